@@ -1,0 +1,31 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.trusteq-ready
+
+.PHONY: demo test check bench clean
+
+demo: $(READY)  ## audit a small digit classifier against a large one, in seconds
+	$(BIN)/python examples/digits.py
+
+test: $(READY)  ## the whole test suite
+	$(BIN)/python -m pytest -n auto
+
+check: $(READY)  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## a million items, side by side with other libraries
+	$(BIN)/python bench/measures.py
+
+# torch is installed together with the rest, so that its version is the pinned one.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[transformers,onnx]' --group dev
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

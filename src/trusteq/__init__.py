@@ -1,0 +1,89 @@
+"""An audit of a compressed model: may it replace its large counterpart? It ends in a verdict.
+
+    import trusteq
+
+    items = trusteq.read_items("test.csv", text=["sentence"], label="label")
+    result = trusteq.audit(
+        trusteq.open_model("models/large"), trusteq.open_model("models/small"), items
+    )
+    print(result["small"].verdict.outcome)
+
+Names are imported when first asked for, so that importing trusteq costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import (
+    DataError,
+    LabelError,
+    MissingExtraError,
+    ModelError,
+    PolicyError,
+    RunError,
+    TrusteqError,
+)
+
+if TYPE_CHECKING:
+    from trusteq._audit import audit
+    from trusteq.data.items import Items
+    from trusteq.data.read import read_items
+    from trusteq.models.function import from_callable, from_estimator
+    from trusteq.models.open import open_model
+    from trusteq.policy import Policy, read_policy
+    from trusteq.result import Audit
+    from trusteq.runs.directory import load_run
+    from trusteq.stats.estimate import Estimate
+    from trusteq.verdict import Outcome
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Audit",
+    "DataError",
+    "Estimate",
+    "Items",
+    "LabelError",
+    "MissingExtraError",
+    "ModelError",
+    "Outcome",
+    "Policy",
+    "PolicyError",
+    "RunError",
+    "TrusteqError",
+    "__version__",
+    "audit",
+    "from_callable",
+    "from_estimator",
+    "load_run",
+    "open_model",
+    "read_items",
+    "read_policy",
+]
+
+_HOMES = {
+    "Audit": "trusteq.result",
+    "Estimate": "trusteq.stats.estimate",
+    "Items": "trusteq.data.items",
+    "Outcome": "trusteq.verdict",
+    "Policy": "trusteq.policy",
+    "audit": "trusteq._audit",
+    "from_callable": "trusteq.models.function",
+    "from_estimator": "trusteq.models.function",
+    "load_run": "trusteq.runs.directory",
+    "open_model": "trusteq.models.open",
+    "read_items": "trusteq.data.read",
+    "read_policy": "trusteq.policy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'trusteq' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,127 @@
+"""What to do and what to look at, in a few sentences; chosen from the estimates, nothing computed anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trusteq.verdict import Outcome, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trusteq.compare.slices import Slice
+    from trusteq.policy import Policy
+    from trusteq.stats.estimate import Estimate
+    from trusteq.verdict import Verdict
+
+TARGETS = {"matched": "to match the reference's confidence", "recalibrated": "fitted to the labels"}
+ALPHA = 0.05
+CUT_OFF = 0.9
+
+
+def advise(
+    verdict: Verdict,
+    policy: Policy,
+    measures: Mapping[str, Mapping[str, Estimate]],
+    remedies: Mapping[str, Estimate],
+    slices: Sequence[Slice],
+    thresholds: Sequence[Mapping[str, Any]],
+    flips: Sequence[Mapping[str, Any]],
+) -> tuple[str, ...]:
+    """Sentences for one candidate, the most useful first."""
+    return tuple(
+        sentence
+        for sentence in (
+            _temperature(verdict, policy, measures, remedies),
+            *_slices(slices),
+            _threshold(thresholds),
+            _flips(flips),
+            _items(verdict),
+        )
+        if sentence
+    )
+
+
+def _temperature(
+    verdict: Verdict,
+    policy: Policy,
+    measures: Mapping[str, Mapping[str, Estimate]],
+    remedies: Mapping[str, Estimate],
+) -> str | None:
+    """Whether one temperature would mend the calibration, judged by the same rules as the candidate itself."""
+    before = next(d for d in verdict.dimensions if d.dimension == "calibration")
+    if before.outcome not in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED}:
+        return None
+    best: tuple[str, Outcome] | None = None
+    for target, words in TARGETS.items():
+        if f"temperature_{target}" not in remedies:
+            continue
+        after = {name: remedies.get(f"{name}_{target}", estimate) for name, estimate in measures["calibration"].items()}
+        outcome = next(
+            d for d in judge({"calibration": after}, policy).dimensions if d.dimension == "calibration"
+        ).outcome
+        if outcome is Outcome.EQUIVALENT:
+            t = remedies[f"temperature_{target}"]
+            return f"calibration is mended by T = {t.value:.2f} [{t.low:.2f}, {t.high:.2f}] ({words})"
+        if best is None or outcome is Outcome.UNDECIDED:
+            best = (target, outcome)
+    if best is None or before.outcome is Outcome.UNDECIDED:
+        return None
+    t = remedies[f"temperature_{best[0]}"]
+    lost = measures["calibration"].get("discrimination_difference")
+    if lost is not None and lost.high < 0:
+        return (
+            f"no single temperature mends calibration (best T = {t.value:.2f}): information is lost, "
+            f"the candidate's confidence tells right from wrong less well (discrimination {lost})"
+        )
+    if best[1] is Outcome.UNDECIDED:
+        return f"T = {t.value:.2f} brings calibration closer, but this sample cannot show that it mends it"
+    return f"no single temperature mends calibration (best T = {t.value:.2f}); the gap is not one of sharpness"
+
+
+def _slices(slices: Sequence[Slice]) -> list[str]:
+    """The slices that suffer significantly more than the rest, the surest first, three at most."""
+    found: list[tuple[float, str]] = []
+    for s in slices:
+        overall = {name: e for group in s.measures.values() for name, e in group.items()}
+        worse = [(p, name) for name, p in s.p_rest.items() if p < ALPHA and s.worse_than_rest.get(name)]
+        if worse:
+            p, name = min(worse)
+            found.append(
+                (p, f"{s.column} = {s.value} suffers more than the rest: {name} {overall[name]} (p = {p:.2g}, Holm)")
+            )
+    return [sentence for _, sentence in sorted(found)[:3]]
+
+
+def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> str | None:
+    row = next((r for r in thresholds if r["cut_off"] == CUT_OFF), None)
+    if row is None:
+        return None
+    reference, candidate, crossing = row["coverage_reference"], row["coverage_candidate"], row["crossing"]
+    if crossing.low < 0.02:
+        return None
+    said = f"a cut-off of {CUT_OFF} accepts {candidate.value:.1%} of items instead of {reference.value:.1%}"
+    instead = row.get("replacement")
+    if instead:
+        said += f"; {instead['cut_off']:.3f} keeps the reference's accuracy there and accepts {instead['coverage']:.1%}"
+    return said
+
+
+def _flips(flips: Sequence[Mapping[str, Any]]) -> str | None:
+    if not flips:
+        return None
+    wrong = [row for row in flips if row["kind"] == "right to wrong"]
+    first = (wrong or list(flips))[0]
+    turned = f", {len(wrong):,} from right to wrong" if first["kind"] != "unlabelled" else ""
+    return (
+        f"{len(flips):,} answers change{turned}; the most confident: item {first['id']}, {first['reference_answer']} "
+        f"-> {first['candidate_answer']} at {first['candidate_confidence']:.3f}"
+    )
+
+
+def _items(verdict: Verdict) -> str | None:
+    """How many items would decide, where nothing but their number is missing."""
+    if verdict.outcome is not Outcome.UNDECIDED:
+        return None
+    needed = [r.items_needed for d in verdict.dimensions if d.required for r in d.rules if r.items_needed]
+    return f"about {max(needed):,} items would decide" if needed else None

@@ -1,0 +1,46 @@
+"""``trusteq gate``: judge a finished run again, without any model."""
+
+from __future__ import annotations
+
+import click
+
+from trusteq.cli.screen import print_json, screen
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=str))
+@click.option(
+    "--policy", "policy_name", default=None, help="Preset (default, paper) or YAML file; default: the run's own."
+)
+@click.option("--dimensions", default=None, help="What EQUIVALENT requires, e.g. behaviour,calibration.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
+def gate(run: str, policy_name: str | None, dimensions: str | None, as_json: bool) -> int:
+    """Judge the finished RUN directory by a policy; no model is loaded.
+
+    Exit codes: 0 EQUIVALENT, 1 NOT EQUIVALENT, 3 UNDECIDED, 2 error.
+    """
+    from trusteq.policy import read_policy
+    from trusteq.report import terminal
+    from trusteq.report.document import measures_from, verdict_document
+    from trusteq.result import exit_code
+    from trusteq.runs.directory import load_run, rejudge
+
+    finished = load_run(run)
+    policy = read_policy(policy_name if policy_name is not None else finished.directory / "policy.yaml")
+    if dimensions is not None:
+        policy = policy.requiring(tuple(part.strip() for part in dimensions.split(",")))
+    judged = rejudge(finished, policy)
+    code = exit_code(verdict.outcome for verdict in judged.values())
+    if as_json:
+        candidates = {name: verdict_document(verdict) for name, verdict in judged.items()}
+        print_json({"exit_code": code, "policy": policy.model_dump(mode="json"), "candidates": candidates})
+        return code
+    console = screen()
+    console.print(terminal.headline(finished.audit["reference"]["name"], finished.audit["items"]["n"], policy))
+    console.print(terminal.verdicts(judged.items()))
+    for candidate in finished.audit["candidates"]:
+        flat = {name: e for group in measures_from(candidate).values() for name, e in group.items()}
+        verdict = judged[candidate["name"]]
+        console.print(terminal.reason(candidate["name"], verdict))
+        console.print(terminal.rules(verdict, flat, policy))
+    return code

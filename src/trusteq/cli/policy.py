@@ -1,0 +1,43 @@
+"""``trusteq policy``: look at the presets, the schema and the measures that rules can name."""
+
+from __future__ import annotations
+
+import click
+
+from trusteq.cli.screen import print_json
+
+
+@click.group()
+def policy() -> None:
+    """Show presets, the JSON Schema of policies, and the measures that rules can name."""
+
+
+@policy.command()
+@click.argument("name", default="default")
+def show(name: str) -> None:
+    """Print a preset or check a policy file; a good start for one of your own."""
+    import yaml
+
+    from trusteq.policy import read_policy
+
+    content = read_policy(name).model_dump(mode="json", exclude_none=True)
+    click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@policy.command()
+def schema() -> None:
+    """Print the JSON Schema of policies."""
+    from trusteq.policy import Policy
+
+    print_json(Policy.model_json_schema())
+
+
+@policy.command()
+def measures() -> None:
+    """Print the names of all measures, by dimension."""
+    from trusteq.policy import known_measures
+
+    for dimension, names in known_measures().items():
+        click.echo(f"{dimension}:")
+        for name in names:
+            click.echo(f"  {name}")

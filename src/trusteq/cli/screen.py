@@ -1,0 +1,61 @@
+"""What the commands print on: results on stdout, progress and notes on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trusteq.report.wording import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PIPE_WIDTH = 120
+
+
+def screen() -> Console:
+    """A console on stdout; wide enough for whole lines where stdout is no terminal."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, emoji=False, width=PIPE_WIDTH)
+    return console
+
+
+def print_json(content: Any) -> None:
+    """Print JSON on stdout."""
+    click.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A function to tell ``(stage, done, total)``: bars on a terminal, one line a stage elsewhere, on stderr."""
+    if quiet:
+        yield lambda stage, done, total: None
+        return
+    console = Console(stderr=True, highlight=False, markup=False)
+    if not console.is_terminal:
+        seen: set[str] = set()
+
+        def line(stage: str, done: int, total: int) -> None:
+            if stage not in seen:
+                seen.add(stage)
+                print(f"trusteq: {clean(stage)} ({total:,})", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def bar(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(clean(stage), total=total)
+            bars.update(tasks[stage], completed=done)
+
+        yield bar

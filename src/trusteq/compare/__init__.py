@@ -1,0 +1,1 @@
+"""Measures of two models' predictions: pure functions on arrays, each result an estimate."""

@@ -1,0 +1,114 @@
+"""One model's answers to the items, and the sums over them that many measures share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.stats.resampling import Resampling, Sums
+
+PROBABILITY_FLOOR = 1e-12
+"""Probabilities below it count as it wherever a logarithm is taken, so that one zero does not make a mean infinite."""
+
+WIDE_EDGES = np.arange(11) / 10
+"""The paper's ten equal-width bins: [a, b), the last one closed."""
+
+FINE_EDGES = np.concatenate([np.arange(199) / 200, 1 - 0.01 * 2.0 ** -np.arange(0.25, 20.25, 0.25)])
+"""A fixed fine grid of confidence, finer towards 1 where sharp models crowd; it nests in the ten bins."""
+FINE_CELLS = len(FINE_EDGES)
+
+
+def bin_of(x: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of each value [items] among ``edges`` [bins + 1]: [a, b), the last one closed; no value is lost."""
+    return np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+
+
+@dataclass(frozen=True)
+class Binned:
+    """Sums within bins: number of items, confidence, and items answered right."""
+
+    count: Sums
+    confidence: Sums
+    right: Sums
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model's probabilities [items, labels], the gold codes [items] where known, and the way items were drawn."""
+
+    probabilities: NDArray[np.float64]
+    gold: NDArray[np.int64] | None
+    resampling: Resampling
+
+    @cached_property
+    def answer(self) -> NDArray[np.int64]:
+        """The most probable label's code [items]; the first of equals."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float64]:
+        """The answer's probability [items]."""
+        return np.asarray(self.probabilities.max(axis=1))
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the answer is the gold label [items]; needs labels."""
+        assert self.gold is not None  # noqa: S101 - measures that need labels are not asked without them
+        return np.asarray(self.answer == self.gold)
+
+    @cached_property
+    def log_probabilities(self) -> NDArray[np.float64]:
+        """Natural logarithms [items, labels], floored at `PROBABILITY_FLOOR`."""
+        return np.log(np.maximum(self.probabilities, PROBABILITY_FLOOR))
+
+    @property
+    def label_count(self) -> int:
+        """How many labels there are."""
+        return int(self.probabilities.shape[1])
+
+    def binned(self, cell: NDArray[np.int64], cells: int) -> Binned:
+        """Sums of count, confidence and right within the given cells; needs labels."""
+        ones = np.ones(len(cell))
+        return Binned(*self.resampling.cell_sums(cell, cells, ones, self.confidence, self.right.astype(np.float64)))
+
+    @cached_property
+    def fine_cell(self) -> NDArray[np.int64]:
+        """The cell of the fine grid each confidence falls in [items]."""
+        return np.clip(np.searchsorted(FINE_EDGES, self.confidence, side="right") - 1, 0, FINE_CELLS - 1)
+
+    @cached_property
+    def fine_counts(self) -> Sums:
+        """How many items fall in each cell of the fine grid."""
+        return self.resampling.cell_sums(self.fine_cell, FINE_CELLS, np.ones(len(self.confidence)))[0]
+
+    @cached_property
+    def fine(self) -> Binned:
+        """Sums within the fine grid; needs labels."""
+        confidence, right = self.resampling.cell_sums(
+            self.fine_cell, FINE_CELLS, self.confidence, self.right.astype(np.float64)
+        )
+        return Binned(self.fine_counts, confidence, right)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A reference and a candidate on the same items."""
+
+    reference: Answers
+    candidate: Answers
+
+    @property
+    def resampling(self) -> Resampling:
+        """How the items were drawn."""
+        return self.reference.resampling
+
+    @property
+    def gold(self) -> NDArray[np.int64] | None:
+        """Gold codes [items], or None."""
+        return self.reference.gold

@@ -1,0 +1,165 @@
+"""Calibration errors over bins of confidence, as functions of the bins' sums.
+
+In each bin, a gap: mean confidence minus share right. All functions take sums [rows, bins] and return [rows],
+so that the same line computes a figure and its 2,000 resamples.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.compare.answers import WIDE_EDGES, bin_of
+from trusteq.stats.estimate import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.compare.answers import Answers, Pair
+    from trusteq.stats.resampling import Sums
+
+KUMAR_BINS = 15
+
+
+def ece(count: NDArray[np.float64], confidence: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expected calibration error: the mean gap without its sign, bins weighted by their items (Naeini et al. 2015)."""
+    return np.asarray(np.abs(confidence - right).sum(axis=1) / count.sum(axis=1))
+
+
+def squared_debiased(
+    count: NDArray[np.float64], confidence: NDArray[np.float64], right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean squared gap less its sampling noise: unbiased, so it may be negative (Kumar et al. 2019, Brocker 2012).
+
+    A bin of one item has no noise estimate and is left out.
+    """
+    use = count >= 2
+    safe = np.where(use, count, 2.0)
+    share = right / safe
+    gap = np.square((confidence - right) / safe) - share * (1 - share) / (safe - 1)
+    return np.asarray((np.where(use, count * gap, 0.0)).sum(axis=1) / count.sum(axis=1))
+
+
+def equal_mass_edges(confidence: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """Edges [bins + 1] between bins of equal number; equal confidences stay together, so there may be fewer bins."""
+    inner = np.quantile(confidence, np.arange(1, bins) / bins, method="inverted_cdf")
+    return np.concatenate([[0.0], np.unique(inner[(inner > 0) & (inner < 1)]), [1.0]])
+
+
+def binned_calibration(pair: Pair) -> dict[str, Estimate]:
+    """The paper's ECE and MCE, the same over bins of equal number, and the debiased error, each with its difference."""
+    if pair.gold is None:
+        return {}
+    models = pair.reference, pair.candidate
+    results: dict[str, Estimate] = {}
+    for suffix, edges, what in (
+        ("", [WIDE_EDGES, WIDE_EDGES], "10 equal-width bins, last closed"),
+        ("_equal_mass", [equal_mass_edges(m.confidence, 10) for m in models], "10 equal-mass bins"),
+    ):
+        results |= _ece(pair, f"ece{suffix}", edges, what=f"ECE, {what}")
+        results |= _mce(pair, f"mce{suffix}", edges, what=f"MCE, {what}")
+    return results | _debiased(pair, [equal_mass_edges(m.confidence, KUMAR_BINS) for m in models])
+
+
+def _ece(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: str) -> dict[str, Estimate]:
+    """ECE of each model and candidate minus reference, on the same resamples."""
+    reference, candidate = _sums(pair, edges)
+
+    def difference(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return ece(*sums[3:]) - ece(*sums[:3])
+
+    functional = pair.resampling.functional
+    return {
+        f"{name}_reference": functional(ece, *reference, what=what, bounds=(0.0, 1.0)),
+        f"{name}_candidate": functional(ece, *candidate, what=what, bounds=(0.0, 1.0)),
+        f"{name}_difference": functional(difference, *reference, *candidate, what=f"{what}, candidate minus reference"),
+    }
+
+
+def _mce(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: str) -> dict[str, Estimate]:
+    """MCE of each model and candidate minus reference, from all bins' simultaneous intervals.
+
+    A bin of three items can hold any gap, and the largest gap is often in such a bin: no bootstrap of the maximum
+    knows that. These intervals do, and are wide where a bin is nearly empty.
+    """
+    r, c = (_largest_gap(m, e) for m, e in zip((pair.reference, pair.candidate), edges, strict=True))
+    n, level, method = pair.resampling.n, pair.resampling.level, f"{what}; simultaneous Wilson intervals of the bins"
+    minus = f"{method}, candidate minus reference"
+    return {
+        f"{name}_reference": Estimate(*r, n, method, level),
+        f"{name}_candidate": Estimate(*c, n, method, level),
+        f"{name}_difference": Estimate(c[0] - r[0], c[1] - r[2], c[2] - r[1], n, minus, level),
+    }
+
+
+def _largest_gap(answers: Answers, edges: NDArray[np.float64]) -> tuple[float, float, float]:
+    """The largest gap of any bin, and the ends of its interval."""
+    at = bin_of(answers.confidence, edges)
+    bins = np.unique(at)
+    level = 1 - (1 - answers.resampling.level) / len(bins)
+    gaps = []
+    for b in bins:
+        inside = at == b
+        share = answers.resampling.share(answers.right, what="right", among=inside, level=level)
+        assert share is not None  # noqa: S101 - the bin holds items
+        gap, below, above = (float(answers.confidence[inside].mean()) - x for x in (share.value, share.high, share.low))
+        nearest = 0.0 if below <= 0 <= above else min(abs(below), abs(above))
+        gaps.append((abs(gap), nearest, max(abs(below), abs(above))))
+    value, low, high = (max(column) for column in zip(*gaps, strict=True))
+    return value, low, high
+
+
+def _debiased(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> dict[str, Estimate]:
+    """The debiased squared error, and its root (0 where it is negative) on the scale of a probability.
+
+    A resample takes the sample's own noise for miscalibration: its debiased errors lie too high by just that
+    noise, and spread too far, by 4 sum w^2 s^4 in variance (w and s^2: a bin's share and the variance of its
+    gap). Both are taken out.
+    """
+    squares = []
+    for sums in _sums(pair, edges):
+        count, _, right = (s.total for s in sums)
+        value = float(squared_debiased(*(s.total[None] for s in sums))[0])
+        draws = squared_debiased(*(s.draws for s in sums))
+        safe = np.maximum(count, 2)
+        noise = right / safe * (1 - right / safe) / (safe - 1)
+        excess = 4 * float(np.square(count / count.sum() * noise).sum())
+        spread = float(draws.var())
+        shrink = np.sqrt(max(0.0, 1 - excess / spread)) if spread > 0 else 0.0
+        squares.append((value, value + (draws - draws.mean()) * shrink))
+    (r, r_draws), (c, c_draws) = squares
+    make = pair.resampling.from_draws
+    results: dict[str, Estimate] = {}
+    for name, scale, kind in (("ece_debiased", _root, "RMS"), ("ece_debiased_squared", _same, "squared")):
+        what = f"debiased {kind} calibration error, {KUMAR_BINS} equal-mass bins"
+        for side, value, draws in (
+            ("reference", scale(r), scale(r_draws)),
+            ("candidate", scale(c), scale(c_draws)),
+            ("difference", scale(c) - scale(r), scale(c_draws) - scale(r_draws)),
+        ):
+            minus = ", candidate minus reference" if side == "difference" else ""
+            results[f"{name}_{side}"] = make(
+                float(value),
+                draws,
+                what=what + minus,
+                bounds=(0.0, 1.0) if kind == "RMS" and not minus else (-1.0, 1.0),
+            )
+    return results
+
+
+def _root(x: Any) -> Any:
+    return np.sqrt(np.maximum(x, 0.0))
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+def _sums(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> list[tuple[Sums, Sums, Sums]]:
+    """Count, confidence and right by bin for the reference and the candidate, each with its own edges."""
+    both = zip((pair.reference, pair.candidate), edges, strict=True)
+    binned = (model.binned(bin_of(model.confidence, e), len(e) - 1) for model, e in both)
+    return [(b.count, b.confidence, b.right) for b in binned]

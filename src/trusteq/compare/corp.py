@@ -1,0 +1,85 @@
+"""CORP: what of a score is miscalibration, which recalibration mends, and what is lack of knowledge, which it does not.
+
+Dimitriadis, Gneiting and Jordan (PNAS 2021). For the confidence as a forecast of being right, the mean squared
+error is miscalibration - discrimination + uncertainty, where isotonic regression gives the best recalibrated
+confidence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import optimize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.compare.answers import Answers, Pair
+    from trusteq.stats.estimate import Estimate
+
+PARTS = ("miscalibration", "discrimination", "uncertainty")
+
+
+def corp(pair: Pair) -> dict[str, Estimate]:
+    """The three parts for each model, and candidate minus reference."""
+    if pair.gold is None:
+        return {}
+    sides = [(np.array(parts(a.confidence, a.right)), *_binned_parts(a)) for a in (pair.reference, pair.candidate)]
+    (value_r, point_r, draws_r), (value_c, point_c, draws_c) = sides
+    make = pair.resampling.from_draws
+    results: dict[str, Estimate] = {}
+    for i, name in enumerate(PARTS):
+        what = f"CORP {name} of the confidence, squared error"
+        for side, value, point, draws in (
+            ("reference", value_r, point_r, draws_r),
+            ("candidate", value_c, point_c, draws_c),
+        ):
+            results[f"{name}_{side}"] = make(
+                float(point[i]), draws[:, i], what=what, value=float(value[i]), bounds=(0.0, 1.0), interval="basic"
+            )
+        results[f"{name}_difference"] = make(
+            float(point_c[i] - point_r[i]),
+            draws_c[:, i] - draws_r[:, i],
+            what=f"{what}, candidate minus reference",
+            value=float(value_c[i] - value_r[i]),
+            interval="basic",
+        )
+    return results
+
+
+def parts(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Miscalibration, discrimination and uncertainty of items' confidences [items]; equal confidences stay together."""
+    distinct, at = np.unique(confidence, return_inverse=True)
+    count = np.bincount(at, minlength=len(distinct)).astype(np.float64)
+    hits = np.bincount(at, weights=right, minlength=len(distinct)).astype(np.float64)
+    score = float(np.square(confidence - right).mean())
+    return _from_recalibrated(score, hits, count)
+
+
+def _from_recalibrated(
+    score: float, hits: NDArray[np.float64], count: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """The three parts, from the score and the sums of right answers and items along rising confidence."""
+    recalibrated = optimize.isotonic_regression(hits / count, weights=count).x
+    n, base = count.sum(), hits.sum() / count.sum()
+    best = float((hits * np.square(1 - recalibrated) + (count - hits) * np.square(recalibrated)).sum() / n)
+    uncertainty = float(base * (1 - base))
+    return score - best, uncertainty - best, uncertainty
+
+
+def _binned_parts(answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The three parts on the fine grid, and their draws [resamples, 3]."""
+    squared = answers.resampling.cell_sums(
+        np.zeros(len(answers.right), dtype=np.int64), 1, np.square(answers.confidence - answers.right)
+    )[0]
+
+    def of(
+        score: NDArray[np.float64], hits: NDArray[np.float64], count: NDArray[np.float64]
+    ) -> tuple[float, float, float]:
+        seen = count > 0
+        return _from_recalibrated(float(score[0] / count.sum()), hits[seen], count[seen])
+
+    right, count = answers.fine.right, answers.fine.count
+    draws = [of(*row) for row in zip(squared.draws, right.draws, count.draws, strict=True)]
+    return np.array(of(squared.total, right.total, count.total)), np.array(draws)

@@ -1,0 +1,45 @@
+"""Nuclear norm of the prediction matrix: confidence and spread over labels in one number, without labels.
+
+Deng et al. 2023 (arXiv 2302.01094): the sum of the singular values of the probabilities [items, labels], here
+divided by sqrt(items * min(items, labels)) so that 1 is certain answers spread evenly over all labels. It falls
+when a model hesitates and when it gives up on some labels, and tends to rank accuracy under shift.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.compare.answers import Pair
+    from trusteq.stats.estimate import Estimate
+
+
+def nuclear_norm(pair: Pair) -> dict[str, Estimate]:
+    """The norm of each model and candidate minus reference."""
+    reference = item_shares(pair.reference.probabilities)
+    candidate = item_shares(pair.candidate.probabilities)
+    mean, what = pair.resampling.mean, "nuclear norm, linearised"
+    return {
+        "nuclear_norm_reference": mean(reference, what=what),
+        "nuclear_norm_candidate": mean(candidate, what=what),
+        "nuclear_norm_difference": mean(candidate - reference, what=f"{what}, candidate minus reference"),
+    }
+
+
+def item_shares(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values [items] whose mean is the norm and whose spread is its first-order sampling error.
+
+    With the mean Gram matrix G, the norm is tr(G^(1/2)) up to the divisor, and an item p moves it by
+    p' G^(-1/2) p / 2 - tr(G^(1/2)) / 2.
+    """
+    n, labels = probabilities.shape
+    values, vectors = np.linalg.eigh(probabilities.T @ probabilities / n)
+    roots = np.sqrt(np.maximum(values, 0.0))
+    norm = roots.sum() / np.sqrt(min(n, labels))
+    kept = roots > roots.max() * 1e-9
+    pull = np.square(probabilities @ (vectors[:, kept] / np.sqrt(roots[kept]))).sum(axis=1)
+    return np.asarray(norm / 2 + pull / 2 / np.sqrt(min(n, labels)))

@@ -1,0 +1,83 @@
+"""Selective prediction: how right a model is when it may keep silent where it is least sure.
+
+The risk-coverage curve gives the share of wrong answers among the most confident items, for every share
+answered; its area (AURC) is lower for a model that knows when it is wrong. The *usable region* at a target is
+the largest share of items, most confident first, that is still answered at the target accuracy (after Zhang et
+al. 2022, arXiv 2207.00156).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.compare.answers import Answers, Pair
+    from trusteq.stats.estimate import Estimate
+
+TARGETS = (0.9, 0.95, 0.99)
+
+
+def selective_prediction(pair: Pair) -> dict[str, Estimate]:
+    """AURC and usable regions of each model, and candidate minus reference."""
+    if pair.gold is None:
+        return {}
+    make = pair.resampling.from_draws
+    results: dict[str, Estimate] = {}
+    figures = [
+        ("aurc", None, "area under the risk-coverage curve"),
+        *((f"usable_{100 * t:g}", t, f"largest share answered at {100 * t:g} % accuracy") for t in TARGETS),
+    ]
+    for name, target, what in figures:
+        sides = []
+        for side, answers in (("reference", pair.reference), ("candidate", pair.candidate)):
+            point, draws, value = _figure(answers, target)
+            sides.append((point, draws, value))
+            results[f"{name}_{side}"] = make(point, draws, what=what, value=value, bounds=(0.0, 1.0))
+        (r_point, r_draws, r_value), (c_point, c_draws, c_value) = sides
+        results[f"{name}_difference"] = make(
+            c_point - r_point,
+            c_draws - r_draws,
+            what=f"{what}, candidate minus reference",
+            value=c_value - r_value,
+        )
+    return results
+
+
+def risk_coverage(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coverage and risk [distinct confidences], most confident first; equal confidences are answered together."""
+    distinct, at = np.unique(-confidence, return_inverse=True)
+    count = np.bincount(at, minlength=len(distinct)).cumsum()
+    wrong = np.bincount(at, weights=~right, minlength=len(distinct)).cumsum()
+    return count / count[-1], wrong / count
+
+
+def _figure(answers: Answers, target: float | None) -> tuple[float, NDArray[np.float64], float]:
+    """The figure on the fine grid, its draws, and its exact value."""
+
+    def of(count: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+        count, right = count[:, ::-1].cumsum(axis=1), right[:, ::-1].cumsum(axis=1)
+        coverage = count / count[:, -1:]
+        risk = 1 - right / np.maximum(count, 1)
+        return _area(coverage, risk) if target is None else _usable(coverage, risk, target)
+
+    coverage, risk = risk_coverage(answers.confidence, answers.right)
+    exact = _area(coverage[None], risk[None]) if target is None else _usable(coverage[None], risk[None], target)
+    fine = answers.fine
+    point = of(fine.count.total[None], fine.right.total[None])
+    return float(point[0]), of(fine.count.draws, fine.right.draws), float(exact[0])
+
+
+def _area(coverage: NDArray[np.float64], risk: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean risk over the items, each at the coverage that first answers it [rows]."""
+    return np.asarray((np.diff(coverage, axis=1, prepend=0.0) * risk).sum(axis=1))
+
+
+def _usable(coverage: NDArray[np.float64], risk: NDArray[np.float64], target: float) -> NDArray[np.float64]:
+    """The largest coverage whose risk is within the target [rows]; 0 where none is."""
+    return np.asarray(np.where(risk <= 1 - target + 1e-12, coverage, 0.0).max(axis=1))

@@ -1,0 +1,82 @@
+"""SkewSize: whether a model's mistakes depend on a group, and depend on it more for some labels than for others.
+
+Albuquerque et al. 2024 (arXiv 2407.10633). For each gold label, Cramer's V of group against answer; SkewSize is
+the skewness of these effects over labels: far above 0 when a few labels are hit hard. With two labels it is
+always 0; then the largest effect is what to read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.compare.answers import Answers, Pair
+    from trusteq.stats.estimate import Estimate
+
+MAX_CELLS = 20_000
+
+
+def skewsize(pair: Pair, group: Sequence[str], *, column: str) -> dict[str, Estimate]:
+    """SkewSize and the largest effect of a column's groups for each model, and candidate minus reference."""
+    names, code = np.unique(np.asarray(group), return_inverse=True)
+    if pair.gold is None or len(names) < 2 or pair.reference.label_count**2 * len(names) > MAX_CELLS:
+        return {}
+    make = pair.resampling.from_draws
+    results: dict[str, Estimate] = {}
+    sides = [_both(answers, code, len(names)) for answers in (pair.reference, pair.candidate)]
+    for i, (name, what) in enumerate(
+        (
+            ("skewsize", "skewness over labels of Cramer's V"),
+            ("largest_effect", "largest Cramer's V of any label"),
+        )
+    ):
+        (r, r_draws), (c, c_draws) = ((point[i], draws[:, i]) for point, draws in sides)
+        what = f"{what}, {column} against answer"
+        results |= {
+            f"{name}_reference": make(float(r), r_draws, what=what),
+            f"{name}_candidate": make(float(c), c_draws, what=what),
+            f"{name}_difference": make(float(c - r), c_draws - r_draws, what=f"{what}, candidate minus reference"),
+        }
+    return results
+
+
+def effects(tables: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cramer's V [rows, labels] of counts [rows, labels, groups, answers]; nan where a label has one group or answer."""
+    n = tables.sum(axis=(-1, -2), keepdims=True)
+    by_group, by_answer = tables.sum(axis=-1, keepdims=True), tables.sum(axis=-2, keepdims=True)
+    expected = by_group * by_answer / np.maximum(n, 1)
+    chi2 = np.divide(np.square(tables - expected), expected, out=np.zeros_like(tables), where=expected > 0).sum(
+        axis=(-1, -2)
+    )
+    smaller = np.minimum((by_group > 0).sum(axis=(-1, -2)), (by_answer > 0).sum(axis=(-1, -2))) - 1
+    whole = n[..., 0, 0] * smaller
+    return np.asarray(np.sqrt(np.divide(chi2, whole, out=np.full(chi2.shape, np.nan), where=whole > 0)))
+
+
+def skewness(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fisher-Pearson skewness of each row, nan left out; 0 where all are equal."""
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=-1), 1)
+    centred = np.where(known, values - (np.where(known, values, 0).sum(axis=-1) / count)[..., None], 0.0)
+    second, third = (np.power(centred, k).sum(axis=-1) / count for k in (2, 3))
+    return np.asarray(np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 1e-18))
+
+
+def _both(answers: Answers, code: NDArray[np.int64], groups: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """SkewSize and the largest effect [2], and their draws [resamples, 2]."""
+    assert answers.gold is not None  # noqa: S101 - not asked without labels
+    labels = answers.label_count
+    cell = (answers.gold * groups + code) * labels + answers.answer
+    counts = answers.resampling.cell_sums(cell, labels * groups * labels, np.ones(len(cell)))[0]
+
+    def of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        v = effects(rows.reshape(-1, labels, groups, labels))
+        return np.stack([skewness(v), np.nan_to_num(v).max(axis=-1)], axis=-1)
+
+    return of(counts.total[None])[0], of(counts.draws)

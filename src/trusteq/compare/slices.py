@@ -1,0 +1,175 @@
+"""Slices: every measure by label, by any column, by text length; which ones suffer more than the rest.
+
+A slice is compared with all other items, so its p-value says "the candidate differs more here than elsewhere".
+Over all slices of a run the p-values of one measure are corrected together (Holm). Intervals of slices are not
+widened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+from trusteq.compare import behaviour, divergence, scores
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.measures import measure
+from trusteq.stats.multiplicity import holm
+from trusteq.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.stats.estimate import Estimate, PairedTest
+
+MIN_ITEMS = 30
+MAX_VALUES = 20
+SLICE_RESAMPLES = 1_000
+LABEL, LENGTH = "label", "text length"
+
+WORSE = {
+    "accuracy_difference": -1,
+    "disagreement": 1,
+    "regressions": 1,
+    "js": 1,
+    "brier_difference": 1,
+    "nll_difference": 1,
+}
+"""The sign that is worse, for the measures that have one."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Measures, paired tests and p-values against the rest for the items with one value of one column.
+
+    ``p_rest`` are Holm-adjusted over all slices of the run, by measure; so are the tests' p-values in ``p_tests``.
+    ``worse_than_rest`` says on which side of the rest the slice lies, where one side is worse.
+    """
+
+    column: str
+    value: str
+    n: int
+    measures: Mapping[str, Mapping[str, Estimate]]
+    tests: Mapping[str, PairedTest]
+    p_rest: Mapping[str, float] = field(default_factory=dict)
+    p_tests: Mapping[str, float] = field(default_factory=dict)
+    worse_than_rest: Mapping[str, bool] = field(default_factory=dict)
+
+
+def slice_columns(items: Items, gold: NDArray[np.int64] | None, labels: Sequence[str]) -> dict[str, Sequence[str]]:
+    """The columns to slice by: the gold label, the items' own columns, and text length in quarters."""
+    columns: dict[str, Sequence[str]] = {}
+    if gold is not None:
+        columns[LABEL] = [labels[code] for code in gold]
+    columns |= items.columns
+    texts = [values for values in items.segments.values() if not isinstance(values, np.ndarray)]
+    if texts:
+        words = np.array([sum(len(text.split()) for text in row) for row in zip(*texts, strict=True)])
+        columns[LENGTH] = quarters(words)
+    return columns
+
+
+def quarters(counts: NDArray[np.int64]) -> list[str]:
+    """Each count's quarter as a readable range [items], such as "8-12 words"; equal counts stay together."""
+    edges = np.unique(np.quantile(counts, [0.25, 0.5, 0.75], method="inverted_cdf"))
+    which = np.searchsorted(edges, counts, side="left")
+    names = {int(q): f"{counts[which == q].min()}-{counts[which == q].max()} words" for q in np.unique(which)}
+    return [names[int(q)] for q in which]
+
+
+def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[str] | None) -> list[Slice]:
+    """A `Slice` for each column's most frequent values (`MAX_VALUES` at most, of `MIN_ITEMS` items or more)."""
+    found: list[Slice] = []
+    against_rest: list[dict[str, float]] = []
+    worse: list[dict[str, bool]] = []
+    per_item = item_values(pair)
+    for column, values in columns.items():
+        array = np.asarray(values)
+        for value, n in _frequent(values):
+            inside = array == value
+            part = _part(pair, inside, clusters)
+            found.append(Slice(column, value, n, measure(part), behaviour.tests(part)))
+            against_rest.append(
+                {name: p_against_rest(x, inside, pair.resampling.unit) for name, x in per_item.items()}
+                if n < len(array)
+                else {}
+            )
+            worse.append(
+                {
+                    name: bool(sign * (per_item[name][inside].mean() - per_item[name].mean()) > 0)
+                    for name, sign in WORSE.items()
+                    if name in per_item
+                }
+            )
+    adjusted_rest = _adjusted(against_rest)
+    adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in found])
+    return [
+        replace(s, p_rest=rest, p_tests=tests, worse_than_rest=side)
+        for s, rest, tests, side in zip(found, adjusted_rest, adjusted_tests, worse, strict=True)
+    ]
+
+
+def item_values(pair: Pair) -> dict[str, NDArray[np.float64]]:
+    """The measures that are means of per-item values [items], which a slice can be tested on against the rest."""
+    reference, candidate = pair.reference, pair.candidate
+    values = {
+        "disagreement": (reference.answer != candidate.answer).astype(np.float64),
+        "js": divergence.js(reference, candidate),
+        "confidence_shift": candidate.confidence - reference.confidence,
+    }
+    if pair.gold is not None:
+        right = candidate.right.astype(np.float64) - reference.right
+        values |= {
+            "accuracy_difference": right,
+            "regressions": (right < 0).astype(np.float64),
+            "overconfidence_difference": values["confidence_shift"] - right,
+            "brier_difference": scores.brier(candidate) - scores.brier(reference),
+            "nll_difference": scores.nll(candidate) - scores.nll(reference),
+        }
+    return values
+
+
+def p_against_rest(x: NDArray[np.float64], inside: NDArray[np.bool_], unit: NDArray[np.int64]) -> float:
+    """Two-sided p-value that the mean of ``x`` [items] is the same inside a slice and outside, robust to clusters."""
+    outside = ~inside
+    a, b = x[inside].mean(), x[outside].mean()
+    pull = np.where(inside, (x - a) / inside.sum(), -(x - b) / outside.sum())
+    variance = float(np.square(np.bincount(unit, weights=pull)).sum())
+    if variance == 0:
+        return 1.0 if a == b else 0.0
+    return float(2 * special.ndtr(-abs(a - b) / np.sqrt(variance)))
+
+
+def _frequent(values: Sequence[str]) -> list[tuple[str, int]]:
+    counts = sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
+    return [(value, n) for value, n in counts[:MAX_VALUES] if n >= MIN_ITEMS]
+
+
+def _part(pair: Pair, inside: NDArray[np.bool_], clusters: Sequence[str] | None) -> Pair:
+    """The pair on the slice's items, resampled by themselves."""
+    whole = pair.resampling
+    resampling = Resampling(
+        int(inside.sum()),
+        clusters=None if clusters is None else np.asarray(clusters)[inside].tolist(),
+        resamples=min(SLICE_RESAMPLES, whole.resamples),
+        seed=whole.seed,
+        level=whole.level,
+    )
+    gold = None if pair.gold is None else pair.gold[inside]
+    return Pair(*(Answers(a.probabilities[inside], gold, resampling) for a in (pair.reference, pair.candidate)))
+
+
+def _adjusted(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """The p-values of each name corrected over the rows that have it (Holm)."""
+    result: list[dict[str, float]] = [{} for _ in rows]
+    for name in sorted({name for row in rows for name in row}):
+        at = [i for i, row in enumerate(rows) if name in row]
+        for i, p in zip(at, holm([rows[i][name] for i in at]), strict=True):
+            result[i][name] = p
+    return result

@@ -1,0 +1,85 @@
+"""Smooth calibration error: no bins to choose, and it does not jump when a confidence crosses an edge.
+
+Blasiok and Nakkiran 2023 (arXiv 2309.12236). The residuals, confidence minus right, are smoothed along the
+confidence axis with a Gaussian reflected at 0 and 1, and the error at bandwidth s is the integral of what
+remains, without its sign. The bandwidth is the one at which the error equals it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from trusteq.compare.answers import FINE_CELLS, FINE_EDGES, Answers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.compare.answers import Pair
+    from trusteq.stats.estimate import Estimate
+
+MESH = 1_000
+_MIDDLES = (FINE_EDGES + np.append(FINE_EDGES[1:], 1.0)) / 2
+_FINE_TO_MESH = np.minimum((_MIDDLES * MESH).astype(np.int64), MESH - 1)
+
+
+def smooth_calibration(pair: Pair) -> dict[str, Estimate]:
+    """The smooth error of each model at its own bandwidth, and candidate minus reference."""
+    if pair.gold is None:
+        return {}
+    values, points, draws = zip(*(_with_draws(a) for a in (pair.reference, pair.candidate)), strict=True)
+    make, what = (
+        pair.resampling.from_draws,
+        "smooth calibration error, reflected Gaussian kernel, bandwidth fixed",
+    )
+    return {
+        "smooth_ece_reference": make(points[0], draws[0], what=what, value=values[0], bounds=(0.0, 1.0)),
+        "smooth_ece_candidate": make(points[1], draws[1], what=what, value=values[1], bounds=(0.0, 1.0)),
+        "smooth_ece_difference": make(
+            points[1] - points[0],
+            draws[1] - draws[0],
+            what=f"{what}, candidate minus reference",
+            value=values[1] - values[0],
+        ),
+    }
+
+
+def smooth_ece(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
+    """The smooth calibration error of items' confidences and correctness [items], and its bandwidth."""
+    at = np.minimum((confidence * MESH).astype(np.int64), MESH - 1)
+    residuals = np.bincount(at, weights=confidence - right, minlength=MESH) / len(confidence)
+
+    def error(width: float) -> float:
+        return float(np.abs(_smoothed(residuals, width)).sum())
+
+    narrow, wide = 1 / MESH, 1.0
+    if error(wide) >= wide:
+        return error(wide), wide
+    # The error falls as the bandwidth grows, so the two meet once.
+    for _ in range(20):
+        middle = (narrow + wide) / 2
+        narrow, wide = (middle, wide) if error(middle) >= middle else (narrow, middle)
+    return error(wide), wide
+
+
+def _with_draws(answers: Answers) -> tuple[float, float, NDArray[np.float64]]:
+    """The exact error, the error on the fine grid, and the latter's draws, all at the exact one's bandwidth."""
+    value, width = smooth_ece(answers.confidence, answers.right)
+    kernel = np.zeros((FINE_CELLS, MESH))
+    kernel[np.arange(FINE_CELLS), _FINE_TO_MESH] = 1.0
+    kernel = _smoothed(kernel, width)
+
+    def error(
+        confidence: NDArray[np.float64], right: NDArray[np.float64], count: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return np.asarray(np.abs((confidence - right) @ kernel).sum(axis=1) / count.sum(axis=1))
+
+    fine = answers.fine
+    point = error(fine.confidence.total[None], fine.right.total[None], fine.count.total[None])
+    return value, float(point[0]), error(fine.confidence.draws, fine.right.draws, fine.count.draws)
+
+
+def _smoothed(residuals: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    return np.asarray(ndimage.gaussian_filter1d(residuals, width * MESH, axis=-1, mode="reflect", truncate=5.0))

@@ -1,0 +1,101 @@
+"""Remedy: one temperature for the candidate, and what it mends.
+
+One number T divides the candidate's logits. It cannot change an answer, only how sure the model is: what it
+closes is a cheap repair, what stays open is information lost. Two targets: the gold labels (*recalibrated*) and
+the reference's own probabilities (*matched*, needs no labels). T is cross-fitted: each item is cooled by a T
+that has not seen it or its cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.compare.answers import Answers, Pair
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.stats.estimate import Estimate
+
+FOLDS = 5
+_BETA = (0.02, 50.0)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A temperature for the candidate and the pair after it."""
+
+    target: str
+    temperature: Estimate
+    pair: Pair
+
+
+def remedy(pair: Pair, target: str) -> Remedy:
+    """The candidate cooled by a cross-fitted temperature towards ``target``: "recalibrated" or "matched"."""
+    logs = pair.candidate.log_probabilities
+    if target == "recalibrated":
+        assert pair.gold is not None  # noqa: S101 - not asked without labels
+        wanted = np.eye(logs.shape[1])[pair.gold]
+    else:
+        wanted = pair.reference.probabilities
+    resampling = pair.resampling
+    fold = np.random.default_rng([resampling.seed, 4]).permutation(resampling.units)[resampling.unit] % FOLDS
+    cooled = np.empty_like(logs)
+    for f in range(FOLDS):
+        inside, outside = fold == f, fold != f
+        # A sample too small to leave a fold out is fitted whole.
+        fit = outside if outside.any() else inside
+        beta = fit_inverse_temperature(logs[fit], wanted[fit])
+        cooled[inside] = scaled(logs[inside], beta)
+    return Remedy(
+        target,
+        _temperature(logs, wanted, pair),
+        replace(pair, candidate=Answers(cooled, pair.gold, resampling)),
+    )
+
+
+def scaled(logs: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
+    """Probabilities [items, labels] of log probabilities times beta = 1 / T."""
+    z = beta * logs
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def fit_inverse_temperature(logs: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
+    """The beta = 1 / T that minimises the cross-entropy to the wanted probabilities, by Newton's method.
+
+    The cross-entropy is convex in beta; where it has no minimum (all answers right), the bound is returned.
+    """
+    low, high = _BETA
+    beta = 1.0
+    for _ in range(60):
+        slope, curvature = (float(x.mean()) for x in _slopes(logs, wanted, beta))
+        low, high = (low, beta) if slope > 0 else (beta, high)
+        step = beta - slope / curvature if curvature > 0 else np.inf
+        # Newton where it stays inside the bracket, bisection elsewhere.
+        after = step if low < step < high else float(np.sqrt(low * high))
+        if abs(after - beta) <= 1e-10 * beta:
+            return after
+        beta = after
+    return beta
+
+
+def _slopes(
+    logs: NDArray[np.float64], wanted: NDArray[np.float64], beta: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First and second derivative in beta of each item's cross-entropy [items]."""
+    p = scaled(logs, beta)
+    mean = (p * logs).sum(axis=1)
+    return mean - (wanted * logs).sum(axis=1), (p * np.square(logs)).sum(axis=1) - np.square(mean)
+
+
+def _temperature(logs: NDArray[np.float64], wanted: NDArray[np.float64], pair: Pair) -> Estimate:
+    """T on all items, with the interval of its first-order sampling error."""
+    beta = fit_inverse_temperature(logs, wanted)
+    slope, curvature = _slopes(logs, wanted, beta)
+    # d beta = -slope / mean curvature for each item; T = 1 / beta.
+    pull = slope / max(float(curvature.mean()), 1e-300) / beta**2
+    return pair.resampling.mean(pull - pull.mean() + 1 / beta, what="temperature, linearised")

@@ -1,0 +1,61 @@
+"""Thresholds: what today's confidence cut-offs do on the candidate.
+
+A system that acts on answers above a cut-off was tuned on the reference. On a candidate that is less sure the
+same cut-off lets fewer items through; on one that is too sure it lets wrong ones through.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from trusteq.compare.answers import Answers, Pair
+
+CUT_OFFS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+def threshold_table(pair: Pair) -> list[dict[str, Any]]:
+    """For each cut-off: share accepted and accuracy of the accepted for both models, and the share of items that cross.
+
+    ``replacement`` is the candidate's lowest cut-off that keeps the accuracy the reference had among its
+    accepted items, and the share it accepts; None where no cut-off does, or without labels. It is chosen on
+    these items: allow for that.
+    """
+    share = pair.resampling.share
+    rows = []
+    for cut_off in CUT_OFFS:
+        reference, candidate = (a.confidence >= cut_off for a in (pair.reference, pair.candidate))
+        row: dict[str, Any] = {
+            "cut_off": cut_off,
+            "coverage_reference": share(reference, what="accepted"),
+            "coverage_candidate": share(candidate, what="accepted"),
+            "crossing": share(reference != candidate, what="accepted by one model only"),
+        }
+        if pair.gold is not None:
+            row["accuracy_reference"] = share(pair.reference.right, among=reference, what="right among accepted")
+            row["accuracy_candidate"] = share(pair.candidate.right, among=candidate, what="right among accepted")
+            row["replacement"] = (
+                replacement_cut_off(pair.candidate, float(pair.reference.right[reference].mean()))
+                if reference.any()
+                else None
+            )
+        rows.append(row)
+    return rows
+
+
+def replacement_cut_off(candidate: Answers, accuracy: float) -> dict[str, float] | None:
+    """The candidate's lowest cut-off at which its accepted answers are at least this accurate, and what it accepts."""
+    distinct, at = np.unique(-candidate.confidence, return_inverse=True)
+    count = np.bincount(at, minlength=len(distinct)).cumsum()
+    right = np.bincount(at, weights=candidate.right, minlength=len(distinct)).cumsum()
+    good = np.flatnonzero(right >= accuracy * count - 1e-9)
+    if not good.size:
+        return None
+    last = int(good[-1])
+    return {
+        "cut_off": float(-distinct[last]),
+        "coverage": float(count[last] / count[-1]),
+        "accuracy": float(right[last] / count[last]),
+    }

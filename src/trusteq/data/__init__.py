@@ -1,0 +1,1 @@
+"""Items, predictions and the files they come from."""

@@ -1,0 +1,120 @@
+"""Arrow record batches turned into a Table, a batch at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trusteq.data.table import Table, shown
+from trusteq.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+def table(
+    batches: Iterable[pa.RecordBatch],
+    names: Sequence[str],
+    *,
+    source: str,
+    limit: int | None,
+    class_names: Mapping[str, tuple[str, ...]],
+) -> Table:
+    """The named columns: numbers, and equally long lists of them, as arrays [rows, ...]; all else as lists."""
+    parts: dict[str, list[list[Any] | NDArray[Any]]] = {name: [] for name in names}
+    rows = 0
+    for batch in batches:
+        taken = batch if limit is None else batch.slice(0, limit - rows)
+        for name in names:
+            parts[name].append(_values(taken.column(name), rows, f"{source}: row {{}}: column {name!r}"))
+        rows += taken.num_rows
+        if rows == limit:
+            break
+    columns = {name: _joined(parts[name], f"{source}: row {{}}: column {name!r}") for name in names}
+    return Table(
+        source,
+        columns,
+        rows,
+        lambda row: f"row {row + 1}",
+        {name: class_names[name] for name in names if name in class_names},
+    )
+
+
+def _values(values: pa.Array, before: int, where: str) -> list[Any] | NDArray[Any]:
+    """One batch of a column; ``before`` rows came earlier, ``where`` has a gap for the row number."""
+    if isinstance(values.type, pa.ExtensionType) and _is_list(values.type.storage_type):
+        values = values.storage
+    if _is_number(values.type) and not values.null_count:
+        return np.asarray(values.to_numpy(zero_copy_only=False))
+    leaf = values.type
+    while _is_list(leaf):
+        leaf = leaf.value_type
+    if leaf is values.type or not _is_number(leaf):
+        return _python(values, before, where)
+
+    shape = [len(values)]
+    while _is_list(values.type):
+        _refuse_nulls(values, shape, before, where)
+        lengths = pc.list_value_length(values).to_numpy(zero_copy_only=False)
+        size = int(lengths[0]) if len(lengths) else 0
+        if (other := np.flatnonzero(lengths != size)).size:
+            at = int(other[0])
+            raise DataError(_unequal(where.format(before + 1 + _row(at, shape)), int(lengths[at]), size))
+        shape.append(size)
+        values = values.flatten()
+    _refuse_nulls(values, shape, before, where)
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(shape)
+
+
+def _python(values: pa.Array, before: int, where: str) -> list[Any]:
+    try:
+        return list(values.to_pylist())
+    except UnicodeDecodeError:
+        for row, value in enumerate(values, before + 1):
+            try:
+                value.as_py()
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{where.format(row)} holds bytes that are not UTF-8 ({shown(error.object)}); save it as UTF-8"
+                ) from None
+        raise
+
+
+def _joined(parts: list[list[Any] | NDArray[Any]], where: str) -> list[Any] | NDArray[Any]:
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if parts and len(arrays) == len(parts):
+        row = 1
+        for array in arrays:
+            if array.shape[1:] != arrays[0].shape[1:]:
+                raise DataError(_unequal(where.format(row), list(array.shape[1:]), list(arrays[0].shape[1:])))
+            row += len(array)
+        return np.concatenate(arrays)
+    return [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]
+
+
+def _refuse_nulls(values: pa.Array, shape: list[int], before: int, where: str) -> None:
+    if values.null_count:
+        at = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+        raise DataError(f"{where.format(before + 1 + _row(at, shape))} has no value (None); fill it in or drop the row")
+
+
+def _row(at: int, shape: list[int]) -> int:
+    """The row that holds value number ``at`` of flattened lists of this shape."""
+    return at // max(1, int(np.prod(shape[1:])))
+
+
+def _unequal(where: str, found: object, expected: object) -> str:
+    return f"{where} holds {shown(found)} numbers, row 1 holds {shown(expected)}; lists must be equally long"
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

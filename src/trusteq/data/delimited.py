@@ -1,0 +1,69 @@
+"""Reader of CSV and TSV: Python's csv module in strict mode, one row in memory at a time."""
+
+from __future__ import annotations
+
+import csv
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from trusteq.data.lines import lines
+from trusteq.data.table import Table, chosen, shown
+from trusteq.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+FIELD_LIMIT = 2**27
+"""Characters in one field; a quote that is never closed would otherwise swallow the whole file."""
+
+
+def read_csv(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
+    """The asked-for columns of a comma-separated file, every value a text."""
+    return _read(path, columns, limit, ",")
+
+
+def read_tsv(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
+    """The asked-for columns of a tab-separated file, every value a text."""
+    return _read(path, columns, limit, "\t")
+
+
+def _read(path: Path, columns: Sequence[str] | None, limit: int | None, delimiter: str) -> Table:
+    records = _records(path, delimiter)
+    _, header = next(records, (0, []))
+    if not header:
+        raise DataError(f"{path}: empty; expected a header line and rows below it")
+    names = chosen(header, columns, str(path))
+    kept: dict[str, list[Any]] = {name: [] for name in names}
+    into = [(header.index(name), kept[name]) for name in names]
+    starts = array("Q")
+    for line, fields in records:
+        if limit is not None and len(starts) >= limit:
+            break
+        if len(fields) != len(header):
+            raise DataError(
+                f"{path}: line {line}: {len(fields)} fields where the header has {len(header)} "
+                f"(the row starts with {shown(fields[0])}); "
+                f"put fields that contain {delimiter!r} in double quotes"
+            )
+        for position, values in into:
+            values.append(fields[position])
+        starts.append(line)
+    return Table(str(path), kept, len(starts), lambda row: f"line {starts[row]}")
+
+
+def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Fields of each row with the line it starts on; blank lines are skipped."""
+    csv.field_size_limit(FIELD_LIMIT)  # process-wide in csv; restoring it would race with other readers
+    reader = csv.reader(lines(path), delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield start, fields
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: the row that starts on line {start} cannot be read ({error}); close its double "
+            "quotes, write a double quote inside a quoted field twice, and end lines with a line feed"
+        ) from None

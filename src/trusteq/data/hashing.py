@@ -1,0 +1,45 @@
+"""Content hashes: what a file or folder holds, whatever it is called and whenever it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trusteq.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PIECE_BYTES = 2**20
+
+
+def content_hash(path: str | Path) -> str:
+    """SHA-256 in hex: of a file's bytes, or of the names and bytes of a folder's files, in sorted order."""
+    root = Path(path)
+    digest = hashlib.sha256()
+    try:
+        if not root.is_dir():
+            for piece in _pieces(root):
+                digest.update(piece)
+            return digest.hexdigest()
+        files = {file.relative_to(root).as_posix(): file for file in root.rglob("*") if file.is_file()}
+        if not files:
+            raise DataError(f"{path}: a folder without files; there is nothing to hash")
+        for name in sorted(files):
+            # Each file enters as two hashes of fixed length, so that no other folder gives the same bytes.
+            digest.update(hashlib.sha256(os.fsencode(name)).digest())
+            content = hashlib.sha256()
+            for piece in _pieces(files[name]):
+                content.update(piece)
+            digest.update(content.digest())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path and its rights") from None
+    return digest.hexdigest()
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while piece := opened.read(PIECE_BYTES):
+            yield piece

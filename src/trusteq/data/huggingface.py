@@ -1,0 +1,81 @@
+"""Reader of Hugging Face datasets: a folder from save_to_disk or of data files, or an id on the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trusteq.data import arrow
+from trusteq.data.table import Table, chosen
+from trusteq.errors import DataError, MissingExtraError, TrusteqError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+BATCH_ROWS = 1_000
+
+
+def read(source: str, columns: Sequence[str] | None, limit: int | None, split: str | None) -> Table:
+    """The asked-for columns of one split, streamed so that no copy is left in a cache."""
+    try:
+        import datasets
+    except ImportError:
+        raise MissingExtraError(f"{source}: a Hugging Face dataset", "transformers") from None
+    try:
+        data = _opened(datasets, source, split)
+        # A streamed CSV or JSONL knows its columns only after a first look.
+        known = data.column_names or list(next(iter(data), {}))
+        names = chosen(known, columns, source)
+        if limit == 0:
+            return Table(source, {name: [] for name in names}, 0, str)
+        features = data.features or {}
+        return arrow.table(
+            # With no column asked for, one is read all the same: it is what counts the rows.
+            _batches(data.select_columns(names or known[:1]), limit),
+            names,
+            source=source,
+            limit=limit,
+            class_names={
+                name: tuple(feature.names)
+                for name, feature in features.items()
+                if isinstance(feature, datasets.ClassLabel)
+            },
+        )
+    except TrusteqError:
+        raise
+    except Exception as error:  # the library raises many kinds, from many others
+        reason = (str(error).strip() or type(error).__name__).split("\n")[0]
+        raise DataError(
+            f"{source}: cannot be read as a Hugging Face dataset ({reason}); give a data file, "
+            "a folder made by save_to_disk, or an id such as owner/name or owner/name:configuration"
+        ) from None
+
+
+def _opened(datasets: Any, source: str, split: str | None) -> Any:
+    folder = Path(source)
+    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+        found = datasets.load_from_disk(source)
+    elif folder.is_dir():
+        found = datasets.load_dataset(source, streaming=True)
+    else:
+        name, _, configuration = source.partition(":")
+        found = datasets.load_dataset(name, configuration or None, streaming=True)
+    # A folder of one split is that split itself, and may not know its name.
+    splits = dict(found) if isinstance(found, dict) else {str(found.split or "(unnamed)"): found}
+    if split is None and len(splits) == 1:
+        return next(iter(splits.values()))
+    if split is None:
+        raise DataError(f"{source}: has the splits {', '.join(splits)}; choose one with --split")
+    if split not in splits:
+        raise DataError(
+            f"{source}: no split {split!r}; it has {', '.join(splits)}; name one, or none where there is one"
+        )
+    return splits[split]
+
+
+def _batches(data: Any, limit: int | None) -> Iterator[pa.RecordBatch]:
+    rows = BATCH_ROWS if limit is None else min(BATCH_ROWS, limit)
+    for table in data.with_format("arrow").iter(batch_size=rows):
+        yield from table.to_batches()

@@ -1,0 +1,135 @@
+"""Items: the examples that every model answers, held by column."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from trusteq.errors import DataError, LabelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Items:
+    """Examples to judge, one position an item in every field.
+
+    ids: unique names [items].
+    segments: what the models read, by name: texts [items], or arrays [items, ...].
+    labels: gold codes [items] into ``label_names``; None when there are no labels.
+    columns: further values for slices, by name, as texts [items].
+    clusters: which items belong together (hypotheses of one premise) [items]; None when all are independent.
+    ignored: how many rows of the source were left out because of their label.
+    """
+
+    ids: Sequence[str]
+    segments: Mapping[str, Sequence[str] | NDArray[Any]] = field(default_factory=dict)
+    labels: NDArray[np.int64] | None = None
+    label_names: tuple[str, ...] = ()
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    clusters: Sequence[str] | None = None
+    source: str = "items"
+    ignored: int = 0
+
+    def __post_init__(self) -> None:
+        n = len(self.ids)
+        if n == 0:
+            raise DataError(f"{self.source}: no items; the file or the selection is empty")
+        parts: dict[str, Any] = {
+            **{f"segment {name!r}": values for name, values in self.segments.items()},
+            **{f"column {name!r}": values for name, values in self.columns.items()},
+            **({"labels": self.labels} if self.labels is not None else {}),
+            **({"clusters": self.clusters} if self.clusters is not None else {}),
+        }
+        for name, values in parts.items():
+            if len(values) != n:
+                raise DataError(f"{self.source}: {name} has {len(values)} values for {n} items")
+        if len(set(self.ids)) != n:
+            seen: set[str] = set()
+            for row, id_ in enumerate(self.ids, 1):
+                if id_ in seen:
+                    raise DataError(
+                        f"{self.source}: item {row}: id {id_!r} appears twice; ids must be unique, "
+                        "or match by row number with --by-row"
+                    )
+                seen.add(id_)
+        for name, values in self.segments.items():
+            if isinstance(values, np.ndarray):
+                continue
+            for id_, text in zip(self.ids, values, strict=True):
+                if not text.strip():
+                    raise DataError(
+                        f"{self.source}: item {id_!r}: segment {name!r} is empty ({text!r}); "
+                        "drop the item or fill in its text"
+                    )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, positions: Sequence[int] | NDArray[np.int64]) -> Items:
+        """The items at these positions, in this order."""
+        at = np.asarray(positions, dtype=np.int64)
+
+        def pick(values: Any) -> Any:
+            return values[at] if isinstance(values, np.ndarray) else [values[i] for i in at]
+
+        return replace(
+            self,
+            ids=pick(self.ids),
+            segments={name: pick(values) for name, values in self.segments.items()},
+            labels=None if self.labels is None else self.labels[at],
+            columns={name: pick(values) for name, values in self.columns.items()},
+            clusters=None if self.clusters is None else pick(self.clusters),
+        )
+
+    def content(self) -> str:
+        """SHA-256 of everything in the items, in their order: what was audited, whatever file it came from."""
+        digest = hashlib.sha256()
+        parts: dict[str, Any] = {"ids": self.ids, **{f"segment {k}": v for k, v in self.segments.items()}}
+        if self.labels is not None:
+            parts["labels"] = [self.label_names[code] for code in self.labels]
+        parts |= {f"column {k}": v for k, v in self.columns.items()}
+        if self.clusters is not None:
+            parts["clusters"] = self.clusters
+        for name, values in parts.items():
+            digest.update(f"{name}\x00".encode())
+            if isinstance(values, np.ndarray):
+                digest.update(f"{values.dtype.str} {values.shape}\x00".encode())
+                digest.update(np.ascontiguousarray(values).tobytes())
+            else:
+                for value in values:
+                    encoded = value.encode()
+                    digest.update(len(encoded).to_bytes(8, "little") + encoded)
+        return digest.hexdigest()
+
+    def texts(self) -> tuple[Sequence[str], ...]:
+        """The text segments in order; an error where a segment is an array or there is none."""
+        if not self.segments:
+            raise DataError(f"{self.source}: no text was named; say which columns to read, e.g. --text sentence")
+        for name, values in self.segments.items():
+            if isinstance(values, np.ndarray):
+                raise DataError(f"{self.source}: segment {name!r} is an array; this model reads text")
+        return tuple(cast("Sequence[str]", values) for values in self.segments.values())
+
+    def gold(self, labels: Sequence[str]) -> NDArray[np.int64] | None:
+        """Gold codes [items] into ``labels``, matched by name; None without labels."""
+        if self.labels is None:
+            return None
+        place = {name: code for code, name in enumerate(labels)}
+        translate = np.array([place.get(name, -1) for name in self.label_names], dtype=np.int64)
+        codes = translate[self.labels]
+        unknown = np.flatnonzero(codes < 0)
+        if unknown.size:
+            first = int(unknown[0])
+            raise LabelError(
+                f"{self.source}: item {self.ids[first]!r} has label {self.label_names[self.labels[first]]!r}, "
+                f"which the models do not know (they answer {{{', '.join(labels)}}}); {unknown.size} such items; "
+                "rename with --labels or drop them with --ignore-label"
+            )
+        return codes

@@ -1,0 +1,163 @@
+"""Predictions from a file: one row an item, one column a label."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from trusteq.data.predictions import checked, softmax
+from trusteq.data.table import chosen, shown
+from trusteq.data.tables import Table, column_names, read_table
+from trusteq.errors import DataError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.data.predictions import Predictions
+
+INDEX_COLUMN = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
+"""How pandas calls the row numbers that it writes beside the data."""
+
+
+def label_columns(
+    path: str | Path,
+    *,
+    labels: Sequence[str] | None = None,
+    id: str | None = None,  # noqa: A002
+    not_labels: Collection[str] = (),
+) -> list[str]:
+    """The columns that hold a label's scores: ``labels``, or every column that starts with a number.
+
+    Left out are the id column, pandas' row numbers and the columns in ``not_labels``.
+    """
+    if labels:
+        chosen(column_names(path), labels, str(path))
+        return list(labels)
+    left_out = {"id", id, *not_labels}
+    names = column_names(path)
+    first = read_table(
+        path, [name for name in names if name not in left_out and not INDEX_COLUMN.fullmatch(name)], limit=1
+    )
+    found = [name for name in first.columns if _may_be_number(first.values(name)[0])]
+    if not found:
+        raise DataError(
+            f"{path}: no label columns: none of {shown(list(first.columns))} starts with a number "
+            f"in {first.place(0)}; write one column of probabilities a label"
+        )
+    return found
+
+
+def read_predictions(
+    path: str | Path,
+    items: Items,
+    *,
+    labels: Sequence[str] | None = None,
+    scores: Literal["probabilities", "logits"] = "probabilities",
+    id: str | None = None,  # noqa: A002
+    by_row: bool = False,
+    not_labels: Collection[str] = (),
+    name: str,
+) -> Predictions:
+    """Probabilities for every item, in the order of the items.
+
+    Rows are matched by the column ``id``; without it by a column called "id", unless ``by_row``; else by row
+    number. ``labels`` and ``not_labels`` are as in `label_columns`; ``name`` is the model's, for messages.
+    """
+    if id is None and not by_row and "id" in column_names(path):
+        id = "id"  # noqa: A001
+    columns = label_columns(path, labels=labels, id=id, not_labels=not_labels)
+    table = read_table(path, [*columns, *([] if id is None else [id])])
+    if id is not None:
+        rows = _rows_by_id(table, id, items)
+    elif by_row or _has_row_numbers(items):
+        rows = _rows_by_number(table, items)
+    else:
+        raise DataError(
+            f"{path}: no column 'id' to match the items of {items.source} (the first is {items.ids[0]!r}); "
+            "add the column, name it with --id, or match by row number with --by-row"
+        )
+    values = np.stack([_numbers(table, column)[rows] for column in columns], axis=1)
+    if scores == "logits":
+        if (bad := np.argwhere(~np.isfinite(values))).size:
+            item, label = bad[0]
+            raise ModelError(
+                f"{path}: {table.place(int(rows[item]))}: item {items.ids[item]!r}, "
+                f"label {columns[label]!r}: logit is {values[item, label]}; every value must be finite"
+            )
+        values = softmax(values)
+    return checked(values, labels=columns, ids=items.ids, model=name, where=str(path))
+
+
+def _rows_by_id(table: Table, id_column: str, items: Items) -> NDArray[np.int64]:
+    row_of = {id_: row for row, id_ in enumerate(table.ids(id_column))}
+    if "0" in row_of and _has_row_numbers(items):
+        raise DataError(
+            f"{table.source}: {table.place(row_of['0'])}: id '0', but the items of {items.source} count "
+            "from '1'; give both files the same ids, or match by row number with --by-row"
+        )
+    missing = [id_ for id_ in items.ids if id_ not in row_of]
+    if missing:
+        raise DataError(
+            f"{table.source}: no row with {id_column} {shown(missing[0])}; {len(missing)} of {len(items)} "
+            f"items of {items.source} have none (ids here begin {shown(list(row_of)[:3])}); every item needs a row"
+        )
+    return np.array([row_of[id_] for id_ in items.ids], dtype=np.int64)
+
+
+def _rows_by_number(table: Table, items: Items) -> NDArray[np.int64]:
+    if table.rows == len(items):
+        return np.arange(len(items))
+    if table.rows == len(items) + items.ignored and _has_row_numbers(items):
+        # The file has a row for the ignored items too.
+        return np.array([int(id_) - 1 for id_ in items.ids], dtype=np.int64)
+    ignored = f" (and {items.ignored} ignored ones)" if items.ignored else ""
+    raise DataError(
+        f"{table.source}: {table.rows} rows for {len(items)} items of {items.source}{ignored}; matching "
+        "by row number needs one row an item, or give both files an id column"
+    )
+
+
+def _has_row_numbers(items: Items) -> bool:
+    """Whether the ids are row numbers of the items' file: rising from 1, gaps only for ignored items."""
+    if not all(id_.isascii() and id_.isdigit() and id_[0] != "0" for id_ in items.ids):
+        return False
+    numbers = [int(id_) for id_ in items.ids]
+    return numbers == sorted(set(numbers)) and numbers[-1] <= len(items) + items.ignored
+
+
+def _numbers(table: Table, name: str) -> NDArray[np.float64]:
+    """The column [rows] in float64; texts such as "nan" count as numbers here and are refused later."""
+    column = table.columns[name]
+    if isinstance(column, np.ndarray) and column.ndim == 1:
+        return column.astype(np.float64)
+    numbers = np.empty(table.rows)
+    for row, value in enumerate(table.values(name)):
+        number = _number(value)
+        if number is None:
+            raise table.error(
+                row,
+                name,
+                f"is not a number: {shown(value)}; mend the cell, or name the label columns with --labels",
+            )
+        numbers[row] = number
+    return numbers
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _may_be_number(value: Any) -> bool:
+    """Whether a column that starts so is taken for scores; a gap is, so that somebody hears of it."""
+    return value is None or value == "" or _number(value) is not None

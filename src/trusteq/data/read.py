@@ -1,0 +1,118 @@
+"""Items from a data file: which column is the text, the label, the id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.data.items import Items
+from trusteq.data.table import Table, shown
+from trusteq.data.tables import column_names, read_table
+from trusteq.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def read_items(
+    source: str | Path,
+    *,
+    text: Sequence[str] = (),
+    label: str | None = None,
+    label_names: Sequence[str] | None = None,
+    id: str | None = None,  # noqa: A002
+    by_row: bool = False,
+    slices: Sequence[str] = (),
+    cluster: str | None = None,
+    ignore_labels: Sequence[str] = (),
+    split: str | None = None,
+) -> Items:
+    """The items of a file or Hugging Face dataset, without those whose label is to be ignored.
+
+    Ids come from the column ``id``; without it from a column called "id", unless ``by_row``; else they are
+    row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``.
+    """
+    if label is None and (label_names or ignore_labels):
+        raise DataError(f"{source}: label names or labels to ignore, but no label column; name it with --label")
+    if id is None and not by_row and "id" in column_names(source, split=split):
+        id = "id"  # noqa: A001
+    wanted = [*text, *slices, *(name for name in (label, id, cluster) if name is not None)]
+    table = read_table(source, list(dict.fromkeys(wanted)), split=split)
+
+    rows = np.arange(table.rows)
+    codes: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
+    if label is not None:
+        rows, codes, names = _labels(table, label, label_names, set(ignore_labels))
+
+    def kept(values: Any) -> Any:
+        if len(rows) == table.rows:
+            return values
+        return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
+
+    return Items(
+        ids=[str(row + 1) for row in rows] if id is None else kept(table.ids(id)),
+        segments={name: kept(_segment(table, name)) for name in text},
+        labels=codes,
+        label_names=names,
+        columns={name: kept(table.texts(name, missing="(missing)")) for name in slices},
+        clusters=None if cluster is None else kept(table.texts(cluster)),
+        source=str(source),
+        ignored=table.rows - len(rows),
+    )
+
+
+def _segment(table: Table, name: str) -> list[str] | NDArray[Any]:
+    """What a model reads: texts [items], or numbers [items, ...] where the file has lists of them."""
+    column = table.columns[name]
+    if isinstance(column, np.ndarray) and column.ndim > 1:
+        return column
+    values = table.values(name)
+    for row, value in enumerate(values):
+        if value is None:
+            raise table.error(row, name, "has no value (None); fill in the text or drop the row")
+        if not isinstance(value, str):
+            kind = type(value).__name__
+            raise table.error(row, name, f"is not text: {shown(value)} is of type {kind}; name a text column")
+    return values
+
+
+def _labels(
+    table: Table, name: str, label_names: Sequence[str] | None, ignored: Collection[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
+    """Rows that are kept, their codes, and the names the codes stand for."""
+    raw = table.texts(name)
+    for row, value in enumerate(table.values(name)):
+        if isinstance(value, float) and not value.is_integer():
+            raise table.error(row, name, f"is not a label: {value!r} is a fraction; name a column of classes")
+
+    names = tuple(label_names or table.class_names.get(name, ()))
+    if not names:
+        rows = [row for row, value in enumerate(raw) if value not in ignored]
+        names = tuple(sorted({raw[row] for row in rows}))
+        code_of = {value: code for code, value in enumerate(names)}
+        return np.array(rows, np.int64), np.array([code_of[raw[row]] for row in rows], np.int64), names
+
+    if len(set(names)) != len(names):
+        twice = next(value for value in names if names.count(value) > 1)
+        raise DataError(f"{table.source}: label name {twice!r} is given twice; each code needs its own name")
+    code_of = {str(code): code for code in range(len(names))}
+    rows, codes = [], []
+    for row, value in enumerate(raw):
+        code = code_of.get(value)
+        if value in ignored or (code is not None and names[code] in ignored):
+            continue
+        if code is None:
+            raise table.error(
+                row,
+                name,
+                f"has label {shown(value)}, which is no code from 0 to {len(names) - 1} for the names "
+                f"{{{', '.join(names)}}}; name every code, or drop such items with --ignore-label",
+            )
+        rows.append(row)
+        codes.append(code)
+    return np.array(rows, np.int64), np.array(codes, np.int64), names

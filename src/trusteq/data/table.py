@@ -1,0 +1,95 @@
+"""Table: the columns somebody asked for, from whatever file they came."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Table:
+    """Raw values by column name, one position a row in each.
+
+    columns: lists of Python values, or arrays [rows, ...] where the file itself holds numbers without gaps.
+    place: from a row's position to the words that find it in the file ("row 17", "line 18").
+    class_names: names of the codes 0, 1, ... for columns whose file states them.
+    """
+
+    source: str
+    columns: Mapping[str, list[Any] | NDArray[Any]]
+    rows: int
+    place: Callable[[int], str]
+    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def values(self, name: str) -> list[Any]:
+        """The column as Python values."""
+        column = self.columns[name]
+        return column.tolist() if isinstance(column, np.ndarray) else column
+
+    def error(self, row: int, name: str, problem: str) -> DataError:
+        """The error about one cell, for the caller to raise."""
+        return DataError(f"{self.source}: {self.place(row)}: column {name!r} {problem}")
+
+    def texts(self, name: str, *, missing: str | None = None) -> list[str]:
+        """The column as texts, 17.0 as "17"; an empty cell becomes ``missing``, an error without it."""
+        texts = []
+        for row, value in enumerate(self.values(name)):
+            if value is None or value != value or (isinstance(value, str) and not value.strip()):
+                if missing is None:
+                    raise self.error(row, name, f"has no value ({value!r}); fill it in or drop the row")
+                texts.append(missing)
+            elif isinstance(value, str):
+                texts.append(value)
+            elif isinstance(value, list | dict | bytes):
+                kind = type(value).__name__
+                raise self.error(row, name, f"holds a {kind} ({shown(value)}); expected a text or a number")
+            elif isinstance(value, float) and value.is_integer():
+                # pandas turns whole numbers into floats as soon as one of them is missing.
+                texts.append(str(int(value)))
+            else:
+                texts.append(str(value))
+        return texts
+
+    def ids(self, name: str) -> list[str]:
+        """The column as texts that are all different."""
+        ids = self.texts(name)
+        first: dict[str, int] = {}
+        for row, id_ in enumerate(ids):
+            if (before := first.setdefault(id_, row)) != row:
+                raise DataError(
+                    f"{self.source}: {self.place(row)}: id {shown(id_)} in column {name!r} appears twice, "
+                    f"first in {self.place(before)}; ids must be unique, or match by row number with --by-row"
+                )
+        return ids
+
+
+def chosen(names: Sequence[str], columns: Sequence[str] | None, source: str) -> list[str]:
+    """The columns to keep, as asked for (all when None); an error when one is not there, or there twice."""
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{source}: column {twice!r} appears twice in the header; give each column its own name")
+    if columns is None:
+        return list(names)
+    for name in columns:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            listed = ", ".join(repr(n) for n in names[:20]) + (f" and {len(names) - 20} more" if names[20:] else "")
+            raise DataError(f"{source}: no column {name!r}; the columns are {listed or 'none'}{meant}")
+    return list(dict.fromkeys(columns))
+
+
+def shown(value: object) -> str:
+    """The value as one short line, for a message."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,74 @@
+"""Where tables come from: the reader of each kind of file, chosen by its name's end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from trusteq.data import delimited, huggingface, jsonl, parquet
+from trusteq.data.table import Table
+from trusteq.errors import DataError
+
+__all__ = ["READERS", "Table", "column_names", "read_table"]
+
+Reader = Callable[[Path, Sequence[str] | None, int | None], Table]
+"""From a path, the columns to keep (None: all) and the most rows to read (0: names only) to a table."""
+
+READERS: dict[str, Reader] = {
+    ".parquet": parquet.read,
+    ".csv": delimited.read_csv,
+    ".csv.gz": delimited.read_csv,
+    ".tsv": delimited.read_tsv,
+    ".tsv.gz": delimited.read_tsv,
+    ".jsonl": jsonl.read,
+    ".jsonl.gz": jsonl.read,
+    ".ndjson": jsonl.read,
+    ".ndjson.gz": jsonl.read,
+}
+
+
+def read_table(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+) -> Table:
+    """The asked-for columns (None: all) of a data file or Hugging Face dataset; at least one row."""
+    table = _read(path, columns, split, limit)
+    if table.rows == 0:
+        raise DataError(f"{path}: has columns but no rows; check how the file was written")
+    return table
+
+
+def column_names(path: str | Path, *, split: str | None = None) -> list[str]:
+    """The names of the columns there are; for JSON lines, the keys of the first line."""
+    return list(_read(path, None, split, 0).columns)
+
+
+def _read(path: str | Path, columns: Sequence[str] | None, split: str | None, limit: int | None) -> Table:
+    file = Path(path)
+    suffix = next((end for end in sorted(READERS, key=len, reverse=True) if file.name.lower().endswith(end)), None)
+    if suffix is None and (file.is_dir() or _is_hub_id(str(path))):
+        return huggingface.read(str(path), columns, limit, split)
+    if not file.exists():
+        raise DataError(f"{path}: no such file; check the path (the current folder is {Path.cwd()})")
+    if file.is_dir():
+        raise DataError(f"{path}: a folder where a {suffix} file is expected; name one file in it")
+    if suffix is None:
+        raise DataError(
+            f"{path}: no reader for {file.suffix or 'a name without an ending'!r}; use {', '.join(READERS)}"
+        )
+    if split is not None:
+        raise DataError(f"{path}: --split {split} is for Hugging Face datasets; a {suffix} file has no splits")
+    if file.is_file() and file.stat().st_size == 0:
+        raise DataError(f"{path}: empty, 0 bytes; check how the file was written")
+    return READERS[suffix](file, columns, limit)
+
+
+def _is_hub_id(source: str) -> bool:
+    """Whether this can only be ``owner/name`` on the hub; a mistyped path must not reach the network."""
+    owner = Path(source).parent
+    looks = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(:[\w.-]+)?", source) is not None
+    return looks and not Path(source).exists() and not owner.exists() and not Path(source).suffix[1:].isalpha()

@@ -1,0 +1,44 @@
+"""Every error a user can cause, in one tree.
+
+TrusteqError
+├── DataError         an items or predictions file, or the values in it
+├── ModelError        a model that cannot be opened, or does not answer properly
+├── LabelError        label names that do not match
+├── PolicyError       a policy that cannot be read or does not make sense
+├── RunError          a run directory that cannot be written or read
+└── MissingExtraError an optional dependency that is not installed
+
+A message is one line: what is wrong, where (file and row, model and label), the value found, what to do.
+The command line prints it after ``error:`` and exits with 2.
+"""
+
+
+class TrusteqError(Exception):
+    """Something the user can mend; the message says how."""
+
+
+class DataError(TrusteqError):
+    """Items or predictions that cannot be used as they are."""
+
+
+class ModelError(TrusteqError):
+    """A model that cannot be opened, or does not answer properly."""
+
+
+class LabelError(TrusteqError):
+    """Label names that do not match."""
+
+
+class PolicyError(TrusteqError):
+    """A policy that cannot be read or does not make sense."""
+
+
+class RunError(TrusteqError):
+    """A run directory that cannot be written or read."""
+
+
+class MissingExtraError(TrusteqError):
+    """An optional dependency that is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional part: pip install 'trusteq[{extra}]'")

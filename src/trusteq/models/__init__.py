@@ -1,0 +1,1 @@
+"""Ways to run a model; each only answers ``predict(items) -> probabilities``."""

@@ -1,0 +1,61 @@
+"""What the audit asks of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a model is: how it runs and the hash of everything that decides its answers.
+
+    ``content`` is the SHA-256 over weights, configuration and tokenizer (or over the predictions file);
+    None for a Python object, whose content cannot be hashed. ``details`` is JSON-ready: versions, precision, files.
+    """
+
+    kind: str
+    location: str
+    content: str | None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something the model's owner will want to know. ``value`` is the number behind the message."""
+
+    model: str
+    kind: str
+    message: str
+    value: float
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that answers items with probabilities over named labels."""
+
+    @property
+    def name(self) -> str:
+        """How messages and tables call it."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names, in the order of the answer's columns."""
+
+    @property
+    def identity(self) -> Identity:
+        """What it is, for the manifest and for the refusal to compare a model with itself."""
+
+    def predict(self, items: Items) -> NDArray[np.floating[Any]]:
+        """Probabilities [items, labels], one row an item, in the order of the items."""
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What it noticed while loading and answering (texts cut off, precision, ...)."""

@@ -1,0 +1,51 @@
+"""What other people's libraries say while they work: kept off the terminal, and cut to one line."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def one_line(error: BaseException, *, limit: int = 300) -> str:
+    """An error's message without line breaks, at most ``limit`` characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class _Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[list[str]]:
+    """What transformers and the hub would have printed meanwhile; warnings and progress bars are off."""
+    from transformers.utils import logging as transformers_logging
+
+    kept = _Kept()
+    loggers = [logging.getLogger("transformers"), logging.getLogger("huggingface_hub")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    bars = transformers_logging.is_progress_bar_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.handlers, logger.propagate = [kept], False
+            logger.setLevel(logging.WARNING)
+        transformers_logging.disable_progress_bar()  # the hub's own, too
+        try:
+            yield kept.messages
+        finally:
+            for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+                logger.handlers, logger.propagate = handlers, propagate
+                logger.setLevel(level)
+            if bars:
+                transformers_logging.enable_progress_bar()

@@ -1,0 +1,88 @@
+"""Python functions and scikit-learn estimators as models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.errors import DataError, ModelError
+from trusteq.models.base import Finding, Identity, Model
+from trusteq.models.chatter import one_line
+from trusteq.models.labels import label_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionModel:
+    """A function from inputs to probabilities [items, labels]."""
+
+    name: str
+    labels: tuple[str, ...]
+    identity: Identity
+    function: Callable[[Any], Any]
+
+    def predict(self, items: Items) -> NDArray[np.floating[Any]]:
+        """What the function answers.
+
+        It is given the texts as a list, the array, or for several segments a list with one tuple an item.
+        """
+        parts = list(items.segments.values())
+        if not parts:
+            raise DataError(f"{items.source}: no input was named for model {self.name}; say which columns to read")
+        if len(parts) > 1:
+            inputs: Any = list(zip(*parts, strict=True))
+        else:
+            inputs = parts[0] if isinstance(parts[0], np.ndarray) else list(parts[0])
+        answer = self.function(inputs)
+        try:
+            return np.asarray(answer, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"model {self.name}: the answer is no table of numbers [items, labels]: {one_line(error)}"
+            ) from error
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Nothing: a function is not looked into."""
+        return ()
+
+
+def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str) -> FunctionModel:
+    """A model that asks a function for probabilities [items, labels], in the order of ``labels``."""
+    where = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__name__)}"
+    identity = Identity("callable", where, None)
+    return FunctionModel(name, label_names((), labels, name=name), identity, function)
+
+
+def from_estimator(estimator: Any, *, name: str, labels: Sequence[str] | None = None) -> FunctionModel:
+    """A model that asks a fitted scikit-learn classifier; its labels are ``classes_`` unless renamed."""
+    kind = type(estimator)
+    if not hasattr(estimator, "predict_proba"):
+        raise ModelError(
+            f"model {name}: {kind.__name__} has no predict_proba; wrap it in "
+            "sklearn.calibration.CalibratedClassifierCV, or give a function of your own with from_callable"
+        )
+    if not hasattr(estimator, "classes_"):
+        raise ModelError(f"model {name}: {kind.__name__} has no classes_; fit it first")
+    names = label_names([str(label) for label in estimator.classes_], labels, name=name)
+    identity = Identity("scikit-learn", f"{kind.__module__}.{kind.__qualname__}", None)
+    return FunctionModel(name, names, identity, estimator.predict_proba)
+
+
+def as_model(thing: Any, *, name: str) -> Model:
+    """The model itself, or a fitted scikit-learn classifier made into one."""
+    if isinstance(thing, Model):
+        return thing
+    if hasattr(thing, "predict_proba") or hasattr(thing, "classes_"):
+        return from_estimator(thing, name=name)
+    raise ModelError(
+        f"model {name}: {type(thing).__name__} is neither a trusteq model nor a classifier with predict_proba; "
+        "open a file or folder with open_model, or wrap a function with from_callable(function, labels=[...])"
+    )

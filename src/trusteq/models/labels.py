@@ -1,0 +1,40 @@
+"""A model's label names: its own, or the ones it was given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import LabelError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def label_names(own: Sequence[str], given: Sequence[str] | None, *, name: str) -> tuple[str, ...]:
+    """The names in the order of the model's outputs: ``given`` where there are any, else its ``own``."""
+    if given is not None and own and len(given) != len(own):
+        raise LabelError(
+            f"model {name}: --labels names {len(given)} labels ({', '.join(given)}), "
+            f"but the model has {len(own)} ({', '.join(own)})"
+        )
+    names = tuple(own if given is None else given)
+    if len(names) < 2:
+        raise ModelError(
+            f"model {name}: {len(names)} label; trusteq needs a probability for each of two or more labels "
+            "(a regression has none; a binary score needs both p and 1 - p)"
+        )
+    repeated = next((label for label in names if names.count(label) > 1), None)
+    if repeated is not None:
+        raise LabelError(f"model {name}: label {repeated!r} appears twice; give each label its own name with --labels")
+    return names
+
+
+def configured_labels(config: Mapping[str, Any], *, name: str) -> tuple[str, ...]:
+    """The names in config.json's id2label, in the order of their codes; () when there is none."""
+    by_code = {int(code): str(label) for code, label in (config.get("id2label") or {}).items()}
+    if sorted(by_code) != list(range(len(by_code))):
+        raise LabelError(
+            f"model {name}: id2label has the codes {sorted(by_code)}, expected 0 to {len(by_code) - 1}; "
+            "mend config.json"
+        )
+    return tuple(by_code[code] for code in range(len(by_code)))

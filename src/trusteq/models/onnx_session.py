@@ -1,0 +1,319 @@
+"""A graph that ONNX Runtime runs: texts through a tokenizer, or arrays and strings as they are."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from trusteq.data.predictions import SUM_TOLERANCE, softmax
+from trusteq.errors import LabelError, MissingExtraError, ModelError
+from trusteq.models.base import Finding, Identity
+from trusteq.models.batching import token_batches
+from trusteq.models.chatter import one_line
+from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, read_config, refuse_pickle
+from trusteq.models.labels import configured_labels, label_names
+from trusteq.models.token_limit import truncation
+from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+
+TOKEN_BUDGET = 8192
+"""Tokens in one batch, padding included."""
+
+ROWS = 256
+"""Rows in one batch of a graph that reads arrays."""
+
+FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+
+DTYPES: Mapping[str, type] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(int16)": np.int16,
+    "tensor(int8)": np.int8,
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+    "tensor(string)": np.object_,
+}
+
+EXTERNAL = re.compile(rb"\n\x08location\x12([\x80-\xff]*[\x00-\x7f])", re.DOTALL)
+"""How protobuf writes the key of a tensor's external file, and the length of the name that follows."""
+
+ENOUGH_TO_TELL = 8
+"""Rows that must all sum to 1 before an output is taken for probabilities: one row of logits may by accident."""
+
+
+def open_onnx(
+    location: str,
+    *,
+    name: str,
+    labels: Sequence[str] | None = None,
+    tokenizer: str | None = None,
+    scores: Literal["logits", "probabilities"] | None = None,
+    output: str | None = None,
+    budget: int = TOKEN_BUDGET,
+) -> OnnxModel:
+    """A graph ready to answer on the CPU.
+
+    ``location`` is a .onnx file or a folder with one; ``tokenizer`` a folder with tokenizer.json, by default the
+    model's own when it holds one. ``output`` names the scores among several outputs; they are taken for
+    probabilities when ``scores`` says so or the output is called "probabilities", else for logits.
+    """
+    file = _graph_file(Path(location).expanduser(), name=name)
+    session = _session(file, name=name)
+    config = read_config(file.parent / "config.json", name=name)
+    chosen = _output(session.get_outputs(), output, name=name)
+    own = configured_labels(config, name=name)
+    if labels is None and not own:
+        raise LabelError(
+            f"model {name}: {file.parent} has no config.json with id2label; name the labels in the order of the "
+            f"outputs with --labels {name}=first,second"
+        )
+    names = label_names(own, labels, name=name)
+    width = chosen.shape[1] if len(chosen.shape) == 2 else None
+    if isinstance(width, int) and width != len(names):
+        raise LabelError(
+            f"model {name}: output {chosen.name!r} has {width} columns but there are {len(names)} label names "
+            f"({', '.join(names)}); name them in order with --labels"
+        )
+    files = {"graph": file, **_external_files(file), **matching(file.parent, ["config.json"])}
+
+    inputs = {entry.name: entry for entry in session.get_inputs()}
+    reader = None
+    folder = Path(tokenizer).expanduser() if tokenizer is not None else file.parent
+    if tokenizer is not None or (folder / "tokenizer.json").is_file():
+        reader = read_tokenizer(folder, config, name=name)
+        unknown = [entry for entry in inputs if entry not in INPUTS]
+        if unknown or "input_ids" not in inputs:
+            raise ModelError(
+                f"model {name}: the graph reads {', '.join(inputs)}; from a tokenizer it can have {', '.join(INPUTS)}"
+                + (f", not {', '.join(unknown)}" if unknown else "")
+            )
+        files |= matching(folder, TOKENIZER_FILES)
+    unusable = [f"{entry.name}: {entry.type}" for entry in inputs.values() if entry.type not in DTYPES]
+    if unusable:
+        raise ModelError(f"model {name}: cannot feed inputs of this type: {', '.join(unusable)}")
+
+    import onnxruntime
+
+    meta = session.get_modelmeta()
+    return OnnxModel(
+        name=name,
+        labels=names,
+        identity=Identity(
+            kind="onnx",
+            location=location,
+            content=files_hash(files, name=name),
+            details={
+                "inputs": {entry.name: entry.type for entry in inputs.values()},
+                "output": chosen.name,
+                "output type": chosen.type,
+                "producer": f"{meta.producer_name} {meta.version}".strip(),
+                "providers": session.get_providers(),
+                "tokenizer": str(folder) if reader else None,
+                "files": sorted({path.name for path in files.values()}),
+                "onnxruntime": onnxruntime.__version__,
+            },
+        ),
+        session=session,
+        inputs=inputs,
+        output=chosen.name,
+        scores=scores or ("probabilities" if chosen.name == "probabilities" else "logits"),
+        scores_were_said=scores is not None,
+        tokenizer=reader,
+        budget=budget,
+    )
+
+
+@dataclass(eq=False)
+class OnnxModel:
+    """An open session; remembers which texts were too long for it."""
+
+    name: str
+    labels: tuple[str, ...]
+    identity: Identity
+    session: Any
+    inputs: Mapping[str, Any]
+    output: str
+    scores: Literal["logits", "probabilities"]
+    scores_were_said: bool
+    tokenizer: TokenizerFile | None
+    budget: int
+    cut: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def limit(self) -> int | None:
+        """The most tokens a row may have, by tokenizer and graph."""
+        limits = (self._fixed(axis=1), self.tokenizer.limit if self.tokenizer else None)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def predict(self, items: Items) -> NDArray[np.float64]:
+        """Probabilities [items, labels] in float64."""
+        answers = np.empty((len(items), len(self.labels)))
+        batches = self._arrays(items) if self.tokenizer is None else self._tokens(items, self.tokenizer)
+        for at, feed in batches:
+            answers[at] = self._run(feed, items.ids[at[0]])[: len(at)]
+        if self.scores == "probabilities":
+            return answers
+        looks_like = (answers >= 0).all() and (np.abs(answers.sum(axis=1) - 1) <= SUM_TOLERANCE).all()
+        if looks_like and len(answers) >= ENOUGH_TO_TELL and not self.scores_were_said:
+            raise ModelError(
+                f"model {self.name}: output {self.output!r} looks like probabilities (no value below 0, every row sums "
+                "to 1); say --scores probabilities, or --scores logits if it holds logits after all"
+            )
+        return softmax(answers)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Texts that were cut off so far."""
+        return (truncation(self.cut, limit=self.limit, name=self.name),) if self.cut else ()
+
+    def _tokens(
+        self, items: Items, tokenizer: TokenizerFile
+    ) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
+        """Positions of items and the token arrays to feed for them, batch by batch."""
+        fixed = self._fixed(axis=1)
+        rows, cut = tokenizer.encode(items, limit=self.limit, name=self.name)
+        self.cut.update(cut)
+        if fixed and tokenizer.pad_id is None:
+            raise ModelError(
+                f"model {self.name}: the graph reads exactly {fixed} tokens and its tokenizer has no pad token"
+            )
+        lengths = np.array([fixed or len(row.ids) for row in rows], dtype=np.int64)
+        # Padding is text to a graph that reads no mask; then each row goes alone.
+        can_pad = fixed or (tokenizer.pad_id is not None and "attention_mask" in self.inputs)
+        for batch in token_batches(lengths, budget=self.budget if can_pad else 0):
+            for at, together in self._rows(batch):
+                arrays = tokenizer.padded([rows[i] for i in together], length=fixed)
+                yield at, {key: arrays[key].astype(DTYPES[entry.type]) for key, entry in self.inputs.items()}
+
+    def _arrays(self, items: Items) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
+        """Positions of items and the segments to feed for them, batch by batch."""
+        segments = items.segments
+        if len(self.inputs) == 1 and len(segments) == 1:
+            segments = dict.fromkeys(self.inputs, next(iter(segments.values())))
+        absent = [key for key in self.inputs if key not in segments]
+        if absent:
+            raise ModelError(
+                f"model {self.name}: the graph reads {', '.join(self.inputs)}, but the items have "
+                f"{', '.join(items.segments) or 'nothing'}; give it a segment of each name, or for a model that "
+                "reads tokens the folder of its tokenizer.json with --tokenizer"
+            )
+        feed = {key: self._cast(segments[key], entry) for key, entry in self.inputs.items()}
+        for start in range(0, len(items), ROWS):
+            for at, together in self._rows(np.arange(start, min(start + ROWS, len(items)))):
+                yield at, {key: values[together] for key, values in feed.items()}
+
+    def _cast(self, segment: Any, entry: Any) -> NDArray[Any]:
+        """The segment [items, ...] in the type and number of axes that the graph declares for this input."""
+        is_text = not isinstance(segment, np.ndarray)
+        wants_text = entry.type == "tensor(string)"
+        if is_text and not wants_text:
+            raise ModelError(
+                f"model {self.name}: graph input {entry.name!r} is {entry.type}, but the segment is text; "
+                "name the folder of its tokenizer.json with --tokenizer"
+            )
+        try:
+            values = np.asarray(segment, dtype=object if is_text else None)
+            values = values.astype(DTYPES[entry.type], casting="unsafe" if wants_text else "same_kind")
+        except TypeError as error:
+            raise ModelError(f"model {self.name}: graph input {entry.name!r}: {one_line(error)}") from error
+        return values[:, None] if values.ndim == 1 and len(entry.shape) == 2 else values
+
+    def _rows(self, batch: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """The batch as the graph takes it: each part, and the part filled up where the number of rows is fixed."""
+        size = self._fixed(axis=0) or len(batch)
+        for start in range(0, len(batch), size):
+            part = batch[start : start + size]
+            # Repeats of the last row, whose answers are dropped.
+            yield part, np.pad(part, (0, size - len(part)), mode="edge")
+
+    def _fixed(self, axis: int) -> int | None:
+        """The length of an axis of the inputs where the graph fixes it."""
+        shapes = [entry.shape for entry in self.inputs.values()]
+        return next((s[axis] for s in shapes if len(s) > axis and isinstance(s[axis], int)), None)
+
+    def _run(self, feed: dict[str, NDArray[Any]], first: str) -> NDArray[Any]:
+        try:
+            (answer,) = self.session.run([self.output], feed)
+        except Exception as error:
+            raise ModelError(f"model {self.name}: failed while answering item {first!r}: {one_line(error)}") from error
+        answer = np.asarray(answer)
+        expected = (len(next(iter(feed.values()))), len(self.labels))
+        if answer.shape != expected:
+            raise ModelError(
+                f"model {self.name}: output {self.output!r} has shape {answer.shape}, expected {expected} "
+                "(items, labels); choose another with --output"
+            )
+        return answer
+
+
+def _graph_file(path: Path, *, name: str) -> Path:
+    """The .onnx file meant by a file or folder."""
+    refuse_pickle(path, name=name)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ModelError(f"model {name}: no such file or folder: {path}")
+    found = sorted(path.glob("*.onnx"))
+    if path / "model.onnx" in found:
+        return path / "model.onnx"
+    if len(found) != 1:
+        listed = (
+            f"several .onnx files ({', '.join(file.name for file in found)}); name one" if found else "no .onnx file"
+        )
+        raise ModelError(f"model {name}: {path} has {listed}")
+    return found[0]
+
+
+def _session(file: Path, *, name: str) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(f"model {name}: {file}", "onnx") from error
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # only what kills the process; errors come as exceptions
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"model {name}: ONNX Runtime cannot load {file}: {one_line(error)}") from error
+
+
+def _output(outputs: Sequence[Any], wanted: str | None, *, name: str) -> Any:
+    """The output that holds the scores: the one asked for, or one that can only be it."""
+    if wanted is not None:
+        found = [entry for entry in outputs if entry.name == wanted]
+    else:
+        tables = [entry for entry in outputs if entry.type in FLOATS and len(entry.shape) == 2]
+        found = [entry for entry in tables if entry.name == "logits"]
+        found = found or [entry for entry in tables if entry.name == "probabilities"] or tables
+    if len(found) != 1:
+        listed = ", ".join(f"{entry.name}: {entry.type} {entry.shape}" for entry in outputs)
+        what = f"has no output {wanted!r}" if wanted is not None else "does not show which output holds the scores"
+        raise ModelError(f"model {name}: the graph {what}; choose one of these with --output: {listed}")
+    return found[0]
+
+
+def _external_files(file: Path) -> dict[str, Path]:
+    """The files beside the graph that hold weights it refers to, by the name it gives them."""
+    found = {}
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as graph:
+        for match in EXTERNAL.finditer(graph):
+            # A varint: seven bits a byte, the lowest first.
+            length = sum((byte & 0x7F) << (7 * i) for i, byte in enumerate(match[1]))
+            named = graph[match.end() : match.end() + length].decode("utf-8", "replace")
+            if (file.parent / named).is_file():
+                found[named] = file.parent / named
+    return found

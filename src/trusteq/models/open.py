@@ -1,0 +1,105 @@
+"""Which way to run a model, told from what is at its location."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from trusteq.data.tables import READERS
+from trusteq.errors import ModelError
+from trusteq.models.files import PICKLES, refuse_pickle
+from trusteq.models.onnx_session import open_onnx
+from trusteq.models.prediction_file import open_predictions
+from trusteq.models.transformer import TOKEN_BUDGET, open_transformer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trusteq.models.base import Model
+
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?")
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What a user may say about a model; each backend takes what concerns it. The openers say what they mean."""
+
+    labels: tuple[str, ...] | None = None
+    scores: Literal["probabilities", "logits"] | None = None
+    tokenizer: str | None = None
+    output: str | None = None
+    budget: int = TOKEN_BUDGET
+    device: str | None = None
+    download: bool = False
+    id: str | None = None
+    by_row: bool = False
+    not_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Backend:
+    recognises: Callable[[str, Path], bool]
+    open: Callable[..., Model]
+    options: tuple[str, ...]
+
+
+def _is_transformer(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+
+
+BACKENDS = (
+    _Backend(
+        lambda spec, _: spec.lower().endswith(tuple(READERS)),
+        open_predictions,
+        ("labels", "scores", "id", "by_row", "not_labels"),
+    ),
+    _Backend(
+        lambda _, path: path.suffix.lower() == ".onnx" or (any(path.glob("*.onnx")) and not _is_transformer(path)),
+        open_onnx,
+        ("labels", "scores", "tokenizer", "output", "budget"),
+    ),
+    _Backend(
+        lambda spec, path: _is_transformer(path) or (not path.exists() and _is_hub_id(spec)),
+        open_transformer,
+        ("labels", "budget", "device", "download"),
+    ),
+)
+"""How each kind of model is recognised and opened, first match first; a new backend is one line here."""
+
+
+def open_model(spec: str, *, name: str, options: ModelOptions | None = None) -> Model:
+    """The model at a file, a folder or a hub id, ready to answer."""
+    options = options or ModelOptions()
+    path = Path(spec).expanduser()
+    refuse_pickle(path, name=name)
+    for backend in BACKENDS:
+        if backend.recognises(spec, path):
+            chosen: dict[str, Any] = {option: getattr(options, option) for option in backend.options}
+            return backend.open(spec, name=name, **chosen)
+    raise ModelError(f"model {name}: {_why_not(path)}")
+
+
+def _is_hub_id(spec: str) -> bool:
+    return bool(HUB_ID.fullmatch(spec)) and not spec.startswith((".", "/", "~"))
+
+
+def _why_not(path: Path) -> str:
+    """What is missing at a location that no backend recognised."""
+    if not path.exists():
+        return f"no such file or folder: {path}"
+    if path.is_file():
+        return (
+            f"{path} is no model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx file, "
+            "a folder or a hub id"
+        )
+    pickles = sorted(file.name for file in path.iterdir() if file.suffix.lower() in PICKLES)
+    if pickles:
+        return (
+            f"{path} holds its weights only as {pickles[0]}, a pickle that could execute code when opened; "
+            "convert them to safetensors or ONNX"
+        )
+    lacks = [what for what, pattern in (("config.json", "config.json"), ("*.safetensors", "*.safetensors"))
+             if not any(path.glob(pattern))]  # fmt: skip
+    return f"{path} is no model folder: it has no .onnx file, and for transformers it lacks {' and '.join(lacks)}"

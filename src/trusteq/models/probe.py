@@ -1,0 +1,142 @@
+"""Whether a model's answer to an item depends on its company, or changes when asked again.
+
+Dynamic int8 sets the scale of its activations once a batch, so a row's answer moves with the rows beside it: by up to
+0.37 in probability (torch) and 0.16 (ONNX Runtime). An audit of such a model is about one way of batching it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.data.predictions import checked
+from trusteq.models.base import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.models.base import Model
+
+BATCH_TOLERANCE = 1e-3
+"""The largest move of a probability that passes for rounding: float32 moves by about 1e-6, float16 by 4e-4,
+dynamic int8 by up to 0.37."""
+
+CHUNK = 4096
+"""Items in one call, for models whose answers do not depend on it: enough to batch well and to show progress."""
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """The largest moves of a probability and the changed answers among ``n`` items.
+
+    batch: each item asked alone against all asked together; rerun: the same call made twice.
+    """
+
+    batch_movement: float
+    batch_flips: int
+    rerun_movement: float
+    rerun_flips: int
+    n: int
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the same call gives the same answers."""
+        return self.rerun_movement <= BATCH_TOLERANCE
+
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether an answer depends on the items beside it, beyond what asking again changes.
+
+        Both movements are largest of n; twice the rerun's allows for the luck of one draw.
+        """
+        return self.batch_movement > max(BATCH_TOLERANCE, 2 * self.rerun_movement)
+
+    def findings(self, name: str) -> tuple[Finding, ...]:
+        """What of this the model's owner must know."""
+        found = []
+        if not self.deterministic:
+            found.append(
+                Finding(
+                    name,
+                    "not deterministic",
+                    f"model {name}: the same call gave other answers the second time: probabilities moved by up to "
+                    f"{self.rerun_movement:.2g} and {self.rerun_flips} of {self.n} answers flipped; "
+                    "is dropout still on, or does it sample?",
+                    self.rerun_movement,
+                )
+            )
+        if self.batch_dependent:
+            found.append(
+                Finding(
+                    name,
+                    "batch-dependent",
+                    f"model {name}: its answer to an item depends on the items beside it: asked alone and together, "
+                    f"probabilities moved by up to {self.batch_movement:.2g} and {self.batch_flips} of {self.n} "
+                    "answers flipped (dynamic int8 does this); the audit holds for the batch size it was made with",
+                    self.batch_movement,
+                )
+            )
+        return tuple(found)
+
+
+def probe(model: Model, items: Items, *, sample: int = 32) -> ProbeResult:
+    """How far answers move when items are asked alone instead of together, and when they are asked again.
+
+    Asks up to ``sample`` items, spread over the lengths and chosen by id alone. A predictions file is not asked.
+    """
+    if model.identity.kind == "predictions":
+        return ProbeResult(0.0, 0, 0.0, 0, 0)
+    some = items.take(_spread(items, sample))
+
+    def ask(asked: Items) -> NDArray[np.float64]:
+        return checked(model.predict(asked), labels=model.labels, ids=asked.ids, model=model.name).probabilities
+
+    together, again = ask(some), ask(some)
+    alone = np.concatenate([ask(some.take([i])) for i in range(len(some))])
+
+    def moved(other: NDArray[np.float64]) -> tuple[float, int]:
+        flips = together.argmax(axis=1) != other.argmax(axis=1)
+        return float(np.abs(together - other).max()), int(flips.sum())
+
+    return ProbeResult(*moved(alone), *moved(again), n=len(some))
+
+
+def predict_in_shape(
+    model: Model, items: Items, batch: int, advance: Callable[[int], None] = lambda n: None
+) -> NDArray[np.float64]:
+    """Probabilities [items, labels], asked in consecutive calls of ``batch`` items: the same company every time.
+
+    ``advance`` is told the number of items after each call.
+    """
+    answers = []
+    for start in range(0, len(items), batch):
+        part = items.take(range(start, min(start + batch, len(items))))
+        answer = checked(model.predict(part), labels=model.labels, ids=part.ids, model=model.name)
+        answers.append(answer.probabilities)
+        advance(len(part))
+    return np.concatenate(answers)
+
+
+def predict_all(
+    model: Model, items: Items, advance: Callable[[int], None] = lambda n: None, *, chunk: int = CHUNK
+) -> NDArray[np.float64]:
+    """Probabilities [items, labels] of a model whose answers do not depend on the batch."""
+    # A file is matched to all its items at once.
+    return predict_in_shape(model, items, len(items) if model.identity.kind == "predictions" else chunk, advance)
+
+
+def _spread(items: Items, sample: int) -> NDArray[np.int64]:
+    """Positions of up to ``sample`` items from the shortest to the longest, whatever order the items are in."""
+    texts = [values for values in items.segments.values() if not isinstance(values, np.ndarray)]
+    ranked = sorted(
+        range(len(items)),
+        key=lambda i: (sum(len(text[i]) for text in texts), hashlib.sha256(items.ids[i].encode()).digest()),
+    )
+    at = np.linspace(0, len(items) - 1, min(sample, len(items))).round().astype(np.int64)
+    return np.array(ranked, dtype=np.int64)[at]

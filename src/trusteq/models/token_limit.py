@@ -1,0 +1,61 @@
+"""How many tokens a model can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trusteq.models.base import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNLIMITED = 1_000_000
+"""Tokenizers without a limit save one of 10^30; nothing of this size is meant as a limit."""
+
+COUNT_FROM_PADDING = frozenset(
+    {
+        "camembert",
+        "data2vec-text",
+        "esm",
+        "ibert",
+        "lilt",
+        "longformer",
+        "luke",
+        "markuplm",
+        "mpnet",
+        "roberta",
+        "roberta-prelayernorm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "xmod",
+    }
+)
+"""Model types whose first token has position pad_token_id + 1, so that the positions before it are never used."""
+
+
+def token_limit(config: Mapping[str, Any], tokenizer_limit: float | None) -> int | None:
+    """The most tokens a row may have: what tokenizer and position table both allow; None when neither says.
+
+    ``config`` as in config.json; ``tokenizer_limit`` is the tokenizer's model_max_length.
+    """
+    limits = []
+    if tokenizer_limit is not None and 0 < tokenizer_limit < UNLIMITED:
+        limits.append(int(tokenizer_limit))
+    positions = config.get("max_position_embeddings") or config.get("n_positions")
+    if isinstance(positions, int) and positions > 0:
+        if config.get("model_type") in COUNT_FROM_PADDING:
+            pad = config.get("pad_token_id")
+            positions -= (1 if pad is None else pad) + 1
+        limits.append(positions)
+    return min(limits, default=None)
+
+
+def truncation(cut: Mapping[str, int], *, limit: int | None, name: str) -> Finding:
+    """The finding that items, given by id with their lengths in tokens, were cut to the limit."""
+    return Finding(
+        name,
+        "truncated",
+        f"model {name}: {len(cut)} items are longer than its {limit} tokens and were cut off "
+        f"(the longest has {max(cut.values())}); their ends were not read",
+        len(cut),
+    )

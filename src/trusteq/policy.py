@@ -1,0 +1,130 @@
+"""Policies: how much difference is acceptable, and in which dimensions."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from trusteq.errors import PolicyError
+
+Dimension = Literal["behaviour", "calibration", "explanation"]
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+PRESETS = ("default", "paper")
+EXPLANATION_MEASURES = ("jaccard_lime", "jaccard_shap")
+
+
+class Rule(BaseModel):
+    """The margin of one measure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at_least: float | None = Field(None, description="The lowest acceptable value.")
+    at_most: float | None = Field(None, description="The highest acceptable value.")
+    judged_on: Literal["interval", "value", "significance"] = Field(
+        "interval",
+        description="interval: the whole interval must lie within the margin (an equivalence test). value: the bare "
+        "number decides. significance: passes unless the interval lies wholly beyond the margin, as in "
+        "published protocols.",
+    )
+
+    @model_validator(mode="after")
+    def _has_margin(self) -> Rule:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("needs at_least, at_most or both")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"at_least {self.at_least:g} is above at_most {self.at_most:g}; no value can satisfy both")
+        return self
+
+    def __str__(self) -> str:
+        if self.at_least is not None and self.at_most is not None:
+            return f"within {self.at_least:g} and {self.at_most:g}"
+        return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+
+
+class Policy(BaseModel):
+    """All margins together, and which dimensions a verdict needs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    level: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals that rules are judged on.")
+    min_items: int = Field(100, ge=1, description="With fewer items nothing is called EQUIVALENT.")
+    required: tuple[Dimension, ...] = Field(min_length=1, description="Dimensions that EQUIVALENT needs.")
+    rules: dict[Dimension, dict[str, Rule]] = Field(description="Margins, by dimension and measure.")
+
+    @field_validator("rules")
+    @classmethod
+    def _measures_exist(cls, rules: dict[Dimension, dict[str, Rule]]) -> dict[Dimension, dict[str, Rule]]:
+        known = known_measures()
+        for dimension, measures in rules.items():
+            for name in measures:
+                if name not in known[dimension]:
+                    near = difflib.get_close_matches(name, known[dimension], n=1)
+                    hint = f"; did you mean {near[0]}?" if near else "; see 'trusteq policy measures'"
+                    raise ValueError(f"{dimension} has no measure {name!r}{hint}")
+        return rules
+
+    @model_validator(mode="after")
+    def _required_have_rules(self) -> Policy:
+        for dimension in self.required:
+            if not self.rules.get(dimension) and dimension != "explanation":
+                raise ValueError(f"{dimension} is required but has no rules, so it could never fail")
+        return self
+
+    def requiring(self, dimensions: tuple[str, ...]) -> Policy:
+        """The same policy with other required dimensions."""
+        for name in dimensions:
+            if name not in DIMENSIONS:
+                raise PolicyError(f"no dimension {name!r}; choose from {', '.join(DIMENSIONS)}")
+        return parse_policy({**self.model_dump(), "required": dimensions}, where=f"policy {self.name}")
+
+
+def known_measures() -> dict[str, tuple[str, ...]]:
+    """The measures that rules can name, by dimension."""
+    from trusteq.compare.measures import measure_names
+
+    return {**measure_names(), "explanation": EXPLANATION_MEASURES}
+
+
+def read_policy(source: str | Path | Policy) -> Policy:
+    """A policy from a preset's name, a YAML file, or itself."""
+    if isinstance(source, Policy):
+        return source
+    if source in PRESETS:
+        text, where = (
+            resources.files("trusteq.policies").joinpath(f"{source}.yaml").read_text("utf-8"),
+            f"preset {source}",
+        )
+    else:
+        where = str(source)
+        try:
+            text = Path(source).read_text("utf-8")
+        except FileNotFoundError:
+            raise PolicyError(f"{where}: no such policy file; presets are {' and '.join(PRESETS)}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise PolicyError(f"{where}: cannot be read as text: {error}") from None
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PolicyError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
+    return parse_policy(content, where=where)
+
+
+def parse_policy(content: Any, *, where: str) -> Policy:
+    """A policy from parsed YAML, or one clear line about the first thing wrong with it."""
+    if not isinstance(content, dict):
+        raise PolicyError(f"{where}: a policy is a mapping of names to values, found {type(content).__name__}")
+    try:
+        return Policy.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "policy"
+        found = "" if isinstance(first.get("input"), dict) else f" (found {first.get('input')!r})"
+        message = first["msg"].removeprefix("Value error, ")
+        raise PolicyError(f"{where}: {place}: {message[:1].lower()}{message[1:]}{found}") from None

@@ -1,0 +1,111 @@
+"""``audit.json``: an audit as plain JSON values, and back to what a verdict needs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from trusteq.stats.estimate import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trusteq.result import Audit, Comparison, ModelResult
+    from trusteq.verdict import Verdict
+
+SCHEMA_VERSION = 1
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """The whole audit but for predictions and the full table of slices, which are Parquet in the run directory."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "exit_code": audit.exit_code,
+        "policy": plain(audit.policy),
+        "items": {
+            "n": len(audit.items),
+            "ignored": audit.items.ignored,
+            "clusters": None if audit.items.clusters is None else len(set(audit.items.clusters)),
+            "labelled": audit.gold is not None,
+        },
+        "labels": list(audit.labels),
+        "settings": plain(audit.settings),
+        "reference": _model(audit.reference),
+        "candidates": [_comparison(c) for c in audit.comparisons],
+        "pies": plain(audit.pies),
+    }
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """A verdict with its reason."""
+    return {**plain(verdict), "reason": verdict.reason}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON: dataclasses and models become objects, arrays lists, and what is not a number null."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def measures_from(candidate: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
+    """The estimates of one candidate of a document, by dimension and measure."""
+    return {
+        dimension: {name: Estimate(**e) for name, e in measures.items()}
+        for dimension, measures in candidate["measures"].items()
+    }
+
+
+def _model(model: ModelResult) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "identity": plain(model.identity),
+        "batch": model.batch,
+        "findings": plain(model.findings),
+        "reliability": plain(model.reliability),
+        "calibrated_null": plain(model.calibrated_null),
+        "saturation": plain(model.saturation),
+    }
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    return {
+        **_model(comparison.candidate),
+        "verdict": verdict_document(comparison.verdict),
+        "advice": list(comparison.advice),
+        "measures": plain(comparison.measures),
+        "remedies": plain(comparison.remedies),
+        "tests": plain(comparison.tests),
+        "thresholds": plain(comparison.thresholds),
+        "skewsize": plain(comparison.skewsize),
+        "slices": [
+            {
+                "column": s.column,
+                "value": s.value,
+                "n": s.n,
+                "p_against_rest": plain(s.p_rest),
+                "worse_than_rest": plain(s.worse_than_rest),
+                "tests": plain(s.tests),
+                "p_tests": plain(s.p_tests),
+            }
+            for s in comparison.slices
+        ],
+        "flipped": len(comparison.flips),
+    }

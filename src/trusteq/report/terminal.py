@@ -1,0 +1,150 @@
+"""The audit in the terminal: verdicts first, then the few numbers behind them, then what to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from trusteq.policy import DIMENSIONS
+from trusteq.report.wording import MARKS, clean, interval, margin, number, p_value, sides, title
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from trusteq.models.base import Finding
+    from trusteq.policy import Policy
+    from trusteq.result import Audit
+    from trusteq.stats.estimate import Estimate, PairedTest
+    from trusteq.verdict import Verdict
+
+STYLES = {
+    Outcome.EQUIVALENT: "bold green",
+    Outcome.NOT_EQUIVALENT: "bold red",
+    Outcome.UNDECIDED: "bold yellow",
+    Outcome.NOT_MEASURED: "dim",
+}
+
+
+def render(audit: Audit) -> RenderableType:
+    """The whole audit."""
+    parts: list[RenderableType] = [
+        headline(audit.reference.name, len(audit.items), audit.policy),
+        verdicts([(c.name, c.verdict) for c in audit.comparisons]),
+    ]
+    for c in audit.comparisons:
+        flat = {name: e for group in c.measures.values() for name, e in group.items()}
+        parts += [
+            reason(c.name, c.verdict),
+            Padding(rules(c.verdict, flat, audit.policy), (0, 0, 0, 2)),
+            _indented(context(flat, c.tests)),
+        ]
+        if c.advice:
+            parts += [Text("\n  what to look at", style="bold"), _bullets(c.advice)]
+    if audit.pies:
+        share = f"{len(audit.pies):,} items"
+        parts.append(Text(f"\n{share} are answered unlike the reference by most candidates (pies in audit.json)"))
+    parts += findings(audit.findings)
+    return Group(*parts)
+
+
+def headline(reference: str, n: int, policy: Policy) -> Text:
+    """What was asked, of how many items, under which policy."""
+    return Text.assemble(
+        "\nMay it replace ",
+        (clean(reference), "bold"),
+        f"?   {n:,} items, policy {clean(policy.name)}, {policy.level:.0%} intervals\n",
+    )
+
+
+def verdicts(named: Iterable[tuple[str, Verdict]]) -> Table:
+    """One line a candidate: overall, then dimension by dimension."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for column in ("candidate", "verdict", *DIMENSIONS):
+        table.add_column(column, header_style="dim", no_wrap=column != "candidate")
+    for name, verdict in named:
+        by_dimension = (
+            outcome(d.outcome) if d.required else Text(f"({d.outcome.lower()})", style="dim")
+            for d in verdict.dimensions
+        )
+        table.add_row(Text(clean(name), style="bold"), outcome(verdict.outcome), *by_dimension)
+    return table
+
+
+def outcome(value: Outcome) -> Text:
+    """An outcome, told by word, sign and colour."""
+    return Text(f"{MARKS[value]} {value}", style=STYLES[value])
+
+
+def reason(name: str, verdict: Verdict) -> Text:
+    """The verdict on one candidate and why."""
+    said = Text.assemble("\n", (clean(name), "bold"), " is ", outcome(verdict.outcome), ": ", clean(verdict.reason))
+    said.overflow = "fold"
+    return said
+
+
+def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) -> Table:
+    """One line a rule: both models' figures, what is judged with its interval, the margin, the outcome."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("measure", header_style="dim")
+    for column in ("reference", "candidate"):
+        table.add_column(column, header_style="dim", justify="right", no_wrap=True)
+    for column in (f"difference [{policy.level:.0%}]", "margin", ""):
+        table.add_column(column, header_style="dim", no_wrap=True)
+    for dimension in verdict.dimensions:
+        for rule in dimension.rules:
+            judged = "not measured" if rule.estimate is None else interval(rule.estimate)
+            table.add_row(
+                title(rule.measure), *sides(rule.measure, measures), judged, margin(rule), outcome(rule.outcome)
+            )
+    return table
+
+
+def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -> list[str]:
+    """The paper's figures and the flips, in two lines."""
+    said: list[str] = []
+    if "regressions" in measures:
+        counts = [f"{measures[m].value:.1%} {words}" for m, words in _FLIPS]
+        said.append(f"flips: {', '.join(counts)}; McNemar {p_value(tests['mcnemar'])}")
+    pairs = [
+        f"{words} {number(measures[f'{m}_reference'].value)} -> {number(measures[f'{m}_candidate'].value)}"
+        for m, words in _PAPER
+        if f"{m}_reference" in measures
+    ]
+    if pairs:
+        said.append(f"{', '.join(pairs)} (10 bins; Brier summed over labels)")
+    return said
+
+
+def findings(found: Sequence[Finding]) -> list[RenderableType]:
+    """What was found out about the models themselves."""
+    if not found:
+        return []
+    return [Text("\nabout the models", style="bold"), _bullets([f"{f.model}: {f.message}" for f in found])]
+
+
+_FLIPS = (
+    ("regressions", "right to wrong"),
+    ("corrections", "wrong to right"),
+    ("wrong_to_other_wrong", "wrong to other wrong"),
+)
+_PAPER = (("ece", "ECE"), ("mce", "MCE"), ("brier", "Brier"))
+
+
+def _bullets(sentences: Sequence[str]) -> RenderableType:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(width=3, justify="right")
+    table.add_column(overflow="fold")
+    for sentence in sentences:
+        table.add_row("-", Text(clean(sentence)))
+    return table
+
+
+def _indented(lines: Sequence[str]) -> Any:
+    return Padding(Text("\n".join(lines), style="dim"), (0, 0, 0, 2))

@@ -1,0 +1,64 @@
+"""How numbers, names and outcomes are put into words, the same everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trusteq.stats.estimate import Estimate, PairedTest
+    from trusteq.verdict import RuleVerdict
+
+MARKS = {
+    Outcome.EQUIVALENT: "=",
+    Outcome.NOT_EQUIVALENT: "≠",
+    Outcome.UNDECIDED: "?",
+    Outcome.NOT_MEASURED: "-",
+}
+
+
+def title(measure: str) -> str:
+    """A measure's name as words."""
+    words = measure.removesuffix("_difference").replace("_", " ")
+    for short in ("ece", "mce", "nll", "kl", "js", "aurc"):
+        words = " ".join(word.upper() if word == short else word for word in words.split())
+    return words
+
+
+def number(value: float) -> str:
+    """A figure with four digits behind the point, or as many as small ones need."""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.1e}"
+
+
+def interval(estimate: Estimate) -> str:
+    """A value with its interval."""
+    return f"{number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def sides(measure: str, measures: Mapping[str, Estimate]) -> tuple[str, str]:
+    """The reference's and the candidate's own figure behind a difference; empty where there are none."""
+    stem = measure.removesuffix("_difference")
+    both = (measures.get(f"{stem}_{side}") for side in ("reference", "candidate"))
+    reference, candidate = ("" if e is None else number(e.value) for e in both)
+    return (reference, candidate) if measure.endswith("_difference") else ("", "")
+
+
+def margin(rule: RuleVerdict) -> str:
+    """A rule's margin in signs."""
+    low, high = rule.rule.at_least, rule.rule.at_most
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    return f"≥ {low:g}" if low is not None else f"≤ {high:g}"
+
+
+def p_value(test: PairedTest) -> str:
+    """A p-value to two digits."""
+    return "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.2g}"
+
+
+def clean(text: str) -> str:
+    """Text without control characters, so that a label or a model's name cannot command the terminal."""
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,178 @@
+"""What an audit returns: plain values, and a few ways to look at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trusteq.verdict import EXIT_CODES, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from trusteq.compare.slices import Slice
+    from trusteq.data.items import Items
+    from trusteq.data.predictions import Predictions
+    from trusteq.models.base import Finding, Identity
+    from trusteq.policy import Policy
+    from trusteq.stats.estimate import Estimate, PairedTest
+    from trusteq.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One model's predictions and what was learnt about the model itself."""
+
+    name: str
+    identity: Identity
+    predictions: Predictions
+    findings: tuple[Finding, ...]
+    batch: int | None
+    """Items a call where the batch shape had to be fixed; None where it does not matter."""
+    reliability: list[dict[str, Any]]
+    calibrated_null: dict[str, dict[str, float]]
+    saturation: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One candidate against the reference."""
+
+    candidate: ModelResult
+    measures: Mapping[str, Mapping[str, Estimate]]
+    remedies: Mapping[str, Estimate]
+    tests: Mapping[str, PairedTest]
+    slices: list[Slice]
+    skewsize: Mapping[str, Mapping[str, Estimate]]
+    flips: list[dict[str, Any]]
+    thresholds: list[dict[str, Any]]
+    verdict: Verdict
+    advice: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The candidate's name."""
+        return self.candidate.name
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit: the reference, every candidate's comparison with it, and how it was done."""
+
+    items: Items
+    labels: tuple[str, ...]
+    gold: NDArray[np.int64] | None
+    reference: ModelResult
+    comparisons: tuple[Comparison, ...]
+    pies: list[dict[str, Any]]
+    policy: Policy
+    settings: Mapping[str, Any]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was learnt about every model."""
+        return tuple(f for model in self.models for f in model.findings)
+
+    @property
+    def models(self) -> tuple[ModelResult, ...]:
+        """The reference and the candidates."""
+        return (self.reference, *(c.candidate for c in self.comparisons))
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every candidate is EQUIVALENT, 1 when one is NOT EQUIVALENT, else 3."""
+        return exit_code(c.verdict.outcome for c in self.comparisons)
+
+    def __getitem__(self, candidate: str) -> Comparison:
+        for comparison in self.comparisons:
+            if comparison.name == candidate:
+                return comparison
+        raise KeyError(f"no candidate {candidate!r}; there are {[c.name for c in self.comparisons]}")
+
+    def estimates(self) -> pd.DataFrame:
+        """Every estimate of the whole and of every slice, one row each."""
+        import pandas as pd
+
+        return pd.DataFrame(estimate_rows(self))
+
+    def predictions(self) -> pd.DataFrame:
+        """Every model's probabilities, one row an item and model."""
+        import pandas as pd
+
+        frames = []
+        for model in self.models:
+            frame = pd.DataFrame(model.predictions.probabilities, columns=list(self.labels))
+            frame.insert(0, "id", list(self.items.ids))
+            frame.insert(1, "model", model.name)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def flips(self) -> pd.DataFrame:
+        """The items whose answer changed, one row an item and candidate."""
+        import pandas as pd
+
+        return pd.DataFrame([{"candidate": c.name, **row} for c in self.comparisons for row in c.flips])
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the run directory; see `trusteq.runs.directory`."""
+        from trusteq.runs.directory import save
+
+        return save(self, directory)
+
+    def _repr_html_(self) -> str:
+        from trusteq.report.notebook import html
+
+        return html(self)
+
+
+def exit_code(outcomes: Iterator[Outcome]) -> int:
+    """The exit code of several candidates: the worst of NOT EQUIVALENT, UNDECIDED, EQUIVALENT."""
+    codes = [EXIT_CODES[outcome] for outcome in outcomes]
+    return next(code for code in (1, 3, 0) if code in codes)
+
+
+def estimate_rows(audit: Audit) -> Iterator[dict[str, Any]]:
+    """Every estimate as a flat row: candidate, dimension, measure, slice, value, low, high, level, n, method, p."""
+
+    def row(
+        candidate: str,
+        dimension: str,
+        measure: str,
+        estimate: Estimate,
+        column: str | None = None,
+        value: str | None = None,
+        p_rest: float | None = None,
+    ) -> dict[str, Any]:
+        return {
+            "candidate": candidate,
+            "dimension": dimension,
+            "measure": measure,
+            "slice_column": column,
+            "slice_value": value,
+            "value": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "level": estimate.level,
+            "n": estimate.n,
+            "method": estimate.method,
+            "p_against_rest": p_rest,
+        }
+
+    for c in audit.comparisons:
+        for dimension, measures in c.measures.items():
+            for measure, estimate in measures.items():
+                yield row(c.name, dimension, measure, estimate)
+        for measure, estimate in c.remedies.items():
+            yield row(c.name, "remedy", measure, estimate)
+        for column, measures in c.skewsize.items():
+            for measure, estimate in measures.items():
+                yield row(c.name, "behaviour", measure, estimate, column)
+        for s in c.slices:
+            for dimension, measures in s.measures.items():
+                for measure, estimate in measures.items():
+                    yield row(c.name, dimension, measure, estimate, s.column, s.value, s.p_rest.get(measure))

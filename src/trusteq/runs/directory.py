@@ -1,0 +1,219 @@
+"""The run directory: everything an audit was made from and found, readable without trusteq.
+
+    manifest.json        what was compared: content hashes, versions, settings, seed
+    audit.json           verdicts and every estimate of the whole
+    policy.yaml          the policy it was judged by
+    items.parquet        id, texts, label, cluster, slice columns
+    predictions/*.parquet  one file a model: id and one column a label
+    estimates.parquet    every estimate, slices included, one row each
+    flips.parquet        the items whose answer changed
+
+It is written under a temporary name and renamed when whole, so a directory that is there is complete. The same
+audit gives the same bytes: no times, no paths of this machine but those the user typed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+import trusteq
+from trusteq.errors import PolicyError, RunError
+from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
+from trusteq.result import estimate_rows
+from trusteq.verdict import judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trusteq.data.items import Items
+    from trusteq.policy import Policy
+    from trusteq.result import Audit
+    from trusteq.verdict import Verdict
+
+_VERSIONS = ("numpy", "scipy", "scikit-learn", "pyarrow", "torch", "transformers", "tokenizers", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run read back: its directory, manifest and ``audit.json``."""
+
+    directory: Path
+    manifest: dict[str, Any]
+    audit: dict[str, Any]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of the run's Parquet tables: "estimates", "flips", "items" or "predictions/<file>"."""
+        path = self.directory / f"{name}.parquet"
+        if not path.is_file():
+            raise RunError(f"{self.directory}: no table {name!r}")
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        return frame
+
+
+def free_directory(directory: str | Path | None) -> Path:
+    """Where a run may be written: the named directory if it is free, else "trusteq-run" or the next free number."""
+    if directory is not None:
+        path = Path(directory)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path}: already exists; choose another --out or remove it")
+        parent = path.resolve().parent
+        while not parent.exists():
+            parent = parent.parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise RunError(f"{path}: cannot be written ({parent} is not a writable directory); choose another --out")
+        return path
+    path, count = Path("trusteq-run"), 1
+    while path.exists():
+        count += 1
+        path = Path(f"trusteq-run-{count}")
+    return free_directory(path)
+
+
+def save(audit: Audit, directory: str | Path) -> Path:
+    """Write the run directory whole, or not at all; returns where."""
+    path = free_directory(directory)
+    try:
+        path.resolve().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".trusteq-", dir=path.resolve().parent) as scratch:
+            draft = Path(scratch) / "run"
+            draft.mkdir()
+            _write(audit, draft)
+            if path.exists():
+                path.rmdir()
+            draft.rename(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def load_run(directory: str | Path) -> Run:
+    """A finished run, or one clear line about why the directory is none."""
+    path = Path(directory)
+    contents = []
+    for name in ("manifest.json", "audit.json"):
+        try:
+            content = json.loads((path / name).read_text("utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{path}: not a run directory (no {name})") from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path / name}: cannot be read: {error}") from None
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
+            raise RunError(
+                f"{path / name}: schema version {version!r}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq"
+            )
+        contents.append(content)
+    return Run(path, *contents)
+
+
+def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
+    """Each candidate's verdict under another policy, from the run's estimates."""
+    verdicts = {}
+    for candidate in run.audit["candidates"]:
+        measures = measures_from(candidate)
+        levels = {e.level for group in measures.values() for e in group.values()}
+        if levels and levels != {policy.level}:
+            raise PolicyError(
+                f"policy {policy.name} asks for {policy.level:.4g} intervals, but this run's are {min(levels):.4g}; "
+                "set its level to that, or audit again with it"
+            )
+        verdicts[candidate["name"]] = judge(measures, policy)
+    return verdicts
+
+
+def _write(audit: Audit, draft: Path) -> None:
+    (draft / "predictions").mkdir()
+    files = {}
+    for i, model in enumerate(audit.models):
+        files[model.name] = f"predictions/{i:02d}-{_slug(model.name)}.parquet"
+        p = model.predictions.probabilities
+        columns = {label: p[:, k] for k, label in enumerate(audit.labels)}
+        ids = "id" if "id" not in columns else "item id"
+        _parquet(draft / files[model.name], {ids: list(audit.items.ids), **columns})
+    _parquet(draft / "items.parquet", _item_columns(audit.items))
+    rows = list(estimate_rows(audit))
+    _parquet(draft / "estimates.parquet", {name: [row[name] for row in rows] for name in rows[0]})
+    flips = [{"candidate": c.name, **row} for c in audit.comparisons for row in c.flips]
+    names = ["candidate", "id", "kind", "gold", "reference_answer", "reference_confidence"]
+    names += ["candidate_answer", "candidate_confidence"]
+    _parquet(draft / "flips.parquet", {name: [row[name] for row in flips] for name in names})
+    policy = audit.policy.model_dump(mode="json", exclude_none=True)
+    (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
+    _json(draft / "manifest.json", _manifest(audit, files))
+    _json(draft / "audit.json", document(audit))
+
+
+def _manifest(audit: Audit, files: dict[str, str]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "trusteq": trusteq.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "versions": {name: version for name in _VERSIONS if (version := _version(name))},
+        "data": {
+            "source": audit.items.source,
+            "content": audit.items.content(),
+            "items": len(audit.items),
+            "ids": _hash("\n".join(audit.items.ids)),
+        },
+        "models": [
+            {
+                "name": m.name,
+                "role": "reference" if i == 0 else "candidate",
+                **plain(m.identity),
+                "predictions": files[m.name],
+            }
+            for i, m in enumerate(audit.models)
+        ],
+        "labels": list(audit.labels),
+        "policy": audit.policy.name,
+        "settings": plain(audit.settings),
+    }
+
+
+def _item_columns(items: Items) -> dict[str, Any]:
+    columns: dict[str, Any] = {"id": list(items.ids)}
+    columns |= {f"segment {n}": v for n, v in items.segments.items() if not isinstance(v, np.ndarray)}
+    if items.labels is not None:
+        columns["label"] = [items.label_names[code] for code in items.labels]
+    if items.clusters is not None:
+        columns["cluster"] = list(items.clusters)
+    return columns | {f"column {name}": list(values) for name, values in items.columns.items()}
+
+
+def _parquet(path: Path, columns: dict[str, Any]) -> None:
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def _json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _slug(name: str) -> str:
+    """A file name of a model's name: no separators, no leading dot."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "model"

@@ -1,0 +1,1 @@
+"""Intervals, paired tests, equivalence and power; knows nothing of models."""

@@ -1,0 +1,77 @@
+"""Tests on two models' answers to the same items, and the unpaired one that others use.
+
+None of them can show equivalence: a large p-value is no evidence of sameness. They stand beside the intervals because
+readers know them. Items are taken as independent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from trusteq.stats.estimate import PairedTest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def mcnemar(reference_right: NDArray[np.bool_], candidate_right: NDArray[np.bool_]) -> PairedTest:
+    """McNemar's exact test that as many answers turn right as turn wrong."""
+    lost = int(np.count_nonzero(reference_right & ~candidate_right))
+    won = int(np.count_nonzero(candidate_right & ~reference_right))
+    p = stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0
+    return PairedTest(float(p), len(reference_right), "exact McNemar (binomial)", float(min(lost, won)), None)
+
+
+def answer_table(reference: NDArray[np.int64], candidate: NDArray[np.int64], labels: int) -> NDArray[np.int64]:
+    """How often the reference answered i and the candidate j [labels, labels]."""
+    return np.bincount(reference * labels + candidate, minlength=labels * labels).reshape(labels, labels)
+
+
+def bowker(table: NDArray[np.int64]) -> PairedTest:
+    """Bowker's test (1948) that i turns to j as often as j to i.
+
+    Pairs of labels that never change into each other carry no degree of freedom.
+    """
+    upper = np.triu_indices(len(table), k=1)
+    there, back = table[upper].astype(np.float64), table.T[upper].astype(np.float64)
+    seen = there + back > 0
+    statistic = float((np.square(there - back)[seen] / (there + back)[seen]).sum())
+    return _chi2(statistic, int(seen.sum()), int(table.sum()), "Bowker symmetry of the answer table")
+
+
+def stuart_maxwell(table: NDArray[np.int64]) -> PairedTest:
+    """The Stuart-Maxwell test (1955, 1970) that both models give each label equally often.
+
+    A pseudo-inverse serves tables in which some labels never change or change only among themselves; elsewhere it
+    equals the usual inverse.
+    """
+    rows, columns = table.sum(axis=1).astype(np.float64), table.sum(axis=0).astype(np.float64)
+    shift = rows - columns
+    covariance = np.diag(rows + columns) - table - table.T
+    statistic = float(shift @ np.linalg.pinv(covariance, hermitian=True) @ shift)
+    rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
+    return _chi2(statistic, rank, int(table.sum()), "Stuart-Maxwell marginal homogeneity")
+
+
+def chi2_homogeneity(table: NDArray[np.int64]) -> PairedTest:
+    """Pearson's chi-squared test on the two models' answer counts, as in "Downsized and Compromised".
+
+    It treats the two models' answers to the same items as independent samples, which they are not: it misses real
+    changes. Given for comparison with that paper (arXiv 2510.06125).
+    """
+    counts = np.stack([table.sum(axis=1), table.sum(axis=0)])
+    counts = counts[:, counts.sum(axis=0) > 0]
+    method = 'chi-squared of answer counts, unpaired (as "Downsized and Compromised")'
+    n = int(table.sum())
+    if counts.shape[1] < 2:
+        return PairedTest(1.0, n, method, 0.0, 0)
+    result = stats.chi2_contingency(counts, correction=False)
+    return PairedTest(float(result.pvalue), n, method, float(result.statistic), int(result.dof))
+
+
+def _chi2(statistic: float, df: int, n: int, method: str) -> PairedTest:
+    p = float(stats.chi2.sf(statistic, df)) if df else 1.0
+    return PairedTest(p, n, method, statistic, df)

@@ -1,0 +1,79 @@
+"""Intervals for a proportion and for the difference of two paired proportions.
+
+Closed forms rather than the bootstrap, because a bootstrap that has seen no change in 50 items says that there is
+none: its interval is [0, 0]. These say how much may still hide.
+
+Sample sizes need not be whole: clustered items enter with their effective number (see `effective_n`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import optimize, special
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def quantile_of_normal(level: float) -> float:
+    """z with a standard normal's central probability ``level`` inside [-z, z]."""
+    return float(special.ndtri((1 + level) / 2))
+
+
+def wilson(share: float, n: float, *, level: float) -> tuple[float, float]:
+    """Wilson's score interval (1927) for a proportion seen as ``share`` of ``n``."""
+    z2 = quantile_of_normal(level) ** 2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    low = 0.0 if share == 0 else max(0.0, float(centre - half))
+    high = 1.0 if share == 1 else min(1.0, float(centre + half))
+    return low, high
+
+
+def tango(gains: float, losses: float, n: float, *, level: float) -> tuple[float, float]:
+    """Tango's score interval (1998) for (gains - losses) / n of n pairs: the values its score test keeps."""
+    z = quantile_of_normal(level)
+    estimate = (gains - losses) / n
+
+    def excess(delta: float) -> float:
+        """|score| - z at this difference; the interval's ends are its roots."""
+        # Restricted maximum likelihood of the losses' probability q21 given the difference delta.
+        b = -gains - losses + (2 * n - gains + losses) * delta
+        c = -losses * delta * (1 - delta)
+        q21 = (np.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+        variance = n * (2 * q21 + delta * (1 - delta))
+        if variance <= 0:
+            return -z if gains - losses == n * delta else np.inf
+        return float(abs(gains - losses - n * delta) / np.sqrt(variance) - z)
+
+    def end(edge: float) -> float:
+        if edge == estimate or excess(edge) <= 0:
+            return edge
+        return float(optimize.brentq(excess, estimate, edge, xtol=1e-12))
+
+    return end(-1.0), end(1.0)
+
+
+def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level: float) -> float:
+    """How many independent items a share over clustered items is worth (Korn and Graubard 1998).
+
+    ``x`` [items]; ``unit`` [items] is the cluster of each item, None when items are independent. The design effect
+    is the clustered variance over the independent one; it is never taken below 1, and Student's t for the number
+    of clusters takes the place of the normal. Where nothing varies, clusters are all that is known: one each.
+    """
+    n = len(x)
+    if unit is None:
+        return float(n)
+    clusters = int(unit.max()) + 1
+    if clusters < 2:
+        return 1.0
+    centred = x - x.mean()
+    independent = float(centred @ centred)
+    student = float(quantile_of_normal(level) / special.stdtrit(clusters - 1, (1 + level) / 2)) ** 2
+    if independent == 0:
+        return max(1.0, clusters * student)
+    together = np.bincount(unit, weights=centred, minlength=clusters)
+    effect = max(1.0, float(together @ together) * clusters / (clusters - 1) / independent)
+    return max(1.0, n / effect * student)

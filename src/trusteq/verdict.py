@@ -1,0 +1,154 @@
+"""From estimates and a policy to a verdict; no numbers are made here.
+
+A rule is judged by where its estimate's interval lies. A dimension is EQUIVALENT when all its rules are, NOT
+EQUIVALENT when one is not. The whole is EQUIVALENT when every required dimension is: to claim it falsely, every
+one of the tests would have to be wrong, so none needs correction (intersection-union). What was not measured is
+never EQUIVALENT.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from trusteq.policy import DIMENSIONS
+from trusteq.stats.equivalence import against
+from trusteq.stats.power import detectable_margin, items_to_decide
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trusteq.policy import Policy, Rule
+    from trusteq.stats.estimate import Estimate
+
+
+class Outcome(StrEnum):
+    """What an audit says of a rule, a dimension, or the whole."""
+
+    EQUIVALENT = "EQUIVALENT"
+    NOT_EQUIVALENT = "NOT EQUIVALENT"
+    UNDECIDED = "UNDECIDED"
+    NOT_MEASURED = "NOT MEASURED"
+
+
+EXIT_CODES = {
+    Outcome.EQUIVALENT: 0,
+    Outcome.NOT_EQUIVALENT: 1,
+    Outcome.UNDECIDED: 3,
+}
+
+
+@dataclass(frozen=True)
+class RuleVerdict:
+    """One rule's outcome and why.
+
+    ``items_needed`` would decide it; ``detectable`` is the smallest margin that this many items certify.
+    """
+
+    measure: str
+    rule: Rule
+    outcome: Outcome
+    reason: str
+    estimate: Estimate | None = None
+    items_needed: int | None = None
+    detectable: float | None = None
+
+
+@dataclass(frozen=True)
+class DimensionVerdict:
+    """One dimension's outcome, from its rules."""
+
+    dimension: str
+    outcome: Outcome
+    required: bool
+    rules: tuple[RuleVerdict, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome for one candidate, and what it rests on."""
+
+    outcome: Outcome
+    dimensions: tuple[DimensionVerdict, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why, in one sentence."""
+        required = [d for d in self.dimensions if d.required]
+        if self.outcome is Outcome.EQUIVALENT:
+            return f"{_listed(d.dimension for d in required)} within margins"
+        if self.outcome is Outcome.NOT_EQUIVALENT:
+            broken = (d for d in required if d.outcome is Outcome.NOT_EQUIVALENT)
+            return "; ".join(r.reason for d in broken for r in d.rules if r.outcome is Outcome.NOT_EQUIVALENT)
+        reasons = []
+        for d in required:
+            if d.outcome is Outcome.NOT_MEASURED:
+                reasons.append(f"{d.dimension} was not measured")
+            elif d.outcome is Outcome.UNDECIDED:
+                reasons += [r.reason for r in d.rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
+        return "; ".join(reasons)
+
+
+def judge(measures: Mapping[str, Mapping[str, Estimate]], policy: Policy) -> Verdict:
+    """The verdict on one candidate, from its estimates by dimension and measure."""
+    dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy) for d in DIMENSIONS)
+    outcomes = {d.outcome for d in dimensions if d.required}
+    if Outcome.NOT_EQUIVALENT in outcomes:
+        whole = Outcome.NOT_EQUIVALENT
+    elif outcomes == {Outcome.EQUIVALENT}:
+        whole = Outcome.EQUIVALENT
+    else:
+        whole = Outcome.UNDECIDED
+    return Verdict(whole, dimensions)
+
+
+def _judge_dimension(dimension: str, estimates: Mapping[str, Estimate], policy: Policy) -> DimensionVerdict:
+    required = dimension in policy.required
+    rules = policy.rules.get(dimension, {})  # type: ignore[call-overload]
+    judged = tuple(_judge_rule(name, rule, estimates.get(name), policy.min_items) for name, rule in rules.items())
+    outcomes = {r.outcome for r in judged}
+    if Outcome.NOT_EQUIVALENT in outcomes:
+        outcome = Outcome.NOT_EQUIVALENT
+    elif not outcomes or outcomes == {Outcome.NOT_MEASURED}:
+        outcome = Outcome.NOT_MEASURED
+    elif outcomes == {Outcome.EQUIVALENT}:
+        outcome = Outcome.EQUIVALENT
+    else:
+        outcome = Outcome.UNDECIDED
+    return DimensionVerdict(dimension, outcome, required, judged)
+
+
+def _judge_rule(name: str, rule: Rule, estimate: Estimate | None, min_items: int) -> RuleVerdict:
+    if estimate is None:
+        return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{name} was not measured")
+    low, high = rule.at_least, rule.at_most
+    place = against(estimate, low, high)
+    if rule.judged_on == "value":
+        fits = (low is None or estimate.value >= low) and (high is None or estimate.value <= high)
+        place = "inside" if fits else "outside"
+    elif rule.judged_on == "significance" and place == "across":
+        place = "inside"
+    said = f"{name} {estimate}"
+    if place == "outside":
+        return RuleVerdict(name, rule, Outcome.NOT_EQUIVALENT, f"{said} is not {rule}", estimate)
+    detectable = detectable_margin(estimate)
+    if place == "across":
+        needed = items_to_decide(estimate, low, high)
+        more = (
+            f"about {needed:,} items would decide"
+            if needed
+            else "it lies on the margin; no number of items would decide"
+        )
+        return RuleVerdict(
+            name, rule, Outcome.UNDECIDED, f"{said} may or may not be {rule}: {more}", estimate, needed, detectable
+        )
+    if estimate.n < min_items:
+        reason = f"{said} is {rule}, but {estimate.n} items are fewer than the {min_items} that the policy asks for"
+        return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)
+    return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{said} is {rule}", estimate, None, detectable)
+
+
+def _listed(names: object) -> str:
+    words = [str(name) for name in names]  # type: ignore[attr-defined]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

@@ -1,0 +1,115 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from trusteq.data.items import Items
+from trusteq.errors import DataError, LabelError
+
+
+@pytest.fixture
+def items():
+    return Items(
+        ids=["a", "b", "c"],
+        segments={"t": ["one", "two", "three"], "x": np.arange(6).reshape(3, 2)},
+        labels=np.array([1, 0, 1]),
+        label_names=("no", "yes"),
+        columns={"s": ["p", "q", "r"]},
+        clusters=["1", "1", "2"],
+        source="f.csv",
+        ignored=4,
+    )
+
+
+def test_no_items_are_refused(refused):
+    with refused("f.csv", "no items", error=DataError):
+        Items(ids=[], source="f.csv")
+
+
+def test_an_id_that_appears_twice_is_refused(refused):
+    with refused("f.csv", "item 3", "'a'", "--by-row", error=DataError):
+        Items(ids=["a", "b", "a"], source="f.csv")
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ({"segments": {"t": ["x"]}}, "segment 't'"),
+        ({"columns": {"s": ["x"]}}, "column 's'"),
+        ({"labels": np.array([0]), "label_names": ("no",)}, "labels"),
+        ({"clusters": ["x"]}, "clusters"),
+    ],
+)
+def test_a_part_of_another_length_is_refused(refused, part, name):
+    with refused("f.csv", f"{name} has 1 values for 2 items", error=DataError):
+        Items(ids=["a", "b"], source="f.csv", **part)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_text_is_refused(refused, text):
+    with refused("f.csv", "item 'b'", "segment 't' is empty", repr(text), error=DataError):
+        Items(ids=["a", "b"], segments={"t": ["x", text]}, source="f.csv")
+
+
+def test_take_picks_from_every_part_in_order(items):
+    taken = items.take([2, 0])
+    assert taken.ids == ["c", "a"]
+    assert taken.segments["t"] == ["three", "one"]
+    np.testing.assert_array_equal(taken.segments["x"], [[4, 5], [0, 1]])
+    assert list(taken.labels) == [1, 1]
+    assert taken.columns["s"] == ["r", "p"]
+    assert taken.clusters == ["2", "1"]
+    assert (taken.label_names, taken.source, taken.ignored) == (("no", "yes"), "f.csv", 4)
+
+
+def test_texts_are_the_segments_in_order():
+    items = Items(ids=["a"], segments={"hypothesis": ["h"], "premise": ["p"]})
+    assert items.texts() == (["h"], ["p"])
+
+
+def test_texts_of_an_array_are_refused(items, refused):
+    with refused("f.csv", "segment 'x' is an array", error=DataError):
+        items.texts()
+
+
+def test_texts_without_a_segment_are_refused(refused):
+    with refused("f.csv", "--text", error=DataError):
+        Items(ids=["a"], source="f.csv").texts()
+
+
+def test_gold_codes_follow_the_models_order_of_labels(items):
+    assert list(items.gold(["maybe", "yes", "no"])) == [1, 2, 1]
+
+
+def test_gold_without_labels_is_none():
+    assert Items(ids=["a"]).gold(["no", "yes"]) is None
+
+
+def test_a_gold_label_no_model_knows_is_refused(items, refused):
+    with refused("f.csv", "item 'a'", "'yes'", "{no, maybe}", "2 such items", "--ignore-label", error=LabelError):
+        items.gold(["no", "maybe"])
+
+
+def test_a_label_name_that_no_item_has_need_not_be_known():
+    items = Items(ids=["a"], labels=np.array([0]), label_names=("no", "never"))
+    assert list(items.gold(["no", "yes"])) == [0]
+
+
+def test_content_is_the_same_whatever_file_it_came_from(items):
+    assert items.content() == replace(items, source="other.parquet").content()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ids": ["a", "b", "d"]},
+        {"segments": {"t": ["one", "two", "four"], "x": np.arange(6).reshape(3, 2)}},
+        {"segments": {"t": ["one", "two", "three"], "x": np.arange(1, 7).reshape(3, 2)}},
+        {"segments": {"u": ["one", "two", "three"], "x": np.arange(6).reshape(3, 2)}},
+        {"labels": np.array([1, 1, 1])},
+        {"columns": {"s": ["p", "q", "s"]}},
+        {"clusters": ["1", "2", "2"]},
+    ],
+)
+def test_content_changes_with_every_part(items, change):
+    assert items.content() != replace(items, **change).content()

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.special import softmax as oracle
+
+from trusteq.data.predictions import Predictions, checked, softmax
+from trusteq.errors import LabelError, ModelError
+
+
+def check(values, labels=("no", "yes"), ids=("a", "b"), **more):
+    return checked(np.array(values), labels=labels, ids=ids, model="small", **more)
+
+
+def test_good_probabilities_pass_as_float64():
+    values = np.array([[0.25, 0.75], [1, 0]], dtype=np.float32)
+    result = check(values)
+    assert result.labels == ("no", "yes")
+    assert result.probabilities.dtype == np.float64
+    np.testing.assert_array_equal(result.probabilities, values)
+
+
+def test_rows_that_sum_nearly_to_one_are_divided_by_their_sum():
+    result = check([[0.5, 0.5005], [0.2, 0.8]])
+    np.testing.assert_allclose(result.probabilities.sum(axis=1), 1, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ([0.5, 0.5], ["shape (2,)"]),
+        ([[0.5, 0.5]], ["1 rows", "2 items"]),
+        ([[1.0], [1.0]], ["only 1 label column"]),
+        ([[0.2, 0.2, 0.6]] * 2, ["3 probabilities an item", "2 label names"]),
+        ([[0.5, 0.5], [np.nan, 1]], ["item 'b'", "label 'no'", "nan"]),
+        ([[0.5, 0.5], [0, np.inf]], ["item 'b'", "label 'yes'", "inf"]),
+        ([[0.5, 0.5], [1.1, -0.1]], ["item 'b'", "label 'no'", "1.1", "--scores logits"]),
+        ([[0.5, 0.5], [0.9, -0.1]], ["item 'b'", "label 'yes'", "-0.1", "--scores logits"]),
+        ([[0.5, 0.5], [0.5, 0.4]], ["item 'b'", "{no, yes}", "0.9", "--labels"]),
+    ],
+)
+def test_bad_probabilities_are_refused_with_the_item_and_the_value(refused, values, parts):
+    with refused("model small", *parts, error=ModelError):
+        check(values)
+
+
+def test_the_file_is_named_where_there_is_one(refused):
+    with refused("p.csv: item 'b'", error=ModelError):
+        check([[0.5, 0.5], [0, 0]], where="p.csv")
+
+
+def test_a_label_given_twice_is_refused(refused):
+    with refused("model small", "'no' appears twice", error=LabelError):
+        check([[0.5, 0.5], [0.5, 0.5]], labels=("no", "no"))
+
+
+def test_columns_are_reordered_by_name():
+    predictions = Predictions(("no", "yes"), np.array([[0.1, 0.9]]))
+    result = predictions.reordered(["yes", "no"], model="small", reference="large")
+    assert result.labels == ("yes", "no")
+    np.testing.assert_array_equal(result.probabilities, [[0.9, 0.1]])
+
+
+def test_labels_that_differ_are_refused(refused):
+    predictions = Predictions(("LABEL_0", "LABEL_1"), np.array([[0.1, 0.9]]))
+    with refused("large has {no, yes}", "small has {LABEL_0, LABEL_1}", "--labels small=no,yes", error=LabelError):
+        predictions.reordered(["no", "yes"], model="small", reference="large")
+
+
+@given(arrays(np.float64, (3, 4), elements=st.floats(-1e300, 1e300)))
+def test_softmax_agrees_with_scipy(logits):
+    np.testing.assert_allclose(softmax(logits), oracle(logits, axis=1), rtol=1e-12, atol=1e-300)
+
+
+def test_softmax_of_half_precision_logits_does_not_saturate():
+    low = softmax(np.array([[0, -17]], dtype=np.float16))[0, 1]
+    np.testing.assert_allclose(low, 1 / (1 + np.exp(17)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_logits_that_are_not_finite_do_not_pass(refused, bad):
+    with refused("item 'b'", "nan", error=ModelError):
+        check(softmax(np.array([[0, 1], [bad, 0]])))
