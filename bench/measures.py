@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import Plant, draw, pair
 
 from trusteq.compare import measures, scores
-from trusteq.compare.answers import WIDE_EDGES, Answers, bin_of
+from trusteq.compare.answers import WIDE_EDGES, Answers, bin_of, wide_bin
 from trusteq.compare.behaviour import tests
 from trusteq.compare.binned_calibration import KUMAR_BINS, ece, equal_mass_edges, squared_debiased
 from trusteq.compare.smooth_calibration import smooth_ece
@@ -66,7 +66,8 @@ def whole(n: int) -> dict[str, float]:
 
 def binned(confidence: NDArray[np.float64], right: NDArray[np.bool_], edges: NDArray[np.float64]) -> list[Any]:
     """Sums of count, confidence and right by bin [1, bins]."""
-    cell, bins = bin_of(confidence, edges), len(edges) - 1
+    cell = wide_bin(confidence) if edges is WIDE_EDGES else bin_of(confidence, edges)
+    bins = len(edges) - 1
     return [np.bincount(cell, weights=x, minlength=bins)[None] for x in (None, confidence, right)]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.answers import WIDE_EDGES, bin_of
+from trusteq.compare.answers import WIDE_EDGES, bin_of, wide_bin
 from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _mce(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: s
 
 def _largest_gap(answers: Answers, edges: NDArray[np.float64]) -> tuple[float, float, float]:
     """The largest gap of any bin, and the ends of its interval."""
-    at = bin_of(answers.confidence, edges)
+    at = _bins(answers, edges)
     bins = np.unique(at)
     level = 1 - (1 - answers.resampling.level) / len(bins)
     gaps = []
@@ -161,5 +161,9 @@ def _same(x: Any) -> Any:
 def _sums(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> list[tuple[Sums, Sums, Sums]]:
     """Count, confidence and right by bin for the reference and the candidate, each with its own edges."""
     both = zip((pair.reference, pair.candidate), edges, strict=True)
-    binned = (model.binned(bin_of(model.confidence, e), len(e) - 1) for model, e in both)
+    binned = (model.binned(_bins(model, e), len(e) - 1) for model, e in both)
     return [(b.count, b.confidence, b.right) for b in binned]
+
+
+def _bins(answers: Answers, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    return wide_bin(answers.confidence) if edges is WIDE_EDGES else bin_of(answers.confidence, edges)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from trusteq.compare.answers import FINE_EDGES, WIDE_EDGES, bin_of
+from trusteq.compare.answers import FINE_EDGES, WIDE_EDGES, wide_bin
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def overconfidence(pair: Pair) -> dict[str, Estimate]:
 
 def reliability_table(answers: Answers) -> list[dict[str, Any]]:
     """The paper's reliability table: each of ten equal-width bins with share, mean confidence and accuracy."""
-    bins = bin_of(answers.confidence, WIDE_EDGES)
+    bins = wide_bin(answers.confidence)
     share = answers.resampling.share
     rows = []
     for b in range(len(WIDE_EDGES) - 1):

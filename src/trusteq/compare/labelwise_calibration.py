@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.answers import WIDE_EDGES, Answers, bin_of
+from trusteq.compare.answers import WIDE_EDGES, Answers, wide_bin
 from trusteq.compare.binned_calibration import ece
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def labelwise_calibration(pair: Pair) -> dict[str, Estimate]:
 
 def top_label(answers: Answers) -> tuple[float, NDArray[np.float64]]:
     """ECE within each answered label, weighted by its items: the value and its draws [resamples]."""
-    bins = bin_of(answers.confidence, WIDE_EDGES)
+    bins = wide_bin(answers.confidence)
     total, draws = 0.0, np.zeros(answers.resampling.resamples)
     for label in np.unique(answers.answer):
         inside = (answers.answer == label).astype(np.float64)
@@ -63,7 +63,7 @@ def classwise(answers: Answers) -> tuple[float, NDArray[np.float64]]:
     for label in range(answers.label_count):
         probability = answers.probabilities[:, label]
         hit = np.asarray(answers.gold == label, dtype=np.float64)
-        cell = bin_of(probability, WIDE_EDGES)
+        cell = wide_bin(probability)
         count, confidence, right = answers.resampling.cell_sums(cell, BINS, np.ones(len(hit)), probability, hit)
         total += float(ece(count.total[None], confidence.total[None], right.total[None])[0])
         draws += ece(count.draws, confidence.draws, right.draws)
