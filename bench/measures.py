@@ -2,9 +2,9 @@
 
     python bench/measures.py [--items 1000000] [--rounds 5]
 
-Three tables: the whole (all measures with 2,000 paired resamples, 3 labels, 2 models) by number of items, with time and peak
-memory, each in a process of its own; single estimators, point value only, ours and theirs in turn on the same arrays; and the
-largest difference between the two values.
+Two tables. The whole: all measures with 2,000 paired resamples, 3 labels, 2 models, by number of items, with time and
+peak memory, each in a process of its own. Single estimators: point value only, ours and theirs in turn on the same
+arrays, and how far the two values differ.
 """
 
 from __future__ import annotations

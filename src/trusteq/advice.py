@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from trusteq.compare.slices import Slice
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate
-    from trusteq.verdict import Verdict
+    from trusteq.verdict import DimensionVerdict, Verdict
 
 TARGETS = {"matched": "to match the reference's confidence", "recalibrated": "fitted to the labels"}
 ALPHA = 0.05
@@ -32,7 +32,7 @@ def advise(
     return tuple(
         sentence
         for sentence in (
-            _temperature(verdict, policy, measures, remedies),
+            _temperature(policy, measures, remedies),
             *_slices(slices),
             _threshold(thresholds),
             _flips(flips),
@@ -43,40 +43,39 @@ def advise(
 
 
 def _temperature(
-    verdict: Verdict,
     policy: Policy,
     measures: Mapping[str, Mapping[str, Estimate]],
     remedies: Mapping[str, Estimate],
 ) -> str | None:
     """Whether one temperature would mend the calibration, judged by the same rules as the candidate itself."""
-    before = next(d for d in verdict.dimensions if d.dimension == "calibration")
+    before = _calibration(measures["calibration"], policy)
     if before.outcome not in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED}:
         return None
-    best: tuple[str, Outcome] | None = None
+    closest: Estimate | None = None
     for target, words in TARGETS.items():
-        if f"temperature_{target}" not in remedies:
+        t = remedies.get(f"temperature_{target}")
+        if t is None:
             continue
-        after = {name: remedies.get(f"{name}_{target}", estimate) for name, estimate in measures["calibration"].items()}
-        outcome = next(
-            d for d in judge({"calibration": after}, policy).dimensions if d.dimension == "calibration"
-        ).outcome
-        if outcome is Outcome.EQUIVALENT:
-            t = remedies[f"temperature_{target}"]
+        closest = closest or t
+        after = {name: remedies.get(f"{name}_{target}", e) for name, e in measures["calibration"].items()}
+        left = {rule.outcome for rule in _calibration(after, policy).rules} - {Outcome.EQUIVALENT}
+        if not left:
             return f"calibration is mended by T = {t.value:.2f} [{t.low:.2f}, {t.high:.2f}] ({words})"
-        if best is None or outcome is Outcome.UNDECIDED:
-            best = (target, outcome)
-    if best is None or before.outcome is Outcome.UNDECIDED:
+        if left == {Outcome.NOT_MEASURED}:
+            return (
+                f"what was measured of calibration is mended by T = {t.value:.2f} [{t.low:.2f}, {t.high:.2f}] ({words})"
+            )
+    if closest is None or before.outcome is Outcome.UNDECIDED:
         return None
-    t = remedies[f"temperature_{best[0]}"]
+    said = f"no single temperature is shown to mend calibration (closest T = {closest.value:.2f})"
     lost = measures["calibration"].get("discrimination_difference")
     if lost is not None and lost.high < 0:
-        return (
-            f"no single temperature mends calibration (best T = {t.value:.2f}): information is lost, "
-            f"the candidate's confidence tells right from wrong less well (discrimination {lost})"
-        )
-    if best[1] is Outcome.UNDECIDED:
-        return f"T = {t.value:.2f} brings calibration closer, but this sample cannot show that it mends it"
-    return f"no single temperature mends calibration (best T = {t.value:.2f}); the gap is not one of sharpness"
+        said += f"; information is lost: its confidence tells right from wrong less well (discrimination {lost})"
+    return said
+
+
+def _calibration(estimates: Mapping[str, Estimate], policy: Policy) -> DimensionVerdict:
+    return next(d for d in judge({"calibration": estimates}, policy).dimensions if d.dimension == "calibration")
 
 
 def _slices(slices: Sequence[Slice]) -> list[str]:

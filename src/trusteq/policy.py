@@ -41,6 +41,8 @@ class Rule(BaseModel):
         return self
 
     def __str__(self) -> str:
+        if self.judged_on == "significance" and self.at_least == self.at_most:
+            return f"free of a significant difference from {self.at_least:g}"
         if self.at_least is not None and self.at_most is not None:
             return f"within {self.at_least:g} and {self.at_most:g}"
         return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"

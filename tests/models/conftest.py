@@ -8,7 +8,8 @@ import pytest
 
 from trusteq.data.items import Items
 
-WORDS = "the a man is playing guitar outside woman sleeps film was good bad not very dog runs in park".split()
+TEXT = "the a man is playing guitar outside woman sleeps film was good bad not very dog runs in park"
+WORDS = TEXT.split()
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 LABELS = ("no", "maybe", "yes")
 
@@ -22,9 +23,23 @@ def items() -> Items:
 
 @pytest.fixture(scope="session")
 def pairs(items: Items) -> Items:
-    """The texts, each with another one."""
+    """The texts, each with the one at the other end."""
     texts = items.segments["text"]
     return Items(ids=items.ids, segments={"premise": texts, "hypothesis": texts[::-1]})
+
+
+@pytest.fixture
+def one_line():
+    """A check of an error: its message is one line, not a long one, and holds the expected parts."""
+
+    def check(caught: pytest.ExceptionInfo, *expected: str) -> None:
+        message = str(caught.value)
+        assert "\n" not in message
+        assert len(message) < 600
+        for part in expected:
+            assert part in message
+
+    return check
 
 
 def save(folder: Path, tokenizer, model) -> Path:
@@ -44,7 +59,7 @@ def scaled(model, seed: int):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2:
-                parameter.normal_(std=0.02 if "position" in name else 0.3)
+                parameter.normal_(std=2.0 if name.startswith(("classifier", "score")) else 0.3)
     return model.eval()
 
 
@@ -71,23 +86,31 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("bert"), tokenizer, model)
 
 
-def byte_pairs(kind: str, **special: str):
+def byte_pairs(kind: str, special: dict[str, str]):
+    """A tokenizer whose tokens are single bytes and these special ones, and the size of its vocabulary."""
     import transformers
     from tokenizers.pre_tokenizers import ByteLevel
 
-    known = [*special.values(), *sorted(ByteLevel.alphabet())]
-    vocab = {token: code for code, token in enumerate(dict.fromkeys(known))}
-    return getattr(transformers, kind)(vocab=vocab, merges=[("Ġ", "t"), ("h", "e")][:0], **special), len(vocab)
+    tokens = dict.fromkeys([*special.values(), *sorted(ByteLevel.alphabet())])
+    vocab = {token: code for code, token in enumerate(tokens)}
+    names = {f"{role}_token": token for role, token in special.items()}
+    return getattr(transformers, kind)(vocab=vocab, merges=[], **names), len(vocab)
 
 
 @pytest.fixture(scope="session")
 def roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A RoBERTa classifier: byte-level, 34 positions of which 32 can be used; its tokenizer names no limit."""
     transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
-    tokenizer, size = byte_pairs(
-        "RobertaTokenizerFast", bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
-        mask_token="<mask>", cls_token="<s>", sep_token="</s>",
-    )  # fmt: skip
+    special = {
+        "bos": "<s>",
+        "pad": "<pad>",
+        "eos": "</s>",
+        "unk": "<unk>",
+        "cls": "<s>",
+        "sep": "</s>",
+        "mask": "<mask>",
+    }
+    tokenizer, size = byte_pairs("RobertaTokenizerFast", special)
     config = transformers.RobertaConfig(vocab_size=size, max_position_embeddings=34, pad_token_id=1, **SHAPE)
     model = scaled(transformers.RobertaForSequenceClassification(config), seed=2)
     return save(tmp_path_factory.mktemp("roberta"), tokenizer, model)
@@ -97,7 +120,7 @@ def roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A GPT-2 classifier: byte-level, no pad token."""
     transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
-    tokenizer, size = byte_pairs("GPT2TokenizerFast", unk_token="<|endoftext|>")
+    tokenizer, size = byte_pairs("GPT2TokenizerFast", {"unk": "<|endoftext|>"})
     shape = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 128}
     labels = {"id2label": SHAPE["id2label"], "label2id": SHAPE["label2id"]}
     config = transformers.GPT2Config(vocab_size=size, bos_token_id=0, eos_token_id=0, **shape, **labels)
@@ -119,9 +142,7 @@ def onnx_bert(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             self.model = model
 
         def forward(self, input_ids, attention_mask, token_type_ids):
-            return self.model(
-                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-            ).logits
+            return self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).logits
 
     opened = open_transformer(str(bert), name="to export")
     # With padding in the example, or the trace would leave the mask out.

@@ -141,8 +141,9 @@ def names_and_locations(specs: Sequence[str]) -> list[tuple[str, str]]:
     for depth in range(1, 1 + max(len(Path(location).parts) for _, location in given)):
         named = [(name or _name(location, depth), location) for name, location in given]
         if len({name for name, _ in named}) == len(named):
-            break
-    return named
+            return named
+    # The same file twice: told apart by number, and refused later unless that is meant.
+    return [(f"{name}-{i}" if i > 1 else name, location) for i, (name, location) in enumerate(named, 1)]
 
 
 def _name(location: str, depth: int) -> str:

@@ -11,7 +11,7 @@ from trusteq.cli.audit import audit
 from trusteq.cli.gate import gate
 from trusteq.cli.policy import policy
 from trusteq.errors import TrusteqError
-from trusteq.report.wording import clean
+from trusteq.report.clean import clean
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trusteq.report.wording import clean
+from trusteq.report.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

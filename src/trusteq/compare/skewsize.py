@@ -47,7 +47,7 @@ def skewsize(pair: Pair, group: Sequence[str], *, column: str) -> dict[str, Esti
 
 
 def effects(tables: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cramer's V [rows, labels] of counts [rows, labels, groups, answers]; nan where a label has one group or answer."""
+    """Cramer's V [rows, labels] of counts [rows, labels, groups, answers]; nan for labels of one group or answer."""
     n = tables.sum(axis=(-1, -2), keepdims=True)
     by_group, by_answer = tables.sum(axis=-1, keepdims=True), tables.sum(axis=-2, keepdims=True)
     expected = by_group * by_answer / np.maximum(n, 1)

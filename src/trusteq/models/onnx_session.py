@@ -108,7 +108,6 @@ def open_onnx(
 
     import onnxruntime
 
-    meta = session.get_modelmeta()
     return OnnxModel(
         name=name,
         labels=names,
@@ -120,7 +119,7 @@ def open_onnx(
                 "inputs": {entry.name: entry.type for entry in inputs.values()},
                 "output": chosen.name,
                 "output type": chosen.type,
-                "producer": f"{meta.producer_name} {meta.version}".strip(),
+                "producer": session.get_modelmeta().producer_name,
                 "providers": session.get_providers(),
                 "tokenizer": str(folder) if reader else None,
                 "files": sorted({path.name for path in files.values()}),

@@ -55,7 +55,7 @@ def truncation(cut: Mapping[str, int], *, limit: int | None, name: str) -> Findi
     return Finding(
         name,
         "truncated",
-        f"model {name}: {len(cut)} items are longer than its {limit} tokens and were cut off "
-        f"(the longest has {max(cut.values())}); their ends were not read",
+        f"model {name}: items longer than its {limit} tokens, whose ends it did not read: {len(cut)} "
+        f"(the longest has {max(cut.values())} tokens)",
         len(cut),
     )

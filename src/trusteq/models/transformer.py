@@ -183,8 +183,8 @@ class TransformerModel:
                 Finding(
                     self.name,
                     "unused weights",
-                    f"model {self.name}: {len(self.unused)} tensors in its files have no place in "
-                    f"{self.identity.details['architecture']} and were left out ({_first(self.unused)})",
+                    f"model {self.name}: tensors in its files without a place in "
+                    f"{self.identity.details['architecture']}, left out: {len(self.unused)} ({_first(self.unused)})",
                     len(self.unused),
                 )
             )
@@ -244,8 +244,8 @@ def _loading_error(error: Exception, messages: Sequence[str], *, folder: Path, n
     if mismatched:
         key, saved, wanted = mismatched[0]
         return ModelError(
-            f"model {name}: {len(mismatched)} tensors have another shape than config.json says "
-            f"({key}: {saved} in the checkpoint, {wanted} in the model); refusing a partly random model"
+            f"model {name}: the checkpoint does not fit config.json: tensor {key} is {saved} in the checkpoint, "
+            f"{wanted} in the model ({len(mismatched)} such in all); refusing a partly random model"
         )
     if "trust_remote_code" in str(error):
         return ModelError(

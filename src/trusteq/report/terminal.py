@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from trusteq.policy import DIMENSIONS
-from trusteq.report.wording import MARKS, clean, interval, margin, number, p_value, sides, title
+from trusteq.report.clean import clean
+from trusteq.report.wording import MARKS, RULE_WORDS, interval, margin, number, p_value, sides, title
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ def outcome(value: Outcome) -> Text:
     return Text(f"{MARKS[value]} {value}", style=STYLES[value])
 
 
+def rule_outcome(value: Outcome) -> Text:
+    """A rule's outcome."""
+    return Text(f"{MARKS[value]} {RULE_WORDS[value]}", style=STYLES[value])
+
+
 def reason(name: str, verdict: Verdict) -> Text:
     """The verdict on one candidate and why."""
     said = Text.assemble("\n", (clean(name), "bold"), " is ", outcome(verdict.outcome), ": ", clean(verdict.reason))
@@ -101,7 +107,7 @@ def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) ->
         for rule in dimension.rules:
             judged = "not measured" if rule.estimate is None else interval(rule.estimate)
             table.add_row(
-                title(rule.measure), *sides(rule.measure, measures), judged, margin(rule), outcome(rule.outcome)
+                title(rule.measure), *sides(rule.measure, measures), judged, margin(rule), rule_outcome(rule.outcome)
             )
     return table
 

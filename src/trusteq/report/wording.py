@@ -19,6 +19,14 @@ MARKS = {
     Outcome.NOT_MEASURED: "-",
 }
 
+RULE_WORDS = {
+    Outcome.EQUIVALENT: "within margin",
+    Outcome.NOT_EQUIVALENT: "beyond margin",
+    Outcome.UNDECIDED: "undecided",
+    Outcome.NOT_MEASURED: "not measured",
+}
+"""What a rule's outcome is called: a candidate that is better than it must be is within the margin, not equivalent."""
+
 
 def title(measure: str) -> str:
     """A measure's name as words."""
@@ -49,6 +57,8 @@ def sides(measure: str, measures: Mapping[str, Estimate]) -> tuple[str, str]:
 def margin(rule: RuleVerdict) -> str:
     """A rule's margin in signs."""
     low, high = rule.rule.at_least, rule.rule.at_most
+    if rule.rule.judged_on == "significance" and low == high:
+        return f"no sig. diff. from {low:g}"
     if low is not None and high is not None:
         return f"{low:g} to {high:g}"
     return f"≥ {low:g}" if low is not None else f"≤ {high:g}"
@@ -57,8 +67,3 @@ def margin(rule: RuleVerdict) -> str:
 def p_value(test: PairedTest) -> str:
     """A p-value to two digits."""
     return "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.2g}"
-
-
-def clean(text: str) -> str:
-    """Text without control characters, so that a label or a model's name cannot command the terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,210 @@
+"""The command line as a user meets it: output, exit codes, one-line errors, nothing half-written."""
+
+import io
+import json
+import subprocess
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pandas as pd
+import pytest
+from planted import LABELS, probabilities
+
+from trusteq.cli.main import main
+
+
+def trusteq(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """What the command prints and returns, run in this process: the same entry point, without its start-up time."""
+    out, err = io.StringIO(), io.StringIO()
+    code: Any = 0
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch("sys.argv", ["trusteq", *arguments]):
+        try:
+            main()
+        except SystemExit as exit:
+            code = exit.code
+    return subprocess.CompletedProcess(arguments, int(code or 0), out.getvalue(), err.getvalue())
+
+
+def test_the_installed_command_is_this_one(tmp_path):
+    command = Path(sys.executable).with_name("trusteq")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.startswith("trusteq, version ")
+    done = subprocess.run([command, "gate", "nowhere"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: nowhere: not a run directory")
+
+
+def write(folder: Path, name: str, table, **columns) -> Path:
+    frame = pd.DataFrame(table, columns=list(LABELS)).assign(**columns)
+    frame.insert(0, "id", [f"q{i}" for i in range(len(frame))])
+    path = folder / name
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    reference, candidate, gold = probabilities(400, noise=0.05)
+    names = [LABELS[code] for code in gold]
+    write(tmp_path, "large.csv", reference, gold=names)
+    write(tmp_path, "small.csv", candidate)
+    write(tmp_path, "random.csv", candidate[::-1])
+    write(tmp_path, "open.csv", probabilities(400, noise=0.9)[1])
+    return tmp_path
+
+
+QUICK = ("--label", "gold", "--resamples", "200", "--no-slices")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "code", "verdict"),
+    [("small.csv", 0, "EQUIVALENT"), ("random.csv", 1, "NOT EQUIVALENT"), ("open.csv", 3, "UNDECIDED")],
+)
+def test_the_exit_code_is_the_verdict(files, candidate, code, verdict):
+    done = trusteq("audit", "large.csv", candidate, *QUICK, "--policy", policy(files), cwd=files)
+    assert done.returncode == code, done.stderr
+    assert verdict in done.stdout
+
+
+def policy(folder: Path) -> str:
+    """Margins wide enough that 400 items can decide."""
+    (folder / "p.yaml").write_text(
+        "name: wide\nrequired: [behaviour]\nrules: {behaviour: {disagreement: {at_most: 0.15}}}\n", "utf-8"
+    )
+    return "p.yaml"
+
+
+def test_the_worst_candidate_decides_the_exit_code(files):
+    done = trusteq("audit", "large.csv", "small.csv", "open.csv", *QUICK, "--policy", policy(files), cwd=files)
+    assert done.returncode == 3
+    done = trusteq("audit", "large.csv", "random.csv", "open.csv", *QUICK, "--policy", policy(files), cwd=files)
+    assert done.returncode == 1
+
+
+def test_verdicts_come_before_numbers_before_advice(files):
+    out = trusteq("audit", "large.csv", "random.csv", *QUICK, cwd=files).stdout
+    assert out.index("NOT EQUIVALENT") < out.index("accuracy  ") < out.index("what to look at")
+
+
+def test_progress_is_on_stderr_and_the_table_on_stdout(files):
+    done = trusteq("audit", "large.csv", "small.csv", *QUICK, cwd=files)
+    assert "predict large" in done.stderr
+    assert "predict large" not in done.stdout
+
+
+def test_json_prints_nothing_but_json(files):
+    done = trusteq("audit", "large.csv", "small.csv", *QUICK, "--json", cwd=files)
+    assert json.loads(done.stdout) == json.loads((files / "trusteq-run" / "audit.json").read_text("utf-8"))
+    assert done.stderr == ""
+
+
+def test_models_are_named_by_file_or_by_hand(files):
+    out = trusteq("audit", "large.csv", "tiny=small.csv", *QUICK, cwd=files).stdout
+    assert "May it replace large?" in out
+    assert "tiny is" in out
+
+
+def test_gate_judges_again_without_models(files):
+    assert trusteq("audit", "large.csv", "open.csv", *QUICK, "--out", "run", cwd=files).returncode == 1
+    for file in files.glob("*.csv"):
+        file.unlink()
+    done = trusteq("gate", "run", "--policy", policy(files), cwd=files)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "policy wide" in done.stdout
+
+
+def test_gate_without_a_policy_repeats_the_run_s_own_verdict(files):
+    first = trusteq("audit", "large.csv", "open.csv", *QUICK, "--out", "run", "--policy", policy(files), cwd=files)
+    again = trusteq("gate", "run", "--json", cwd=files)
+    assert first.returncode == again.returncode == json.loads(again.stdout)["exit_code"] == 3
+
+
+def test_gate_refuses_a_level_that_the_run_does_not_have(files):
+    trusteq("audit", "large.csv", "small.csv", *QUICK, "--out", "run", cwd=files)
+    (files / "p.yaml").write_text(Path(files / policy(files)).read_text("utf-8") + "level: 0.9\n", "utf-8")
+    one_line(trusteq("gate", "run", "--policy", "p.yaml", cwd=files), "asks for 0.9 intervals, but this run's are 0.95")
+
+
+def test_dimensions_say_what_is_required(files):
+    done = trusteq("audit", "large.csv", "small.csv", *QUICK, "--dimensions", "behaviour,explanation", cwd=files)
+    assert done.returncode == 3
+    assert "explanation was not measured" in done.stdout
+    one_line(trusteq("audit", "large.csv", "small.csv", "--dimensions", "beauty", cwd=files), "no dimension 'beauty'")
+
+
+def one_line(done: subprocess.CompletedProcess[str], *says: str) -> None:
+    """Exit code 2, nothing on stdout, and one error line with these words."""
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert done.stdout == ""
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("trusteq: ")]
+    assert len(errors) == 1, done.stderr
+    assert errors[0].startswith("error: ")
+    for words in says:
+        assert words in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("large.csv", "missing.csv"), "missing.csv"),
+        (("missing.csv", "small.csv"), "missing.csv"),
+        (("large.csv", "large.csv"), "--allow-same"),
+        (("large.csv", "small.csv", "--label", "golden"), "gold"),
+        (("large.csv", "small.csv", "--policy", "nope.yaml"), "nope.yaml"),
+        (("large.csv", "small.csv", "--scores", "odds"), "neither probabilities nor logits"),
+        (("large.csv", "small.csv", "--labels", "tiny=a,b"), "no model is called 'tiny'"),
+        (("large.csv", "small.csv", "--labels", "small=a,b,c"), "small.csv"),
+        (("large.csv", "small.csv", "--text", "sentence"), "sentence"),
+        (("large.csv", "small.csv", "--batch", "0"), "--batch"),
+        (("large.csv",), "CANDIDATE"),
+        (("large.csv", "small.csv", "--out", "large.csv"), "already exists"),
+        (("large.csv", "empty.csv"), "empty.csv"),
+        (("large.csv", "short.csv"), "short.csv"),
+        (("large.csv", "nan.csv"), "line 5"),
+        (("large.csv", "sums.csv"), "q3"),
+        (("large.csv", "double.csv"), "q0"),
+    ],
+)
+def test_a_mistake_is_one_line_exit_code_2_and_nothing_written(files, arguments, says):
+    _, candidate, _ = probabilities(400)
+    (files / "empty.csv").write_bytes(b"")
+    write(files, "short.csv", candidate[:-1])
+    candidate[3, 0] = float("nan")
+    write(files, "nan.csv", candidate)
+    candidate[3] = (0.5, 0.1, 0.1)
+    write(files, "sums.csv", candidate)
+    double = pd.read_csv(files / "small.csv")
+    pd.concat([double, double.head(1)]).to_csv(files / "double.csv", index=False)
+    before = sorted(files.rglob("*"))
+    extra = () if "--label" in arguments else ("--label", "gold")
+    one_line(trusteq("audit", *arguments, *extra, "--resamples", "200", cwd=files), says)
+    assert sorted(files.rglob("*")) == before
+
+
+def test_gate_on_something_else_is_one_line(files):
+    one_line(trusteq("gate", "large.csv", cwd=files), "large.csv")
+    one_line(trusteq("gate", "nowhere", cwd=files), "not a run directory")
+
+
+def test_policy_show_prints_a_policy_that_can_be_used(files):
+    done = trusteq("policy", "show", cwd=files)
+    (files / "copy.yaml").write_text(done.stdout, "utf-8")
+    assert trusteq("policy", "show", "copy.yaml", cwd=files).stdout == done.stdout
+
+
+def test_policy_measures_lists_what_rules_can_name(files):
+    assert "  smooth_ece_difference" in trusteq("policy", "measures", cwd=files).stdout.splitlines()
+
+
+def test_no_command_prints_help(files):
+    done = trusteq(cwd=files)
+    assert "audit" in done.stdout + done.stderr
+
+
+def test_every_option_of_audit_is_explained(files):
+    out = trusteq("audit", "--help", cwd=files).stdout
+    for code in ("0 EQUIVALENT", "1 NOT EQUIVALENT", "3 UNDECIDED", "2 error"):
+        assert code in " ".join(out.split())

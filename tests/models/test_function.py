@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+
+from trusteq.data.items import Items
+from trusteq.data.predictions import checked
+from trusteq.errors import DataError, LabelError, ModelError
+from trusteq.models.base import Model
+from trusteq.models.function import as_model, from_callable, from_estimator
+
+TEXTS = Items(ids=["a", "b"], segments={"text": ("good film", "bad film")})
+PAIRS = Items(ids=["a", "b"], segments={"one": ["x", "y"], "two": ["z", "w"]})
+TABLE = Items(ids=["a", "b"], segments={"row": np.array([[0.0, 1.0], [1.0, 0.0]])})
+
+
+def given(items):
+    """What a function is called with."""
+    seen = []
+
+    def function(inputs):
+        seen.append(inputs)
+        return [[0.25, 0.75]] * len(inputs)
+
+    from_callable(function, labels=["no", "yes"], name="f").predict(items)
+    return seen[0]
+
+
+def test_one_text_segment_is_given_as_a_list_of_texts():
+    assert given(TEXTS) == ["good film", "bad film"]
+
+
+def test_one_array_segment_is_given_as_it_is():
+    assert given(TABLE) is TABLE.segments["row"]
+
+
+def test_several_segments_are_given_as_one_tuple_an_item():
+    assert given(PAIRS) == [("x", "z"), ("y", "w")]
+
+
+def test_items_without_segments_are_refused():
+    with pytest.raises(DataError, match="no input was named"):
+        given(Items(ids=["a"]))
+
+
+def test_the_answer_becomes_an_array():
+    model = from_callable(lambda texts: [[0.25, 0.75]] * len(texts), labels=["no", "yes"], name="f")
+    np.testing.assert_array_equal(model.predict(TEXTS), [[0.25, 0.75]] * 2)
+    assert model.identity.kind == "callable"
+    assert model.identity.content is None
+    assert isinstance(model, Model)
+
+
+@pytest.mark.parametrize("answer", [None, [[0.5, 0.5], [1.0]], "text", {"a": 1}])
+def test_an_answer_that_is_no_table_is_refused(answer, one_line):
+    model = from_callable(lambda texts: answer, labels=["no", "yes"], name="f")
+    with pytest.raises(ModelError) as caught:
+        checked(model.predict(TEXTS), labels=model.labels, ids=TEXTS.ids, model="f")
+    one_line(caught, "model f")
+
+
+def test_repeated_labels_are_refused_at_once():
+    with pytest.raises(LabelError, match="appears twice"):
+        from_callable(len, labels=["a", "a"], name="f")
+
+
+def test_an_estimator_answers_with_its_probabilities_and_classes():
+    estimator = make_pipeline(CountVectorizer(), LogisticRegression()).fit(["good", "bad"], [1, 0])
+    for model in (from_estimator(estimator, name="s"), as_model(estimator, name="s")):
+        assert model.labels == ("0", "1")
+        assert model.identity.kind == "scikit-learn"
+        np.testing.assert_array_equal(model.predict(TEXTS), estimator.predict_proba(["good film", "bad film"]))
+    assert from_estimator(estimator, name="s", labels=["bad", "good"]).labels == ("bad", "good")
+
+
+def test_an_estimator_reads_arrays():
+    estimator = LogisticRegression().fit([[0, 1], [1, 0]], ["p", "q"])
+    assert from_estimator(estimator, name="s").predict(TABLE).argmax(axis=1).tolist() == [0, 1]
+
+
+def test_an_estimator_without_probabilities_is_refused(one_line):
+    estimator = LinearSVC().fit([[0, 1], [1, 0]], ["p", "q"])
+    for make in (from_estimator, as_model):
+        with pytest.raises(ModelError) as caught:
+            make(estimator, name="s")
+        one_line(caught, "LinearSVC has no predict_proba", "CalibratedClassifierCV")
+
+
+def test_an_estimator_that_was_not_fitted_is_refused(one_line):
+    with pytest.raises(ModelError) as caught:
+        from_estimator(LogisticRegression(), name="s")
+    one_line(caught, "LogisticRegression has no classes_; fit it first")
+
+
+def test_a_model_is_passed_through():
+    model = from_callable(len, labels=["a", "b"], name="f")
+    assert as_model(model, name="other") is model
+
+
+@pytest.mark.parametrize("thing", ["a string", len, object()])
+def test_anything_else_is_explained(thing, one_line):
+    with pytest.raises(ModelError) as caught:
+        as_model(thing, name="m")
+    one_line(caught, type(thing).__name__, "from_callable")

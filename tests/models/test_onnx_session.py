@@ -1,0 +1,381 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from trusteq.data.items import Items
+from trusteq.data.predictions import checked, softmax
+from trusteq.errors import LabelError, MissingExtraError, ModelError
+
+onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+from trusteq.models.onnx_session import open_onnx  # noqa: E402
+
+WEIGHTS = np.array([[1.0, -1.0, 0.5], [0.2, 0.3, -0.4]], dtype=np.float32)
+
+
+def graph(path, nodes, inputs, outputs, weights=(), domains=()):
+    """A small graph on disk; inputs and outputs as (name, type, shape)."""
+    made = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(*entry) for entry in inputs],
+        [helper.make_tensor_value_info(*entry) for entry in outputs],
+        [numpy_helper.from_array(value, name) for name, value in weights],
+    )
+    opsets = [helper.make_opsetid("", 17), *(helper.make_opsetid(domain, 1) for domain in domains)]
+    onnx.save(helper.make_model(made, opset_imports=opsets, ir_version=9), path)
+    return path
+
+
+def linear(path, *, rows="rows", output="logits", softmaxed=False, weights=WEIGHTS):
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z" if softmaxed else output])]
+    if softmaxed:
+        nodes.append(helper.make_node("Softmax", ["z"], [output], axis=-1))
+    float_ = TensorProto.FLOAT
+    return graph(path, nodes, [("x", float_, [rows, 2])], [(output, float_, [rows, 3])], [("w", weights)])
+
+
+@pytest.fixture
+def rows():
+    return Items(
+        ids=[f"r{i}" for i in range(300)],
+        segments={"x": np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)},
+    )
+
+
+@pytest.fixture
+def copy(onnx_bert, tmp_path):
+    """A copy of the exported BERT to spoil."""
+    return shutil.copytree(onnx_bert, tmp_path / "copy")
+
+
+class Recorder:
+    """A session that remembers what it is fed."""
+
+    def __init__(self, session):
+        self.session, self.fed = session, []
+
+    def run(self, outputs, feed):
+        self.fed.append(feed)
+        return self.session.run(outputs, feed)
+
+
+def refused(location, error=ModelError, **options):
+    with pytest.raises(error) as caught:
+        open_onnx(str(location), name="m", **options)
+    return caught
+
+
+# texts
+
+
+def test_the_exported_model_answers_as_the_original(bert, onnx_bert, items, pairs):
+    from trusteq.models.transformer import open_transformer
+
+    original, exported = open_transformer(str(bert), name="t"), open_onnx(str(onnx_bert), name="o")
+    assert exported.labels == original.labels
+    for some in (items, pairs):
+        np.testing.assert_allclose(exported.predict(some), original.predict(some), atol=1e-5)
+
+
+def test_a_pair_reaches_the_graph_as_transformers_would_encode_it(bert, onnx_bert, pairs):
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bert)
+    model = open_onnx(str(onnx_bert), name="m", budget=1)
+    model.session = Recorder(model.session)
+    model.predict(pairs)
+    expected = tokenizer(*map(list, pairs.segments.values()), truncation=True, max_length=32)
+    fed = [{key: values[0].tolist() for key, values in feed.items()} for feed in model.session.fed]
+    wanted = [{key: expected[key][i] for key in expected} for i in range(len(pairs))]
+    by_ids = lambda row: row["input_ids"]  # noqa: E731
+    assert sorted(fed, key=by_ids) == sorted(wanted, key=by_ids)
+    assert any(1 in row["token_type_ids"] for row in fed)
+
+
+def test_padding_is_that_of_transformers(bert, onnx_bert, items):
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
+    model = open_onnx(str(onnx_bert), name="m")
+    model.session = Recorder(model.session)
+    model.predict(items)
+    order = np.argsort([len(text.split()) for text in items.segments["text"]], kind="stable")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bert)
+    expected = tokenizer([items.segments["text"][i] for i in order], padding=True, return_tensors="np")
+    (feed,) = model.session.fed
+    assert np.array_equal(feed["attention_mask"].sum(axis=1), expected["attention_mask"].sum(axis=1))
+    for key, values in feed.items():
+        np.testing.assert_array_equal(values, expected[key])
+
+
+@pytest.mark.parametrize("budget", [1, 20, 100])
+def test_answers_do_not_depend_on_the_budget_or_the_order(onnx_bert, pairs, budget):
+    ordinary = open_onnx(str(onnx_bert), name="m").predict(pairs)
+    order = np.random.default_rng(0).permutation(len(pairs))
+    shuffled = open_onnx(str(onnx_bert), name="m", budget=budget).predict(pairs.take(order))
+    np.testing.assert_allclose(shuffled, ordinary[order], atol=1e-5)
+
+
+def test_texts_longer_than_the_model_are_cut_and_reported(onnx_bert):
+    items = Items(ids=["short", "long"], segments={"text": ["the man", "the man is " * 30]})
+    model = open_onnx(str(onnx_bert), name="m")
+    assert model.findings() == ()
+    model.predict(items)
+    (finding,) = model.findings()
+    assert (finding.kind, finding.value) == ("truncated", 1)
+    assert "its 32 tokens" in finding.message
+    assert "longest has 92" in finding.message
+
+
+def counting(path, *, tokens="tokens", rows="rows", mask=True):
+    """A graph whose logits are sums of token ids times mask; without a mask their mean, so that padding shows."""
+    inputs = [("input_ids", TensorProto.INT32, [rows, tokens])]
+    nodes = [helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT)]
+    if mask:
+        inputs.append(("attention_mask", TensorProto.INT64, [rows, tokens]))
+        nodes += [
+            helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["ids", "mask"], ["real"]),
+            helper.make_node("ReduceSum", ["real", "axes"], ["one"], keepdims=1),
+        ]
+    else:
+        nodes.append(helper.make_node("ReduceMean", ["ids"], ["one"], axes=[1], keepdims=1))
+    nodes.append(helper.make_node("MatMul", ["one", "w"], ["logits"]))
+    weights = [("w", np.array([[0.01, -0.01]], dtype=np.float32)), ("axes", np.array([1], dtype=np.int64))]
+    return graph(path, nodes, inputs, [("logits", TensorProto.FLOAT, [rows, 2])], weights)
+
+
+def test_without_a_mask_rows_are_not_padded(onnx_bert, tmp_path, items):
+    file = counting(tmp_path / "m.onnx", mask=False)
+    model = open_onnx(str(file), name="m", labels=["a", "b"], tokenizer=str(onnx_bert))
+    together = model.predict(items)
+    alone = np.concatenate([model.predict(items.take([i])) for i in range(len(items))])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_a_graph_of_fixed_shape_is_filled_up(onnx_bert, tmp_path, items):
+    dynamic = counting(tmp_path / "dynamic.onnx")
+    fixed = counting(tmp_path / "fixed.onnx", rows=3, tokens=16)
+    options = {"labels": ["a", "b"], "tokenizer": str(onnx_bert)}
+    expected = open_onnx(str(dynamic), name="m", **options).predict(items)
+    np.testing.assert_allclose(open_onnx(str(fixed), name="m", **options).predict(items), expected, atol=1e-6)
+
+
+def test_more_than_two_segments(onnx_bert, one_line):
+    items = Items(ids=["a"], segments={name: ["the"] for name in "xyz"})
+    with pytest.raises(ModelError) as caught:
+        open_onnx(str(onnx_bert), name="m").predict(items)
+    one_line(caught, "3 text segments (x, y, z)")
+
+
+def test_a_graph_that_reads_more_than_a_tokenizer_gives(onnx_bert, tmp_path, one_line):
+    inputs = [(name, TensorProto.INT64, ["r", "t"]) for name in ("input_ids", "position_ids")]
+    nodes = [helper.make_node("Add", ["input_ids", "position_ids"], ["s"]),
+             helper.make_node("Cast", ["s"], ["logits"], to=TensorProto.FLOAT)]  # fmt: skip
+    file = graph(tmp_path / "m.onnx", nodes, inputs, [("logits", TensorProto.FLOAT, ["r", "t"])])
+    one_line(refused(file, labels=["a", "b"], tokenizer=str(onnx_bert)), "not position_ids", "token_type_ids")
+
+
+def test_a_missing_tokenizer(copy, items, one_line):
+    (copy / "tokenizer.json").unlink()
+    model = open_onnx(str(copy), name="m")
+    with pytest.raises(ModelError) as caught:
+        model.predict(items)
+    one_line(caught, "input_ids", "--tokenizer")
+    one_line(refused(copy, tokenizer=str(copy)), "no tokenizer.json", "--tokenizer")
+
+
+def test_a_broken_tokenizer(copy, one_line):
+    (copy / "tokenizer.json").write_text("{}")
+    one_line(refused(copy), "tokenizer.json cannot be read")
+
+
+# arrays
+
+
+def test_an_array_is_fed_in_the_type_and_rows_the_graph_wants(tmp_path, rows):
+    expected = softmax(rows.segments["x"] @ WEIGHTS)
+    for name, some in {
+        "as named": rows,
+        "the only one": Items(ids=rows.ids, segments={"pixels": rows.segments["x"]}),
+        "doubles": Items(ids=rows.ids, segments={"x": rows.segments["x"].astype(np.float64)}),
+    }.items():
+        for size in ("rows", 7, 1):
+            file = linear(tmp_path / "m.onnx", rows=size)
+            model = open_onnx(str(file), name="m", labels=["a", "b", "c"])
+            np.testing.assert_allclose(model.predict(some), expected, atol=1e-6, err_msg=f"{name}, {size}")
+
+
+def test_several_inputs_take_the_segments_of_their_names(tmp_path):
+    float_ = TensorProto.FLOAT
+    file = graph(
+        tmp_path / "m.onnx",
+        [helper.make_node("Concat", ["a", "b"], ["logits"], axis=1)],
+        [("a", float_, ["r", 1]), ("b", float_, ["r", 1])],
+        [("logits", float_, ["r", 2])],
+    )
+    a, b = np.array([1.0, 2.0, 3.0]), np.array([0.0, 5.0, 1.0])
+    items = Items(ids=["x", "y", "z"], segments={"b": b, "a": a})
+    model = open_onnx(str(file), name="m", labels=["a", "b"])
+    np.testing.assert_allclose(model.predict(items), softmax(np.stack([a, b], axis=1)), atol=1e-6)
+
+
+def test_a_graph_may_read_strings(tmp_path):
+    """As scikit-learn's text pipelines do."""
+    node = helper.make_node(
+        "TfIdfVectorizer", ["text"], ["logits"], max_gram_length=1, min_gram_length=1, max_skip_count=0, mode="TF",
+        ngram_counts=[0], ngram_indexes=[0, 1], pool_strings=["good", "bad"],
+    )  # fmt: skip
+    file = graph(
+        tmp_path / "m.onnx", [node], [("text", TensorProto.STRING, ["r", 1])], [("logits", TensorProto.FLOAT, ["r", 2])]
+    )
+    items = Items(ids=["x", "y"], segments={"text": ["good", "bad"]})
+    model = open_onnx(str(file), name="m", labels=["plus", "minus"])
+    np.testing.assert_allclose(model.predict(items), softmax(np.eye(2)), atol=1e-6)
+
+
+def test_fractions_are_not_cut_to_integers(tmp_path, rows, one_line):
+    file = graph(
+        tmp_path / "m.onnx",
+        [helper.make_node("Cast", ["x"], ["logits"], to=TensorProto.FLOAT)],
+        [("x", TensorProto.INT64, ["r", 2])],
+        [("logits", TensorProto.FLOAT, ["r", 2])],
+    )
+    with pytest.raises(ModelError) as caught:
+        open_onnx(str(file), name="m", labels=["a", "b"]).predict(rows)
+    one_line(caught, "graph input 'x'", "int64")
+
+
+def test_a_missing_segment(tmp_path, rows, one_line):
+    model = open_onnx(str(linear(tmp_path / "m.onnx")), name="m", labels=["a", "b", "c"])
+    with pytest.raises(ModelError) as caught:
+        model.predict(Items(ids=rows.ids, segments={"y": rows.segments["x"], "z": rows.segments["x"]}))
+    one_line(caught, "the graph reads x", "y, z")
+
+
+def test_a_failing_run_is_one_line_and_nothing_on_the_terminal(tmp_path, one_line, capfd):
+    model = open_onnx(str(linear(tmp_path / "m.onnx")), name="m", labels=["a", "b", "c"])
+    with pytest.raises(ModelError) as caught:
+        model.predict(Items(ids=["r"], segments={"x": np.zeros((1, 5))}))
+    one_line(caught, "failed while answering item 'r'")
+    assert capfd.readouterr() == ("", "")
+
+
+# outputs
+
+
+def test_an_output_called_probabilities_is_not_put_through_softmax(tmp_path, rows):
+    file = linear(tmp_path / "m.onnx", output="probabilities", softmaxed=True)
+    answers = open_onnx(str(file), name="m", labels=["a", "b", "c"]).predict(rows)
+    np.testing.assert_allclose(answers, softmax(rows.segments["x"] @ WEIGHTS), atol=1e-6)
+
+
+def test_probabilities_under_another_name_must_be_declared(tmp_path, rows, one_line):
+    """Softmax over probabilities would give a flat, wrong answer that looks well."""
+    file = str(linear(tmp_path / "m.onnx", output="out", softmaxed=True))
+    with pytest.raises(ModelError) as caught:
+        open_onnx(file, name="m", labels=["a", "b", "c"]).predict(rows)
+    one_line(caught, "'out' looks like probabilities", "--scores probabilities")
+    said = open_onnx(file, name="m", labels=["a", "b", "c"], scores="probabilities").predict(rows)
+    np.testing.assert_allclose(said, softmax(rows.segments["x"] @ WEIGHTS), atol=1e-6)
+    open_onnx(file, name="m", labels=["a", "b", "c"], scores="logits").predict(rows)
+
+
+def two_outputs(path):
+    float_ = TensorProto.FLOAT
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["one"]), helper.make_node("Neg", ["one"], ["two"])]
+    outputs = [("one", float_, ["r", 3]), ("two", float_, ["r", 3])]
+    return graph(path, nodes, [("x", float_, ["r", 2])], outputs, [("w", WEIGHTS)])
+
+
+def test_one_of_several_outputs_must_be_chosen(tmp_path, rows, one_line):
+    file = two_outputs(tmp_path / "m.onnx")
+    one_line(refused(file, labels=["a", "b", "c"]), "--output", "one: tensor(float)", "two: tensor(float)")
+    one_line(refused(file, labels=["a", "b", "c"], output="three"), "no output 'three'", "one: tensor(float)")
+    answers = open_onnx(str(file), name="m", labels=["a", "b", "c"], output="two").predict(rows)
+    np.testing.assert_allclose(answers, softmax(-rows.segments["x"] @ WEIGHTS), atol=1e-6)
+
+
+def test_nan_is_refused(tmp_path, rows, one_line):
+    file = linear(tmp_path / "m.onnx", weights=np.full((2, 3), np.nan, dtype=np.float32))
+    model = open_onnx(str(file), name="m", labels=["a", "b", "c"])
+    with pytest.raises(ModelError) as caught:
+        checked(model.predict(rows), labels=model.labels, ids=rows.ids, model="m")
+    one_line(caught, "nan")
+
+
+# opening
+
+
+def test_labels_must_be_named_when_no_configuration_has_them(tmp_path, one_line):
+    one_line(refused(linear(tmp_path / "m.onnx"), LabelError), "id2label", "--labels m=")
+
+
+def test_the_number_of_labels_must_be_that_of_the_output(tmp_path, one_line):
+    one_line(refused(linear(tmp_path / "m.onnx"), LabelError, labels=["a", "b"]), "3 columns", "2 label names")
+
+
+def test_a_custom_operator_is_one_clear_line(tmp_path, one_line, capfd):
+    float_ = TensorProto.FLOAT
+    node = helper.make_node("Mystery", ["x"], ["logits"], domain="my.company")
+    file = graph(
+        tmp_path / "m.onnx", [node], [("x", float_, ["r", 2])], [("logits", float_, ["r", 2])], domains=["my.company"]
+    )
+    one_line(refused(file, labels=["a", "b"]), "cannot load", "my.company")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph"])
+def test_a_broken_file(tmp_path, content, one_line):
+    (tmp_path / "m.onnx").write_bytes(content)
+    one_line(refused(tmp_path / "m.onnx", labels=["a", "b"]), "cannot load")
+
+
+def test_a_folder_must_show_which_graph_is_meant(tmp_path, one_line):
+    one_line(refused(tmp_path), "no .onnx file")
+    one_line(refused(tmp_path / "absent"), "no such file or folder")
+    linear(tmp_path / "a.onnx")
+    linear(tmp_path / "b.onnx")
+    one_line(refused(tmp_path), "a.onnx, b.onnx")
+    linear(tmp_path / "model.onnx")
+    assert open_onnx(str(tmp_path), name="m", labels=["a", "b", "c"]).identity.details["files"] == ["model.onnx"]
+
+
+def test_without_onnxruntime_the_install_command_is_given(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'trusteq\[onnx\]'"):
+        open_onnx(str(linear(tmp_path / "m.onnx")), name="m")
+
+
+# identity
+
+
+def test_the_content_covers_graph_configuration_and_tokenizer(copy, onnx_bert):
+    first = open_onnx(str(onnx_bert), name="m").identity.content
+    assert open_onnx(str(copy / "model.onnx"), name="m").identity.content == first
+    text = (copy / "tokenizer.json").read_text()
+    (copy / "tokenizer.json").write_text(text.replace('"guitar"', '"banjo"'))
+    assert open_onnx(str(copy), name="m").identity.content != first
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "w" * 200])
+def test_the_content_covers_weights_outside_the_graph(tmp_path, name):
+    file = linear(tmp_path / "m.onnx", weights=WEIGHTS)
+    onnx.save(onnx.load(file), file, save_as_external_data=True, location=name, size_threshold=0)
+    options = {"name": "m", "labels": ["a", "b", "c"]}
+    first = open_onnx(str(file), **options).identity
+    assert name in first.details["files"]
+    content = bytearray((tmp_path / name).read_bytes())
+    content[2] ^= 1
+    (tmp_path / name).write_bytes(content)
+    assert open_onnx(str(file), **options).identity.content != first.content
+
+
+def test_the_identity_tells_what_the_model_is(onnx_bert):
+    identity = open_onnx(str(onnx_bert), name="m").identity
+    assert identity.kind == "onnx"
+    assert identity.details["providers"] == ["CPUExecutionProvider"]
+    json.dumps(dict(identity.details))

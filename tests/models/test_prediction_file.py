@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from trusteq.data.items import Items
+from trusteq.errors import DataError, ModelError
+from trusteq.models.base import Model
+from trusteq.models.prediction_file import open_predictions
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "answers.csv"
+    path.write_text("id,no,yes\na,0.1,0.9\nb,0.7,0.3\n")
+    return path
+
+
+def test_labels_are_known_before_any_item(file):
+    model = open_predictions(str(file), name="m")
+    assert model.labels == ("no", "yes")
+    assert isinstance(model, Model)
+
+
+def test_rows_are_matched_to_the_items(file):
+    answers = open_predictions(str(file), name="m").predict(Items(ids=["b", "a"]))
+    np.testing.assert_array_equal(answers, [[0.7, 0.3], [0.1, 0.9]])
+
+
+def test_named_labels_choose_columns_and_their_order(file):
+    model = open_predictions(str(file), name="m", labels=["yes", "no"])
+    assert model.labels == ("yes", "no")
+    np.testing.assert_array_equal(model.predict(Items(ids=["a"])), [[0.9, 0.1]])
+
+
+def test_an_item_without_a_row_is_refused(file):
+    with pytest.raises(DataError, match="'c'"):
+        open_predictions(str(file), name="m").predict(Items(ids=["c"]))
+
+
+def test_the_content_is_that_of_the_file(file, tmp_path):
+    first = open_predictions(str(file), name="m").identity
+    (tmp_path / "copy.csv").write_bytes(file.read_bytes())
+    assert open_predictions(str(tmp_path / "copy.csv"), name="m").identity.content == first.content
+    file.write_text(file.read_text().replace("0.9", "0.90"))
+    assert open_predictions(str(file), name="m").identity.content != first.content
+    assert first.kind == "predictions"
+
+
+def test_one_column_is_refused(tmp_path, one_line):
+    (tmp_path / "one.csv").write_text("id,score\na,0.1\n")
+    with pytest.raises(ModelError) as caught:
+        open_predictions(str(tmp_path / "one.csv"), name="m")
+    one_line(caught, "1 label", "both p and 1 - p")
+
+
+def test_a_missing_file(tmp_path, one_line):
+    with pytest.raises(ModelError) as caught:
+        open_predictions(str(tmp_path / "absent.csv"), name="m")
+    one_line(caught, "no such file", "absent.csv")

@@ -1,0 +1,143 @@
+"""The run directory: complete or absent, the same bytes for the same audit, readable again."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted import case
+
+import trusteq
+from trusteq.runs.directory import free_directory, load_run, rejudge, save
+
+
+@pytest.fixture(scope="module")
+def result():
+    large, small, items = case(200)
+    return trusteq.audit(large, replace(small, name="../../sm all\n"), items, resamples=200)
+
+
+def bytes_of(folder):
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def test_it_holds_manifest_audit_policy_items_predictions_estimates_and_flips(result, tmp_path):
+    path = save(result, tmp_path / "run")
+    names = {p.name for p in path.iterdir()}
+    assert names == {
+        "manifest.json",
+        "audit.json",
+        "policy.yaml",
+        "items.parquet",
+        "predictions",
+        "estimates.parquet",
+        "flips.parquet",
+    }
+
+
+def test_a_model_s_name_cannot_lead_out_of_the_directory(result, tmp_path):
+    path = save(result, tmp_path / "run")
+    assert {p.name for p in tmp_path.iterdir()} == {"run"}
+    assert {p.name for p in (path / "predictions").iterdir()} == {"00-large.parquet", "01-sm-all.parquet"}
+
+
+def test_the_same_audit_in_another_order_gives_the_same_bytes(tmp_path):
+    large, small, items = case(200)
+    for name, order in (("one", np.arange(200)), ("two", np.random.default_rng(1).permutation(200))):
+        trusteq.audit(large, small, items.take(order), resamples=200).save(tmp_path / name)
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+
+
+def test_another_seed_gives_other_intervals(tmp_path):
+    large, small, items = case(200)
+    for seed in (0, 1):
+        trusteq.audit(large, small, items, resamples=200, seed=seed).save(tmp_path / str(seed))
+    assert bytes_of(tmp_path / "0")["estimates.parquet"] != bytes_of(tmp_path / "1")["estimates.parquet"]
+
+
+def test_the_manifest_names_what_was_compared(result, tmp_path):
+    run = load_run(save(result, tmp_path / "run"))
+    assert run.manifest["settings"]["seed"] == 0
+    assert run.manifest["data"]["items"] == 200
+    assert len(run.manifest["data"]["content"]) == 64
+    assert {"numpy", "scipy", "pyarrow"} <= set(run.manifest["versions"])
+    assert [m["role"] for m in run.manifest["models"]] == ["reference", "candidate"]
+
+
+def test_the_items_hash_changes_with_a_single_letter():
+    one = trusteq.Items(ids=["a", "b"], segments={"t": ["x", "y"]})
+    assert one.content() != trusteq.Items(ids=["a", "b"], segments={"t": ["x", "z"]}).content()
+    assert one.content() == trusteq.Items(ids=["a", "b"], segments={"t": ["x", "y"]}).content()
+
+
+def test_tables_are_read_back(result, tmp_path):
+    run = load_run(save(result, tmp_path / "run"))
+    assert len(run.table("estimates")) == len(result.estimates())
+    assert list(run.table("flips")["id"]) == [row["id"] for row in result.comparisons[0].flips]
+    assert len(run.table("predictions/00-large")) == 200
+    with pytest.raises(trusteq.RunError, match="no table 'nothing'"):
+        run.table("nothing")
+
+
+def test_a_run_judged_again_by_its_own_policy_has_its_own_verdict(result, tmp_path):
+    run = load_run(save(result, tmp_path / "run"))
+    assert list(rejudge(run, result.policy).values()) == [result.comparisons[0].verdict]
+
+
+def test_an_existing_directory_is_never_overwritten(result, tmp_path):
+    save(result, tmp_path / "run")
+    before = bytes_of(tmp_path / "run")
+    with pytest.raises(trusteq.RunError, match="already exists"):
+        save(result, tmp_path / "run")
+    assert bytes_of(tmp_path / "run") == before
+
+
+def test_an_empty_directory_may_be_used(result, tmp_path):
+    (tmp_path / "run").mkdir()
+    assert (save(result, tmp_path / "run") / "audit.json").is_file()
+
+
+def test_the_default_directory_is_the_next_free_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert free_directory(None).name == "trusteq-run"
+    (tmp_path / "trusteq-run").mkdir()
+    assert free_directory(None).name == "trusteq-run-2"
+
+
+def test_a_failure_while_writing_leaves_nothing(result, tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("trusteq.runs.directory.pq.write_table", full)
+    with pytest.raises(trusteq.RunError, match="cannot be written: No space left on device"):
+        save(result, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_something_else_than_a_run_is_refused(tmp_path):
+    with pytest.raises(trusteq.RunError, match=r"not a run directory \(no manifest.json\)"):
+        load_run(tmp_path)
+    (tmp_path / "manifest.json").write_text("{", "utf-8")
+    with pytest.raises(trusteq.RunError, match=r"manifest\.json: cannot be read"):
+        load_run(tmp_path)
+
+
+def test_a_newer_run_is_refused(result, tmp_path):
+    path = save(result, tmp_path / "run")
+    manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+    (path / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 99}), "utf-8")
+    with pytest.raises(trusteq.RunError, match="schema version 99"):
+        load_run(path)
+
+
+def test_label_names_may_be_anything_even_id(tmp_path):
+    large, small, items = case(100)
+    names = ("id", "<b>", "a\nb")
+    renamed = replace(items, label_names=names)
+    path = trusteq.audit(replace(large, labels=names), replace(small, labels=names), renamed, resamples=200).save(
+        tmp_path / "run"
+    )
+    assert list(load_run(path).table("predictions/00-large").columns) == ["item id", *names]

@@ -1,0 +1,37 @@
+"""The files that the examples in README and docs speak of, made on the spot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from trusteq.data.predictions import softmax
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LABELS = ("entailment", "neutral", "contradiction")
+ITEMS = 5_000
+
+
+def write(folder: Path) -> None:
+    """``large.csv``, ``small.csv`` (less sure, nearly the same answers) and ``test.csv`` with texts and labels."""
+    rng = np.random.default_rng(2)
+    shape = (ITEMS, len(LABELS))
+    truth = rng.normal(size=shape) * 6
+    gold = np.array(LABELS)[(truth + rng.gumbel(size=shape)).argmax(axis=1)]
+    large = truth + rng.normal(size=shape) * 0.3
+    small = (large + rng.normal(size=shape) * 0.3) * 0.5
+    ids = np.arange(1, ITEMS + 1)
+    genre = np.array(["fiction", "letters", "travel"])[rng.integers(0, 3, ITEMS)]
+    items = pd.DataFrame({"id": ids, "label": gold, "genre": genre})
+    items["premise"] = [f"premise number {(i - 1) // 2} tells a story" for i in ids]
+    items["hypothesis"] = [f"hypothesis {i} {'goes on ' * (i % 7)}to an end" for i in ids]
+    items.to_csv(folder / "test.csv", index=False)
+    for name, logits in (("large", large * 1.2), ("small", small * 1.2)):
+        frame = pd.DataFrame(softmax(logits), columns=list(LABELS))
+        frame.insert(0, "id", ids)
+        frame.insert(1, "label", gold)
+        frame.to_csv(folder / f"{name}.csv", index=False)

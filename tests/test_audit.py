@@ -1,0 +1,276 @@
+"""The audit as a whole: what it refuses, what it finds, and what does not change its result."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted import LABELS, Table, case
+from sklearn.linear_model import LogisticRegression
+
+import trusteq
+from trusteq.report.document import document
+from trusteq.verdict import Outcome
+
+FAST = {"resamples": 200, "with_slices": False}
+
+
+def test_a_model_against_itself_is_equivalent_with_every_difference_zero():
+    large, _, items = case()
+    result = trusteq.audit(large, replace(large, name="copy"), items, **FAST)
+    assert result["copy"].verdict.outcome is Outcome.EQUIVALENT
+    assert result.exit_code == 0
+    for group in result["copy"].measures.values():
+        for name, estimate in group.items():
+            if name.endswith("_difference") or name.startswith(("disagreement", "js", "kl", "confidence_shift")):
+                assert estimate.value == 0, name
+
+
+def test_a_model_that_answers_at_random_is_not_equivalent():
+    large, _, items = case()
+    rng = np.random.default_rng(0)
+    random = Table("random", {i: rng.dirichlet(np.ones(3)) for i in items.ids})
+    result = trusteq.audit(large, random, items, **FAST)
+    assert result["random"].verdict.outcome is Outcome.NOT_EQUIVALENT
+    assert result.exit_code == 1
+
+
+def test_ten_items_are_undecided_even_for_identical_models():
+    large, _, items = case(10)
+    result = trusteq.audit(large, replace(large, name="copy"), items, **FAST)
+    assert result["copy"].verdict.outcome is Outcome.UNDECIDED
+    assert result.exit_code == 3
+
+
+def test_equal_answers_with_another_confidence_are_not_equivalent_and_one_temperature_mends_them():
+    large, small, items = case(2000, noise=0.0, sharpness=0.5)
+    result = trusteq.audit(large, small, items, **FAST)
+    comparison = result["small"]
+    outcomes = {d.dimension: d.outcome for d in comparison.verdict.dimensions}
+    assert outcomes["behaviour"] is Outcome.EQUIVALENT
+    assert outcomes["calibration"] is Outcome.NOT_EQUIVALENT
+    assert comparison.remedies["temperature_matched"].value == pytest.approx(0.5, abs=0.01)
+    assert comparison.advice[0].startswith("calibration is mended by T = 0.50")
+
+
+def test_lost_information_is_not_called_mended():
+    large, _, items = case(3000)
+    rng = np.random.default_rng(1)
+    # Right answers, but a confidence that says nothing.
+    blurred = {}
+    for id_, p in large.answers.items():
+        c = rng.uniform(0.4, 0.95)
+        q = np.full(3, (1 - c) / 2)
+        q[np.argmax(p)] = c
+        blurred[id_] = q
+    result = trusteq.audit(large, Table("blurred", blurred), items, **FAST)
+    said = result["blurred"].advice[0]
+    assert "information is lost" in said
+    assert "mended by" not in said
+
+
+def test_the_order_of_the_items_changes_nothing():
+    large, small, items = case(300)
+    shuffled = items.take(np.random.default_rng(0).permutation(len(items)))
+    one, other = (document(trusteq.audit(large, small, i, resamples=200)) for i in (items, shuffled))
+    assert one == other
+
+
+def test_another_candidate_changes_nothing_about_the_first():
+    large, small, items = case(300)
+    twin = replace(small, name="twin")
+    alone = document(trusteq.audit(large, small, items, **FAST))
+    beside = document(trusteq.audit(large, {"small": small, "twin": twin}, items, **FAST))
+    assert alone["candidates"][0] == beside["candidates"][0]
+    assert {**beside["candidates"][1], "name": "small", "identity": None} == {
+        **beside["candidates"][0],
+        "identity": None,
+    }
+
+
+def test_labels_are_matched_by_name_never_by_position():
+    large, small, items = case(300)
+    turned = Table("small", {i: p[[2, 0, 1]] for i, p in small.answers.items()}, tuple(np.array(LABELS)[[2, 0, 1]]))
+    straight, crossed = (trusteq.audit(large, c, items, **FAST).estimates() for c in (small, turned))
+    assert list(straight["measure"]) == list(crossed["measure"])
+    np.testing.assert_allclose(straight[["value", "low", "high"]], crossed[["value", "low", "high"]], atol=1e-9)
+
+
+def test_other_label_names_are_refused_with_both_sets_and_the_way_out():
+    large, small, items = case(50)
+    strange = replace(small, labels=("LABEL_0", "LABEL_1", "LABEL_2"))
+    with pytest.raises(
+        trusteq.LabelError, match=r"large has \{no, maybe, yes\}, small has \{LABEL_0, .*--labels small="
+    ):
+        trusteq.audit(large, strange, items)
+
+
+def test_a_gold_label_that_no_model_knows_is_refused_with_the_item():
+    large, small, items = case(50)
+    strange = replace(items, label_names=("no", "maybe", "perhaps"))
+    with pytest.raises(trusteq.LabelError, match=r"item 'i\d+' has label 'perhaps', which the models do not know"):
+        trusteq.audit(large, small, strange)
+
+
+def test_the_same_content_under_another_name_is_refused_unless_allowed():
+    large, _, items = case(50)
+    one, two = replace(large, content="abc"), replace(large, name="copy", content="abc")
+    with pytest.raises(trusteq.ModelError, match=r"copy is the same model as large .*--allow-same"):
+        trusteq.audit(one, two, items)
+    assert trusteq.audit(one, two, items, allow_same=True, **FAST)["copy"]
+
+
+def test_the_same_python_object_is_refused_as_its_own_candidate():
+    model = LogisticRegression().fit([[0.0], [1.0]], ["a", "b"])
+    items = trusteq.Items(ids=["x"], segments={"x": np.array([[0.5]])})
+    with pytest.raises(trusteq.ModelError, match="the same model"):
+        trusteq.audit(model, model, items)
+
+
+def test_two_models_of_one_name_are_refused():
+    large, small, items = case(50)
+    with pytest.raises(trusteq.ModelError, match="two models are called 'large'"):
+        trusteq.audit(large, replace(small, name="large"), items)
+
+
+def test_no_candidate_is_refused():
+    large, _, items = case(50)
+    with pytest.raises(trusteq.ModelError, match="no candidate"):
+        trusteq.audit(large, [], items)
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ([np.nan, 0.5, 0.5], "item 'i7', label 'no': probability is nan"),
+        ([np.inf, 0.5, 0.5], "item 'i7', label 'no': probability is inf"),
+        ([0.5, 0.2, 0.2], "item 'i7': probabilities .* sum to 0.9, not 1"),
+        ([-0.1, 0.6, 0.5], "item 'i7', label 'no': -0.1 is not a probability"),
+    ],
+)
+def test_a_bad_probability_is_refused_with_item_label_and_value(bad, says):
+    large, small, items = case(50)
+    small.answers["i7"] = np.array(bad)
+    with pytest.raises(trusteq.ModelError, match=says):
+        trusteq.audit(large, small, items)
+
+
+def test_fewer_rows_than_items_are_refused():
+    large, small, items = case(50)
+
+    class Short(Table):
+        def predict(self, items):
+            return super().predict(items)[:-1]
+
+    with pytest.raises(trusteq.ModelError, match=r"small: \d+ rows of predictions for \d+ items"):
+        trusteq.audit(large, Short("small", small.answers), items)
+
+
+def test_a_single_label_is_refused():
+    large, small, items = case(50)
+    single = Table("small", {i: p[:1] for i, p in small.answers.items()}, ("no",))
+    with pytest.raises(trusteq.ModelError, match="only 1 label column"):
+        trusteq.audit(large, single, items)
+
+
+def test_a_model_that_gives_one_answer_only_is_reported():
+    large, _, items = case(200)
+    stuck = Table("stuck", dict.fromkeys(items.ids, np.array([0.1, 0.8, 0.1])))
+    result = trusteq.audit(large, stuck, items, **FAST)
+    assert any(f.kind == "one answer" and "'maybe'" in f.message for f in result.findings)
+
+
+def test_a_batch_dependent_model_is_reported_and_asked_in_the_stated_shape():
+    large, small, items = case(60)
+    sizes = []
+
+    class Dynamic(Table):
+        def predict(self, items):
+            answers = super().predict(items)
+            sizes.append(len(answers))
+            # Like dynamic int8: the scale is set by the whole batch.
+            mixed = answers + 0.2 * (answers.mean(axis=0) - answers)
+            return mixed / mixed.sum(axis=1, keepdims=True)
+
+    model = Dynamic("small", small.answers)
+    result = trusteq.audit(large, model, items, batch=3, **FAST)
+    assert {"batch-dependent", "fixed batch"} <= {f.kind for f in result.findings}
+    assert result["small"].candidate.batch == 3
+    assert sizes[-20:] == [3] * 20
+
+
+def test_without_labels_what_needs_none_is_measured_and_the_verdict_says_what_is_missing():
+    large, small, items = case(400)
+    result = trusteq.audit(large, small, replace(items, labels=None, label_names=()), resamples=200)
+    measured = {name for group in result["small"].measures.values() for name in group}
+    assert {"agreement", "js", "kl_reference_candidate", "nuclear_norm_difference", "confidence_shift"} <= measured
+    assert not any(name.startswith(("accuracy", "ece", "brier", "regressions")) for name in measured)
+    assert result["small"].verdict.outcome is not Outcome.EQUIVALENT
+    assert "accuracy_difference was not measured" in result["small"].verdict.reason
+
+
+def test_a_required_dimension_that_was_not_measured_is_never_equivalent():
+    large, _, items = case(400)
+    copy = replace(large, name="copy")
+    asked = ["behaviour", "calibration", "explanation"]
+    result = trusteq.audit(large, copy, items, dimensions=asked, **FAST)
+    assert result["copy"].verdict.outcome is Outcome.UNDECIDED
+    assert result["copy"].verdict.reason == "explanation was not measured"
+
+
+def test_clusters_widen_the_intervals():
+    large, small, items = case(600)
+    together = replace(items, clusters=[str(i // 6) for i in range(600)])
+    # Items of a cluster are copies of its first: there are only 100 of them.
+    for model in (large, small):
+        for i in range(600):
+            model.answers[f"i{i}"] = model.answers[f"i{i - i % 6}"]
+    apart = trusteq.audit(large, small, items, **FAST)["small"].measures["behaviour"]
+    joined = trusteq.audit(large, small, together, **FAST)["small"].measures["behaviour"]
+    for name in ("disagreement", "js"):
+        assert joined[name].high - joined[name].low > 1.8 * (apart[name].high - apart[name].low)
+
+
+def test_a_planted_bad_slice_is_named():
+    large, small, items = case(2000, noise=0.1)
+    rng = np.random.default_rng(5)
+    for id_, group in zip(items.ids, items.columns["group"], strict=True):
+        if group == "odd" and rng.random() < 0.3:
+            small.answers[id_] = small.answers[id_][[1, 2, 0]]
+    result = trusteq.audit(large, small, items, resamples=200)
+    assert any(sentence.startswith("group = odd suffers more than the rest") for sentence in result["small"].advice)
+
+
+def test_several_candidates_have_pies():
+    large, small, items = case(300, noise=2.0)
+    result = trusteq.audit(large, {"a": small, "b": replace(small, name="b")}, items, **FAST)
+    assert {row["id"] for row in result.pies} == {row["id"] for row in result["small"].flips}
+
+
+def test_data_frames_hold_every_estimate_prediction_and_flip():
+    large, small, items = case(200)
+    result = trusteq.audit(large, small, items, resamples=200)
+    estimates = result.estimates()
+    assert {"value", "low", "high", "n", "method", "slice_column"} <= set(estimates.columns)
+    assert set(estimates["slice_column"].dropna()) == {"label", "group"}
+    assert len(result.predictions()) == 400
+    assert len(result.flips()) == len(result["small"].flips)
+
+
+def test_an_estimator_is_a_model_and_candidates_may_be_named():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 5))
+    y = (x.sum(axis=1) > 0).astype(int)
+    large, small = LogisticRegression().fit(x, y), LogisticRegression(C=0.01).fit(x, y)
+    items = trusteq.Items(
+        ids=[str(i) for i in range(300)], segments={"x": x}, labels=y.astype(np.int64), label_names=("0", "1")
+    )
+    result = trusteq.audit(large, {"weak": small}, items, **FAST)
+    assert result["weak"].measures["behaviour"]["agreement"].value > 0.9
+
+
+def test_progress_is_told_for_every_stage():
+    large, small, items = case(50)
+    told = []
+    trusteq.audit(large, small, items, progress=lambda *step: told.append(step), **FAST)
+    assert {stage for stage, _, _ in told} == {"predict large", "predict small", "compare"}
+    assert ("predict small", 50, 50) in told
