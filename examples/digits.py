@@ -1,7 +1,7 @@
-"""Audit compressed digit classifiers against a large one: scikit-learn's bundled digits, trained on the spot in seconds.
+"""Audit compressed digit classifiers against a large one: scikit-learn's bundled digits, trained on the spot.
 
-The large model is a neural network of two layers of 256. The candidates are the same network with its weights rounded to four
-and to three bits, and a network of one layer of 16 trained by itself: all within two points of accuracy.
+The large model is a neural network of two layers of 256. The candidates are the same network with its weights rounded
+to four and to three bits, and a network of one layer of 16 trained by itself: all within two points of accuracy.
 """
 
 from __future__ import annotations

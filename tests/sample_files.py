@@ -35,3 +35,31 @@ def write(folder: Path) -> None:
         frame.insert(0, "id", ids)
         frame.insert(1, "label", gold)
         frame.to_csv(folder / f"{name}.csv", index=False)
+
+
+def write_models(folder: Path) -> None:
+    """``large`` and ``small``: random BERT classifiers of two and one layers, as transformers saves them."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+
+    from trusteq.models.chatter import quiet_transformers
+
+    words = "premise number tells a story hypothesis goes on to an end".split()
+    pieces = [*"0123456789", *(f"##{digit}" for digit in range(10))]
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *pieces])}
+    for name, layers in (("large", 2), ("small", 1)):
+        torch.manual_seed(layers)
+        model = BertForSequenceClassification(
+            BertConfig(
+                vocab_size=len(vocabulary),
+                hidden_size=16,
+                num_hidden_layers=layers,
+                num_attention_heads=2,
+                intermediate_size=32,
+                id2label=dict(enumerate(LABELS)),
+                label2id={label: i for i, label in enumerate(LABELS)},
+            )
+        )
+        with quiet_transformers():
+            BertTokenizer(vocab=vocabulary).save_pretrained(folder / name)
+            model.save_pretrained(folder / name)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted import LABELS, Table, case
+from cases import LABELS, Table, case
 from sklearn.linear_model import LogisticRegression
 
 import trusteq

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.data.read import read_items
     from trusteq.models.function import from_callable, from_estimator
-    from trusteq.models.open import open_model
+    from trusteq.models.open import ModelOptions, open_model
     from trusteq.policy import Policy, read_policy
     from trusteq.result import Audit
     from trusteq.runs.directory import load_run
@@ -48,6 +48,7 @@ __all__ = [
     "LabelError",
     "MissingExtraError",
     "ModelError",
+    "ModelOptions",
     "Outcome",
     "Policy",
     "PolicyError",
@@ -67,6 +68,7 @@ _HOMES = {
     "Audit": "trusteq.result",
     "Estimate": "trusteq.stats.estimate",
     "Items": "trusteq.data.items",
+    "ModelOptions": "trusteq.models.open",
     "Outcome": "trusteq.verdict",
     "Policy": "trusteq.policy",
     "audit": "trusteq._audit",

@@ -23,8 +23,8 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    at_least: float | None = Field(None, description="The lowest acceptable value.")
-    at_most: float | None = Field(None, description="The highest acceptable value.")
+    at_least: float | None = Field(None, allow_inf_nan=False, description="The lowest acceptable value.")
+    at_most: float | None = Field(None, allow_inf_nan=False, description="The highest acceptable value.")
     judged_on: Literal["interval", "value", "significance"] = Field(
         "interval",
         description="interval: the whole interval must lie within the margin (an equivalence test). value: the bare "
@@ -113,7 +113,7 @@ def read_policy(source: str | Path | Policy) -> Policy:
             raise PolicyError(f"{where}: cannot be read as text: {error}") from None
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise PolicyError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
     return parse_policy(content, where=where)
 

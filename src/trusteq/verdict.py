@@ -8,6 +8,7 @@ never EQUIVALENT.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -123,6 +124,8 @@ def _judge_rule(name: str, rule: Rule, estimate: Estimate | None, min_items: int
     if estimate is None:
         return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{name} was not measured")
     low, high = rule.at_least, rule.at_most
+    if not all(math.isfinite(x) for x in (estimate.value, estimate.low, estimate.high)):
+        return RuleVerdict(name, rule, Outcome.UNDECIDED, f"{name} {estimate} could not be computed", estimate)
     place = against(estimate, low, high)
     if rule.judged_on == "value":
         fits = (low is None or estimate.value >= low) and (high is None or estimate.value <= high)
@@ -132,7 +135,7 @@ def _judge_rule(name: str, rule: Rule, estimate: Estimate | None, min_items: int
     said = f"{name} {estimate}"
     if place == "outside":
         return RuleVerdict(name, rule, Outcome.NOT_EQUIVALENT, f"{said} is not {rule}", estimate)
-    detectable = detectable_margin(estimate)
+    detectable = detectable_margin(estimate, two_sided=low is not None and high is not None)
     if place == "across":
         needed = items_to_decide(estimate, low, high)
         more = (

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pandas as pd
 import pytest
-from planted import LABELS, probabilities
+from cases import LABELS, probabilities
 
 from trusteq.cli.main import main
 
@@ -23,8 +23,8 @@ def trusteq(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch("sys.argv", ["trusteq", *arguments]):
         try:
             main()
-        except SystemExit as exit:
-            code = exit.code
+        except SystemExit as left:
+            code = left.code
     return subprocess.CompletedProcess(arguments, int(code or 0), out.getvalue(), err.getvalue())
 
 

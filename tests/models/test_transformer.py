@@ -33,6 +33,11 @@ def reweigh(folder, change):
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def keep_outputs(folder, count):
+    head = ("classifier.weight", "classifier.bias")
+    reweigh(folder, lambda weights: weights.update({key: weights[key][:count].clone() for key in head}))
+
+
 def refused(folder, **options):
     with pytest.raises(ModelError) as caught:
         open_transformer(str(folder), name="m", **options)
@@ -179,6 +184,17 @@ def test_labels_come_from_the_configuration_or_from_the_user(bert):
     assert open_transformer(str(bert), name="m", labels=["a", "b", "c"]).labels == ("a", "b", "c")
 
 
+def test_a_configuration_that_leaves_out_the_default_labels(copy, items):
+    keep_outputs(copy, 2)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(
+        json.dumps({k: v for k, v in config.items() if k not in ("id2label", "label2id")})
+    )
+    model = open_transformer(str(copy), name="m")
+    assert model.labels == ("LABEL_0", "LABEL_1")
+    assert model.predict(items).shape == (len(items), 2)
+
+
 def test_wrong_number_of_labels(bert):
     with pytest.raises(LabelError, match="names 2 labels"):
         open_transformer(str(bert), name="m", labels=["a", "b"])
@@ -192,6 +208,7 @@ def test_repeated_label_names(copy):
 
 def test_a_single_output_is_refused(copy, one_line):
     configure(copy, id2label={"0": "LABEL_0"}, label2id={"LABEL_0": 0})
+    keep_outputs(copy, 1)
     one_line(refused(copy), "1 label", "regression")
 
 
@@ -238,6 +255,28 @@ def test_remote_code_is_refused_and_not_run(copy, one_line, tmp_path):
     configure(copy, model_type="evil", auto_map={"AutoConfig": "evil.Config"})
     one_line(refused(copy), "needs Python code of its own", "auto_map")
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
+def test_a_folder_without_a_tokenizer(request, kind, tmp_path, one_line):
+    """transformers 5 opens it with a vocabulary of nothing but special tokens."""
+    folder = shutil.copytree(request.getfixturevalue(kind), tmp_path / "bare")
+    (folder / "tokenizer.json").unlink()
+    one_line(refused(folder), "holds no tokenizer", "tokenizer.save_pretrained")
+
+
+def test_an_older_vocabulary_file_is_a_tokenizer(bert, copy, items):
+    vocabulary = json.loads((copy / "tokenizer.json").read_text())["model"]["vocab"]
+    (copy / "tokenizer.json").unlink()
+    (copy / "vocab.txt").write_text("\n".join(vocabulary))
+    answers, expected = (open_transformer(str(folder), name="m").predict(items) for folder in (copy, bert))
+    np.testing.assert_array_equal(answers, expected)
+
+
+@pytest.mark.parametrize("method", ["nonsense", "gptq", None])
+def test_a_quantization_that_cannot_be_loaded(copy, method, one_line):
+    configure(copy, quantization_config={"quant_method": method, "bits": 4})
+    one_line(refused(copy), "cannot load", "quant")
 
 
 def test_an_adapter_is_refused(copy, one_line):

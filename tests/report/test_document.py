@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-from planted import case
+from cases import case
 
 import trusteq
 from trusteq.report.document import document, measures_from, plain

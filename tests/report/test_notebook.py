@@ -3,7 +3,7 @@
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from planted import case
+from cases import case
 
 import trusteq
 

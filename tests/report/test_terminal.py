@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from planted import case
+from cases import case
 from rich.console import Console
 
 import trusteq

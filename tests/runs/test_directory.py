@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted import case
+from cases import case
 
 import trusteq
 from trusteq.runs.directory import free_directory, load_run, rejudge, save

@@ -40,6 +40,7 @@ def _listed(text: str | None) -> tuple[str, ...]:
     "--scores", multiple=True, help="What predictions files and ONNX outputs hold: [NAME=]probabilities|logits."
 )
 @click.option("--tokenizer", help="Folder with tokenizer.json for ONNX models that have none beside them.")
+@click.option("--output", help="Output of an ONNX graph that has several.")
 @click.option("--device", help="Where transformers run, e.g. cuda.")
 @click.option("--download", is_flag=True, help="Allow fetching a hub id; nothing else ever goes online.")
 @click.option("--token-budget", type=click.IntRange(min=1), help="Tokens in one batch, padding included.")
@@ -147,11 +148,13 @@ def names_and_locations(specs: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _name(location: str, depth: int) -> str:
-    path = Path(location)
-    last = path.name
-    for suffix in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx"):
-        last = last.removesuffix(suffix)
-    return "/".join((*path.parts[:-1][-depth + 1 :], last)) if depth > 1 else last
+    from trusteq.models.open import default_name
+
+    return (
+        "/".join((*Path(location).parts[:-1][-depth + 1 :], default_name(location)))
+        if depth > 1
+        else default_name(location)
+    )
 
 
 def _options(asked: dict[str, Any], name: str, names: Sequence[str], own: tuple[str, ...]) -> ModelOptions:
@@ -165,6 +168,7 @@ def _options(asked: dict[str, Any], name: str, names: Sequence[str], own: tuple[
         labels=_listed(_for_model(asked["labels"], name, names, "--labels")) or None,
         scores=scores,  # type: ignore[arg-type]
         tokenizer=asked["tokenizer"],
+        output=asked["output"],
         device=asked["device"],
         download=asked["download"],
         id=asked["id_column"],

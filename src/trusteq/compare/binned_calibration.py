@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.compare.answers import WIDE_EDGES, bin_of, wide_bin
+from trusteq.compare.noise_bias import Observed, estimates, noise_correction
 from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -66,17 +67,14 @@ def binned_calibration(pair: Pair) -> dict[str, Estimate]:
 
 def _ece(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: str) -> dict[str, Estimate]:
     """ECE of each model and candidate minus reference, on the same resamples."""
-    reference, candidate = _sums(pair, edges)
-
-    def difference(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        return ece(*sums[3:]) - ece(*sums[:3])
-
-    functional = pair.resampling.functional
-    return {
-        f"{name}_reference": functional(ece, *reference, what=what, bounds=(0.0, 1.0)),
-        f"{name}_candidate": functional(ece, *candidate, what=what, bounds=(0.0, 1.0)),
-        f"{name}_difference": functional(difference, *reference, *candidate, what=f"{what}, candidate minus reference"),
-    }
+    observed = []
+    for model, e, sums in zip((pair.reference, pair.candidate), edges, _sums(pair, edges), strict=True):
+        value = float(ece(*(s.total[None] for s in sums))[0])
+        draws = ece(*(s.draws for s in sums))
+        correct = noise_correction(model, _bins(model, e), len(e) - 1, ece, largest=float(draws.max()))
+        observed.append(Observed(value, draws, correct))
+    reference, candidate = observed
+    return estimates(name, reference, candidate, pair.resampling, what=what)
 
 
 def _mce(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: str) -> dict[str, Estimate]:
@@ -133,7 +131,11 @@ def _debiased(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> dict[str, Est
     (r, r_draws), (c, c_draws) = squares
     make = pair.resampling.from_draws
     results: dict[str, Estimate] = {}
-    for name, scale, kind in (("ece_debiased", _root, "RMS"), ("ece_debiased_squared", _same, "squared")):
+    for name, scale, kind, least in (
+        ("ece_debiased", _root, "RMS", 0.0),
+        # Two items in a bin, one of them right: the noise is 1/4.
+        ("ece_debiased_squared", _same, "squared", -0.25),
+    ):
         what = f"debiased {kind} calibration error, {KUMAR_BINS} equal-mass bins"
         for side, value, draws in (
             ("reference", scale(r), scale(r_draws)),
@@ -145,7 +147,7 @@ def _debiased(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> dict[str, Est
                 float(value),
                 draws,
                 what=what + minus,
-                bounds=(0.0, 1.0) if kind == "RMS" and not minus else (-1.0, 1.0),
+                bounds=(least - 1, 1 - least) if minus else (least, 1.0),
             )
     return results
 

@@ -65,7 +65,8 @@ def _from_recalibrated(
     n, base = count.sum(), hits.sum() / count.sum()
     best = float((hits * np.square(1 - recalibrated) + (count - hits) * np.square(recalibrated)).sum() / n)
     uncertainty = float(base * (1 - base))
-    return score - best, uncertainty - best, uncertainty
+    # Neither is negative but by rounding.
+    return max(score - best, 0.0), max(uncertainty - best, 0.0), uncertainty
 
 
 def _binned_parts(answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

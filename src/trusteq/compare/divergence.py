@@ -50,7 +50,7 @@ def js(p: Answers, q: Answers) -> NDArray[np.float64]:
     entropy_p = (p.probabilities * np.log(np.maximum(p.probabilities, 1e-300))).sum(axis=1)
     entropy_q = (q.probabilities * np.log(np.maximum(q.probabilities, 1e-300))).sum(axis=1)
     mixed = ((p.probabilities + q.probabilities) / 2 * half).sum(axis=1)
-    return _nonnegative((entropy_p + entropy_q) / 2 - mixed)
+    return np.minimum(_nonnegative((entropy_p + entropy_q) / 2 - mixed), np.log(2))
 
 
 def _nonnegative(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -139,11 +139,26 @@ def p_against_rest(x: NDArray[np.float64], inside: NDArray[np.bool_], unit: NDAr
     """Two-sided p-value that the mean of ``x`` [items] is the same inside a slice and outside, robust to clusters."""
     outside = ~inside
     a, b = x[inside].mean(), x[outside].mean()
-    pull = np.where(inside, (x - a) / inside.sum(), -(x - b) / outside.sum())
-    variance = float(np.square(np.bincount(unit, weights=pull)).sum())
+    weight = np.where(inside, 1 / inside.sum(), -1 / outside.sum())
+    apart = _sum_of_squares(weight * (x - np.where(inside, a, b)), unit)
+    # A small slice that happens to hold no rare event seems to have no variance; if slice and rest are alike, it has
+    # that of all items, with their correlation inside clusters.
+    centred = x - x.mean()
+    pairs = _sum_of_squares(np.ones(len(x)), unit) - len(x)
+    spread = float(centred @ centred)
+    if spread == 0:
+        return 1.0
+    alike = (_sum_of_squares(centred, unit) - spread) / spread * len(x) / pairs if pairs else 0.0
+    alike = min(max(alike, 0.0), 1.0)
+    pooled = spread / len(x) * ((1 - alike) * float(weight @ weight) + alike * _sum_of_squares(weight, unit))
+    variance = max(apart, pooled)
     if variance == 0:
         return 1.0 if a == b else 0.0
     return float(2 * special.ndtr(-abs(a - b) / np.sqrt(variance)))
+
+
+def _sum_of_squares(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
+    return float(np.square(np.bincount(unit, weights=x)).sum())
 
 
 def _frequent(values: Sequence[str]) -> list[tuple[str, int]]:

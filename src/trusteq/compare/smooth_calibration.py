@@ -13,6 +13,7 @@ import numpy as np
 from scipy import fft
 
 from trusteq.compare.answers import FINE_CELLS, FINE_EDGES, Answers
+from trusteq.compare.noise_bias import Observed, estimates, noise_correction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,21 +30,8 @@ def smooth_calibration(pair: Pair) -> dict[str, Estimate]:
     """The smooth error of each model at its own bandwidth, and candidate minus reference."""
     if pair.gold is None:
         return {}
-    values, points, draws = zip(*(_with_draws(a) for a in (pair.reference, pair.candidate)), strict=True)
-    make, what = (
-        pair.resampling.from_draws,
-        "smooth calibration error, reflected Gaussian kernel, bandwidth fixed",
-    )
-    return {
-        "smooth_ece_reference": make(points[0], draws[0], what=what, value=values[0], bounds=(0.0, 1.0)),
-        "smooth_ece_candidate": make(points[1], draws[1], what=what, value=values[1], bounds=(0.0, 1.0)),
-        "smooth_ece_difference": make(
-            points[1] - points[0],
-            draws[1] - draws[0],
-            what=f"{what}, candidate minus reference",
-            value=values[1] - values[0],
-        ),
-    }
+    what = "smooth calibration error, reflected Gaussian kernel, bandwidth fixed"
+    return estimates("smooth_ece", _observed(pair.reference), _observed(pair.candidate), pair.resampling, what=what)
 
 
 def smooth_ece(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
@@ -64,21 +52,22 @@ def smooth_ece(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tup
     return error(wide), wide
 
 
-def _with_draws(answers: Answers) -> tuple[float, float, NDArray[np.float64]]:
-    """The exact error, the error on the fine grid, and the latter's draws, all at the exact one's bandwidth."""
+def _observed(answers: Answers) -> Observed:
+    """The exact error, the fine grid's draws, and what they stand for, all at the exact one's bandwidth."""
     value, width = smooth_ece(answers.confidence, answers.right)
     kernel = np.zeros((FINE_CELLS, MESH))
     kernel[np.arange(FINE_CELLS), _FINE_TO_MESH] = 1.0
     kernel = _smoothed(kernel, width)
 
     def error(
-        confidence: NDArray[np.float64], right: NDArray[np.float64], count: NDArray[np.float64]
+        count: NDArray[np.float64], confidence: NDArray[np.float64], right: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         return np.asarray(np.abs((confidence - right) @ kernel).sum(axis=1) / count.sum(axis=1))
 
     fine = answers.fine
-    point = error(fine.confidence.total[None], fine.right.total[None], fine.count.total[None])
-    return value, float(point[0]), error(fine.confidence.draws, fine.right.draws, fine.count.draws)
+    draws = error(fine.count.draws, fine.confidence.draws, fine.right.draws)
+    correct = noise_correction(answers, answers.fine_cell, FINE_CELLS, error, largest=float(draws.max()))
+    return Observed(value, draws, correct)
 
 
 def _smoothed(residuals: NDArray[np.float64], width: float) -> NDArray[np.float64]:

@@ -93,9 +93,14 @@ def _slopes(
 
 
 def _temperature(logs: NDArray[np.float64], wanted: NDArray[np.float64], pair: Pair) -> Estimate:
-    """T on all items, with the interval of its first-order sampling error."""
+    """T on all items, with the interval of the first-order sampling error of its logarithm, cut to the fit's bounds."""
     beta = fit_inverse_temperature(logs, wanted)
     slope, curvature = _slopes(logs, wanted, beta)
-    # d beta = -slope / mean curvature for each item; T = 1 / beta.
-    pull = slope / max(float(curvature.mean()), 1e-300) / beta**2
-    return pair.resampling.mean(pull - pull.mean() + 1 / beta, what="temperature, linearised")
+    coldest, hottest = 1 / _BETA[1], 1 / _BETA[0]
+    # d log T = slope / mean curvature / beta for each item. Without curvature any T does as well.
+    flat = float(curvature.mean()) * beta**2 < 1e-12
+    pull = np.zeros(len(slope)) if flat else slope / float(curvature.mean()) / beta
+    log_t = pair.resampling.mean(pull - pull.mean(), what="temperature, linearised in its logarithm")
+    low, high = (coldest, hottest) if flat else (float(np.exp(end)) / beta for end in (log_t.low, log_t.high))
+    value = 1 / beta
+    return replace(log_t, value=value, low=min(max(low, coldest), value), high=max(min(high, hottest), value))

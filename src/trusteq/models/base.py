@@ -30,7 +30,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something the model's owner will want to know. ``value`` is the number behind the message."""
+    """Something the model's owner will want to know.
+
+    ``message`` does not name the model, for ``model`` does; ``value`` is the number behind the message.
+    """
 
     model: str
     kind: str

@@ -69,8 +69,10 @@ BACKENDS = (
 """How each kind of model is recognised and opened, first match first; a new backend is one line here."""
 
 
-def open_model(spec: str, *, name: str, options: ModelOptions | None = None) -> Model:
-    """The model at a file, a folder or a hub id, ready to answer."""
+def open_model(spec: str | Path, *, name: str | None = None, options: ModelOptions | None = None) -> Model:
+    """The model at a file, a folder or a hub id, ready to answer; named after its file or folder unless told."""
+    spec = str(spec)
+    name = name or default_name(spec)
     options = options or ModelOptions()
     path = Path(spec).expanduser()
     refuse_pickle(path, name=name)
@@ -79,6 +81,14 @@ def open_model(spec: str, *, name: str, options: ModelOptions | None = None) -> 
             chosen: dict[str, Any] = {option: getattr(options, option) for option in backend.options}
             return backend.open(spec, name=name, **chosen)
     raise ModelError(f"model {name}: {_why_not(path)}")
+
+
+def default_name(location: str) -> str:
+    """A file's or folder's name without the endings that say its kind."""
+    name = Path(location).name
+    for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx"):
+        name = name.removesuffix(ending)
+    return name
 
 
 def _is_hub_id(spec: str) -> bool:

@@ -65,7 +65,7 @@ class ProbeResult:
                 Finding(
                     name,
                     "not deterministic",
-                    f"model {name}: the same call gave other answers the second time: probabilities moved by up to "
+                    f"the same call gave other answers the second time: probabilities moved by up to "
                     f"{self.rerun_movement:.2g} and {self.rerun_flips} of {self.n} answers flipped; "
                     "is dropout still on, or does it sample?",
                     self.rerun_movement,
@@ -76,7 +76,7 @@ class ProbeResult:
                 Finding(
                     name,
                     "batch-dependent",
-                    f"model {name}: its answer to an item depends on the items beside it: asked alone and together, "
+                    f"its answer to an item depends on the items beside it: asked alone and together, "
                     f"probabilities moved by up to {self.batch_movement:.2g} and {self.batch_flips} of {self.n} "
                     "answers flipped (dynamic int8 does this); the audit holds for the batch size it was made with",
                     self.batch_movement,

@@ -55,7 +55,7 @@ def truncation(cut: Mapping[str, int], *, limit: int | None, name: str) -> Findi
     return Finding(
         name,
         "truncated",
-        f"model {name}: items longer than its {limit} tokens, whose ends it did not read: {len(cut)} "
+        f"{len(cut)} items are longer than its {limit} tokens; it did not read their ends "
         f"(the longest has {max(cut.values())} tokens)",
         len(cut),
     )

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TOKEN_BUDGET = 8192
 """Tokens in one batch, padding included."""
 
+VOCABULARY_FILES = ("tokenizer.json", "vocab*", "*.model", "sentencepiece*")
+
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
 
 
@@ -48,6 +50,7 @@ def open_transformer(
     try:
         import torch
         import transformers
+        from transformers.quantizers import AutoHfQuantizer
     except ImportError as error:
         raise MissingExtraError(f"model {name}: {location}", "transformers") from error
 
@@ -56,12 +59,14 @@ def open_transformer(
     if not folder.exists():
         folder = _snapshot(location, name=name, download=download)
     config = _checked_config(folder, name=name)
-    names = label_names(configured_labels(config, name=name), labels, name=name)
-
     with quiet_transformers() as messages:
         try:
             # Local from here on: whatever a configuration refers to, nothing is fetched.
             settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+            quantization = config.get("quantization_config")
+            if quantization and not AutoHfQuantizer.supports_quant_method(quantization):
+                # transformers would only warn, and load the weights as if they were plain.
+                raise ModelError(f"transformers knows no quantization {quantization.get('quant_method')!r}")
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **settings)
             model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
                 folder, use_safetensors=True, dtype="auto", output_loading_info=True, **settings
@@ -70,14 +75,14 @@ def open_transformer(
             raise _loading_error(error, messages, folder=folder, name=name) from error
         _refuse_partly_random(loading, name=name)
         model.eval()
-        if "quantization_config" not in config:  # quantized weights stay where their loader put them
+        if not config.get("quantization_config"):  # quantized weights stay where their loader put them
             wanted = device or ("cuda" if torch.cuda.is_available() else "cpu")
             try:
                 model.to(wanted)
             except (RuntimeError, AssertionError) as error:
                 raise ModelError(f"model {name}: cannot use device {wanted!r}: {one_line(error)}") from error
-    if model.config.num_labels != len(names):
-        raise ModelError(f"model {name}: {model.config.num_labels} outputs but {len(names)} label names")
+    # From the loaded configuration: a file leaves out the names that are the default.
+    names = label_names(configured_labels(model.config.to_dict(), name=name), labels, name=name)
 
     files = matching(folder, FILES)
     identity = Identity(
@@ -183,7 +188,7 @@ class TransformerModel:
                 Finding(
                     self.name,
                     "unused weights",
-                    f"model {self.name}: tensors in its files without a place in "
+                    f"tensors in its files without a place in "
                     f"{self.identity.details['architecture']}, left out: {len(self.unused)} ({_first(self.unused)})",
                     len(self.unused),
                 )
@@ -229,6 +234,12 @@ def _checked_config(folder: Path, *, name: str) -> dict[str, Any]:
     if (folder / "adapter_config.json").is_file():
         # With peft installed transformers would load it, without peft it would silently leave it out.
         raise ModelError(f"model {name}: {folder} holds an adapter; merge it into its base model and save the whole")
+    if not matching(folder, VOCABULARY_FILES):
+        # transformers would make up an empty vocabulary, and every text would be the same unknown tokens.
+        raise ModelError(
+            f"model {name}: {folder} holds no tokenizer (tokenizer.json, vocab.txt or the like); "
+            "save it beside the model with tokenizer.save_pretrained"
+        )
     problem = config.get("problem_type")
     if problem not in (None, "single_label_classification"):
         raise ModelError(

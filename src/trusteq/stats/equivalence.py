@@ -18,11 +18,9 @@ def against(estimate: Estimate, low: float | None, high: float | None) -> Outcom
     """Where the estimate's interval lies: "inside" [low, high], "outside" it, or "across" an end of it.
 
     A None end is open: non-inferiority has one margin, equivalence has two. An interval that just touches a margin
-    from inside counts as inside.
+    from inside counts as inside; one that is not a number is never inside.
     """
-    below = low is not None and estimate.low < low
-    above = high is not None and estimate.high > high
-    if not below and not above:
+    if (low is None or estimate.low >= low) and (high is None or estimate.high <= high):
         return "inside"
     wholly_below = low is not None and estimate.high < low
     wholly_above = high is not None and estimate.low > high

@@ -30,7 +30,8 @@ def bca(
     acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0
     z = z0 + special.ndtri(np.array([1 - level, 1 + level]) / 2)
     low, high = np.quantile(draws, special.ndtr(z0 + z / (1 - acceleration * z)))
-    return float(low), float(high)
+    # A few draws may all lie to one side.
+    return min(float(low), value), max(float(high), value)
 
 
 def basic(value: float, draws: NDArray[np.float64], *, level: float) -> tuple[float, float]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from scipy import special
+from scipy import optimize, special
 
 from trusteq.stats.proportions import quantile_of_normal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trusteq.stats.estimate import Estimate
 
 POWER = 0.8
@@ -24,16 +26,27 @@ def items_to_decide(estimate: Estimate, low: float | None, high: float | None) -
     if not gaps or any(gap == 0 for gap, _ in gaps):
         return None
     inside = (low is None or estimate.value > low) and (high is None or estimate.value < high)
-    # Inside, every margin must be cleared; outside, the one that was crossed.
-    crossed = [g for g in gaps if g[1] > 0]
-    wanted = max(_items(estimate, *g) for g in crossed) if inside else min(_items(estimate, *g) for g in crossed)
+    if not inside:
+        # Only the margin that was crossed, the nearer one, needs to be left behind.
+        gaps = [min(gaps)]
+    gaps = [(gap, reach) for gap, reach in gaps if reach > 0]
+    if not gaps:
+        return None
+    if _from_nothing(estimate):
+        return math.ceil(max(_items_from_nothing(estimate, *g) for g in gaps))
+    wanted = max(_items(estimate, *g, POWER) for g in gaps)
+    if len(gaps) > 1:
+        # Every margin must be cleared at once: the chances of missing one add up.
+        most = max(_items(estimate, *g, (1 + POWER) / 2) for g in gaps)
+        wanted = optimize.brentq(lambda n: _chance_inside(estimate, gaps, n) - POWER, 0.999 * wanted, 1.001 * most)
     return math.ceil(wanted)
 
 
-def detectable_margin(estimate: Estimate) -> float:
+def detectable_margin(estimate: Estimate, *, two_sided: bool = False) -> float:
     """The smallest margin that this many items certify with 80 % power when there is truly no difference."""
     half = max(estimate.high - estimate.value, estimate.value - estimate.low)
-    return half if _from_nothing(estimate) else half * _power_factor(estimate.level)
+    power = (1 + POWER) / 2 if two_sided else POWER
+    return half if _from_nothing(estimate) else half * _power_factor(estimate.level, power)
 
 
 def _reach(estimate: Estimate, end: float) -> float:
@@ -41,10 +54,21 @@ def _reach(estimate: Estimate, end: float) -> float:
     return estimate.high - estimate.value if end > estimate.value else estimate.value - estimate.low
 
 
-def _items(estimate: Estimate, gap: float, reach: float) -> float:
-    if _from_nothing(estimate):
-        return estimate.n * reach / gap
-    return estimate.n * (reach / gap * _power_factor(estimate.level)) ** 2
+def _items(estimate: Estimate, gap: float, reach: float, power: float) -> float:
+    """Items with which one margin is cleared with this power."""
+    return estimate.n * (reach / gap * _power_factor(estimate.level, power)) ** 2
+
+
+def _chance_inside(estimate: Estimate, gaps: Sequence[tuple[float, float]], n: float) -> float:
+    """The chance that an interval from n items clears all margins."""
+    z = quantile_of_normal(estimate.level)
+    missed = sum(special.ndtr(z - z * gap / reach * math.sqrt(n / estimate.n)) for gap, reach in gaps)
+    return float(1 - missed)
+
+
+def _items_from_nothing(estimate: Estimate, gap: float, reach: float) -> float:
+    """Items with which Wilson's upper end, z^2 / (n + z^2), comes down to the margin; about as reach / gap."""
+    return estimate.n * reach / gap * ((1 - gap) / (1 - reach) if gap < 1 and reach < 1 else 1.0)
 
 
 def _from_nothing(estimate: Estimate) -> bool:
@@ -52,6 +76,6 @@ def _from_nothing(estimate: Estimate) -> bool:
     return estimate.value == estimate.low == 0.0
 
 
-def _power_factor(level: float) -> float:
+def _power_factor(level: float, power: float) -> float:
     z = quantile_of_normal(level)
-    return float((z + special.ndtri(POWER)) / z)
+    return float((z + special.ndtri(power)) / z)

@@ -17,11 +17,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from trusteq.stats.estimate import LEVEL, Estimate
 from trusteq.stats.intervals import basic, bca, percentile, wider
-from trusteq.stats.proportions import effective_n, tango, wilson
+from trusteq.stats.proportions import effective_n, quantile_of_normal, tango, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,7 +130,7 @@ class Resampling:
         sums = self._resampled(by_unit)
         value = float(sums.total[0] / self.n)
         draws = sums.draws[:, 0] / sums.draws[:, 1]
-        low, high = bca(value, draws, by_unit @ [1.0, -value], level=self.level)
+        low, high = bca(value, self._widened(value, draws), by_unit @ [1.0, -value], level=self.level)
         return Estimate(
             value, low, high, self.n, f"{what}; BCa, {self.resamples:,} resamples of {self.what}", self.level
         )
@@ -184,9 +184,9 @@ class Resampling:
         n = int(self._worth((x <= value).astype(np.float64), np.ones(self.n, dtype=np.bool_)))
         tail = (1 - self.level) / 2
         lower, upper = stats.binom.ppf(tail, n, q), stats.binom.ppf(1 - tail, n, q) + 1
-        # Ranks of n effective items, stretched to the ranks of all items.
-        low = ordered[int(np.floor(lower / n * self.n)) - 1] if lower >= 1 else bounds[0]
-        high = ordered[int(np.ceil(upper / n * self.n)) - 1] if upper <= n else bounds[1]
+        # Rank k of n effective items stands for shares (k - 1) / n to k / n of all items: the outer end of each.
+        low = ordered[int((lower - 1) * self.n // n)] if lower >= 1 else bounds[0]
+        high = ordered[int(-(-upper * self.n // n)) - 1] if upper <= n else bounds[1]
         method = f"{what}; order statistics{self._clustered}"
         return Estimate(value, float(low), float(high), self.n, method, self.level)
 
@@ -217,12 +217,25 @@ class Resampling:
         ``value`` is the exact figure where ``point`` and the draws only have it from a fine grid: the interval is the
         grid's, moved to the exact figure.
         """
-        shift = 0.0 if value is None else value - point
+        exact, value_on_grid = point if value is None else value, point
+        draws = self._widened(point, draws)
         ends = {"wider": wider, "basic": basic, "percentile": percentile}[interval](point, draws, level=self.level)
-        low, high = (float(np.clip(end + shift, *bounds)) for end in ends)
-        kind = "wider of basic and percentile" if interval == "wider" else interval
+        low, high = (float(np.clip(end + (exact - value_on_grid), *bounds)) for end in ends)
+        kind = {"wider": "wider of basic and percentile"}.get(interval, interval)
         method = f"{what}; {kind} bootstrap, {self.resamples:,} resamples of {self.what}"
-        return Estimate(point + shift, low, high, self.n, method, self.level)
+        # Adding the shift rounds, and the interval must still hold the figure.
+        return Estimate(exact, min(low, exact), max(high, exact), self.n, method, self.level)
+
+    def _widened(self, value: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Draws [resamples] spread for few clusters, as `effective_n` does: Student's t in place of the normal."""
+        if self.cluster is None or self.units < 2:
+            return draws
+        student = special.stdtrit(self.units - 1, (1 + self.level) / 2) / quantile_of_normal(self.level)
+        return np.asarray(value + (draws - value) * (student * np.sqrt(self.units / (self.units - 1))))
+
+    def worth(self, x: NDArray[np.bool_]) -> float:
+        """How many independent items one item is worth for a share of ``x`` [items]: 1 without clusters."""
+        return self._worth(x.astype(np.float64), np.ones(self.n, dtype=np.bool_)) / self.n
 
     def _worth(self, x: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
         if self.cluster is None:

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from oracles import bootstrap
+from oracles import calibration as oracle
+from oracles.pairs import coarse_models, drawn, pair_of, two_labels
+
+from trusteq.compare.selective import _figure, risk_coverage, selective_prediction
+
+
+def measured(confidence, right):
+    p, gold = two_labels(confidence, right)
+    return {name: e.value for name, e in selective_prediction(pair_of(p, p, gold)).items()}
+
+
+def test_the_risk_coverage_curve_by_hand():
+    coverage, risk = risk_coverage(np.array([0.6, 0.9, 0.8, 0.8]), np.array([True, True, False, True]))
+    assert coverage == pytest.approx([0.25, 0.75, 1.0])
+    assert risk == pytest.approx([0.0, 1 / 3, 0.25])
+
+
+def test_aurc_by_hand():
+    # One item at risk 0, two at 1/3, one at 1/4.
+    assert measured([0.6, 0.9, 0.8, 0.8], [1, 1, 0, 1])["aurc_reference"] == pytest.approx((0 + 2 / 3 + 1 / 4) / 4)
+
+
+def test_the_usable_region_is_the_largest_share_within_the_target():
+    # Ten right at .9 and above, then a wrong one at .8, then ten right at .7: 1/21 wrong of all, 1/11 at .8.
+    found = measured([0.9] * 10 + [0.8] + [0.7] * 10, [1] * 10 + [0] + [1] * 10)
+    assert found["usable_95_reference"] == 1.0
+    assert found["usable_90_reference"] == 1.0
+    assert found["usable_99_reference"] == pytest.approx(10 / 21)
+
+
+def test_the_target_itself_is_within_the_target():
+    found = measured([0.9] * 9 + [0.8], [1] * 9 + [0])
+    assert found["usable_90_reference"] == 1.0
+
+
+def test_equal_confidences_are_answered_together_whatever_their_order():
+    assert measured([0.8] * 4, [1, 1, 0, 0]) == measured([0.8] * 4, [0, 0, 1, 1])
+    assert measured([0.8] * 4, [1, 1, 0, 0])["aurc_reference"] == 0.5
+
+
+@pytest.mark.parametrize(("right", "aurc", "usable"), [(1, 0.0, 1.0), (0, 1.0, 0.0)])
+def test_all_right_and_all_wrong_are_exact(right, aurc, usable):
+    found = measured([0.6, 0.9, 1.0], [right] * 3)
+    assert found["aurc_reference"] == aurc
+    assert found["usable_90_reference"] == found["usable_99_reference"] == usable
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(coarse_models(max_items=20))
+def test_aurc_and_usable_regions_are_the_oracles(models):
+    p, gold = models
+    pair = pair_of(p, p, gold, resamples=5)
+    answers, found = pair.reference, selective_prediction(pair)
+    assert found["aurc_reference"].value == pytest.approx(oracle.aurc(answers.confidence, answers.right), abs=1e-12)
+    for target in (0.9, 0.95, 0.99):
+        expected = oracle.usable(answers.confidence, answers.right, target)
+        assert found[f"usable_{100 * target:g}_reference"].value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("target", [None, 0.9])
+def test_draws_are_the_figures_of_the_resampled_items_on_the_fine_grid(target):
+    # Confidences on whole percents fall in a cell each, so the grid loses nothing.
+    rng = np.random.default_rng(0)
+    p, gold = two_labels(rng.integers(50, 99, 30) / 100, rng.random(30) < 0.9)
+    answers = pair_of(p, p, gold, resamples=30).reference
+
+    def slow(at):
+        confidence, right = answers.confidence[at], answers.right[at]
+        return oracle.aurc(confidence, right) if target is None else oracle.usable(confidence, right, target)
+
+    point, draws, value = _figure(answers, target)
+    assert draws == pytest.approx(bootstrap.draws(answers.resampling, slow), abs=1e-9)
+    assert point == pytest.approx(value, abs=1e-12)
+
+
+def test_a_model_that_knows_when_it_is_wrong_has_the_lower_aurc():
+    knows, does_not = (
+        measured([0.9] * 8 + [0.6] * 2, [1] * 8 + [0] * 2),
+        measured([0.6] * 8 + [0.9] * 2, [1] * 8 + [0] * 2),
+    )
+    assert knows["aurc_reference"] < does_not["aurc_reference"]
+    assert does_not["usable_90_reference"] == 0.0
+
+
+def test_the_differences_are_candidate_minus_reference():
+    found = selective_prediction(pair_of(*drawn(150, 3, 1)))
+    for name in ("aurc", "usable_90", "usable_95", "usable_99"):
+        gap = found[f"{name}_candidate"].value - found[f"{name}_reference"].value
+        assert found[f"{name}_difference"].value == pytest.approx(gap)
+
+
+def test_without_labels_nothing_is_measured():
+    assert selective_prediction(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}

@@ -1,0 +1,208 @@
+import numpy as np
+import pytest
+from oracles.pairs import drawn, pair_of
+from scipy import stats
+
+from trusteq.compare.measures import measure
+from trusteq.compare.slices import LABEL, LENGTH, item_values, p_against_rest, quarters, slice_columns, slices
+from trusteq.data.items import Items
+from trusteq.stats.multiplicity import holm
+
+
+def independent(n):
+    return np.arange(n)
+
+
+# Columns -------------------------------------------------------------------------------------------
+
+
+def test_the_columns_are_the_label_the_items_own_and_the_texts_length():
+    items = Items(
+        ids=["1", "2"],
+        segments={"premise": ["a b c", "a"], "hypothesis": ["d", "e f"], "image": np.zeros((2, 4))},
+        columns={"topic": ["x", "y"]},
+    )
+    found = slice_columns(items, np.array([1, 0]), ["no", "yes"])
+    assert found[LABEL] == ["yes", "no"]
+    assert found["topic"] == ["x", "y"]
+    # Words of all texts together: 4 and 3.
+    assert list(found[LENGTH]) == ["4-4 words", "3-3 words"]
+
+
+def test_without_labels_and_texts_only_the_items_own_columns_remain():
+    items = Items(ids=["1"], segments={"image": np.zeros((1, 2))}, columns={"topic": ["x"]})
+    assert slice_columns(items, None, ["no", "yes"]) == {"topic": ["x"]}
+
+
+def test_quarters_of_eight_different_lengths_hold_two_each():
+    assert quarters(np.array([8, 1, 2, 7, 3, 4, 5, 6])) == [
+        "7-8 words", "1-2 words", "1-2 words", "7-8 words", "3-4 words", "3-4 words", "5-6 words", "5-6 words",
+    ]  # fmt: skip
+
+
+def test_equal_lengths_stay_in_one_quarter():
+    assert quarters(np.array([5] * 9 + [9])) == ["5-5 words"] * 9 + ["9-9 words"]
+    assert quarters(np.array([3])) == ["3-3 words"]
+
+
+# The p-value against the rest ----------------------------------------------------------------------
+
+
+def test_the_p_value_by_hand():
+    # Means .75 and .25; variances of the means .1875 / 4 each, pooled .25 (1/4 + 1/4) = .125: z = .5 / root .125.
+    x = np.array([1.0, 1, 1, 0, 0, 0, 0, 1])
+    expected = 2 * stats.norm.sf(0.5 / np.sqrt(0.125))
+    assert p_against_rest(x, np.arange(8) < 4, independent(8)) == pytest.approx(expected)
+
+
+def test_the_wider_of_the_two_variances_counts():
+    # Inside spread of 9 and outside none: apart 3^2 * 2/3 / 3 rules over the pooled one.
+    x = np.array([0.0, 3, -3] + [1.0] * 97)
+    inside = np.arange(100) < 3
+    apart = 6 / 3
+    assert p_against_rest(x, inside, independent(100)) == pytest.approx(2 * stats.norm.sf(1 / np.sqrt(apart)))
+
+
+def test_values_that_are_all_equal_are_exactly_one():
+    assert p_against_rest(np.full(9, 0.3), np.arange(9) < 4, independent(9)) == 1.0
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("size", [30, 300])
+def test_alike_slices_seldom_look_different_even_where_the_event_is_rare(rate, size):
+    rng = np.random.default_rng(0)
+    inside = np.arange(1_500) < size
+    p = [p_against_rest((rng.random(1_500) < rate).astype(float), inside, independent(1_500)) for _ in range(600)]
+    assert np.mean(np.array(p) < 0.05) <= 0.075
+    assert np.mean(np.array(p) < 0.005) <= 0.015
+
+
+def test_p_values_of_alike_slices_are_uniform():
+    rng = np.random.default_rng(1)
+    p = [p_against_rest(rng.normal(size=600), np.arange(600) < 150, independent(600)) for _ in range(500)]
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("kind", ["whole clusters", "one of each cluster"])
+@pytest.mark.parametrize("rate", [0.03, 0.4])
+def test_p_values_allow_for_clusters_inside_a_slice_and_across_slices(kind, rate):
+    rng = np.random.default_rng(2)
+    cluster = np.repeat(np.arange(200), 5)
+    inside = cluster < 25 if kind == "whole clusters" else np.tile(np.arange(5) == 0, 200)
+    p = []
+    for _ in range(500):
+        x = (rng.random(1_000) < rng.beta(rate, 1 - rate, 200)[cluster]).astype(float)
+        p.append(p_against_rest(x, inside, cluster))
+    assert np.mean(np.array(p) < 0.05) <= 0.08
+
+
+def test_ignoring_clusters_would_raise_false_alarms():
+    rng = np.random.default_rng(2)
+    cluster, p = np.repeat(np.arange(100), 10), []
+    for _ in range(200):
+        p.append(p_against_rest(rng.normal(size=100)[cluster], cluster < 30, independent(1_000)))
+    assert np.mean(np.array(p) < 0.05) > 0.3
+
+
+# Slices --------------------------------------------------------------------------------------------
+
+
+def planted(n=1_200, seed=0):
+    """Models alike but for topic "bad", where the candidate answers at random."""
+    p, _, gold = drawn(n, 3, seed)
+    rng = np.random.default_rng(seed + 1)
+    topic = rng.choice(["bad", "good", "fine", "well"], size=n)
+    q = p.copy()
+    wrong = np.flatnonzero((topic == "bad") & (rng.random(n) < 0.4))
+    q[wrong] = q[wrong][:, [1, 2, 0]]
+    return p, q, gold, topic
+
+
+def test_a_planted_bad_slice_is_found_and_no_other():
+    p, q, gold, topic = planted()
+    found = {s.value: s for s in slices(pair_of(p, q, gold, resamples=20), {"topic": topic}, None)}
+    assert set(found) == {"bad", "good", "fine", "well"}
+    for name in ("disagreement", "regressions", "accuracy_difference", "brier_difference", "js"):
+        assert found["bad"].p_rest[name] < 0.05
+        assert found["bad"].worse_than_rest[name]
+        for other in ("good", "fine", "well"):
+            assert not found[other].worse_than_rest[name]
+
+
+def test_slices_that_are_alike_are_seldom_called_different():
+    p, q, gold = drawn(1_200, 3, 5)
+    topic = np.random.default_rng(9).choice(list("abcdefgh"), size=1_200)
+    found = slices(pair_of(p, q, gold, resamples=20), {"topic": topic}, None)
+    assert sum(p < 0.05 for s in found for p in s.p_rest.values()) <= 2
+
+
+def test_p_values_of_a_measure_are_corrected_over_all_slices_of_all_columns():
+    p, q, gold, topic = planted(600)
+    pair = pair_of(p, q, gold, resamples=20)
+    half = np.where(np.arange(600) < 300, "first", "second")
+    found = slices(pair, {"topic": topic, "half": half}, None)
+    assert len(found) == 6
+    x = item_values(pair)["brier_difference"]
+    columns = {"topic": topic, "half": half}
+    raw = [p_against_rest(x, columns[s.column] == s.value, pair.resampling.unit) for s in found]
+    assert [s.p_rest["brier_difference"] for s in found] == pytest.approx(holm(raw))
+    raw = [s.tests["mcnemar"].p_value for s in found]
+    assert [s.p_tests["mcnemar"] for s in found] == pytest.approx(holm(raw))
+
+
+def test_a_slice_is_measured_as_its_items_by_themselves():
+    p, q, gold = drawn(200, 3, 0)
+    topic = np.where(np.arange(200) % 4 == 0, "a", "b")
+    pair = pair_of(p, q, gold, resamples=30)
+    a = next(s for s in slices(pair, {"topic": topic}, None) if s.value == "a")
+    inside = topic == "a"
+    alone = measure(pair_of(p[inside], q[inside], gold[inside], resamples=30))
+    assert a.n == 50
+    assert a.measures == alone
+
+
+def test_slices_of_fewer_than_thirty_items_are_left_out():
+    p, q, gold = drawn(89, 3, 0)
+    topic = np.array(["a"] * 30 + ["b"] * 29 + ["c"] * 30)
+    assert [s.value for s in slices(pair_of(p, q, gold, resamples=5), {"topic": topic}, None)] == ["a", "c"]
+
+
+def test_of_many_values_the_twenty_most_frequent_are_kept():
+    n = 25 * 30 + 25
+    topic = np.array([f"{i % 25:02}" for i in range(25 * 30)] + ["24"] * 25)
+    p, q, gold = drawn(n, 2, 0)
+    found = [s.value for s in slices(pair_of(p, q, gold, resamples=2), {"topic": topic}, None)]
+    assert found == ["24", *(f"{i:02}" for i in range(19))]
+
+
+def test_a_slice_of_all_items_has_no_rest():
+    p, q, gold = drawn(40, 2, 0)
+    (only,) = slices(pair_of(p, q, gold, resamples=5), {"topic": ["a"] * 40}, None)
+    assert only.p_rest == {}
+
+
+def test_slices_keep_their_clusters():
+    p, q, gold = drawn(60, 2, 0)
+    p, q, gold = (np.repeat(x, 2, axis=0) for x in (p, q, gold))
+    clusters = [f"{i // 2}" for i in range(120)]
+    pair = pair_of(p, q, gold, resamples=20, clusters=clusters)
+    found = slices(pair, {"topic": ["a"] * 60 + ["b"] * 60}, clusters)
+    assert all("clusters" in s.measures["behaviour"]["js"].method for s in found)
+    assert found[0].measures["behaviour"]["disagreement"].high == pytest.approx(
+        measure(pair_of(p[:60:2], q[:60:2], gold[:60:2]))["behaviour"]["disagreement"].high, abs=0.02
+    )
+
+
+def test_without_labels_slices_carry_what_needs_none():
+    p, q, _ = drawn(80, 3, 0)
+    (a, _) = slices(pair_of(p, q, resamples=5), {"topic": ["a"] * 40 + ["b"] * 40}, None)
+    assert set(a.p_rest) == {"disagreement", "js", "confidence_shift"}
+    assert set(a.worse_than_rest) == {"disagreement", "js"}
+
+
+def test_the_item_values_average_to_the_measures():
+    p, q, gold = drawn(150, 3, 0)
+    pair = pair_of(p, q, gold)
+    measures = {name: e for group in measure(pair).values() for name, e in group.items()}
+    for name, values in item_values(pair).items():
+        assert values.mean() == pytest.approx(measures[name].value), name

@@ -1,0 +1,20 @@
+import pytest
+
+from trusteq.stats.multiplicity import holm
+
+
+def test_holm_multiplies_the_smallest_by_n_the_next_by_one_less_and_never_falls():
+    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 = 0.04, 0.06, 0.06, 0.04; the last is raised to 0.06.
+    assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+
+
+def test_holm_never_exceeds_one():
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+
+
+def test_holm_leaves_a_single_p_value():
+    assert holm([0.03]) == pytest.approx([0.03])
+
+
+def test_holm_of_none_is_none():
+    assert holm([]) == []

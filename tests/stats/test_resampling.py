@@ -1,0 +1,310 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import bootstrap
+from scipy import special, stats
+
+from trusteq.stats import resampling as module
+from trusteq.stats.proportions import tango, wilson
+from trusteq.stats.resampling import Resampling
+
+
+def mean_of(sums):
+    total, count = sums
+    return total[:, 0] / count[:, 0]
+
+
+def sums_of(resampling, *values):
+    return resampling.cell_sums(np.zeros(resampling.n, dtype=np.int64), 1, *values)
+
+
+# Resamples -----------------------------------------------------------------------------------------
+
+
+def test_every_resample_draws_as_many_units_as_there_are():
+    counts = Resampling(37, resamples=300).counts
+    assert counts.shape == (300, 37)
+    assert (counts.sum(axis=1) == 37).all()
+
+
+def test_every_unit_is_drawn_equally_often():
+    counts = Resampling(50, resamples=4_000).counts
+    assert counts.mean(axis=0) == pytest.approx(np.ones(50), abs=0.08)
+    assert counts.var() == pytest.approx(1 - 1 / 50, rel=0.03)
+
+
+def test_resamples_differ_from_each_other():
+    counts = Resampling(40, resamples=500).counts
+    assert len(np.unique(counts, axis=0)) == 500
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others():
+    x = np.random.default_rng(0).normal(size=300)
+    first, again, other = (Resampling(300, resamples=100, seed=s).mean(x, what="m") for s in (3, 3, 4))
+    assert first == again
+    assert first.value == other.value
+    assert (first.low, first.high) != (other.low, other.high)
+
+
+def test_clusters_are_units():
+    resampling = Resampling(5, clusters=["b", "a", "b", "c", "a"])
+    assert resampling.units == 3
+    assert resampling.unit.tolist() == [1, 0, 1, 2, 0]
+
+
+# Sums ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clusters", [None, list("aabbbcdde")])
+def test_resampled_sums_are_those_of_the_resampled_items(clusters):
+    rng = np.random.default_rng(1)
+    x, cell = rng.normal(size=9), rng.integers(3, size=9)
+    resampling = Resampling(9, resamples=40, clusters=clusters)
+    (sums,) = resampling.cell_sums(cell, 3, x)
+    for c in range(3):
+        expected = bootstrap.draws(resampling, lambda at, c=c: x[at][cell[at] == c].sum())
+        assert sums.draws[:, c] == pytest.approx(expected, abs=1e-12)
+        assert sums.total[c] == pytest.approx(x[cell == c].sum(), abs=1e-12)
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 10**6), n=st.integers(1, 60), clustered=st.booleans(), scale=st.sampled_from([1e-9, 1.0, 30.0])
+)
+def test_sums_are_the_same_bits_in_any_order_of_items(seed, n, clustered, scale):
+    rng = np.random.default_rng(seed)
+    x, cell, order = rng.normal(size=n) * scale, rng.integers(4, size=n), rng.permutation(n)
+    clusters = rng.integers(0, max(n // 3, 1), n).astype(str) if clustered else None
+    one = Resampling(n, resamples=30, clusters=clusters)
+    other = Resampling(n, resamples=30, clusters=None if clusters is None else clusters[order])
+    other.unit = one.unit[order]
+    (a,), (b,) = one.cell_sums(cell, 4, x), other.cell_sums(cell[order], 4, x[order])
+    assert a.total.tobytes() == b.total.tobytes()
+    assert a.draws.tobytes() == b.draws.tobytes()
+
+
+def test_sums_keep_nine_digits_of_a_million_items():
+    x = np.random.default_rng(0).random(1_000_000)
+    (sums,) = sums_of(Resampling(len(x), resamples=1), x)
+    assert sums.total[0] == pytest.approx(x.sum(), rel=1e-9)
+
+
+def test_sums_of_nothing_but_zeros_are_zero():
+    (sums,) = sums_of(Resampling(5, resamples=3), np.zeros(5))
+    assert sums.total[0] == 0
+    assert (sums.draws == 0).all()
+
+
+# Groups of items -----------------------------------------------------------------------------------
+
+
+def test_more_than_20_000_items_are_dealt_into_20_000_groups_of_equal_number():
+    resampling = Resampling(41_000, resamples=1)
+    assert resampling.grouped
+    assert resampling.units == 20_000
+    assert set(np.bincount(resampling.unit)) == {2, 3}
+    assert not Resampling(20_000, resamples=1).grouped
+
+
+def test_a_cluster_is_never_cut_by_grouping():
+    clusters = np.repeat(np.arange(21_000), 2)
+    resampling = Resampling(42_000, clusters=clusters, resamples=1)
+    assert resampling.grouped
+    assert (resampling.unit[::2] == resampling.unit[1::2]).all()
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_grouped_resamples_have_the_standard_error_of_plain_ones(monkeypatch, clustered):
+    n = 3_000
+    rng = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(n // 2), 2) if clustered else None
+    x = rng.normal(size=n) + (rng.normal(size=n // 2)[clusters] if clustered else 0)
+
+    def standard_error():
+        resampling = Resampling(n, resamples=3_000, clusters=clusters)
+        total, count = sums_of(resampling, x, np.ones(n))
+        return (total.draws / count.draws).std(), resampling.grouped
+
+    plain, whole = standard_error()
+    monkeypatch.setattr(module, "MAX_UNITS", 700)
+    dealt, grouped = standard_error()
+    assert (whole, grouped) == (False, True)
+    # Two bootstrap errors of 1.3 % and that of 700 groups' variance, 2.7 %.
+    assert dealt == pytest.approx(plain, rel=0.08)
+
+
+def test_an_estimate_says_what_was_resampled():
+    assert "20,000 random groups of items" in Resampling(20_001, resamples=2).mean(np.ones(20_001), what="m").method
+    assert (
+        "5 resamples of clusters"
+        in Resampling(2, resamples=5, clusters=["a", "b"]).mean(np.arange(2.0), what="m").method
+    )
+
+
+# Means ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clusters", [None, [f"{i % 7}" for i in range(30)]])
+def test_the_mean_and_its_draws_are_those_of_the_literal_bootstrap(clusters):
+    x = np.random.default_rng(2).exponential(size=30)
+    resampling = Resampling(30, resamples=60, clusters=clusters)
+    total, count = sums_of(resampling, x, np.ones(30))
+    assert total.draws[:, 0] / count.draws[:, 0] == pytest.approx(bootstrap.draws(resampling, lambda at: x[at].mean()))
+    assert resampling.mean(x, what="m").value == pytest.approx(x.mean())
+
+
+def test_the_mean_of_equal_values_has_no_width():
+    e = Resampling(10, resamples=20).mean(np.full(10, 0.3), what="m")
+    assert e.low == e.value == e.high == pytest.approx(0.3, abs=1e-12)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from([-1.0, 0.0, 0.0, 0.0, 1.0, 25.0]), min_size=1, max_size=40))
+def test_the_interval_of_a_mean_holds_it(values):
+    e = Resampling(len(values), resamples=100).mean(np.array(values), what="m")
+    assert e.low <= e.value <= e.high
+
+
+def test_intervals_do_not_shrink_when_clustered_items_are_repeated():
+    x = np.random.default_rng(3).normal(size=200)
+    once = Resampling(200, resamples=500, clusters=np.arange(200)).mean(x, what="m")
+    thrice = Resampling(600, resamples=500, clusters=np.repeat(np.arange(200), 3)).mean(np.repeat(x, 3), what="m")
+    assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high))
+    # Without clusters they would, by the root of 3.
+    blind = Resampling(600, resamples=2_000).mean(np.repeat(x, 3), what="m")
+    assert blind.high - blind.low == pytest.approx((once.high - once.low) / np.sqrt(3), rel=0.15)
+
+
+@pytest.mark.parametrize("clusters", [4, 10])
+def test_the_interval_of_a_mean_covers_with_few_clusters(clusters):
+    covered = 0
+    for seed in range(250):
+        rng = np.random.default_rng(seed)
+        cluster = np.repeat(np.arange(clusters), 20)
+        x = rng.normal(size=clusters)[cluster] + rng.normal(size=len(cluster))
+        e = Resampling(len(x), clusters=cluster, resamples=300, seed=seed).mean(x, what="m")
+        covered += e.low <= 0 <= e.high
+    assert covered / 250 >= 0.89
+
+
+# Shares --------------------------------------------------------------------------------------------
+
+
+def test_a_share_is_wilsons():
+    x = np.arange(10) < 3
+    e = Resampling(10).share(x, what="s")
+    assert (e.value, e.n) == (0.3, 10)
+    assert (e.low, e.high) == pytest.approx(wilson(0.3, 10, level=0.95))
+
+
+def test_a_share_among_some_counts_only_those():
+    x, among = np.array([True, True, False, True]), np.array([True, False, True, False])
+    e = Resampling(4).share(x, what="s", among=among)
+    assert (e.value, e.n) == (0.5, 2)
+    assert (e.low, e.high) == pytest.approx(wilson(0.5, 2, level=0.95))
+
+
+def test_a_share_among_none_is_none():
+    assert Resampling(3).share(np.ones(3, dtype=bool), what="s", among=np.zeros(3, dtype=bool)) is None
+
+
+def test_a_share_difference_is_tangos_of_b_minus_a():
+    a = np.array([True] * 6 + [False] * 4)
+    b = np.array([True] * 5 + [False] + [True] * 3 + [False])
+    e = Resampling(10).share_difference(a, b, what="d")
+    assert e.value == pytest.approx(0.2)
+    assert (e.low, e.high) == pytest.approx(tango(3, 1, 10, level=0.95))
+
+
+def test_shares_of_items_repeated_in_clusters_keep_their_intervals():
+    rng = np.random.default_rng(5)
+    a, b = rng.random(400) < 0.8, rng.random(400) < 0.78
+    cluster = np.repeat(np.arange(400), 4)
+    alone, repeated = Resampling(400), Resampling(1_600, clusters=cluster)
+    for name, values in (("share", (a,)), ("share_difference", (a, b))):
+        one = getattr(alone, name)(*values, what="s")
+        four = getattr(repeated, name)(*(np.repeat(v, 4) for v in values), what="s")
+        assert (four.low, four.high) == pytest.approx((one.low, one.high), abs=2e-3)
+
+
+# Quantiles -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [5, 39, 58, 100, 203, 1_000])
+@pytest.mark.parametrize("q", [0.05, 0.5, 0.9, 0.99])
+def test_a_quantiles_interval_ends_at_the_binomial_ranks(n, q):
+    # The smallest rank l with P(Bin < l) below 2.5 %, the smallest u with P(Bin < u) at 97.5 % or more.
+    lower = max(k for k in range(n + 2) if stats.binom.cdf(k - 1, n, q) < 0.025)
+    upper = min(k for k in range(1, n + 2) if stats.binom.cdf(k - 1, n, q) >= 0.975)
+    e = Resampling(n).quantile(np.random.default_rng(0).permutation(n) + 1.0, q, what="q", bounds=(-7.0, 7_000.0))
+    assert e.low == (lower if lower >= 1 else -7.0)
+    assert e.high == (upper if upper <= n else 7_000.0)
+    assert e.value == np.ceil(round(q * n, 9))
+
+
+@pytest.mark.parametrize(("n", "q"), [(40, 0.5), (60, 0.9), (400, 0.99)])
+def test_a_quantiles_interval_covers(n, q):
+    truth, resampling = stats.expon.ppf(q), Resampling(n)
+    rng = np.random.default_rng(0)
+    found = [resampling.quantile(rng.exponential(size=n), q, what="q", bounds=(0.0, np.inf)) for _ in range(800)]
+    assert np.mean([e.low <= truth <= e.high for e in found]) >= 0.94
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(clusters=st.integers(1, 40), each=st.integers(1, 80), q=st.sampled_from([0.05, 0.5, 0.9, 0.99, 0.999]))
+def test_a_clustered_quantiles_interval_holds_it(clusters, each, q):
+    x = np.random.default_rng(clusters).normal(size=clusters * each)
+    e = Resampling(len(x), clusters=np.repeat(np.arange(clusters), each)).quantile(x, q, what="q", bounds=(-9.0, 9.0))
+    assert e.low <= e.value <= e.high
+
+
+def test_a_quantile_of_repeated_items_is_no_surer_than_of_the_items():
+    x = np.random.default_rng(1).normal(size=300)
+    one = Resampling(300).quantile(x, 0.5, what="q")
+    five = Resampling(1_500, clusters=np.repeat(np.arange(300), 5)).quantile(np.repeat(x, 5), 0.5, what="q")
+    assert five.low <= one.low
+    assert five.high >= one.high
+
+
+# Other figures -------------------------------------------------------------------------------------
+
+
+def test_a_functional_is_computed_on_totals_and_on_draws():
+    x = np.random.default_rng(2).exponential(size=50)
+    resampling = Resampling(50, resamples=200)
+    total, count = sums_of(resampling, x, np.ones(50))
+    e = resampling.functional(lambda t, c: np.square(t[:, 0] / c[:, 0]), total, count, what="square")
+    draws = bootstrap.draws(resampling, lambda at: x[at].mean() ** 2)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert e.value == pytest.approx(x.mean() ** 2)
+    assert e.low == pytest.approx(min(low, 2 * e.value - high))
+    assert e.high == pytest.approx(max(high, 2 * e.value - low))
+
+
+@pytest.mark.parametrize("kind", ["wider", "basic", "percentile"])
+def test_an_exact_value_moves_the_interval_with_it_and_is_kept_to_the_bit(kind):
+    resampling, draws = Resampling(9, resamples=101), np.linspace(0.2, 0.4, 101)
+    plain = resampling.from_draws(0.3, draws, what="x", interval=kind)
+    moved = resampling.from_draws(0.3, draws, what="x", value=0.1 + 0.2 + 1e-3, interval=kind)
+    assert moved.value == 0.1 + 0.2 + 1e-3
+    assert (moved.low, moved.high) == pytest.approx((plain.low + 1e-3, plain.high + 1e-3))
+
+
+def test_an_interval_is_cut_to_its_bounds_and_still_holds_the_value():
+    resampling, draws = Resampling(9, resamples=101), np.linspace(-1.0, 2.0, 101)
+    e = resampling.from_draws(0.3, draws, what="x", bounds=(0.0, 1.0))
+    assert (e.low, e.high) == (0.0, 1.0)
+    # Rounding may put the exact value an ulp beyond a bound.
+    beyond = np.nextafter(1.0, 2.0)
+    e = resampling.from_draws(0.3, draws, what="x", value=beyond, bounds=(0.0, 1.0))
+    assert e.low <= e.value <= e.high
+
+
+def test_few_clusters_widen_bootstrap_draws_by_students_t():
+    draws, clusters = np.linspace(-1.0, 1.0, 101), ["a", "b", "c", "d"]
+    alone = Resampling(4, resamples=101).from_draws(0.0, draws, what="x")
+    clustered = Resampling(4, resamples=101, clusters=clusters).from_draws(0.0, draws, what="x")
+    factor = special.stdtrit(3, 0.975) / stats.norm.ppf(0.975) * np.sqrt(4 / 3)
+    assert clustered.high == pytest.approx(alone.high * factor)
+    assert clustered.low == pytest.approx(alone.low * factor)

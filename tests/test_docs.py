@@ -1,0 +1,108 @@
+"""Every example in README and docs is run: commands must work and print what is shown, Python must run."""
+
+import io
+import re
+import shlex
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import sample_files
+
+from trusteq.cli.main import main
+from trusteq.policy import Policy, known_measures, parse_policy
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DONE = {0, 1, 3}
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("samples")
+    sample_files.write(folder)
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_path):
+    for file in samples.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    with chdir(tmp_path):
+        for kind, text in BLOCK.findall(page.read_text("utf-8")):
+            if kind == "console":
+                for command, shown in commands(text):
+                    printed = run(command)
+                    if shown not in {"", "...\n"}:
+                        assert tidy(printed) == tidy(shown), command
+            elif kind == "python":
+                exec(compile(text, str(page), "exec"), {"__name__": "example"})  # noqa: S102
+            elif kind == "yaml" and "rules:" in text:
+                import yaml
+
+                assert parse_policy(yaml.safe_load(text), where=str(page)).name
+                Path("policy.yaml").write_text(text, "utf-8")
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """Each ``$ command`` of a console block with the lines below it."""
+    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def run(command: str) -> str:
+    """What a trusteq command prints; it must not fail."""
+    command, _, target = command.partition(" > ")
+    words = shlex.split(command)
+    assert words[0] == "trusteq", command
+    if "models/large" in words:
+        pytest.importorskip("torch", reason="this example runs transformers models")
+        sample_files.write_models(Path("models"))
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), patch("sys.argv", words):
+        try:
+            main()
+        except SystemExit as left:
+            assert (left.code or 0) in DONE, (command, err.getvalue())
+    if target:
+        Path(target).write_text(out.getvalue(), "utf-8")
+    return out.getvalue()
+
+
+def tidy(text: str) -> list[str]:
+    """Lines without trailing blanks, and without blank lines at the ends."""
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n").splitlines()
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_tests_that_the_security_page_names_exist():
+    for name in re.findall(r"`(tests/[\w/.]+)`", (ROOT / "SECURITY.md").read_text("utf-8")):
+        assert (ROOT / name).is_file(), name
+
+
+def test_the_published_schema_is_the_policy_s():
+    import json
+
+    published = json.loads((ROOT / "docs/reference/policy.schema.json").read_text("utf-8"))
+    assert published == Policy.model_json_schema()
+
+
+def test_every_measure_has_a_row_in_the_reference():
+    page = (ROOT / "docs/reference/measures.md").read_text("utf-8")
+    for dimension in ("behaviour", "calibration"):
+        for name in known_measures()[dimension]:
+            stem = re.sub(r"_(reference|candidate|difference)$|_q[\d.]+$", "", name) if name not in page else name
+            assert f"`{stem}" in page, name
+
+
+def test_the_changelog_counts_the_measures():
+    counted = sum(len(known_measures()[d]) for d in ("behaviour", "calibration"))
+    assert f"- {counted} measures" in (ROOT / "CHANGELOG.md").read_text("utf-8")
