@@ -3,10 +3,19 @@ import pytest
 from oracles.pairs import drawn, pair_of
 from scipy import stats
 
+from trusteq.compare import noise_bias
+from trusteq.compare import slices as module
 from trusteq.compare.measures import measure
 from trusteq.compare.slices import LABEL, LENGTH, item_values, p_against_rest, quarters, slice_columns, slices
 from trusteq.data.items import Items
 from trusteq.stats.multiplicity import holm
+
+
+@pytest.fixture(autouse=True)
+def few_simulations(monkeypatch):
+    """The noise's simulation has tests of its own; here a rough one will do."""
+    monkeypatch.setattr(noise_bias, "SIMULATIONS", 10)
+    monkeypatch.setattr(noise_bias, "STEPS", 5)
 
 
 def independent(n):
@@ -98,13 +107,18 @@ def test_p_values_allow_for_clusters_inside_a_slice_and_across_slices(kind, rate
 
 def test_ignoring_clusters_would_raise_false_alarms():
     rng = np.random.default_rng(2)
-    cluster, p = np.repeat(np.arange(100), 10), []
-    for _ in range(200):
-        p.append(p_against_rest(rng.normal(size=100)[cluster], cluster < 30, independent(1_000)))
+    cluster = np.repeat(np.arange(100), 10)
+    p = [p_against_rest(rng.normal(size=100)[cluster], cluster < 30, independent(1_000)) for _ in range(200)]
     assert np.mean(np.array(p) < 0.05) > 0.3
 
 
 # Slices --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Slices without their measures, where only p-values and names are asked about."""
+    monkeypatch.setattr(module, "measure", lambda _: {})
 
 
 def planted(n=1_200, seed=0):
@@ -118,6 +132,7 @@ def planted(n=1_200, seed=0):
     return p, q, gold, topic
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_planted_bad_slice_is_found_and_no_other():
     p, q, gold, topic = planted()
     found = {s.value: s for s in slices(pair_of(p, q, gold, resamples=20), {"topic": topic}, None)}
@@ -129,6 +144,7 @@ def test_a_planted_bad_slice_is_found_and_no_other():
             assert not found[other].worse_than_rest[name]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_slices_that_are_alike_are_seldom_called_different():
     p, q, gold = drawn(1_200, 3, 5)
     topic = np.random.default_rng(9).choice(list("abcdefgh"), size=1_200)
@@ -136,6 +152,7 @@ def test_slices_that_are_alike_are_seldom_called_different():
     assert sum(p < 0.05 for s in found for p in s.p_rest.values()) <= 2
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_p_values_of_a_measure_are_corrected_over_all_slices_of_all_columns():
     p, q, gold, topic = planted(600)
     pair = pair_of(p, q, gold, resamples=20)
@@ -161,12 +178,14 @@ def test_a_slice_is_measured_as_its_items_by_themselves():
     assert a.measures == alone
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_slices_of_fewer_than_thirty_items_are_left_out():
     p, q, gold = drawn(89, 3, 0)
     topic = np.array(["a"] * 30 + ["b"] * 29 + ["c"] * 30)
     assert [s.value for s in slices(pair_of(p, q, gold, resamples=5), {"topic": topic}, None)] == ["a", "c"]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_of_many_values_the_twenty_most_frequent_are_kept():
     n = 25 * 30 + 25
     topic = np.array([f"{i % 25:02}" for i in range(25 * 30)] + ["24"] * 25)
@@ -175,6 +194,7 @@ def test_of_many_values_the_twenty_most_frequent_are_kept():
     assert found == ["24", *(f"{i:02}" for i in range(19))]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_slice_of_all_items_has_no_rest():
     p, q, gold = drawn(40, 2, 0)
     (only,) = slices(pair_of(p, q, gold, resamples=5), {"topic": ["a"] * 40}, None)

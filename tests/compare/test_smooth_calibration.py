@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 
+from trusteq.compare import noise_bias
 from trusteq.compare.smooth_calibration import smooth_calibration, smooth_ece
+
+
+@pytest.fixture(autouse=True)
+def few_simulations(monkeypatch):
+    """The noise's simulation has tests of its own; here a rough one will do."""
+    monkeypatch.setattr(noise_bias, "SIMULATIONS", 30)
+    monkeypatch.setattr(noise_bias, "STEPS", 8)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -68,7 +76,7 @@ def test_the_error_is_that_of_relplot(n, shift):
     assert width == pytest.approx(their_width, abs=2.5e-3)
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(derandomize=True, deadline=None, max_examples=12)
 @given(coarse_models(models=2))
 def test_every_interval_holds_its_value(models):
     for name, e in smooth_calibration(pair_of(*models, resamples=10)).items():

@@ -100,7 +100,7 @@ def noise_correction(
 
     def correct(observed: NDArray[np.float64]) -> NDArray[np.float64]:
         beyond = np.maximum(observed - median[-1], 0.0)
-        return np.where(observed <= median[0], 0.0, np.interp(observed, median, truth)) + beyond
+        return np.asarray(np.where(observed <= median[0], 0.0, np.interp(observed, median, truth)) + beyond)
 
     return correct
 

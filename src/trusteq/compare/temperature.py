@@ -96,11 +96,13 @@ def _temperature(logs: NDArray[np.float64], wanted: NDArray[np.float64], pair: P
     """T on all items, with the interval of the first-order sampling error of its logarithm, cut to the fit's bounds."""
     beta = fit_inverse_temperature(logs, wanted)
     slope, curvature = _slopes(logs, wanted, beta)
-    coldest, hottest = 1 / _BETA[1], 1 / _BETA[0]
     # d log T = slope / mean curvature / beta for each item. Without curvature any T does as well.
     flat = float(curvature.mean()) * beta**2 < 1e-12
     pull = np.zeros(len(slope)) if flat else slope / float(curvature.mean()) / beta
     log_t = pair.resampling.mean(pull - pull.mean(), what="temperature, linearised in its logarithm")
-    low, high = (coldest, hottest) if flat else (float(np.exp(end)) / beta for end in (log_t.low, log_t.high))
+    coldest, hottest = -np.log(_BETA[1] / beta), -np.log(_BETA[0] / beta)
+    low, high = (coldest, hottest) if flat else np.clip([log_t.low, log_t.high], coldest, hottest)
     value = 1 / beta
-    return replace(log_t, value=value, low=min(max(low, coldest), value), high=max(min(high, hottest), value))
+    return replace(
+        log_t, value=value, low=min(float(np.exp(low)) / beta, value), high=max(float(np.exp(high)) / beta, value)
+    )
