@@ -44,7 +44,7 @@ def write_models(folder: Path) -> None:
 
     from trusteq.models.chatter import quiet_transformers
 
-    words = "premise number tells a story hypothesis goes on to an end".split()
+    words = ["premise", "number", "tells", "a", "story", "hypothesis", "goes", "on", "to", "an", "end"]
     pieces = [*"0123456789", *(f"##{digit}" for digit in range(10))]
     vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *pieces])}
     for name, layers in (("large", 2), ("small", 1)):

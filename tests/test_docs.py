@@ -61,11 +61,9 @@ def run(command: str) -> str:
         pytest.importorskip("torch", reason="this example runs transformers models")
         sample_files.write_models(Path("models"))
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), patch("sys.argv", words):
-        try:
-            main()
-        except SystemExit as left:
-            assert (left.code or 0) in DONE, (command, err.getvalue())
+    with redirect_stdout(out), redirect_stderr(err), patch("sys.argv", words), pytest.raises(SystemExit) as left:
+        main()
+    assert (left.value.code or 0) in DONE, (command, err.getvalue())
     if target:
         Path(target).write_text(out.getvalue(), "utf-8")
     return out.getvalue()

@@ -33,7 +33,7 @@ def advise(
         sentence
         for sentence in (
             _temperature(policy, measures, remedies),
-            *_slices(slices),
+            *_slices(slices, policy),
             _threshold(thresholds),
             _flips(flips),
             _items(verdict),
@@ -78,18 +78,25 @@ def _calibration(estimates: Mapping[str, Estimate], policy: Policy) -> Dimension
     return next(d for d in judge({"calibration": estimates}, policy).dimensions if d.dimension == "calibration")
 
 
-def _slices(slices: Sequence[Slice]) -> list[str]:
-    """The slices that suffer significantly more than the rest, the surest first, three at most."""
+def _slices(slices: Sequence[Slice], policy: Policy) -> list[str]:
+    """The slices beyond a margin that are surely worse off than the rest, the surest first, three at most."""
+    margins = {name: rule for rules in policy.rules.values() for name, rule in rules.items()}
     found: list[tuple[float, str]] = []
     for s in slices:
-        overall = {name: e for group in s.measures.values() for name, e in group.items()}
-        worse = [(p, name) for name, p in s.p_rest.items() if p < ALPHA and s.worse_than_rest.get(name)]
+        estimates = {name: e for group in s.measures.values() for name, e in group.items()}
+        worse = [
+            (p, name)
+            for name, p in s.p_rest.items()
+            if p < ALPHA
+            and s.worse_than_rest.get(name)
+            and name in margins
+            and not margins[name].allows(estimates[name].value)
+        ]
         if worse:
             p, name = min(worse)
-            found.append(
-                (p, f"{s.column} = {s.value} suffers more than the rest: {name} {overall[name]} (p = {p:.2g}, Holm)")
-            )
-    return [sentence for _, sentence in sorted(found)[:3]]
+            said = f"{s.column} = {s.value} suffers more than the rest: {name} {estimates[name]} (p = {p:.2g}, Holm)"
+            found.append((p, said))
+    return [said for _, said in sorted(found)[:3]]
 
 
 def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> str | None:

@@ -40,6 +40,10 @@ class Rule(BaseModel):
             raise ValueError(f"at_least {self.at_least:g} is above at_most {self.at_most:g}; no value can satisfy both")
         return self
 
+    def allows(self, value: float) -> bool:
+        """Whether a bare number lies within the margin."""
+        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+
     def __str__(self) -> str:
         if self.judged_on == "significance" and self.at_least == self.at_most:
             return f"free of a significant difference from {self.at_least:g}"

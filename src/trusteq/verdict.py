@@ -128,8 +128,7 @@ def _judge_rule(name: str, rule: Rule, estimate: Estimate | None, min_items: int
         return RuleVerdict(name, rule, Outcome.UNDECIDED, f"{name} {estimate} could not be computed", estimate)
     place = against(estimate, low, high)
     if rule.judged_on == "value":
-        fits = (low is None or estimate.value >= low) and (high is None or estimate.value <= high)
-        place = "inside" if fits else "outside"
+        place = "inside" if rule.allows(estimate.value) else "outside"
     elif rule.judged_on == "significance" and place == "across":
         place = "inside"
     said = f"{name} {estimate}"

@@ -59,6 +59,10 @@ def test_no_number_of_items_decides_on_the_margin():
     assert items_to_decide(Estimate(0.02, 0.0, 0.04, 100, "test"), None, 0.02) is None
 
 
+def test_a_value_that_rounding_puts_beside_the_margin_lies_on_it():
+    assert items_to_decide(Estimate(0.1 + 0.2, 0.2, 0.4, 100, "test"), None, 0.3) is None
+
+
 def test_without_a_margin_there_is_nothing_to_decide():
     assert items_to_decide(Estimate(0.02, 0.0, 0.04, 100, "test"), None, None) is None
 

@@ -23,7 +23,8 @@ def items_to_decide(estimate: Estimate, low: float | None, high: float | None) -
     None when the value lies on a margin, where no number of items would do.
     """
     gaps = [(abs(end - estimate.value), _reach(estimate, end)) for end in (low, high) if end is not None]
-    if not gaps or any(gap == 0 for gap, _ in gaps):
+    # A value an ulp from a margin lies on it, too.
+    if not gaps or any(gap <= 1e-6 * reach for gap, reach in gaps):
         return None
     inside = (low is None or estimate.value > low) and (high is None or estimate.value < high)
     if not inside:

@@ -1,0 +1,206 @@
+import re
+
+import pytest
+
+from trusteq.compare.measures import measure_names
+from trusteq.errors import PolicyError
+from trusteq.policy import PRESETS, Policy, known_measures, parse_policy, read_policy
+
+GOOD = """
+name: mine
+required: [behaviour]
+rules:
+  behaviour:
+    accuracy_difference: {at_least: -0.01}
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        path = tmp_path / "policy.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_reads_and_names_itself(name):
+    policy = read_policy(name)
+    assert policy.name == name
+    assert policy.rules
+
+
+def test_the_default_margins_are_those_that_the_manual_justifies():
+    policy = read_policy("default")
+    assert policy.required == ("behaviour", "calibration")
+    assert (policy.level, policy.min_items) == (0.95, 100)
+    assert {m: (r.at_least, r.at_most, r.judged_on) for d in policy.rules.values() for m, r in d.items()} == {
+        "accuracy_difference": (-0.01, None, "interval"),
+        "disagreement": (None, 0.05, "interval"),
+        "smooth_ece_difference": (None, 0.02, "interval"),
+        "confidence_profile_distance": (None, 0.05, "interval"),
+    }
+
+
+def test_the_papers_preset_asks_for_a_jaccard_of_07_by_its_value():
+    rules = read_policy("paper").rules["explanation"]
+    assert {(r.at_least, r.judged_on) for r in rules.values()} == {(0.7, "value")}
+    assert "explanation" in read_policy("paper").required
+
+
+def test_a_file_is_read(written):
+    policy = read_policy(written(GOOD))
+    assert policy.rules["behaviour"]["accuracy_difference"].at_least == -0.01
+
+
+def test_a_policy_is_itself():
+    policy = read_policy("default")
+    assert read_policy(policy) is policy
+
+
+def test_a_policy_survives_being_written_out_and_read_back():
+    policy = read_policy("default")
+    assert parse_policy(policy.model_dump(mode="json"), where="again") == policy
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "value"),
+    [
+        (("-0.01", "abc"), "rules.behaviour.accuracy_difference.at_least", "'abc'"),
+        (("-0.01", ".nan"), "rules.behaviour.accuracy_difference.at_least", "nan"),
+        (("-0.01", ".inf"), "rules.behaviour.accuracy_difference.at_least", "inf"),
+        (("at_least", "at_leest"), "rules.behaviour.accuracy_difference.at_leest", "-0.01"),
+        (("{at_least: -0.01}", "{}"), "rules.behaviour.accuracy_difference", "needs at_least, at_most or both"),
+        (("{at_least: -0.01}", "0.05"), "rules.behaviour.accuracy_difference", "0.05"),
+        (
+            ("{at_least: -0.01}", "{at_least: 0.3, at_most: 0.2}"),
+            "rules.behaviour.accuracy_difference",
+            "at_least 0.3 is above at_most 0.2",
+        ),
+        (("-0.01}", "-0.01, judged_on: mood}"), "rules.behaviour.accuracy_difference.judged_on", "'mood'"),
+        (("name: mine", "name: ''"), "name", "''"),
+        (("name: mine", "title: mine"), "name", "required"),
+        (("name: mine", "name: mine\nlevel: 95"), "level", "95"),
+        (("name: mine", "name: mine\nlevel: 0.5"), "level", "0.5"),
+        (("name: mine", "name: mine\nlevel: 1"), "level", "1"),
+        (("name: mine", "name: mine\nmin_items: 0"), "min_items", "0"),
+        (("name: mine", "name: mine\nmin_items: 1.5"), "min_items", "1.5"),
+        (("name: mine", "name: mine\nmargin: 3"), "margin", "3"),
+        (("[behaviour]", "[]"), "required", "[]"),
+        (("[behaviour]", "[manners]"), "required.0", "'manners'"),
+        (("[behaviour]", "[behaviour, calibration]"), "policy", "calibration is required but has no rules"),
+        (("  behaviour:", "  manners:"), "rules.manners", "'manners'"),
+        (("accuracy_difference", "accuracy_diference"), "rules", "did you mean accuracy_difference?"),
+        (("accuracy_difference", "zzz"), "rules", "'trusteq policy measures'"),
+        (("rules:\n  behaviour:\n    accuracy_difference: {at_least: -0.01}", "rules: 7"), "rules", "7"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line_that_names_the_file_the_place_and_the_value(written, change, place, value):
+    path = written(GOOD.replace(*change))
+    with pytest.raises(PolicyError) as error:
+        read_policy(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: {place}")
+    assert value in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "found NoneType"),
+        ("- a\n- b", "found list"),
+        ("just words", "found str"),
+        ("a: [1, 2", "not YAML"),
+        ("a: 1\n\tb: 2", "not YAML"),
+        ("name: !!python/object/apply:os.getcwd []", "not YAML"),
+        ("name: 2020-13-45", "not YAML"),
+        ("[" * 5_000, "not YAML"),
+        (b"\xff\xfe\x00\xd8", "cannot be read as text"),
+    ],
+)
+def test_what_is_no_policy_at_all_is_one_line(written, text, said):
+    path = written(text)
+    with pytest.raises(PolicyError, match=re.escape(said)) as error:
+        read_policy(path)
+    assert "\n" not in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_a_file_that_is_not_there_names_the_presets(tmp_path):
+    with pytest.raises(PolicyError, match="no such policy file; presets are default and paper"):
+        read_policy(tmp_path / "none.yaml")
+
+
+def test_a_folder_is_no_policy(tmp_path):
+    with pytest.raises(PolicyError, match="cannot be read"):
+        read_policy(tmp_path)
+
+
+def test_every_measure_can_be_named_in_a_rule():
+    for dimension, names in known_measures().items():
+        for name in names:
+            rules = {dimension: {name: {"at_most": 1}}}
+            parse_policy({"name": "t", "required": [dimension], "rules": rules}, where="t")
+    assert set(known_measures()) == {*measure_names(), "explanation"}
+
+
+def test_a_measure_of_another_dimension_is_not_known():
+    content = {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"ece_difference": {"at_most": 1}}}}
+    with pytest.raises(PolicyError, match="behaviour has no measure 'ece_difference'"):
+        parse_policy(content, where="t")
+
+
+def test_requiring_other_dimensions_changes_nothing_else():
+    policy = read_policy("default")
+    other = policy.requiring(("behaviour",))
+    assert other.required == ("behaviour",)
+    assert other.rules == policy.rules
+    assert policy.requiring(("behaviour", "explanation")).required == ("behaviour", "explanation")
+
+
+@pytest.mark.parametrize("dimensions", [(), ("manners",)])
+def test_requiring_nothing_or_what_there_is_not_is_an_error(dimensions):
+    with pytest.raises(PolicyError):
+        read_policy("default").requiring(dimensions)
+
+
+def test_requiring_a_dimension_without_rules_is_an_error():
+    policy = parse_policy(
+        {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"js": {"at_most": 1}}}}, where="t"
+    )
+    with pytest.raises(PolicyError, match="calibration is required but has no rules"):
+        policy.requiring(("calibration",))
+
+
+@pytest.mark.parametrize(
+    ("margin", "said"),
+    [
+        ({"at_least": -0.01}, "at least -0.01"),
+        ({"at_most": 2}, "at most 2"),
+        ({"at_least": -1, "at_most": 1}, "within -1 and 1"),
+        ({"at_least": 0, "at_most": 0, "judged_on": "significance"}, "free of a significant difference from 0"),
+    ],
+)
+def test_a_rule_reads_as_words(margin, said):
+    content = {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"js": margin}}}
+    assert str(parse_policy(content, where="t").rules["behaviour"]["js"]) == said
+
+
+def test_the_json_schema_is_an_object_of_the_policys_fields_and_nothing_else():
+    schema = Policy.model_json_schema()
+    assert schema["type"] == "object"
+    assert set(schema["properties"]) == {"name", "description", "level", "min_items", "required", "rules"}
+    assert set(schema["required"]) == {"name", "required", "rules"}
+    assert schema["additionalProperties"] is False
+    rule = schema["$defs"]["Rule"]
+    assert set(rule["properties"]) == {"at_least", "at_most", "judged_on"}
+    assert rule["additionalProperties"] is False
+    # The presets name no field that the schema does not have.
+    for name in PRESETS:
+        written = read_policy(name).model_dump(mode="json", exclude_unset=True)
+        assert set(written) <= set(schema["properties"])
+        for measures in written["rules"].values():
+            assert all(set(r) <= set(rule["properties"]) for r in measures.values())

@@ -1,0 +1,205 @@
+import pytest
+
+from trusteq.policy import parse_policy, read_policy
+from trusteq.stats.estimate import Estimate
+from trusteq.verdict import EXIT_CODES, Outcome, judge
+
+EQUIVALENT, NOT_EQUIVALENT, UNDECIDED, NOT_MEASURED = (
+    Outcome.EQUIVALENT,
+    Outcome.NOT_EQUIVALENT,
+    Outcome.UNDECIDED,
+    Outcome.NOT_MEASURED,
+)
+INSIDE, ACROSS, OUTSIDE = (-0.005, 0.005), (-0.02, 0.02), (-0.04, -0.03)
+
+
+def estimate(interval, n=1_000):
+    low, high = interval
+    return Estimate((low + high) / 2, low, high, n, "test")
+
+
+def policy(required=("behaviour", "calibration"), **rule):
+    margin = {"at_least": -0.01, "at_most": 0.01, **rule}
+    return parse_policy(
+        {
+            "name": "test",
+            "min_items": 100,
+            "required": list(required),
+            "rules": {
+                "behaviour": {"accuracy_difference": margin},
+                "calibration": {"ece_difference": margin},
+            },
+        },
+        where="test",
+    )
+
+
+def measured(behaviour=None, calibration=None, **options):
+    given = {"behaviour": ("accuracy_difference", behaviour), "calibration": ("ece_difference", calibration)}
+    return {d: {name: estimate(i, **options)} for d, (name, i) in given.items() if i is not None}
+
+
+def dimension(verdict, name):
+    return next(d for d in verdict.dimensions if d.dimension == name)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "calibration", "expected"),
+    [
+        (INSIDE, INSIDE, EQUIVALENT),
+        (INSIDE, ACROSS, UNDECIDED),
+        (INSIDE, OUTSIDE, NOT_EQUIVALENT),
+        (INSIDE, None, UNDECIDED),
+        (ACROSS, INSIDE, UNDECIDED),
+        (ACROSS, ACROSS, UNDECIDED),
+        (ACROSS, OUTSIDE, NOT_EQUIVALENT),
+        (ACROSS, None, UNDECIDED),
+        (OUTSIDE, INSIDE, NOT_EQUIVALENT),
+        (OUTSIDE, ACROSS, NOT_EQUIVALENT),
+        (OUTSIDE, OUTSIDE, NOT_EQUIVALENT),
+        (OUTSIDE, None, NOT_EQUIVALENT),
+        (None, INSIDE, UNDECIDED),
+        (None, ACROSS, UNDECIDED),
+        (None, OUTSIDE, NOT_EQUIVALENT),
+        (None, None, UNDECIDED),
+    ],
+)
+def test_the_whole_follows_from_the_required_dimensions(behaviour, calibration, expected):
+    verdict = judge(measured(behaviour, calibration), policy())
+    assert verdict.outcome is expected
+    places = {INSIDE: EQUIVALENT, ACROSS: UNDECIDED, OUTSIDE: NOT_EQUIVALENT, None: NOT_MEASURED}
+    assert dimension(verdict, "behaviour").outcome is places[behaviour]
+    assert dimension(verdict, "calibration").outcome is places[calibration]
+    assert dimension(verdict, "explanation").outcome is NOT_MEASURED
+
+
+@pytest.mark.parametrize("calibration", [INSIDE, ACROSS, OUTSIDE, None])
+def test_a_dimension_that_is_not_required_is_told_and_does_not_count(calibration):
+    verdict = judge(measured(INSIDE, calibration), policy(required=("behaviour",)))
+    assert verdict.outcome is EQUIVALENT
+    assert not dimension(verdict, "calibration").required
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (INSIDE, INSIDE, EQUIVALENT),
+        (INSIDE, None, UNDECIDED),
+        (INSIDE, ACROSS, UNDECIDED),
+        (ACROSS, OUTSIDE, NOT_EQUIVALENT),
+        (None, OUTSIDE, NOT_EQUIVALENT),
+        (None, None, NOT_MEASURED),
+    ],
+)
+def test_a_dimension_follows_from_all_its_rules(first, second, expected):
+    margin = {"at_least": -0.01, "at_most": 0.01}
+    two = parse_policy(
+        {
+            "name": "test",
+            "required": ["behaviour"],
+            "rules": {"behaviour": {"accuracy_difference": margin, "disagreement": margin}},
+        },
+        where="test",
+    )
+    given = {"accuracy_difference": first, "disagreement": second}
+    verdict = judge({"behaviour": {name: estimate(i) for name, i in given.items() if i is not None}}, two)
+    assert dimension(verdict, "behaviour").outcome is expected
+
+
+def test_a_required_explanation_that_nobody_measured_is_undecided():
+    verdict = judge(measured(INSIDE, INSIDE), policy(required=("behaviour", "calibration", "explanation")))
+    assert verdict.outcome is UNDECIDED
+    assert verdict.reason == "explanation was not measured"
+
+
+def test_the_papers_protocol_is_undecided_without_explanations_however_good_the_rest():
+    measures = {"calibration": {f"{name}_difference": estimate((0, 0)) for name in ("ece", "mce", "brier")}}
+    assert judge(measures, read_policy("paper")).outcome is UNDECIDED
+
+
+@pytest.mark.parametrize(("n", "expected"), [(99, UNDECIDED), (100, EQUIVALENT)])
+def test_fewer_items_than_the_policy_asks_for_are_never_equivalent(n, expected):
+    verdict = judge(measured(INSIDE, INSIDE, n=n), policy())
+    assert verdict.outcome is expected
+    assert (verdict.dimensions[0].rules[0].items_needed == 100) == (n == 99)
+
+
+def test_few_items_may_be_enough_to_be_not_equivalent():
+    assert judge(measured(OUTSIDE, INSIDE, n=10), policy()).outcome is NOT_EQUIVALENT
+
+
+@pytest.mark.parametrize("judged_on", ["interval", "value", "significance"])
+@pytest.mark.parametrize("part", ["value", "low", "high"])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_an_estimate_that_is_not_a_number_is_undecided(judged_on, part, bad):
+    numbers = {"value": 0.0, "low": -0.005, "high": 0.005, part: bad}
+    e = Estimate(**numbers, n=1_000, method="test")
+    verdict = judge({"behaviour": {"accuracy_difference": e}}, policy(required=("behaviour",), judged_on=judged_on))
+    assert verdict.outcome is UNDECIDED
+    assert "could not be computed" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [(INSIDE, EQUIVALENT), (ACROSS, EQUIVALENT), ((-0.02, 0.06), NOT_EQUIVALENT), (OUTSIDE, NOT_EQUIVALENT)],
+)
+def test_judged_on_its_value_a_rule_looks_at_nothing_else(interval, expected):
+    verdict = judge(measured(interval), policy(required=("behaviour",), judged_on="value"))
+    assert verdict.outcome is expected
+
+
+def test_a_value_on_the_margin_fits():
+    margin = {"at_least": -0.5, "at_most": 0.25, "judged_on": "value"}
+    for value, expected in (
+        (0.25, EQUIVALENT),
+        (-0.5, EQUIVALENT),
+        (0.2501, NOT_EQUIVALENT),
+        (-0.5001, NOT_EQUIVALENT),
+    ):
+        e = Estimate(value, -9, 9, 1_000, "test")
+        verdict = judge({"behaviour": {"accuracy_difference": e}}, policy(required=("behaviour",), **margin))
+        assert verdict.outcome is expected
+
+
+@pytest.mark.parametrize(("interval", "expected"), [(ACROSS, EQUIVALENT), (OUTSIDE, NOT_EQUIVALENT)])
+def test_judged_on_significance_a_rule_passes_unless_the_interval_is_wholly_beyond(interval, expected):
+    verdict = judge(measured(interval), policy(required=("behaviour",), judged_on="significance"))
+    assert verdict.outcome is expected
+
+
+def test_an_open_question_says_how_many_items_would_decide():
+    (rule,) = judge(measured(ACROSS, INSIDE), policy()).dimensions[0].rules
+    assert rule.outcome is UNDECIDED
+    assert rule.items_needed > 1_000
+    assert f"about {rule.items_needed:,} items would decide" in rule.reason
+    assert rule.detectable > 0.02
+
+
+def test_a_value_on_the_margin_says_that_no_number_of_items_would_decide():
+    (rule,) = judge(measured((-0.03, 0.01)), policy(at_most=None)).dimensions[0].rules
+    assert rule.items_needed is None
+    assert "no number of items would decide" in rule.reason
+
+
+def test_the_detectable_margin_is_larger_where_two_margins_must_be_cleared():
+    one, two = (judge(measured(INSIDE), p).dimensions[0].rules[0].detectable for p in (policy(at_most=None), policy()))
+    assert two > one
+
+
+def test_the_reason_names_what_was_wrong_and_only_in_required_dimensions():
+    verdict = judge(measured(OUTSIDE, OUTSIDE), policy(required=("behaviour",)))
+    assert verdict.reason == "accuracy_difference -0.035 [-0.04, -0.03] is not within -0.01 and 0.01"
+    verdict = judge(measured(INSIDE, ACROSS), policy())
+    assert verdict.reason.startswith("ece_difference 0 [-0.02, 0.02] may or may not be within")
+    assert judge(measured(INSIDE, INSIDE), policy()).reason == "behaviour and calibration within margins"
+    assert judge(measured(INSIDE), policy()).reason == "calibration was not measured"
+
+
+def test_a_measure_that_is_not_there_is_named():
+    two = {"accuracy_difference": {"at_least": -0.01}, "disagreement": {"at_most": 0.1}}
+    p = parse_policy({"name": "t", "required": ["behaviour"], "rules": {"behaviour": two}}, where="t")
+    assert judge(measured(INSIDE), p).reason == "disagreement was not measured"
+
+
+def test_every_outcome_of_a_whole_has_an_exit_code_of_its_own_and_only_equivalent_is_zero():
+    assert EXIT_CODES == {EQUIVALENT: 0, NOT_EQUIVALENT: 1, UNDECIDED: 3}
