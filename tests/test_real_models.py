@@ -1,6 +1,6 @@
 """Real large and small models on real data, against figures published with them.
 
-The files are not part of the project: TRUSTEQ_TEST_DATA names the folder, by default ../shared/data beside the checkout.
+The files are not part of the project: TRUSTEQ_TEST_DATA names the folder, by default ../shared/data by the checkout.
 """
 
 import gzip
