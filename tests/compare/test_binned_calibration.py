@@ -169,6 +169,27 @@ def test_the_debiased_square_of_a_calibrated_model_averages_to_zero_and_the_plai
     assert np.mean(plain) > 20 * error
 
 
+def test_the_interval_of_the_debiased_square_is_centred_on_it_and_less_spread_than_its_resamples():
+    confidence, right = calibrated(120, 1)
+    p, gold = two_labels(confidence, right)
+    pair = pair_of(p, p, gold, resamples=80)
+    edges = equal_mass_edges(pair.reference.confidence, 15)
+    draws = bootstrap.draws(pair.resampling, lambda at: debiased_by_hand(confidence[at], right[at], edges))
+    value = debiased_by_hand(confidence, right, edges)
+    # A resample's own noise, 4 sum of (n_b / n)^2 (a (1 - a) / (n_b - 1))^2 of its variance, is taken out.
+    excess = 0.0
+    for members in oracle.grouped([oracle.bin_between(c, edges) for c in confidence], confidence, right).values():
+        share = sum(r for _, r in members) / len(members)
+        excess += 4 * (len(members) / 120 * share * (1 - share) / (len(members) - 1)) ** 2
+    shrunk = value + (draws - draws.mean()) * np.sqrt(1 - excess / draws.var())
+    low, high = np.quantile(shrunk, [0.025, 0.975])
+    e = binned_calibration(pair)["ece_debiased_squared_reference"]
+    assert e.value == pytest.approx(value)
+    assert e.low == pytest.approx(min(low, 2 * value - high))
+    assert e.high == pytest.approx(max(high, 2 * value - low))
+    assert 0 < excess < 0.9 * draws.var()
+
+
 # MCE -----------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from oracles import calibration as oracle
 from oracles.pairs import pair_of, two_labels
 from scipy import special
 
+from trusteq.compare import noise_bias
 from trusteq.compare.answers import FINE_EDGES, wide_bin
 from trusteq.compare.binned_calibration import binned_calibration, ece
 from trusteq.compare.noise_bias import fitted_accuracy, noise_correction
@@ -79,7 +80,8 @@ def test_items_repeated_in_clusters_have_the_noise_of_the_items():
 
 
 @pytest.mark.parametrize("shift", [0.0, -0.5])
-def test_the_interval_of_ece_covers_calibrated_and_miscalibrated_models(shift):
+def test_the_interval_of_ece_covers_calibrated_and_miscalibrated_models(monkeypatch, shift):
+    monkeypatch.setattr(noise_bias, "SIMULATIONS", 60)
     truth = float(
         np.mean([oracle.ece(*simulated(20_000, 10_000 + seed, shift=shift)) for seed in range(2)]) if shift else 0.0
     )

@@ -5,7 +5,7 @@ from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 
 from trusteq.compare import noise_bias
-from trusteq.compare.smooth_calibration import smooth_calibration, smooth_ece
+from trusteq.compare.smooth_calibration import _observed, smooth_calibration, smooth_ece
 
 
 @pytest.fixture(autouse=True)
@@ -93,12 +93,15 @@ def test_the_difference_is_candidate_minus_reference():
     assert swapped == -found["smooth_ece_difference"]
 
 
-def test_the_fine_grids_error_is_near_the_exact_one():
-    # The interval is the grid's, moved: its centre must not be far from the value it is moved to.
-    p, gold = two_labels(np.random.default_rng(0).uniform(0.5, 1, 2_000), np.random.default_rng(1).random(2_000) < 0.6)
-    e = smooth_calibration(pair_of(p, p, gold, resamples=400))["smooth_ece_reference"]
-    assert e.low < e.value < e.high
-    assert (e.low + e.high) / 2 == pytest.approx(e.value, abs=0.3 * (e.high - e.low))
+@pytest.mark.parametrize("step", [0.05, 0.1, 0.25])
+def test_a_resample_of_every_item_once_has_the_error_itself_but_for_the_fine_grid(step):
+    # Right and wrong by turns along the confidence, so that the smoothing has something to cancel.
+    confidence = np.random.default_rng(0).uniform(0.5, 1, 400)
+    p, gold = two_labels(confidence, (confidence / step).astype(int) % 2)
+    answers = pair_of(p, p, gold).reference
+    answers.resampling.__dict__["counts"] = np.ones((50, 400), dtype=np.uint8)
+    observed = _observed(answers)
+    assert observed.draws == pytest.approx(np.full(50, observed.value), abs=2e-3)
 
 
 def test_without_labels_nothing_is_measured():
