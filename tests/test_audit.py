@@ -230,6 +230,12 @@ def test_clusters_widen_the_intervals():
         assert joined[name].high - joined[name].low > 1.8 * (apart[name].high - apart[name].low)
 
 
+def test_one_cluster_in_all_is_refused():
+    large, small, items = case(50)
+    with pytest.raises(trusteq.DataError, match="all items are in one cluster"):
+        trusteq.audit(large, small, replace(items, clusters=["a"] * 50))
+
+
 def test_a_planted_bad_slice_is_named():
     large, small, items = case(2000, noise=0.1)
     rng = np.random.default_rng(5)

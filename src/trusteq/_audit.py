@@ -20,7 +20,7 @@ from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import LABEL, slice_columns, slices
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.predictions import Predictions, checked
-from trusteq.errors import ModelError
+from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Finding
 from trusteq.models.function import as_model
 from trusteq.models.probe import predict_all, predict_in_shape, probe
@@ -65,6 +65,8 @@ def audit(
     rules = read_policy(policy)
     if dimensions is not None:
         rules = rules.requiring(tuple(dimensions))
+    if items.clusters is not None and len(set(items.clusters)) < 2:
+        raise DataError(f"{items.source}: all items are in one cluster; nothing can be said of others like it")
     tell = progress or _silent
     reference_model, candidate_models = identify(reference, candidates, allow_same=allow_same)
     # One order whatever the order of the file, so that resamples and batches are the same.

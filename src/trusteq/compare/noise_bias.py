@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
     from trusteq.stats.resampling import Resampling
 
-SIMULATIONS = 300
-STEPS = 24
+SIMULATIONS = 200
+STEPS = 16
 
 
 @dataclass(frozen=True)
