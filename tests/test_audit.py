@@ -280,3 +280,23 @@ def test_progress_is_told_for_every_stage():
     trusteq.audit(large, small, items, progress=lambda *step: told.append(step), **FAST)
     assert {stage for stage, _, _ in told} == {"predict large", "predict small", "compare"}
     assert ("predict small", 50, 50) in told
+
+
+def test_identical_predictions_of_another_file_are_reported():
+    large, _, items = case(200)
+    result = trusteq.audit(large, replace(large, name="copy"), items, **FAST)
+    assert any(f.kind == "identical" for f in result["copy"].candidate.findings)
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [([0, -1], "label code -1"), ([0, 7], "label code 7"), ([0.0, 1.0], "whole codes"), (["a", "b"], "whole codes")],
+)
+def test_label_codes_outside_the_names_are_refused(labels, says):
+    with pytest.raises(trusteq.DataError, match=says):
+        trusteq.Items(ids=["a", "b"], labels=np.array(labels), label_names=("x", "y"))
+
+
+def test_ids_that_are_no_texts_are_refused():
+    with pytest.raises(trusteq.DataError, match="ids must be texts"):
+        trusteq.Items(ids=[1, 2])

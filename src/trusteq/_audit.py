@@ -5,6 +5,7 @@ The module is private so that ``trusteq.audit`` is the function.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import LABEL, slice_columns, slices
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.predictions import Predictions, checked
-from trusteq.errors import DataError, ModelError
+from trusteq.errors import DataError, LabelError, ModelError
 from trusteq.models.base import Finding
 from trusteq.models.function import as_model
 from trusteq.models.probe import predict_all, predict_in_shape, probe
@@ -70,9 +71,12 @@ def audit(
     tell = progress or _silent
     reference_model, candidate_models = identify(reference, candidates, allow_same=allow_same)
     # One order whatever the order of the file, so that resamples and batches are the same.
-    items = items.take(np.array(sorted(range(len(items)), key=lambda i: (len(items.ids[i]), items.ids[i]))))
+    order = np.array(sorted(range(len(items)), key=lambda i: (len(items.ids[i]), items.ids[i])))
+    given, items = items, items.take(order)
 
-    predicted = [_predict(model, items, batch=batch, tell=tell) for model in (reference_model, *candidate_models)]
+    predicted = [
+        _predict(model, items, given, order, batch=batch, tell=tell) for model in (reference_model, *candidate_models)
+    ]
     labels = predicted[0][0].labels
     gold = items.gold(labels)
     resampling = Resampling(len(items), clusters=items.clusters, resamples=resamples, seed=seed, level=rules.level)
@@ -84,6 +88,12 @@ def audit(
         _model_result(model, a, labels, findings, fixed, seed)
         for model, a, (_, findings, fixed) in zip((reference_model, *candidate_models), answers, predicted, strict=True)
     ]
+
+    for i, a in enumerate(answers[1:], 1):
+        if np.array_equal(a.probabilities, answers[0].probabilities):
+            message = f"its predictions are identical to those of {reference_model.name}, on every item"
+            twin = Finding(results[i].name, "identical", message, 1.0)
+            results[i] = replace(results[i], findings=(*results[i].findings, twin))
 
     columns = slice_columns(items, gold, labels) if with_slices else {}
     comparisons = []
@@ -165,7 +175,7 @@ def compare(
 
 
 def _predict(
-    model: Model, items: Items, *, batch: int, tell: Progress
+    model: Model, items: Items, given: Items, order: NDArray[np.int64], *, batch: int, tell: Progress
 ) -> tuple[Predictions, tuple[Finding, ...], int | None]:
     """A model's checked predictions, what was found on the way, and the batch shape it was held to."""
     stage, done = f"predict {model.name}", 0
@@ -178,13 +188,31 @@ def _predict(
 
     probed = probe(model, items)
     fixed = batch if probed.batch_dependent else None
-    raw: NDArray[Any] = predict_in_shape(model, items, batch, advance) if fixed else predict_all(model, items, advance)
+    raw: NDArray[Any]
+    if model.identity.kind == "predictions":
+        # Rows of a file may be matched by number, which only the items' own order tells.
+        raw = predict_all(model, given, advance)[order]
+        _refuse_strangers(model, items)
+    else:
+        raw = predict_in_shape(model, items, batch, advance) if fixed else predict_all(model, items, advance)
     where = model.identity.location if model.identity.kind == "predictions" else None
     predictions = checked(raw, labels=model.labels, ids=items.ids, model=model.name, where=where)
     findings = [*model.findings(), *probed.findings(model.name)]
     if fixed:
         findings.append(Finding(model.name, "fixed batch", f"asked in batches of exactly {batch}", float(batch)))
     return predictions, tuple(findings), fixed
+
+
+def _refuse_strangers(model: Model, items: Items) -> None:
+    """Stop where a column was taken for a label only because it holds numbers, and no item has that label."""
+    strangers = [name for name in model.labels if name not in items.label_names]
+    # A label whose items were left out is missing from theirs with reason.
+    if items.labels is not None and not items.ignored and strangers and not getattr(model, "named", True):
+        own = [name for name in model.labels if name in items.label_names]
+        raise LabelError(
+            f"{model.identity.location}: column {strangers[0]!r} would be read as a label, but no item has that label; "
+            f"name the labels, e.g. --labels {model.name}={','.join(own or items.label_names)}"
+        )
 
 
 def _model_result(

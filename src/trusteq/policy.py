@@ -116,10 +116,22 @@ def read_policy(source: str | Path | Policy) -> Policy:
         except (OSError, UnicodeDecodeError) as error:
             raise PolicyError(f"{where}: cannot be read as text: {error}") from None
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is the safe one
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise PolicyError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
     return parse_policy(content, where=where)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, for which a repeated key is an error: the last would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping, or an error at its first repeated key."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def parse_policy(content: Any, *, where: str) -> Policy:

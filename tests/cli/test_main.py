@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pandas as pd
 import pytest
 from cases import LABELS, probabilities
@@ -208,3 +209,63 @@ def test_every_option_of_audit_is_explained(files):
     out = trusteq("audit", "--help", cwd=files).stdout
     for code in ("0 EQUIVALENT", "1 NOT EQUIVALENT", "3 UNDECIDED", "2 error"):
         assert code in " ".join(out.split())
+
+
+def test_rows_matched_by_number_follow_the_file_not_the_ids(files):
+    reference, candidate, gold = probabilities(400, noise=0.05)
+    shuffled = [int(i) for i in np.random.default_rng(0).permutation(400)]
+    write(files, "ref.csv", reference, gold=[LABELS[code] for code in gold]).write_text(
+        pd.read_csv(files / "ref.csv").assign(id=shuffled).to_csv(index=False), "utf-8"
+    )
+    pd.DataFrame(candidate, columns=list(LABELS)).to_csv(files / "cand.csv", index=False)
+    one_line(trusteq("audit", "ref.csv", "cand.csv", *QUICK, cwd=files), "--by-row")
+    done = trusteq("audit", "ref.csv", "cand.csv", *QUICK, "--by-row", "--json", cwd=files)
+    agreement = json.loads(done.stdout)["candidates"][0]["measures"]["behaviour"]["agreement"]["value"]
+    assert agreement == (reference.argmax(axis=1) == candidate.argmax(axis=1)).mean()
+
+
+def test_a_numeric_column_that_is_no_label_is_refused(files):
+    _, candidate, _ = probabilities(400)
+    write(files, "extra.csv", candidate, length=0.0)
+    one_line(trusteq("audit", "large.csv", "extra.csv", *QUICK, cwd=files), "extra.csv", "'length'", "--labels extra=")
+    done = trusteq("audit", "large.csv", "extra.csv", *QUICK, "--labels", "extra=no,maybe,yes", cwd=files)
+    assert done.returncode in {0, 1, 3}
+
+
+def test_ignored_items_are_told(files):
+    out = trusteq("audit", "large.csv", "small.csv", *QUICK, "--ignore-label", "maybe", cwd=files).stdout
+    assert "ignored by label" in out
+
+
+def test_a_reader_that_leaves_early_is_no_verdict(files):
+    trusteq("audit", "large.csv", "small.csv", *QUICK, "--out", "run", cwd=files)
+    command = f"{Path(sys.executable).with_name('trusteq')} gate run --json | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=files, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 3, 141}
+
+
+def test_a_defect_of_ours_is_no_verdict_either(files, monkeypatch):
+    monkeypatch.setattr("trusteq.runs.directory.load_run", lambda _: 1 / 0)
+    done = trusteq("gate", "run", cwd=files)
+    assert done.returncode == 2
+    assert "ZeroDivisionError" in done.stderr
+    assert "please report" in done.stderr
+
+
+def test_a_damaged_run_is_one_line(files):
+    trusteq("audit", "large.csv", "small.csv", *QUICK, "--out", "run", cwd=files)
+    (files / "run" / "audit.json").write_text('{"schema_version": 1}', "utf-8")
+    one_line(trusteq("gate", "run", cwd=files), "audit.json", "damaged")
+
+
+def test_a_repeated_rule_in_a_policy_is_refused(files):
+    (files / "p.yaml").write_text("name: a\nname: b\n", "utf-8")
+    one_line(trusteq("policy", "show", "p.yaml", cwd=files), "key 'name' appears twice")
+
+
+def test_no_terminal_is_too_narrow_for_the_measures(files, monkeypatch):
+    monkeypatch.setattr("trusteq.cli.screen.PIPE_WIDTH", 80)
+    out = trusteq("audit", "large.csv", "small.csv", *QUICK, cwd=files).stdout
+    for words in ("accuracy", "disagreement", "smooth ECE", "confidence"):
+        assert words in out
+    assert "…" not in out

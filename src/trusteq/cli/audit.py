@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trusteq.cli.screen import print_json, progress, screen
+from trusteq.report.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +129,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
         print_json(document(result))
     else:
         screen().print(render(result))
-        click.echo(f"run directory: {path}", err=True)
+        click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
 
 

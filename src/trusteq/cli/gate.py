@@ -36,7 +36,14 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, as_json: boo
         print_json({"exit_code": code, "policy": policy.model_dump(mode="json"), "candidates": candidates})
         return code
     console = screen()
-    console.print(terminal.headline(finished.audit["reference"]["name"], finished.audit["items"]["n"], policy))
+    console.print(
+        terminal.headline(
+            finished.audit["reference"]["name"],
+            finished.audit["items"]["n"],
+            policy,
+            finished.audit["items"]["ignored"],
+        )
+    )
     console.print(terminal.verdicts(judged.items()))
     for candidate in finished.audit["candidates"]:
         flat = {name: e for group in measures_from(candidate).values() for name, e in group.items()}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import traceback
+from typing import NoReturn
 
 import click
 
@@ -15,6 +18,7 @@ from trusteq.report.clean import clean
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,18 +36,35 @@ for command in (audit, gate, policy):
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a sign shows a question mark instead.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        sys.exit(cli.main(prog_name="trusteq", standalone_mode=False))
+        code = cli.main(prog_name="trusteq", standalone_mode=False)
+        sys.stdout.flush()
     except TrusteqError as error:
         _fail(str(error), EXIT_ERROR)
-    except click.exceptions.Abort:
-        _fail("interrupted; nothing was written", EXIT_INTERRUPTED)
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", EXIT_INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        sys.exit(EXIT_ERROR)
     except click.ClickException as error:
         _fail(error.format_message(), EXIT_ERROR)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _fail("interrupted; nothing was written", EXIT_INTERRUPTED)
+    except SystemExit as left:
+        # Commands return their code; click itself leaves with 1 when nobody reads stdout any more, which must not
+        # look like a verdict.
+        sys.exit(EXIT_BROKEN_PIPE if left.code == 1 else left.code)
+    except OSError as error:
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
+    except Exception:
+        # Ours, not the user's: show where, but never as a verdict's code.
+        traceback.print_exc()
+        _fail("this is a defect of trusteq; please report the lines above", EXIT_ERROR)
+    sys.exit(code)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"error: {clean(message)}", err=True)
     sys.exit(code)

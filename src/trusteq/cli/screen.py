@@ -29,7 +29,8 @@ def screen() -> Console:
 
 def print_json(content: Any) -> None:
     """Print JSON on stdout."""
-    click.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+    # ASCII, so that no control character of a label reaches the terminal.
+    click.echo(json.dumps(content, indent=1, allow_nan=False))
 
 
 @contextmanager

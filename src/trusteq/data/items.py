@@ -50,6 +50,22 @@ class Items:
         for name, values in parts.items():
             if len(values) != n:
                 raise DataError(f"{self.source}: {name} has {len(values)} values for {n} items")
+        if not all(isinstance(id_, str) for id_ in self.ids):
+            raise DataError(f"{self.source}: ids must be texts; write [str(i) for i in ids]")
+        if self.labels is not None:
+            codes = np.asarray(self.labels)
+            if not np.issubdtype(codes.dtype, np.integer):
+                raise DataError(f"{self.source}: labels must be whole codes into label_names, found {codes.dtype}")
+            outside = np.flatnonzero((codes < 0) | (codes >= len(self.label_names)))
+            if outside.size:
+                first = int(outside[0])
+                raise DataError(
+                    f"{self.source}: item {self.ids[first]!r} has label code {codes[first]}, outside the "
+                    f"{len(self.label_names)} label names; leave such items out"
+                )
+            if len(set(self.label_names)) != len(self.label_names):
+                raise DataError(f"{self.source}: label names must differ, found {list(self.label_names)}")
+            object.__setattr__(self, "labels", codes.astype(np.int64))
         if len(set(self.ids)) != n:
             seen: set[str] = set()
             for row, id_ in enumerate(self.ids, 1):

@@ -33,6 +33,8 @@ class PredictionFile:
     id: str | None
     by_row: bool
     not_labels: tuple[str, ...]
+    named: bool = False
+    """Whether the labels were named, not found by being numbers."""
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """The file's probabilities [items, labels], in the order of the items."""
@@ -76,4 +78,5 @@ def open_predictions(
         id=id,
         by_row=by_row,
         not_labels=tuple(not_labels),
+        named=labels is not None,
     )

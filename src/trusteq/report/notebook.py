@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
-from trusteq.report.wording import MARKS, RULE_WORDS, interval, margin, sides, title
+from trusteq.report.wording import MARKS, interval, margin, rule_words, sides, title
 
 if TYPE_CHECKING:
     from trusteq.result import Audit
@@ -35,7 +35,7 @@ def html(audit: Audit) -> str:
                 *sides(r.measure, flat),
                 "not measured" if r.estimate is None else interval(r.estimate),
                 margin(r),
-                f"{MARKS[r.outcome]} {RULE_WORDS[r.outcome]}",
+                f"{MARKS[r.outcome]} {rule_words(r)}",
             )
             for d in c.verdict.dimensions
             for r in d.rules

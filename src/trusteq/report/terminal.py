@@ -11,7 +11,7 @@ from rich.text import Text
 
 from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
-from trusteq.report.wording import MARKS, RULE_WORDS, interval, margin, number, p_value, sides, title
+from trusteq.report.wording import MARKS, interval, margin, number, p_value, rule_words, sides, title
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
     from trusteq.result import Audit
     from trusteq.stats.estimate import Estimate, PairedTest
-    from trusteq.verdict import Verdict
+    from trusteq.verdict import RuleVerdict, Verdict
 
 STYLES = {
     Outcome.EQUIVALENT: "bold green",
@@ -36,7 +36,7 @@ STYLES = {
 def render(audit: Audit) -> RenderableType:
     """The whole audit."""
     parts: list[RenderableType] = [
-        headline(audit.reference.name, len(audit.items), audit.policy),
+        headline(audit.reference.name, len(audit.items), audit.policy, audit.items.ignored),
         verdicts([(c.name, c.verdict) for c in audit.comparisons]),
     ]
     for c in audit.comparisons:
@@ -55,12 +55,13 @@ def render(audit: Audit) -> RenderableType:
     return Group(*parts)
 
 
-def headline(reference: str, n: int, policy: Policy) -> Text:
-    """What was asked, of how many items, under which policy."""
+def headline(reference: str, n: int, policy: Policy, ignored: int = 0) -> Text:
+    """What was asked, of how many items, under which policy, and how many items were left out."""
+    left_out = f" ({ignored:,} ignored by label)" if ignored else ""
     return Text.assemble(
         "\nMay it replace ",
         (clean(reference), "bold"),
-        f"?   {n:,} items, policy {clean(policy.name)}, {policy.level:.0%} intervals\n",
+        f"?   {n:,} items{left_out}, policy {clean(policy.name)}, {policy.level:.0%} intervals\n",
     )
 
 
@@ -83,9 +84,9 @@ def outcome(value: Outcome) -> Text:
     return Text(f"{MARKS[value]} {value}", style=STYLES[value])
 
 
-def rule_outcome(value: Outcome) -> Text:
+def rule_outcome(rule: RuleVerdict) -> Text:
     """A rule's outcome."""
-    return Text(f"{MARKS[value]} {RULE_WORDS[value]}", style=STYLES[value])
+    return Text(f"{MARKS[rule.outcome]} {rule_words(rule)}", style=STYLES[rule.outcome])
 
 
 def reason(name: str, verdict: Verdict) -> Text:
@@ -98,17 +99,15 @@ def reason(name: str, verdict: Verdict) -> Text:
 def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) -> Table:
     """One line a rule: both models' figures, what is judged with its interval, the margin, the outcome."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("measure", header_style="dim")
+    table.add_column("measure", header_style="dim", min_width=14)
     for column in ("reference", "candidate"):
         table.add_column(column, header_style="dim", justify="right", no_wrap=True)
     for column in (f"difference [{policy.level:.0%}]", "margin", ""):
-        table.add_column(column, header_style="dim", no_wrap=True)
+        table.add_column(column, header_style="dim")
     for dimension in verdict.dimensions:
         for rule in dimension.rules:
             judged = "not measured" if rule.estimate is None else interval(rule.estimate)
-            table.add_row(
-                title(rule.measure), *sides(rule.measure, measures), judged, margin(rule), rule_outcome(rule.outcome)
-            )
+            table.add_row(title(rule.measure), *sides(rule.measure, measures), judged, margin(rule), rule_outcome(rule))
     return table
 
 

@@ -28,6 +28,13 @@ RULE_WORDS = {
 """What a rule's outcome is called: a candidate that is better than it must be is within the margin, not equivalent."""
 
 
+def rule_words(rule: RuleVerdict) -> str:
+    """A rule's outcome in words; to pass a test of significance is not to be shown equal."""
+    if rule.rule.judged_on == "significance" and rule.outcome is Outcome.EQUIVALENT:
+        return "not significant"
+    return RULE_WORDS[rule.outcome]
+
+
 def title(measure: str) -> str:
     """A measure's name as words."""
     words = measure.removesuffix("_difference").replace("_", " ")

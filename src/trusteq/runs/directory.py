@@ -109,7 +109,7 @@ def load_run(directory: str | Path) -> Run:
             content = json.loads((path / name).read_text("utf-8"))
         except FileNotFoundError:
             raise RunError(f"{path}: not a run directory (no {name})") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{path / name}: cannot be read: {error}") from None
         version = content.get("schema_version") if isinstance(content, dict) else None
         if not isinstance(version, int) or version > SCHEMA_VERSION:
@@ -117,6 +117,8 @@ def load_run(directory: str | Path) -> Run:
                 f"{path / name}: schema version {version!r}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq"
             )
         contents.append(content)
+    if not contents[1].get("candidates") or not {"reference", "items"} <= set(contents[1]):
+        raise RunError(f"{path / 'audit.json'}: damaged: it names no reference, items or candidates")
     return Run(path, *contents)
 
 
@@ -124,7 +126,10 @@ def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
     """Each candidate's verdict under another policy, from the run's estimates."""
     verdicts = {}
     for candidate in run.audit["candidates"]:
-        measures = measures_from(candidate)
+        try:
+            measures = measures_from(candidate)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{run.directory / 'audit.json'}: damaged: {type(error).__name__} {error}") from None
         levels = {e.level for group in measures.values() for e in group.values()}
         if levels and levels != {policy.level}:
             raise PolicyError(
