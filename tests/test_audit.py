@@ -300,3 +300,13 @@ def test_label_codes_outside_the_names_are_refused(labels, says):
 def test_ids_that_are_no_texts_are_refused():
     with pytest.raises(trusteq.DataError, match="ids must be texts"):
         trusteq.Items(ids=[1, 2])
+
+
+def test_a_file_read_by_row_keeps_the_order_of_the_items_whatever_their_ids(tmp_path):
+    large, small, items = case(100)
+    backwards = items.take(np.arange(100)[::-1])
+    rows = [",".join(map(str, small.answers[i])) for i in backwards.ids]
+    (tmp_path / "small.csv").write_text("\n".join([",".join(LABELS), *rows]) + "\n", "utf-8")
+    file = trusteq.open_model(tmp_path / "small.csv", options=trusteq.ModelOptions(by_row=True))
+    by_row, by_id = (trusteq.audit(large, c, backwards, **FAST)["small"].measures for c in (file, small))
+    assert by_row["behaviour"]["agreement"].value == by_id["behaviour"]["agreement"].value
