@@ -33,6 +33,15 @@ class Plant:
     labels: int = 3
 
 
+UNLIKE = Plant(candidate_noise=0.8, candidate_sharpness=1.0)
+"""The reference is too sure; the candidate is noisier and less sharp."""
+
+CALM = Plant(
+    shared_noise=0.3, reference_noise=0.1, candidate_noise=0.1, reference_sharpness=1.0, candidate_sharpness=1.0
+)
+"""Both are nearly calibrated and see the same truth through noise of the same size."""
+
+
 def draw(plant: Plant, n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Probabilities of reference and candidate [n, labels] and gold codes [n]."""
     rng = np.random.default_rng(seed)

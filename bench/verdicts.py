@@ -1,4 +1,4 @@
-"""How often is the verdict wrong? Pairs with a planted difference, judged by the default policy.
+"""How often is the verdict wrong? Pairs with a planted difference, judged by the default policy's rules on predictions.
 
     python bench/verdicts.py [--runs 1000] [--items 200 1000 5000] [--workers 2]
 
@@ -23,13 +23,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from planted import Plant, draw
+from planted import CALM, Plant, draw
 
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, agreement
 from trusteq.compare.confidence import confidence_profiles
 from trusteq.compare.smooth_calibration import smooth_calibration
-from trusteq.policy import read_policy
+from trusteq.policy import Policy, read_policy
 from trusteq.stats.resampling import Resampling
 from trusteq.verdict import Outcome, judge
 
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
     from trusteq.stats.estimate import Estimate
 
-CALM = Plant(
-    shared_noise=0.3, reference_noise=0.1, candidate_noise=0.1, reference_sharpness=1.0, candidate_sharpness=1.0
-)
 BISECTION_ITEMS = 200_000
 
 
@@ -65,7 +62,7 @@ def sample(case: Case, n: int, seed: int, resamples: int) -> Pair:
 
 
 def measured(pair: Pair) -> dict[str, dict[str, Estimate]]:
-    """What the default policy asks for, and no more."""
+    """What the default policy asks of predictions, and no more."""
     return {
         "behaviour": {**accuracy(pair), **agreement(pair)},
         "calibration": {**smooth_calibration(pair), **confidence_profiles(pair)},
@@ -104,9 +101,9 @@ def _reach(measure: str, target: float, words: str, make: Callable[[float], Case
     return replace(case, name=f"{measure}, {words} ({value:+.4f})")
 
 
-def outcome(case: Case, n: int, resamples: int, seed: int) -> tuple[str, str]:
+def outcome(policy: Policy, case: Case, n: int, resamples: int, seed: int) -> tuple[str, str]:
     """The verdict of one run, and that of the planted rule."""
-    verdict = judge(measured(sample(case, n, seed, resamples)), read_policy("default"))
+    verdict = judge(measured(sample(case, n, seed, resamples)), policy)
     rules = {r.measure: r.outcome for d in verdict.dimensions for r in d.rules}
     return str(verdict.outcome), str(rules.get(case.name.split(",")[0], verdict.outcome))
 
@@ -118,12 +115,16 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
+    # What the models look at is not simulated here.
+    policy = read_policy("default").requiring(("behaviour", "calibration"))
     print(f"{asked.runs} runs each; verdict of the default policy, and how often the planted rule itself passes")
     print(f"{'case':62s} {'items':>6s} {'EQUIV.':>7s} {'NOT':>6s} {'UNDEC.':>7s} {'rule passes':>12s}")
     with ProcessPoolExecutor(asked.workers) as pool:
         for case in cases():
             for n in asked.items:
-                results = list(pool.map(partial(outcome, case, n, asked.resamples), range(asked.runs), chunksize=8))
+                results = list(
+                    pool.map(partial(outcome, policy, case, n, asked.resamples), range(asked.runs), chunksize=8)
+                )
                 shares = Counter(verdict for verdict, _ in results)
                 equal, unlike, undecided = (shares[o] / asked.runs for o in list(Outcome)[:3])
                 passes = np.mean([rule == Outcome.EQUIVALENT for _, rule in results])

@@ -1,6 +1,7 @@
 """The audit as a whole: what it refuses, what it finds, and what does not change its result."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,7 +100,8 @@ def test_other_label_names_are_refused_with_both_sets_and_the_way_out():
     large, small, items = case(50)
     strange = replace(small, labels=("LABEL_0", "LABEL_1", "LABEL_2"))
     with pytest.raises(
-        trusteq.LabelError, match=r"large has \{no, maybe, yes\}, small has \{LABEL_0, .*--labels small="
+        trusteq.LabelError,
+        match=r"only large has \{'no', 'maybe', 'yes'\}, only small has \{'LABEL_0', .*--labels small=",
     ):
         trusteq.audit(large, strange, items)
 
@@ -176,7 +178,11 @@ def test_a_model_that_gives_one_answer_only_is_reported():
     large, _, items = case(200)
     stuck = Table("stuck", dict.fromkeys(items.ids, np.array([0.1, 0.8, 0.1])))
     result = trusteq.audit(large, stuck, items, **FAST)
-    assert any(f.kind == "one answer" and "'maybe'" in f.message for f in result.findings)
+    first = result["stuck"].candidate.findings[0]
+    assert (first.kind, first.message) == (
+        "one answer",
+        "answers 'maybe' to every one of 200 items: check what it reads",
+    )
 
 
 def test_a_batch_dependent_model_is_reported_and_asked_in_the_stated_shape():
@@ -205,7 +211,7 @@ def test_without_labels_what_needs_none_is_measured_and_the_verdict_says_what_is
     assert {"agreement", "js", "kl_reference_candidate", "nuclear_norm_difference", "confidence_shift"} <= measured
     assert not any(name.startswith(("accuracy", "ece", "brier", "regressions")) for name in measured)
     assert result["small"].verdict.outcome is not Outcome.EQUIVALENT
-    assert "accuracy_difference was not measured" in result["small"].verdict.reason
+    assert "accuracy difference was not measured" in result["small"].verdict.reason
 
 
 def test_a_required_dimension_that_was_not_measured_is_never_equivalent():
@@ -286,6 +292,76 @@ def test_identical_predictions_of_another_file_are_reported():
     large, _, items = case(200)
     result = trusteq.audit(large, replace(large, name="copy"), items, **FAST)
     assert any(f.kind == "identical" for f in result["copy"].candidate.findings)
+
+
+def test_items_that_repeat_a_text_are_reported_unless_they_are_of_one_cluster():
+    large, small, items = case(60)
+    texts = {"text": [f"text {i // 2}" for i in range(60)]}
+    doubled = replace(items, segments=texts)
+    (found,) = trusteq.audit(large, small, doubled, **FAST).item_findings
+    assert (found.kind, found.value) == ("repeated items", 30)
+    assert found.message.startswith("30 of 60 repeat the text of another item; intervals treat them as independent")
+    assert "--cluster" in found.message
+    together = replace(doubled, clusters=texts["text"])
+    assert trusteq.audit(large, small, together, **FAST).item_findings == ()
+    assert trusteq.audit(large, small, items, **FAST).findings == ()
+
+
+def test_clusters_are_counted_in_what_would_decide():
+    large, small, items = case(400)
+    rules = {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"disagreement": {"at_most": 0.08}}}}
+    apart = trusteq.audit(large, small, items, policy=rules, **FAST)["small"]
+    joined = trusteq.audit(
+        large, small, replace(items, clusters=[str(i // 4) for i in range(400)]), policy=rules, **FAST
+    )["small"]
+    (rule,) = joined.verdict.dimensions[0].rules
+    assert rule.clusters_needed == -(-rule.items_needed // 4)
+    said = f"about {rule.items_needed:,} items in {rule.clusters_needed:,} clusters would decide"
+    assert said in rule.reason
+    assert joined.advice[-1] == said
+    assert "clusters" not in apart.advice[-1]
+    assert "items would decide" in apart.advice[-1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "says"),
+    [
+        ({"resamples": 0}, trusteq.OptionError, "resamples must be a whole number from 100 to 100,000, found 0"),
+        ({"resamples": 10**6}, trusteq.OptionError, "found 1000000"),
+        ({"resamples": 2000.0}, trusteq.OptionError, "found 2000.0"),
+        ({"seed": -1}, trusteq.OptionError, "seed must be a whole number from 0 to .*, found -1"),
+        ({"seed": None}, trusteq.OptionError, "found None"),
+        ({"batch": 0}, trusteq.OptionError, "batch must be a whole number from 1 to .*, found 0"),
+        ({"batch": True}, trusteq.OptionError, "found True"),
+        ({"policy": {"name": "x"}}, trusteq.PolicyError, "policy: required: field required"),
+        ({"policy": 0.05}, trusteq.PolicyError, "policy is 0.05; give a preset's name"),
+        ({"dimensions": "beauty"}, trusteq.PolicyError, "no dimension 'beauty'"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(settings, error, says):
+    large, small, items = case(50)
+    with pytest.raises(error, match=says):
+        trusteq.audit(large, small, items, **settings)
+
+
+@pytest.mark.parametrize("items", ["test.csv", Path("test.csv"), ["a text"], None])
+def test_items_that_are_none_are_told_how_to_be_read(items):
+    large, small, _ = case(50)
+    with pytest.raises(trusteq.DataError, match=r"items are \w+ .*trusteq\.read_items\(path"):
+        trusteq.audit(large, small, items)
+
+
+def test_a_mapping_is_a_policy_and_one_dimension_a_list_of_one():
+    large, small, items = case(400)
+    rules = {"name": "mine", "required": ["behaviour"], "rules": {"behaviour": {"disagreement": {"at_most": 0.9}}}}
+    result = trusteq.audit(large, small, items, policy=rules, dimensions="behaviour", **FAST)
+    assert (result.policy.name, result.exit_code) == ("mine", 0)
+
+
+def test_a_name_that_cannot_be_written_is_refused_before_any_answer():
+    large, small, items = case(50)
+    with pytest.raises(trusteq.ModelError, match="cannot be written"):
+        trusteq.audit(large, replace(small, name="caf\udce9", answers={}), items)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,19 @@ def test_a_policy_survives_being_written_out_and_read_back():
         (("name: mine", "name: mine\nlevel: 0.5"), "level", "0.5"),
         (("name: mine", "name: mine\nlevel: 1"), "level", "1"),
         (("name: mine", "name: mine\nmin_items: 0"), "min_items", "0"),
+        (("name: mine", "name: mine\nmin_items: 1"), "min_items", "greater than or equal to 2 (found 1)"),
+        (("name: mine", "name: mine\nmin_items: true"), "min_items", "not true or false (found True)"),
+        (("name: mine", "name: mine\nlevel: true"), "level", "must be a number, not true or false (found True)"),
+        (("-0.01", "true"), "rules.behaviour.accuracy_difference.at_least", "not true or false (found True)"),
+        (("{at_least: -0.01}", "{at_most: false}"), "rules.behaviour.accuracy_difference.at_most", "(found False)"),
+        (("-0.01", "-1"), "rules", "accuracy_difference is always from -1 to 1, so at least -1 could never fail"),
+        (("{at_least: -0.01}", "{at_least: -2, at_most: 1}"), "rules", "within -2 and 1 could never fail"),
+        (("-0.01", "1.5"), "rules", "at least 1.5 could never pass; widen the margin"),
+        (
+            ("accuracy_difference: {at_least: -0.01}", "accuracy_reference: {at_least: 0.5}"),
+            "rules",
+            "behaviour has rules about the reference alone (accuracy_reference)",
+        ),
         (("name: mine", "name: mine\nmin_items: 1.5"), "min_items", "1.5"),
         (("name: mine", "name: mine\nmargin: 3"), "margin", "3"),
         (("[behaviour]", "[]"), "required", "[]"),
@@ -142,7 +155,9 @@ def test_a_folder_is_no_policy(tmp_path):
 def test_every_measure_can_be_named_in_a_rule():
     for dimension, names in known_measures().items():
         for name in names:
-            rules = {dimension: {name: {"at_most": 1}}}
+            # Beside a rule about the candidate: one about the reference alone is refused.
+            another = next(other for other in names if not other.endswith("_reference"))
+            rules = {dimension: {name: {"at_most": 0.01}, another: {"at_most": 0.01}}}
             parse_policy({"name": "t", "required": [dimension], "rules": rules}, where="t")
     assert set(known_measures()) == {*measure_names(), "explanation"}
 
@@ -169,7 +184,7 @@ def test_requiring_nothing_or_what_there_is_not_is_an_error(dimensions):
 
 def test_requiring_a_dimension_without_rules_is_an_error():
     policy = parse_policy(
-        {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"js": {"at_most": 1}}}}, where="t"
+        {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"js": {"at_most": 0.1}}}}, where="t"
     )
     with pytest.raises(PolicyError, match="calibration is required but has no rules"):
         policy.requiring(("calibration",))
@@ -185,8 +200,12 @@ def test_requiring_a_dimension_without_rules_is_an_error():
     ],
 )
 def test_a_rule_reads_as_words(margin, said):
-    content = {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"js": margin}}}
-    assert str(parse_policy(content, where="t").rules["behaviour"]["js"]) == said
+    content = {
+        "name": "t",
+        "required": ["calibration"],
+        "rules": {"calibration": {"miscalibration_difference": margin}},
+    }
+    assert str(parse_policy(content, where="t").rules["calibration"]["miscalibration_difference"]) == said
 
 
 def test_the_json_schema_is_an_object_of_the_policys_fields_and_nothing_else():

@@ -175,6 +175,13 @@ def test_an_open_question_says_how_many_items_would_decide():
     assert rule.detectable > 0.02
 
 
+def test_where_items_come_in_clusters_it_says_how_many_of_them_too():
+    verdict = judge(measured(ACROSS, INSIDE), policy(), cluster_size=2.5)
+    rule = verdict.dimensions[0].rules[0]
+    assert rule.clusters_needed == -(-rule.items_needed * 2 // 5)
+    assert f"about {rule.items_needed:,} items in {rule.clusters_needed:,} clusters would decide" in rule.reason
+
+
 def test_a_value_on_the_margin_says_that_no_number_of_items_would_decide():
     (rule,) = judge(measured((-0.03, 0.01)), policy(at_most=None)).dimensions[0].rules
     assert rule.items_needed is None
@@ -188,9 +195,9 @@ def test_the_detectable_margin_is_larger_where_two_margins_must_be_cleared():
 
 def test_the_reason_names_what_was_wrong_and_only_in_required_dimensions():
     verdict = judge(measured(OUTSIDE, OUTSIDE), policy(required=("behaviour",)))
-    assert verdict.reason == "accuracy_difference -0.035 [-0.04, -0.03] is not within -0.01 and 0.01"
+    assert verdict.reason == "accuracy difference -0.035 [-0.04, -0.03] is not within -0.01 and 0.01"
     verdict = judge(measured(INSIDE, ACROSS), policy())
-    assert verdict.reason.startswith("ece_difference 0 [-0.02, 0.02] may or may not be within")
+    assert verdict.reason.startswith("ECE difference 0 [-0.02, 0.02] may or may not be within")
     assert judge(measured(INSIDE, INSIDE), policy()).reason == "behaviour and calibration within margins"
     assert judge(measured(INSIDE), policy()).reason == "calibration was not measured"
 

@@ -5,12 +5,14 @@ The module is private so that ``trusteq.audit`` is the function.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.advice import advise
+from trusteq.compare.alignment import Explained, alignment
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
@@ -19,24 +21,31 @@ from trusteq.compare.measures import measure, measure_remedies
 from trusteq.compare.pies import pies
 from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import LABEL, slice_columns, slices
+from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
 from trusteq.compare.thresholds import threshold_table
+from trusteq.data.items import Items
 from trusteq.data.predictions import Predictions, checked
-from trusteq.errors import DataError, LabelError, ModelError
+from trusteq.data.repeats import repeats
+from trusteq.data.surrogates import is_unicode
+from trusteq.errors import DataError, LabelError, ModelError, OptionError
+from trusteq.explain.explanation import ExplainSettings, Explanation
+from trusteq.explain.explanation import explain as explain_items
+from trusteq.explain.table import explainable
 from trusteq.models.base import Finding
 from trusteq.models.function import as_model
 from trusteq.models.probe import predict_all, predict_in_shape, probe
 from trusteq.policy import Policy, read_policy
 from trusteq.result import Audit, Comparison, ModelResult
+from trusteq.settings import within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from trusteq.data.items import Items
     from trusteq.models.base import Model
 
     Progress = Callable[[str, int, int], None]
@@ -47,25 +56,35 @@ def audit(
     candidates: object | Sequence[object] | Mapping[str, object],
     items: Items,
     *,
-    policy: str | Path | Policy = "default",
-    dimensions: Sequence[str] | None = None,
+    policy: str | Path | Policy | Mapping[str, Any] = "default",
+    dimensions: str | Sequence[str] | None = None,
     batch: int = 1,
     resamples: int = RESAMPLES,
     seed: int = 0,
     with_slices: bool = True,
     allow_same: bool = False,
+    explain: ExplainSettings | bool | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """The audit of one or more candidates against a reference on the same items.
 
     Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or a scikit-learn
     estimator; a mapping names the candidates. ``dimensions`` says what EQUIVALENT requires in place of the
-    policy's own. ``batch`` is the number of items a call for models whose answers depend on their batch.
+    policy's own. ``batch`` is the number of items a call for models whose answers depend on their batch. ``explain``
+    says how to explain, or whether: by default what can be explained is.
     ``progress(stage, done, total)`` is told how far the work is.
     """
     rules = read_policy(policy)
     if dimensions is not None:
-        rules = rules.requiring(tuple(dimensions))
+        rules = rules.requiring((dimensions,) if isinstance(dimensions, str) else tuple(dimensions))
+    resamples, seed, batch = (
+        within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
+    )
+    if not isinstance(items, Items):
+        raise DataError(
+            f"items are {type(items).__name__} {str(items)[:80]!r}; "
+            "read a file with trusteq.read_items(path, text=..., label=...), or make trusteq.Items"
+        )
     if items.clusters is not None and len(set(items.clusters)) < 2:
         raise DataError(f"{items.source}: all items are in one cluster; nothing can be said of others like it")
     tell = progress or _silent
@@ -95,11 +114,28 @@ def audit(
             twin = Finding(results[i].name, "identical", message, 1.0)
             results[i] = replace(results[i], findings=(*results[i].findings, twin))
 
+    models = (reference_model, *candidate_models)
+    how = explain_settings(explain, models, items)
+    explanation = None
+    if how is not None:
+        explanation = explain_items(
+            models,
+            items,
+            [a.probabilities for a in answers],
+            labels,
+            how,
+            gold=gold,
+            alone=[fixed is not None for _, _, fixed in predicted],
+            seed=seed,
+            tell=tell,
+        )
+    aligned = align(explanation, items, resampling) if explanation else [()] * len(candidate_models)
+
     columns = slice_columns(items, gold, labels) if with_slices else {}
     comparisons = []
     for i, (result, a) in enumerate(zip(results[1:], answers[1:], strict=True)):
         tell("compare", i, len(candidate_models))
-        comparisons.append(compare(Pair(answers[0], a), result, items, labels, columns, rules))
+        comparisons.append(compare(Pair(answers[0], a), result, items, labels, columns, rules, explanation, aligned[i]))
     tell("compare", len(candidate_models), len(candidate_models))
     exemplars = (
         pies(answers[0].answer, [a.answer for a in answers[1:]], ids=items.ids, labels=labels, gold=gold)
@@ -112,15 +148,48 @@ def audit(
         "batch": batch,
         "with_slices": with_slices,
         "allow_same": allow_same,
+        "explain": None if how is None else asdict(how),
     }
-    return Audit(items, labels, gold, results[0], tuple(comparisons), exemplars, rules, settings)
+    noticed = _about_items(items)
+    return Audit(items, labels, gold, results[0], tuple(comparisons), exemplars, rules, settings, noticed, explanation)
+
+
+def explain_settings(
+    asked: ExplainSettings | bool | None, models: Sequence[Model], items: Items
+) -> ExplainSettings | None:
+    """How to explain; None where it is not wanted, or not asked for and not possible."""
+    if isinstance(asked, ExplainSettings) or asked is True:
+        for model in models:
+            if not explainable(model):
+                raise OptionError(
+                    f"model {model.name} ({model.identity.kind}) cannot be asked about perturbed texts, so nothing can "
+                    "be explained; leave explanations out (--no-explain)"
+                )
+        return asked if isinstance(asked, ExplainSettings) else ExplainSettings()
+    readable = bool(items.segments) and not any(isinstance(v, np.ndarray) for v in items.segments.values())
+    return ExplainSettings() if asked is None and readable and all(map(explainable, models)) else None
+
+
+def align(explanation: Explanation, items: Items, whole: Resampling) -> list[tuple[Explained, ...]]:
+    """Each candidate's attributions beside the reference's, by every method."""
+    at = explanation.positions
+    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
+    resampling = Resampling(len(at), clusters=clusters, resamples=whole.resamples, seed=whole.seed, level=whole.level)
+    spread, lengths, found = explanation.spread(), explanation.lengths, explanation.attributions()
+    return [
+        tuple(
+            Explained(method, a[0], a[i], lengths, spread[0], spread[i], resampling, explanation.settings.k)
+            for method, a in found.items()
+        )
+        for i in range(1, len(spread))
+    ]
 
 
 def identify(
     reference: object, candidates: object | Sequence[object] | Mapping[str, object], *, allow_same: bool
 ) -> tuple[Model, list[Model]]:
     """The models, each with a name of its own; the reference itself is refused as a candidate unless allowed."""
-    if isinstance(candidates, dict):
+    if isinstance(candidates, Mapping):
         named = list(candidates.items())
     elif isinstance(candidates, (list, tuple)):
         named = [(f"candidate-{i}" if len(candidates) > 1 else "candidate", c) for i, c in enumerate(candidates, 1)]
@@ -132,6 +201,8 @@ def identify(
     others = [as_model(candidate, name=name) for name, candidate in named]
     names = [model.name, *(other.name for other in others)]
     for name in names:
+        if not isinstance(name, str) or not is_unicode(name):
+            raise ModelError(f"a model is called {name!r}, which cannot be written; give it another name")
         if names.count(name) > 1:
             raise ModelError(f"two models are called {name!r}; name them apart, e.g. {name}-int8=LOCATION")
     for (_, given), other in zip(named, others, strict=True):
@@ -151,14 +222,25 @@ def compare(
     labels: Sequence[str],
     columns: Mapping[str, Sequence[str]],
     policy: Policy,
+    explanation: Explanation | None = None,
+    aligned: tuple[Explained, ...] = (),
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and what to look at."""
     measures = measure(pair)
+    parts: list[Stratum] = []
+    if explanation is not None:
+        at = explanation.positions
+        measures["explanation"] = {name: e for one in aligned for name, e in alignment(one).items()}
+        by = {ANSWERS: answer_strata(pair), **columns} if columns else {}
+        clusters = None if items.clusters is None else [items.clusters[i] for i in at]
+        parts = strata(aligned, {name: [values[i] for i in at] for name, values in by.items()}, clusters)
     remedies = measure_remedies(pair)
     found = slices(pair, columns, items.clusters)
     thresholds = threshold_table(pair)
     flips = flipped_items(pair, items.ids, labels)
-    verdict = judge(measures, policy)
+    verdict = judge(
+        measures, policy, cluster_size=None if items.clusters is None else len(items) / len(set(items.clusters))
+    )
     skew = {name: skewsize(pair, values, column=name) for name, values in columns.items() if name != LABEL}
     return Comparison(
         candidate=candidate,
@@ -166,6 +248,7 @@ def compare(
         remedies=remedies,
         tests=behaviour_tests(pair),
         slices=found,
+        strata=parts,
         skewsize={name: estimates for name, estimates in skew.items() if estimates},
         flips=flips,
         thresholds=thresholds,
@@ -220,9 +303,9 @@ def _model_result(
 ) -> ModelResult:
     """What is known of one model by itself."""
     given = np.unique(answers.answer)
-    if len(given) == 1:
-        message = f"answers {labels[given[0]]!r} to every one of {len(answers.answer):,} items"
-        findings = (*findings, Finding(model.name, "one answer", message, 1.0))
+    if len(given) == 1 and len(answers.answer) > 1:
+        message = f"answers {labels[given[0]]!r} to every one of {len(answers.answer):,} items: check what it reads"
+        findings = (Finding(model.name, "one answer", message, 1.0), *findings)
     saturated = saturation(answers)
     if saturated["certain"] > 0.01:
         message = f"{saturated['certain']:.1%} of confidences are exactly 1: check its precision"
@@ -237,6 +320,19 @@ def _model_result(
         calibrated_null={} if answers.gold is None else calibrated_null(answers, seed=seed),
         saturation=saturated,
     )
+
+
+def _about_items(items: Items) -> tuple[Finding, ...]:
+    """What was learnt about the items themselves."""
+    found = repeats(items)
+    if not found:
+        return ()
+    where = "" if items.clusters is None else " in another cluster"
+    message = (
+        f"{found:,} of {len(items):,} repeat the text of another item{where}; intervals treat them as independent and "
+        "are too narrow: drop the repeats, or name a column with --cluster that says which items belong together"
+    )
+    return (Finding("items", "repeated items", message, float(found)),)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.measure_words import in_words
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ def _slices(slices: Sequence[Slice], policy: Policy) -> list[str]:
         ]
         if worse:
             p, name = min(worse)
-            said = f"{s.column} = {s.value} suffers more than the rest: {name} {estimates[name]} (p = {p:.2g}, Holm)"
-            found.append((p, said))
+            figure = f"{in_words(name)} {estimates[name]} (p = {p:.2g}, Holm)"
+            found.append((p, f"{s.column} = {s.value} suffers more than the rest: {figure}"))
     return [said for _, said in sorted(found)[:3]]
 
 
@@ -119,8 +120,9 @@ def _flips(flips: Sequence[Mapping[str, Any]]) -> str | None:
     wrong = [row for row in flips if row["kind"] == "right to wrong"]
     first = (wrong or list(flips))[0]
     turned = f", {len(wrong):,} from right to wrong" if first["kind"] != "unlabelled" else ""
+    change = "1 answer changes" if len(flips) == 1 else f"{len(flips):,} answers change"
     return (
-        f"{len(flips):,} answers change{turned}; the most confident: item {first['id']}, {first['reference_answer']} "
+        f"{change}{turned}; the most confident: item {first['id']}, {first['reference_answer']} "
         f"-> {first['candidate_answer']} at {first['candidate_confidence']:.3f}"
     )
 
@@ -129,5 +131,5 @@ def _items(verdict: Verdict) -> str | None:
     """How many items would decide, where nothing but their number is missing."""
     if verdict.outcome is not Outcome.UNDECIDED:
         return None
-    needed = [r.items_needed for d in verdict.dimensions if d.required for r in d.rules if r.items_needed]
-    return f"about {max(needed):,} items would decide" if needed else None
+    rules = [r for d in verdict.dimensions if d.required for r in d.rules if r.items_needed]
+    return f"{max(rules, key=lambda r: r.items_needed or 0).needed} would decide" if rules else None

@@ -4,6 +4,7 @@ TrusteqError
 ├── DataError         an items or predictions file, or the values in it
 ├── ModelError        a model that cannot be opened, or does not answer properly
 ├── LabelError        label names that do not match
+├── OptionError       an option or argument that is out of range, or would be without effect
 ├── PolicyError       a policy that cannot be read or does not make sense
 ├── RunError          a run directory that cannot be written or read
 └── MissingExtraError an optional dependency that is not installed
@@ -27,6 +28,10 @@ class ModelError(TrusteqError):
 
 class LabelError(TrusteqError):
     """Label names that do not match."""
+
+
+class OptionError(TrusteqError):
+    """An option or argument that is out of range, or would be without effect."""
 
 
 class PolicyError(TrusteqError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,11 +13,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from trusteq.errors import PolicyError
+from trusteq.ranges import possible
 
 Dimension = Literal["behaviour", "calibration", "explanation"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 PRESETS = ("default", "paper")
-EXPLANATION_MEASURES = ("jaccard_lime", "jaccard_shap")
+PROTOCOL_MEASURES = ("jaccard_shap", "jaccard_lime_variance", "jaccard_shap_variance")
+"""What only the published protocol measures."""
 
 
 class Rule(BaseModel):
@@ -31,6 +35,11 @@ class Rule(BaseModel):
         "number decides. significance: passes unless the interval lies wholly beyond the margin, as in "
         "published protocols.",
     )
+
+    @field_validator("at_least", "at_most", mode="before")
+    @classmethod
+    def _is_number(cls, value: Any) -> Any:
+        return _no_bool(value)
 
     @model_validator(mode="after")
     def _has_margin(self) -> Rule:
@@ -60,26 +69,37 @@ class Policy(BaseModel):
     name: str = Field(min_length=1)
     description: str = ""
     level: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals that rules are judged on.")
-    min_items: int = Field(100, ge=1, description="With fewer items nothing is called EQUIVALENT.")
+    min_items: int = Field(100, ge=2, description="With fewer items nothing is called EQUIVALENT.")
     required: tuple[Dimension, ...] = Field(min_length=1, description="Dimensions that EQUIVALENT needs.")
     rules: dict[Dimension, dict[str, Rule]] = Field(description="Margins, by dimension and measure.")
+
+    @field_validator("level", "min_items", mode="before")
+    @classmethod
+    def _is_number(cls, value: Any) -> Any:
+        return _no_bool(value)
 
     @field_validator("rules")
     @classmethod
     def _measures_exist(cls, rules: dict[Dimension, dict[str, Rule]]) -> dict[Dimension, dict[str, Rule]]:
         known = known_measures()
         for dimension, measures in rules.items():
-            for name in measures:
+            if measures and all(name.endswith("_reference") and not name.startswith("kl_") for name in measures):
+                raise ValueError(
+                    f"{dimension} has rules about the reference alone ({', '.join(measures)}), which no candidate can "
+                    "break; add one about the candidate or the difference"
+                )
+            for name, rule in measures.items():
                 if name not in known[dimension]:
                     near = difflib.get_close_matches(name, known[dimension], n=1)
                     hint = f"; did you mean {near[0]}?" if near else "; see 'trusteq policy measures'"
                     raise ValueError(f"{dimension} has no measure {name!r}{hint}")
+                _refuse_vacuous(name, rule)
         return rules
 
     @model_validator(mode="after")
     def _required_have_rules(self) -> Policy:
         for dimension in self.required:
-            if not self.rules.get(dimension) and dimension != "explanation":
+            if not self.rules.get(dimension):
                 raise ValueError(f"{dimension} is required but has no rules, so it could never fail")
         return self
 
@@ -91,17 +111,40 @@ class Policy(BaseModel):
         return parse_policy({**self.model_dump(), "required": dimensions}, where=f"policy {self.name}")
 
 
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+def _refuse_vacuous(name: str, rule: Rule) -> None:
+    """Stop at a margin that every value keeps, or none can."""
+    low, high = possible(name)
+    least = -math.inf if rule.at_least is None else rule.at_least
+    most = math.inf if rule.at_most is None else rule.at_most
+    always = f"{name} is always from {low:.4g} to {high:.4g}"
+    if least <= low and most >= high:
+        raise ValueError(f"{always}, so {rule} could never fail; narrow the margin")
+    if least > high or most < low:
+        raise ValueError(f"{always}, so {rule} could never pass; widen the margin")
+
+
 def known_measures() -> dict[str, tuple[str, ...]]:
     """The measures that rules can name, by dimension."""
+    from trusteq.compare.alignment import alignment_names
     from trusteq.compare.measures import measure_names
 
-    return {**measure_names(), "explanation": EXPLANATION_MEASURES}
+    return {**measure_names(), "explanation": (*alignment_names(), *PROTOCOL_MEASURES)}
 
 
-def read_policy(source: str | Path | Policy) -> Policy:
-    """A policy from a preset's name, a YAML file, or itself."""
+def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:
+    """A policy from a preset's name, a YAML file, a mapping of the same content, or itself."""
     if isinstance(source, Policy):
         return source
+    if isinstance(source, Mapping):
+        return parse_policy(dict(source), where="policy")
+    if not isinstance(source, (str, Path)):
+        raise PolicyError(f"policy is {source!r}; give a preset's name, a YAML file, a mapping or a trusteq.Policy")
     if source in PRESETS:
         text, where = (
             resources.files("trusteq.policies").joinpath(f"{source}.yaml").read_text("utf-8"),

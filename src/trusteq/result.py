@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.compare.slices import Slice
+    from trusteq.compare.strata import Stratum
     from trusteq.data.items import Items
     from trusteq.data.predictions import Predictions
+    from trusteq.explain.explanation import Explanation
     from trusteq.models.base import Finding, Identity
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate, PairedTest
@@ -48,6 +50,7 @@ class Comparison:
     remedies: Mapping[str, Estimate]
     tests: Mapping[str, PairedTest]
     slices: list[Slice]
+    strata: list[Stratum]
     skewsize: Mapping[str, Mapping[str, Estimate]]
     flips: list[dict[str, Any]]
     thresholds: list[dict[str, Any]]
@@ -72,11 +75,13 @@ class Audit:
     pies: list[dict[str, Any]]
     policy: Policy
     settings: Mapping[str, Any]
+    item_findings: tuple[Finding, ...] = ()
+    explanation: Explanation | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was learnt about every model."""
-        return tuple(f for model in self.models for f in model.findings)
+        """What was learnt about the items and every model."""
+        return (*self.item_findings, *(f for model in self.models for f in model.findings))
 
     @property
     def models(self) -> tuple[ModelResult, ...]:
@@ -111,6 +116,14 @@ class Audit:
             frame.insert(1, "model", model.name)
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
+
+    def attributions(self) -> pd.DataFrame:
+        """Every unit's attribution and standard error by every method, one row an item, unit and model."""
+        import pandas as pd
+
+        from trusteq.runs.explained import attribution_columns
+
+        return pd.DataFrame(attribution_columns(self))
 
     def flips(self) -> pd.DataFrame:
         """The items whose answer changed, one row an item and candidate."""
@@ -176,3 +189,6 @@ def estimate_rows(audit: Audit) -> Iterator[dict[str, Any]]:
             for dimension, measures in s.measures.items():
                 for measure, estimate in measures.items():
                     yield row(c.name, dimension, measure, estimate, s.column, s.value, s.p_rest.get(measure))
+        for part in c.strata:
+            for measure, estimate in part.measures.items():
+                yield row(c.name, "explanation", measure, estimate, part.column, part.value)

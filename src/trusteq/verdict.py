@@ -9,10 +9,11 @@ never EQUIVALENT.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from trusteq.measure_words import in_words
 from trusteq.policy import DIMENSIONS
 from trusteq.stats.equivalence import against
 from trusteq.stats.power import detectable_margin, items_to_decide
@@ -44,7 +45,8 @@ EXIT_CODES = {
 class RuleVerdict:
     """One rule's outcome and why.
 
-    ``items_needed`` would decide it; ``detectable`` is the smallest margin that this many items certify.
+    ``items_needed`` would decide it, in ``clusters_needed`` clusters of the present size where items come in
+    clusters; ``detectable`` is the smallest margin that this many items certify.
     """
 
     measure: str
@@ -54,6 +56,15 @@ class RuleVerdict:
     estimate: Estimate | None = None
     items_needed: int | None = None
     detectable: float | None = None
+    clusters_needed: int | None = None
+
+    @property
+    def needed(self) -> str | None:
+        """How much data would decide, in words; None where that is not known."""
+        if self.items_needed is None:
+            return None
+        items = f"about {self.items_needed:,} items"
+        return items if self.clusters_needed is None else f"{items} in {self.clusters_needed:,} clusters"
 
 
 @dataclass(frozen=True)
@@ -91,9 +102,14 @@ class Verdict:
         return "; ".join(reasons)
 
 
-def judge(measures: Mapping[str, Mapping[str, Estimate]], policy: Policy) -> Verdict:
-    """The verdict on one candidate, from its estimates by dimension and measure."""
-    dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy) for d in DIMENSIONS)
+def judge(
+    measures: Mapping[str, Mapping[str, Estimate]], policy: Policy, *, cluster_size: float | None = None
+) -> Verdict:
+    """The verdict on one candidate, from its estimates by dimension and measure.
+
+    ``cluster_size`` is the mean number of items in a cluster; None where every item stands by itself.
+    """
+    dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size) for d in DIMENSIONS)
     outcomes = {d.outcome for d in dimensions if d.required}
     if Outcome.NOT_EQUIVALENT in outcomes:
         whole = Outcome.NOT_EQUIVALENT
@@ -104,10 +120,14 @@ def judge(measures: Mapping[str, Mapping[str, Estimate]], policy: Policy) -> Ver
     return Verdict(whole, dimensions)
 
 
-def _judge_dimension(dimension: str, estimates: Mapping[str, Estimate], policy: Policy) -> DimensionVerdict:
+def _judge_dimension(
+    dimension: str, estimates: Mapping[str, Estimate], policy: Policy, cluster_size: float | None
+) -> DimensionVerdict:
     required = dimension in policy.required
     rules = policy.rules.get(dimension, {})  # type: ignore[call-overload]
-    judged = tuple(_judge_rule(name, rule, estimates.get(name), policy.min_items) for name, rule in rules.items())
+    judged = tuple(
+        _judge_rule(name, rule, estimates.get(name), policy.min_items, cluster_size) for name, rule in rules.items()
+    )
     outcomes = {r.outcome for r in judged}
     if Outcome.NOT_EQUIVALENT in outcomes:
         outcome = Outcome.NOT_EQUIVALENT
@@ -120,31 +140,31 @@ def _judge_dimension(dimension: str, estimates: Mapping[str, Estimate], policy: 
     return DimensionVerdict(dimension, outcome, required, judged)
 
 
-def _judge_rule(name: str, rule: Rule, estimate: Estimate | None, min_items: int) -> RuleVerdict:
+def _judge_rule(
+    name: str, rule: Rule, estimate: Estimate | None, min_items: int, cluster_size: float | None
+) -> RuleVerdict:
     if estimate is None:
-        return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{name} was not measured")
+        return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{in_words(name)} was not measured")
     low, high = rule.at_least, rule.at_most
     if not all(math.isfinite(x) for x in (estimate.value, estimate.low, estimate.high)):
-        return RuleVerdict(name, rule, Outcome.UNDECIDED, f"{name} {estimate} could not be computed", estimate)
+        return RuleVerdict(
+            name, rule, Outcome.UNDECIDED, f"{in_words(name)} {estimate} could not be computed", estimate
+        )
     place = against(estimate, low, high)
     if rule.judged_on == "value":
         place = "inside" if rule.allows(estimate.value) else "outside"
     elif rule.judged_on == "significance" and place == "across":
         place = "inside"
-    said = f"{name} {estimate}"
+    said = f"{in_words(name)} {estimate}"
     if place == "outside":
         return RuleVerdict(name, rule, Outcome.NOT_EQUIVALENT, f"{said} is not {rule}", estimate)
     detectable = detectable_margin(estimate, two_sided=low is not None and high is not None)
     if place == "across":
-        needed = items_to_decide(estimate, low, high)
-        more = (
-            f"about {needed:,} items would decide"
-            if needed
-            else "it lies on the margin; no number of items would decide"
-        )
-        return RuleVerdict(
-            name, rule, Outcome.UNDECIDED, f"{said} may or may not be {rule}: {more}", estimate, needed, detectable
-        )
+        items = items_to_decide(estimate, low, high)
+        clusters = None if items is None or cluster_size is None else math.ceil(items / cluster_size)
+        open_ = RuleVerdict(name, rule, Outcome.UNDECIDED, "", estimate, items, detectable, clusters)
+        more = f"{open_.needed or 'it lies on the margin; no number of items'} would decide"
+        return replace(open_, reason=f"{said} may or may not be {rule}: {more}")
     if estimate.n < min_items:
         reason = f"{said} is {rule}, but {estimate.n} items are fewer than the {min_items} that the policy asks for"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)

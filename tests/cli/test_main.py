@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from cases import LABELS, probabilities
 
+from trusteq.cli.audit import names_and_locations
 from trusteq.cli.main import main
 
 
@@ -183,6 +185,93 @@ def test_a_mistake_is_one_line_exit_code_2_and_nothing_written(files, arguments,
     extra = () if "--label" in arguments else ("--label", "gold")
     one_line(trusteq("audit", *arguments, *extra, "--resamples", "200", cwd=files), says)
     assert sorted(files.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--id", "gold", "--by-row"), "--id gold matches rows by that column, --by-row by their number"),
+        (("--tokenizer", "here"), "--tokenizer has no effect: no model here (large, small) takes it"),
+        (("--device", "cuda"), "--device has no effect"),
+        (("--output", "logits"), "--output has no effect"),
+        (("--token-budget", "512"), "--token-budget has no effect"),
+        (("--batch", "8"), "--batch has no effect"),
+        (("--ignore-label", "nosuch"), "no item has the label 'nosuch'"),
+        (("--ignore-label", "nosuch"), "has {'maybe', 'no', 'yes'}"),
+        (("--slice", "gold", "--no-slices"), "--slice gold and --no-slices exclude each other"),
+        (("--scores", "logits"), "large.csv: line 2: item 'q0'"),
+        (("--scores", "small=logits"), "small.csv: line 2: item 'q0'"),
+        (("--scores", "small=logits", "--scores", "small=probabilities"), "given twice for small"),
+        (("--labels", "a,b", "--labels", "c,d"), "given twice for all models: 'a,b' and 'c,d'"),
+        (("--resamples", "1000001"), "100<=x<=100000"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(files, arguments, says):
+    before = sorted(files.rglob("*"))
+    one_line(trusteq("audit", "large.csv", "small.csv", "--label", "gold", *arguments, cwd=files), says)
+    assert sorted(files.rglob("*")) == before
+
+
+def test_an_option_that_concerns_another_model_is_refused(files):
+    (files / "m.onnx").write_bytes(b"")
+    done = trusteq("audit", "large.csv", "m.onnx", "--label", "gold", "--device", "cuda", cwd=files)
+    one_line(done, "--device has no effect: no model here (large, m) takes it")
+
+
+def test_one_name_for_two_models_is_refused(files):
+    one_line(trusteq("audit", "large.csv", "x=small.csv", "x=open.csv", *QUICK, cwd=files), "two models are called 'x'")
+
+
+def test_names_given_by_hand_are_never_numbered():
+    assert names_and_locations(["a.csv", "a.csv", "own=a.csv"]) == [
+        ("a", "a.csv"),
+        ("a-2", "a.csv"),
+        ("own", "a.csv"),
+    ]
+
+
+def test_a_model_here_is_called_by_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "tiny" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "tiny" / "deep")
+    assert [name for name, _ in names_and_locations([".", "..", "x.csv"])] == ["deep", "tiny", "x"]
+
+
+def test_a_file_whose_name_is_not_utf8_is_audited(files):
+    strange = os.fsdecode(b"caf\xe9.csv")
+    (files / "small.csv").rename(files / strange)
+    done = trusteq("audit", "large.csv", strange, *QUICK, "--data", "large.csv", cwd=files)
+    assert done.returncode in {0, 1, 3}, done.stderr
+    assert "caf\ufffd is" in done.stdout
+    assert json.loads((files / "trusteq-run" / "manifest.json").read_text("utf-8"))["models"][1]["name"] == "caf\ufffd"
+    assert trusteq("gate", "trusteq-run", cwd=files).returncode == done.returncode
+
+
+@pytest.mark.parametrize("out", ["link", "/proc/run"])
+def test_a_place_where_no_run_can_be_is_refused_before_any_model_runs(files, monkeypatch, out):
+    (files / "link").symlink_to(files / "nowhere")
+    monkeypatch.setattr("trusteq.models.open.open_model", lambda *_, **__: pytest.fail("a model was opened"))
+    one_line(trusteq("audit", "large.csv", "small.csv", *QUICK, "--out", out, cwd=files), out)
+
+
+def test_no_line_ends_in_blanks_where_stdout_is_no_terminal(files):
+    out = trusteq("audit", "large.csv", "open.csv", *QUICK, cwd=files).stdout
+    out += trusteq("gate", "trusteq-run", cwd=files).stdout
+    assert [line for line in out.splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing", "level", "version"])
+def test_gate_on_a_damaged_run_is_one_line(files, damage):
+    trusteq("audit", "large.csv", "small.csv", *QUICK, "--out", "run", cwd=files)
+    audit, items = files / "run" / "audit.json", files / "run" / "items.parquet"
+    text = audit.read_text("utf-8")
+    if damage == "cut":
+        items.write_bytes(items.read_bytes()[:-9])
+    elif damage == "missing":
+        items.unlink()
+    else:
+        old, new = {"level": ('"level": 0.95', '"level": 1.95'), "version": ('version": 1', 'version": 0')}[damage]
+        audit.write_text(text.replace(old, new), "utf-8")
+    one_line(trusteq("gate", "run", cwd=files), "run")
 
 
 def test_gate_on_something_else_is_one_line(files):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from oracles import calibration as oracle
 from oracles.pairs import pair_of
 
-from trusteq.compare.answers import FINE_CELLS, FINE_EDGES, WIDE_EDGES, bin_of, wide_bin
+from trusteq.compare.answers import FINE_CELLS, FINE_EDGES, WIDE_EDGES, bin_of, largest_column, wide_bin
 
 EDGES_AND_NEIGHBOURS = sorted(
     {x for k in range(11) for x in (k / 10, np.nextafter(k / 10, 0), np.nextafter(k / 10, 1)) if 0 <= x <= 1}
@@ -50,6 +50,23 @@ def test_the_answer_is_the_first_of_equally_probable_labels():
     assert answers.answer.tolist() == [1, 0]
     assert answers.confidence.tolist() == [0.4, 0.5]
     assert answers.right.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("columns", range(1, 9))
+def test_the_largest_column_is_numpys_in_few_columns_and_in_many(columns):
+    for p in (
+        np.random.default_rng(columns).random((500, columns)),
+        np.random.default_rng(0).integers(3, size=(500, columns)),
+    ):
+        p = p.astype(np.float64)
+        where, value = largest_column(p)
+        assert where.tolist() == p.argmax(axis=1).tolist()
+        assert value.tolist() == p.max(axis=1).tolist()
+
+
+def test_multiplying_finds_no_value_on_an_edge_below_it():
+    # What `wide_bin` relies on: it corrects only downwards.
+    assert (WIDE_EDGES[:-1] * 10 >= np.arange(10)).all()
 
 
 def test_logarithms_are_floored():

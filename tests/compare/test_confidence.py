@@ -151,3 +151,12 @@ def test_the_calibrated_null_falls_as_the_root_of_n():
 def test_saturation_counts_confidences_of_exactly_one_and_distinct_ones():
     p, gold = two_labels([1.0, 1.0, np.nextafter(1, 0), 0.5], [1] * 4)
     assert saturation(pair_of(p, p, gold).reference) == {"certain": 0.5, "distinct": 3.0}
+
+
+def test_the_interval_of_the_profile_distance_holds_zero_for_two_models_of_one_kind():
+    covered = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        a, b = (0.5 + 0.5 * rng.beta(2, 1, 200) for _ in range(2))
+        covered += profiles(a, b, resamples=200)["confidence_profile_distance"].low == 0
+    assert covered >= 92

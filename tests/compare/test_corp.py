@@ -77,3 +77,13 @@ def test_the_differences_are_candidate_minus_reference():
 
 def test_without_labels_nothing_is_measured():
     assert corp(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}
+
+
+def test_the_interval_of_a_calibrated_models_miscalibration_holds_zero():
+    covered = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        confidence = 0.5 + 0.5 * rng.beta(2, 1, 300)
+        p, gold = two_labels(confidence, rng.random(300) < confidence)
+        covered += corp(pair_of(p, p, gold, resamples=40, seed=seed))["miscalibration_reference"].low == 0
+    assert covered >= 54

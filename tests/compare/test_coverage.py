@@ -80,7 +80,7 @@ def verdicts(runs, n, **plant):
             "behaviour": accuracy(pair) | agreement(pair),
             "calibration": smooth_calibration(pair) | confidence_profiles(pair),
         }
-        found.append(judge(measures, read_policy("default")))
+        found.append(judge(measures, read_policy("default").requiring(("behaviour", "calibration"))))
     return found
 
 

@@ -7,7 +7,7 @@ from scipy import special
 from trusteq.compare import noise_bias
 from trusteq.compare.answers import FINE_EDGES, wide_bin
 from trusteq.compare.binned_calibration import binned_calibration, ece
-from trusteq.compare.noise_bias import fitted_accuracy, noise_correction
+from trusteq.compare.noise_bias import fitted_accuracy, forecasts, noise_correction
 
 
 def answers_of(confidence, right, **options):
@@ -23,20 +23,26 @@ def simulated(n, seed, *, slope=1.0, shift=0.0):
 
 
 def correction(answers, largest=0.5):
-    return noise_correction(answers, wide_bin(answers.confidence), 10, ece, largest=largest)
+    cells = forecasts(answers.confidence, answers.right, wide_bin(answers.confidence), 10, worth=answers.worth)
+    return noise_correction(cells, ece, seed=0, largest=largest)
+
+
+def fit(answers):
+    fine = answers.fine
+    return fitted_accuracy(fine.count.total, fine.confidence.total, fine.right.total)
 
 
 @pytest.mark.parametrize(("slope", "shift"), [(1.0, 0.0), (0.6, 0.2), (1.5, -1.0)])
 def test_the_fitted_curve_is_the_planted_one(slope, shift):
     answers = answers_of(*simulated(50_000, 1, slope=slope, shift=shift), resamples=2)
     at = np.array([0.6, 0.75, 0.9])
-    fitted = fitted_accuracy(answers)[np.searchsorted(FINE_EDGES, at)]
+    fitted = fit(answers)[np.searchsorted(FINE_EDGES, at)]
     assert fitted == pytest.approx(special.expit(shift + slope * special.logit(at)), abs=0.02)
 
 
 @pytest.mark.parametrize("right", [0, 1])
 def test_the_fitted_curve_stays_inside_zero_and_one_when_all_answers_are_alike(right):
-    fitted = fitted_accuracy(answers_of([1.0] * 5 + [0.5] * 5, [right] * 10))
+    fitted = fit(answers_of([1.0] * 5 + [0.5] * 5, [right] * 10))
     assert np.isfinite(fitted).all()
     assert ((fitted >= 0) & (fitted <= 1)).all()
 

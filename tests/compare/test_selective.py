@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from oracles import bootstrap
 from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
+from scipy import stats
 
 from trusteq.compare.selective import _figure, risk_coverage, selective_prediction
 
@@ -75,6 +76,44 @@ def test_draws_are_the_figures_of_the_resampled_items_on_the_fine_grid(target):
     point, draws, value = _figure(answers, target)
     assert draws == pytest.approx(bootstrap.draws(answers.resampling, slow), abs=1e-9)
     assert point == pytest.approx(value, abs=1e-12)
+
+
+def test_without_a_wrong_answer_a_share_is_shown_usable_by_the_rule_of_three():
+    # 0.99^n falls to 2.5 % at 368 items: fewer show nothing.
+    p, gold = two_labels(np.linspace(0.6, 0.9, 400), np.ones(400))
+    found = selective_prediction(pair_of(p, p, gold))["usable_99_reference"]
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
+    few = selective_prediction(pair_of(p[:300], p[:300], gold[:300]))["usable_99_reference"]
+    assert (few.value, few.low, few.high) == (1.0, 0.0, 1.0)
+
+
+def test_a_usable_regions_interval_is_the_binomial_test_where_risk_is_even():
+    # One wrong in twenty all along: what one item beyond the share adds is what any other does.
+    right = np.arange(2_000) % 20 != 10
+    p, gold = two_labels(np.linspace(0.96, 0.94, 2_000), right)
+    found = selective_prediction(pair_of(p, p, gold))
+    assert found["usable_90_reference"].low == found["usable_90_reference"].high == 1.0
+    n = np.arange(1, 2_001)
+    refused = stats.binom.sf((~right).cumsum() - 1, n, 0.01) <= 0.025
+    assert found["usable_99_reference"].high == pytest.approx(n[~refused].max() / 2_000, abs=0.01)
+
+
+@pytest.mark.parametrize("clusters", [None, 5])
+def test_a_usable_regions_interval_covers(clusters):
+    def sample(n, seed):
+        rng = np.random.default_rng(seed)
+        confidence = np.repeat(0.5 + 0.5 * rng.beta(2, 1, n), clusters or 1)
+        return confidence, np.repeat(rng.random(n) < confidence[:: clusters or 1], clusters or 1)
+
+    confidence, right = sample(200_000, 10**6)
+    coverage, risk = risk_coverage(confidence, right)
+    true, covered = coverage[risk <= 0.1].max(), 0
+    for seed in range(100):
+        p, gold = two_labels(*sample(300, seed))
+        groups = None if clusters is None else np.repeat(np.arange(300), clusters).astype(str)
+        e = selective_prediction(pair_of(p, p, gold, resamples=2, clusters=groups))["usable_90_reference"]
+        covered += e.low <= true <= e.high
+    assert covered >= 89
 
 
 def test_a_model_that_knows_when_it_is_wrong_has_the_lower_aurc():

@@ -35,7 +35,7 @@ def test_the_columns_are_the_label_the_items_own_and_the_texts_length():
     assert found[LABEL] == ["yes", "no"]
     assert found["topic"] == ["x", "y"]
     # Words of all texts together: 4 and 3.
-    assert list(found[LENGTH]) == ["4-4 words", "3-3 words"]
+    assert list(found[LENGTH]) == ["4 words", "3 words"]
 
 
 def test_without_labels_and_texts_only_the_items_own_columns_remain():
@@ -50,8 +50,9 @@ def test_quarters_of_eight_different_lengths_hold_two_each():
 
 
 def test_equal_lengths_stay_in_one_quarter():
-    assert quarters(np.array([5] * 9 + [9])) == ["5-5 words"] * 9 + ["9-9 words"]
-    assert quarters(np.array([3])) == ["3-3 words"]
+    assert quarters(np.array([5] * 9 + [9])) == ["5 words"] * 9 + ["9 words"]
+    assert quarters(np.array([3])) == ["3 words"]
+    assert quarters(np.array([1])) == ["1 word"]
 
 
 # The p-value against the rest ----------------------------------------------------------------------

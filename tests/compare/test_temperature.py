@@ -37,6 +37,25 @@ def test_a_model_matched_to_itself_has_temperature_one():
     assert mended.pair.candidate.probabilities == pytest.approx(p, abs=1e-9)
 
 
+def test_a_candidate_as_sure_as_the_reference_stays_so_however_much_they_disagree():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(5_000, 3)) * 2
+    p, q = (softmax(z + rng.normal(size=z.shape)) for _ in range(2))
+    pair = pair_of(p, q)
+    mended = remedy(pair, "matched")
+    assert mended.temperature.low < 1 < mended.temperature.high
+    before, after = (confidence_profiles(x)["confidence_profile_distance"].value for x in (pair, mended.pair))
+    assert after < before + 0.002
+    # The temperature of least divergence would make the candidate clearly less sure.
+    assert fit_inverse_temperature(np.log(q), p) < 0.9
+
+
+def test_matching_brings_the_mean_confidence_to_the_references():
+    p, q, _ = drawn(500, 3, 4)
+    beta = fit_inverse_temperature(np.log(q), p.max(axis=1))
+    assert scaled(np.log(q), beta).max(axis=1).mean() == pytest.approx(p.max(axis=1).mean(), abs=1e-9)
+
+
 @pytest.mark.parametrize("planted", [0.5, 1.0, 2.0])
 def test_recalibration_recovers_a_planted_temperature(planted):
     rng = np.random.default_rng(3)

@@ -27,8 +27,26 @@ def test_no_items_are_refused(refused):
 
 
 def test_an_id_that_appears_twice_is_refused(refused):
-    with refused("f.csv", "item 3", "'a'", "--by-row", error=DataError):
+    with refused("f.csv", "items 1 and 3", "'a'", "--by-row", error=DataError):
         Items(ids=["a", "b", "a"], source="f.csv")
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"ids": [1, 2]}, "ids must be texts, but number 1 is 1 of type int"),
+        ({"ids": "ab"}, "ids must be a list of texts, found the text 'ab'"),
+        ({"clusters": ["x", None]}, "clusters must be texts, but number 2 is None of type NoneType"),
+        ({"columns": {"s": ["x", 2.0]}}, "column 's' must be texts, but number 2 is 2.0"),
+        ({"segments": {"t": ["x", None]}}, "segment 't' must be texts, but number 2 is None"),
+        ({"segments": {"t": "xy"}}, "segment 't' must be a list of texts"),
+        ({"label_names": (0, 1)}, "label names must be texts, but number 1 is 0"),
+        ({"segments": {"t": ["x", "\ud800"]}}, "segment 't': number 2 is no valid Unicode"),
+    ],
+)
+def test_what_is_no_text_is_refused_with_its_position(refused, part, said):
+    with refused(said, error=DataError):
+        Items(**{"ids": ["a", "b"], **part})
 
 
 @pytest.mark.parametrize(
@@ -86,7 +104,7 @@ def test_gold_without_labels_is_none():
 
 
 def test_a_gold_label_no_model_knows_is_refused(items, refused):
-    with refused("f.csv", "item 'a'", "'yes'", "{no, maybe}", "2 such items", "--ignore-label", error=LabelError):
+    with refused("f.csv", "item 'a'", "'yes'", "{'no', 'maybe'}", "2 such items", "--ignore-label", error=LabelError):
         items.gold(["no", "maybe"])
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trusteq.data.items import Items
 from trusteq.data.prediction_file import label_columns, read_predictions
 from trusteq.data.read import read_items
-from trusteq.errors import DataError, LabelError, ModelError
+from trusteq.errors import DataError, LabelError, ModelError, OptionError
 
 ITEMS = Items(ids=["a", "b", "c"], source="items.csv")
 NUMBERED = Items(ids=["1", "2", "3"], source="items.csv")
@@ -185,7 +185,7 @@ def test_a_file_without_label_columns_is_refused(file, refused):
 @pytest.mark.parametrize(("cell", "shown"), [("", "''"), ("n/a", "'n/a'"), ('"0,9"', "'0,9'")])
 def test_a_cell_that_is_no_number_is_refused(file, refused, cell, shown):
     path = file(f"id,no,yes\na,0.1,0.9\nb,0.1,{cell}\nc,0.1,0.9\n")
-    with refused(str(path), "line 3", "column 'yes'", shown, "--labels", error=DataError):
+    with refused(str(path), "line 3", "item 'b'", "column 'yes'", shown, "--labels", error=DataError):
         read(path)
 
 
@@ -207,8 +207,54 @@ def test_a_gap_in_parquet_is_refused(tmp_path, refused):
 @pytest.mark.parametrize("scores", ["probabilities", "logits"])
 def test_a_number_that_is_not_finite_is_refused(file, refused, cell, scores):
     path = file(f"id,no,yes\nc,0.1,0.9\nb,0.1,{cell}\na,0.1,0.9\n")
-    with refused(str(path), "item 'b'", "label 'yes'", cell, "finite", error=ModelError):
+    with refused(f"{path}: line 3: item 'b', label 'yes'", cell, "finite", error=ModelError):
         read(path, scores=scores)
+
+
+BAD_ROWS = {"sum": (0.1, 0.1), "range": (-0.5, 1.5), "nan": (0.1, float("nan"))}
+
+
+@pytest.mark.parametrize("bad", BAD_ROWS)
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_bad_row_is_named_by_its_place_in_the_file(tmp_path, refused, suffix, bad):
+    rows = [("z", 0.5, 0.5), ("c", 0.1, 0.9), ("b", *BAD_ROWS[bad]), ("a", 0.1, 0.9)]
+    path = tmp_path / f"p{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(
+            pa.table({"id": [r[0] for r in rows], "no": [r[1] for r in rows], "yes": [r[2] for r in rows]}), path
+        )
+        place = "row 3"
+    elif suffix == ".jsonl":
+        # A blank line moves the line, not the row.
+        path.write_text(
+            "\n".join(json.dumps(dict(zip(("id", "no", "yes"), row, strict=True))) for row in rows[:2]) + "\n\n"
+        )
+        with path.open("a") as file:
+            file.writelines(json.dumps(dict(zip(("id", "no", "yes"), row, strict=True))) + "\n" for row in rows[2:])
+        place = "line 4"
+    else:
+        path.write_text("id,no,yes\n" + "".join(f"{id_},{no},{yes}\n" for id_, no, yes in rows))
+        place = "line 4"
+    with refused(f"{path}: {place}: item 'b'", error=ModelError):
+        read(path)
+
+
+def test_probabilities_are_not_taken_for_logits(file, refused):
+    path = file("id,no,yes\nc,0.1,0.9\nb,0.25,0.75\na,0.1,0.9\n")
+    with refused(f"{path}: line 4: item 'a'", "[0.1, 0.9]", "leave out --scores logits", error=ModelError):
+        read(path, scores="logits")
+
+
+def test_percentages_are_told_to_be_divided(file, refused):
+    path = file("id,no,yes\na,10,90\nb,20,80\nc,30,70\n")
+    with refused(f"{path}: line 2: item 'a', label 'no': 10 is not", "percentages; divide them by 100"):
+        read(path)
+
+
+def test_an_id_column_and_row_numbers_exclude_each_other(file, refused):
+    path = file("uid,no,yes\nc,0.1,0.9\n")
+    with refused("--id uid", "--by-row", error=OptionError):
+        read(path, id="uid", by_row=True)
 
 
 def test_values_that_are_no_probabilities_are_refused(file, refused):

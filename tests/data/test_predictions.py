@@ -37,7 +37,7 @@ def test_rows_that_sum_nearly_to_one_are_divided_by_their_sum():
         ([[0.5, 0.5], [0, np.inf]], ["item 'b'", "label 'yes'", "inf"]),
         ([[0.5, 0.5], [1.1, -0.1]], ["item 'b'", "label 'no'", "1.1", "--scores logits"]),
         ([[0.5, 0.5], [0.9, -0.1]], ["item 'b'", "label 'yes'", "-0.1", "--scores logits"]),
-        ([[0.5, 0.5], [0.5, 0.4]], ["item 'b'", "{no, yes}", "0.9", "--labels"]),
+        ([[0.5, 0.5], [0.5, 0.4]], ["item 'b'", "{'no', 'yes'}", "0.9", "--labels"]),
     ],
 )
 def test_bad_probabilities_are_refused_with_the_item_and_the_value(refused, values, parts):
@@ -64,8 +64,24 @@ def test_columns_are_reordered_by_name():
 
 def test_labels_that_differ_are_refused(refused):
     predictions = Predictions(("LABEL_0", "LABEL_1"), np.array([[0.1, 0.9]]))
-    with refused("large has {no, yes}", "small has {LABEL_0, LABEL_1}", "--labels small=no,yes", error=LabelError):
+    with refused(
+        "only large has {'no', 'yes'}, only small has {'LABEL_0', 'LABEL_1'}; ",
+        "--labels small=no,yes",
+        error=LabelError,
+    ):
         predictions.reordered(["no", "yes"], model="small", reference="large")
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_percentages_are_called_so_and_not_logits(refused, whole):
+    values = np.array([[33.3, 66.7], [20.0, 80.0]])
+    with refused("label 'no': 33.3 is not" if not whole else "33 is not", "percentages; divide them by 100"):
+        check(values.round(0 if whole else 1))
+
+
+def test_the_place_of_a_row_is_named_where_it_is_known(refused):
+    with refused("p.csv: line 8: item 'b', label 'yes': probability is inf"):
+        check([[0.5, 0.5], [0, np.inf]], where="p.csv", place=lambda item: f"line {item + 7}")
 
 
 @given(arrays(np.float64, (3, 4), elements=st.floats(-1e300, 1e300)))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trusteq.data.read import read_items
-from trusteq.errors import DataError
+from trusteq.errors import DataError, LabelError, OptionError
 
 
 @pytest.fixture
@@ -196,6 +196,42 @@ def test_label_settings_without_a_label_column_are_refused(file, refused, settin
     path = file("t\na\n")
     with refused(str(path), "--label"):
         read_items(path, text=["t"], **settings_)
+
+
+def test_a_label_to_ignore_that_no_item_has_is_refused_with_those_there_are(file, refused):
+    with refused("'nosuch'", "column 'y' has {'-', 'no'}", "--ignore-label", error=LabelError):
+        read_items(file("y\n-\nno\n"), label="y", ignore_labels=["nosuch"])
+
+
+def test_one_name_is_a_list_of_one(file):
+    path = file("text,label,part\none,no,p\ntwo,un,p\nthree,yes,q\n")
+    items = read_items(path, text="text", label="label", slices="part", ignore_labels="un")
+    assert (items.segments["text"], items.ignored, items.columns["part"]) == (["one", "three"], 1, ["p", "q"])
+
+
+def test_label_names_in_one_text_are_refused(file, refused):
+    with refused("label_names must be a list", "'ab'", error=DataError):
+        read_items(file("y\n0\n"), label="y", label_names="ab")
+
+
+def test_an_id_column_and_row_numbers_exclude_each_other(file, refused):
+    with refused("--id uid", "--by-row", error=OptionError):
+        read_items(file("uid,t\na,x\n"), id="uid", by_row=True)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_item_is_found_again_in_its_file(file, refused, kind):
+    rows = {"t": ["a", "b", "c"], "y": ["un", "no", "odd"]}
+    path = file(rows) if kind == "parquet" else file("t,y\na,un\n\nb,no\nc,odd\n")
+    items = read_items(path, text="t", label="y", ignore_labels="un")
+    with refused(f"{path}: {'row 3' if kind == 'parquet' else 'line 5'}: item '3' has label 'odd'", error=LabelError):
+        items.take([1]).gold(["no", "yes"])
+
+
+def test_an_empty_text_is_refused_with_its_line(file, refused):
+    path = file("id,t\nx,one\n\ny, \n")
+    with refused(f"{path}: line 4: item 'y': segment 't' is empty", error=DataError):
+        read_items(path, text="t")
 
 
 def test_ignored_labels_leave_and_are_counted(file):

@@ -309,7 +309,7 @@ def test_a_mistyped_path_is_not_looked_up_on_the_hub(tmp_path, refused, monkeypa
 def test_an_id_is_looked_up_on_the_hub(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     asked = []
-    table = Table(path, {"a": [1]}, 1, str)
+    table = Table(path, {"a": [1]}, 1)
     monkeypatch.setattr(tables.huggingface, "read", lambda source, *_: asked.append(source) or table)
     assert read_table(path) is table
     assert asked == [path]
@@ -319,6 +319,32 @@ def test_a_hub_dataset_without_the_library_names_the_extra(tmp_path, refused, mo
     monkeypatch.setitem(sys.modules, "datasets", None)
     with refused(str(tmp_path), "pip install 'trusteq[transformers]'", error=MissingExtraError):
         read_table(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("id;no;yes\na;0.1;0.9\n", "semicolons, not commas"),
+        ("id;no;yes\na;0,1;0,9\n", "semicolons, not commas"),
+        ("id\tno\tyes\na\t0.1\t0.9\n", "tabs, not commas"),
+        ("id|no|yes\na|0.1|0.9\n", "bars, not commas"),
+    ],
+)
+def test_another_delimiter_is_recognised(tmp_path, refused, content, said):
+    path = tmp_path / "t.csv"
+    path.write_text(content)
+    for columns in (None, ["id"]):
+        with refused(f"{path}: line 1: one column", said, error=DataError):
+            read_table(path, columns)
+    with refused("commas, not tabs"):
+        path.with_suffix(".tsv").write_text("id,no\na,1\n")
+        read_table(path.with_suffix(".tsv"))
+
+
+def test_one_column_of_texts_with_semicolons_is_no_other_delimiter(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text; as written\none\ntwo; three\n")
+    assert read_table(path).columns == {"text; as written": ["one", "two; three"]}
 
 
 # A hundred rows, of which one column holds 40 MB that nobody asks for.

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -53,7 +54,38 @@ def test_the_answer_becomes_an_array():
     assert isinstance(model, Model)
 
 
-@pytest.mark.parametrize("answer", [None, [[0.5, 0.5], [1.0]], "text", {"a": 1}])
+def frame(*columns):
+    return pd.DataFrame([[0.25, 0.75]] * 2, columns=list(columns))
+
+
+def test_a_data_frame_is_matched_by_the_names_of_its_columns():
+    model = from_callable(lambda texts: frame("yes", "no"), labels=["no", "yes"], name="f")
+    np.testing.assert_array_equal(model.predict(TEXTS), [[0.75, 0.25]] * 2)
+
+
+@pytest.mark.parametrize("columns", [(0, 1), ("no", "maybe"), ("no", "no")])
+def test_a_data_frame_of_other_columns_is_refused(columns, one_line):
+    model = from_callable(lambda texts: frame(*columns), labels=["no", "yes"], name="f")
+    with pytest.raises(ModelError) as caught:
+        model.predict(TEXTS)
+    one_line(caught, "model f", repr(str(columns[1])), "{'no', 'yes'}", ".to_numpy()")
+
+
+def test_complex_answers_are_refused(one_line):
+    model = from_callable(lambda texts: np.full((2, 2), 0.5 + 0j), labels=["no", "yes"], name="f")
+    with pytest.raises(ModelError) as caught:
+        model.predict(TEXTS)
+    one_line(caught, "model f", "complex numbers")
+
+
+class Growing:
+    """Like a torch tensor that still wants its gradient."""
+
+    def __array__(self, *_args, **_kwargs):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+
+@pytest.mark.parametrize("answer", [None, [[0.5, 0.5], [1.0]], "text", {"a": 1}, Growing()])
 def test_an_answer_that_is_no_table_is_refused(answer, one_line):
     model = from_callable(lambda texts: answer, labels=["no", "yes"], name="f")
     with pytest.raises(ModelError) as caught:

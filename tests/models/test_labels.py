@@ -13,8 +13,16 @@ def test_its_own_names_are_used_when_none_are_given():
 
 
 def test_a_wrong_number_of_names_is_refused():
-    with pytest.raises(LabelError, match=r"model m: --labels names 3 labels \(a, b, c\), but the model has 2"):
+    with pytest.raises(LabelError, match=r"model m: --labels names 3 labels \{'a', 'b', 'c'\}, but the model has 2"):
         label_names(["no", "yes"], ["a", "b", "c"], name="m")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("ab", "must be a list of names"), ([0, 1], "label 0 is no text"), (["a", "\ud800"], "no text")]
+)
+def test_names_that_are_no_texts_are_refused(given, said):
+    with pytest.raises(LabelError, match=f"model m: .*{said}"):
+        label_names((), given, name="m")
 
 
 def test_a_repeated_name_is_refused():

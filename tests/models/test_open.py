@@ -1,10 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from trusteq.errors import ModelError
-from trusteq.models.open import ModelOptions, open_model
+import trusteq.models
+from trusteq.errors import ModelError, OptionError
+from trusteq.models.open import ModelOptions, default_name, open_model
 
 
 def refused(spec):
@@ -27,6 +29,21 @@ def test_options_reach_the_opener(tmp_path):
     model = open_model(str(path), name="m", options=options)
     assert model.labels == ("no", "yes")
     assert model.scores == "logits"
+
+
+def test_an_option_without_effect_is_refused(tmp_path, one_line):
+    path = tmp_path / "answers.csv"
+    path.write_text("id,no,yes\na,0.1,0.9\n")
+    with pytest.raises(OptionError) as caught:
+        open_model(path, name="m", options=ModelOptions(device="cuda"))
+    one_line(caught, "model m", "device has no effect", "a file of predictions")
+
+
+@pytest.mark.parametrize(("place", "name"), [(".", "tiny"), ("..", "models"), ("x/a.csv.gz", "a"), ("/", "model")])
+def test_a_model_is_named_after_its_file_or_folder(tmp_path, monkeypatch, place, name):
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "models" / "tiny")
+    assert default_name(place) == name
 
 
 def test_folders_and_graphs_are_told_apart(bert, onnx_bert, tmp_path):
@@ -65,8 +82,9 @@ def test_anything_else_is_a_hub_id(spec, one_line):
 
 
 def test_importing_every_way_to_run_a_model_loads_no_optional_part():
-    names = "base batching chatter files function labels onnx_session open prediction_file probe token_limit"
-    modules = [f"trusteq.models.{name}" for name in [*names.split(), "tokenizer_file", "transformer"]]
+    folder = Path(trusteq.models.__file__).parent
+    modules = [f"trusteq.models.{file.stem}" for file in folder.glob("[!_]*.py")]
+    assert "trusteq.models.transformer" in modules
     heavy = ["torch", "transformers", "tokenizers", "huggingface_hub", "onnx", "onnxruntime", "sklearn", "datasets"]
     code = f"import sys, {', '.join(modules)}; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

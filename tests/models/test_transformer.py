@@ -240,7 +240,13 @@ def test_a_headless_model(bert, tmp_path, one_line):
 
 def test_a_tensor_of_another_shape(copy, one_line):
     reweigh(copy, lambda weights: weights.update({"classifier.weight": torch.zeros(4, 32)}))
-    one_line(refused(copy), "tensor classifier.weight is [4, 32] in the checkpoint, [3, 32] in", "1 such")
+    one_line(refused(copy), "tensor classifier.weight is [4, 32] in the checkpoint, [3, 32] in the model;")
+
+
+def test_tensors_of_another_shape_in_several_layers(copy, one_line):
+    layers = [f"bert.encoder.layer.{i}.output.dense.bias" for i in (0, 1)]
+    reweigh(copy, lambda weights: weights.update({key: torch.zeros(7) for key in [*layers, "classifier.bias"]}))
+    one_line(refused(copy), "bert.encoder.layer.{0, 1}.output.dense.bias", "[7] in the checkpoint", "classifier.bias")
 
 
 def test_a_truncated_weights_file(copy, one_line):
@@ -273,10 +279,15 @@ def test_an_older_vocabulary_file_is_a_tokenizer(bert, copy, items):
     np.testing.assert_array_equal(answers, expected)
 
 
+def test_a_quantization_that_is_no_object(copy, one_line):
+    configure(copy, quantization_config=["int8"])
+    one_line(refused(copy), "quantization_config", "['int8']")
+
+
 @pytest.mark.parametrize("method", ["nonsense", "gptq", None])
 def test_a_quantization_that_cannot_be_loaded(copy, method, one_line):
     configure(copy, quantization_config={"quant_method": method, "bits": 4})
-    one_line(refused(copy), "cannot load", "quant")
+    one_line(refused(copy), "plain" if method == "gptq" else "cannot load", "quant")
 
 
 def test_an_adapter_is_refused(copy, one_line):

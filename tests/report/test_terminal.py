@@ -8,6 +8,7 @@ from cases import case
 from rich.console import Console
 
 import trusteq
+from trusteq.policy import read_policy
 from trusteq.report.clean import clean
 from trusteq.report.terminal import render
 from trusteq.report.wording import number, title
@@ -49,7 +50,39 @@ def test_what_was_not_measured_is_said():
     large, small, items = case(200)
     out = shown(trusteq.audit(large, small, replace(items, labels=None, label_names=()), resamples=200))
     assert "not measured" in out
-    assert "accuracy_difference was not measured" in " ".join(out.split())
+    assert "accuracy difference was not measured" in " ".join(out.split())
+
+
+def test_what_numbers_are_worth_stands_above_them():
+    large, _, items = case(60)
+    stuck = replace(large, name="stuck", answers={i: [0.1, 0.8, 0.1] for i in items.ids})
+    out = shown(trusteq.audit(large, stuck, replace(items, segments={"t": ["same"] * 60}), resamples=200))
+    for said in ("! stuck: answers 'maybe' to every one of 60 items", "! items: 59 of 60 repeat the text"):
+        assert out.index("verdict") < out.index(said) < out.index("stuck is")
+
+
+def test_one_is_not_said_in_the_plural():
+    large, _, items = case(60)
+    copy = replace(large, name="copy", answers=dict(large.answers))
+    copy.answers["i7"] = large.answers["i7"][::-1]
+    assert "1 answer changes" in shown(trusteq.audit(large, copy, items, resamples=200))
+
+
+@pytest.mark.parametrize(("level", "said"), [(0.95, "95%"), (0.57, "57%"), (0.999, "99.9%"), (0.99999, "99.999%")])
+def test_a_level_keeps_its_digits(level, said):
+    large, small, items = case(60)
+    rules = {**read_policy("default").model_dump(), "level": level}
+    result = trusteq.audit(large, small, items, policy=rules, resamples=200)
+    assert f"{said} intervals" in shown(result)
+    assert f"[{said}]" in shown(result)
+    assert f"[{said}]" in result._repr_html_()
+
+
+def test_the_reason_names_measures_as_the_table_does():
+    large, small, items = case(400, noise=1.0)
+    out = shown(trusteq.audit(large, small, items, resamples=200))
+    assert "confidence profile distance" in out
+    assert "confidence_profile_distance" not in out
 
 
 @pytest.mark.parametrize(

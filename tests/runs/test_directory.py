@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,6 +125,100 @@ def test_something_else_than_a_run_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text("{", "utf-8")
     with pytest.raises(trusteq.RunError, match=r"manifest\.json: cannot be read"):
         load_run(tmp_path)
+
+
+def refused_run(path, says):
+    with pytest.raises(trusteq.RunError, match=says) as caught:
+        load_run(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["policy.yaml", "items.parquet", "estimates.parquet", "predictions/00-large.parquet"])
+def test_a_run_that_lacks_a_file_is_refused(result, tmp_path, file):
+    path = save(result, tmp_path / "run")
+    (path / file).unlink()
+    refused_run(path, f"incomplete: no {file}")
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "audit.json", "flips.parquet", "predictions/01-sm-all.parquet"])
+def test_a_file_that_was_cut_off_is_refused(result, tmp_path, file):
+    path = save(result, tmp_path / "run")
+    (path / file).write_bytes((path / file).read_bytes()[:-20])
+    refused_run(path, f"{file}: (cannot be read|damaged or cut off)")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("level", 2, "disagreement.level: input should be less than 1 .found '2'"),
+        ("level", 0.0, "disagreement.level: input should be greater than 0"),
+        ("value", "high", "disagreement.value: input should be a valid number .found 'high'"),
+        ("n", None, "disagreement.n: input should be a valid integer"),
+        ("colour", "red", "disagreement.colour: extra inputs are not permitted"),
+    ],
+)
+def test_an_estimate_that_no_audit_writes_is_refused(result, tmp_path, field, value, says):
+    path = save(result, tmp_path / "run")
+    content = json.loads((path / "audit.json").read_text("utf-8"))
+    content["candidates"][0]["measures"]["behaviour"]["disagreement"][field] = value
+    (path / "audit.json").write_text(json.dumps(content), "utf-8")
+    refused_run(path, rf"audit\.json: damaged: candidates\.0\.measures\.behaviour\.{says}")
+
+
+def test_an_estimate_that_could_not_be_computed_is_read_back_as_such(result, tmp_path):
+    path = save(result, tmp_path / "run")
+    content = json.loads((path / "audit.json").read_text("utf-8"))
+    content["candidates"][0]["measures"]["behaviour"]["disagreement"]["value"] = None
+    (path / "audit.json").write_text(json.dumps(content), "utf-8")
+    (verdict,) = rejudge(load_run(path), result.policy).values()
+    assert "could not be computed" in next(r for r in verdict.dimensions[0].rules if r.measure == "disagreement").reason
+
+
+@pytest.mark.parametrize("version", [0, -1, True, "1", None])
+def test_a_schema_version_that_is_none_is_refused(result, tmp_path, version):
+    path = save(result, tmp_path / "run")
+    content = json.loads((path / "audit.json").read_text("utf-8"))
+    (path / "audit.json").write_text(json.dumps({**content, "schema_version": version}), "utf-8")
+    refused_run(path, "schema version .* is none")
+
+
+def test_a_table_that_was_cut_off_later_is_refused(result, tmp_path):
+    run = load_run(save(result, tmp_path / "run"))
+    (run.directory / "flips.parquet").write_bytes(b"PAR1")
+    with pytest.raises(trusteq.RunError, match="damaged or cut off"):
+        run.table("flips")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_is_no_place_for_a_run(tmp_path, there):
+    if there:
+        (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(trusteq.RunError, match=r"link: is a symbolic link \(to .*real\)"):
+        free_directory(tmp_path / "link")
+
+
+@pytest.mark.parametrize("place", ["/proc/trusteq-run", "file/run"])
+def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("", "utf-8")
+    with pytest.raises(trusteq.RunError, match="cannot be written in"):
+        free_directory(place)
+
+
+def test_looking_for_a_place_leaves_nothing(tmp_path):
+    free_directory(tmp_path / "a" / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_other_bytes_are_written_readably(tmp_path):
+    large, small, items = case(100)
+    strange = os.fsdecode(b"caf\xe9.csv")
+    path = trusteq.audit(large, replace(small, content=strange), replace(items, source=strange), resamples=200).save(
+        tmp_path / "run"
+    )
+    run = load_run(path)
+    assert run.manifest["data"]["source"] == run.manifest["models"][1]["content"] == "caf\ufffd.csv"
 
 
 def test_a_newer_run_is_refused(result, tmp_path):

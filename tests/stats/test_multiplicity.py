@@ -1,6 +1,6 @@
 import pytest
 
-from trusteq.stats.multiplicity import holm
+from trusteq.stats.multiplicity import benjamini_hochberg, holm
 
 
 def test_holm_multiplies_the_smallest_by_n_the_next_by_one_less_and_never_falls():
@@ -18,3 +18,12 @@ def test_holm_leaves_a_single_p_value():
 
 def test_holm_of_none_is_none():
     assert holm([]) == []
+
+
+def test_benjamini_hochberg_multiplies_by_n_over_rank_and_never_falls():
+    # Sorted 0.01, 0.02, 0.025, 0.5 times 4/1, 4/2, 4/3, 4/4 = 0.04, 0.04, 0.0333, 0.5; the first two are lowered.
+    assert benjamini_hochberg([0.5, 0.02, 0.01, 0.025]) == pytest.approx([0.5, 0.1 / 3, 0.1 / 3, 0.1 / 3])
+
+
+def test_benjamini_hochberg_of_none_is_none():
+    assert benjamini_hochberg([]) == []

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from trusteq.cli.screen import print_json, progress, screen
+from trusteq.cli.screen import print_json, progress, show
+from trusteq.data.surrogates import readable
 from trusteq.report.clean import clean
+from trusteq.settings import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.open import ModelOptions
 
 
@@ -48,14 +52,44 @@ def _listed(text: str | None) -> tuple[str, ...]:
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Items a call for models whose answers depend on their batch.",
+    help="Items a call for models whose answers depend on their batch.  [default: 1]",
 )
 @click.option("--policy", default="default", show_default=True, help="Preset (default, paper) or YAML file.")
 @click.option("--dimensions", help="What EQUIVALENT requires: behaviour,calibration[,explanation].")
-@click.option("--resamples", type=click.IntRange(min=100), default=2000, show_default=True, help="Bootstrap resamples.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(*LIMITS["resamples"]),
+    default=2000,
+    show_default=True,
+    help="Bootstrap resamples.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything random.")
+@click.option("--no-explain", is_flag=True, help="Skip the explanations, the slowest part.")
+@click.option("--explain-items", default="500", show_default=True, help="How many items to explain, at random; or all.")
+@click.option(
+    "--masks", type=click.IntRange(10, 100_000), help="Perturbations an item.  [default: 4 a word, 32 to 512]"
+)
+@click.option(
+    "--units", default="words", show_default=True, help="What is left out: words, words-merged, sentences, re:PATTERN."
+)
+@click.option(
+    "--perturb", default="remove", show_default=True, help="What a word left out becomes: remove, mask, or a text."
+)
+@click.option(
+    "--explain-label",
+    type=click.Choice(["reference", "gold", "own"]),
+    default="reference",
+    show_default=True,
+    help="Which answer is explained: the reference's, the gold label, or each model's own.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["probability", "log-odds"]),
+    default="probability",
+    show_default=True,
+    help="What attributions add up to.",
+)
+@click.option("-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Words in the top sets.")
 @click.option("--no-slices", is_flag=True, help="Skip the slices, the slowest part for many items.")
 @click.option("--allow-same", is_flag=True, help="Compare a model even with itself.")
 @click.option(
@@ -88,6 +122,10 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     named = names_and_locations([reference, *candidates])
     data = asked["data"] or named[0][1]
     slices = tuple(part for given in asked["slices"] for part in _listed(given))
+    if slices and asked["no_slices"]:
+        raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
+    takes = _taken(asked, named)
+    explain = _explain(asked)
     with progress(quiet=asked["quiet"] or asked["as_json"]) as tell:
         tell("read items", 0, 1)
         items = read_items(
@@ -106,9 +144,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
         # A predictions file may hold the items' own columns beside its labels.
         own = {asked["label"], asked["cluster"], *slices, *_listed(asked["text"])} - {None}
         models = {
-            name: open_model(
-                location, name=name, options=_options(asked, name, [n for n, _ in named], tuple(sorted(own)))
-            )
+            name: open_model(location, name=name, options=_options(asked, name, takes, tuple(sorted(own))))
             for name, location in named
         }
         result = run_audit(
@@ -117,18 +153,19 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             items,
             policy=policy,
             dimensions=_listed(asked["dimensions"]) or None,
-            batch=asked["batch"],
+            batch=asked["batch"] or 1,
             resamples=asked["resamples"],
             seed=asked["seed"],
             with_slices=not asked["no_slices"],
             allow_same=asked["allow_same"],
+            explain=explain,
             progress=tell,
         )
         path = result.save(out)
     if asked["as_json"]:
         print_json(document(result))
     else:
-        screen().print(render(result))
+        show(render(result))
         click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
 
@@ -139,13 +176,20 @@ def names_and_locations(specs: Sequence[str]) -> list[tuple[str, str]]:
     for spec in specs:
         name, sign, location = spec.partition("=")
         explicit = sign and name and location and not Path(spec).exists() and not set(name) & set("/\\")
-        given.append((name, location) if explicit else (None, spec))
+        given.append((readable(name), location) if explicit else (None, spec))
+    chosen = [name for name, _ in given if name is not None]
+    for name in chosen:
+        if chosen.count(name) > 1:
+            raise click.UsageError(f"two models are called {name!r}; name them apart, e.g. {name}-2=LOCATION")
     for depth in range(1, 1 + max(len(Path(location).parts) for _, location in given)):
         named = [(name or _name(location, depth), location) for name, location in given]
         if len({name for name, _ in named}) == len(named):
             return named
     # The same file twice: told apart by number, and refused later unless that is meant.
-    return [(f"{name}-{i}" if i > 1 else name, location) for i, (name, location) in enumerate(named, 1)]
+    return [
+        (name if own or i == 1 else f"{name}-{i}", location)
+        for i, ((name, location), (own, _)) in enumerate(zip(named, given, strict=True), 1)
+    ]
 
 
 def _name(location: str, depth: int) -> str:
@@ -158,36 +202,98 @@ def _name(location: str, depth: int) -> str:
     )
 
 
-def _options(asked: dict[str, Any], name: str, names: Sequence[str], own: tuple[str, ...]) -> ModelOptions:
+def _taken(asked: dict[str, Any], named: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """The options that each model takes, by its name; an option that none of them takes is refused."""
+    from trusteq.models.open import options_of
+
+    takes = {name: options_of(location, name=name) for name, location in named}
+    for option, what in _MODEL_OPTIONS.items():
+        users = [name for name, taken in takes.items() if what in taken]
+        if asked[option] and not users:
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"{flag} has no effect: no model here ({', '.join(takes)}) takes it; leave it out")
+        for entry in asked[option] if isinstance(asked[option], tuple) else ():
+            target, sign, _ = entry.partition("=")
+            if sign and target in takes and target not in users:
+                raise click.UsageError(f"--{option} {entry} has no effect: {target} does not take it; leave it out")
+    return takes
+
+
+def _explain(asked: dict[str, Any]) -> ExplainSettings | bool | None:
+    """How to explain: not at all, as asked, or None where nothing was said and what can be explained is."""
+    from trusteq.explain.explanation import ExplainSettings
+
+    context = click.get_current_context()
+    said = [
+        option for option in _EXPLAIN_OPTIONS if context.get_parameter_source(option) is not ParameterSource.DEFAULT
+    ]
+    if asked["no_explain"]:
+        if said:
+            flag = "-k" if said[0] == "top" else f"--{said[0].replace('_', '-')}"
+            raise click.UsageError(f"{flag} and --no-explain exclude each other; give one of the two")
+        return False
+    if not said:
+        return None
+    items = asked["explain_items"]
+    if items != "all" and not items.isdecimal():
+        raise click.BadParameter(f"{items!r} is neither a number nor all", param_hint="--explain-items")
+    return ExplainSettings(
+        items=None if items == "all" else int(items),
+        masks=asked["masks"],
+        units=asked["units"],
+        perturb=asked["perturb"],
+        target=asked["explain_label"],
+        scale=asked["scale"],
+        k=asked["top"],
+    )
+
+
+_EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top")
+
+_MODEL_OPTIONS = {
+    "scores": "scores",
+    "tokenizer": "tokenizer",
+    "output": "output",
+    "device": "device",
+    "token_budget": "budget",
+    # Models that are run are run in batches; all of them take a budget.
+    "batch": "budget",
+}
+"""Options of the command line and what models call them; --download only permits, so it is never refused."""
+
+
+def _options(asked: dict[str, Any], name: str, takes: dict[str, tuple[str, ...]], own: tuple[str, ...]) -> ModelOptions:
+    """What was asked of one model, without what concerns only others."""
     from trusteq.models.open import ModelOptions
 
-    scores = _for_model(asked["scores"], name, names, "--scores")
+    scores = _for_model(asked["scores"], name, list(takes), "--scores")
     if scores not in {None, "probabilities", "logits"}:
         raise click.BadParameter(f"{scores!r} is neither probabilities nor logits", param_hint="--scores")
-    budget = {} if asked["token_budget"] is None else {"budget": asked["token_budget"]}
-    return ModelOptions(
-        labels=_listed(_for_model(asked["labels"], name, names, "--labels")) or None,
-        scores=scores,  # type: ignore[arg-type]
-        tokenizer=asked["tokenizer"],
-        output=asked["output"],
-        device=asked["device"],
-        download=asked["download"],
-        id=asked["id_column"],
-        by_row=asked["by_row"],
-        not_labels=own,
-        **budget,
-    )
+    wanted = {
+        "labels": _listed(_for_model(asked["labels"], name, list(takes), "--labels")) or None,
+        "scores": scores,
+        "tokenizer": asked["tokenizer"],
+        "output": asked["output"],
+        "device": asked["device"],
+        "download": asked["download"],
+        "id": asked["id_column"],
+        "by_row": asked["by_row"],
+        "not_labels": own,
+        "budget": asked["token_budget"],
+    }
+    return ModelOptions(**{option: wanted[option] for option in takes[name] if wanted[option] is not None})
 
 
 def _for_model(given: Sequence[str], name: str, names: Sequence[str], option: str) -> str | None:
     """The value given for this model by NAME=value, else the one given for all."""
-    chosen = None
+    found: dict[str, str] = {}
     for entry in given:
         target, sign, value = entry.partition("=")
-        if not sign:
-            chosen = chosen or entry
-        elif target not in names:
+        target, value = (target, value) if sign else ("", entry)
+        if target and target not in names:
             raise click.BadParameter(f"no model is called {target!r}; there are {', '.join(names)}", param_hint=option)
-        elif target == name:
-            return value
-    return chosen
+        if target in found:
+            whom = target or "all models"
+            raise click.BadParameter(f"given twice for {whom}: {found[target]!r} and {value!r}", param_hint=option)
+        found[target] = value
+    return found.get(name, found.get(""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from trusteq.cli.screen import print_json, screen
+from trusteq.cli.screen import print_json, show
 
 
 @click.command()
@@ -35,19 +35,12 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, as_json: boo
         candidates = {name: verdict_document(verdict) for name, verdict in judged.items()}
         print_json({"exit_code": code, "policy": policy.model_dump(mode="json"), "candidates": candidates})
         return code
-    console = screen()
-    console.print(
-        terminal.headline(
-            finished.audit["reference"]["name"],
-            finished.audit["items"]["n"],
-            policy,
-            finished.audit["items"]["ignored"],
-        )
-    )
-    console.print(terminal.verdicts(judged.items()))
+    items = finished.audit["items"]
+    show(terminal.headline(finished.audit["reference"]["name"], items["n"], policy, items.get("ignored", 0)))
+    show(terminal.verdicts(judged.items()))
     for candidate in finished.audit["candidates"]:
         flat = {name: e for group in measures_from(candidate).values() for name, e in group.items()}
         verdict = judged[candidate["name"]]
-        console.print(terminal.reason(candidate["name"], verdict))
-        console.print(terminal.rules(verdict, flat, policy))
+        show(terminal.reason(candidate["name"], verdict))
+        show(terminal.rules(verdict, flat, policy))
     return code

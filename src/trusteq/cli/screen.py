@@ -16,15 +16,21 @@ from trusteq.report.clean import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import RenderableType
+
 PIPE_WIDTH = 120
 
 
-def screen() -> Console:
-    """A console on stdout; wide enough for whole lines where stdout is no terminal."""
+def show(*parts: RenderableType) -> None:
+    """Print on stdout; where it is no terminal, in lines wide enough for tables and without blanks at their ends."""
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, emoji=False, width=PIPE_WIDTH)
-    return console
+    if console.is_terminal:
+        console.print(*parts, sep="\n")
+        return
+    console = Console(highlight=False, markup=False, emoji=False, width=PIPE_WIDTH)
+    with console.capture() as captured:
+        console.print(*parts, sep="\n")
+    click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)
 
 
 def print_json(content: Any) -> None:

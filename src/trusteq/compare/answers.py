@@ -23,6 +23,9 @@ FINE_EDGES = np.concatenate([np.arange(199) / 200, 1 - 0.01 * 2.0 ** -np.arange(
 """A fixed fine grid of confidence, finer towards 1 where sharp models crowd; it nests in the ten bins."""
 FINE_CELLS = len(FINE_EDGES)
 
+FEW_COLUMNS = 5
+"""Up to here `largest_column` is faster column by column."""
+
 
 def bin_of(x: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
     """The bin of each value [items] among ``edges`` [bins + 1]: [a, b), the last one closed; no value is lost."""
@@ -33,10 +36,28 @@ def wide_bin(x: NDArray[np.float64]) -> NDArray[np.int64]:
     """The bin of each value [items] among `WIDE_EDGES`, as `bin_of` finds it but without a search."""
     bins = len(WIDE_EDGES) - 1
     at = np.minimum((x * bins).astype(np.int64), bins - 1)
-    # Multiplying rounds, so a value beside an edge may be one bin off.
+    # Multiplying rounds: a value just below an edge may come out on it, none on an edge comes out below it.
     at -= x < WIDE_EDGES[at]
-    at += (x >= WIDE_EDGES[at + 1]) & (at < bins - 1)
     return at
+
+
+def largest_column(p: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The column of each row's largest value [rows], the first of equals, and that value [rows]."""
+    columns = p.shape[1]
+    if columns > FEW_COLUMNS:
+        at = np.asarray(p.argmax(axis=1))
+        return at, np.asarray(np.take_along_axis(p, at[:, None], axis=1)[:, 0])
+    # Down a few columns rather than along a million short rows: less than half the time.
+    best, where = p[:, 0].copy(), np.zeros(len(p), dtype=np.int8)
+    for k in range(1, columns):
+        np.maximum(where, (p[:, k] > best) * np.int8(k), out=where)
+        np.maximum(best, p[:, k], out=best)
+    return where.astype(np.int64), best
+
+
+def fine_cell(x: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The cell of each value [items] in the fine grid."""
+    return np.clip(np.searchsorted(FINE_EDGES, x, side="right") - 1, 0, FINE_CELLS - 1)
 
 
 @dataclass(frozen=True)
@@ -56,15 +77,19 @@ class Answers:
     gold: NDArray[np.int64] | None
     resampling: Resampling
 
-    @cached_property
+    @property
     def answer(self) -> NDArray[np.int64]:
         """The most probable label's code [items]; the first of equals."""
-        return np.asarray(self.probabilities.argmax(axis=1))
+        return self._top[0]
 
-    @cached_property
+    @property
     def confidence(self) -> NDArray[np.float64]:
         """The answer's probability [items]."""
-        return np.asarray(np.take_along_axis(self.probabilities, self.answer[:, None], axis=1)[:, 0])
+        return self._top[1]
+
+    @cached_property
+    def _top(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        return largest_column(self.probabilities)
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
@@ -88,9 +113,14 @@ class Answers:
         return Binned(*self.resampling.cell_sums(cell, cells, ones, self.confidence, self.right.astype(np.float64)))
 
     @cached_property
+    def worth(self) -> float:
+        """How many independent items one is worth for the noise of a calibration error: 1 without clusters."""
+        return self.resampling.worth(self.confidence - self.right)
+
+    @cached_property
     def fine_cell(self) -> NDArray[np.int64]:
         """The cell of the fine grid each confidence falls in [items]."""
-        return np.clip(np.searchsorted(FINE_EDGES, self.confidence, side="right") - 1, 0, FINE_CELLS - 1)
+        return fine_cell(self.confidence)
 
     @cached_property
     def fine_counts(self) -> Sums:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.compare.answers import WIDE_EDGES, bin_of, wide_bin
-from trusteq.compare.noise_bias import Observed, estimates, noise_correction
+from trusteq.compare.noise_bias import Observed, estimates, forecasts, noise_correction
 from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -31,17 +31,28 @@ def ece(count: NDArray[np.float64], confidence: NDArray[np.float64], right: NDAr
 
 
 def squared_debiased(
-    count: NDArray[np.float64], confidence: NDArray[np.float64], right: NDArray[np.float64]
+    count: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    right: NDArray[np.float64],
+    effect: NDArray[np.float64] | float = 1.0,
 ) -> NDArray[np.float64]:
     """Mean squared gap less its sampling noise: unbiased, so it may be negative (Kumar et al. 2019, Brocker 2012).
 
-    A bin of one item has no noise estimate and is left out.
+    ``effect`` [bins] is how many times larger clusters make the noise. A bin of one item has no noise estimate and is
+    left out.
     """
     use = count >= 2
     safe = np.where(use, count, 2.0)
-    share = right / safe
-    gap = np.square((confidence - right) / safe) - share * (1 - share) / (safe - 1)
+    gap = np.square((confidence - right) / safe) - _noise(safe, right, effect)
     return np.asarray((np.where(use, count * gap, 0.0)).sum(axis=1) / count.sum(axis=1))
+
+
+def _noise(
+    count: NDArray[np.float64], right: NDArray[np.float64], effect: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Estimated variance of the gap of each bin of two items or more."""
+    share = right / count
+    return np.asarray(share * (1 - share) / (count - 1) * effect)
 
 
 def equal_mass_edges(confidence: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
@@ -71,7 +82,8 @@ def _ece(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: s
     for model, e, sums in zip((pair.reference, pair.candidate), edges, _sums(pair, edges), strict=True):
         value = float(ece(*(s.total[None] for s in sums))[0])
         draws = ece(*(s.draws for s in sums))
-        correct = noise_correction(model, _bins(model, e), len(e) - 1, ece, largest=float(draws.max()))
+        cells = forecasts(model.confidence, model.right, _bins(model, e), len(e) - 1, worth=model.worth)
+        correct = noise_correction(cells, ece, seed=pair.resampling.seed, largest=float(draws.max()))
         observed.append(Observed(value, draws, correct))
     reference, candidate = observed
     return estimates(name, reference, candidate, pair.resampling, what=what)
@@ -111,53 +123,53 @@ def _largest_gap(answers: Answers, edges: NDArray[np.float64]) -> tuple[float, f
 
 
 def _debiased(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> dict[str, Estimate]:
-    """The debiased squared error, and its root (0 where it is negative) on the scale of a probability.
+    """The debiased squared error, and its root (0 where it is negative) on the scale of a probability."""
+    models = pair.reference, pair.candidate
+    (r, r_draws), (c, c_draws) = (_squares(model, e) for model, e in zip(models, edges, strict=True))
+    make, results = pair.resampling.from_draws, {}
+    clustered = "" if pair.resampling.cluster is None else ", noise with clusters"
+    squared = f"debiased squared calibration error, {KUMAR_BINS} equal-mass bins{clustered}"
+    root = f"debiased RMS calibration error, {KUMAR_BINS} equal-mass bins{clustered}"
+    minus = ", candidate minus reference"
+    for side, value, draws in (("reference", r, r_draws), ("candidate", c, c_draws)):
+        # Two items in a bin, one of them right: the noise is 1/4, and so many times more with clusters.
+        e = make(value, draws, what=squared, bounds=(min(-0.25, value), 1.0))
+        results[f"ece_debiased_squared_{side}"] = e
+        value, low, high = (float(_root(x)) for x in (e.value, e.low, e.high))
+        results[f"ece_debiased_{side}"] = Estimate(value, low, high, e.n, e.method.replace(squared, root), e.level)
+    results["ece_debiased_squared_difference"] = make(c - r, c_draws - r_draws, what=squared + minus)
+    results["ece_debiased_difference"] = make(
+        float(_root(c) - _root(r)), _root(c_draws) - _root(r_draws), what=root + minus, bounds=(-1.0, 1.0)
+    )
+    return results
+
+
+def _squares(answers: Answers, edges: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """The debiased squared error and its draws [resamples].
 
     A resample takes the sample's own noise for miscalibration: its debiased errors lie too high by just that
     noise, and spread too far, by 4 sum w^2 s^4 in variance (w and s^2: a bin's share and the variance of its
-    gap). Both are taken out.
+    gap). Both are taken out, down to the 2 sum w^2 s^4 that even a calibrated model shows.
     """
-    squares = []
-    for sums in _sums(pair, edges):
-        count, _, right = (s.total for s in sums)
-        value = float(squared_debiased(*(s.total[None] for s in sums))[0])
-        draws = squared_debiased(*(s.draws for s in sums))
-        safe = np.maximum(count, 2)
-        noise = right / safe * (1 - right / safe) / (safe - 1)
-        excess = 4 * float(np.square(count / count.sum() * noise).sum())
-        spread = float(draws.var())
-        shrink = np.sqrt(max(0.0, 1 - excess / spread)) if spread > 0 else 0.0
-        squares.append((value, value + (draws - draws.mean()) * shrink))
-    (r, r_draws), (c, c_draws) = squares
-    make = pair.resampling.from_draws
-    results: dict[str, Estimate] = {}
-    for name, scale, kind, least in (
-        ("ece_debiased", _root, "RMS", 0.0),
-        # Two items in a bin, one of them right: the noise is 1/4.
-        ("ece_debiased_squared", _same, "squared", -0.25),
-    ):
-        what = f"debiased {kind} calibration error, {KUMAR_BINS} equal-mass bins"
-        for side, value, draws in (
-            ("reference", scale(r), scale(r_draws)),
-            ("candidate", scale(c), scale(c_draws)),
-            ("difference", scale(c) - scale(r), scale(c_draws) - scale(r_draws)),
-        ):
-            minus = ", candidate minus reference" if side == "difference" else ""
-            results[f"{name}_{side}"] = make(
-                float(value),
-                draws,
-                what=what + minus,
-                bounds=(least - 1, 1 - least) if minus else (least, 1.0),
-            )
-    return results
+    at = _bins(answers, edges)
+    bins = len(edges) - 1
+    binned = answers.binned(at, bins)
+    count, confidence, right = binned.count, binned.confidence, binned.right
+    residual = answers.confidence - answers.right
+    effect = np.ones(bins)
+    for b in np.unique(at):
+        effect[b] = answers.resampling.design_effect(residual, at == b)
+    value = float(squared_debiased(count.total[None], confidence.total[None], right.total[None], effect)[0])
+    draws = squared_debiased(count.draws, confidence.draws, right.draws, effect)
+    noise = np.where(count.total >= 2, _noise(np.maximum(count.total, 2), right.total, effect), 0.0)
+    least = 2 * float(np.square(count.total / count.total.sum() * noise).sum())
+    spread = float(draws.var())
+    scale = np.sqrt(max(spread - 2 * least, least) / spread) if spread > 0 else 0.0
+    return value, value + (draws - draws.mean()) * scale
 
 
 def _root(x: Any) -> Any:
     return np.sqrt(np.maximum(x, 0.0))
-
-
-def _same(x: Any) -> Any:
-    return x
 
 
 def _sums(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> list[tuple[Sums, Sums, Sums]]:

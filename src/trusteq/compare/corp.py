@@ -7,10 +7,13 @@ confidence.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import optimize
+
+from trusteq.compare.noise_bias import SIMULATIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +48,10 @@ def corp(pair: Pair) -> dict[str, Estimate]:
             value=float(value_c[i] - value_r[i]),
             interval="basic",
         )
+    for side, model, point in (("reference", pair.reference, point_r), ("candidate", pair.candidate, point_c)):
+        e = results[f"miscalibration_{side}"]
+        beyond_noise = max(0.0, float(point[0]) - _calibrated(model))
+        results[f"miscalibration_{side}"] = replace(e, low=min(e.low, beyond_noise))
     return results
 
 
@@ -67,6 +74,24 @@ def _from_recalibrated(
     uncertainty = float(base * (1 - base))
     # Neither is negative but by rounding.
     return max(score - best, 0.0), max(uncertainty - best, 0.0), uncertainty
+
+
+def _calibrated(answers: Answers) -> float:
+    """The miscalibration a calibrated model with these confidences stays below, but for the upper tail of the level.
+
+    Isotonic regression follows noise, so miscalibration is never 0; more than this is not noise alone.
+    """
+    fine, resampling = answers.fine, answers.resampling
+    seen = np.flatnonzero(fine.count.total)
+    count, confidence = fine.count.total[seen], fine.confidence.total[seen]
+    share = (confidence / count).clip(0, 1)
+    worth = np.maximum(np.round(count * answers.worth), 1).astype(np.int64)
+    right = np.random.default_rng([resampling.seed, 6]).binomial(worth, share, size=(SIMULATIONS, len(seen)))
+    found = []
+    for hits in right * (count / worth):
+        score = float((count * share**2 - 2 * hits * share + hits).sum() / count.sum())
+        found.append(_from_recalibrated(score, hits, count)[0])
+    return float(np.quantile(found, (1 + resampling.level) / 2))
 
 
 def _binned_parts(answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

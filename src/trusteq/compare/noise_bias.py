@@ -10,23 +10,23 @@ the true error of which it is the median.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import special
+
+from trusteq.compare.answers import FINE_CELLS, fine_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.answers import Answers
+    from trusteq.stats.estimate import Estimate
+    from trusteq.stats.resampling import Resampling
 
     ErrorOfBins = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
     Correction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-    from trusteq.stats.estimate import Estimate
-    from trusteq.stats.resampling import Resampling
 
 SIMULATIONS = 200
 STEPS = 16
@@ -61,39 +61,72 @@ def estimates(
     }
 
 
-def noise_correction(
-    answers: Answers, cell: NDArray[np.int64], cells: int, error: ErrorOfBins, *, largest: float
-) -> Correction:
+@dataclass(frozen=True)
+class Forecasts:
+    """Sums within cells [cells]: items, the independent ones these are worth, confidence, smoothly fitted accuracy."""
+
+    count: NDArray[np.float64]
+    worth: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    fitted: NDArray[np.float64]
+
+
+def forecasts(
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    cell: NDArray[np.int64],
+    cells: int,
+    *,
+    worth: float = 1.0,
+) -> Forecasts:
+    """What ``cells`` hold of items [items], each in its ``cell`` and worth so many independent ones.
+
+    The smooth curve is fitted to these items alone.
+    """
+
+    def sums(x: Any, at: NDArray[np.int64], cells: int) -> NDArray[np.float64]:
+        return np.bincount(at, weights=x, minlength=cells).astype(np.float64, copy=False)
+
+    fine = fine_cell(confidence)
+    curve = fitted_accuracy(*(sums(x, fine, FINE_CELLS) for x in (None, confidence, right)))
+    count, sure, fitted = (sums(x, cell, cells) for x in (None, confidence, curve[fine]))
+    return Forecasts(count, count * worth, sure, fitted)
+
+
+def noise_correction(of: Forecasts, error: ErrorOfBins, *, seed: int, largest: float) -> Correction:
     """A function from observed calibration errors to true ones, monotone and never negative.
 
-    ``cell`` [items] is the bin of each item; ``error`` maps sums of count, confidence and right [rows, cells] to
-    [rows]; ``largest`` is the largest observed error that will be asked about.
+    ``error`` maps sums of count, confidence and right [rows, cells] to [rows]; ``largest`` is the largest
+    observed error that will be asked about. Cells are drawn independently of each other: whether they vary together
+    moves the spread of a sum of gaps, hardly its median.
     """
-    seen, at = np.unique(cell, return_inverse=True)
-    count = np.bincount(at).astype(np.float64)
-    confidence = np.bincount(at, weights=answers.confidence) / count
-    fitted = np.bincount(at, weights=fitted_accuracy(answers)[answers.fine_cell]) / count
+    seen = np.flatnonzero(of.count)
+    # In an order of their own, so that which cell gets which random numbers does not depend on the order of labels.
+    seen = seen[np.lexsort((of.count[seen], of.confidence[seen] / of.count[seen]))]
+    count = of.count[seen]
+    confidence, fitted = of.confidence[seen] / count, of.fitted[seen] / count
     # Clustered items are worth fewer independent ones, so their noise is larger.
-    worth = np.maximum(np.round(count * answers.resampling.worth(answers.right)), 1).astype(np.int64)
+    independent = np.maximum(np.round(of.worth[seen]), 1).astype(np.int64)
     gap = fitted - confidence
     size = float(np.abs(gap) @ count / count.sum())
     # A curve on the diagonal points nowhere; overconfidence is as good a direction as any.
     direction = gap / size if size > 1e-6 else -np.ones(len(seen))
 
     def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        rows = np.zeros((len(values), cells))
+        rows = np.zeros((len(values), len(of.count)))
         rows[:, seen] = values
         return rows
 
+    items, sure = spread(count[None]), spread((count * confidence)[None])
+
     def errors(right: NDArray[np.float64]) -> NDArray[np.float64]:
-        items, sure = (np.broadcast_to(x, right.shape) for x in (count, count * confidence))
-        return error(spread(items), spread(sure), spread(right))
+        return error(items, sure, spread(right))
 
     truths, medians = [], []
     for t in np.linspace(0.0, 1.0, STEPS) ** 1.5 * max(largest, 1e-6) * 1.3:
         share = np.clip(confidence + t * direction, 0.0, 1.0)
-        rng = np.random.default_rng([answers.resampling.seed, 5])
-        drawn = rng.binomial(worth, share, size=(SIMULATIONS, len(seen))) * (count / worth)
+        rng = np.random.default_rng([seed, 5])
+        drawn = rng.binomial(independent, share, size=(SIMULATIONS, len(seen))) * (count / independent)
         truths.append(float(errors((count * share)[None])[0]))
         medians.append(float(np.median(errors(drawn))))
     truth, median = np.maximum.accumulate(truths), np.maximum.accumulate(medians)
@@ -105,22 +138,22 @@ def noise_correction(
     return correct
 
 
-def fitted_accuracy(answers: Answers) -> NDArray[np.float64]:
-    """Accuracy as a smooth function of confidence, at each cell of the fine grid [cells].
+def fitted_accuracy(
+    count: NDArray[np.float64], confidence: NDArray[np.float64], right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Accuracy as a smooth function of confidence, at each cell of a fine grid, from the cells' sums [cells].
 
     Logistic regression of being right on the confidence's logit, by Newton's method, with a prior of the weight
     of one observation around perfect calibration (intercept 0, slope 1), which also keeps it finite when all
     answers are right.
     """
-    fine = answers.fine
-    count, hits = fine.count.total, fine.right.total
-    mean = np.divide(fine.confidence.total, count, out=np.full(len(count), 0.5), where=count > 0)
+    mean = np.divide(confidence, count, out=np.full(len(count), 0.5), where=count > 0)
     logit = special.logit(mean.clip(1e-9, 1 - 1e-9))
     design = np.stack([np.ones_like(logit), logit], axis=1)
     weights = np.array([0.0, 1.0])
     for _ in range(50):
         p = special.expit(design @ weights)
-        slope = design.T @ (hits - count * p) - (weights - [0.0, 1.0])
+        slope = design.T @ (right - count * p) - (weights - [0.0, 1.0])
         curvature = (design * (count * p * (1 - p))[:, None]).T @ design + np.eye(2)
         step = np.linalg.solve(curvature, slope)
         weights = weights + step * min(1.0, 2.0 / float(np.abs(step).max() + 1e-300))

@@ -11,14 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
+
+from trusteq.compare.answers import fine_cell
+from trusteq.compare.noise_bias import fitted_accuracy
+from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Answers, Pair
-    from trusteq.stats.estimate import Estimate
 
 TARGETS = (0.9, 0.95, 0.99)
+MAX_SHARES = 2_000
 
 
 def selective_prediction(pair: Pair) -> dict[str, Estimate]:
@@ -36,7 +41,11 @@ def selective_prediction(pair: Pair) -> dict[str, Estimate]:
         for side, answers in (("reference", pair.reference), ("candidate", pair.candidate)):
             point, draws, value = _figure(answers, target)
             sides.append((point, draws, value))
-            results[f"{name}_{side}"] = make(point, draws, what=what, value=value, bounds=(0.0, 1.0))
+            results[f"{name}_{side}"] = (
+                make(point, draws, what=what, value=value, bounds=(0.0, 1.0))
+                if target is None
+                else usable_region(answers, value, target, what=what)
+            )
         (r_point, r_draws, r_value), (c_point, c_draws, c_value) = sides
         results[f"{name}_difference"] = make(
             c_point - r_point,
@@ -45,6 +54,33 @@ def selective_prediction(pair: Pair) -> dict[str, Estimate]:
             value=c_value - r_value,
         )
     return results
+
+
+def usable_region(answers: Answers, value: float, target: float, *, what: str) -> Estimate:
+    """A usable region with the shares that a test of "the risk here is just what the target allows" leaves standing.
+
+    The lower end is the largest share shown to be usable, the upper end the largest not shown to be too large. The
+    test is the exact binomial one, for as many items as the share is worth: where risk rises fast, the items that
+    happen to lie beyond the share add to the variance (its ratio is ``effect``), and so do clusters.
+    """
+    resampling, allowed = answers.resampling, 1 - target
+    coverage, risk = risk_coverage(answers.confidence, answers.right)
+    at = np.unique(np.linspace(0, len(coverage) - 1, MAX_SHARES).astype(np.int64))
+    coverage, risk = coverage[at], risk[at]
+    fine = answers.fine
+    marginal = 1 - fitted_accuracy(fine.count.total, fine.confidence.total, fine.right.total)
+    edge = np.sort(answers.confidence)[::-1][np.round(coverage * resampling.n).astype(np.int64) - 1]
+    effect = 1 + np.square(marginal[fine_cell(edge)] - allowed) * (1 - coverage) / (allowed * target)
+    n = np.maximum(coverage * resampling.n * resampling.worth(answers.right.astype(np.float64)) / effect, 1.0)
+    wrong = risk * n
+    # P(X >= wrong) and P(X <= wrong) of a binomial X, for numbers that need not be whole.
+    at_least = np.where(wrong > 0, special.betainc(np.maximum(wrong, 1e-9), n - wrong + 1, allowed), 1.0)
+    at_most = np.where(wrong < n, 1 - special.betainc(wrong + 1, np.maximum(n - wrong, 1e-9), allowed), 1.0)
+    tail = (1 - resampling.level) / 2
+    shown, possible = coverage[at_most <= tail], coverage[at_least > tail]
+    low, high = float(shown.max(initial=0.0)), float(possible.max(initial=0.0))
+    method = f"{what}; shares not rejected by an exact binomial test"
+    return Estimate(value, min(low, value), max(high, value), resampling.n, method, resampling.level)
 
 
 def risk_coverage(

@@ -79,8 +79,13 @@ def quarters(counts: NDArray[np.int64]) -> list[str]:
     """Each count's quarter as a readable range [items], such as "8-12 words"; equal counts stay together."""
     edges = np.unique(np.quantile(counts, [0.25, 0.5, 0.75], method="inverted_cdf"))
     which = np.searchsorted(edges, counts, side="left")
-    names = {int(q): f"{counts[which == q].min()}-{counts[which == q].max()} words" for q in np.unique(which)}
+    names = {int(q): _range(int(counts[which == q].min()), int(counts[which == q].max())) for q in np.unique(which)}
     return [names[int(q)] for q in which]
+
+
+def _range(low: int, high: int) -> str:
+    words = "word" if high == 1 else "words"
+    return f"{low} {words}" if low == high else f"{low}-{high} {words}"
 
 
 def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[str] | None) -> list[Slice]:

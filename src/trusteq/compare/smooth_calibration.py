@@ -13,7 +13,7 @@ import numpy as np
 from scipy import fft
 
 from trusteq.compare.answers import FINE_CELLS, FINE_EDGES, Answers
-from trusteq.compare.noise_bias import Observed, estimates, noise_correction
+from trusteq.compare.noise_bias import Observed, estimates, forecasts, noise_correction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +68,8 @@ def _observed(answers: Answers) -> Observed:
 
     fine = answers.fine
     draws = error(fine.count.draws, fine.confidence.draws, fine.right.draws)
-    correct = noise_correction(answers, answers.fine_cell, FINE_CELLS, error, largest=float(draws.max()))
+    cells = forecasts(answers.confidence, answers.right, answers.fine_cell, FINE_CELLS, worth=answers.worth)
+    correct = noise_correction(cells, error, seed=answers.resampling.seed, largest=float(draws.max()))
     return Observed(value, draws, correct)
 
 

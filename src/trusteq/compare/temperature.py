@@ -2,8 +2,11 @@
 
 One number T divides the candidate's logits. It cannot change an answer, only how sure the model is: what it
 closes is a cheap repair, what stays open is information lost. Two targets: the gold labels (*recalibrated*) and
-the reference's own probabilities (*matched*, needs no labels). T is cross-fitted: each item is cooled by a T
+the reference's mean confidence (*matched*, needs no labels). T is cross-fitted: each item is cooled by a T
 that has not seen it or its cluster.
+
+*Matched* does not minimise the divergence from the reference: that flattens a candidate wherever the two disagree,
+though no temperature mends disagreement, and would make a candidate that is as sure as the reference less sure.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ def remedy(pair: Pair, target: str) -> Remedy:
         assert pair.gold is not None  # noqa: S101 - not asked without labels
         wanted = np.eye(logs.shape[1])[pair.gold]
     else:
-        wanted = pair.reference.probabilities
+        wanted = pair.reference.confidence
     resampling = pair.resampling
     fold = np.random.default_rng([resampling.seed, 4]).permutation(resampling.units)[resampling.unit] % FOLDS
     cooled = np.empty_like(logs)
@@ -65,9 +68,11 @@ def scaled(logs: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
 
 
 def fit_inverse_temperature(logs: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
-    """The beta = 1 / T that minimises the cross-entropy to the wanted probabilities, by Newton's method.
+    """The beta = 1 / T that comes closest to what is wanted, by Newton's method.
 
-    The cross-entropy is convex in beta; where it has no minimum (all answers right), the bound is returned.
+    Wanted probabilities [items, labels]: the beta of least cross-entropy to them, which is convex in beta. Wanted
+    confidences [items]: the beta with their mean, for confidence rises with beta. Where none is found (all answers
+    right), the bound is returned.
     """
     low, high = _BETA
     beta = 1.0
@@ -86,9 +91,13 @@ def fit_inverse_temperature(logs: NDArray[np.float64], wanted: NDArray[np.float6
 def _slopes(
     logs: NDArray[np.float64], wanted: NDArray[np.float64], beta: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """First and second derivative in beta of each item's cross-entropy [items]."""
+    """Each item's part in what a fit brings to 0 on average, and its derivative in beta [items]."""
     p = scaled(logs, beta)
     mean = (p * logs).sum(axis=1)
+    if wanted.ndim == 1:
+        top = logs.argmax(axis=1)[:, None]
+        confidence, log = (np.take_along_axis(x, top, axis=1)[:, 0] for x in (p, logs))
+        return confidence - wanted, confidence * (log - mean)
     return mean - (wanted * logs).sum(axis=1), (p * np.square(logs)).sum(axis=1) - np.square(mean)
 
 

@@ -40,7 +40,6 @@ def table(
         source,
         columns,
         rows,
-        lambda row: f"row {row + 1}",
         {name: class_names[name] for name in names if name in class_names},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from array import array
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.lines import lines
@@ -33,11 +34,13 @@ def _read(path: Path, columns: Sequence[str] | None, limit: int | None, delimite
     _, header = next(records, (0, []))
     if not header:
         raise DataError(f"{path}: empty; expected a header line and rows below it")
+    first = next(records, None)
+    _refuse_other_delimiter(header, [] if first is None else first[1], delimiter, str(path))
     names = chosen(header, columns, str(path))
     kept: dict[str, list[Any]] = {name: [] for name in names}
     into = [(header.index(name), kept[name]) for name in names]
     starts = array("Q")
-    for line, fields in records:
+    for line, fields in records if first is None else chain([first], records):
         if limit is not None and len(starts) >= limit:
             break
         if len(fields) != len(header):
@@ -49,7 +52,21 @@ def _read(path: Path, columns: Sequence[str] | None, limit: int | None, delimite
         for position, values in into:
             values.append(fields[position])
         starts.append(line)
-    return Table(str(path), kept, len(starts), lambda row: f"line {starts[row]}")
+    return Table(str(path), kept, len(starts), lines=starts)
+
+
+def _refuse_other_delimiter(header: list[str], row: list[str], delimiter: str, path: str) -> None:
+    """Stop where the header is one cell, and it and the first row are cut the same way by another sign."""
+    for sign, name in _DELIMITERS.items():
+        cuts = header[0].count(sign)
+        if sign != delimiter and len(header) == 1 and cuts and (not row or delimiter.join(row).count(sign) == cuts):
+            raise DataError(
+                f"{path}: line 1: one column, {shown(header[0])}: its cells seem to be separated by {name}, not "
+                f"{_DELIMITERS[delimiter]}; write it with {_DELIMITERS[delimiter]}, or name a tab-separated file .tsv"
+            )
+
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -29,7 +29,7 @@ def read(source: str, columns: Sequence[str] | None, limit: int | None, split: s
         known = data.column_names or list(next(iter(data), {}))
         names = chosen(known, columns, source)
         if limit == 0:
-            return Table(source, {name: [] for name in names}, 0, str)
+            return Table(source, {name: [] for name in names}, 0)
         features = data.features or {}
         return arrow.table(
             # With no column asked for, one is read all the same: it is what counts the rows.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from trusteq.data.label_sets import listed
+from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class Items:
     columns: further values for slices, by name, as texts [items].
     clusters: which items belong together (hypotheses of one premise) [items]; None when all are independent.
     ignored: how many rows of the source were left out because of their label.
+    places: the line or row of the source that each item stands on [items], for messages; ``counted_in`` says which.
     """
 
     ids: Sequence[str]
@@ -36,8 +39,13 @@ class Items:
     clusters: Sequence[str] | None = None
     source: str = "items"
     ignored: int = 0
+    places: NDArray[np.int64] | None = None
+    counted_in: str = "row"
+    may_be_empty: bool = False
+    """Whether texts may be empty: only where words were left out on purpose."""
 
     def __post_init__(self) -> None:
+        self._refuse_what_is_no_text()
         n = len(self.ids)
         if n == 0:
             raise DataError(f"{self.source}: no items; the file or the selection is empty")
@@ -50,8 +58,6 @@ class Items:
         for name, values in parts.items():
             if len(values) != n:
                 raise DataError(f"{self.source}: {name} has {len(values)} values for {n} items")
-        if not all(isinstance(id_, str) for id_ in self.ids):
-            raise DataError(f"{self.source}: ids must be texts; write [str(i) for i in ids]")
         if self.labels is not None:
             codes = np.asarray(self.labels)
             if not np.issubdtype(codes.dtype, np.integer):
@@ -60,30 +66,58 @@ class Items:
             if outside.size:
                 first = int(outside[0])
                 raise DataError(
-                    f"{self.source}: item {self.ids[first]!r} has label code {codes[first]}, outside the "
+                    f"{self._item(first)} has label code {codes[first]}, outside the "
                     f"{len(self.label_names)} label names; leave such items out"
                 )
             if len(set(self.label_names)) != len(self.label_names):
                 raise DataError(f"{self.source}: label names must differ, found {list(self.label_names)}")
             object.__setattr__(self, "labels", codes.astype(np.int64))
         if len(set(self.ids)) != n:
-            seen: set[str] = set()
-            for row, id_ in enumerate(self.ids, 1):
-                if id_ in seen:
+            first_of: dict[str, int] = {}
+            for row, id_ in enumerate(self.ids):
+                if (before := first_of.setdefault(id_, row)) != row:
                     raise DataError(
-                        f"{self.source}: item {row}: id {id_!r} appears twice; ids must be unique, "
-                        "or match by row number with --by-row"
+                        f"{self.source}: items {before + 1} and {row + 1} have the same id {id_!r}; "
+                        "ids must be unique, or match by row number with --by-row"
                     )
-                seen.add(id_)
         for name, values in self.segments.items():
-            if isinstance(values, np.ndarray):
+            if self.may_be_empty or isinstance(values, np.ndarray):
                 continue
-            for id_, text in zip(self.ids, values, strict=True):
+            for item, text in enumerate(values):
                 if not text.strip():
                     raise DataError(
-                        f"{self.source}: item {id_!r}: segment {name!r} is empty ({text!r}); "
-                        "drop the item or fill in its text"
+                        f"{self._item(item)}: segment {name!r} is empty ({text!r}); drop the item or fill in its text"
                     )
+
+    def _refuse_what_is_no_text(self) -> None:
+        texts = {name: values for name, values in self.segments.items() if not isinstance(values, np.ndarray)}
+        parts: dict[str, Any] = {
+            "ids": self.ids,
+            **{f"segment {name!r}": values for name, values in texts.items()},
+            "label names": self.label_names,
+            **{f"column {name!r}": values for name, values in self.columns.items()},
+            **({"clusters": self.clusters} if self.clusters is not None else {}),
+        }
+        for name, values in parts.items():
+            if isinstance(values, str):
+                raise DataError(f"{self.source}: {name} must be a list of texts, found the text {values[:40]!r}")
+            for position, value in enumerate(values):
+                if not isinstance(value, str):
+                    kind = type(value).__name__
+                    raise DataError(
+                        f"{self.source}: {name} must be texts, but number {position + 1} is {value!r} of type {kind}; "
+                        "write [str(value) for value in values], with a text for what is missing"
+                    )
+                if not is_unicode(value):
+                    raise DataError(
+                        f"{self.source}: {name}: number {position + 1} is no valid Unicode ({value!r}); "
+                        "write whole characters"
+                    )
+
+    def _item(self, position: int) -> str:
+        """The words that find an item in its source."""
+        place = "" if self.places is None else f"{self.counted_in} {self.places[position]}: "
+        return f"{self.source}: {place}item {self.ids[position]!r}"
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -102,6 +136,7 @@ class Items:
             labels=None if self.labels is None else self.labels[at],
             columns={name: pick(values) for name, values in self.columns.items()},
             clusters=None if self.clusters is None else pick(self.clusters),
+            places=None if self.places is None else self.places[at],
         )
 
     def content(self) -> str:
@@ -144,8 +179,8 @@ class Items:
         if unknown.size:
             first = int(unknown[0])
             raise LabelError(
-                f"{self.source}: item {self.ids[first]!r} has label {self.label_names[self.labels[first]]!r}, "
-                f"which the models do not know (they answer {{{', '.join(labels)}}}); {unknown.size} such items; "
+                f"{self._item(first)} has label {self.label_names[self.labels[first]]!r}, which the models do not know "
+                f"(they answer {listed(labels)}); {unknown.size:,} such items; "
                 "rename with --labels or drop them with --ignore-label"
             )
         return codes

@@ -7,6 +7,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.lines import lines
+from trusteq.data.surrogates import is_unicode
 from trusteq.data.table import Table, chosen, shown
 from trusteq.errors import DataError
 
@@ -23,6 +24,10 @@ def read(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
         if line.isspace():
             continue
         row = _parsed(line, f"{path}: line {number}")
+        if "\\u" in line and (half := next((key for key in row if not is_unicode(key)), None)) is not None:
+            raise DataError(
+                f"{path}: line {number}: key {half!r} has half of a surrogate pair; write the whole character"
+            )
         if kept is None:
             kept = {name: [] for name in chosen(list(row), columns, str(path))}
         if limit is not None and len(numbers) >= limit:
@@ -33,7 +38,7 @@ def read(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
                     f"{path}: line {number}: no key {name!r} (its keys are {shown(list(row))}); every line needs it"
                 )
             value = row[name]
-            if "\\u" in line and isinstance(value, str) and not _is_unicode(value):
+            if "\\u" in line and isinstance(value, str) and not is_unicode(value):
                 raise DataError(
                     f"{path}: line {number}: key {name!r} has half of a surrogate pair ({shown(value)}); "
                     "write the whole character"
@@ -42,7 +47,7 @@ def read(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
         numbers.append(number)
     if kept is None:
         raise DataError(f"{path}: empty; expected one JSON object a line")
-    return Table(str(path), kept, len(numbers), lambda row: f"line {numbers[row]}")
+    return Table(str(path), kept, len(numbers), lines=numbers)
 
 
 def _parsed(line: str, where: str) -> dict[str, Any]:
@@ -63,11 +68,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} appears twice")
     return row
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

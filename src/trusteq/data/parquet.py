@@ -28,9 +28,9 @@ def read(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
             schema = file.schema_arrow
             names = chosen(schema.names, columns, str(path))
             if limit == 0:
-                return Table(str(path), {name: [] for name in names}, 0, str)
+                return Table(str(path), {name: [] for name in names}, 0)
             if not names:
-                return Table(str(path), {}, file.metadata.num_rows, lambda row: f"row {row + 1}")
+                return Table(str(path), {}, file.metadata.num_rows)
             rows = BATCH_ROWS if limit is None else min(BATCH_ROWS, limit)
             return arrow.table(
                 file.iter_batches(rows, columns=names),

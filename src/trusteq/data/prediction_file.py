@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trusteq.data.predictions import checked, softmax
+from trusteq.data.predictions import are_probabilities, checked, refuse_not_finite, softmax
 from trusteq.data.table import chosen, shown
 from trusteq.data.tables import Table, column_names, read_table
-from trusteq.errors import DataError, ModelError
+from trusteq.errors import DataError, ModelError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -69,6 +69,7 @@ def read_predictions(
     Rows are matched by the column ``id``; without it by a column called "id", unless ``by_row``; else by row
     number. ``labels`` and ``not_labels`` are as in `label_columns`; ``name`` is the model's, for messages.
     """
+    refuse_both(id, by_row)
     if id is None and not by_row and "id" in column_names(path):
         id = "id"  # noqa: A001
     columns = label_columns(path, labels=labels, id=id, not_labels=not_labels)
@@ -82,16 +83,30 @@ def read_predictions(
             f"{path}: no column 'id' to match the items of {items.source} (the first is {items.ids[0]!r}); "
             "add the column, name it with --id, or match by row number with --by-row"
         )
-    values = np.stack([_numbers(table, column)[rows] for column in columns], axis=1)
+    values = np.stack([_numbers(table, column, rows, items)[rows] for column in columns], axis=1)
+
+    def place(item: int) -> str:
+        return table.place(int(rows[item]))
+
     if scores == "logits":
-        if (bad := np.argwhere(~np.isfinite(values))).size:
-            item, label = bad[0]
+        refuse_not_finite(values, columns, lambda item: f"{path}: {place(item)}: item {items.ids[item]!r}", "logit")
+        if are_probabilities(values):
             raise ModelError(
-                f"{path}: {table.place(int(rows[item]))}: item {items.ids[item]!r}, "
-                f"label {columns[label]!r}: logit is {values[item, label]}; every value must be finite"
+                f"{path}: {place(0)}: item {items.ids[0]!r}: holds {shown(values[0].tolist())}, and every row sums "
+                "to 1: these are probabilities, not logits; "
+                f"leave out --scores logits, or say --scores {name}=probabilities"
             )
         values = softmax(values)
-    return checked(values, labels=columns, ids=items.ids, model=name, where=str(path))
+    return checked(values, labels=columns, ids=items.ids, model=name, where=str(path), place=place)
+
+
+def refuse_both(id: str | None, by_row: bool) -> None:  # noqa: A002
+    """Stop where rows are to be matched in two ways."""
+    if id is not None and by_row:
+        raise OptionError(
+            f"--id {id} matches rows by that column, --by-row by their number; give one of the two "
+            "(without --id a column called 'id' is still the items' name)"
+        )
 
 
 def _rows_by_id(table: Table, id_column: str, items: Items) -> NDArray[np.int64]:
@@ -131,8 +146,11 @@ def _has_row_numbers(items: Items) -> bool:
     return numbers == sorted(set(numbers)) and numbers[-1] <= len(items) + items.ignored
 
 
-def _numbers(table: Table, name: str) -> NDArray[np.float64]:
-    """The column [rows] in float64; texts such as "nan" count as numbers here and are refused later."""
+def _numbers(table: Table, name: str, row_of: NDArray[np.int64], items: Items) -> NDArray[np.float64]:
+    """The column [rows] in float64; texts such as "nan" count as numbers here and are refused later.
+
+    ``row_of`` says which row each item is [items].
+    """
     column = table.columns[name]
     if isinstance(column, np.ndarray) and column.ndim == 1:
         return column.astype(np.float64)
@@ -140,10 +158,10 @@ def _numbers(table: Table, name: str) -> NDArray[np.float64]:
     for row, value in enumerate(table.values(name)):
         number = _number(value)
         if number is None:
-            raise table.error(
-                row,
-                name,
-                f"is not a number: {shown(value)}; mend the cell, or name the label columns with --labels",
+            item = "".join(f"item {items.ids[i]!r}: " for i in np.flatnonzero(row_of == row).tolist())
+            raise DataError(
+                f"{table.source}: {table.place(row)}: {item}column {name!r} is not a number: {shown(value)}; "
+                "mend the cell, or name the label columns with --labels"
             )
         numbers[row] = number
     return numbers

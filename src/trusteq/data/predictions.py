@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.data.label_sets import difference, listed
 from trusteq.errors import LabelError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,10 +29,7 @@ class Predictions:
     def reordered(self, labels: Sequence[str], *, model: str, reference: str) -> Predictions:
         """The same predictions with their columns in the order of ``labels``, matched by name."""
         if set(labels) != set(self.labels):
-            raise LabelError(
-                f"labels differ: {reference} has {{{', '.join(labels)}}}, {model} has "
-                f"{{{', '.join(self.labels)}}}; name the order with --labels {model}={','.join(labels)}"
-            )
+            raise LabelError(difference(reference, labels, model, self.labels))
         order = [self.labels.index(name) for name in labels]
         return Predictions(tuple(labels), self.probabilities[:, order])
 
@@ -43,10 +41,12 @@ def checked(
     ids: Sequence[str],
     model: str,
     where: str | None = None,
+    place: Callable[[int], str] | None = None,
 ) -> Predictions:
     """Predictions from a model's raw answer, or one clear line about the first bad value in it.
 
-    ``probabilities`` [items, labels]; ``where`` names the file, or stands for the model itself.
+    ``probabilities`` [items, labels]; ``where`` names the file, or stands for the model itself; ``place`` gives
+    the words that find an item's row in the file.
     """
     where = where or f"model {model}"
     values = np.asarray(probabilities, dtype=np.float64)
@@ -65,28 +65,59 @@ def checked(
     if repeated:
         raise LabelError(f"{where}: label {repeated[0]!r} appears twice; give each label its own name with --labels")
 
-    def place(bad: NDArray[np.bool_]) -> tuple[str, str, float]:
-        row, column = (int(i[0]) for i in np.nonzero(bad))
-        return ids[row], labels[column], float(values[row, column])
+    def item(row: int) -> str:
+        return f"{where}: item {ids[row]!r}" if place is None else f"{where}: {place(row)}: item {ids[row]!r}"
 
-    if not np.isfinite(values).all():
-        id_, label, value = place(~np.isfinite(values))
-        raise ModelError(f"{where}: item {id_!r}, label {label!r}: probability is {value}; every value must be finite")
-    if (values < 0).any() or (values > 1 + SUM_TOLERANCE).any():
-        id_, label, value = place((values < 0) | (values > 1 + SUM_TOLERANCE))
-        raise ModelError(
-            f"{where}: item {id_!r}, label {label!r}: {value:g} is not a probability; "
-            "if these are logits, say --scores logits"
+    refuse_not_finite(values, labels, item, "probability")
+    bad = (values < 0) | (values > 1 + SUM_TOLERANCE)
+    if bad.any():
+        row, column = (int(i[0]) for i in np.nonzero(bad))
+        hint = (
+            "these look like percentages; divide them by 100"
+            if _are_percentages(values)
+            else "if these are logits, say --scores logits"
         )
+        raise ModelError(f"{item(row)}, label {labels[column]!r}: {values[row, column]:g} is not a probability; {hint}")
     sums = values.sum(axis=1)
     off = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
     if off.size:
         row = int(off[0])
         raise ModelError(
-            f"{where}: item {ids[row]!r}: probabilities of {{{', '.join(labels)}}} sum to {sums[row]:g}, not 1; "
+            f"{item(row)}: probabilities of {listed(labels)} sum to {sums[row]:g}, not 1; "
             "name the label columns with --labels, or say --scores logits"
         )
     return Predictions(tuple(labels), values / sums[:, None])
+
+
+def refuse_not_finite(
+    values: NDArray[np.float64], labels: Sequence[str], item: Callable[[int], str], what: str
+) -> None:
+    """Stop at the first value [items, labels] that is infinite or no number; ``item`` says whose it is."""
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row, column = (int(i[0]) for i in np.nonzero(bad))
+        raise ModelError(
+            f"{item(row)}, label {labels[column]!r}: {what} is {values[row, column]}; every value must be finite"
+        )
+
+
+def are_probabilities(values: NDArray[np.float64]) -> bool:
+    """Whether every row [items, labels] could be probabilities: within 0 and 1, and summing to 1."""
+    inside = values.min() >= 0 and values.max() <= 1 + SUM_TOLERANCE
+    return bool(inside and (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+
+
+def _are_percentages(values: NDArray[np.float64]) -> bool:
+    """Whether the rows [items, labels] sum to 100, but for whole numbers' rounding."""
+    return bool(values.min() >= 0 and (np.abs(values.sum(axis=1) - 100) <= 0.5 * values.shape[1]).all())
+
+
+def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Log-probabilities [items, labels] from logits, in float64: exact where a probability rounds to 0 or 1."""
+    z = np.asarray(logits, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        z = z - z.max(axis=1, keepdims=True)
+        return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.data.items import Items
+from trusteq.data.label_sets import listed
+from trusteq.data.prediction_file import refuse_both
 from trusteq.data.table import Table, shown
 from trusteq.data.tables import column_names, read_table
-from trusteq.errors import DataError
+from trusteq.errors import DataError, LabelError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,21 +23,26 @@ if TYPE_CHECKING:
 def read_items(
     source: str | Path,
     *,
-    text: Sequence[str] = (),
+    text: str | Sequence[str] = (),
     label: str | None = None,
     label_names: Sequence[str] | None = None,
     id: str | None = None,  # noqa: A002
     by_row: bool = False,
-    slices: Sequence[str] = (),
+    slices: str | Sequence[str] = (),
     cluster: str | None = None,
-    ignore_labels: Sequence[str] = (),
+    ignore_labels: str | Sequence[str] = (),
     split: str | None = None,
 ) -> Items:
     """The items of a file or Hugging Face dataset, without those whose label is to be ignored.
 
     Ids come from the column ``id``; without it from a column called "id", unless ``by_row``; else they are
-    row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``.
+    row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``. One name may stand for
+    a list of one.
     """
+    refuse_both(id, by_row)
+    text, slices, ignore_labels = _several(text), _several(slices), _several(ignore_labels)
+    if isinstance(label_names, str):
+        raise DataError(f"{source}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):
         raise DataError(f"{source}: label names or labels to ignore, but no label column; name it with --label")
     if id is None and not by_row and "id" in column_names(source, split=split):
@@ -63,7 +70,14 @@ def read_items(
         clusters=None if cluster is None else kept(table.texts(cluster)),
         source=str(source),
         ignored=table.rows - len(rows),
+        places=rows + 1 if table.lines is None else np.asarray(table.lines, np.int64)[rows],
+        counted_in="row" if table.lines is None else "line",
     )
+
+
+def _several(names: str | Sequence[str]) -> tuple[str, ...]:
+    """The names as texts, one name being a list of one."""
+    return (names,) if isinstance(names, str) else tuple(str(name) for name in names)
 
 
 def _segment(table: Table, name: str) -> list[str] | NDArray[Any]:
@@ -90,7 +104,14 @@ def _labels(
         if isinstance(value, float) and not value.is_integer():
             raise table.error(row, name, f"is not a label: {value!r} is a fraction; name a column of classes")
 
-    names = tuple(label_names or table.class_names.get(name, ()))
+    names = tuple(str(given) for given in label_names or table.class_names.get(name, ()))
+    known = dict.fromkeys([*names, *raw])
+    unknown = next((label for label in sorted(ignored) if label not in known), None)
+    if unknown is not None:
+        raise LabelError(
+            f"{table.source}: no item has the label {unknown!r} that --ignore-label names; "
+            f"column {name!r} has {listed(sorted(known))}"
+        )
     if not names:
         rows = [row for row, value in enumerate(raw) if value not in ignored]
         names = tuple(sorted({raw[row] for row in rows}))

@@ -11,7 +11,7 @@ import numpy as np
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,15 +21,19 @@ class Table:
     """Raw values by column name, one position a row in each.
 
     columns: lists of Python values, or arrays [rows, ...] where the file itself holds numbers without gaps.
-    place: from a row's position to the words that find it in the file ("row 17", "line 18").
     class_names: names of the codes 0, 1, ... for columns whose file states them.
+    lines: the line of the file that each row starts on; None where a file has no lines and rows are counted from 1.
     """
 
     source: str
     columns: Mapping[str, list[Any] | NDArray[Any]]
     rows: int
-    place: Callable[[int], str]
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lines: Sequence[int] | None = None
+
+    def place(self, row: int) -> str:
+        """The words that find a row in the file: "row 17", "line 18"."""
+        return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
     def values(self, name: str) -> list[Any]:
         """The column as Python values."""

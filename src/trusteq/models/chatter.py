@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,10 @@ def one_line(error: BaseException, *, limit: int = 300) -> str:
     """An error's message without line breaks, at most ``limit`` characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+TALKERS = ("transformers", "huggingface_hub", "torch", "torchao", "bitsandbytes", "compressed_tensors")
+"""Loggers of transformers and of what it imports for quantized weights."""
 
 
 class _Kept(logging.Handler):
@@ -28,11 +32,12 @@ class _Kept(logging.Handler):
 
 @contextmanager
 def quiet_transformers() -> Iterator[list[str]]:
-    """What transformers and the hub would have printed meanwhile; warnings and progress bars are off."""
+    """What transformers and its companions would have printed meanwhile; warnings and progress bars are off."""
+    from tqdm import tqdm
     from transformers.utils import logging as transformers_logging
 
     kept = _Kept()
-    loggers = [logging.getLogger("transformers"), logging.getLogger("huggingface_hub")]
+    loggers = [logging.getLogger(name) for name in TALKERS]
     before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
     bars = transformers_logging.is_progress_bar_enabled()
     with warnings.catch_warnings():
@@ -41,9 +46,16 @@ def quiet_transformers() -> Iterator[list[str]]:
             logger.handlers, logger.propagate = [kept], False
             logger.setLevel(logging.WARNING)
         transformers_logging.disable_progress_bar()  # the hub's own, too
+        draw = tqdm.__init__
+
+        def without_bar(bar: Any, *args: Any, **options: Any) -> None:
+            draw(bar, *args, **{**options, "disable": True})
+
+        tqdm.__init__ = without_bar  # compressed-tensors has no switch for its bars
         try:
             yield kept.messages
         finally:
+            tqdm.__init__ = draw
             for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
                 logger.handlers, logger.propagate = handlers, propagate
                 logger.setLevel(level)

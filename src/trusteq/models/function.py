@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Finding, Identity, Model
 from trusteq.models.chatter import one_line
@@ -41,13 +42,29 @@ class FunctionModel:
             inputs: Any = list(zip(*parts, strict=True))
         else:
             inputs = parts[0] if isinstance(parts[0], np.ndarray) else list(parts[0])
-        answer = self.function(inputs)
+        answer = self._in_order(self.function(inputs))
         try:
-            return np.asarray(answer, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+            values = np.asarray(answer)
+            if np.iscomplexobj(values):
+                raise ModelError(f"model {self.name}: the answer holds complex numbers; answer real probabilities")
+            return values.astype(np.float64)
+        except (TypeError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"model {self.name}: the answer is no table of numbers [items, labels]: {one_line(error)}"
             ) from error
+
+    def _in_order(self, answer: Any) -> Any:
+        """The answer, a data frame's columns put in the order of the labels by name."""
+        columns = getattr(answer, "columns", None)
+        if columns is None or not hasattr(answer, "to_numpy"):
+            return answer
+        names = [str(column) for column in columns]
+        if sorted(names) != sorted(self.labels):
+            raise ModelError(
+                f"model {self.name}: the answer is a data frame with the columns {listed(names)}, but the labels are "
+                f"{listed(self.labels)}; name its columns by label, or answer .to_numpy() in their order"
+            )
+        return answer.to_numpy()[:, [names.index(label) for label in self.labels]]
 
     def findings(self) -> tuple[Finding, ...]:
         """Nothing: a function is not looked into."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.label_sets import listed
+from trusteq.data.surrogates import is_unicode
 from trusteq.errors import LabelError, ModelError
 
 if TYPE_CHECKING:
@@ -12,12 +14,17 @@ if TYPE_CHECKING:
 
 def label_names(own: Sequence[str], given: Sequence[str] | None, *, name: str) -> tuple[str, ...]:
     """The names in the order of the model's outputs: ``given`` where there are any, else its ``own``."""
+    if isinstance(given, str):
+        raise LabelError(f"model {name}: labels must be a list of names, found the text {given!r}")
     if given is not None and own and len(given) != len(own):
         raise LabelError(
-            f"model {name}: --labels names {len(given)} labels ({', '.join(given)}), "
-            f"but the model has {len(own)} ({', '.join(own)})"
+            f"model {name}: --labels names {len(given)} labels {listed(given)}, "
+            f"but the model has {len(own)} {listed(own)}"
         )
     names = tuple(own if given is None else given)
+    odd = next((label for label in names if not isinstance(label, str) or not is_unicode(label)), None)
+    if odd is not None:
+        raise LabelError(f"model {name}: label {odd!r} is no text that can be written; give each label a name")
     if len(names) < 2:
         raise ModelError(
             f"model {name}: {len(names)} label; trusteq needs a probability for each of two or more labels "

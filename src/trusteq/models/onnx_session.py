@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import mmap
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trusteq.data.predictions import SUM_TOLERANCE, softmax
-from trusteq.errors import LabelError, MissingExtraError, ModelError
+from trusteq.data.predictions import SUM_TOLERANCE, log_softmax, softmax
+from trusteq.errors import LabelError, ModelError
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
 from trusteq.models.chatter import one_line
-from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, read_config, refuse_pickle
+from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, read_config
 from trusteq.models.labels import configured_labels, label_names
+from trusteq.models.onnx_file import external_files, graph_file, open_session, scores_output
 from trusteq.models.token_limit import truncation
 from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer
 
@@ -26,14 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.models.token_rows import TokenRows
 
 TOKEN_BUDGET = 8192
 """Tokens in one batch, padding included."""
 
 ROWS = 256
 """Rows in one batch of a graph that reads arrays."""
-
-FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
 DTYPES: Mapping[str, type] = {
     "tensor(float)": np.float32,
@@ -47,9 +45,6 @@ DTYPES: Mapping[str, type] = {
     "tensor(bool)": np.bool_,
     "tensor(string)": np.object_,
 }
-
-EXTERNAL = re.compile(rb"\n\x08location\x12([\x80-\xff]*[\x00-\x7f])", re.DOTALL)
-"""How protobuf writes the key of a tensor's external file, and the length of the name that follows."""
 
 ENOUGH_TO_TELL = 8
 """Rows that must all sum to 1 before an output is taken for probabilities: one row of logits may by accident."""
@@ -71,10 +66,10 @@ def open_onnx(
     model's own when it holds one. ``output`` names the scores among several outputs; they are taken for
     probabilities when ``scores`` says so or the output is called "probabilities", else for logits.
     """
-    file = _graph_file(Path(location).expanduser(), name=name)
-    session = _session(file, name=name)
+    file = graph_file(Path(location).expanduser(), name=name)
+    session = open_session(file, name=name)
     config = read_config(file.parent / "config.json", name=name)
-    chosen = _output(session.get_outputs(), output, name=name)
+    chosen = scores_output(session.get_outputs(), output, name=name)
     own = configured_labels(config, name=name)
     if labels is None and not own:
         raise LabelError(
@@ -88,7 +83,7 @@ def open_onnx(
             f"model {name}: output {chosen.name!r} has {width} columns but there are {len(names)} label names "
             f"({', '.join(names)}); name them in order with --labels"
         )
-    files = {"graph": file, **_external_files(file), **matching(file.parent, ["config.json"])}
+    files = {"graph": file, **external_files(file), **matching(file.parent, ["config.json"])}
 
     inputs = {entry.name: entry for entry in session.get_inputs()}
     reader = None
@@ -160,10 +155,54 @@ class OnnxModel:
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """Probabilities [items, labels] in float64."""
-        answers = np.empty((len(items), len(self.labels)))
-        batches = self._arrays(items) if self.tokenizer is None else self._tokens(items, self.tokenizer)
-        for at, feed in batches:
-            answers[at] = self._run(feed, items.ids[at[0]])[: len(at)]
+        if self.tokenizer is None:
+            answers = np.empty((len(items), len(self.labels)))
+            for at, feed in self._arrays(items):
+                answers[at] = self._run(feed, f"item {items.ids[at[0]]!r}")[: len(at)]
+            return self._probabilities(answers)
+        texts = items.texts()
+        if len(texts) > 2:
+            raise ModelError(
+                f"model {self.name}: the items have {len(texts)} text segments ({', '.join(items.segments)}); "
+                "a tokenizer encodes one text or a pair; name one or two columns with --text"
+            )
+        rows, cut = self.tokenizer.encode(list(zip(*texts, strict=True)), limit=self.limit)
+        self.cut.update({items.ids[row]: tokens for row, tokens in cut.items()})
+        return self._probabilities(self._answers(rows, items.ids))
+
+    def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
+        """The tokens of texts, each the segments of one row, cut to the model's limit."""
+        return self._reader.encode(texts, limit=self.limit)[0]
+
+    def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
+        """Log-probabilities [rows, labels]; ``alone`` asks for one row at a time."""
+        scores = self._answers(rows, None, alone=alone)
+        if self.scores == "logits":
+            return log_softmax(scores)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(scores))
+
+    def tokenizer_json(self) -> str | None:
+        """Its tokenizer as the ``tokenizers`` library writes it."""
+        return str(self._reader.tokenizer.to_str())
+
+    @property
+    def mask_token(self) -> str | None:
+        """The text of its tokenizer's mask token."""
+        return self._reader.mask_token
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it has a tokenizer."""
+        return self.tokenizer is not None
+
+    @property
+    def _reader(self) -> TokenizerFile:
+        if self.tokenizer is None:
+            raise ModelError(f"model {self.name}: the graph reads arrays; name a tokenizer folder with --tokenizer")
+        return self.tokenizer
+
+    def _probabilities(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.scores == "probabilities":
             return answers
         looks_like = (answers >= 0).all() and (np.abs(answers.sum(axis=1) - 1) <= SUM_TOLERANCE).all()
@@ -178,24 +217,27 @@ class OnnxModel:
         """Texts that were cut off so far."""
         return (truncation(self.cut, limit=self.limit, name=self.name),) if self.cut else ()
 
-    def _tokens(
-        self, items: Items, tokenizer: TokenizerFile
-    ) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
-        """Positions of items and the token arrays to feed for them, batch by batch."""
-        fixed = self._fixed(axis=1)
-        rows, cut = tokenizer.encode(items, limit=self.limit, name=self.name)
-        self.cut.update(cut)
-        if fixed and tokenizer.pad_id is None:
+    def _answers(self, rows: TokenRows, ids: Sequence[str] | None, *, alone: bool = False) -> NDArray[np.float64]:
+        """The graph's scores [rows, labels] for these tokens."""
+        reader, fixed = self._reader, self._fixed(axis=1)
+        if fixed and reader.pad_id is None:
             raise ModelError(
                 f"model {self.name}: the graph reads exactly {fixed} tokens and its tokenizer has no pad token"
             )
-        lengths = np.array([fixed or len(row.ids) for row in rows], dtype=np.int64)
+        lengths = np.full(len(rows), fixed, dtype=np.int64) if fixed else rows.lengths
         # Padding is text to a graph that reads no mask; then each row goes alone.
-        can_pad = fixed or (tokenizer.pad_id is not None and "attention_mask" in self.inputs)
+        can_pad = not alone and (fixed or (reader.pad_id is not None and "attention_mask" in self.inputs))
+        answers = np.empty((len(rows), len(self.labels)))
+        feed: dict[str, NDArray[Any]]
         for batch in token_batches(lengths, budget=self.budget if can_pad else 0):
             for at, together in self._rows(batch):
-                arrays = tokenizer.padded([rows[i] for i in together], length=fixed)
-                yield at, {key: arrays[key].astype(DTYPES[entry.type]) for key, entry in self.inputs.items()}
+                arrays = rows.padded(
+                    together, pad_id=reader.pad_id or 0, pad_type=reader.pad_type_id, left=reader.pad_left, length=fixed
+                )
+                feed = {key: arrays[key].astype(DTYPES[entry.type]) for key, entry in self.inputs.items()}
+                what = "a perturbed text" if ids is None else f"item {ids[at[0]]!r}"
+                answers[at] = self._run(feed, what)[: len(at)]
+        return answers
 
     def _arrays(self, items: Items) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
         """Positions of items and the segments to feed for them, batch by batch."""
@@ -243,11 +285,11 @@ class OnnxModel:
         shapes = [entry.shape for entry in self.inputs.values()]
         return next((s[axis] for s in shapes if len(s) > axis and isinstance(s[axis], int)), None)
 
-    def _run(self, feed: dict[str, NDArray[Any]], first: str) -> NDArray[Any]:
+    def _run(self, feed: dict[str, NDArray[Any]], what: str) -> NDArray[Any]:
         try:
             (answer,) = self.session.run([self.output], feed)
         except Exception as error:
-            raise ModelError(f"model {self.name}: failed while answering item {first!r}: {one_line(error)}") from error
+            raise ModelError(f"model {self.name}: failed while answering {what}: {one_line(error)}") from error
         answer = np.asarray(answer)
         expected = (len(next(iter(feed.values()))), len(self.labels))
         if answer.shape != expected:
@@ -256,63 +298,3 @@ class OnnxModel:
                 "(items, labels); choose another with --output"
             )
         return answer
-
-
-def _graph_file(path: Path, *, name: str) -> Path:
-    """The .onnx file meant by a file or folder."""
-    refuse_pickle(path, name=name)
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise ModelError(f"model {name}: no such file or folder: {path}")
-    found = sorted(path.glob("*.onnx"))
-    if path / "model.onnx" in found:
-        return path / "model.onnx"
-    if len(found) != 1:
-        listed = (
-            f"several .onnx files ({', '.join(file.name for file in found)}); name one" if found else "no .onnx file"
-        )
-        raise ModelError(f"model {name}: {path} has {listed}")
-    return found[0]
-
-
-def _session(file: Path, *, name: str) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError(f"model {name}: {file}", "onnx") from error
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # only what kills the process; errors come as exceptions
-    try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelError(f"model {name}: ONNX Runtime cannot load {file}: {one_line(error)}") from error
-
-
-def _output(outputs: Sequence[Any], wanted: str | None, *, name: str) -> Any:
-    """The output that holds the scores: the one asked for, or one that can only be it."""
-    if wanted is not None:
-        found = [entry for entry in outputs if entry.name == wanted]
-    else:
-        tables = [entry for entry in outputs if entry.type in FLOATS and len(entry.shape) == 2]
-        found = [entry for entry in tables if entry.name == "logits"]
-        found = found or [entry for entry in tables if entry.name == "probabilities"] or tables
-    if len(found) != 1:
-        listed = ", ".join(f"{entry.name}: {entry.type} {entry.shape}" for entry in outputs)
-        what = f"has no output {wanted!r}" if wanted is not None else "does not show which output holds the scores"
-        raise ModelError(f"model {name}: the graph {what}; choose one of these with --output: {listed}")
-    return found[0]
-
-
-def _external_files(file: Path) -> dict[str, Path]:
-    """The files beside the graph that hold weights it refers to, by the name it gives them."""
-    found = {}
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as graph:
-        for match in EXTERNAL.finditer(graph):
-            # A varint: seven bits a byte, the lowest first.
-            length = sum((byte & 0x7F) << (7 * i) for i, byte in enumerate(match[1]))
-            named = graph[match.end() : match.end() + length].decode("utf-8", "replace")
-            if (file.parent / named).is_file():
-                found[named] = file.parent / named
-    return found

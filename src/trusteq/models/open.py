@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from trusteq.data.surrogates import readable
 from trusteq.data.tables import READERS
-from trusteq.errors import ModelError
+from trusteq.errors import ModelError, OptionError
 from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.prediction_file import open_predictions
@@ -40,6 +41,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class _Backend:
+    kind: str
     recognises: Callable[[str, Path], bool]
     open: Callable[..., Model]
     options: tuple[str, ...]
@@ -51,16 +53,19 @@ def _is_transformer(folder: Path) -> bool:
 
 BACKENDS = (
     _Backend(
+        "a file of predictions",
         lambda spec, _: spec.lower().endswith(tuple(READERS)),
         open_predictions,
         ("labels", "scores", "id", "by_row", "not_labels"),
     ),
     _Backend(
+        "an ONNX model",
         lambda _, path: path.suffix.lower() == ".onnx" or (any(path.glob("*.onnx")) and not _is_transformer(path)),
         open_onnx,
         ("labels", "scores", "tokenizer", "output", "budget"),
     ),
     _Backend(
+        "a transformers model",
         lambda spec, path: _is_transformer(path) or (not path.exists() and _is_hub_id(spec)),
         open_transformer,
         ("labels", "budget", "device", "download"),
@@ -74,21 +79,43 @@ def open_model(spec: str | Path, *, name: str | None = None, options: ModelOptio
     spec = str(spec)
     name = name or default_name(spec)
     options = options or ModelOptions()
+    backend = _backend(spec, name)
+    unused = next((option for option in given(options) if option not in backend.options), None)
+    if unused is not None:
+        raise OptionError(f"model {name}: {unused} has no effect on {spec}, which is {backend.kind}; leave it out")
+    chosen: dict[str, Any] = {option: getattr(options, option) for option in backend.options}
+    return backend.open(spec, name=name, **chosen)
+
+
+def options_of(spec: str, *, name: str) -> tuple[str, ...]:
+    """The names of the options that concern the model at this place."""
+    return _backend(spec, name).options
+
+
+def given(options: ModelOptions) -> list[str]:
+    """The names of the options that were set to anything but their default."""
+    default = ModelOptions()
+    return [f.name for f in fields(options) if getattr(options, f.name) != getattr(default, f.name)]
+
+
+def _backend(spec: str, name: str) -> _Backend:
     path = Path(spec).expanduser()
     refuse_pickle(path, name=name)
     for backend in BACKENDS:
         if backend.recognises(spec, path):
-            chosen: dict[str, Any] = {option: getattr(options, option) for option in backend.options}
-            return backend.open(spec, name=name, **chosen)
+            return backend
     raise ModelError(f"model {name}: {_why_not(path)}")
 
 
 def default_name(location: str) -> str:
     """A file's or folder's name without the endings that say its kind."""
+    # "." and ".." have no name of their own.
     name = Path(location).name
+    if name in {"", ".."}:
+        name = Path(location).expanduser().resolve().name or "model"
     for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx"):
         name = name.removesuffix(ending)
-    return name
+    return readable(name)
 
 
 def _is_hub_id(spec: str) -> bool:

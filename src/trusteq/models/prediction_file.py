@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from trusteq.data.hashing import content_hash
-from trusteq.data.prediction_file import label_columns, read_predictions
+from trusteq.data.prediction_file import label_columns, read_predictions, refuse_both
 from trusteq.errors import ModelError
 from trusteq.models.base import Finding, Identity
 from trusteq.models.labels import label_names
@@ -68,6 +68,7 @@ def open_predictions(
     path = Path(location).expanduser()
     if not path.is_file():
         raise ModelError(f"model {name}: no such file: {path}")
+    refuse_both(id, by_row)
     columns = label_columns(path, labels=labels, id=id, not_labels=not_labels)
     return PredictionFile(
         name=name,

@@ -52,10 +52,11 @@ def token_limit(config: Mapping[str, Any], tokenizer_limit: float | None) -> int
 
 def truncation(cut: Mapping[str, int], *, limit: int | None, name: str) -> Finding:
     """The finding that items, given by id with their lengths in tokens, were cut to the limit."""
+    items = "1 item is" if len(cut) == 1 else f"{len(cut):,} items are"
     return Finding(
         name,
         "truncated",
-        f"{len(cut)} items are longer than its {limit} tokens; it did not read their ends "
+        f"{items} longer than its {limit} tokens; it did not read their ends "
         f"(the longest has {max(cut.values())} tokens)",
         len(cut),
     )

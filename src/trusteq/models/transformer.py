@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.predictions import softmax
+from trusteq.data.predictions import log_softmax
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
 from trusteq.models.chatter import one_line, quiet_transformers
-from trusteq.models.files import PICKLES, TOKENIZER_FILES, files_hash, matching, read_config, refuse_pickle
+from trusteq.models.checkpoint import checked_config, first_few, loading_error, refuse_partly_random
+from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, refuse_pickle
 from trusteq.models.labels import configured_labels, label_names
+from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 from trusteq.models.token_limit import token_limit, truncation
+from trusteq.models.token_rows import TokenRows, token_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
 TOKEN_BUDGET = 8192
 """Tokens in one batch, padding included."""
-
-VOCABULARY_FILES = ("tokenizer.json", "vocab*", "*.model", "sentencepiece*")
 
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
 
@@ -50,7 +50,6 @@ def open_transformer(
     try:
         import torch
         import transformers
-        from transformers.quantizers import AutoHfQuantizer
     except ImportError as error:
         raise MissingExtraError(f"model {name}: {location}", "transformers") from error
 
@@ -58,29 +57,43 @@ def open_transformer(
     refuse_pickle(folder, name=name)
     if not folder.exists():
         folder = _snapshot(location, name=name, download=download)
-    config = _checked_config(folder, name=name)
+    config = checked_config(folder, name=name)
+    quantization = config.get("quantization_config") or {}
+    method = str(quantization.get("quant_method"))
+    packages = package_versions(method, folder=folder, name=name)
     with quiet_transformers() as messages:
         try:
+            # Imported here, for it imports every quantizer that is installed, and those talk.
+            from transformers.quantizers import AutoHfQuantizer
+
             # Local from here on: whatever a configuration refers to, nothing is fetched.
             settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-            quantization = config.get("quantization_config")
-            if quantization and not AutoHfQuantizer.supports_quant_method(quantization):
-                # transformers would only warn, and load the weights as if they were plain.
-                raise ModelError(f"transformers knows no quantization {quantization.get('quant_method')!r}")
+            if quantization:
+                if not AutoHfQuantizer.supports_quant_method(quantization):
+                    # transformers would only warn, and load the weights as if they were plain.
+                    raise ValueError(f"it knows no quantization {quantization.get('quant_method')!r}")
+                refuse_plain_weights(method, matching(folder, ["*.safetensors"]).values(), name=name)
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **settings)
             model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
                 folder, use_safetensors=True, dtype="auto", output_loading_info=True, **settings
             )
+        except ModelError:
+            raise
         except Exception as error:
-            raise _loading_error(error, messages, folder=folder, name=name) from error
-        _refuse_partly_random(loading, name=name)
+            raise loading_error(error, messages, folder=folder, name=name) from error
+        refuse_partly_random(loading, name=name)
+        unused = sorted(loading["unexpected_keys"])
+        refuse_leftovers(model, unused, name=name)
+        refuse_short_parts(model, name=name)
         model.eval()
-        if not config.get("quantization_config"):  # quantized weights stay where their loader put them
-            wanted = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        wanted = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if device or not quantization:  # quantized weights stay where their loader put them unless told
             try:
                 model.to(wanted)
-            except (RuntimeError, AssertionError) as error:
+            except (RuntimeError, AssertionError, ValueError) as error:
                 raise ModelError(f"model {name}: cannot use device {wanted!r}: {one_line(error)}") from error
+    with torch.device("meta"):  # quantized weights are packed, each in its own way: count those of the plain model
+        parameters = (type(model)(model.config) if quantization else model).num_parameters()
     # From the loaded configuration: a file leaves out the names that are the default.
     names = label_names(configured_labels(model.config.to_dict(), name=name), labels, name=name)
 
@@ -92,13 +105,14 @@ def open_transformer(
         details={
             "architecture": type(model).__name__,
             "dtype": str(model.dtype).removeprefix("torch."),
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "quantization": config.get("quantization_config"),
+            "parameters": parameters,
+            "quantization": quantization or None,
             "device": str(model.device),
             "revision": folder.name if folder.parent.name == "snapshots" else None,
             "files": sorted(files),
             "torch": torch.__version__,
             "transformers": transformers.__version__,
+            **packages,
         },
     )
     pad = tokenizer.pad_token_id
@@ -113,7 +127,7 @@ def open_transformer(
         # A decoder finds the last token of a row by the pad id of its configuration; without one that both know,
         # padding would be read as text.
         can_pad=pad is not None and pad == getattr(model.config, "pad_token_id", None),
-        unused=sorted(loading["unexpected_keys"]),
+        unused=unused,
     )
 
 
@@ -134,49 +148,90 @@ class TransformerModel:
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """Probabilities [items, labels]: the softmax of the logits, in float64."""
-        import torch
-
-        with quiet_transformers(), torch.inference_mode():
-            rows = self._encoded(items)
-            lengths = np.array([len(ids) for ids in rows["input_ids"]], dtype=np.int64)
-            logits = np.empty((len(items), len(self.labels)))
-            # Without padding each row goes alone, which is what a budget of nothing gives.
-            for at in token_batches(lengths, budget=self.budget if self.can_pad else 0):
-                batch = {key: [values[i] for i in at] for key, values in rows.items()}
-                try:
-                    if self.can_pad:
-                        tensors = dict(self.tokenizer.pad(batch, return_tensors="pt"))
-                    else:
-                        tensors = {key: torch.tensor(values) for key, values in batch.items()}
-                    answer = self.model(**{key: tensor.to(self.model.device) for key, tensor in tensors.items()})
-                    logits[at] = answer.logits.float().cpu().numpy()
-                except (RuntimeError, ValueError, TypeError, IndexError) as error:
-                    raise ModelError(
-                        f"model {self.name}: failed while answering item {items.ids[at[0]]!r}: {one_line(error)}"
-                    ) from error
-        return softmax(logits)
-
-    def _encoded(self, items: Items) -> dict[str, list[list[int]]]:
-        """What the tokenizer makes of the items, by input name, cut to the model's limit, not yet padded."""
-        texts = [list(segment) for segment in items.texts()]
+        texts = items.texts()
         if len(texts) > 2:
             raise ModelError(
                 f"model {self.name}: the items have {len(texts)} text segments ({', '.join(items.segments)}); "
                 "a tokenizer encodes one text or a pair; name one or two columns with --text"
             )
-        rows = {key: list(values) for key, values in self.tokenizer(*texts, verbose=False).items()}
-        if self.limit is None:
-            return rows
-        long = [row for row, ids in enumerate(rows["input_ids"]) if len(ids) > self.limit]
-        if long:
-            self.cut.update({items.ids[row]: len(rows["input_ids"][row]) for row in long})
-            shorter = self.tokenizer(
-                *([segment[row] for row in long] for segment in texts), truncation=True, max_length=self.limit
-            )
-            for key, values in shorter.items():
-                for row, value in zip(long, values, strict=True):
-                    rows[key][row] = value
-        return rows
+        rows, cut = self._encoded(list(zip(*texts, strict=True)))
+        self.cut.update({items.ids[row]: tokens for row, tokens in cut.items()})
+        return np.exp(self._answer(rows, items.ids))
+
+    def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
+        """The tokens of texts, each the segments of one row, cut to the model's limit."""
+        return self._encoded(texts)[0]
+
+    def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
+        """Log-probabilities [rows, labels], in float64; ``alone`` asks for one row at a time."""
+        return self._answer(rows, None, alone=alone)
+
+    def tokenizer_json(self) -> str | None:
+        """Its tokenizer as the ``tokenizers`` library writes it; None where it is no such tokenizer."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        return None if backend is None else str(backend.to_str())
+
+    @property
+    def mask_token(self) -> str | None:
+        """The text of its tokenizer's mask token."""
+        token: str | None = self.tokenizer.mask_token
+        return token
+
+    def _answer(self, rows: TokenRows, ids: Sequence[str] | None, *, alone: bool = False) -> NDArray[np.float64]:
+        import torch
+
+        logits = np.empty((len(rows), len(self.labels)))
+        # Without padding each row goes alone, which is what a budget of nothing gives.
+        budget = 0 if alone or not self.can_pad else self.budget
+        batches = token_batches(rows.lengths, budget=budget)[::-1]
+        with quiet_transformers(), torch.inference_mode():
+            while batches:
+                at = batches.pop()
+                try:
+                    logits[at] = self._forward(rows, at)
+                except torch.OutOfMemoryError as error:
+                    if len(at) == 1:
+                        raise ModelError(
+                            f"model {self.name}: out of memory on one row of {rows.lengths[at[0]]} tokens"
+                        ) from error
+                    torch.cuda.empty_cache()
+                    batches += [at[len(at) // 2 :], at[: len(at) // 2]]
+                except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
+                    what = "a perturbed text" if ids is None else f"item {ids[at[0]]!r}"
+                    raise ModelError(f"model {self.name}: failed while answering {what}: {one_line(error)}") from error
+        return log_softmax(logits)
+
+    def _forward(self, rows: TokenRows, at: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits [rows, labels] of one batch."""
+        import torch
+
+        arrays = rows.padded(
+            at,
+            pad_id=self.tokenizer.pad_token_id or 0,
+            pad_type=self.tokenizer.pad_token_type_id,
+            left=self.tokenizer.padding_side == "left",
+        )
+        wanted = self.tokenizer.model_input_names
+        inputs = {key: torch.from_numpy(a).to(self.model.device) for key, a in arrays.items() if key in wanted}
+        logits: NDArray[np.float32] = self.model(**inputs).logits.float().cpu().numpy()
+        return logits
+
+    def _encoded(self, texts: Sequence[tuple[str, ...]]) -> tuple[TokenRows, dict[int, int]]:
+        """What the tokenizer makes of the texts, cut to the model's limit; and the full length of each row cut."""
+        segments = [list(segment) for segment in zip(*texts, strict=True)]
+        with quiet_transformers():
+            made = self.tokenizer(*segments, verbose=False)
+            ids, types = list(made["input_ids"]), made.get("token_type_ids")
+            types = [[0] * len(row) for row in ids] if types is None else list(types)
+            cut = {row: len(x) for row, x in enumerate(ids) if self.limit is not None and len(x) > self.limit}
+            if cut:
+                long = [[segment[row] for row in cut] for segment in segments]
+                shorter = self.tokenizer(*long, truncation=True, max_length=self.limit)
+                for place, row in enumerate(cut):
+                    ids[row] = shorter["input_ids"][place]
+                    kinds = shorter.get("token_type_ids")
+                    types[row] = [0] * len(ids[row]) if kinds is None else kinds[place]
+        return token_rows(ids, types), cut
 
     def findings(self) -> tuple[Finding, ...]:
         """Texts that were cut off so far, and weights in the files that the model has no place for."""
@@ -189,7 +244,7 @@ class TransformerModel:
                     self.name,
                     "unused weights",
                     f"tensors in its files without a place in "
-                    f"{self.identity.details['architecture']}, left out: {len(self.unused)} ({_first(self.unused)})",
+                    f"{self.identity.details['architecture']}, left out: {len(self.unused)} ({first_few(self.unused)})",
                     len(self.unused),
                 )
             )
@@ -217,64 +272,3 @@ def _snapshot(location: str, *, name: str, download: bool) -> Path:
             raise ModelError(
                 f"model {name}: {location!r} is no file or folder here, and as a hub id: {advice}"
             ) from error
-
-
-def _checked_config(folder: Path, *, name: str) -> dict[str, Any]:
-    """config.json of a folder that holds a classifier in safetensors and nothing that would mislead."""
-    config = read_config(folder / "config.json", name=name)
-    if not config:
-        raise ModelError(f"model {name}: {folder} has no config.json; save the model with save_pretrained")
-    if not matching(folder, ["*.safetensors"]):
-        pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in PICKLES]
-        raise ModelError(
-            f"model {name}: {folder} has no .safetensors file"
-            + (f", only {pickles[0]}, a pickle that could execute code when opened" if pickles else "")
-            + "; convert the weights to safetensors"
-        )
-    if (folder / "adapter_config.json").is_file():
-        # With peft installed transformers would load it, without peft it would silently leave it out.
-        raise ModelError(f"model {name}: {folder} holds an adapter; merge it into its base model and save the whole")
-    if not matching(folder, VOCABULARY_FILES):
-        # transformers would make up an empty vocabulary, and every text would be the same unknown tokens.
-        raise ModelError(
-            f"model {name}: {folder} holds no tokenizer (tokenizer.json, vocab.txt or the like); "
-            "save it beside the model with tokenizer.save_pretrained"
-        )
-    problem = config.get("problem_type")
-    if problem not in (None, "single_label_classification"):
-        raise ModelError(
-            f"model {name}: problem_type is {problem!r}; trusteq compares classifiers that give each item one label"
-        )
-    return config
-
-
-def _loading_error(error: Exception, messages: Sequence[str], *, folder: Path, name: str) -> ModelError:
-    """One line for whatever transformers raised; its report in the log names the tensors of another shape."""
-    mismatched = re.findall(r"^(\S+) *\| *MISMATCH[^\n]*?ckpt: *torch\.Size\((.*?)\) vs model: *torch\.Size\((.*?)\)",
-                            re.sub(r"\x1b\[\d+m", "", "\n".join(messages)), re.MULTILINE)  # fmt: skip
-    if mismatched:
-        key, saved, wanted = mismatched[0]
-        return ModelError(
-            f"model {name}: the checkpoint does not fit config.json: tensor {key} is {saved} in the checkpoint, "
-            f"{wanted} in the model ({len(mismatched)} such in all); refusing a partly random model"
-        )
-    if "trust_remote_code" in str(error):
-        return ModelError(
-            f"model {name}: {folder} needs Python code of its own (auto_map in its configuration); "
-            "trusteq runs no code from a model: give a file of its predictions, or export it to ONNX"
-        )
-    return ModelError(f"model {name}: transformers cannot load {folder}: {one_line(error)}")
-
-
-def _refuse_partly_random(loading: dict[str, Any], *, name: str) -> None:
-    """Nothing when every weight came from the checkpoint, else the error that names those that did not."""
-    absent = sorted({*loading["missing_keys"], *(str(key) for key in loading["mismatched_keys"])})
-    if absent:
-        raise ModelError(
-            f"model {name}: the checkpoint does not hold {len(absent)} of the model's tensors ({_first(absent)}); "
-            "refusing a partly random model"
-        )
-
-
-def _first(keys: Sequence[str], count: int = 3) -> str:
-    return ", ".join(keys[:count]) + (", …" if len(keys) > count else "")

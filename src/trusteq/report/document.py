@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel
 
+from trusteq.data.surrogates import readable
 from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ def document(audit: Audit) -> dict[str, Any]:
             "ignored": audit.items.ignored,
             "clusters": None if audit.items.clusters is None else len(set(audit.items.clusters)),
             "labelled": audit.gold is not None,
+            "findings": plain(audit.item_findings),
         },
         "labels": list(audit.labels),
         "settings": plain(audit.settings),
         "reference": _model(audit.reference),
         "candidates": [_comparison(c) for c in audit.comparisons],
         "pies": plain(audit.pies),
+        "explanation": _explained(audit),
     }
 
 
@@ -47,15 +50,20 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON: dataclasses and models become objects, arrays lists, and what is not a number null."""
+    """A value as JSON: dataclasses and models become objects, arrays lists, and what is not a number null.
+
+    Names of files that are not UTF-8 get replacement characters.
+    """
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, str):
+        return readable(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {readable(str(key)): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
     if isinstance(value, np.generic):
@@ -68,8 +76,30 @@ def plain(value: Any) -> Any:
 def measures_from(candidate: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
     """The estimates of one candidate of a document, by dimension and measure."""
     return {
-        dimension: {name: Estimate(**e) for name, e in measures.items()}
+        dimension: {name: _estimate(e) for name, e in measures.items()}
         for dimension, measures in candidate["measures"].items()
+    }
+
+
+def _estimate(content: Mapping[str, Any]) -> Estimate:
+    """An estimate of a document; null is what was not a number."""
+    value, low, high = (math.nan if content[end] is None else content[end] for end in ("value", "low", "high"))
+    return Estimate(value, low, high, content["n"], content["method"], content["level"])
+
+
+def _explained(audit: Audit) -> dict[str, Any] | None:
+    """How much was explained; the plans, values and attributions are Parquet in the run directory."""
+    e = audit.explanation
+    if e is None:
+        return None
+    masks = [len(plan) for plan in e.plans]
+    return {
+        "items": len(e.plans),
+        "wordless": list(e.wordless),
+        "units": {"mean": float(e.lengths.mean()), "most": int(e.lengths.max())},
+        "masks": {"mean": float(np.mean(masks)), "most": max(masks), "all": sum(masks)},
+        "exact": sum(plan.exact for plan in e.plans),
+        "plan": e.content(),
     }
 
 
@@ -107,5 +137,6 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
             }
             for s in comparison.slices
         ],
+        "strata": plain(comparison.strata),
         "flipped": len(comparison.flips),
     }

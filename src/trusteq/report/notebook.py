@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
-from trusteq.report.wording import MARKS, interval, margin, rule_words, sides, title
+from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
 
 if TYPE_CHECKING:
     from trusteq.result import Audit
@@ -25,6 +25,7 @@ def html(audit: Audit) -> str:
         f"<p>May it replace <b>{_text(audit.reference.name)}</b>? {len(audit.items):,} items, "
         f"policy {_text(audit.policy.name)}</p>",
         f"<table><thead>{head}</thead><tbody>{body}</tbody></table>",
+        *(f"<p><b>! {_text(f.model)}</b>: {_text(f.message)}</p>" for f in audit.findings if f.kind in URGENT),
     ]
     for c in audit.comparisons:
         flat = {name: e for group in c.measures.values() for name, e in group.items()}
@@ -40,7 +41,8 @@ def html(audit: Audit) -> str:
             for d in c.verdict.dimensions
             for r in d.rules
         )
-        header = _row("th", "measure", "reference", "candidate", f"difference [{audit.policy.level:.0%}]", "margin", "")
+        level = percent(audit.policy.level)
+        header = _row("th", "measure", "reference", "candidate", f"difference [{level}]", "margin", "")
         advice = "".join(f"<li>{_text(sentence)}</li>" for sentence in c.advice)
         parts.append(
             f"<p><b>{_text(c.name)}</b> is <b>{_text(c.verdict.outcome)}</b>: {_text(c.verdict.reason)}</p>"

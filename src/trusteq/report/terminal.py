@@ -9,9 +9,21 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from trusteq.measure_words import in_words
 from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
-from trusteq.report.wording import MARKS, interval, margin, number, p_value, rule_words, sides, title
+from trusteq.report.wording import (
+    MARKS,
+    URGENT,
+    interval,
+    margin,
+    number,
+    p_value,
+    percent,
+    rule_words,
+    sides,
+    title,
+)
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -38,6 +50,7 @@ def render(audit: Audit) -> RenderableType:
     parts: list[RenderableType] = [
         headline(audit.reference.name, len(audit.items), audit.policy, audit.items.ignored),
         verdicts([(c.name, c.verdict) for c in audit.comparisons]),
+        *warnings(audit.findings),
     ]
     for c in audit.comparisons:
         flat = {name: e for group in c.measures.values() for name, e in group.items()}
@@ -49,8 +62,8 @@ def render(audit: Audit) -> RenderableType:
         if c.advice:
             parts += [Text("\n  what to look at", style="bold"), _bullets(c.advice)]
     if audit.pies:
-        share = f"{len(audit.pies):,} items"
-        parts.append(Text(f"\n{share} are answered unlike the reference by most candidates (pies in audit.json)"))
+        share = "1 item is" if len(audit.pies) == 1 else f"{len(audit.pies):,} items are"
+        parts.append(Text(f"\n{share} answered unlike the reference by most candidates (pies in audit.json)"))
     parts += findings(audit.findings)
     return Group(*parts)
 
@@ -61,7 +74,7 @@ def headline(reference: str, n: int, policy: Policy, ignored: int = 0) -> Text:
     return Text.assemble(
         "\nMay it replace ",
         (clean(reference), "bold"),
-        f"?   {n:,} items{left_out}, policy {clean(policy.name)}, {policy.level:.0%} intervals\n",
+        f"?   {n:,} items{left_out}, policy {clean(policy.name)}, {percent(policy.level)} intervals\n",
     )
 
 
@@ -102,7 +115,7 @@ def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) ->
     table.add_column("measure", header_style="dim", min_width=14)
     for column in ("reference", "candidate"):
         table.add_column(column, header_style="dim", justify="right", no_wrap=True)
-    for column in (f"difference [{policy.level:.0%}]", "margin", ""):
+    for column in (f"difference [{percent(policy.level)}]", "margin", ""):
         table.add_column(column, header_style="dim")
     for dimension in verdict.dimensions:
         for rule in dimension.rules:
@@ -124,14 +137,32 @@ def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -
     ]
     if pairs:
         said.append(f"{', '.join(pairs)} (10 bins; Brier summed over labels)")
+    said += [top_words(measures, method) for method in ("lime", "shapley") if f"jaccard_{method}" in measures]
     return said
 
 
+def top_words(measures: Mapping[str, Estimate], method: str) -> str:
+    """Jaccard of the top words between its floor and its ceiling."""
+    j = {name: measures.get(f"jaccard_{name}_{method}") for name in ("chance", "halves", "ceiling_reference")}
+    said = f"top words by {in_words(method)}: Jaccard {number(measures[f'jaccard_{method}'].value)} on shared masks"
+    if j["halves"] is not None and j["ceiling_reference"] is not None and j["chance"] is not None:
+        said += (
+            f"; on independent masks {number(j['halves'].value)}, where chance gives {number(j['chance'].value)} and "
+            f"the reference against itself {number(j['ceiling_reference'].value)}"
+        )
+    return said
+
+
+def warnings(found: Sequence[Finding]) -> list[RenderableType]:
+    """What a reader must know before any number."""
+    urgent = [f"{f.model}: {f.message}" for f in found if f.kind in URGENT]
+    return [Text(), _bullets(urgent, sign="!", style="bold yellow")] if urgent else []
+
+
 def findings(found: Sequence[Finding]) -> list[RenderableType]:
-    """What was found out about the models themselves."""
-    if not found:
-        return []
-    return [Text("\nabout the models", style="bold"), _bullets([f"{f.model}: {f.message}" for f in found])]
+    """What else was found out about the models themselves."""
+    rest = [f"{f.model}: {f.message}" for f in found if f.kind not in URGENT]
+    return [Text("\nabout the models", style="bold"), _bullets(rest)] if rest else []
 
 
 _FLIPS = (
@@ -142,12 +173,12 @@ _FLIPS = (
 _PAPER = (("ece", "ECE"), ("mce", "MCE"), ("brier", "Brier"))
 
 
-def _bullets(sentences: Sequence[str]) -> RenderableType:
+def _bullets(sentences: Sequence[str], *, sign: str = "-", style: str = "") -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(width=3, justify="right")
     table.add_column(overflow="fold")
     for sentence in sentences:
-        table.add_row("-", Text(clean(sentence)))
+        table.add_row(sign, Text(clean(sentence)), style=style)
     return table
 
 

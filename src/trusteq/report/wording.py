@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trusteq.measure_words import in_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ RULE_WORDS = {
 """What a rule's outcome is called: a candidate that is better than it must be is within the margin, not equivalent."""
 
 
+URGENT = frozenset({"one answer", "repeated items"})
+"""Kinds of findings that stand above the numbers, for they say what these are worth."""
+
+
 def rule_words(rule: RuleVerdict) -> str:
     """A rule's outcome in words; to pass a test of significance is not to be shown equal."""
     if rule.rule.judged_on == "significance" and rule.outcome is Outcome.EQUIVALENT:
@@ -36,11 +41,13 @@ def rule_words(rule: RuleVerdict) -> str:
 
 
 def title(measure: str) -> str:
-    """A measure's name as words."""
-    words = measure.removesuffix("_difference").replace("_", " ")
-    for short in ("ece", "mce", "nll", "kl", "js", "aurc"):
-        words = " ".join(word.upper() if word == short else word for word in words.split())
-    return words
+    """A measure's name as words, without the "difference" that heads its column."""
+    return in_words(measure.removesuffix("_difference"))
+
+
+def percent(share: float) -> str:
+    """A share in percent with all its digits: a level of 0.99999 is not 100 %."""
+    return f"{100 * share:.10g}%"
 
 
 def number(value: float) -> str:

@@ -7,6 +7,7 @@
     predictions/*.parquet  one file a model: id and one column a label
     estimates.parquet    every estimate, slices included, one row each
     flips.parquet        the items whose answer changed
+    plan.parquet, values/*.parquet, attributions.parquet   explanations, where they were made: see `runs.explained`
 
 It is written under a temporary name and renamed when whole, so a directory that is there is complete. The same
 audit gives the same bytes: no times, no paths of this machine but those the user typed.
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
 import tempfile
@@ -34,9 +34,13 @@ import trusteq
 from trusteq.errors import PolicyError, RunError
 from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
 from trusteq.result import estimate_rows
+from trusteq.runs.explained import attribution_columns, plan_columns, value_columns
+from trusteq.runs.saved import refuse_damaged
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from trusteq.data.items import Items
@@ -60,7 +64,7 @@ class Run:
         path = self.directory / f"{name}.parquet"
         if not path.is_file():
             raise RunError(f"{self.directory}: no table {name!r}")
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        frame: pd.DataFrame = _read(path, pq.read_table).to_pandas()
         return frame
 
 
@@ -68,14 +72,20 @@ def free_directory(directory: str | Path | None) -> Path:
     """Where a run may be written: the named directory if it is free, else "trusteq-run" or the next free number."""
     if directory is not None:
         path = Path(directory)
+        if path.is_symlink():
+            raise RunError(f"{path}: is a symbolic link (to {path.readlink()}); name the directory itself")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"{path}: already exists; choose another --out or remove it")
         parent = path.resolve().parent
         while not parent.exists():
             parent = parent.parent
-        if not parent.is_dir() or not os.access(parent, os.W_OK):
-            raise RunError(f"{path}: cannot be written ({parent} is not a writable directory); choose another --out")
-        return path
+        try:
+            # Rights alone do not tell: tried, so that it fails before the models run and not after.
+            with tempfile.TemporaryDirectory(prefix=".trusteq-", dir=parent):
+                return path
+        except OSError as error:
+            reason = error.strerror or error
+            raise RunError(f"{path}: cannot be written in {parent} ({reason}); choose another --out") from None
     path, count = Path("trusteq-run"), 1
     while path.exists():
         count += 1
@@ -112,31 +122,54 @@ def load_run(directory: str | Path) -> Run:
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{path / name}: cannot be read: {error}") from None
         version = content.get("schema_version") if isinstance(content, dict) else None
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
+        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+            raise RunError(f"{path / name}: schema version {version!r} is none; copy the run again or audit again")
+        if version > SCHEMA_VERSION:
             raise RunError(
                 f"{path / name}: schema version {version!r}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq"
             )
         contents.append(content)
-    if not contents[1].get("candidates") or not {"reference", "items"} <= set(contents[1]):
-        raise RunError(f"{path / 'audit.json'}: damaged: it names no reference, items or candidates")
+    refuse_damaged(contents[1], where=str(path / "audit.json"))
+    _refuse_incomplete(path, contents[0])
     return Run(path, *contents)
+
+
+def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
+    """Stop where a table of the run is missing or cut off."""
+    models = manifest.get("models")
+    listed = models if isinstance(models, list) else []
+    files: list[Any] = [model.get("predictions") for model in listed if isinstance(model, dict)]
+    if not files or not all(isinstance(file, str) for file in files):
+        raise RunError(f"{path / 'manifest.json'}: damaged: it names no models or no predictions; copy the run again")
+    for file in ("policy.yaml", "items.parquet", "estimates.parquet", "flips.parquet", *files):
+        if not (path / file).is_file():
+            raise RunError(f"{path}: incomplete: no {file}; copy the run again or audit again")
+        if file.endswith(".parquet"):
+            _read(path / file, pq.read_metadata)
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    """What ``read`` makes of a Parquet file, or one clear line."""
+    try:
+        return read(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise RunError(f"{path}: damaged or cut off ({reason}); copy the run again or audit again") from None
 
 
 def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
     """Each candidate's verdict under another policy, from the run's estimates."""
     verdicts = {}
+    items, clusters = run.audit["items"]["n"], run.audit["items"].get("clusters")
     for candidate in run.audit["candidates"]:
-        try:
-            measures = measures_from(candidate)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise RunError(f"{run.directory / 'audit.json'}: damaged: {type(error).__name__} {error}") from None
+        measures = measures_from(candidate)
         levels = {e.level for group in measures.values() for e in group.values()}
         if levels and levels != {policy.level}:
             raise PolicyError(
-                f"policy {policy.name} asks for {policy.level:.4g} intervals, but this run's are {min(levels):.4g}; "
+                f"policy {policy.name} asks for {policy.level:.10g} intervals, but this run's are {min(levels):.10g}; "
                 "set its level to that, or audit again with it"
             )
-        verdicts[candidate["name"]] = judge(measures, policy)
+        verdicts[candidate["name"]] = judge(measures, policy, cluster_size=items / clusters if clusters else None)
     return verdicts
 
 
@@ -156,6 +189,12 @@ def _write(audit: Audit, draft: Path) -> None:
     names = ["candidate", "id", "kind", "gold", "reference_answer", "reference_confidence"]
     names += ["candidate_answer", "candidate_confidence"]
     _parquet(draft / "flips.parquet", {name: [row[name] for row in flips] for name in names})
+    if audit.explanation is not None:
+        (draft / "values").mkdir()
+        _parquet(draft / "plan.parquet", plan_columns(audit))
+        for i, path in enumerate(files.values()):
+            _parquet(draft / path.replace("predictions/", "values/"), value_columns(audit, i))
+        _parquet(draft / "attributions.parquet", attribution_columns(audit))
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
     _json(draft / "manifest.json", _manifest(audit, files))
@@ -170,7 +209,7 @@ def _manifest(audit: Audit, files: dict[str, str]) -> dict[str, Any]:
         "platform": platform.platform(terse=True),
         "versions": {name: version for name in _VERSIONS if (version := _version(name))},
         "data": {
-            "source": audit.items.source,
+            "source": plain(audit.items.source),
             "content": audit.items.content(),
             "items": len(audit.items),
             "ids": _hash("\n".join(audit.items.ids)),
@@ -185,6 +224,7 @@ def _manifest(audit: Audit, files: dict[str, str]) -> dict[str, Any]:
             for i, m in enumerate(audit.models)
         ],
         "labels": list(audit.labels),
+        "plan": None if audit.explanation is None else audit.explanation.content(),
         "policy": audit.policy.name,
         "settings": plain(audit.settings),
     }

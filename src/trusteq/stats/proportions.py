@@ -69,11 +69,21 @@ def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level
     clusters = int(unit.max()) + 1
     if clusters < 2:
         return 1.0
+    student = float(quantile_of_normal(level) / special.stdtrit(clusters - 1, (1 + level) / 2)) ** 2
+    if np.ptp(x) == 0:
+        return max(1.0, clusters * student)
+    return max(1.0, n / design_effect(x, unit) * student)
+
+
+def design_effect(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
+    """How many times larger clusters make the variance of the mean of ``x`` [items]; never below 1.
+
+    ``unit`` [items] is the cluster of each item. Where nothing varies, items of a cluster count as one.
+    """
+    clusters = int(unit.max()) + 1
     centred = x - x.mean()
     independent = float(centred @ centred)
-    student = float(quantile_of_normal(level) / special.stdtrit(clusters - 1, (1 + level) / 2)) ** 2
-    if independent == 0:
-        return max(1.0, clusters * student)
+    if independent == 0 or clusters < 2:
+        return len(x) / clusters
     together = np.bincount(unit, weights=centred, minlength=clusters)
-    effect = max(1.0, float(together @ together) * clusters / (clusters - 1) / independent)
-    return max(1.0, n / effect * student)
+    return max(1.0, float(together @ together) * clusters / (clusters - 1) / independent)

@@ -21,7 +21,7 @@ from scipy import special, stats
 
 from trusteq.stats.estimate import LEVEL, Estimate
 from trusteq.stats.intervals import basic, bca, percentile, wider
-from trusteq.stats.proportions import effective_n, quantile_of_normal, tango, wilson
+from trusteq.stats.proportions import design_effect, effective_n, quantile_of_normal, tango, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,14 +63,18 @@ class Resampling:
         self.cluster: NDArray[np.int64] | None = None
         if clusters is not None:
             self.cluster = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
-        unit = np.arange(n, dtype=np.int64) if self.cluster is None else self.cluster
-        count = n if self.cluster is None else int(unit.max()) + 1
-        self.grouped = count > MAX_UNITS
-        if self.grouped:
-            dealt = np.random.default_rng([seed, 1]).permutation(count) % MAX_UNITS
-            unit, count = dealt[unit], MAX_UNITS
-        self.unit: NDArray[np.int64] = unit
-        self.units = count
+        self._drawn = n if self.cluster is None else int(self.cluster.max()) + 1
+        self.grouped = self._drawn > MAX_UNITS
+        self.units = min(self._drawn, MAX_UNITS)
+
+    @cached_property
+    def unit(self) -> NDArray[np.int64]:
+        """The unit each item belongs to [items]: itself, its cluster, or the group either was dealt to."""
+        unit = np.arange(self.n, dtype=np.int64) if self.cluster is None else self.cluster
+        if not self.grouped:
+            return unit
+        dealt = np.random.default_rng([self.seed, 1]).permutation(self._drawn) % MAX_UNITS
+        return np.asarray(dealt[unit])
 
     @property
     def what(self) -> str:
@@ -233,9 +237,15 @@ class Resampling:
         student = special.stdtrit(self.units - 1, (1 + self.level) / 2) / quantile_of_normal(self.level)
         return np.asarray(value + (draws - value) * (student * np.sqrt(self.units / (self.units - 1))))
 
-    def worth(self, x: NDArray[np.bool_]) -> float:
-        """How many independent items one item is worth for a share of ``x`` [items]: 1 without clusters."""
-        return self._worth(x.astype(np.float64), np.ones(self.n, dtype=np.bool_)) / self.n
+    def worth(self, x: NDArray[np.float64]) -> float:
+        """How many independent items one item is worth for the mean of ``x`` [items]: 1 without clusters."""
+        return self._worth(x, np.ones(self.n, dtype=np.bool_)) / self.n
+
+    def design_effect(self, x: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+        """How many times larger clusters make the variance of the mean of ``x`` over the items ``inside`` [items]."""
+        if self.cluster is None:
+            return 1.0
+        return design_effect(x[inside], np.unique(self.cluster[inside], return_inverse=True)[1].astype(np.int64))
 
     def _worth(self, x: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
         if self.cluster is None:

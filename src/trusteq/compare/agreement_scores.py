@@ -1,0 +1,80 @@
+"""The table of scores of how far two explanations of an item agree. A new score is one function and one line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.compare.ranks import chance_rbo, pairwise_rank_agreement, rbo, signed_spearman, spearman
+from trusteq.compare.top_k import (
+    chance_feature_agreement,
+    chance_jaccard,
+    chance_rank_agreement,
+    feature_agreement,
+    jaccard,
+    rank_agreement,
+    sign_agreement,
+    signed_rank_agreement,
+    top_k,
+)
+from trusteq.compare.vectors import cosine, weighted_jaccard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Count = int | NDArray[np.int64]
+    Of = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], Count], NDArray[np.float64]]
+    OfWhole = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
+    OfLengths = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+    Chance = Callable[[NDArray[np.int64], Count], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How far two explanations agree, item by item.
+
+    of: ``of(a, b, lengths, k)`` with attributions [items, units], numbers of units [items] and k; scores [items].
+    uses_k: whether the score looks at the top k only, or k means nothing to it.
+    chance: ``chance(lengths, k)``, what ``of`` is expected to be [items] if one explanation's units are shuffled,
+    exact where no two are tied; None where it depends on the attributions themselves.
+    """
+
+    of: Of
+    uses_k: bool
+    chance: Chance | None = None
+
+
+def _top_jaccard(
+    a: NDArray[np.float64], b: NDArray[np.float64], lengths: NDArray[np.int64], k: Count
+) -> NDArray[np.float64]:
+    return jaccard(top_k(a, lengths, k), top_k(b, lengths, k))
+
+
+def _whole(of: OfWhole, chance: OfLengths | None = None) -> Score:
+    """A score of all units: k is not asked for."""
+    without_k = None if chance is None else lambda lengths, _k: chance(lengths)
+    return Score(lambda a, b, lengths, _k: of(a, b, lengths), uses_k=False, chance=without_k)
+
+
+def _level(value: float) -> OfLengths:
+    """One chance level for all items with two units or more."""
+    return lambda lengths: np.where(lengths > 1, value, np.nan)
+
+
+SCORES: dict[str, Score] = {
+    "jaccard": Score(_top_jaccard, uses_k=True, chance=chance_jaccard),
+    "feature_agreement": Score(feature_agreement, uses_k=True, chance=chance_feature_agreement),
+    "rank_agreement": Score(rank_agreement, uses_k=True, chance=chance_rank_agreement),
+    "sign_agreement": Score(sign_agreement, uses_k=True),
+    "signed_rank_agreement": Score(signed_rank_agreement, uses_k=True),
+    "pairwise_rank_agreement": _whole(pairwise_rank_agreement, _level(0.5)),
+    "spearman": _whole(spearman, _level(0.0)),
+    "signed_spearman": _whole(signed_spearman, _level(0.0)),
+    "rbo": _whole(rbo, chance_rbo),
+    "cosine": _whole(cosine),
+    "weighted_jaccard": _whole(weighted_jaccard),
+}

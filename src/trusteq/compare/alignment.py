@@ -1,0 +1,235 @@
+"""Whether two models look at the same words: agreement of their attributions, free of the explainer's noise.
+
+Attributions are linear in a model's answers, so the noise of two estimates from independent halves of a mask plan
+averages out of their product. Over items
+
+    agreement = mean[(a1.b2 + a2.b1) / 2] / sqrt(mean[a1.a2] mean[b1.b2])
+
+estimates the cosine of the true attributions: the correction for attenuation (Spearman 1904), its two factors the
+reliabilities. Jaccard of the top k stands beside it for comparison with published numbers, with the floor that chance
+sets and the ceiling that the explainer's noise sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.compare.agreement_scores import SCORES
+from trusteq.compare.top_k import chance_jaccard, jaccard, tied_mass, top_count, top_k
+from trusteq.explain.attributions import METHODS, Attributions
+from trusteq.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from trusteq.stats.estimate import Estimate
+
+K = 10
+FRACTION = 0.25
+"""Share of an item's words in the top set that scales with its length."""
+
+LEAST_RELIABILITY = 0.05
+"""Below this the products of halves are mostly noise, and their ratio says nothing."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One method's attributions of both models over the same items.
+
+    lengths: units of each item [items]. spread_reference, spread_candidate: variance of each model's values over the
+    item's masks [items], which gives items equal weight.
+    """
+
+    method: str
+    reference: Attributions
+    candidate: Attributions
+    lengths: NDArray[np.int64]
+    spread_reference: NDArray[np.float64]
+    spread_candidate: NDArray[np.float64]
+    resampling: Resampling
+    k: int = K
+
+
+def alignment(explained: Explained) -> dict[str, Estimate]:
+    """Every measure of how far two models' attributions agree, named after the method."""
+    found: dict[str, Estimate | None] = {
+        **noise_free(explained),
+        **top_sets(explained),
+        **published_scores(explained),
+    }
+    return {f"{name}_{explained.method}": e for name, e in found.items() if e is not None}
+
+
+@cache
+def alignment_names() -> tuple[str, ...]:
+    """The names of all measures of alignment, asked from the measures themselves."""
+    rng = np.random.default_rng(0)
+    some = rng.normal(size=(8, K + 2))
+    one = Attributions(some, np.zeros_like(some), some, some)
+    names: list[str] = []
+    for method in METHODS:
+        lengths, spread = np.full(8, K + 2), np.ones(8)
+        names += alignment(Explained(method, one, one, lengths, spread, spread, Resampling(8, resamples=2)))
+    return tuple(names)
+
+
+def noise_free(explained: Explained) -> dict[str, Estimate | None]:
+    """Agreement free of noise, pooled and with items of equal weight; how reliable and how large attributions are."""
+    cross, own_a, own_b = products(explained)
+    a, b = explained.reference, explained.candidate
+    same = Resamplings(explained.resampling)
+    # An item's weight must not look at its attributions' noise: the variance of its values hardly does.
+    weight_a, weight_b = _inverse(explained.spread_reference), _inverse(explained.spread_candidate)
+    size_a, size_b = (0.5 * ((x.first**2).sum(axis=1) + (x.second**2).sum(axis=1)) for x in (a, b))
+    what = f"cosine of {explained.method} attributions, noise taken out by independent halves"
+    return {
+        "alignment": same.cosine(cross, own_a, own_b, size_a, size_b, what=f"{what}, pooled over items"),
+        "alignment_per_item": same.cosine(
+            cross * np.sqrt(weight_a * weight_b),
+            own_a * weight_a,
+            own_b * weight_b,
+            size_a * weight_a,
+            size_b * weight_b,
+            what=f"{what}, items of equal weight",
+        ),
+        "reliability_reference": same.ratio(own_a, size_a, what="mean a1.a2 / mean |a|^2 of the reference's halves"),
+        "reliability_candidate": same.ratio(own_b, size_b, what="mean b1.b2 / mean |b|^2 of the candidate's halves"),
+        "size_ratio": same.ratio(
+            own_b, own_a, what="size of the candidate's attributions over the reference's, noise taken out", root=True
+        ),
+    }
+
+
+def products(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Unbiased a.b, a.a and b.b of each item's true attributions [items]."""
+    a, b = explained.reference, explained.candidate
+    cross = 0.5 * ((a.first * b.second).sum(axis=1) + (a.second * b.first).sum(axis=1))
+    return cross, (a.first * a.second).sum(axis=1), (b.first * b.second).sum(axis=1)
+
+
+def top_sets(explained: Explained) -> dict[str, Estimate | None]:
+    """Jaccard of the top sets, with its floor and ceilings and adjusted for both."""
+    a, b, lengths, k = explained.reference, explained.candidate, explained.lengths, explained.k
+    r = explained.resampling
+    long = lengths > k
+    # Ties among equal words aside, everything an item of k words can say about its top k is 1.
+    chance = chance_jaccard(lengths, k)
+
+    def between(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return jaccard(top_k(x, lengths, k), top_k(y, lengths, k))
+
+    share = top_count(lengths, FRACTION)
+    tops = f"top {k}"
+    found: dict[str, Estimate | None] = {
+        "jaccard": r.mean(between(a.whole, b.whole), what=f"Jaccard of the {tops}, same masks for both models"),
+        "jaccard_quarter": r.mean(
+            jaccard(top_k(a.whole, lengths, share), top_k(b.whole, lengths, share)),
+            what="Jaccard of the top quarter of an item's words",
+        ),
+        "jaccard_quarter_chance": r.mean(chance_jaccard(lengths, share), what="the same of two random sets, exact"),
+        "jaccard_chance": r.mean(chance, what=f"Jaccard of two random sets of {k}, exact"),
+        "short_items": r.share(~long, what=f"share of items with {k} words or fewer, which say nothing of a top {k}"),
+        "tied_mass": r.mean(
+            np.nan_to_num(tied_mass(a.whole, lengths, k)), what=f"share of |attribution| tied at the edge of the {tops}"
+        ),
+    }
+    if not long.any():
+        return found
+    ceiling_a, ceiling_b = between(a.first, a.second), between(b.first, b.second)
+    across = 0.5 * (between(a.first, b.second) + between(a.second, b.first))
+    same = Resamplings(r)
+    weight = long.astype(np.float64)
+    halves = "from independent halves of the plan, items of more words"
+    found |= {
+        "jaccard_halves": same.ratio(across * weight, weight, what=f"Jaccard of the {tops} {halves}"),
+        "jaccard_ceiling_reference": same.ratio(
+            ceiling_a * weight, weight, what=f"Jaccard of the reference's {tops} with its own {halves}"
+        ),
+        "jaccard_ceiling_candidate": same.ratio(
+            ceiling_b * weight, weight, what=f"Jaccard of the candidate's {tops} with its own {halves}"
+        ),
+        "jaccard_adjusted": same.ratio(
+            (across - chance) * weight,
+            (ceiling_a - chance) * weight,
+            what=f"(Jaccard - chance) / (reference's ceiling - chance) of the {tops}, {halves}",
+        ),
+    }
+    return found
+
+
+def published_scores(explained: Explained) -> dict[str, Estimate | None]:
+    """The mean over items of every agreement score in use, from the whole plan; NaN items left out."""
+    found: dict[str, Estimate | None] = {}
+    for name, score in SCORES.items():
+        if name == "jaccard":
+            continue
+        values = score.of(explained.reference.whole, explained.candidate.whole, explained.lengths, explained.k)
+        defined = np.isfinite(values)
+        if defined.all():
+            found[name] = explained.resampling.mean(values, what=f"mean {name.replace('_', ' ')} over items")
+        elif defined.any():
+            weight = defined.astype(np.float64)
+            found[name] = Resamplings(explained.resampling).ratio(
+                np.where(defined, values, 0.0), weight, what=f"mean {name.replace('_', ' ')} over items that have one"
+            )
+    return found
+
+
+class Resamplings:
+    """Estimates that are functions of sums over items."""
+
+    def __init__(self, resampling: Resampling) -> None:
+        self.resampling = resampling
+
+    def cosine(
+        self,
+        cross: NDArray[np.float64],
+        own_a: NDArray[np.float64],
+        own_b: NDArray[np.float64],
+        size_a: NDArray[np.float64],
+        size_b: NDArray[np.float64],
+        *,
+        what: str,
+    ) -> Estimate | None:
+        """Sum of ``cross`` over the root of the sums of ``own``; None where they are mostly noise."""
+        if min(own_a.sum() / max(size_a.sum(), 1e-300), own_b.sum() / max(size_b.sum(), 1e-300)) < LEAST_RELIABILITY:
+            return None
+
+        def of(c: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+            # A resample without signal counts as no agreement at all.
+            with np.errstate(invalid="ignore", divide="ignore"):
+                value = c[:, 0] / np.sqrt(np.maximum(a[:, 0], 0) * np.maximum(b[:, 0], 0))
+            return np.asarray(np.clip(np.nan_to_num(value, nan=0.0, posinf=1.0, neginf=-1.0), -2, 2))
+
+        return self._estimate(of, cross, own_a, own_b, what=what)
+
+    def ratio(
+        self, over: NDArray[np.float64], under: NDArray[np.float64], *, what: str, root: bool = False
+    ) -> Estimate | None:
+        """Sum of ``over`` divided by the sum of ``under``, or its root; None where there is nothing under the line."""
+        if under.sum() <= 0 or (root and over.sum() <= 0):
+            return None
+
+        def of(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                value = x[:, 0] / np.maximum(y[:, 0], 1e-300)
+            value = np.sqrt(np.maximum(value, 0)) if root else value
+            return np.nan_to_num(value, posinf=1e9, neginf=-1e9)
+
+        return self._estimate(of, over, under, what=what)
+
+    def _estimate(self, of: Callable[..., NDArray[np.float64]], *values: NDArray[np.float64], what: str) -> Estimate:
+        r = self.resampling
+        return r.functional(of, *r.cell_sums(np.zeros(r.n, dtype=np.int64), 1, *values), what=what)
+
+
+def _inverse(variance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / variance, 0 for an item whose values do not move at all beside the others'."""
+    least = 1e-6 * variance.mean() if len(variance) else 0.0
+    return np.where(variance > least, 1 / np.maximum(variance, max(least, 1e-300)), 0.0)

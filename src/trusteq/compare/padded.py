@@ -1,0 +1,77 @@
+"""Attributions of many items as one padded array: float64 [items, units], zero beyond an item's own number of units.
+
+All scores of agreement share this form, one way to put units in order, and sums that do not depend on how wide the
+padding is, so that a score is the same to the last bit in whatever batch its item stands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def inside(lengths: NDArray[np.int64], units: int) -> NDArray[np.bool_]:
+    """Where an item has a unit [items, units]; False in the padding."""
+    return np.asarray(np.arange(units) < lengths[:, None])
+
+
+def check(lengths: NDArray[np.int64], *attributions: NDArray[np.float64]) -> None:
+    """Nothing, or ValueError where the arrays do not fit together, are not finite, or are not zero in the padding."""
+    for a in attributions:
+        if a.ndim != 2 or a.shape != attributions[0].shape or lengths.shape != a.shape[:1]:
+            raise ValueError(
+                f"attributions must be [items, units], all alike, and lengths [items]; got shapes "
+                f"{', '.join(str(x.shape) for x in attributions)} and {lengths.shape}"
+            )
+        if len(a) and not (lengths.min() >= 0 and lengths.max() <= a.shape[1]):
+            raise ValueError(
+                f"lengths must be 0 to {a.shape[1]}, the width of the attributions; got {lengths.min()} to "
+                f"{lengths.max()}"
+            )
+        for wrong, what in (
+            (~np.isfinite(a), "not finite"),
+            ((a != 0) & ~inside(lengths, a.shape[1]), "beyond the item's units and not zero"),
+        ):
+            if wrong.any():
+                item, unit = np.argwhere(wrong)[0]
+                raise ValueError(f"the attribution of item {item}, unit {unit} is {what}: {a[item, unit]}")
+
+
+def order(values: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Units from the largest value to the smallest [items, units]: of equal ones the earlier first, padding last."""
+    keys = np.where(inside(lengths, values.shape[1]), -values, np.inf)
+    return np.argsort(keys, axis=1, kind="stable")
+
+
+def ranks(values: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each unit's place in `order` [items, units]: 0 for the largest value; in the padding, places after the last."""
+    result = np.empty(values.shape, dtype=np.int64)
+    np.put_along_axis(result, order(values, lengths), np.arange(values.shape[1])[None], axis=1)
+    return result
+
+
+def scaled(a: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each item times the power of two that brings its largest |attribution| to [0.5, 1).
+
+    Exact, and no square or sum of very large or very small attributions leaves the range of floats.
+    """
+    exponent = np.frexp(np.abs(a).max(axis=1, initial=0.0))[1]
+    return np.asarray(np.ldexp(a, -exponent[:, None]))
+
+
+def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each item's sum [items], added from the first unit to the last: more padding cannot change how it rounds."""
+    if values.shape[1] == 0:
+        return np.zeros(len(values))
+    return np.asarray(np.cumsum(values, axis=1)[:, -1])
+
+
+def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    """``part / whole`` [items]; NaN where the whole is 0."""
+    result = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=result, where=whole != 0)
+    return result

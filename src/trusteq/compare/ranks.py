@@ -1,0 +1,115 @@
+"""Do two explanations put all of an item's units in the same order of importance: scores that need no k."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.compare.padded import check, inside, order, ranks, ratio, total
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PERSISTENCE = 0.9
+_CHUNK = 2**18
+
+
+def pairwise_rank_agreement(
+    a: NDArray[np.float64], b: NDArray[np.float64], lengths: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The share of pairs of units that both explanations put in the same order of |attribution| [items].
+
+    A pair tied in both agrees; tied in one only, it does not (OpenXAI takes a tie for "not less", so that there the
+    order of units matters). NaN for fewer than two units. Chance: 1/2 without ties.
+    Krishna et al. (arXiv 2202.01602), section 3; memory grows with items times units, not with pairs.
+    """
+    check(lengths, a, b)
+    units = a.shape[1]
+    own = inside(lengths, units)
+    # A pair with padding in it must never agree: a's padding falls below all units, b's stands level above them.
+    importance_a = np.where(own, np.abs(a), -1.0 - np.arange(units))
+    importance_b = np.where(own, np.abs(b), np.inf)
+    agreeing = np.empty(len(a), dtype=np.int64)
+    for start in range(0, len(a), rows := max(1, _CHUNK // max(units, 1))):
+        chunk = slice(start, start + rows)
+        agreeing[chunk] = _pairs_in_same_order(importance_a[chunk].T.copy(), importance_b[chunk].T.copy())
+    return ratio(agreeing, lengths * (lengths - 1) // 2)
+
+
+def _pairs_in_same_order(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Pairs of rows that x and y [units, items] put in the same order or both tie [items], by distance of the rows."""
+    pairs = np.zeros(x.shape[1], dtype=np.int64)
+    for d in range(1, len(x)):
+        same = (x[d:] < x[:-d]) == (y[d:] < y[:-d])
+        same &= (x[d:] > x[:-d]) == (y[d:] > y[:-d])
+        pairs += np.count_nonzero(same, axis=0)
+    return pairs
+
+
+def spearman(a: NDArray[np.float64], b: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Spearman's correlation of |attribution|, average ranks for ties [items]. Chance: 0.
+
+    NaN for fewer than two units, or where one explanation finds all units equally important.
+    """
+    return signed_spearman(np.abs(a), np.abs(b), lengths)
+
+
+def signed_spearman(a: NDArray[np.float64], b: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Spearman's correlation of the attributions with their signs; else as `spearman` [items]. Chance: 0."""
+    check(lengths, a, b)
+    rank_a, rank_b = _doubled_centred_ranks(a, lengths), _doubled_centred_ranks(b, lengths)
+    # Sums of whole numbers: exact, so the same order gives exactly 1 and the opposite exactly -1.
+    common, of_a, of_b = ((x * y).sum(axis=1) for x, y in ((rank_a, rank_b), (rank_a, rank_a), (rank_b, rank_b)))
+    return ratio(common.astype(np.float64), np.sqrt(of_a.astype(np.float64) * of_b))
+
+
+def _doubled_centred_ranks(values: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Twice each unit's average rank less the item's mean rank, a whole number [items, units]; 0 in the padding."""
+    by_rank = order(values, lengths)
+    falling = np.take_along_axis(values, by_rank, axis=1)
+    units = values.shape[1]
+    place = np.arange(units)
+    own = inside(lengths, units)
+    starts = np.ones(values.shape, dtype=np.bool_)
+    starts[:, 1:] = (falling[:, 1:] != falling[:, :-1]) | ~own[:, 1:]
+    ends = np.ones(values.shape, dtype=np.bool_)
+    ends[:, :-1] = starts[:, 1:]
+    first = np.maximum.accumulate(np.where(starts, place, 0), axis=1)
+    last = np.minimum.accumulate(np.where(ends, place, units)[:, ::-1], axis=1)[:, ::-1]
+    result = np.empty(values.shape, dtype=np.int64)
+    np.put_along_axis(result, by_rank, np.where(own, first + last - (lengths[:, None] - 1), 0), axis=1)
+    return result
+
+
+def rbo(
+    a: NDArray[np.float64], b: NDArray[np.float64], lengths: NDArray[np.int64], p: float = PERSISTENCE
+) -> NDArray[np.float64]:
+    """Rank-biased overlap of the two orders of |attribution|, extrapolated [items]; NaN for an item without units.
+
+    RBO_ext of Webber, Moffat & Zobel (2010), eq. 32, for two orders of the same n units, where the overlap at depth n
+    is whole: 1 - (1 - p) sum over d <= n of p^(d-1) (1 - A_d), A_d the share of the first d that is in both. The
+    first ten ranks have 86 % of the weight at p = 0.9. Of tied units the earlier ranks higher in both orders, which
+    makes them look more alike. Chance: `chance_rbo`.
+    """
+    _check_persistence(p)
+    check(lengths, a, b)
+    items, units = a.shape
+    depth = np.maximum(ranks(np.abs(a), lengths), ranks(np.abs(b), lengths))
+    cell = depth + units * np.arange(items)[:, None]
+    common = np.bincount(cell.ravel(), minlength=items * units).reshape(items, units).cumsum(axis=1)
+    place = np.arange(units)
+    # In the padding both orders are the same, and beyond the last unit all is common: no disagreement there.
+    disagreement = total(p**place * (1 - common / (place + 1)))
+    return np.where(lengths > 0, 1 - (1 - p) * disagreement, np.nan)
+
+
+def chance_rbo(lengths: NDArray[np.int64], p: float = PERSISTENCE) -> NDArray[np.float64]:
+    """The expected `rbo` of two random orders of n units [items]: (1 - p^n) / (n (1 - p)), from A_d = d / n."""
+    _check_persistence(p)
+    return ratio((1 - p**lengths) / (1 - p), lengths)
+
+
+def _check_persistence(p: float) -> None:
+    if not 0 < p < 1:
+        raise ValueError(f"the persistence p must be between 0 and 1 (got {p})")

@@ -1,0 +1,207 @@
+"""From items and models to value tables: units, mask plans, and what every model answers to them.
+
+The plan of an item comes from (seed, id) alone and every model is asked about the same perturbations, so another
+candidate in the run changes nothing about the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from trusteq.errors import DataError, OptionError
+from trusteq.explain.attributions import METHODS, Attributions, Scale, attributions, on_scale
+from trusteq.explain.plan import FEWEST, Plan, mask_plan
+from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
+from trusteq.explain.units import Units, cutter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.models.base import Model
+
+ITEMS = 500
+MASKS_PER_UNIT = 4
+"""Where items are many, more masks an item than this buy less than more items would (docs/performance.md)."""
+FEWEST_MASKS, MOST_MASKS = 32, 512
+
+Target = Literal["reference", "gold", "own"]
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """How explanations are made.
+
+    items: how many items are explained, chosen at random; None for all. masks: perturbations an item, by default
+    `MASKS_PER_UNIT` times its units. units: "words", "words-merged", "sentences" or "re:PATTERN". perturb: "remove",
+    "mask", or a text to put in place. target: which label is explained, the reference's answer, the gold label, or
+    each model's own answer. k: how many words the top sets hold.
+    """
+
+    items: int | None = ITEMS
+    masks: int | None = None
+    units: str = "words"
+    perturb: str = REMOVE
+    target: Target = "reference"
+    scale: Scale = "probability"
+    k: int = 10
+
+    def __post_init__(self) -> None:
+        for name, least in (("items", 2), ("masks", FEWEST), ("k", 1)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise OptionError(f"explain {name} {value!r}: give a whole number of {least} or more")
+        if self.target not in ("reference", "gold", "own"):
+            raise OptionError(f"explain target {self.target!r}: choose reference, gold or own")
+        if self.scale not in ("probability", "log-odds"):
+            raise OptionError(f"explain scale {self.scale!r}: choose probability or log-odds")
+        cutter(self.units)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What all models answered to the perturbations of the explained items.
+
+    positions: the explained items' places in the audit's items [explained]. units, plans: theirs. tables: for each
+    model, log-probabilities [masks, labels] of each item. targets: the explained label [models, explained].
+    wordless: ids of chosen items without any unit, left out.
+    """
+
+    settings: ExplainSettings
+    positions: NDArray[np.int64]
+    units: tuple[Units, ...]
+    plans: tuple[Plan, ...]
+    tables: tuple[tuple[NDArray[np.float64], ...], ...]
+    targets: NDArray[np.int64]
+    wordless: tuple[str, ...]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Units of each explained item [explained]."""
+        return np.array([len(units) for units in self.units], dtype=np.int64)
+
+    def values(self) -> list[NDArray[np.float64]]:
+        """Each item's values of the explained label [masks, models], on the scale of the settings."""
+        return [
+            np.stack(
+                [
+                    on_scale(table[i], int(targets[i]), self.settings.scale)
+                    for table, targets in zip(self.tables, self.targets, strict=True)
+                ],
+                axis=1,
+            )
+            for i in range(len(self.units))
+        ]
+
+    def attributions(self) -> dict[str, list[Attributions]]:
+        """Each method's attributions, one a model."""
+        values = self.values()
+        return {method: attributions(self.plans, values, method) for method in METHODS}
+
+    def spread(self) -> NDArray[np.float64]:
+        """Variance of each model's values over an item's masks [models, explained]."""
+        return np.stack([v.var(axis=0) for v in self.values()], axis=1)
+
+    def content(self) -> str:
+        """SHA-256 over all plans, in order."""
+        return hashlib.sha256("".join(plan.content() for plan in self.plans).encode()).hexdigest()
+
+
+def explain(
+    models: Sequence[Model],
+    items: Items,
+    predicted: Sequence[NDArray[np.float64]],
+    labels: Sequence[str],
+    settings: ExplainSettings,
+    *,
+    gold: NDArray[np.int64] | None,
+    alone: Sequence[bool],
+    seed: int = 0,
+    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> Explanation:
+    """Every model's answers to the same perturbations of the same items.
+
+    predicted: each model's probabilities [items, labels], the first the reference's. alone: models that must be asked
+    one row at a time.
+    """
+    cut = cutter(settings.units)
+    segments = items.texts()
+    chosen = choose([items.ids[i] for i in range(len(items))], settings.items, seed=seed)
+    positions, units, wordless = [], [], []
+    for i in chosen:
+        made = cut(tuple(segment[i] for segment in segments))
+        if len(made):
+            positions.append(i)
+            units.append(made)
+        else:
+            wordless.append(items.ids[i])
+    if len(positions) < 2:
+        raise DataError(
+            f"{items.source}: {len(positions)} of the chosen items have a unit to leave out; nothing can be explained "
+            f"with units {settings.units!r}"
+        )
+    plans = [
+        mask_plan(items.ids[i], len(u), masks=_masks(settings, len(u)), seed=seed)
+        for i, u in zip(positions, units, strict=True)
+    ]
+    at = np.array(positions, dtype=np.int64)
+    questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
+    tables = []
+    for model, probabilities, apart in zip(models, predicted, alone, strict=True):
+        order = [model.labels.index(label) for label in labels]
+        stage, done = f"explain {model.name}", 0
+        tell(stage, 0, len(at))
+
+        def advance(count: int, stage: str = stage) -> None:
+            nonlocal done
+            done += count
+            tell(stage, done, len(at))
+
+        found = value_tables(model, questions, perturb=settings.perturb, alone=apart, advance=advance)
+        for i, table in zip(at, found, strict=True):
+            round_trip(model, table[:, order], probabilities[i], items.ids[i])
+        tables.append(tuple(table[:, order] for table in found))
+    return Explanation(
+        settings,
+        at,
+        tuple(units),
+        tuple(plans),
+        tuple(tables),
+        _targets(settings, predicted, gold, at),
+        tuple(wordless),
+    )
+
+
+def choose(ids: Sequence[str], count: int | None, *, seed: int) -> list[int]:
+    """Positions of up to ``count`` items, in order: a random choice that depends on nothing but ids and seed."""
+    if count is None or count >= len(ids):
+        return list(range(len(ids)))
+    lots = [hashlib.sha256(f"{seed}\x00explain\x00{id_}".encode()).digest() for id_ in ids]
+    return sorted(sorted(range(len(ids)), key=lots.__getitem__)[:count])
+
+
+def _masks(settings: ExplainSettings, units: int) -> int:
+    return settings.masks or min(max(MASKS_PER_UNIT * units, FEWEST_MASKS), MOST_MASKS)
+
+
+def _targets(
+    settings: ExplainSettings,
+    predicted: Sequence[NDArray[np.float64]],
+    gold: NDArray[np.int64] | None,
+    at: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """The label explained of each model and item [models, explained]."""
+    own = np.stack([p[at].argmax(axis=1) for p in predicted])
+    if settings.target == "own":
+        return own
+    if settings.target == "gold":
+        if gold is None:
+            raise OptionError("explain target gold: the items have no label; explain the reference's answer")
+        return np.broadcast_to(gold[at], own.shape)
+    return np.broadcast_to(own[0], own.shape)

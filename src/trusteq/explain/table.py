@@ -1,0 +1,136 @@
+"""Value tables: what a model answers to the perturbations of items.
+
+Rows of many items fill one token budget, sorted by length, so that hardly anything is padded and no batch is small.
+The perturbation that keeps every unit gives the model its ordinary tokens, checked on every item by `splice`, and must
+give its ordinary answer, checked by `round_trip`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.data.items import Items
+from trusteq.errors import ModelError, OptionError
+from trusteq.explain.splice import splicer
+from trusteq.models.probe import BATCH_TOLERANCE
+from trusteq.models.token_rows import TokenModel, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.explain.units import Units
+    from trusteq.models.base import Model
+
+ROWS = 8192
+"""Perturbations put together before the model is asked: enough to sort well, little to hold."""
+
+SMALLEST = 1e-15
+"""What a probability of 0 counts as where a model gives no logits."""
+
+REMOVE, MASK = "remove", "mask"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about an item: its units, and which of them each perturbation keeps [masks, units], first all."""
+
+    units: Units
+    masks: NDArray[np.bool_]
+
+
+def explainable(model: Model) -> bool:
+    """Whether a model can be asked about texts that are not in the data."""
+    return model.identity.kind != "predictions" and bool(getattr(model, "reads_text", True))
+
+
+def value_tables(
+    model: Model,
+    questions: Sequence[Question],
+    *,
+    perturb: str = REMOVE,
+    alone: bool = False,
+    advance: Callable[[int], None] = lambda n: None,
+) -> list[NDArray[np.float64]]:
+    """Log-probabilities [masks, labels] of each question's perturbations.
+
+    ``perturb`` is "remove", "mask" for the tokenizer's mask token, or a text to put in place of each unit left out.
+    ``alone`` asks for one row at a time, for models whose answers depend on their batch. ``advance`` is told the number
+    of items after each chunk.
+    """
+    if not explainable(model):
+        raise ModelError(f"model {model.name} cannot be asked about perturbed texts; explain without it (--no-explain)")
+    ask = _tokens(model, perturb, alone) if isinstance(model, TokenModel) else _texts(model, perturb, alone)
+    tables = []
+    for chunk in _chunks(questions):
+        answers = ask(chunk)
+        if not np.isfinite(answers).all():
+            answers = np.maximum(answers, np.log(SMALLEST))
+        ends = np.cumsum([len(q.masks) for q in chunk])
+        tables += np.split(answers, ends[:-1])
+        advance(len(chunk))
+    return tables
+
+
+def round_trip(model: Model, table: NDArray[np.float64], predicted: NDArray[np.float64], item: str) -> None:
+    """Nothing when the perturbation that keeps every unit got the ordinary prediction [labels], else an error."""
+    moved = float(np.abs(np.exp(table[0]) - predicted).max())
+    if moved > BATCH_TOLERANCE:
+        raise ModelError(
+            f"model {model.name}: item {item!r} with no word left out is answered differently (a probability moved by "
+            f"{moved:.2g}) from the item itself; its explanation would be of another input"
+        )
+
+
+def _chunks(questions: Sequence[Question]) -> Iterator[list[Question]]:
+    chunk: list[Question] = []
+    rows = 0
+    for question in questions:
+        if chunk and rows + len(question.masks) > ROWS:
+            yield chunk
+            chunk, rows = [], 0
+        chunk.append(question)
+        rows += len(question.masks)
+    if chunk:
+        yield chunk
+
+
+def _tokens(model: TokenModel, perturb: str, alone: bool) -> Callable[[list[Question]], NDArray[np.float64]]:
+    replacement = None if perturb == REMOVE else perturb
+    if perturb == MASK:
+        replacement = model.mask_token
+        if replacement is None:
+            raise OptionError(f"model {model.name}: its tokenizer has no mask token; leave words out instead (remove)")
+    make = splicer(model, replacement)
+
+    def ask(chunk: list[Question]) -> NDArray[np.float64]:
+        # Any row but the first will do to check the splice; the middle one is as good as a random one.
+        rows = joined([make.rows(q.units, q.masks, len(q.masks) // 2) for q in chunk])
+        return model.answer(rows, alone=alone)
+
+    return ask
+
+
+def _texts(model: Model, perturb: str, alone: bool) -> Callable[[list[Question]], NDArray[np.float64]]:
+    if perturb == MASK:
+        raise OptionError(f"model {model.name} has no tokenizer and so no mask token; leave words out instead (remove)")
+    replacement = None if perturb == REMOVE else perturb
+
+    def ask(chunk: list[Question]) -> NDArray[np.float64]:
+        texts = [text for q in chunk for text in q.units.render_many(q.masks, replacement)]
+        segments = {f"segment {i}": list(segment) for i, segment in enumerate(zip(*texts, strict=True))}
+        items = Items([str(i) for i in range(len(texts))], segments, may_be_empty=True)
+        parts = [items.take([i]) for i in range(len(items))] if alone else [items]
+        answers = np.concatenate([np.asarray(model.predict(part), dtype=np.float64) for part in parts])
+        if answers.shape != (len(texts), len(model.labels)):
+            raise ModelError(
+                f"model {model.name}: answered {answers.shape} to {len(texts)} perturbed texts, expected "
+                f"({len(texts)}, {len(model.labels)})"
+            )
+        return np.asarray(np.log(np.maximum(answers, SMALLEST)))
+
+    return ask

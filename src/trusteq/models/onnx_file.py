@@ -1,0 +1,81 @@
+"""An ONNX file on disk: which one is meant, opening it, its output with the scores, the files it is made of."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import MissingExtraError, ModelError
+from trusteq.models.chatter import one_line
+from trusteq.models.files import refuse_pickle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+
+EXTERNAL = re.compile(rb"\n\x08location\x12([\x80-\xff]*[\x00-\x7f])", re.DOTALL)
+"""How protobuf writes the key of a tensor's external file, and the length of the name that follows."""
+
+
+def graph_file(path: Path, *, name: str) -> Path:
+    """The .onnx file meant by a file or folder."""
+    refuse_pickle(path, name=name)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ModelError(f"model {name}: no such file or folder: {path}")
+    found = sorted(path.glob("*.onnx"))
+    if path / "model.onnx" in found:
+        return path / "model.onnx"
+    if len(found) != 1:
+        listed = (
+            f"several .onnx files ({', '.join(file.name for file in found)}); name one" if found else "no .onnx file"
+        )
+        raise ModelError(f"model {name}: {path} has {listed}")
+    return found[0]
+
+
+def open_session(file: Path, *, name: str) -> Any:
+    """An inference session on the CPU that says nothing and sends nothing."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(f"model {name}: {file}", "onnx") from error
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # only what kills the process; errors come as exceptions
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"model {name}: ONNX Runtime cannot load {file}: {one_line(error)}") from error
+
+
+def scores_output(outputs: Sequence[Any], wanted: str | None, *, name: str) -> Any:
+    """The output that holds the scores: the one asked for, or one that can only be it."""
+    if wanted is not None:
+        found = [entry for entry in outputs if entry.name == wanted]
+    else:
+        tables = [entry for entry in outputs if entry.type in FLOATS and len(entry.shape) == 2]
+        found = [entry for entry in tables if entry.name == "logits"]
+        found = found or [entry for entry in tables if entry.name == "probabilities"] or tables
+    if len(found) != 1:
+        listed = ", ".join(f"{entry.name}: {entry.type} {entry.shape}" for entry in outputs)
+        what = f"has no output {wanted!r}" if wanted is not None else "does not show which output holds the scores"
+        raise ModelError(f"model {name}: the graph {what}; choose one of these with --output: {listed}")
+    return found[0]
+
+
+def external_files(file: Path) -> dict[str, Path]:
+    """The files beside the graph that hold weights it refers to, by the name it gives them."""
+    found = {}
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as graph:
+        for match in EXTERNAL.finditer(graph):
+            # A varint: seven bits a byte, the lowest first.
+            length = sum((byte & 0x7F) << (7 * i) for i, byte in enumerate(match[1]))
+            named = graph[match.end() : match.end() + length].decode("utf-8", "replace")
+            if (file.parent / named).is_file():
+                found[named] = file.parent / named
+    return found

@@ -1,0 +1,109 @@
+"""Rows of tokens, held end to end: what a tokenizer made of many texts, before any padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+from trusteq.models.base import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """Tokens of many rows.
+
+    ids, types: token ids and segment ids of all rows, one after another [tokens].
+    starts: where each row begins, and the end of the last [rows + 1].
+    """
+
+    ids: NDArray[np.int32]
+    types: NDArray[np.int32]
+    starts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each row [rows]."""
+        return np.diff(self.starts)
+
+    def row(self, i: int) -> tuple[list[int], list[int]]:
+        """Ids and types of one row."""
+        at = slice(self.starts[i], self.starts[i + 1])
+        return self.ids[at].tolist(), self.types[at].tolist()
+
+    def padded(
+        self,
+        at: NDArray[np.int64],
+        *,
+        pad_id: int,
+        pad_type: int = 0,
+        left: bool = False,
+        length: int | None = None,
+    ) -> dict[str, NDArray[np.int64]]:
+        """The usual three inputs [rows, length] of the rows ``at``; as long as the longest unless told."""
+        lengths = self.lengths[at]
+        length = int(lengths.max(initial=0)) if length is None else length
+        place = np.arange(length)
+        if left:
+            place = place - (length - lengths)[:, None]
+            inside = place >= 0
+        else:
+            place = np.broadcast_to(place, (len(at), length))
+            inside = place < lengths[:, None]
+        source = np.where(inside, self.starts[at][:, None] + place, 0)
+        return {
+            "input_ids": np.where(inside, self.ids[source], pad_id).astype(np.int64),
+            "attention_mask": inside.astype(np.int64),
+            "token_type_ids": np.where(inside, self.types[source], pad_type).astype(np.int64),
+        }
+
+
+def token_rows(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> TokenRows:
+    """Rows from lists of ids and of types, which are 0 unless given."""
+    lengths = np.array([len(row) for row in ids], dtype=np.int64)
+    flat = np.fromiter((token for row in ids for token in row), dtype=np.int32, count=int(lengths.sum()))
+    kinds = np.zeros_like(flat)
+    if types is not None:
+        kinds = np.fromiter((kind for row in types for kind in row), dtype=np.int32, count=len(flat))
+    return TokenRows(flat, kinds, np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def joined(parts: Sequence[TokenRows]) -> TokenRows:
+    """The rows of all parts, in order."""
+    starts = np.cumsum([0, *(len(part.ids) for part in parts)])
+    return TokenRows(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.types for part in parts]),
+        np.concatenate([*(part.starts[:-1] + s for part, s in zip(parts, starts, strict=False)), starts[-1:]]),
+    )
+
+
+@runtime_checkable
+class TokenModel(Model, Protocol):
+    """A model that reads tokens and shows how it makes them, so that texts can be put together from tokens."""
+
+    def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
+        """The tokens of texts, each the segments of one row, exactly as `predict` makes them."""
+
+    def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
+        """Log-probabilities [rows, labels]; ``alone`` asks for one row at a time."""
+
+    def tokenizer_json(self) -> str | None:
+        """Its tokenizer as the ``tokenizers`` library writes it; None where it is no such tokenizer."""
+
+    @property
+    def limit(self) -> int | None:
+        """The most tokens a row may have."""
+
+    @property
+    def mask_token(self) -> str | None:
+        """The text of its tokenizer's mask token."""

@@ -1,0 +1,26 @@
+"""The numbers an audit can be given, and their limits."""
+
+from __future__ import annotations
+
+import operator
+
+from trusteq.errors import OptionError
+
+LIMITS: dict[str, tuple[int, int]] = {
+    "resamples": (100, 100_000),
+    "batch": (1, 1_000_000),
+    "seed": (0, 2**63 - 1),
+}
+"""Lowest and highest: under 100 resamples an interval's ends are noise, over 100,000 nothing is gained but time."""
+
+
+def within_limits(name: str, value: object) -> int:
+    """The number as an int, or one clear line about why it will not do."""
+    low, high = LIMITS[name]
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = low - 1
+    if isinstance(value, bool) or not low <= number <= high:
+        raise OptionError(f"{name} must be a whole number from {low:,} to {high:,}, found {value!r}")
+    return number

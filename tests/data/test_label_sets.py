@@ -1,0 +1,52 @@
+import unicodedata
+
+import pytest
+
+from trusteq.data.label_sets import difference, listed
+
+
+def test_labels_are_quoted_so_that_spaces_show():
+    assert listed(["no", "yes "]) == "{'no', 'yes '}"
+
+
+def test_a_long_list_is_cut_and_counted():
+    said = listed([f"l{i}" for i in range(500)])
+    assert said.endswith("'l9' and 490 more}")
+    assert "'l10'" not in said
+    assert "more" not in listed([f"l{i}" for i in range(10)])
+
+
+def test_only_the_labels_that_differ_are_named():
+    said = difference("large", ["no", "maybe", "yes"], "small", ["yes", "no", "perhaps"])
+    assert said == (
+        "labels differ: only large has {'maybe'}, only small has {'perhaps'} (2 are shared); "
+        "name the order with --labels small=no,maybe,yes"
+    )
+
+
+def test_a_missing_label_is_said_of_the_one_that_has_it():
+    said = difference("large", ["no", "maybe", "yes"], "small", ["yes", "no"])
+    assert said.startswith("labels differ: only large has {'maybe'} (2 are shared); name")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ("yes", "yes ", "'yes' and 'yes ' differ only in spaces at their ends"),
+        ("Yes", "yes", "'Yes' and 'yes' differ only in case"),
+        (
+            unicodedata.normalize("NFC", "café"),
+            unicodedata.normalize("NFD", "café"),
+            r"'caf\xe9' and 'cafe\u0301' differ only in Unicode normal form",
+        ),
+    ],
+)
+def test_names_that_look_alike_are_told_apart(one, other, said):
+    assert said in difference("large", ["no", one], "small", ["no", other])
+
+
+def test_many_labels_are_not_all_repeated_in_the_advice():
+    said = difference("large", [f"a{i}" for i in range(500)], "small", [f"b{i}" for i in range(500)])
+    assert said.count("and 490 more") == 2
+    assert said.endswith("--labels small=...")
+    assert len(said) < 400

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from trusteq.data.items import Items
+from trusteq.data.repeats import repeats
+
+
+def items(*rows, **more):
+    one, two = zip(*rows, strict=True)
+    return Items(ids=[str(i) for i in range(len(rows))], segments={"one": one, "two": two}, **more)
+
+
+def test_items_of_different_texts_repeat_nothing():
+    assert repeats(items(("a", "b"), ("b", "a"), ("ab", " "[:0] + "c"), ("a", "bc"))) == 0
+
+
+def test_every_item_after_the_first_of_its_texts_counts():
+    assert repeats(items(("a", "b"), ("a", "b"), ("x", "y"), ("a ", "b"))) == 2
+
+
+def test_a_repeat_within_its_cluster_is_no_news():
+    rows = [("a", "b")] * 4
+    assert repeats(items(*rows, clusters=["p", "p", "p", "p"])) == 0
+    assert repeats(items(*rows, clusters=["p", "p", "q", "q"])) == 2
+
+
+@pytest.mark.parametrize("segments", [{}, {"row": np.zeros((3, 2))}])
+def test_without_texts_nothing_is_known(segments):
+    assert repeats(Items(ids=["1", "2", "3"], segments=segments)) == 0
+
+
+def test_an_array_beside_the_text_counts_too():
+    segments = {"text": ["a", "a", "a"], "row": np.array([[0], [1], [1]])}
+    assert repeats(Items(ids=["1", "2", "3"], segments=segments)) == 1
