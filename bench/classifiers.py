@@ -29,8 +29,9 @@ TASKS = {
     "snli": ("snli_train.jsonl.gz", ("text_a", "text_b"), ("entailment", "neutral", "contradiction"), 3),
     "sst2": ("sst2_train.jsonl.gz", ("text",), ("negative", "positive"), 2),
 }
-MODELS = {"base": (6, 0), "peer": (6, 1), "layers-4": (4, 0), "layers-2": (2, 0)}
-BATCH, RATE = 32, 1e-4
+MODELS = {"base": (6, 0, 1e-4), "peer": (6, 1, 1e-4), "layers-4": (4, 0, 1e-4), "layers-2": (2, 0, 5e-4)}
+"""Layers, seed and learning rate; two layers learn nothing from pairs at the rate of six."""
+BATCH = 32
 
 
 def pretrained() -> Path:
@@ -47,7 +48,7 @@ def rows(file: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in stream]
 
 
-def fine_tune(task: str, layers: int, seed: int, *, data: Path, out: Path) -> None:
+def fine_tune(task: str, layers: int, seed: int, rate: float, *, data: Path, out: Path) -> None:
     """Train a classifier of the first ``layers`` layers and save it to ``out``."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, get_linear_schedule_with_warmup
 
@@ -60,7 +61,7 @@ def fine_tune(task: str, layers: int, seed: int, *, data: Path, out: Path) -> No
         pretrained(), num_hidden_layers=layers, id2label=names, label2id={v: k for k, v in names.items()}
     )
     gold = torch.tensor([labels.index(row["label"]) for row in examples])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     steps = epochs * -(-len(examples) // BATCH)
     schedule = get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
     rng = np.random.default_rng(seed)
@@ -98,9 +99,9 @@ def round_to_int8(source: Path, out: Path) -> None:
 def classifiers(task: str, *, data: Path, out: Path) -> dict[str, Path]:
     """The folders of a task's five models, trained where they are not there yet."""
     folders = {name: out / task / name for name in (*MODELS, "int8")}
-    for name, (layers, seed) in MODELS.items():
+    for name, settings in MODELS.items():
         if not (folders[name] / "tokenizer_config.json").is_file():
-            fine_tune(task, layers, seed, data=data, out=folders[name])
+            fine_tune(task, *settings, data=data, out=folders[name])
     if not folders["int8"].is_dir():
         round_to_int8(folders["base"], folders["int8"])
     return folders

@@ -54,6 +54,7 @@ def main() -> None:
         trusteq.from_estimator(large, name="large"),
         {"4-bit": rounded(large, 4), "3-bit": rounded(large, 3), "small": small},
         items,
+        dimensions=["behaviour", "calibration"],  # pixels have no words to leave out
     )
     Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(render(result))
     print(f"\nthe whole run: {result.save(trusteq_run())}")

@@ -21,6 +21,7 @@ class Table:
     answers: dict[str, Any]
     labels: tuple[str, ...] = LABELS
     content: str | None = None
+    reads_text: bool = False
 
     @property
     def identity(self) -> Any:

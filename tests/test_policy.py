@@ -34,13 +34,15 @@ def test_a_preset_reads_and_names_itself(name):
 
 def test_the_default_margins_are_those_that_the_manual_justifies():
     policy = read_policy("default")
-    assert policy.required == ("behaviour", "calibration")
+    assert policy.required == ("behaviour", "calibration", "explanation")
     assert (policy.level, policy.min_items) == (0.95, 100)
     assert {m: (r.at_least, r.at_most, r.judged_on) for d in policy.rules.values() for m, r in d.items()} == {
         "accuracy_difference": (-0.01, None, "interval"),
         "disagreement": (None, 0.05, "interval"),
         "smooth_ece_difference": (None, 0.02, "interval"),
         "confidence_profile_distance": (None, 0.05, "interval"),
+        "alignment_lime": (0.9, None, "interval"),
+        "alignment_shapley": (0.9, None, "interval"),
     }
 
 

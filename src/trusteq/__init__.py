@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from trusteq._audit import audit
     from trusteq.data.items import Items
     from trusteq.data.read import read_items
+    from trusteq.explain.exchange.agreement import compare_attributions
+    from trusteq.explain.exchange.attribution_set import AttributionSet
+    from trusteq.explain.exchange.reading import read_attributions
+    from trusteq.explain.exchange.writing import to_shap
     from trusteq.models.function import from_callable, from_estimator
     from trusteq.models.open import ModelOptions, open_model
     from trusteq.policy import Policy, read_policy
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AttributionSet",
     "Audit",
     "DataError",
     "Estimate",
@@ -58,15 +63,19 @@ __all__ = [
     "TrusteqError",
     "__version__",
     "audit",
+    "compare_attributions",
     "from_callable",
     "from_estimator",
     "load_run",
     "open_model",
+    "read_attributions",
     "read_items",
     "read_policy",
+    "to_shap",
 ]
 
 _HOMES = {
+    "AttributionSet": "trusteq.explain.exchange.attribution_set",
     "Audit": "trusteq.result",
     "Estimate": "trusteq.stats.estimate",
     "Items": "trusteq.data.items",
@@ -74,12 +83,15 @@ _HOMES = {
     "Outcome": "trusteq.verdict",
     "Policy": "trusteq.policy",
     "audit": "trusteq._audit",
+    "compare_attributions": "trusteq.explain.exchange.agreement",
     "from_callable": "trusteq.models.function",
     "from_estimator": "trusteq.models.function",
     "load_run": "trusteq.runs.directory",
     "open_model": "trusteq.models.open",
+    "read_attributions": "trusteq.explain.exchange.reading",
     "read_items": "trusteq.data.read",
     "read_policy": "trusteq.policy",
+    "to_shap": "trusteq.explain.exchange.writing",
 }
 
 

@@ -6,23 +6,26 @@ The module is private so that ``trusteq.audit`` is the function.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.advice import advise
-from trusteq.compare.alignment import Explained, alignment
+from trusteq.compare.alignment import Explained, against_peer, alignment
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
 from trusteq.compare.measures import measure, measure_remedies
 from trusteq.compare.pies import pies
+from trusteq.compare.published import pair_agreements, published_measures
 from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import LABEL, slice_columns, slices
 from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
 from trusteq.compare.thresholds import threshold_table
+from trusteq.compare.transfer import transfer
+from trusteq.compare.words import WordLeans, word_leans
 from trusteq.data.items import Items
 from trusteq.data.predictions import Predictions, checked
 from trusteq.data.repeats import repeats
@@ -30,6 +33,8 @@ from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
 from trusteq.explain.explanation import ExplainSettings, Explanation
 from trusteq.explain.explanation import explain as explain_items
+from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
+from trusteq.explain.removal import removal
 from trusteq.explain.table import explainable
 from trusteq.models.base import Finding
 from trusteq.models.function import as_model
@@ -47,8 +52,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.models.base import Model
+    from trusteq.stats.estimate import Estimate
 
     Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """One candidate's attributions beside the reference's by every method, over the items at these positions."""
+
+    positions: NDArray[np.int64]
+    clusters: Sequence[str] | None
+    explained: tuple[Explained, ...]
+    measures: dict[str, Estimate]
+    words: WordLeans
 
 
 def audit(
@@ -64,6 +81,8 @@ def audit(
     with_slices: bool = True,
     allow_same: bool = False,
     explain: ExplainSettings | bool | None = None,
+    protocol: str | None = None,
+    peer: object | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """The audit of one or more candidates against a reference on the same items.
@@ -71,7 +90,9 @@ def audit(
     Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or a scikit-learn
     estimator; a mapping names the candidates. ``dimensions`` says what EQUIVALENT requires in place of the
     policy's own. ``batch`` is the number of items a call for models whose answers depend on their batch. ``explain``
-    says how to explain, or whether: by default what can be explained is.
+    says how to explain, or whether: by default what can be explained is. ``protocol`` is "paper" or "paper-scripts", to
+    explain as published instead; a policy that judges what only it measures implies "paper". ``peer`` is the reference trained once more:
+    alignment is then judged against what that reaches.
     ``progress(stage, done, total)`` is told how far the work is.
     """
     rules = read_policy(policy)
@@ -88,7 +109,13 @@ def audit(
     if items.clusters is not None and len(set(items.clusters)) < 2:
         raise DataError(f"{items.source}: all items are in one cluster; nothing can be said of others like it")
     tell = progress or _silent
-    reference_model, candidate_models = identify(reference, candidates, allow_same=allow_same)
+    reference_model, candidate_models = identify(reference, candidates, peer, allow_same=allow_same)
+    peer_model = None if peer is None else candidate_models.pop()
+    following = follow(protocol, explain, rules, (reference_model, *candidate_models), items)
+    if following is not None:
+        if peer_model is not None:
+            raise OptionError(f"peer {peer_model.name} has no effect under protocol {following.name}; leave it out")
+        explain = False
     # One order whatever the order of the file, so that resamples and batches are the same.
     order = np.array(sorted(range(len(items)), key=lambda i: (len(items.ids[i]), items.ids[i])))
     given, items = items, items.take(order)
@@ -114,28 +141,40 @@ def audit(
             twin = Finding(results[i].name, "identical", message, 1.0)
             results[i] = replace(results[i], findings=(*results[i].findings, twin))
 
-    models = (reference_model, *candidate_models)
-    how = explain_settings(explain, models, items)
+    models = [reference_model, *candidate_models]
+    fixed = [shape is not None for _, _, shape in predicted]
+    answered = [a.probabilities for a in answers]
+    if peer_model is not None:
+        mine, noticed, shape = _predict(peer_model, items, given, order, batch=batch, tell=tell)
+        mine = mine.reordered(labels, model=peer_model.name, reference=reference_model.name)
+        models, fixed, answered = [*models, peer_model], [*fixed, shape is not None], [*answered, mine.probabilities]
+        results[0] = replace(results[0], findings=(*results[0].findings, *noticed))
+    how = explain_settings(True if peer_model is not None and explain is None else explain, models, items)
+    if peer_model is not None and how is None:
+        raise OptionError(f"peer {peer_model.name} has no effect without explanations; leave out one of the two")
     explanation = None
     if how is not None:
-        explanation = explain_items(
-            models,
-            items,
-            [a.probabilities for a in answers],
-            labels,
-            how,
-            gold=gold,
-            alone=[fixed is not None for _, _, fixed in predicted],
-            seed=seed,
-            tell=tell,
-        )
-    aligned = align(explanation, items, resampling) if explanation else [()] * len(candidate_models)
+        explanation = explain_items(models, items, answered, labels, how, gold=gold, alone=fixed, seed=seed, tell=tell)
+    aligned: list[Aligned] | None = None
+    if explanation is not None:
+        has_peer = peer_model is not None
+        aligned = align(explanation, models, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell)
+
+    published, agreements = None, ()
+    found: list[dict[str, Estimate]] = [{} for _ in results[1:]]
+    if following is not None and gold is not None:
+        published = publish(models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell)
+        sample = _among(resampling, items, published.positions)
+        agreements = pair_agreements(published, [model.name for model in models], sample)
+        found = [published_measures(published, agreements, models[0].name, r.name, sample) for r in results[1:]]
 
     columns = slice_columns(items, gold, labels) if with_slices else {}
     comparisons = []
     for i, (result, a) in enumerate(zip(results[1:], answers[1:], strict=True)):
         tell("compare", i, len(candidate_models))
-        comparisons.append(compare(Pair(answers[0], a), result, items, labels, columns, rules, explanation, aligned[i]))
+        comparisons.append(
+            compare(Pair(answers[0], a), result, items, labels, columns, rules, aligned[i] if aligned else None, found[i])
+        )
     tell("compare", len(candidate_models), len(candidate_models))
     exemplars = (
         pies(answers[0].answer, [a.answer for a in answers[1:]], ids=items.ids, labels=labels, gold=gold)
@@ -149,9 +188,36 @@ def audit(
         "with_slices": with_slices,
         "allow_same": allow_same,
         "explain": None if how is None else asdict(how),
+        "protocol": None if following is None else asdict(following),
     }
     noticed = _about_items(items)
-    return Audit(items, labels, gold, results[0], tuple(comparisons), exemplars, rules, settings, noticed, explanation)
+    return Audit(
+        items,
+        labels,
+        gold,
+        results[0],
+        tuple(comparisons),
+        exemplars,
+        rules,
+        settings,
+        noticed,
+        explanation,
+        published,
+        agreements,
+    )
+
+
+def follow(
+    asked: str | None, explain: ExplainSettings | bool | None, policy: Policy, models: Sequence[Model], items: Items
+) -> ProtocolSettings | None:
+    """The published protocol's settings where it is asked for, or the policy needs it and models can be explained."""
+    if asked is None:
+        if not policy.needs_protocol or explain_settings(explain, models, items) is None:
+            return None
+        asked = "paper"
+    settings = protocol_settings(asked, explain, items)
+    explain_settings(True, models, items)
+    return settings
 
 
 def explain_settings(
@@ -170,25 +236,61 @@ def explain_settings(
     return ExplainSettings() if asked is None and readable and all(map(explainable, models)) else None
 
 
-def align(explanation: Explanation, items: Items, whole: Resampling) -> list[tuple[Explained, ...]]:
-    """Each candidate's attributions beside the reference's, by every method."""
+def align(
+    explanation: Explanation,
+    models: Sequence[Model],
+    labels: Sequence[str],
+    items: Items,
+    whole: Resampling,
+    *,
+    alone: Sequence[bool],
+    has_peer: bool,
+    tell: Progress,
+) -> list[Aligned]:
+    """What explanations say of each candidate; the peer, where there is one, is the last model."""
     at = explanation.positions
     clusters = None if items.clusters is None else [items.clusters[i] for i in at]
-    resampling = Resampling(len(at), clusters=clusters, resamples=whole.resamples, seed=whole.seed, level=whole.level)
+    resampling = _among(whole, items, at)
     spread, lengths, found = explanation.spread(), explanation.lengths, explanation.attributions()
-    return [
-        tuple(
+    removed = removal(models, explanation, found["shapley"], labels, alone=alone, seed=whole.seed, tell=tell)
+
+    def beside(i: int) -> tuple[Explained, ...]:
+        return tuple(
             Explained(method, a[0], a[i], lengths, spread[0], spread[i], resampling, explanation.settings.k)
             for method, a in found.items()
         )
-        for i in range(1, len(spread))
-    ]
+
+    peer = beside(len(models) - 1) if has_peer else ()
+    words = [units.words for units in explanation.units]
+    made = []
+    for i in range(1, len(models) - has_peer):
+        ours = beside(i)
+        measures = {name: e for one in ours for name, e in alignment(one).items()}
+        for one, other in zip(ours, peer, strict=False):
+            measures |= against_peer(one, other)
+        measures |= transfer(removed, i, resampling)
+        a, b = found["shapley"][0], found["shapley"][i]
+        leans = word_leans(
+            words, lengths, (a.first, a.second), (b.first, b.second), clusters=clusters, level=whole.level
+        )
+        made.append(Aligned(at, clusters, ours, measures, leans))
+    return made
+
+
+def _among(whole: Resampling, items: Items, at: NDArray[np.int64]) -> Resampling:
+    """Resamples of the items at these positions."""
+    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
+    return Resampling(len(at), clusters=clusters, resamples=whole.resamples, seed=whole.seed, level=whole.level)
 
 
 def identify(
-    reference: object, candidates: object | Sequence[object] | Mapping[str, object], *, allow_same: bool
+    reference: object,
+    candidates: object | Sequence[object] | Mapping[str, object],
+    peer: object | None = None,
+    *,
+    allow_same: bool,
 ) -> tuple[Model, list[Model]]:
-    """The models, each with a name of its own; the reference itself is refused as a candidate unless allowed."""
+    """The models, each with a name of its own, the peer last; the reference itself is refused unless allowed."""
     if isinstance(candidates, Mapping):
         named = list(candidates.items())
     elif isinstance(candidates, (list, tuple)):
@@ -197,6 +299,8 @@ def identify(
         named = [("candidate", candidates)]
     if not named:
         raise ModelError("no candidate; an audit needs a reference and one or more candidates")
+    if peer is not None:
+        named.append(("peer", peer))
     model = as_model(reference, name="reference")
     others = [as_model(candidate, name=name) for name, candidate in named]
     names = [model.name, *(other.name for other in others)]
@@ -222,18 +326,19 @@ def compare(
     labels: Sequence[str],
     columns: Mapping[str, Sequence[str]],
     policy: Policy,
-    explanation: Explanation | None = None,
-    aligned: tuple[Explained, ...] = (),
+    aligned: Aligned | None = None,
+    published: Mapping[str, Estimate] | None = None,
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and what to look at."""
     measures = measure(pair)
+    if published:
+        measures["explanation"] = dict(published)
     parts: list[Stratum] = []
-    if explanation is not None:
-        at = explanation.positions
-        measures["explanation"] = {name: e for one in aligned for name, e in alignment(one).items()}
+    if aligned is not None:
+        measures["explanation"] = aligned.measures
         by = {ANSWERS: answer_strata(pair), **columns} if columns else {}
-        clusters = None if items.clusters is None else [items.clusters[i] for i in at]
-        parts = strata(aligned, {name: [values[i] for i in at] for name, values in by.items()}, clusters)
+        some = {name: [values[i] for i in aligned.positions] for name, values in by.items()}
+        parts = strata(aligned.explained, some, aligned.clusters)
     remedies = measure_remedies(pair)
     found = slices(pair, columns, items.clusters)
     thresholds = threshold_table(pair)
@@ -249,11 +354,14 @@ def compare(
         tests=behaviour_tests(pair),
         slices=found,
         strata=parts,
+        words=None if aligned is None else aligned.words,
         skewsize={name: estimates for name, estimates in skew.items() if estimates},
         flips=flips,
         thresholds=thresholds,
         verdict=verdict,
-        advice=advise(verdict, policy, measures, remedies, found, thresholds, flips),
+        advice=advise(
+            verdict, policy, measures, remedies, found, thresholds, flips, aligned.words if aligned else None
+        ),
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trusteq.compare.slices import Slice
+    from trusteq.compare.words import WordLeans
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import DimensionVerdict, Verdict
@@ -28,12 +29,15 @@ def advise(
     slices: Sequence[Slice],
     thresholds: Sequence[Mapping[str, Any]],
     flips: Sequence[Mapping[str, Any]],
+    words: WordLeans | None = None,
 ) -> tuple[str, ...]:
     """Sentences for one candidate, the most useful first."""
     return tuple(
         sentence
         for sentence in (
             _temperature(policy, measures, remedies),
+            _words(words),
+            _not_explained(verdict),
             *_slices(slices, policy),
             _threshold(thresholds),
             _flips(flips),
@@ -98,6 +102,29 @@ def _slices(slices: Sequence[Slice], policy: Policy) -> list[str]:
             figure = f"{in_words(name)} {estimates[name]} (p = {p:.2g}, Holm)"
             found.append((p, f"{s.column} = {s.value} suffers more than the rest: {figure}"))
     return [said for _, said in sorted(found)[:3]]
+
+
+def _words(leans: WordLeans | None) -> str | None:
+    """The words that only one model leans on, three at most."""
+    rows = [row for row in leans.rows if row.q_value < ALPHA] if leans else []
+    if not rows:
+        return None
+    said = ", ".join(
+        f"{row.word!r} (reference {row.lean_reference:.1f}, candidate {row.lean_candidate:.1f})" for row in rows[:3]
+    )
+    more = f" and {len(rows) - 3:,} more (words.parquet)" if len(rows) > 3 else ""
+    return f"leans unlike the reference on {said}{more}; 1 is an average word's weight"
+
+
+def _not_explained(verdict: Verdict) -> str | None:
+    """What to do where explanations are required and were not made."""
+    for d in verdict.dimensions:
+        if d.dimension == "explanation" and d.required and d.outcome is Outcome.NOT_MEASURED:
+            return (
+                "explanations need models that can be asked about texts with words left out, not files of predictions; "
+                "--dimensions behaviour,calibration requires only the other two"
+            )
+    return None
 
 
 def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> str | None:

@@ -45,5 +45,6 @@ class RunError(TrusteqError):
 class MissingExtraError(TrusteqError):
     """An optional dependency that is not installed."""
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional part: pip install 'trusteq[{extra}]'")
+    def __init__(self, what: str, extra: str | None = None, *, package: str | None = None) -> None:
+        wanted = package or f"'trusteq[{extra}]'"
+        super().__init__(f"{what} needs an optional part: pip install {wanted}")

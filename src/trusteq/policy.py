@@ -18,7 +18,14 @@ from trusteq.ranges import possible
 Dimension = Literal["behaviour", "calibration", "explanation"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 PRESETS = ("default", "paper")
-PROTOCOL_MEASURES = ("jaccard_shap", "jaccard_lime_variance", "jaccard_shap_variance")
+PROTOCOL_MEASURES = (
+    "jaccard_lime_variance",
+    "jaccard_lime_chance",
+    "jaccard_lime_ceiling",
+    "jaccard_shap",
+    "jaccard_shap_variance",
+    "jaccard_shap_chance",
+)
 """What only the published protocol measures."""
 
 
@@ -103,6 +110,11 @@ class Policy(BaseModel):
                 raise ValueError(f"{dimension} is required but has no rules, so it could never fail")
         return self
 
+    @property
+    def needs_protocol(self) -> bool:
+        """Whether it has a rule about what only the published protocol measures."""
+        return not set(PROTOCOL_MEASURES).isdisjoint(self.rules.get("explanation", {}))
+
     def requiring(self, dimensions: tuple[str, ...]) -> Policy:
         """The same policy with other required dimensions."""
         for name in dimensions:
@@ -133,8 +145,9 @@ def known_measures() -> dict[str, tuple[str, ...]]:
     """The measures that rules can name, by dimension."""
     from trusteq.compare.alignment import alignment_names
     from trusteq.compare.measures import measure_names
+    from trusteq.compare.transfer import TRANSFER_NAMES
 
-    return {**measure_names(), "explanation": (*alignment_names(), *PROTOCOL_MEASURES)}
+    return {**measure_names(), "explanation": (*alignment_names(), *TRANSFER_NAMES, *PROTOCOL_MEASURES)}
 
 
 def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from trusteq.compare.published import PairAgreement
     from trusteq.compare.slices import Slice
     from trusteq.compare.strata import Stratum
+    from trusteq.compare.words import WordLeans
     from trusteq.data.items import Items
     from trusteq.data.predictions import Predictions
     from trusteq.explain.explanation import Explanation
+    from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding, Identity
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate, PairedTest
@@ -51,6 +54,7 @@ class Comparison:
     tests: Mapping[str, PairedTest]
     slices: list[Slice]
     strata: list[Stratum]
+    words: WordLeans | None
     skewsize: Mapping[str, Mapping[str, Estimate]]
     flips: list[dict[str, Any]]
     thresholds: list[dict[str, Any]]
@@ -77,6 +81,9 @@ class Audit:
     settings: Mapping[str, Any]
     item_findings: tuple[Finding, ...] = ()
     explanation: Explanation | None = None
+    published: Published | None = None
+    pairs: tuple[PairAgreement, ...] = ()
+    """Every two models' agreement under the published protocol."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -125,8 +125,10 @@ def _judge_dimension(
 ) -> DimensionVerdict:
     required = dimension in policy.required
     rules = policy.rules.get(dimension, {})  # type: ignore[call-overload]
+    # What was measured against the reference trained once more is judged against that.
+    named = {(f"{name}_to_peer" if f"{name}_to_peer" in estimates else name): rule for name, rule in rules.items()}
     judged = tuple(
-        _judge_rule(name, rule, estimates.get(name), policy.min_items, cluster_size) for name, rule in rules.items()
+        _judge_rule(name, rule, estimates.get(name), policy.min_items, cluster_size) for name, rule in named.items()
     )
     outcomes = {r.outcome for r in judged}
     if Outcome.NOT_EQUIVALENT in outcomes:

@@ -52,7 +52,8 @@ def test_sizes_are_drawn_as_often_as_expected_over_seeds(units, budget):
     seeds = 400
     plans = [mask_plan("a", units, masks=budget, seed=seed) for seed in range(seeds)]
     for half in (0, 1):
-        counts = np.array([np.bincount(p.masks[p.halves[half]].sum(axis=2).ravel(), minlength=units + 1) for p in plans])
+        sizes = [plan.masks[plan.halves[half]].sum(axis=2).ravel() for plan in plans]
+        counts = np.array([np.bincount(drawn, minlength=units + 1) for drawn in sizes])
         error = counts.std(axis=0) / seeds**0.5 + 1e-12
         assert (np.abs(counts.mean(axis=0) - plans[0].expected)[1:-1] < 5 * error[1:-1]).all()
 
@@ -68,7 +69,7 @@ def test_every_size_is_wanted_equally_often_until_its_masks_run_out(units, budge
 
 
 def test_allocation_fills_the_smallest_sizes_and_spends_everything():
-    # Of 7 units there are 7, 21 and 35 pairs: 10 + 10 + 10 asks too much of the first, so the others share what is left.
+    # Of 7 units there are 7, 21 and 35 pairs: 10 of each ask too much of the first, so the others share what is left.
     assert allocation(7, 30) == pytest.approx([7, 11.5, 11.5])
     # The middle size of 4 units has 3 pairs, and a pair covers it twice: 4 and 3 there are, in the ratio 2 to 1.
     assert allocation(4, 3) == pytest.approx([2, 1])

@@ -89,6 +89,12 @@ def _listed(text: str | None) -> tuple[str, ...]:
     show_default=True,
     help="What attributions add up to.",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice(["paper", "paper-scripts"]),
+    help="Explain as arXiv 2508.13533 does: as described, or as its scripts do.  [default: paper for --policy paper]",
+)
+@click.option("--peer", help="The reference trained once more: alignment is judged against what that reaches.")
 @click.option("-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Words in the top sets.")
 @click.option("--no-slices", is_flag=True, help="Skip the slices, the slowest part for many items.")
 @click.option("--allow-same", is_flag=True, help="Compare a model even with itself.")
@@ -119,13 +125,13 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
 
     policy = read_policy(asked["policy"])
     out = free_directory(asked["out"])
-    named = names_and_locations([reference, *candidates])
+    named = names_and_locations([reference, *candidates, *([asked["peer"]] if asked["peer"] else [])])
     data = asked["data"] or named[0][1]
     slices = tuple(part for given in asked["slices"] for part in _listed(given))
     if slices and asked["no_slices"]:
         raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
     takes = _taken(asked, named)
-    explain = _explain(asked)
+    explain = _explain(asked, asked["protocol"] or ("paper" if policy.needs_protocol else None))
     with progress(quiet=asked["quiet"] or asked["as_json"]) as tell:
         tell("read items", 0, 1)
         items = read_items(
@@ -147,6 +153,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             name: open_model(location, name=name, options=_options(asked, name, takes, tuple(sorted(own))))
             for name, location in named
         }
+        peer = named[len(candidates) + 1 :]
         result = run_audit(
             models.pop(named[0][0]),
             models,
@@ -159,6 +166,8 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             with_slices=not asked["no_slices"],
             allow_same=asked["allow_same"],
             explain=explain,
+            protocol=asked["protocol"],
+            peer=models.pop(peer[0][0]) if peer else None,
             progress=tell,
         )
         path = result.save(out)
@@ -219,7 +228,7 @@ def _taken(asked: dict[str, Any], named: Sequence[tuple[str, str]]) -> dict[str,
     return takes
 
 
-def _explain(asked: dict[str, Any]) -> ExplainSettings | bool | None:
+def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | bool | None:
     """How to explain: not at all, as asked, or None where nothing was said and what can be explained is."""
     from trusteq.explain.explanation import ExplainSettings
 
@@ -228,12 +237,16 @@ def _explain(asked: dict[str, Any]) -> ExplainSettings | bool | None:
         option for option in _EXPLAIN_OPTIONS if context.get_parameter_source(option) is not ParameterSource.DEFAULT
     ]
     if asked["no_explain"]:
+        said += [option for option in ("protocol", "peer") if asked[option]]
         if said:
             flag = "-k" if said[0] == "top" else f"--{said[0].replace('_', '-')}"
             raise click.UsageError(f"{flag} and --no-explain exclude each other; give one of the two")
         return False
     if not said:
         return None
+    if protocol and said != ["explain_items"]:
+        flag = next("-k" if o == "top" else f"--{o.replace('_', '-')}" for o in said if o != "explain_items")
+        raise click.UsageError(f"{flag} has no effect under protocol {protocol}, which says how to explain")
     items = asked["explain_items"]
     if items != "all" and not items.isdecimal():
         raise click.BadParameter(f"{items!r} is neither a number nor all", param_hint="--explain-items")

@@ -34,6 +34,9 @@ K = 10
 FRACTION = 0.25
 """Share of an item's words in the top set that scales with its length."""
 
+CLEAR = 3.0
+"""Standard errors by which the lower part of a ratio must stand out from 0."""
+
 LEAST_RELIABILITY = 0.05
 """Below this the products of halves are mostly noise, and their ratio says nothing."""
 
@@ -75,7 +78,8 @@ def alignment_names() -> tuple[str, ...]:
     names: list[str] = []
     for method in METHODS:
         lengths, spread = np.full(8, K + 2), np.ones(8)
-        names += alignment(Explained(method, one, one, lengths, spread, spread, Resampling(8, resamples=2)))
+        made = Explained(method, one, one, lengths, spread, spread, Resampling(8, resamples=2))
+        names += [*alignment(made), *against_peer(made, made)]
     return tuple(names)
 
 
@@ -103,6 +107,27 @@ def noise_free(explained: Explained) -> dict[str, Estimate | None]:
         "size_ratio": same.ratio(
             own_b, own_a, what="size of the candidate's attributions over the reference's, noise taken out", root=True
         ),
+    }
+
+
+def against_peer(candidate: Explained, peer: Explained) -> dict[str, Estimate]:
+    """The candidate's alignment over that of the reference trained once more, and the latter; named by method."""
+    same = Resamplings(candidate.resampling)
+    cross, _, own = products(candidate)
+    peer_cross, _, peer_own = products(peer)
+
+    def of(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        c, b, pc, pb = (np.maximum(s[:, 0], 0) for s in sums)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.clip(np.nan_to_num(c * np.sqrt(pb) / (np.sqrt(b) * pc), posinf=2.0), 0, 2))
+
+    made = noise_free(peer)["alignment"]
+    if made is None or noise_free(candidate)["alignment"] is None:
+        return {}
+    what = f"alignment of {candidate.method} attributions over that of the reference trained once more"
+    return {
+        f"alignment_{candidate.method}_of_peer": made,
+        f"alignment_{candidate.method}_to_peer": same.function(of, cross, own, peer_cross, peer_own, what=what),
     }
 
 
@@ -205,26 +230,28 @@ class Resamplings:
             # A resample without signal counts as no agreement at all.
             with np.errstate(invalid="ignore", divide="ignore"):
                 value = c[:, 0] / np.sqrt(np.maximum(a[:, 0], 0) * np.maximum(b[:, 0], 0))
-            return np.asarray(np.clip(np.nan_to_num(value, nan=0.0, posinf=1.0, neginf=-1.0), -2, 2))
+            return np.asarray(np.clip(np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0), -2, 2))
 
-        return self._estimate(of, cross, own_a, own_b, what=what)
+        return self.function(of, cross, own_a, own_b, what=what)
 
     def ratio(
         self, over: NDArray[np.float64], under: NDArray[np.float64], *, what: str, root: bool = False
     ) -> Estimate | None:
-        """Sum of ``over`` divided by the sum of ``under``, or its root; None where there is nothing under the line."""
-        if under.sum() <= 0 or (root and over.sum() <= 0):
+        """Sum of ``over`` divided by the sum of ``under``, or its root.
+
+        None where what is under the line does not stand out from 0: the ratio could be anything.
+        """
+        if under.sum() <= CLEAR * np.sqrt(len(under)) * under.std() or (root and over.sum() <= 0):
             return None
 
         def of(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                value = x[:, 0] / np.maximum(y[:, 0], 1e-300)
-            value = np.sqrt(np.maximum(value, 0)) if root else value
-            return np.nan_to_num(value, posinf=1e9, neginf=-1e9)
+            value = np.divide(x[:, 0], y[:, 0], out=np.zeros(len(x)), where=y[:, 0] > 0)
+            return np.asarray(np.sqrt(np.maximum(value, 0)) if root else value)
 
-        return self._estimate(of, over, under, what=what)
+        return self.function(of, over, under, what=what)
 
-    def _estimate(self, of: Callable[..., NDArray[np.float64]], *values: NDArray[np.float64], what: str) -> Estimate:
+    def function(self, of: Callable[..., NDArray[np.float64]], *values: NDArray[np.float64], what: str) -> Estimate:
+        """An estimate that is this function of the sums of these values over items."""
         r = self.resampling
         return r.functional(of, *r.cell_sums(np.zeros(r.n, dtype=np.int64), 1, *values), what=what)
 

@@ -122,7 +122,8 @@ def _profile_distance(pair: Pair) -> Estimate:
         bounds=(0.0, 1.0),
     )
     noise = float(np.quantile(_area(draws - gap), (1 + resampling.level) / 2))
-    return replace(estimate, low=min(estimate.low, max(0.0, estimate.value - noise)))
+    low = min(estimate.low, max(0.0, estimate.value - noise))
+    return replace(estimate, low=low, method=f"{estimate.method}, lower end less noise")
 
 
 def _profile_gap(reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -51,7 +51,8 @@ def corp(pair: Pair) -> dict[str, Estimate]:
     for side, model, point in (("reference", pair.reference, point_r), ("candidate", pair.candidate, point_c)):
         e = results[f"miscalibration_{side}"]
         beyond_noise = max(0.0, float(point[0]) - _calibrated(model))
-        results[f"miscalibration_{side}"] = replace(e, low=min(e.low, beyond_noise))
+        method = f"{e.method}, lower end less noise"
+        results[f"miscalibration_{side}"] = replace(e, low=min(e.low, beyond_noise), method=method)
     return results
 
 

@@ -48,7 +48,7 @@ ROUNDING = 1e-9
 class WordLean:
     """How both models lean on one word, and how sure it is that they differ.
 
-    Differences are candidate minus reference; their n counts the items, or clusters, that are independent, and their
+    Leans are as measured; differences are candidate minus reference, that of leans adjusted for the items' other words. Their n counts the items, or clusters, that are independent, and their
     intervals are each word's own. ``p_value`` is for either difference, ``q_value`` over all tested words.
     """
 
@@ -171,6 +171,7 @@ def word_leans(
         return WordLeans([], len(vocabulary), *scales)
     sample = _sample(at, values, enough)
 
+    raw_a, raw_b = sample.mean(sample.values[:, :2]).T
     lean_a, lean_b, difference = _leans(sample, largest=float(lengths.mean()))
     lean, p_lean = _student(difference, lean_b - lean_a, sample, what="lean on a word, adjusted", level=level)
     signed_a, signed_b = sample.mean(sample.values[:, 4:]).T
@@ -183,8 +184,8 @@ def word_leans(
             vocabulary[word],
             int(items[word]),
             int(occurrences[word]),
-            float(lean_a[i]),
-            float(lean_b[i]),
+            float(raw_a[i]),
+            float(raw_b[i]),
             lean[i],
             float(signed_a[i]),
             float(signed_b[i]),

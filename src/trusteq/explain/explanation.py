@@ -17,6 +17,7 @@ from trusteq.explain.attributions import METHODS, Attributions, Scale, attributi
 from trusteq.explain.plan import FEWEST, Plan, mask_plan
 from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import Units, cutter
+from trusteq.models.probe import predict_in_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,12 +56,16 @@ class ExplainSettings:
     def __post_init__(self) -> None:
         for name, least in (("items", 2), ("masks", FEWEST), ("k", 1)):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < least):
+            if value is None and name != "k":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise OptionError(f"explain {name} {value!r}: give a whole number of {least} or more")
         if self.target not in ("reference", "gold", "own"):
             raise OptionError(f"explain target {self.target!r}: choose reference, gold or own")
         if self.scale not in ("probability", "log-odds"):
             raise OptionError(f"explain scale {self.scale!r}: choose probability or log-odds")
+        if not isinstance(self.perturb, str):
+            raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a text to put in place")
         cutter(self.units)
 
 
@@ -70,7 +75,7 @@ class Explanation:
 
     positions: the explained items' places in the audit's items [explained]. units, plans: theirs. tables: for each
     model, log-probabilities [masks, labels] of each item. targets: the explained label [models, explained].
-    wordless: ids of chosen items without any unit, left out.
+    wordless: ids of chosen items without any unit, left out. segments: the names of the items' texts.
     """
 
     settings: ExplainSettings
@@ -80,6 +85,7 @@ class Explanation:
     tables: tuple[tuple[NDArray[np.float64], ...], ...]
     targets: NDArray[np.int64]
     wordless: tuple[str, ...]
+    segments: tuple[str, ...] = ()
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -131,7 +137,7 @@ def explain(
     one row at a time.
     """
     cut = cutter(settings.units)
-    segments = items.texts()
+    names, segments = tuple(items.segments), items.texts()
     chosen = choose([items.ids[i] for i in range(len(items))], settings.items, seed=seed)
     positions, units, wordless = [], [], []
     for i in chosen:
@@ -151,6 +157,7 @@ def explain(
         for i, u in zip(positions, units, strict=True)
     ]
     at = np.array(positions, dtype=np.int64)
+    targets = _targets(settings, predicted, gold, at)
     questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
     tables = []
     for model, probabilities, apart in zip(models, predicted, alone, strict=True):
@@ -163,9 +170,11 @@ def explain(
             done += count
             tell(stage, done, len(at))
 
-        found = value_tables(model, questions, perturb=settings.perturb, alone=apart, advance=advance)
-        for i, table in zip(at, found, strict=True):
-            round_trip(model, table[:, order], probabilities[i], items.ids[i])
+        found = value_tables(model, questions, perturb=settings.perturb, alone=apart, segments=names, advance=advance)
+        # Asked alone, such a model answers otherwise than in the company it was predicted in.
+        ordinary = predict_in_shape(model, items.take(at), 1)[:, order] if apart else probabilities[at]
+        for i, table, expected in zip(at, found, ordinary, strict=True):
+            round_trip(model, table[:, order], expected, items.ids[i])
         tables.append(tuple(table[:, order] for table in found))
     return Explanation(
         settings,
@@ -173,8 +182,9 @@ def explain(
         tuple(units),
         tuple(plans),
         tuple(tables),
-        _targets(settings, predicted, gold, at),
+        targets,
         tuple(wordless),
+        names,
     )
 
 

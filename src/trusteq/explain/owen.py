@@ -38,38 +38,39 @@ class OwenPlan:
 
 
 @dataclass(frozen=True)
-class _Group:
+class Group:
     """A run of units and its two halves."""
 
     start: int
     end: int
-    parts: tuple[_Group, _Group] | None
+    parts: tuple[Group, Group] | None
 
 
 def owen_plan(segments: Sequence[int] | NDArray[np.int64], *, evaluations: int | None = None) -> OwenPlan:
     """The plan for units of these segments [units], of at most this many values; all of them unless said."""
-    return _owen_plan(tuple(int(s) for s in segments), evaluations)
+    if len(segments) < 1:
+        raise TrusteqError("there is no unit to give credit to; drop the item, or cut it with another rule")
+    return tree_plan(_tree(tuple(int(s) for s in segments)), evaluations)
 
 
 @lru_cache(maxsize=1024)
-def _owen_plan(segments: tuple[int, ...], evaluations: int | None) -> OwenPlan:
-    n = len(segments)
-    if n < 1:
-        raise TrusteqError("there is no unit to give credit to; drop the item, or cut it with another rule")
+def tree_plan(tree: Group, evaluations: int | None) -> OwenPlan:
+    """The plan for the units of any tree, of at most this many values."""
+    n = tree.end
     if evaluations is not None and evaluations < 2:
         raise TrusteqError(f"{evaluations} evaluations do not hold the whole item and the empty one; ask for 2 or more")
     every, none = (1 << n) - 1, 0
     place = {every: 0, none: 1}
     weights: list[dict[int, float]] = [{} for _ in range(n)]
 
-    def credit(group: _Group, low: int, high: int, share: float) -> None:
+    def credit(group: Group, low: int, high: int, share: float) -> None:
         for unit in range(group.start, group.end):
             part = share / (group.end - group.start)
             weights[unit][high] = weights[unit].get(high, 0.0) + part
             weights[unit][low] = weights[unit].get(low, 0.0) - part
 
     # (group, mask without it, mask with it, weight of this context)
-    level = [(_tree(segments), none, every, 1.0)]
+    level = [(tree, none, every, 1.0)]
     while level:
         below = []
         for group, low, high, share in level:
@@ -101,28 +102,28 @@ def _owen_plan(segments: tuple[int, ...], evaluations: int | None) -> OwenPlan:
     return OwenPlan(masks, matrix)
 
 
-def _bits(group: _Group) -> int:
+def _bits(group: Group) -> int:
     return (1 << group.end) - (1 << group.start)
 
 
-def _tree(segments: tuple[int, ...]) -> _Group:
+def _tree(segments: tuple[int, ...]) -> Group:
     """The tree over all units: segments joined at the root, each halved down to single units."""
     cuts = [i for i in range(1, len(segments)) if segments[i] != segments[i - 1]]
     return _joined([_halved(start, end) for start, end in zip([0, *cuts], [*cuts, len(segments)], strict=True)])
 
 
-def _joined(groups: list[_Group]) -> _Group:
+def _joined(groups: list[Group]) -> Group:
     if len(groups) == 1:
         return groups[0]
     left, right = _joined(groups[: len(groups) // 2]), _joined(groups[len(groups) // 2 :])
-    return _Group(left.start, right.end, (left, right))
+    return Group(left.start, right.end, (left, right))
 
 
-def _halved(start: int, end: int) -> _Group:
+def _halved(start: int, end: int) -> Group:
     if end - start == 1:
-        return _Group(start, end, None)
+        return Group(start, end, None)
     middle = (start + end + 1) // 2
-    return _Group(start, end, (_halved(start, middle), _halved(middle, end)))
+    return Group(start, end, (_halved(start, middle), _halved(middle, end)))
 
 
 def linkage(segments: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
@@ -130,7 +131,7 @@ def linkage(segments: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
     rows: list[list[float]] = []
     n = len(segments)
 
-    def visit(group: _Group) -> tuple[int, int]:
+    def visit(group: Group) -> tuple[int, int]:
         if group.parts is None:
             return group.start, 1
         (a, size_a), (b, size_b) = (visit(part) for part in group.parts)

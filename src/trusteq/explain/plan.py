@@ -89,7 +89,7 @@ def mask_plan(item: str, units: int, *, masks: int = MASKS, seed: int = 0, round
         drawn.append(_draw(rng, units, wanted))
     firsts = np.concatenate(drawn)
     rows = np.concatenate([np.ones((1, units), bool), np.zeros((1, units), bool), firsts, ~firsts])
-    masks_, place = _distinct(rows)
+    masks_, place = distinct(rows)
     count = len(firsts)
     at = np.stack([place[2 : 2 + count], place[2 + count :]], axis=1)
     return Plan(masks_, (at[: len(drawn[0])], at[len(drawn[0]) :]), _by_size(units, wanted), exact=False)
@@ -169,7 +169,7 @@ def _distinct_subsets(rng: np.random.Generator, units: int, size: int, count: in
         np.put_along_axis(rows, more, True, axis=1)
         if middle:
             rows ^= ~rows[:, :1]  # a pair of equal halves is named by the one that holds the first unit
-        found = _distinct(np.concatenate([found, rows]))[0]
+        found = distinct(np.concatenate([found, rows]))[0]
     return found
 
 
@@ -181,7 +181,7 @@ def _subsets(units: int, size: int) -> NDArray[np.bool_]:
     return rows
 
 
-def _distinct(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def distinct(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """The different rows in order of first appearance, and each row's place among them."""
     packed = np.packbits(rows, axis=1)
     keys = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()

@@ -1,16 +1,17 @@
 """Rows for perturbed texts, put together from the tokens of the whole text.
 
-Where a tokenizer cuts at blanks and marks before anything else, and spells each word by itself, the tokens of a text
-with words left out are the tokens of the whole text with those words' tokens left out. That holds for BERT's
-pre-tokenizer with WordPiece, as long as leaving a unit out does not join what stood on its two sides. Any other
-tokenizer, and any item for which this does not hold, goes through its text: slower, and always right.
+BERT's normalizer and pre-tokenizer look at one character at a time: some part the text (blanks, punctuation, Chinese
+characters), and WordPiece spells what stands between them by itself. So where every unit begins and ends at a character
+that parts, leaving it out brings nothing together that was parted before, and the tokens of the text without it are the
+tokens of the whole text without its own. Which characters part is asked of the tokenizer itself. Any other tokenizer,
+and any item for which this does not hold, goes through its text: slower, and always right.
 """
 
 from __future__ import annotations
 
 import json
-import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,22 +36,22 @@ class Splicer:
     model: TokenModel
     tokenizer: Any
     replacement: str | None = None
+    _parting: dict[str, bool] = field(default_factory=dict, repr=False)
 
     def rows(self, units: Units, masks: NDArray[np.bool_], check: int) -> TokenRows:
         """One row a mask [masks, units], the first of which keeps all.
 
         That one and the one at ``check`` are compared with the tokens of their texts.
         """
-        spliced = self._spliced(units, masks) if self.tokenizer is not None and self.replacement is None else None
-        if spliced is not None:
+        if self.tokenizer is not None and self.replacement is None and self._stand_alone(units):
             some = self.model.encode(units.render_many(masks[[0, check]]))
-            if spliced.row(0) == some.row(0) and spliced.row(check) == some.row(1):
+            spliced = self._spliced(units, masks, typed=bool(some.types.any()))
+            if spliced is not None and spliced.row(0) == some.row(0) and spliced.row(check) == some.row(1):
                 return spliced
         return self.model.encode(units.render_many(masks, self.replacement))
 
-    def _spliced(self, units: Units, masks: NDArray[np.bool_]) -> TokenRows | None:
-        if not all(_stands_alone(units.texts[segment], end) for segment, _, end in units.spans.tolist()):
-            return None
+    def _spliced(self, units: Units, masks: NDArray[np.bool_], *, typed: bool) -> TokenRows | None:
+        """The rows, or None where the whole text is too long; ``typed`` says whether the model reads segment ids."""
         whole = self.tokenizer.encode(*units.texts)
         if self.model.limit is not None and len(whole.ids) > self.model.limit:
             return None
@@ -60,7 +61,7 @@ class Splicer:
         ids, types = (np.array(values, dtype=np.int32) for values in (whole.ids, whole.type_ids))
         return TokenRows(
             np.broadcast_to(ids, kept.shape)[kept],
-            np.broadcast_to(types, kept.shape)[kept],
+            np.broadcast_to(types if typed else np.zeros_like(types), kept.shape)[kept],
             np.concatenate([[0], np.cumsum(kept.sum(axis=1))]),
         )
 
@@ -78,6 +79,55 @@ class Splicer:
                 inside = (found >= 0) & (begin[at] < spans[np.maximum(found, 0), 2])
                 owner[at[inside]] = units.unit[mine[found[inside]]]
         return owner
+
+    def _stand_alone(self, units: Units) -> bool:
+        """Whether leaving units out, in any combination, joins nothing and parts nothing."""
+        for text in units.texts:
+            # What is left out goes with the blanks before it, and those must be blanks to the tokenizer too.
+            if not all(self._parts(character) for character in set(text) if character.isspace()):
+                return False
+            if self._may_hold_added_token(text):
+                return False
+        for segment, start, end in units.spans.tolist():
+            text = units.texts[segment]
+            if end < len(text) and not self._parts(text[end]):
+                return False
+            if start and not self._parts(text[start - 1]) and not self._parts(text[start]):
+                return False
+        return True
+
+    def _parts(self, character: str) -> bool:
+        """Whether the tokenizer begins a new word before and after this character, whatever stands there."""
+        if character not in self._parting:
+            words = self._words(f"a{character}a")
+            self._parting[character] = len(words) > 1 and words[0] == words[-1] == "a"
+        return self._parting[character]
+
+    def _words(self, text: str) -> list[str]:
+        normal = self.tokenizer.normalizer.normalize_str(text)
+        return [word for word, _ in self.tokenizer.pre_tokenizer.pre_tokenize_str(normal)]
+
+    def _may_hold_added_token(self, text: str) -> bool:
+        """Whether the text, or what is left of it, may hold a token that is looked for before words are parted.
+
+        Leaving out can bring "[", "MASK" and "]" together, but never the letters of MASK: they must be there.
+        """
+        given, normalized = self._added
+        if any(part in text for part in given):
+            return True
+        normal = self.tokenizer.normalizer.normalize_str(text) if normalized else ""
+        return any(part in normal for part in normalized)
+
+    @cached_property
+    def _added(self) -> tuple[list[str], list[str]]:
+        """The longest part without a mark of each added token: those sought in given and in normalized text."""
+        given: list[str] = []
+        normalized: list[str] = []
+        for token in self.tokenizer.get_added_tokens_decoder().values():
+            content = self.tokenizer.normalizer.normalize_str(token.content) if token.normalized else token.content
+            parts = "".join("\n" if self._parts(c) else c for c in content).split("\n")
+            (normalized if token.normalized else given).append(max(parts, key=len) or content[:1])
+        return given, normalized
 
 
 def splicer(model: TokenModel, replacement: str | None = None) -> Splicer:
@@ -97,15 +147,3 @@ def may_splice(tokenizer: dict[str, Any]) -> bool:
     """Whether a tokenizer cuts at blanks and marks and spells each word by itself: BERT's kind."""
     kinds = [(tokenizer.get(part) or {}).get("type") for part in ("normalizer", "pre_tokenizer", "model")]
     return kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"]
-
-
-def _stands_alone(text: str, end: int) -> bool:
-    """Whether what follows a unit begins a new word, however near what comes before is moved to it."""
-    return end >= len(text) or text[end].isspace() or _is_mark(text[end])
-
-
-def _is_mark(character: str) -> bool:
-    """Whether BERT's pre-tokenizer makes a word of this character by itself: punctuation and Chinese characters."""
-    code = ord(character)
-    ascii_mark = 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126
-    return ascii_mark or unicodedata.category(character).startswith("P") or 0x4E00 <= code <= 0x9FFF

@@ -15,7 +15,7 @@ import numpy as np
 from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError
 from trusteq.explain.splice import splicer
-from trusteq.models.probe import BATCH_TOLERANCE
+from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
 from trusteq.models.token_rows import TokenModel, joined
 
 if TYPE_CHECKING:
@@ -54,24 +54,23 @@ def value_tables(
     *,
     perturb: str = REMOVE,
     alone: bool = False,
+    segments: Sequence[str] = (),
     advance: Callable[[int], None] = lambda n: None,
 ) -> list[NDArray[np.float64]]:
     """Log-probabilities [masks, labels] of each question's perturbations.
 
     ``perturb`` is "remove", "mask" for the tokenizer's mask token, or a text to put in place of each unit left out.
-    ``alone`` asks for one row at a time, for models whose answers depend on their batch. ``advance`` is told the number
-    of items after each chunk.
+    ``alone`` asks for one row at a time, for models whose answers depend on their batch. ``segments`` are the names
+    that a model finds the texts under. ``advance`` is told the number of items after each chunk.
     """
     if not explainable(model):
         raise ModelError(f"model {model.name} cannot be asked about perturbed texts; explain without it (--no-explain)")
-    ask = _tokens(model, perturb, alone) if isinstance(model, TokenModel) else _texts(model, perturb, alone)
+    ask = _tokens(model, perturb, alone) if isinstance(model, TokenModel) else _texts(model, perturb, alone, segments)
     tables = []
     for chunk in _chunks(questions):
-        answers = ask(chunk)
-        if not np.isfinite(answers).all():
-            answers = np.maximum(answers, np.log(SMALLEST))
         ends = np.cumsum([len(q.masks) for q in chunk])
-        tables += np.split(answers, ends[:-1])
+        for question, table in zip(chunk, np.split(ask(chunk), ends[:-1]), strict=True):
+            tables.append(_finite(model, question, table))
         advance(len(chunk))
     return tables
 
@@ -82,8 +81,19 @@ def round_trip(model: Model, table: NDArray[np.float64], predicted: NDArray[np.f
     if moved > BATCH_TOLERANCE:
         raise ModelError(
             f"model {model.name}: item {item!r} with no word left out is answered differently (a probability moved by "
-            f"{moved:.2g}) from the item itself; its explanation would be of another input"
+            f"{moved:.2g}) from the item itself: its explanation would be of another input, or the model does not "
+            "answer the same twice"
         )
+
+
+def _finite(model: Model, question: Question, table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The log-probabilities [masks, labels], those of 0 in a row as `SMALLEST`; an error for what is no number."""
+    nothing = np.flatnonzero(np.isnan(table).any(axis=1))
+    if nothing.size:
+        texts = question.units.render(question.masks[nothing[0]])
+        raise ModelError(f"model {model.name}: its answer to the perturbed text {str(texts)[:80]} is no number")
+    zero = np.isneginf(table).any(axis=1, keepdims=True)
+    return np.where(zero, np.maximum(table, np.log(SMALLEST)), table)
 
 
 def _chunks(questions: Sequence[Question]) -> Iterator[list[Question]]:
@@ -115,22 +125,19 @@ def _tokens(model: TokenModel, perturb: str, alone: bool) -> Callable[[list[Ques
     return ask
 
 
-def _texts(model: Model, perturb: str, alone: bool) -> Callable[[list[Question]], NDArray[np.float64]]:
+def _texts(
+    model: Model, perturb: str, alone: bool, names: Sequence[str]
+) -> Callable[[list[Question]], NDArray[np.float64]]:
     if perturb == MASK:
         raise OptionError(f"model {model.name} has no tokenizer and so no mask token; leave words out instead (remove)")
     replacement = None if perturb == REMOVE else perturb
 
     def ask(chunk: list[Question]) -> NDArray[np.float64]:
         texts = [text for q in chunk for text in q.units.render_many(q.masks, replacement)]
-        segments = {f"segment {i}": list(segment) for i, segment in enumerate(zip(*texts, strict=True))}
+        parts = list(zip(*texts, strict=True))
+        segments = dict(zip(names or [f"segment {i}" for i in range(len(parts))], map(list, parts), strict=True))
         items = Items([str(i) for i in range(len(texts))], segments, may_be_empty=True)
-        parts = [items.take([i]) for i in range(len(items))] if alone else [items]
-        answers = np.concatenate([np.asarray(model.predict(part), dtype=np.float64) for part in parts])
-        if answers.shape != (len(texts), len(model.labels)):
-            raise ModelError(
-                f"model {model.name}: answered {answers.shape} to {len(texts)} perturbed texts, expected "
-                f"({len(texts)}, {len(model.labels)})"
-            )
+        answers = predict_in_shape(model, items, 1 if alone else len(items))
         return np.asarray(np.log(np.maximum(answers, SMALLEST)))
 
     return ask

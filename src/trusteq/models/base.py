@@ -43,7 +43,10 @@ class Finding:
 
 @runtime_checkable
 class Model(Protocol):
-    """Anything that answers items with probabilities over named labels."""
+    """Anything that answers items with probabilities over named labels.
+
+    One that has ``reads_text = False`` knows only the items themselves and is not asked about texts with words left out.
+    """
 
     @property
     def name(self) -> str:

@@ -41,6 +41,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "candidates": [_comparison(c) for c in audit.comparisons],
         "pies": plain(audit.pies),
         "explanation": _explained(audit),
+        "protocol": _protocol(audit),
     }
 
 
@@ -103,6 +104,25 @@ def _explained(audit: Audit) -> dict[str, Any] | None:
     }
 
 
+def _protocol(audit: Audit) -> dict[str, Any] | None:
+    """What the published protocol explained, and every two models' agreement; the words themselves are Parquet."""
+    p = audit.published
+    if p is None:
+        return None
+    return {
+        "name": p.settings.name,
+        "items": len(p.positions),
+        "wordless": list(p.wordless),
+        "seeds": list(p.seeds),
+        "pairs": plain(audit.pairs),
+    }
+
+
+def _words(comparison: Comparison) -> list[Any]:
+    """The words that only one model leans on, at a false discovery rate of 5 %."""
+    return [] if comparison.words is None else [row for row in comparison.words.rows if row.q_value < 0.05]
+
+
 def _model(model: ModelResult) -> dict[str, Any]:
     return {
         "name": model.name,
@@ -138,5 +158,6 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
             for s in comparison.slices
         ],
         "strata": plain(comparison.strata),
+        "words": plain(_words(comparison)),
         "flipped": len(comparison.flips),
     }

@@ -118,6 +118,8 @@ def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) ->
     for column in (f"difference [{percent(policy.level)}]", "margin", ""):
         table.add_column(column, header_style="dim")
     for dimension in verdict.dimensions:
+        if dimension.outcome is Outcome.NOT_MEASURED and not dimension.required:
+            continue
         for rule in dimension.rules:
             judged = "not measured" if rule.estimate is None else interval(rule.estimate)
             table.add_row(title(rule.measure), *sides(rule.measure, measures), judged, margin(rule), rule_outcome(rule))

@@ -7,7 +7,7 @@
     predictions/*.parquet  one file a model: id and one column a label
     estimates.parquet    every estimate, slices included, one row each
     flips.parquet        the items whose answer changed
-    plan.parquet, values/*.parquet, attributions.parquet   explanations, where they were made: see `runs.explained`
+    plan.parquet, values/*.parquet, attributions.parquet, words.parquet   explanations, see `runs.explained`
 
 It is written under a temporary name and renamed when whole, so a directory that is there is complete. The same
 audit gives the same bytes: no times, no paths of this machine but those the user typed.
@@ -34,7 +34,7 @@ import trusteq
 from trusteq.errors import PolicyError, RunError
 from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
 from trusteq.result import estimate_rows
-from trusteq.runs.explained import attribution_columns, plan_columns, value_columns
+from trusteq.runs.explained import attribution_columns, plan_columns, top_word_columns, value_columns, word_columns
 from trusteq.runs.saved import refuse_damaged
 from trusteq.verdict import judge
 
@@ -195,6 +195,9 @@ def _write(audit: Audit, draft: Path) -> None:
         for i, path in enumerate(files.values()):
             _parquet(draft / path.replace("predictions/", "values/"), value_columns(audit, i))
         _parquet(draft / "attributions.parquet", attribution_columns(audit))
+        _parquet(draft / "words.parquet", word_columns(audit))
+    if audit.published is not None:
+        _parquet(draft / "top_words.parquet", top_word_columns(audit))
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
     _json(draft / "manifest.json", _manifest(audit, files))

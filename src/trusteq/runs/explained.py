@@ -3,6 +3,8 @@
 plan.parquet           one row a perturbation: item id, its mask (one character a unit, 1 kept), in which halves
 values/*.parquet       one file a model: item id, and for each perturbation the log-probability of each label
 attributions.parquet   one row an item, unit and model: word, span, attribution and standard error by method
+words.parquet          one row a candidate and word: how much both models lean on it
+top_words.parquet      under the published protocol: one row a model, method, run and item with its top words, first first
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def value_columns(audit: Audit, model: int) -> dict[str, Any]:
         audit.items.ids[p] for p, plan in zip(explanation.positions, explanation.plans, strict=True) for _ in plan.masks
     ]
     table = np.concatenate(explanation.tables[model])
-    return {"item id": ids, **{label: table[:, k] for k, label in enumerate(audit.labels)}}
+    name = "id" if "id" not in audit.labels else "item id"
+    return {name: ids, **{label: table[:, k] for k, label in enumerate(audit.labels)}}
 
 
 def attribution_columns(audit: Audit) -> dict[str, Any]:
@@ -45,7 +48,8 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
     lengths = explanation.lengths
     words = [word for units in explanation.units for word in units.words]
     spans = np.concatenate([units.spans[np.unique(units.unit, return_index=True)[1]] for units in explanation.units])
-    ids = np.repeat([audit.items.ids[p] for p in explanation.positions], lengths)
+    # As objects: an array of texts is as wide as the longest, and drops what ends in a zero character.
+    ids = np.repeat(np.array([audit.items.ids[p] for p in explanation.positions], dtype=object), lengths)
     inside = np.arange(int(lengths.max())) < lengths[:, None]
     columns: dict[str, list[Any]] = {}
     for model, result in enumerate(audit.models):
@@ -63,7 +67,38 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
             part[method] = models[model].whole[inside]
             part[f"{method}_error"] = models[model].error[inside]
         for name, values in part.items():
-            columns.setdefault(name, []).extend(np.asarray(values).tolist())
+            columns.setdefault(name, []).extend(values.tolist() if isinstance(values, np.ndarray) else values)
+    return columns
+
+
+def word_columns(audit: Audit) -> dict[str, Any]:
+    """One row a candidate and tested word: how both models lean on it."""
+    rows = [(c.name, row) for c in audit.comparisons if c.words is not None for row in c.words.rows]
+    names = ["word", "items", "occurrences", "lean_reference", "lean_candidate", "signed_reference"]
+    names += ["signed_candidate", "p_value", "q_value"]
+    columns: dict[str, Any] = {"candidate": [name for name, _ in rows]}
+    columns |= {name: [getattr(row, name) for _, row in rows] for name in names}
+    for name in ("lean_difference", "signed_difference"):
+        for end in ("value", "low", "high"):
+            columns[name if end == "value" else f"{name}_{end}"] = [getattr(getattr(row, name), end) for _, row in rows]
+    return columns
+
+
+def top_word_columns(audit: Audit) -> dict[str, Any]:
+    """One row a model, method, run and item: its top words, the most important first."""
+    p = audit.published
+    if p is None:
+        raise ValueError("this audit followed no published protocol")
+    ids = [audit.items.ids[at] for at in p.positions]
+    columns: dict[str, list[Any]] = {"id": [], "model": [], "method": [], "run": [], "words": []}
+    for method, models in p.tops.items():
+        for model, runs in zip(audit.models, models, strict=True):
+            for run, words in enumerate(runs, 1):
+                columns["id"] += ids
+                columns["model"] += [model.name] * len(ids)
+                columns["method"] += [method] * len(ids)
+                columns["run"] += [run] * len(ids)
+                columns["words"] += [list(top) for top in words]
     return columns
 
 

@@ -1,0 +1,120 @@
+"""Jaccard of models' top words under the published protocol, for every two models.
+
+The score of a run is the mean over items; printed are the mean over the runs and their sample variance. Beside them
+stand what two random sets of an item's words score, and what the reference scores against itself between runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.compare.top_k import chance_jaccard
+from trusteq.stats.estimate import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.explain.protocol import Published, Words
+    from trusteq.stats.resampling import Resampling
+
+PUBLISHED_NAMES = (
+    "jaccard_lime",
+    "jaccard_lime_variance",
+    "jaccard_lime_chance",
+    "jaccard_lime_ceiling",
+    "jaccard_shap",
+    "jaccard_shap_variance",
+    "jaccard_shap_chance",
+)
+"""The measures of the protocol; SHAP has no ceiling, for it agrees with itself."""
+
+
+@dataclass(frozen=True)
+class PairAgreement:
+    """Two models' agreement by one method: the score of each run, their mean and their sample variance."""
+
+    first: str
+    second: str
+    method: str
+    runs: tuple[float, ...]
+    mean: Estimate
+    variance: Estimate
+
+
+def pair_agreements(published: Published, models: Sequence[str], resampling: Resampling) -> tuple[PairAgreement, ...]:
+    """Every two models' agreement by every method; the reference's pairs first, in the order of the models."""
+    return tuple(
+        _agreement(published, models, (a, b), method, resampling)
+        for method in published.tops
+        for a, b in combinations(range(len(models)), 2)
+    )
+
+
+def published_measures(
+    published: Published, pairs: Sequence[PairAgreement], reference: str, candidate: str, resampling: Resampling
+) -> dict[str, Estimate]:
+    """Every measure of the protocol for one candidate against the reference."""
+    k = published.settings.k
+    found = {}
+    for pair in pairs:
+        if (pair.first, pair.second) != (reference, candidate):
+            continue
+        found[f"jaccard_{pair.method}"] = pair.mean
+        found[f"jaccard_{pair.method}_variance"] = pair.variance
+        found[f"jaccard_{pair.method}_chance"] = resampling.mean(
+            chance_jaccard(published.distinct[pair.method], k),
+            what=f"Jaccard of two random sets of {k} of an item's different words, exact",
+        )
+    runs = published.tops["lime"][0]
+    if len(runs) > 1:
+        itself = np.mean([word_jaccard(a, b) for a, b in combinations(runs, 2)], axis=0)
+        what = f"Jaccard of the reference's top {k} words by LIME with its own in another run, mean of all two runs"
+        found["jaccard_lime_ceiling"] = resampling.mean(itself, what=what)
+    return {name: found[name] for name in PUBLISHED_NAMES if name in found}
+
+
+def word_jaccard(first: Sequence[Words], second: Sequence[Words]) -> NDArray[np.float64]:
+    """Jaccard of two models' sets of words [items]; 0 where both are empty, as in the published scripts."""
+    sets = ((set(a), set(b)) for a, b in zip(first, second, strict=True))
+    return np.array([len(a & b) / max(len(a | b), 1) for a, b in sets])
+
+
+def _agreement(
+    published: Published, models: Sequence[str], pair: tuple[int, int], method: str, resampling: Resampling
+) -> PairAgreement:
+    a, b = (published.tops[method][model] for model in pair)
+    scores = np.stack([word_jaccard(x, y) for x, y in zip(a, b, strict=True)])
+    settings = published.settings
+    how = {
+        "lime": f"LIME of {settings.samples:,} samples, mean of {settings.runs} runs",
+        "shap": f"SHAP of {settings.evaluations:,} evaluations",
+    }[method]
+    what = f"Jaccard of the top {settings.k} words by {how}, protocol {settings.name}"
+    return PairAgreement(
+        models[pair[0]],
+        models[pair[1]],
+        method,
+        tuple(float(score) for score in scores.mean(axis=1)),
+        resampling.mean(scores.mean(axis=0), what=what),
+        _variance(scores, resampling),
+    )
+
+
+def _variance(scores: NDArray[np.float64], resampling: Resampling) -> Estimate:
+    """The sample variance of the runs' mean scores [runs, items]."""
+    if len(scores) < 2:
+        method = "sample variance of the runs; 0 because nothing is drawn: run once"
+        return Estimate(0.0, 0.0, 0.0, resampling.n, method, resampling.level)
+
+    def of(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.var([s[:, 0] / sums[-1][:, 0] for s in sums[:-1]], axis=0, ddof=1))
+
+    sums = resampling.cell_sums(np.zeros(resampling.n, dtype=np.int64), 1, *scores, np.ones(resampling.n))
+    what = f"sample variance of the mean score of {len(scores)} runs"
+    return resampling.functional(of, *sums, what=what, bounds=(0.0, np.inf))

@@ -1,0 +1,1 @@
+"""Attributions that come from elsewhere, and ours for other tools."""

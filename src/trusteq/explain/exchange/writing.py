@@ -1,0 +1,62 @@
+"""Our attributions as other tools take them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.errors import MissingExtraError, OptionError
+from trusteq.explain.attributions import METHODS, attributions, on_scale
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.explain.explanation import Explanation
+    from trusteq.result import Audit
+
+
+def to_shap(audit: Audit, model: str, *, method: str = "shapley") -> Any:
+    """A model's attributions as a `shap.Explanation` of every label, for shap's plots; needs shap."""
+    if audit.explanation is None:
+        raise OptionError("this audit has no explanations; audit again with explain=True")
+    names = [result.name for result in audit.models]
+    if model not in names:
+        raise OptionError(f"no model {model!r}; choose from {', '.join(names)}")
+    return explanation_to_shap(audit.explanation, names.index(model), audit.labels, method=method)
+
+
+def explanation_to_shap(explanation: Explanation, model: int, labels: Sequence[str], *, method: str = "shapley") -> Any:
+    """The ``model``-th model's attributions as a `shap.Explanation`.
+
+    values: one array [units, labels] an item. base_values: the value with every unit left out [items, labels]; with it
+    Shapley values add up to the model's answer, LIME's weights do not. data: the words.
+    """
+    if method not in METHODS:
+        raise OptionError(f"no method {method!r}; choose from {', '.join(METHODS)}")
+    try:
+        shap = importlib.import_module("shap")
+    except ImportError:
+        raise MissingExtraError("a shap.Explanation", package="shap") from None
+    tables = [
+        np.stack([on_scale(table, label, explanation.settings.scale) for label in range(len(labels))], axis=1)
+        for table in explanation.tables[model]
+    ]
+    found = np.stack([a.whole for a in attributions(explanation.plans, tables, method)], axis=2)
+    return shap.Explanation(
+        values=_ragged([found[i, :n] for i, n in enumerate(explanation.lengths)]),
+        base_values=np.stack([table[1] for table in tables]),  # a plan's second mask keeps nothing
+        data=tuple(np.array(units.words, dtype=object) for units in explanation.units),
+        output_names=list(labels),
+    )
+
+
+def _ragged(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.object_]:
+    """One array an item, also where all are of one shape [items]."""
+    made = np.empty(len(rows), dtype=object)
+    for i, row in enumerate(rows):
+        made[i] = row
+    return made

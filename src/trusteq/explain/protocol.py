@@ -1,0 +1,222 @@
+"""The published protocol of arXiv 2508.13533: the top words of every model by LIME and by SHAP, for the gold label.
+
+LIME: 1,000 samples, the 20 largest of the first fit are fitted again, and it runs three times with other masks. Equal
+words are one unit. SHAP: Owen values over a tree of words from 500 evaluations; nothing is drawn, so it runs once.
+Within a run all models are asked about the same masks, and an item's masks come from (seed, run, id) alone. The top k
+are the first k different words by |weight|.
+
+``paper`` is the protocol as described, ``paper-scripts`` as the scripts published with it do it: see
+`trusteq.explain.scripted`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.errors import DataError, OptionError
+from trusteq.explain.attributions import on_scale
+from trusteq.explain.explanation import ExplainSettings, choose
+from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
+from trusteq.explain.owen import EVALUATIONS, owen_plan, tree_plan
+from trusteq.explain.plan import distinct
+from trusteq.explain.scripted import DROPPED, lime_string, shap_string, shap_tree
+from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
+from trusteq.explain.units import cutter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.explain.owen import OwenPlan
+    from trusteq.explain.units import Cut, Units
+    from trusteq.models.base import Model
+
+PROTOCOLS = ("paper", "paper-scripts")
+BLOCK = 64
+"""Items whose answers are held at a time."""
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProtocolSettings:
+    """The numbers of the protocol.
+
+    name: "paper" or "paper-scripts". items: how many items are explained, chosen at random; None for all. runs: of
+    LIME, each with a seed of its own. samples, features: LIME's masks, and the words it fits. evaluations: SHAP's. k:
+    how many words the top sets hold.
+    """
+
+    name: str = "paper"
+    items: int | None = None
+    runs: int = 3
+    samples: int = SAMPLES
+    features: int = 20
+    evaluations: int = EVALUATIONS
+    k: int = 10
+
+
+@dataclass(frozen=True)
+class Published:
+    """The top words of all models.
+
+    positions: the explained items' places in the audit's items [explained]. seeds: of LIME's runs. tops: by method, the
+    top words of [models][runs][explained], the most important first. distinct: by method, how many different words each
+    item has [explained]. wordless: ids of chosen items without any word, left out.
+    """
+
+    settings: ProtocolSettings
+    positions: NDArray[np.int64]
+    seeds: tuple[int, ...]
+    tops: Mapping[str, tuple[tuple[tuple[Words, ...], ...], ...]]
+    distinct: Mapping[str, NDArray[np.int64]]
+    wordless: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a protocol makes its inputs, and what it takes out of the lists of words."""
+
+    lime: Cut
+    shap: Cut
+    owen: Callable[[Units, int], OwenPlan]
+    perturb: str
+    dropped: frozenset[str]
+    checked: bool
+
+
+_WAYS = {
+    "paper": _Way(
+        cutter("words-merged"),
+        cutter("words"),
+        lambda units, evaluations: owen_plan(units.segments, evaluations=evaluations),
+        REMOVE,
+        frozenset(),
+        checked=True,
+    ),
+    # Their strings are written as the scripts write them, whatever is asked to stand in place of a word; "" keeps them
+    # from being put together from tokens. Blanks may be lost on the way, so the round trip is not checked.
+    "paper-scripts": _Way(
+        lime_string,
+        shap_string,
+        lambda units, evaluations: tree_plan(shap_tree(units.words), evaluations),
+        "",
+        DROPPED,
+        checked=False,
+    ),
+}
+
+
+def protocol_settings(name: str, explain: ExplainSettings | bool | None, items: Items) -> ProtocolSettings:
+    """The settings of the protocol of this name, or one clear line about why these items cannot follow it."""
+    if name not in PROTOCOLS:
+        raise OptionError(f"protocol {name!r}: choose {' or '.join(PROTOCOLS)}")
+    if explain is False:
+        raise OptionError(f"protocol {name} is about explanations; leave out either it or --no-explain")
+    count = None
+    if isinstance(explain, ExplainSettings):
+        count = explain.items
+        if explain != ExplainSettings(items=count):
+            raise OptionError(f"protocol {name} says how to explain; of the settings only the items can be chosen")
+    if items.labels is None:
+        raise OptionError(
+            f"{items.source}: protocol {name} explains the gold label, and the items have none; name its column with "
+            "--label, or leave the explanations out (--no-explain)"
+        )
+    if name == "paper-scripts" and len(items.texts()) > 2:
+        raise OptionError(f"protocol paper-scripts knows texts and pairs; these items have {len(items.texts())} parts")
+    return ProtocolSettings(name, count)
+
+
+def publish(
+    models: Sequence[Model],
+    items: Items,
+    predicted: Sequence[NDArray[np.float64]],
+    labels: Sequence[str],
+    settings: ProtocolSettings,
+    *,
+    gold: NDArray[np.int64],
+    alone: Sequence[bool],
+    seed: int = 0,
+    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> Published:
+    """The top words of every model by LIME, run by run, and by SHAP.
+
+    predicted: each model's probabilities [items, labels]. alone: models that must be asked one row at a time.
+    """
+    way = _WAYS[settings.name]
+    segments = items.texts()
+    chosen = choose(items.ids, settings.items, seed=seed)
+    cut = {i: tuple(make(tuple(segment[i] for segment in segments)) for make in (way.lime, way.shap)) for i in chosen}
+    at = [i for i in chosen if all(map(len, cut[i]))]
+    if len(at) < 2:
+        raise DataError(f"{items.source}: {len(at)} of the chosen items have a word; nothing can be explained")
+    seeds = tuple(seed + run for run in range(settings.runs))
+    tops: dict[str, list[tuple[tuple[Words, ...], ...]]] = {"lime": [], "shap": []}
+    for model, probabilities, apart in zip(models, predicted, alone, strict=True):
+        order = [model.labels.index(label) for label in labels]
+        stage, done = f"explain {model.name}", 0
+        tell(stage, 0, len(at))
+
+        def advance(count: int, stage: str = stage) -> None:
+            nonlocal done
+            done += count
+            tell(stage, done, len(at))
+
+        lime: list[tuple[Words, ...]] = []
+        shap: list[Words] = []
+        for block in (at[start : start + BLOCK] for start in range(0, len(at), BLOCK)):
+            drawn = [_lime_masks(len(cut[i][0]), items.ids[i], seeds, settings.samples) for i in block]
+            owen = [way.owen(cut[i][1], settings.evaluations) for i in block]
+            lime_questions = [Question(cut[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
+            shap_questions = [Question(cut[i][1], plan.masks) for i, plan in zip(block, owen, strict=True)]
+            # LIME asks six of seven questions: it tells how far the work is.
+            lime_tables = value_tables(model, lime_questions, perturb=way.perturb, alone=apart, advance=advance)
+            shap_tables = value_tables(model, shap_questions, perturb=way.perturb, alone=apart)
+            for n, i in enumerate(block):
+                by_lime, by_shap = lime_tables[n][:, order], shap_tables[n][:, order]
+                for table in (by_lime, by_shap) if way.checked else ():
+                    round_trip(model, table, probabilities[i], items.ids[i])
+                (masks, rows), target = drawn[n], int(gold[i])
+                values = on_scale(by_lime, target, "probability")[:, None]
+                fits = (lime_fit(masks[r], values[r], kept=settings.features)[:, 0] for r in rows)
+                lime.append(tuple(top_words(cut[i][0].words, fit, settings.k, way.dropped) for fit in fits))
+                credit = owen[n].weights @ on_scale(by_shap, target, "probability")
+                shap.append(top_words(cut[i][1].words, credit, settings.k, way.dropped))
+        tops["lime"].append(tuple(zip(*lime, strict=True)))
+        tops["shap"].append((tuple(shap),))
+    return Published(
+        settings,
+        np.array(at, dtype=np.int64),
+        seeds,
+        {method: tuple(models) for method, models in tops.items()},
+        {
+            method: np.array([len(set(cut[i][which].words) - way.dropped) for i in at], dtype=np.int64)
+            for which, method in enumerate(("lime", "shap"))
+        },
+        tuple(items.ids[i] for i in chosen if not all(map(len, cut[i]))),
+    )
+
+
+def top_words(words: Sequence[str], weights: NDArray[np.float64], k: int, dropped: frozenset[str]) -> Words:
+    """The first k different words by |weight|, without those ``dropped``; of equal weights the earlier word."""
+    ranked = (words[unit] for unit in np.argsort(-np.abs(weights), kind="stable"))
+    return tuple(dict.fromkeys(word for word in ranked if word not in dropped))[:k]
+
+
+def _lime_masks(
+    units: int, item: str, seeds: Sequence[int], samples: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """The different masks of all runs, first the one that keeps all, and which of them each run has [runs, samples]."""
+    drawn = []
+    for seed in seeds:
+        key = hashlib.sha256(f"{seed}\x00lime\x00{item}".encode()).digest()
+        drawn.append(lime_masks(units, samples, seed=int.from_bytes(key[:8], "little")))
+    masks, place = distinct(np.concatenate(drawn))
+    return masks, place.reshape(len(seeds), samples)

@@ -1,0 +1,78 @@
+"""Cross-comprehensiveness: every model is asked again without the words that each model leans on most.
+
+If two models look at the same words, leaving out the reference's takes as much from the candidate's answer as leaving
+out the candidate's own. No explainer stands between: the words are chosen by attributions, what they are worth is
+measured by asking. Drops are compared within one model, whose range of values is its own; across models they are not comparable
+(Edin et al. 2024). A random set of as many words is the floor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.explain.attributions import on_scale
+from trusteq.explain.table import Question, value_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.explain.attributions import Attributions
+    from trusteq.explain.explanation import Explanation
+    from trusteq.models.base import Model
+
+SHARE = 0.25
+"""Share of an item's words that is left out: those that speak most for the explained label."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What leaving words out did.
+
+    drop: how far the explained label's value fell [models, sources, items]. changed: whether the answer changed.
+    Sources are the models, whose words were left out, and last a random set of as many words.
+    """
+
+    drop: NDArray[np.float64]
+    changed: NDArray[np.bool_]
+
+
+def removal(
+    models: Sequence[Model],
+    explanation: Explanation,
+    attributions: Sequence[Attributions],
+    labels: Sequence[str],
+    *,
+    alone: Sequence[bool],
+    seed: int = 0,
+    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> Removal:
+    """Ask every model without the top words of each, by these attributions (one a model)."""
+    questions = []
+    for i, (units, plan) in enumerate(zip(explanation.units, explanation.plans, strict=True)):
+        n = len(units)
+        masks = np.ones((len(models) + 2, n), dtype=np.bool_)
+        count = max(1, int(np.ceil(SHARE * n - 1e-9)))
+        for source, made in enumerate(attributions, 1):
+            masks[source, np.argsort(-made.whole[i, :n], kind="stable")[:count]] = False
+        key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{i}".encode()).digest()
+        masks[-1, np.random.default_rng(np.frombuffer(key, dtype=np.uint32)).permutation(n)[:count]] = False
+        questions.append(Question(units, masks))
+    shape = (len(models), len(models) + 1, len(questions))
+    drop, changed = np.zeros(shape), np.zeros(shape, dtype=np.bool_)
+    for m, (model, apart) in enumerate(zip(models, alone, strict=True)):
+        order = [model.labels.index(label) for label in labels]
+        tell("leave out top words", m, len(models))
+        tables = value_tables(model, questions, perturb=explanation.settings.perturb, alone=apart)
+        for i, found in enumerate(tables):
+            table = found[:, order]
+            values = on_scale(table, int(explanation.targets[m, i]), explanation.settings.scale)
+            drop[m, :, i] = values[0] - values[1:]
+            changed[m, :, i] = table[1:].argmax(axis=1) != table[0].argmax()
+    tell("leave out top words", len(models), len(models))
+    return Removal(drop, changed)

@@ -1,0 +1,124 @@
+r"""Inputs as the published scripts of arXiv 2508.13533 make them, flaws included, so that their numbers can be matched.
+
+A pair is one string, "premise [SEP] hypothesis", parted again at "[SEP]" before the model is asked:
+
+- LIME cuts the string at ``\W+``, so the separator's letters are a word like any other. Without them "[]" stays,
+  nothing parts the string any more, and the model gets it all as premise, with an empty hypothesis.
+- SHAP cuts it at blanks, so "[SEP]" is a token like any other. Neighbouring tokens left out become one "..." that
+  sticks to the next word. Its tree joins neighbours by shap's rules (``partition_tree`` in shap/maskers/_text.py).
+
+Only the scripts for natural-language inference are followed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from trusteq.explain.owen import Group
+from trusteq.explain.units import Units
+
+SEPARATOR = "[SEP]"
+DROPPED = frozenset({"[EMPTY]", "[SEP]", "[CLS]", "[PAD]", "<s>", "</s>"})
+"""What the scripts take out of the lists of words; the "SEP" that LIME makes of "[SEP]" stays in."""
+
+ELLIPSIS = "..."
+_CONNECTORS = ("but", "and", "or")
+_ENDS = (".", "?", "!")
+
+
+@dataclass(frozen=True, eq=False)
+class LimeString(Units):
+    """Words of one string; what is left out leaves the blanks around it."""
+
+    pair: bool = False
+
+    def _write(self, kept: list[bool], replacement: str | None) -> tuple[str, ...]:
+        (text,) = super()._write(kept, "")
+        return parted(text) if self.pair else (text,)
+
+
+@dataclass(frozen=True, eq=False)
+class ShapString(Units):
+    """Tokens of one string; a run of them left out becomes one "..."."""
+
+    pair: bool = False
+
+    def _write(self, kept: list[bool], replacement: str | None) -> tuple[str, ...]:
+        starts = [start for _, start, _ in self.spans.tolist()]
+        written: list[str] = []
+        for unit, (start, end) in enumerate(zip(starts, [*starts[1:], self.spans[-1, 2]], strict=True)):
+            if kept[unit]:
+                written.append(self.texts[0][start:end])
+            elif unit == 0 or kept[unit - 1]:
+                written.append(f" {ELLIPSIS}")
+        text = re.sub(r"\s+", " ", "".join(written)).strip()
+        return parted(text) if self.pair else (text,)
+
+
+def lime_string(texts: tuple[str, ...]) -> LimeString:
+    """The words of a text or a pair as the scripts give them to LIME; equal ones are one unit."""
+    string = f" {SEPARATOR} ".join(texts)
+    spans = [match.span() for match in re.finditer(r"\w+", string)]
+    number: dict[str, int] = {}
+    unit = [number.setdefault(string[start:end], len(number)) for start, end in spans]
+    return LimeString((string,), _spans(spans), np.array(unit, dtype=np.int64), len(texts) > 1)
+
+
+def shap_string(texts: tuple[str, ...]) -> ShapString:
+    """The tokens of a text or a pair as the scripts give them to SHAP."""
+    string = f" {SEPARATOR} ".join(texts)
+    spans = [match.span() for match in re.finditer(r"\S+", string)]
+    return ShapString((string,), _spans(spans), np.arange(len(spans)), len(texts) > 1)
+
+
+def _spans(found: list[tuple[int, int]]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    return np.array([(0, start, end) for start, end in found], dtype=np.int64).reshape(-1, 3)
+
+
+def parted(text: str) -> tuple[str, str]:
+    """The pair that the scripts read out of a string; without a separator all is the first and the second is empty."""
+    for separator in (f" {SEPARATOR} ", SEPARATOR):
+        if separator in text:
+            first, second = text.split(separator, 1)
+            return first.strip(), second.strip()
+    return text, ""
+
+
+def shap_tree(tokens: tuple[str, ...]) -> Group:
+    """The tree that shap makes of these tokens: again and again the two neighbours that belong together most."""
+    groups = [Group(i, i + 1, None) for i in range(len(tokens))]
+    closed: set[int] = set()
+    while len(groups) > 1:
+        scores = [_belong(tokens, a, b, closed) for a, b in pairwise(groups)]
+        at = int(np.argmax(scores))
+        left, right = groups[at : at + 2]
+        groups[at : at + 2] = [Group(left.start, right.end, (left, right))]
+        if tokens[left.start] == "(" and tokens[right.end - 1] == ")":
+            closed |= {left.start, right.end - 1}
+    return groups[0]
+
+
+def _belong(tokens: tuple[str, ...], a: Group, b: Group, closed: set[int]) -> float:
+    """How much two neighbours belong together, by shap's rules for text."""
+    first, last, following, final = tokens[a.start], tokens[a.end - 1], tokens[b.start], tokens[b.end - 1]
+    many = b.end - b.start > 1
+    score = -float(b.end - a.start)
+    score += 20 * following.startswith("##")
+    ending = b.end - b.start == 2 and tokens[b.start + 1] in ("t", "s")
+    score += 15 * (following == "'" and (not many or ending))
+    score += 15 * (last == "'" and following in ("t", "s"))
+    # A control token such as [SEP] is joined last.
+    score -= 1000 * ((first[:1] == "[" and first[-1:] == "]") != (final[:1] == "[" and final[-1:] == "]"))
+    score -= 100 * (following == "(" and b.start not in closed)
+    score -= 100 * (last == ")" and a.end - 1 not in closed)
+    score -= 2 * (first == "(")
+    score -= 2 * (last in _CONNECTORS or following in _CONNECTORS)
+    score -= 10 * (last == ",")
+    score -= (10 if many else 1) * (following == ",")
+    score -= 20 * (last in _ENDS)
+    score -= (20 if many else 1) * (following in _ENDS)
+    return score
