@@ -28,6 +28,7 @@ def policy(required=("behaviour", "calibration"), **rule):
             "rules": {
                 "behaviour": {"accuracy_difference": margin},
                 "calibration": {"ece_difference": margin},
+                "explanation": {"alignment_shapley": {"at_least": 0.9}},
             },
         },
         where="test",

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.compare.published import PairAgreement
     from trusteq.models.base import Model
     from trusteq.stats.estimate import Estimate
 
@@ -91,8 +92,8 @@ def audit(
     estimator; a mapping names the candidates. ``dimensions`` says what EQUIVALENT requires in place of the
     policy's own. ``batch`` is the number of items a call for models whose answers depend on their batch. ``explain``
     says how to explain, or whether: by default what can be explained is. ``protocol`` is "paper" or "paper-scripts", to
-    explain as published instead; a policy that judges what only it measures implies "paper". ``peer`` is the reference trained once more:
-    alignment is then judged against what that reaches.
+    explain as published instead; a policy that judges what only it measures implies "paper". ``peer`` is the reference
+    trained once more: alignment is then judged against what that reaches.
     ``progress(stage, done, total)`` is told how far the work is.
     """
     rules = read_policy(policy)
@@ -160,7 +161,8 @@ def audit(
         has_peer = peer_model is not None
         aligned = align(explanation, models, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell)
 
-    published, agreements = None, ()
+    published = None
+    agreements: tuple[PairAgreement, ...] = ()
     found: list[dict[str, Estimate]] = [{} for _ in results[1:]]
     if following is not None and gold is not None:
         published = publish(models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell)
@@ -173,7 +175,9 @@ def audit(
     for i, (result, a) in enumerate(zip(results[1:], answers[1:], strict=True)):
         tell("compare", i, len(candidate_models))
         comparisons.append(
-            compare(Pair(answers[0], a), result, items, labels, columns, rules, aligned[i] if aligned else None, found[i])
+            compare(
+                Pair(answers[0], a), result, items, labels, columns, rules, aligned[i] if aligned else None, found[i]
+            )
         )
     tell("compare", len(candidate_models), len(candidate_models))
     exemplars = (

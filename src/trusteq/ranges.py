@@ -20,6 +20,8 @@ _RANGES: tuple[tuple[str, tuple[float, float]], ...] = (
         r"|pairwise_rank_agreement|rbo|weighted_jaccard|short_items|tied_mass)_.*",
         _SHARE,
     ),
+    (r"mind_changed_.*|jaccard_(lime|shap).*", _SHARE),
+    (r"alignment_.*_to_peer", (0.0, 2.0)),
     (r"(alignment|cosine|spearman|signed_spearman)_.*", (-1.0, 1.0)),
 )
 """By the measure's name without the model it is of. A measure that is not here may take any value."""

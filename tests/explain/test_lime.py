@@ -138,6 +138,29 @@ def test_shrinking_helps_where_pairs_are_few():
     assert np.median(errors[1]) < 0.9 * np.median(errors[0])
 
 
+def test_shrinking_scales_a_linear_model_alike_in_a_half_and_in_the_whole():
+    weights = np.random.default_rng(0).normal(size=14)
+    weights -= weights.mean()
+    plan = mask_plan("a", 14, masks=514)
+    for rows in (plan.halves[0], plan.both):
+        shrunk = lime_map(plan, rows, shrink=4.0, samples=10**9) @ (plan.masks @ weights)
+        # Twice as many masks as pairs; the variance of a unit is a rough 0.2.
+        assert shrunk @ weights / (weights @ weights) == pytest.approx(1 / (1 + 4 * 14 / (2 * len(rows))), abs=0.03)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_penalty_and_whole_text_weigh_as_in_the_original_whatever_part_of_the_plan_is_read(whole):
+    game = random_game(9)
+    limit = oracle.lime(game, 5)
+    found = []
+    for seed in range(60):
+        plan = mask_plan("a", 9, masks=402, seed=seed)
+        rows = plan.both if whole else plan.halves[0]
+        found.append(lime_map(plan, rows, samples=5) @ looked_up(game, plan.masks))
+    assert np.mean(found, axis=0) == pytest.approx(limit, abs=0.03 * np.abs(limit).max())
+    assert np.abs(limit - oracle.lime(game, 10)).max() > 0.1 * np.abs(limit).max()
+
+
 def test_the_kernel_is_one_at_the_whole_text_and_falls_with_the_words_left_out():
     masks = np.tril(np.ones((10, 10), dtype=bool))
     weights = kernel(masks)

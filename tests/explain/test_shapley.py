@@ -190,6 +190,19 @@ def test_shrinking_helps_where_pairs_are_few_and_vanishes_where_they_are_many():
     assert relative_error(shrunk, free) == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_shrinking_scales_an_additive_model_by_the_share_it_names(whole):
+    weights = np.random.default_rng(0).normal(size=14)
+    weights -= weights.mean()
+    scales = []
+    for seed in range(30):
+        plan = mask_plan("a", 14, masks=514, seed=seed)
+        rows = plan.both if whole else plan.halves[0]
+        shrunk = shapley_map(plan, rows, shrink=4.0) @ (plan.masks @ weights)
+        scales.append(shrunk @ weights / (weights @ weights))
+    assert np.mean(scales) == pytest.approx(1 / (1 + 4 * 14 / len(rows)), abs=0.01)
+
+
 def test_shrinking_weighs_the_same_in_a_half_and_in_the_whole_where_pairs_are_alike():
     # One half twice over is a whole of the same pairs, twice as many: at the same penalty a pair, half as shrunk.
     plan = mask_plan("a", 12, masks=102)

@@ -48,8 +48,9 @@ ROUNDING = 1e-9
 class WordLean:
     """How both models lean on one word, and how sure it is that they differ.
 
-    Leans are as measured; differences are candidate minus reference, that of leans adjusted for the items' other words. Their n counts the items, or clusters, that are independent, and their
-    intervals are each word's own. ``p_value`` is for either difference, ``q_value`` over all tested words.
+    Leans are as measured; differences are candidate minus reference, that of leans adjusted for the items' other
+    words. Their n counts the items, or clusters, that are independent, and their intervals are each word's own.
+    ``p_value`` is for either difference, ``q_value`` over all tested words.
     """
 
     word: str

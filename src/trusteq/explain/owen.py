@@ -48,15 +48,14 @@ class Group:
 
 def owen_plan(segments: Sequence[int] | NDArray[np.int64], *, evaluations: int | None = None) -> OwenPlan:
     """The plan for units of these segments [units], of at most this many values; all of them unless said."""
-    if len(segments) < 1:
-        raise TrusteqError("there is no unit to give credit to; drop the item, or cut it with another rule")
-    return tree_plan(_tree(tuple(int(s) for s in segments)), evaluations)
+    return _owen_plan(tuple(int(s) for s in segments), evaluations)
 
 
 @lru_cache(maxsize=1024)
-def tree_plan(tree: Group, evaluations: int | None) -> OwenPlan:
-    """The plan for the units of any tree, of at most this many values."""
-    n = tree.end
+def _owen_plan(segments: tuple[int, ...], evaluations: int | None) -> OwenPlan:
+    n = len(segments)
+    if n < 1:
+        raise TrusteqError("there is no unit to give credit to; drop the item, or cut it with another rule")
     if evaluations is not None and evaluations < 2:
         raise TrusteqError(f"{evaluations} evaluations do not hold the whole item and the empty one; ask for 2 or more")
     every, none = (1 << n) - 1, 0
@@ -70,7 +69,7 @@ def tree_plan(tree: Group, evaluations: int | None) -> OwenPlan:
             weights[unit][low] = weights[unit].get(low, 0.0) - part
 
     # (group, mask without it, mask with it, weight of this context)
-    level = [(tree, none, every, 1.0)]
+    level = [(_tree(segments), none, every, 1.0)]
     while level:
         below = []
         for group, low, high, share in level:

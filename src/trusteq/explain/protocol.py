@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.errors import DataError, OptionError
-from trusteq.explain.attributions import on_scale
 from trusteq.explain.explanation import ExplainSettings, choose
 from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
-from trusteq.explain.owen import EVALUATIONS, owen_plan, tree_plan
+from trusteq.explain.owen import EVALUATIONS, owen_plan
 from trusteq.explain.plan import distinct
-from trusteq.explain.scripted import DROPPED, lime_string, shap_string, shap_tree
+from trusteq.explain.scripted import DROPPED, lime_string, shap_game, shap_string, shap_tree
 from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import cutter
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
-    from trusteq.explain.owen import OwenPlan
+    from trusteq.explain.scripted import Game
     from trusteq.explain.units import Cut, Units
     from trusteq.models.base import Model
 
@@ -85,17 +84,24 @@ class _Way:
 
     lime: Cut
     shap: Cut
-    owen: Callable[[Units, int], OwenPlan]
+    game: Callable[[Units, int], Game]
     perturb: str
     dropped: frozenset[str]
     checked: bool
+
+
+def _owen(units: Units, evaluations: int) -> Game:
+    """Owen values over the words' own tree, whose masks are known beforehand."""
+    plan = owen_plan(units.segments, evaluations=evaluations)
+    values = yield plan.masks
+    return plan.weights @ values
 
 
 _WAYS = {
     "paper": _Way(
         cutter("words-merged"),
         cutter("words"),
-        lambda units, evaluations: owen_plan(units.segments, evaluations=evaluations),
+        _owen,
         REMOVE,
         frozenset(),
         checked=True,
@@ -105,7 +111,7 @@ _WAYS = {
     "paper-scripts": _Way(
         lime_string,
         shap_string,
-        lambda units, evaluations: tree_plan(shap_tree(units.words), evaluations),
+        lambda units, evaluations: shap_game(shap_tree(units.words), evaluations),
         "",
         DROPPED,
         checked=False,
@@ -173,22 +179,22 @@ def publish(
         shap: list[Words] = []
         for block in (at[start : start + BLOCK] for start in range(0, len(at), BLOCK)):
             drawn = [_lime_masks(len(cut[i][0]), items.ids[i], seeds, settings.samples) for i in block]
-            owen = [way.owen(cut[i][1], settings.evaluations) for i in block]
-            lime_questions = [Question(cut[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
-            shap_questions = [Question(cut[i][1], plan.masks) for i, plan in zip(block, owen, strict=True)]
+            questions = [Question(cut[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
             # LIME asks six of seven questions: it tells how far the work is.
-            lime_tables = value_tables(model, lime_questions, perturb=way.perturb, alone=apart, advance=advance)
-            shap_tables = value_tables(model, shap_questions, perturb=way.perturb, alone=apart)
-            for n, i in enumerate(block):
-                by_lime, by_shap = lime_tables[n][:, order], shap_tables[n][:, order]
-                for table in (by_lime, by_shap) if way.checked else ():
-                    round_trip(model, table, probabilities[i], items.ids[i])
-                (masks, rows), target = drawn[n], int(gold[i])
-                values = on_scale(by_lime, target, "probability")[:, None]
+            tables = value_tables(model, questions, perturb=way.perturb, alone=apart, advance=advance)
+            for i, table, (masks, rows) in zip(block, tables, drawn, strict=True):
+                if way.checked:
+                    round_trip(model, table[:, order], probabilities[i], items.ids[i])
+                values = np.exp(table[:, order[gold[i]]])[:, None]
                 fits = (lime_fit(masks[r], values[r], kept=settings.features)[:, 0] for r in rows)
                 lime.append(tuple(top_words(cut[i][0].words, fit, settings.k, way.dropped) for fit in fits))
-                credit = owen[n].weights @ on_scale(by_shap, target, "probability")
-                shap.append(top_words(cut[i][1].words, credit, settings.k, way.dropped))
+
+            def ask(questions: list[Question], model: Model = model, apart: bool = apart) -> list[NDArray[np.float64]]:
+                return [np.exp(t) for t in value_tables(model, questions, perturb=way.perturb, alone=apart)]
+
+            tokens = [cut[i][1] for i in block]
+            for i, credit in zip(block, _played(tokens, way, settings.evaluations, ask), strict=True):
+                shap.append(top_words(cut[i][1].words, credit[:, order[gold[i]]], settings.k, way.dropped))
         tops["lime"].append(tuple(zip(*lime, strict=True)))
         tops["shap"].append((tuple(shap),))
     return Published(
@@ -202,6 +208,25 @@ def publish(
         },
         tuple(items.ids[i] for i in chosen if not all(map(len, cut[i]))),
     )
+
+
+def _played(
+    units: Sequence[Units], way: _Way, evaluations: int, ask: Callable[[list[Question]], list[NDArray[np.float64]]]
+) -> list[NDArray[np.float64]]:
+    """What each unit of each item brings [units, labels], all items' games asking side by side."""
+    games = [way.game(u, evaluations) for u in units]
+    asked = {at: next(game) for at, game in enumerate(games)}
+    found: dict[int, NDArray[np.float64]] = {}
+    while asked:
+        values = ask([Question(units[at], masks) for at, masks in asked.items()])
+        following = {}
+        for at, answers in zip(asked, values, strict=True):
+            try:
+                following[at] = games[at].send(answers)
+            except StopIteration as done:
+                found[at] = done.value
+        asked = following
+    return [found[at] for at in range(len(units))]
 
 
 def top_words(words: Sequence[str], weights: NDArray[np.float64], k: int, dropped: frozenset[str]) -> Words:

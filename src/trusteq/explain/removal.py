@@ -2,8 +2,8 @@
 
 If two models look at the same words, leaving out the reference's takes as much from the candidate's answer as leaving
 out the candidate's own. No explainer stands between: the words are chosen by attributions, what they are worth is
-measured by asking. Drops are compared within one model, whose range of values is its own; across models they are not comparable
-(Edin et al. 2024). A random set of as many words is the floor.
+measured by asking. Drops are compared within one model, whose range of values is its own; across models they are
+not comparable (Edin et al. 2024). A random set of as many words is the floor.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ A pair is one string, "premise [SEP] hypothesis", parted again at "[SEP]" before
 - LIME cuts the string at ``\W+``, so the separator's letters are a word like any other. Without them "[]" stays,
   nothing parts the string any more, and the model gets it all as premise, with an empty hypothesis.
 - SHAP cuts it at blanks, so "[SEP]" is a token like any other. Neighbouring tokens left out become one "..." that
-  sticks to the next word. Its tree joins neighbours by shap's rules (``partition_tree`` in shap/maskers/_text.py).
+  sticks to the next word. Its tree joins neighbours by shap's rules (``partition_tree`` in shap/maskers/_text.py), and
+  is opened where a model's answers move most, until 500 are asked (``PartitionExplainer.owen``).
 
 Only the scripts for natural-language inference are followed.
 """
@@ -13,10 +14,13 @@ Only the scripts for natural-language inference are followed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trusteq.explain.owen import Group
 from trusteq.explain.units import Units
@@ -26,6 +30,12 @@ DROPPED = frozenset({"[EMPTY]", "[SEP]", "[CLS]", "[PAD]", "<s>", "</s>"})
 """What the scripts take out of the lists of words; the "SEP" that LIME makes of "[SEP]" stays in."""
 
 ELLIPSIS = "..."
+BATCH = 5
+"""shap opens groups of its tree until this many answers to texts are to be asked, and then asks."""
+
+Game = Generator[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]
+"""Asks for masks [masks, units], is sent values [masks, outputs], returns what each unit brings [units, outputs]."""
+
 _CONNECTORS = ("but", "and", "or")
 _ENDS = (".", "?", "!")
 
@@ -75,7 +85,7 @@ def shap_string(texts: tuple[str, ...]) -> ShapString:
     return ShapString((string,), _spans(spans), np.arange(len(spans)), len(texts) > 1)
 
 
-def _spans(found: list[tuple[int, int]]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def _spans(found: list[tuple[int, int]]) -> NDArray[np.int64]:
     return np.array([(0, start, end) for start, end in found], dtype=np.int64).reshape(-1, 3)
 
 
@@ -122,3 +132,62 @@ def _belong(tokens: tuple[str, ...], a: Group, b: Group, closed: set[int]) -> fl
     score -= 20 * (last in _ENDS)
     score -= (20 if many else 1) * (following in _ENDS)
     return score
+
+
+@dataclass(frozen=True, order=True)
+class _Waiting:
+    """A group that may be opened, in one context: the mask without it and the values [outputs] without and with it."""
+
+    rank: float
+    age: int
+    group: Group = field(compare=False)
+    mask: NDArray[np.bool_] = field(compare=False)
+    low: NDArray[np.float64] = field(compare=False)
+    high: NDArray[np.float64] = field(compare=False)
+    weight: float = field(compare=False)
+
+
+def shap_game(tree: Group, evaluations: int) -> Game:
+    """Owen values as shap finds them within a budget: the group whose credit is largest is opened next.
+
+    Of equal ones shap opens any, this the oldest. What stays closed is shared evenly among its units.
+    """
+    every = np.ones(tree.end, dtype=np.bool_)
+    full, empty = yield np.stack([every, ~every])
+    credit = np.zeros((tree.end, len(full)))
+    age = count()
+    waiting = [_Waiting(0.0, next(age), tree, ~every, empty, full, 1.0)]
+    left = evaluations - 2
+    while waiting:
+        opened: list[tuple[_Waiting, Group, Group]] = []
+        while waiting and 2 * len(opened) < min(BATCH, left):
+            node = heappop(waiting)
+            if node.group.parts is None:
+                credit[node.group.start] += (node.high - node.low) * node.weight
+            else:
+                opened.append((node, *node.group.parts))
+        if not opened:
+            break
+        values = yield np.array([_with(node.mask, part) for node, *parts in opened for part in parts])
+        left -= len(values)
+        for (node, a, b), (with_a, with_b) in zip(opened, values.reshape(len(opened), 2, -1), strict=True):
+            for part, mask, low, high in (
+                (a, node.mask, node.low, with_a),
+                (b, node.mask, node.low, with_b),
+                (a, _with(node.mask, b), with_b, node.high),
+                (b, _with(node.mask, a), with_a, node.high),
+            ):
+                weight = node.weight / 2
+                rank = -float(np.abs(high - low).max()) * weight
+                heappush(waiting, _Waiting(rank, next(age), part, mask, low, high, weight))
+    for node in waiting:
+        size = node.group.end - node.group.start
+        credit[node.group.start : node.group.end] += (node.high - node.low) * node.weight / size
+    return credit
+
+
+def _with(mask: NDArray[np.bool_], group: Group) -> NDArray[np.bool_]:
+    """The mask that keeps the group, too."""
+    grown = mask.copy()
+    grown[group.start : group.end] = True
+    return grown

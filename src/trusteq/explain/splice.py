@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from trusteq.explain.units import Units
     from trusteq.models.token_rows import TokenModel
 
+STAND_INS = (" ", ".")
+"""What a tokenizer that adds no tokens of its own (GPT-2's, for one) is given where all words are left out."""
+
 
 @dataclass(frozen=True)
 class Splicer:
@@ -48,7 +51,17 @@ class Splicer:
             spliced = self._spliced(units, masks, typed=bool(some.types.any()))
             if spliced is not None and spliced.row(0) == some.row(0) and spliced.row(check) == some.row(1):
                 return spliced
-        return self.model.encode(units.render_many(masks, self.replacement))
+        return self._encoded(units.render_many(masks, self.replacement))
+
+    def _encoded(self, texts: list[tuple[str, ...]]) -> TokenRows:
+        """The tokens of the texts; where there is not one, which no model can read, those of a stand-in."""
+        rows = self.model.encode(texts)
+        for stand_in in STAND_INS:
+            if rows.lengths.all():
+                break
+            texts = [(stand_in, *text[1:]) if n == 0 else text for text, n in zip(texts, rows.lengths, strict=True)]
+            rows = self.model.encode(texts)
+        return rows
 
     def _spliced(self, units: Units, masks: NDArray[np.bool_], *, typed: bool) -> TokenRows | None:
         """The rows, or None where the whole text is too long; ``typed`` says whether the model reads segment ids."""

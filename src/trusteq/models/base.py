@@ -45,7 +45,7 @@ class Finding:
 class Model(Protocol):
     """Anything that answers items with probabilities over named labels.
 
-    One that has ``reads_text = False`` knows only the items themselves and is not asked about texts with words left out.
+    One that has ``reads_text = False`` knows only the items themselves and is not asked about other texts.
     """
 
     @property

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.models.token_rows import TokenRows
 
-TOKEN_BUDGET = 8192
+TOKEN_BUDGET = 1024
 """Tokens in one batch, padding included."""
 
 ROWS = 256
@@ -58,7 +58,7 @@ def open_onnx(
     tokenizer: str | None = None,
     scores: Literal["logits", "probabilities"] | None = None,
     output: str | None = None,
-    budget: int = TOKEN_BUDGET,
+    budget: int | None = None,
 ) -> OnnxModel:
     """A graph ready to answer on the CPU.
 
@@ -127,7 +127,7 @@ def open_onnx(
         scores=scores or ("probabilities" if chosen.name == "probabilities" else "logits"),
         scores_were_said=scores is not None,
         tokenizer=reader,
-        budget=budget,
+        budget=budget or TOKEN_BUDGET,
     )
 
 

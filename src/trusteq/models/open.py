@@ -13,7 +13,7 @@ from trusteq.errors import ModelError, OptionError
 from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.prediction_file import open_predictions
-from trusteq.models.transformer import TOKEN_BUDGET, open_transformer
+from trusteq.models.transformer import open_transformer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class ModelOptions:
     scores: Literal["probabilities", "logits"] | None = None
     tokenizer: str | None = None
     output: str | None = None
-    budget: int = TOKEN_BUDGET
+    budget: int | None = None
     device: str | None = None
     download: bool = False
     id: str | None = None

@@ -60,10 +60,12 @@ class TokenRows:
             place = np.broadcast_to(place, (len(at), length))
             inside = place < lengths[:, None]
         source = np.where(inside, self.starts[at][:, None] + place, 0)
+        # Where all rows are empty there is no token to point at.
+        ids, types = (x if len(x) else np.zeros(1, np.int32) for x in (self.ids, self.types))
         return {
-            "input_ids": np.where(inside, self.ids[source], pad_id).astype(np.int64),
+            "input_ids": np.where(inside, ids[source], pad_id).astype(np.int64),
             "attention_mask": inside.astype(np.int64),
-            "token_type_ids": np.where(inside, self.types[source], pad_type).astype(np.int64),
+            "token_type_ids": np.where(inside, types[source], pad_type).astype(np.int64),
         }
 
 

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
 
-TOKEN_BUDGET = 8192
-"""Tokens in one batch, padding included."""
+TOKEN_BUDGET = 1024
+"""Tokens in one batch, padding included: what stays in a processor's caches (bench/batches.py)."""
+
+GPU_TOKEN_BUDGET = 32_768
+"""The same where the model runs on an accelerator, which wants much at once."""
 
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
 
@@ -38,7 +41,7 @@ def open_transformer(
     *,
     name: str,
     labels: Sequence[str] | None = None,
-    budget: int = TOKEN_BUDGET,
+    budget: int | None = None,
     device: str | None = None,
     download: bool = False,
 ) -> TransformerModel:
@@ -122,7 +125,7 @@ def open_transformer(
         identity=identity,
         model=model,
         tokenizer=tokenizer,
-        budget=budget,
+        budget=budget or (TOKEN_BUDGET if model.device.type == "cpu" else GPU_TOKEN_BUDGET),
         limit=token_limit(model.config.to_dict(), tokenizer.model_max_length),
         # A decoder finds the last token of a row by the pad id of its configuration; without one that both know,
         # padding would be read as text.

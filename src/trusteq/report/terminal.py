@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from trusteq.compare.published import PairAgreement
+    from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
     from trusteq.result import Audit
@@ -61,6 +63,8 @@ def render(audit: Audit) -> RenderableType:
         ]
         if c.advice:
             parts += [Text("\n  what to look at", style="bold"), _bullets(c.advice)]
+    if audit.published is not None:
+        parts += [Text(f"\n{published_title(audit.published)}", style="bold"), published_pairs(audit.pairs)]
     if audit.pies:
         share = "1 item is" if len(audit.pies) == 1 else f"{len(audit.pies):,} items are"
         parts.append(Text(f"\n{share} answered unlike the reference by most candidates (pies in audit.json)"))
@@ -139,8 +143,40 @@ def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -
     ]
     if pairs:
         said.append(f"{', '.join(pairs)} (10 bins; Brier summed over labels)")
+    if "jaccard_lime_chance" in measures:
+        return [*said, *(published_words(measures, method) for method in ("lime", "shap"))]
     said += [top_words(measures, method) for method in ("lime", "shapley") if f"jaccard_{method}" in measures]
     return said
+
+
+def published_words(measures: Mapping[str, Estimate], method: str) -> str:
+    """Jaccard of the top words under the published protocol, between its floor and its ceiling."""
+    j, chance = (number(measures[f"jaccard_{method}{part}"].value) for part in ("", "_chance"))
+    said = f"top words by {in_words(method)}: Jaccard {j}, where chance gives {chance}"
+    ceiling = measures.get(f"jaccard_{method}_ceiling")
+    return said if ceiling is None else f"{said} and the reference against itself {number(ceiling.value)}"
+
+
+def published_title(published: Published) -> str:
+    """What the table of all pairs shows."""
+    settings = published.settings
+    return (
+        f"Jaccard of the top {settings.k} words, protocol {settings.name}, {len(published.positions):,} items, "
+        f"LIME's seeds {', '.join(str(seed) for seed in published.seeds)}"
+    )
+
+
+def published_pairs(pairs: Sequence[PairAgreement]) -> RenderableType:
+    """Every two models' agreement as the paper prints it: each run, their mean and variance."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("", "", "method", "runs", "mean", "variance"):
+        table.add_column(column, header_style="dim", no_wrap=bool(column))
+    for pair in pairs:
+        runs = ", ".join(f"{run:.3f}" for run in pair.runs)
+        names = (Text(clean(name), overflow="fold") for name in (pair.first, pair.second))
+        variance = f"{pair.variance.value:.6f}" if len(pair.runs) > 1 else "run once"
+        table.add_row(*names, in_words(pair.method), runs, f"{pair.mean.value:.3f}", variance)
+    return Padding(table, (0, 0, 0, 2))
 
 
 def top_words(measures: Mapping[str, Estimate], method: str) -> str:

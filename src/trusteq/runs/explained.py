@@ -4,7 +4,7 @@ plan.parquet           one row a perturbation: item id, its mask (one character 
 values/*.parquet       one file a model: item id, and for each perturbation the log-probability of each label
 attributions.parquet   one row an item, unit and model: word, span, attribution and standard error by method
 words.parquet          one row a candidate and word: how much both models lean on it
-top_words.parquet      under the published protocol: one row a model, method, run and item with its top words, first first
+top_words.parquet      under the published protocol: one row a model, method, run and item, with its top words
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ def compare_attributions(
     cut_off = [s for s in (a, b) if s.cut_off.any()]
     for one in cut_off:
         _long_enough(one, k)
+    again = None if reference_again is None else _again(a, b, reference_again, candidate_again)
     explained = _explained(a, b, None, None, k, resampling)
     found = {
         name: estimate
@@ -72,25 +73,32 @@ def compare_attributions(
     }
     note = f"{ELSEWHERE}{_unsaid(a, b)}"
     estimates = {name: replace(e, method=f"{note}; {e.method}") for name, e in found.items()}
-    if reference_again is None or candidate_again is None:
+    if again is None:
         return estimates
-    again_a = _matched(a, read_attributions(reference_again), "reference_again")
-    again_b = _matched(a, read_attributions(candidate_again), "candidate_again")
-    for name, one, again in (("reference", a, again_a), ("candidate", b, again_b)):
-        if one.cut_off.any() or again.cut_off.any():
-            raise OptionError(f"{name}: explanations of the top units only; the noise can be taken out of whole ones")
-        if np.array_equal(one.values, again.values):
-            raise OptionError(
-                f"{name}_again is the same as {name}, not an independent estimate; explain with another seed, or leave "
-                "the second estimates out where the explainer has no noise"
-            )
-    halves = _explained(a, b, again_a, again_b, k, resampling)
+    halves = _explained(a, b, *again, k, resampling)
     # Items of equal weight would need the spread of the models' values, which attributions do not tell.
     free = {name: e for name, e in noise_free(halves).items() if name != "alignment_per_item"}
     tops = top_sets(halves)
     free |= {name: tops[name] for name in _OF_HALVES if name in tops}
     note = f"{ESTIMATED_TWICE}{_unsaid(a, b)}"
     return estimates | {n: replace(e, method=f"{note}; {e.method}") for n, e in free.items() if e is not None}
+
+
+def _again(a: AttributionSet, b: AttributionSet, *given: object) -> tuple[AttributionSet, AttributionSet]:
+    """The second estimates of the reference and the candidate, or an error where they could not be independent."""
+    names = ("reference", "candidate")
+    second_a, second_b = (
+        _matched(a, read_attributions(one), f"{name}_again") for one, name in zip(given, names, strict=True)
+    )
+    for name, first, second in zip(names, (a, b), (second_a, second_b), strict=True):
+        if first.cut_off.any() or second.cut_off.any():
+            raise OptionError(f"{name}: explanations of the top units only; the noise can be taken out of whole ones")
+        if np.array_equal(first.values, second.values):
+            raise OptionError(
+                f"{name}_again is the same as {name}, not an independent estimate; explain with another seed, or leave "
+                "the second estimates out where the explainer has no noise"
+            )
+    return second_a, second_b
 
 
 def _explained(

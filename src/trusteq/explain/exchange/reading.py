@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.table import Table, shown
+from trusteq.data.table import Table, chosen, shown
 from trusteq.data.tables import read_table
 from trusteq.errors import DataError, LabelError, OptionError
 from trusteq.explain.exchange.attribution_set import AttributionSet, attribution_set, item_name
@@ -213,7 +213,8 @@ def _as_table(given: Any) -> tuple[Table | None, str | None]:
 
 
 def _framed(frame: Any, source: str) -> Table:
-    return Table(source, {str(name): frame[name].tolist() for name in frame.columns}, len(frame))
+    names = chosen([str(name) for name in frame.columns], None, source)
+    return Table(source, {name: frame.iloc[:, at].tolist() for at, name in enumerate(names)}, len(frame))
 
 
 def _from_table(
@@ -228,11 +229,11 @@ def _from_table(
     rows = list(range(table.rows))
     if "model" in table.columns:
         models = table.texts("model")
-        chosen = _choice(model, list(dict.fromkeys(models)), "model", source)
-        rows = [row for row in rows if models[row] == chosen]
+        only = _choice(model, list(dict.fromkeys(models)), "model", source)
+        rows = [row for row in rows if models[row] == only]
+        source = f"{source} ({only})"
     else:
         _without_effect(f"{source} (no column 'model')", model=model)
-        chosen = None
     methods = [name for name in table.columns if name not in _KEYS and not name.endswith("_error")]
     weights = table.values(_choice(method, methods, "method", source))
     keys, words = table.texts("id"), table.texts("word", missing="")
@@ -256,7 +257,7 @@ def _from_table(
     return attribution_set(
         [[words[row] for row in at] for at in found.values()],
         [_numbers([weights[row] for row in at], f"{source}: item {key!r}") for key, at in found.items()],
-        source=source if chosen is None else f"{source} ({chosen})",
+        source=source,
         labels=_agreed(labels, label, len(ids), source, ids),
         scale=scale,
         ids=ids,

@@ -1,6 +1,6 @@
 """Do 95 % intervals cover the truth in 95 % of samples?
 
-    python bench/coverage.py [--runs 1000] [--items 500 2000] [--plant unlike calm] [--only selective_prediction]
+    python bench/interval_coverage.py [--runs 1000] [--items 500 2000] [--plant unlike calm] [--only brier]
 
 The truth is each measure's value on one sample of four million items. Prints, for every measure, the share of
 runs whose interval holds it, the share that misses on either side, and the interval's median width; then, how many

@@ -1,0 +1,267 @@
+"""Explanations beside the libraries lime and shap: same work, overhead, and the whole audit. Real weights, real pairs.
+
+    python bench/classifiers.py --data FOLDER --out build/classifiers      # once
+    python bench/explain.py --data FOLDER --models build/classifiers [--part same overhead audit] [--pairs 4]
+
+same      identical masks, float32: seconds of the library (a predict function with batches of 64) and of the engine,
+          and the largest difference of a coefficient
+overhead  seconds of the whole engine over those of the bare model on the very same rows
+audit     a reference and four candidates: what our alignment and the published protocol (1,000 LIME samples and 500
+          SHAP evaluations an item, by the libraries) cost to the same standard error
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import trusteq
+from trusteq.compare.alignment import Explained, alignment
+from trusteq.compare.vectors import cosine
+from trusteq.explain.attributions import attributions
+from trusteq.explain.explanation import ExplainSettings, explain
+from trusteq.explain.lime import lime_fit
+from trusteq.explain.owen import linkage, owen_plan
+from trusteq.explain.plan import mask_plan
+from trusteq.explain.splice import splicer
+from trusteq.explain.table import Question, value_tables
+from trusteq.explain.units import Units, by_pattern
+from trusteq.models.token_rows import joined
+from trusteq.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CUT = "\x1f"
+"""Stands between the segments of a pair: to lime no word, so it is never left out."""
+NAMES = ("base", "peer", "int8", "layers-4", "layers-2")
+
+
+def timed(*sides: Callable[[], Any], repeats: int) -> list[tuple[float, Any]]:
+    """Median seconds and last result of each side, run in turn."""
+    seconds: list[list[float]] = [[] for _ in sides]
+    results: list[Any] = [None for _ in sides]
+    for _ in range(repeats):
+        for i, side in enumerate(sides):
+            start = time.perf_counter()
+            results[i] = side()
+            seconds[i].append(time.perf_counter() - start)
+    return [(median(s), r) for s, r in zip(seconds, results, strict=True)]
+
+
+def merged(texts: tuple[str, ...]) -> Units:
+    """Words as lime cuts them: runs of letters and digits, equal ones one unit."""
+    units = by_pattern(r"\w+")(texts)
+    place: dict[str, int] = {}
+    return Units(texts, units.spans, np.array([place.setdefault(word, len(place)) for word in units.words]))
+
+
+def predict_function(model: Any) -> Callable[[Sequence[str]], Any]:
+    """What a careful user would give the libraries: batches of 64 texts, pairs as pairs."""
+    import torch
+
+    def predict(texts: Sequence[str]) -> Any:
+        answers = []
+        with torch.inference_mode():
+            for start in range(0, len(texts), 64):
+                segments = zip(*(str(text).split(CUT) for text in texts[start : start + 64]), strict=True)
+                inputs = model.tokenizer(*map(list, segments), padding=True, return_tensors="pt")
+                answers.append(torch.softmax(model.model(**inputs).logits.double(), dim=1).numpy())
+        return np.concatenate(answers)
+
+    return predict
+
+
+def library_lime(predict: Any, texts: tuple[str, ...], samples: int, labels: int) -> tuple[Any, Any]:
+    """lime's coefficients [units, labels] and the masks it drew."""
+    from lime.lime_text import LimeTextExplainer
+
+    class Watched(LimeTextExplainer):  # type: ignore[misc]
+        def _LimeTextExplainer__data_labels_distances(self, *given: Any, **named: Any) -> Any:  # noqa: N802
+            made = super()._LimeTextExplainer__data_labels_distances(*given, **named)
+            self.masks = made[0].astype(bool)
+            return made
+
+    explainer = Watched(random_state=0)
+    units = len(merged(texts))
+    found = explainer.explain_instance(
+        CUT.join(texts), predict, labels=range(labels), num_features=units, num_samples=samples
+    )
+    coefficients = np.zeros((units, labels))
+    for label in range(labels):
+        for unit, weight in found.local_exp[label]:
+            coefficients[unit, label] = weight
+    return coefficients, explainer.masks
+
+
+def engine_lime(model: Any, units: Sequence[Units], masks: Sequence[Any]) -> list[Any]:
+    """The same coefficients from the same masks, each distinct one asked once, all items together."""
+    distinct = [np.unique(~m, axis=0, return_inverse=True, return_counts=True) for m in masks]
+    tables = value_tables(model, [Question(u, ~d[0]) for u, d in zip(units, distinct, strict=True)])
+    return [
+        lime_fit(~left_out, np.exp(table), weights=count.astype(float))
+        for (left_out, _, count), table in zip(distinct, tables, strict=True)
+    ]
+
+
+def library_shap(predict: Any, units: Units) -> Any:
+    """shap's partition values [units, labels] over our tree, asked for in batches of 64."""
+    from shap.explainers import Partition
+
+    class Masker:
+        clustering = linkage(units.segments)
+        shape = (1, len(units))
+
+        def __call__(self, mask: Any, x: Any) -> Any:
+            return (np.array([CUT.join(units.render(np.asarray(mask, dtype=bool)))]),)
+
+    explainer = Partition(predict, Masker())
+    values = explainer(np.zeros((1, len(units))), max_evals=100_000, batch_size=64, silent=True).values[0]
+    return np.asarray(values)
+
+
+def engine_owen(model: Any, units: Sequence[Units]) -> list[Any]:
+    """The same values from one table of all items."""
+    plans = [owen_plan(u.segments) for u in units]
+    tables = value_tables(model, [Question(u, p.masks) for u, p in zip(units, plans, strict=True)])
+    return [p.weights @ np.exp(t) for p, t in zip(plans, tables, strict=True)]
+
+
+def same_work(model: Any, pairs: Sequence[tuple[str, ...]], samples: int, repeats: int) -> dict[str, float]:
+    """Seconds an item of both libraries, and the ratios."""
+    predict, labels = predict_function(model), len(model.labels)
+    masks = [library_lime(predict, texts, samples, labels)[1] for texts in pairs]
+    units = [merged(texts) for texts in pairs]
+    (slow, found), (fast, ours) = timed(
+        lambda: [library_lime(predict, texts, samples, labels)[0] for texts in pairs],
+        lambda: engine_lime(model, units, masks),
+        repeats=repeats,
+    )
+    error = max(float(np.abs(a - b).max()) for a, b in zip(found, ours, strict=True))
+    seconds = {"lime": slow / len(pairs)}
+    print(
+        f"  LIME, {samples} samples: library {slow:.2f} s, engine {fast:.2f} s, ratio {slow / fast:.2f}, "
+        f"largest difference {error:.1e}"
+    )
+    words = [trusteq_words(texts) for texts in pairs]
+    (slow, found), (fast, ours) = timed(
+        lambda: [library_shap(predict, u) for u in words], lambda: engine_owen(model, words), repeats=repeats
+    )
+    error = max(float(np.abs(a - b).max()) for a, b in zip(found, ours, strict=True))
+    print(
+        f"  SHAP partition: library {slow:.2f} s, engine {fast:.2f} s, ratio {slow / fast:.2f}, "
+        f"largest difference {error:.1e}"
+    )
+    return {**seconds, "shap": slow / len(pairs)}
+
+
+def trusteq_words(texts: tuple[str, ...]) -> Units:
+    """Our words."""
+    from trusteq.explain.units import words
+
+    return words(texts)
+
+
+def overhead(model: Any, pairs: Sequence[tuple[str, ...]], repeats: int) -> None:
+    """Seconds of everything over seconds of the bare model on the very same rows in the very same batches."""
+    units = [trusteq_words(texts) for texts in pairs]
+    plans = [mask_plan(str(i), len(u), masks=256) for i, u in enumerate(units)]
+    owen = [owen_plan(u.segments) for u in units]
+    make = splicer(model)
+
+    def rows(masks: Sequence[Any]) -> Any:
+        return joined([make.rows(u, m, len(m) // 2) for u, m in zip(units, masks, strict=True)])
+
+    def sampled() -> None:
+        made = [mask_plan(str(i), len(u), masks=256) for i, u in enumerate(units)]
+        tables = value_tables(model, [Question(u, p.masks) for u, p in zip(units, made, strict=True)])
+        values = [np.exp(t) for t in tables]
+        for method in ("lime", "shapley"):
+            attributions(made, values, method)
+
+    bare_rows, owen_rows = rows([p.masks for p in plans]), rows([p.masks for p in owen])
+    (bare, _), (whole, _) = timed(lambda: model.answer(bare_rows), sampled, repeats=repeats)
+    print(f"  LIME and Shapley, one plan: {100 * (whole / bare - 1):+.1f} % ({bare:.2f} s bare, {len(bare_rows)} rows)")
+    (bare, _), (whole, _) = timed(lambda: model.answer(owen_rows), lambda: engine_owen(model, units), repeats=repeats)
+    print(f"  Owen values: {100 * (whole / bare - 1):+.1f} % ({bare:.2f} s bare, {len(owen_rows)} rows)")
+
+
+def whole_audit(models: Sequence[Any], items: trusteq.Items, library: dict[str, float]) -> None:
+    """Cost of our alignment and of the protocol to the same standard error."""
+    predicted = [m.predict(items) for m in models]
+    labels = models[0].labels
+
+    def run(masks: int | None) -> tuple[float, dict[str, list[Any]], Any]:
+        start = time.perf_counter()
+        made = explain(
+            models,
+            items,
+            predicted,
+            labels,
+            ExplainSettings(items=None, masks=masks),
+            gold=items.gold(labels),
+            alone=[False] * len(models),
+        )
+        return time.perf_counter() - start, made.attributions(), made
+
+    seconds, found, made = run(None)
+    ours = seconds / len(items) / len(models)
+    protocol = library["lime"] + library["shap"]
+    n, spread = len(items), made.spread()
+    print(
+        f"  an item and model: ours {ours:.3f} s ({np.mean([len(p) for p in made.plans]):.0f} masks), "
+        f"the protocol {protocol:.2f} s, ratio {protocol / ours:.1f}"
+    )
+    for method, a in found.items():
+        for i in range(1, len(models)):
+            e = alignment(Explained(method, a[0], a[i], made.lengths, *spread[[0, i]], Resampling(n)))
+            name = f"alignment_{method}"
+            if name not in e:
+                continue
+            error = (e[name].high - e[name].low) / 3.92
+            plain = cosine(a[0].whole, a[i].whole, made.lengths)
+            plain_error = float(np.nanstd(plain) / np.sqrt(n))
+            print(
+                f"  {models[i].name:9} {name}: {e[name].value:.3f} (standard error {error:.4f}); plain cosine "
+                f"{np.nanmean(plain):.3f} (at least {plain_error:.4f}); to the same error "
+                f"{protocol / ours * plain_error**2 / error**2:.0f} times faster"
+            )
+
+
+def main() -> None:
+    """All parts, or some."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", type=Path, default=Path("build/classifiers"))
+    parser.add_argument("--part", nargs="+", default=["same", "overhead", "audit"])
+    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--items", type=int, default=50)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    items = trusteq.read_items(given.data / "snli_test.jsonl.gz", text=["text_a", "text_b"], label="label", id="id")
+    pairs = list(zip(*items.texts(), strict=True))
+    pairs = [pair for pair in pairs if 16 <= len(trusteq_words(pair)) <= 22][: given.pairs]
+    models = [trusteq.open_model(str(given.models / "snli" / name), name=name) for name in NAMES]
+    library = {"lime": float("nan"), "shap": float("nan")}
+    for model in (models[0], models[-1]):
+        print(f"{model.name}: {len(pairs)} pairs of 16-22 words, medians of {given.repeats}")
+        if "same" in given.part:
+            found = same_work(model, pairs, given.samples, given.repeats)
+            library = found if model is models[0] else library
+        if "overhead" in given.part:
+            overhead(model, pairs, given.repeats)
+    if "audit" in given.part:
+        print(f"whole audit: {given.items} pairs, {len(models)} models")
+        whole_audit(models, items.take(range(given.items)), library)
+
+
+if __name__ == "__main__":
+    main()

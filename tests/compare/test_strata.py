@@ -1,0 +1,99 @@
+"""Agreement of attributions in parts of the items."""
+
+import numpy as np
+import pytest
+from oracles.attributions import explained, truths
+from oracles.pairs import pair_of
+
+from trusteq.compare.alignment import noise_free, products, top_sets
+from trusteq.compare.strata import MAX_VALUES, MIN_ITEMS, answer_strata, strata
+
+ITEMS = 90
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return explained(*truths(ITEMS, (3, 20), cosine=0.7), noise=0.4, resamples=100)
+
+
+def test_every_item_is_in_one_stratum_of_a_column(whole):
+    column = ["long" if n > 10 else "short" for n in whole.lengths]
+    found = strata([whole], {"length": column}, None)
+    assert sorted((s.column, s.value) for s in found) == [("length", "long"), ("length", "short")]
+    assert sum(s.n for s in found) == ITEMS
+    for s in found:
+        assert {e.n for e in s.measures.values()} == {s.n} == {column.count(s.value)}
+
+
+def test_sums_of_the_parts_are_those_of_the_whole(whole):
+    """So that the pooled agreement of the whole is the parts', weighed by their attributions."""
+    column = ["even" if i % 2 else "odd" for i in range(ITEMS)]
+    weight = {s.value: s.measures["alignment_shapley"].value for s in strata([whole], {"c": column}, None)}
+    cross, own_a, own_b = products(whole)
+    told = 0.0
+    for value, agreement in weight.items():
+        inside = np.array(column) == value
+        told += agreement * np.sqrt(own_a[inside].sum() * own_b[inside].sum())
+    assert told == pytest.approx(cross.sum())
+
+
+def test_a_stratum_of_all_items_is_the_whole(whole):
+    (only,) = strata([whole], {"c": ["x"] * ITEMS}, None)
+    expected = {f"{name}_shapley": e for name, e in {**noise_free(whole), **top_sets(whole)}.items() if e is not None}
+    assert only.measures == expected
+
+
+def test_a_stratum_is_what_its_items_alone_give():
+    """With a planted disagreement in one of two groups."""
+    a, b, lengths = truths(80, 12, cosine=0.95)
+    b[40:] = -b[40:]
+    found = strata([explained(a, b, lengths)], {"c": ["same"] * 40 + ["other"] * 40}, None)
+    assert {s.value: s.measures["alignment_shapley"].value for s in found} == {
+        "same": pytest.approx(0.95, abs=0.05),
+        "other": pytest.approx(-0.95, abs=0.05),
+    }
+
+
+def test_values_of_few_items_are_left_out_and_so_are_the_rarest_of_many(whole):
+    column = ["rare"] * (MIN_ITEMS - 1) + ["common"] * MIN_ITEMS + [str(i) for i in range(ITEMS - 2 * MIN_ITEMS + 1)]
+    assert [s.value for s in strata([whole], {"c": column}, None)] == ["common"]
+    many = explained(*truths(MIN_ITEMS * (MAX_VALUES + 1), 3, cosine=0.7), resamples=2)
+    column = [str(i % (MAX_VALUES + 1)) for i in range(MIN_ITEMS * (MAX_VALUES + 1))]
+    assert len(strata([many], {"c": column}, None)) == MAX_VALUES
+
+
+def test_methods_stand_side_by_side(whole):
+    from dataclasses import replace
+
+    (only,) = strata([whole, replace(whole, method="lime")], {"c": ["x"] * ITEMS}, None)
+    assert {"alignment_lime", "alignment_shapley"} <= set(only.measures)
+
+
+def test_items_of_one_cluster_are_resampled_together(whole):
+    """Every item three times over says no more than once, and a cluster in only one part is no trouble."""
+    at = np.repeat(np.arange(30), 3)
+    a, b, lengths = truths(30, 12, cosine=0.7)
+    e = explained(a[at], b[at], lengths[at])
+    clusters = [str(i) for i in at]
+    (apart,) = strata([e], {"c": ["x"] * ITEMS}, None)
+    (together,) = strata([e], {"c": ["x"] * ITEMS}, clusters)
+    one, other = (s.measures["alignment_shapley"] for s in (apart, together))
+    assert one.value == other.value
+    assert other.high - other.low > 1.4 * (one.high - one.low)
+    assert len(strata([e], {"c": ["x"] * 30 + ["y"] * 60}, ["one"] * 30 + clusters[30:])) == 2
+
+
+def test_what_the_models_answered_in_words():
+    def sure(answers):
+        return np.eye(3)[answers] * 0.97 + 0.01
+
+    reference, candidate, gold = [0, 0, 1, 1, 1], [0, 1, 0, 1, 2], [0, 0, 0, 0, 0]
+    assert answer_strata(pair_of(sure(reference), sure(candidate), np.array(gold))) == [
+        "both right",
+        "right to wrong",
+        "wrong to right",
+        "same wrong answer",
+        "wrong to other wrong",
+    ]
+    without = answer_strata(pair_of(sure(reference), sure(candidate), None))
+    assert without == ["same answer", "other answer", "other answer", "same answer", "other answer"]
