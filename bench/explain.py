@@ -220,7 +220,8 @@ def whole_audit(models: Sequence[Any], items: trusteq.Items, library: dict[str, 
     )
     for method, a in found.items():
         for i in range(1, len(models)):
-            e = alignment(Explained(method, a[0], a[i], made.lengths, *spread[[0, i]], Resampling(n)))
+            one = Explained(method, a[0], a[i], made.lengths, spread[0], spread[i], Resampling(n))
+            e = alignment(one)
             name = f"alignment_{method}"
             if name not in e:
                 continue

@@ -6,13 +6,13 @@ The module is private so that ``trusteq.audit`` is the function.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq._explained import Aligned, align, among, explain_enough, explain_settings
 from trusteq.advice import advise
-from trusteq.compare.alignment import Explained, against_peer, alignment
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
@@ -24,18 +24,12 @@ from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import LABEL, slice_columns, slices
 from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
 from trusteq.compare.thresholds import threshold_table
-from trusteq.compare.transfer import transfer
-from trusteq.compare.words import WordLeans, word_leans
 from trusteq.data.items import Items
 from trusteq.data.predictions import Predictions, checked
 from trusteq.data.repeats import repeats
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
-from trusteq.explain.explanation import ExplainSettings, Explanation
-from trusteq.explain.explanation import explain as explain_items
 from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
-from trusteq.explain.removal import removal
-from trusteq.explain.table import explainable
 from trusteq.models.base import Finding
 from trusteq.models.function import as_model
 from trusteq.models.probe import predict_all, predict_in_shape, probe
@@ -52,21 +46,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.compare.published import PairAgreement
+    from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.base import Model
     from trusteq.stats.estimate import Estimate
 
     Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """One candidate's attributions beside the reference's by every method, over the items at these positions."""
-
-    positions: NDArray[np.int64]
-    clusters: Sequence[str] | None
-    explained: tuple[Explained, ...]
-    measures: dict[str, Estimate]
-    words: WordLeans
 
 
 def audit(
@@ -153,9 +137,23 @@ def audit(
     how = explain_settings(True if peer_model is not None and explain is None else explain, models, items)
     if peer_model is not None and how is None:
         raise OptionError(f"peer {peer_model.name} has no effect without explanations; leave out one of the two")
+    if peer_model is not None and how is not None and how.until == "decided":
+        raise OptionError("intervals against a peer do not hold at every look; explain until the end, or without a peer")
     explanation = None
     if how is not None:
-        explanation = explain_items(models, items, answered, labels, how, gold=gold, alone=fixed, seed=seed, tell=tell)
+        explanation = explain_enough(
+            models,
+            items,
+            answered,
+            labels,
+            how,
+            gold=gold,
+            alone=fixed,
+            rules=rules,
+            candidates=len(candidate_models),
+            seed=seed,
+            tell=tell,
+        )
     aligned: list[Aligned] | None = None
     if explanation is not None:
         has_peer = peer_model is not None
@@ -166,7 +164,7 @@ def audit(
     found: list[dict[str, Estimate]] = [{} for _ in results[1:]]
     if following is not None and gold is not None:
         published = publish(models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell)
-        sample = _among(resampling, items, published.positions)
+        sample = among(resampling, items, published.positions)
         agreements = pair_agreements(published, [model.name for model in models], sample)
         found = [published_measures(published, agreements, models[0].name, r.name, sample) for r in results[1:]]
 
@@ -222,69 +220,6 @@ def follow(
     settings = protocol_settings(asked, explain, items)
     explain_settings(True, models, items)
     return settings
-
-
-def explain_settings(
-    asked: ExplainSettings | bool | None, models: Sequence[Model], items: Items
-) -> ExplainSettings | None:
-    """How to explain; None where it is not wanted, or not asked for and not possible."""
-    if isinstance(asked, ExplainSettings) or asked is True:
-        for model in models:
-            if not explainable(model):
-                raise OptionError(
-                    f"model {model.name} ({model.identity.kind}) cannot be asked about perturbed texts, so nothing can "
-                    "be explained; leave explanations out (--no-explain)"
-                )
-        return asked if isinstance(asked, ExplainSettings) else ExplainSettings()
-    readable = bool(items.segments) and not any(isinstance(v, np.ndarray) for v in items.segments.values())
-    return ExplainSettings() if asked is None and readable and all(map(explainable, models)) else None
-
-
-def align(
-    explanation: Explanation,
-    models: Sequence[Model],
-    labels: Sequence[str],
-    items: Items,
-    whole: Resampling,
-    *,
-    alone: Sequence[bool],
-    has_peer: bool,
-    tell: Progress,
-) -> list[Aligned]:
-    """What explanations say of each candidate; the peer, where there is one, is the last model."""
-    at = explanation.positions
-    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
-    resampling = _among(whole, items, at)
-    spread, lengths, found = explanation.spread(), explanation.lengths, explanation.attributions()
-    removed = removal(models, explanation, found["shapley"], labels, alone=alone, seed=whole.seed, tell=tell)
-
-    def beside(i: int) -> tuple[Explained, ...]:
-        return tuple(
-            Explained(method, a[0], a[i], lengths, spread[0], spread[i], resampling, explanation.settings.k)
-            for method, a in found.items()
-        )
-
-    peer = beside(len(models) - 1) if has_peer else ()
-    words = [units.words for units in explanation.units]
-    made = []
-    for i in range(1, len(models) - has_peer):
-        ours = beside(i)
-        measures = {name: e for one in ours for name, e in alignment(one).items()}
-        for one, other in zip(ours, peer, strict=False):
-            measures |= against_peer(one, other)
-        measures |= transfer(removed, i, resampling)
-        a, b = found["shapley"][0], found["shapley"][i]
-        leans = word_leans(
-            words, lengths, (a.first, a.second), (b.first, b.second), clusters=clusters, level=whole.level
-        )
-        made.append(Aligned(at, clusters, ours, measures, leans))
-    return made
-
-
-def _among(whole: Resampling, items: Items, at: NDArray[np.int64]) -> Resampling:
-    """Resamples of the items at these positions."""
-    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
-    return Resampling(len(at), clusters=clusters, resamples=whole.resamples, seed=whole.seed, level=whole.level)
 
 
 def identify(

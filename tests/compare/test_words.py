@@ -42,11 +42,10 @@ def small():
 
 def test_leans_are_the_mean_square_on_the_word_over_that_of_all_units():
     # Mean square (9 + 1) / 2 = 5. Both models give the items the same, but not their other units: unadjusted leans are
-    # 9/5 and 1/5, the other units' the same turned round, so the slope is 1 and half their difference, 0.8, is added.
+    # 9/5 and 1/5, the other units' the same turned round, so the slope is 1 and their difference, 1.6, is added.
     row = by_word(word_leans(*small(), min_items=3))["a"]
     assert (row.items, row.occurrences) == (3, 3)
-    assert row.lean_reference == pytest.approx(9 / 5 + 0.8)
-    assert row.lean_candidate == pytest.approx(1 / 5 - 0.8)
+    assert (row.lean_reference, row.lean_candidate) == pytest.approx((9 / 5, 1 / 5))
     assert row.lean_difference.value == pytest.approx(-3.2)
     assert row.lean_difference.n == 3
 
@@ -100,7 +99,7 @@ def test_the_lean_test_is_student_s_t_of_differences_less_slope_times_that_of_th
     expected = stats.ttest_1samp(y - x - slope * (other_y - other_x), 0.0)
     row = by_word(word_leans(words, lengths, (a1, a2), (b1, b2)))["the"]
     assert row.p_lean == pytest.approx(expected.pvalue)
-    assert row.lean_difference.value == pytest.approx(row.lean_candidate - row.lean_reference)
+    assert row.lean_difference.value == pytest.approx((y - x - slope * (other_y - other_x)).mean())
 
 
 def test_occurrences_are_averaged_within_an_item_and_case_does_not_count():

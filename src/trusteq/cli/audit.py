@@ -95,6 +95,13 @@ def _listed(text: str | None) -> tuple[str, ...]:
     help="Explain as arXiv 2508.13533 does: as described, or as its scripts do.  [default: paper for --policy paper]",
 )
 @click.option("--peer", help="The reference trained once more: alignment is judged against what that reaches.")
+@click.option(
+    "--until",
+    type=click.Choice(["end", "decided"]),
+    default="end",
+    show_default=True,
+    help="Explain all chosen items, or stop as soon as the rules on alignment are decided.",
+)
 @click.option("-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Words in the top sets.")
 @click.option("--no-slices", is_flag=True, help="Skip the slices, the slowest part for many items.")
 @click.option("--allow-same", is_flag=True, help="Compare a model even with itself.")
@@ -258,10 +265,11 @@ def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | b
         target=asked["explain_label"],
         scale=asked["scale"],
         k=asked["top"],
+        until=asked["until"],
     )
 
 
-_EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top")
+_EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until")
 
 _MODEL_OPTIONS = {
     "scores": "scores",

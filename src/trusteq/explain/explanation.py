@@ -7,7 +7,7 @@ candidate in the run changes nothing about the first.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -33,6 +33,7 @@ MASKS_PER_UNIT = 4
 FEWEST_MASKS, MOST_MASKS = 32, 512
 
 Target = Literal["reference", "gold", "own"]
+Until = Literal["end", "decided"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class ExplainSettings:
     items: how many items are explained, chosen at random; None for all. masks: perturbations an item, by default
     `MASKS_PER_UNIT` times its units. units: "words", "words-merged", "sentences" or "re:PATTERN". perturb: "remove",
     "mask", or a text to put in place. target: which label is explained, the reference's answer, the gold label, or
-    each model's own answer. k: how many words the top sets hold.
+    each model's own answer. k: how many words the top sets hold. until: "end" for all of ``items``, "decided" to stop
+    as soon as the policy's rules on alignment are decided.
     """
 
     items: int | None = ITEMS
@@ -52,6 +54,7 @@ class ExplainSettings:
     target: Target = "reference"
     scale: Scale = "probability"
     k: int = 10
+    until: Until = "end"
 
     def __post_init__(self) -> None:
         for name, least in (("items", 2), ("masks", FEWEST), ("k", 1)):
@@ -66,6 +69,8 @@ class ExplainSettings:
             raise OptionError(f"explain scale {self.scale!r}: choose probability or log-odds")
         if not isinstance(self.perturb, str):
             raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a text to put in place")
+        if self.until not in ("end", "decided"):
+            raise OptionError(f"explain until {self.until!r}: choose end or decided")
         cutter(self.units)
 
 
@@ -114,6 +119,18 @@ class Explanation:
         """Variance of each model's values over an item's masks [models, explained]."""
         return np.stack([v.var(axis=0) for v in self.values()], axis=1)
 
+    def joined(self, more: Explanation) -> Explanation:
+        """These explanations and more of the same kind."""
+        return replace(
+            self,
+            positions=np.concatenate([self.positions, more.positions]),
+            units=self.units + more.units,
+            plans=self.plans + more.plans,
+            tables=tuple(a + b for a, b in zip(self.tables, more.tables, strict=True)),
+            targets=np.concatenate([self.targets, more.targets], axis=1),
+            wordless=self.wordless + more.wordless,
+        )
+
     def content(self) -> str:
         """SHA-256 over all plans, in order."""
         return hashlib.sha256("".join(plan.content() for plan in self.plans).encode()).hexdigest()
@@ -130,17 +147,17 @@ def explain(
     alone: Sequence[bool],
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    only: Sequence[int] | None = None,
 ) -> Explanation:
     """Every model's answers to the same perturbations of the same items.
 
     predicted: each model's probabilities [items, labels], the first the reference's. alone: models that must be asked
-    one row at a time.
+    one row at a time. only: the positions of the items to explain, by default those that the settings choose.
     """
     cut = cutter(settings.units)
     names, segments = tuple(items.segments), items.texts()
-    chosen = choose([items.ids[i] for i in range(len(items))], settings.items, seed=seed)
     positions, units, wordless = [], [], []
-    for i in chosen:
+    for i in sorted(chosen(items, settings.items, seed=seed) if only is None else only):
         made = cut(tuple(segment[i] for segment in segments))
         if len(made):
             positions.append(i)
@@ -188,12 +205,24 @@ def explain(
     )
 
 
+def chosen(items: Items, count: int | None, *, seed: int) -> list[int]:
+    """Positions of up to ``count`` items in random order, which depends on nothing but ids (of clusters) and seed.
+
+    Items of one cluster stand together.
+    """
+    drawn = lots(items.ids if items.clusters is None else items.clusters, seed=seed)
+    return sorted(range(len(items)), key=lambda i: (drawn[i], items.ids[i]))[:count]
+
+
 def choose(ids: Sequence[str], count: int | None, *, seed: int) -> list[int]:
     """Positions of up to ``count`` items, in order: a random choice that depends on nothing but ids and seed."""
-    if count is None or count >= len(ids):
-        return list(range(len(ids)))
-    lots = [hashlib.sha256(f"{seed}\x00explain\x00{id_}".encode()).digest() for id_ in ids]
-    return sorted(sorted(range(len(ids)), key=lots.__getitem__)[:count])
+    drawn = lots(ids, seed=seed)
+    return sorted(sorted(range(len(ids)), key=drawn.__getitem__)[:count])
+
+
+def lots(names: Sequence[str], *, seed: int) -> list[bytes]:
+    """A lot for each name: sorted by it they are in random order, whatever order they come in."""
+    return [hashlib.sha256(f"{seed}\x00explain\x00{name}".encode()).digest() for name in names]
 
 
 def _masks(settings: ExplainSettings, units: int) -> int:

@@ -1,0 +1,200 @@
+"""The audit's explanations: how much to explain, every candidate beside the reference, and when enough is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.compare.alignment import Explained, against_peer, alignment, products
+from trusteq.compare.transfer import transfer
+from trusteq.compare.words import WordLeans, word_leans
+from trusteq.errors import OptionError
+from trusteq.explain.explanation import ExplainSettings, Explanation, chosen, explain
+from trusteq.explain.removal import removal
+from trusteq.explain.table import explainable
+from trusteq.stats.confidence_sequence import FIRST_LOOK, sequence_of_ratio
+from trusteq.stats.equivalence import against
+from trusteq.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.models.base import Model
+    from trusteq.policy import Policy
+    from trusteq.stats.estimate import Estimate
+
+    Progress = Callable[[str, int, int], None]
+
+GROWTH = 1.5
+"""How many times more items each look has seen than the one before."""
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """One candidate's attributions beside the reference's by every method, over the items at these positions."""
+
+    positions: NDArray[np.int64]
+    clusters: Sequence[str] | None
+    explained: tuple[Explained, ...]
+    measures: dict[str, Estimate]
+    words: WordLeans
+
+
+def explain_settings(
+    asked: ExplainSettings | bool | None, models: Sequence[Model], items: Items
+) -> ExplainSettings | None:
+    """How to explain; None where it is not wanted, or not asked for and not possible."""
+    if isinstance(asked, ExplainSettings) or asked is True:
+        for model in models:
+            if not explainable(model):
+                raise OptionError(
+                    f"model {model.name} ({model.identity.kind}) cannot be asked about perturbed texts, so nothing can "
+                    "be explained; leave explanations out (--no-explain)"
+                )
+        return asked if isinstance(asked, ExplainSettings) else ExplainSettings()
+    readable = bool(items.segments) and not any(isinstance(v, np.ndarray) for v in items.segments.values())
+    return ExplainSettings() if asked is None and readable and all(map(explainable, models)) else None
+
+
+def explain_enough(
+    models: Sequence[Model],
+    items: Items,
+    predicted: Sequence[NDArray[np.float64]],
+    labels: Sequence[str],
+    settings: ExplainSettings,
+    *,
+    gold: NDArray[np.int64] | None,
+    alone: Sequence[bool],
+    rules: Policy,
+    candidates: int,
+    seed: int,
+    tell: Progress,
+) -> Explanation:
+    """Explanations of the chosen items; with settings until "decided" only of as many as decide the policy's rules.
+
+    Items come in random order then, and the rules on alignment are looked at after `FIRST_LOOK` items (or clusters), or as
+    many as the policy asks for, and after `GROWTH` times as many each time, on intervals that hold at every look.
+    """
+    lots = chosen(items, settings.items, seed=seed)
+    if settings.until == "end":
+        return explain(
+            models, items, predicted, labels, settings, gold=gold, alone=alone, seed=seed, tell=tell, only=lots
+        )
+    margins = rules.rules.get("explanation", {})
+    made: Explanation | None = None
+    for stretch in _stretches(lots, items, max(FIRST_LOOK, rules.min_items)):
+        part = explain(
+            models, items, predicted, labels, settings, gold=gold, alone=alone, seed=seed, tell=tell, only=stretch
+        )
+        made = part if made is None else made.joined(part)
+        said = [sequences(one, made, items, rules.level) for one in beside(made, items, rules.level)[:candidates]]
+        open_ = (
+            name
+            for estimates in said
+            for name, estimate in estimates.items()
+            if name in margins and against(estimate, margins[name].at_least, margins[name].at_most) == "across"
+        )
+        if not any(open_):
+            break
+    return made  # type: ignore[return-value] # there is a first stretch
+
+
+def _stretches(lots: Sequence[int], items: Items, first: int) -> list[list[int]]:
+    """Items between looks; a cluster is never cut."""
+    stretches: list[list[int]] = [[]]
+    seen: set[str] = set()
+    wanted = float(first)
+    for i in lots:
+        own = items.ids[i] if items.clusters is None else items.clusters[i]
+        if own not in seen and len(seen) >= wanted:
+            stretches.append([])
+            wanted *= GROWTH
+        seen.add(own)
+        stretches[-1].append(i)
+    # A last stretch of few items cannot be explained by itself.
+    if len(stretches) > 1 and len(stretches[-1]) < first // 2:
+        stretches[-2:] = [stretches[-2] + stretches[-1]]
+    return stretches
+
+
+def sequences(
+    explained: Sequence[Explained], explanation: Explanation, items: Items, level: float
+) -> dict[str, Estimate]:
+    """Alignment by every method with an interval that holds whenever one stops looking."""
+    made = {}
+    for one in explained:
+        sums = np.stack(products(one))
+        if items.clusters is not None:
+            own = np.unique([items.clusters[i] for i in explanation.positions], return_inverse=True)[1]
+            sums = np.stack([np.bincount(own, weights=x) for x in sums])
+        if sums.shape[1] < FIRST_LOOK:
+            continue
+        what = f"cosine of {one.method} attributions, noise taken out by independent halves"
+        (estimate,) = sequence_of_ratio(*sums, looks=[sums.shape[1]], level=level, what=what)
+        made[f"alignment_{one.method}"] = estimate
+    return made
+
+
+def among(whole: Resampling, items: Items, at: NDArray[np.int64]) -> Resampling:
+    """Resamples of the items at these positions."""
+    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
+    return Resampling(len(at), clusters=clusters, resamples=whole.resamples, seed=whole.seed, level=whole.level)
+
+
+def beside(
+    explanation: Explanation, items: Items, level: float, *, resamples: int = 2, seed: int = 0
+) -> list[tuple[Explained, ...]]:
+    """Each model's attributions but the reference's, beside the reference's, by every method."""
+    at = explanation.positions
+    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
+    resampling = Resampling(len(at), clusters=clusters, resamples=resamples, seed=seed, level=level)
+    spread, lengths, found = explanation.spread(), explanation.lengths, explanation.attributions()
+    return [
+        tuple(
+            Explained(method, a[0], a[i], lengths, spread[0], spread[i], resampling, explanation.settings.k)
+            for method, a in found.items()
+        )
+        for i in range(1, len(spread))
+    ]
+
+
+def align(
+    explanation: Explanation,
+    models: Sequence[Model],
+    labels: Sequence[str],
+    items: Items,
+    whole: Resampling,
+    *,
+    alone: Sequence[bool],
+    has_peer: bool,
+    tell: Progress,
+) -> list[Aligned]:
+    """What explanations say of each candidate; the peer, where there is one, is the last model."""
+    at = explanation.positions
+    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
+    found = beside(explanation, items, whole.level, resamples=whole.resamples, seed=whole.seed)
+    by_model = [next(e for e in found[0] if e.method == "shapley").reference]
+    by_model += [next(e for e in one if e.method == "shapley").candidate for one in found]
+    removed = removal(models, explanation, by_model, labels, alone=alone, seed=whole.seed, tell=tell)
+    resampling, lengths = found[0][0].resampling, explanation.lengths
+    peer = found.pop() if has_peer else ()
+    words = [units.words for units in explanation.units]
+    made = []
+    for i, ours in enumerate(found, 1):
+        measures = {name: e for one in ours for name, e in alignment(one).items()}
+        for one, other in zip(ours, peer, strict=False):
+            measures |= against_peer(one, other)
+        measures |= transfer(removed, i, resampling)
+        if explanation.settings.until == "decided":
+            measures |= sequences(ours, explanation, items, whole.level)
+        a, b = by_model[0], by_model[i]
+        leans = word_leans(
+            words, lengths, (a.first, a.second), (b.first, b.second), clusters=clusters, level=whole.level
+        )
+        made.append(Aligned(at, clusters, ours, measures, leans))
+    return made

@@ -1,0 +1,116 @@
+"""Attributions of many items and models from their values."""
+
+import numpy as np
+import pytest
+
+from trusteq.data.predictions import log_softmax
+from trusteq.explain.attributions import METHODS, attributions, on_scale
+from trusteq.explain.plan import mask_plan
+from trusteq.explain.shapley import shapley
+
+# scales
+
+
+@pytest.mark.parametrize("logit", [-46.0, -1.0, 0.0, 3.0, 46.0, 300.0])
+def test_log_odds_are_exact_where_a_probability_rounds_to_0_or_1(logit):
+    """p is 1 - 1e-20 at 46 nats."""
+    table = log_softmax(np.array([[0.0, logit]]))
+    assert on_scale(table, 1, "log-odds")[0] == pytest.approx(logit, rel=1e-12, abs=1e-12)
+    assert on_scale(table, 0, "log-odds")[0] == pytest.approx(-logit, rel=1e-12, abs=1e-12)
+
+
+def test_log_odds_are_those_against_all_other_labels():
+    p = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
+    np.testing.assert_allclose(on_scale(np.log(p), 1, "log-odds"), np.log([0.3 / 0.7, 0.6 / 0.4]))
+
+
+def test_a_probability_is_a_probability():
+    p = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
+    np.testing.assert_allclose(on_scale(np.log(p), 2, "probability"), p[:, 2])
+
+
+# many items
+
+
+WEIGHTS = {
+    "short": np.array([0.3, -0.2, 0.5]),
+    "long": np.array([1, -2, 0.5, 0, 3, -1, 0.25, 2, -0.5, 0.1, 4, -3]) / 10,
+}
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """An item with all its masks and one with some; two models that add their words' weights, the second doubled."""
+    plans = [mask_plan(name, len(w), masks=400 if len(w) > 3 else 10) for name, w in WEIGHTS.items()]
+    values = [
+        np.stack([p.masks @ w, 2 * (p.masks @ w) + 7], axis=1) for p, w in zip(plans, WEIGHTS.values(), strict=True)
+    ]
+    assert [plan.exact for plan in plans] == [True, False]
+    return plans, values
+
+
+def test_a_model_that_adds_its_words_has_their_weights(linear):
+    one, double = attributions(*linear, "shapley")
+    for i, weights in enumerate(WEIGHTS.values()):
+        np.testing.assert_allclose(one.whole[i, : len(weights)], weights, atol=1e-12)
+        np.testing.assert_allclose(double.whole[i, : len(weights)], 2 * weights, atol=1e-12)
+        np.testing.assert_allclose(one.error[i], 0.0, atol=1e-12)
+    assert (one.whole[0, 3:] == 0).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_models_come_in_their_order_and_attributions_are_linear_in_values(linear, method):
+    one, double = attributions(*linear, method)
+    for name in ("whole", "first", "second"):
+        np.testing.assert_allclose(getattr(double, name), 2 * getattr(one, name), atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_either_half_points_where_the_weights_do(linear, method):
+    """Shrunk a little, and so of nearly the same direction."""
+    one, _ = attributions(*linear, method)
+    for i, weights in enumerate(WEIGHTS.values()):
+        true = weights - weights.mean()
+        for half in (one.first, one.second, one.whole - one.whole[i, : len(weights)].mean()):
+            found = half[i, : len(weights)]
+            assert found @ true / np.sqrt((found @ found) * (true @ true)) > 0.99
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_halves_are_centred_within_the_item_and_zero_beyond_it(method):
+    rng = np.random.default_rng(0)
+    plans = [mask_plan(str(n), n, masks=32) for n in (1, 2, 7, 15)]
+    values = [rng.random((len(plan), 3)) for plan in plans]
+    for made in attributions(plans, values, method):
+        for half in (made.first, made.second):
+            np.testing.assert_allclose(half.sum(axis=1), 0.0, atol=1e-12)
+        for i, plan in enumerate(plans):
+            for part in (made.whole, made.error, made.first, made.second):
+                assert (part[i, plan.units :] == 0).all()
+                assert np.isfinite(part).all()
+    assert np.abs(made.first[3]).max() > 0
+    assert not np.allclose(made.first[3], made.second[3])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_all_masks_leave_nothing_to_chance(method):
+    plan = mask_plan("i", 4, masks=16)
+    (made,) = attributions([plan], [np.random.default_rng(0).random((16, 1))], method)
+    np.testing.assert_array_equal(made.first, made.second)
+    np.testing.assert_allclose(made.first, made.whole - made.whole.mean())
+    np.testing.assert_array_equal(made.error, 0.0)
+
+
+def test_an_item_is_read_as_it_would_be_by_itself():
+    plans = [mask_plan(str(n), n, masks=32) for n in (5, 15)]
+    values = [np.random.default_rng(n).random((len(plan), 2)) for n, plan in enumerate(plans)]
+    together = attributions(plans, values, "shapley")
+    for i, (plan, v) in enumerate(zip(plans, values, strict=True)):
+        whole, error = shapley(plan, v)
+        for m, made in enumerate(together):
+            np.testing.assert_array_equal(made.whole[i, : plan.units], whole[:, m])
+            np.testing.assert_array_equal(made.error[i, : plan.units], error[:, m])
+            (alone,) = attributions([plan], [v[:, [m]]], "shapley")
+            np.testing.assert_allclose(made.first[i, : plan.units], alone.first[0], atol=1e-14)
+    taken = together[0].take(np.array([1]))
+    np.testing.assert_array_equal(taken.first[0], together[0].first[1])
