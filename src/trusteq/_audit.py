@@ -134,11 +134,13 @@ def audit(
         mine = mine.reordered(labels, model=peer_model.name, reference=reference_model.name)
         models, fixed, answered = [*models, peer_model], [*fixed, shape is not None], [*answered, mine.probabilities]
         results[0] = replace(results[0], findings=(*results[0].findings, *noticed))
+    if explain is None and any(f.kind == "not deterministic" for result in results for f in result.findings):
+        explain = False  # what an explanation attributes to words would be the model's own noise
     how = explain_settings(True if peer_model is not None and explain is None else explain, models, items)
     if peer_model is not None and how is None:
         raise OptionError(f"peer {peer_model.name} has no effect without explanations; leave out one of the two")
     if peer_model is not None and how is not None and how.until == "decided":
-        raise OptionError("intervals against a peer do not hold at every look; explain until the end, or without a peer")
+        raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
     explanation = None
     if how is not None:
         explanation = explain_enough(

@@ -77,11 +77,11 @@ def explain_enough(
 ) -> Explanation:
     """Explanations of the chosen items; with settings until "decided" only of as many as decide the policy's rules.
 
-    Items come in random order then, and the rules on alignment are looked at after `FIRST_LOOK` items (or clusters), or as
+    Items come in random order then. The rules on alignment are looked at after `FIRST_LOOK` items (or clusters), or as
     many as the policy asks for, and after `GROWTH` times as many each time, on intervals that hold at every look.
     """
     lots = chosen(items, settings.items, seed=seed)
-    if settings.until == "end":
+    if settings.until != "decided":
         return explain(
             models, items, predicted, labels, settings, gold=gold, alone=alone, seed=seed, tell=tell, only=lots
         )

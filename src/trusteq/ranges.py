@@ -17,7 +17,7 @@ _RANGES: tuple[tuple[str, tuple[float, float]], ...] = (
         r"accuracy|agreement|disagreement|regressions|corrections|wrong_to_other_wrong|nuclear_norm|confidence"
         r"|.*ece|.*mce|ece_equal_mass|mce_equal_mass|confidence_shift_absolute|confidence_profile_distance|aurc"
         r"|usable_\d+|(jaccard(?!_adjusted)|feature_agreement|rank_agreement|sign_agreement|signed_rank_agreement"
-        r"|pairwise_rank_agreement|rbo|weighted_jaccard|short_items|tied_mass)_.*",
+        r"|pairwise_rank_agreement|rbo|weighted_jaccard|short_items|tied_mass|top_certified)_.*",
         _SHARE,
     ),
     (r"mind_changed_.*|jaccard_(lime|shap).*", _SHARE),

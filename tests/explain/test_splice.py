@@ -130,6 +130,15 @@ def test_chinese_characters_are_words_only_to_a_tokenizer_that_makes_them_so():
     assert not splicer(Reader(word_pieces(handle_chinese_chars=False)))._stand_alone(units)
 
 
+def test_what_goes_with_a_word_must_be_a_blank_to_the_tokenizer_too():
+    """It keeps control characters where it does not clean its text; Python takes this one for a blank."""
+    units = cutter("words")(("good \x1c bad film",))
+    masks = some_masks(len(units))
+    reader = Reader(word_pieces(clean_text=False))
+    equal_rows(splicer(reader).rows(units, masks, 4), one_by_one(reader, units, masks))
+    assert not splicer(reader)._stand_alone(units)
+
+
 def test_a_token_added_to_the_vocabulary_that_leaving_out_would_make_goes_through_its_text():
     from tokenizers import AddedToken
 
@@ -163,17 +172,18 @@ def test_a_model_without_segment_ids_is_spliced_too():
     assert reader.encoded == 2
 
 
-def test_a_tokenizer_that_is_not_what_it_writes_is_not_spliced():
-    """The check on two rows, for wrappers that do more than the tokenizer inside."""
+@pytest.mark.parametrize("spoilt", ["the good dog", "the"])
+def test_a_tokenizer_that_is_not_what_it_writes_is_not_spliced(spoilt):
+    """The check on two rows, the whole text's and another, for wrappers that do more than the tokenizer inside."""
 
-    class Shouting(Reader):
+    class Wrapped(Reader):
         def encode(self, texts):
-            return super().encode([tuple(text.replace("good", "bad") for text in row) for row in texts])
+            return super().encode([("bad",) if row[0] == spoilt else row for row in texts])
 
-    reader = Shouting(word_pieces())
+    reader = Wrapped(word_pieces())
     units = cutter("words")(("the good dog",))
     masks = some_masks(len(units))
-    equal_rows(splicer(reader).rows(units, masks, 3), one_by_one(reader, units, masks))
+    equal_rows(splicer(reader).rows(units, masks, 2), one_by_one(reader, units, masks))
 
 
 @pytest.mark.parametrize("pair", [False, True])

@@ -97,10 +97,11 @@ def _listed(text: str | None) -> tuple[str, ...]:
 @click.option("--peer", help="The reference trained once more: alignment is judged against what that reaches.")
 @click.option(
     "--until",
-    type=click.Choice(["end", "decided"]),
+    type=click.Choice(["end", "decided", "stable"]),
     default="end",
     show_default=True,
-    help="Explain all chosen items, or stop as soon as the rules on alignment are decided.",
+    help="Explain all chosen items; or stop once the rules on alignment are decided; or ask more about each item until "
+    "its top words are certified.",
 )
 @click.option("-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Words in the top sets.")
 @click.option("--no-slices", is_flag=True, help="Skip the slices, the slowest part for many items.")

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.agreement_scores import SCORES
+from trusteq.compare.certainty import certainty
 from trusteq.compare.top_k import chance_jaccard, jaccard, tied_mass, top_count, top_k
 from trusteq.explain.attributions import METHODS, Attributions
+from trusteq.stats.estimate import Estimate
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.stats.estimate import Estimate
 
 K = 10
 FRACTION = 0.25
@@ -160,6 +161,8 @@ def top_sets(explained: Explained) -> dict[str, Estimate | None]:
         "jaccard_quarter_chance": r.mean(chance_jaccard(lengths, share), what="the same of two random sets, exact"),
         "jaccard_chance": r.mean(chance, what=f"Jaccard of two random sets of {k}, exact"),
         "short_items": r.share(~long, what=f"share of items with {k} words or fewer, which say nothing of a top {k}"),
+        "top_certified_reference": _certified(explained, a, "reference"),
+        "top_certified_candidate": _certified(explained, b, "candidate"),
         "tied_mass": r.mean(
             np.nan_to_num(tied_mass(a.whole, lengths, k)), what=f"share of |attribution| tied at the edge of the {tops}"
         ),
@@ -186,6 +189,13 @@ def top_sets(explained: Explained) -> dict[str, Estimate | None]:
         ),
     }
     return found
+
+
+def _certified(explained: Explained, of: Attributions, name: str) -> Estimate | None:
+    sure = certainty(of.whole, of.error, explained.lengths, explained.k) >= explained.resampling.level
+    return explained.resampling.share(
+        sure, what=f"share of items whose top {explained.k} words of the {name} are certified at this level"
+    )
 
 
 def published_scores(explained: Explained) -> dict[str, Estimate | None]:
@@ -222,7 +232,13 @@ class Resamplings:
         *,
         what: str,
     ) -> Estimate | None:
-        """Sum of ``cross`` over the root of the sums of ``own``; None where they are mostly noise."""
+        """Sum of ``cross`` over the root of the sums of ``own``; None where they are mostly noise.
+
+        A candidate whose answers no word moves, beside a reference whose answers words move, agrees in nothing: 0.
+        """
+        if size_b.sum() <= 1e-12 * size_a.sum() and own_a.sum() >= LEAST_RELIABILITY * size_a.sum() > 0:
+            method = f"{what}; 0 by definition, for no word moves the candidate's answers"
+            return Estimate(0.0, 0.0, 0.0, self.resampling.n, method, self.resampling.level)
         if min(own_a.sum() / max(size_a.sum(), 1e-300), own_b.sum() / max(size_b.sum(), 1e-300)) < LEAST_RELIABILITY:
             return None
 

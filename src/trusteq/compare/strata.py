@@ -61,6 +61,8 @@ def strata(
             if n < MIN_ITEMS:
                 break
             inside = np.flatnonzero(array == value)
+            if clusters is not None and len({clusters[i] for i in inside}) < 2:
+                continue
             parts = [_part(e, inside, clusters) for e in explained]
             measures = {
                 f"{name}_{e.method}": estimate
@@ -75,8 +77,6 @@ def strata(
 def _part(explained: Explained, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Explained:
     r = explained.resampling
     own = None if clusters is None else [clusters[i] for i in inside]
-    if own is not None and len(set(own)) < 2:
-        own = None
     resampling = Resampling(len(inside), clusters=own, resamples=r.resamples, seed=r.seed, level=r.level)
     return replace(
         explained,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.attributions import METHODS, Attributions, Scale, attributions, on_scale
 from trusteq.explain.plan import FEWEST, Plan, mask_plan
+from trusteq.explain.rounds import ask_until_certain
 from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import Units, cutter
 from trusteq.models.probe import predict_in_shape
@@ -33,7 +34,7 @@ MASKS_PER_UNIT = 4
 FEWEST_MASKS, MOST_MASKS = 32, 512
 
 Target = Literal["reference", "gold", "own"]
-Until = Literal["end", "decided"]
+Until = Literal["end", "decided", "stable"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class ExplainSettings:
     `MASKS_PER_UNIT` times its units. units: "words", "words-merged", "sentences" or "re:PATTERN". perturb: "remove",
     "mask", or a text to put in place. target: which label is explained, the reference's answer, the gold label, or
     each model's own answer. k: how many words the top sets hold. until: "end" for all of ``items``, "decided" to stop
-    as soon as the policy's rules on alignment are decided.
+    as soon as the policy's rules on alignment are decided, "stable" to add perturbations to an item until the top words
+    of every model are certified or there are ``masks`` of them.
     """
 
     items: int | None = ITEMS
@@ -69,8 +71,8 @@ class ExplainSettings:
             raise OptionError(f"explain scale {self.scale!r}: choose probability or log-odds")
         if not isinstance(self.perturb, str):
             raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a text to put in place")
-        if self.until not in ("end", "decided"):
-            raise OptionError(f"explain until {self.until!r}: choose end or decided")
+        if self.until not in get_args(Until):
+            raise OptionError(f"explain until {self.until!r}: choose {', '.join(get_args(Until))}")
         cutter(self.units)
 
 
@@ -175,24 +177,36 @@ def explain(
     ]
     at = np.array(positions, dtype=np.int64)
     targets = _targets(settings, predicted, gold, at)
-    questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
-    tables = []
-    for model, probabilities, apart in zip(models, predicted, alone, strict=True):
-        order = [model.labels.index(label) for label in labels]
-        stage, done = f"explain {model.name}", 0
-        tell(stage, 0, len(at))
+    orders = [[model.labels.index(label) for label in labels] for model in models]
 
-        def advance(count: int, stage: str = stage) -> None:
+    def ask(number: int, questions: list[Question]) -> list[NDArray[np.float64]]:
+        model, done = models[number], 0
+        stage = f"explain {model.name}"
+        tell(stage, 0, len(questions))
+
+        def advance(count: int) -> None:
             nonlocal done
             done += count
-            tell(stage, done, len(at))
+            tell(stage, done, len(questions))
 
-        found = value_tables(model, questions, perturb=settings.perturb, alone=apart, segments=names, advance=advance)
+        found = value_tables(
+            model, questions, perturb=settings.perturb, alone=alone[number], segments=names, advance=advance
+        )
+        return [table[:, orders[number]] for table in found]
+
+    if settings.until == "stable":
+        first = [_default_masks(len(u)) for u in units]
+        plans, tables = ask_until_certain(
+            plans, units, len(models), ask, targets, first=first, scale=settings.scale, k=settings.k
+        )
+    else:
+        questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
+        tables = [tuple(ask(number, questions)) for number in range(len(models))]
+    for model, order, table, probabilities, apart in zip(models, orders, tables, predicted, alone, strict=True):
         # Asked alone, such a model answers otherwise than in the company it was predicted in.
         ordinary = predict_in_shape(model, items.take(at), 1)[:, order] if apart else probabilities[at]
-        for i, table, expected in zip(at, found, ordinary, strict=True):
-            round_trip(model, table[:, order], expected, items.ids[i])
-        tables.append(tuple(table[:, order] for table in found))
+        for i, rows, expected in zip(at, table, ordinary, strict=True):
+            round_trip(model, rows, expected, items.ids[i])
     return Explanation(
         settings,
         at,
@@ -226,7 +240,11 @@ def lots(names: Sequence[str], *, seed: int) -> list[bytes]:
 
 
 def _masks(settings: ExplainSettings, units: int) -> int:
-    return settings.masks or min(max(MASKS_PER_UNIT * units, FEWEST_MASKS), MOST_MASKS)
+    return settings.masks or (MOST_MASKS if settings.until == "stable" else _default_masks(units))
+
+
+def _default_masks(units: int) -> int:
+    return min(max(MASKS_PER_UNIT * units, FEWEST_MASKS), MOST_MASKS)
 
 
 def _targets(

@@ -63,6 +63,29 @@ class Plan:
         """Expected share of the masks of each size 0..units that a half does not draw [units + 1]."""
         return 1 - self.expected / _there(self.units)
 
+    def first(self, masks: int) -> tuple[Plan, NDArray[np.int64]]:
+        """The plan's beginning, a plan of at most ``masks`` masks itself, and which of this plan's rows it holds.
+
+        Each half keeps the first pairs it drew of every size, so a longer beginning holds all of a shorter one.
+        """
+        if self.exact or masks >= len(self):
+            return self, np.arange(len(self))
+        wanted = allocation(self.units, max((masks - 2) // 4, 1))
+        counts = _rounded(wanted, 0.5)
+        size = self.masks.sum(axis=1)
+        halves = []
+        for half in self.halves:
+            smaller = np.minimum(size[half[:, 0]], size[half[:, 1]])
+            place = np.zeros(len(half), dtype=np.int64)
+            for s in np.unique(smaller):
+                place[smaller == s] = np.arange(np.count_nonzero(smaller == s))
+            halves.append(half[place < counts[smaller - 1]])
+        rows = np.unique(np.concatenate([[0, 1], halves[0].ravel(), halves[1].ravel()]))
+        new = np.empty(len(self), dtype=np.int64)
+        new[rows] = np.arange(len(rows))
+        at = (new[halves[0]], new[halves[1]])
+        return Plan(self.masks[rows], at, _by_size(self.units, np.maximum(counts, 1e-9)), exact=False), rows
+
     def content(self) -> str:
         """SHA-256 of the masks and halves."""
         digest = hashlib.sha256(f"{self.masks.shape}".encode())
@@ -144,14 +167,18 @@ def _by_size(units: int, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _draw(rng: np.random.Generator, units: int, wanted: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Smaller sides of distinct pairs [pairs, units], about ``wanted`` of each size."""
-    # Systematic sampling: whole numbers that differ from their expectations by less than one.
-    ends = np.floor(np.concatenate([[0.0], np.cumsum(wanted)]) + rng.random() + 1e-9)
-    counts = np.diff(ends).astype(np.int64)
+    counts = _rounded(wanted, rng.random())
     found: list[NDArray[np.bool_]] = []
     for size, count in enumerate(counts, 1):
         if count:
             found.append(_distinct_subsets(rng, units, size, int(count)))
     return np.concatenate(found)
+
+
+def _rounded(wanted: NDArray[np.float64], offset: float) -> NDArray[np.int64]:
+    """Systematic sampling: whole numbers that differ from their expectations by less than one."""
+    ends = np.floor(np.concatenate([[0.0], np.cumsum(wanted)]) + offset + 1e-9)
+    return np.diff(ends).astype(np.int64)
 
 
 def _distinct_subsets(rng: np.random.Generator, units: int, size: int, count: int) -> NDArray[np.bool_]:

@@ -68,7 +68,8 @@ def removal(
     for m, (model, apart) in enumerate(zip(models, alone, strict=True)):
         order = [model.labels.index(label) for label in labels]
         tell("leave out top words", m, len(models))
-        tables = value_tables(model, questions, perturb=explanation.settings.perturb, alone=apart)
+        names = explanation.segments
+        tables = value_tables(model, questions, perturb=explanation.settings.perturb, alone=apart, segments=names)
         for i, found in enumerate(tables):
             table = found[:, order]
             values = on_scale(table, int(explanation.targets[m, i]), explanation.settings.scale)
