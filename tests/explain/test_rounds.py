@@ -1,5 +1,7 @@
 """Rounds of perturbations: longer beginnings of one plan, until the top words are certified."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,7 @@ def test_a_longer_beginning_holds_a_shorter_one(units):
             part.expected[1:-1].round(),
             np.bincount(part.masks[part.halves[0].ravel()].sum(axis=1), minlength=units + 1)[1:-1],
         )
-    for (short, _), (long, _) in zip(parts, parts[1:], strict=False):
+    for (short, _), (long, _) in pairwise(parts):
         assert rows(short, 0) <= rows(long, 0)
         assert rows(short, 1) <= rows(long, 1)
     assert whole.first(400)[0] is whole

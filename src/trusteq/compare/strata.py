@@ -61,7 +61,7 @@ def strata(
             if n < MIN_ITEMS:
                 break
             inside = np.flatnonzero(array == value)
-            if clusters is not None and len({clusters[i] for i in inside}) < 2:
+            if clusters is not None and len({clusters[i] for i in inside.tolist()}) < 2:
                 continue
             parts = [_part(e, inside, clusters) for e in explained]
             measures = {

@@ -54,10 +54,7 @@ def ask_until_certain(
     while open_:
         parts = {i: plans[i].first(int(size[i])) for i in open_}
         # The first row, which keeps all, is asked with every question: it is what the tokens are checked on.
-        new = {
-            i: np.concatenate([[0], np.setdiff1d(rows, asked[i])]).astype(np.int64) for i, (_, rows) in parts.items()
-        }
-        new = {i: np.unique(rows) for i, rows in new.items()}
+        new = {i: np.union1d([0], np.setdiff1d(rows, asked[i])).astype(np.int64) for i, (_, rows) in parts.items()}
         for model in range(models):
             tables = ask(model, [Question(units[i], plans[i].masks[new[i]]) for i in open_])
             for i, table in zip(open_, tables, strict=True):
