@@ -1,0 +1,195 @@
+"""An audit's explanations from end to end: on models whose truth is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import trusteq
+from trusteq import Outcome
+from trusteq._explained import _stretches
+from trusteq.errors import OptionError
+from trusteq.explain.explanation import ExplainSettings, chosen
+
+GOOD, BAD, NAMES = (
+    ["good", "fine", "lovely", "great"],
+    ["bad", "awful", "poor", "dull"],
+    ["anna", "ben", "carl", "dora"],
+)
+FILLER = ["the", "film", "was", "and", "it", "seemed", "rather", "quite", "very", "to", "me", "in", "all"]
+HONEST = {**dict.fromkeys(GOOD, 1.5), **dict.fromkeys(BAD, -1.5)}
+SHORTCUT = {**dict.fromkeys(GOOD, 0.2), **dict.fromkeys(BAD, -0.2), "carl": 3, "dora": 3, "anna": -3, "ben": -3}
+FAST = {"resamples": 200, "with_slices": False}
+
+
+def reviews(n=160):
+    """Reviews of two telling words, a name that goes with the label, and filler."""
+    rng = np.random.default_rng(0)
+    texts = []
+    for i in range(n):
+        words = [*rng.choice(GOOD if i % 2 else BAD, 2), *rng.choice(FILLER, 7), NAMES[2 * (i % 2) + rng.integers(2)]]
+        texts.append(" ".join(rng.permutation(words)))
+    return trusteq.Items(
+        ids=[f"r{i}" for i in range(n)],
+        segments={"text": texts},
+        labels=np.arange(n) % 2,
+        label_names=("negative", "positive"),
+    )
+
+
+def model(weights, name):
+    """A logistic model of words."""
+
+    def predict(texts):
+        p = 1 / (1 + np.exp(-np.array([sum(weights.get(w, 0) for w in text.split()) for text in texts])))
+        return np.stack([1 - p, p], axis=1)
+
+    return trusteq.from_callable(predict, labels=["negative", "positive"], name=name)
+
+
+@pytest.fixture(scope="module")
+def result():
+    """A shortcut and a copy, beside an honest reference."""
+    candidates = {"shortcut": model(SHORTCUT, "shortcut"), "copy": model(HONEST, "copy")}
+    return trusteq.audit(model(HONEST, "honest"), candidates, reviews(), explain=ExplainSettings(items=120), **FAST)
+
+
+def explanation(comparison):
+    return next(d for d in comparison.verdict.dimensions if d.dimension == "explanation")
+
+
+def test_a_shortcut_of_equal_accuracy_is_caught(result):
+    shortcut = result["shortcut"]
+    assert shortcut.measures["behaviour"]["disagreement"].value == 0
+    assert explanation(shortcut).outcome is Outcome.NOT_EQUIVALENT
+    assert shortcut.measures["explanation"]["alignment_shapley"].high < 0.3
+
+
+def test_a_copy_is_equivalent_with_an_alignment_of_exactly_1(result):
+    assert explanation(result["copy"]).outcome is Outcome.EQUIVALENT
+    for method in ("lime", "shapley"):
+        estimate = result["copy"].measures["explanation"][f"alignment_{method}"]
+        assert (estimate.value, estimate.low, estimate.high) == (1, 1, 1)
+
+
+def test_the_shortcut_s_words_are_named(result):
+    leans = {row.word: row for row in result["shortcut"].words.rows if row.q_value < 0.05}
+    assert set(NAMES) <= set(leans)
+    assert all(leans[name].lean_candidate > 2 > 1 > leans[name].lean_reference for name in NAMES)
+    assert not [row for row in result["copy"].words.rows if row.q_value < 0.05]
+    assert any("leans unlike the reference on" in said for said in result["shortcut"].advice)
+
+
+def test_leaving_out_the_reference_s_words_takes_nothing_from_a_shortcut(result):
+    shortcut, copy = (result[name].measures["explanation"] for name in ("shortcut", "copy"))
+    assert shortcut["transfer_to_candidate"].high < 0.5
+    assert copy["transfer_to_candidate"].value == copy["transfer_to_reference"].value == 1
+    assert shortcut["mind_changed_candidate_by_candidate_words"].value > 0.3
+    assert shortcut["mind_changed_candidate_by_reference_words"].value < 0.2
+
+
+def test_another_candidate_changes_nothing_about_the_first(result):
+    settings = ExplainSettings(items=120)
+    alone = trusteq.audit(
+        model(HONEST, "honest"), {"shortcut": model(SHORTCUT, "shortcut")}, reviews(), explain=settings, **FAST
+    )
+    ours, theirs = (r["shortcut"].measures["explanation"] for r in (alone, result))
+    for name, estimate in ours.items():
+        # The random words of a removal come from the item's plan, the top words from each model.
+        assert estimate == theirs[name], name
+
+
+def test_no_explanations_where_none_are_wanted():
+    made = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=False, **FAST)
+    assert explanation(made["b"]).outcome is Outcome.NOT_MEASURED
+    assert made["b"].verdict.outcome is not Outcome.EQUIVALENT
+    assert any("--dimensions behaviour,calibration" in said for said in made["b"].advice)
+
+
+def test_a_model_that_does_not_answer_the_same_twice_is_not_explained_unasked():
+    rng = np.random.default_rng(0)
+
+    def noisy(texts):
+        p = rng.uniform(0.2, 0.8, len(texts))
+        return np.stack([1 - p, p], axis=1)
+
+    restless = trusteq.from_callable(noisy, labels=["negative", "positive"], name="restless")
+    made = trusteq.audit(model(HONEST, "honest"), restless, reviews(), **FAST)
+    assert made.explanation is None
+    assert any(f.kind == "not deterministic" for f in made.findings)
+
+
+# The reference trained once more -------------------------------------------------------------------
+
+
+def test_alignment_is_judged_against_a_peer():
+    rng = np.random.default_rng(1)
+
+    def retrained():
+        return {w: x * rng.uniform(0.2, 1.8) for w, x in HONEST.items()} | {w: rng.normal() for w in FILLER}
+
+    settings = ExplainSettings(items=100)
+    made = trusteq.audit(
+        model(HONEST, "honest"),
+        {"other": model(retrained(), "other")},
+        reviews(),
+        peer=model(retrained(), "peer"),
+        explain=settings,
+        **FAST,
+    )
+    measures = made["other"].measures["explanation"]
+    plain, peer, ratio = (measures[f"alignment_shapley{end}"].value for end in ("", "_of_peer", "_to_peer"))
+    assert plain < 0.9
+    assert ratio == pytest.approx(plain / peer)
+    assert [rule.measure for rule in explanation(made["other"]).rules] == [
+        "alignment_lime_to_peer",
+        "alignment_shapley_to_peer",
+    ]
+    assert [c.name for c in made.comparisons] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("explain", "said"),
+    [
+        (False, "no effect without explanations"),
+        (ExplainSettings(until="decided"), "do not hold at every look"),
+    ],
+)
+def test_a_peer_that_could_not_be_used_is_refused(explain, said):
+    with pytest.raises(OptionError, match=said):
+        trusteq.audit(
+            model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), peer=model(HONEST, "c"), explain=explain, **FAST
+        )
+
+
+# Until decided -----------------------------------------------------------------------------------
+
+
+def test_a_shortcut_is_decided_with_the_first_look():
+    settings = ExplainSettings(items=None, until="decided")
+    made = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=settings, **FAST)
+    assert len(made.explanation.positions) == 100
+    assert explanation(made["b"]).outcome is Outcome.NOT_EQUIVALENT
+    assert "confidence sequence" in made["b"].measures["explanation"]["alignment_lime"].method
+
+
+def test_what_is_on_the_margin_is_looked_at_to_the_end():
+    policy = {
+        "name": "close",
+        "required": ["explanation"],
+        "rules": {"explanation": {"alignment_shapley": {"at_least": -0.04}}},
+    }
+    settings = ExplainSettings(items=None, until="decided")
+    first = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), policy=policy, explain=settings, **FAST)
+    assert len(first.explanation.positions) == 160
+
+
+def test_stretches_never_cut_a_cluster_and_hold_every_item_once():
+    items = reviews(160)
+    items = replace(items, clusters=[f"c{i // 3}" for i in range(160)])
+    parts = _stretches(chosen(items, None, seed=0), items, 20)
+    assert len(parts) > 2
+    assert sorted(i for part in parts for i in part) == list(range(160))
+    clusters = [{items.clusters[i] for i in part} for part in parts]
+    assert all(not a & b for n, a in enumerate(clusters) for b in clusters[:n])
+    assert len(clusters[0]) == 20
