@@ -30,6 +30,7 @@ def samples(tmp_path_factory):
 def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_path):
     for file in samples.iterdir():
         (tmp_path / file.name).symlink_to(file)
+    typed = {"__name__": "example"}  # one reader types all of a page's blocks
     with chdir(tmp_path):
         for kind, text in BLOCK.findall(page.read_text("utf-8")):
             if kind == "console":
@@ -38,7 +39,7 @@ def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_p
                     if shown not in {"", "...\n"}:
                         assert tidy(printed) == tidy(shown), command
             elif kind == "python":
-                exec(compile(text, str(page), "exec"), {"__name__": "example"})  # noqa: S102
+                exec(compile(text, str(page), "exec"), typed)  # noqa: S102
             elif kind == "yaml" and "rules:" in text:
                 import yaml
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from trusteq.explain.exchange.attribution_set import AttributionSet
     from trusteq.explain.exchange.reading import read_attributions
     from trusteq.explain.exchange.writing import to_shap
+    from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.function import from_callable, from_estimator
     from trusteq.models.open import ModelOptions, open_model
     from trusteq.policy import Policy, read_policy
@@ -50,6 +51,7 @@ __all__ = [
     "Audit",
     "DataError",
     "Estimate",
+    "ExplainSettings",
     "Items",
     "LabelError",
     "MissingExtraError",
@@ -78,6 +80,7 @@ _HOMES = {
     "AttributionSet": "trusteq.explain.exchange.attribution_set",
     "Audit": "trusteq.result",
     "Estimate": "trusteq.stats.estimate",
+    "ExplainSettings": "trusteq.explain.explanation",
     "Items": "trusteq.data.items",
     "ModelOptions": "trusteq.models.open",
     "Outcome": "trusteq.verdict",
