@@ -138,7 +138,7 @@ def test_labels_are_matched_by_name():
 
 def test_masks_grow_with_the_words_between_limits():
     items = Items(["a", "b", "c"], {"text": ["good " * 9, "bad " * 20, "dog " * 200]})
-    assert [len(plan) for plan in explained([GOOD], items).plans] == [pytest.approx(n, abs=4) for n in (36, 80, 512)]
+    assert [len(plan) for plan in explained([GOOD], items).plans] == [pytest.approx(n, abs=4) for n in (36, 80, 256)]
     assert [len(plan) <= 12 for plan in explained([GOOD], items, masks=12).plans] == [True] * 3
 
 

@@ -67,7 +67,7 @@ def _listed(text: str | None) -> tuple[str, ...]:
 @click.option("--no-explain", is_flag=True, help="Skip the explanations, the slowest part.")
 @click.option("--explain-items", default="500", show_default=True, help="How many items to explain, at random; or all.")
 @click.option(
-    "--masks", type=click.IntRange(10, 100_000), help="Perturbations an item.  [default: 4 a word, 32 to 512]"
+    "--masks", type=click.IntRange(10, 100_000), help="Perturbations an item.  [default: 4 a word, 32 to 256]"
 )
 @click.option(
     "--units", default="words", show_default=True, help="What is left out: words, words-merged, sentences, re:PATTERN."

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 ITEMS = 500
 MASKS_PER_UNIT = 4
 """Where items are many, more masks an item than this buy less than more items would (docs/performance.md)."""
-FEWEST_MASKS, MOST_MASKS = 32, 512
+FEWEST_MASKS, MOST_MASKS = 32, 256
+MOST_TO_CERTIFY = 512
 
 Target = Literal["reference", "gold", "own"]
 Until = Literal["end", "decided", "stable"]
@@ -240,7 +241,7 @@ def lots(names: Sequence[str], *, seed: int) -> list[bytes]:
 
 
 def _masks(settings: ExplainSettings, units: int) -> int:
-    return settings.masks or (MOST_MASKS if settings.until == "stable" else _default_masks(units))
+    return settings.masks or (MOST_TO_CERTIFY if settings.until == "stable" else _default_masks(units))
 
 
 def _default_masks(units: int) -> int:
