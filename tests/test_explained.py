@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import Table
 
 import trusteq
 from trusteq import Outcome
@@ -193,3 +194,56 @@ def test_stretches_never_cut_a_cluster_and_hold_every_item_once():
     clusters = [{items.clusters[i] for i in part} for part in parts]
     assert all(not a & b for n, a in enumerate(clusters) for b in clusters[:n])
     assert len(clusters[0]) == 20
+
+
+# What an attacker found ----------------------------------------------------------------------------
+
+
+def constant(name):
+    return trusteq.from_callable(
+        lambda texts: np.tile([0.4, 0.6], (len(texts), 1)), labels=["negative", "positive"], name=name
+    )
+
+
+@pytest.mark.parametrize("until", ["end", "decided"])
+def test_two_constant_models_are_not_called_alike(until):
+    settings = ExplainSettings(items=None, until=until)
+    made = trusteq.audit(constant("a"), constant("b"), reviews(), explain=settings, **FAST)
+    assert explanation(made["b"]).outcome is Outcome.NOT_MEASURED
+    assert any("mostly noise" in said for said in made["b"].advice)
+
+
+@pytest.mark.parametrize("until", ["end", "decided"])
+def test_a_constant_candidate_is_not_equivalent(until):
+    settings = ExplainSettings(items=None, until=until)
+    made = trusteq.audit(model(HONEST, "a"), constant("b"), reviews(), explain=settings, **FAST)
+    assert explanation(made["b"]).outcome is Outcome.NOT_EQUIVALENT
+
+
+@pytest.mark.parametrize("until", ["end", "decided"])
+def test_items_without_words_make_room_for_others_and_are_told(until):
+    items = reviews(160)
+    texts = [text if i % 4 == 0 else "..." for i, text in enumerate(items.segments["text"])]
+    items = replace(items, segments={"text": texts})
+    settings = ExplainSettings(items=30, until=until)
+    made = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), items, explain=settings, **FAST)
+    assert len(made.explanation.positions) == 30
+    (found,) = [f for f in made.findings if f.kind == "no words"]
+    assert found.value == len(made.explanation.wordless) > 0
+
+
+def test_a_peer_that_is_a_candidate_is_refused():
+    one, again = (Table(name, {}, content="the same weights") for name in ("one", "again"))
+    with pytest.raises(trusteq.ModelError, match="peer again is candidate one itself"):
+        trusteq.audit(model(HONEST, "a"), one, reviews(), peer=again, **FAST)
+
+
+def test_a_run_whose_explanations_were_lost_is_refused(result, tmp_path):
+    run = result.save(tmp_path / "run")
+    assert trusteq.load_run(run)
+    for file in ("plan.parquet", "words.parquet", "values/01-shortcut.parquet"):
+        kept = (run / file).read_bytes()
+        (run / file).unlink()
+        with pytest.raises(trusteq.RunError, match=file):
+            trusteq.load_run(run)
+        (run / file).write_bytes(kept)

@@ -195,6 +195,10 @@ def audit(
         "protocol": None if following is None else asdict(following),
     }
     noticed = _about_items(items)
+    if explanation is not None and explanation.wordless:
+        without = len(explanation.wordless)
+        message = f"{without:,} without a word to leave out were not explained, e.g. {explanation.wordless[0]!r}"
+        noticed = (*noticed, Finding("items", "no words", message, float(without)))
     return Audit(
         items,
         labels,
@@ -250,6 +254,13 @@ def identify(
             raise ModelError(f"a model is called {name!r}, which cannot be written; give it another name")
         if names.count(name) > 1:
             raise ModelError(f"two models are called {name!r}; name them apart, e.g. {name}-int8=LOCATION")
+    if peer is not None:
+        for (_, given), other in zip(named[:-1], others[:-1], strict=True):
+            same = other.identity.content is not None and other.identity.content == others[-1].identity.content
+            if not allow_same and (given is peer or same):
+                raise ModelError(
+                    f"peer {others[-1].name} is candidate {other.name} itself; give the reference, trained once more"
+                )
     for (_, given), other in zip(named, others, strict=True):
         content = other.identity.content
         if not allow_same and (given is reference or (content is not None and content == model.identity.content)):

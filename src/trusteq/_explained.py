@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.alignment import Explained, against_peer, alignment, products
+from trusteq.compare.alignment import Explained, against_peer, alignment, noise_free, products
 from trusteq.compare.transfer import transfer
 from trusteq.compare.words import WordLeans, word_leans
 from trusteq.errors import OptionError
-from trusteq.explain.explanation import ExplainSettings, Explanation, chosen, explain
+from trusteq.explain.attributions import METHODS
+from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
 from trusteq.explain.removal import removal
 from trusteq.explain.table import explainable
 from trusteq.stats.confidence_sequence import FIRST_LOOK, sequence_of_ratio
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
-    from trusteq.policy import Policy
+    from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
 
     Progress = Callable[[str, int, int], None]
@@ -80,28 +81,29 @@ def explain_enough(
     Items come in random order then. The rules on alignment are looked at after `FIRST_LOOK` items (or clusters), or as
     many as the policy asks for, and after `GROWTH` times as many each time, on intervals that hold at every look.
     """
-    lots = chosen(items, settings.items, seed=seed)
+    lots, wordless = with_units(items, settings, seed=seed)
     if settings.until != "decided":
-        return explain(
+        made = explain(
             models, items, predicted, labels, settings, gold=gold, alone=alone, seed=seed, tell=tell, only=lots
         )
+        return replace(made, wordless=tuple(wordless))
     margins = rules.rules.get("explanation", {})
-    made: Explanation | None = None
+    so_far: Explanation | None = None
     for stretch in _stretches(lots, items, max(FIRST_LOOK, rules.min_items)):
         part = explain(
             models, items, predicted, labels, settings, gold=gold, alone=alone, seed=seed, tell=tell, only=stretch
         )
-        made = part if made is None else made.joined(part)
+        so_far = made = part if so_far is None else so_far.joined(part)
         said = [sequences(one, made, items, rules.level) for one in beside(made, items, rules.level)[:candidates]]
-        open_ = (
-            name
-            for estimates in said
-            for name, estimate in estimates.items()
-            if name in margins and against(estimate, margins[name].at_least, margins[name].at_most) == "across"
-        )
-        if not any(open_):
+        wanted = [name for name in margins if name in {f"alignment_{method}" for method in METHODS}]
+        # What has no interval yet, too few items or too little signal, is not decided.
+        if all(name in estimates and _decided(estimates[name], margins[name]) for estimates in said for name in wanted):
             break
-    return made  # type: ignore[return-value] # there is a first stretch
+    return replace(made, wordless=tuple(wordless))
+
+
+def _decided(estimate: Estimate, rule: Rule) -> bool:
+    return against(estimate, rule.at_least, rule.at_most) != "across"
 
 
 def _stretches(lots: Sequence[int], items: Items, first: int) -> list[list[int]]:
@@ -125,18 +127,23 @@ def _stretches(lots: Sequence[int], items: Items, first: int) -> list[list[int]]
 def sequences(
     explained: Sequence[Explained], explanation: Explanation, items: Items, level: float
 ) -> dict[str, Estimate]:
-    """Alignment by every method with an interval that holds whenever one stops looking."""
+    """Alignment by every method with an interval that holds whenever one stops looking.
+
+    None of a method where there is none for a number of items fixed beforehand, or too few items (or clusters); the
+    same as that where it is known without error.
+    """
     made = {}
     for one in explained:
+        plain = noise_free(one)["alignment"]
         sums = np.stack(products(one))
         if items.clusters is not None:
             own = np.unique([items.clusters[i] for i in explanation.positions], return_inverse=True)[1]
             sums = np.stack([np.bincount(own, weights=x) for x in sums])
-        if sums.shape[1] < FIRST_LOOK:
+        if plain is None or sums.shape[1] < FIRST_LOOK:
             continue
         what = f"cosine of {one.method} attributions, noise taken out by independent halves"
         (estimate,) = sequence_of_ratio(*sums, looks=[sums.shape[1]], level=level, what=what)
-        made[f"alignment_{one.method}"] = estimate
+        made[f"alignment_{one.method}"] = plain if plain.low == plain.high else estimate
     return made
 
 

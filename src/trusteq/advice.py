@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trusteq.compare.slices import Slice
-    from trusteq.compare.words import WordLeans
+    from trusteq.compare.words import WordLean, WordLeans
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import DimensionVerdict, Verdict
@@ -37,7 +37,7 @@ def advise(
         for sentence in (
             _temperature(policy, measures, remedies),
             _words(words),
-            _not_explained(verdict),
+            _not_explained(verdict, measures.get("explanation")),
             *_slices(slices, policy),
             _threshold(thresholds),
             _flips(flips),
@@ -106,7 +106,7 @@ def _slices(slices: Sequence[Slice], policy: Policy) -> list[str]:
 
 def _words(leans: WordLeans | None) -> str | None:
     """The words that only one model leans on, three at most."""
-    rows = [row for row in leans.rows if row.q_value < ALPHA] if leans else []
+    rows = [row for row in leans.rows if row.q_value < ALPHA and _unlike(row)] if leans else []
     if not rows:
         return None
     said = ", ".join(
@@ -116,10 +116,23 @@ def _words(leans: WordLeans | None) -> str | None:
     return f"leans unlike the reference on {said}{more}; 1 is an average word's weight"
 
 
-def _not_explained(verdict: Verdict) -> str | None:
-    """What to do where explanations are required and were not made."""
+def _unlike(row: WordLean) -> bool:
+    """Whether one model leans at least twice as much on a word as the other, or to the other side."""
+    small, large = sorted((max(row.lean_reference, 0.1), max(row.lean_candidate, 0.1)))
+    return large >= 2 * small or row.signed_reference * row.signed_candidate < 0
+
+
+def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None) -> str | None:
+    """What to do where explanations are required and were not made, or say nothing."""
     for d in verdict.dimensions:
-        if d.dimension == "explanation" and d.required and d.outcome is Outcome.NOT_MEASURED:
+        if d.dimension != "explanation" or not d.required or d.outcome is not Outcome.NOT_MEASURED:
+            continue
+        if measured:
+            return (
+                "alignment could not be measured: a model's attributions are mostly noise (reliability below 0.05); "
+                "its answers may hardly depend on single words, else more --masks or --explain-items will tell"
+            )
+        if measured is None:
             return (
                 "explanations need models that can be asked about texts with words left out, not files of predictions; "
                 "--dimensions behaviour,calibration requires only the other two"

@@ -203,11 +203,18 @@ def test_reliability_falls_as_noise_grows():
 # nothing to say
 
 
-@pytest.mark.parametrize("which", ["reference", "candidate"])
-def test_without_signal_there_is_no_agreement_to_speak_of(which):
-    a, b, lengths = truths(50, 12, cosine=0.9)
-    nothing = np.zeros_like(a)
-    e = explained(*((nothing, b) if which == "reference" else (a, nothing)), lengths)
+def test_a_candidate_that_no_word_moves_agrees_in_nothing():
+    a, _, lengths = truths(50, 12, cosine=0.9)
+    found = noise_free(explained(a, np.zeros_like(a), lengths))["alignment"]
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+    assert "by definition" in found.method
+    flat = noise_free(explained(a, a * 1e-6, lengths))["alignment"]
+    assert flat.value == pytest.approx(1)
+
+
+def test_without_signal_there_is_no_agreement_to_speak_of():
+    _, b, lengths = truths(50, 12, cosine=0.9)
+    e = explained(np.zeros_like(b), b, lengths)
     found = noise_free(e)
     assert [found[name] for name in NOISE_FREE] == [None, None]
     assert found["size_ratio"] is None

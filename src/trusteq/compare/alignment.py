@@ -176,6 +176,9 @@ def top_sets(explained: Explained) -> dict[str, Estimate | None]:
     halves = "from independent halves of the plan, items of more words"
     found |= {
         "jaccard_halves": same.ratio(across * weight, weight, what=f"Jaccard of the {tops} {halves}"),
+        "jaccard_halves_chance": same.ratio(
+            chance * weight, weight, what=f"Jaccard of two random sets of {k}, exact, items of more words"
+        ),
         "jaccard_ceiling_reference": same.ratio(
             ceiling_a * weight, weight, what=f"Jaccard of the reference's {tops} with its own {halves}"
         ),
@@ -236,7 +239,7 @@ class Resamplings:
 
         A candidate whose answers no word moves, beside a reference whose answers words move, agrees in nothing: 0.
         """
-        if size_b.sum() <= 1e-12 * size_a.sum() and own_a.sum() >= LEAST_RELIABILITY * size_a.sum() > 0:
+        if size_b.sum() <= 1e-16 * size_a.sum() and own_a.sum() >= LEAST_RELIABILITY * size_a.sum() > 0:
             method = f"{what}; 0 by definition, for no word moves the candidate's answers"
             return Estimate(0.0, 0.0, 0.0, self.resampling.n, method, self.resampling.level)
         if min(own_a.sum() / max(size_a.sum(), 1e-300), own_b.sum() / max(size_b.sum(), 1e-300)) < LEAST_RELIABILITY:

@@ -74,6 +74,8 @@ class ExplainSettings:
             raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a text to put in place")
         if self.until not in get_args(Until):
             raise OptionError(f"explain until {self.until!r}: choose {', '.join(get_args(Until))}")
+        if not isinstance(self.units, str):
+            raise OptionError(f"explain units {self.units!r}: give words, words-merged, sentences or re:PATTERN")
         cutter(self.units)
 
 
@@ -227,6 +229,21 @@ def chosen(items: Items, count: int | None, *, seed: int) -> list[int]:
     """
     drawn = lots(items.ids if items.clusters is None else items.clusters, seed=seed)
     return sorted(range(len(items)), key=lambda i: (drawn[i], items.ids[i]))[:count]
+
+
+def with_units(items: Items, settings: ExplainSettings, *, seed: int) -> tuple[list[int], list[str]]:
+    """Positions of as many chosen items as the settings want, in random order; and ids met that have no unit."""
+    cut, segments = cutter(settings.units), items.texts()
+    found: list[int] = []
+    wordless: list[str] = []
+    for i in chosen(items, None, seed=seed):
+        if settings.items is not None and len(found) >= settings.items:
+            break
+        if len(cut(tuple(segment[i] for segment in segments))):
+            found.append(i)
+        else:
+            wordless.append(items.ids[i])
+    return found, wordless
 
 
 def choose(ids: Sequence[str], count: int | None, *, seed: int) -> list[int]:

@@ -181,12 +181,12 @@ def published_pairs(pairs: Sequence[PairAgreement]) -> RenderableType:
 
 def top_words(measures: Mapping[str, Estimate], method: str) -> str:
     """Jaccard of the top words between its floor and its ceiling."""
-    j = {name: measures.get(f"jaccard_{name}_{method}") for name in ("chance", "halves", "ceiling_reference")}
+    j = {name: measures.get(f"jaccard_{name}_{method}") for name in ("halves_chance", "halves", "ceiling_reference")}
     said = f"top words by {in_words(method)}: Jaccard {number(measures[f'jaccard_{method}'].value)} on shared masks"
-    if j["halves"] is not None and j["ceiling_reference"] is not None and j["chance"] is not None:
+    if j["halves"] is not None and j["ceiling_reference"] is not None and j["halves_chance"] is not None:
         said += (
-            f"; on independent masks {number(j['halves'].value)}, where chance gives {number(j['chance'].value)} and "
-            f"the reference against itself {number(j['ceiling_reference'].value)}"
+            f"; on independent masks {number(j['halves'].value)}, where chance gives "
+            f"{number(j['halves_chance'].value)} and the reference against itself {number(j['ceiling_reference'].value)}"
         )
     return said
 

@@ -141,6 +141,9 @@ def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
     files: list[Any] = [model.get("predictions") for model in listed if isinstance(model, dict)]
     if not files or not all(isinstance(file, str) for file in files):
         raise RunError(f"{path / 'manifest.json'}: damaged: it names no models or no predictions; copy the run again")
+    if manifest.get("plan") is not None:
+        values = [file.replace("predictions/", "values/", 1) for file in files]
+        files += ["plan.parquet", "attributions.parquet", "words.parquet", *values]
     for file in ("policy.yaml", "items.parquet", "estimates.parquet", "flips.parquet", *files):
         if not (path / file).is_file():
             raise RunError(f"{path}: incomplete: no {file}; copy the run again or audit again")
