@@ -186,7 +186,8 @@ def top_words(measures: Mapping[str, Estimate], method: str) -> str:
     if j["halves"] is not None and j["ceiling_reference"] is not None and j["halves_chance"] is not None:
         said += (
             f"; on independent masks {number(j['halves'].value)}, where chance gives "
-            f"{number(j['halves_chance'].value)} and the reference against itself {number(j['ceiling_reference'].value)}"
+            f"{number(j['halves_chance'].value)} and the reference against itself "
+            f"{number(j['ceiling_reference'].value)}"
         )
     return said
 
