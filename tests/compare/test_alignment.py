@@ -275,3 +275,14 @@ def test_all_names_are_known_beforehand():
     for method in ("lime", "shapley"):
         assert set(alignment(replace(e, method=method))) <= set(alignment_names())
     assert len(set(alignment_names())) == len(alignment_names())
+
+
+@pytest.mark.parametrize("items", [3, 5])
+def test_few_items_have_intervals_that_hold_the_truth_all_the_same(items):
+    held = []
+    for seed in range(100):
+        a, b, lengths = truths(items, 12, cosine=0.8, seed=seed)
+        found = noise_free(explained(a, b, lengths, noise=0.7, seed=seed))["alignment"]
+        if found is not None:
+            held.append(found.low <= 0.8 <= found.high)
+    assert np.mean(held) >= 0.95

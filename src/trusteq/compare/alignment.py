@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from trusteq.compare.agreement_scores import SCORES
 from trusteq.compare.certainty import certainty
@@ -272,7 +273,20 @@ class Resamplings:
     def function(self, of: Callable[..., NDArray[np.float64]], *values: NDArray[np.float64], what: str) -> Estimate:
         """An estimate that is this function of the sums of these values over items."""
         r = self.resampling
-        return r.functional(of, *r.cell_sums(np.zeros(r.n, dtype=np.int64), 1, *values), what=what)
+        sums = r.cell_sums(np.zeros(r.n, dtype=np.int64), 1, *values)
+        point = float(of(*(s.total[None] for s in sums))[0])
+        draws = of(*(s.draws for s in sums))
+        if r.cluster is None:  # clusters are seen to by the resampling
+            draws = point + (draws - point) * _few(r.n, r.level)
+        return r.from_draws(point, draws, what=what)
+
+
+def _few(n: int, level: float) -> float:
+    """How much wider an interval must be for few items: Student's t in place of the normal, and n - 1 in place of n."""
+    if n < 2:
+        return np.inf
+    student = special.stdtrit(n - 1, (1 + level) / 2) / special.ndtri((1 + level) / 2)
+    return float(student * np.sqrt(n / (n - 1)))
 
 
 def _inverse(variance: NDArray[np.float64]) -> NDArray[np.float64]:
