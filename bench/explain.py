@@ -192,8 +192,11 @@ def overhead(model: Any, pairs: Sequence[tuple[str, ...]], repeats: int) -> None
     print(f"  Owen values: {100 * (whole / bare - 1):+.1f} % ({bare:.2f} s bare, {len(owen_rows)} rows)")
 
 
-def whole_audit(models: Sequence[Any], items: trusteq.Items, library: dict[str, float]) -> None:
-    """Cost of our alignment and of the protocol to the same standard error."""
+def whole_audit(models: Sequence[Any], items: trusteq.Items, library: dict[int, float]) -> None:
+    """Cost of our alignment and of the protocol to the same standard error.
+
+    ``library`` holds its seconds an item by number of layers; between those measured it grows linearly.
+    """
     predicted = [m.predict(items) for m in models]
     labels = models[0].labels
 
@@ -212,7 +215,15 @@ def whole_audit(models: Sequence[Any], items: trusteq.Items, library: dict[str, 
 
     seconds, found, made = run(None)
     ours = seconds / len(items) / len(models)
-    protocol = library["lime"] + library["shap"]
+    measured = sorted(library.items())
+    protocol = float(
+        np.mean(
+            [
+                np.interp(m.model.config.num_hidden_layers, [k for k, _ in measured], [v for _, v in measured])
+                for m in models
+            ]
+        )
+    )
     n, spread = len(items), made.spread()
     print(
         f"  an item and model: ours {ours:.3f} s ({np.mean([len(p) for p in made.plans]):.0f} masks), "
@@ -250,16 +261,16 @@ def main() -> None:
     items = trusteq.read_items(given.data / "snli_test.jsonl.gz", text=["text_a", "text_b"], label="label", id="id")
     pairs = list(zip(*items.texts(), strict=True))
     pairs = [pair for pair in pairs if 16 <= len(trusteq_words(pair)) <= 22][: given.pairs]
-    models = [trusteq.open_model(str(given.models / "snli" / name), name=name) for name in NAMES]
-    library = {"lime": float("nan"), "shap": float("nan")}
+    models: list[Any] = [trusteq.open_model(str(given.models / "snli" / name), name=name) for name in NAMES]
+    library: dict[int, float] = {}
     for model in (models[0], models[-1]):
         print(f"{model.name}: {len(pairs)} pairs of 16-22 words, medians of {given.repeats}")
         if "same" in given.part:
-            found = same_work(model, pairs, given.samples, given.repeats)
-            library = found if model is models[0] else library
+            seconds = same_work(model, pairs, given.samples, given.repeats)
+            library[model.model.config.num_hidden_layers] = seconds["lime"] + seconds["shap"]
         if "overhead" in given.part:
             overhead(model, pairs, given.repeats)
-    if "audit" in given.part:
+    if "audit" in given.part and library:
         print(f"whole audit: {given.items} pairs, {len(models)} models")
         whole_audit(models, items.take(range(given.items)), library)
 
