@@ -127,7 +127,7 @@ def test_alignment_is_judged_against_a_peer():
     rng = np.random.default_rng(1)
 
     def retrained():
-        return {w: x * rng.uniform(0.2, 1.8) for w, x in HONEST.items()} | {w: rng.normal() for w in FILLER}
+        return {w: x * rng.uniform(0.2, 1.8) for w, x in HONEST.items()} | {w: 0.6 * rng.normal() for w in FILLER}
 
     settings = ExplainSettings(items=100)
     made = trusteq.audit(
@@ -161,6 +161,37 @@ def test_a_peer_that_could_not_be_used_is_refused(explain, said):
         trusteq.audit(
             model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), peer=model(HONEST, "c"), explain=explain, **FAST
         )
+
+
+def test_a_peer_that_looks_at_other_words_lowers_no_bar():
+    settings = ExplainSettings(items=100)
+    for peer in (model(SHORTCUT, "peer"), constant("peer")):
+        made = trusteq.audit(
+            model(HONEST, "a"),
+            {"b": model({**SHORTCUT, "film": 1}, "b")},
+            reviews(),
+            peer=peer,
+            explain=settings,
+            **FAST,
+        )["b"]
+        assert not [name for name in made.measures["explanation"] if name.endswith("_to_peer")]
+        assert explanation(made).outcome is Outcome.NOT_EQUIVALENT
+
+
+def test_what_cannot_be_explained_is_refused_before_any_model_is_asked():
+    asked = []
+
+    def watched(texts):
+        asked.append(texts)
+        return np.full((len(texts), 2), 0.5)
+
+    spy = trusteq.from_callable(watched, labels=["negative", "positive"], name="spy")
+    bare = replace(reviews(), labels=None, label_names=())
+    with pytest.raises(OptionError, match="no label"):
+        trusteq.audit(spy, model(HONEST, "b"), bare, explain=ExplainSettings(target="gold"), **FAST)
+    with pytest.raises(OptionError, match="no effect without explanations"):
+        trusteq.audit(spy, model(HONEST, "b"), bare, peer=model(HONEST, "c"), explain=False, **FAST)
+    assert not asked
 
 
 # Until decided -----------------------------------------------------------------------------------

@@ -101,6 +101,12 @@ def audit(
         if peer_model is not None:
             raise OptionError(f"peer {peer_model.name} has no effect under protocol {following.name}; leave it out")
         explain = False
+    models = [reference_model, *candidate_models, *([] if peer_model is None else [peer_model])]
+    how = explain_settings(True if peer_model is not None and explain is None else explain, models, items)
+    if peer_model is not None and how is None:
+        raise OptionError(f"peer {peer_model.name} has no effect without explanations; leave out one of the two")
+    if peer_model is not None and how is not None and how.until == "decided":
+        raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
     # One order whatever the order of the file, so that resamples and batches are the same.
     order = np.array(sorted(range(len(items)), key=lambda i: (len(items.ids[i]), items.ids[i])))
     given, items = items, items.take(order)
@@ -126,21 +132,15 @@ def audit(
             twin = Finding(results[i].name, "identical", message, 1.0)
             results[i] = replace(results[i], findings=(*results[i].findings, twin))
 
-    models = [reference_model, *candidate_models]
     fixed = [shape is not None for _, _, shape in predicted]
     answered = [a.probabilities for a in answers]
     if peer_model is not None:
         mine, noticed, shape = _predict(peer_model, items, given, order, batch=batch, tell=tell)
         mine = mine.reordered(labels, model=peer_model.name, reference=reference_model.name)
-        models, fixed, answered = [*models, peer_model], [*fixed, shape is not None], [*answered, mine.probabilities]
+        fixed, answered = [*fixed, shape is not None], [*answered, mine.probabilities]
         results[0] = replace(results[0], findings=(*results[0].findings, *noticed))
     if explain is None and any(f.kind == "not deterministic" for result in results for f in result.findings):
-        explain = False  # what an explanation attributes to words would be the model's own noise
-    how = explain_settings(True if peer_model is not None and explain is None else explain, models, items)
-    if peer_model is not None and how is None:
-        raise OptionError(f"peer {peer_model.name} has no effect without explanations; leave out one of the two")
-    if peer_model is not None and how is not None and how.until == "decided":
-        raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
+        how = None  # what an explanation attributes to words would be the model's own noise
     explanation = None
     if how is not None:
         explanation = explain_enough(

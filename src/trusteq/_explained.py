@@ -57,6 +57,8 @@ def explain_settings(
                     f"model {model.name} ({model.identity.kind}) cannot be asked about perturbed texts, so nothing can "
                     "be explained; leave explanations out (--no-explain)"
                 )
+        if isinstance(asked, ExplainSettings) and asked.target == "gold" and items.labels is None:
+            raise OptionError("explain target gold: the items have no label; name its column (--label)")
         return asked if isinstance(asked, ExplainSettings) else ExplainSettings()
     readable = bool(items.segments) and not any(isinstance(v, np.ndarray) for v in items.segments.values())
     return ExplainSettings() if asked is None and readable and all(map(explainable, models)) else None

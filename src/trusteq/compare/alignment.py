@@ -39,6 +39,9 @@ FRACTION = 0.25
 CLEAR = 3.0
 """Standard errors by which the lower part of a ratio must stand out from 0."""
 
+LEAST_PEER = 0.5
+"""A peer whose alignment may be less than this is no measure of what retraining changes."""
+
 LEAST_RELIABILITY = 0.05
 """Below this the products of halves are mostly noise, and their ratio says nothing."""
 
@@ -113,7 +116,10 @@ def noise_free(explained: Explained) -> dict[str, Estimate | None]:
 
 
 def against_peer(candidate: Explained, peer: Explained) -> dict[str, Estimate]:
-    """The candidate's alignment over that of the reference trained once more, and the latter; named by method."""
+    """The candidate's alignment over that of the reference trained once more, and the latter; named by method.
+
+    Of a peer that looks at other words only the latter: anything would pass beside it.
+    """
     same = Resamplings(candidate.resampling)
     cross, _, own = products(candidate)
     peer_cross, _, peer_own = products(peer)
@@ -126,6 +132,8 @@ def against_peer(candidate: Explained, peer: Explained) -> dict[str, Estimate]:
     made = noise_free(peer)["alignment"]
     if made is None or noise_free(candidate)["alignment"] is None:
         return {}
+    if made.low < LEAST_PEER:
+        return {f"alignment_{candidate.method}_of_peer": made}
     what = f"alignment of {candidate.method} attributions over that of the reference trained once more"
     return {
         f"alignment_{candidate.method}_of_peer": made,
