@@ -21,6 +21,7 @@ import platform
 import re
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ import yaml
 import trusteq
 from trusteq.errors import PolicyError, RunError
 from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
+from trusteq.report.evidence import Evidence
 from trusteq.result import estimate_rows
 from trusteq.runs.explained import attribution_columns, plan_columns, top_word_columns, value_columns, word_columns
 from trusteq.runs.saved import refuse_damaged
@@ -43,9 +45,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from trusteq.data.items import Items
     from trusteq.policy import Policy
-    from trusteq.result import Audit
+    from trusteq.result import Audit, ModelResult
     from trusteq.verdict import Verdict
 
 _VERSIONS = ("numpy", "scipy", "scikit-learn", "pyarrow", "torch", "transformers", "tokenizers", "onnxruntime")
@@ -58,6 +59,7 @@ class Run:
     directory: Path
     manifest: dict[str, Any]
     audit: dict[str, Any]
+    costs: dict[str, Any] | None = None
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the run's Parquet tables: "estimates", "flips", "items" or "predictions/<file>"."""
@@ -141,6 +143,9 @@ def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
     files: list[Any] = [model.get("predictions") for model in listed if isinstance(model, dict)]
     if not files or not all(isinstance(file, str) for file in files):
         raise RunError(f"{path / 'manifest.json'}: damaged: it names no models or no predictions; copy the run again")
+    for file in files:
+        if not re.fullmatch(r"predictions/[A-Za-z0-9._-]+\.parquet", file):
+            raise RunError(f"{path / 'manifest.json'}: damaged: {file!r} is no predictions file of a run")
     if manifest.get("plan") is not None:
         values = [file.replace("predictions/", "values/", 1) for file in files]
         files += ["plan.parquet", "attributions.parquet", "words.parquet", *values]
@@ -177,37 +182,61 @@ def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
 
 
 def _write(audit: Audit, draft: Path) -> None:
-    (draft / "predictions").mkdir()
-    files = {}
-    for i, model in enumerate(audit.models):
-        files[model.name] = f"predictions/{i:02d}-{_slug(model.name)}.parquet"
-        p = model.predictions.probabilities
-        columns = {label: p[:, k] for k, label in enumerate(audit.labels)}
-        ids = "id" if "id" not in columns else "item id"
-        _parquet(draft / files[model.name], {ids: list(audit.items.ids), **columns})
-    _parquet(draft / "items.parquet", _item_columns(audit.items))
-    rows = list(estimate_rows(audit))
-    _parquet(draft / "estimates.parquet", {name: [row[name] for row in rows] for name in rows[0]})
-    flips = [{"candidate": c.name, **row} for c in audit.comparisons for row in c.flips]
-    names = ["candidate", "id", "kind", "gold", "reference_answer", "reference_confidence"]
-    names += ["candidate_answer", "candidate_confidence"]
-    _parquet(draft / "flips.parquet", {name: [row[name] for row in flips] for name in names})
-    if audit.explanation is not None:
-        (draft / "values").mkdir()
-        _parquet(draft / "plan.parquet", plan_columns(audit))
-        for i, path in enumerate(files.values()):
-            _parquet(draft / path.replace("predictions/", "values/"), value_columns(audit, i))
-        _parquet(draft / "attributions.parquet", attribution_columns(audit))
-        _parquet(draft / "words.parquet", word_columns(audit))
-    if audit.published is not None:
-        _parquet(draft / "top_words.parquet", top_word_columns(audit))
+    for name, columns in tables(audit).items():
+        path = draft / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        _parquet(path, columns())
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
-    _json(draft / "manifest.json", _manifest(audit, files))
+    _json(draft / "manifest.json", manifest(audit))
     _json(draft / "audit.json", document(audit))
 
 
-def _manifest(audit: Audit, files: dict[str, str]) -> dict[str, Any]:
+def tables(audit: Audit) -> dict[str, Callable[[], dict[str, Any]]]:
+    """The columns of every table of a run, by its name, each made when called."""
+    found: dict[str, Callable[[], dict[str, Any]]] = {}
+    files = [file.removesuffix(".parquet") for file in prediction_files(audit).values()]
+    for model, file in zip(audit.models, files, strict=True):
+        found[file] = partial(_prediction_columns, audit, model)
+    found |= {name: partial(make, audit) for name, make in _TABLES.items()}
+    if audit.explanation is not None:
+        found |= {name: partial(make, audit) for name, make in _EXPLAINED_TABLES.items()}
+        for i, file in enumerate(files):
+            found[file.replace("predictions/", "values/")] = partial(value_columns, audit, i)
+    if audit.published is not None:
+        found["top_words"] = partial(top_word_columns, audit)
+    return found
+
+
+def prediction_files(audit: Audit) -> dict[str, str]:
+    """The file of each model's predictions, by its name."""
+    return {model.name: f"predictions/{i:02d}-{_slug(model.name)}.parquet" for i, model in enumerate(audit.models)}
+
+
+def evidence(run: Run) -> Evidence:
+    """What a finished run's report is made from."""
+
+    def table(name: str) -> pd.DataFrame | None:
+        return run.table(name) if (run.directory / f"{name}.parquet").is_file() else None
+
+    return Evidence(run.audit, run.manifest, table, run.costs, run.directory)
+
+
+def evidence_of(audit: Audit) -> Evidence:
+    """The same of an audit in memory, saved or not."""
+    import pandas as pd
+
+    made = tables(audit)
+
+    def table(name: str) -> pd.DataFrame | None:
+        return pd.DataFrame(made[name]()) if name in made else None
+
+    return Evidence(document(audit), manifest(audit), table)
+
+
+def manifest(audit: Audit) -> dict[str, Any]:
+    """What was compared and how: hashes, versions, settings, seed."""
+    files = prediction_files(audit)
     return {
         "schema_version": SCHEMA_VERSION,
         "trusteq": trusteq.__version__,
@@ -236,7 +265,25 @@ def _manifest(audit: Audit, files: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _item_columns(items: Items) -> dict[str, Any]:
+def _prediction_columns(audit: Audit, model: ModelResult) -> dict[str, Any]:
+    columns = {label: model.predictions.probabilities[:, k] for k, label in enumerate(audit.labels)}
+    return {"id" if "id" not in columns else "item id": list(audit.items.ids), **columns}
+
+
+def _estimate_columns(audit: Audit) -> dict[str, Any]:
+    rows = list(estimate_rows(audit))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _flip_columns(audit: Audit) -> dict[str, Any]:
+    flips = [{"candidate": c.name, **row} for c in audit.comparisons for row in c.flips]
+    names = ["candidate", "id", "kind", "gold", "reference_answer", "reference_confidence"]
+    names += ["candidate_answer", "candidate_confidence"]
+    return {name: [row[name] for row in flips] for name in names}
+
+
+def _item_columns(audit: Audit) -> dict[str, Any]:
+    items = audit.items
     columns: dict[str, Any] = {"id": list(items.ids)}
     columns |= {f"segment {n}": v for n, v in items.segments.items() if not isinstance(v, np.ndarray)}
     if items.labels is not None:
@@ -244,6 +291,10 @@ def _item_columns(items: Items) -> dict[str, Any]:
     if items.clusters is not None:
         columns["cluster"] = list(items.clusters)
     return columns | {f"column {name}": list(values) for name, values in items.columns.items()}
+
+
+_TABLES = {"items": _item_columns, "estimates": _estimate_columns, "flips": _flip_columns}
+_EXPLAINED_TABLES = {"plan": plan_columns, "attributions": attribution_columns, "words": word_columns}
 
 
 def _parquet(path: Path, columns: dict[str, Any]) -> None:

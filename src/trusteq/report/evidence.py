@@ -1,0 +1,103 @@
+"""Evidence: everything a page, a figure or a table is drawn from, whether read from a run or still in memory.
+
+Nothing in ``report/`` asks a model or an `Audit`; it reads this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A finished audit.
+
+    document, manifest: what ``audit.json`` and ``manifest.json`` hold.
+    table: the table of a name ("items", "estimates", "flips", "attributions", "words", "predictions/<file>"),
+        or None where the audit has none.
+    costs: what ``costs.json`` holds; None where nothing was measured.
+    directory: where it was read from; None for an audit in memory.
+    """
+
+    document: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    table: Callable[[str], pd.DataFrame | None]
+    costs: Mapping[str, Any] | None = None
+    directory: Path | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names, in the order of the probabilities' columns."""
+        return tuple(self.document["labels"])
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the reference and the candidates."""
+        return (self.document["reference"]["name"], *(c["name"] for c in self.document["candidates"]))
+
+    def candidate(self, name: str) -> Mapping[str, Any]:
+        """What ``audit.json`` says of a candidate."""
+        for candidate in self.document["candidates"]:
+            if candidate["name"] == name:
+                found: Mapping[str, Any] = candidate
+                return found
+        raise RunError(f"no candidate {name!r}; there are {', '.join(self.models[1:])}")
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """One row an item: id, ``segment NAME``, label, cluster, ``column NAME``."""
+        return self._needed("items")
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """Every estimate, slices included."""
+        return self._needed("estimates")
+
+    @cached_property
+    def flips(self) -> pd.DataFrame:
+        """The items whose answer changed."""
+        return self._needed("flips")
+
+    @cached_property
+    def attributions(self) -> pd.DataFrame | None:
+        """One row an item, unit and model; None where nothing was explained."""
+        return self.table("attributions")
+
+    @cached_property
+    def words(self) -> pd.DataFrame | None:
+        """One row a candidate and tested word; None where nothing was explained."""
+        return self.table("words")
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Probabilities [models, items, labels], the reference first."""
+        files = {model["name"]: model["predictions"] for model in self.manifest["models"]}
+        tables = [self._needed(files[name].removesuffix(".parquet")) for name in self.models]
+        return np.stack([table[list(self.labels)].to_numpy(dtype=np.float64) for table in tables])
+
+    @cached_property
+    def gold(self) -> NDArray[np.int64] | None:
+        """The items' labels as positions in `labels`; None without labels."""
+        if not self.document["items"]["labelled"]:
+            return None
+        place = {label: code for code, label in enumerate(self.labels)}
+        return np.array([place[label] for label in self.items["label"]], dtype=np.int64)
+
+    def _needed(self, name: str) -> pd.DataFrame:
+        table = self.table(name)
+        if table is None:
+            raise RunError(f"{self.directory or 'this audit'}: no table {name!r}")
+        return table
