@@ -4,12 +4,15 @@
 
 The truth is each measure's value on one sample of four million items. Prints, for every measure, the share of
 runs whose interval holds it, the share that misses on either side, and the interval's median width; then, how many
-measures lie inside and outside 93 to 97 %. ``--only`` names functions of the table in `trusteq.compare.measures`.
+measures lie inside and outside 93 to 97 %, and the range of those that are smooth functions of means: the others have
+a corner, where no interval can be right to the percent, and must only not cover less. ``--only`` names functions of
+the table in `trusteq.compare.measures`.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -26,6 +29,9 @@ from trusteq.compare.measures import MEASURES
 PLANTS = {"unlike": UNLIKE, "calm": CALM}
 TRUTH_ITEMS = 4_000_000
 GROUPS = {group.__name__: group for groups in MEASURES.values() for group in groups}
+
+CORNER = re.compile(r"_q\d|mce|ece|usable_|miscalibration|profile_distance")
+"""Measures that are a largest value, a distance from 0, an order statistic or a share above a cut-off."""
 
 Ends = dict[str, tuple[float, float, float]]
 
@@ -56,6 +62,9 @@ def report(target: dict[str, float], samples: list[Ends]) -> None:
     c = np.round(covered, 6)
     inside, under, over = (np.count_nonzero(x) for x in ((c >= 0.93) & (c <= 0.97), c < 0.93, c > 0.97))
     print(f"{len(c)} measures: median {np.median(c):.3f}; {inside} in 0.93-0.97, {under} below, {over} above")
+    smooth = [share for name, share in zip(target, c, strict=True) if not CORNER.search(name)]
+    if smooth:
+        print(f"{len(smooth)} smooth ones cover {min(smooth):.3f} to {max(smooth):.3f}")
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from trusteq.data.predictions import Predictions, checked
 from trusteq.data.repeats import repeats
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
+from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
 from trusteq.models.base import Finding
 from trusteq.models.function import as_model
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.compare.published import PairAgreement
-    from trusteq.explain.explanation import ExplainSettings
+    from trusteq.explain.explanation import ExplainSettings, Explanation
     from trusteq.models.base import Model
     from trusteq.stats.estimate import Estimate
 
@@ -142,9 +143,11 @@ def audit(
     if explain is None and any(f.kind == "not deterministic" for result in results for f in result.findings):
         how = None  # what an explanation attributes to words would be the model's own noise
     explanation = None
+    asked: list[Model] = []
     if how is not None:
+        asked = in_precision(models, how.precision)
         explanation = explain_enough(
-            models,
+            asked,
             items,
             answered,
             labels,
@@ -159,7 +162,8 @@ def audit(
     aligned: list[Aligned] | None = None
     if explanation is not None:
         has_peer = peer_model is not None
-        aligned = align(explanation, models, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell)
+        results = _in_own_precision(results, models, asked, explanation, labels, fixed)
+        aligned = align(explanation, asked, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell)
 
     published = None
     agreements: tuple[PairAgreement, ...] = ()
@@ -380,6 +384,24 @@ def _model_result(
         calibrated_null={} if answers.gold is None else calibrated_null(answers, seed=seed),
         saturation=saturated,
     )
+
+
+def _in_own_precision(
+    results: Sequence[ModelResult],
+    models: Sequence[Model],
+    asked: Sequence[Model],
+    explanation: Explanation,
+    labels: Sequence[str],
+    alone: Sequence[bool],
+) -> list[ModelResult]:
+    """What is known of each model, with what it lost where it was explained in 16 bits."""
+    made = list(results)
+    for i, (model, other) in enumerate(zip(models, asked, strict=True)):
+        if other is not model:
+            told = moved_by_precision(model, i, explanation, labels, alone=alone[i])
+            place = i if i < len(made) else 0  # a peer has no result of its own
+            made[place] = replace(made[place], findings=(*made[place].findings, told))
+    return made
 
 
 def _about_items(items: Items) -> tuple[Finding, ...]:

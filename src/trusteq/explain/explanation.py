@@ -15,10 +15,11 @@ import numpy as np
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.attributions import METHODS, Attributions, Scale, attributions, on_scale
 from trusteq.explain.plan import FEWEST, Plan, mask_plan
+from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
 from trusteq.explain.rounds import ask_until_certain
 from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import Units, cutter
-from trusteq.models.probe import predict_in_shape
+from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +48,8 @@ class ExplainSettings:
     "mask", or a text to put in place. target: which label is explained, the reference's answer, the gold label, or
     each model's own answer. k: how many words the top sets hold. until: "end" for all of ``items``, "decided" to stop
     as soon as the policy's rules on alignment are decided, "stable" to add perturbations to an item until the top words
-    of every model are certified or there are ``masks`` of them.
+    of every model are certified or there are ``masks`` of them. precision: "bfloat16" or "float16" to ask models about
+    perturbed texts in 16 bits, "own" for the precision that they came in.
     """
 
     items: int | None = ITEMS
@@ -58,6 +60,7 @@ class ExplainSettings:
     scale: Scale = "probability"
     k: int = 10
     until: Until = "end"
+    precision: Precision = "own"
 
     def __post_init__(self) -> None:
         for name, least in (("items", 2), ("masks", FEWEST), ("k", 1)):
@@ -74,6 +77,8 @@ class ExplainSettings:
             raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a text to put in place")
         if self.until not in get_args(Until):
             raise OptionError(f"explain until {self.until!r}: choose {', '.join(get_args(Until))}")
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"explain precision {self.precision!r}: choose {', '.join(PRECISIONS)}")
         if not isinstance(self.units, str):
             raise OptionError(f"explain units {self.units!r}: give words, words-merged, sentences or re:PATTERN")
         cutter(self.units)
@@ -156,8 +161,9 @@ def explain(
 ) -> Explanation:
     """Every model's answers to the same perturbations of the same items.
 
-    predicted: each model's probabilities [items, labels], the first the reference's. alone: models that must be asked
-    one row at a time. only: the positions of the items to explain, by default those that the settings choose.
+    models: as they are to be asked, perhaps in a lower precision (`precision.in_precision`). predicted: each model's
+    probabilities [items, labels], the first the reference's. alone: models that must be asked one row at a time. only:
+    the positions of the items to explain, by default those that the settings choose.
     """
     cut = cutter(settings.units)
     names, segments = tuple(items.segments), items.texts()
@@ -205,11 +211,12 @@ def explain(
     else:
         questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
         tables = [tuple(ask(number, questions)) for number in range(len(models))]
+    tolerance = BATCH_TOLERANCE if settings.precision == "own" else LOW_TOLERANCE
     for model, order, table, probabilities, apart in zip(models, orders, tables, predicted, alone, strict=True):
         # Asked alone, such a model answers otherwise than in the company it was predicted in.
         ordinary = predict_in_shape(model, items.take(at), 1)[:, order] if apart else probabilities[at]
         for i, rows, expected in zip(at, table, ordinary, strict=True):
-            round_trip(model, rows, expected, items.ids[i])
+            round_trip(model, rows, expected, items.ids[i], tolerance)
     return Explanation(
         settings,
         at,

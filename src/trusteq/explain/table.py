@@ -75,10 +75,16 @@ def value_tables(
     return tables
 
 
-def round_trip(model: Model, table: NDArray[np.float64], predicted: NDArray[np.float64], item: str) -> None:
+def round_trip(
+    model: Model,
+    table: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    item: str,
+    tolerance: float = BATCH_TOLERANCE,
+) -> None:
     """Nothing when the perturbation that keeps every unit got the ordinary prediction [labels], else an error."""
     moved = float(np.abs(np.exp(table[0]) - predicted).max())
-    if moved > BATCH_TOLERANCE:
+    if not moved <= tolerance:
         raise ModelError(
             f"model {model.name}: item {item!r} with no word left out is answered differently (a probability moved by "
             f"{moved:.2g}) from the item itself: its explanation would be of another input, or the model does not "

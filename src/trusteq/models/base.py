@@ -65,3 +65,11 @@ class Model(Protocol):
 
     def findings(self) -> tuple[Finding, ...]:
         """What it noticed while loading and answering (texts cut off, precision, ...)."""
+
+
+@runtime_checkable
+class LowerableModel(Model, Protocol):
+    """A model that can answer in a lower precision when asked to."""
+
+    def lowered(self, precision: str) -> Model:
+        """The same model in "bfloat16" or "float16"; itself where it keeps its own precision."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ from trusteq.models.batching import token_batches
 from trusteq.models.chatter import one_line, quiet_transformers
 from trusteq.models.checkpoint import checked_config, first_few, loading_error, refuse_partly_random
 from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, refuse_pickle
+from trusteq.models.first_token import first_token_only, reads_first_token_only
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 from trusteq.models.token_limit import token_limit, truncation
@@ -166,8 +170,29 @@ class TransformerModel:
         return self._encoded(texts)[0]
 
     def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
-        """Log-probabilities [rows, labels], in float64; ``alone`` asks for one row at a time."""
-        return self._answer(rows, None, alone=alone)
+        """Log-probabilities [rows, labels], in float64; ``alone`` asks for one row at a time.
+
+        What no answer depends on is not computed, but for a row alone, which is answered to the bit as predicted.
+        """
+        with first_token_only(self.model) if not alone and self.first_token_decides else nullcontext():
+            return self._answer(rows, None, alone=alone)
+
+    @cached_property
+    def first_token_decides(self) -> bool:
+        """Whether its last layer need not be computed but for the first token: shown on made-up texts."""
+        rows = self.encode([("word " * n,) for n in (1, 9, 4, 16)])
+        return self.can_pad and reads_first_token_only(self.model, lambda: self._answer(rows, None))
+
+    def lowered(self, precision: str) -> TransformerModel:
+        """The same model in "bfloat16" or "float16"; itself where it is quantized or has 16 bits already."""
+        import torch
+
+        if self.identity.details["quantization"] or self.model.dtype.itemsize < 4:
+            return self
+        made = replace(self, model=deepcopy(self.model).to(getattr(torch, precision)))
+        # What is shown in float32 is a matter of structure.
+        made.first_token_decides = self.first_token_decides
+        return made
 
     def tokenizer_json(self) -> str | None:
         """Its tokenizer as the ``tokenizers`` library writes it; None where it is no such tokenizer."""
