@@ -1,0 +1,70 @@
+"""``trusteq figure``: one figure of a finished run, as a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from trusteq.report.evidence import Evidence
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=str))
+@click.argument("name", required=False)
+@click.option("--candidate", default=None, help="Whose figure it is; needed where a run has several candidates.")
+@click.option("--out", type=click.Path(path_type=str), default=None, help="The file to write: .pdf, .svg or .png.")
+@click.option("--list", "listed", is_flag=True, help="Print which figures this run has.")
+def figure(run: str, name: str | None, candidate: str | None, out: str | None, listed: bool) -> int:
+    """Draw the figure NAME of the finished RUN directory; the same run gives the same bytes.
+
+    For example: trusteq figure trusteq-run reliability --candidate int8 --out reliability.pdf
+    """
+    from trusteq.errors import OptionError
+    from trusteq.report.clean import clean
+    from trusteq.report.figures.catalog import FIGURES, make
+    from trusteq.report.figures.file import kind_of, save
+    from trusteq.runs.directory import evidence, load_run
+
+    if listed:
+        given = {"NAME": name, "--candidate": candidate, "--out": out}
+        idle = [option for option, value in given.items() if value is not None]
+        if idle:
+            raise OptionError(f"--list prints what the run has; leave out {' and '.join(idle)}")
+        _list(evidence(load_run(run)))
+        return 0
+    if name is None:
+        raise OptionError(f"name a figure: {', '.join(FIGURES)}; --list says which this run has")
+    if out is None:
+        raise OptionError(f"name the file to write, e.g. --out {name}.pdf")
+    kind_of(out)
+    found = make(evidence(load_run(run)), name, candidate)
+    if found is None:
+        raise OptionError(f"{run}: has no figure {name}, which needs {FIGURES[name].needs}")
+    click.echo(clean(str(save(found, out))))
+    return 0
+
+
+def _list(evidence: Evidence) -> None:
+    """Print the figures that a run has, and those that it lacks."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from trusteq.cli.screen import show
+    from trusteq.report.clean import clean
+    from trusteq.report.figures.catalog import FIGURES, make
+
+    candidates = evidence.models[1:]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("figure", "of", "shows"):
+        table.add_column(column, header_style="dim", overflow="fold")
+    missing = []
+    for figure in FIGURES.values():
+        asked = candidates if figure.per_candidate else (None,)
+        if any(make(evidence, figure.name, name) is not None for name in asked):
+            table.add_row(Text(figure.name), Text(figure.of), Text(figure.shows))
+        else:
+            missing.append(f"not in this run: {figure.name}, which needs {figure.needs}")
+    said = (f"candidates: {', '.join(candidates)}", *missing)
+    show(table, Text(), *(Text(clean(line)) for line in said))

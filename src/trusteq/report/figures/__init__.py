@@ -1,0 +1,1 @@
+"""Figures: one drawing code for the page, notebooks and papers; see `catalog`."""

@@ -1,0 +1,73 @@
+"""Every model's attributions of the explained items, and how far two models agree on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trusteq.compare.top_k import chance_jaccard, jaccard, top_k
+from trusteq.compare.vectors import cosine
+from trusteq.errors import RunError
+from trusteq.explain.attributions import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from trusteq.report.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """The explained items and what every model attributes to their words, from the whole plan, noise included.
+
+    ids: of the items. lengths: their words [items]. values: by method [models, items, words], zero in the padding.
+    k: how many words the top sets hold.
+    """
+
+    ids: tuple[str, ...]
+    lengths: NDArray[np.int64]
+    values: Mapping[str, NDArray[np.float64]]
+    k: int
+
+    def cosine(self, method: str, first: int, second: int) -> NDArray[np.float64]:
+        """The cosine of two models' attributions [items]; NaN where one is all 0."""
+        a, b = self.values[method][[first, second]]
+        return cosine(a, b, self.lengths)
+
+    def jaccard(self, method: str, first: int, second: int) -> NDArray[np.float64]:
+        """Jaccard of two models' top k words [items]."""
+        a, b = self.values[method][[first, second]]
+        return jaccard(top_k(a, self.lengths, self.k), top_k(b, self.lengths, self.k))
+
+    @property
+    def chance(self) -> NDArray[np.float64]:
+        """Jaccard of two random sets of k of an item's words, exact [items]."""
+        return chance_jaccard(self.lengths, self.k)
+
+
+def attributed(evidence: Evidence) -> Attributed | None:
+    """The run's attributions; None where nothing was explained."""
+    frame = evidence.attributions
+    if frame is None or not len(frame):
+        return None
+    where = evidence.directory or "this audit"
+    by_model = dict(iter(frame.groupby("model", sort=False)))
+    if set(by_model) != set(evidence.models):
+        raise RunError(f"{where}: attributions are not those of its models; audit again")
+    first = by_model[evidence.models[0]]
+    item, ids = first["id"].factorize()
+    lengths = np.bincount(item).astype(np.int64)
+    place = np.concatenate([np.arange(n) for n in lengths])
+    values = {}
+    for method in METHODS:
+        padded = np.zeros((len(evidence.models), len(lengths), int(lengths.max())))
+        for model, name in zip(padded, evidence.models, strict=True):
+            if not np.array_equal(by_model[name]["id"], first["id"]):
+                raise RunError(f"{where}: attributions of {name!r} are cut off; audit again")
+            model[item, place] = by_model[name][method]
+        values[method] = padded
+    return Attributed(tuple(ids), lengths, values, evidence.document["settings"]["explain"]["k"])

@@ -1,0 +1,68 @@
+"""One scale for the margins of different measures: 0 is no difference, 1 the margin."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trusteq.ranges import possible
+
+if TYPE_CHECKING:
+    from trusteq.policy import Rule
+    from trusteq.stats.estimate import Estimate
+
+_BEST_AT_ONE = re.compile(r"size_ratio_.*|transfer_to_.*|.*_to_peer")
+_BEST_AT_ZERO = re.compile(r".*_difference|overconfidence_.*|confidence_shift.*")
+
+
+@dataclass(frozen=True)
+class MarginScale:
+    """A measure's values in margins: ``offset + slope * value``; acceptable from ``low`` to ``high``.
+
+    A value that only has to be small enough, or large enough, has no lower end: below 0 it is better than the same.
+    """
+
+    offset: float
+    slope: float
+    low: float
+    high: float
+
+    def of(self, estimate: Estimate) -> tuple[float, float, float]:
+        """Low end, value and high end of the estimate on this scale."""
+        low, high = sorted(self.offset + self.slope * end for end in (estimate.low, estimate.high))
+        return low, self.offset + self.slope * estimate.value, high
+
+
+def margin_scale(measure: str, rule: Rule, estimate: Estimate) -> MarginScale:
+    """The scale on which the rule's margin is 1, or both of its margins are -1 and 1.
+
+    A margin without width (no significant difference from 0) has no such scale: there the estimate's farther end is 1,
+    and just 0 is acceptable.
+    """
+    low, high = rule.at_least, rule.at_most
+    if low is not None and high is not None:
+        middle, half = (low + high) / 2, (high - low) / 2
+        unit = half or _reach(estimate, middle)
+        return MarginScale(-middle / unit, 1 / unit, -float(half > 0), float(half > 0))
+    margin, sign = (low, -1.0) if low is not None else (high, 1.0)
+    assert margin is not None  # noqa: S101 - a rule has a margin
+    unit = abs(margin - _best(measure, at_least=low is not None)) or _reach(estimate, margin)
+    return MarginScale(1 - sign * margin / unit, sign / unit, -math.inf, 1.0)
+
+
+def _best(measure: str, *, at_least: bool) -> float:
+    """The value of a candidate that is just like the reference, or as good as can be."""
+    if _BEST_AT_ZERO.fullmatch(measure):
+        return 0.0
+    if _BEST_AT_ONE.fullmatch(measure):
+        return 1.0
+    low, high = possible(measure)
+    best, otherwise = (high, 1.0) if at_least else (low, 0.0)
+    return best if math.isfinite(best) else otherwise
+
+
+def _reach(estimate: Estimate, centre: float) -> float:
+    """How far the interval's farther end is from the centre; 1 where it is nowhere else."""
+    return max(abs(estimate.low - centre), abs(estimate.high - centre)) or 1.0

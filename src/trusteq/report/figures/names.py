@@ -1,0 +1,55 @@
+"""Names, labels and words of the user as a figure can show them: on one line, harmless, and not too long."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from trusteq.report.clean import clean
+
+ELLIPSIS = "…"
+_MOST_ACCENTS = 2
+"""Marks on one letter that are drawn; any number of them would climb over the lines above."""
+
+
+def shown(text: str, most: int = 24) -> str:
+    """The text without control characters and at most ``most`` letters wide, cut in its middle.
+
+    Names of models differ at their ends ("bert-base-uncased-int8"), so both ends stay.
+    """
+    letters = _letters(clean(text).strip())
+    if not letters:
+        return "(empty)"
+    if sum(map(_width, letters)) <= most:
+        return "".join(letters)
+    tail = _fitting(letters[::-1], (most - 1) // 2)[::-1]
+    head = _fitting(letters, most - 1 - sum(map(_width, tail)))
+    return "".join([*head, ELLIPSIS, *tail])
+
+
+def _letters(text: str) -> list[str]:
+    """The text letter by letter, each with its accents."""
+    letters: list[str] = []
+    for character in text:
+        if unicodedata.combining(character) and letters:
+            if len(letters[-1]) <= _MOST_ACCENTS:
+                letters[-1] += character
+        else:
+            letters.append(character)
+    return letters
+
+
+def _width(letter: str) -> int:
+    """How many ordinary letters wide a letter is; a ligature counts as what it stands for."""
+    plain = unicodedata.normalize("NFKC", letter[0])
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain)
+
+
+def _fitting(letters: list[str], room: int) -> list[str]:
+    """As many of the first letters as fit."""
+    taken: list[str] = []
+    for letter in letters:
+        room -= _width(letter)
+        if room < 0:
+            break
+        taken.append(letter)
+    return taken

@@ -1,0 +1,201 @@
+"""Size and latency against trust: which candidate buys how much, at what price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+from trusteq.report.figures.display import Display
+from trusteq.report.figures.judged import judged_rules
+from trusteq.report.figures.lettering import key, legend_above
+from trusteq.report.figures.margins import margin_scale
+from trusteq.report.figures.names import shown
+from trusteq.report.figures.palette import GOOD, GRID, INK, OUTCOMES, REFERENCE
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
+    from trusteq.report.evidence import Evidence
+
+LEAST, MOST = 0.05, 50.0
+"""Distances drawn, in margins; what lies beyond stands at the edge."""
+
+ROOM = 1.8
+"""How many times farther the axis goes."""
+
+TOP = LEAST / 1.35
+"""Where the reference stands, which differs from itself in nothing."""
+
+_SEVERITY = (Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED, Outcome.EQUIVALENT)
+
+
+Ends = tuple[float, float, float]
+"""Low end, value, high end."""
+
+
+class Point(NamedTuple):
+    """A model's price and how far it is from the reference.
+
+    price: low end, value, high end, in the panel's unit. distance: the same of its worst rule, in margins; None for the
+    reference. outcome: of the candidate as a whole; None for the reference. rule: the measure of the worst rule.
+    """
+
+    name: str
+    price: Ends
+    distance: Ends | None
+    outcome: Outcome | None
+    rule: str | None
+
+
+@dataclass(eq=False)
+class ParetoDisplay(Display):
+    """The points of each panel, the reference first: by what is paid, such as "size on disk (MB)"."""
+
+    points: Mapping[str, tuple[Point, ...]]
+
+    @classmethod
+    def from_evidence(cls, evidence: Evidence) -> Self | None:
+        """What is known of the models' size and latency; None where nothing is."""
+        worst = {content["name"]: worst_rule(content) for content in evidence.document["candidates"]}
+        outcomes = {c["name"]: Outcome(c["verdict"]["outcome"]) for c in evidence.document["candidates"]}
+        found = {}
+        for what, prices in (("size", _sizes(evidence)), ("latency", _latencies(evidence))):
+            if prices is None:
+                continue
+            unit, price_of = prices
+            points = []
+            for name in evidence.models:
+                distance, rule = worst.get(name) or (None, None)
+                if name in price_of and (distance is not None or name not in worst):
+                    points.append(Point(name, price_of[name], distance, outcomes.get(name), rule))
+            if any(point.distance is not None for point in points):
+                found[f"{what}, {unit}"] = tuple(points)
+        return cls(found) if found else None
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in inches."""
+        return 1.2 + 3.0 * len(self.points), 3.8
+
+    @property
+    def panels(self) -> tuple[float, ...]:
+        """One a price."""
+        return (1.0,) * len(self.points)
+
+    def _draw(self, *axes: Axes) -> None:
+        for ax, (what, points) in zip(axes, self.points.items(), strict=True):
+            ax.set_yscale("log")
+            ax.set_ylim(MOST * ROOM, LEAST / ROOM)
+            ax.axhspan(LEAST / ROOM, 1, color=GOOD, alpha=0.13, linewidth=0)
+            ax.axhline(1, color=INK, linewidth=1.0, linestyle=(0, (3, 2)))
+            for point, height in zip(points, _heights(points), strict=True):
+                _draw_point(ax, point, height)
+            ends = [end for point in points for end in point.price]
+            room = 0.25 * (max(ends) - min(ends)) or 0.5 * max(ends)
+            ax.set_xlim(min(ends) - room, max(ends) + room)
+            ax.set_xlabel(what)
+            ticks = {0.1: "0.1×", 1.0: "margin", 10.0: "10×"}
+            ax.set_yticks(list(ticks), list(ticks.values()) if ax is axes[0] else [""] * len(ticks))
+            ax.set_yticks([], minor=True)
+        axes[0].set_ylabel("distance from the reference\nby the worst rule, in margins")
+        drawn = {point.outcome for points in self.points.values() for point in points}
+        keys = [
+            key(str(outcome), color=colour, marker=marker, markerfacecolor=face, linestyle="")
+            for outcome, (colour, marker, face) in OUTCOMES.items()
+            if outcome in drawn
+        ]
+        legend_above(axes[0], keys, columns=3)
+
+
+def worst_rule(candidate: Mapping[str, Any]) -> tuple[Ends, str] | None:
+    """The required rule that a candidate fails most, as low end, value and high end in margins, and its measure."""
+    found = []
+    for _, _, required, verdict in judged_rules(candidate):
+        if required and verdict.estimate is not None and verdict.outcome in _SEVERITY:
+            scale = margin_scale(verdict.measure, verdict.rule, verdict.estimate)
+            ends = scale.of(verdict.estimate)
+            if np.isfinite(ends).all():
+                if ends[1] < 0 and scale.low > -np.inf:  # a margin on either side
+                    ends = (-ends[2], -ends[1], -ends[0])
+                found.append((_SEVERITY.index(verdict.outcome), -ends[1], verdict.measure, ends))
+    return (min(found)[3], min(found)[2]) if found else None
+
+
+def _sizes(evidence: Evidence) -> tuple[str, dict[str, Ends]] | None:
+    """How large each model is: on disk, in memory, or in parameters, whichever the run knows of a candidate first."""
+    models = [] if evidence.costs is None else evidence.costs["models"]
+    counted = [{"name": m["name"], **m.get("details", {})} for m in evidence.manifest["models"]]
+    for field, rows, unit, divisor in (
+        ("disk_bytes", models, "MB on disk", 1e6),
+        ("weights_bytes", models, "MB of weights", 1e6),
+        ("parameters", models, "million parameters", 1e6),
+        ("parameters", counted, "million parameters", 1e6),
+    ):
+        found = {row["name"]: (row[field] / divisor,) * 3 for row in rows if row.get(field) is not None}
+        if set(found) - {evidence.models[0]}:
+            return unit, found
+    return None
+
+
+def _latencies(evidence: Evidence) -> tuple[str, dict[str, Ends]] | None:
+    """The median time of one item and its quartiles; None where no candidate was timed."""
+    models = [] if evidence.costs is None else evidence.costs["models"]
+    times = {row["name"]: row["latency"] for row in models if row.get("latency") is not None}
+    found = {name: (1e3 * t["low"], 1e3 * t["median"], 1e3 * t["high"]) for name, t in times.items()}
+    return ("ms an item, quartiles", found) if set(found) - {evidence.models[0]} else None
+
+
+def _draw_point(ax: Axes, point: Point, label: float) -> None:
+    """A model at its price, its name beside the axes at the height ``label`` (a share of the axes)."""
+    low, price, high = point.price
+    if point.distance is None or point.outcome is None:
+        colour, marker, face, y = REFERENCE, "*", REFERENCE, TOP
+    else:
+        colour, marker, face = OUTCOMES[point.outcome]
+        below, y, above = np.clip(point.distance, LEAST, MOST)
+        ax.plot([price, price], [below, above], color=colour, linewidth=1.4)
+    ax.plot([low, high], [y, y], color=colour, linewidth=1.4)
+    ax.annotate(
+        shown(point.name, 20),
+        (price, y),
+        xytext=(1.04, label),
+        textcoords="axes fraction",
+        va="center",
+        size=8,
+        color=colour if point.outcome is None else INK,
+        annotation_clip=False,
+        arrowprops={
+            "arrowstyle": "-",
+            "color": GRID,
+            "linewidth": 0.8,
+            "shrinkA": 1,
+            "shrinkB": 3,
+            "relpos": (0, 0.5),
+        },
+        zorder=1,
+    )
+    ax.plot([price], [y], marker, color=colour, markerfacecolor=face, markersize=10 if marker == "*" else 7, zorder=4)
+
+
+def _heights(points: tuple[Point, ...]) -> list[float]:
+    """Where each name stands [points], as shares of the axes: beside its point, but never on another name."""
+    top, bottom = np.log(LEAST / ROOM), np.log(MOST * ROOM)
+    y = [TOP if point.distance is None else float(np.clip(point.distance[1], LEAST, MOST)) for point in points]
+    wanted = (bottom - np.log(y)) / (bottom - top)
+    gap = min(0.06, 1 / len(points))
+    heights = np.empty(len(points))
+    lowest = 0.0
+    for row in np.argsort(wanted, kind="stable"):
+        heights[row] = lowest = max(float(wanted[row]), lowest)
+        lowest += gap
+    # Names that were pushed beyond the top push the others down again.
+    highest = 0.98
+    for row in np.argsort(-heights, kind="stable"):
+        heights[row] = highest = min(float(heights[row]), highest)
+        highest -= gap
+    return [float(height) for height in heights]
