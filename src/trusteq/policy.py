@@ -25,6 +25,7 @@ PROTOCOL_MEASURES = (
     "jaccard_shap",
     "jaccard_shap_variance",
     "jaccard_shap_chance",
+    "jaccard_shap_ceiling",
 )
 """What only the published protocol measures."""
 

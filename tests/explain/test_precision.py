@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 
-from oracles import tiny_models  # noqa: E402
+from oracles import tiny_models
 
-import trusteq  # noqa: E402
-from trusteq.errors import ModelError, OptionError  # noqa: E402
-from trusteq.explain.precision import LOW_TOLERANCE, in_precision  # noqa: E402
-from trusteq.explain.table import round_trip  # noqa: E402
-from trusteq.models.transformer import open_transformer  # noqa: E402
+import trusteq
+from trusteq.errors import ModelError, OptionError
+from trusteq.explain.precision import LOW_TOLERANCE, in_precision
+from trusteq.explain.table import round_trip
+from trusteq.models.transformer import open_transformer
 
 TEXTS = ["the man is playing guitar outside", "a woman sleeps", "the film was good", "not very bad", "a dog runs"] * 8
 
@@ -47,7 +47,10 @@ def test_what_16_bits_move_is_said_of_each_model(models, items):
     # Predictions keep their precision; perturbed texts do not.
     for a, b in zip(full.models, low.models, strict=True):
         np.testing.assert_array_equal(a.predictions.probabilities, b.predictions.probabilities)
-    moved = [np.abs(np.exp(a[0]) - np.exp(b[0])).max() for a, b in zip(full.explanation.tables, low.explanation.tables)]
+    moved = [
+        np.abs(np.exp(a[0]) - np.exp(b[0])).max()
+        for a, b in zip(full.explanation.tables, low.explanation.tables, strict=True)
+    ]
     assert all(0 < m < LOW_TOLERANCE for m in moved)
 
 

@@ -7,12 +7,13 @@ stand what two random sets of an item's words score, and what the reference scor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
+from math import comb, fsum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.top_k import chance_jaccard
 from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ PUBLISHED_NAMES = (
     "jaccard_shap",
     "jaccard_shap_variance",
     "jaccard_shap_chance",
+    "jaccard_shap_ceiling",
 )
-"""The measures of the protocol; SHAP has no ceiling, for it agrees with itself."""
+"""The measures of the protocol; where SHAP draws nothing it has no ceiling, for it agrees with itself."""
 
 
 @dataclass(frozen=True)
@@ -61,21 +63,25 @@ def published_measures(
 ) -> dict[str, Estimate]:
     """Every measure of the protocol for one candidate against the reference."""
     k = published.settings.k
+    at = 1 + [pair.second for pair in pairs if pair.first == reference].index(candidate)
     found = {}
     for pair in pairs:
         if (pair.first, pair.second) != (reference, candidate):
             continue
         found[f"jaccard_{pair.method}"] = pair.mean
         found[f"jaccard_{pair.method}_variance"] = pair.variance
+        own, other = published.tops[pair.method][0], published.tops[pair.method][at]
+        words = published.distinct[pair.method].tolist()
         found[f"jaccard_{pair.method}_chance"] = resampling.mean(
-            chance_jaccard(published.distinct[pair.method], k),
-            what=f"Jaccard of two random sets of {k} of an item's different words, exact",
+            np.mean([chance_word_jaccard(words, a, b) for a, b in zip(own, other, strict=True)], axis=0),
+            what=f"Jaccard of two random sets of an item's different words, as large as the models' top {k}, exact",
         )
-    runs = published.tops["lime"][0]
-    if len(runs) > 1:
-        itself = np.mean([word_jaccard(a, b) for a, b in combinations(runs, 2)], axis=0)
-        what = f"Jaccard of the reference's top {k} words by LIME with its own in another run, mean of all two runs"
-        found["jaccard_lime_ceiling"] = resampling.mean(itself, what=what)
+    for method, (runs, *_) in published.tops.items():
+        if len(runs) > 1:
+            itself = np.mean([word_jaccard(a, b) for a, b in combinations(runs, 2)], axis=0)
+            by = f"top {k} words by {method.upper()}"
+            what = f"Jaccard of the reference's {by} with its own in another run, mean of all two runs"
+            found[f"jaccard_{method}_ceiling"] = resampling.mean(itself, what=what)
     return {name: found[name] for name in PUBLISHED_NAMES if name in found}
 
 
@@ -85,6 +91,18 @@ def word_jaccard(first: Sequence[Words], second: Sequence[Words]) -> NDArray[np.
     return np.array([len(a & b) / max(len(a | b), 1) for a, b in sets])
 
 
+def chance_word_jaccard(words: Sequence[int], first: Sequence[Words], second: Sequence[Words]) -> NDArray[np.float64]:
+    """What random sets of two models' sizes score in the mean [items], of so many different words an item."""
+    return np.array([_chance(n, len(a), len(b)) for n, a, b in zip(words, first, second, strict=True)])
+
+
+@cache
+def _chance(n: int, a: int, b: int) -> float:
+    """Sum over i common words of i / (a + b - i) times the hypergeometric probability of i."""
+    common = range(max(a + b - n, 1), min(a, b) + 1)
+    return fsum(i * comb(a, i) * comb(n - a, b - i) / ((a + b - i) * comb(n, b)) for i in common)
+
+
 def _agreement(
     published: Published, models: Sequence[str], pair: tuple[int, int], method: str, resampling: Resampling
 ) -> PairAgreement:
@@ -92,9 +110,9 @@ def _agreement(
     scores = np.stack([word_jaccard(x, y) for x, y in zip(a, b, strict=True)])
     settings = published.settings
     how = {
-        "lime": f"LIME of {settings.samples:,} samples, mean of {settings.runs} runs",
+        "lime": f"LIME of {settings.samples:,} samples",
         "shap": f"SHAP of {settings.evaluations:,} evaluations",
-    }[method]
+    }[method] + (f", mean of {len(a)} runs" if len(a) > 1 else "")
     what = f"Jaccard of the top {settings.k} words by {how}, protocol {settings.name}"
     return PairAgreement(
         models[pair[0]],

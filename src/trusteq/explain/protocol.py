@@ -5,19 +5,23 @@ words are one unit. SHAP: Owen values over a tree of words from 500 evaluations;
 Within a run all models are asked about the same masks, and an item's masks come from (seed, run, id) alone. The top k
 are the first k different words by |weight|.
 
-``paper`` is the protocol as described, ``paper-scripts`` as the scripts published with it do it: see
-`trusteq.explain.scripted`.
+``paper`` is the protocol as described, ``paper-scripts`` and ``paper-scripts-qqp`` as the scripts published with it do
+it: see `trusteq.explain.scripted` and `trusteq.explain.scripted_qqp`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, OptionError
+from trusteq.explain import scripted_qqp
 from trusteq.explain.explanation import ExplainSettings, choose
 from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
 from trusteq.explain.owen import EVALUATIONS, owen_plan
@@ -27,29 +31,29 @@ from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import cutter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
     from trusteq.data.items import Items
     from trusteq.explain.scripted import Game
     from trusteq.explain.units import Cut, Units
     from trusteq.models.base import Model
 
-PROTOCOLS = ("paper", "paper-scripts")
+PROTOCOLS = ("paper", "paper-scripts", "paper-scripts-qqp")
 BLOCK = 64
 """Items whose answers are held at a time."""
 
 Words = tuple[str, ...]
+Rank = Callable[[NDArray[np.float64]], NDArray[np.int64]]
+"""Puts units in order of their weights, the most important first; some may be left out."""
 
 
 @dataclass(frozen=True)
 class ProtocolSettings:
     """The numbers of the protocol.
 
-    name: "paper" or "paper-scripts". items: how many items are explained, chosen at random; None for all. runs: of
-    LIME, each with a seed of its own. samples, features: LIME's masks, and the words it fits. evaluations: SHAP's. k:
-    how many words the top sets hold.
+    name: one of `PROTOCOLS`. items: how many items are explained, chosen at random; None for all. runs: of LIME, each
+    with a seed of its own; of SHAP, too, where it draws anything. samples, features: LIME's masks, and the words it
+    fits. evaluations: SHAP's. k: how many words the top sets hold.
     """
 
     name: str = "paper"
@@ -65,7 +69,7 @@ class ProtocolSettings:
 class Published:
     """The top words of all models.
 
-    positions: the explained items' places in the audit's items [explained]. seeds: of LIME's runs. tops: by method, the
+    positions: the explained items' places in the audit's items [explained]. seeds: of the runs. tops: by method, the
     top words of [models][runs][explained], the most important first. distinct: by method, how many different words each
     item has [explained]. wordless: ids of chosen items without any word, left out.
     """
@@ -78,19 +82,27 @@ class Published:
     wordless: tuple[str, ...]
 
 
+def by_size(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """All units by |weight|, the largest first; of equal ones the earlier."""
+    return np.argsort(-np.abs(weights), kind="stable")
+
+
 @dataclass(frozen=True)
 class _Way:
-    """How a protocol makes its inputs, and what it takes out of the lists of words."""
+    """How a protocol makes its inputs, orders words and which it takes out; draws: whether SHAP's runs differ."""
 
     lime: Cut
     shap: Cut
-    game: Callable[[Units, int], Game]
+    game: Callable[[Units, int, int], Game]
     perturb: str
     dropped: frozenset[str]
     checked: bool
+    draws: bool = False
+    lime_rank: Rank = by_size
+    shap_rank: Rank = by_size
 
 
-def _owen(units: Units, evaluations: int) -> Game:
+def _owen(units: Units, evaluations: int, _seed: int) -> Game:
     """Owen values over the words' own tree, whose masks are known beforehand."""
     plan = owen_plan(units.segments, evaluations=evaluations)
     values = yield plan.masks
@@ -111,16 +123,29 @@ _WAYS = {
     "paper-scripts": _Way(
         lime_string,
         shap_string,
-        lambda units, evaluations: shap_game(shap_tree(units.words), evaluations),
+        lambda units, evaluations, _: shap_game(shap_tree(units.words), evaluations),
         "",
         DROPPED,
         checked=False,
     ),
+    "paper-scripts-qqp": _Way(
+        scripted_qqp.lime_pair,
+        scripted_qqp.shap_pair,
+        scripted_qqp.walk_game,
+        "",
+        scripted_qqp.DROPPED,
+        checked=False,
+        draws=True,
+        lime_rank=scripted_qqp.supporting,
+        shap_rank=scripted_qqp.signed,
+    ),
 }
 
 
-def protocol_settings(name: str, explain: ExplainSettings | bool | None, items: Items) -> ProtocolSettings:
-    """The settings of the protocol of this name, or one clear line about why these items cannot follow it."""
+def protocol_settings(
+    name: str, explain: ExplainSettings | bool | None, items: Items, models: Sequence[Model]
+) -> ProtocolSettings:
+    """The settings of the protocol of this name, or one clear line about why these items or models cannot follow it."""
     if name not in PROTOCOLS:
         raise OptionError(f"protocol {name!r}: choose {' or '.join(PROTOCOLS)}")
     if explain is False:
@@ -137,6 +162,13 @@ def protocol_settings(name: str, explain: ExplainSettings | bool | None, items: 
         )
     if name == "paper-scripts" and len(items.texts()) > 2:
         raise OptionError(f"protocol paper-scripts knows texts and pairs; these items have {len(items.texts())} parts")
+    if name == "paper-scripts-qqp":
+        if len(items.texts()) != 2:
+            raise OptionError(f"protocol {name} is for pairs of questions; these items have {len(items.texts())} parts")
+        for model in models:
+            if len(model.labels) != 2:
+                raise OptionError(f"protocol {name} is for two labels; model {model.name} has {listed(model.labels)}")
+        return ProtocolSettings(name, count, samples=scripted_qqp.SAMPLES, evaluations=scripted_qqp.EVALUATIONS)
     return ProtocolSettings(name, count)
 
 
@@ -152,7 +184,7 @@ def publish(
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Published:
-    """The top words of every model by LIME, run by run, and by SHAP.
+    """The top words of every model by LIME and by SHAP, run by run.
 
     predicted: each model's probabilities [items, labels]. alone: models that must be asked one row at a time.
     """
@@ -164,6 +196,10 @@ def publish(
     if len(at) < 2:
         raise DataError(f"{items.source}: {len(at)} of the chosen items have a word; nothing can be explained")
     seeds = tuple(seed + run for run in range(settings.runs))
+
+    def top(units: Units, weights: NDArray[np.float64], rank: Rank) -> Words:
+        return top_words(units.words, weights, settings.k, way.dropped, rank)
+
     tops: dict[str, list[tuple[tuple[Words, ...], ...]]] = {"lime": [], "shap": []}
     for model, probabilities, apart in zip(models, predicted, alone, strict=True):
         order = [model.labels.index(label) for label in labels]
@@ -176,27 +212,31 @@ def publish(
             tell(stage, done, len(at))
 
         lime: list[tuple[Words, ...]] = []
-        shap: list[Words] = []
+        shap: list[tuple[Words, ...]] = []
         for block in (at[start : start + BLOCK] for start in range(0, len(at), BLOCK)):
             drawn = [_lime_masks(len(cut[i][0]), items.ids[i], seeds, settings.samples) for i in block]
             questions = [Question(cut[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
-            # LIME asks six of seven questions: it tells how far the work is.
+            # LIME asks most of the questions: it tells how far the work is.
             tables = value_tables(model, questions, perturb=way.perturb, alone=apart, advance=advance)
             for i, table, (masks, rows) in zip(block, tables, drawn, strict=True):
                 if way.checked:
                     round_trip(model, table[:, order], probabilities[i], items.ids[i])
                 values = np.exp(table[:, order[gold[i]]])[:, None]
                 fits = (lime_fit(masks[r], values[r], kept=settings.features)[:, 0] for r in rows)
-                lime.append(tuple(top_words(cut[i][0].words, fit, settings.k, way.dropped) for fit in fits))
+                lime.append(tuple(top(cut[i][0], fit, way.lime_rank) for fit in fits))
 
             def ask(questions: list[Question], model: Model = model, apart: bool = apart) -> list[NDArray[np.float64]]:
                 return [np.exp(t) for t in value_tables(model, questions, perturb=way.perturb, alone=apart)]
 
-            tokens = [cut[i][1] for i in block]
-            for i, credit in zip(block, _played(tokens, way, settings.evaluations, ask), strict=True):
-                shap.append(top_words(cut[i][1].words, credit[:, order[gold[i]]], settings.k, way.dropped))
+            tokens, walked = [cut[i][1] for i in block], []
+            for run in seeds if way.draws else seeds[:1]:
+                own = (stream(run, f"shap\x00{model.name}", items.ids[i]) for i in block)
+                games = [way.game(units, settings.evaluations, key) for units, key in zip(tokens, own, strict=True)]
+                credits_ = zip(block, tokens, _played(tokens, games, ask), strict=True)
+                walked.append([top(units, credit[:, order[gold[i]]], way.shap_rank) for i, units, credit in credits_])
+            shap += zip(*walked, strict=True)
         tops["lime"].append(tuple(zip(*lime, strict=True)))
-        tops["shap"].append((tuple(shap),))
+        tops["shap"].append(tuple(zip(*shap, strict=True)))
     return Published(
         settings,
         np.array(at, dtype=np.int64),
@@ -211,10 +251,9 @@ def publish(
 
 
 def _played(
-    units: Sequence[Units], way: _Way, evaluations: int, ask: Callable[[list[Question]], list[NDArray[np.float64]]]
+    units: Sequence[Units], games: Sequence[Game], ask: Callable[[list[Question]], list[NDArray[np.float64]]]
 ) -> list[NDArray[np.float64]]:
-    """What each unit of each item brings [units, labels], all items' games asking side by side."""
-    games = [way.game(u, evaluations) for u in units]
+    """What each game finds that each of its units brings [units, labels], all games asking side by side."""
     asked = {at: next(game) for at, game in enumerate(games)}
     found: dict[int, NDArray[np.float64]] = {}
     while asked:
@@ -229,19 +268,23 @@ def _played(
     return [found[at] for at in range(len(units))]
 
 
-def top_words(words: Sequence[str], weights: NDArray[np.float64], k: int, dropped: frozenset[str]) -> Words:
-    """The first k different words by |weight|, without those ``dropped``; of equal weights the earlier word."""
-    ranked = (words[unit] for unit in np.argsort(-np.abs(weights), kind="stable"))
+def top_words(
+    words: Sequence[str], weights: NDArray[np.float64], k: int, dropped: frozenset[str], rank: Rank = by_size
+) -> Words:
+    """The first k different words in order of their weights, without those ``dropped``."""
+    ranked = (words[unit] for unit in rank(weights))
     return tuple(dict.fromkeys(word for word in ranked if word not in dropped))[:k]
+
+
+def stream(seed: int, purpose: str, item: str) -> int:
+    """The seed of what is drawn for an item in one run, for one purpose."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\x00{purpose}\x00{item}".encode()).digest()[:8], "little")
 
 
 def _lime_masks(
     units: int, item: str, seeds: Sequence[int], samples: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """The different masks of all runs, first the one that keeps all, and which of them each run has [runs, samples]."""
-    drawn = []
-    for seed in seeds:
-        key = hashlib.sha256(f"{seed}\x00lime\x00{item}".encode()).digest()
-        drawn.append(lime_masks(units, samples, seed=int.from_bytes(key[:8], "little")))
+    drawn = [lime_masks(units, samples, seed=stream(seed, "lime", item)) for seed in seeds]
     masks, place = distinct(np.concatenate(drawn))
     return masks, place.reshape(len(seeds), samples)

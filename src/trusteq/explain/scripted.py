@@ -8,7 +8,7 @@ A pair is one string, "premise [SEP] hypothesis", parted again at "[SEP]" before
   sticks to the next word. Its tree joins neighbours by shap's rules (``partition_tree`` in shap/maskers/_text.py), and
   is opened where a model's answers move most, until 500 are asked (``PartitionExplainer.owen``).
 
-Only the scripts for natural-language inference are followed.
+These are the scripts for natural-language inference; those for paraphrases are in `trusteq.explain.scripted_qqp`.
 """
 
 from __future__ import annotations
@@ -58,15 +58,20 @@ class ShapString(Units):
     pair: bool = False
 
     def _write(self, kept: list[bool], replacement: str | None) -> tuple[str, ...]:
-        starts = [start for _, start, _ in self.spans.tolist()]
-        written: list[str] = []
-        for unit, (start, end) in enumerate(zip(starts, [*starts[1:], self.spans[-1, 2]], strict=True)):
-            if kept[unit]:
-                written.append(self.texts[0][start:end])
-            elif unit == 0 or kept[unit - 1]:
-                written.append(f" {ELLIPSIS}")
-        text = re.sub(r"\s+", " ", "".join(written)).strip()
+        cuts = [*self.spans[:, 1].tolist(), int(self.spans[-1, 2])]
+        text = collapsed([self.texts[0][start:end] for start, end in pairwise(cuts)], kept)
         return parted(text) if self.pair else (text,)
+
+
+def collapsed(pieces: list[str], kept: list[bool]) -> str:
+    """The text of the kept pieces as shap writes it: one "..." for neighbours left out, one blank for many."""
+    written: list[str] = []
+    for at, piece in enumerate(pieces):
+        if kept[at]:
+            written.append(piece)
+        elif at == 0 or kept[at - 1]:
+            written.append(f" {ELLIPSIS}")
+    return re.sub(r"\s+", " ", "".join(written)).strip()
 
 
 def lime_string(texts: tuple[str, ...]) -> LimeString:

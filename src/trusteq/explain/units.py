@@ -35,7 +35,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,10 +105,10 @@ class Units:
         if replacement is not None:
             return tuple(
                 "".join([gap + (word if kept[unit] else replacement) for unit, gap, _, _, word in pieces]) + tail
-                for pieces, tail in self._pieces
+                for pieces, tail in _pieces(self)
             )
         texts = []
-        for pieces, tail in self._pieces:
+        for pieces, tail in _pieces(self):
             written: list[str] = []
             owed = ""  # whitespace that went with removed units; comes back before a kept unit that would be run into
             for unit, gap, stays, blank, word in pieces:
@@ -133,22 +133,23 @@ class Units:
         """Where each unit's first span is in ``spans`` [units]."""
         return np.unique(self.unit, return_index=True)[1].astype(np.int64)
 
-    @cached_property
-    def _pieces(self) -> tuple[tuple[list[tuple[int, str, str, str, str]], str], ...]:
-        """For every segment its spans and the text after the last.
 
-        A span: its unit; the text between it and the span before, whole and parted into what always stays and the
-        whitespace that goes with the unit; its own text.
-        """
-        spans: list[list[tuple[int, str, str, str, str]]] = [[] for _ in self.texts]
-        done = [0] * len(self.texts)
-        for (segment, start, end), unit in zip(self.spans.tolist(), self.unit.tolist(), strict=True):
-            text = self.texts[segment]
-            gap = text[done[segment] : start]
-            stays = gap.rstrip()
-            spans[segment].append((unit, gap, stays, gap[len(stays) :], text[start:end]))
-            done[segment] = end
-        return tuple((pieces, text[after:]) for pieces, text, after in zip(spans, self.texts, done, strict=True))
+@lru_cache(maxsize=16)
+def _pieces(units: Units) -> tuple[tuple[list[tuple[int, str, str, str, str]], str], ...]:
+    """For every segment its spans and the text after the last; kept only while an item's texts are written.
+
+    A span: its unit; the text between it and the span before, whole and parted into what always stays and the
+    whitespace that goes with the unit; its own text.
+    """
+    spans: list[list[tuple[int, str, str, str, str]]] = [[] for _ in units.texts]
+    done = [0] * len(units.texts)
+    for (segment, start, end), unit in zip(units.spans.tolist(), units.unit.tolist(), strict=True):
+        text = units.texts[segment]
+        gap = text[done[segment] : start]
+        stays = gap.rstrip()
+        spans[segment].append((unit, gap, stays, gap[len(stays) :], text[start:end]))
+        done[segment] = end
+    return tuple((pieces, text[after:]) for pieces, text, after in zip(spans, units.texts, done, strict=True))
 
 
 Cut = Callable[[tuple[str, ...]], Units]
