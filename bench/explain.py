@@ -2,12 +2,17 @@
 
     python bench/classifiers.py --data FOLDER --out build/classifiers      # once
     python bench/explain.py --data FOLDER --models build/classifiers [--part same overhead audit] [--pairs 4]
+    python bench/explain.py --data FOLDER --models build/classifiers --texts sentences reviews --samples 150 --pairs 2
 
 same      identical masks, float32: seconds of the library (a predict function with batches of 64) and of the engine,
           and the largest difference of a coefficient
 overhead  seconds of the whole engine over those of the bare model on the very same rows
 audit     a reference and four candidates: what our alignment and the published protocol (1,000 LIME samples and 500
           SHAP evaluations an item, by the libraries) cost to the same standard error
+
+On single texts, same and overhead run on SST-2's sentences of 16-22 words and on beginnings of movie reviews, whole
+sentences of 60-200 words. Owen values of all words would take some 10,000 answers a review; there they are those of
+its sentences.
 """
 
 from __future__ import annotations
@@ -31,12 +36,14 @@ from trusteq.explain.owen import linkage, owen_plan
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.splice import splicer
 from trusteq.explain.table import Question, value_tables
-from trusteq.explain.units import Units, by_pattern
+from trusteq.explain.units import Units, by_pattern, sentences
 from trusteq.models.token_rows import joined
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from trusteq.explain.units import Cut
 
 CUT = "\x1f"
 """Stands between the segments of a pair: to lime no word, so it is never left out."""
@@ -60,6 +67,13 @@ def merged(texts: tuple[str, ...]) -> Units:
     units = by_pattern(r"\w+")(texts)
     place: dict[str, int] = {}
     return Units(texts, units.spans, np.array([place.setdefault(word, len(place)) for word in units.words]))
+
+
+def trusteq_words(texts: tuple[str, ...]) -> Units:
+    """Our words."""
+    from trusteq.explain.units import words
+
+    return words(texts)
 
 
 def predict_function(model: Any) -> Callable[[Sequence[str]], Any]:
@@ -133,10 +147,17 @@ def engine_owen(model: Any, units: Sequence[Units]) -> list[Any]:
     return [p.weights @ np.exp(t) for p, t in zip(plans, tables, strict=True)]
 
 
-def same_work(model: Any, pairs: Sequence[tuple[str, ...]], samples: int, repeats: int) -> dict[str, float]:
+def same_work(
+    model: Any, pairs: Sequence[tuple[str, ...]], samples: int, repeats: int, owen_cut: Cut = trusteq_words
+) -> dict[str, float]:
     """Seconds an item of both libraries, and the ratios."""
     predict, labels = predict_function(model), len(model.labels)
-    masks = [library_lime(predict, texts, samples, labels)[1] for texts in pairs]
+
+    def flat(texts: Sequence[str]) -> Any:
+        """Answers that cost nothing: the masks do not depend on them."""
+        return np.full((len(texts), labels), 1 / labels)
+
+    masks = [library_lime(flat, texts, samples, labels)[1] for texts in pairs]
     units = [merged(texts) for texts in pairs]
     (slow, found), (fast, ours) = timed(
         lambda: [library_lime(predict, texts, samples, labels)[0] for texts in pairs],
@@ -149,9 +170,9 @@ def same_work(model: Any, pairs: Sequence[tuple[str, ...]], samples: int, repeat
         f"  LIME, {samples} samples: library {slow:.2f} s, engine {fast:.2f} s, ratio {slow / fast:.2f}, "
         f"largest difference {error:.1e}"
     )
-    words = [trusteq_words(texts) for texts in pairs]
+    parts = [owen_cut(texts) for texts in pairs]
     (slow, found), (fast, ours) = timed(
-        lambda: [library_shap(predict, u) for u in words], lambda: engine_owen(model, words), repeats=repeats
+        lambda: [library_shap(predict, u) for u in parts], lambda: engine_owen(model, parts), repeats=repeats
     )
     error = max(float(np.abs(a - b).max()) for a, b in zip(found, ours, strict=True))
     print(
@@ -161,21 +182,15 @@ def same_work(model: Any, pairs: Sequence[tuple[str, ...]], samples: int, repeat
     return {**seconds, "shap": slow / len(pairs)}
 
 
-def trusteq_words(texts: tuple[str, ...]) -> Units:
-    """Our words."""
-    from trusteq.explain.units import words
-
-    return words(texts)
-
-
-def overhead(model: Any, pairs: Sequence[tuple[str, ...]], repeats: int) -> None:
+def overhead(model: Any, pairs: Sequence[tuple[str, ...]], repeats: int, owen_cut: Cut = trusteq_words) -> None:
     """Seconds of everything over seconds of the bare model on the very same rows in the very same batches."""
     units = [trusteq_words(texts) for texts in pairs]
     plans = [mask_plan(str(i), len(u), masks=256) for i, u in enumerate(units)]
-    owen = [owen_plan(u.segments) for u in units]
+    parts = [owen_cut(texts) for texts in pairs]
+    owen = [owen_plan(u.segments) for u in parts]
     make = splicer(model)
 
-    def rows(masks: Sequence[Any]) -> Any:
+    def rows(units: Sequence[Units], masks: Sequence[Any]) -> Any:
         return joined([make.rows(u, m, len(m) // 2) for u, m in zip(units, masks, strict=True)])
 
     def sampled() -> None:
@@ -185,10 +200,10 @@ def overhead(model: Any, pairs: Sequence[tuple[str, ...]], repeats: int) -> None
         for method in ("lime", "shapley"):
             attributions(made, values, method)
 
-    bare_rows, owen_rows = rows([p.masks for p in plans]), rows([p.masks for p in owen])
+    bare_rows, owen_rows = rows(units, [p.masks for p in plans]), rows(parts, [p.masks for p in owen])
     (bare, _), (whole, _) = timed(lambda: model.answer(bare_rows), sampled, repeats=repeats)
     print(f"  LIME and Shapley, one plan: {100 * (whole / bare - 1):+.1f} % ({bare:.2f} s bare, {len(bare_rows)} rows)")
-    (bare, _), (whole, _) = timed(lambda: model.answer(owen_rows), lambda: engine_owen(model, units), repeats=repeats)
+    (bare, _), (whole, _) = timed(lambda: model.answer(owen_rows), lambda: engine_owen(model, parts), repeats=repeats)
     print(f"  Owen values: {100 * (whole / bare - 1):+.1f} % ({bare:.2f} s bare, {len(owen_rows)} rows)")
 
 
@@ -246,18 +261,44 @@ def whole_audit(models: Sequence[Any], items: trusteq.Items, library: dict[int, 
             )
 
 
-def main() -> None:
-    """All parts, or some."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", type=Path, default=Path("build/classifiers"))
-    parser.add_argument("--part", nargs="+", default=["same", "overhead", "audit"])
-    parser.add_argument("--pairs", type=int, default=4)
-    parser.add_argument("--items", type=int, default=50)
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args()
-    warnings.filterwarnings("ignore")
+def single_texts(data: Path, kind: str, count: int) -> list[tuple[str, ...]]:
+    """Sentences, or beginnings of reviews, each cut at the last end of a sentence within its own limit."""
+    file, lengths = {
+        "sentences": ("sst2_test.jsonl.gz", [(16, 22)] * count),
+        "reviews": (
+            "eraser_movies_test.jsonl.gz",
+            [(int(0.75 * most), int(most)) for most in np.linspace(80, 200, count)],
+        ),
+    }[kind]
+    found: list[tuple[str, ...]] = []
+    for text in trusteq.read_items(data / file, text=["text"], label="label", id="id").texts()[0]:
+        if len(found) < count:
+            fewest, most = lengths[len(found)]
+            ends = sentences((text,)).spans[:, 2]
+            made = [beginning for end in ends if fewest <= len(trusteq_words(beginning := (text[:end],))) <= most]
+            found += made[-1:]
+    return found
+
+
+def of_single_texts(kind: str, given: argparse.Namespace) -> None:
+    """Same work and overhead on texts of this kind."""
+    model = trusteq.open_model(str(given.models / "sst2" / "base"), name="base")
+    texts = single_texts(given.data, kind, given.pairs)
+    lengths = [len(trusteq_words(text)) for text in texts]
+    owen_cut = sentences if kind == "reviews" else trusteq_words
+    parts = [len(owen_cut(text)) for text in texts]
+    print(
+        f"base of SST-2: {len(texts)} {kind} of {min(lengths)}-{max(lengths)} words, medians of {given.repeats}; "
+        f"partition and Owen values of {min(parts)}-{max(parts)} {'sentences' if kind == 'reviews' else 'words'}"
+    )
+    if "same" in given.part:
+        same_work(model, texts, given.samples, given.repeats, owen_cut)
+    if "overhead" in given.part:
+        overhead(model, texts, given.repeats, owen_cut)
+
+
+def of_pairs(given: argparse.Namespace) -> None:
+    """All parts on pairs of sentences."""
     items = trusteq.read_items(given.data / "snli_test.jsonl.gz", text=["text_a", "text_b"], label="label", id="id")
     pairs = list(zip(*items.texts(), strict=True))
     pairs = [pair for pair in pairs if 16 <= len(trusteq_words(pair)) <= 22][: given.pairs]
@@ -273,6 +314,26 @@ def main() -> None:
     if "audit" in given.part and library:
         print(f"whole audit: {given.items} pairs, {len(models)} models")
         whole_audit(models, items.take(range(given.items)), library)
+
+
+def main() -> None:
+    """All parts, or some."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", type=Path, default=Path("build/classifiers"))
+    parser.add_argument("--part", nargs="+", default=["same", "overhead", "audit"])
+    parser.add_argument("--texts", nargs="+", choices=("pairs", "sentences", "reviews"), default=["pairs"])
+    parser.add_argument("--pairs", type=int, default=4, help="how many, or how many single texts of each kind")
+    parser.add_argument("--items", type=int, default=50)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    for kind in given.texts:
+        if kind != "pairs":
+            of_single_texts(kind, given)
+    if "pairs" in given.texts:
+        of_pairs(given)
 
 
 if __name__ == "__main__":
