@@ -285,7 +285,7 @@ def test_progress_is_told_for_every_stage():
     large, small, items = case(50)
     told = []
     trusteq.audit(large, small, items, progress=lambda *step: told.append(step), **FAST)
-    assert {stage for stage, _, _ in told} == {"predict large", "predict small", "compare"}
+    assert {stage for stage, _, _ in told} == {"predict large", "predict small", "compare", "measure speed"}
     assert ("predict small", 50, 50) in told
 
 

@@ -32,6 +32,7 @@ from trusteq.errors import DataError, LabelError, ModelError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
 from trusteq.models.base import Finding
+from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.function import as_model
 from trusteq.models.probe import predict_all, predict_in_shape, probe
 from trusteq.policy import Policy, read_policy
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from trusteq.compare.published import PairAgreement
     from trusteq.explain.explanation import ExplainSettings, Explanation
     from trusteq.models.base import Model
+    from trusteq.models.cost import Effort
     from trusteq.stats.estimate import Estimate
 
     Progress = Callable[[str, int, int], None]
@@ -69,6 +71,7 @@ def audit(
     explain: ExplainSettings | bool | None = None,
     protocol: str | None = None,
     peer: object | None = None,
+    costs: Effort = "quick",
     progress: Progress | None = None,
 ) -> Audit:
     """The audit of one or more candidates against a reference on the same items.
@@ -76,9 +79,11 @@ def audit(
     Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or a scikit-learn
     estimator; a mapping names the candidates. ``dimensions`` says what EQUIVALENT requires in place of the
     policy's own. ``batch`` is the number of items a call for models whose answers depend on their batch. ``explain``
-    says how to explain, or whether: by default what can be explained is. ``protocol`` is "paper" or "paper-scripts", to
-    explain as published instead; a policy that judges what only it measures implies "paper". ``peer`` is the reference
-    trained once more: alignment is then judged against what that reaches.
+    says how to explain, or whether: by default what can be explained is. ``protocol`` is "paper", "paper-scripts" or
+    "paper-scripts-qqp", to explain as published instead; a policy that judges what only it measures implies "paper".
+    ``peer`` is the reference trained once more: alignment is then judged against what that reaches.
+    ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s a model; "full" to see
+    how much memory it takes, too, in a process of its own; or "none".
     ``progress(stage, done, total)`` is told how far the work is.
     """
     rules = read_policy(policy)
@@ -97,6 +102,7 @@ def audit(
     tell = progress or _silent
     reference_model, candidate_models = identify(reference, candidates, peer, allow_same=allow_same)
     peer_model = None if peer is None else candidate_models.pop()
+    effort = checked_effort(costs, (reference_model, *candidate_models))
     following = follow(protocol, explain, rules, (reference_model, *candidate_models), items)
     if following is not None:
         if peer_model is not None:
@@ -203,6 +209,9 @@ def audit(
         without = len(explanation.wordless)
         message = f"{without:,} without a word to leave out were not explained, e.g. {explanation.wordless[0]!r}"
         noticed = (*noticed, Finding("items", "no words", message, float(without)))
+    # Last, so that nothing else depends on it.
+    shapes = [result.batch for result in results]
+    measured = measure_costs((reference_model, *candidate_models), items, shapes, effort=effort, tell=tell)
     return Audit(
         items,
         labels,
@@ -216,6 +225,7 @@ def audit(
         explanation,
         published,
         agreements,
+        measured,
     )
 
 
@@ -227,7 +237,7 @@ def follow(
         if not policy.needs_protocol or explain_settings(explain, models, items) is None:
             return None
         asked = "paper"
-    settings = protocol_settings(asked, explain, items)
+    settings = protocol_settings(asked, explain, items, models)
     explain_settings(True, models, items)
     return settings
 

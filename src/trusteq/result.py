@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trusteq.verdict import EXIT_CODES, Outcome
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from trusteq.explain.explanation import Explanation
     from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding, Identity
+    from trusteq.models.cost import Costs
     from trusteq.policy import Policy
+    from trusteq.report.evidence import Evidence
+    from trusteq.report.item import ItemView
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import Verdict
 
@@ -84,6 +88,8 @@ class Audit:
     published: Published | None = None
     pairs: tuple[PairAgreement, ...] = ()
     """Every two models' agreement under the published protocol."""
+    costs: Costs | None = None
+    """Size, speed and memory of the models; None where nothing was measured."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -137,6 +143,19 @@ class Audit:
         import pandas as pd
 
         return pd.DataFrame([{"candidate": c.name, **row} for c in self.comparisons for row in c.flips])
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What reports and figures are drawn from."""
+        from trusteq.runs.directory import evidence_of
+
+        return evidence_of(self)
+
+    def item(self, id: str, candidate: str | None = None) -> ItemView:  # noqa: A002 - what it is called everywhere
+        """One item as the reference and a candidate see it, for a notebook or to print; the only candidate by default."""
+        from trusteq.report.item import item_view
+
+        return item_view(self.evidence, id, candidate)
 
     def save(self, directory: str | Path) -> Path:
         """Write the run directory; see `trusteq.runs.directory`."""

@@ -91,8 +91,9 @@ def _listed(text: str | None) -> tuple[str, ...]:
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["paper", "paper-scripts"]),
-    help="Explain as arXiv 2508.13533 does: as described, or as its scripts do.  [default: paper for --policy paper]",
+    type=click.Choice(["paper", "paper-scripts", "paper-scripts-qqp"]),
+    help="Explain as arXiv 2508.13533 does: as described, or as its scripts do; -qqp as those for pairs of questions.  "
+    "[default: paper for --policy paper]",
 )
 @click.option("--peer", help="The reference trained once more: alignment is judged against what that reaches.")
 @click.option(
@@ -112,6 +113,14 @@ def _listed(text: str | None) -> tuple[str, ...]:
 )
 @click.option("-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Words in the top sets.")
 @click.option("--no-slices", is_flag=True, help="Skip the slices, the slowest part for many items.")
+@click.option(
+    "--costs",
+    type=click.Choice(["none", "quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="Measure what each model costs: size and speed on some of the items (quick, at most about 3 s a model), and "
+    "memory in a process of its own (full, which opens each model once more).",
+)
 @click.option("--allow-same", is_flag=True, help="Compare a model even with itself.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run directory.  [default: trusteq-run, trusteq-run-2, ...]"
@@ -135,6 +144,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     from trusteq.models.open import open_model
     from trusteq.policy import read_policy
     from trusteq.report.document import document
+    from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render
     from trusteq.runs.directory import free_directory
 
@@ -183,13 +193,18 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             explain=explain,
             protocol=asked["protocol"],
             peer=models.pop(peer[0][0]) if peer else None,
+            costs=asked["costs"],
             progress=tell,
         )
         path = result.save(out)
+    for note in result.costs.notes if result.costs else ():
+        click.echo(f"trusteq: {clean(note)}", err=True)
     if asked["as_json"]:
         print_json(document(result))
     else:
         show(render(result))
+        if result.costs is not None:
+            show(size_and_speed(result.costs.document()))
         click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
 

@@ -113,25 +113,25 @@ def _profile_distance(pair: Pair) -> Estimate:
     """
     resampling = pair.resampling
     r, c = pair.reference.fine_counts, pair.candidate.fine_counts
-    gap, draws = _profile_gap(r.total[None], c.total[None]), _profile_gap(r.draws, c.draws)
+    gap, draws = profile_gap(r.total[None], c.total[None]), profile_gap(r.draws, c.draws)
     estimate = resampling.from_draws(
-        float(_area(gap)[0]),
-        _area(draws),
+        float(profile_area(gap)[0]),
+        profile_area(draws),
         what="Wasserstein-1 distance of the confidence profiles",
         value=float(stats.wasserstein_distance(pair.reference.confidence, pair.candidate.confidence)),
         bounds=(0.0, 1.0),
     )
-    noise = float(np.quantile(_area(draws - gap), (1 + resampling.level) / 2))
+    noise = float(np.quantile(profile_area(draws - gap), (1 + resampling.level) / 2))
     low = min(estimate.low, max(0.0, estimate.value - noise))
     return replace(estimate, low=low, method=f"{estimate.method}, lower end less noise")
 
 
-def _profile_gap(reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> NDArray[np.float64]:
+def profile_gap(reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> NDArray[np.float64]:
     """Difference of the cumulated profiles [rows, cells], from counts in the fine cells [rows, cells]."""
     shares = (x / x.sum(axis=1, keepdims=True) for x in (reference, candidate))
     return np.asarray(np.subtract(*shares).cumsum(axis=1))
 
 
-def _area(gap: NDArray[np.float64]) -> NDArray[np.float64]:
+def profile_area(gap: NDArray[np.float64]) -> NDArray[np.float64]:
     """Area of a gap along the confidence axis [rows], without its sign."""
     return np.asarray((np.abs(gap) * _FINE_WIDTHS).sum(axis=1))

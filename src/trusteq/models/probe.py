@@ -92,7 +92,7 @@ def probe(model: Model, items: Items, *, sample: int = 32) -> ProbeResult:
     """
     if model.identity.kind == "predictions":
         return ProbeResult(0.0, 0, 0.0, 0, 0)
-    some = items.take(_spread(items, sample))
+    some = items.take(spread(items, sample))
 
     def ask(asked: Items) -> NDArray[np.float64]:
         return checked(model.predict(asked), labels=model.labels, ids=asked.ids, model=model.name).probabilities
@@ -131,7 +131,7 @@ def predict_all(
     return predict_in_shape(model, items, len(items) if model.identity.kind == "predictions" else chunk, advance)
 
 
-def _spread(items: Items, sample: int) -> NDArray[np.int64]:
+def spread(items: Items, sample: int) -> NDArray[np.int64]:
     """Positions of up to ``sample`` items from the shortest to the longest, whatever order the items are in."""
     texts = [values for values in items.segments.values() if not isinstance(values, np.ndarray)]
     ranked = sorted(

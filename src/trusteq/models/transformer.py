@@ -229,8 +229,8 @@ class TransformerModel:
                     raise ModelError(f"model {self.name}: failed while answering {what}: {one_line(error)}") from error
         return log_softmax(logits)
 
-    def _forward(self, rows: TokenRows, at: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Logits [rows, labels] of one batch."""
+    def inputs(self, rows: TokenRows, at: NDArray[np.int64]) -> dict[str, Any]:
+        """What the torch module reads for the rows ``at``, padded to the longest: tensors [rows, tokens] by name."""
         import torch
 
         arrays = rows.padded(
@@ -240,8 +240,11 @@ class TransformerModel:
             left=self.tokenizer.padding_side == "left",
         )
         wanted = self.tokenizer.model_input_names
-        inputs = {key: torch.from_numpy(a).to(self.model.device) for key, a in arrays.items() if key in wanted}
-        logits: NDArray[np.float32] = self.model(**inputs).logits.float().cpu().numpy()
+        return {key: torch.from_numpy(a).to(self.model.device) for key, a in arrays.items() if key in wanted}
+
+    def _forward(self, rows: TokenRows, at: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits [rows, labels] of one batch."""
+        logits: NDArray[np.float32] = self.model(**self.inputs(rows, at)).logits.float().cpu().numpy()
         return logits
 
     def _encoded(self, texts: Sequence[tuple[str, ...]]) -> tuple[TokenRows, dict[int, int]]:

@@ -8,9 +8,11 @@
     estimates.parquet    every estimate, slices included, one row each
     flips.parquet        the items whose answer changed
     plan.parquet, values/*.parquet, attributions.parquet, words.parquet   explanations, see `runs.explained`
+    costs.json           size, speed and memory of the models on this machine, see `models.cost`
 
 It is written under a temporary name and renamed when whole, so a directory that is there is complete. The same
-audit gives the same bytes: no times, no paths of this machine but those the user typed.
+audit gives the same bytes: no times, no paths of this machine but those the user typed. Only ``costs.json`` holds
+times, and differs from one audit to the next.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ from trusteq.errors import PolicyError, RunError
 from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
 from trusteq.report.evidence import Evidence
 from trusteq.result import estimate_rows
+from trusteq.runs.costs import FILE as COSTS
+from trusteq.runs.costs import read_costs
 from trusteq.runs.explained import attribution_columns, plan_columns, top_word_columns, value_columns, word_columns
 from trusteq.runs.saved import refuse_damaged
 from trusteq.verdict import judge
@@ -54,7 +58,7 @@ _VERSIONS = ("numpy", "scipy", "scikit-learn", "pyarrow", "torch", "transformers
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run read back: its directory, manifest and ``audit.json``."""
+    """A finished run read back: its directory, manifest, ``audit.json`` and, where it has one, ``costs.json``."""
 
     directory: Path
     manifest: dict[str, Any]
@@ -133,7 +137,8 @@ def load_run(directory: str | Path) -> Run:
         contents.append(content)
     refuse_damaged(contents[1], where=str(path / "audit.json"))
     _refuse_incomplete(path, contents[0])
-    return Run(path, *contents)
+    names = [model["name"] for model in (contents[1]["reference"], *contents[1]["candidates"])]
+    return Run(path, contents[0], contents[1], read_costs(path, names))
 
 
 def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
@@ -190,6 +195,8 @@ def _write(audit: Audit, draft: Path) -> None:
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
     _json(draft / "manifest.json", manifest(audit))
     _json(draft / "audit.json", document(audit))
+    if audit.costs is not None:
+        _json(draft / COSTS, audit.costs.document())
 
 
 def tables(audit: Audit) -> dict[str, Callable[[], dict[str, Any]]]:
@@ -231,7 +238,8 @@ def evidence_of(audit: Audit) -> Evidence:
     def table(name: str) -> pd.DataFrame | None:
         return pd.DataFrame(made[name]()) if name in made else None
 
-    return Evidence(document(audit), manifest(audit), table)
+    costs = None if audit.costs is None else audit.costs.document()
+    return Evidence(document(audit), manifest(audit), table, costs)
 
 
 def manifest(audit: Audit) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from trusteq.explain.explanation import Explanation
     from trusteq.result import Audit
 
@@ -51,13 +53,14 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
     # As objects: an array of texts is as wide as the longest, and drops what ends in a zero character.
     ids = np.repeat(np.array([audit.items.ids[p] for p in explanation.positions], dtype=object), lengths)
     inside = np.arange(int(lengths.max())) < lengths[:, None]
-    columns: dict[str, list[Any]] = {}
+    texts = np.array(words, dtype=object)
+    columns: dict[str, list[NDArray[Any]]] = {}
     for model, result in enumerate(audit.models):
         targets = np.array(audit.labels, dtype=object)[explanation.targets[model]]
         part: dict[str, Any] = {
             "id": ids,
-            "model": [result.name] * len(words),
-            "word": words,
+            "model": np.full(len(words), result.name, dtype=object),
+            "word": texts,
             "segment": spans[:, 0],
             "start": spans[:, 1],
             "end": spans[:, 2],
@@ -67,8 +70,8 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
             part[method] = models[model].whole[inside]
             part[f"{method}_error"] = models[model].error[inside]
         for name, values in part.items():
-            columns.setdefault(name, []).extend(values.tolist() if isinstance(values, np.ndarray) else values)
-    return columns
+            columns.setdefault(name, []).append(values)
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
 def word_columns(audit: Audit) -> dict[str, Any]:

@@ -50,10 +50,10 @@ class _Audit(BaseModel):
     candidates: list[_Candidate] = Field(min_length=1)
 
 
-def refuse_damaged(content: Any, *, where: str) -> None:
+def refuse_damaged(content: Any, *, where: str, expected: type[BaseModel] = _Audit) -> None:
     """Nothing, or one clear line about the first value that no audit writes."""
     try:
-        _Audit.model_validate(content)
+        expected.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "content"

@@ -1,0 +1,157 @@
+"""How a candidate's measures changed from an older to a newer version, on the same items and reference.
+
+Both versions answered the same items, so changes are paired: what items or the reference do to both cancels. Every
+estimate is the newer's figure minus the older's and has the name of the measure that changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from trusteq.compare import divergence
+from trusteq.compare.alignment import Resamplings, noise_free, products
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.behaviour import flip_kinds
+from trusteq.compare.confidence import profile_area, profile_gap
+from trusteq.compare.measures import MEASURES
+from trusteq.compare.top_k import jaccard, top_k
+from trusteq.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from numpy.typing import NDArray
+
+    from trusteq.compare.alignment import Explained
+    from trusteq.stats.estimate import Estimate
+
+MINUS = "newer minus older"
+DISTANCE = "confidence_profile_distance"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """A reference's answers and those of two versions of a candidate, to the same items."""
+
+    reference: Answers
+    older: Answers
+    newer: Answers
+
+    @property
+    def pair(self) -> Pair:
+        """The two versions beside each other, the older as the reference."""
+        return Pair(self.older, self.newer)
+
+
+def changes(versions: Versions, wanted: Collection[str]) -> dict[str, Estimate]:
+    """The change of each wanted measure that answers alone can pair; others may come along."""
+    found = {**_own(versions, wanted), **_shares(versions), **_means(versions)}
+    return {**found, **_distance(versions)} if DISTANCE in wanted else found
+
+
+def alignment_changes(older: Explained, newer: Explained) -> dict[str, Estimate]:
+    """The change of alignment and of the top words' Jaccard, by one method, over the same plans."""
+    r, method = older.resampling, older.method
+    tops = [
+        jaccard(
+            top_k(one.reference.whole, one.lengths, one.k),
+            top_k(one.candidate.whole, one.lengths, one.k),
+        )
+        for one in (older, newer)
+    ]
+    found = {f"jaccard_{method}": r.mean(tops[1] - tops[0], what=f"Jaccard of the top {older.k}, {MINUS}")}
+    if any(noise_free(one)["alignment"] is None for one in (older, newer)):
+        return found
+    cross_a, own, own_a = products(older)
+    cross_b, _, own_b = products(newer)
+
+    def of(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        ca, cb, r, a, b = (s[:, 0] for s in sums)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            then, now = (c / np.sqrt(np.maximum(r, 0) * np.maximum(x, 0)) for c, x in ((ca, a), (cb, b)))
+        # As in the measure itself: a resample without signal counts as no agreement at all.
+        then, now = (np.clip(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), -2, 2) for x in (then, now))
+        return np.asarray(now - then)
+
+    what = f"cosine of {method} attributions, noise taken out by independent halves, pooled over items, {MINUS}"
+    found[f"alignment_{method}"] = Resamplings(r).function(of, cross_a, cross_b, own, own_a, own_b, what=what)
+    return found
+
+
+def _own(versions: Versions, wanted: Collection[str]) -> dict[str, Estimate]:
+    """What is candidate minus reference, or the candidate's alone: the reference's part cancels."""
+    found: dict[str, Estimate] = {}
+    groups = [group for group, names in _groups().items() if not names.isdisjoint(wanted)]
+    for name, estimate in {name: e for group in groups for name, e in group(versions.pair).items()}.items():
+        said = replace(estimate, method=estimate.method.replace("candidate minus reference", MINUS))
+        if name.endswith("_difference"):
+            found[name] = said
+            found[f"{name.removesuffix('_difference')}_candidate"] = said
+        elif name == "confidence_shift":
+            found[name] = found["confidence_candidate"] = said
+    return found
+
+
+@cache
+def _groups() -> dict[Callable[[Pair], dict[str, Estimate]], frozenset[str]]:
+    """The functions that make measures, and the names of what each makes that can be paired like this."""
+    gold, p = np.array([0, 1] * 4), np.linspace(0.1, 0.9, 8)
+    answers = Answers(np.stack([p, 1 - p], axis=1), gold, Resampling(8, resamples=2))
+    made = {group: group(Pair(answers, answers)) for groups in MEASURES.values() for group in groups}
+    return {
+        group: frozenset(name for name in names if name.endswith(("_difference", "_candidate", "_shift")))
+        for group, names in made.items()
+    }
+
+
+def _shares(versions: Versions) -> dict[str, Estimate]:
+    """Shares of items on which the candidate differs from the reference."""
+    pairs = [Pair(versions.reference, one) for one in (versions.older, versions.newer)]
+    differ = [pair.reference.answer != pair.candidate.answer for pair in pairs]
+    asked = {"disagreement": differ, "agreement": [~x for x in differ]}
+    if versions.reference.gold is not None:
+        kinds = [flip_kinds(pair) for pair in pairs]
+        names = ("regressions", "corrections", "wrong_to_other_wrong")
+        asked |= {name: [kind == i for kind in kinds] for i, name in enumerate(names)}
+    share = versions.reference.resampling.share_difference
+    return {name: share(a, b, what=f"{name.replace('_', ' ')}, {MINUS}") for name, (a, b) in asked.items()}
+
+
+def _means(versions: Versions) -> dict[str, Estimate]:
+    """Means over items of how far the candidate is from the reference."""
+    reference = versions.reference
+    per_item: dict[str, Callable[[Answers], NDArray[np.float64]]] = {
+        "kl_reference_candidate": lambda one: divergence.kl(reference, one),
+        "kl_candidate_reference": lambda one: divergence.kl(one, reference),
+        "js": lambda one: divergence.js(reference, one),
+        "confidence_shift_absolute": lambda one: np.abs(one.confidence - reference.confidence),
+    }
+    return {
+        name: reference.resampling.mean(
+            of(versions.newer) - of(versions.older), what=f"mean {name.replace('_', ' ')}, {MINUS}"
+        )
+        for name, of in per_item.items()
+    }
+
+
+def _distance(versions: Versions) -> dict[str, Estimate]:
+    """The distance of the confidence profiles."""
+    r, resampling = versions.reference, versions.reference.resampling
+    points, draws, exact = [], [], []
+    for one in (versions.older, versions.newer):
+        points.append(float(profile_area(profile_gap(r.fine_counts.total[None], one.fine_counts.total[None]))[0]))
+        draws.append(profile_area(profile_gap(r.fine_counts.draws, one.fine_counts.draws)))
+        exact.append(float(stats.wasserstein_distance(r.confidence, one.confidence)))
+    estimate = resampling.from_draws(
+        points[1] - points[0],
+        draws[1] - draws[0],
+        what=f"Wasserstein-1 distance of the confidence profiles, {MINUS}",
+        value=exact[1] - exact[0],
+        bounds=(-1.0, 1.0),
+    )
+    return {DISTANCE: estimate}

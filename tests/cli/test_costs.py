@@ -1,0 +1,132 @@
+"""``--costs`` on the command line."""
+
+import io
+import json
+import subprocess
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trusteq.cli.main import main
+from trusteq.runs.directory import load_run
+
+onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
+pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+
+
+def trusteq(*arguments, cwd):
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch("sys.argv", ["trusteq", *arguments]):
+        try:
+            main()
+        except SystemExit as left:
+            code = left.code
+    return subprocess.CompletedProcess(arguments, int(code or 0), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Two graphs that read a table of texts' lengths and answer by it, a file of predictions, and the items."""
+    folder = tmp_path_factory.mktemp("files")
+    helper, kind = onnx.helper, onnx.TensorProto
+    for name, scale in (("large", 1.0), ("small", 0.9)):
+        weights = onnx.numpy_helper.from_array(np.array([[scale, -scale]] * 50, dtype=np.float32), "w")
+        nodes = [
+            helper.make_node("StringConcat", ["text", "text"], ["twice"]),
+            helper.make_node("Equal", ["twice", "twice"], ["same"]),
+            helper.make_node("Cast", ["same"], ["ones"], to=kind.FLOAT),
+            helper.make_node("Reshape", ["ones", "column"], ["x"]),
+            helper.make_node("Gather", ["w", "first"], ["row"], axis=0),
+            helper.make_node("MatMul", ["x", "row"], ["logits"]),
+        ]
+        column = onnx.numpy_helper.from_array(np.array([-1, 1], dtype=np.int64), "column")
+        first = onnx.numpy_helper.from_array(np.array([0], dtype=np.int64), "first")
+        inputs = [helper.make_tensor_value_info("text", kind.STRING, ["rows"])]
+        outputs = [helper.make_tensor_value_info("logits", kind.FLOAT, ["rows", 2])]
+        graph = helper.make_graph(nodes, "g", inputs, outputs, [weights, column, first])
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+        onnx.save(made, folder / f"{name}.onnx")
+    texts = [f"text {i}" for i in range(60)]
+    frame = pd.DataFrame({"id": range(60), "text": texts, "label": ["no", "yes"] * 30})
+    frame.to_csv(folder / "items.csv", index=False)
+    pd.DataFrame({"id": range(60), "no": 0.7, "yes": 0.3}).to_csv(folder / "file.csv", index=False)
+    pd.DataFrame({"id": range(60), "no": 0.6, "yes": 0.4}).to_csv(folder / "other.csv", index=False)
+    return folder
+
+
+ASKED = ("--data", "items.csv", "--text", "text", "--label", "label", "--labels", "no,yes", "--resamples", "100")
+ASKED += ("--no-slices", "--no-explain", "--quiet")
+
+
+def audit(files, tmp_path, *more, models=("large.onnx", "small.onnx")):
+    return trusteq("audit", *models, *ASKED, "--out", str(tmp_path / "run"), *more, cwd=files)
+
+
+def test_size_and_speed_are_shown_and_kept_unless_told(files, tmp_path):
+    done = audit(files, tmp_path)
+    assert done.returncode in {0, 1, 3}, done.stderr
+    assert done.stdout.index("is ") < done.stdout.index("size and speed")
+    costs = load_run(tmp_path / "run").costs
+    assert [model["parameters"] for model in costs["models"]] == [100, 100]
+    assert [model["peak_bytes"] for model in costs["models"]] == [None, None]
+    assert "memory" not in done.stdout
+
+
+def test_none_measures_and_shows_nothing(files, tmp_path):
+    done = audit(files, tmp_path, "--costs", "none")
+    assert done.returncode in {0, 1, 3}, done.stderr
+    assert "size and speed" not in done.stdout
+    assert load_run(tmp_path / "run").costs is None
+
+
+def test_full_measures_memory_too(files, tmp_path):
+    done = audit(files, tmp_path, "--costs", "full")
+    assert done.returncode in {0, 1, 3}, done.stderr
+    costs = load_run(tmp_path / "run").costs
+    assert costs["notes"] == []
+    if sys.platform.startswith("linux"):
+        assert all(0 < model["peak_bytes"] < 50_000_000 for model in costs["models"])
+        assert "memory" in done.stdout
+
+
+def test_what_was_not_measured_is_said_on_stderr(files, tmp_path):
+    with patch("trusteq.models.cost_memory.CHILD", "trusteq.no_such_module"):
+        done = audit(files, tmp_path, "--costs", "full")
+    assert done.returncode in {0, 1, 3}
+    assert done.stderr.startswith("trusteq: large: peak memory was not measured: its process failed with code 1: ")
+    assert "no_such_module" in done.stderr
+    assert load_run(tmp_path / "run").costs["models"][0]["latency"] is not None
+
+
+def test_json_has_no_times(files, tmp_path):
+    done = audit(files, tmp_path, "--json")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "run" / "audit.json").read_text("utf-8"))
+    assert "latency" not in done.stdout
+    assert (tmp_path / "run" / "costs.json").is_file()
+
+
+def test_files_of_predictions_have_no_costs(files, tmp_path):
+    few = [option for option in ASKED if option not in {"--no-explain", "--text", "text", "--labels", "no,yes"}]
+    out = str(tmp_path / "run")
+    done = trusteq("audit", "file.csv", "other.csv", *few, "--out", out, cwd=files)
+    assert done.returncode in {0, 1, 3}, done.stderr
+    assert "size and speed" not in done.stdout
+    assert not (tmp_path / "run" / "costs.json").exists()
+    done = trusteq("audit", "file.csv", "other.csv", *few, "--out", str(tmp_path / "2"), "--costs", "full", cwd=files)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: costs=full has no effect")
+    assert not (tmp_path / "2").exists()
+
+
+def test_gate_and_damaged_costs(files, tmp_path):
+    audit(files, tmp_path)
+    (tmp_path / "run" / "costs.json").write_text("{}", "utf-8")
+    done = trusteq("gate", "run", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "costs.json: schema version None is none" in done.stderr
+    (tmp_path / "run" / "costs.json").unlink()
+    assert trusteq("gate", "run", cwd=tmp_path).returncode in {0, 1, 3}
