@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 import trusteq
+from trusteq.report.page.page import page
 from trusteq.report.terminal import render
 
 
@@ -57,7 +58,9 @@ def main() -> None:
         dimensions=["behaviour", "calibration"],  # pixels have no words to leave out
     )
     Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(render(result))
-    print(f"\nthe whole run: {result.save(trusteq_run())}")
+    directory = result.save(trusteq_run())
+    (directory / "report.html").write_text(page(result.evidence), "utf-8")
+    print(f"\nthe whole run: {directory}\nthe page: {directory / 'report.html'}")
 
 
 def trusteq_run() -> str:

@@ -152,7 +152,7 @@ class Audit:
         return evidence_of(self)
 
     def item(self, id: str, candidate: str | None = None) -> ItemView:  # noqa: A002 - what it is called everywhere
-        """One item as the reference and a candidate see it, for a notebook or to print; the only candidate by default."""
+        """One item as the reference and a candidate, by default the only one, see it: for a notebook or to print."""
         from trusteq.report.item import item_view
 
         return item_view(self.evidence, id, candidate)

@@ -12,8 +12,8 @@ LABELS = ("no", "maybe", "yes")
 LIMIT = 64
 
 
-def save(kind, folder, *, side="right", seed=1, **normalizer):
-    """A folder with a classifier of this kind: bert, roberta, xlm-roberta or llama."""
+def save(kind, folder, *, side="right", seed=1, shape=None, **normalizer):
+    """A folder with a classifier of this kind: bert, roberta, xlm-roberta or llama; ``shape`` changes its sizes."""
     if kind == "bert":
         tokenizer = tokenizers.word_pieces(**normalizer)
         config, model = transformers.BertConfig, transformers.BertForSequenceClassification
@@ -37,7 +37,7 @@ def save(kind, folder, *, side="right", seed=1, **normalizer):
         model_input_names=["input_ids", "attention_mask", *(["token_type_ids"] if kind == "bert" else [])],
         **{f"{role}_token": token for role, token in names.items()},
     )
-    shape = {
+    sizes = {
         "hidden_size": 32,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
@@ -47,9 +47,10 @@ def save(kind, folder, *, side="right", seed=1, **normalizer):
         "pad_token_id": wrapped.pad_token_id,
         "id2label": dict(enumerate(LABELS)),
         "label2id": {label: code for code, label in enumerate(LABELS)},
+        **(shape or {}),
     }
     torch.manual_seed(seed)
-    made = model(config(vocab_size=tokenizer.get_vocab_size(), **shape))
+    made = model(config(vocab_size=tokenizer.get_vocab_size(), **sizes))
     with torch.no_grad():
         for name, parameter in made.named_parameters():
             if parameter.ndim == 2:

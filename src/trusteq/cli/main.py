@@ -11,8 +11,13 @@ import click
 
 import trusteq
 from trusteq.cli.audit import audit
+from trusteq.cli.compress import compress
+from trusteq.cli.diff import diff
+from trusteq.cli.figure import figure
 from trusteq.cli.gate import gate
 from trusteq.cli.policy import policy
+from trusteq.cli.report import report
+from trusteq.cli.show import show
 from trusteq.errors import TrusteqError
 from trusteq.report.clean import clean
 
@@ -30,7 +35,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, gate, policy):
+for command in (audit, gate, show, diff, report, figure, compress, policy):
     cli.add_command(command)
 
 

@@ -77,12 +77,12 @@ def plain(value: Any) -> Any:
 def measures_from(candidate: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
     """The estimates of one candidate of a document, by dimension and measure."""
     return {
-        dimension: {name: _estimate(e) for name, e in measures.items()}
+        dimension: {name: estimate_from(e) for name, e in measures.items()}
         for dimension, measures in candidate["measures"].items()
     }
 
 
-def _estimate(content: Mapping[str, Any]) -> Estimate:
+def estimate_from(content: Mapping[str, Any]) -> Estimate:
     """An estimate of a document; null is what was not a number."""
     value, low, high = (math.nan if content[end] is None else content[end] for end in ("value", "low", "high"))
     return Estimate(value, low, high, content["n"], content["method"], content["level"])

@@ -12,6 +12,9 @@ from rich.text import Text
 from trusteq.measure_words import in_words
 from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
+from trusteq.report.document import document
+from trusteq.report.fitting import Fitting
+from trusteq.report.summary import summary
 from trusteq.report.wording import (
     MARKS,
     URGENT,
@@ -32,9 +35,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from trusteq.compare.published import PairAgreement
-    from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
+    from trusteq.report.summary import Protocol, Summary
     from trusteq.result import Audit
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import RuleVerdict, Verdict
@@ -49,26 +52,30 @@ STYLES = {
 
 def render(audit: Audit) -> RenderableType:
     """The whole audit."""
+    return render_summary(summary(document(audit)))
+
+
+def render_summary(told: Summary) -> RenderableType:
+    """The same of an audit in memory or a finished run."""
     parts: list[RenderableType] = [
-        headline(audit.reference.name, len(audit.items), audit.policy, audit.items.ignored),
-        verdicts([(c.name, c.verdict) for c in audit.comparisons]),
-        *warnings(audit.findings),
+        headline(told.reference, told.items, told.policy, told.ignored),
+        verdicts([(c.name, c.verdict) for c in told.candidates]),
+        *warnings(told.findings),
     ]
-    for c in audit.comparisons:
-        flat = {name: e for group in c.measures.values() for name, e in group.items()}
+    for c in told.candidates:
         parts += [
             reason(c.name, c.verdict),
-            Padding(rules(c.verdict, flat, audit.policy), (0, 0, 0, 2)),
-            _indented(context(flat, c.tests)),
+            Padding(rules(c.verdict, c.flat, told.policy), (0, 0, 0, 2)),
+            _indented(context(c.flat, c.tests)),
         ]
         if c.advice:
             parts += [Text("\n  what to look at", style="bold"), _bullets(c.advice)]
-    if audit.published is not None:
-        parts += [Text(f"\n{published_title(audit.published)}", style="bold"), published_pairs(audit.pairs)]
-    if audit.pies:
-        share = "1 item is" if len(audit.pies) == 1 else f"{len(audit.pies):,} items are"
+    if told.protocol is not None:
+        parts += [Text(f"\n{published_title(told.protocol)}", style="bold"), published_pairs(told.protocol.pairs)]
+    if told.pies:
+        share = "1 item is" if told.pies == 1 else f"{told.pies:,} items are"
         parts.append(Text(f"\n{share} answered unlike the reference by most candidates (pies in audit.json)"))
-    parts += findings(audit.findings)
+    parts += findings(told.findings)
     return Group(*parts)
 
 
@@ -82,18 +89,21 @@ def headline(reference: str, n: int, policy: Policy, ignored: int = 0) -> Text:
     )
 
 
-def verdicts(named: Iterable[tuple[str, Verdict]]) -> Table:
+def verdicts(named: Iterable[tuple[str, Verdict]]) -> RenderableType:
     """One line a candidate: overall, then dimension by dimension."""
+    lines: list[Text] = []
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for column in ("candidate", "verdict", *DIMENSIONS):
         table.add_column(column, header_style="dim", no_wrap=column != "candidate")
     for name, verdict in named:
-        by_dimension = (
+        by_dimension = [
             outcome(d.outcome) if d.required else Text(f"({d.outcome.lower()})", style="dim")
             for d in verdict.dimensions
-        )
+        ]
         table.add_row(Text(clean(name), style="bold"), outcome(verdict.outcome), *by_dimension)
-    return table
+        lines.append(Text.assemble((clean(name), "bold"), ": ", outcome(verdict.outcome), overflow="fold"))
+        lines += [Text.assemble(f"  {d}: ", said) for d, said in zip(DIMENSIONS, by_dimension, strict=True)]
+    return Fitting(table, Group(*lines))
 
 
 def outcome(value: Outcome) -> Text:
@@ -113,8 +123,9 @@ def reason(name: str, verdict: Verdict) -> Text:
     return said
 
 
-def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) -> Table:
+def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) -> RenderableType:
     """One line a rule: both models' figures, what is judged with its interval, the margin, the outcome."""
+    lines: list[Text] = []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("measure", header_style="dim", min_width=14)
     for column in ("reference", "candidate"):
@@ -126,8 +137,13 @@ def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) ->
             continue
         for rule in dimension.rules:
             judged = "not measured" if rule.estimate is None else interval(rule.estimate)
-            table.add_row(title(rule.measure), *sides(rule.measure, measures), judged, margin(rule), rule_outcome(rule))
-    return table
+            own = sides(rule.measure, measures)
+            table.add_row(title(rule.measure), *own, judged, margin(rule), rule_outcome(rule))
+            beside = f" {own[0]} -> {own[1]}, difference" if all(own) else ""
+            lines.append(
+                Text.assemble(f"{title(rule.measure)}{beside} {judged}, margin {margin(rule)}: ", rule_outcome(rule))
+            )
+    return Fitting(table, Group(*lines))
 
 
 def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -> list[str]:
@@ -157,12 +173,11 @@ def published_words(measures: Mapping[str, Estimate], method: str) -> str:
     return said if ceiling is None else f"{said} and the reference against itself {number(ceiling.value)}"
 
 
-def published_title(published: Published) -> str:
+def published_title(protocol: Protocol) -> str:
     """What the table of all pairs shows."""
-    settings = published.settings
     return (
-        f"Jaccard of the top {settings.k} words, protocol {settings.name}, {len(published.positions):,} items, "
-        f"LIME's seeds {', '.join(str(seed) for seed in published.seeds)}"
+        f"Jaccard of the top {protocol.k} words, protocol {protocol.name}, {protocol.items:,} items, "
+        f"LIME's seeds {', '.join(str(seed) for seed in protocol.seeds)}"
     )
 
 

@@ -59,7 +59,7 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
         targets = np.array(audit.labels, dtype=object)[explanation.targets[model]]
         part: dict[str, Any] = {
             "id": ids,
-            "model": np.full(len(words), result.name, dtype=object),
+            "model": np.repeat(np.array([result.name], dtype=object), len(words)),
             "word": texts,
             "segment": spans[:, 0],
             "start": spans[:, 1],

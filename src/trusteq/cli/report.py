@@ -1,0 +1,84 @@
+"""``trusteq report``: a finished run as a page, or for machines."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trusteq.report.clean import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trusteq.report.evidence import Evidence
+
+FORMATS = {
+    "html": "trusteq.report.page.page:page",
+    "markdown": "trusteq.report.markdown:markdown",
+    "model-card": "trusteq.report.model_card:model_card",
+    "junit": "trusteq.report.junit:junit",
+    "latex": "trusteq.report.latex:latex",
+}
+"""The function ``(Evidence) -> str`` that makes each format; imported when asked for."""
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="html",
+    show_default=True,
+    help="A page; Markdown for a pull request or a model card; JUnit XML; LaTeX tables.",
+)
+@click.option("--out", help="Where to write; - is stdout.  [default: RUN/report.html for html, else stdout]")
+def report(run: Path, form: str, out: str | None) -> int:
+    """Write the report of the finished RUN directory; no model is loaded.
+
+    \b
+    trusteq report trusteq-run
+    trusteq report trusteq-run --as junit --out trust.xml
+
+    Exit code: 0 when it is written, whatever the verdict; 2 error.
+    """  # noqa: D301
+    from trusteq.runs.directory import evidence, load_run
+
+    text = maker(form)(evidence(load_run(run)))
+    if out is None:
+        out = str(run / "report.html") if form == "html" else "-"
+    if out == "-":
+        click.echo(text, nl=not text.endswith("\n"))
+        return 0
+    write(Path(out), text)
+    click.echo(f"{form}: {clean(out)}", err=True)
+    return 0
+
+
+def maker(form: str) -> Callable[[Evidence], str]:
+    """The function that makes a format."""
+    module, _, name = FORMATS[form].partition(":")
+    found: Callable[[Evidence], str] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def write(path: Path, text: str) -> None:
+    """Write the file whole, or leave what is there; one clear line where it cannot be written."""
+    from trusteq.errors import RunError
+
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_text(text, "utf-8")  # a device or a pipe: nothing to be renamed
+            return
+        if path.is_dir():
+            raise IsADirectoryError(21, "is a directory")
+        with tempfile.TemporaryDirectory(prefix=".trusteq-", dir=path.resolve().parent) as scratch:
+            draft = Path(scratch) / "report"
+            draft.write_text(text, "utf-8")
+            draft.replace(path.resolve())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from None

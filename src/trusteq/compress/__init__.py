@@ -1,0 +1,29 @@
+"""Candidates made from a classifier: quantized, pruned, of fewer layers, distilled.
+
+    import trusteq.compress
+
+    made = trusteq.compress.make("models/large", method="int8-onnx", out="models/large-int8")
+    print(made.before.disk_bytes, made.after.disk_bytes)
+
+Each method is one function in one small file over a maintained library, and one line in `methods.METHODS`. What it
+makes is a folder that `trusteq.open_model` reads, with a ``trusteq-recipe.json`` that says how it was made.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trusteq.compress.candidate import Candidate, make
+    from trusteq.compress.methods import METHODS
+
+__all__ = ["METHODS", "Candidate", "make"]
+
+_HOMES = {"Candidate": "candidate", "METHODS": "methods", "make": "candidate"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

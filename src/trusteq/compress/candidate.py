@@ -1,0 +1,210 @@
+"""A candidate on disk: a folder that the ordinary loader reads, and the recipe it was made by.
+
+It is written under a temporary name, read back, compared with what was in memory, and renamed only then: a folder that
+is there is whole, and answers as it should.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import trusteq
+from trusteq.compress.made import attempt, does_not_apply
+from trusteq.compress.methods import METHODS, checked_options
+from trusteq.data.items import Items
+from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
+from trusteq.models.token_rows import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from trusteq.compress.made import Made
+    from trusteq.models.cost_size import Size
+    from trusteq.models.token_rows import TokenModel, TokenRows
+    from trusteq.models.transformer import TransformerModel
+
+RECIPE = "trusteq-recipe.json"
+"""Beside the model; the loader neither reads it nor counts it in the model's content hash."""
+
+SCHEMA_VERSION = 1
+
+SAME = 1e-3
+"""The largest move of a probability between memory and disk that passes for rounding, as in `models.probe`."""
+
+MADE_UP = 8
+"""How many texts, and pairs of texts, a candidate is asked before it is accepted."""
+
+_VERSIONS = ("torch", "transformers", "safetensors", "tokenizers", "numpy")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What was made: where, by which method, the sizes before and after, what to know about it, and its recipe."""
+
+    directory: Path
+    method: str
+    before: Size
+    after: Size
+    notes: tuple[str, ...]
+    recipe: Mapping[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """Everything about it, ready for JSON."""
+        return {**asdict(self), "directory": str(self.directory)}
+
+
+def make(
+    model: str | Path,
+    *,
+    method: str,
+    out: str | Path,
+    items: Items | None = None,
+    dev: Items | None = None,
+    download: bool = False,
+    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    say: Callable[[str], None] = lambda line: None,
+    **options: object,
+) -> Candidate:
+    """A candidate made from a transformers classifier (a folder, or a hub id in the cache or with ``download``).
+
+    ``method`` is one of `METHODS`, which lists the options that each takes. A method that is trained learns from
+    ``items`` and chooses its epoch by ``dev``, else by a tenth of them held out. ``out`` must not exist. ``tell`` is
+    told stages with (done, total), ``say`` single lines.
+    """
+    arguments = checked_options(method, options)
+    chosen = METHODS[method]
+    for name, given in (("items", items), ("dev", dev)):
+        if given is not None and not chosen.learns:
+            raise OptionError(f"{name} have no effect on method {method}, which learns nothing; leave them out")
+        if given is not None and not isinstance(given, Items):
+            raise OptionError(f"{name} must be Items, as trusteq.read_items gives, found {type(given).__name__}")
+    if chosen.learns and items is None:
+        raise OptionError(f"method {method} learns from items: name them with --data and --text (in Python items=)")
+    try:
+        import torch
+        import transformers  # noqa: F401 - asked for here, so that what is missing is named before anything is read
+
+        from trusteq.models.chatter import quiet_transformers
+        from trusteq.models.cost_size import size
+    except ImportError as error:
+        raise MissingExtraError(f"method {method}", "transformers") from error
+    from trusteq.models.open import open_model
+    from trusteq.runs.directory import free_directory
+
+    work = chosen.load(method)
+    path = free_directory(out)
+    tell("open the model", 0, 1)
+    device = arguments.pop("device", None) if chosen.learns else "cpu"
+    source = _source(str(model), method, device, download=download)
+    before = size(source)
+    asked = _made_up(source)
+    tell("open the model", 1, 1)
+    heard = {"items": items, "dev": dev, "tell": tell, "say": say} if chosen.learns else {}
+    seed = arguments.get("seed", 0)
+    devices = [source.model.device] if source.model.device.type == "cuda" else []
+    try:
+        path.resolve().parent.mkdir(parents=True, exist_ok=True)
+        with (
+            tempfile.TemporaryDirectory(prefix=".trusteq-", dir=path.resolve().parent) as scratch,
+            quiet_transformers(),
+            torch.random.fork_rng(devices=devices),
+        ):
+            torch.manual_seed(seed)
+            made = work(source, **arguments, **heard)
+            draft = Path(scratch) / "candidate"
+            draft.mkdir()
+            tell("save it and read it back", 0, 1)
+            with attempt(source, method, "it cannot be saved"):
+                made.save(draft)
+            try:
+                read = open_model(draft, name=path.name)
+            except ModelError as error:
+                said = str(error).replace(str(draft), "it")
+                raise does_not_apply(
+                    source, method, f"the ordinary loader does not open what was saved: {said}"
+                ) from None
+            _refuse_another(source, method, made, read, asked)  # type: ignore[arg-type]
+            recipe = {
+                "schema_version": SCHEMA_VERSION,
+                "method": method,
+                "arguments": arguments,
+                "seed": seed if chosen.learns else None,
+                "source": {"location": str(model), "content": source.identity.content},
+                "content": read.identity.content,
+                "versions": _versions(*chosen.packages),
+                **made.facts,
+            }
+            written = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+            (draft / RECIPE).write_text(written, "utf-8")
+            after = size(read)
+            if path.exists():
+                path.rmdir()
+            draft.rename(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
+    tell("save it and read it back", 1, 1)
+    return Candidate(path, method, before, after, made.notes, recipe)
+
+
+def _source(location: str, method: str, device: str | None, *, download: bool) -> TransformerModel:
+    """The model to compress, opened as for an audit."""
+    from trusteq.models.open import ModelOptions, default_name, open_model, options_of
+    from trusteq.models.transformer import TransformerModel
+
+    name = default_name(location)
+    if "device" not in options_of(location, name=name):
+        raise ModelError(
+            f"model {name}: {location} is no transformers classifier; method {method} starts from one: give its folder"
+        )
+    source = open_model(location, name=name, options=ModelOptions(device=device, download=download))
+    assert isinstance(source, TransformerModel)  # noqa: S101 - the only one that takes a device
+    if quantization := source.identity.details["quantization"]:
+        by = quantization.get("quant_method")
+        raise does_not_apply(source, method, f"it is quantized already ({by}); start from the model it was made from")
+    return source
+
+
+def _made_up(source: TransformerModel) -> tuple[list[tuple[str, ...]], ...]:
+    """Texts of 1 to 40 of the model's own tokens, and pairs of them."""
+    rng = np.random.default_rng(0)
+
+    def text() -> str:
+        ids = rng.integers(0, len(source.tokenizer), rng.integers(1, 41))
+        return source.tokenizer.decode(ids, skip_special_tokens=True).strip() or "a"
+
+    return [(text(),) for _ in range(MADE_UP)], [(text(), text()) for _ in range(MADE_UP)]
+
+
+def _rows(model: TokenModel, texts: tuple[list[tuple[str, ...]], ...]) -> TokenRows:
+    return joined([model.encode(alike) for alike in texts])
+
+
+def _refuse_another(source: TransformerModel, method: str, made: Made, read: TokenModel, texts: Any) -> None:
+    """Nothing where the saved model reads texts as the original does, and answers as the one in memory."""
+    rows, found = _rows(source, texts), _rows(read, texts)
+    if not (np.array_equal(found.starts, rows.starts) and np.array_equal(found.ids, rows.ids)):
+        raise does_not_apply(source, method, "what it was saved as cuts texts into other tokens")
+    if read.identity.content == source.identity.content:
+        raise does_not_apply(source, method, "it would change nothing")
+    if read.labels != source.labels:
+        raise does_not_apply(source, method, f"what it was saved as has other labels: {', '.join(read.labels)}")
+    answers = np.exp(read.answer(found))
+    if not np.isfinite(answers).all():
+        raise does_not_apply(source, method, "its answers are no longer finite numbers")
+    if made.model is not None:
+        moved = float(np.abs(answers - np.exp(replace(source, model=made.model).answer(rows))).max())
+        if not moved <= SAME:
+            raise does_not_apply(
+                source, method, f"what was saved answers otherwise, by up to {moved:.2g} in probability"
+            )
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    return {"trusteq": trusteq.__version__, **{name: metadata.version(name) for name in (*_VERSIONS, *packages)}}

@@ -1,0 +1,40 @@
+"""Layers taken out of a classifier (Sajjad et al. 2023, arXiv 2004.03844), without training afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trusteq.compress.encoder import layers as layer_list
+from trusteq.compress.encoder import with_layers
+from trusteq.compress.made import attempt, checkpoint, does_not_apply
+
+if TYPE_CHECKING:
+    from trusteq.compress.made import Made
+    from trusteq.models.transformer import TransformerModel
+
+
+def drop_layers(source: TransformerModel, *, layers: int | None = None, drop: str = "evenly") -> Made:
+    """The model with ``layers`` of its layers, half of them unless told."""
+    name, modules = layer_list(source, "drop-layers")
+    if len(modules) == 1 or (layers is not None and layers >= len(modules)):
+        raise does_not_apply(source, "drop-layers", f"of its {len(modules)} layers {layers or 1} would stay")
+    kept = kept_layers(len(modules), layers, drop)
+    with attempt(source, "drop-layers", "it cannot be made of fewer layers"):
+        model = with_layers(source.model, name, kept)
+    return checkpoint(
+        source,
+        model,
+        f"keeps layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}, not trained since; "
+        "distil starts from the same and trains it",
+        kept_layers=[i + 1 for i in kept],
+    )
+
+
+def kept_layers(total: int, stay: int | None, drop: str) -> list[int]:
+    """Which layers stay, counted from 0; half of them, rounded up, unless told how many."""
+    stay = (total + 1) // 2 if stay is None else stay
+    if drop == "last":
+        return list(range(stay))
+    if drop == "first":
+        return list(range(total - stay, total))
+    return [i * total // stay for i in range(stay)]

@@ -1,0 +1,56 @@
+"""Attention heads set to 0: those whose part of the output projection is smallest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trusteq.compress.encoder import layers
+from trusteq.compress.made import checkpoint, does_not_apply
+
+if TYPE_CHECKING:
+    from trusteq.compress.made import Made
+    from trusteq.models.transformer import TransformerModel
+
+OUTPUT = (
+    "attention.output.dense",
+    "attention.out_lin",
+    "self_attn.o_proj",
+    "self_attn.out_proj",
+    "attn.Wo",
+    "attention.attn.o",
+)
+"""Where the layers of common architectures hold the linear map that gathers the heads."""
+
+
+def prune_heads(source: TransformerModel, *, share: float = 0.5) -> Made:
+    """The model without this share of each layer's heads; their outputs are 0, as if they were not there."""
+    import torch
+
+    heads = getattr(source.model.config, "num_attention_heads", None)
+    count = round(share * heads) if heads else 0
+    if not 0 < count < (heads or 0):
+        raise does_not_apply(source, "prune-heads", f"a share of {share:g} of its {heads} heads is {count}")
+    gone = []
+    for layer in layers(source, "prune-heads")[1]:
+        weight = _output(source, layer).weight  # [hidden, heads x head size]
+        with torch.no_grad():
+            parts = weight.unflatten(1, (heads, -1))  # [hidden, heads, head size]
+            norms = parts.float().pow(2).sum(dim=(0, 2))
+            smallest = norms.argsort(stable=True)[:count]
+            parts[:, smallest] = 0
+        gone.append(sorted(smallest.tolist()))
+    return checkpoint(
+        source,
+        source.model,
+        f"{count} of {heads} heads in each layer answer 0; their weights are stored, so the size stays",
+        heads_gone=gone,
+    )
+
+
+def _output(source: TransformerModel, layer: Any) -> Any:
+    found = [
+        module for name, module in layer.named_modules() if name.endswith(OUTPUT) and hasattr(module, "in_features")
+    ]
+    if len(found) != 1:
+        raise does_not_apply(source, "prune-heads", "where its heads come together is not known")
+    return found[0]

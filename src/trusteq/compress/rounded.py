@@ -1,0 +1,51 @@
+"""Linear weights in 8 bits, by torchao as transformers drives it: one scale for each row of a weight.
+
+torch's own ``quantize_dynamic`` is not offered: what it makes can be saved only as a pickle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trusteq.compress.encoder import linear_maps
+from trusteq.compress.made import attempt, checkpoint, loaded
+
+if TYPE_CHECKING:
+    from trusteq.compress.made import Made
+    from trusteq.models.transformer import TransformerModel
+
+
+def int8_weights(source: TransformerModel) -> Made:
+    """The model with its linear weights rounded; it computes in its own precision."""
+    from torchao.quantization import Int8WeightOnlyConfig
+
+    return _rounded(source, "int8-weights", Int8WeightOnlyConfig())
+
+
+def int8_dynamic(source: TransformerModel) -> Made:
+    """The model with its linear weights rounded, and while it runs what they are multiplied with, token by token."""
+    from torchao.quantization import Int8DynamicActivationInt8WeightConfig
+
+    return _rounded(
+        source,
+        "int8-dynamic",
+        Int8DynamicActivationInt8WeightConfig(),
+        "each token has a scale of its own, so the batch moves answers less than with one scale for all; slow on "
+        "processors without int8 instructions",
+    )
+
+
+def _rounded(source: TransformerModel, method: str, config: Any, *notes: str) -> Made:
+    import torch
+    import transformers
+
+    rounded = linear_maps(source, method)
+    linear = [name for name, module in source.model.named_modules() if isinstance(module, torch.nn.Linear)]
+    stay_whole = [name for name in linear if name not in rounded]
+    with attempt(source, method, "torchao"):
+        quantization = transformers.TorchAoConfig(config, modules_to_not_convert=stay_whole)
+        model = loaded(source, quantization_config=quantization, dtype="auto")
+    total = sum(weight.numel() for weight in source.model.parameters())
+    stay = total - sum(module.weight.numel() for module in rounded.values())
+    stays = f"{stay:,} of {total:,} parameters stay as they were: embeddings, norms, biases and the classification head"
+    return checkpoint(source, model, stays, *notes, linear_maps=len(rounded))

@@ -1,0 +1,35 @@
+"""Weights and arithmetic in 16 bits: float16 (IEEE 754) and bfloat16."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trusteq.compress.made import checkpoint, does_not_apply, loaded
+
+if TYPE_CHECKING:
+    from trusteq.compress.made import Made
+    from trusteq.models.transformer import TransformerModel
+
+
+def fp16(source: TransformerModel) -> Made:
+    """The model in float16: 11 bits of precision, nothing above 65,504."""
+    return _cast(source, "fp16", "float16")
+
+
+def bf16(source: TransformerModel) -> Made:
+    """The model in bfloat16: 8 bits of precision, the range of float32."""
+    return _cast(source, "bf16", "bfloat16")
+
+
+def _cast(source: TransformerModel, method: str, dtype: str) -> Made:
+    import torch
+
+    if source.model.dtype.itemsize < 4:
+        had = str(source.model.dtype).removeprefix("torch.")
+        raise does_not_apply(source, method, f"its weights are in {had} already")
+    # Not with .to(): what a model computes in float32 whatever its weights are, must stay so.
+    model = loaded(source, dtype=getattr(torch, dtype))
+    too_large = next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), None)
+    if too_large:
+        raise does_not_apply(source, method, f"{too_large} holds values beyond the range of {dtype}")
+    return checkpoint(source, model)

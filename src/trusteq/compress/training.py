@@ -1,0 +1,182 @@
+"""The plain training loop: batches of like length, AdamW, clipped gradients, and the weights of the best epoch kept.
+
+Everything random in an epoch comes from the seed and the epoch's number alone, so a run can be taken up after any epoch
+with the weights and the optimizer's state.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from trusteq.models.token_rows import TokenRows
+    from trusteq.models.transformer import TransformerModel
+
+CHUNK = 50
+"""Batches drawn at random together and sorted by length among themselves: little padding, and no order to learn."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Tokens to learn from, and what to answer: gold codes [rows], another model's log-probabilities [rows, labels]."""
+
+    rows: TokenRows
+    gold: NDArray[np.int64] | None = None
+    soft: NDArray[np.float64] | None = None
+
+    def answers(self) -> NDArray[np.int64]:
+        """The right answer to each row [rows]: gold where there is any, else the other model's."""
+        if self.gold is not None:
+            return self.gold
+        if self.soft is None:
+            raise ValueError("examples without gold codes or another model's answers have nothing to teach")
+        return np.asarray(self.soft.argmax(axis=1), np.int64)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train. Without soft targets only ``hard = 1`` makes sense.
+
+    rate: AdamW's, reached after the share ``warmup`` of all steps, and with ``decay`` falling to 0 from there.
+    hard: weight of the gold codes; 1 - hard is that of the soft targets, all logits divided by ``temperature``.
+    """
+
+    epochs: int = 3
+    batch: int = 32
+    rate: float = 5e-5
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    warmup: float = 0.0
+    decay: bool = False
+    hard: float = 1.0
+    temperature: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass through the examples came to; loss: mean over the rows seen; dev_loss: that of the same on dev."""
+
+    number: int
+    loss: float
+    dev_loss: float
+    dev_accuracy: float
+
+
+def train(
+    model: TransformerModel,
+    examples: Examples,
+    dev: Examples,
+    settings: TrainingSettings,
+    *,
+    advance: Callable[[int, int, int], None] = lambda epoch, done, total: None,
+    after: Callable[[Epoch], None] = lambda epoch: None,
+) -> list[Epoch]:
+    """The epochs, in order; the model, trained in place, is left with the weights of its best one on ``dev``.
+
+    Best is the highest accuracy, then the lowest loss, then the earliest. ``advance`` is told (epoch, done, steps)
+    after each step, ``after`` is told each epoch.
+    """
+    import torch
+
+    if not model.can_pad and settings.batch > 1:
+        raise ModelError(f"model {model.name}: it has no padding token, so it can be trained in batches of 1 only")
+    net = model.model
+    optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
+    steps = settings.epochs * math.ceil(len(examples.rows) / settings.batch)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps, settings))
+    curve: list[Epoch] = []
+    best: tuple[float, float] | None = None
+    weights: dict[str, Any] = {}
+    with torch.random.fork_rng(devices=[net.device] if net.device.type == "cuda" else []):
+        for number in range(1, settings.epochs + 1):
+            seeds = np.random.SeedSequence([settings.seed, number])
+            torch.manual_seed(int(seeds.generate_state(1)[0]))
+            order = batches(examples.rows.lengths, settings.batch, np.random.default_rng(seeds))
+            net.train()
+            total = 0.0
+            for done, at in enumerate(order, 1):
+                logits = net(**model.inputs(examples.rows, at)).logits.float()
+                step_loss = loss(logits, *_targets(examples, at, net.device), settings)
+                if not torch.isfinite(step_loss):
+                    raise ModelError(f"model {model.name}: the loss is {step_loss} in epoch {number}; lower --rate")
+                optimizer.zero_grad()
+                step_loss.backward()
+                torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
+                optimizer.step()
+                schedule.step()
+                total += float(step_loss.detach()) * len(at)
+                advance(number, done, len(order))
+            net.eval()
+            curve.append(_tried(model, dev, settings, number, total / len(examples.rows)))
+            after(curve[-1])
+            rank = (curve[-1].dev_accuracy, -curve[-1].dev_loss)
+            if best is None or rank > best:
+                best, weights = rank, {key: value.detach().clone() for key, value in net.state_dict().items()}
+    net.load_state_dict(weights)
+    return curve
+
+
+def loss(logits: Any, gold: Any, soft: Any, settings: TrainingSettings) -> Any:
+    """Mean over rows of hard * cross-entropy + (1 - hard) * T^2 * KL(soft at T || logits at T).
+
+    logits [rows, labels]; gold codes [rows]; soft log-probabilities [rows, labels] (Hinton et al. 2015, section 2).
+    """
+    from torch.nn.functional import cross_entropy, kl_div, log_softmax
+
+    T = settings.temperature
+    parts = []
+    if settings.hard > 0:
+        parts.append(settings.hard * cross_entropy(logits, gold))
+    if settings.hard < 1:
+        ours, theirs = log_softmax(logits / T, dim=1), log_softmax(soft / T, dim=1)
+        parts.append((1 - settings.hard) * T**2 * kl_div(ours, theirs, log_target=True, reduction="batchmean"))
+    return sum(parts)
+
+
+def batches(lengths: NDArray[np.int64], size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Positions of all rows in a random order of batches of up to ``size`` rows of like length."""
+    order = rng.permutation(len(lengths))
+    made = []
+    for start in range(0, len(order), CHUNK * size):
+        chunk = order[start : start + CHUNK * size]
+        chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
+        made += [chunk[i : i + size] for i in range(0, len(chunk), size)]
+    return [made[i] for i in rng.permutation(len(made))]
+
+
+def rate_share(step: int, steps: int, settings: TrainingSettings) -> float:
+    """What share of the full rate a step takes, counted from 0."""
+    warm = settings.warmup * steps
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    return max(0.0, (steps - step) / max(1.0, steps - warm)) if settings.decay else 1.0
+
+
+def _targets(examples: Examples, at: NDArray[np.int64], device: Any) -> tuple[Any, Any]:
+    import torch
+
+    def tensor(values: NDArray[Any] | None) -> Any:
+        return None if values is None else torch.from_numpy(values[at]).to(device)
+
+    soft = tensor(examples.soft)
+    return tensor(examples.gold), None if soft is None else soft.float()
+
+
+def _tried(model: TransformerModel, dev: Examples, settings: TrainingSettings, number: int, mean: float) -> Epoch:
+    """The epoch, with what the model, asked as an audit asks it, reaches on dev."""
+    import torch
+
+    answers = model.answer(dev.rows)
+    on_dev = loss(torch.from_numpy(answers).float(), *_targets(dev, np.arange(len(answers)), "cpu"), settings)
+    return Epoch(number, mean, float(on_dev), float((answers.argmax(axis=1) == dev.answers()).mean()))

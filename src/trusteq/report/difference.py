@@ -1,0 +1,282 @@
+"""What changed between two audits: verdicts, estimates with intervals of their change, answers, and how it was done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import RunError
+from trusteq.report.paired import Paired
+from trusteq.report.summary import Judged, origin, summary
+from trusteq.stats.estimate import Estimate
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from trusteq.report.evidence import Evidence
+    from trusteq.report.paired import Answered, Match
+    from trusteq.report.summary import Summary
+    from trusteq.verdict import RuleVerdict, Verdict
+
+RANK = {Outcome.EQUIVALENT: 0, Outcome.UNDECIDED: 1, Outcome.NOT_MEASURED: 1, Outcome.NOT_EQUIVALENT: 2}
+"""Higher is worse. What is no longer measured is no longer shown to be equivalent, and no more than that."""
+
+BESIDE = (
+    "accuracy_difference",
+    "disagreement",
+    "regressions",
+    "corrections",
+    "smooth_ece_difference",
+    "ece_difference",
+    "brier_difference",
+    "confidence_shift",
+    "confidence_profile_distance",
+    "alignment_lime",
+    "alignment_shapley",
+    "jaccard_lime",
+    "jaccard_shapley",
+    "jaccard_shap",
+)
+"""Measures whose change is told whether a rule judges them or not."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """An outcome before and now; ``required`` by either policy."""
+
+    before: Outcome
+    now: Outcome
+    required: bool = True
+
+    @property
+    def worse(self) -> bool:
+        """Whether it is worse than it was."""
+        return RANK[self.now] > RANK[self.before]
+
+    @property
+    def better(self) -> bool:
+        """Whether it is better than it was."""
+        return RANK[self.now] < RANK[self.before]
+
+    @property
+    def unmeasured(self) -> bool:
+        """Whether it was measured neither before nor now."""
+        return self.before is self.now is Outcome.NOT_MEASURED
+
+
+@dataclass(frozen=True)
+class Change:
+    """One measure before and now, and by how much it changed: None where no interval can be given.
+
+    paired: whether the change is of the same items beside the same reference. before_rule, now_rule: what the policies
+    made of it.
+    """
+
+    measure: str
+    dimension: str
+    before: Estimate | None
+    now: Estimate | None
+    change: Estimate | None
+    paired: bool
+    before_rule: RuleVerdict | None = None
+    now_rule: RuleVerdict | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether the change's interval leaves no room for none at all."""
+        e = self.change
+        return e is not None and (e.low > 0 or e.high < 0)
+
+    @property
+    def direction(self) -> str:
+        """What the rule's margin says of the change: better, worse or just moved; empty where none is shown."""
+        if not self.moved or self.change is None:
+            return ""
+        rule = self.now_rule or self.before_rule
+        if rule is None or (rule.rule.at_least is None) == (rule.rule.at_most is None):
+            return "moved"
+        return "better" if (self.change.value > 0) == (rule.rule.at_least is not None) else "worse"
+
+
+@dataclass(frozen=True)
+class CandidateDifference:
+    """One candidate in both runs, called ``before`` in the older."""
+
+    name: str
+    before: str
+    same_model: bool
+    verdict: Step
+    dimensions: Mapping[str, Step]
+    changes: tuple[Change, ...]
+    answered: Answered | None
+
+    @property
+    def worse(self) -> bool:
+        """Whether its verdict, or that of a required dimension, is worse than it was."""
+        return self.verdict.worse or any(step.worse for step in self.dimensions.values() if step.required)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something about how the two audits were made that differs."""
+
+    name: str
+    before: Any
+    now: Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two audits beside each other."""
+
+    older: Summary
+    newer: Summary
+    match: Match
+    candidates: tuple[CandidateDifference, ...]
+    only_before: tuple[str, ...]
+    only_now: tuple[str, ...]
+    settings: tuple[Setting, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when no verdict got worse, else 1."""
+        return int(any(candidate.worse for candidate in self.candidates))
+
+
+def difference(
+    older: Evidence,
+    newer: Evidence,
+    *,
+    older_verdicts: Mapping[str, Verdict] | None = None,
+    newer_verdicts: Mapping[str, Verdict] | None = None,
+) -> Difference:
+    """What changed from the older to the newer; other verdicts than the runs' own where given."""
+    was, is_ = (
+        _judged(summary(run.document), verdicts) for run, verdicts in ((older, older_verdicts), (newer, newer_verdicts))
+    )
+    pairs = _matched(was, is_)
+    together = Paired(older, newer)
+    how = together.match
+    hashes = [{model.name: model.content for model in origin(run.manifest).models} for run in (older, newer)]
+    candidates = []
+    for before, now in pairs:
+        wanted = {*BESIDE, *_rules(before), *_rules(now)}
+        paired = together.changes(before.name, now.name, wanted) if how.paired else {}
+        known = hashes[0].get(before.name)
+        candidates.append(
+            CandidateDifference(
+                name=now.name,
+                before=before.name,
+                same_model=known is not None and known == hashes[1].get(now.name),
+                verdict=Step(before.verdict.outcome, now.verdict.outcome),
+                dimensions=_dimensions(before.verdict, now.verdict),
+                changes=tuple(_changes(before, now, paired)),
+                answered=together.answered(before.name, now.name) if how.paired else None,
+            )
+        )
+    return Difference(
+        was,
+        is_,
+        how,
+        tuple(candidates),
+        tuple(c.name for c in was.candidates if c not in [before for before, _ in pairs]),
+        tuple(c.name for c in is_.candidates if c not in [now for _, now in pairs]),
+        tuple(_settings(older, newer)),
+    )
+
+
+def apart(before: Estimate, now: Estimate) -> Estimate | None:
+    """The change between estimates of independent samples, now minus before; None where an end is no number.
+
+    Each end is the two intervals' half-widths towards it, squared, summed and rooted: Zou and Donner 2008.
+    """
+    ends = (before.value, before.low, before.high, now.value, now.low, now.high)
+    if before.level != now.level or not all(math.isfinite(end) for end in ends):
+        return None
+    value = now.value - before.value
+    low = value - math.hypot(now.value - now.low, before.high - before.value)
+    high = value + math.hypot(now.high - now.value, before.value - before.low)
+    method = "now minus before, as of independent samples: half-widths squared, summed and rooted"
+    return Estimate(value, low, high, min(before.n, now.n), method, now.level)
+
+
+def _judged(told: Summary, verdicts: Mapping[str, Verdict] | None) -> Summary:
+    if verdicts is None:
+        return told
+    return replace(told, candidates=tuple(replace(c, verdict=verdicts[c.name]) for c in told.candidates))
+
+
+def _matched(was: Summary, is_: Summary) -> list[tuple[Judged, Judged]]:
+    """Candidates of the same name; the only ones, whatever their names."""
+    if len(was.candidates) == len(is_.candidates) == 1:
+        return [(was.candidates[0], is_.candidates[0])]
+    by_name = {c.name: c for c in was.candidates}
+    pairs = [(by_name[c.name], c) for c in is_.candidates if c.name in by_name]
+    if not pairs:
+        names = (", ".join(c.name for c in told.candidates) for told in (was, is_))
+        raise RunError(f"no candidate is in both runs: {next(names)} in the first, {next(names)} in the second")
+    return pairs
+
+
+def _rules(candidate: Judged) -> dict[str, RuleVerdict]:
+    return {rule.measure: rule for dimension in candidate.verdict.dimensions for rule in dimension.rules}
+
+
+def _dimensions(before: Verdict, now: Verdict) -> dict[str, Step]:
+    was = {d.dimension: d for d in before.dimensions}
+    return {
+        d.dimension: Step(was[d.dimension].outcome, d.outcome, was[d.dimension].required or d.required)
+        for d in now.dimensions
+        if d.dimension in was
+    }
+
+
+def _changes(before: Judged, now: Judged, paired: Mapping[str, Estimate]) -> Iterator[Change]:
+    """What rules judge first, in their order; then what else is told."""
+    was, is_ = _rules(before), _rules(now)
+    dimensions: dict[str, set[str]] = {}
+    for candidate in (before, now):
+        for d in candidate.verdict.dimensions:
+            own = {*candidate.measures.get(d.dimension, {}), *(rule.measure for rule in d.rules)}
+            dimensions[d.dimension] = dimensions.get(d.dimension, set()) | own
+    for name in dict.fromkeys([*is_, *was, *BESIDE]):
+        a, b = before.flat.get(name), now.flat.get(name)
+        if a is None and b is None and name not in is_ and name not in was:
+            continue
+        change = paired.get(name) if a is not None and b is not None else None
+        if change is None and a is not None and b is not None:
+            change = apart(a, b)
+        dimension = next((d for d, names in dimensions.items() if name in names), "")
+        yield Change(name, dimension, a, b, change, name in paired, was.get(name), is_.get(name))
+
+
+def _settings(older: Evidence, newer: Evidence) -> Iterator[Setting]:
+    """What differs in items, models, settings, policy and versions."""
+    was, is_ = (dict(_told(run)) for run in (older, newer))
+    for name in dict.fromkeys([*was, *is_]):
+        if was.get(name) != is_.get(name):
+            yield Setting(name, was.get(name), is_.get(name))
+
+
+def _told(run: Evidence) -> Iterator[tuple[str, Any]]:
+    """What a run tells of how it was made, what matters most first."""
+    manifest = run.manifest
+    for number, model in enumerate(manifest["models"]):
+        what = "reference" if number == 0 else f"candidate {model['name']}"
+        yield from _flat(what, {key: model.get(key) for key in ("name", "kind", "location", "content", "details")})
+    yield from _flat("items", manifest.get("data"))
+    for name in ("labels", "settings", "plan"):
+        yield from _flat(name, manifest.get(name))
+    yield from _flat("policy", run.document.get("policy"))
+    for name in ("trusteq", "python", "platform", "versions"):
+        yield from _flat(name, manifest.get(name))
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _flat(f"{name}.{key}", entry)
+    else:
+        yield name, value

@@ -1,0 +1,82 @@
+"""The difference of two audits as plain JSON values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trusteq.report.document import plain
+
+if TYPE_CHECKING:
+    from trusteq.report.difference import CandidateDifference, Change, Difference, Step
+
+SCHEMA_VERSION = 1
+
+
+def difference_document(found: Difference) -> dict[str, Any]:
+    """Everything that is known of the difference."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "exit_code": found.exit_code,
+        "paired": found.match.paired,
+        "reason": found.match.reason,
+        "candidates": [_candidate(candidate) for candidate in found.candidates],
+        "only_before": plain(found.only_before),
+        "only_now": plain(found.only_now),
+        "settings": plain(found.settings),
+    }
+
+
+def _candidate(candidate: CandidateDifference) -> dict[str, Any]:
+    answers = candidate.answered
+    return {
+        "name": plain(candidate.name),
+        "before": plain(candidate.before),
+        "same_model": candidate.same_model,
+        "worse": candidate.worse,
+        "verdict": _step(candidate.verdict),
+        "dimensions": {name: _step(step) for name, step in candidate.dimensions.items()},
+        "changes": [_change(change) for change in candidate.changes],
+        "answers": None
+        if answers is None
+        else {
+            "changed": len(answers.flips),
+            "no_longer_the_reference_s": answers.no_longer,
+            "again_the_reference_s": answers.again,
+            "items": [
+                {
+                    "id": plain(row["id"]),
+                    "kind": row["kind"],
+                    "gold": plain(row["gold"]),
+                    "before": plain(row["reference_answer"]),
+                    "before_confidence": row["reference_confidence"],
+                    "now": plain(row["candidate_answer"]),
+                    "now_confidence": row["candidate_confidence"],
+                }
+                for row in answers.flips
+            ],
+        },
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "before": str(step.before),
+        "now": str(step.now),
+        "required": step.required,
+        "change": "worse" if step.worse else "better" if step.better else "none",
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    rules = (change.before_rule, change.now_rule)
+    return {
+        "measure": change.measure,
+        "dimension": change.dimension,
+        "before": plain(change.before),
+        "now": plain(change.now),
+        "change": plain(change.change),
+        "paired": change.paired,
+        "direction": change.direction or "none",
+        "rules": [None if rule is None else plain(rule.rule) for rule in rules],
+        "outcomes": [None if rule is None else str(rule.outcome) for rule in rules],
+    }

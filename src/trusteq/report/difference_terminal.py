@@ -1,0 +1,170 @@
+"""The difference of two audits in the terminal: what got worse first, then how far each figure moved."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from trusteq.measure_words import in_words
+from trusteq.report.clean import clean
+from trusteq.report.fitting import Fitting
+from trusteq.report.terminal import outcome, rule_outcome
+from trusteq.report.wording import MARKS, interval, margin, number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from trusteq.report.difference import CandidateDifference, Change, Difference, Setting, Step
+    from trusteq.report.paired import Answered
+    from trusteq.stats.estimate import Estimate
+
+LONGEST = 60
+"""Characters of a setting's value."""
+
+MOST_SETTINGS = 20
+
+
+def render(found: Difference, older: str, newer: str) -> RenderableType:
+    """The whole difference between the runs called so."""
+    parts: list[RenderableType] = [
+        Text.assemble("\nWhat changed from ", (clean(older), "bold"), " to ", (clean(newer), "bold"), "?"),
+        _headline(found),
+        Text(f"{found.match.reason}: {_how(found)}\n", style="dim"),
+    ]
+    for candidate in found.candidates:
+        parts += [*_candidate(candidate, found.newer.policy.level), Text()]
+    for names, when in ((found.only_before, "only in the first run"), (found.only_now, "only in the second run")):
+        if names:
+            parts.append(Text(f"{when}: {', '.join(map(clean, names))}"))
+    parts += _settings(found.settings)
+    return Group(*parts)
+
+
+def _headline(found: Difference) -> Text:
+    worse = [clean(candidate.name) for candidate in found.candidates if candidate.worse]
+    if worse:
+        return Text(f"worse: {', '.join(worse)}", style="bold red")
+    better = [clean(candidate.name) for candidate in found.candidates if candidate.verdict.better]
+    return Text(f"no verdict got worse{'; better: ' + ', '.join(better) if better else ''}", style="bold")
+
+
+def _how(found: Difference) -> str:
+    level = percent(found.newer.policy.level)
+    if found.match.paired:
+        return f"changes are paired, with {level} intervals"
+    return f"changes are taken as of independent samples, with {level} intervals"
+
+
+def _candidate(candidate: CandidateDifference, level: float) -> Iterator[RenderableType]:
+    said = Text.assemble((clean(candidate.name), "bold"))
+    if candidate.before != candidate.name:
+        said.append(f" (was {clean(candidate.before)})")
+    if candidate.same_model:
+        said.append(", the same model")
+    yield Text.assemble(said, ": ", *_step(candidate.verdict))
+    steps = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, step in candidate.dimensions.items():
+        steps.add_row(name, Text.assemble(*_step(step)))
+    yield Padding(steps, (0, 0, 0, 2))
+    silent = {name for name, step in candidate.dimensions.items() if step.unmeasured and not step.required}
+    shown = [c for c in candidate.changes if c.moved or ((c.now_rule or c.before_rule) and c.dimension not in silent)]
+    yield Padding(_changes(shown, level), (1, 0, 0, 2))
+    if candidate.answered is not None:
+        yield Padding(Text(_answers(candidate.answered), style="dim", overflow="fold"), (0, 0, 0, 2))
+
+
+def _step(step: Step) -> list[Any]:
+    """An outcome before and now, told once where it stays."""
+    if not step.required:
+        words = step.now.lower() if step.before is step.now else f"{step.before.lower()} -> {step.now.lower()}"
+        return [(f"({words})", "dim")]
+    if step.before is step.now:
+        return [outcome(step.now), ("  as before", "dim")]
+    mark = ("  worse", "bold red") if step.worse else ("  better", "bold") if step.better else ("", "")
+    return [outcome(step.before), " -> ", outcome(step.now), mark]
+
+
+def _changes(changes: Sequence[Change], level: float) -> RenderableType:
+    """A line a measure; where there is no room for that, a few lines each."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("measure", header_style="dim", min_width=12)
+    for column in ("before", "now"):
+        table.add_column(column, header_style="dim", justify="right", no_wrap=True)
+    table.add_column(f"change [{percent(level)}]", header_style="dim", no_wrap=True)
+    table.add_column("")
+    table.add_column("margin", header_style="dim", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    lines: list[RenderableType] = []
+    for change in changes:
+        rule = change.now_rule or change.before_rule
+        name, was, is_ = in_words(change.measure), _value(change.before), _value(change.now)
+        by = "" if change.change is None else interval(change.change)
+        limit = "" if rule is None else margin(rule)
+        table.add_row(name, was, is_, by, change.direction, limit, _outcomes(change))
+        lines.append(Text(f"{name} {was} -> {is_}"))
+        moved = [Text(f"change {by}  {change.direction}".rstrip())] if by else []
+        judged = Text.assemble(f"margin {limit}: " if limit else "", _outcomes(change))
+        lines.append(Padding(Group(*moved, judged), (0, 0, 0, 2)))
+    return Fitting(table, Group(*lines))
+
+
+def _value(estimate: Estimate | None) -> str:
+    return "-" if estimate is None else number(estimate.value)
+
+
+def _outcomes(change: Change) -> Text:
+    """What the rule says now, and by its sign what it said before where that was something else."""
+    before, now = change.before_rule, change.now_rule
+    if now is None:
+        return Text("no rule" if before is None else f"no rule any more (was {MARKS[before.outcome]})", style="dim")
+    if before is None:
+        return Text.assemble(rule_outcome(now), (" (new rule)", "dim"))
+    if before.outcome is now.outcome:
+        return rule_outcome(now)
+    return Text.assemble(rule_outcome(now), f" (was {MARKS[before.outcome]})")
+
+
+def _answers(answered: Answered) -> str:
+    flips = answered.flips
+    if not flips:
+        return "not one answer changed"
+    said = "1 answer changed" if len(flips) == 1 else f"{len(flips):,} answers changed"
+    kinds = [row["kind"] for row in flips]
+    if "unlabelled" not in kinds:
+        counts = ((kinds.count(kind), kind) for kind in dict.fromkeys(("right to wrong", "wrong to right", *kinds)))
+        said += f" since the first run: {', '.join(f'{count:,} from {kind}' for count, kind in counts)}"
+    said += (
+        f"; {answered.no_longer:,} no longer as the reference answers, {answered.again:,} newly so; most confident: "
+        f"item {clean(flips[0]['id'])}, {clean(flips[0]['reference_answer'])} -> {clean(flips[0]['candidate_answer'])} "
+        f"at {flips[0]['candidate_confidence']:.3f}"
+    )
+    return said
+
+
+def _settings(settings: Sequence[Setting]) -> list[RenderableType]:
+    if not settings:
+        return [Text("nothing else differs", style="dim")]
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for setting in settings[:MOST_SETTINGS]:
+        table.add_row(Text(clean(setting.name)), Text(f"{_shown(setting.before)} -> {_shown(setting.now)}"))
+    left = len(settings) - MOST_SETTINGS
+    parts: list[RenderableType] = [Text("what else differs", style="bold"), Padding(table, (0, 0, 0, 2))]
+    return [*parts, Text(f"  and {left:,} more (--json has them all)", style="dim")] if left > 0 else parts
+
+
+def _shown(value: Any) -> str:
+    """A setting's value; a hash by its beginning."""
+    if value is None:
+        return "none"
+    said = value if isinstance(value, str) else json.dumps(value)
+    said = said[:12] if len(said) == 64 and not said.strip("0123456789abcdef") else said
+    return clean(said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…")

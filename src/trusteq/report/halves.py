@@ -1,0 +1,82 @@
+"""A run's attributions with both halves of the mask plan, made again from the plan and the models' answers it keeps."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.explain.attributions import on_scale
+from trusteq.explain.explanation import FEWEST_MASKS, MASKS_PER_UNIT, MOST_MASKS, ExplainSettings
+from trusteq.explain.plan import mask_plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.explain.plan import Plan
+    from trusteq.report.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a run keeps of its explanations.
+
+    ids: of the explained items. plans: theirs. values: by model, each item's values of the explained label [masks].
+    """
+
+    settings: ExplainSettings
+    ids: tuple[str, ...]
+    plans: tuple[Plan, ...]
+    values: dict[str, list[NDArray[np.float64]]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Units of each item [items]."""
+        return np.array([plan.units for plan in self.plans], dtype=np.int64)
+
+
+def explained(evidence: Evidence) -> Explained | None:
+    """The run's plans and values; None where it has none, or drew its plans otherwise than this trusteq does."""
+    told = evidence.document.get("explanation")
+    table, plan = evidence.attributions, evidence.table("plan")
+    if told is None or table is None or plan is None:
+        return None
+    try:
+        settings = ExplainSettings(**evidence.document["settings"]["explain"])
+    except TypeError:
+        return None
+    # By hand, for grouping takes ids that differ after a zero character for the same.
+    lengths: dict[str, int] = {}
+    targets: dict[tuple[str, str], str] = {}
+    for id_, model, label in zip(table["id"], table["model"], table["label"], strict=True):
+        targets[model, id_] = label
+        if model == evidence.models[0]:
+            lengths[id_] = lengths.get(id_, 0) + 1
+    plans = [_plan(settings, id_, n, evidence.document["settings"]["seed"]) for id_, n in lengths.items()]
+    if hashlib.sha256("".join(one.content() for one in plans).encode()).hexdigest() != told["plan"]:
+        return None
+    ends = np.cumsum([len(one) for one in plans])
+    if ends[-1] != len(plan):
+        return None
+    files = {model["name"]: model["predictions"] for model in evidence.manifest["models"]}
+    values = {}
+    for name in evidence.models:
+        frame = evidence.table(files[name].removesuffix(".parquet").replace("predictions/", "values/", 1))
+        if frame is None or len(frame) != ends[-1]:
+            return None
+        wanted = [targets.get((name, id_)) for id_ in lengths]
+        if not set(wanted) <= set(evidence.labels):
+            return None
+        answers = frame[list(evidence.labels)].to_numpy(dtype=np.float64)
+        values[name] = [
+            on_scale(part, evidence.labels.index(str(label)), settings.scale)
+            for label, part in zip(wanted, np.split(answers, ends[:-1]), strict=True)
+        ]
+    return Explained(settings, tuple(lengths), tuple(plans), values)
+
+
+def _plan(settings: ExplainSettings, item: str, units: int, seed: Any) -> Plan:
+    masks = settings.masks or min(max(MASKS_PER_UNIT * units, FEWEST_MASKS), MOST_MASKS)
+    return mask_plan(item, units, masks=masks, seed=int(seed))

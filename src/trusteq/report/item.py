@@ -1,0 +1,268 @@
+"""One item as two models see it: both predictions, and both models' words on one scale."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.compare.behaviour import FLIPS
+from trusteq.compare.top_k import top_k
+from trusteq.errors import RunError
+from trusteq.explain.attributions import METHODS
+from trusteq.report.clean import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from trusteq.report.evidence import Evidence
+
+METHOD = "shapley"
+ROUNDING = 1e-9
+"""An attribution below this share of the item's largest is rounding."""
+
+MOST_COMPARED = 20_000
+"""Ids that an unknown one is compared with; more would take seconds."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One model's answer to the item."""
+
+    model: str
+    answer: str
+    confidence: float
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, where it stands (segment's name, first character, end), and what it brings each model's answer.
+
+    ``_error`` are standard errors, ``_top`` whether it is among the model's k weightiest words.
+    """
+
+    word: str
+    segment: str
+    start: int
+    end: int
+    reference: float
+    candidate: float
+    reference_error: float
+    candidate_error: float
+    reference_top: bool
+    candidate_top: bool
+
+
+@dataclass(frozen=True)
+class Words:
+    """Both models' attributions of one item by one method; the label that each was explained for."""
+
+    method: str
+    scale: str
+    k: int
+    reference_label: str
+    candidate_label: str
+    words: tuple[Word, ...]
+
+    @property
+    def largest(self) -> float:
+        """The largest attribution of either model: the end of the scale they share."""
+        return max((abs(a) for word in self.words for a in (word.reference, word.candidate)), default=0.0)
+
+
+@dataclass(frozen=True)
+class TopWords:
+    """Both models' top words under the published protocol, in LIME's first run or SHAP's only one."""
+
+    method: str
+    reference: tuple[str, ...]
+    candidate: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """One item beside both models' answers to it; words where it was explained."""
+
+    id: str
+    segments: Mapping[str, str]
+    columns: Mapping[str, str]
+    gold: str | None
+    reference: Prediction
+    candidate: Prediction
+    explained: Words | None
+    top_words: tuple[TopWords, ...]
+
+    @property
+    def change(self) -> str:
+        """What the candidate's answer changes, in words."""
+        before, now = self.reference.answer, self.candidate.answer
+        if before == now:
+            return "same answer"
+        if self.gold is None:
+            return "other answer"
+        return FLIPS[0] if before == self.gold else FLIPS[1] if now == self.gold else FLIPS[2]
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from trusteq.report.item_terminal import render
+
+        out = io.StringIO()
+        Console(file=out, width=100, highlight=False, markup=False, emoji=False, color_system=None).print(render(self))
+        return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n")
+
+    def _repr_html_(self) -> str:
+        from trusteq.report.item_html import html
+
+        return html(self)
+
+
+def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, method: str = METHOD) -> ItemView:
+    """One item beside the reference's and a candidate's answers; the only candidate if none is named."""
+    if candidate is None and len(evidence.models) > 2:
+        raise RunError(f"there are several candidates; name one of {', '.join(evidence.models[1:])}")
+    if method not in METHODS:
+        raise RunError(f"no method {method!r}; choose from {', '.join(METHODS)}")
+    name = evidence.candidate(candidate or evidence.models[1])["name"]
+    row = position(evidence, item)
+    found: dict[str, str] = {
+        str(key): str(value) for key, value in evidence.items.iloc[row].items() if value is not None
+    }
+    item = found["id"]
+    segments = {key.removeprefix("segment "): text for key, text in found.items() if key.startswith("segment ")}
+    return ItemView(
+        item,
+        segments,
+        {key.removeprefix("column "): text for key, text in found.items() if key.startswith("column ")},
+        found.get("label") if evidence.gold is not None else None,
+        _prediction(evidence, 0, row),
+        _prediction(evidence, evidence.models.index(name), row),
+        _words(evidence, item, name, tuple(segments), method),
+        _top_words(evidence, item, name),
+    )
+
+
+def item_document(views: list[ItemView]) -> dict[str, Any]:
+    """One item's views, one a candidate, as plain values."""
+    first = views[0]
+    return {
+        "id": first.id,
+        "segments": dict(first.segments),
+        "columns": dict(first.columns),
+        "gold": first.gold,
+        "reference": asdict(first.reference),
+        "candidates": [
+            {
+                **asdict(view.candidate),
+                "change": view.change,
+                "explained": None if view.explained is None else asdict(view.explained),
+                "top_words": [asdict(top) for top in view.top_words],
+            }
+            for view in views
+        ],
+    }
+
+
+def position(evidence: Evidence, item: str) -> int:
+    """The item's row in the run's tables, or one clear line with ids that look alike."""
+    ids: list[str] = evidence.items["id"].tolist()
+    for same in (lambda one: one == item, lambda one: clean(one) == item):
+        found = [row for row, one in enumerate(ids) if same(one)]
+        if len(found) == 1:
+            return found[0]
+    longer = sorted((one for one in ids if item and one.startswith(item)), key=len)
+    near = list(dict.fromkeys([*longer, *difflib.get_close_matches(item, _alike(item, ids), n=3, cutoff=0.5)]))[:3]
+    hint = f"did you mean {' or '.join(repr(one) for one in near)}?" if near else f"ids look like {ids[0]!r}"
+    raise RunError(f"{evidence.directory or 'this audit'}: no item {item[:80]!r}; {hint}")
+
+
+def _alike(item: str, ids: list[str]) -> list[str]:
+    """The ids worth comparing with: all, or of very many those that hold a number or a word of it."""
+    if len(ids) <= MOST_COMPARED:
+        return ids
+    parts = [part for part in re.findall(r"\d+|[^\W\d_]{2,}", item) if len(part) > 1]
+    return [one for one in ids if one.casefold() == item.casefold() or all(part in one for part in parts[-1:])][
+        :MOST_COMPARED
+    ]
+
+
+def _prediction(evidence: Evidence, model: int, row: int) -> Prediction:
+    p = evidence.probabilities[model, row]
+    best = int(p.argmax())
+    shares = dict(zip(evidence.labels, p.tolist(), strict=True))
+    return Prediction(evidence.models[model], evidence.labels[best], float(p[best]), shares)
+
+
+def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, ...], method: str) -> Words | None:
+    """Both models' attributions; None where the item was not explained."""
+    table = evidence.attributions
+    if table is None:
+        return None
+    rows = table[table["id"] == item]
+    a, b = (rows[rows["model"] == name] for name in (evidence.models[0], candidate))
+    if not len(a) or len(a) != len(b):
+        return None
+    if int(a["segment"].max()) >= len(segments):
+        raise RunError(f"{evidence.directory or 'this audit'}: damaged: words of item {item!r} are of no text of it")
+    settings = evidence.document["settings"]["explain"] or {}
+    k = int(settings.get("k", 10))
+    top_a, top_b = (_top(part, method, k) for part in (a, b))
+    words = tuple(
+        Word(
+            word=str(word),
+            segment=segments[int(segment)],
+            start=int(start),
+            end=int(end),
+            reference=float(reference),
+            candidate=float(other),
+            reference_error=float(reference_error),
+            candidate_error=float(other_error),
+            reference_top=bool(in_a),
+            candidate_top=bool(in_b),
+        )
+        for word, segment, start, end, reference, other, reference_error, other_error, in_a, in_b in zip(
+            *(a[name] for name in ("word", "segment", "start", "end", method)),
+            b[method],
+            a[f"{method}_error"],
+            b[f"{method}_error"],
+            top_a,
+            top_b,
+            strict=True,
+        )
+    )
+    return Words(
+        method, str(settings.get("scale", "probability")), k, str(a["label"].iloc[0]), str(b["label"].iloc[0]), words
+    )
+
+
+def _top(rows: pd.DataFrame, method: str, k: int) -> NDArray[np.bool_]:
+    """Which words are the k weightiest [words]; one that brings nothing but rounding is none of them."""
+    a = rows[method].to_numpy(dtype=np.float64)[None]
+    found = top_k(a, np.array([a.shape[1]], dtype=np.int64), k)[0]
+    return np.asarray(found & (np.abs(a[0]) > ROUNDING * np.abs(a).max()))
+
+
+def _top_words(evidence: Evidence, item: str, candidate: str) -> tuple[TopWords, ...]:
+    """Both models' top words under the published protocol; none where the run did not follow it."""
+    table = evidence.table("top_words")
+    if table is None:
+        return ()
+    rows = table[(table["id"] == item) & (table["run"] == 1)]
+    found = []
+    for method in dict.fromkeys(rows["method"]):
+        sides = [
+            tuple(str(word) for word in words)
+            for name in (evidence.models[0], candidate)
+            for words in rows[(rows["method"] == method) & (rows["model"] == name)]["words"]
+        ]
+        if len(sides) == 2:
+            found.append(TopWords(str(method), *sides))
+    return tuple(found)

@@ -1,0 +1,208 @@
+"""One item in the terminal: both models' probabilities and words side by side, bars on one shared scale."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from trusteq.measure_words import in_words
+from trusteq.report.clean import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+    from trusteq.report.item import ItemView, TopWords, Word, Words
+
+MOST_LABELS = 10
+MOST_WORDS = 60
+LONGEST_TEXT = 2_000
+WIDEST = 100
+"""Columns beyond which bars only grow apart."""
+
+FOR, AGAINST = "cyan", "dark_orange"
+"""What speaks for the explained label and against it; the bars' pattern tells the same without colour."""
+
+
+def render(view: ItemView) -> RenderableType:
+    """The whole item."""
+    parts: list[RenderableType] = [_title(view)]
+    for name, text in view.segments.items():
+        shown = legible(text)
+        more = f" … ({len(shown) - LONGEST_TEXT:,} more characters)" if len(shown) > LONGEST_TEXT else ""
+        said = Text.assemble((f"{clean(name)}: ", "dim"), shown[:LONGEST_TEXT], (more, "dim"))
+        said.overflow = "fold"
+        parts.append(said)
+    parts += [Text(), _probabilities(view)] if view.segments else [_probabilities(view)]
+    if view.explained is not None:
+        parts += [Text(), _heading(view, view.explained), _Bars(view.explained, tuple(view.segments))]
+    for top in view.top_words:
+        parts += [Text(), _top_words(view, top)]
+    if view.explained is None and not view.top_words:
+        parts.append(Text("\nthis item was not explained", style="dim"))
+    return Group(*parts)
+
+
+def signed(value: float) -> str:
+    """An attribution to three digits; what rounds to 0 has no sign."""
+    said = f"{value:+.3f}"
+    return said if float(said) else "0.000"
+
+
+def legible(text: str) -> str:
+    """A text on one line and without control characters, character for character, so that places stay the same."""
+    return clean(re.sub(r"\s", " ", text))
+
+
+def _title(view: ItemView) -> Text:
+    changed = view.reference.answer != view.candidate.answer
+    said = Text.assemble(("\n", ""), (f"item {clean(view.id)}", "bold"), ": ")
+    if changed:
+        turned = f"{clean(view.reference.answer)} -> {clean(view.candidate.answer)}"
+        said.append(f"{turned}, {view.change}" if view.gold is not None else turned, style="bold yellow")
+    else:
+        said.append(f"both answer {clean(view.reference.answer)}")
+        if view.gold is not None:
+            said.append(", and are right" if view.gold == view.reference.answer else ", and are wrong")
+    if view.gold is not None:
+        said.append(f" (gold {clean(view.gold)})")
+    said.append("".join(f"   {clean(name)}: {clean(value)}" for name, value in view.columns.items()), style="dim")
+    said.append("\n")
+    return said
+
+
+def _probabilities(view: ItemView) -> Table:
+    """A line a label: the gold one, and the most probable of either model."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("probability", header_style="dim", overflow="fold")
+    for prediction in (view.reference, view.candidate):
+        table.add_column(Text(clean(prediction.model), overflow="ellipsis"), justify="right")
+    table.add_column("")
+    a, b = view.reference.probabilities, view.candidate.probabilities
+    chosen = set(sorted(a, key=lambda label: -max(a[label], b[label]))[:MOST_LABELS]) | {view.gold}
+    for label in a:
+        if label in chosen:
+            cells = (
+                Text(f"{p.probabilities[label]:.4f}", style="bold" if p.answer == label else "")
+                for p in (view.reference, view.candidate)
+            )
+            marks = [
+                word
+                for word, holds in (
+                    ("gold", label == view.gold),
+                    ("<- both", label == view.reference.answer == view.candidate.answer),
+                    ("<- reference", label == view.reference.answer != view.candidate.answer),
+                    ("<- candidate", label == view.candidate.answer != view.reference.answer),
+                )
+                if holds
+            ]
+            table.add_row(Text(clean(label)), *cells, Text("  ".join(marks), style="dim"))
+    left = len(a) - len(chosen & set(a))
+    if left:
+        table.add_row(Text(f"and {left:,} less probable labels", style="dim"), "", "", "")
+    return table
+
+
+def _heading(view: ItemView, explained: Words) -> Text:
+    labels = dict.fromkeys((explained.reference_label, explained.candidate_label))
+    what = " and ".join(clean(label) for label in labels)
+    scale = "" if explained.scale == "probability" else f" ({explained.scale})"
+    return Text.assemble(
+        (f"what each word brings {what}{scale}, by {in_words(explained.method)}", "bold"),
+        (f"; * among a model's {explained.k} weightiest words\n", "dim"),
+        ("█ speaks for it", FOR),
+        "   ",
+        ("▒ speaks against it", AGAINST),
+        (f"   {clean(view.reference.model)} on the left, {clean(view.candidate.model)} on the right\n", "dim"),
+    )
+
+
+@dataclass(frozen=True)
+class _Bars:
+    """Both models' bars, back to back with the words between them; as wide as there is room."""
+
+    explained: Words
+    segments: Sequence[str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = min(options.max_width, WIDEST)
+        shown = _shown(self.explained.words)
+        middle = min(max((cell_len(legible(w.word)) for w in shown), default=4), max(width // 4, 8))
+        figure = max((len(signed(a)) for w in shown for a in (w.reference, w.candidate)), default=6)
+        bar = max((width - middle - 2 * (figure + len(" " + " * "))) // 2, 3)
+        for number, segment in enumerate(self.segments):
+            words = [word for word in shown if word.segment == segment]
+            if words and len(self.segments) > 1:
+                yield Text(f"{clean(segment)}", style="dim", overflow="ellipsis", no_wrap=True)
+            for word in words:
+                yield self._line(word, middle, bar, figure)
+            if words and number < len(self.segments) - 1 and any(w.segment != segment for w in shown):
+                yield Text()
+        if len(shown) < len(self.explained.words):
+            rest = len(self.explained.words) - len(shown)
+            yield Text(f"and {rest:,} words of less weight (--json has them all)", style="dim")
+
+    def _line(self, word: Word, middle: int, bar: int, figure: int) -> Text:
+        largest = self.explained.largest
+        text = legible(word.word)
+        text = text if cell_len(text) <= middle else set_cell_size(text, middle - 1) + "…"
+        blank = middle - cell_len(text)
+        left, right = (_bar(a, largest, bar) for a in (word.reference, word.candidate))
+        return Text.assemble(
+            f"{signed(word.reference)} ".rjust(figure + 1),
+            (left[::-1].replace("▌", "▐").rjust(bar), _style(word.reference)),
+            " * " if word.reference_top else "   ",
+            (" " * (blank // 2) + text + " " * (blank - blank // 2), "bold" if _top(word) else ""),
+            " * " if word.candidate_top else "   ",
+            (right.ljust(bar), _style(word.candidate)),
+            f" {signed(word.candidate)}".rjust(figure + 1),
+            no_wrap=True,
+        )
+
+
+def _shown(words: Sequence[Word]) -> list[Word]:
+    """The words in reading order; of very many the weightiest."""
+    if len(words) <= MOST_WORDS:
+        return list(words)
+    weight = [max(abs(word.reference), abs(word.candidate)) for word in words]
+    kept = set(sorted(range(len(words)), key=lambda at: (-weight[at], at))[:MOST_WORDS])
+    return [word for at, word in enumerate(words) if at in kept]
+
+
+def _bar(value: float, largest: float, width: int) -> str:
+    """A bar from its foot to its tip: whole and half cells for what speaks for the label, hatched for the rest."""
+    halves = round(2 * width * abs(value) / largest) if largest > 0 else 0
+    if value < 0:
+        return "▒" * ((halves + 1) // 2)
+    return "█" * (halves // 2) + "▌" * (halves % 2)
+
+
+def _style(value: float) -> str:
+    return FOR if value > 0 else AGAINST
+
+
+def _top(word: Word) -> bool:
+    return word.reference_top or word.candidate_top
+
+
+def _top_words(view: ItemView, top: TopWords) -> RenderableType:
+    """Two lists, the most important first; words that both hold are marked."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("", header_style="dim", justify="right")
+    for prediction in (view.reference, view.candidate):
+        table.add_column(Text(clean(prediction.model), overflow="ellipsis"))
+    both = set(top.reference) & set(top.candidate)
+    for place in range(max(len(top.reference), len(top.candidate))):
+        cells = (
+            Text(f"{'* ' if words[place] in both else '  '}{legible(words[place])}") if place < len(words) else Text()
+            for words in (top.reference, top.candidate)
+        )
+        table.add_row(str(place + 1), *cells)
+    return Group(Text.assemble((f"top words by {in_words(top.method)}", "bold"), ("; * in both lists", "dim")), table)

@@ -1,0 +1,121 @@
+"""An audit as JUnit XML, which CI servers show beside the tests.
+
+A suite a candidate, a case a dimension and one overall. What is required and not EQUIVALENT fails: NOT EQUIVALENT,
+UNDECIDED and NOT MEASURED are types of failure, so a file without failures is exit code 0. What is not required is
+skipped unless it is EQUIVALENT. It is valid by Ant's schema and by Jenkins's; a run keeps no times, so there the
+timestamp that the first demands is a constant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from trusteq.measure_words import in_words
+from trusteq.report.clean import clean
+from trusteq.report.summary import summary
+from trusteq.report.wording import interval, margin, rule_words
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trusteq.report.evidence import Evidence
+    from trusteq.report.summary import Judged, Summary
+    from trusteq.verdict import DimensionVerdict, RuleVerdict
+
+TIMESTAMP = "1970-01-01T00:00:00"
+
+
+def junit(evidence: Evidence) -> str:
+    """The XML file, in ASCII."""
+    told = summary(evidence.document)
+    root = ET.Element("testsuites")
+    for number, candidate in enumerate(told.candidates):
+        root.append(_suite(told, candidate, number, evidence))
+    ET.indent(root)
+    made: bytes = ET.tostring(root, encoding="us-ascii", xml_declaration=True)
+    return f"{made.decode('ascii')}\n"
+
+
+def _suite(told: Summary, candidate: Judged, number: int, evidence: Evidence) -> ET.Element:
+    cases = [_overall(candidate), *(_case(candidate, d) for d in candidate.verdict.dimensions)]
+    suite = ET.Element("testsuite", name=_name(candidate.name), package="trusteq", id=str(number))
+    suite.set("hostname", "localhost")
+    suite.set("timestamp", TIMESTAMP)
+    suite.set("tests", str(len(cases)))
+    suite.set("failures", str(sum(case.find("failure") is not None for case in cases)))
+    suite.set("errors", "0")
+    suite.set("skipped", str(sum(case.find("skipped") is not None for case in cases)))
+    suite.set("time", "0")
+    properties = ET.SubElement(suite, "properties")
+    for name, value in _properties(told, candidate, evidence):
+        ET.SubElement(properties, "property", name=name, value=clean(value))
+    suite.extend(cases)
+    ET.SubElement(suite, "system-out").text = "\n".join(_lines(candidate))
+    ET.SubElement(suite, "system-err").text = ""
+    return suite
+
+
+def _overall(candidate: Judged) -> ET.Element:
+    case = _empty(candidate, "overall")
+    if candidate.verdict.outcome is not Outcome.EQUIVALENT:
+        _failure(case, candidate.verdict.outcome, candidate.verdict.reason, candidate.advice)
+    return case
+
+
+def _case(candidate: Judged, dimension: DimensionVerdict) -> ET.Element:
+    case = _empty(candidate, dimension.dimension)
+    if dimension.outcome is Outcome.EQUIVALENT:
+        return case
+    open_ = {Outcome.UNDECIDED, Outcome.NOT_MEASURED} if dimension.outcome is Outcome.UNDECIDED else {dimension.outcome}
+    reason = "; ".join(rule.reason for rule in dimension.rules if rule.outcome in open_)
+    reason = reason or f"{dimension.dimension} was not measured"
+    if dimension.required:
+        _failure(case, dimension.outcome, reason, [rule.reason for rule in dimension.rules])
+    else:
+        ET.SubElement(case, "skipped", message=clean(f"not required; {dimension.outcome}: {reason}"))
+    return case
+
+
+def _empty(candidate: Judged, name: str) -> ET.Element:
+    return ET.Element("testcase", name=name, classname=f"trusteq.{_name(candidate.name)}", time="0")
+
+
+def _failure(case: ET.Element, outcome: Outcome, reason: str, more: list[str] | tuple[str, ...]) -> None:
+    said = f"undecided is not a pass: {reason}" if outcome is Outcome.UNDECIDED else f"{outcome.lower()}: {reason}"
+    failure = ET.SubElement(case, "failure", type=str(outcome), message=clean(said))
+    failure.text = "\n".join(clean(line) for line in more)
+
+
+def _properties(told: Summary, candidate: Judged, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """What was compared, and every estimate that a rule judges."""
+    yield "reference", told.reference
+    yield "verdict", candidate.verdict.outcome
+    yield "policy", told.policy.name
+    yield "items", str(told.items)
+    yield "trusteq", str(evidence.manifest.get("trusteq", ""))
+    for dimension in candidate.verdict.dimensions:
+        for rule in dimension.rules:
+            if rule.estimate is not None:
+                e, stem = rule.estimate, f"{dimension.dimension}.{rule.measure}"
+                yield stem, f"{e.value:.6g}"
+                yield f"{stem}.low", f"{e.low:.6g}"
+                yield f"{stem}.high", f"{e.high:.6g}"
+                yield f"{stem}.n", str(e.n)
+
+
+def _lines(candidate: Judged) -> Iterator[str]:
+    """A line a rule."""
+    for dimension in candidate.verdict.dimensions:
+        for rule in dimension.rules:
+            yield f"{dimension.dimension}: {_judged(rule)}"
+
+
+def _judged(rule: RuleVerdict) -> str:
+    found = "" if rule.estimate is None else f"{interval(rule.estimate)} "
+    return f"{in_words(rule.measure)} {found}(margin {margin(rule)}): {rule_words(rule)}"
+
+
+def _name(name: str) -> str:
+    return clean(name).strip() or "unnamed"

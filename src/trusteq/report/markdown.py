@@ -1,0 +1,131 @@
+"""An audit as a comment under a pull request: the verdict, why, what to do; the numbers folded away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trusteq.policy import DIMENSIONS
+from trusteq.report.cost_words import cost_words, where
+from trusteq.report.markdown_text import details, escaped, table
+from trusteq.report.summary import origin, summary
+from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from trusteq.report.evidence import Evidence
+    from trusteq.report.summary import Judged, Summary
+    from trusteq.verdict import DimensionVerdict
+
+MARKER = "<!-- trusteq -->"
+"""First line of every comment, so that a script finds the one to replace."""
+
+LARGEST = 60_000
+"""Characters; GitHub refuses a comment of more than 65,536."""
+
+NAME = 80
+"""Characters of a model's name."""
+
+
+def markdown(evidence: Evidence) -> str:
+    """The comment."""
+    told = summary(evidence.document)
+    parts = [MARKER, f"### {headline(told)}", asked(told), verdict_table(told)]
+    parts += [f"> **{escaped(f.model, NAME)}**: {escaped(f.message)}" for f in told.findings if f.kind in URGENT]
+    folded = [details(f"The numbers of {escaped(c.name, NAME)}", rule_table(told, c)) for c in told.candidates]
+    if evidence.costs is not None:
+        folded.append(details("Size and speed", cost_table(evidence)))
+    last = f"<sub>{provenance(evidence)}</sub>"
+    left = LARGEST - sum(len(part) + 2 for part in [*parts, last])
+    for part in [*(_why(c) for c in told.candidates), *folded]:
+        left -= len(part) + 2
+        if left < 0:
+            parts.append("More than fits in a comment: the rest is in the run directory.")
+            break
+        parts.append(part)
+    return "\n\n".join([*parts, last]) + "\n"
+
+
+def headline(told: Summary) -> str:
+    """The answer in one sentence."""
+    reference = escaped(told.reference, NAME)
+    if len(told.candidates) > 1:
+        may = sum(c.verdict.outcome is Outcome.EQUIVALENT for c in told.candidates)
+        return f"{may} of {len(told.candidates)} candidates may replace {reference}"
+    (only,) = told.candidates
+    name = escaped(only.name, NAME)
+    if only.verdict.outcome is Outcome.EQUIVALENT:
+        return f"{name} may replace {reference}"
+    if only.verdict.outcome is Outcome.UNDECIDED:
+        return f"Undecided whether {name} may replace {reference}"
+    return f"{name} may not replace {reference}"
+
+
+def asked(told: Summary) -> str:
+    """Of what, by what."""
+    left_out = f" ({told.ignored:,} ignored by label)" if told.ignored else ""
+    return f"{told.items:,} items{left_out}, policy {escaped(told.policy.name)}, {percent(told.policy.level)} intervals"
+
+
+def verdict_table(told: Summary) -> str:
+    """One line a candidate."""
+    rows = [
+        [
+            escaped(c.name, NAME),
+            f"**{outcome(c.verdict.outcome)}**",
+            *(dimension(d) for d in c.verdict.dimensions),
+        ]
+        for c in told.candidates
+    ]
+    return table(["candidate", "verdict", *DIMENSIONS], rows)
+
+
+def outcome(value: Outcome) -> str:
+    """An outcome by sign and word."""
+    return f"{MARKS[value]} {value}"
+
+
+def dimension(verdict: DimensionVerdict) -> str:
+    """A dimension's outcome; in brackets where it is not required."""
+    return outcome(verdict.outcome) if verdict.required else f"({verdict.outcome.lower()})"
+
+
+def rule_table(told: Summary, candidate: Judged) -> str:
+    """One line a rule: both models' figures, what is judged with its interval, the margin, the outcome."""
+    rows = [
+        [
+            escaped(title(rule.measure)),
+            *sides(rule.measure, candidate.flat),
+            "not measured" if rule.estimate is None else interval(rule.estimate),
+            margin(rule),
+            f"{MARKS[rule.outcome]} {rule_words(rule)}",
+        ]
+        for d in candidate.verdict.dimensions
+        for rule in d.rules
+    ]
+    level = percent(told.policy.level)
+    return table(["measure", "reference", "candidate", f"difference [{level}]", "margin", ""], rows, right=(1, 2))
+
+
+def cost_table(evidence: Evidence) -> str:
+    """One line a model, and where it was measured."""
+    costs = evidence.costs or {}
+    rows = [[escaped(c.name, NAME), c.parameters, c.disk, c.memory, c.latency, c.throughput] for c in cost_words(costs)]
+    head = ["model", "parameters", "on disk", "memory", "latency [quartiles]", "throughput [quartiles]"]
+    return f"{table(head, rows, right=(1, 2, 3))}\n\nMeasured with {escaped(where(costs))}."
+
+
+def provenance(evidence: Evidence) -> str:
+    """Version and hashes, in one line."""
+    found = origin(evidence.manifest)
+    models = ", ".join(
+        f"{escaped(model.name, NAME)} {escaped(model.content[:12]) if model.content else 'without a hash'}"
+        for model in found.models
+    )
+    return f"trusteq {escaped(found.version, NAME)}; items {escaped(found.items[:12])}; {models}"
+
+
+def _why(candidate: Judged) -> str:
+    """The reason and what to look at."""
+    said = f"**{escaped(candidate.name, NAME)}** is {outcome(candidate.verdict.outcome)}: "
+    said += escaped(candidate.verdict.reason)
+    return "\n".join([said, "", *(f"- {escaped(sentence)}" for sentence in candidate.advice)]).rstrip()

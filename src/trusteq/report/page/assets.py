@@ -1,0 +1,53 @@
+"""The page's style and scripts, and the policy that lets a browser run these and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+
+_STYLES = ("page.css", "figures.css", "browser.css", "print.css")
+_SCRIPTS = ("dom.js", "data.js", "candidates.js", "list.js", "words.js", "item.js", "main.js")
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Texts of the elements ``<style>`` and ``<script>``, and the Content-Security-Policy that names their hashes."""
+
+    style: str
+    head: str
+    script: str
+
+    @property
+    def policy(self) -> str:
+        """What a browser may do with the page: show it, in this style, with these scripts."""
+        return "; ".join(
+            (
+                "default-src 'none'",
+                f"script-src {_hash(self.head)} {_hash(self.script)}",
+                f"style-src {_hash(self.style)}",
+                "base-uri 'none'",
+                "form-action 'none'",
+                "require-trusted-types-for 'script'",
+                "trusted-types 'none'",
+            )
+        )
+
+
+def assets() -> Assets:
+    """The page's own files; the dark colours stand in two places, for readers who choose and for those who do not."""
+    dark = _read("style/dark.css").strip()
+    style = _read("style/light.css")
+    style += f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme='light']) {{\n{dark}\n}} }}\n"
+    style += f"@media screen {{ :root[data-theme='dark'] {{\n{dark}\n}} }}\n"
+    style += "".join(_read(f"style/{name}") for name in _STYLES)
+    return Assets(style, _read("script/head.js"), "".join(_read(f"script/{name}") for name in _SCRIPTS))
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _read(name: str) -> str:
+    return resources.files("trusteq.report.page").joinpath(name).read_text("utf-8")

@@ -1,0 +1,122 @@
+"""Where the answers went: flips by what they do and from which label to which, and the flipped items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.report.page.tables import Table, share
+from trusteq.report.page.texts import excerpt, fragment, segments
+from trusteq.report.wording import p_value
+from trusteq.stats.estimate import PairedTest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from trusteq.report.evidence import Evidence
+    from trusteq.stats.estimate import Estimate
+
+MOST_ITEMS = 8
+"""Flipped items listed by kind; the browser has them all."""
+MOST_MOVES = 12
+KINDS = {
+    "regressions": "right to wrong",
+    "corrections": "wrong to right",
+    "wrong_to_other_wrong": "wrong to other wrong",
+}
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """One candidate's answers beside the reference's.
+
+    changed: how many answers change. kinds: what they do, with shares. mcnemar: whether as many turn right as wrong.
+    """
+
+    changed: int
+    disagreement: str
+    kinds: Table | None
+    by_label: Table | None
+    mcnemar: str | None
+    moves: Table | None
+    items: Table | None
+
+
+def behaviour(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapping[str, Estimate]) -> Behaviour:
+    """The answers of one candidate."""
+    flips = evidence.flips
+    own = flips[flips["candidate"] == candidate["name"]]
+    test = candidate["tests"].get("mcnemar")
+    return Behaviour(
+        changed=len(own),
+        disagreement=share(measures.get("disagreement")),
+        kinds=_kinds(own, measures),
+        by_label=_by_label(evidence, own),
+        mcnemar=None if test is None else p_value(PairedTest(**test)),
+        moves=_moves(own),
+        items=_items(evidence, own),
+    )
+
+
+def _kinds(flips: pd.DataFrame, measures: Mapping[str, Estimate]) -> Table | None:
+    if "regressions" not in measures:
+        return None
+    counts = flips["kind"].value_counts()
+    rows = [(words, f"{counts.get(words, 0):,}", share(measures[name])) for name, words in KINDS.items()]
+    return Table("Changed answers by what the change does", ("change", "items", "share of all items"), rows)
+
+
+def _by_label(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
+    """The changes by the items' own label."""
+    if evidence.gold is None:
+        return None
+    counts = flips.groupby(["gold", "kind"]).size().to_dict()
+    n = np.bincount(evidence.gold, minlength=len(evidence.labels)).tolist()
+    rows = [
+        (label, f"{count:,}", *(f"{counts.get((label, words), 0):,}" for words in KINDS.values()))
+        for label, count in zip(evidence.labels, n, strict=True)
+    ]
+    return Table("Changed answers by the items' label", ("label", "items", *KINDS.values()), rows)
+
+
+def _moves(flips: pd.DataFrame) -> Table | None:
+    """From which label to which, the most frequent first."""
+    if not len(flips):
+        return None
+    counts = flips.groupby(["reference_answer", "candidate_answer"]).size().reset_index(name="n")
+    counts = counts.sort_values(["n", "reference_answer", "candidate_answer"], ascending=[False, True, True])
+    rows = [(f"{a} → {b}", f"{n:,}") for a, b, n in counts.head(MOST_MOVES).itertuples(index=False)]
+    more = f" (the {MOST_MOVES} most frequent of {len(counts)})" if len(counts) > MOST_MOVES else ""
+    return Table(f"Changed answers by label, reference → candidate{more}", ("change", "items"), rows)
+
+
+def _items(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
+    """The flipped items the candidate is surest of, those that turn wrong first."""
+    if not len(flips):
+        return None
+    wrong = flips[flips["kind"] == "right to wrong"]
+    shown = (wrong if len(wrong) else flips).head(MOST_ITEMS)
+    place = {id_: i for i, id_ in enumerate(evidence.items["id"])}
+    texts = segments(evidence)
+    rows, links = [], []
+    for row in shown.to_dict("records"):
+        cells = [
+            row["id"],
+            *([] if row["gold"] is None else [row["gold"]]),
+            *(f"{row[f'{side}_answer']} {row[f'{side}_confidence']:.3f}" for side in ("reference", "candidate")),
+        ]
+        if texts:
+            cells.append(excerpt([values[place[row["id"]]] for values in texts.values()]))
+        rows.append(tuple(cells))
+        links.append(fragment(row["id"], row["candidate"]))
+    labelled = bool(np.all([gold is not None for gold in shown["gold"]]))
+    heads = ("item", *(("label",) if labelled else ()), "reference", "candidate", *(("text",) if texts else ()))
+    what = "answers that turned wrong" if len(wrong) else "changed answers"
+    of = len(wrong) or len(flips)
+    count = f"The {len(rows)} of {of:,}" if len(rows) < of else "All"
+    caption = f"{count} {what}, those the candidate is surest of first"
+    return Table(caption, heads, rows, words=frozenset(range(len(heads))), links=links)

@@ -1,0 +1,117 @@
+"""How sure the models are: calibration by bins, the usual scores, what cut-offs do, and whether a temperature helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trusteq.advice import TARGETS
+from trusteq.measure_words import in_words
+from trusteq.report.page.tables import Table, difference_rows, estimate_of, figure, share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trusteq.report.evidence import Evidence
+    from trusteq.stats.estimate import Estimate
+
+SCORES = ("smooth_ece", "ece", "ece_debiased", "mce", "brier", "nll", "overconfidence", "discrimination", "aurc")
+SCORES_IN_WORDS = {
+    "mce": "MCE, the largest gap of a bin",
+    "brier": "Brier score, summed over labels",
+    "nll": "negative log likelihood",
+    "overconfidence": "overconfidence: mean confidence less accuracy",
+    "aurc": "area under the risk-coverage curve",
+}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One candidate's confidence beside the reference's."""
+
+    mean: tuple[str, str] | None
+    scores: Table | None
+    usable: Table | None
+    bins: Table
+    cut_offs: Table
+    remedies: Table | None
+
+
+def calibration(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapping[str, Estimate]) -> Calibration:
+    """The confidence of one candidate."""
+    means = [measures.get(f"confidence_{side}") for side in ("reference", "candidate")]
+    rows = difference_rows(measures, SCORES)
+    by_words = {in_words(name): words for name, words in SCORES_IN_WORDS.items()}
+    rows = [(by_words.get(row[0], row[0]), *row[1:]) for row in rows]
+    heads = ("score", "reference", "candidate", "difference")
+    return Calibration(
+        mean=None if None in means else (share(means[0]), share(means[1])),
+        scores=Table("Scores of calibration, with intervals", heads, rows) if rows else None,
+        usable=_usable(measures),
+        bins=_bins(evidence.document["reference"]["reliability"], candidate["reliability"]),
+        cut_offs=_cut_offs(candidate["thresholds"]),
+        remedies=_remedies(candidate, measures),
+    )
+
+
+def _usable(measures: Mapping[str, Estimate]) -> Table | None:
+    """How much can be answered, the most confident first, at a given accuracy."""
+    rows = []
+    for accuracy in (90, 95, 99):
+        sides = [measures.get(f"usable_{accuracy}_{side}") for side in ("reference", "candidate", "difference")]
+        if any(sides):
+            rows.append((f"{accuracy}% right", *(share(e) for e in sides)))
+    heads = ("accuracy", "reference", "candidate", "difference")
+    return Table("Share of items that can be answered at an accuracy, the surest first", heads, rows) if rows else None
+
+
+def _bins(reference: list[Any], candidate: list[Any]) -> Table:
+    """Both models' reliability by bins of confidence."""
+    rows = []
+    for a, b in zip(reference, candidate, strict=True):
+        cells = [f"{a['low']:.1f} to {a['high']:.1f}"]
+        for side in (a, b):
+            confidence, accuracy = side["confidence"], estimate_of(side.get("accuracy"))
+            cells += [f"{side['count']:,}", "–" if confidence is None else f"{confidence:.3f}", share(accuracy)]
+        rows.append(tuple(cells))
+    sides = ("reference", "candidate")
+    heads = ("confidence", *(f"{side}: {what}" for side in sides for what in ("items", "mean confidence", "right")))
+    return Table("Confidence and share of right answers by bin", heads, rows)
+
+
+def _cut_offs(thresholds: list[Any]) -> Table:
+    """What today's cut-offs do on the candidate."""
+    labelled = any("accuracy_reference" in row for row in thresholds)
+    heads = ["cut-off", "reference accepts", "candidate accepts", "accepted by one only"]
+    if labelled:
+        heads += ["reference right", "candidate right", "cut-off that keeps the reference's accuracy"]
+    rows = []
+    for row in thresholds:
+        cells = [f"{row['cut_off']:g}"]
+        cells += [share(estimate_of(row[name])) for name in ("coverage_reference", "coverage_candidate", "crossing")]
+        if labelled:
+            cells += [share(estimate_of(row[f"accuracy_{side}"])) for side in ("reference", "candidate")]
+            instead = row["replacement"]
+            cells.append("–" if instead is None else f"{instead['cut_off']:.3f} accepts {instead['coverage']:.1%}")
+        rows.append(tuple(cells))
+    return Table("What a cut-off on confidence accepts", heads, rows)
+
+
+def _remedies(candidate: Mapping[str, Any], measures: Mapping[str, Estimate]) -> Table | None:
+    """The judged calibration measures as they are, and after each temperature."""
+    found = {name: estimate_of(e) for name, e in candidate["remedies"].items()}
+    targets = [target for target in TARGETS if found.get(f"temperature_{target}") is not None]
+    if not targets:
+        return None
+    judged = [
+        rule["measure"]
+        for dimension in candidate["verdict"]["dimensions"]
+        if dimension["dimension"] == "calibration"
+        for rule in dimension["rules"]
+    ]
+    rows = [("T that divides the logits", "1", *(figure(found[f"temperature_{target}"]) for target in targets))]
+    for name in judged:
+        after = [found.get(f"{name}_{target}") for target in targets]
+        rows.append((in_words(name), figure(measures.get(name)), *(figure(e) for e in after)))
+    heads = ("measure", "as it is", *(f"T {TARGETS[target]}" for target in targets))
+    return Table("What one temperature would change", heads, rows)

@@ -1,0 +1,125 @@
+"""The command that would repeat a run, as far as the run tells, and what it does not tell."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trusteq.policy import PRESETS, Policy, read_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trusteq.report.evidence import Evidence
+
+RUN_KINDS = frozenset({"transformers", "onnx", "predictions"})
+"""Kinds of models that the command line opens."""
+
+_EXPLAIN = {
+    "items": "--explain-items",
+    "masks": "--masks",
+    "units": "--units",
+    "perturb": "--perturb",
+    "target": "--explain-label",
+    "scale": "--scale",
+    "until": "--until",
+    "precision": "--precision",
+    "k": "-k",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command line; None where no command can repeat the run.
+
+    unknown: what whoever repeats the run must know beside it, in sentences.
+    """
+
+    text: str | None
+    unknown: tuple[str, ...]
+
+
+def command(evidence: Evidence) -> Command:
+    """The command behind a run."""
+    models, settings = evidence.manifest["models"], evidence.manifest["settings"]
+    foreign = [model["name"] for model in models if model["kind"] not in RUN_KINDS]
+    if foreign:
+        said = f"No command repeats this run: {_names(foreign)} came from Python code, which the run does not keep."
+        return Command(None, (said, "In Python, trusteq.audit takes the settings listed below."))
+    lines = ["trusteq audit", *(_model(model) for model in models)]
+    lines += [_option("--data", evidence.manifest["data"]["source"])]
+    unknown: list[str] = []
+    items = evidence.document["items"]
+    texts = [str(name).removeprefix("segment ") for name in evidence.items.columns if str(name).startswith("segment ")]
+    if texts:
+        lines.append(_option("--text", ",".join(texts)))
+    if items["labelled"]:
+        lines.append("--label LABEL")
+        unknown.append("LABEL: the column that holds the labels.")
+    if items["ignored"]:
+        lines.append("--ignore-label IGNORED")
+        unknown.append(f"IGNORED: the labels of the {items['ignored']:,} items that were left out.")
+    columns = [str(name).removeprefix("column ") for name in evidence.items.columns if str(name).startswith("column ")]
+    lines += [_option("--slice", column) for column in columns]
+    if "cluster" in evidence.items.columns:
+        lines.append("--cluster CLUSTER")
+        unknown.append("CLUSTER: the column that says which items belong together.")
+    lines += _policy(evidence.document["policy"])
+    lines += _settings(settings)
+    if any(name.endswith("_of_peer") for c in evidence.document["candidates"] for name in _explained(c)):
+        lines.append("--peer PEER")
+        unknown.append("PEER: where the reference trained once more is kept.")
+    unknown.append(
+        "How files were read and models opened (ids, label names, logits, tokenizer, device) is not kept as options; "
+        "the hashes below tell whether the same was read."
+    )
+    return Command(" \\\n    ".join(lines), tuple(unknown))
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    name, location = model["name"], model["location"]
+    # A name with a separator cannot be given; it comes from the location itself.
+    return shlex.quote(location if set(name) & set("/\\=") else f"{name}={location}")
+
+
+def _option(flag: str, value: object) -> str:
+    return f"{flag} {shlex.quote(str(value))}"
+
+
+def _policy(content: Mapping[str, Any]) -> list[str]:
+    policy = Policy.model_validate(content)
+    preset = read_policy(policy.name) if policy.name in PRESETS else None
+    if preset == policy:
+        return [f"--policy {policy.name}"]
+    if preset is not None and preset.requiring(policy.required) == policy:
+        return [f"--policy {policy.name}", _option("--dimensions", ",".join(policy.required))]
+    return ["--policy policy.yaml"]
+
+
+def _settings(settings: Mapping[str, Any]) -> list[str]:
+    lines = [f"--seed {settings['seed']}", f"--resamples {settings['resamples']}"]
+    if settings["batch"] != 1:
+        lines.append(f"--batch {settings['batch']}")
+    if not settings["with_slices"]:
+        lines.append("--no-slices")
+    if settings["allow_same"]:
+        lines.append("--allow-same")
+    explain, protocol = settings.get("explain"), settings.get("protocol")
+    if protocol is not None:
+        lines += [f"--protocol {protocol['name']}", f"--explain-items {protocol['items'] or 'all'}"]
+    elif explain is None:
+        lines.append("--no-explain")
+    else:
+        said = {**explain, "items": explain["items"] or "all"}
+        lines += [_option(flag, said[name]) for name, flag in _EXPLAIN.items() if said.get(name) is not None]
+    return lines
+
+
+def _explained(candidate: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = candidate["measures"].get("explanation", {})
+    return found
+
+
+def _names(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

@@ -1,0 +1,140 @@
+"""What the models look at: alignment, its place between chance and ceiling, and the words that tell them apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trusteq.measure_words import in_words
+from trusteq.report.page.tables import Table, estimate_of, figure
+from trusteq.report.wording import interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from trusteq.report.evidence import Evidence
+    from trusteq.stats.estimate import Estimate
+
+METHODS = ("lime", "shapley")
+MOST_WORDS = 25
+
+
+@dataclass(frozen=True)
+class ExplanationPart:
+    """One candidate's attributions beside the reference's.
+
+    tested, unlike: how many words were frequent enough to be tested, and how many are shown to weigh differently.
+    """
+
+    summary: Table | None
+    ladder: Table | None
+    strata: Table | None
+    transfer: str | None
+    words: Table | None
+    tested: int
+    unlike: int
+
+
+def explanation(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapping[str, Estimate]) -> ExplanationPart:
+    """What was measured of one candidate's attributions."""
+    words = evidence.words
+    own = None if words is None else words[words["candidate"] == candidate["name"]]
+    return ExplanationPart(
+        _summary(measures),
+        _ladder(measures) or _published(measures),
+        _strata(candidate["strata"]),
+        _transfer(measures),
+        None if own is None else _words(own),
+        0 if own is None else len(own),
+        len(candidate["words"]),
+    )
+
+
+_SUMMARY = {
+    "alignment_{}": "alignment: 1 is the same words, 0 unrelated ones; noise taken out",
+    "alignment_{}_to_peer": "alignment, as a share of what the reference trained once more reaches",
+    "alignment_{}_of_peer": "alignment of the reference trained once more",
+    "alignment_per_item_{}": "alignment, each item with equal weight",
+    "size_ratio_{}": "size of the candidate's attributions over the reference's",
+    "reliability_reference_{}": "reliability of the reference's attributions: the share that is no noise",
+    "reliability_candidate_{}": "reliability of the candidate's attributions",
+}
+
+
+def _summary(measures: Mapping[str, Estimate]) -> Table | None:
+    rows = _by_method(measures, _SUMMARY)
+    return Table("Alignment of attributions", ("", *map(in_words, METHODS)), rows) if rows else None
+
+
+def _ladder(measures: Mapping[str, Estimate]) -> Table | None:
+    """Jaccard of the top words from chance to ceiling, on independent halves of the plan."""
+    steps = {
+        "jaccard_halves_chance_{}": "chance: two random sets of words",
+        "jaccard_halves_{}": "candidate and reference",
+        "jaccard_ceiling_reference_{}": "ceiling: the reference and itself",
+        "jaccard_adjusted_{}": "place between the two: 0 is chance, 1 the ceiling",
+        "jaccard_{}": "for comparison: as published, both models on the same masks",
+        "jaccard_chance_{}": "chance of that",
+    }
+    if not any(f"jaccard_halves_{method}" in measures for method in METHODS):
+        return None
+    rows = _by_method(measures, steps)
+    return Table("Jaccard index of the top words, on a ladder from chance to ceiling", ("", "LIME", "Shapley"), rows)
+
+
+def _published(measures: Mapping[str, Estimate]) -> Table | None:
+    """The same ladder under the published protocol."""
+    if "jaccard_lime_chance" not in measures:
+        return None
+    rows = []
+    for words, part in (("chance", "_chance"), ("candidate and reference", ""), ("ceiling", "_ceiling")):
+        found = [measures.get(f"jaccard_{method}{part}") for method in ("lime", "shap")]
+        rows.append((words, *(figure(e) for e in found)))
+    return Table("Jaccard index of the top words under the published protocol", ("", "LIME", "SHAP"), rows)
+
+
+def _by_method(measures: Mapping[str, Estimate], names: Mapping[str, str]) -> list[tuple[str, ...]]:
+    rows = []
+    for name, words in names.items():
+        found = [measures.get(name.format(method)) for method in METHODS]
+        if any(found):
+            rows.append((words, *(figure(e) for e in found)))
+    return rows
+
+
+def _strata(strata: list[Any]) -> Table | None:
+    """Alignment for what the models answered, each label, slice and quarter of length."""
+    rows = []
+    for s in strata:
+        found = [estimate_of(s["measures"].get(f"alignment_{method}")) for method in METHODS]
+        if any(found):
+            rows.append((f"{s['column']} = {s['value']}", f"{s['n']:,}", *(figure(e) for e in found)))
+    heads = ("items with", "items", *(f"alignment, {in_words(method)}" for method in METHODS))
+    return Table("Where alignment is high and low", heads, rows) if rows else None
+
+
+def _transfer(measures: Mapping[str, Estimate]) -> str | None:
+    found = measures.get("transfer_to_candidate")
+    return None if found is None else interval(found)
+
+
+def _words(words: pd.DataFrame) -> Table | None:
+    """The words that one model leans on more than the other, the strongest evidence first."""
+    shown = words.sort_values(["p_value", "word"], kind="stable").head(MOST_WORDS)
+    ends = ("lean_difference", "lean_difference_low", "lean_difference_high")
+    rows = [
+        (
+            row["word"],
+            f"{row['lean_reference']:.2f}",
+            f"{row['lean_candidate']:.2f}",
+            "{:.2f} [{:.2f}, {:.2f}]".format(*(row[end] for end in ends)),
+            f"{row['q_value']:.2g}",
+            f"{row['items']:,}",
+        )
+        for row in shown.to_dict("records")
+    ]
+    more = f", {MOST_WORDS} of {len(words):,}" if len(words) > MOST_WORDS else ""
+    heads = ("word", "reference's lean", "candidate's lean", "difference", "q", "items")
+    return Table(f"How both models lean on words, the strongest evidence first{more}", heads, rows) if rows else None

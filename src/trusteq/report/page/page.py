@@ -1,0 +1,149 @@
+"""The whole report: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trusteq.measure_words import in_words
+from trusteq.policy import DIMENSIONS
+from trusteq.report.clean import clean
+from trusteq.report.page import provenance
+from trusteq.report.page.advised import advised
+from trusteq.report.page.assets import assets
+from trusteq.report.page.behaviour import Behaviour, behaviour
+from trusteq.report.page.calibration import Calibration, calibration
+from trusteq.report.page.command import command
+from trusteq.report.page.costs import costs
+from trusteq.report.page.embed import block
+from trusteq.report.page.explanation import ExplanationPart, explanation
+from trusteq.report.page.figures import MOST_DRAWN, drawer, pairs
+from trusteq.report.page.glossary import GLOSSARY
+from trusteq.report.page.items import browser
+from trusteq.report.page.sentence import Name, answer, why
+from trusteq.report.page.slices import Slices, slices
+from trusteq.report.page.tables import Table, every_estimate, every_test
+from trusteq.report.summary import summary
+from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from trusteq.report.evidence import Evidence
+    from trusteq.report.summary import Judged, Summary
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate, section by section."""
+
+    judged: Judged
+    why: str
+    do: str
+    behaviour: Behaviour
+    calibration: Calibration
+    explanation: ExplanationPart
+    slices: Slices
+    estimates: Table
+    tests: Table
+
+    @property
+    def name(self) -> str:
+        """The candidate's name."""
+        return self.judged.name
+
+
+def page(evidence: Evidence) -> str:
+    """The report of a finished audit; the same bytes for the same run."""
+    said = summary(evidence.document)
+    own, made = assets(), browser(evidence)
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            own=own,
+            data_items=block(made.items),
+            data_words=None if made.words is None else block(made.words),
+            answer=answer(said.reference, said.candidates),
+            summary=said,
+            many=len(said.candidates) > 1,
+            level=percent(said.policy.level),
+            candidates=[_candidate(evidence, said, judged) for judged in said.candidates],
+            warnings=[f for f in said.findings if f.kind in URGENT],
+            findings=[f for f in said.findings if f.kind not in URGENT],
+            figure=drawer(evidence),
+            most_drawn=MOST_DRAWN,
+            browser=made,
+            costs=costs(evidence),
+            models=provenance.models(evidence),
+            facts=provenance.facts(evidence),
+            pairs=pairs(evidence) if len(said.candidates) > 1 else None,
+            command=command(evidence),
+            not_measured=provenance.not_measured(evidence),
+            glossary=GLOSSARY,
+            manifest=evidence.manifest,
+        )
+    )
+
+
+def _candidate(evidence: Evidence, said: Summary, judged: Judged) -> Candidate:
+    content = evidence.candidate(judged.name)
+    reasons = why(judged.verdict, judged.flat)
+    return Candidate(
+        judged,
+        f"{reasons[:1].upper()}{reasons[1:]}.",
+        _DO[judged.verdict.outcome],
+        behaviour(evidence, content, judged.flat),
+        calibration(evidence, content, judged.flat),
+        explanation(evidence, content, judged.flat),
+        slices(evidence, content),
+        every_estimate(judged.measures, said.policy.level),
+        every_test(judged.tests),
+    )
+
+
+_DO = {
+    Outcome.EQUIVALENT: "It may be put in the reference's place, as far as this policy and these items go.",
+    Outcome.NOT_EQUIVALENT: "Do not put it in the reference's place as it is.",
+    Outcome.UNDECIDED: "Do not decide yet.",
+}
+
+
+def _environment() -> Environment:
+    """Templates in which every value is escaped, and no text can command what shows it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def harmless(value: object) -> object:
+        return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=PackageLoader("trusteq.report.page", "templates"),
+        autoescape=True,
+        finalize=harmless,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "DIMENSIONS": DIMENSIONS,
+        "QUESTIONS": QUESTIONS,
+        "MARKS": MARKS,
+        "is_name": lambda part: isinstance(part, Name),
+        "in_words": in_words,
+        "interval": interval,
+        "margin": margin,
+        "rule_words": rule_words,
+        "sides": sides,
+        "title": title,
+        "advised": advised,
+    }
+    return environment
+
+
+QUESTIONS = {
+    "behaviour": "Does it answer alike?",
+    "calibration": "Is it as sure?",
+    "explanation": "Does it look at the same words?",
+}

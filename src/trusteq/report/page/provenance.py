@@ -1,0 +1,109 @@
+"""Where a report comes from: hashes, versions, settings, and what was not measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trusteq.report.page.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trusteq.report.evidence import Evidence
+
+
+def models(evidence: Evidence) -> Table:
+    """What every model is, and the hash of all that decides its answers."""
+    rows = []
+    for model in evidence.manifest["models"]:
+        details = model["details"]
+        facts = [
+            str(details[name]) for name in ("architecture", "dtype", "quantization", "device") if details.get(name)
+        ]
+        content = model["content"] or "none: a Python object"
+        rows.append((model["name"], model["role"], model["kind"], model["location"], ", ".join(facts) or "–", content))
+    heads = ("model", "role", "runs as", "location", "details", "SHA-256 of its content")
+    return Table("The models", heads, rows, words=frozenset(range(len(heads))))
+
+
+def facts(evidence: Evidence) -> Table:
+    """What was compared, with which versions and settings."""
+    manifest = evidence.manifest
+    data, settings = manifest["data"], manifest["settings"]
+    rows: list[tuple[str, str]] = [
+        ("items", f"{data['items']:,} from {data['source']}"),
+        ("SHA-256 of the items", data["content"]),
+        ("SHA-256 of their ids", data["ids"]),
+    ]
+    if manifest["plan"] is not None:
+        rows.append(("SHA-256 of the mask plan", manifest["plan"]))
+    rows += [(name.replace("_", " "), _said(settings[name])) for name in _SETTINGS if name in settings]
+    for part in ("explain", "protocol"):
+        if settings.get(part) is not None:
+            rows += [(f"{part}: {name}", _said(value)) for name, value in settings[part].items()]
+    rows += [("trusteq", manifest["trusteq"]), ("Python", manifest["python"]), ("platform", manifest["platform"])]
+    rows += list(manifest["versions"].items())
+    return Table("Data, settings and versions", ("", ""), rows, words=frozenset({0, 1}))
+
+
+_SETTINGS = ("seed", "resamples", "batch", "with_slices", "allow_same")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "by default" if value is None else str(value)
+
+
+def not_measured(evidence: Evidence) -> list[str]:
+    """What this audit says nothing about, in sentences; the most telling first."""
+    document = evidence.document
+    said: list[str] = []
+    required = set(document["policy"]["required"])
+    if not document["items"]["labelled"]:
+        said.append(
+            "Whether the answers are right: the items have no labels, so accuracy, flips by right and wrong, and "
+            "every score of calibration are missing."
+        )
+    explained, protocol = document["explanation"], document["protocol"]
+    n = document["items"]["n"]
+    if explained is None and protocol is None:
+        said.append("What the models look at: nothing was explained.")
+    else:
+        of = (explained or protocol)["items"]
+        if of < n:
+            said.append(
+                f"What the models look at in {n - of:,} of {n:,} items: {of:,} were explained, chosen at random."
+            )
+        if explained is not None:
+            said.append(
+                "What the models look at beyond the words left out: punctuation always stayed, and so did the order."
+            )
+    spared = [d for d in ("behaviour", "calibration", "explanation") if d not in required]
+    if spared:
+        said.append(f"The policy does not require {' or '.join(spared)}; the verdict does not depend on it.")
+    if evidence.costs is None:
+        said.append("Size, speed and memory of the models: not measured in this run.")
+    elif all(model.get("peak_bytes") is None for model in evidence.costs["models"]):
+        said.append("Memory of the models: not measured in this run (--costs full does).")
+    said += _always(document)
+    return said
+
+
+def _always(document: Mapping[str, Any]) -> list[str]:
+    clustered = document["items"]["clusters"] is not None
+    return [
+        "Other data. The verdict holds for items like these; what the models do on other languages, topics or times is "
+        "unknown.",
+        *(
+            ()
+            if clustered
+            else (
+                "Dependence between items: each was taken to stand by itself. If several come from one source, name it "
+                "with --cluster; intervals are too narrow otherwise.",
+            )
+        ),
+        "Attacks: how easily an answer can be turned on purpose.",
+        "Fairness beyond the slices shown: a group that no column names cannot be seen.",
+        "Whether the reference is good enough for its task: here it is the yardstick.",
+    ]

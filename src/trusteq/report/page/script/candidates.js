@@ -1,0 +1,66 @@
+
+/** The candidate that evidence and items show: one state, two controls. */
+function candidateSwitch(whenChosen) {
+  const blocks = [...document.querySelectorAll(".of-candidate")];
+  const field = byId("switch");
+  const select = byId("candidate");
+  const radio = (value) => field.querySelector(`input[value="${value}"]`);
+
+  function show(value) {
+    document.documentElement.dataset.chosen = value;
+    for (const block of blocks) block.hidden = value !== "all" && block.dataset.candidate !== value;
+  }
+
+  function choose(index) {
+    if (!field) return;
+    const value = String(index);
+    if (!radio(value)) return;
+    radio(value).checked = true;
+    select.value = value;
+    show(value);
+    whenChosen(Number(value));
+  }
+
+  if (field) {
+    field.hidden = false;
+    field.addEventListener("change", (event) => {
+      if (event.target.value === "all") show("all");
+      else choose(event.target.value);
+    });
+    select.addEventListener("change", () => choose(select.value));
+  }
+  return choose;
+}
+
+/** The button that goes through the colours: the system's, light, dark. */
+function themeButton() {
+  const button = byId("theme");
+  const themes = ["auto", "light", "dark"];
+  const root = document.documentElement;
+  const say = () => { byId("theme-now").textContent = root.dataset.theme ?? "auto"; };
+  button.hidden = false;
+  say();
+  button.addEventListener("click", () => {
+    const next = themes[(themes.indexOf(root.dataset.theme ?? "auto") + 1) % themes.length];
+    if (next === "auto") delete root.dataset.theme;
+    else root.dataset.theme = next;
+    try {
+      if (next === "auto") localStorage.removeItem("trusteq-theme");
+      else localStorage.setItem("trusteq-theme", next);
+    } catch { /* it holds until the page is closed */ }
+    say();
+  });
+}
+
+/** Only what can be scrolled is a stop of the Tab key. */
+function scrollStops() {
+  const areas = [...document.querySelectorAll(".scroll")];
+  const settle = () => {
+    const wider = areas.map((area) => area.scrollWidth > area.clientWidth + 1);
+    areas.forEach((area, i) => { if (wider[i]) area.tabIndex = 0; else area.removeAttribute("tabindex"); });
+  };
+  settle();
+  addEventListener("resize", settle);
+  document.addEventListener("toggle", settle, true);
+  return settle;
+}

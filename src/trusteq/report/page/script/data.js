@@ -1,0 +1,60 @@
+
+/** The value of one of the page's data blocks; null where the page has none. */
+async function read(id) {
+  const holder = byId(id);
+  if (!holder) return null;
+  if (holder.type === "application/json") return JSON.parse(holder.textContent);
+  const packed = Uint8Array.from(atob(holder.textContent), (character) => character.charCodeAt(0));
+  const text = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(text).text());
+}
+
+/** What the list and the item show, computed from the items' block. */
+class Items {
+  constructor(data) {
+    Object.assign(this, data);
+    this.count = data.ids.length;
+    this.place = new Map(data.ids.map((id, i) => [id, i]));
+    this.explainedAt = new Map((data.explained ?? []).map((at, i) => [at, i]));
+    this.candidate = 0;
+  }
+
+  /** The candidate's position among the models: the reference is the first. */
+  get other() {
+    return this.candidate + 1;
+  }
+
+  changed(i) {
+    return this.answers[0][i] !== this.answers[this.other][i];
+  }
+
+  right(model, i) {
+    return this.gold !== null && this.answers[model][i] === this.gold[i];
+  }
+
+  confidence(model, i) {
+    return this.confidences[model][i] / this.digits;
+  }
+
+  /** How far the two models' words agree on an item; null where that is not known. */
+  agreementOf(i) {
+    const at = this.explainedAt.get(i);
+    return at === undefined ? null : this.agreement.values[this.candidate][at];
+  }
+
+  /** The labels that an item shows, by their positions. */
+  labelsOf(i) {
+    return this.shown === null ? this.labels.map((_, k) => k) : this.shown[i];
+  }
+
+  probability(model, i, nth) {
+    const own = this.probabilities[model];
+    return (this.shown === null ? own[i * this.labels.length + nth] : own[i][nth]) / this.digits;
+  }
+
+  /** What a search looks through: id and texts in small letters, made when first asked for. */
+  searchable(i) {
+    this.lowered ??= new Array(this.count);
+    return (this.lowered[i] ??= [this.ids[i], ...this.texts.map((texts) => texts[i])].join("\n").toLowerCase());
+  }
+}

@@ -1,0 +1,10 @@
+
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  root.classList.add("scripted");
+  try {
+    const theme = localStorage.getItem("trusteq-theme");
+    if (theme === "light" || theme === "dark") root.dataset.theme = theme;
+  } catch { /* a page that may not store anything follows the system */ }
+})();

@@ -1,0 +1,135 @@
+
+/** One item: both models' probabilities, and both models' words. */
+class Item {
+  constructor(items, words, list) {
+    Object.assign(this, { items, words, list, method: 0, holder: byId("item") });
+  }
+
+  show(i, { focus = false } = {}) {
+    const { items, list, holder } = this;
+    this.at = i;
+    list.current = i;
+    list.mark();
+    const names = [items.models[0], items.models[items.other]];
+    const texts = items.texts.map((own) => own[i]);
+    const explained = items.explainedAt.get(i);
+    const title = element("h3", { id: "item-title", tabIndex: -1 }, "Item ", isolated(items.ids[i]));
+    holder.replaceChildren(...[
+      this.steps(i), title, this.facts(i), this.probabilities(i, names),
+      explained === undefined ? this.plain(texts) : this.explained(explained, texts, names),
+    ].filter((part) => part !== null));
+    holder.hidden = false;
+    if (focus) {
+      const top = holder.getBoundingClientRect().top;
+      if (top < 0 || top > innerHeight * 0.6) holder.scrollIntoView();
+      title.focus({ preventScroll: true });
+    }
+  }
+
+  steps(i) {
+    const [before, after] = this.list.neighbours(i);
+    const step = (at, words) => at === null ? null : element("a", { href: this.list.address(at) }, words);
+    return element("nav", { className: "steps", "aria-label": "Item" },
+      step(before, "← previous"), step(after, "next →"), 
+      element("a", { className: "to-list", href: "#count" }, "↑ list"),
+      element("a", { href: this.list.address(i) }, "link to this item"));
+  }
+
+  facts(i) {
+    const { items } = this;
+    const facts = items.columns.map((column) => [column.name, column.values[column.codes[i]]]);
+    if (!facts.length) return null;
+    return element("dl", { className: "facts" }, ...facts.map(([name, value]) =>
+      element("div", {}, element("dt", {}, isolated(name)), element("dd", {}, isolated(value)))));
+  }
+
+  probabilities(i, names) {
+    const { items } = this;
+    const models = [0, items.other];
+    const rows = items.labelsOf(i).map((label, nth) => {
+      const own = items.gold !== null && items.gold[i] === label;
+      const cells = models.map((model, side) => {
+        const p = items.probability(model, i, nth);
+        const answered = items.answers[model][i] === label;
+        const bar = element("span", { className: `bar ${side ? "candidate" : "reference"}`, "aria-hidden": "true" });
+        bar.style.setProperty("--share", p);
+        return element("td", { className: "probability" }, bar,
+          element("span", { className: answered ? "figure answered" : "figure" }, p.toFixed(4)),
+          answered ? element("span", { className: "note" }, "answer") : null);
+      });
+      return element("tr", {}, element("th", { scope: "row" }, isolated(items.labels[label]),
+        own ? element("span", { className: "note" }, "label") : null), ...cells);
+    });
+    const heads = [element("td"), ...names.map((name, side) => element("th", { scope: "col" },
+      element("span", { className: `swatch ${side ? "candidate" : "reference"}`, "aria-hidden": "true" }), isolated(name),
+      rightness(items, models[side], i)))];
+    const some = items.shown === null ? "" : " The other labels have less.";
+    return element("table", { className: "probabilities" },
+      element("caption", {}, `What each model gives each label.${some}`),
+      element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows));
+  }
+
+  /** The texts of an item that was not explained. */
+  plain(texts) {
+    if (!texts.length) return null;
+    const parts = texts.map((text, segment) => element("div", {},
+      element("h4", {}, isolated(this.items.segments[segment])), element("p", { className: "reading", dir: "auto" }, visible(text))));
+    const note = this.words ? "This item was not explained." : "Nothing was explained in this run.";
+    return element("div", {}, ...parts, element("p", { className: "fine" }, note));
+  }
+
+  explained(at, texts, names) {
+    const { items, words } = this;
+    const models = [0, items.other];
+    if (words.kind === "tops") return element("div", {}, this.plainTexts(texts), topWords(items, words, at, names, models));
+    const found = weighed(words, at, this.method, models);
+    const agreement = items.agreement.values[items.candidate][at];
+    const parts = texts.map((text, segment) => element("section", { className: "segment", "aria-label": visible(items.segments[segment]) },
+      element("h4", {}, isolated(items.segments[segment])),
+      element("div", { className: "sides" }, ...found.sides.map((side, s) => element("div", {},
+        element("h5", {}, element("span", { className: `swatch ${s ? "candidate" : "reference"}`, "aria-hidden": "true" }), isolated(names[s])),
+        highlighted(text, segment, side, found))))));
+    const said = agreement === null ? "" : ` The ${items.agreement.what} is ${sayable(agreement, 2)} here, noise included.`;
+    return element("div", { className: "explained" }, this.methods(), this.legend(found), ...parts,
+      element("p", { className: "fine" }, `${this.aim(found, names)}${said}`), wordTable(items, found, names, texts));
+  }
+
+  plainTexts(texts) {
+    return element("div", {}, ...texts.map((text, segment) => element("div", {},
+      element("h4", {}, isolated(this.items.segments[segment])), element("p", { className: "reading", dir: "auto" }, visible(text)))));
+  }
+
+  methods() {
+    if (this.words.methods.length < 2) return null;
+    const choices = this.words.methods.map((method, m) => {
+      const input = element("input", { type: "radio", name: "method", value: String(m), checked: m === this.method });
+      input.addEventListener("change", () => {
+        this.method = m;
+        this.show(this.at);
+        this.holder.querySelector(`input[name="method"][value="${m}"]`).focus();
+      });
+      return element("label", {}, input, element("span", {}, METHOD_NAMES[method] ?? method));
+    });
+    return element("fieldset", { className: "switch" }, element("legend", {}, "Words by"), ...choices);
+  }
+
+  legend(found) {
+    const sample = (kind, words) => {
+      const mark = element("span", { className: `unit ${kind}` }, words);
+      mark.style.setProperty("--strength", "0.75");
+      return mark;
+    };
+    return element("p", { className: "legend" }, sample("for", "speaks for"), " ", sample("against", "speaks against"),
+      ` the answer; the thicker, the more. Full strength is ${found.largest.toFixed(3)} for both models. `,
+      `Bold with its rank: one of the ${found.k} weightiest.`);
+  }
+
+  aim(found, names) {
+    const { items, words } = this;
+    const [a, b] = found.sides.map((side) => visible(items.labels[side.target]));
+    const scale = words.scale === "log-odds" ? "log-odds" : "probability";
+    const merged = words.merged ? " Equal words are one unit, marked where it first stands." : "";
+    return a === b ? `What each word adds to the ${scale} of ${a}.${merged}`
+      : `What each word adds to the ${scale} of ${a} in ${names[0]}, of ${b} in ${names[1]}.${merged}`;
+  }
+}

@@ -1,0 +1,152 @@
+
+const PAGE_LENGTH = 25;
+const MOST_SLICES = 60;
+
+/** The list of items: which are found, in which order, and the page of them that is shown. */
+class List {
+  constructor(items) {
+    this.items = items;
+    this.found = [];
+    this.page = 0;
+    this.current = null;
+    this.controls = Object.fromEntries(["search", "show", "slice", "sort"].map((id) => [id, byId(id)]));
+    this.offerSlices();
+    byId("find").addEventListener("submit", (event) => event.preventDefault());
+    for (const control of Object.values(this.controls)) {
+      control.addEventListener(control.tagName === "SELECT" ? "change" : "input", () => this.refresh());
+    }
+    for (const preset of document.querySelectorAll(".presets button")) {
+      preset.addEventListener("click", () => {
+        this.controls.search.value = "";
+        this.controls.slice.value = "";
+        this.controls.show.value = preset.dataset.show;
+        this.controls.sort.value = preset.dataset.sort;
+        this.refresh();
+      });
+    }
+    byId("before").addEventListener("click", () => this.turn(this.page - 1));
+    byId("after").addEventListener("click", () => this.turn(this.page + 1));
+  }
+
+  offerSlices() {
+    this.items.columns.forEach((column, c) => {
+      const counts = new Array(column.values.length).fill(0);
+      for (const code of column.codes) counts[code] += 1;
+      const codes = column.values.map((_, code) => code);
+      const frequent = codes.length > MOST_SLICES
+        ? codes.sort((a, b) => counts[b] - counts[a]).slice(0, MOST_SLICES) : codes;
+      const group = element("optgroup", { label: visible(column.name) });
+      for (const code of frequent) {
+        const words = `${visible(column.values[code])} (${counts[code].toLocaleString("en")})`;
+        group.append(element("option", { value: `${c} ${code}` }, words));
+      }
+      this.controls.slice.append(group);
+    });
+  }
+
+  refresh() {
+    const { search, show, slice, sort } = this.controls;
+    const { items } = this;
+    const wanted = search.value.trim().toLowerCase();
+    const [column, code] = slice.value ? slice.value.split(" ").map(Number) : [null, null];
+    const shows = this.shows(show.value);
+    this.found = [];
+    for (let i = 0; i < items.count; i += 1) {
+      if (!shows(i)) continue;
+      if (column !== null && items.columns[column].codes[i] !== code) continue;
+      if (wanted && !items.searchable(i).includes(wanted)) continue;
+      this.found.push(i);
+    }
+    this.order(sort.value);
+    for (const preset of document.querySelectorAll(".presets button")) {
+      const on = preset.dataset.show === show.value && preset.dataset.sort === sort.value && !wanted && !slice.value;
+      preset.setAttribute("aria-pressed", on);
+    }
+    this.turn(0);
+  }
+
+  shows(kind) {
+    const { items } = this;
+    const other = items.other;
+    return {
+      all: () => true,
+      changed: (i) => items.changed(i),
+      "right-wrong": (i) => items.changed(i) && items.right(0, i),
+      "wrong-right": (i) => items.changed(i) && items.right(other, i),
+      "wrong-wrong": (i) => items.changed(i) && !items.right(0, i) && !items.right(other, i),
+      wrong: (i) => !items.right(other, i),
+      explained: (i) => items.explainedAt.has(i),
+    }[kind];
+  }
+
+  /** Items with the largest key first; of equal ones the earlier. */
+  order(kind) {
+    const { items } = this;
+    const other = items.other;
+    const key = {
+      confidence: (i) => items.confidence(other, i),
+      shift: (i) => Math.abs(items.confidence(other, i) - items.confidence(0, i)),
+      agreement: (i) => -(items.agreementOf(i) ?? 2),
+    }[kind];
+    if (!key) return;
+    const keys = new Map(this.found.map((i) => [i, key(i)]));
+    this.found.sort((a, b) => keys.get(b) - keys.get(a) || a - b);
+  }
+
+  turn(page) {
+    const pages = Math.max(1, Math.ceil(this.found.length / PAGE_LENGTH));
+    this.page = Math.min(Math.max(page, 0), pages - 1);
+    const first = this.page * PAGE_LENGTH;
+    const shown = this.found.slice(first, first + PAGE_LENGTH);
+    byId("rows").replaceChildren(...shown.map((i) => this.row(i)));
+    const [found, all] = [this.found.length, this.items.count].map((n) => n.toLocaleString("en"));
+    byId("count").textContent = this.found.length ? `${found} of ${all} items` : `No item of ${all} is like that.`;
+    byId("where").textContent = `page ${this.page + 1} of ${pages}`;
+    byId("before").disabled = this.page === 0;
+    byId("after").disabled = this.page === pages - 1;
+    this.mark();
+  }
+
+  row(i) {
+    const { items } = this;
+    const answer = (model) => element("td", { className: "answer" }, isolated(items.labels[items.answers[model][i]]),
+      " ", element("span", { className: "figure" }, items.confidence(model, i).toFixed(3)), rightness(items, model, i));
+    const text = items.texts.map((texts) => texts[i]).join(" · ").replace(/\s+/g, " ");
+    const agreement = items.agreementOf(i);
+    const name = element("th", { scope: "row" },
+      element("a", { href: this.address(i) }, isolated(items.ids[i])),
+      text ? element("span", { className: "excerpt" }, isolated(text.length > 140 ? `${text.slice(0, 139)}…` : text)) : null);
+    const row = element("tr", { className: items.changed(i) ? "changed" : "" }, name,
+      answer(0), answer(items.other),
+      items.agreement ? element("td", { className: "figure" }, agreement === null ? "–" : sayable(agreement, 2)) : null);
+    row.dataset.at = i;
+    return row;
+  }
+
+  /** The address that opens an item beside the candidate that is shown. */
+  address(i) {
+    const { items } = this;
+    return `#item=${encodeURIComponent(items.ids[i])}&candidate=${encodeURIComponent(items.models[items.other])}`;
+  }
+
+  mark() {
+    for (const row of byId("rows").children) {
+      const link = row.querySelector("a");
+      if (Number(row.dataset.at) === this.current) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
+  /** The items before and after one in the list; null where there is none. */
+  neighbours(i) {
+    const at = this.found.indexOf(i);
+    return at < 0 ? [null, null] : [this.found[at - 1] ?? null, this.found[at + 1] ?? null];
+  }
+}
+
+/** Whether an answer is right, by sign and word; nothing without labels. */
+function rightness(items, model, i) {
+  if (items.gold === null) return null;
+  const right = items.right(model, i);
+  return element("span", { className: right ? "is-right" : "is-wrong" }, right ? " ✓\u00a0right" : " ✗\u00a0wrong");
+}

@@ -1,0 +1,85 @@
+
+const METHOD_NAMES = { shapley: "Shapley", lime: "LIME", shap: "SHAP" };
+
+/** Where one model's words stand by weight: 1 is the weightiest. Of equal ones the earlier. */
+function ranks(weights) {
+  const order = weights.map((_, i) => i).sort((a, b) => Math.abs(weights[b]) - Math.abs(weights[a]) || a - b);
+  const rank = new Array(weights.length);
+  order.forEach((unit, place) => { rank[unit] = place + 1; });
+  return rank;
+}
+
+/** Both models' weights of an item's words by one method. */
+function weighed(words, at, method, models) {
+  const spans = [];
+  for (let s = 0; s < words.spans[at].length; s += 3) spans.push(words.spans[at].slice(s, s + 3));
+  const numbers = (table, model) => table[method][model][at].map((n) => (n === null ? 0 : n / words.digits));
+  const sides = models.map((model) => {
+    const weights = numbers(words.values, model);
+    return { weights, errors: numbers(words.errors, model), rank: ranks(weights), target: words.targets[model][at] };
+  });
+  const largest = Math.max(...sides.flatMap((side) => side.weights.map(Math.abs)), 1e-9);
+  return { spans, sides, largest, k: words.k };
+}
+
+/** One segment as one model reads it: every word on the shared scale, the k weightiest with their rank. */
+function highlighted(text, segment, side, found) {
+  const letters = [...text];
+  const line = element("p", { className: "reading", dir: "auto" });
+  let done = 0;
+  const piece = (from, to) => visible(letters.slice(from, to).join(""));
+  found.spans.forEach(([own, start, end], unit) => {
+    if (own !== segment || start >= letters.length) return;
+    if (start > done) line.append(piece(done, start));
+    const weight = side.weights[unit];
+    const rank = side.rank[unit];
+    const top = rank <= found.k;
+    const mark = element("span", { className: `unit ${weight < 0 ? "against" : "for"}${top ? " top" : ""}` }, piece(start, end));
+    mark.style.setProperty("--strength", (Math.abs(weight) / found.largest).toFixed(3));
+    mark.title = `${signed(weight)} ± ${side.errors[unit].toFixed(3)}, rank ${rank}`;
+    if (top) mark.append(element("sup", { "aria-hidden": "true" }, String(rank)));
+    line.append(mark);
+    done = end;
+  });
+  if (done < letters.length) line.append(piece(done));
+  return line;
+}
+
+const signed = (weight) => (weight > 0 ? "+" : "") + sayable(weight, 3);
+
+/** Every word with both weights, the weightiest first. */
+function wordTable(items, found, names, texts) {
+  const heads = ["word", ...(texts.length > 1 ? ["segment"] : []), ...names.flatMap((name) => [name, "rank"])];
+  const order = found.spans.map((_, unit) => unit)
+    .sort((a, b) => Math.min(...found.sides.map((s) => s.rank[a])) - Math.min(...found.sides.map((s) => s.rank[b])) || a - b);
+  const rows = order.map((unit) => {
+    const [segment, start, end] = found.spans[unit];
+    const cells = found.sides.flatMap((side) => [
+      element("td", { className: "figure" }, `${signed(side.weights[unit])} ± ${side.errors[unit].toFixed(3)}`),
+      element("td", { className: "figure" }, String(side.rank[unit])),
+    ]);
+    return element("tr", {}, element("th", { scope: "row" }, isolated([...texts[segment]].slice(start, end).join(""))),
+      texts.length > 1 ? element("td", {}, isolated(items.segments[segment])) : null, ...cells);
+  });
+  const head = element("tr", {}, ...heads.map((name, i) =>
+    element("th", { scope: "col", className: i < heads.length - 4 ? "" : "figure" }, isolated(name))));
+  return element("details", {}, element("summary", {}, "Every word as a table"),
+    element("div", { className: "scroll", role: "group", "aria-label": "Every word", tabIndex: 0 },
+      element("table", {}, element("caption", {}, "Weight of every word, ± standard error"),
+        element("thead", {}, head), element("tbody", {}, ...rows))));
+}
+
+/** The published protocol's top words of both models, those they share marked. */
+function topWords(items, words, at, names, models) {
+  const parts = words.methods.map((method, m) => {
+    const tops = models.map((model) => words.tops[m][model][at]);
+    const shared = new Set(tops[0].filter((word) => tops[1].includes(word)));
+    const lists = tops.map((top, side) => element("div", {},
+      element("h5", {}, isolated(names[side])),
+      element("ol", { className: "tops" }, ...top.map((word) =>
+        element("li", { className: shared.has(word) ? "shared" : "" }, isolated(word), shared.has(word) ? " (both)" : "")))));
+    return element("div", {}, element("h4", {}, `Top words by ${METHOD_NAMES[method] ?? method}, first run`),
+      element("div", { className: "sides" }, ...lists));
+  });
+  return element("div", {}, ...parts);
+}

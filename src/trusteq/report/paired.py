@@ -1,0 +1,158 @@
+"""Two runs of the same items beside the same reference, whose candidates can be compared item by item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.compare.alignment import Explained
+from trusteq.compare.answers import Answers
+from trusteq.compare.behaviour import flipped_items
+from trusteq.compare.change import Versions, alignment_changes, changes
+from trusteq.explain.attributions import METHODS, attributions
+from trusteq.report import halves
+from trusteq.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.report.evidence import Evidence
+    from trusteq.stats.estimate import Estimate
+
+TOLERANCE = 1e-6
+"""Probabilities closer than this are the same: other hardware rounds otherwise."""
+
+MOST_RESAMPLES = 1_000
+"""As for slices: twice as many would take twice as long to say the same."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Whether two runs' candidates can be paired item by item, and why or why not, in a sentence."""
+
+    paired: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """How one candidate's answers changed since the older run.
+
+    flips: the items whose answer changed, as `behaviour.flipped_items` tells them. no_longer, again: how many answers
+    were the reference's and are not any more, and the other way round.
+    """
+
+    flips: list[dict[str, Any]]
+    no_longer: int
+    again: int
+
+
+@dataclass(frozen=True, eq=False)
+class Paired:
+    """Two runs beside each other; what all their candidates share is computed once."""
+
+    older: Evidence
+    newer: Evidence
+
+    @cached_property
+    def match(self) -> Match:
+        """Whether both hold the same items, by id, label and text, and the same predictions of the reference."""
+        a, b = self.older.items, self.newer.items
+        if set(self.older.labels) != set(self.newer.labels):
+            return Match(False, "the labels differ")
+        if len(a) != len(b) or set(a["id"]) != set(b["id"]):
+            both = len(set(a["id"]) & set(b["id"]))
+            return Match(False, f"the items differ: {len(a):,} and {len(b):,}, of which {both:,} have the same id")
+        texts = [name for name in a.columns if name.startswith("segment ") and name in b.columns]
+        for name in ("label", *texts):
+            if (name in a) != (name in b):
+                return Match(False, "only one of the runs has gold labels")
+            if name not in a:
+                continue
+            was, is_ = (frame[name].to_numpy(dtype=object) for frame in (a, b))
+            if not np.array_equal(was[self._rows], is_):
+                where = "labels" if name == "label" else f"texts ({name.removeprefix('segment ')})"
+                return Match(False, f"items of the same id have other {where}")
+        gap = float(np.abs(self._predicted(self.older.models[0]) - self.newer.probabilities[0]).max())
+        if gap > TOLERANCE:
+            return Match(False, f"the references answer differently: probabilities up to {gap:.2g} apart")
+        return Match(True, f"the same {len(b):,} items, and the reference gives the same answers")
+
+    def changes(self, before: str, now: str, wanted: Collection[str]) -> dict[str, Estimate]:
+        """The change of each wanted measure of a candidate that can be paired; the runs must match."""
+        found = changes(self._versions(before, now), wanted)
+        asked = {f"{name}_{method}" for name in ("alignment", "jaccard") for method in METHODS}
+        return found if asked.isdisjoint(wanted) else {**found, **self._alignments(before, now)}
+
+    def answered(self, before: str, now: str) -> Answered:
+        """How a candidate's answers changed; the runs must match."""
+        versions = self._versions(before, now)
+        reference = versions.reference.answer
+        was, is_ = versions.older.answer == reference, versions.newer.answer == reference
+        flips = flipped_items(versions.pair, self.newer.items["id"].tolist(), self.newer.labels)
+        return Answered(flips, int((was & ~is_).sum()), int((~was & is_).sum()))
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        """Where the newer run's items are in the older [items]."""
+        place = {id_: row for row, id_ in enumerate(self.older.items["id"])}
+        return np.array([place[id_] for id_ in self.newer.items["id"]], dtype=np.int64)
+
+    def _predicted(self, model: str) -> NDArray[np.float64]:
+        """A model's probabilities in the older run [items, labels], in the newer's order of both."""
+        older = self.older
+        columns = [older.labels.index(label) for label in self.newer.labels]
+        found: NDArray[np.float64] = older.probabilities[older.models.index(model)][self._rows][:, columns]
+        return found
+
+    def _versions(self, before: str, now: str) -> Versions:
+        sample, candidate = self._reference.resampling, self.newer.probabilities[self.newer.models.index(now)]
+        older, newer = (Answers(p, self.newer.gold, sample) for p in (self._predicted(before), candidate))
+        return Versions(self._reference, older, newer)
+
+    @cached_property
+    def _reference(self) -> Answers:
+        clusters = self.newer.items["cluster"].tolist() if "cluster" in self.newer.items else None
+        sample = self._resampling(len(self.newer.items), clusters)
+        return Answers(self.newer.probabilities[0], self.newer.gold, sample)
+
+    def _resampling(self, n: int, clusters: Sequence[str] | None) -> Resampling:
+        settings, level = self.newer.document["settings"], self.newer.document["policy"]["level"]
+        resamples = min(settings["resamples"], MOST_RESAMPLES)
+        return Resampling(n, clusters=clusters, resamples=resamples, seed=settings["seed"], level=level)
+
+    @cached_property
+    def _explained(self) -> tuple[halves.Explained, halves.Explained] | None:
+        """What both runs keep of their explanations; None where they did not ask the same of the same items."""
+        a, b = halves.explained(self.older), halves.explained(self.newer)
+        if a is None or b is None or a.ids != b.ids or a.settings != b.settings or a.settings.until != "end":
+            return None
+        if [plan.content() for plan in a.plans] != [plan.content() for plan in b.plans]:
+            return None
+        own, theirs = b.values[self.newer.models[0]], a.values[self.older.models[0]]
+        gap = max(float(np.abs(x - y).max()) for x, y in zip(own, theirs, strict=True))
+        return (a, b) if gap <= TOLERANCE else None
+
+    def _alignments(self, before: str, now: str) -> dict[str, Estimate]:
+        """Changes of what explanations say."""
+        if self._explained is None:
+            return {}
+        a, b = self._explained
+        of_all = zip(b.values[self.newer.models[0]], a.values[before], b.values[now], strict=True)
+        values = [np.stack(columns, axis=1) for columns in of_all]
+        clusters = None
+        if "cluster" in self.newer.items:
+            cluster_of = dict(zip(self.newer.items["id"], self.newer.items["cluster"], strict=True))
+            clusters = [cluster_of[id_] for id_ in b.ids]
+        sample, spread = self._resampling(len(b.ids), clusters), np.stack([v.var(axis=0) for v in values], axis=1)
+        found: dict[str, Estimate] = {}
+        for method in METHODS:
+            reference, was, candidate = attributions(b.plans, values, method)
+            then = Explained(method, reference, was, b.lengths, spread[0], spread[1], sample, b.settings.k)
+            found |= alignment_changes(then, replace(then, candidate=candidate, spread_candidate=spread[2]))
+        return found

@@ -1,0 +1,113 @@
+"""The page opens by itself, offline, and is readable whatever it is seen on."""
+
+import json
+
+import pytest
+from report.page import hostile, made_up
+
+pytest.importorskip("selenium", reason="browser tests need selenium: pip install --group dev")
+
+
+@pytest.fixture(scope="module")
+def path(written):
+    return written("made-up", made_up.html)
+
+
+def requests(browser):
+    """The addresses asked for since last asked."""
+    events = [json.loads(entry["message"])["message"] for entry in browser.driver.get_log("performance")]
+    return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+
+
+def test_it_opens_without_a_request_or_a_complaint(browser, path):
+    browser.driver.get("about:blank")
+    requests(browser)
+    browser.driver.get_log("browser")
+    browser.open(path)
+    assert requests(browser) == [path.as_uri()]
+    assert browser.driver.get_log("browser") == []
+    assert browser.find("h1").text == "shortcut may not replace large; of int8 it is not yet known."
+
+
+def test_a_style_or_script_that_is_smuggled_in_has_no_effect(browser, path):
+    """The policy in the file is in force, not only written there."""
+    browser.open(path)
+    browser.run(
+        "const s = document.createElement('style'); s.textContent = 'h1 { color: rgb(1, 2, 3) !important }';"
+        "document.head.append(s);"
+        "document.querySelector('h1').setAttribute('style', 'color: rgb(1, 2, 3) !important')"
+    )
+    assert browser.run("return getComputedStyle(document.querySelector('h1')).color") != "rgb(1, 2, 3)"
+    assert (
+        browser.run(
+            "try { document.querySelector('h1').innerHTML = '<b>x</b>'; return 'taken' } catch (e) { return e.name }"
+        )
+        == "TypeError"
+    )
+    complaints = browser.driver.get_log("browser")
+    assert any("Content Security Policy" in entry["message"] for entry in complaints)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_nothing_is_wider_than_the_window(browser, path, width, dark):
+    with browser.seen(width=width, height=844, dark=dark):
+        browser.open(path, "#item=pair-003")
+        browser.run("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+        assert browser.run("return document.documentElement.scrollWidth") <= width
+        light, *_ = browser.run("return getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g)")
+        assert (int(light) < 60) == dark
+
+
+def test_hostile_names_and_texts_are_no_wider_either(browser, written):
+    path = written("hostile", hostile.html)
+    for width in (390, 1280):
+        with browser.seen(width=width):
+            browser.open(path)
+            browser.run("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+            assert browser.run("return document.documentElement.scrollWidth") <= width
+
+
+def test_the_reader_chooses_the_colours_and_the_page_remembers(browser, path):
+    def paper():
+        return browser.run("return getComputedStyle(document.documentElement).getPropertyValue('--paper').trim()")
+
+    with browser.seen(dark=False):
+        browser.open(path)
+        light = paper()
+        button = browser.find("#theme")
+        assert button.text == "Colours: auto"
+        browser.click(button)
+        browser.click(button)
+        assert button.text == "Colours: dark"
+        assert paper() != light
+        browser.open(path)
+        assert paper() != light
+        browser.click("#theme")
+        assert browser.find("#theme").text == "Colours: auto"
+        assert paper() == light
+
+
+def test_it_is_printed_whole_and_on_white(browser, path):
+    browser.open(path)
+    shown = "return [...document.querySelectorAll('.of-candidate')].map((e) => getComputedStyle(e).display !== 'none')"
+    assert not all(browser.run(shown))
+    with browser.seen(media="print", dark=True):
+        assert all(browser.run(shown))
+        for css in (".masthead", "#browser", "#switch"):
+            assert browser.run("return getComputedStyle(document.querySelector(arguments[0])).display", css) == "none"
+        ink = "return getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()"
+        assert browser.run(ink) == "#1c1e22"
+
+
+def test_without_javascript_everything_but_the_browser_is_there(browser, path):
+    with browser.without_script():
+        browser.driver.get("about:blank")
+        browser.driver.get(path.as_uri())
+        assert browser.find("h1").is_displayed()
+        drawings = browser.all("figure svg")
+        assert len(drawings) > 15
+        assert all(drawing.is_displayed() for drawing in drawings)
+        assert browser.find(".without-script").is_displayed()
+        assert not browser.find("#browser").is_displayed()
+        assert not browser.find("#theme").is_displayed()

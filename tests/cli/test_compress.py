@@ -1,0 +1,118 @@
+"""``trusteq compress``: what it prints, its exit codes, its one-line errors."""
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from unittest.mock import patch
+
+import pandas as pd
+import pytest
+
+pytest.importorskip("transformers", reason="needs the extra 'transformers'")
+
+from oracles import tiny_models
+
+import trusteq
+from trusteq.cli.main import main
+from trusteq.compress.methods import METHODS, OPTIONS
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    return str(tiny_models.save("bert", tmp_path_factory.mktemp("large") / "large"))
+
+
+@pytest.fixture
+def lessons(tmp_path):
+    texts = [
+        f"the {word} was {good}" for word in ("man", "dog", "film") for good in ("good", "bad", "new", "very good")
+    ]
+    frame = pd.DataFrame({"text": texts, "gold": ["no", "yes", "maybe"] * 4})
+    frame.to_csv(tmp_path / "lessons.csv", index=False)
+    return str(tmp_path / "lessons.csv")
+
+
+def run(*arguments):
+    """The command's exit code, stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    argv = patch("sys.argv", ["trusteq", "compress", *arguments])
+    with redirect_stdout(out), redirect_stderr(err), argv, pytest.raises(SystemExit) as left:
+        main()
+    return left.value.code or 0, out.getvalue(), err.getvalue()
+
+
+def test_it_prints_what_was_made(large, tmp_path):
+    code, out, err = run(large, "--method", "prune-weights", "--share", "0.25", "--out", str(tmp_path / "p"))
+    assert code == 0
+    head, _, disk, memory, parameters, *notes = out.splitlines()
+    assert head == f"{tmp_path / 'p'}: prune-weights of {large}"
+    assert disk.startswith("on disk")
+    assert memory.split()[-1] == memory.split()[-3]
+    assert parameters.split()[1] == parameters.split()[2]
+    assert notes[0].startswith("note: 4,352 of 17,408 linear weights are 0")
+    assert "trusteq: open the model" in err
+
+
+def test_json_is_all_that_it_prints(large, tmp_path):
+    code, out, err = run(large, "--method", "bf16", "--out", str(tmp_path / "b"), "--json")
+    assert (code, err) == (0, "")
+    made = json.loads(out)
+    assert made["directory"] == str(tmp_path / "b")
+    assert made["after"]["disk_bytes"] < made["before"]["disk_bytes"]
+    assert made["recipe"] == json.loads((tmp_path / "b" / "trusteq-recipe.json").read_text("utf-8"))
+
+
+def test_quiet_says_nothing_on_stderr(large, tmp_path):
+    code, out, err = run(large, "--method", "drop-layers", "--out", str(tmp_path / "d"), "--quiet")
+    assert (code, err) == (0, "")
+    assert "keeps layers 1 of 2" in out
+
+
+def test_distil_tells_its_epochs(large, lessons, tmp_path):
+    out = tmp_path / "s"
+    code, shown, err = run(
+        *(large, "--method", "distil", "--out", str(out), "--data", lessons, "--text", "text", "--label", "gold"),
+        *("--dev", lessons, "--layers", "1", "--epochs", "2"),
+    )
+    assert code == 0
+    assert "trusteq: the student starts from the original's layers 1 of 2\n" in err
+    assert "trusteq: epoch 2 of 2: loss " in err
+    assert "of 12 dev items as the original does" in shown
+    recipe = json.loads((out / "trusteq-recipe.json").read_text("utf-8"))
+    assert recipe["items"]["source"] == recipe["dev"]["source"] == lessons
+    assert trusteq.open_model(out).labels == tiny_models.LABELS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--method", "int9"], "'int9' is not one of"),
+        (["--method", "prune-weights", "--share", "1.5"], "share must be a number between 0 and 1, found 1.5"),
+        (["--method", "prune-weights", "--share", "half"], "'half' is not a valid float"),
+        (["--method", "fp16", "--share", "0.5"], "share has no effect on method fp16"),
+        (["--method", "fp16", "--data", "x.csv"], "--data has no effect on method fp16"),
+        (["--method", "fp16", "--ignore-label", "x"], "--ignore-label has no effect on method fp16"),
+        (["--method", "distil"], "learns from items: name them with --data and --text"),
+        (["--method", "distil", "--data", "nowhere.csv"], "nowhere.csv"),
+        (["--method", "low-rank", "--rank", "32"], "more than 32 wide"),
+        ([], "Missing option '--method'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, expected, large, tmp_path):
+    code, out, err = run(large, "--out", str(tmp_path / "out"), "--quiet", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert expected in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_lists_every_method_in_one_line():
+    code, out, _ = run("--help")
+    assert code == 0
+    lines = [line.strip() for line in out.splitlines()]
+    for name, method in METHODS.items():
+        assert f"{name:<13}  {method.summary}" in lines
+        assert len(method.summary) < 62
+    for name in OPTIONS:
+        assert any(line.startswith(f"--{name} ") for line in lines), name

@@ -1,0 +1,137 @@
+"""How a candidate's measures changed from one version to the next."""
+
+import numpy as np
+import pytest
+from cases import probabilities
+
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.change import Versions, changes
+from trusteq.compare.measures import measure
+from trusteq.report.difference import apart
+from trusteq.stats.resampling import Resampling
+
+
+def versions(n=300, *, noise=(0.4, 0.8), sharpness=(1.0, 0.6), clusters=None, labelled=True):
+    reference, older, gold = probabilities(n, noise=noise[0], sharpness=sharpness[0])
+    newer = probabilities(n, noise=noise[1], sharpness=sharpness[1])[1]
+    sample = Resampling(n, clusters=clusters, resamples=200)
+    return Versions(*(Answers(p, gold if labelled else None, sample) for p in (reference, older, newer)))
+
+
+def flat(pair):
+    return {name: e for group in measure(pair).values() for name, e in group.items()}
+
+
+@pytest.fixture(scope="module")
+def both():
+    made = versions()
+    return tuple(flat(Pair(made.reference, one)) for one in (made.older, made.newer))
+
+
+def everything(made):
+    return changes(made, set(flat(Pair(made.reference, made.older))))
+
+
+def test_a_change_is_the_newer_figure_minus_the_older(both):
+    found = everything(versions())
+    older, newer = both
+    assert len(found) > 50
+    for name, estimate in found.items():
+        assert estimate.value == pytest.approx(newer[name].value - older[name].value, abs=1e-9), name
+        assert estimate.low <= estimate.value <= estimate.high, name
+        assert "newer minus older" in estimate.method, name
+        assert "candidate minus reference" not in estimate.method, name
+
+
+def test_what_the_policy_judges_can_be_paired():
+    judged = {"accuracy_difference", "disagreement", "smooth_ece_difference", "confidence_profile_distance"}
+    judged |= {"ece_difference", "mce_difference", "brier_difference", "regressions"}
+    assert judged <= set(everything(versions()))
+
+
+def test_only_what_is_wanted_is_computed():
+    found = changes(versions(), {"accuracy_difference"})
+    assert "accuracy_difference" in found
+    assert not {"smooth_ece_difference", "confidence_profile_distance", "aurc_difference"} & set(found)
+
+
+def test_nothing_changes_between_a_version_and_itself():
+    made = versions()
+    for name, estimate in everything(Versions(made.reference, made.older, made.older)).items():
+        assert estimate.value == 0, name
+        assert estimate.low <= 0 <= estimate.high, name
+
+
+def test_the_other_way_round_is_the_opposite():
+    made = versions()
+    there = everything(made)
+    back = everything(Versions(made.reference, made.newer, made.older))
+    for name, estimate in there.items():
+        assert back[name].value == pytest.approx(-estimate.value, abs=1e-12), name
+
+
+def test_without_labels_what_needs_none_is_left():
+    found = everything(versions(labelled=False))
+    assert {"disagreement", "js", "confidence_profile_distance", "confidence_shift"} <= set(found)
+    assert not {"accuracy_difference", "regressions", "ece_difference"} & set(found)
+
+
+def test_pairing_is_worth_it(both):
+    """Versions that answer nearly alike: the paired interval is far narrower than that of independent samples."""
+    made = versions(noise=(0.4, 0.4), sharpness=(1.0, 0.95))
+    older, newer = (flat(Pair(made.reference, one)) for one in (made.older, made.newer))
+    found = everything(made)
+    for name in ("accuracy_difference", "disagreement", "brier_difference", "confidence_profile_distance"):
+        loose = apart(older[name], newer[name])
+        assert found[name].high - found[name].low < 0.6 * (loose.high - loose.low), name
+
+
+def test_repeated_items_in_one_cluster_count_once():
+    once = versions(100)
+    rows = np.repeat(np.arange(100), 9)
+    names = {"accuracy_difference", "disagreement", "js", "confidence_profile_distance"}
+    made = {}
+    for clusters in (None, [f"c{row}" for row in rows]):
+        sample = Resampling(900, clusters=clusters, resamples=200)
+        models = (
+            Answers(a.probabilities[rows], a.gold[rows], sample) for a in (once.reference, once.older, once.newer)
+        )
+        made[clusters is None] = changes(Versions(*models), names)
+    for name in names:
+        alone, together = (made[key][name].high - made[key][name].low for key in (True, False))
+        assert 2 < together / alone < 4.5, name  # three times: the root of nine
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    """True change of disagreement and of the profiles' distance from a very large sample; 60 small ones beside it."""
+    names = ("disagreement", "confidence_profile_distance", "accuracy_difference", "js")
+    large = versions(200_000)
+    truth = {}
+    for name in names:
+        older, newer = (Pair(large.reference, one) for one in (large.older, large.newer))
+        truth[name] = _plain(newer, name) - _plain(older, name)
+    held = dict.fromkeys(names, 0)
+    for seed in range(60):
+        reference, older, gold = probabilities(250, noise=0.4, seed=seed + 1)
+        newer = probabilities(250, noise=0.8, sharpness=0.6, seed=seed + 1)[1]
+        sample = Resampling(250, resamples=200, seed=seed)
+        found = changes(Versions(*(Answers(p, gold, sample) for p in (reference, older, newer))), set(names))
+        for name in names:
+            held[name] += found[name].low <= truth[name] <= found[name].high
+    # 95 % of 60 is 57; fewer than 51 would happen once in a hundred such tests.
+    assert all(count >= 51 for count in held.values()), held
+
+
+def _plain(pair, name):
+    """The measure itself, without an interval."""
+    from scipy import stats
+
+    from trusteq.compare import divergence
+
+    a, b = pair.reference, pair.candidate
+    return {
+        "disagreement": lambda: np.mean(a.answer != b.answer),
+        "confidence_profile_distance": lambda: stats.wasserstein_distance(a.confidence, b.confidence),
+        "accuracy_difference": lambda: b.right.mean() - a.right.mean(),
+        "js": lambda: divergence.js(a, b).mean(),
+    }[name]()

@@ -1,0 +1,81 @@
+"""A classifier small enough for tests and large enough that compression shows, and texts for it."""
+
+import numpy as np
+import pytest
+
+from trusteq.data.items import Items
+
+pytest.importorskip("transformers", reason="needs the extra 'transformers'")
+
+from oracles import tiny_models
+from oracles.tokenizers import WORDS
+
+import trusteq.compress
+from trusteq.compress.methods import METHODS
+
+SHAPE = {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 256}
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory):
+    """The folder of a BERT classifier of four layers."""
+    return tiny_models.save("bert", tmp_path_factory.mktemp("large") / "large", shape=SHAPE)
+
+
+@pytest.fixture(scope="session")
+def texts():
+    """A function from a count and a seed to made-up texts."""
+
+    def make(count, seed):
+        rng = np.random.default_rng(seed)
+        return [" ".join(rng.choice(WORDS, rng.integers(1, 12))) for _ in range(count)]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pairs(texts):
+    """Pairs of made-up texts, without labels."""
+    first, second = texts(12, 1), texts(12, 2)
+    return Items(ids=[str(i) for i in range(12)], segments={"premise": first, "hypothesis": second})
+
+
+@pytest.fixture(scope="session")
+def lessons(large, texts):
+    """Texts to learn from, labelled as the large model answers, but for every tenth."""
+    words = Items(ids=[f"l{i}" for i in range(160)], segments={"text": texts(160, 3)})
+    model = trusteq.open_model(large)
+    codes = model.predict(words).argmax(axis=1)
+    codes[::10] = (codes[::10] + 1) % len(model.labels)
+    return Items(ids=words.ids, segments=words.segments, labels=codes, label_names=model.labels)
+
+
+@pytest.fixture(scope="session")
+def made(large, lessons, tmp_path_factory):
+    """A function from a method to the candidate that it makes of the large model, made once."""
+    found = {}
+
+    def make(method):
+        for package in METHODS[method].packages:
+            pytest.importorskip(package.replace("-", "_"), reason=f"needs {package}")
+        if method not in found:
+            extra = {"items": lessons, "epochs": 1} if METHODS[method].learns else {}
+            out = tmp_path_factory.mktemp("candidates") / method
+            found[method] = trusteq.compress.make(large, method=method, out=out, **extra)
+        return found[method]
+
+    return make
+
+
+@pytest.fixture
+def one_line():
+    """A check of an error: its message is one line, not a long one, and holds the expected parts."""
+
+    def check(caught, *expected):
+        message = str(caught.value)
+        assert "\n" not in message
+        assert len(message) < 600
+        for part in expected:
+            assert part in message
+
+    return check

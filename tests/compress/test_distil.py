@@ -1,0 +1,142 @@
+"""Distillation: the student comes nearer to the large model, on texts it has not seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import trusteq
+import trusteq.compress
+from trusteq.compress.distil import _split
+from trusteq.data.items import Items
+from trusteq.errors import DataError, LabelError, ModelError, OptionError
+from trusteq.models.transformer import open_transformer
+
+
+@pytest.fixture(scope="module")
+def unseen(texts):
+    return Items(ids=[f"u{i}" for i in range(60)], segments={"text": texts(60, 11)})
+
+
+def divergence(folder, large, items):
+    """Mean KL from the large model's answers to those of the folder's."""
+    p, q = (trusteq.open_model(place).predict(items) for place in (large, folder))
+    return (p * np.log(p / q)).sum(axis=1).mean()
+
+
+def distilled(large, items, out, **options):
+    return trusteq.compress.make(large, method="distil", items=items, out=out, **options)
+
+
+LESSON = {"layers": 3, "drop": "last", "epochs": 6, "rate": 2e-3, "batch": 16}
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_student_is_nearer_to_the_large_model_than_its_layers_alone(labelled, large, lessons, unseen, tmp_path):
+    items = lessons if labelled else replace(lessons, labels=None, label_names=())
+    layers = trusteq.compress.make(large, method="drop-layers", layers=3, drop="last", out=tmp_path / "layers")
+    student = distilled(large, items, tmp_path / "student", **LESSON)
+    before, after = (divergence(made.directory, large, unseen) for made in (layers, student))
+    assert after < 0.7 * before
+    assert student.after.disk_bytes == layers.after.disk_bytes
+
+
+def test_a_narrower_student_learns_from_nothing(large, lessons, unseen, tmp_path):
+    first, last = (
+        distilled(large, lessons, tmp_path / str(epochs), width=32, epochs=epochs, rate=rate, hard=0.0, batch=16)
+        for epochs, rate in ((1, 1e-9), (4, 3e-3))
+    )
+    assert divergence(last.directory, large, unseen) < divergence(first.directory, large, unseen)
+    config = open_transformer(str(last.directory), name="student").model.config
+    assert (config.hidden_size, config.num_attention_heads, config.intermediate_size) == (32, 2, 128)
+    assert config.num_hidden_layers == 4
+    assert last.after.disk_bytes < 0.5 * last.before.disk_bytes
+    assert "at random" in last.recipe["student"]
+
+
+def test_a_seed_decides_the_bytes(large, lessons, tmp_path):
+    def weights(seed, name):
+        made = distilled(large, lessons, tmp_path / name, width=16, layers=1, epochs=1, seed=seed)
+        return (made.directory / "model.safetensors").read_bytes()
+
+    assert weights(1, "a") == weights(1, "b") != weights(2, "c")
+
+
+def test_the_recipe_tells_the_lesson(large, lessons, unseen, tmp_path):
+    dev = replace(lessons.take(range(20)), ids=[f"d{i}" for i in range(20)])
+    made = distilled(large, lessons, tmp_path / "s", dev=dev, epochs=2, temperature=3, hard=0.25, seed=7)
+    recipe = made.recipe
+    assert recipe["seed"] == 7
+    assert recipe["arguments"] == {"epochs": 2, "temperature": 3.0, "hard": 0.25, "seed": 7}
+    assert (recipe["training"]["temperature"], recipe["training"]["hard"]) == (3.0, 0.25)
+    assert recipe["items"] == {"source": "items", "items": 160, "content": lessons.content()}
+    assert recipe["dev"] == {"source": "items", "items": 20, "content": dev.content()}
+    assert [epoch["number"] for epoch in recipe["curve"]] == [1, 2]
+    best = max(epoch["dev_accuracy"] for epoch in recipe["curve"])
+    student, original = (trusteq.open_model(place).predict(dev).argmax(axis=1) for place in (made.directory, large))
+    assert (student == dev.labels).mean() == pytest.approx(best)
+    (note,) = made.notes
+    assert note.startswith("starts from the original's layers 1, 3 of 4; ")
+    assert f"answers {(student == original).mean():.1%} of 20 dev items as the original does" in note
+    assert f"the original's {(original == dev.labels).mean():.1%}" in note
+
+
+def test_it_says_how_it_goes(large, lessons, tmp_path):
+    said, told = [], []
+    distilled(large, lessons, tmp_path / "s", epochs=2, batch=72, say=said.append, tell=lambda *what: told.append(what))
+    assert said[0] == "the student starts from the original's layers 1, 3 of 4"
+    assert [line.split(":")[0] for line in said[1:]] == ["epoch 1 of 2", "epoch 2 of 2"]
+    assert "dev accuracy" in said[1]
+    assert ("epoch 2 of 2", 2, 2) in told
+
+
+def test_a_tenth_is_held_out_and_nothing_is_in_both(lessons):
+    learn, held = _split(lessons, seed=0)
+    assert (len(learn), len(held)) == (144, 16)
+    assert not set(learn.ids) & set(held.ids)
+    assert _split(lessons, seed=1)[1].ids != held.ids
+
+
+def test_items_of_one_cluster_are_held_out_together(lessons):
+    learn, held = _split(replace(lessons, clusters=[str(i // 4) for i in range(160)]), seed=0)
+    assert len(held) == 16
+    assert not set(learn.clusters) & set(held.clusters)
+
+
+def refused(error, out, *arguments, **options):
+    with pytest.raises(error) as caught:
+        distilled(*arguments, out=out, **options)
+    assert not out.exists()
+    return caught
+
+
+def test_gold_labels_that_are_not_there(large, unseen, tmp_path, one_line):
+    one_line(refused(DataError, tmp_path / "s", large, unseen, hard=0.5), "has no labels, which hard 0.5 asks for")
+
+
+def test_labels_that_the_model_does_not_know(large, lessons, tmp_path, one_line):
+    strange = replace(lessons, label_names=("no", "maybe", "never"))
+    one_line(refused(LabelError, tmp_path / "s", large, strange), "'never'", "do not know")
+
+
+def test_one_item_cannot_be_split(large, lessons, tmp_path, one_line):
+    one_line(refused(DataError, tmp_path / "s", large, lessons.take([0])), "1 item cannot be split")
+
+
+@pytest.mark.parametrize("width", [40, 64, 128])
+def test_a_width_that_does_not_fit(width, large, lessons, tmp_path, one_line):
+    caught = refused(ModelError, tmp_path / "s", large, lessons, width=width)
+    one_line(caught, "width must be a multiple of its head size 16 below its width 64")
+
+
+def test_more_layers_than_there_are(large, lessons, tmp_path, one_line):
+    one_line(refused(ModelError, tmp_path / "s", large, lessons, layers=5), "has 4 layers, fewer than 5")
+
+
+def test_which_layers_beside_a_width(large, lessons, tmp_path, one_line):
+    caught = refused(OptionError, tmp_path / "s", large, lessons, width=32, drop="last")
+    one_line(caught, "drop has no effect beside width")
+
+
+def test_a_device_that_is_not_there(large, lessons, tmp_path, one_line):
+    one_line(refused(ModelError, tmp_path / "s", large, lessons, device="nonsense"), "device 'nonsense'")

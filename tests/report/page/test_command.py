@@ -1,0 +1,98 @@
+"""The command that repeats a run: what it says must be what the command line takes."""
+
+import shlex
+from dataclasses import replace
+
+import pytest
+import sample_files
+from report.page import made_up
+
+from trusteq.cli.audit import audit as audit_command
+from trusteq.report.page.command import command
+from trusteq.runs.directory import evidence, load_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of the command line, on files of predictions."""
+    folder = tmp_path_factory.mktemp("run")
+    sample_files.write(folder)
+    arguments = [f"{folder}/large.csv", f"tiny={folder}/small.csv", "--label", "label", "--dimensions", "behaviour"]
+    arguments += ["--resamples", "100", "--no-slices", "--quiet", "--out", f"{folder}/run"]
+    with pytest.raises(SystemExit):
+        audit_command.main(arguments, prog_name="trusteq audit")
+    return evidence(load_run(folder / "run"))
+
+
+def options(text):
+    """The words of a command as the command line understands them."""
+    words = shlex.split(text.replace("\\\n", " "))
+    assert words[:2] == ["trusteq", "audit"]
+    return audit_command.make_context("audit", words[2:]).params
+
+
+def test_it_repeats_what_the_run_says(run):
+    made = command(run)
+    read = options(made.text)
+    assert read["reference"].endswith("large.csv")
+    assert read["candidates"][0].startswith("tiny=")
+    assert read["dimensions"] == "behaviour"
+    assert read["resamples"] == 100
+    assert read["no_slices"] is True
+    assert read["no_explain"] is True
+    assert read["label"] == "LABEL"
+    assert any(said.startswith("LABEL:") for said in made.unknown)
+
+
+def test_python_objects_cannot_be_repeated_by_a_command():
+    made = command(made_up.evidence())
+    assert made.text is None
+    assert "large, int8 and shortcut came from Python code" in made.unknown[0]
+
+
+def test_every_setting_of_explanations_is_an_option_of_the_command_line(run):
+    made = made_up.evidence()
+    settings = {**made.manifest["settings"], "batch": 4, "allow_same": True}
+    changed = replace(run, manifest={**run.manifest, "settings": settings})
+    read = options(command(changed).text)
+    explain = made.manifest["settings"]["explain"]
+    names = {"items": "explain_items", "target": "explain_label", "k": "top"}
+    for name, value in explain.items():
+        given = read[names.get(name, name)]
+        assert str(given) == str(value), name
+    assert read["batch"] == 4
+    assert read["allow_same"] is True
+
+
+def test_a_policy_of_ones_own_is_the_file_of_the_run(run):
+    policy = {**run.document["policy"], "name": "mine"}
+    changed = replace(run, document={**run.document, "policy": policy})
+    assert options(command(changed).text)["policy"] == "policy.yaml"
+
+
+def test_what_the_run_does_not_tell_is_said(run):
+    frame = run.items.assign(cluster="a", **{"column genre": "b", "segment text": "c"})
+    document = {**run.document, "items": {**run.document["items"], "ignored": 7}}
+    peer = {"alignment_lime_of_peer": run.document["candidates"][0]["measures"]["behaviour"]["disagreement"]}
+    candidate = run.document["candidates"][0]
+    candidate = {**candidate, "measures": {**candidate["measures"], "explanation": peer}}
+    changed = replace(
+        run,
+        document={**document, "candidates": [candidate]},
+        table=lambda name: frame if name == "items" else run.table(name),
+    )
+    made = command(changed)
+    read = options(made.text)
+    assert (read["cluster"], read["ignore_label"], read["peer"]) == ("CLUSTER", "IGNORED", "PEER")
+    assert read["slices"] == ("genre",)
+    assert read["text"] == "text"
+    assert {said.split(":")[0] for said in made.unknown[:-1]} == {"LABEL", "IGNORED", "CLUSTER", "PEER"}
+
+
+def test_odd_names_and_places_are_quoted(run):
+    models = [{**model, "location": f"a folder/$(rm -rf)/{i};x"} for i, model in enumerate(run.manifest["models"])]
+    models[1]["name"] = "a/b"
+    changed = replace(run, manifest={**run.manifest, "models": models})
+    read = options(command(changed).text)
+    assert read["reference"] == "large=a folder/$(rm -rf)/0;x"
+    assert read["candidates"] == ("a folder/$(rm -rf)/1;x",)

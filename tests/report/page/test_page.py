@@ -1,0 +1,285 @@
+"""The page as a whole: what it holds, that it needs nothing else, and runs that lack parts."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from cases import case
+from report.page import made_up
+from report.page.parsed import parse
+
+import trusteq
+from trusteq.report.page import page as module
+from trusteq.report.page.page import page
+from trusteq.runs.directory import evidence, evidence_of, load_run
+
+
+@pytest.fixture(scope="module")
+def html():
+    return made_up.html()
+
+
+@pytest.fixture(scope="module")
+def parsed(html):
+    return parse(html)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages without figures, which take seconds to draw."""
+    monkeypatch.setattr(module, "drawer", lambda evidence: lambda name, candidate=None: None)
+
+
+def headings(parsed):
+    return [e.text.strip() for e in parsed.elements if e.tag in {"h1", "h2", "h3"}]
+
+
+# one file
+
+
+def test_the_same_run_gives_the_same_bytes():
+    made = evidence_of(trusteq.audit(*case(100), resamples=100, with_slices=False, costs="none"))
+    assert page(made) == page(replace(made))
+
+
+def test_a_run_read_back_gives_the_page_of_the_audit_in_memory(tmp_path, undrawn):
+    made = made_up.audit(60, explained=20, candidates=("int8",), with_slices=False)
+    assert page(evidence(load_run(made.save(tmp_path / "run")))) == page(evidence_of(made))
+
+
+def test_it_can_be_written_as_utf_8_and_says_so(html, parsed):
+    html.encode()
+    assert parsed.one("meta", charset="utf-8")
+    assert html.startswith("<!doctype html>\n")
+    assert parsed.one("html").attributes["lang"] == "en"
+
+
+def test_it_asks_for_nothing_outside_the_file(html, parsed):
+    assert not re.search(r"(?:https?:)?//[\w.-]+\.\w", html.replace("\\/", "/"))
+    assert not re.findall(r"@import|@font-face|url\((?!#)", html)
+    for element in parsed.elements:
+        assert element.tag not in {"link", "img", "iframe", "object", "embed", "base", "image"}
+        assert "src" not in element.attributes
+        href = element.attributes.get("href")
+        assert href is None or href.startswith("#"), element
+
+
+def test_the_security_policy_names_the_hashes_of_what_the_page_runs(parsed):
+    policy = the_policy(parsed).attributes["content"]
+    said = dict(part.split(" ", 1) for part in policy.split("; "))
+    assert said["default-src"] == said["base-uri"] == said["form-action"] == "'none'"
+    scripts = [e for e in parsed.all("script") if e.attributes.get("type") in {None, "module"}]
+    assert said["script-src"].split() == [digest(e.text) for e in scripts]
+    assert said["style-src"].split() == [digest(e.text) for e in parsed.all("style")]
+    first = [e.tag for e in parsed.elements].index
+    assert parsed.elements.index(the_policy(parsed)) < first("style")
+
+
+def the_policy(parsed):
+    return parsed.one("meta", **{"http-equiv": "Content-Security-Policy"})
+
+
+def digest(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_no_attribute_holds_style_or_script(parsed):
+    for element in parsed.elements:
+        for name in element.attributes:
+            assert name != "style", element
+            assert not name.startswith("on"), element
+
+
+def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(parsed):
+    ids = [e.attributes["id"] for e in parsed.elements if e.attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    for element in parsed.all("a"):
+        href = element.attributes["href"]
+        assert href.startswith("#item=") or href[1:] in ids, href
+    for element in parsed.elements:
+        named = element.attributes.get("aria-labelledby")
+        # The item's own title is made by the script, which shows the item.
+        assert named is None or named in ids or element.attributes.get("id") == "item"
+
+
+# the reader's order
+
+
+def test_the_order_is_the_readers(parsed):
+    assert [e.attributes["id"] for e in parsed.all("section") if e.within[-1] == "main"] == [
+        "verdict",
+        "dimensions",
+        "do",
+        "evidence",
+        "items",
+        "together",
+        "provenance",
+    ]
+
+
+def test_the_verdict_stands_first_in_one_sentence(parsed):
+    said = parsed.one("h1").text
+    outcomes = {c["name"]: c["verdict"]["outcome"] for c in made_up.evidence().document["candidates"]}
+    assert outcomes == {"int8": "UNDECIDED", "shortcut": "NOT EQUIVALENT"}
+    assert said == "shortcut may not replace large; of int8 it is not yet known."
+    assert parsed.one("title").text == f"{said} · trusteq"
+
+
+def test_every_rule_stands_with_its_interval_and_its_margin(html):
+    from trusteq.report.summary import summary
+    from trusteq.report.wording import interval, margin
+
+    for candidate in summary(made_up.evidence().document).candidates:
+        for dimension in candidate.verdict.dimensions:
+            for rule in dimension.rules:
+                assert interval(rule.estimate) in html
+                assert margin(rule) in html.replace("&#34;", '"')
+
+
+def test_every_sentence_of_advice_is_there(parsed):
+    text = parsed.one("section", id="do").text
+    advice = [s for c in made_up.evidence().document["candidates"] for s in c["advice"]]
+    assert advice
+    for sentence in advice:
+        assert sentence.replace(" -> ", " → ") in text
+
+
+def test_every_estimate_is_there_with_its_method(parsed):
+    text = parsed.one("section", id="estimates").text
+    for candidate in made_up.evidence().document["candidates"]:
+        for measures in candidate["measures"].values():
+            assert all(e["method"] in text for e in measures.values())
+
+
+def test_a_figure_has_a_name_for_those_who_cannot_see_it_and_a_caption(parsed):
+    figures = parsed.all("svg")
+    assert len(figures) >= 1 + 2 * 8 + 2
+    for figure in figures:
+        assert figure.attributes["role"] == "img"
+        assert len(figure.attributes["aria-label"]) > 20
+    assert len(parsed.all("figcaption")) == len(figures)
+
+
+def test_tables_tell_what_they_show_and_what_their_cells_are_about(parsed):
+    captions = [e for e in parsed.all("caption") if e.text.strip()]
+    assert len(captions) == len(parsed.all("table"))
+    for cell in parsed.all("th"):
+        assert cell.attributes["scope"] in {"row", "col"}
+
+
+def test_hashes_versions_settings_and_the_glossary_are_there(parsed):
+    text = parsed.one("section", id="provenance").text
+    manifest = made_up.evidence().manifest
+    for value in (
+        manifest["data"]["content"],
+        manifest["data"]["ids"],
+        manifest["plan"],
+        *manifest["versions"].values(),
+    ):
+        assert value in text
+    for said in ("seed", "resamples", "explain: masks", "What was not measured", "alignment", "Other data."):
+        assert said in text
+
+
+def test_what_was_measured_of_costs_is_a_table(parsed):
+    text = parsed.one("section", id="together").text
+    assert "21 ms [18.9, 25.2]" in text
+    assert "440.0 MB" in text
+    assert "64 items on a processor (2 cores, 1 threads; cpu)" in text
+
+
+# the data
+
+
+def test_the_items_block_holds_every_item_and_the_words_block_every_explained_one(parsed):
+    items = json.loads(parsed.one("script", id="data-items").text)
+    words = json.loads(parsed.one("script", id="data-words").text)
+    assert len(items["ids"]) == 110
+    assert len(items["explained"]) == len(words["spans"]) == 40
+    assert items["segments"] == ["premise", "hypothesis"]
+
+
+# runs that lack parts
+
+
+def test_without_labels(undrawn):
+    made = parse(page(evidence_of(made_up.audit(60, explained=20, labelled=False, with_slices=False))))
+    assert "no labels" in made.one("section", id="provenance").text
+    values = [e.attributes.get("value") for e in made.all("option")]
+    assert "changed" in values
+    assert "wrong" not in values
+    assert "right-wrong" not in values
+
+
+def test_without_explanations(undrawn):
+    made = parse(page(evidence_of(made_up.audit(60, explained=None, candidates=("int8",)))))
+    assert "Nothing was explained" in made.one("section", id="explanation").text
+    assert "nothing was explained" in made.one("section", id="provenance").text
+    assert not made.all("script", id="data-words")
+    assert "explained" not in [e.attributes.get("value") for e in made.all("option")]
+
+
+def test_with_predictions_only(undrawn):
+    large, small, items = case(150)
+    made = parse(page(evidence_of(trusteq.audit(large, small, items, resamples=100, with_slices=False, costs="none"))))
+    assert made.one("h1").text.startswith("Whether small may replace large is not yet known: ")
+    assert json.loads(made.one("script", id="data-items").text)["segments"] == []
+
+
+def test_one_candidate_needs_no_choice(undrawn):
+    made = parse(page(evidence_of(made_up.audit(60, explained=None, candidates=("int8",), with_slices=False))))
+    assert not made.all("fieldset", id="switch")
+    assert not made.all("select", id="candidate")
+    assert not made.all("section", id="together")
+    assert "The candidates together" not in headings(made)
+
+
+def test_five_candidates(undrawn):
+    reference = made_up.model("large")
+    five = {f"copy-{i}": made_up.model(f"copy-{i}", noise=0.2 * i) for i in range(1, 6)}
+    made = trusteq.audit(
+        reference, five, made_up.items(60), resamples=100, explain=False, with_slices=False, costs="none"
+    )
+    found = parse(page(evidence_of(made)))
+    assert len([e for e in found.all("option") if e.text.startswith("copy-")]) == 5
+    assert len([e for e in found.all("input") if e.attributes.get("name") == "shown"]) == 6
+
+
+def test_under_the_published_protocol(undrawn):
+    made = trusteq.audit(
+        made_up.model("large"),
+        {"int8": made_up.model("int8", grid=0.05), "shortcut": made_up.model("shortcut", names=2.0)},
+        made_up.items(30),
+        resamples=100,
+        with_slices=False,
+        costs="none",
+        policy="paper",
+        explain=trusteq.ExplainSettings(items=6),
+    )
+    found = parse(page(evidence_of(made)))
+    words = json.loads(found.one("script", id="data-words").text)
+    assert words["kind"] == "tops"
+    assert words["methods"] == ["lime", "shap"]
+    assert len(words["tops"][0]) == 3
+    assert len(words["tops"][0][0]) == 6
+    assert "Jaccard of the top 10 words, protocol paper" in found.one("section", id="together").text
+
+
+def test_of_very_many_candidates_the_first_have_figures(monkeypatch):
+    from trusteq.report.page import figures
+
+    monkeypatch.setattr(figures, "MOST_DRAWN", 1)
+    draw = figures.drawer(made_up.evidence())
+    assert draw("confidence", "int8") is not None
+    assert draw("confidence", "shortcut") is None
+    assert draw("pairs") is not None
+
+
+def test_attributions_that_were_cut_off_are_refused():
+    made = made_up.evidence()
+    short = made.attributions.iloc[:-1]
+    with pytest.raises(trusteq.TrusteqError, match="attributions are cut off"):
+        page(replace(made, table=lambda name: short if name == "attributions" else made.table(name)))
