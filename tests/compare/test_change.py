@@ -5,9 +5,8 @@ import pytest
 from cases import probabilities
 
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.change import Versions, changes
+from trusteq.compare.change import Versions, apart, changes
 from trusteq.compare.measures import measure
-from trusteq.report.difference import apart
 from trusteq.stats.resampling import Resampling
 
 

@@ -104,7 +104,7 @@ def test_the_same_again_gives_the_same_bytes_and_says_nothing(method, made, larg
 
 
 def test_the_root_logger_hears_nothing(large, tmp_path):
-    """Where onnxruntime.quantization warns; without a handler there, its first warning would set up the caller's logging."""
+    """Where onnxruntime.quantization warns, which would also set up the caller's logging."""
     pytest.importorskip("onnx")
     heard = []
     handler = logging.Handler()
@@ -268,7 +268,7 @@ def test_a_candidate_is_not_written_into_its_source(large):
         ("prune-weights", {"share": 1.0}, ["between 0 and 1"]),
         ("prune-heads", {"share": float("nan")}, ["between 0 and 1, found nan"]),
         ("prune-heads", {"share": "0.5"}, ["found '0.5'"]),
-        ("prune-heads", {"share": True}, ["found True"]),
+        ("drop-layers", {"layers": True}, ["found True"]),
         ("drop-layers", {"layers": 1.5}, ["layers must be a whole number from 1 to 1,000, found 1.5"]),
         ("drop-layers", {"layers": 0}, ["found 0"]),
         ("drop-layers", {"drop": "middle"}, ["drop must be evenly or last or first, found 'middle'"]),

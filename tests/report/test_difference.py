@@ -12,9 +12,10 @@ from finished_runs import EVIL, FAST, HONEST, NEARLY, SHORTCUT, explained, hosti
 from rich.console import Console
 
 import trusteq
+from trusteq.compare.change import apart
 from trusteq.explain.attributions import METHODS
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.report.difference import Change, Step, apart, difference
+from trusteq.report.difference import Change, Step, difference
 from trusteq.report.difference_document import difference_document
 from trusteq.report.difference_terminal import render
 from trusteq.report.halves import explained as kept

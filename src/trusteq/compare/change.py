@@ -1,11 +1,12 @@
-"""How a candidate's measures changed from an older to a newer version, on the same items and reference.
+"""How a candidate's measures changed from an older to a newer version: on the same items and reference, or `apart`.
 
-Both versions answered the same items, so changes are paired: what items or the reference do to both cancels. Every
+Where both versions answered the same items, changes are paired: what items or the reference do to both cancels. Every
 estimate is the newer's figure minus the older's and has the name of the measure that changed.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from trusteq.compare.behaviour import flip_kinds
 from trusteq.compare.confidence import profile_area, profile_gap
 from trusteq.compare.measures import MEASURES
 from trusteq.compare.top_k import jaccard, top_k
+from trusteq.stats.estimate import Estimate
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.compare.alignment import Explained
-    from trusteq.stats.estimate import Estimate
 
 MINUS = "newer minus older"
 DISTANCE = "confidence_profile_distance"
@@ -81,6 +82,21 @@ def alignment_changes(older: Explained, newer: Explained) -> dict[str, Estimate]
     what = f"cosine of {method} attributions, noise taken out by independent halves, pooled over items, {MINUS}"
     found[f"alignment_{method}"] = Resamplings(r).function(of, cross_a, cross_b, own, own_a, own_b, what=what)
     return found
+
+
+def apart(before: Estimate, now: Estimate) -> Estimate | None:
+    """The change between estimates of independent samples, now minus before; None where an end is no number.
+
+    Each end is the two intervals' half-widths towards it, squared, summed and rooted: Zou and Donner 2008.
+    """
+    ends = (before.value, before.low, before.high, now.value, now.low, now.high)
+    if before.level != now.level or not all(math.isfinite(end) for end in ends):
+        return None
+    value = now.value - before.value
+    low = value - math.hypot(now.value - now.low, before.high - before.value)
+    high = value + math.hypot(now.high - now.value, before.value - before.low)
+    method = "now minus before, as of independent samples: half-widths squared, summed and rooted"
+    return Estimate(value, low, high, min(before.n, now.n), method, now.level)
 
 
 def _own(versions: Versions, wanted: Collection[str]) -> dict[str, Estimate]:

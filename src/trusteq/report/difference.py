@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compare.change import apart
 from trusteq.errors import RunError
 from trusteq.report.paired import Paired
 from trusteq.report.summary import Judged, origin, summary
-from trusteq.stats.estimate import Estimate
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from trusteq.report.evidence import Evidence
     from trusteq.report.paired import Answered, Match
     from trusteq.report.summary import Summary
+    from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 
 RANK = {Outcome.EQUIVALENT: 0, Outcome.UNDECIDED: 1, Outcome.NOT_MEASURED: 1, Outcome.NOT_EQUIVALENT: 2}
@@ -185,21 +185,6 @@ def difference(
         tuple(c.name for c in is_.candidates if c not in [now for _, now in pairs]),
         tuple(_settings(older, newer)),
     )
-
-
-def apart(before: Estimate, now: Estimate) -> Estimate | None:
-    """The change between estimates of independent samples, now minus before; None where an end is no number.
-
-    Each end is the two intervals' half-widths towards it, squared, summed and rooted: Zou and Donner 2008.
-    """
-    ends = (before.value, before.low, before.high, now.value, now.low, now.high)
-    if before.level != now.level or not all(math.isfinite(end) for end in ends):
-        return None
-    value = now.value - before.value
-    low = value - math.hypot(now.value - now.low, before.high - before.value)
-    high = value + math.hypot(now.high - now.value, before.value - before.low)
-    method = "now minus before, as of independent samples: half-widths squared, summed and rooted"
-    return Estimate(value, low, high, min(before.n, now.n), method, now.level)
 
 
 def _judged(told: Summary, verdicts: Mapping[str, Verdict] | None) -> Summary:
