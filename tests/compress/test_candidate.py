@@ -147,6 +147,12 @@ def test_the_recipe_holds_the_arguments_that_were_given(large, tmp_path):
     assert found.recipe["arguments"] == {"share": 0.25}
 
 
+def test_the_recipe_holds_the_defaults_that_were_not_given(made):
+    assert made("prune-weights").recipe["arguments"] == {"share": 0.5}
+    assert made("drop-layers").recipe["arguments"] == {"layers": None, "drop": "evenly"}
+    assert made("drop-layers").recipe["kept_layers"] == [1, 3]
+
+
 @pytest.mark.parametrize("method", ["bf16", "int8-onnx"])
 def test_the_recipe_is_no_part_of_the_model(method, made, tmp_path):
     folder = shutil.copytree(made(method).directory, tmp_path / "copy")

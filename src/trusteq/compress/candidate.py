@@ -6,6 +6,7 @@ is there is whole, and answers as it should.
 
 from __future__ import annotations
 
+import inspect
 import json
 import tempfile
 from dataclasses import asdict, dataclass, replace
@@ -134,7 +135,7 @@ def make(
             recipe = {
                 "schema_version": SCHEMA_VERSION,
                 "method": method,
-                "arguments": arguments,
+                "arguments": _defaults(work, chosen.options) | arguments,
                 "seed": seed if chosen.learns else None,
                 "source": {"location": str(model), "content": source.identity.content},
                 "content": read.identity.content,
@@ -204,6 +205,12 @@ def _refuse_another(source: TransformerModel, method: str, made: Made, read: Tok
             raise does_not_apply(
                 source, method, f"what was saved answers otherwise, by up to {moved:.2g} in probability"
             )
+
+
+def _defaults(work: Callable[..., Made], options: tuple[str, ...]) -> dict[str, Any]:
+    """What a method takes for the options that were not given; None where it decides by the model."""
+    taken = inspect.signature(work).parameters
+    return {name: taken[name].default for name in options if name in taken}
 
 
 def _versions(*packages: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ def prune_heads(source: TransformerModel, *, share: float = 0.5) -> Made:
             norms = parts.float().pow(2).sum(dim=(0, 2))
             smallest = norms.argsort(stable=True)[:count]
             parts[:, smallest] = 0
-        gone.append(sorted(smallest.tolist()))
+        gone.append(sorted(head + 1 for head in smallest.tolist()))
     return checkpoint(
         source,
         source.model,
