@@ -6,8 +6,8 @@ READY := $(VENV)/.trusteq-ready
 
 .PHONY: demo test check bench clean
 
-demo: $(READY)  ## audit a small digit classifier against a large one, in seconds
-	$(BIN)/python examples/digits.py
+demo: $(READY)  ## a real Transformer fine-tuned, compressed and audited on the spot, in minutes
+	$(BIN)/trusteq demo
 
 test: $(READY)  ## the whole test suite
 	$(BIN)/python -m pytest -n auto

@@ -1,7 +1,36 @@
 import os
 
+import pytest
+
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Two workers that each use all cores take several times as long as two that use one each.
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def one_line():
+    """A check of an error: its message is one line, not a long one, and holds the expected parts."""
+
+    def check(caught, *expected):
+        message = str(caught.value)
+        assert "\n" not in message
+        assert len(message) < 600
+        for part in expected:
+            assert part in message
+
+    return check
+
+
+@pytest.fixture(autouse=True, scope="session")
+def brief_timing():
+    """Models are timed for hundredths of a second, not for seconds; the tests of timing say how long themselves."""
+    from trusteq.models import cost_speed
+
+    names = ("ALONE_SECONDS", "TOGETHER_SECONDS", "FIRST_SECONDS")
+    usual = {name: getattr(cost_speed, name) for name in names}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, seconds in usual.items():
+            patch.setattr(cost_speed, name, seconds / 50)
+        yield usual

@@ -178,6 +178,14 @@ def test_requiring_other_dimensions_changes_nothing_else():
     assert policy.requiring(("behaviour", "explanation")).required == ("behaviour", "explanation")
 
 
+def test_the_description_says_what_is_required_instead():
+    policy = read_policy("default")
+    assert policy.requiring(policy.required) == policy
+    once = policy.requiring(("behaviour",))
+    assert once.description.endswith("same words. Required here: behaviour.")
+    assert once.requiring(("calibration",)).description.count("Required here") == 1
+
+
 @pytest.mark.parametrize("dimensions", [(), ("manners",)])
 def test_requiring_nothing_or_what_there_is_not_is_an_error(dimensions):
     with pytest.raises(PolicyError):

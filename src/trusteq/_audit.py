@@ -114,6 +114,8 @@ def audit(
         raise OptionError(f"peer {peer_model.name} has no effect without explanations; leave out one of the two")
     if peer_model is not None and how is not None and how.until == "decided":
         raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
+    if items.labels is not None and reference_model.identity.kind != "predictions":
+        items.gold(reference_model.labels)  # labels that do not fit are told before hours of work
     # One order whatever the order of the file, so that resamples and batches are the same.
     order = np.array(sorted(range(len(items)), key=lambda i: (len(items.ids[i]), items.ids[i])))
     given, items = items, items.take(order)
@@ -226,6 +228,7 @@ def audit(
         published,
         agreements,
         measured,
+        None if peer_model is None else peer_model.identity,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compare.temperature import COLDEST, HOTTEST
 from trusteq.measure_words import in_words
 from trusteq.verdict import Outcome, judge
 
@@ -57,11 +58,13 @@ def _temperature(
     if before.outcome not in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED}:
         return None
     closest: Estimate | None = None
+    aim = ""
     for target, words in TARGETS.items():
         t = remedies.get(f"temperature_{target}")
         if t is None:
             continue
-        closest = closest or t
+        if closest is None:
+            closest, aim = t, words
         after = {name: remedies.get(f"{name}_{target}", e) for name, e in measures["calibration"].items()}
         left = {rule.outcome for rule in _calibration(after, policy).rules} - {Outcome.EQUIVALENT}
         if not left:
@@ -72,7 +75,10 @@ def _temperature(
             )
     if closest is None or before.outcome is Outcome.UNDECIDED:
         return None
-    said = f"no single temperature is shown to mend calibration (closest T = {closest.value:.2f})"
+    if COLDEST * 1.01 < closest.value < HOTTEST / 1.01:
+        said = f"no single temperature is shown to mend calibration (closest T = {closest.value:.2f}, {aim})"
+    else:
+        said = f"no single temperature from {COLDEST:g} to {HOTTEST:g} mends calibration"
     lost = measures["calibration"].get("discrimination_difference")
     if lost is not None and lost.high < 0:
         said += f"; information is lost: its confidence tells right from wrong less well (discrimination {lost})"
@@ -150,7 +156,8 @@ def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> str | None:
     said = f"a cut-off of {CUT_OFF} accepts {candidate.value:.1%} of items instead of {reference.value:.1%}"
     instead = row.get("replacement")
     if instead:
-        said += f"; {instead['cut_off']:.3f} keeps the reference's accuracy there and accepts {instead['coverage']:.1%}"
+        kept = f"{instead['cut_off']:.3f} keeps the reference's accuracy there and accepts {instead['coverage']:.1%}"
+        said += f"; {kept} (chosen on these items)"
     return said
 
 
@@ -171,5 +178,16 @@ def _items(verdict: Verdict) -> str | None:
     """How many items would decide, where nothing but their number is missing."""
     if verdict.outcome is not Outcome.UNDECIDED:
         return None
-    rules = [r for d in verdict.dimensions if d.required for r in d.rules if r.items_needed]
-    return f"{max(rules, key=lambda r: r.items_needed or 0).needed} would decide" if rules else None
+    said = []
+    for d in verdict.dimensions:
+        rules = [r for r in d.rules if r.items_needed] if d.required else []
+        if not rules:
+            continue
+        most = max(rules, key=lambda r: r.items_needed or 0)
+        have = 0 if most.estimate is None else most.estimate.n
+        how = f" instead of {have:,} (--explain-items {most.items_needed})" if d.dimension == "explanation" else ""
+        said.append((d.dimension == "explanation", most.items_needed or 0, f"{most.needed(d.dimension)}{how}"))
+    # Of behaviour and calibration, which are measured on the same items, the larger number.
+    plain = max((part for part in said if not part[0]), default=None, key=lambda part: part[1])
+    parts = [*([plain] if plain else []), *(part for part in said if part[0])]
+    return f"{' and '.join(words for *_, words in parts)} would decide" if parts else None

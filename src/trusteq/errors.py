@@ -48,3 +48,7 @@ class MissingExtraError(TrusteqError):
     def __init__(self, what: str, extra: str | None = None, *, package: str | None = None) -> None:
         wanted = package or f"'trusteq[{extra}]'"
         super().__init__(f"{what} needs an optional part: pip install {wanted}")
+
+
+class StudyError(TrusteqError):
+    """A study that cannot be read, or whose folder belongs to another one."""

@@ -9,11 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trusteq.errors import PolicyError
 from trusteq.ranges import possible
+from trusteq.yaml_file import parse_yaml, validated
 
 Dimension = Literal["behaviour", "calibration", "explanation"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
@@ -121,7 +121,15 @@ class Policy(BaseModel):
         for name in dimensions:
             if name not in DIMENSIONS:
                 raise PolicyError(f"no dimension {name!r}; choose from {', '.join(DIMENSIONS)}")
-        return parse_policy({**self.model_dump(), "required": dimensions}, where=f"policy {self.name}")
+        content = self.model_dump() | {"required": dimensions}
+        if set(dimensions) != set(self.required):
+            # A description speaks of what the policy itself requires.
+            said = self.description.partition(_REQUIRED_HERE)[0].rstrip()
+            content["description"] = f"{said}{_REQUIRED_HERE}{', '.join(dimensions)}.".lstrip()
+        return parse_policy(content, where=f"policy {self.name}")
+
+
+_REQUIRED_HERE = " Required here: "
 
 
 def _no_bool(value: Any) -> Any:
@@ -172,34 +180,9 @@ def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:
             raise PolicyError(f"{where}: no such policy file; presets are {' and '.join(PRESETS)}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise PolicyError(f"{where}: cannot be read as text: {error}") from None
-    try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is the safe one
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
-        raise PolicyError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
-    return parse_policy(content, where=where)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, for which a repeated key is an error: the last would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping, or an error at its first repeated key."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+    return parse_policy(parse_yaml(text, where=where, error=PolicyError), where=where)
 
 
 def parse_policy(content: Any, *, where: str) -> Policy:
     """A policy from parsed YAML, or one clear line about the first thing wrong with it."""
-    if not isinstance(content, dict):
-        raise PolicyError(f"{where}: a policy is a mapping of names to values, found {type(content).__name__}")
-    try:
-        return Policy.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "policy"
-        found = "" if isinstance(first.get("input"), dict) else f" (found {first.get('input')!r})"
-        message = first["msg"].removeprefix("Value error, ")
-        raise PolicyError(f"{where}: {place}: {message[:1].lower()}{message[1:]}{found}") from None
+    return validated(content, Policy, where=where, what="policy", error=PolicyError)

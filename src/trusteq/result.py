@@ -90,6 +90,10 @@ class Audit:
     """Every two models' agreement under the published protocol."""
     costs: Costs | None = None
     """Size, speed and memory of the models; None where nothing was measured."""
+    peer: Identity | None = None
+    """The reference trained once more, where there was one."""
+    command: tuple[str, ...] | None = None
+    """The words of the command line behind it; None where it was called from Python."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -58,12 +58,11 @@ class RuleVerdict:
     detectable: float | None = None
     clusters_needed: int | None = None
 
-    @property
-    def needed(self) -> str | None:
+    def needed(self, dimension: str) -> str | None:
         """How much data would decide, in words; None where that is not known."""
         if self.items_needed is None:
             return None
-        items = f"about {self.items_needed:,} items"
+        items = f"about {self.items_needed:,} {counted(dimension)}"
         return items if self.clusters_needed is None else f"{items} in {self.clusters_needed:,} clusters"
 
 
@@ -128,7 +127,8 @@ def _judge_dimension(
     # What was measured against the reference trained once more is judged against that.
     named = {(f"{name}_to_peer" if f"{name}_to_peer" in estimates else name): rule for name, rule in rules.items()}
     judged = tuple(
-        _judge_rule(name, rule, estimates.get(name), policy.min_items, cluster_size) for name, rule in named.items()
+        _judge_rule(name, rule, estimates.get(name), policy.min_items, cluster_size, dimension)
+        for name, rule in named.items()
     )
     outcomes = {r.outcome for r in judged}
     if Outcome.NOT_EQUIVALENT in outcomes:
@@ -143,7 +143,7 @@ def _judge_dimension(
 
 
 def _judge_rule(
-    name: str, rule: Rule, estimate: Estimate | None, min_items: int, cluster_size: float | None
+    name: str, rule: Rule, estimate: Estimate | None, min_items: int, cluster_size: float | None, dimension: str
 ) -> RuleVerdict:
     if estimate is None:
         return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{in_words(name)} was not measured")
@@ -165,12 +165,18 @@ def _judge_rule(
         items = items_to_decide(estimate, low, high)
         clusters = None if items is None or cluster_size is None else math.ceil(items / cluster_size)
         open_ = RuleVerdict(name, rule, Outcome.UNDECIDED, "", estimate, items, detectable, clusters)
-        more = f"{open_.needed or 'it lies on the margin; no number of items'} would decide"
+        more = f"{open_.needed(dimension) or 'it lies on the margin; no number of items'} would decide"
         return replace(open_, reason=f"{said} may or may not be {rule}: {more}")
     if estimate.n < min_items:
-        reason = f"{said} is {rule}, but {estimate.n} items are fewer than the {min_items} that the policy asks for"
+        few = f"{estimate.n} {counted(dimension)} are fewer than the {min_items} that the policy asks for"
+        reason = f"{said} is {rule}, but {few}"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)
     return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{said} is {rule}", estimate, None, detectable)
+
+
+def counted(dimension: str) -> str:
+    """What an estimate's n counts in a dimension: only some of the items are explained."""
+    return "explained items" if dimension == "explanation" else "items"
 
 
 def _listed(names: object) -> str:

@@ -60,7 +60,7 @@ def _telling(evidence: Evidence) -> str:
     answers = evidence.probabilities.argmax(axis=2)
     right = set(evidence.items["id"][(answers[0] == evidence.gold) & (answers[3] == evidence.gold)])
     items = browser(evidence).items
-    scores = dict(zip(items["explained"], items["agreement"]["values"][2], strict=True))
+    scores = dict(zip(items["explained"], items["agreement"][0]["values"][2], strict=True))
     return str(min((score, items["ids"][at]) for at, score in scores.items() if items["ids"][at] in right)[1])
 
 

@@ -55,6 +55,24 @@ def test_all_can_be_done_with_the_keyboard(browser, path):
     assert browser.find("#item-title").text == f"Item {first}"
 
 
+def test_from_an_items_title_tab_leads_to_its_neighbours_and_keys_to_the_items_themselves(browser, path):
+    ids = list(made_up.evidence().items["id"])
+    browser.open(path, f"#item={ids[4]}")
+    browser.press(Keys.TAB)
+    assert focused(browser) == "← previous"
+    browser.press(Keys.TAB)
+    assert focused(browser) == "next →"
+    title = "return document.getElementById('item-title').textContent === arguments[0]"
+    for key, at in (("n", 5), ("n", 6), ("p", 5)):
+        browser.press(key)
+        browser.wait(title, f"Item {ids[at]}")
+        assert focused(browser) == "item-title"
+    # Outside of the item the keys mean nothing.
+    browser.run("document.querySelector('.presets button').focus()")
+    browser.press("n")
+    assert browser.find("#item-title").text == f"Item {ids[5]}"
+
+
 def test_what_has_the_focus_is_seen(browser, path):
     browser.open(path)
     for css in (".masthead a", "#theme", "#search", "#show", ".presets button", "summary", "#rows a"):

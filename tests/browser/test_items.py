@@ -106,6 +106,12 @@ def test_it_searches_ids_and_texts_in_any_letters(page):
     page.find("#search").clear()
     page.find("#search").send_keys("pair-042")
     assert ids(page) == ["pair-042"]
+    page.find("#search").clear()
+    page.find("#search").send_keys(" garden  VIOLIN ")
+    texts = frame["segment premise"] + " " + frame["segment hypothesis"]
+    wanted = list(frame["id"][texts.str.contains("violin") & texts.str.contains("garden")])
+    assert 0 < len(wanted) < frame["segment premise"].str.contains("violin").sum()
+    assert ids(page) == wanted
     page.find("#search").send_keys("!")
     assert page.find("#count").text == "No item of 110 is like that."
     assert page.find("#count").get_attribute("aria-live") == "polite"
@@ -218,12 +224,82 @@ def test_weight_and_sign_are_told_without_colour(browser, path):
         "Number(u.style.getPropertyValue('--strength')), u.classList.contains('against'), s.borderBottomStyle,"
         " parseFloat(s.borderBottomWidth), u.classList.contains('top'), Number(s.fontWeight)] })"
     )
+    drawn = [unit for unit in drawn if unit[2] != "dotted"]
     assert {style for _, against, style, *_ in drawn if against} <= {"dashed"}
     assert {style for _, against, style, *_ in drawn if not against} == {"solid"}
     widths = [width for _, _, _, width, _, _ in sorted(drawn)]
     assert widths == sorted(widths)
     assert widths[-1] >= 4
     assert all((weight > 600) == top for *_, top, weight in drawn)
+
+
+def test_what_may_be_nothing_is_faint_and_dotted(browser, path):
+    """A weight within two standard errors of zero."""
+    frame = made_up.evidence().attributions
+    seen = set()
+    for id_ in explained_ids()[:4]:
+        open_item(browser, path, id_)
+        own = frame[(frame["id"] == id_) & (frame["model"] == "shortcut")]
+        drawn = browser.run(
+            "return [...document.querySelectorAll('.sides > div:last-child .unit')].map((u) => {"
+            "const s = getComputedStyle(u);"
+            "return [s.borderBottomStyle === 'dotted', s.color, s.fontWeight === '400', u.title.includes('may be')] })"
+        )
+        ink = browser.run("return getComputedStyle(document.getElementById('item-title')).color")
+        for (dotted, colour, thin, said), weight, error in zip(
+            drawn, own["shapley"], own["shapley_error"], strict=True
+        ):
+            unsure = abs(weight) < 2 * error
+            assert (dotted, colour != ink, said) == (unsure, unsure, unsure)
+            assert thin or not unsure
+            seen.add(unsure)
+    assert seen == {True, False}
+    assert "within two standard errors of zero" in browser.find(".legend").text
+
+
+def test_the_legend_says_whose_answer_the_words_speak_for(browser, path, known):
+    before, _, after = known["answers"]
+    changed = [i for i in map(known["ids"].index, explained_ids()) if before[i] != after[i]]
+    same = [i for i in map(known["ids"].index, explained_ids()) if before[i] == after[i]]
+    for i, whose in ((changed[0], "the reference's answer"), (same[0], "the answer of both")):
+        open_item(browser, path, known["ids"][i])
+        label = known["labels"][before[i]]
+        assert browser.find(".legend").text.startswith(f"speaks for speaks against '{label}', {whose};")
+
+
+def test_an_item_that_was_not_explained_says_how_to_explain_more(browser, path, known):
+    open_item(browser, path, next(id_ for id_ in known["ids"] if id_ not in explained_ids()))
+    said = browser.find("#item .fine").text
+    assert said.startswith("This item was not explained. An audit explains a random sample, here 40 of 110 items; ")
+    assert "--explain-items N" in said
+
+
+def test_the_method_is_switched_for_words_sentence_list_and_order(page, path):
+    frame = made_up.evidence().attributions
+    page.click(next(b for b in page.all(".presets button") if b.text == "Least aligned"))
+
+    def cosines(method):
+        found = {}
+        for id_, own in frame.groupby("id"):
+            a, b = (own[own["model"] == name][method].to_numpy() for name in ("large", "shortcut"))
+            found[id_] = float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+        return found
+
+    for place, (method, said) in enumerate((("shapley", "Shapley"), ("lime", "LIME"))):
+        page.run("document.querySelector(`input[name=method][value='${arguments[0]}']`).click()", place)
+        wanted = cosines(method)
+        assert page.find("#agreement-head").text == f"cosine, {said}"
+        assert page.find("#sort option:checked").text == f"cosine, {said}, least first"
+        opened = page.find("#item-title").text.removeprefix("Item ")
+        assert page.texts("#rows a[aria-current]") == [opened]
+        sentence = page.texts(".explained .fine")[0].replace("−", "-")
+        assert f"The cosine of the two {said} attributions is {wanted[opened]:.2f} here, noise included." in sentence
+        while page.find("#before").is_enabled():
+            page.click("#before")
+        shown = dict(zip(page.texts(f"{ROWS} a"), page.texts(f"{ROWS} td.figure"), strict=True))
+        assert list(shown) == sorted(wanted, key=lambda id_: round(wanted[id_], 4))[: len(shown)]
+        for id_, text in shown.items():
+            assert float(text.replace("−", "-")) == pytest.approx(wanted[id_], abs=6e-3)
 
 
 def test_a_pair_is_shown_as_a_pair_with_its_texts_whole(browser, path):
@@ -247,7 +323,7 @@ def test_every_word_stands_in_a_table_as_well(browser, path):
 
 def test_one_goes_from_item_to_item_and_back(browser, path, known):
     open_item(browser, path, known["ids"][1])
-    browser.click(".steps a:nth-child(2)")
+    browser.click(".steps a[aria-keyshortcuts=n]")
     title = "return document.getElementById('item-title').textContent === arguments[0]"
     browser.wait(title, f"Item {known['ids'][2]}")
     browser.driver.back()
@@ -269,6 +345,64 @@ def test_a_flipped_item_in_the_evidence_leads_to_the_browser(browser, path):
     browser.wait("return document.getElementById('item-title').textContent === arguments[0]", f"Item {id_}")
     assert browser.find("#item").is_displayed()
     assert browser.run("return document.getElementById('item').getBoundingClientRect().top < innerHeight")
+
+
+def test_advice_leads_to_the_evidence_of_its_own_candidate_and_to_the_item_it_names(browser, path):
+    browser.open(path)
+    for _ in range(2):  # the second time the address is the same
+        browser.choose("candidate", "0")
+        browser.click("#do a[href='#behaviour-1']")
+        browser.wait("return document.querySelector('#switch input:checked').value === '1'")
+        assert browser.find("#behaviour-1").is_displayed()
+        assert 0 <= browser.run("return document.getElementById('behaviour').getBoundingClientRect().top") < 300
+    browser.choose("candidate", "0")
+    link = browser.find("#do a[href^='#item=']")
+    id_ = link.text
+    browser.click(link)
+    browser.wait("return document.getElementById('item-title').textContent === arguments[0]", f"Item {id_}")
+    assert browser.find("#candidate").get_attribute("value") == "1"
+    # It is an address to send as well.
+    browser.open(path, "#slices-1")
+    assert browser.find("#slices-1").is_displayed()
+    browser.run("document.querySelector('#switch input[value=\"all\"]').click()")
+    browser.click("#do a[href='#behaviour-1']")
+    assert browser.find("#behaviour-0").is_displayed()
+
+
+def test_an_address_of_what_the_page_does_not_hold_is_told(browser, path, known):
+    browser.open(path, "#item=nonexistent")
+    line = browser.find("#astray")
+    assert line.text.startswith("This page holds no item 'nonexistent'.")
+    assert browser.run(
+        "const r = arguments[0].getBoundingClientRect(); return r.top > 0 && r.bottom < innerHeight", line
+    )
+    assert not browser.find("#item").is_displayed()
+    browser.choose("show", "wrong")
+    assert not browser.find("#astray").is_displayed()
+    assert browser.find("#item").is_displayed()
+    browser.open(path, f"#item={known['ids'][7]}&candidate=other")
+    assert browser.find("#astray").text.startswith("There is no candidate 'other'; int8 is shown.")
+    assert browser.find("#item-title").text == f"Item {known['ids'][7]}"
+    browser.click(browser.find(".steps a"))
+    browser.wait("return document.getElementById('astray').hidden")
+
+
+def test_what_is_found_is_opened_unless_the_open_item_is_among_it(page, known):
+    before, _, after = known["answers"]
+    changed = [id_ for id_, was, is_ in zip(known["ids"], before, after, strict=True) if was != is_]
+    assert page.find("#item-title").text == f"Item {known['ids'][0]}"
+    assert known["ids"][0] not in changed
+    page.click(next(b for b in page.all(".presets button") if b.text == "Changed answers"))
+    opened = page.texts(f"{ROWS} a")[0]
+    assert opened in changed
+    assert page.find("#item-title").text == f"Item {opened}"
+    page.choose("sort", "run")
+    assert page.find("#item-title").text == f"Item {opened}"
+    page.find("#search").send_keys("no such words")
+    assert not page.find("#item").is_displayed()
+    page.find("#search").clear()
+    page.find("#search").send_keys(changed[-1])
+    assert page.find("#item-title").text == f"Item {changed[-1]}"
 
 
 # hostile texts

@@ -59,6 +59,37 @@ def test_nothing_is_wider_than_the_window(browser, path, width, dark):
         assert (int(light) < 60) == dark
 
 
+def test_on_a_phone_rules_and_items_are_told_without_scrolling_sideways(browser, path):
+    visible = (
+        "const r = arguments[0].getBoundingClientRect(); return r.left >= 0 && r.right <= innerWidth && r.height > 0"
+    )
+    with browser.seen(width=390, height=844):
+        browser.open(path)
+        assert all(browser.run(visible, link) for link in browser.all(".masthead a"))
+        assert not browser.find("#dimensions figure").is_displayed()
+        outcomes = browser.all("#dimensions .outcome")
+        assert len(outcomes) == sum(
+            len(d["rules"])
+            for candidate in made_up.evidence().document["candidates"]
+            for d in candidate["verdict"]["dimensions"]
+        )
+        assert all(browser.run(visible, outcome) for outcome in outcomes)
+        said = "return getComputedStyle(arguments[0], '::before').content"
+        row = browser.find("#rows tr").find_elements("css selector", "td")
+        assert [browser.run(said, cell) for cell in row] == [
+            f'"{name}"' for name in ("reference", "candidate", "cosine, Shapley")
+        ]
+        hints = browser.run(
+            "return [...document.querySelectorAll('.scroll')].filter((e) => e.offsetParent).map((e) =>"
+            "[e.scrollWidth > e.clientWidth + 1, getComputedStyle(e, '::before').content.includes('scroll')])"
+        )
+        assert any(wide for wide, _ in hints)
+        assert all(wide == hint for wide, hint in hints)
+    with browser.seen(width=1280):
+        browser.open(path)
+        assert browser.find("#dimensions figure").is_displayed()
+
+
 def test_hostile_names_and_texts_are_no_wider_either(browser, written):
     path = written("hostile", hostile.html)
     for width in (390, 1280):

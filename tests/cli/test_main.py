@@ -119,6 +119,20 @@ def test_gate_judges_again_without_models(files):
     assert "policy wide" in done.stdout
 
 
+def test_gate_judges_one_candidate_of_several(files):
+    audited = trusteq("audit", "large.csv", "small.csv", "open.csv", *QUICK, "--out", "run", cwd=files)
+    assert audited.returncode == 1
+    codes = {name: trusteq("gate", "run", "--candidate", name, "--json", cwd=files) for name in ("small", "open")}
+    judged = {name: json.loads(done.stdout) for name, done in codes.items()}
+    assert all(list(document["candidates"]) == [name] for name, document in judged.items())
+    assert max(done.returncode == 1 for done in codes.values())
+    shown = trusteq("gate", "run", "--candidate", "open", cwd=files).stdout
+    assert "small" not in shown
+    done = trusteq("gate", "run", "--candidate", "smal", cwd=files)
+    assert done.returncode == 2
+    assert done.stderr == "error: --candidate smal: run has no such candidate; there are small, open\n"
+
+
 def test_gate_without_a_policy_repeats_the_run_s_own_verdict(files):
     first = trusteq("audit", "large.csv", "open.csv", *QUICK, "--out", "run", "--policy", policy(files), cwd=files)
     again = trusteq("gate", "run", "--json", cwd=files)

@@ -122,9 +122,31 @@ def test_wider_padding_does_not_matter():
 
 def test_every_interval_holds_its_value():
     for noise in (0.0, 1.0, 2.5):
-        for name, e in alignment(explained(*truths(40, (2, 25), cosine=0.6), noise=noise)).items():
+        one = explained(*truths(40, (2, 25), cosine=0.6), noise=noise)
+        long = int((one.lengths > one.k).sum())
+        assert 10 < long < 40
+        for name, e in alignment(one).items():
             assert e.low <= e.value <= e.high, name
-            assert e.n == 40
+            of_long = name.startswith(("top_certified", "jaccard_halves", "jaccard_ceiling", "jaccard_adjusted"))
+            assert e.n == (long if of_long else 40) or "items that have one" in e.method, name
+
+
+def test_the_certified_share_is_that_of_items_with_more_words_than_the_top():
+    one = explained(*truths(40, (2, 25), cosine=0.6), noise=0.0)
+    found = alignment(one)["top_certified_reference_shapley"]
+    assert found.value == 1.0
+    unsure = explained(*truths(40, (2, 25), cosine=0.6), noise=50.0)
+    assert alignment(unsure)["top_certified_reference_shapley"].value == 0.0
+
+
+def test_a_cosine_and_its_interval_stay_between_minus_one_and_one():
+    measured = 0
+    for noise in (0.5, 1.0, 2.0):
+        for name, e in alignment(explained(*truths(12, (11, 14), cosine=0.99), noise=noise)).items():
+            if name.startswith("alignment"):
+                measured += e.high == 1
+                assert -1 <= e.low <= e.value <= e.high <= 1
+    assert measured
 
 
 def test_products_are_those_of_opposite_halves():

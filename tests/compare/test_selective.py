@@ -6,7 +6,8 @@ from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 from scipy import stats
 
-from trusteq.compare.selective import _figure, risk_coverage, selective_prediction
+from trusteq.compare.selective import _figure, _ranked, risk_coverage, selective_prediction
+from trusteq.data.predictions import softmax
 
 
 def measured(confidence, right):
@@ -63,7 +64,7 @@ def test_aurc_and_usable_regions_are_the_oracles(models):
 
 
 @pytest.mark.parametrize("target", [None, 0.9])
-def test_draws_are_the_figures_of_the_resampled_items_on_the_fine_grid(target):
+def test_draws_are_the_figures_of_the_resampled_items_on_the_grid(target):
     # Confidences on whole percents fall in a cell each, so the grid loses nothing.
     rng = np.random.default_rng(0)
     p, gold = two_labels(rng.integers(50, 99, 30) / 100, rng.random(30) < 0.9)
@@ -73,7 +74,7 @@ def test_draws_are_the_figures_of_the_resampled_items_on_the_fine_grid(target):
         confidence, right = answers.confidence[at], answers.right[at]
         return oracle.aurc(confidence, right) if target is None else oracle.usable(confidence, right, target)
 
-    point, draws, value = _figure(answers, target)
+    point, draws, value = _figure(answers, target, _ranked(answers))
     assert draws == pytest.approx(bootstrap.draws(answers.resampling, slow), abs=1e-9)
     assert point == pytest.approx(value, abs=1e-12)
 
@@ -134,3 +135,30 @@ def test_the_differences_are_candidate_minus_reference():
 
 def test_without_labels_nothing_is_measured():
     assert selective_prediction(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}
+
+
+def test_the_difference_of_small_regions_is_as_unsure_as_resampled_items_say():
+    """Regions of few items at the top, which one cell of a grid of confidence would swallow."""
+    rng = np.random.default_rng(2)
+    n = 1_500
+    truth = rng.normal(size=(n, 2)) * 3
+    p, q = softmax(truth * 2), softmax((truth + rng.normal(size=truth.shape) * 0.4) * 2)
+    gold = (truth + rng.gumbel(size=truth.shape) * 2).argmax(axis=1)
+    found = selective_prediction(pair_of(p, q, gold))["usable_99_difference"]
+    draws = []
+    for _ in range(400):
+        at = rng.integers(0, n, n)
+        curves = (risk_coverage(x[at].max(axis=1), x[at].argmax(axis=1) == gold[at]) for x in (p, q))
+        one, two = (np.where(risk <= 0.01, coverage, 0).max() for coverage, risk in curves)
+        draws.append(two - one)
+    low, high = np.quantile(draws, (0.025, 0.975))
+    assert high - low > 0.01
+    assert found.low <= low + 0.25 * (high - low)
+    assert found.high >= high - 0.25 * (high - low)
+
+
+def test_a_model_and_itself_have_one_usable_region():
+    p = softmax(np.random.default_rng(1).normal(size=(400, 3)) * 2)
+    gold = np.random.default_rng(2).integers(0, 3, 400)
+    found = selective_prediction(pair_of(p, p, gold))["usable_90_difference"]
+    assert (found.low, found.value, found.high) == (0, 0, 0)

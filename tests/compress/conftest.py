@@ -65,17 +65,3 @@ def made(large, lessons, tmp_path_factory):
         return found[method]
 
     return make
-
-
-@pytest.fixture
-def one_line():
-    """A check of an error: its message is one line, not a long one, and holds the expected parts."""
-
-    def check(caught, *expected):
-        message = str(caught.value)
-        assert "\n" not in message
-        assert len(message) < 600
-        for part in expected:
-            assert part in message
-
-    return check

@@ -8,7 +8,6 @@ import torch
 
 import trusteq
 import trusteq.compress
-from trusteq.compress.distil import _split
 from trusteq.data.items import Items
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
 from trusteq.models.transformer import open_transformer
@@ -92,19 +91,6 @@ def test_it_says_how_it_goes(large, lessons, tmp_path):
     assert [line.split(":")[0] for line in said[1:]] == ["epoch 1 of 2", "epoch 2 of 2"]
     assert "dev accuracy" in said[1]
     assert ("epoch 2 of 2", 2, 2) in told
-
-
-def test_a_tenth_is_held_out_and_nothing_is_in_both(lessons):
-    learn, held = _split(lessons, seed=0)
-    assert (len(learn), len(held)) == (144, 16)
-    assert not set(learn.ids) & set(held.ids)
-    assert _split(lessons, seed=1)[1].ids != held.ids
-
-
-def test_items_of_one_cluster_are_held_out_together(lessons):
-    learn, held = _split(replace(lessons, clusters=[str(i // 4) for i in range(160)]), seed=0)
-    assert len(held) == 16
-    assert not set(learn.clusters) & set(held.clusters)
 
 
 def refused(error, out, *arguments, **options):

@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 
 from trusteq.data.items import Items
+from trusteq.models import cost_speed
 from trusteq.models.base import Identity
 from trusteq.models.cost_speed import Spread, measure_speed, spread_of
+
+
+@pytest.fixture(autouse=True, scope="module")
+def full_timing(brief_timing):
+    """As long as for users: here it is the clock's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, seconds in brief_timing.items():
+            patch.setattr(cost_speed, name, seconds)
+        yield
+
 
 ITEMS = Items(ids=[f"i{i}" for i in range(400)], segments={"text": ["w " * (1 + i // 8) for i in range(400)]})
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -75,8 +76,6 @@ def test_an_unknown_item_is_one_line_with_ids_that_look_alike():
 
 
 def test_words_of_no_text_are_one_line():
-    from dataclasses import replace
-
     evidence = explained().evidence
     far = replace(
         evidence,
@@ -115,6 +114,44 @@ def test_bars_share_one_scale_and_fit_the_terminal(width):
     assert part == pytest.approx(full * words["fine"].reference / words["dora"].candidate, abs=1)
 
 
+def unsure():
+    """A word whose weight lies within two standard errors of zero in the candidate alone."""
+    view = explained().item("review-3", "shortcut")
+    word = replace(
+        view.explained.words[0],
+        reference=-0.3,
+        candidate=0.3,
+        reference_error=0.149,
+        candidate_error=0.151,
+        reference_top=True,
+    )
+    return word, replace(view, explained=replace(view.explained, words=(word,)))
+
+
+def test_what_may_be_nothing_is_marked_with_its_error():
+    word, view = unsure()
+    assert (word.reference_unsure, word.candidate_unsure) == (False, True)
+    out = printed(view, 100)
+    (line,) = [line for line in out.splitlines() if f" {word.word} " in line and "±" in line]
+    left, right = line.split(f" {word.word} ")
+    assert left.startswith("-0.300 ±0.149 ")
+    assert right.endswith(" +0.300 ±0.151")
+    assert ("▒" in left, "░" in left, "░" in right, "█" in right) == (True, False, True, False)
+    assert "░ within two standard errors of 0" in out
+    narrow = printed(view, 40)
+    assert "±" not in narrow
+    assert narrow.count("░") > 1
+
+
+def test_in_a_notebook_what_may_be_nothing_is_faint_and_dotted():
+    html = unsure()[1]._repr_html_()
+    assert (
+        'background:rgba(255,127,14,0.80);text-decoration:underline;font-weight:bold" title="-0.3000 ±0.1490"' in html
+    )
+    assert "background:rgba(31,119,180,0.20);text-decoration:underline dotted" in html
+    assert "within two standard errors of 0" in html
+
+
 def test_pairs_are_shown_as_pairs():
     out = printed(explained().item("review-3", "nearly"), 100)
     texts = explained().item("review-3", "nearly").segments
@@ -139,8 +176,6 @@ def test_the_published_protocol_s_words_are_two_lists():
 
 
 def test_a_long_text_shows_its_weightiest_words():
-    from dataclasses import replace
-
     view = explained().item("review-3", "shortcut")
     word = view.explained.words[0]
     many = tuple(replace(word, word=f"w{i}", reference=i / 300, candidate=-i / 300) for i in range(300))
@@ -207,8 +242,6 @@ def test_in_a_notebook_every_text_is_escaped():
 
 
 def test_in_a_notebook_a_word_of_markup_is_escaped():
-    from dataclasses import replace
-
     view = hostile().item(hostile().items.ids[3], " ")
     segment = next(iter(view.segments))
     markup = replace(view.explained.words[0], segment=segment, start=0, end=25)
@@ -223,7 +256,8 @@ def test_in_a_notebook_both_texts_are_whole_and_their_words_marked():
     _, _, text = tags_and_text(html)
     for segment in view.segments.values():
         assert text.count(segment) == 2  # once a model
-    assert f'title="{next(w.candidate for w in view.explained.words if w.word == "dora"):+.4f}"' in html
+    dora = next(word for word in view.explained.words if word.word == "dora")
+    assert f'title="{dora.candidate:+.4f} ±{dora.candidate_error:.4f}"' in html
     assert "rgba(31,119,180,0.80)" in html
     assert (
         "top words by SHAP"

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from trusteq.stats.multiplicity import benjamini_hochberg, holm
@@ -27,3 +28,13 @@ def test_benjamini_hochberg_multiplies_by_n_over_rank_and_never_falls():
 
 def test_benjamini_hochberg_of_none_is_none():
     assert benjamini_hochberg([]) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("ours", "method"), [(holm, "holm"), (benjamini_hochberg, "fdr_bh")])
+def test_both_are_those_of_statsmodels(ours, method, seed):
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.random.default_rng(seed).random(30) ** (1 + seed)
+    p[5:9] = p[4]
+    assert ours(p.tolist()) == pytest.approx(multipletests(p, method=method)[1].tolist(), rel=1e-12)

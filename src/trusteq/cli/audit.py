@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.open import ModelOptions
+    from trusteq.policy import Policy
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -149,6 +151,8 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     from trusteq.runs.directory import free_directory
 
     policy = read_policy(asked["policy"])
+    if asked["dimensions"]:
+        policy = policy.requiring(_listed(asked["dimensions"]))
     out = free_directory(asked["out"])
     named = names_and_locations([reference, *candidates, *([asked["peer"]] if asked["peer"] else [])])
     data = asked["data"] or named[0][1]
@@ -157,6 +161,10 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
         raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
     takes = _taken(asked, named)
     explain = _explain(asked, asked["protocol"] or ("paper" if policy.needs_protocol else None))
+    _tell_too_few(asked, policy, explain)
+    unread = next((name for name, taken in takes.items() if "device" in taken), None)
+    if unread is not None and not asked["text"]:
+        raise click.UsageError(f"model {unread} reads texts; name their columns with --text, in its order")
     with progress(quiet=asked["quiet"] or asked["as_json"]) as tell:
         tell("read items", 0, 1)
         items = read_items(
@@ -184,7 +192,6 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             models,
             items,
             policy=policy,
-            dimensions=_listed(asked["dimensions"]) or None,
             batch=asked["batch"] or 1,
             resamples=asked["resamples"],
             seed=asked["seed"],
@@ -196,6 +203,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             costs=asked["costs"],
             progress=tell,
         )
+        result = replace(result, command=words_of(click.get_current_context()))
         path = result.save(out)
     for note in result.costs.notes if result.costs else ():
         click.echo(f"trusteq: {clean(note)}", err=True)
@@ -207,6 +215,35 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             show(size_and_speed(result.costs.document()))
         click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
+
+
+def _tell_too_few(asked: dict[str, Any], policy: Policy, explain: ExplainSettings | bool | None) -> None:
+    """Say beforehand that so few explained items can never be EQUIVALENT under this policy."""
+    few = getattr(explain, "items", None)
+    if few is not None and few < policy.min_items and "explanation" in policy.required and not asked["quiet"]:
+        click.echo(
+            f"trusteq: {few} explained items are fewer than the {policy.min_items} that policy {clean(policy.name)} "
+            f"asks for, so nothing will be called EQUIVALENT; --explain-items {policy.min_items} is enough",
+            err=True,
+        )
+
+
+def words_of(context: click.Context) -> tuple[str, ...]:
+    """The command line as it was meant, in one order: what was given, but for where it went and how it was shown."""
+    words = ["audit"]
+    options: list[str] = []
+    for parameter in context.command.params:
+        name, value = parameter.name or "", context.params.get(parameter.name or "")
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name in _NOT_REPEATED:
+            continue
+        values = [str(v) for v in (value if isinstance(value, tuple) else (value,))]
+        if isinstance(parameter, click.Argument):
+            words += values
+        elif isinstance(parameter, click.Option) and parameter.is_flag:
+            options.append(parameter.opts[0])
+        else:
+            options += [word for v in values for word in (parameter.opts[0], v)]
+    return (*words, *options)
 
 
 def names_and_locations(specs: Sequence[str]) -> list[tuple[str, str]]:
@@ -292,6 +329,9 @@ def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | b
         precision=asked["precision"],
     )
 
+
+_NOT_REPEATED = ("out", "as_json", "quiet")
+"""Options that decide where the result goes, not what it is."""
 
 _EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until", "precision")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trusteq.cli.lessons import ABOUT, lesson_options, read_lessons
 from trusteq.cli.screen import print_json, progress, show
 from trusteq.compress.methods import METHODS, OPTIONS
 from trusteq.report.clean import clean
@@ -41,13 +42,7 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--method", required=True, type=click.Choice(list(METHODS)), metavar="NAME", help="One of those below.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the candidate; must not exist.")
 @_method_options
-@click.option("--data", help="Items that distil learns from: Parquet, CSV, TSV or JSONL (.gz).")
-@click.option("--dev", help="Items that choose its epoch.  [default: a tenth of --data, held out]")
-@click.option("--text", help="Columns that the model reads, in order: --text premise,hypothesis.")
-@click.option("--label", help="Column with the gold label.")
-@click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column.")
-@click.option("--ignore-label", help="Leave out items with these labels, e.g. -1.")
-@click.option("--cluster", help="Column that says which items belong together, and are held out together.")
+@lesson_options
 @click.option("--download", is_flag=True, help="Allow fetching a hub id; nothing else ever goes online.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -85,33 +80,13 @@ def compress(model: str, method: str, out: Path, **asked: Any) -> int:
 
 
 def _items(asked: dict[str, Any], which: str, method: str, tell: Callable[[str, int, int], None]) -> Items | None:
-    """The items of --data or --dev; an option about items without any, or for a method that reads none, is refused."""
+    """The items of --data or --dev; an option about items for a method that reads none is refused."""
     if not METHODS[method].learns:
-        about = ("data", "dev", "text", "label", "label_names", "ignore_label", "cluster")
-        unused = next((name for name in about if asked[name]), None)
+        unused = next((name for name in ABOUT if asked[name]), None)
         if unused:
             flag = f"--{unused.replace('_', '-')}"
             raise click.UsageError(f"{flag} has no effect on method {method}, which learns nothing; leave it out")
-    if asked[which] is None:
-        return None
-    from trusteq.data.read import read_items
-
-    tell(f"read {which}", 0, 1)
-    items = read_items(
-        asked[which],
-        text=_listed(asked["text"]),
-        label=asked["label"],
-        label_names=_listed(asked["label_names"]) or None,
-        cluster=asked["cluster"],
-        ignore_labels=_listed(asked["ignore_label"]),
-    )
-    tell(f"read {which}", 1, 1)
-    return items
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    """The parts of "a,b,c"."""
-    return () if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+    return read_lessons(asked, which, tell)
 
 
 def _shown(made: Candidate) -> list[RenderableType]:

@@ -13,11 +13,12 @@ from trusteq.cli.screen import print_json, show
     "--policy", "policy_name", default=None, help="Preset (default, paper) or YAML file; default: the run's own."
 )
 @click.option("--dimensions", default=None, help="What EQUIVALENT requires, e.g. behaviour,calibration.")
+@click.option("--candidate", "only", multiple=True, help="Judge only this candidate; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
-def gate(run: str, policy_name: str | None, dimensions: str | None, as_json: bool) -> int:
+def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[str, ...], as_json: bool) -> int:
     """Judge the finished RUN directory by a policy; no model is loaded.
 
-    Exit codes: 0 EQUIVALENT, 1 NOT EQUIVALENT, 3 UNDECIDED, 2 error.
+    Exit codes: 0 every candidate is EQUIVALENT, 1 one is NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """
     from trusteq.policy import read_policy
     from trusteq.report import terminal
@@ -30,6 +31,10 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, as_json: boo
     if dimensions is not None:
         policy = policy.requiring(tuple(part.strip() for part in dimensions.split(",")))
     judged = rejudge(finished, policy)
+    strange = next((name for name in only if name not in judged), None)
+    if strange is not None:
+        raise click.UsageError(f"--candidate {strange}: {run} has no such candidate; there are {', '.join(judged)}")
+    judged = {name: verdict for name, verdict in judged.items() if name in only or not only}
     code = exit_code(verdict.outcome for verdict in judged.values())
     if as_json:
         candidates = {name: verdict_document(verdict) for name, verdict in judged.items()}
@@ -39,6 +44,8 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, as_json: boo
     show(terminal.headline(finished.audit["reference"]["name"], items["n"], policy, items.get("ignored", 0)))
     show(terminal.verdicts(judged.items()))
     for candidate in finished.audit["candidates"]:
+        if candidate["name"] not in judged:
+            continue
         flat = {name: e for group in measures_from(candidate).values() for name, e in group.items()}
         verdict = judged[candidate["name"]]
         show(terminal.reason(candidate["name"], verdict))

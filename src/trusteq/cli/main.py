@@ -12,12 +12,15 @@ import click
 import trusteq
 from trusteq.cli.audit import audit
 from trusteq.cli.compress import compress
+from trusteq.cli.demo import demo
 from trusteq.cli.diff import diff
 from trusteq.cli.figure import figure
 from trusteq.cli.gate import gate
 from trusteq.cli.policy import policy
 from trusteq.cli.report import report
 from trusteq.cli.show import show
+from trusteq.cli.study import study
+from trusteq.cli.train import train
 from trusteq.errors import TrusteqError
 from trusteq.report.clean import clean
 
@@ -35,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, gate, show, diff, report, figure, compress, policy):
+for command in (audit, gate, show, diff, report, figure, demo, train, compress, study, policy):
     cli.add_command(command)
 
 
@@ -55,8 +58,8 @@ def main() -> None:
         sys.exit(EXIT_ERROR)
     except click.ClickException as error:
         _fail(error.format_message(), EXIT_ERROR)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        _fail("interrupted; nothing was written", EXIT_INTERRUPTED)
+    except (click.exceptions.Abort, KeyboardInterrupt) as stopped:
+        _fail(str(stopped) or "interrupted; nothing was written", EXIT_INTERRUPTED)
     except SystemExit as left:
         # Commands return their code; click itself leaves with 1 when nobody reads stdout any more, which must not
         # look like a verdict.

@@ -12,7 +12,7 @@ sets and the ceiling that the explainer's noise sets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -170,8 +170,6 @@ def top_sets(explained: Explained) -> dict[str, Estimate | None]:
         "jaccard_quarter_chance": r.mean(chance_jaccard(lengths, share), what="the same of two random sets, exact"),
         "jaccard_chance": r.mean(chance, what=f"Jaccard of two random sets of {k}, exact"),
         "short_items": r.share(~long, what=f"share of items with {k} words or fewer, which say nothing of a top {k}"),
-        "top_certified_reference": _certified(explained, a, "reference"),
-        "top_certified_candidate": _certified(explained, b, "candidate"),
         "tied_mass": r.mean(
             np.nan_to_num(tied_mass(a.whole, lengths, k)), what=f"share of |attribution| tied at the edge of the {tops}"
         ),
@@ -184,6 +182,8 @@ def top_sets(explained: Explained) -> dict[str, Estimate | None]:
     weight = long.astype(np.float64)
     halves = "from independent halves of the plan, items of more words"
     found |= {
+        "top_certified_reference": _certified(explained, a, "reference"),
+        "top_certified_candidate": _certified(explained, b, "candidate"),
         "jaccard_halves": same.ratio(across * weight, weight, what=f"Jaccard of the {tops} {halves}"),
         "jaccard_halves_chance": same.ratio(
             chance * weight, weight, what=f"Jaccard of two random sets of {k}, exact, items of more words"
@@ -204,9 +204,12 @@ def top_sets(explained: Explained) -> dict[str, Estimate | None]:
 
 
 def _certified(explained: Explained, of: Attributions, name: str) -> Estimate | None:
+    """Among the items of more words: the others' top words are all their words, and nothing is to be certified."""
     sure = certainty(of.whole, of.error, explained.lengths, explained.k) >= explained.resampling.level
     return explained.resampling.share(
-        sure, what=f"share of items whose top {explained.k} words of the {name} are certified at this level"
+        sure,
+        among=explained.lengths > explained.k,
+        what=f"share of items of more than {explained.k} words whose top {explained.k} of the {name} are certified",
     )
 
 
@@ -260,12 +263,15 @@ class Resamplings:
                 value = c[:, 0] / np.sqrt(np.maximum(a[:, 0], 0) * np.maximum(b[:, 0], 0))
             return np.asarray(np.clip(np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0), -2, 2))
 
-        return self.function(of, cross, own_a, own_b, what=what)
+        found = self.function(of, cross, own_a, own_b, what=what)
+        # A cosine lies between -1 and 1, whatever its estimate's noise.
+        value, low, high = (float(np.clip(x, -1, 1)) for x in (found.value, found.low, found.high))
+        return replace(found, value=value, low=low, high=high)
 
     def ratio(
         self, over: NDArray[np.float64], under: NDArray[np.float64], *, what: str, root: bool = False
     ) -> Estimate | None:
-        """Sum of ``over`` divided by the sum of ``under``, or its root.
+        """Sum of ``over`` divided by the sum of ``under``, or its root; n counts items with anything under the line.
 
         None where what is under the line does not stand out from 0: the ratio could be anything.
         """
@@ -276,7 +282,7 @@ class Resamplings:
             value = np.divide(x[:, 0], y[:, 0], out=np.zeros(len(x)), where=y[:, 0] > 0)
             return np.asarray(np.sqrt(np.maximum(value, 0)) if root else value)
 
-        return self.function(of, over, under, what=what)
+        return replace(self.function(of, over, under, what=what), n=int(np.count_nonzero(under)))
 
     def function(self, of: Callable[..., NDArray[np.float64]], *values: NDArray[np.float64], what: str) -> Estimate:
         """An estimate that is this function of the sums of these values over items."""

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Answers, Pair
+    from trusteq.stats.resampling import Sums
 
 TARGETS = (0.9, 0.95, 0.99)
 MAX_SHARES = 2_000
+RANKS = 1_024
+"""Cells of about equally many items, most confident last, in which usable regions are resampled: a region of a few
+items at the top would vanish in one cell of a grid of confidence."""
 
 
 def selective_prediction(pair: Pair) -> dict[str, Estimate]:
@@ -36,10 +40,11 @@ def selective_prediction(pair: Pair) -> dict[str, Estimate]:
         ("aurc", None, "area under the risk-coverage curve"),
         *((f"usable_{100 * t:g}", t, f"largest share answered at {100 * t:g} % accuracy") for t in TARGETS),
     ]
+    ranked = {"reference": _ranked(pair.reference), "candidate": _ranked(pair.candidate)}
     for name, target, what in figures:
         sides = []
         for side, answers in (("reference", pair.reference), ("candidate", pair.candidate)):
-            point, draws, value = _figure(answers, target)
+            point, draws, value = _figure(answers, target, ranked[side])
             sides.append((point, draws, value))
             results[f"{name}_{side}"] = (
                 make(point, draws, what=what, value=value, bounds=(0.0, 1.0))
@@ -93,8 +98,10 @@ def risk_coverage(
     return count / count[-1], wrong / count
 
 
-def _figure(answers: Answers, target: float | None) -> tuple[float, NDArray[np.float64], float]:
-    """The figure on the fine grid, its draws, and its exact value."""
+def _figure(
+    answers: Answers, target: float | None, ranked: tuple[Sums, Sums]
+) -> tuple[float, NDArray[np.float64], float]:
+    """The figure on a grid, its draws, and its exact value."""
 
     def of(count: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
         count, right = count[:, ::-1].cumsum(axis=1), right[:, ::-1].cumsum(axis=1)
@@ -104,9 +111,19 @@ def _figure(answers: Answers, target: float | None) -> tuple[float, NDArray[np.f
 
     coverage, risk = risk_coverage(answers.confidence, answers.right)
     exact = _area(coverage[None], risk[None]) if target is None else _usable(coverage[None], risk[None], target)
-    fine = answers.fine
-    point = of(fine.count.total[None], fine.right.total[None])
-    return float(point[0]), of(fine.count.draws, fine.right.draws), float(exact[0])
+    count, right = (answers.fine.count, answers.fine.right) if target is None else ranked
+    point = of(count.total[None], right.total[None])
+    return float(point[0]), of(count.draws, right.draws), float(exact[0])
+
+
+def _ranked(answers: Answers) -> tuple[Sums, Sums]:
+    """Number of items and of right ones in cells of like ranks of confidence; equal confidences share a cell."""
+    order, at = np.unique(answers.confidence, return_inverse=True)
+    below = np.bincount(at, minlength=len(order)).cumsum() - 1
+    cells = min(RANKS, len(at))
+    cell = (below[at] * cells) // len(at)
+    count, right = answers.resampling.cell_sums(cell, cells, np.ones(len(at)), answers.right.astype(np.float64))
+    return count, right
 
 
 def _area(coverage: NDArray[np.float64], risk: NDArray[np.float64]) -> NDArray[np.float64]:

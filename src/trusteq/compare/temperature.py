@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
 
 FOLDS = 5
-_BETA = (0.02, 50.0)
+COLDEST, HOTTEST = 0.02, 50.0
+"""The temperatures that are tried."""
+_BETA = (1 / HOTTEST, 1 / COLDEST)
 
 
 @dataclass(frozen=True)

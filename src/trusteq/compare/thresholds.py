@@ -13,6 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from trusteq.compare.answers import Answers, Pair
 
+STEPS = 1_000
 CUT_OFFS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -46,8 +47,13 @@ def threshold_table(pair: Pair) -> list[dict[str, Any]]:
 
 
 def replacement_cut_off(candidate: Answers, accuracy: float) -> dict[str, float] | None:
-    """The candidate's lowest cut-off at which its accepted answers are at least this accurate, and what it accepts."""
-    distinct, at = np.unique(-candidate.confidence, return_inverse=True)
+    """The candidate's lowest cut-off at which its accepted answers are at least this accurate, and what it accepts.
+
+    In thousandths, so that a cut-off as it is printed does what is said of it.
+    """
+    grid = np.arange(STEPS + 1) / STEPS
+    at_least = grid[np.searchsorted(grid, candidate.confidence, side="right") - 1]
+    distinct, at = np.unique(-at_least, return_inverse=True)
     count = np.bincount(at, minlength=len(distinct)).cumsum()
     right = np.bincount(at, weights=candidate.right, minlength=len(distinct)).cumsum()
     good = np.flatnonzero(right >= accuracy * count - 1e-9)

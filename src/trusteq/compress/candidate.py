@@ -6,6 +6,7 @@ is there is whole, and answers as it should.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import tempfile
@@ -22,6 +23,7 @@ from trusteq.compress.methods import METHODS, checked_options
 from trusteq.data.items import Items
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.token_rows import joined
+from trusteq.train.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,7 +109,9 @@ def make(
     before = size(source)
     asked = _made_up(source)
     tell("open the model", 1, 1)
-    heard = {"items": items, "dev": dev, "tell": tell, "say": say} if chosen.learns else {}
+    checkpoints = _checkpoints(path, source, method, arguments, items, dev)
+    learning = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
+    heard = learning if chosen.learns else {}
     seed = arguments.get("seed", 0)
     devices = [source.model.device] if source.model.device.type == "cuda" else []
     try:
@@ -139,7 +143,7 @@ def make(
                 "seed": seed if chosen.learns else None,
                 "source": {"location": str(model), "content": source.identity.content},
                 "content": read.identity.content,
-                "versions": _versions(*chosen.packages),
+                "versions": versions(*chosen.packages),
                 **made.facts,
             }
             written = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -148,10 +152,33 @@ def make(
             if path.exists():
                 path.rmdir()
             draft.rename(path)
+        checkpoints.remove()
+    except ModelError:
+        checkpoints.remove()
+        raise
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
     tell("save it and read it back", 1, 1)
     return Candidate(path, method, before, after, made.notes, recipe)
+
+
+def _checkpoints(
+    path: Path,
+    source: TransformerModel,
+    method: str,
+    arguments: Mapping[str, Any],
+    items: Items | None,
+    dev: Items | None,
+) -> Checkpoints:
+    """Where a method that is trained keeps its state, and goes on when the same is asked for again."""
+    contents = [None if given is None else given.content() for given in (items, dev)]
+    key = key_of({"method": method, "arguments": arguments, "source": source.identity.content, "items": contents})
+    return Checkpoints(path.resolve().parent / f".{path.name}.training" / "state.safetensors", key)
+
+
+def key_of(asked: Mapping[str, Any]) -> str:
+    """SHA-256 of everything that a training run depends on."""
+    return hashlib.sha256(json.dumps({**asked, "versions": versions()}, sort_keys=True).encode()).hexdigest()
 
 
 def _source(location: str, method: str, device: str | None, *, download: bool) -> TransformerModel:
@@ -213,5 +240,6 @@ def _defaults(work: Callable[..., Made], options: tuple[str, ...]) -> dict[str, 
     return {name: taken[name].default for name in options if name in taken}
 
 
-def _versions(*packages: str) -> dict[str, str]:
+def versions(*packages: str) -> dict[str, str]:
+    """Of trusteq, of what every method needs, and of these packages."""
     return {"trusteq": trusteq.__version__, **{name: metadata.version(name) for name in (*_VERSIONS, *packages)}}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from trusteq.compress.made import checkpoint
 from trusteq.compress.student import from_layers, narrower
-from trusteq.compress.training import Epoch, Examples, TrainingSettings, train
 from trusteq.errors import DataError, OptionError
+from trusteq.train.held_out import held_out
+from trusteq.train.loop import Examples, train
+from trusteq.train.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from trusteq.compress.made import Made
     from trusteq.data.items import Items
     from trusteq.models.transformer import TransformerModel
-
-HELD_OUT = 0.1
-"""Share of the items that choose the epoch where no items are given for it."""
+    from trusteq.train.checkpoints import Checkpoints, Epoch
 
 WARMUP = 0.1
 
@@ -39,6 +37,7 @@ def distil(
     rate: float = 5e-5,
     batch: int = 32,
     seed: int = 0,
+    checkpoints: Checkpoints | None = None,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Made:
@@ -48,7 +47,7 @@ def distil(
     if width is not None and drop is not None:
         raise OptionError("drop has no effect beside width, whose student is not made from layers; leave one out")
     if dev is None:
-        items, dev = _split(items, seed)
+        items, dev = held_out(items, seed=seed)
     hard = (0.5 if items.labels is not None else 0.0) if hard is None else hard
     for given in (items, dev):
         if hard and given.labels is None:
@@ -81,6 +80,7 @@ def distil(
         settings,
         advance=lambda epoch, done, total: tell(f"epoch {epoch} of {epochs}", done, total),
         after=after,
+        checkpoints=checkpoints,
     )
     pupil.model.cpu()
     return checkpoint(
@@ -95,17 +95,6 @@ def distil(
         dev=_told(dev),
         curve=[asdict(epoch) for epoch in curve],
     )
-
-
-def _split(items: Items, seed: int) -> tuple[Items, Items]:
-    """Items to learn from and items to choose the epoch by; those of one cluster stay together."""
-    names = sorted(set(items.ids if items.clusters is None else items.clusters))
-    if len(names) < 2:
-        raise DataError(f"{items.source}: {len(names)} item cannot be split to learn from and to try on; give more")
-    chosen = np.random.default_rng(seed).permutation(len(names))[: max(1, round(HELD_OUT * len(names)))]
-    held = {names[i] for i in chosen}
-    inside = np.array([name in held for name in (items.ids if items.clusters is None else items.clusters)])
-    return items.take(np.flatnonzero(~inside)), items.take(np.flatnonzero(inside))
 
 
 def _examples(source: TransformerModel, items: Items) -> Examples:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError, TrusteqError
-from trusteq.models.chatter import one_line
+from trusteq.models.chatter import one_line, quiet_transformers
 from trusteq.models.files import TOKENIZER_FILES, matching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from trusteq.models.transformer import TransformerModel
 
@@ -37,13 +37,19 @@ def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) 
     """A torch module to be saved as transformers does, with the tokenizer files of the original."""
 
     def save(folder: Path) -> None:
-        model.save_pretrained(folder)
-        for file in folder.glob("*.safetensors"):
-            _sort_metadata(file)
-        for name, file in matching(Path(source.model.name_or_path), TOKENIZER_FILES).items():
-            shutil.copyfile(file, folder / name)
+        save_checkpoint(model, folder, matching(Path(source.model.name_or_path), TOKENIZER_FILES).values())
 
     return Made(save, model, notes, facts)
+
+
+def save_checkpoint(model: Any, folder: Path, others: Iterable[Path]) -> None:
+    """A torch module as transformers saves it, with copies of other files; the same module gives the same bytes."""
+    with quiet_transformers():
+        model.save_pretrained(folder)
+    for file in folder.glob("*.safetensors"):
+        _sort_metadata(file)
+    for file in others:
+        shutil.copyfile(file, folder / file.name)
 
 
 def _sort_metadata(file: Path) -> None:

@@ -19,6 +19,7 @@ from trusteq.models.chatter import one_line, quiet_transformers
 from trusteq.models.checkpoint import checked_config, first_few, loading_error, refuse_partly_random
 from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, refuse_pickle
 from trusteq.models.first_token import first_token_only, reads_first_token_only
+from trusteq.models.hub import snapshot
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 from trusteq.models.token_limit import token_limit, truncation
@@ -63,7 +64,7 @@ def open_transformer(
     folder = Path(location).expanduser()
     refuse_pickle(folder, name=name)
     if not folder.exists():
-        folder = _snapshot(location, name=name, download=download)
+        folder = snapshot(location, FILES, name=name, download=download)
     config = checked_config(folder, name=name)
     quantization = config.get("quantization_config") or {}
     method = str(quantization.get("quant_method"))
@@ -280,26 +281,3 @@ class TransformerModel:
                 )
             )
         return tuple(found)
-
-
-def _snapshot(location: str, *, name: str, download: bool) -> Path:
-    """The folder in the hub's cache that holds this hub id, fetched first if asked for."""
-    from huggingface_hub import snapshot_download
-
-    repository, _, revision = location.partition("@")
-    with quiet_transformers():
-        try:
-            return Path(
-                snapshot_download(
-                    repository,
-                    revision=revision or None,
-                    allow_patterns=list(FILES),
-                    ignore_patterns=["*/*"],
-                    local_files_only=not download,
-                )
-            )
-        except Exception as error:
-            advice = one_line(error) if download else "it is not in the local cache; say --download to fetch it"
-            raise ModelError(
-                f"model {name}: {location!r} is no file or folder here, and as a hub id: {advice}"
-            ) from error

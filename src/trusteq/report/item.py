@@ -28,6 +28,9 @@ METHOD = "shapley"
 ROUNDING = 1e-9
 """An attribution below this share of the item's largest is rounding."""
 
+SURE = 2
+"""An attribution closer to zero than so many standard errors may be nothing."""
+
 MOST_COMPARED = 20_000
 """Ids that an unknown one is compared with; more would take seconds."""
 
@@ -59,6 +62,16 @@ class Word:
     candidate_error: float
     reference_top: bool
     candidate_top: bool
+
+    @property
+    def reference_unsure(self) -> bool:
+        """Whether its weight in the reference may be nothing."""
+        return abs(self.reference) < SURE * self.reference_error
+
+    @property
+    def candidate_unsure(self) -> bool:
+        """Whether its weight in the candidate may be nothing."""
+        return abs(self.candidate) < SURE * self.candidate_error
 
 
 @dataclass(frozen=True)

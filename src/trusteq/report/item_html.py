@@ -33,7 +33,8 @@ def html(view: ItemView) -> str:
         what = " and ".join(_text(label) for label in labels)
         parts.append(
             f"<p>what each word brings {what}, by {in_words(view.explained.method)}: {_mark('for', 1.0)} it, "
-            f"{_mark('against', -1.0)} it; <b>bold</b> is among a model's {view.explained.k} weightiest words</p>"
+            f"{_mark('against', -1.0)} it; <b>bold</b> is among a model's {view.explained.k} weightiest words; "
+            f"{_mark('faint and dotted', 0.5, unsure=True)} is within two standard errors of 0: it may be nothing</p>"
         )
         parts += [
             _texts(view.reference, view.segments, view.explained, "reference"),
@@ -83,11 +84,14 @@ def _segment(text: str, name: str, explained: Words, side: str) -> Iterator[str]
     for word in _in_order(explained.words, name):
         if word.start < done or word.end > min(len(shown), LONGEST):
             continue
-        value = word.reference if side == "reference" else word.candidate
-        top = word.reference_top if side == "reference" else word.candidate_top
+        value, error, top, unsure = (
+            (word.reference, word.reference_error, word.reference_top, word.reference_unsure)
+            if side == "reference"
+            else (word.candidate, word.candidate_error, word.candidate_top, word.candidate_unsure)
+        )
         yield escape(shown[done : word.start])
         strength = value / explained.largest if explained.largest > 0 else 0.0
-        yield _mark(shown[word.start : word.end], strength, bold=top, title=f"{value:+.4f}")
+        yield _mark(shown[word.start : word.end], strength, bold=top, unsure=unsure, title=f"{value:+.4f} ±{error:.4f}")
         done = word.end
     yield escape(shown[done:LONGEST])
 
@@ -96,12 +100,12 @@ def _in_order(words: Sequence[Word], segment: str) -> list[Word]:
     return sorted((word for word in words if word.segment == segment), key=lambda word: word.start)
 
 
-def _mark(text: str, strength: float, *, bold: bool = False, title: str = "") -> str:
-    """A word on a ground as strong as its share of the largest attribution."""
+def _mark(text: str, strength: float, *, bold: bool = False, unsure: bool = False, title: str = "") -> str:
+    """A word on a ground as strong as its share of the largest attribution; faint where that may be nothing."""
     colour = FOR if strength >= 0 else AGAINST
-    line = "" if strength >= 0 else ";text-decoration:underline dotted"
+    line = ";text-decoration:underline dotted" if unsure else "" if strength >= 0 else ";text-decoration:underline"
     weight = ";font-weight:bold" if bold else ""
-    style = f"background:rgba({colour},{min(abs(strength), 1.0) * 0.8:.2f}){line}{weight}"
+    style = f"background:rgba({colour},{min(abs(strength), 1.0) * (0.2 if unsure else 0.8):.2f}){line}{weight}"
     told = f' title="{escape(title)}"' if title else ""
     return f'<span style="{style}"{told}>{escape(text)}</span>'
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_LABELS = 10
 MOST_WORDS = 60
 LONGEST_TEXT = 2_000
+SHORTEST_BAR = 10
+"""Columns; where bars would be shorter, standard errors are left out."""
 WIDEST = 100
 """Columns beyond which bars only grow apart."""
 
@@ -120,7 +122,8 @@ def _heading(view: ItemView, explained: Words) -> Text:
         ("█ speaks for it", FOR),
         "   ",
         ("▒ speaks against it", AGAINST),
-        (f"   {clean(view.reference.model)} on the left, {clean(view.candidate.model)} on the right\n", "dim"),
+        ("   ░ within two standard errors of 0, so it may be nothing\n", "dim"),
+        (f"{clean(view.reference.model)} on the left, {clean(view.candidate.model)} on the right\n", "dim"),
     )
 
 
@@ -136,33 +139,42 @@ class _Bars:
         shown = _shown(self.explained.words)
         middle = min(max((cell_len(legible(w.word)) for w in shown), default=4), max(width // 4, 8))
         figure = max((len(signed(a)) for w in shown for a in (w.reference, w.candidate)), default=6)
-        bar = max((width - middle - 2 * (figure + len(" " + " * "))) // 2, 3)
+        error = max((len(_error(e)) for w in shown for e in (w.reference_error, w.candidate_error)), default=0)
+        bar, wide = ((width - middle - 2 * (wanted + len(" " + " * "))) // 2 for wanted in (figure, figure + 1 + error))
+        bar, error = (wide, error) if wide >= SHORTEST_BAR else (max(bar, 3), 0)
         for number, segment in enumerate(self.segments):
             words = [word for word in shown if word.segment == segment]
             if words and len(self.segments) > 1:
                 yield Text(f"{clean(segment)}", style="dim", overflow="ellipsis", no_wrap=True)
             for word in words:
-                yield self._line(word, middle, bar, figure)
+                yield self._line(word, middle, bar, figure, error)
             if words and number < len(self.segments) - 1 and any(w.segment != segment for w in shown):
                 yield Text()
         if len(shown) < len(self.explained.words):
             rest = len(self.explained.words) - len(shown)
             yield Text(f"and {rest:,} words of less weight (--json has them all)", style="dim")
 
-    def _line(self, word: Word, middle: int, bar: int, figure: int) -> Text:
+    def _line(self, word: Word, middle: int, bar: int, figure: int, error: int) -> Text:
         largest = self.explained.largest
         text = legible(word.word)
         text = text if cell_len(text) <= middle else set_cell_size(text, middle - 1) + "…"
         blank = middle - cell_len(text)
-        left, right = (_bar(a, largest, bar) for a in (word.reference, word.candidate))
+        sides = (
+            (word.reference, word.reference_error, word.reference_unsure),
+            (word.candidate, word.candidate_error, word.candidate_unsure),
+        )
+        left, right = (_bar(a, largest, bar, unsure=unsure) for a, _, unsure in sides)
+        first, second = (
+            signed(a).rjust(figure) + (f" {_error(e)}".ljust(error + 1) if error else "") for a, e, _ in sides
+        )
         return Text.assemble(
-            f"{signed(word.reference)} ".rjust(figure + 1),
-            (left[::-1].replace("▌", "▐").rjust(bar), _style(word.reference)),
+            f"{first} ",
+            (left[::-1].replace("▌", "▐").rjust(bar), _style(word.reference, unsure=word.reference_unsure)),
             " * " if word.reference_top else "   ",
             (" " * (blank // 2) + text + " " * (blank - blank // 2), "bold" if _top(word) else ""),
             " * " if word.candidate_top else "   ",
-            (right.ljust(bar), _style(word.candidate)),
-            f" {signed(word.candidate)}".rjust(figure + 1),
+            (right.ljust(bar), _style(word.candidate, unsure=word.candidate_unsure)),
+            f" {second}",
             no_wrap=True,
         )
 
@@ -176,16 +188,21 @@ def _shown(words: Sequence[Word]) -> list[Word]:
     return [word for at, word in enumerate(words) if at in kept]
 
 
-def _bar(value: float, largest: float, width: int) -> str:
+def _error(error: float) -> str:
+    return f"±{error:.3f}"
+
+
+def _bar(value: float, largest: float, width: int, *, unsure: bool) -> str:
     """A bar from its foot to its tip: whole and half cells for what speaks for the label, hatched for the rest."""
     halves = round(2 * width * abs(value) / largest) if largest > 0 else 0
-    if value < 0:
-        return "▒" * ((halves + 1) // 2)
+    if unsure or value < 0:
+        return ("░" if unsure else "▒") * ((halves + 1) // 2)
     return "█" * (halves // 2) + "▌" * (halves % 2)
 
 
-def _style(value: float) -> str:
-    return FOR if value > 0 else AGAINST
+def _style(value: float, *, unsure: bool) -> str:
+    colour = FOR if value > 0 else AGAINST
+    return f"dim {colour}" if unsure else colour
 
 
 def _top(word: Word) -> bool:

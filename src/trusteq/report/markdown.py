@@ -22,6 +22,8 @@ MARKER = "<!-- trusteq -->"
 LARGEST = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
 
+MORE = "More than fits in a comment: the rest is in the run directory."
+
 NAME = 80
 """Characters of a model's name."""
 
@@ -35,11 +37,11 @@ def markdown(evidence: Evidence) -> str:
     if evidence.costs is not None:
         folded.append(details("Size and speed", cost_table(evidence)))
     last = f"<sub>{provenance(evidence)}</sub>"
-    left = LARGEST - sum(len(part) + 2 for part in [*parts, last])
+    left = LARGEST - sum(len(part) + 2 for part in [*parts, last, MORE])
     for part in [*(_why(c) for c in told.candidates), *folded]:
         left -= len(part) + 2
         if left < 0:
-            parts.append("More than fits in a comment: the rest is in the run directory.")
+            parts.append(MORE)
             break
         parts.append(part)
     return "\n\n".join([*parts, last]) + "\n"
@@ -63,6 +65,7 @@ def headline(told: Summary) -> str:
 def asked(told: Summary) -> str:
     """Of what, by what."""
     left_out = f" ({told.ignored:,} ignored by label)" if told.ignored else ""
+    left_out += f", {told.explained:,} of them explained" if told.explained is not None else ""
     return f"{told.items:,} items{left_out}, policy {escaped(told.policy.name)}, {percent(told.policy.level)} intervals"
 
 

@@ -58,7 +58,7 @@ def render(audit: Audit) -> RenderableType:
 def render_summary(told: Summary) -> RenderableType:
     """The same of an audit in memory or a finished run."""
     parts: list[RenderableType] = [
-        headline(told.reference, told.items, told.policy, told.ignored),
+        headline(told.reference, told.items, told.policy, told.ignored, told.explained),
         verdicts([(c.name, c.verdict) for c in told.candidates]),
         *warnings(told.findings),
     ]
@@ -79,9 +79,10 @@ def render_summary(told: Summary) -> RenderableType:
     return Group(*parts)
 
 
-def headline(reference: str, n: int, policy: Policy, ignored: int = 0) -> Text:
-    """What was asked, of how many items, under which policy, and how many items were left out."""
+def headline(reference: str, n: int, policy: Policy, ignored: int = 0, explained: int | None = None) -> Text:
+    """What was asked, of how many items, under which policy, how many items were left out and how many explained."""
     left_out = f" ({ignored:,} ignored by label)" if ignored else ""
+    left_out += f", {explained:,} of them explained" if explained is not None else ""
     return Text.assemble(
         "\nMay it replace ",
         (clean(reference), "bold"),
@@ -198,6 +199,8 @@ def top_words(measures: Mapping[str, Estimate], method: str) -> str:
     """Jaccard of the top words between its floor and its ceiling."""
     j = {name: measures.get(f"jaccard_{name}_{method}") for name in ("halves_chance", "halves", "ceiling_reference")}
     said = f"top words by {in_words(method)}: Jaccard {number(measures[f'jaccard_{method}'].value)} on shared masks"
+    if f"jaccard_chance_{method}" in measures:
+        said += f" (chance {number(measures[f'jaccard_chance_{method}'].value)})"
     if j["halves"] is not None and j["ceiling_reference"] is not None and j["halves_chance"] is not None:
         said += (
             f"; on independent masks {number(j['halves'].value)}, where chance gives "

@@ -51,8 +51,13 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A figure with four digits behind the point, or as many as small ones need."""
-    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.1e}"
+    """A figure with four digits behind the point, or as many as small ones and those just below 1 need."""
+    if value != 0 and abs(value) < 1e-3:
+        return f"{value:.1e}"
+    digits = 4
+    while 0.9999 < abs(value) < 1 and abs(float(f"{value:.{digits}f}")) == 1:
+        digits += 1
+    return f"{value:.{digits}f}"
 
 
 def interval(estimate: Estimate) -> str:

@@ -266,10 +266,12 @@ def manifest(audit: Audit) -> dict[str, Any]:
             }
             for i, m in enumerate(audit.models)
         ],
+        "peer": None if audit.peer is None else plain(audit.peer),
         "labels": list(audit.labels),
         "plan": None if audit.explanation is None else audit.explanation.content(),
         "policy": audit.policy.name,
         "settings": plain(audit.settings),
+        "command": None if audit.command is None else [plain(word) for word in audit.command],
     }
 
 

@@ -52,6 +52,16 @@ def test_outcomes_are_told_in_words_and_by_different_marks(explained):
     assert [drawn[y] for y in sorted(drawn)] == [OUTCOMES[rule.verdict.outcome].marker for rule in display.rules]
 
 
+def test_values_are_told_as_in_the_tables(explained):
+    document = copy.deepcopy(explained.document)
+    rules = document["candidates"][0]["verdict"]["dimensions"][0]["rules"]
+    rules[0]["estimate"] |= {"value": 0.99996, "low": 0.999, "high": 1.0}
+    rules[1]["estimate"] |= {"value": 0.1195}
+    display = IntervalsDisplay.from_evidence(replace(explained, document=document))
+    said = [text.get_text().partition(" (")[0] for text in display.plot().ax_.texts]
+    assert {"0.99996", "0.1195"} <= set(said)
+
+
 def test_what_lies_beyond_the_picture_is_an_arrow_with_its_distance(explained):
     display = IntervalsDisplay.from_evidence(explained, candidate="shortcut")
     ax = display.plot().ax_

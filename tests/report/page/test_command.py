@@ -8,6 +8,7 @@ import sample_files
 from report.page import made_up
 
 from trusteq.cli.audit import audit as audit_command
+from trusteq.cli.audit import words_of
 from trusteq.report.page.command import command
 from trusteq.runs.directory import evidence, load_run
 
@@ -31,8 +32,49 @@ def options(text):
     return audit_command.make_context("audit", words[2:]).params
 
 
-def test_it_repeats_what_the_run_says(run):
+@pytest.fixture(scope="module")
+def forgetful(run):
+    """The same run without its command, as one from Python has."""
+    return replace(run, manifest={**run.manifest, "command": None})
+
+
+def test_it_is_what_was_typed_but_for_where_it_went(run):
     made = command(run)
+    read = options(made.text)
+    folder = read["reference"].removesuffix("/large.csv")
+    typed = [f"{folder}/large.csv", f"tiny={folder}/small.csv", "--label", "label", "--dimensions", "behaviour"]
+    typed += ["--resamples", "100", "--no-slices"]
+    again = audit_command.make_context("audit", typed).params
+    assert read == again
+    assert made.unknown == ()
+
+
+def test_every_option_that_was_typed_is_kept():
+    typed = [
+        "a",
+        "b",
+        "--ignore-label",
+        "-1",
+        "--slice",
+        "x y",
+        "--slice",
+        "z",
+        "--no-slices",
+        "-k",
+        "3",
+        "--text",
+        "p,q",
+    ]
+    typed += ["--labels", "a=no,yes", "--peer", "it's", "--out", "o", "--quiet", "--json"]
+    context = audit_command.make_context("audit", list(typed))
+    with context:
+        words = words_of(context)
+    again = audit_command.make_context("audit", list(words[1:])).params
+    assert again == {**context.params, "out": None, "quiet": False, "as_json": False}
+
+
+def test_it_repeats_what_the_run_says(forgetful):
+    made = command(forgetful)
     read = options(made.text)
     assert read["reference"].endswith("large.csv")
     assert read["candidates"][0].startswith("tiny=")
@@ -50,7 +92,8 @@ def test_python_objects_cannot_be_repeated_by_a_command():
     assert "large, int8 and shortcut came from Python code" in made.unknown[0]
 
 
-def test_every_setting_of_explanations_is_an_option_of_the_command_line(run):
+def test_every_setting_of_explanations_is_an_option_of_the_command_line(forgetful):
+    run = forgetful
     made = made_up.evidence()
     settings = {**made.manifest["settings"], "batch": 4, "allow_same": True}
     changed = replace(run, manifest={**run.manifest, "settings": settings})
@@ -64,13 +107,15 @@ def test_every_setting_of_explanations_is_an_option_of_the_command_line(run):
     assert read["allow_same"] is True
 
 
-def test_a_policy_of_ones_own_is_the_file_of_the_run(run):
+def test_a_policy_of_ones_own_is_the_file_of_the_run(forgetful):
+    run = forgetful
     policy = {**run.document["policy"], "name": "mine"}
     changed = replace(run, document={**run.document, "policy": policy})
     assert options(command(changed).text)["policy"] == "policy.yaml"
 
 
-def test_what_the_run_does_not_tell_is_said(run):
+def test_what_the_run_does_not_tell_is_said(forgetful):
+    run = forgetful
     frame = run.items.assign(cluster="a", **{"column genre": "b", "segment text": "c"})
     document = {**run.document, "items": {**run.document["items"], "ignored": 7}}
     peer = {"alignment_lime_of_peer": run.document["candidates"][0]["measures"]["behaviour"]["disagreement"]}
@@ -89,7 +134,8 @@ def test_what_the_run_does_not_tell_is_said(run):
     assert {said.split(":")[0] for said in made.unknown[:-1]} == {"LABEL", "IGNORED", "CLUSTER", "PEER"}
 
 
-def test_odd_names_and_places_are_quoted(run):
+def test_odd_names_and_places_are_quoted(forgetful):
+    run = forgetful
     models = [{**model, "location": f"a folder/$(rm -rf)/{i};x"} for i, model in enumerate(run.manifest["models"])]
     models[1]["name"] = "a/b"
     changed = replace(run, manifest={**run.manifest, "models": models})

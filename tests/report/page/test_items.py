@@ -47,12 +47,24 @@ def test_every_word_has_its_place_and_its_weight_in_every_model(made):
                 np.testing.assert_allclose(got, own[f"{method}_error"], atol=5e-6)
 
 
-def test_agreement_is_the_cosine_of_the_shapley_values(made):
+@pytest.mark.parametrize(("place", "method", "said"), [(0, "shapley", "Shapley"), (1, "lime", "LIME")])
+def test_agreement_is_the_cosine_of_each_methods_attributions(made, place, method, said):
     frame = made_up.evidence().attributions
-    small, large = (frame[frame["model"] == name]["shapley"].to_numpy() for name in ("shortcut", "large"))
+    small, large = (frame[frame["model"] == name][method].to_numpy() for name in ("shortcut", "large"))
     first = int((frame[frame["model"] == "large"]["id"] == frame["id"].iloc[0]).sum())
     wanted = cosine(large[None, :first], small[None, :first], np.array([first]))[0]
-    assert made.items["agreement"]["values"][1][0] == pytest.approx(wanted, abs=1e-4)
+    agreement = made.items["agreement"][place]
+    assert made.words["methods"][place] == method
+    assert agreement["name"] == f"cosine, {said}"
+    assert agreement["what"] == f"cosine of the two {said} attributions"
+    assert agreement["values"][1][0] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_how_more_items_are_explained_is_said(made):
+    assert made.items["unexplained"] == (
+        "This item was not explained. An audit explains a random sample, here 40 of 110 items; --explain-items N "
+        "explains more, --explain-items all every one."
+    )
 
 
 def test_slices_are_the_runs_own(made):
@@ -100,10 +112,11 @@ def test_of_too_many_words_changed_and_least_aligned_items_stay(monkeypatch):
     kept = set(made.items["explained"])
     assert 0 < len(kept) < 40
     assert f"{len(kept)} of 40 explained items" in made.left_out[0]
+    assert made.items["unexplained"].startswith("This page has no words of this item: it was not explained, or ")
     answers = np.array(whole.items["answers"])
     changed = {at for at in whole.items["explained"] if (answers[1:, at] != answers[0, at]).any()}
     assert changed <= kept or kept <= changed
-    least = np.nanmin(np.array(whole.items["agreement"]["values"], dtype=float), axis=0)
+    least = np.nanmin(np.array(whole.items["agreement"][0]["values"], dtype=float), axis=0)
     by_place = dict(zip(whole.items["explained"], least, strict=True))
     unchanged = [by_place[at] for at in kept - changed]
     left = [by_place[at] for at in set(by_place) - kept]

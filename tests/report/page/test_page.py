@@ -144,7 +144,22 @@ def test_every_sentence_of_advice_is_there(parsed):
     advice = [s for c in made_up.evidence().document["candidates"] for s in c["advice"]]
     assert advice
     for sentence in advice:
-        assert sentence.replace(" -> ", " → ") in text
+        for part in sentence.replace(" -> ", " → ").split("the most confident: "):
+            assert part in text
+
+
+def test_advice_leads_to_its_candidates_evidence_and_to_the_item_it_names(parsed):
+    advice = parsed.elements[[e.attributes.get("id") for e in parsed.elements].index("do") :]
+    links = [e.attributes["href"] for e in advice[: [e.tag for e in advice].index("svg")] if e.tag == "a"]
+    for index, candidate in enumerate(made_up.evidence().document["candidates"]):
+        flips = made_up.evidence().flips.query("candidate == @candidate['name']")
+        wrong = flips[flips["kind"] == "right to wrong"]
+        if len(flips):
+            assert f"#behaviour-{index}" in links
+            first = (wrong if len(wrong) else flips)["id"].iloc[0]
+            assert links[links.index(f"#behaviour-{index}") + 1] == f"#item={first}&candidate={candidate['name']}"
+    assert "#behaviour-1" in links
+    assert all(link.startswith("#item=") or link[-2:] in {"-0", "-1"} for link in links)
 
 
 def test_every_estimate_is_there_with_its_method(parsed):
@@ -217,6 +232,8 @@ def test_without_labels(undrawn):
 def test_without_explanations(undrawn):
     made = parse(page(evidence_of(made_up.audit(60, explained=None, candidates=("int8",)))))
     assert "Nothing was explained" in made.one("section", id="explanation").text
+    assert made.one("div", id="explanation-0")
+    assert json.loads(made.one("script", id="data-items").text)["unexplained"] == "Nothing was explained in this run."
     assert "nothing was explained" in made.one("section", id="provenance").text
     assert not made.all("script", id="data-words")
     assert "explained" not in [e.attributes.get("value") for e in made.all("option")]

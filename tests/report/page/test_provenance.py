@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
 from report.page import made_up
 
-from trusteq.report.page.advised import advised
 from trusteq.report.page.glossary import GLOSSARY
 from trusteq.report.page.provenance import facts, models, not_measured
 from trusteq.verdict import Outcome
@@ -52,26 +50,3 @@ def test_the_glossary_has_the_words_of_every_outcome_and_dimension():
     words = ", ".join(GLOSSARY)
     for word in (*Outcome, "behaviour", "calibration", "explanation", "item", "interval", "margin"):
         assert word in words
-
-
-@pytest.mark.parametrize(
-    ("sentence", "word", "section"),
-    [
-        ("calibration is mended by T = 0.50 [0.49, 0.50] (fitted to the labels)", "Recalibrate", "remedies"),
-        ("leans unlike the reference on 'a' (reference 1.0, candidate 9.0); 1 is", "Words", "words"),
-        ("genre = a cat suffers more than the rest: disagreement 0.1", "Slice", "slices"),
-        ("a cut-off of 0.9 accepts 1.0% of items instead of 2.0%", "Cut-off", "cut-offs"),
-        ("7 answers change, 0 from right to wrong; the most confident: item x", "Changed answers", "behaviour"),
-        ("about 1,218 items would decide", "Measure more", "dimensions"),
-        ("something new", "Look at", "evidence"),
-    ],
-)
-def test_advice_leads_to_its_evidence(sentence, word, section):
-    assert advised(sentence) == (word, section, sentence)
-
-
-def test_no_advice_of_a_run_is_without_a_place():
-    sentences = [said for c in made_up.evidence().document["candidates"] for said in c["advice"]]
-    assert len(sentences) >= 4
-    for sentence in sentences:
-        assert advised(sentence).word != "Look at", sentence

@@ -13,7 +13,7 @@ from trusteq.report.figures.lettering import beside, heading, no_sides
 from trusteq.report.figures.margins import margin_scale
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import GOOD, GRID, INK, MUTED, OUTCOMES
-from trusteq.report.wording import MARKS, margin, percent, rule_words, title
+from trusteq.report.wording import MARKS, margin, number, percent, rule_words, title
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -144,5 +144,5 @@ def _numbers(verdict: RuleVerdict) -> str:
     limit = margin(verdict)
     if verdict.estimate is not None:
         value = verdict.estimate.value
-        limit = f"{value:.3g} ({limit})" if np.isfinite(value) else f"not computed ({limit})"
+        limit = f"{number(value)} ({limit})" if np.isfinite(value) else f"not computed ({limit})"
     return limit.replace("-", "−")

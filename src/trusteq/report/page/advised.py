@@ -1,16 +1,23 @@
-"""What kind of step each sentence of advice is, and where on the page its evidence stands."""
+"""What kind of step each sentence of advice is, where on the page its evidence stands, and the item it names."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """A sentence of advice under a word or two, with the id of the section that it rests on."""
+    """A sentence of advice under a word or two, with the section that it rests on.
+
+    item: the id of the item that the sentence names; it stands between ``before`` and ``after``. None where it names
+    none; then ``before`` is all of it.
+    """
 
     word: str
     section: str
-    sentence: str
+    before: str
+    item: str | None
+    after: str
 
 
 _KINDS = (
@@ -26,10 +33,20 @@ _KINDS = (
     ("would decide", "Measure more", "dimensions"),
 )
 
+_NEW_MISTAKES = re.compile(r", [1-9][\d,]* from right to wrong; ")
 
-def advised(sentence: str) -> Step:
-    """The step that a sentence of `trusteq.advice` asks for."""
-    for phrase, word, section in _KINDS:
-        if phrase in sentence:
-            return Step(word, section, sentence)
-    return Step("Look at", "evidence", sentence)
+
+def advised(sentence: str, first: str | None = None) -> Step:
+    """The step that a sentence of `trusteq.advice` asks for; ``first`` is the changed item that advice speaks of."""
+    found = ((word, section) for phrase, word, section in _KINDS if phrase in sentence)
+    word, section = next(found, ("Look at", "estimates"))
+    most = "the most confident new mistake" if _NEW_MISTAKES.search(sentence) else "the most confident change"
+    sentence = sentence.replace("; the most confident: item ", f"; {most}: item ", 1)
+    before, named, after = sentence.partition(f": item {first}, ")
+    if section != "behaviour" or first is None or not named:
+        return Step(word, section, _arrows(sentence), None, "")
+    return Step(word, section, f"{before}: item ", first, f", {_arrows(after)}")
+
+
+def _arrows(text: str) -> str:
+    return text.replace(" -> ", " → ")

@@ -10,6 +10,7 @@ import numpy as np
 from trusteq.compare.published import word_jaccard
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
+from trusteq.measure_words import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,13 +30,13 @@ METHODS = ("shapley", "lime")
 class Attributed:
     """The explained items.
 
-    at: their places among all items. what: how ``agreement`` [candidates][explained] was measured. words: the data
-    block. left_out: how many more were explained than the page holds.
+    at: their places among all items. agreement: of each method that an item can be seen by, how it was measured in a
+    word or two (``name``) and in more (``what``), and its ``values`` [candidates][explained]. words: the data block.
+    left_out: how many more were explained than the page holds.
     """
 
     at: NDArray[np.int64]
-    what: str
-    agreement: list[list[float | None]]
+    agreement: list[dict[str, Any]]
     words: dict[str, Any]
     left_out: int = 0
 
@@ -63,13 +64,16 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
     methods = [name for name in METHODS if name in frame.columns]
     padded = np.arange(lengths.max()) < lengths[:, None]
 
-    def table(part: pd.DataFrame) -> NDArray[np.float64]:
+    def table(part: pd.DataFrame, method: str) -> NDArray[np.float64]:
         made = np.zeros(padded.shape)
-        made[padded] = part[methods[0]].to_numpy()
+        made[padded] = part[method].to_numpy()
         return made
 
-    scores = np.stack([cosine(table(parts[0]), table(part), lengths) for part in parts[1:]])
-    keep = _telling(at, scores, answers, lengths * len(parts) * len(methods) * 2)
+    scores = [
+        np.stack([cosine(table(parts[0], method), table(part, method), lengths) for part in parts[1:]])
+        for method in methods
+    ]
+    keep = _telling(at, scores[0], answers, lengths * len(parts) * len(methods) * 2)
     rows = [slice(starts[i], starts[i] + lengths[i]) for i in keep]
 
     def whole(part: pd.DataFrame, column: str) -> list[list[int | None]]:
@@ -94,8 +98,15 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
         "values": [[whole(part, method) for part in parts] for method in methods],
         "errors": [[whole(part, f"{method}_error") for part in parts] for method in methods],
     }
-    what = f"cosine of the two {methods[0].capitalize()} attributions"
-    return Attributed(at[keep], what, [_or_none(row[keep]) for row in scores], words, len(at) - len(keep))
+    agreement = [
+        {
+            "name": f"cosine, {in_words(method)}",
+            "what": f"cosine of the two {in_words(method)} attributions",
+            "values": [_or_none(row[keep]) for row in found],
+        }
+        for method, found in zip(methods, scores, strict=True)
+    ]
+    return Attributed(at[keep], agreement, words, len(at) - len(keep))
 
 
 def _telling(
@@ -129,8 +140,8 @@ def _published(evidence: Evidence, tops: pd.DataFrame) -> Attributed:
         "tops": [[by[m, model, 1][:MOST_EXPLAINED] for model in evidence.models] for m in methods],
     }
     what = "Jaccard index of the two models' top words by LIME" + (f", mean of {len(runs)} runs" if runs[1:] else "")
-    agreement = [_or_none(row[:MOST_EXPLAINED]) for row in scores]
-    return Attributed(at[:MOST_EXPLAINED], what, agreement, words, max(len(at) - MOST_EXPLAINED, 0))
+    agreement = {"name": "Jaccard, LIME", "what": what, "values": [_or_none(row[:MOST_EXPLAINED]) for row in scores]}
+    return Attributed(at[:MOST_EXPLAINED], [agreement], words, max(len(at) - MOST_EXPLAINED, 0))
 
 
 def _or_none(values: NDArray[np.float64]) -> list[float | None]:

@@ -34,10 +34,12 @@ KINDS = {
 class Behaviour:
     """One candidate's answers beside the reference's.
 
-    changed: how many answers change. kinds: what they do, with shares. mcnemar: whether as many turn right as wrong.
+    changed: how many answers change. first: the id of the surest new mistake, else of the surest change; None without
+    changes. kinds: what they do, with shares. mcnemar: whether as many turn right as wrong.
     """
 
     changed: int
+    first: str | None
     disagreement: str
     kinds: Table | None
     by_label: Table | None
@@ -50,9 +52,11 @@ def behaviour(evidence: Evidence, candidate: Mapping[str, Any], measures: Mappin
     """The answers of one candidate."""
     flips = evidence.flips
     own = flips[flips["candidate"] == candidate["name"]]
+    surest = _surest(own)
     test = candidate["tests"].get("mcnemar")
     return Behaviour(
         changed=len(own),
+        first=str(surest["id"].iloc[0]) if len(surest) else None,
         disagreement=share(measures.get("disagreement")),
         kinds=_kinds(own, measures),
         by_label=_by_label(evidence, own),
@@ -98,8 +102,8 @@ def _items(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
     """The flipped items the candidate is surest of, those that turn wrong first."""
     if not len(flips):
         return None
-    wrong = flips[flips["kind"] == "right to wrong"]
-    shown = (wrong if len(wrong) else flips).head(MOST_ITEMS)
+    chosen = _surest(flips)
+    shown = chosen.head(MOST_ITEMS)
     place = {id_: i for i, id_ in enumerate(evidence.items["id"])}
     texts = segments(evidence)
     rows, links = [], []
@@ -115,8 +119,14 @@ def _items(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
         links.append(fragment(row["id"], row["candidate"]))
     labelled = bool(np.all([gold is not None for gold in shown["gold"]]))
     heads = ("item", *(("label",) if labelled else ()), "reference", "candidate", *(("text",) if texts else ()))
-    what = "answers that turned wrong" if len(wrong) else "changed answers"
-    of = len(wrong) or len(flips)
+    what = "answers that turned wrong" if shown["kind"].iloc[0] == "right to wrong" else "changed answers"
+    of = len(chosen)
     count = f"The {len(rows)} of {of:,}" if len(rows) < of else "All"
     caption = f"{count} {what}, those the candidate is surest of first"
     return Table(caption, heads, rows, words=frozenset(range(len(heads))), links=links)
+
+
+def _surest(flips: pd.DataFrame) -> pd.DataFrame:
+    """The answers that turned wrong, else all that changed; those that the candidate is surest of first."""
+    wrong = flips[flips["kind"] == "right to wrong"]
+    return wrong if len(wrong) else flips

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ class Command:
 
 
 def command(evidence: Evidence) -> Command:
-    """The command behind a run."""
+    """The command behind a run: as it was typed where the run keeps that, else as far as its settings tell."""
+    if (typed := evidence.manifest.get("command")) is not None:
+        return Command(_wrapped(["trusteq", *map(str, typed)]), ())
     models, settings = evidence.manifest["models"], evidence.manifest["settings"]
     foreign = [model["name"] for model in models if model["kind"] not in RUN_KINDS]
     if foreign:
@@ -75,6 +78,16 @@ def command(evidence: Evidence) -> Command:
         "the hashes below tell whether the same was read."
     )
     return Command(" \\\n    ".join(lines), tuple(unknown))
+
+
+def _wrapped(words: list[str]) -> str:
+    """The words on lines that begin with an option each."""
+    lines: list[list[str]] = [[]]
+    for word in words:
+        if re.match(r"--?[a-z]", word):
+            lines.append([])
+        lines[-1].append(shlex.quote(word))
+    return " \\\n    ".join(" ".join(line) for line in lines)
 
 
 def _model(model: Mapping[str, Any]) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.strata import ANSWERS, MIN_ITEMS, answer_strata
 from trusteq.measure_words import in_words
+from trusteq.report.page.slices import columns, in_order
 from trusteq.report.page.tables import Table, estimate_of, figure
 from trusteq.report.wording import interval
+from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,18 +25,22 @@ if TYPE_CHECKING:
 
 METHODS = ("lime", "shapley")
 MOST_WORDS = 25
+MOST_SMALL = 12
+"""Slices named that are too small for a row."""
 
 
 @dataclass(frozen=True)
 class ExplanationPart:
     """One candidate's attributions beside the reference's.
 
-    tested, unlike: how many words were frequent enough to be tested, and how many are shown to weigh differently.
+    too_small: which slices ``strata`` has no row for, in a sentence; empty if none. tested, unlike: how many words were
+    frequent enough to be tested, and how many are shown to weigh differently.
     """
 
     summary: Table | None
     ladder: Table | None
     strata: Table | None
+    too_small: str
     transfer: str | None
     words: Table | None
     tested: int
@@ -45,6 +55,7 @@ def explanation(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapp
         _summary(measures),
         _ladder(measures) or _published(measures),
         _strata(candidate["strata"]),
+        _too_small(evidence, candidate),
         _transfer(measures),
         None if own is None else _words(own),
         0 if own is None else len(own),
@@ -107,12 +118,33 @@ def _by_method(measures: Mapping[str, Estimate], names: Mapping[str, str]) -> li
 def _strata(strata: list[Any]) -> Table | None:
     """Alignment for what the models answered, each label, slice and quarter of length."""
     rows = []
-    for s in strata:
+    for s in in_order(strata):
         found = [estimate_of(s["measures"].get(f"alignment_{method}")) for method in METHODS]
         if any(found):
             rows.append((f"{s['column']} = {s['value']}", f"{s['n']:,}", *(figure(e) for e in found)))
     heads = ("items with", "items", *(f"alignment, {in_words(method)}" for method in METHODS))
     return Table("Where alignment is high and low", heads, rows) if rows else None
+
+
+def _too_small(evidence: Evidence, candidate: Mapping[str, Any]) -> str:
+    """The slices of which too few items were explained for an alignment of their own, with how many."""
+    frame = evidence.attributions
+    if frame is None or not candidate["strata"]:
+        return ""
+    explained = evidence.items["id"].isin(frame["id"].unique()).to_numpy()
+    sample, models = Resampling(len(explained)), (0, evidence.models.index(candidate["name"]))
+    pair = Pair(*(Answers(evidence.probabilities[model], evidence.gold, sample) for model in models))
+    found = [
+        {"column": column, "value": value, "n": n}
+        for column, values in {ANSWERS: answer_strata(pair), **columns(evidence)}.items()
+        for value, n in Counter(compress(values, explained)).most_common()
+        if n < MIN_ITEMS
+    ]
+    if not found:
+        return ""
+    said = [f"{s['column']} = {s['value']} ({s['n']:,})" for s in in_order(found)]
+    more = f" and {len(said) - MOST_SMALL:,} more" if len(said) > MOST_SMALL else ""
+    return f"Too few explained items for a row, fewer than {MIN_ITEMS}: {', '.join(said[:MOST_SMALL])}{more}."
 
 
 def _transfer(measures: Mapping[str, Estimate]) -> str | None:

@@ -30,7 +30,7 @@ MOST_DRAWN = 12
 CAPTIONS = {
     "intervals": "Every rule of the policy: the estimate, its interval, and how much the policy allows. What ends "
     "inside the margin is shown to be acceptable, what lies wholly beyond is shown not to be, what lies across is "
-    "undecided.",
+    "undecided, and so is what lies inside but rests on fewer items than the policy asks for.",
     "reliability": "How often each model is right when it is so sure. On the diagonal confidence means what it "
     "says; below it the model is too sure, above too modest.",
     "confidence": "How sure each model is of its answers: the share of items in each bin.",

@@ -11,7 +11,8 @@ GLOSSARY = {
     "EQUIVALENT": "The whole interval lies within the margin, for every rule of every required dimension. It is "
     "shown that the difference is small enough, which is more than failing to find one.",
     "NOT EQUIVALENT": "For some rule the whole interval lies beyond the margin.",
-    "UNDECIDED": "An interval lies across the margin, or something required was not measured. More items would tell.",
+    "UNDECIDED": "An interval lies across the margin, or something required was not measured, or on fewer items than "
+    "the policy asks for. More items would tell.",
     "NOT MEASURED": "There were no data for it.",
     "behaviour": "Whether the two models give the same answers, and right ones.",
     "flip": "An answer that changes from the reference to the candidate. Equal accuracy can hide many: as many may "
@@ -29,6 +30,8 @@ GLOSSARY = {
     "Shapley values are two ways to compute it from the same answers.",
     "alignment": "How alike the two models' attributions are: 1 when they look at the same words with the same "
     "weights, 0 when there is no relation. The noise of the method is taken out.",
+    "cosine of an item": "The same of one item's attributions, noise and all, so mostly lower than the alignment: it "
+    "tells which items to look at.",
     "chance, ceiling": "What two random sets of words would score, and what the reference scores against itself. A "
     "figure means something only between the two.",
     "lean": "How much a model goes by a word, over all items: 1 is an average word.",

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.compare.answers import largest_column
-from trusteq.compare.slices import LABEL, LENGTH, quarters
 from trusteq.data.surrogates import readable
 from trusteq.report.clean import clean
 from trusteq.report.page.attributed import Attributed, attributed
+from trusteq.report.page.slices import columns, natural
 from trusteq.report.page.texts import segments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from trusteq.report.evidence import Evidence
@@ -74,12 +71,13 @@ def browser(evidence: Evidence) -> Browser:
         "columns": _columns(evidence, at),
         "explained": None,
         "agreement": None,
+        "unexplained": _unexplained(evidence, found),
     }
     if found is None:
         return Browser(items, None, tuple(left_out))
     place = np.full(p.shape[1], -1)
     place[at] = np.arange(len(at))
-    items |= {"explained": place[found.at].tolist(), "agreement": {"what": found.what, "values": found.agreement}}
+    items |= {"explained": place[found.at].tolist(), "agreement": found.agreement}
     return Browser(items, found.words, tuple(left_out))
 
 
@@ -127,28 +125,29 @@ def _probabilities(p: NDArray[np.float64], gold: NDArray[np.int64] | None) -> di
 
 
 def _columns(evidence: Evidence, at: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """What items can be filtered by: their label, their columns, and their length in quarters."""
-    frame = evidence.items
-    columns: dict[str, Sequence[str]] = {}
-    if evidence.gold is not None:
-        columns[LABEL] = [str(label) for label in frame["label"]]
-    prefix = "column "
-    for name in (str(name) for name in frame.columns if str(name).startswith(prefix)):
-        columns[name.removeprefix(prefix)] = [str(value) for value in frame[name]]
-    if texts := segments(evidence):
-        counts = np.array([sum(len(text.split()) for text in row) for row in zip(*texts.values(), strict=True)])
-        columns[LENGTH] = quarters(counts)
+    """What items can be filtered by: each column's values, and which of them every item has."""
     coded = []
-    for name, values in columns.items():
+    for name, values in columns(evidence).items():
         chosen = [values[i] for i in at.tolist()]
-        kinds = sorted(set(chosen), key=_natural)
+        kinds = sorted(set(chosen), key=natural)
         code = {kind: k for k, kind in enumerate(kinds)}
         codes = [code[value] for value in chosen]
         coded.append({"name": clean(name), "values": [clean(kind) for kind in kinds], "codes": codes})
     return coded
 
 
-def _natural(text: str) -> tuple[list[tuple[int, str]], str]:
-    """A key that sorts "7-16 words" before "17-20 words"."""
-    parts = re.split(r"(\d{1,18})", text)
-    return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)], text
+def _unexplained(evidence: Evidence, found: Attributed | None) -> str:
+    """What the page says of an item without words, and how to explain more."""
+    if found is None:
+        return "Nothing was explained in this run."
+    said = "This item was not explained."
+    if found.left_out:
+        said = "This page has no words of this item: it was not explained, or they are in attributions.parquet only."
+    asked = evidence.document["settings"]["explain"] or {}
+    if asked.get("items") is None:
+        return said
+    n, of = len(found.at) + found.left_out, evidence.probabilities.shape[1]
+    return (
+        f"{said} An audit explains a random sample, here {n:,} of {of:,} items; --explain-items N explains more, "
+        "--explain-items all every one."
+    )

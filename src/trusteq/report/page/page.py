@@ -9,7 +9,7 @@ from trusteq.measure_words import in_words
 from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
 from trusteq.report.page import provenance
-from trusteq.report.page.advised import advised
+from trusteq.report.page.advised import Step, advised
 from trusteq.report.page.assets import assets
 from trusteq.report.page.behaviour import Behaviour, behaviour
 from trusteq.report.page.calibration import Calibration, calibration
@@ -23,6 +23,7 @@ from trusteq.report.page.items import browser
 from trusteq.report.page.sentence import Name, answer, why
 from trusteq.report.page.slices import Slices, slices
 from trusteq.report.page.tables import Table, every_estimate, every_test
+from trusteq.report.page.texts import fragment
 from trusteq.report.summary import summary
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
 from trusteq.verdict import Outcome
@@ -41,6 +42,7 @@ class Candidate:
     judged: Judged
     why: str
     do: str
+    steps: list[Step]
     behaviour: Behaviour
     calibration: Calibration
     explanation: ExplanationPart
@@ -90,11 +92,13 @@ def page(evidence: Evidence) -> str:
 def _candidate(evidence: Evidence, said: Summary, judged: Judged) -> Candidate:
     content = evidence.candidate(judged.name)
     reasons = why(judged.verdict, judged.flat)
+    answers = behaviour(evidence, content, judged.flat)
     return Candidate(
         judged,
         f"{reasons[:1].upper()}{reasons[1:]}.",
         _DO[judged.verdict.outcome],
-        behaviour(evidence, content, judged.flat),
+        [advised(sentence, answers.first) for sentence in judged.advice],
+        answers,
         calibration(evidence, content, judged.flat),
         explanation(evidence, content, judged.flat),
         slices(evidence, content),
@@ -137,7 +141,7 @@ def _environment() -> Environment:
         "rule_words": rule_words,
         "sides": sides,
         "title": title,
-        "advised": advised,
+        "fragment": fragment,
     }
     return environment
 

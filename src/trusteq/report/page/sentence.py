@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.measure_words import in_words
 from trusteq.report.wording import percent
-from trusteq.verdict import Outcome
+from trusteq.verdict import Outcome, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,14 +77,20 @@ def why(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
         if any(r.rule.judged_on != "interval" for d in required for r in d.rules):
             return f"it passes what the policy asks of {listed(d.dimension for d in required)}"
         return _joined([ALIKE[d.dimension] for d in required]) + ", within the margins"
-    rules = [r for d in required for r in d.rules if d.outcome is not Outcome.NOT_MEASURED]
+    measured = [d for d in required if d.outcome is not Outcome.NOT_MEASURED]
     if verdict.outcome is Outcome.NOT_EQUIVALENT:
+        rules = [r for d in measured for r in d.rules]
         return _joined([_broken(r, measures) for r in rules if r.outcome is Outcome.NOT_EQUIVALENT])
-    said = []
-    unsure = [_open(r.measure) for r in rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
-    if unsure:
-        items = max((r.estimate.n for r in rules if r.estimate), default=0)
-        said.append(f"{items:,} items leave open whether {listed(dict.fromkeys(unsure))}")
+    unsure: dict[str, list[RuleVerdict]] = {}
+    for d in measured:
+        left = [r for r in d.rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
+        if left:
+            items = max((r.estimate.n for r in d.rules if r.estimate), default=0)
+            unsure.setdefault(f"{items:,} {counted(d.dimension)}", []).extend(left)
+    said = [
+        f"{items} leave open whether {listed(dict.fromkeys(_open(r.measure) for r in left))}"
+        for items, left in unsure.items()
+    ]
     missing = [d.dimension for d in required if d.outcome is Outcome.NOT_MEASURED]
     if missing:
         said.append(f"{listed(missing)} {'was' if len(missing) == 1 else 'were'} not measured")

@@ -1,6 +1,6 @@
 
 /** The candidate that evidence and items show: one state, two controls. */
-function candidateSwitch(whenChosen) {
+function candidateSwitch(whenChosen, settle) {
   const blocks = [...document.querySelectorAll(".of-candidate")];
   const field = byId("switch");
   const select = byId("candidate");
@@ -9,6 +9,7 @@ function candidateSwitch(whenChosen) {
   function show(value) {
     document.documentElement.dataset.chosen = value;
     for (const block of blocks) block.hidden = value !== "all" && block.dataset.candidate !== value;
+    settle();
   }
 
   function choose(index) {
@@ -30,6 +31,18 @@ function candidateSwitch(whenChosen) {
     select.addEventListener("change", () => choose(select.value));
   }
   return choose;
+}
+
+/** Go to the part of the evidence that the address names, and show the candidate it is about; null where it names none. */
+function toEvidence(choose) {
+  const block = document.querySelector(".of-candidate[id='" + CSS.escape(location.hash.slice(1)) + "']");
+  if (!block) return null;
+  if (block.hidden) choose(block.dataset.candidate);
+  const all = document.documentElement.dataset.chosen === "all";
+  (all ? block : block.closest("section")).scrollIntoView();
+  block.tabIndex = -1;
+  block.focus({ preventScroll: true });
+  return block;
 }
 
 /** The button that goes through the colours: the system's, light, dark. */
@@ -57,7 +70,11 @@ function scrollStops() {
   const areas = [...document.querySelectorAll(".scroll")];
   const settle = () => {
     const wider = areas.map((area) => area.scrollWidth > area.clientWidth + 1);
-    areas.forEach((area, i) => { if (wider[i]) area.tabIndex = 0; else area.removeAttribute("tabindex"); });
+    areas.forEach((area, i) => {
+      area.classList.toggle("wider", wider[i]);
+      if (wider[i]) area.tabIndex = 0;
+      else area.removeAttribute("tabindex");
+    });
   };
   settle();
   addEventListener("resize", settle);

@@ -17,6 +17,7 @@ class Items {
     this.place = new Map(data.ids.map((id, i) => [id, i]));
     this.explainedAt = new Map((data.explained ?? []).map((at, i) => [at, i]));
     this.candidate = 0;
+    this.method = 0;
   }
 
   /** The candidate's position among the models: the reference is the first. */
@@ -36,10 +37,15 @@ class Items {
     return this.confidences[model][i] / this.digits;
   }
 
+  /** How agreement is measured by the method that is shown; null where nothing was explained. */
+  get measure() {
+    return this.agreement && this.agreement[this.method];
+  }
+
   /** How far the two models' words agree on an item; null where that is not known. */
   agreementOf(i) {
     const at = this.explainedAt.get(i);
-    return at === undefined ? null : this.agreement.values[this.candidate][at];
+    return at === undefined ? null : this.measure.values[this.candidate][at];
   }
 
   /** The labels that an item shows, by their positions. */

@@ -2,12 +2,14 @@
 /** One item: both models' probabilities, and both models' words. */
 class Item {
   constructor(items, words, list) {
-    Object.assign(this, { items, words, list, method: 0, holder: byId("item") });
+    Object.assign(this, { items, words, list, holder: byId("item") });
+    this.holder.addEventListener("keydown", (event) => this.key(event));
   }
 
   show(i, { focus = false } = {}) {
     const { items, list, holder } = this;
     this.at = i;
+    byId("astray").hidden = true;
     list.current = i;
     list.mark();
     const names = [items.models[0], items.models[items.other]];
@@ -15,7 +17,7 @@ class Item {
     const explained = items.explainedAt.get(i);
     const title = element("h3", { id: "item-title", tabIndex: -1 }, "Item ", isolated(items.ids[i]));
     holder.replaceChildren(...[
-      this.steps(i), title, this.facts(i), this.probabilities(i, names),
+      title, this.steps(i), this.facts(i), this.probabilities(i, names),
       explained === undefined ? this.plain(texts) : this.explained(explained, texts, names),
     ].filter((part) => part !== null));
     holder.hidden = false;
@@ -26,13 +28,29 @@ class Item {
     }
   }
 
+  /** Show no item. */
+  hide() {
+    this.at = undefined;
+    byId("astray").hidden = true;
+    this.holder.hidden = true;
+    this.list.current = null;
+    this.list.mark();
+  }
+
   steps(i) {
     const [before, after] = this.list.neighbours(i);
-    const step = (at, words) => at === null ? null : element("a", { href: this.list.address(at) }, words);
+    const step = (at, words, key) => at === null ? null
+      : element("a", { href: this.list.address(at), title: `key ${key}`, "aria-keyshortcuts": key }, words);
     return element("nav", { className: "steps", "aria-label": "Item" },
-      step(before, "← previous"), step(after, "next →"), 
+      step(before, "← previous", "p"), step(after, "next →", "n"),
       element("a", { className: "to-list", href: "#count" }, "↑ list"),
       element("a", { href: this.list.address(i) }, "link to this item"));
+  }
+
+  /** The keys n and p, pressed inside the item, lead to the next one and the previous. */
+  key(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    this.holder.querySelector(`.steps a[aria-keyshortcuts="${CSS.escape(event.key)}"]`)?.click();
   }
 
   facts(i) {
@@ -74,23 +92,22 @@ class Item {
     if (!texts.length) return null;
     const parts = texts.map((text, segment) => element("div", {},
       element("h4", {}, isolated(this.items.segments[segment])), element("p", { className: "reading", dir: "auto" }, visible(text))));
-    const note = this.words ? "This item was not explained." : "Nothing was explained in this run.";
-    return element("div", {}, ...parts, element("p", { className: "fine" }, note));
+    return element("div", {}, ...parts, element("p", { className: "fine" }, this.items.unexplained));
   }
 
   explained(at, texts, names) {
     const { items, words } = this;
     const models = [0, items.other];
     if (words.kind === "tops") return element("div", {}, this.plainTexts(texts), topWords(items, words, at, names, models));
-    const found = weighed(words, at, this.method, models);
-    const agreement = items.agreement.values[items.candidate][at];
+    const found = weighed(words, at, items.method, models);
+    const agreement = items.measure.values[items.candidate][at];
     const parts = texts.map((text, segment) => element("section", { className: "segment", "aria-label": visible(items.segments[segment]) },
       element("h4", {}, isolated(items.segments[segment])),
       element("div", { className: "sides" }, ...found.sides.map((side, s) => element("div", {},
         element("h5", {}, element("span", { className: `swatch ${s ? "candidate" : "reference"}`, "aria-hidden": "true" }), isolated(names[s])),
         highlighted(text, segment, side, found))))));
-    const said = agreement === null ? "" : ` The ${items.agreement.what} is ${sayable(agreement, 2)} here, noise included.`;
-    return element("div", { className: "explained" }, this.methods(), this.legend(found), ...parts,
+    const said = agreement === null ? "" : ` The ${items.measure.what} is ${sayable(agreement, 2)} here, noise included.`;
+    return element("div", { className: "explained" }, this.methods(), this.legend(found, names), ...parts,
       element("p", { className: "fine" }, `${this.aim(found, names)}${said}`), wordTable(items, found, names, texts));
   }
 
@@ -102,9 +119,11 @@ class Item {
   methods() {
     if (this.words.methods.length < 2) return null;
     const choices = this.words.methods.map((method, m) => {
-      const input = element("input", { type: "radio", name: "method", value: String(m), checked: m === this.method });
+      const input = element("input", { type: "radio", name: "method", value: String(m), checked: m === this.items.method });
       input.addEventListener("change", () => {
-        this.method = m;
+        this.items.method = m;
+        this.list.refresh();
+        this.list.reveal();
         this.show(this.at);
         this.holder.querySelector(`input[name="method"][value="${m}"]`).focus();
       });
@@ -113,15 +132,28 @@ class Item {
     return element("fieldset", { className: "switch" }, element("legend", {}, "Words by"), ...choices);
   }
 
-  legend(found) {
+  legend(found, names) {
     const sample = (kind, words) => {
       const mark = element("span", { className: `unit ${kind}` }, words);
       mark.style.setProperty("--strength", "0.75");
       return mark;
     };
     return element("p", { className: "legend" }, sample("for", "speaks for"), " ", sample("against", "speaks against"),
-      ` the answer; the thicker, the more. Full strength is ${found.largest.toFixed(3)} for both models. `,
-      `Bold with its rank: one of the ${found.k} weightiest.`);
+      " ", ...this.explainedFor(found, names), "; the thicker, the more. ",
+      `Full strength is ${found.largest.toFixed(3)} for both models. With its rank: one of the ${found.k} weightiest. `,
+      sample("unsure", "faint and dotted"), ": within two standard errors of zero, so it may be nothing.");
+  }
+
+  /** The label that the words were weighed for, and whose answer it is. */
+  explainedFor(found, names) {
+    const { items, at } = this;
+    const [target, other] = found.sides.map((side) => side.target);
+    const quoted = (label) => ["'", isolated(items.labels[label]), "'"];
+    if (target !== other) return [...quoted(target), " in ", isolated(names[0]), ", ", ...quoted(other), " in ", isolated(names[1])];
+    const [reference, candidate] = [0, items.other].map((model) => items.answers[model][at] === target);
+    const whose = reference && candidate ? ", the answer of both" : reference ? ", the reference's answer"
+      : candidate ? ", the candidate's answer" : items.gold !== null && items.gold[at] === target ? ", the item's label" : "";
+    return [...quoted(target), whose];
   }
 
   aim(found, names) {

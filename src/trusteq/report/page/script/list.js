@@ -9,11 +9,12 @@ class List {
     this.found = [];
     this.page = 0;
     this.current = null;
+    this.open = () => {};
     this.controls = Object.fromEntries(["search", "show", "slice", "sort"].map((id) => [id, byId(id)]));
     this.offerSlices();
     byId("find").addEventListener("submit", (event) => event.preventDefault());
     for (const control of Object.values(this.controls)) {
-      control.addEventListener(control.tagName === "SELECT" ? "change" : "input", () => this.refresh());
+      control.addEventListener(control.tagName === "SELECT" ? "change" : "input", () => this.find());
     }
     for (const preset of document.querySelectorAll(".presets button")) {
       preset.addEventListener("click", () => {
@@ -21,7 +22,7 @@ class List {
         this.controls.slice.value = "";
         this.controls.show.value = preset.dataset.show;
         this.controls.sort.value = preset.dataset.sort;
-        this.refresh();
+        this.find();
       });
     }
     byId("before").addEventListener("click", () => this.turn(this.page - 1));
@@ -44,22 +45,32 @@ class List {
     });
   }
 
+  /** What a reader has asked for; the first of it is opened where the open item is none of it. */
+  find() {
+    this.refresh();
+    if (!this.found.includes(this.current)) this.open(this.found[0]);
+  }
+
   refresh() {
     const { search, show, slice, sort } = this.controls;
     const { items } = this;
-    const wanted = search.value.trim().toLowerCase();
+    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const [column, code] = slice.value ? slice.value.split(" ").map(Number) : [null, null];
     const shows = this.shows(show.value);
     this.found = [];
     for (let i = 0; i < items.count; i += 1) {
       if (!shows(i)) continue;
       if (column !== null && items.columns[column].codes[i] !== code) continue;
-      if (wanted && !items.searchable(i).includes(wanted)) continue;
+      if (wanted.length && !wanted.every((word) => items.searchable(i).includes(word))) continue;
       this.found.push(i);
     }
     this.order(sort.value);
+    if (items.measure) {
+      byId("agreement-head").textContent = items.measure.name;
+      byId("agreement-sort").textContent = `${items.measure.name}, least first`;
+    }
     for (const preset of document.querySelectorAll(".presets button")) {
-      const on = preset.dataset.show === show.value && preset.dataset.sort === sort.value && !wanted && !slice.value;
+      const on = preset.dataset.show === show.value && preset.dataset.sort === sort.value && !wanted.length && !slice.value;
       preset.setAttribute("aria-pressed", on);
     }
     this.turn(0);
@@ -107,9 +118,15 @@ class List {
     this.mark();
   }
 
+  /** Turn to the page that the open item is on, if it is on one. */
+  reveal() {
+    const at = this.found.indexOf(this.current);
+    if (at >= 0) this.turn(Math.floor(at / PAGE_LENGTH));
+  }
+
   row(i) {
     const { items } = this;
-    const answer = (model) => element("td", { className: "answer" }, isolated(items.labels[items.answers[model][i]]),
+    const answer = (model) => element("td", { className: "answer", "data-of": model ? "candidate" : "reference" }, isolated(items.labels[items.answers[model][i]]),
       " ", element("span", { className: "figure" }, items.confidence(model, i).toFixed(3)), rightness(items, model, i));
     const text = items.texts.map((texts) => texts[i]).join(" · ").replace(/\s+/g, " ");
     const agreement = items.agreementOf(i);
@@ -118,7 +135,7 @@ class List {
       text ? element("span", { className: "excerpt" }, isolated(text.length > 140 ? `${text.slice(0, 139)}…` : text)) : null);
     const row = element("tr", { className: items.changed(i) ? "changed" : "" }, name,
       answer(0), answer(items.other),
-      items.agreement ? element("td", { className: "figure" }, agreement === null ? "–" : sayable(agreement, 2)) : null);
+      items.measure ? element("td", { className: "figure", "data-of": items.measure.name }, agreement === null ? "–" : sayable(agreement, 2)) : null);
     row.dataset.at = i;
     return row;
   }

@@ -1,9 +1,24 @@
 
-/** The item and the candidate that the page's address names. */
+/** The item and the candidate that the page's address names: as written, and where they are. */
 function addressed(items) {
   const named = new URLSearchParams(location.hash.slice(1));
-  const candidate = items.models.indexOf(named.get("candidate"), 1) - 1;
-  return { at: items.place.get(named.get("item")), candidate };
+  const [id, name] = [named.get("item"), named.get("candidate")];
+  return { id, name, at: items.place.get(id), candidate: items.models.indexOf(name, 1) - 1 };
+}
+
+/** Say in a line that the address names what this page does not hold. */
+function tellAstray({ id, name, at, candidate }, items) {
+  const said = [];
+  const quoted = (text) => ["'", isolated(text.slice(0, 80)), "'"];
+  if (id !== null && at === undefined) said.push("This page holds no item ", ...quoted(id), ". ");
+  if (name !== null && candidate < 0) said.push("There is no candidate ", ...quoted(name), "; ",
+    isolated(items.models[items.other]), " is shown. ");
+  const line = byId("astray");
+  line.hidden = !said.length;
+  if (!said.length) return;
+  line.replaceChildren(...said, "The address may be cut off, or of another report.");
+  line.scrollIntoView({ block: "center" });
+  line.focus({ preventScroll: true });
 }
 
 async function start() {
@@ -11,33 +26,45 @@ async function start() {
   let items = null;
   let list = null;
   let item = null;
+  const settle = scrollStops();
   const choose = candidateSwitch((candidate) => {
     if (!items) return;
     items.candidate = candidate;
     list.refresh();
     if (item.at !== undefined) item.show(item.at);
-  });
-  const settle = scrollStops();
+  }, settle);
   choose(0);
+  const follow = () => {
+    const block = toEvidence(choose);
+    if (!items || block) return block;
+    const named = addressed(items);
+    if (named.candidate >= 0 && named.candidate !== items.candidate) choose(named.candidate);
+    if (named.at !== undefined) item.show(named.at, { focus: true });
+    else if (named.id !== null) item.hide();
+    tellAstray(named, items);
+    return null;
+  };
+  addEventListener("hashchange", follow);
+  document.addEventListener("click", (event) => {
+    // A link to the address one is at changes no address.
+    if (location.hash && event.target.closest("a")?.hash === location.hash && follow()) event.preventDefault();
+  });
   try {
-    items = new Items(await read("data-items"));
+    const [data, words] = [await read("data-items"), await read("data-words")];
+    items = new Items(data);
     list = new List(items);
-    item = new Item(items, await read("data-words"), list);
+    item = new Item(items, words, list);
   } catch (error) {
+    items = null;
     document.querySelector(".without-script").textContent = `The item browser cannot be shown: ${error.message}`;
     document.documentElement.classList.remove("scripted");
     return;
   }
+  list.open = (i) => (i === undefined ? item.hide() : item.show(i));
   byId("browser").hidden = false;
   list.refresh();
-  const follow = () => {
-    const { at, candidate } = addressed(items);
-    if (candidate >= 0 && candidate !== items.candidate) choose(candidate);
-    if (at !== undefined) item.show(at, { focus: true });
-  };
-  addEventListener("hashchange", follow);
   follow();
-  if (item.at === undefined && list.found.length) item.show(list.found[0]);
+  if (item.at === undefined && byId("astray").hidden && list.found.length) item.show(list.found[0]);
   settle();
   performance.mark("ready");
   document.documentElement.dataset.ready = "yes";

@@ -1,4 +1,7 @@
 
+/** A weight closer to zero than so many standard errors may be nothing. */
+const SURE = 2;
+
 const METHOD_NAMES = { shapley: "Shapley", lime: "LIME", shap: "SHAP" };
 
 /** Where one model's words stand by weight: 1 is the weightiest. Of equal ones the earlier. */
@@ -16,7 +19,9 @@ function weighed(words, at, method, models) {
   const numbers = (table, model) => table[method][model][at].map((n) => (n === null ? 0 : n / words.digits));
   const sides = models.map((model) => {
     const weights = numbers(words.values, model);
-    return { weights, errors: numbers(words.errors, model), rank: ranks(weights), target: words.targets[model][at] };
+    const errors = numbers(words.errors, model);
+    const unsure = weights.map((weight, unit) => Math.abs(weight) < SURE * errors[unit]);
+    return { weights, errors, unsure, rank: ranks(weights), target: words.targets[model][at] };
   });
   const largest = Math.max(...sides.flatMap((side) => side.weights.map(Math.abs)), 1e-9);
   return { spans, sides, largest, k: words.k };
@@ -34,9 +39,10 @@ function highlighted(text, segment, side, found) {
     const weight = side.weights[unit];
     const rank = side.rank[unit];
     const top = rank <= found.k;
-    const mark = element("span", { className: `unit ${weight < 0 ? "against" : "for"}${top ? " top" : ""}` }, piece(start, end));
+    const kind = `${weight < 0 ? "against" : "for"}${top ? " top" : ""}${side.unsure[unit] ? " unsure" : ""}`;
+    const mark = element("span", { className: `unit ${kind}` }, piece(start, end));
     mark.style.setProperty("--strength", (Math.abs(weight) / found.largest).toFixed(3));
-    mark.title = `${signed(weight)} ± ${side.errors[unit].toFixed(3)}, rank ${rank}`;
+    mark.title = `${signed(weight)} ± ${side.errors[unit].toFixed(3)}, rank ${rank}${side.unsure[unit] ? ", may be nothing" : ""}`;
     if (top) mark.append(element("sup", { "aria-hidden": "true" }, String(rank)));
     line.append(mark);
     done = end;

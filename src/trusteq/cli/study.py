@@ -1,0 +1,65 @@
+"""``trusteq study``: models trained, compressed and audited by a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from trusteq.cli.screen import progress
+from trusteq.report.clean import clean
+from trusteq.study.plan import read_study, shipped, text_of
+
+EPILOG = "\b\nStudies that come with trusteq:\n" + "\n".join(f"  {name}" for name in shipped())
+
+
+@click.command(epilog=EPILOG)
+@click.argument("study", metavar="STUDY")
+@click.option("--data", type=click.Path(path_type=Path), default=Path(), help="Folder that holds the study's items.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of everything it makes.  [default: its name]")
+@click.option("--seeds", help="Only these of its training seeds: --seeds 0,1")
+@click.option("--download", is_flag=True, help="Allow fetching models from a hub; nothing else ever goes online.")
+@click.option("--anyway", is_flag=True, help="Go on without the GPU that it needs.")
+@click.option("--show", "shown", is_flag=True, help="Print the study's YAML and do nothing.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def study(
+    study: str, data: Path, out: Path | None, seeds: str | None, download: bool, anyway: bool, shown: bool, quiet: bool
+) -> int:
+    """Repeat a STUDY, a name below or a YAML file: train, compress, audit all against all, print the tables.
+
+    Each training seed gives models, an audit (an ordinary run directory) and every two models' agreement. Interrupted,
+    the same command goes on; processes with different --seeds may share one --out.
+
+    \b
+    trusteq study mini-nli --data texts --out mini-nli
+    trusteq study mini-nli --show > mine.yaml
+    """  # noqa: D301
+    if shown:
+        click.echo(text_of(study)[0], nl=False)
+        return 0
+    plan = read_study(study)
+    from trusteq.study.run import run_study
+
+    with progress(quiet=quiet) as tell:
+        try:
+            done = run_study(
+                plan,
+                data=data,
+                out=out or Path(plan.name),
+                seeds=None if seeds is None else _numbers(seeds),
+                download=download,
+                anyway=anyway,
+                tell=tell,
+                say=(lambda line: None) if quiet else (lambda line: click.echo(f"trusteq: {clean(line)}", err=True)),
+            )
+        except KeyboardInterrupt:
+            raise click.Abort("interrupted; the same command goes on") from None
+    click.echo(done.tables, nl=False)
+    return 0
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"--seeds {text!r}: give whole numbers, e.g. --seeds 0,1") from None

@@ -1,0 +1,163 @@
+"""The demo on real text, top to bottom: fetch, fine-tune, compress, audit."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trusteq.demo.fetch import minilm, sentence_files
+from trusteq.demo.sentences import as_items, read_sentences, split
+from trusteq.errors import MissingExtraError, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from trusteq.demo.sentences import Sentence
+    from trusteq.result import Audit
+
+TRAIN, DEV, TEST = 1_800, 300, 1_200
+LONGEST = 16
+"""Words in a sentence: longer ones are left aside, for the demo is to take minutes."""
+
+EXPLAINED, MASKS = 102, 24
+"""Sentences whose words are left out, and how often in each; few, for the same reason, but the policy asks for 100."""
+
+RESAMPLES = 1_000
+EPOCHS, RATE = 1, 1.5e-4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to make a candidate with `trusteq.compress`, and what it does in words."""
+
+    method: str
+    words: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+CANDIDATES: Mapping[str, Recipe] = {
+    "int8": Recipe("int8-onnx", "all weights in 8 bits, a quarter of the size"),
+    "pruned": Recipe("prune-weights", "the smallest 10 % of the weights set to 0", {"share": 0.1}),
+    "low-rank": Recipe("low-rank", "weight matrices of rank 288, not 384, nearest to the large ones", {"rank": 288}),
+}
+
+FIELDS = ("id", "text", "label", "source", "people", "document")
+
+
+def models_folder(out: Path) -> Path:
+    """Where the models and sentences of the demo with this run directory are kept."""
+    return out.with_name(f"{out.name}-models")
+
+
+def free_run() -> Path:
+    """The first of trusteq-run, trusteq-run-2, ... that is free, and whose models' folder is."""
+    count = 1
+    while True:
+        path = Path("trusteq-run" if count == 1 else f"trusteq-run-{count}")
+        if not path.exists() and not models_folder(path).exists():
+            return path
+        count += 1
+
+
+def audit_sentences(
+    out: Path,
+    *,
+    seed: int = 0,
+    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Audit:
+    """The audit of small classifiers of sentences against a large one, all made here, in ``models_folder(out)``."""
+    try:
+        import torch  # noqa: F401
+        import transformers  # noqa: F401 - named before anything is fetched
+    except ImportError as error:
+        raise MissingExtraError("the demo on real text", "transformers") from error
+    from trusteq.runs.directory import free_directory
+
+    folder = free_directory(models_folder(out))
+    rated, base = sentence_files(say=say), minilm(say=say)
+    try:
+        return _made_and_audited(folder, rated, base, seed=seed, tell=tell, say=say)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _made_and_audited(
+    folder: Path,
+    rated: Path,
+    base: Path,
+    *,
+    seed: int,
+    tell: Callable[[str, int, int], None],
+    say: Callable[[str], None],
+) -> Audit:
+    import trusteq
+    from trusteq.compress import make
+    from trusteq.train import TrainingSettings, fine_tune
+
+    sentences = [sentence for sentence in read_sentences(rated) if len(sentence.text.split()) <= LONGEST]
+    parts = split(sentences, train=TRAIN, dev=DEV, test=TEST, seed=seed)
+    few, many = (bound(len(sentence.ratings) for sentence in sentences) for bound in (min, max))
+    say(
+        f"{len(sentences):,} sentences of up to {LONGEST} words, each rated by {few} to "
+        f"{many} people: {TRAIN:,} to learn from, {TEST:,} others to judge by"
+    )
+    # Read back from a file, so that the command on the page repeats the audit.
+    lessons, trial, questions = (
+        _write(folder / f"{name}.csv", getattr(parts, name)) for name in ("train", "dev", "test")
+    )
+
+    say("large: all-MiniLM-L6-v2, pretrained, learns to tell whether a sentence is negative, neutral or positive")
+    train, dev = as_items(parts.train, source=str(lessons)), as_items(parts.dev, source=str(trial))
+    settings = TrainingSettings(epochs=EPOCHS, rate=RATE, warmup=0.1, decay=True, seed=seed)
+    large = fine_tune(base, items=train, dev=dev, out=folder / "large", settings=settings, tell=tell, say=say)
+
+    models = {}
+    for name, recipe in CANDIDATES.items():
+        say(f"{name}: {recipe.words}")
+        try:
+            made = make(large.directory, method=recipe.method, out=folder / name, tell=tell, say=say, **recipe.options)
+        except MissingExtraError as error:
+            say(f"{name} is left out: {error}")
+            continue
+        models[name] = trusteq.open_model(made.directory, name=name)
+
+    say(
+        f"audit: every model answers {TEST:,} sentences, then {EXPLAINED} of them with words left out, "
+        "which tells what it looks at"
+    )
+    audited = trusteq.audit(
+        trusteq.open_model(large.directory, name="large"),
+        models,
+        trusteq.read_items(questions, text="text", label="label", slices=["source", "people"], cluster="document"),
+        seed=seed,
+        resamples=RESAMPLES,
+        explain=trusteq.ExplainSettings(items=EXPLAINED, masks=MASKS),
+        progress=tell,
+    )
+    return replace(audited, command=_command(large.directory, [folder / name for name in models], questions, seed))
+
+
+def _command(large: Path, candidates: Sequence[Path], questions: Path, seed: int) -> tuple[str, ...]:
+    """The audit as a command line."""
+    columns = ("--text", "text", "--label", "label", "--slice", "source", "--slice", "people", "--cluster", "document")
+    numbers = {"--explain-items": EXPLAINED, "--masks": MASKS, "--resamples": RESAMPLES, "--seed": seed}
+    options = (word for name, value in numbers.items() for word in (name, str(value)))
+    return ("audit", str(large), *map(str, candidates), "--data", str(questions), *columns, *options)
+
+
+def _write(file: Path, sentences: Sequence[Sentence]) -> Path:
+    """A CSV file of the sentences that `trusteq.read_items` reads."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            rows = csv.writer(stream)
+            rows.writerow(FIELDS)
+            rows.writerows([getattr(sentence, name) for name in FIELDS] for sentence in sentences)
+    except OSError as error:
+        raise RunError(f"{file}: cannot be written: {error.strerror or error}") from None
+    return file

@@ -1,0 +1,74 @@
+"""What a study cannot do without, said at once, with what it would cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trusteq.errors import MissingExtraError, StudyError
+from trusteq.models.hub import is_cached
+from trusteq.study.made import settings_of
+from trusteq.study.plan import PRETRAINED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trusteq.study.plan import Study
+
+GPU_RATE, PROCESSOR_RATE = 50e12, 50e9
+"""Operations a second. Of a data-centre GPU in 16 bits assumed: a fraction of its peak, for rows are short. Of one
+processor core with AVX2 measured: 2,500 to 3,000 tokens a second through 10.6 million weights."""
+
+FORWARD, TRAINING = 2, 6
+"""Operations a weight and token."""
+
+MASKS_A_TOKEN, LEFT = 4, 0.5
+"""Perturbed texts that an audit asks about for each token of an explained item, roughly; the share of it they keep."""
+
+PROTOCOL = 3 * 1000 + 500
+"""Perturbed texts that the published protocol asks about for one item."""
+
+
+def refuse_what_is_missing(study: Study, seeds: Sequence[int], *, download: bool, anyway: bool) -> None:
+    """Nothing, or one line that says what is missing and what the study would cost."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError(f"study {study.name}", "transformers") from error
+    missing = []
+    fetched = {
+        plan.parent: None
+        for plan in study.models.values()
+        if study.needs.hub and plan.train is not None and plan.parent not in (*PRETRAINED, *study.models)
+    }
+    absent = [location for location in fetched if not is_cached(location)]
+    if absent and not download:
+        missing.append(f"{', '.join(absent)} from a hub (say --download)")
+    if study.needs.gpu and not anyway and not torch.cuda.is_available():
+        missing.append("a GPU, and torch sees none (say --anyway to go on without)")
+    if missing:
+        raise StudyError(f"study {study.name} needs {' and '.join(missing)}; it takes {cost(study, len(seeds))}")
+
+
+def cost(study: Study, seeds: int) -> str:
+    """How long a study takes, in words; an estimate from the weights that every token meets."""
+    needs = study.needs
+    work = 0.0
+    for name, plan in study.models.items():
+        weights = needs.weights.get(name, 0.0) * 1e6
+        if plan.train is not None:
+            epochs = settings_of(study, plan, seed=0).epochs
+            work += TRAINING * weights * needs.tokens * needs.train_items * epochs
+        explained = study.audit.explain_items * MASKS_A_TOKEN * needs.tokens
+        explained += (study.audit.protocol_items or 0) * PROTOCOL
+        work += FORWARD * weights * needs.tokens * (needs.test_items + LEFT * explained)
+    return (
+        f"about {_time(seeds * work / GPU_RATE)} on one data-centre GPU, or "
+        f"{_time(seeds * work / PROCESSOR_RATE)} on one processor core"
+    )
+
+
+def _time(seconds: float) -> str:
+    for unit, length in (("years", 31_557_600), ("days", 86_400), ("hours", 3600)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{max(seconds / 60, 2):,.0f} minutes"

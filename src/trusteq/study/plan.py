@@ -1,0 +1,208 @@
+"""A study as configuration: data, training seeds, the models of each, and how they are audited."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from trusteq.compress.methods import METHODS
+from trusteq.errors import StudyError
+from trusteq.train.settings import RECIPES
+from trusteq.yaml_file import parse_yaml, validated
+
+STRICT = ConfigDict(extra="forbid", frozen=True)
+
+PRETRAINED = ("minilm",)
+"""Pretrained models that are fetched by name from the package index."""
+
+
+class DataPlan(BaseModel):
+    """The items: files, relative to the folder that is named on the command line, and what their columns mean."""
+
+    model_config = STRICT
+
+    train: str
+    test: str
+    dev: str | None = Field(
+        default=None, description="Items that choose the epoch; by default a tenth of train is held out."
+    )
+    text: tuple[str, ...] = Field(min_length=1, max_length=2)
+    label: str
+    label_names: tuple[str, ...] | None = None
+    ignore_labels: tuple[str, ...] = ()
+    id: str | None = None
+    cluster: str | None = None
+    slices: tuple[str, ...] = ()
+    train_items: int | None = Field(default=None, ge=20, description="At most so many items of train, the first ones.")
+    test_items: int | None = Field(default=None, ge=20, description="At most so many items of test, the first ones.")
+
+
+class Training(BaseModel):
+    """How models are trained: a recipe, and what differs from it."""
+
+    model_config = STRICT
+
+    recipe: str = "paper-nli"
+    epochs: int | None = Field(default=None, ge=1)
+    rate: float | None = Field(default=None, gt=0, le=1)
+    batch: int | None = Field(default=None, ge=1)
+    warmup: float | None = Field(default=None, ge=0, le=1)
+    decay: bool | None = None
+    mixed: bool | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Training:
+        if self.recipe not in RECIPES:
+            raise ValueError(f"no recipe {self.recipe!r}; there are {', '.join(RECIPES)}")
+        return self
+
+
+class ModelPlan(BaseModel):
+    """One model: trained from a pretrained one, or made from another of the study by a method of compression."""
+
+    model_config = STRICT
+
+    train: str | None = Field(
+        default=None, description="A pretrained model: minilm, a folder, a hub id, or another model here."
+    )
+    layers: int | None = Field(default=None, ge=1, description="So many layers of it, or that stay.")
+    drop: Literal["last", "first", "evenly"] | None = None
+    training: dict[str, Any] = Field(default_factory=dict, description="What differs from the study's training.")
+    source: str | None = Field(None, alias="from", description="The model of the study that it is made from.")
+    method: str | None = Field(default=None, description="A method of trusteq compress.")
+    options: dict[str, Any] = Field(default_factory=dict, description="What the method is told.")
+    seed: int = Field(
+        default=0, ge=0, le=99, description="Another training of the same: 100 times the study's seed, plus this."
+    )
+    audited: bool = True
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ModelPlan:
+        if (self.train is None) == (self.source is None):
+            raise ValueError("needs either train or from")
+        if self.source is not None and (self.method is None or self.method not in METHODS):
+            raise ValueError(f"method {self.method!r} is none; there are {', '.join(METHODS)}")
+        if self.train is not None and (self.method or self.options):
+            raise ValueError("method and options go with from, not with train")
+        if self.source is not None and (self.training or self.layers or self.drop):
+            raise ValueError("training, layers and drop go with train; what a method is told stands in options")
+        return self
+
+    @property
+    def parent(self) -> str:
+        """What it is made from."""
+        return self.train or self.source or ""
+
+
+class AuditPlan(BaseModel):
+    """How the models of one seed are audited."""
+
+    model_config = STRICT
+
+    reference: str
+    peer: str | None = None
+    explain_items: int = Field(200, ge=2)
+    masks: int | None = Field(default=None, ge=10)
+    k: int = Field(10, ge=1)
+    target: Literal["reference", "gold", "own"] = "reference"
+    protocol_items: int | None = Field(
+        default=None,
+        ge=2,
+        description="The published protocol as well, on so many items; its explanations cost far more.",
+    )
+    policy: str = "default"
+    resamples: int = Field(2000, ge=100)
+
+
+class Needs(BaseModel):
+    """What a study cannot do without, and how large it is, for an estimate."""
+
+    model_config = STRICT
+
+    hub: bool = False
+    gpu: bool = False
+    train_items: int = Field(default=0, ge=0)
+    test_items: int = Field(default=0, ge=0)
+    tokens: float = Field(default=0, ge=0, description="Mean tokens of an item.")
+    weights: dict[str, float] = Field(
+        default_factory=dict, description="By model: millions of weights that every token meets (not the embeddings)."
+    )
+
+
+class Study(BaseModel):
+    """The whole design."""
+
+    model_config = STRICT
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    description: str = ""
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    data: DataPlan
+    training: Training = Training()
+    models: dict[str, ModelPlan] = Field(min_length=2)
+    audit: AuditPlan
+    needs: Needs = Needs()
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Study:
+        for role in ("reference", "peer"):
+            name = getattr(self.audit, role)
+            if name is not None and name not in self.models:
+                raise ValueError(f"{role} {name!r} is no model of the study")
+        for name, model in self.models.items():
+            if not name or not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
+                raise ValueError(f"model {name!r}: a name is letters, digits, '-', '_' and '.'")
+            if model.source is not None and model.source not in self.models:
+                raise ValueError(f"model {name!r} is made from {model.source!r}, which is no model of the study")
+        if any(not 0 <= seed < 10**6 for seed in self.seeds) or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds must differ and lie between 0 and 999,999")
+        self.in_order()
+        return self
+
+    def in_order(self) -> tuple[str, ...]:
+        """The models' names, each after what it is made from."""
+        found: list[str] = []
+        while len(found) < len(self.models):
+            ready = [
+                name
+                for name, model in self.models.items()
+                if name not in found and (model.parent not in self.models or model.parent in found)
+            ]
+            if not ready:
+                raise ValueError("models are made from each other in a circle")
+            found += ready
+        return tuple(found)
+
+    def candidates(self) -> tuple[str, ...]:
+        """The models that are audited against the reference, in the order of the file; the peer is not one."""
+        apart = (self.audit.reference, self.audit.peer)
+        return tuple(name for name, model in self.models.items() if model.audited and name not in apart)
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the studies that come with trusteq."""
+    files = resources.files("trusteq.study.shipped").iterdir()
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+
+
+def text_of(source: str | Path) -> tuple[str, str]:
+    """A shipped study's YAML by its name, or that of a file; and where it stands."""
+    if str(source) in shipped():
+        text = resources.files("trusteq.study.shipped").joinpath(f"{source}.yaml").read_text("utf-8")
+        return text, f"study {source}"
+    try:
+        return Path(source).read_text("utf-8"), str(source)
+    except FileNotFoundError:
+        raise StudyError(f"{source}: no such file; studies that come with trusteq: {', '.join(shipped())}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{source}: cannot be read as text: {error}") from None
+
+
+def read_study(source: str | Path) -> Study:
+    """A study from its name or its YAML file."""
+    text, where = text_of(source)
+    content = parse_yaml(text, where=where, error=StudyError)
+    return validated(content, Study, where=where, what="study", error=StudyError)

@@ -1,0 +1,179 @@
+"""A study from its plan to its tables: models, audits, and what all of them together say.
+
+    models/seed-N/NAME    the models
+    runs/seed-N           the audit of the reference against all others: an ordinary run directory
+    pairs/seed-N.json     every two models beside each other
+    protocol/seed-N       the same models under the published protocol, where the study asks for it
+    study.json            what was asked for, and the hashes of what it was asked of
+    tables.md             everything over all seeds that are done
+
+What is there is not made again, so the same command goes on where it was interrupted. Several processes may work on
+different seeds of one study in one folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trusteq
+from trusteq.errors import StudyError
+from trusteq.explain.explanation import ExplainSettings
+from trusteq.models.open import open_model
+from trusteq.report.clean import clean
+from trusteq.runs.directory import load_run
+from trusteq.study.made import base_location, make_model, read_texts
+from trusteq.study.needs import refuse_what_is_missing
+from trusteq.study.pairs import pair_measures
+from trusteq.study.tables import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trusteq.study.made import Texts
+    from trusteq.study.plan import Study
+
+    Tell = Callable[[str, int, int], None]
+    Say = Callable[[str], None]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Where a study lies, which seeds are done, and its tables as Markdown."""
+
+    directory: Path
+    seeds: tuple[int, ...]
+    tables: str
+
+
+def run_study(
+    study: Study,
+    *,
+    data: str | Path,
+    out: str | Path,
+    seeds: Sequence[int] | None = None,
+    download: bool = False,
+    anyway: bool = False,
+    tell: Tell = lambda stage, done, total: None,
+    say: Say = lambda line: None,
+) -> Finished:
+    """Do what is not done yet of these seeds, by default all of the study's, and write the tables.
+
+    ``anyway`` goes on without the GPU that a study needs.
+    """
+    wanted = study.seeds if seeds is None else tuple(seeds)
+    strange = [seed for seed in wanted if seed not in study.seeds]
+    if strange:
+        raise StudyError(f"study {study.name}: seed {strange[0]} is none of its seeds {_listed(study.seeds)}")
+    refuse_what_is_missing(study, wanted, download=download, anyway=anyway)
+    directory = Path(out)
+    texts = read_texts(study.data, Path(data))
+    _claim(study, texts, directory, say)
+    for seed in wanted:
+        _one_seed(study, seed, texts, directory, download=download, tell=tell, say=say)
+    done = tuple(seed for seed in study.seeds if (directory / "runs" / f"seed-{seed}" / "audit.json").is_file())
+    made = tables(study, directory, done)
+    _write(directory / "tables.md", made)
+    return Finished(directory, done, made)
+
+
+def _claim(study: Study, texts: Texts, directory: Path, say: Say) -> None:
+    """The folder is this study's, or empty, or refused."""
+    asked = study.model_dump(mode="json", by_alias=True, exclude={"seeds", "description", "needs"})
+    told: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "study": asked,
+        "items": {part: getattr(texts, part).content() for part in ("train", "dev", "test")},
+        "bases": {
+            name: base_location(plan.parent, say=say)
+            for name, plan in study.models.items()
+            if plan.train is not None and plan.parent not in study.models
+        },
+    }
+    told["bases"] = {name: Path(location).name for name, location in told["bases"].items()}
+    file = directory / "study.json"
+    if not file.is_file():
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise StudyError(f"{directory}: holds something else; choose another --out")
+        _write(file, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        return
+    try:
+        before = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{file}: cannot be read ({error}); choose another --out") from None
+    if before != told:
+        what = next((key for key in told if not isinstance(before, dict) or before.get(key) != told[key]), "content")
+        raise StudyError(f"{directory}: belongs to a study with another {what}; choose another --out")
+
+
+def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, download: bool, tell: Tell, say: Say) -> None:
+    """The models, audits and pairs of one seed, where they are not there yet."""
+    name = f"seed-{seed}"
+    models = directory / "models" / name
+    say(f"study {study.name}, seed {seed} of {_listed(study.seeds)}")
+    folders = {
+        model: make_model(study, model, seed, texts, models, download=download, tell=tell, say=say)
+        for model in study.in_order()
+    }
+    plan = study.audit
+    run, pairs, protocol = (
+        directory / "runs" / name,
+        directory / "pairs" / f"{name}.json",
+        directory / "protocol" / name,
+    )
+
+    def opened(model: str) -> Any:
+        return open_model(folders[model], name=model)
+
+    if not run.exists():
+        say(f"audit {plan.reference} against {', '.join(study.candidates())}")
+        audit = trusteq.audit(
+            opened(plan.reference),
+            [opened(model) for model in study.candidates()],
+            texts.test,
+            policy=plan.policy,
+            explain=ExplainSettings(items=plan.explain_items, masks=plan.masks, k=plan.k, target=plan.target),
+            peer=None if plan.peer is None else opened(plan.peer),
+            resamples=plan.resamples,
+            seed=seed,
+            progress=tell,
+        )
+        names = [plan.reference, *study.candidates(), *(() if plan.peer is None else (plan.peer,))]
+        found = [asdict(pair) for pair in pair_measures(audit, names)]
+        _write(pairs, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        audit.save(run)
+    load_run(run)
+    if plan.protocol_items is not None and not protocol.exists():
+        say(f"the published protocol on {plan.protocol_items:,} items")
+        trusteq.audit(
+            opened(plan.reference),
+            [opened(model) for model in study.candidates()],
+            texts.test,
+            policy="paper",
+            protocol="paper",
+            explain=ExplainSettings(items=plan.protocol_items),
+            resamples=plan.resamples,
+            seed=seed,
+            costs="none",
+            progress=tell,
+        ).save(protocol)
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def _write(path: Path, text: str) -> None:
+    """A file, whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise StudyError(f"{clean(str(path))}: cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,224 @@
+"""A study's tables as Markdown: those of arXiv 2508.13533, over training seeds, and what stands behind each number.
+
+A cell over several seeds is the mean and, after ±, the standard deviation over them; of one seed it is the value with
+its interval over items.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import StudyError
+from trusteq.report.document import estimate_from, measures_from
+from trusteq.report.markdown_text import escaped, table
+from trusteq.runs.directory import load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from trusteq.runs.directory import Run
+    from trusteq.stats.estimate import Estimate
+    from trusteq.study.plan import Study
+
+MISSING = "–"
+METHODS = (("lime", "LIME"), ("shapley", "Shapley"))
+BINS = ((0.0, 0.6), (0.6, 0.8), (0.8, 0.9), (0.9, 1.0))
+"""Ranges of confidence whose shares are shown; sums of the audit's ten bins."""
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """What is on disk of one seed."""
+
+    seed: int
+    run: Run
+    pairs: Sequence[Mapping[str, Any]]
+    protocol: Run | None
+
+    @cached_property
+    def measures(self) -> dict[str, dict[str, Estimate]]:
+        """Each candidate's estimates by name."""
+        return {
+            candidate["name"]: {name: e for group in measures_from(candidate).values() for name, e in group.items()}
+            for candidate in self.run.audit["candidates"]
+        }
+
+    def own(self, model: str, measure: str) -> Estimate | None:
+        """An estimate of one model by itself."""
+        if model == self.run.audit["reference"]["name"]:
+            return next(iter(self.measures.values())).get(f"{measure}_reference")
+        return self.measures.get(model, {}).get(f"{measure}_candidate")
+
+    def between(self, first: str, second: str, measure: str) -> Estimate | None:
+        """An estimate of two models."""
+        for pair in self.pairs:
+            if {pair["first"], pair["second"]} == {first, second} and measure in pair["estimates"]:
+                return estimate_from(pair["estimates"][measure])
+        return None
+
+
+def tables(study: Study, directory: Path, seeds: Sequence[int]) -> str:
+    """All tables of the seeds that are done."""
+    found = [_repetition(directory, seed) for seed in seeds]
+    if not found:
+        return f"# {study.name}\n\nNo seed is done yet.\n"
+    models = (study.audit.reference, *study.candidates())
+    all_models = (*models, *(() if study.audit.peer is None else (study.audit.peer,)))
+    items = found[0].run.audit["items"]["n"]
+    parts = [
+        f"# {study.name}",
+        " ".join(study.description.split()),
+        f"Seeds {', '.join(map(str, seeds))}; {items:,} items. "
+        + (
+            "A cell is the mean over seeds ± the standard deviation over them."
+            if len(seeds) > 1
+            else "A cell is the value with its interval over items."
+        ),
+        "## Verdicts",
+        _verdicts(study, found),
+        "## Accuracy, size and speed",
+        table(
+            ("model", "accuracy", "parameters", "on disk, MB", "alone, ms an item"),
+            [(escaped(m), _cell([r.own(m, "accuracy") for r in found]), *_costs(found, m)) for m in models],
+        ),
+        "## Do they look at the same words?",
+        _words(all_models, found),
+        *_protocol(models, found),
+        "## Are they sure to the same degree?",
+        table(
+            ("model", "ECE", "MCE", "Brier", "NLL"),
+            [
+                (escaped(m), *(_cell([r.own(m, q) for r in found]) for q in ("ece", "mce", "brier", "nll")))
+                for m in models
+            ],
+        ),
+        "Share of answers by confidence, mean over seeds:",
+        table(
+            ("model", *(f"{low:g} to {high:g}" for low, high in BINS)),
+            [(escaped(m), *(_share(found, m, low, high) for low, high in BINS)) for m in models],
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _repetition(directory: Path, seed: int) -> Repetition:
+    file = directory / "pairs" / f"seed-{seed}.json"
+    try:
+        pairs = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{file}: cannot be read ({error}); remove runs/seed-{seed} and run the study again") from None
+    protocol = directory / "protocol" / f"seed-{seed}"
+    return Repetition(
+        seed,
+        load_run(directory / "runs" / f"seed-{seed}"),
+        pairs,
+        load_run(protocol) if protocol.is_dir() else None,
+    )
+
+
+def _verdicts(study: Study, found: Sequence[Repetition]) -> str:
+    """A row a candidate and seed: the verdict, and the numbers that people ask for first."""
+    asked = (
+        ("accuracy_difference", "accuracy difference"),
+        ("disagreement", "answers changed"),
+        ("ece_difference", "ECE difference"),
+        ("alignment_lime", "alignment, LIME"),
+        ("alignment_shapley", "alignment, Shapley"),
+    )
+    rows = []
+    for name in study.candidates():
+        for r in found:
+            candidate = next(c for c in r.run.audit["candidates"] if c["name"] == name)
+            estimates = (r.measures[name].get(measure) for measure, _ in asked)
+            rows.append((escaped(name), str(r.seed), candidate["verdict"]["outcome"], *map(_interval, estimates)))
+    return table(("candidate", "seed", "verdict", *(words for _, words in asked)), rows)
+
+
+def _words(models: Sequence[str], found: Sequence[Repetition]) -> str:
+    """A row a pair of models: raw Jaccard between its floor and its ceiling, and the agreement free of noise."""
+    heads, rows = ["models"], []
+    for _, method in METHODS:
+        heads += [f"Jaccard, {method}", "chance", "ceiling", f"alignment, {method}"]
+    for i, first in enumerate(models):
+        for second in models[i + 1 :]:
+            cells = [
+                _cell([r.between(first, second, f"{measure}_{method}") for r in found])
+                for method, _ in METHODS
+                for measure in ("jaccard", "jaccard_chance", "jaccard_ceiling_reference", "alignment")
+            ]
+            rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
+    return table(heads, rows)
+
+
+def _protocol(models: Sequence[str], found: Sequence[Repetition]) -> list[str]:
+    """Mean and variance over the protocol's own runs, then over seeds."""
+    ran = [r.protocol.audit for r in found if r.protocol is not None]
+    if not ran:
+        return []
+    items, k = ran[0]["protocol"]["items"], ran[0]["protocol"]["k"]
+    methods = dict.fromkeys(pair["method"] for pair in ran[0]["protocol"]["pairs"])
+    rows = []
+    for i, first in enumerate(models):
+        for second in models[i + 1 :]:
+            cells = []
+            for method in methods:
+                pairs = [
+                    pair
+                    for audit in ran
+                    for pair in audit["protocol"]["pairs"]
+                    if pair["method"] == method and {pair["first"], pair["second"]} == {first, second}
+                ]
+                cells.append(_cell([estimate_from(pair["mean"]) for pair in pairs]))
+            rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
+    return [
+        f"Under the published protocol, {items:,} items, Jaccard of the top {k}:",
+        table(("models", *(method.upper() for method in methods)), rows),
+    ]
+
+
+def _costs(found: Sequence[Repetition], model: str) -> tuple[str, str, str]:
+    measured = [
+        entry for r in found if r.run.costs is not None for entry in r.run.costs["models"] if entry["name"] == model
+    ]
+
+    def average(of: Callable[[Mapping[str, Any]], float | None], digits: int) -> str:
+        values = [value for entry in measured if (value := of(entry)) is not None]
+        return f"{mean(values):,.{digits}f}" if values else MISSING
+
+    return (
+        average(lambda e: e["parameters"], 0),
+        average(lambda e: _scaled(e["disk_bytes"], 1e-6), 1),
+        average(lambda e: _scaled((e["latency"] or {}).get("median"), 1e3), 1),
+    )
+
+
+def _scaled(value: float | None, by: float) -> float | None:
+    return None if value is None else value * by
+
+
+def _share(found: Sequence[Repetition], model: str, low: float, high: float) -> str:
+    shares = []
+    for r in found:
+        entries = [r.run.audit["reference"], *r.run.audit["candidates"]]
+        bins = next(entry["reliability"] for entry in entries if entry["name"] == model)
+        inside = (b["share"]["value"] for b in bins if b["low"] >= low - 1e-9 and b["high"] <= high + 1e-9)
+        shares.append(sum(inside))
+    return f"{mean(shares):.1%}"
+
+
+def _cell(estimates: Sequence[Estimate | None]) -> str:
+    values = [e for e in estimates if e is not None]
+    if not values:
+        return MISSING
+    if len(values) == 1:
+        return _interval(values[0])
+    return f"{mean(e.value for e in values):.3f} ± {stdev(e.value for e in values):.3f}"
+
+
+def _interval(estimate: Estimate | None) -> str:
+    return MISSING if estimate is None else f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -1,0 +1,41 @@
+"""How to train, and the recipes that have names. Light to import: the command line shows them in its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train. Without soft targets only ``hard = 1`` makes sense.
+
+    rate: AdamW's, reached after the share ``warmup`` of all steps, and with ``decay`` falling to 0 from there.
+    hard: weight of the gold codes; 1 - hard is that of the soft targets, all logits divided by ``temperature``.
+    mixed: forward passes in bfloat16 where the device is a GPU; weights and their updates stay in float32.
+    """
+
+    epochs: int = 3
+    batch: int = 32
+    rate: float = 5e-5
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    warmup: float = 0.0
+    decay: bool = False
+    hard: float = 1.0
+    temperature: float = 1.0
+    seed: int = 0
+    mixed: bool = False
+
+
+PAPER = TrainingSettings(epochs=5, batch=32, rate=1e-5, weight_decay=0.0, clip=1.0)
+
+RECIPES: Mapping[str, TrainingSettings] = {
+    "paper-nli": PAPER,
+    "paper-pi": replace(PAPER, epochs=10),
+    "small-data": TrainingSettings(epochs=3, rate=1e-4, warmup=0.1, decay=True),
+}
+"""How arXiv 2508.13533 trains on inference and on paraphrases; and how a small model learns from few thousand items."""

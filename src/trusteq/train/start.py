@@ -1,0 +1,96 @@
+"""What training starts from: a pretrained model with a head for other labels, saved as a classifier of its own."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trusteq.compress.dropped import kept_layers
+from trusteq.compress.encoder import layers as layer_list
+from trusteq.compress.encoder import with_layers
+from trusteq.compress.made import save_checkpoint
+from trusteq.errors import ModelError
+from trusteq.models.chatter import quiet_transformers
+from trusteq.models.checkpoint import checked_config, first_few, loading_error
+from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, refuse_pickle
+from trusteq.models.hub import snapshot
+from trusteq.models.transformer import FILES, open_transformer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Base:
+    """A pretrained model: where the user says it is, its folder here, and the SHA-256 of its files."""
+
+    location: str
+    name: str
+    folder: Path
+    content: str
+
+
+def open_base(location: str, *, name: str, download: bool) -> Base:
+    """The pretrained model in a folder or of a hub id, checked, not loaded."""
+    folder = Path(location).expanduser()
+    refuse_pickle(folder, name=name)
+    if not folder.exists():
+        folder = snapshot(location, FILES, name=name, download=download)
+    if not folder.is_dir():
+        raise ModelError(f"model {name}: {folder} is no folder; give that of a pretrained model in safetensors")
+    if checked_config(folder, name=name).get("quantization_config"):
+        raise ModelError(f"model {name}: {folder} is quantized, and cannot be trained; start from the model it was")
+    return Base(location, name, folder, files_hash(matching(folder, FILES), name=name))
+
+
+def save_untrained(
+    base: Base, labels: Sequence[str], out: Path, *, layers: int | None, drop: str, seed: int
+) -> tuple[str, ...]:
+    """Write a classifier for these labels to ``out``: the base's layers, or some of them, and a head; notes on both.
+
+    The head is drawn from the seed, unless the base has one for as many labels.
+    """
+    import torch
+    import transformers
+
+    settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    names = dict(enumerate(labels))
+    with quiet_transformers() as messages, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
+                base.folder,
+                use_safetensors=True,
+                dtype=torch.float32,
+                id2label=names,
+                label2id={label: code for code, label in names.items()},
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                **settings,
+            )
+        except Exception as error:
+            raise loading_error(error, messages, folder=base.folder, name=base.name) from error
+        fresh = sorted({*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
+        # The body must be whole but for a pooler, which models that were never asked about a whole text lack.
+        body = [key for key in fresh if key.startswith(f"{model.base_model_prefix}.") and "pooler" not in key]
+        if body:
+            raise ModelError(
+                f"model {base.name}: {base.folder} does not hold {len(body)} tensors of its body ({first_few(body)}); "
+                "training would start from a partly random model"
+            )
+        notes = [f"a new head for {len(labels)} labels" if fresh else "the head that it has"]
+        model.config.problem_type = None
+        save_checkpoint(model, out, matching(base.folder, TOKENIZER_FILES).values())
+    if layers is not None:
+        whole = open_transformer(str(out), name=base.name, device="cpu")
+        listed, modules = layer_list(whole, "train")
+        if layers > len(modules):
+            raise ModelError(f"model {base.name}: it has {len(modules)} layers, fewer than {layers}")
+        kept = kept_layers(len(modules), layers, drop)
+        smaller = with_layers(whole.model, listed, kept)
+        shutil.rmtree(out)
+        save_checkpoint(smaller, out, matching(base.folder, TOKENIZER_FILES).values())
+        notes.append(f"layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}")
+    return tuple(notes)

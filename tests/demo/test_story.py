@@ -1,0 +1,58 @@
+"""What the demo says in the end: only what its numbers say."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from trusteq.demo.story import story
+from trusteq.verdict import Outcome
+
+
+def compared(name, accuracy, changed, *, where=(), outcome=Outcome.NOT_EQUIVALENT):
+    """As much of a comparison as the story reads."""
+
+    def measures(share):
+        values = {"accuracy_difference": accuracy, "disagreement": share}
+        return {"behaviour": {key: SimpleNamespace(value=value) for key, value in values.items()}}
+
+    slices = [SimpleNamespace(column="people", value=value, measures=measures(share)) for value, share in where]
+    verdict = SimpleNamespace(outcome=outcome)
+    return SimpleNamespace(name=name, measures=measures(changed), slices=slices, verdict=verdict)
+
+
+def told(*comparisons):
+    return story(SimpleNamespace(comparisons=comparisons))
+
+
+def test_each_candidate_has_a_line_with_its_numbers():
+    assert told(compared("int8", -0.0124, 0.0561, outcome=Outcome.UNDECIDED)) == [
+        "int8: accuracy -1.2 points, 5.6% of the answers changed, UNDECIDED"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "changed", "hides"),
+    [(-0.009, 0.05, True), (0.03, 0.02, True), (-0.01, 0.05, False), (0.0, 0.019, False)],
+)
+def test_that_accuracy_hides_something_is_said_only_where_it_does(accuracy, changed, hides):
+    lines = told(compared("int8", accuracy, changed))
+    assert any("accuracy alone would have let int8 pass" in line for line in lines) == hides
+
+
+@pytest.mark.parametrize("outcome", [Outcome.EQUIVALENT, Outcome.UNDECIDED])
+def test_nothing_is_hidden_of_a_candidate_that_was_not_refused(outcome):
+    assert len(told(compared("int8", 0.0, 0.05, outcome=outcome))) == 1
+
+
+def test_the_one_that_hides_most_is_told():
+    *_, last = told(compared("a", 0, 0.03), compared("b", 0, 0.08), compared("c", -0.05, 0.2))
+    assert last.startswith("accuracy alone would have let b pass")
+    assert last.endswith("(+0.0 points), but 8.0% of its answers are others")
+
+
+def test_where_people_are_divided_is_compared_with_where_they_agree():
+    where = [("agree", 0.021), ("are divided", 0.13)]
+    _, line = told(compared("int8", -0.02, 0.05, where=where))
+    assert line == (
+        "int8 changes 13.0% of the answers where people are divided about a sentence, and 2.1% where they agree"
+    )

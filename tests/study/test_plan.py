@@ -1,0 +1,76 @@
+"""Plans: what may stand in them, in which order models are made, and what is refused."""
+
+import pytest
+import yaml
+
+from trusteq.errors import StudyError
+from trusteq.study.plan import read_study, shipped, text_of
+
+
+def test_models_come_after_what_they_are_made_from(written):
+    order = read_study(written()).in_order()
+    assert sorted(order) == sorted(["base", "again", "thin", "pruned", "student", "half"])
+    assert order.index("base") < order.index("pruned") < order.index("thin")
+
+
+def test_the_peer_and_what_is_only_a_step_are_no_candidates(written):
+    assert read_study(written()).candidates() == ("thin", "student", "half")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_study_can_be_read(name):
+    study = read_study(name)
+    assert study.name == name
+    assert study.description
+    assert yaml.safe_load(text_of(name)[0])["name"] == name
+
+
+def test_the_papers_studies_train_as_the_paper_does():
+    from trusteq.study.made import settings_of
+
+    for name, epochs in (("paper-nli", 5), ("paper-pi", 10)):
+        study = read_study(name)
+        made = settings_of(study, study.models["distilbert"], seed=3)
+        assert (made.epochs, made.rate, made.batch, made.clip, made.seed) == (epochs, 1e-5, 32, 1.0, 3)
+        assert study.candidates() == ("distilbert", "bert-medium", "bert-mini", "bert-tiny")
+
+
+MODELS = {"a": {"train": "x"}, "b": {"train": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"models": {"a": {"train": "x"}}}, "at least 2"),
+        ({"models": {**MODELS, "c": {}}}, "either train or from"),
+        ({"models": {**MODELS, "c": {"from": "a", "method": "magic"}}}, "method 'magic' is none"),
+        ({"models": {**MODELS, "c": {"from": "z", "method": "bf16"}}}, "'z', which is no model"),
+        ({"models": {**MODELS, "../c": {"train": "x"}}}, "a name is letters"),
+        ({"models": {**MODELS, "c": {"train": "d"}, "d": {"train": "c"}}}, "in a circle"),
+        ({"models": {**MODELS, "c": {"train": "x", "method": "bf16"}}}, "go with from"),
+        ({"models": {**MODELS, "c": {"from": "a", "method": "bf16", "layers": 2}}}, "stands in options"),
+        ({"audit": {"reference": "nobody"}}, "reference 'nobody' is no model"),
+        ({"audit": {"reference": "base", "explain": 3}}, "extra inputs are not permitted"),
+        ({"seeds": []}, "at least 1"),
+        ({"seeds": [1, 1]}, "seeds must differ"),
+        ({"training": {"recipe": "none"}}, "no recipe 'none'"),
+    ],
+)
+def test_what_makes_no_study(change, said, written):
+    if "models" in change:
+        change = {**change, "audit": {"reference": "a"}}
+    with pytest.raises(StudyError) as caught:
+        read_study(written(**change))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_names_what_is(tmp_path):
+    with pytest.raises(StudyError, match="mini-nli"):
+        read_study(tmp_path / "none.yaml")
+
+
+def test_a_key_twice_is_refused(tmp_path):
+    (tmp_path / "twice.yaml").write_text("name: a\nname: b\n", "utf-8")
+    with pytest.raises(StudyError, match="appears twice"):
+        read_study(tmp_path / "twice.yaml")

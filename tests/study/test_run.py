@@ -1,0 +1,167 @@
+"""A study run whole: what it makes, that it goes on, and whose folder it is."""
+
+import json
+import shutil
+
+import pytest
+
+import trusteq
+from trusteq.errors import DataError, ModelError, StudyError
+from trusteq.runs.directory import load_run
+from trusteq.study import read_study, run_study
+
+
+def files(directory, *kinds):
+    """The bytes of every file of these kinds, else of all but those that hold times."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and (path.suffix in kinds if kinds else path.name not in ("costs.json", "tables.md"))
+    }
+
+
+def test_every_seed_has_its_models_run_and_pairs(done):
+    out = done[0].directory
+    assert done[0].seeds == (0, 1)
+    for seed in ("seed-0", "seed-1"):
+        assert {path.name for path in (out / "models" / seed).iterdir()} == {
+            "base", "again", "thin", "pruned", "student", "half",
+        }  # fmt: skip
+        run = load_run(out / "runs" / seed)
+        assert [c["name"] for c in run.audit["candidates"]] == ["thin", "student", "half"]
+        pairs = json.loads((out / "pairs" / f"{seed}.json").read_text("utf-8"))
+        assert len(pairs) == 10
+    assert not list(out.rglob(".*"))
+
+
+def test_seeds_train_other_models_and_the_same_seed_the_same(done):
+    models = done[0].directory / "models"
+    contents = [
+        trusteq.open_model(models / seed / name).identity.content
+        for seed in ("seed-0", "seed-1")
+        for name in ("base", "again")
+    ]
+    assert len(set(contents)) == 4
+    recipe = json.loads((models / "seed-1" / "again" / "trusteq-recipe.json").read_text("utf-8"))
+    assert recipe["seed"] == 101
+
+
+def test_pairs_agree_with_the_run(done):
+    out = done[0].directory
+    run = load_run(out / "runs" / "seed-0")
+    pairs = json.loads((out / "pairs" / "seed-0.json").read_text("utf-8"))
+    for candidate in run.audit["candidates"]:
+        (pair,) = [p for p in pairs if (p["first"], p["second"]) == ("base", candidate["name"])]
+        for name, estimate in pair["estimates"].items():
+            assert candidate["measures"]["explanation"][name] == estimate, name
+
+
+def test_done_again_nothing_changes(done, copied, written, data):
+    before, said = files(copied), []
+    again = run_study(read_study(written()), data=data, out=copied, say=said.append)
+    assert files(copied) == before
+    assert again.tables == done[0].tables
+    assert [line for line in said if not line.startswith("study")] == []
+
+
+def test_what_is_missing_is_made_again_to_the_same_bytes(copied, written, data):
+    # Not what says where a model lies: this is a copy elsewhere.
+    kinds = (".safetensors", ".parquet")
+    before, pairs = files(copied, *kinds), (copied / "pairs" / "seed-1.json").read_bytes()
+    for lost in ("models/seed-1/student", "runs/seed-1", "models/seed-0/thin"):
+        shutil.rmtree(copied / lost)
+    (copied / "pairs" / "seed-1.json").unlink()
+    run_study(read_study(written()), data=data, out=copied)
+    assert files(copied, *kinds) == before
+    assert (copied / "pairs" / "seed-1.json").read_bytes() == pairs
+
+
+def test_some_of_the_seeds(written, data, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("trusteq.study.run._one_seed", lambda study, seed, *a, **k: asked.append(seed))
+    study = read_study(written())
+    made = run_study(study, data=data, out=tmp_path / "o", seeds=[1])
+    assert asked == [1]
+    assert made.seeds == ()
+    assert "No seed is done yet" in made.tables
+    with pytest.raises(StudyError, match="seed 7 is none of its seeds 0, 1"):
+        run_study(study, data=data, out=tmp_path / "o", seeds=[7])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"training": {"recipe": "small-data", "epochs": 3}}, "another study"),
+        ({"data": {"train": "test.jsonl", "test": "train.jsonl", "text": ["text"], "label": "label"}}, "another study"),
+    ],
+)
+def test_a_folder_of_another_study_is_refused(change, said, copied, written, data):
+    before = files(copied)
+    with pytest.raises(StudyError, match=said):
+        run_study(read_study(written(**change)), data=data, out=copied)
+    assert files(copied) == before
+
+
+def test_other_items_are_refused(copied, written, data, tmp_path):
+    other = shutil.copytree(data, tmp_path / "other")
+    lines = (other / "test.jsonl").read_text("utf-8").splitlines()
+    (other / "test.jsonl").write_text("\n".join(lines[:-1]), "utf-8")
+    with pytest.raises(StudyError, match="another items"):
+        run_study(read_study(written()), data=other, out=copied)
+
+
+def test_a_folder_with_something_else_is_refused(written, data, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(StudyError, match="holds something else"):
+        run_study(read_study(written()), data=data, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_test_item_that_was_learnt_is_refused(written, data, tmp_path):
+    both = shutil.copytree(data, tmp_path / "both")
+    first = json.loads((both / "train.jsonl").read_text("utf-8").splitlines()[5])
+    with (both / "test.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write("\n" + json.dumps({**first, "id": "leak"}))
+    with pytest.raises(DataError, match="item 'leak' is in"):
+        run_study(read_study(written()), data=both, out=tmp_path / "o")
+    assert not (tmp_path / "o").exists()
+
+
+def test_items_that_are_not_there(written, tmp_path):
+    with pytest.raises(StudyError, match="name the folder that holds"):
+        run_study(read_study(written()), data=tmp_path, out=tmp_path / "o")
+
+
+def test_a_hub_and_a_gpu_are_asked_for_at_once_with_the_cost(tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(StudyError) as caught:
+        run_study(read_study("paper-nli"), data=tmp_path, out=tmp_path / "o")
+    for part in ("say --download", "say --anyway", "on one data-centre GPU", "on one processor core"):
+        assert part in str(caught.value)
+    with pytest.raises(StudyError, match="no such file"):
+        run_study(read_study("paper-nli"), data=tmp_path, out=tmp_path / "o", download=True, anyway=True)
+
+
+def test_more_epochs_cost_more():
+    from trusteq.study.needs import GPU_RATE, TRAINING, cost
+
+    study = read_study("mrpc-top5")
+    weights = sum(study.needs.weights.values()) * 1e6
+    seconds = TRAINING * weights * study.needs.tokens * study.needs.train_items * 4 / GPU_RATE
+    assert seconds < 60  # so the words begin with minutes
+    assert cost(study, 1).startswith("about 2 minutes on one data-centre GPU")
+    longer = study.model_copy(update={"needs": study.needs.model_copy(update={"train_items": 10**8})})
+    assert "years" in cost(longer, 1)
+
+
+def test_a_model_that_cannot_be_made_leaves_nothing_of_itself(written, data, plan, tmp_path):
+    models = {**plan["models"], "half": {"from": "base", "method": "drop-layers", "options": {"layers": 9}}}
+    with pytest.raises(ModelError, match="does not apply"):
+        run_study(replace_seeds(read_study(written(models=models))), data=data, out=tmp_path / "o")
+    assert not (tmp_path / "o" / "models" / "seed-0" / "half").exists()
+
+
+def replace_seeds(study):
+    return study.model_copy(update={"seeds": (0,)})

@@ -1,0 +1,34 @@
+"""Items that choose the epoch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from trusteq.data.items import Items
+from trusteq.errors import DataError
+from trusteq.train.held_out import held_out
+
+
+@pytest.fixture
+def items():
+    ids = [f"i{i}" for i in range(160)]
+    return Items(ids=ids, segments={"text": ids}, labels=np.arange(160) % 2, label_names=("no", "yes"))
+
+
+def test_a_tenth_is_held_out_and_nothing_is_in_both(items):
+    learn, held = held_out(items, seed=0)
+    assert (len(learn), len(held)) == (144, 16)
+    assert not set(learn.ids) & set(held.ids)
+    assert held_out(items, seed=1)[1].ids != held.ids
+
+
+def test_items_of_one_cluster_are_held_out_together(items):
+    learn, held = held_out(replace(items, clusters=[str(i // 4) for i in range(160)]), seed=0)
+    assert len(held) == 16
+    assert not set(learn.clusters) & set(held.clusters)
+
+
+def test_one_item_cannot_be_split(items):
+    with pytest.raises(DataError, match="1 item cannot be split"):
+        held_out(items.take([0]), seed=0)
