@@ -10,7 +10,7 @@ demo: $(READY)  ## a real Transformer fine-tuned, compressed and audited on the 
 	$(BIN)/trusteq demo
 
 test: $(READY)  ## the whole test suite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(READY)  ## lint, format, types
 	$(BIN)/ruff check .
