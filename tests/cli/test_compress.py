@@ -1,10 +1,8 @@
 """``trusteq compress``: what it prints, its exit codes, its one-line errors."""
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
-from unittest.mock import patch
 
+import command
 import pandas as pd
 import pytest
 
@@ -13,7 +11,6 @@ pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 from oracles import tiny_models
 
 import trusteq
-from trusteq.cli.main import main
 from trusteq.compress.methods import METHODS, OPTIONS
 
 
@@ -34,11 +31,8 @@ def lessons(tmp_path):
 
 def run(*arguments):
     """The command's exit code, stdout and stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    argv = patch("sys.argv", ["trusteq", "compress", *arguments])
-    with redirect_stdout(out), redirect_stderr(err), argv, pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0, out.getvalue(), err.getvalue()
+    done = command.trusteq("compress", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_it_prints_what_was_made(large, tmp_path):

@@ -1,23 +1,16 @@
 """``trusteq study``: what it prints, its exit codes, its one-line errors."""
 
-import io
-from contextlib import redirect_stderr, redirect_stdout
-from unittest.mock import patch
-
+import command
 import pytest
 
-from trusteq.cli.main import main
 from trusteq.study.plan import text_of
 from trusteq.study.run import Finished
 
 
 def run(*arguments):
     """The command's exit code, stdout and stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    argv = patch("sys.argv", ["trusteq", "study", *arguments])
-    with redirect_stdout(out), redirect_stderr(err), argv, pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0, out.getvalue(), err.getvalue()
+    done = command.trusteq("study", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_it_shows_a_study_to_start_from():

@@ -28,20 +28,6 @@ def pairs(items: Items) -> Items:
     return Items(ids=items.ids, segments={"premise": texts, "hypothesis": texts[::-1]})
 
 
-@pytest.fixture
-def one_line():
-    """A check of an error: its message is one line, not a long one, and holds the expected parts."""
-
-    def check(caught: pytest.ExceptionInfo, *expected: str) -> None:
-        message = str(caught.value)
-        assert "\n" not in message
-        assert len(message) < 600
-        for part in expected:
-            assert part in message
-
-    return check
-
-
 def save(folder: Path, tokenizer, model) -> Path:
     from trusteq.models.chatter import quiet_transformers
 

@@ -60,3 +60,18 @@ def save(kind, folder, *, side="right", seed=1, shape=None, **normalizer):
         wrapped.save_pretrained(folder)
         made.save_pretrained(folder)
     return folder
+
+
+def save_encoder(folder, *, scale, seed=1, shape=None):
+    """A folder with an encoder of kind bert without a head, as a pretrained model comes; its matrices times scale."""
+    save("bert", folder, seed=seed, shape=shape)
+    model = transformers.BertModel.from_pretrained(folder, add_pooling_layer=False)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter *= scale
+    for file in folder.glob("*.safetensors"):
+        file.unlink()
+    with quiet_transformers():
+        model.save_pretrained(folder)
+    return folder

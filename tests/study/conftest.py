@@ -8,8 +8,6 @@ import pytest
 
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 
-import torch
-import transformers
 import yaml
 from oracles import tiny_models
 from oracles.tokenizers import WORDS
@@ -22,16 +20,7 @@ SHAPE = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "i
 @pytest.fixture(scope="session")
 def base(tmp_path_factory):
     """The folder of a small encoder without a head."""
-    folder = tiny_models.save("bert", tmp_path_factory.mktemp("pretrained") / "tiny-base", shape=SHAPE)
-    model = transformers.BertModel.from_pretrained(folder, add_pooling_layer=False)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 2:
-                parameter *= 0.2
-    for file in folder.glob("*.safetensors"):
-        file.unlink()
-    model.save_pretrained(folder)
-    return folder
+    return tiny_models.save_encoder(tmp_path_factory.mktemp("pretrained") / "tiny-base", scale=0.2, shape=SHAPE)
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,12 @@ MODELS = {"a": {"train": "x"}, "b": {"train": "x"}}
         ({"seeds": []}, "at least 1"),
         ({"seeds": [1, 1]}, "seeds must differ"),
         ({"training": {"recipe": "none"}}, "no recipe 'none'"),
+        ({"training": {"epoch": 1}}, "extra inputs are not permitted"),
+        ({"models": {**MODELS, "c": {"train": "x", "training": {"epoch": 1}}}}, "extra inputs are not permitted"),
+        ({"models": {**MODELS, "c": {"train": "x", "training": {"epochs": "many"}}}}, "valid integer"),
+        ({"models": {**MODELS, "c": {"from": "a", "method": "distil", "options": {"layer": 2}}}}, "layer"),
+        ({"models": {"a": {"train": "x"}, "b": {"train": "x", "audited": False}}}, "no model is a candidate"),
+        ({"audit": {"reference": "base", "policy": "strictest"}}, "strictest"),
     ],
 )
 def test_what_makes_no_study(change, said, written):

@@ -5,6 +5,10 @@ import shutil
 
 import pytest
 
+pytest.importorskip("transformers", reason="needs the extra 'transformers'")
+
+from oracles import tiny_models
+
 import trusteq
 from trusteq.errors import DataError, ModelError, StudyError
 from trusteq.runs.directory import load_run
@@ -31,6 +35,9 @@ def test_every_seed_has_its_models_run_and_pairs(done):
         assert [c["name"] for c in run.audit["candidates"]] == ["thin", "student", "half"]
         pairs = json.loads((out / "pairs" / f"{seed}.json").read_text("utf-8"))
         assert len(pairs) == 10
+        for name in ("thin", "student", "half"):
+            diagram = (out / "reliability" / f"{seed}-{name}.svg").read_text("utf-8")
+            assert name in diagram
     assert not list(out.rglob(".*"))
 
 
@@ -52,8 +59,23 @@ def test_pairs_agree_with_the_run(done):
     pairs = json.loads((out / "pairs" / "seed-0.json").read_text("utf-8"))
     for candidate in run.audit["candidates"]:
         (pair,) = [p for p in pairs if (p["first"], p["second"]) == ("base", candidate["name"])]
-        for name, estimate in pair["estimates"].items():
+        estimates = dict(pair["estimates"])
+        assert estimates.pop("disagreement")["value"] == candidate["measures"]["behaviour"]["disagreement"]["value"]
+        assert estimates
+        for name, estimate in estimates.items():
             assert candidate["measures"]["explanation"][name] == estimate, name
+
+
+def test_every_two_models_have_their_changed_answers(done, data):
+    out = done[0].directory
+    names = ("base", "thin", "student", "half", "again")
+    items = trusteq.read_items(data / "test.jsonl", text=["text"], label="label", id="id")
+    answers = {n: trusteq.open_model(out / "models" / "seed-0" / n).predict(items).argmax(axis=1) for n in names}
+    for pair in json.loads((out / "pairs" / "seed-0.json").read_text("utf-8")):
+        found = pair["estimates"]["disagreement"]
+        expected = (answers[pair["first"]] != answers[pair["second"]]).mean()
+        assert found["value"] == pytest.approx(expected, abs=1e-12), pair["first"]
+        assert found["low"] <= expected <= found["high"]
 
 
 def test_done_again_nothing_changes(done, copied, written, data):
@@ -122,9 +144,31 @@ def test_a_test_item_that_was_learnt_is_refused(written, data, tmp_path):
     first = json.loads((both / "train.jsonl").read_text("utf-8").splitlines()[5])
     with (both / "test.jsonl").open("a", encoding="utf-8") as stream:
         stream.write("\n" + json.dumps({**first, "id": "leak"}))
-    with pytest.raises(DataError, match="item 'leak' is in"):
+    with pytest.raises(DataError, match="item 'leak' is among those that are learnt from"):
         run_study(read_study(written()), data=both, out=tmp_path / "o")
     assert not (tmp_path / "o").exists()
+
+
+def test_a_test_item_that_chooses_the_epoch_is_refused(written, data, plan, tmp_path):
+    shutil.copytree(data, tmp_path / "three")
+    test = (data / "test.jsonl").read_text("utf-8").splitlines()
+    (tmp_path / "three" / "dev.jsonl").write_text("\n".join(test[:20]), "utf-8")
+    with pytest.raises(DataError, match="item 'test-0' is among those that are learnt from or choose the epoch"):
+        run_study(
+            read_study(written(data={**plan["data"], "dev": "dev.jsonl"})), data=tmp_path / "three", out=tmp_path / "o"
+        )
+
+
+def test_a_base_with_other_weights_is_refused(data, plan, base, written, tmp_path, monkeypatch):
+    monkeypatch.setattr("trusteq.study.run._one_seed", lambda *a, **k: None)
+    own = shutil.copytree(base, tmp_path / "own")
+    models = {"base": {"train": str(own)}, "again": {"train": str(own)}, "thin": {"train": "again"}}
+    study = read_study(written(models=models))
+    run_study(study, data=data, out=tmp_path / "o")
+    run_study(study, data=data, out=tmp_path / "o")
+    tiny_models.save_encoder(own, scale=0.3)
+    with pytest.raises(StudyError, match="another bases"):
+        run_study(study, data=data, out=tmp_path / "o")
 
 
 def test_items_that_are_not_there(written, tmp_path):

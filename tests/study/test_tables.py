@@ -3,8 +3,11 @@
 import re
 from statistics import mean, stdev
 
+import pytest
+
 from trusteq.runs.directory import load_run
-from trusteq.study.tables import tables
+from trusteq.stats.estimate import Estimate
+from trusteq.study.tables import Repetition, _cell, _costs, _protocol, tables
 
 
 def rows(text, heading):
@@ -48,7 +51,10 @@ def test_all_models_are_paired_the_peer_too(done):
 
 
 def test_shares_of_confidence_sum_to_one(done):
-    found = rows(done[0].tables, "Share of answers by confidence, mean over seeds:")
+    found = rows(
+        done[0].tables,
+        "Share of answers by confidence, mean over seeds:",
+    )
     assert set(found) == {"base", "thin", "student", "half"}
     for (cells,) in found.values():
         assert abs(sum(float(cell.rstrip("%")) for cell in cells) - 100) < 0.21
@@ -66,3 +72,56 @@ def test_nothing_done_is_said(written, tmp_path):
     from trusteq.study import read_study
 
     assert "No seed is done yet" in tables(read_study(written()), tmp_path, ())
+
+
+def estimate(value):
+    return Estimate(value, value - 0.01, value + 0.01, 100, "something")
+
+
+def test_a_cell_says_how_many_seeds_it_is_of():
+    assert _cell([estimate(0.5)]) == "0.500 [0.490, 0.510]"
+    assert _cell([estimate(0.4), estimate(0.6)]) == "0.500 ± 0.141"
+    assert _cell([estimate(0.4), None, estimate(0.6)]) == "0.500 ± 0.141 (2 of 3 seeds)"
+    assert _cell([None, estimate(0.5)]) == "0.500 [0.490, 0.510] (1 of 2 seeds)"
+    assert _cell([None, None]) == "–"
+
+
+class Stored:
+    """A run's documents."""
+
+    def __init__(self, **documents):
+        self.__dict__.update(documents)
+
+
+def test_costs_are_means_over_seeds_in_their_units():
+    def costs(latency, disk):
+        return {
+            "models": [
+                {"name": "a", "parameters": 1_234_567, "disk_bytes": disk, "latency": {"median": latency}},
+                {"name": "b", "parameters": None, "disk_bytes": None, "latency": None},
+            ]
+        }
+
+    runs = [Stored(costs=costs(0.010, 2_000_000)), Stored(costs=costs(0.020, 4_000_000)), Stored(costs=None)]
+    found = [Repetition(seed, run, [], None) for seed, run in enumerate(runs)]
+    assert _costs(found, "a") == ("1,234,567", "3.0", "15.0")
+    assert _costs(found, "b") == ("–", "–", "–")
+
+
+@pytest.mark.parametrize(("runs", "variance"), [(5, "0.002000"), (1, "run once")])
+def test_the_protocol_has_mean_and_variance_over_its_runs(runs, variance):
+    from trusteq.report.document import plain
+
+    def stored(mean, spread):
+        pair = {"method": "lime", "first": "a", "second": "b", "runs": [0.0] * runs, "mean": plain(estimate(mean))}
+        audit = {"protocol": {"items": 200, "k": 10, "pairs": [{**pair, "variance": {"value": spread}}]}}
+        return Repetition(0, None, [], Stored(audit=audit))
+
+    title, text = _protocol(("a", "b"), [stored(0.5, 0.001), stored(0.7, 0.003)])
+    assert title == "Under the published protocol, 200 items, Jaccard of the top 10:"
+    cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
+    assert cells == ["a, b", "0.600 ± 0.141", variance]
+
+
+def test_without_the_protocol_there_is_no_such_table():
+    assert _protocol(("a", "b"), [Repetition(0, None, [], None)]) == []

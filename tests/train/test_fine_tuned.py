@@ -1,7 +1,9 @@
 """Fine-tuning from a pretrained model: what is made, from what, and what is refused."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,15 +11,15 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 
 import torch
-import transformers
 from oracles import tiny_models
 from safetensors.torch import load_file, save_file
 
 import trusteq
 from trusteq.data.items import Items
-from trusteq.errors import DataError, ModelError, OptionError, RunError
+from trusteq.errors import DataError, LabelError, ModelError, OptionError, RunError
 from trusteq.models.transformer import open_transformer
 from trusteq.train import PAPER, TrainingSettings, fine_tune, loop
+from trusteq.train.checkpoints import Checkpoints
 
 QUICK = TrainingSettings(epochs=3, batch=8, rate=3e-3)
 WORDS = ["the film was", "a man is", "not very", "the dog runs outside", "york"]
@@ -26,16 +28,7 @@ WORDS = ["the film was", "a man is", "not very", "the dog runs outside", "york"]
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """A small encoder without a head, as a pretrained model comes."""
-    folder = tiny_models.save("bert", tmp_path_factory.mktemp("base") / "base", seed=4)
-    model = transformers.BertModel.from_pretrained(folder, add_pooling_layer=False)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 2:
-                parameter *= 0.1
-    for file in folder.glob("*.safetensors"):
-        file.unlink()
-    model.save_pretrained(folder)
-    return folder
+    return tiny_models.save_encoder(tmp_path_factory.mktemp("base") / "base", scale=0.1, seed=4)
 
 
 def lessons(count, offset=0):
@@ -210,6 +203,39 @@ def test_what_cannot_be_trained(change, error, said, base, items, tmp_path):
 
 def test_a_base_that_is_not_there(items, tmp_path):
     assert "no file or folder here" in refused(ModelError, tmp_path / "m", "nobody/nothing", items=items)
+
+
+def test_a_body_of_another_shape(base, items, tmp_path):
+    folder = Path(shutil.copytree(base, tmp_path / "torn" / "base"))
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}), "utf-8")
+    (tmp_path / "out").mkdir()
+    refused(ModelError, tmp_path / "out" / "m", folder, items=items)
+
+
+def test_labels_that_do_not_fit_leave_nothing(made, items, tmp_path, monkeypatch):
+    def unfit(*_, **__):
+        raise LabelError("labels do not fit")
+
+    monkeypatch.setattr("trusteq.train.fine_tuned.train", unfit)
+    assert refused(LabelError, tmp_path / "m", made.directory, items=items) == "labels do not fit"
+
+
+def test_a_full_disk_leaves_what_can_be_gone_on_from(base, items, tmp_path, monkeypatch):
+    write = Checkpoints.write
+
+    def full(self, state):
+        if len(state.curve) == 2:
+            raise RunError("no space left")
+        write(self, state)
+
+    monkeypatch.setattr(Checkpoints, "write", full)
+    with pytest.raises(RunError, match="no space left"):
+        fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu")
+    monkeypatch.undo()
+    said = []
+    fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=said.append)
+    assert "goes on after epoch 1" in said
 
 
 def test_a_folder_that_is_taken_stays(base, items, tmp_path):

@@ -192,6 +192,16 @@ def test_a_loss_that_is_no_number_stops(student, examples, one_line):
     one_line(caught, "the loss is", "epoch", "lower --rate")
 
 
+def test_out_of_memory_says_what_to_do(student, examples, one_line, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(student.model, "forward", full)
+    with pytest.raises(ModelError) as caught:
+        train(student, examples, examples, QUICK)
+    one_line(caught, "model student", "8 items", "lower --batch")
+
+
 def test_a_model_without_padding_learns_one_row_at_a_time(student, examples, one_line):
     student.can_pad = False
     with pytest.raises(ModelError) as caught:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from trusteq.cli.lessons import listed
 from trusteq.cli.screen import print_json, progress, show
 from trusteq.data.surrogates import readable
 from trusteq.report.clean import clean
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.open import ModelOptions
     from trusteq.policy import Policy
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    """The parts of "a,b,c"."""
-    return () if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 @click.command()
@@ -152,11 +148,11 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
 
     policy = read_policy(asked["policy"])
     if asked["dimensions"]:
-        policy = policy.requiring(_listed(asked["dimensions"]))
+        policy = policy.requiring(listed(asked["dimensions"]))
     out = free_directory(asked["out"])
     named = names_and_locations([reference, *candidates, *([asked["peer"]] if asked["peer"] else [])])
     data = asked["data"] or named[0][1]
-    slices = tuple(part for given in asked["slices"] for part in _listed(given))
+    slices = tuple(part for given in asked["slices"] for part in listed(given))
     if slices and asked["no_slices"]:
         raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
     takes = _taken(asked, named)
@@ -169,19 +165,19 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
         tell("read items", 0, 1)
         items = read_items(
             data,
-            text=_listed(asked["text"]),
+            text=listed(asked["text"]),
             label=asked["label"],
-            label_names=_listed(asked["label_names"]) or None,
+            label_names=listed(asked["label_names"]) or None,
             id=asked["id_column"],
             by_row=asked["by_row"],
             slices=slices,
             cluster=asked["cluster"],
-            ignore_labels=_listed(asked["ignore_label"]),
+            ignore_labels=listed(asked["ignore_label"]),
             split=asked["split"],
         )
         tell("read items", 1, 1)
         # A predictions file may hold the items' own columns beside its labels.
-        own = {asked["label"], asked["cluster"], *slices, *_listed(asked["text"])} - {None}
+        own = {asked["label"], asked["cluster"], *slices, *listed(asked["text"])} - {None}
         models = {
             name: open_model(location, name=name, options=_options(asked, name, takes, tuple(sorted(own))))
             for name, location in named
@@ -355,7 +351,7 @@ def _options(asked: dict[str, Any], name: str, takes: dict[str, tuple[str, ...]]
     if scores not in {None, "probabilities", "logits"}:
         raise click.BadParameter(f"{scores!r} is neither probabilities nor logits", param_hint="--scores")
     wanted = {
-        "labels": _listed(_for_model(asked["labels"], name, list(takes), "--labels")) or None,
+        "labels": listed(_for_model(asked["labels"], name, list(takes), "--labels")) or None,
         "scores": scores,
         "tokenizer": asked["tokenizer"],
         "output": asked["output"],

@@ -35,7 +35,6 @@ def demo(digits: bool, seed: int, out: Path | None, quiet: bool) -> int:
     from trusteq.demo.threads import few_threads, wait_passively
 
     wait_passively()
-    from trusteq.cli.report import write
     from trusteq.demo.demo import audit_sentences, free_run, models_folder
     from trusteq.demo.digits import audit_digits
     from trusteq.demo.fetch import FetchError
@@ -45,6 +44,7 @@ def demo(digits: bool, seed: int, out: Path | None, quiet: bool) -> int:
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render
     from trusteq.runs.directory import free_directory
+    from trusteq.whole_file import write_whole
 
     def say(line: str) -> None:
         if not quiet:
@@ -64,7 +64,7 @@ def demo(digits: bool, seed: int, out: Path | None, quiet: bool) -> int:
             result = audit_digits(seed=seed, tell=tell, say=say)
         path = result.save(out)
         tell("write the page", 0, 1)
-        write(path / "report.html", page(result.evidence))
+        write_whole(path / "report.html", page(result.evidence))
         tell("write the page", 1, 1)
     show(render(result))
     if result.costs is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from trusteq.cli.lessons import listed
 from trusteq.cli.screen import print_json, show
 
 
@@ -29,7 +30,7 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     finished = load_run(run)
     policy = read_policy(policy_name if policy_name is not None else finished.directory / "policy.yaml")
     if dimensions is not None:
-        policy = policy.requiring(tuple(part.strip() for part in dimensions.split(",")))
+        policy = policy.requiring(listed(dimensions))
     judged = rejudge(finished, policy)
     strange = next((name for name in only if name not in judged), None)
     if strange is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from trusteq.report.clean import clean
+from trusteq.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def report(run: Path, form: str, out: str | None) -> int:
     if out == "-":
         click.echo(text, nl=not text.endswith("\n"))
         return 0
-    write(Path(out), text)
+    write_whole(Path(out), text)
     click.echo(f"{form}: {clean(out)}", err=True)
     return 0
 
@@ -64,21 +64,3 @@ def maker(form: str) -> Callable[[Evidence], str]:
     module, _, name = FORMATS[form].partition(":")
     found: Callable[[Evidence], str] = getattr(importlib.import_module(module), name)
     return found
-
-
-def write(path: Path, text: str) -> None:
-    """Write the file whole, or leave what is there; one clear line where it cannot be written."""
-    from trusteq.errors import RunError
-
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_text(text, "utf-8")  # a device or a pipe: nothing to be renamed
-            return
-        if path.is_dir():
-            raise IsADirectoryError(21, "is a directory")
-        with tempfile.TemporaryDirectory(prefix=".trusteq-", dir=path.resolve().parent) as scratch:
-            draft = Path(scratch) / "report"
-            draft.write_text(text, "utf-8")
-            draft.replace(path.resolve())
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from None

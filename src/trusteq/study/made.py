@@ -37,7 +37,7 @@ class Texts:
 
 
 def read_texts(plan: DataPlan, folder: Path) -> Texts:
-    """The study's items; no text of the test may be in what is learnt from."""
+    """The study's items; no text of the test may be in what is learnt from or chosen by."""
 
     def read(file: str, most: int | None) -> Items:
         path = folder / file
@@ -60,10 +60,13 @@ def read_texts(plan: DataPlan, folder: Path) -> Texts:
         train, dev = held_out(train, seed=0)
     else:
         dev = read(plan.dev, None)
-    learnt = set(zip(*train.texts(), strict=True))
+    learnt = {texts for items in (train, dev) for texts in zip(*items.texts(), strict=True)}
     for texts, id_ in zip(zip(*test.texts(), strict=True), test.ids, strict=True):
         if texts in learnt:
-            raise DataError(f"{test.source}: item {id_!r} is in {train.source}, too; a test is of what was not learnt")
+            raise DataError(
+                f"{test.source}: item {id_!r} is among those that are learnt from or choose the epoch, too; "
+                "drop it from one of the two files"
+            )
     return Texts(train, dev, test)
 
 
@@ -117,5 +120,7 @@ def make_model(
 
 def settings_of(study: Study, plan: ModelPlan, *, seed: int) -> TrainingSettings:
     """The recipe, with what the study and the model say otherwise."""
-    said = study.training.model_dump(exclude={"recipe"}, exclude_none=True) | plan.training
+    said = study.training.model_dump(exclude={"recipe"}, exclude_none=True) | plan.training.model_dump(
+        exclude_none=True
+    )
     return replace(RECIPES[study.training.recipe], seed=seed, **said)

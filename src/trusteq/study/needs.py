@@ -35,18 +35,15 @@ def refuse_what_is_missing(study: Study, seeds: Sequence[int], *, download: bool
     except ImportError as error:
         raise MissingExtraError(f"study {study.name}", "transformers") from error
     missing = []
-    fetched = {
-        plan.parent: None
-        for plan in study.models.values()
-        if study.needs.hub and plan.train is not None and plan.parent not in (*PRETRAINED, *study.models)
-    }
-    absent = [location for location in fetched if not is_cached(location)]
+    bases = [location for location in study.bases() if location not in PRETRAINED]
+    absent = [location for location in bases if study.needs.hub and not is_cached(location)]
     if absent and not download:
         missing.append(f"{', '.join(absent)} from a hub (say --download)")
     if study.needs.gpu and not anyway and not torch.cuda.is_available():
         missing.append("a GPU, and torch sees none (say --anyway to go on without)")
     if missing:
-        raise StudyError(f"study {study.name} needs {' and '.join(missing)}; it takes {cost(study, len(seeds))}")
+        takes = f"; it takes {cost(study, len(seeds))}" if study.needs.weights else ""
+        raise StudyError(f"study {study.name} needs {' and '.join(missing)}{takes}")
 
 
 def cost(study: Study, seeds: int) -> str:

@@ -1,4 +1,4 @@
-"""Every two models of an audit beside each other: whether they look at the same words."""
+"""Every two models of an audit beside each other: how often they answer otherwise, and whether by the same words."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trusteq.compare.alignment import Explained, noise_free, top_sets
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
     from trusteq.result import Audit
     from trusteq.stats.estimate import Estimate
 
 KEPT = ("alignment", "jaccard", "jaccard_chance", "jaccard_halves", "jaccard_ceiling_reference", "jaccard_adjusted")
-"""What is kept of each method; the first of the two models counts as the reference."""
+"""What is kept of each method beside the disagreement; the first of the two models counts as the reference."""
 
 
 @dataclass(frozen=True)
@@ -28,28 +30,43 @@ class PairMeasures:
     estimates: dict[str, Estimate]
 
 
-def pair_measures(audit: Audit, names: Sequence[str]) -> list[PairMeasures]:
-    """All pairs of the explained models, whose names these are, in order; nothing where nothing was explained."""
+def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = None) -> list[PairMeasures]:
+    """All pairs of the audited models and, where there was one, the peer.
+
+    peer: its name and its probabilities [items, labels] for the audit's items, in the order of the audit's labels.
+    """
+    answers = {model.name: model.predictions.probabilities.argmax(axis=1) for model in audit.models}
+    if peer is not None:
+        answers[peer[0]] = peer[1].argmax(axis=1)
+    names = tuple(answers)
+    whole = _resampling(audit, np.arange(len(audit.items)))
+    what = "share of items that the two models answer otherwise"
+    found = [
+        PairMeasures(a, b, {"disagreement": e})
+        for a, b in combinations(names, 2)
+        if (e := whole.share(answers[a] != answers[b], what=what)) is not None
+    ]
     explanation = audit.explanation
     if explanation is None:
-        return []
-    at, spread, attributed = explanation.positions, explanation.spread(), explanation.attributions()
-    clusters = None if audit.items.clusters is None else [audit.items.clusters[i] for i in at]
-    resampling = Resampling(
-        len(at),
-        clusters=clusters,
-        resamples=int(audit.settings["resamples"]),
-        seed=int(audit.settings["seed"]),
-        level=audit.policy.level,
-    )
-    found = []
-    for i, j in combinations(range(len(names)), 2):
-        estimates: dict[str, Estimate] = {}
+        return found
+    spread, attributed = explanation.spread(), explanation.attributions()
+    resampling = _resampling(audit, explanation.positions)
+    for pair, (i, j) in zip(found, combinations(range(len(names)), 2), strict=True):
         for method, a in attributed.items():
             both = Explained(
                 method, a[i], a[j], explanation.lengths, spread[i], spread[j], resampling, explanation.settings.k
             )
             measured = {**noise_free(both), **top_sets(both)}
-            estimates |= {f"{name}_{method}": e for name in KEPT if (e := measured.get(name)) is not None}
-        found.append(PairMeasures(names[i], names[j], estimates))
+            pair.estimates.update({f"{name}_{method}": e for name in KEPT if (e := measured.get(name)) is not None})
     return found
+
+
+def _resampling(audit: Audit, at: NDArray[np.int64]) -> Resampling:
+    """Resamples of the items at these positions, as the audit draws them."""
+    return Resampling(
+        len(at),
+        clusters=None if audit.items.clusters is None else [audit.items.clusters[i] for i in at],
+        resamples=int(audit.settings["resamples"]),
+        seed=int(audit.settings["seed"]),
+        level=audit.policy.level,
+    )

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from trusteq.compress.methods import METHODS
-from trusteq.errors import StudyError
+from trusteq.compress.methods import METHODS, checked_options
+from trusteq.errors import OptionError, PolicyError, StudyError
+from trusteq.policy import read_policy
 from trusteq.train.settings import RECIPES
 from trusteq.yaml_file import parse_yaml, validated
 
@@ -40,18 +41,23 @@ class DataPlan(BaseModel):
     test_items: int | None = Field(default=None, ge=20, description="At most so many items of test, the first ones.")
 
 
-class Training(BaseModel):
-    """How models are trained: a recipe, and what differs from it."""
+class Overrides(BaseModel):
+    """What differs from a recipe."""
 
     model_config = STRICT
 
-    recipe: str = "paper-nli"
     epochs: int | None = Field(default=None, ge=1)
     rate: float | None = Field(default=None, gt=0, le=1)
     batch: int | None = Field(default=None, ge=1)
     warmup: float | None = Field(default=None, ge=0, le=1)
     decay: bool | None = None
     mixed: bool | None = None
+
+
+class Training(Overrides):
+    """How models are trained: a recipe, and what differs from it."""
+
+    recipe: str = "paper-nli"
 
     @model_validator(mode="after")
     def _known(self) -> Training:
@@ -70,7 +76,7 @@ class ModelPlan(BaseModel):
     )
     layers: int | None = Field(default=None, ge=1, description="So many layers of it, or that stay.")
     drop: Literal["last", "first", "evenly"] | None = None
-    training: dict[str, Any] = Field(default_factory=dict, description="What differs from the study's training.")
+    training: Overrides = Field(default=Overrides(), description="What differs from the study's training.")
     source: str | None = Field(None, alias="from", description="The model of the study that it is made from.")
     method: str | None = Field(default=None, description="A method of trusteq compress.")
     options: dict[str, Any] = Field(default_factory=dict, description="What the method is told.")
@@ -87,8 +93,13 @@ class ModelPlan(BaseModel):
             raise ValueError(f"method {self.method!r} is none; there are {', '.join(METHODS)}")
         if self.train is not None and (self.method or self.options):
             raise ValueError("method and options go with from, not with train")
-        if self.source is not None and (self.training or self.layers or self.drop):
+        if self.source is not None and (self.training != Overrides() or self.layers or self.drop):
             raise ValueError("training, layers and drop go with train; what a method is told stands in options")
+        if self.method is not None:
+            try:
+                checked_options(self.method, self.options)
+            except OptionError as error:
+                raise ValueError(str(error)) from None
         return self
 
     @property
@@ -159,8 +170,19 @@ class Study(BaseModel):
                 raise ValueError(f"model {name!r} is made from {model.source!r}, which is no model of the study")
         if any(not 0 <= seed < 10**6 for seed in self.seeds) or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds must differ and lie between 0 and 999,999")
+        if not self.candidates():
+            raise ValueError("no model is a candidate: all are the reference, its peer, or not audited")
+        try:
+            read_policy(self.audit.policy)
+        except PolicyError as error:
+            raise ValueError(str(error)) from None
         self.in_order()
         return self
+
+    def bases(self) -> tuple[str, ...]:
+        """What models are trained from and the study does not make, each once."""
+        named = (model.train for model in self.models.values())
+        return tuple(dict.fromkeys(base for base in named if base is not None and base not in self.models))
 
     def in_order(self) -> tuple[str, ...]:
         """The models' names, each after what it is made from."""

@@ -5,6 +5,7 @@
     pairs/seed-N.json     every two models beside each other
     protocol/seed-N       the same models under the published protocol, where the study asks for it
     study.json            what was asked for, and the hashes of what it was asked of
+    reliability/          the reliability diagram of every candidate and seed, beside its reference
     tables.md             everything over all seeds that are done
 
 What is there is not made again, so the same command goes on where it was interrupted. Several processes may work on
@@ -14,7 +15,6 @@ different seeds of one study in one folder.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +23,15 @@ import trusteq
 from trusteq.errors import StudyError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.open import open_model
-from trusteq.report.clean import clean
-from trusteq.runs.directory import load_run
+from trusteq.report.figures.file import rendered
+from trusteq.report.figures.reliability import ReliabilityDisplay
+from trusteq.runs.directory import evidence, load_run
 from trusteq.study.made import base_location, make_model, read_texts
 from trusteq.study.needs import refuse_what_is_missing
 from trusteq.study.pairs import pair_measures
 from trusteq.study.tables import tables
+from trusteq.train.start import open_base
+from trusteq.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,16 +76,18 @@ def run_study(
     refuse_what_is_missing(study, wanted, download=download, anyway=anyway)
     directory = Path(out)
     texts = read_texts(study.data, Path(data))
-    _claim(study, texts, directory, say)
+    _claim(study, texts, directory, download=download, say=say)
     for seed in wanted:
         _one_seed(study, seed, texts, directory, download=download, tell=tell, say=say)
     done = tuple(seed for seed in study.seeds if (directory / "runs" / f"seed-{seed}" / "audit.json").is_file())
+    for seed in done:
+        _diagrams(study, seed, directory)
     made = tables(study, directory, done)
     _write(directory / "tables.md", made)
     return Finished(directory, done, made)
 
 
-def _claim(study: Study, texts: Texts, directory: Path, say: Say) -> None:
+def _claim(study: Study, texts: Texts, directory: Path, *, download: bool, say: Say) -> None:
     """The folder is this study's, or empty, or refused."""
     asked = study.model_dump(mode="json", by_alias=True, exclude={"seeds", "description", "needs"})
     told: dict[str, Any] = {
@@ -90,12 +95,10 @@ def _claim(study: Study, texts: Texts, directory: Path, say: Say) -> None:
         "study": asked,
         "items": {part: getattr(texts, part).content() for part in ("train", "dev", "test")},
         "bases": {
-            name: base_location(plan.parent, say=say)
-            for name, plan in study.models.items()
-            if plan.train is not None and plan.parent not in study.models
+            location: open_base(base_location(location, say=say), name=location, download=download).content
+            for location in study.bases()
         },
     }
-    told["bases"] = {name: Path(location).name for name, location in told["bases"].items()}
     file = directory / "study.json"
     if not file.is_file():
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -143,8 +146,8 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
             seed=seed,
             progress=tell,
         )
-        names = [plan.reference, *study.candidates(), *(() if plan.peer is None else (plan.peer,))]
-        found = [asdict(pair) for pair in pair_measures(audit, names)]
+        peer = None if plan.peer is None else (plan.peer, opened(plan.peer).predict(audit.items))
+        found = [asdict(pair) for pair in pair_measures(audit, peer)]
         _write(pairs, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         audit.save(run)
     load_run(run)
@@ -164,16 +167,27 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
         ).save(protocol)
 
 
+def _diagrams(study: Study, seed: int, directory: Path) -> None:
+    """The reliability diagrams of one seed that are not there yet."""
+    folder = directory / "reliability"
+    paths = {name: folder / f"seed-{seed}-{name}.svg" for name in study.candidates()}
+    missing = [name for name, path in paths.items() if not path.is_file()]
+    if not missing:
+        return
+    found = evidence(load_run(directory / "runs" / f"seed-{seed}"))
+    for name in missing:
+        display = ReliabilityDisplay.from_evidence(found, candidate=name)
+        if display is not None:  # labelled items, so there is one
+            _write(paths[name], rendered(display, "svg").decode("utf-8"))
+
+
 def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
 def _write(path: Path, text: str) -> None:
-    """A file, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
     except OSError as error:
-        raise StudyError(f"{clean(str(path))}: cannot be written: {error.strerror or error}") from None
+        raise StudyError(f"{path.parent}: cannot be made: {error.strerror or error}") from None
+    write_whole(path, text)

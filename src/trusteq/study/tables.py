@@ -97,6 +97,7 @@ def tables(study: Study, directory: Path, seeds: Sequence[int]) -> str:
                 for m in models
             ],
         ),
+        "The reliability diagrams are in `reliability/`.",
         "Share of answers by confidence, mean over seeds:",
         table(
             ("model", *(f"{low:g} to {high:g}" for low, high in BINS)),
@@ -140,23 +141,21 @@ def _verdicts(study: Study, found: Sequence[Repetition]) -> str:
 
 
 def _words(models: Sequence[str], found: Sequence[Repetition]) -> str:
-    """A row a pair of models: raw Jaccard between its floor and its ceiling, and the agreement free of noise."""
-    heads, rows = ["models"], []
+    """A row a pair of models: changed answers, raw Jaccard between its floor and its ceiling, and alignment."""
+    heads, rows = ["models", "answers changed"], []
     for _, method in METHODS:
         heads += [f"Jaccard, {method}", "chance", "ceiling", f"alignment, {method}"]
     for i, first in enumerate(models):
         for second in models[i + 1 :]:
-            cells = [
-                _cell([r.between(first, second, f"{measure}_{method}") for r in found])
-                for method, _ in METHODS
-                for measure in ("jaccard", "jaccard_chance", "jaccard_ceiling_reference", "alignment")
-            ]
+            asked = ("jaccard", "jaccard_chance", "jaccard_ceiling_reference", "alignment")
+            measures = ("disagreement", *(f"{measure}_{method}" for method, _ in METHODS for measure in asked))
+            cells = [_cell([r.between(first, second, measure) for r in found]) for measure in measures]
             rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
     return table(heads, rows)
 
 
 def _protocol(models: Sequence[str], found: Sequence[Repetition]) -> list[str]:
-    """Mean and variance over the protocol's own runs, then over seeds."""
+    """Mean and variance over the protocol's own runs, as the paper prints them; both averaged over seeds."""
     ran = [r.protocol.audit for r in found if r.protocol is not None]
     if not ran:
         return []
@@ -174,10 +173,12 @@ def _protocol(models: Sequence[str], found: Sequence[Repetition]) -> list[str]:
                     if pair["method"] == method and {pair["first"], pair["second"]} == {first, second}
                 ]
                 cells.append(_cell([estimate_from(pair["mean"]) for pair in pairs]))
+                several = len(pairs[0]["runs"]) > 1
+                cells.append(f"{mean(pair['variance']['value'] for pair in pairs):.6f}" if several else "run once")
             rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
     return [
         f"Under the published protocol, {items:,} items, Jaccard of the top {k}:",
-        table(("models", *(method.upper() for method in methods)), rows),
+        table(("models", *(head for m in methods for head in (f"{m.upper()}, mean", "variance over runs"))), rows),
     ]
 
 
@@ -215,9 +216,10 @@ def _cell(estimates: Sequence[Estimate | None]) -> str:
     values = [e for e in estimates if e is not None]
     if not values:
         return MISSING
+    of = "" if len(values) == len(estimates) else f" ({len(values)} of {len(estimates)} seeds)"
     if len(values) == 1:
-        return _interval(values[0])
-    return f"{mean(e.value for e in values):.3f} ± {stdev(e.value for e in values):.3f}"
+        return _interval(values[0]) + of
+    return f"{mean(e.value for e in values):.3f} ± {stdev(e.value for e in values):.3f}{of}"
 
 
 def _interval(estimate: Estimate | None) -> str:

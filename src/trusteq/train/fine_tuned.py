@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.compress.candidate import RECIPE, SCHEMA_VERSION, key_of, versions
 from trusteq.compress.made import save_checkpoint
 from trusteq.data.items import Items
-from trusteq.errors import DataError, MissingExtraError, ModelError, OptionError, RunError
+from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, TrusteqError
 from trusteq.models.files import TOKENIZER_FILES, matching
 from trusteq.runs.directory import free_directory
 from trusteq.train.checkpoints import Checkpoints, Epoch
@@ -132,7 +132,9 @@ def fine_tune(
             path.rmdir()
         draft.rename(path)
         checkpoints.remove()
-    except (ModelError, DataError):
+    except RunError:  # a full disk: what is kept can be gone on from
+        raise
+    except TrusteqError:
         checkpoints.remove()
         raise
     except OSError as error:

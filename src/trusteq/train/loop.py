@@ -83,13 +83,19 @@ def train(
             for done, at in enumerate(order, 1):
                 for group in optimizer.param_groups:
                     group["lr"] = settings.rate * rate_share(step, steps, settings)
-                with torch.autocast(net.device.type, torch.bfloat16, enabled=settings.mixed and cuda):
-                    logits = net(**model.inputs(examples.rows, at)).logits.float()
-                step_loss = loss(logits, *_targets(examples, at, net.device), settings)
-                if not torch.isfinite(step_loss):
-                    raise ModelError(f"model {model.name}: the loss is {step_loss} in epoch {number}; lower --rate")
-                optimizer.zero_grad()
-                step_loss.backward()
+                try:
+                    with torch.autocast(net.device.type, torch.bfloat16, enabled=settings.mixed and cuda):
+                        logits = net(**model.inputs(examples.rows, at)).logits.float()
+                    step_loss = loss(logits, *_targets(examples, at, net.device), settings)
+                    if not torch.isfinite(step_loss):
+                        raise ModelError(f"model {model.name}: the loss is {step_loss} in epoch {number}; lower --rate")
+                    optimizer.zero_grad()
+                    step_loss.backward()
+                except torch.OutOfMemoryError as error:
+                    raise ModelError(
+                        f"model {model.name}: out of memory on {len(at)} items of up to "
+                        f"{examples.rows.lengths[at].max()} tokens; lower --batch"
+                    ) from error
                 torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
                 optimizer.step()
                 step += 1
