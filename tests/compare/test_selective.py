@@ -6,7 +6,7 @@ from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 from scipy import stats
 
-from trusteq.compare.selective import _figure, _ranked, risk_coverage, selective_prediction
+from trusteq.compare.selective import TARGETS, _figures, risk_coverage, selective_prediction
 from trusteq.data.predictions import softmax
 
 
@@ -63,7 +63,7 @@ def test_aurc_and_usable_regions_are_the_oracles(models):
         assert found[f"usable_{100 * target:g}_reference"].value == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("target", [None, 0.9])
+@pytest.mark.parametrize("target", [None, *TARGETS])
 def test_draws_are_the_figures_of_the_resampled_items_on_the_grid(target):
     # Confidences on whole percents fall in a cell each, so the grid loses nothing.
     rng = np.random.default_rng(0)
@@ -74,9 +74,9 @@ def test_draws_are_the_figures_of_the_resampled_items_on_the_grid(target):
         confidence, right = answers.confidence[at], answers.right[at]
         return oracle.aurc(confidence, right) if target is None else oracle.usable(confidence, right, target)
 
-    point, draws, value = _figure(answers, target, _ranked(answers))
-    assert draws == pytest.approx(bootstrap.draws(answers.resampling, slow), abs=1e-9)
-    assert point == pytest.approx(value, abs=1e-12)
+    figure = _figures(answers)[(None, *TARGETS).index(target)]
+    assert figure.draws == pytest.approx(bootstrap.draws(answers.resampling, slow), abs=1e-9)
+    assert figure.point == pytest.approx(figure.exact, abs=1e-12)
 
 
 def test_without_a_wrong_answer_a_share_is_shown_usable_by_the_rule_of_three():

@@ -6,7 +6,7 @@ from oracles import paired
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from trusteq.stats.proportions import effective_n, quantile_of_normal, tango, wilson
+from trusteq.stats.proportions import binomial_quantile, effective_n, quantile_of_normal, tango, wilson
 
 Z = stats.norm.ppf(0.975)
 FEW = settings(derandomize=True, deadline=None, max_examples=60)
@@ -14,6 +14,18 @@ FEW = settings(derandomize=True, deadline=None, max_examples=60)
 
 def test_the_quantile_of_a_normal_is_the_tables():
     assert quantile_of_normal(0.95) == pytest.approx(1.959964, abs=1e-6)
+
+
+@FEW
+@given(n=st.integers(1, 20_000), p=st.floats(0.001, 0.999), q=st.floats(0.0001, 0.9999))
+def test_the_binomial_quantile_is_that_of_scipy(n, p, q):
+    assert binomial_quantile(q, n, p) == stats.binom.ppf(q, n, p)
+
+
+@pytest.mark.parametrize(("q", "quantile"), [(1 / 16, 0), (0.0626, 1), (5 / 16, 1), (11 / 16, 2), (0.9999, 4)])
+def test_the_binomial_quantile_of_four_coins(q, quantile):
+    # Cumulated: 1, 5, 11, 15 and 16 of 16.
+    assert binomial_quantile(q, 4, 0.5) == quantile
 
 
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.99])

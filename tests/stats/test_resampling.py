@@ -56,6 +56,19 @@ def test_clusters_are_units():
 # Sums ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("clusters", [None, [str(i // 3) for i in range(200)]])
+@pytest.mark.parametrize("cells", [1, 7, 300])
+def test_both_ways_to_add_up_give_the_same_bytes(clusters, cells, monkeypatch):
+    rng = np.random.default_rng(cells)
+    cell, x = rng.integers(0, cells, 200), rng.normal(size=200) * (rng.random(200) < 0.8)
+    found = []
+    for few in (0.0, 1.1):
+        monkeypatch.setattr(module, "_FEW", few)
+        found.append(Resampling(200, clusters=clusters, resamples=150).cell_sums(cell, cells, x)[0])
+    assert np.array_equal(found[0].draws, found[1].draws)
+    assert np.array_equal(found[0].total, found[1].total)
+
+
 @pytest.mark.parametrize("clusters", [None, list("aabbbcdde")])
 def test_resampled_sums_are_those_of_the_resampled_items(clusters):
     rng = np.random.default_rng(1)

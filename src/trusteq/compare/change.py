@@ -12,13 +12,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from trusteq.compare import divergence
 from trusteq.compare.alignment import Resamplings, noise_free, products
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import flip_kinds
-from trusteq.compare.confidence import profile_area, profile_gap
+from trusteq.compare.confidence import profile_area, profile_distance, profile_gap
 from trusteq.compare.measures import MEASURES
 from trusteq.compare.top_k import jaccard, top_k
 from trusteq.stats.estimate import Estimate
@@ -162,7 +161,7 @@ def _distance(versions: Versions) -> dict[str, Estimate]:
     for one in (versions.older, versions.newer):
         points.append(float(profile_area(profile_gap(r.fine_counts.total[None], one.fine_counts.total[None]))[0]))
         draws.append(profile_area(profile_gap(r.fine_counts.draws, one.fine_counts.draws)))
-        exact.append(float(stats.wasserstein_distance(r.confidence, one.confidence)))
+        exact.append(profile_distance(r.confidence, one.confidence))
     estimate = resampling.from_draws(
         points[1] - points[0],
         draws[1] - draws[0],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trusteq.compare.answers import Answers, Pair
     from trusteq.stats.estimate import Estimate
 
+_ROWS = 32  # in one regression: more would cost digits
 PARTS = ("miscalibration", "discrimination", "uncertainty")
 
 
@@ -61,20 +62,39 @@ def parts(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[fl
     distinct, at = np.unique(confidence, return_inverse=True)
     count = np.bincount(at, minlength=len(distinct)).astype(np.float64)
     hits = np.bincount(at, weights=right, minlength=len(distinct)).astype(np.float64)
-    score = float(np.square(confidence - right).mean())
-    return _from_recalibrated(score, hits, count)
+    score = np.square(confidence - right).mean(keepdims=True)
+    miscalibration, discrimination, uncertainty = _from_recalibrated(score, hits[None], count[None])[0].tolist()
+    return miscalibration, discrimination, uncertainty
 
 
 def _from_recalibrated(
-    score: float, hits: NDArray[np.float64], count: NDArray[np.float64]
-) -> tuple[float, float, float]:
-    """The three parts, from the score and the sums of right answers and items along rising confidence."""
-    recalibrated = optimize.isotonic_regression(hits / count, weights=count).x
-    n, base = count.sum(), hits.sum() / count.sum()
-    best = float((hits * np.square(1 - recalibrated) + (count - hits) * np.square(recalibrated)).sum() / n)
-    uncertainty = float(base * (1 - base))
-    # Neither is negative but by rounding.
-    return max(score - best, 0.0), max(uncertainty - best, 0.0), uncertainty
+    score: NDArray[np.float64], hits: NDArray[np.float64], count: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The three parts [rows, 3], from scores [rows] and sums of right answers and of items [rows, cells].
+
+    Cells rise in confidence; some may be empty.
+    """
+    recalibrated = np.concatenate(
+        [_isotonic(hits[at : at + _ROWS], count[at : at + _ROWS]) for at in range(0, len(hits), _ROWS)]
+    )
+    n = count.sum(axis=1)
+    base = hits.sum(axis=1) / n
+    best = (hits * np.square(1 - recalibrated) + (count - hits) * np.square(recalibrated)).sum(axis=1) / n
+    uncertainty = base * (1 - base)
+    # None is negative but by rounding.
+    return np.stack([score - best, uncertainty - best, uncertainty], axis=1).clip(min=0.0)
+
+
+def _isotonic(hits: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row's shares of hits, made to rise [rows, cells]; 0 in empty cells.
+
+    All rows are one regression: shares lie between 0 and 1, so rows that lie 2 apart never pool.
+    """
+    seen = count > 0
+    apart = 2.0 * np.nonzero(seen)[0]
+    rising = np.zeros_like(count)
+    rising[seen] = optimize.isotonic_regression(hits[seen] / count[seen] + apart, weights=count[seen]).x - apart
+    return rising
 
 
 def _calibrated(answers: Answers) -> float:
@@ -88,10 +108,9 @@ def _calibrated(answers: Answers) -> float:
     share = (confidence / count).clip(0, 1)
     worth = np.maximum(np.round(count * answers.worth), 1).astype(np.int64)
     right = np.random.default_rng([resampling.seed, 6]).binomial(worth, share, size=(SIMULATIONS, len(seen)))
-    found = []
-    for hits in right * (count / worth):
-        score = float((count * share**2 - 2 * hits * share + hits).sum() / count.sum())
-        found.append(_from_recalibrated(score, hits, count)[0])
+    hits = right * (count / worth)
+    score = (count * share**2 - 2 * hits * share + hits).sum(axis=1) / count.sum()
+    found = _from_recalibrated(score, hits, np.broadcast_to(count, hits.shape))[:, 0]
     return float(np.quantile(found, (1 + resampling.level) / 2))
 
 
@@ -100,13 +119,7 @@ def _binned_parts(answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.flo
     squared = answers.resampling.cell_sums(
         np.zeros(len(answers.right), dtype=np.int64), 1, np.square(answers.confidence - answers.right)
     )[0]
-
-    def of(
-        score: NDArray[np.float64], hits: NDArray[np.float64], count: NDArray[np.float64]
-    ) -> tuple[float, float, float]:
-        seen = count > 0
-        return _from_recalibrated(float(score[0] / count.sum()), hits[seen], count[seen])
-
     right, count = answers.fine.right, answers.fine.count
-    draws = [of(*row) for row in zip(squared.draws, right.draws, count.draws, strict=True)]
-    return np.array(of(squared.total, right.total, count.total)), np.array(draws)
+    draws = _from_recalibrated(squared.draws[:, 0] / count.draws.sum(axis=1), right.draws, count.draws)
+    point = _from_recalibrated(squared.total / count.total.sum(), right.total[None], count.total[None])[0]
+    return point, draws

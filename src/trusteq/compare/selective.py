@@ -8,6 +8,7 @@ al. 2022, arXiv 2207.00156).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from trusteq.compare.answers import Answers, Pair
     from trusteq.stats.resampling import Sums
+
+    _Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 TARGETS = (0.9, 0.95, 0.99)
 MAX_SHARES = 2_000
@@ -40,23 +43,20 @@ def selective_prediction(pair: Pair) -> dict[str, Estimate]:
         ("aurc", None, "area under the risk-coverage curve"),
         *((f"usable_{100 * t:g}", t, f"largest share answered at {100 * t:g} % accuracy") for t in TARGETS),
     ]
-    ranked = {"reference": _ranked(pair.reference), "candidate": _ranked(pair.candidate)}
-    for name, target, what in figures:
-        sides = []
-        for side, answers in (("reference", pair.reference), ("candidate", pair.candidate)):
-            point, draws, value = _figure(answers, target, ranked[side])
-            sides.append((point, draws, value))
+    sides = [("reference", pair.reference), ("candidate", pair.candidate)]
+    found = [_figures(answers) for _, answers in sides]
+    for (name, target, what), r, c in zip(figures, *found, strict=True):
+        for (side, answers), figure in zip(sides, (r, c), strict=True):
             results[f"{name}_{side}"] = (
-                make(point, draws, what=what, value=value, bounds=(0.0, 1.0))
+                make(figure.point, figure.draws, what=what, value=figure.exact, bounds=(0.0, 1.0))
                 if target is None
-                else usable_region(answers, value, target, what=what)
+                else usable_region(answers, figure.exact, target, what=what)
             )
-        (r_point, r_draws, r_value), (c_point, c_draws, c_value) = sides
         results[f"{name}_difference"] = make(
-            c_point - r_point,
-            c_draws - r_draws,
+            c.point - r.point,
+            c.draws - r.draws,
             what=f"{what}, candidate minus reference",
-            value=c_value - r_value,
+            value=c.exact - r.exact,
         )
     return results
 
@@ -98,22 +98,35 @@ def risk_coverage(
     return count / count[-1], wrong / count
 
 
-def _figure(
-    answers: Answers, target: float | None, ranked: tuple[Sums, Sums]
-) -> tuple[float, NDArray[np.float64], float]:
-    """The figure on a grid, its draws, and its exact value."""
+@dataclass(frozen=True)
+class _Figure:
+    """A figure on a grid, its draws [resamples], and its exact value."""
 
-    def of(count: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    point: float
+    draws: NDArray[np.float64]
+    exact: float
+
+
+def _figures(answers: Answers) -> list[_Figure]:
+    """The area under the curve, then the usable region of every target."""
+    exact = tuple(x[None] for x in risk_coverage(answers.confidence, answers.right))
+    fine = _curves(answers.fine.count, answers.fine.right)
+    ranked = _curves(*_ranked(answers))
+    found = [_Figure(float(_area(*fine[0])[0]), _area(*fine[1]), float(_area(*exact)[0]))]
+    for target in TARGETS:
+        point, draws, value = (_usable(coverage, risk, target) for coverage, risk in (*ranked, exact))
+        found.append(_Figure(float(point[0]), draws, float(value[0])))
+    return found
+
+
+def _curves(count: Sums, right: Sums) -> tuple[_Curve, _Curve]:
+    """Coverage and risk, most confident first: as observed [1, cells], and in the resamples [resamples, cells]."""
+
+    def of(count: NDArray[np.float64], right: NDArray[np.float64]) -> _Curve:
         count, right = count[:, ::-1].cumsum(axis=1), right[:, ::-1].cumsum(axis=1)
-        coverage = count / count[:, -1:]
-        risk = 1 - right / np.maximum(count, 1)
-        return _area(coverage, risk) if target is None else _usable(coverage, risk, target)
+        return count / count[:, -1:], 1 - right / np.maximum(count, 1)
 
-    coverage, risk = risk_coverage(answers.confidence, answers.right)
-    exact = _area(coverage[None], risk[None]) if target is None else _usable(coverage[None], risk[None], target)
-    count, right = (answers.fine.count, answers.fine.right) if target is None else ranked
-    point = of(count.total[None], right.total[None])
-    return float(point[0]), of(count.draws, right.draws), float(exact[0])
+    return of(count.total[None], right.total[None]), of(count.draws, right.draws)
 
 
 def _ranked(answers: Answers) -> tuple[Sums, Sums]:

@@ -22,6 +22,13 @@ def quantile_of_normal(level: float) -> float:
     return float(special.ndtri((1 + level) / 2))
 
 
+def binomial_quantile(q: float, n: int, p: float) -> int:
+    """The smallest count that no more than 1 - q of the binomials of ``n`` trials with probability ``p`` exceed."""
+    count = int(np.ceil(special.bdtrik(q, n, p)))
+    # The inverse rounds; one less may do.
+    return count - 1 if count > 0 and special.bdtr(count - 1, n, p) >= q else count
+
+
 def wilson(share: float, n: float, *, level: float) -> tuple[float, float]:
     """Wilson's score interval (1927) for a proportion seen as ``share`` of ``n``."""
     z2 = quantile_of_normal(level) ** 2

@@ -17,11 +17,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import special, stats
+from scipy import sparse, special
 
 from trusteq.stats.estimate import LEVEL, Estimate
 from trusteq.stats.intervals import basic, bca, percentile, wider
-from trusteq.stats.proportions import design_effect, effective_n, quantile_of_normal, tango, wilson
+from trusteq.stats.proportions import binomial_quantile, design_effect, effective_n, quantile_of_normal, tango, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 MAX_UNITS = 20_000
 RESAMPLES = 2_000
-_BLOCK = 128
+_BLOCK = 64
+_FEW = 1 / 32  # share of cells with something in them below which a sparse product is faster
 
 
 @dataclass(frozen=True)
@@ -120,21 +121,28 @@ class Resampling:
 
     def _resampled(self, by_unit: NDArray[np.float64]) -> Sums:
         draws = np.empty((self.resamples, by_unit.shape[1]))
+        # Many cells are mostly empty: an item is in one. Every sum is exact, so both products are the same.
+        few = sparse.csr_array(by_unit.T) if np.count_nonzero(by_unit) < _FEW * by_unit.size else None
         for start in range(0, self.resamples, _BLOCK):
             block = self.counts[start : start + _BLOCK].astype(np.float64)
-            draws[start : start + _BLOCK] = block @ by_unit
+            draws[start : start + _BLOCK] = block @ by_unit if few is None else np.asarray(few @ block.T).T
         return Sums(by_unit.sum(axis=0), draws)
+
+    @cached_property
+    def _resampled_sizes(self) -> NDArray[np.float64]:
+        """Items in each resample [resamples]."""
+        return self._resampled(self._sizes[:, None]).draws[:, 0]
 
     # Estimates -----------------------------------------------------------------------------------
 
     def mean(self, x: NDArray[np.float64], *, what: str) -> Estimate:
         """The mean of per-item values [items], with a BCa interval."""
         x = np.asarray(x, dtype=np.float64)
-        by_unit = np.hstack([self._by_unit(x, self.unit, 1), self._sizes[:, None]])
+        by_unit = self._by_unit(x, self.unit, 1)
         sums = self._resampled(by_unit)
         value = float(sums.total[0] / self.n)
-        draws = sums.draws[:, 0] / sums.draws[:, 1]
-        low, high = bca(value, self._widened(value, draws), by_unit @ [1.0, -value], level=self.level)
+        draws = sums.draws[:, 0] / self._resampled_sizes
+        low, high = bca(value, self._widened(value, draws), by_unit[:, 0] - value * self._sizes, level=self.level)
         return Estimate(
             value, low, high, self.n, f"{what}; BCa, {self.resamples:,} resamples of {self.what}", self.level
         )
@@ -187,7 +195,7 @@ class Resampling:
         value = float(np.quantile(ordered, q, method="inverted_cdf"))
         n = int(self._worth((x <= value).astype(np.float64), np.ones(self.n, dtype=np.bool_)))
         tail = (1 - self.level) / 2
-        lower, upper = stats.binom.ppf(tail, n, q), stats.binom.ppf(1 - tail, n, q) + 1
+        lower, upper = binomial_quantile(tail, n, q), binomial_quantile(1 - tail, n, q) + 1
         # Rank k of n effective items stands for shares (k - 1) / n to k / n of all items: the outer end of each.
         low = ordered[int((lower - 1) * self.n // n)] if lower >= 1 else bounds[0]
         high = ordered[int(-(-upper * self.n // n)) - 1] if upper <= n else bounds[1]
