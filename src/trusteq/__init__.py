@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from trusteq.runs.directory import load_run
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import Outcome
+    from trusteq.work.place import workplace
 
 __version__ = "0.1.0"
 
@@ -74,6 +75,7 @@ __all__ = [
     "read_items",
     "read_policy",
     "to_shap",
+    "workplace",
 ]
 
 _HOMES = {
@@ -95,6 +97,7 @@ _HOMES = {
     "read_items": "trusteq.data.read",
     "read_policy": "trusteq.policy",
     "to_shap": "trusteq.explain.exchange.writing",
+    "workplace": "trusteq.work.place",
 }
 
 

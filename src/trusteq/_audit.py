@@ -34,12 +34,13 @@ from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publis
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.function import as_model
-from trusteq.models.probe import predict_all, predict_in_shape, probe
+from trusteq.models.probe import predict_all, probe
 from trusteq.policy import Policy, read_policy
 from trusteq.result import Audit, Comparison, ModelResult
 from trusteq.settings import within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.verdict import judge
+from trusteq.work.piece import HERE, predict_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.models.cost import Effort
     from trusteq.stats.estimate import Estimate
+    from trusteq.work.piece import Place
 
     Progress = Callable[[str, int, int], None]
 
@@ -72,6 +74,7 @@ def audit(
     protocol: str | None = None,
     peer: object | None = None,
     costs: Effort = "quick",
+    place: Place = HERE,
     progress: Progress | None = None,
 ) -> Audit:
     """The audit of one or more candidates against a reference on the same items.
@@ -84,6 +87,7 @@ def audit(
     ``peer`` is the reference trained once more: alignment is then judged against what that reaches.
     ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s a model; "full" to see
     how much memory it takes, too, in a process of its own; or "none".
+    ``place`` says where models are asked and what is kept of that: `trusteq.work_place`.
     ``progress(stage, done, total)`` is told how far the work is.
     """
     rules = read_policy(policy)
@@ -121,7 +125,8 @@ def audit(
     given, items = items, items.take(order)
 
     predicted = [
-        _predict(model, items, given, order, batch=batch, tell=tell) for model in (reference_model, *candidate_models)
+        _predict(model, items, given, order, batch=batch, place=place, tell=tell)
+        for model in (reference_model, *candidate_models)
     ]
     labels = predicted[0][0].labels
     gold = items.gold(labels)
@@ -144,7 +149,7 @@ def audit(
     fixed = [shape is not None for _, _, shape in predicted]
     answered = [a.probabilities for a in answers]
     if peer_model is not None:
-        mine, noticed, shape = _predict(peer_model, items, given, order, batch=batch, tell=tell)
+        mine, noticed, shape = _predict(peer_model, items, given, order, batch=batch, place=place, tell=tell)
         mine = mine.reordered(labels, model=peer_model.name, reference=reference_model.name)
         fixed, answered = [*fixed, shape is not None], [*answered, mine.probabilities]
         results[0] = replace(results[0], findings=(*results[0].findings, *noticed))
@@ -166,18 +171,23 @@ def audit(
             candidates=len(candidate_models),
             seed=seed,
             tell=tell,
+            place=place,
         )
     aligned: list[Aligned] | None = None
     if explanation is not None:
         has_peer = peer_model is not None
-        results = _in_own_precision(results, models, asked, explanation, labels, fixed)
-        aligned = align(explanation, asked, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell)
+        results = _in_own_precision(results, models, asked, explanation, labels, fixed, place)
+        aligned = align(
+            explanation, asked, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell, place=place
+        )
 
     published = None
     agreements: tuple[PairAgreement, ...] = ()
     found: list[dict[str, Estimate]] = [{} for _ in results[1:]]
     if following is not None and gold is not None:
-        published = publish(models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell)
+        published = publish(
+            models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell, place=place
+        )
         sample = among(resampling, items, published.positions)
         agreements = pair_agreements(published, [model.name for model in models], sample)
         found = [published_measures(published, agreements, models[0].name, r.name, sample) for r in results[1:]]
@@ -335,7 +345,7 @@ def compare(
 
 
 def _predict(
-    model: Model, items: Items, given: Items, order: NDArray[np.int64], *, batch: int, tell: Progress
+    model: Model, items: Items, given: Items, order: NDArray[np.int64], *, batch: int, place: Place, tell: Progress
 ) -> tuple[Predictions, tuple[Finding, ...], int | None]:
     """A model's checked predictions, what was found on the way, and the batch shape it was held to."""
     stage, done = f"predict {model.name}", 0
@@ -354,7 +364,7 @@ def _predict(
         raw = predict_all(model, given, advance)[order]
         _refuse_strangers(model, items)
     else:
-        raw = predict_in_shape(model, items, batch, advance) if fixed else predict_all(model, items, advance)
+        raw = predict_at(place, model, items, batch=fixed, advance=advance)
     where = model.identity.location if model.identity.kind == "predictions" else None
     predictions = checked(raw, labels=model.labels, ids=items.ids, model=model.name, where=where)
     findings = [*model.findings(), *probed.findings(model.name)]
@@ -406,14 +416,15 @@ def _in_own_precision(
     explanation: Explanation,
     labels: Sequence[str],
     alone: Sequence[bool],
+    place: Place,
 ) -> list[ModelResult]:
     """What is known of each model, with what it lost where it was explained in 16 bits."""
     made = list(results)
     for i, (model, other) in enumerate(zip(models, asked, strict=True)):
         if other is not model:
-            told = moved_by_precision(model, i, explanation, labels, alone=alone[i])
-            place = i if i < len(made) else 0  # a peer has no result of its own
-            made[place] = replace(made[place], findings=(*made[place].findings, told))
+            told = moved_by_precision(model, i, explanation, labels, alone=alone[i], place=place)
+            at = i if i < len(made) else 0  # a peer has no result of its own
+            made[at] = replace(made[at], findings=(*made[at].findings, told))
     return made
 
 

@@ -18,6 +18,7 @@ from trusteq.explain.table import explainable
 from trusteq.stats.confidence_sequence import FIRST_LOOK, sequence_of_ratio
 from trusteq.stats.equivalence import against
 from trusteq.stats.resampling import Resampling
+from trusteq.work.piece import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
+    from trusteq.work.piece import Place
 
     Progress = Callable[[str, int, int], None]
 
@@ -77,24 +79,37 @@ def explain_enough(
     candidates: int,
     seed: int,
     tell: Progress,
+    place: Place = HERE,
 ) -> Explanation:
     """Explanations of the chosen items; with settings until "decided" only of as many as decide the policy's rules.
 
     Items come in random order then. The rules on alignment are looked at after `FIRST_LOOK` items (or clusters), or as
     many as the policy asks for, and after `GROWTH` times as many each time, on intervals that hold at every look.
     """
+
+    def some(at: Sequence[int]) -> Explanation:
+        return explain(
+            models,
+            items,
+            predicted,
+            labels,
+            settings,
+            gold=gold,
+            alone=alone,
+            seed=seed,
+            tell=tell,
+            only=at,
+            place=place,
+        )
+
     lots, wordless = with_units(items, settings, seed=seed)
     if settings.until != "decided":
-        made = explain(
-            models, items, predicted, labels, settings, gold=gold, alone=alone, seed=seed, tell=tell, only=lots
-        )
+        made = some(lots)
         return replace(made, wordless=tuple(wordless))
     margins = rules.rules.get("explanation", {})
     so_far: Explanation | None = None
     for stretch in _stretches(lots, items, max(FIRST_LOOK, rules.min_items)):
-        part = explain(
-            models, items, predicted, labels, settings, gold=gold, alone=alone, seed=seed, tell=tell, only=stretch
-        )
+        part = some(stretch)
         so_far = made = part if so_far is None else so_far.joined(part)
         said = [sequences(one, made, items, rules.level) for one in beside(made, items, rules.level)[:candidates]]
         wanted = [name for name in margins if name in {f"alignment_{method}" for method in METHODS}]
@@ -182,6 +197,7 @@ def align(
     alone: Sequence[bool],
     has_peer: bool,
     tell: Progress,
+    place: Place = HERE,
 ) -> list[Aligned]:
     """What explanations say of each candidate; the peer, where there is one, is the last model."""
     at = explanation.positions
@@ -189,7 +205,7 @@ def align(
     found = beside(explanation, items, whole.level, resamples=whole.resamples, seed=whole.seed)
     by_model = [next(e for e in found[0] if e.method == "shapley").reference]
     by_model += [next(e for e in one if e.method == "shapley").candidate for one in found]
-    removed = removal(models, explanation, by_model, labels, alone=alone, seed=whole.seed, tell=tell)
+    removed = removal(models, explanation, by_model, labels, alone=alone, seed=whole.seed, tell=tell, place=place)
     resampling, lengths = found[0][0].resampling, explanation.lengths
     peer = found.pop() if has_peer else ()
     words = [units.words for units in explanation.units]

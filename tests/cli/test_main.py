@@ -31,11 +31,11 @@ def trusteq(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, int(code or 0), out.getvalue(), err.getvalue())
 
 
-def test_the_installed_command_is_this_one(tmp_path):
-    command = Path(sys.executable).with_name("trusteq")
-    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
+@pytest.mark.parametrize("command", [[Path(sys.executable).with_name("trusteq")], [sys.executable, "-m", "trusteq"]])
+def test_the_installed_command_is_this_one(command, tmp_path):
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.startswith("trusteq, version ")
-    done = subprocess.run([command, "gate", "nowhere"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = subprocess.run([*command, "gate", "nowhere"], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: nowhere: not a run directory")
 

@@ -121,7 +121,7 @@ def test_company_budget_order_and_threads_do_not_matter(opened, kind, monkeypatc
     check([value_tables(model, [q])[0] for q in questions])
     check(value_tables(model, questions[::-1])[::-1])
     check(value_tables(replace(model, budget=100), questions))
-    monkeypatch.setattr(table_module, "ROWS", 40)
+    monkeypatch.setattr(table_module, "ROWS", 40 / 1024)
     check(value_tables(model, questions))
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -287,7 +287,7 @@ def test_a_missing_row_is_refused():
 
 
 def test_progress_counts_items(monkeypatch):
-    monkeypatch.setattr(table_module, "ROWS", 40)
+    monkeypatch.setattr(table_module, "ROWS", 40 / 1024)
     told = []
     model = from_callable(likes_good, labels=["no", "yes"], name="m")
     value_tables(model, [question(t) for t in TEXTS], advance=told.append)

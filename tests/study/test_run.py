@@ -139,24 +139,33 @@ def test_a_folder_with_something_else_is_refused(written, data, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_test_item_that_was_learnt_is_refused(written, data, tmp_path):
-    both = shutil.copytree(data, tmp_path / "both")
-    first = json.loads((both / "train.jsonl").read_text("utf-8").splitlines()[5])
-    with (both / "test.jsonl").open("a", encoding="utf-8") as stream:
-        stream.write("\n" + json.dumps({**first, "id": "leak"}))
-    with pytest.raises(DataError, match="item 'leak' is among those that are learnt from"):
-        run_study(read_study(written()), data=both, out=tmp_path / "o")
+def leaky(data, folder, count, into):
+    """The data with this many items of the test in another file, too."""
+    both = shutil.copytree(data, folder)
+    test = (both / "test.jsonl").read_text("utf-8").splitlines()
+    lines = (both / into).read_text("utf-8").splitlines() if (both / into).exists() else []
+    known = [json.dumps({**json.loads(line), "id": f"leak-{i}"}) for i, line in enumerate(test[3 : 3 + count])]
+    (both / into).write_text("\n".join([*lines, *known]), "utf-8")
+    return both
+
+
+@pytest.mark.parametrize("into", ["train.jsonl", "dev.jsonl"])
+def test_a_test_that_was_learnt_is_refused(into, written, data, plan, tmp_path):
+    asked = {**plan["data"], **({"dev": into} if into == "dev.jsonl" else {})}
+    with pytest.raises(DataError, match=r"20 of 120 items, e\.g\. 'test-3', are among those that are learnt from"):
+        run_study(read_study(written(data=asked)), data=leaky(data, tmp_path / "both", 20, into), out=tmp_path / "o")
     assert not (tmp_path / "o").exists()
 
 
-def test_a_test_item_that_chooses_the_epoch_is_refused(written, data, plan, tmp_path):
-    shutil.copytree(data, tmp_path / "three")
-    test = (data / "test.jsonl").read_text("utf-8").splitlines()
-    (tmp_path / "three" / "dev.jsonl").write_text("\n".join(test[:20]), "utf-8")
-    with pytest.raises(DataError, match="item 'test-0' is among those that are learnt from or choose the epoch"):
-        run_study(
-            read_study(written(data={**plan["data"], "dev": "dev.jsonl"})), data=tmp_path / "three", out=tmp_path / "o"
-        )
+def test_a_few_items_that_were_learnt_are_left_out(written, data, plan, tmp_path):
+    from trusteq.study.made import read_texts
+
+    said = []
+    study = read_study(written())
+    texts = read_texts(study.data, leaky(data, tmp_path / "both", 2, "train.jsonl"), said.append)
+    assert len(texts.test) == 118
+    assert not {"test-3", "test-4"} & set(texts.test.ids)
+    assert said == ["2 of 120 items of the test are learnt from, too, and left out"]
 
 
 def test_a_base_with_other_weights_is_refused(data, plan, base, written, tmp_path, monkeypatch):

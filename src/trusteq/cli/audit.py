@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from trusteq.report.clean import clean
 from trusteq.settings import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.open import ModelOptions
@@ -123,6 +124,15 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run directory.  [default: trusteq-run, trusteq-run-2, ...]"
 )
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="Processes that share the work."
+)
+@click.option(
+    "--work",
+    help="Folder (or address, s3://...) for finished pieces of work, kept for other audits of these models and items.  "
+    "[default: OUT.work until the audit is done]",
+)
+@click.option("--deadline", type=float, help="Seconds after which a model counts as stuck on a piece of its work.")
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json on stdout instead of the table.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
@@ -145,6 +155,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render
     from trusteq.runs.directory import free_directory
+    from trusteq.work.place import workplace
 
     policy = read_policy(asked["policy"])
     if asked["dimensions"]:
@@ -161,7 +172,9 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     unread = next((name for name, taken in takes.items() if "device" in taken), None)
     if unread is not None and not asked["text"]:
         raise click.UsageError(f"model {unread} reads texts; name their columns with --text, in its order")
-    with progress(quiet=asked["quiet"] or asked["as_json"]) as tell:
+    keep = asked["work"] or f"{out}.work"
+    place = workplace(workers=asked["workers"], keep=keep, deadline=asked["deadline"], say=_say)
+    with progress(quiet=asked["quiet"] or asked["as_json"]) as tell, _kept(keep, asked), place as where:
         tell("read items", 0, 1)
         items = read_items(
             data,
@@ -197,6 +210,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             protocol=asked["protocol"],
             peer=models.pop(peer[0][0]) if peer else None,
             costs=asked["costs"],
+            place=where,
             progress=tell,
         )
         result = replace(result, command=words_of(click.get_current_context()))
@@ -211,6 +225,30 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             show(size_and_speed(result.costs.document()))
         click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
+
+
+@contextmanager
+def _kept(keep: str, asked: dict[str, Any]) -> Iterator[None]:
+    """Finished work in the folder ``keep`` goes when the audit is done, unless that folder was asked for."""
+    from trusteq.errors import TrusteqError
+    from trusteq.work.folder import folder_at
+
+    here = Path(keep).is_dir
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = f"interrupted; finished work is kept in {clean(keep)}, and the same command goes on" if here() else ""
+        raise click.Abort(said) from None
+    except TrusteqError:
+        if here() and not asked["quiet"]:
+            _say(f"finished work is kept in {keep}; the same command goes on from it")
+        raise
+    if not asked["work"]:
+        folder_at(keep).remove()
+
+
+def _say(line: str) -> None:
+    click.echo(f"trusteq: {clean(line)}", err=True)
 
 
 def _tell_too_few(asked: dict[str, Any], policy: Policy, explain: ExplainSettings | bool | None) -> None:
@@ -326,8 +364,8 @@ def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | b
     )
 
 
-_NOT_REPEATED = ("out", "as_json", "quiet")
-"""Options that decide where the result goes, not what it is."""
+_NOT_REPEATED = ("out", "as_json", "quiet", "work", "workers", "deadline")
+"""Options that decide where work is done and results go, not what they are."""
 
 _EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until", "precision")
 

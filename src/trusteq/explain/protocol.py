@@ -29,6 +29,7 @@ from trusteq.explain.plan import distinct
 from trusteq.explain.scripted import DROPPED, lime_string, shap_game, shap_string, shap_tree
 from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import cutter
+from trusteq.work.piece import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from trusteq.explain.scripted import Game
     from trusteq.explain.units import Cut, Units
     from trusteq.models.base import Model
+    from trusteq.work.piece import Place
 
 PROTOCOLS = ("paper", "paper-scripts", "paper-scripts-qqp")
 BLOCK = 64
@@ -183,6 +185,7 @@ def publish(
     alone: Sequence[bool],
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    place: Place = HERE,
 ) -> Published:
     """The top words of every model by LIME and by SHAP, run by run.
 
@@ -217,7 +220,7 @@ def publish(
             drawn = [_lime_masks(len(cut[i][0]), items.ids[i], seeds, settings.samples) for i in block]
             questions = [Question(cut[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
             # LIME asks most of the questions: it tells how far the work is.
-            tables = value_tables(model, questions, perturb=way.perturb, alone=apart, advance=advance)
+            tables = value_tables(model, questions, perturb=way.perturb, alone=apart, advance=advance, place=place)
             for i, table, (masks, rows) in zip(block, tables, drawn, strict=True):
                 if way.checked:
                     round_trip(model, table[:, order], probabilities[i], items.ids[i])
@@ -226,7 +229,8 @@ def publish(
                 lime.append(tuple(top(cut[i][0], fit, way.lime_rank) for fit in fits))
 
             def ask(questions: list[Question], model: Model = model, apart: bool = apart) -> list[NDArray[np.float64]]:
-                return [np.exp(t) for t in value_tables(model, questions, perturb=way.perturb, alone=apart)]
+                found = value_tables(model, questions, perturb=way.perturb, alone=apart, place=place)
+                return [np.exp(table) for table in found]
 
             tokens, walked = [cut[i][1] for i in block], []
             for run in seeds if way.draws else seeds[:1]:

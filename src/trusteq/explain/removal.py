@@ -16,6 +16,7 @@ import numpy as np
 
 from trusteq.explain.attributions import on_scale
 from trusteq.explain.table import Question, value_tables
+from trusteq.work.piece import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from trusteq.explain.attributions import Attributions
     from trusteq.explain.explanation import Explanation
     from trusteq.models.base import Model
+    from trusteq.work.piece import Place
 
 SHARE = 0.25
 """Share of an item's words that is left out: those that speak most for the explained label."""
@@ -51,6 +53,7 @@ def removal(
     alone: Sequence[bool],
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    place: Place = HERE,
 ) -> Removal:
     """Ask every model without the top words of each, by these attributions (one a model)."""
     questions = []
@@ -69,7 +72,8 @@ def removal(
         order = [model.labels.index(label) for label in labels]
         tell("leave out top words", m, len(models))
         names = explanation.segments
-        tables = value_tables(model, questions, perturb=explanation.settings.perturb, alone=apart, segments=names)
+        perturb = explanation.settings.perturb
+        tables = value_tables(model, questions, perturb=perturb, alone=apart, segments=names, place=place)
         for i, found in enumerate(tables):
             table = found[:, order]
             values = on_scale(table, int(explanation.targets[m, i]), explanation.settings.scale)

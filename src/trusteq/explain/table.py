@@ -17,6 +17,7 @@ from trusteq.errors import ModelError, OptionError
 from trusteq.explain.splice import splicer
 from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
 from trusteq.models.token_rows import TokenModel, joined
+from trusteq.work.piece import HERE, Answered, digest, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
     from trusteq.explain.units import Units
     from trusteq.models.base import Model
+    from trusteq.work.piece import Place
 
-ROWS = 8192
-"""Perturbations put together before the model is asked: enough to sort well, little to hold."""
+ROWS = 4
+"""Perturbations put together before a model is asked, for each token of its budget: enough of them to sort well, few
+enough to share out."""
 
 SMALLEST = 1e-15
 """What a probability of 0 counts as where a model gives no logits."""
@@ -56,23 +59,71 @@ def value_tables(
     alone: bool = False,
     segments: Sequence[str] = (),
     advance: Callable[[int], None] = lambda n: None,
+    place: Place = HERE,
 ) -> list[NDArray[np.float64]]:
     """Log-probabilities [masks, labels] of each question's perturbations.
 
     ``perturb`` is "remove", "mask" for the tokenizer's mask token, or a text to put in place of each unit left out.
     ``alone`` asks for one row at a time, for models whose answers depend on their batch. ``segments`` are the names
-    that a model finds the texts under. ``advance`` is told the number of items after each chunk.
+    that a model finds the texts under. ``advance`` is told the number of items after each chunk. ``place`` says where
+    the model is asked.
     """
     if not explainable(model):
         raise ModelError(f"model {model.name} cannot be asked about perturbed texts; explain without it (--no-explain)")
-    ask = _tokens(model, perturb, alone) if isinstance(model, TokenModel) else _texts(model, perturb, alone, segments)
+    most = ROWS * int(getattr(model, "budget", 1024))
+    pieces = [Perturbation(tuple(chunk), perturb, alone, tuple(segments)) for chunk in _chunks(questions, most)]
     tables = []
-    for chunk in _chunks(questions):
-        ends = np.cumsum([len(q.masks) for q in chunk])
-        for question, table in zip(chunk, np.split(ask(chunk), ends[:-1]), strict=True):
-            tables.append(_finite(model, question, table))
-        advance(len(chunk))
+    for piece, answer in zip(pieces, in_order(place.answers(model, pieces, advance)), strict=True):
+        tables += np.split(answer.rows, np.cumsum([len(q.masks) for q in piece.questions])[:-1])
     return tables
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """Questions whose perturbations are asked together, and how: as `value_tables` is told."""
+
+    questions: tuple[Question, ...]
+    perturb: str
+    alone: bool
+    segments: tuple[str, ...]
+
+    @property
+    def items(self) -> int:
+        """How many items it is about."""
+        return len(self.questions)
+
+    @property
+    def size(self) -> int:
+        """How many perturbations."""
+        return sum(len(q.masks) for q in self.questions)
+
+    def content(self) -> str:
+        """SHA-256 of texts, units, masks and how they are asked."""
+        asked = [
+            (
+                q.units.texts,
+                q.units.spans.tolist(),
+                q.units.unit.tolist(),
+                q.masks.shape,
+                np.packbits(q.masks).tobytes().hex(),
+            )
+            for q in self.questions
+        ]
+        return digest("perturbation", self.perturb, self.alone, self.segments, asked)
+
+    def run(self, model: Model, advance: Callable[[int], None]) -> Answered:
+        """Log-probabilities [perturbations, labels], one question's after the other's."""
+        ask = (
+            _tokens(model, self.perturb, self.alone)
+            if isinstance(model, TokenModel)
+            else _texts(model, self.perturb, self.alone, self.segments)
+        )
+        rows = ask(self.questions)
+        ends = np.cumsum([len(q.masks) for q in self.questions])
+        tables = np.split(rows, ends[:-1])
+        finite = [_finite(model, question, table) for question, table in zip(self.questions, tables, strict=True)]
+        advance(len(self.questions))
+        return Answered(np.concatenate(finite))
 
 
 def round_trip(
@@ -102,11 +153,11 @@ def _finite(model: Model, question: Question, table: NDArray[np.float64]) -> NDA
     return np.where(zero, np.maximum(table, np.log(SMALLEST)), table)
 
 
-def _chunks(questions: Sequence[Question]) -> Iterator[list[Question]]:
+def _chunks(questions: Sequence[Question], most: int) -> Iterator[list[Question]]:
     chunk: list[Question] = []
     rows = 0
     for question in questions:
-        if chunk and rows + len(question.masks) > ROWS:
+        if chunk and rows + len(question.masks) > most:
             yield chunk
             chunk, rows = [], 0
         chunk.append(question)
@@ -115,7 +166,7 @@ def _chunks(questions: Sequence[Question]) -> Iterator[list[Question]]:
         yield chunk
 
 
-def _tokens(model: TokenModel, perturb: str, alone: bool) -> Callable[[list[Question]], NDArray[np.float64]]:
+def _tokens(model: TokenModel, perturb: str, alone: bool) -> Callable[[Sequence[Question]], NDArray[np.float64]]:
     replacement = None if perturb == REMOVE else perturb
     if perturb == MASK:
         replacement = model.mask_token
@@ -123,7 +174,7 @@ def _tokens(model: TokenModel, perturb: str, alone: bool) -> Callable[[list[Ques
             raise OptionError(f"model {model.name}: its tokenizer has no mask token; leave words out instead (remove)")
     make = splicer(model, replacement)
 
-    def ask(chunk: list[Question]) -> NDArray[np.float64]:
+    def ask(chunk: Sequence[Question]) -> NDArray[np.float64]:
         # Any row but the first will do to check the splice; the middle one is as good as a random one.
         rows = joined([make.rows(q.units, q.masks, len(q.masks) // 2) for q in chunk])
         return model.answer(rows, alone=alone)
@@ -133,12 +184,12 @@ def _tokens(model: TokenModel, perturb: str, alone: bool) -> Callable[[list[Ques
 
 def _texts(
     model: Model, perturb: str, alone: bool, names: Sequence[str]
-) -> Callable[[list[Question]], NDArray[np.float64]]:
+) -> Callable[[Sequence[Question]], NDArray[np.float64]]:
     if perturb == MASK:
         raise OptionError(f"model {model.name} has no tokenizer and so no mask token; leave words out instead (remove)")
     replacement = None if perturb == REMOVE else perturb
 
-    def ask(chunk: list[Question]) -> NDArray[np.float64]:
+    def ask(chunk: Sequence[Question]) -> NDArray[np.float64]:
         texts = [text for q in chunk for text in q.units.render_many(q.masks, replacement)]
         parts = list(zip(*texts, strict=True))
         segments = dict(zip(names or [f"segment {i}" for i in range(len(parts))], map(list, parts), strict=True))

@@ -6,14 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
+from trusteq.models.again import how_to_open
 from trusteq.models.chatter import one_line
 from trusteq.models.cost_child import as_json
 from trusteq.models.cost_machine import CPU, device
-from trusteq.models.onnx_session import OnnxModel
-from trusteq.models.transformer import TransformerModel
 
 if TYPE_CHECKING:
     from trusteq.data.items import Items
@@ -27,7 +27,7 @@ SECONDS = 900
 
 def can_be_opened_again(model: Model) -> bool:
     """Whether a process of its own can open the model: it came from a file, a folder or the hub's cache."""
-    return isinstance(model, (TransformerModel, OnnxModel))
+    return how_to_open(model) is not None
 
 
 def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float = SECONDS) -> int:
@@ -36,10 +36,13 @@ def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float 
     Resident memory, files mapped into it included, beyond that of the same process once it has imported what runs the
     model. ``shape`` is the number of items in a call where answers depend on their batch. An error where it fails.
     """
+    opening = how_to_open(model)
+    if opening is None:
+        raise ModelError("it came from no file, so no other process can open it")
     if device(model) != CPU:
         raise ModelError(f"it runs on {device(model)}, and only memory of the processor is measured")
     try:
-        question = json.dumps({**_how_to_open(model), **_asked(items), "shape": shape})
+        question = json.dumps({**asdict(opening), **_asked(items), "shape": shape})
     except ValueError as error:
         raise ModelError(f"its items cannot be handed to another process: {one_line(error)}") from error
     try:
@@ -65,26 +68,6 @@ def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float 
         return max(int(found["peak"]) - int(found["before"]), 0)
     except (ValueError, TypeError, KeyError):
         raise ModelError(f"its process answered {done.stdout[:40]!r}") from None
-
-
-def _how_to_open(model: Model) -> dict[str, Any]:
-    """Where the model is and what was said about it when it was opened."""
-    options: dict[str, Any] = {"labels": model.labels}
-    details = model.identity.details
-    if isinstance(model, TransformerModel):
-        options["budget"] = model.budget
-        # Quantized weights stay where their loader puts them unless told.
-        options["device"] = None if details["quantization"] else CPU
-    elif isinstance(model, OnnxModel):
-        tokenizer, scores = details["tokenizer"], model.scores if model.scores_were_said else None
-        options |= {"budget": model.budget, "output": model.output, "tokenizer": tokenizer, "scores": scores}
-    return {
-        "location": model.identity.location,
-        "name": model.name,
-        "options": options,
-        "kind": model.identity.kind,
-        "architecture": details.get("architecture"),
-    }
 
 
 def _asked(items: Items) -> dict[str, Any]:

@@ -133,10 +133,15 @@ def predict_all(
 
 def spread(items: Items, sample: int) -> NDArray[np.int64]:
     """Positions of up to ``sample`` items from the shortest to the longest, whatever order the items are in."""
+    at = np.linspace(0, len(items) - 1, min(sample, len(items))).round().astype(np.int64)
+    return by_length(items)[at]
+
+
+def by_length(items: Items) -> NDArray[np.int64]:
+    """Positions of all items from the shortest to the longest, whatever order the items are in."""
     texts = [values for values in items.segments.values() if not isinstance(values, np.ndarray)]
     ranked = sorted(
         range(len(items)),
         key=lambda i: (sum(len(text[i]) for text in texts), hashlib.sha256(items.ids[i].encode()).digest()),
     )
-    at = np.linspace(0, len(items) - 1, min(sample, len(items))).round().astype(np.int64)
-    return np.array(ranked, dtype=np.int64)[at]
+    return np.array(ranked, dtype=np.int64)

@@ -141,7 +141,7 @@ def open_transformer(
 
 @dataclass(eq=False)
 class TransformerModel:
-    """A loaded classifier; remembers which texts were too long for it."""
+    """A loaded classifier; remembers which texts were too long for it. precision: that it was lowered to, if it was."""
 
     name: str
     labels: tuple[str, ...]
@@ -153,6 +153,7 @@ class TransformerModel:
     can_pad: bool
     unused: list[str]
     cut: dict[str, int] = field(default_factory=dict)
+    precision: str | None = None
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """Probabilities [items, labels]: the softmax of the logits, in float64."""
@@ -190,7 +191,7 @@ class TransformerModel:
 
         if self.identity.details["quantization"] or self.model.dtype.itemsize < 4:
             return self
-        made = replace(self, model=deepcopy(self.model).to(getattr(torch, precision)))
+        made = replace(self, model=deepcopy(self.model).to(getattr(torch, precision)), precision=precision)
         # What is shown in float32 is a matter of structure.
         made.first_token_decides = self.first_token_decides
         return made

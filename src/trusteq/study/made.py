@@ -36,8 +36,12 @@ class Texts:
     test: Items
 
 
-def read_texts(plan: DataPlan, folder: Path) -> Texts:
-    """The study's items; no text of the test may be in what is learnt from or chosen by."""
+MOST_KNOWN = 0.02
+"""The share of a test's texts that may be in what is learnt from or chosen by: they are left out, more are a leak."""
+
+
+def read_texts(plan: DataPlan, folder: Path, say: Callable[[str], None] = lambda line: None) -> Texts:
+    """The study's items; no text of the test is in what is learnt from or chosen by."""
 
     def read(file: str, most: int | None) -> Items:
         path = folder / file
@@ -61,12 +65,15 @@ def read_texts(plan: DataPlan, folder: Path) -> Texts:
     else:
         dev = read(plan.dev, None)
     learnt = {texts for items in (train, dev) for texts in zip(*items.texts(), strict=True)}
-    for texts, id_ in zip(zip(*test.texts(), strict=True), test.ids, strict=True):
-        if texts in learnt:
-            raise DataError(
-                f"{test.source}: item {id_!r} is among those that are learnt from or choose the epoch, too; "
-                "drop it from one of the two files"
-            )
+    known = [i for i, texts in enumerate(zip(*test.texts(), strict=True)) if texts in learnt]
+    if len(known) > MOST_KNOWN * len(test):
+        raise DataError(
+            f"{test.source}: {len(known):,} of {len(test):,} items, e.g. {test.ids[known[0]]!r}, are among those that "
+            "are learnt from or choose the epoch, too; drop them from one of the files"
+        )
+    if known:
+        say(f"{len(known):,} of {len(test):,} items of the test are learnt from, too, and left out")
+        test = test.take(sorted(set(range(len(test))) - set(known)))
     return Texts(train, dev, test)
 
 

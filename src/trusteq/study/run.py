@@ -75,7 +75,7 @@ def run_study(
         raise StudyError(f"study {study.name}: seed {strange[0]} is none of its seeds {_listed(study.seeds)}")
     refuse_what_is_missing(study, wanted, download=download, anyway=anyway)
     directory = Path(out)
-    texts = read_texts(study.data, Path(data))
+    texts = read_texts(study.data, Path(data), say)
     _claim(study, texts, directory, download=download, say=say)
     for seed in wanted:
         _one_seed(study, seed, texts, directory, download=download, tell=tell, say=say)

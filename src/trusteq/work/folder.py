@@ -1,0 +1,136 @@
+"""A folder of small files that appear whole or not at all: on a disk, or at any address that fsspec knows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import MissingExtraError, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def folder_at(where: str | Path) -> LocalFolder | RemoteFolder:
+    """The folder at a path, or at an address such as s3://bucket/name."""
+    return RemoteFolder(where) if isinstance(where, str) and "://" in where else LocalFolder(Path(where))
+
+
+class LocalFolder:
+    """Files are written under another name, synced and renamed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file; None where there is none."""
+        try:
+            return (self.path / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise RunError(f"{self.path / name}: cannot be read: {error.strerror or error}") from None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file in place of what is there."""
+        draft = self.path / f".{name}.{uuid.uuid4().hex}.part"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                with draft.open("xb") as stream:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                draft.replace(self.path / name)
+            except BaseException:
+                draft.unlink(missing_ok=True)
+                raise
+            _sync(self.path)
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: finished work cannot be kept there ({error.strerror or error}); what is there stays "
+                "good: make room or name another folder (--work), and give the same command again"
+            ) from None
+
+    def set_aside(self, name: str) -> None:
+        """Rename a file that is no good; where that is not allowed it stays, and is passed over again."""
+        try:
+            (self.path / name).replace(self.path / f"{name}.damaged")
+        except OSError:
+            return
+
+    def remove(self) -> None:
+        """The folder goes, with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class RemoteFolder:
+    """Files at an address, put there in one piece by its file system."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise MissingExtraError("an address for work", "transformers") from error
+        self.address = address
+        self._files, self._root = self._told(lambda: url_to_fs(address))
+
+    def __str__(self) -> str:
+        return self.address
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file; None where there is none."""
+        try:
+            content: bytes = self._told(lambda: self._files.cat_file(f"{self._root}/{name}"), FileNotFoundError)
+        except FileNotFoundError:
+            return None
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file in place of what is there."""
+        self._told(
+            lambda: (self._files.makedirs(self._root, exist_ok=True), self._files.pipe_file(self._at(name), content))
+        )
+
+    def set_aside(self, name: str) -> None:
+        """Rename a file that is no good."""
+        self._told(lambda: self._files.mv(self._at(name), self._at(f"{name}.damaged")))
+
+    def remove(self) -> None:
+        """The folder goes, with all that is in it."""
+        self._told(lambda: self._files.exists(self._root) and self._files.rm(self._root, recursive=True))
+
+    def _at(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _told(self, do: Callable[[], Any], *passed: type[Exception]) -> Any:
+        """What ``do`` returns; whatever a file system raises is one clear line."""
+        try:
+            return do()
+        except passed:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise RunError(
+                f"{self.address}: {reason[:200]}; is the address right, and its fsspec driver installed?"
+            ) from None
+
+
+def _sync(folder: Path) -> None:
+    """Make renames in a folder survive a power cut, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        return
+    finally:
+        os.close(handle)

@@ -1,0 +1,145 @@
+"""A piece of work: so many questions to one model, answered anywhere with the same result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from trusteq.models.probe import CHUNK, by_length, predict_in_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.models.base import Model
+
+    Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a model answered: rows [rows, labels], and which items it could not read whole, with their length."""
+
+    rows: NDArray[np.float64]
+    cut: Mapping[str, int] = field(default_factory=dict)
+
+
+class Piece(Protocol):
+    """Questions to a model that are asked together; a plain value, so that another process can be given it."""
+
+    @property
+    def items(self) -> int:
+        """How many items it is about."""
+
+    @property
+    def size(self) -> int:
+        """How many rows the answer has."""
+
+    def content(self) -> str:
+        """SHA-256 of everything but the model that decides the answer."""
+
+    def run(self, model: Model, advance: Advance) -> Answered:
+        """Ask the model; ``advance`` is told the number of items after each part."""
+
+
+class Place(Protocol):
+    """Where pieces are answered."""
+
+    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each piece's number and answer, as they are done."""
+
+
+class Here:
+    """In this process, one piece after the other."""
+
+    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each piece's number and answer, in order."""
+        for number, piece in enumerate(pieces):
+            yield number, piece.run(model, advance)
+
+
+HERE = Here()
+
+PIECES, SMALLEST = 16, 256
+"""Into how many pieces predictions are cut, so that a few processes end together; how many items one has at least."""
+
+
+def in_order(answers: Iterable[tuple[int, Answered]]) -> Iterator[Answered]:
+    """Answers in the order of their pieces, whatever order they are done in."""
+    waiting: dict[int, Answered] = {}
+    wanted = 0
+    for number, answer in answers:
+        waiting[number] = answer
+        while wanted in waiting:
+            yield waiting.pop(wanted)
+            wanted += 1
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Items that a model answers in calls of ``batch`` items, or all at once where that is None."""
+
+    asked: Items
+    batch: int | None = None
+
+    @property
+    def items(self) -> int:
+        """How many items it is about."""
+        return len(self.asked)
+
+    @property
+    def size(self) -> int:
+        """As many rows."""
+        return len(self.asked)
+
+    def content(self) -> str:
+        """SHA-256 of items and batch."""
+        return digest("prediction", self.batch, self.asked.content())
+
+    def run(self, model: Model, advance: Advance) -> Answered:
+        """The model's probabilities."""
+        rows = predict_in_shape(model, self.asked, self.batch or len(self.asked), advance)
+        cut = getattr(model, "cut", {})
+        return Answered(rows, {id_: cut[id_] for id_ in self.asked.ids if id_ in cut})
+
+
+def predict_at(
+    place: Place,
+    model: Model,
+    items: Items,
+    *,
+    batch: int | None = None,
+    advance: Advance = lambda n: None,
+) -> NDArray[np.float64]:
+    """Probabilities [items, labels], in calls of ``batch`` consecutive items; None where the company does not matter.
+
+    Then a piece holds items of like length, so that hardly anything is padded.
+    """
+    size = min(max(len(items) // PIECES, SMALLEST), CHUNK)
+    order = np.arange(len(items))
+    if batch is None:
+        order = by_length(items)
+    else:
+        size = max(size // batch, 1) * batch
+    pieces = [Prediction(items.take(order[at : at + size]), batch) for at in range(0, len(items), size)]
+    rows: list[NDArray[np.float64]] = []
+    for answer in in_order(place.answers(model, pieces, advance)):
+        rows.append(answer.rows)
+        # Of a model that remembers which items it could not read whole.
+        getattr(model, "cut", {}).update(answer.cut)
+    found = np.empty((len(items), len(model.labels)))
+    found[order] = np.concatenate(rows)
+    return found
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 of values that JSON can hold."""
+    return hashlib.sha256(
+        json.dumps(parts, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")
+    ).hexdigest()

@@ -1,0 +1,38 @@
+"""Where an audit's models are asked, and what is kept of that, by what a user says."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from trusteq.work.piece import HERE
+from trusteq.work.processes import Processes
+from trusteq.work.shards import Kept, Shards
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from trusteq.work.piece import Place
+
+
+@contextmanager
+def workplace(
+    *,
+    workers: int = 1,
+    keep: str | Path | None = None,
+    deadline: float | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Iterator[Place]:
+    """A place to ask models at, for `trusteq.audit`.
+
+    workers: how many processes share the work and the cores; 1 for this one alone. keep: a folder (or an address that
+    fsspec knows, such as s3://bucket/name) for finished pieces of work: the same audit goes on from them, another
+    candidate's takes up the reference's. deadline: seconds after which a piece counts as stuck; it is then asked in a
+    process of its own. ``say`` is told of kept files that are no good.
+    """
+    with ExitStack() as stack:
+        place: Place = HERE
+        if workers != 1 or deadline is not None:
+            place = stack.enter_context(Processes(workers, deadline))
+        yield place if keep is None else Kept(Shards(keep, say), place)

@@ -1,0 +1,167 @@
+"""Pieces answered by processes of this machine, each with its share of the cores.
+
+A process opens a model once and answers piece after piece. One that dies is replaced and its piece given to another, a
+few times; one that takes longer than ``deadline`` is ended. The processes end with this one, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+from trusteq import errors
+from trusteq.errors import ModelError, OptionError, TrusteqError
+from trusteq.models.again import how_to_open
+from trusteq.work.piece import HERE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from multiprocessing.connection import Connection
+
+    from trusteq.models.again import Opening
+    from trusteq.models.base import Model
+    from trusteq.work.piece import Advance, Answered, Piece
+
+ATTEMPTS = 3
+"""How often a piece is tried whose process dies."""
+
+MODULE = "trusteq.work.worker"
+
+
+@dataclass
+class _Worker:
+    """A process, the wire to it, and the piece that it is at, since when."""
+
+    process: subprocess.Popen[bytes]
+    wire: Connection[Any, Any]
+    piece: int | None = None
+    since: float = 0.0
+
+    def end(self) -> None:
+        self.wire.close()
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class Processes:
+    """A place of so many processes. deadline: seconds that a piece may take, model's opening included; None for ever.
+
+    Close it when done, or use it as a context.
+    """
+
+    count: int
+    deadline: float | None = None
+    _workers: list[_Worker] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise OptionError(f"{self.count} workers: give a number of 1 or more")
+        if self.deadline is not None and not self.deadline > 0:
+            raise OptionError(f"a deadline of {self.deadline:g} s: give a number above 0")
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes, whatever they are at."""
+        while self._workers:
+            self._workers.pop().end()
+
+    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each piece's number and answer, as they are done; a model from no file is asked in this process."""
+        opening = how_to_open(model)
+        if opening is None:
+            yield from HERE.answers(model, pieces, advance)
+            return
+        todo, tried, done = deque(range(len(pieces))), [0] * len(pieces), 0
+        try:
+            while done < len(pieces):
+                self._hand_out(opening, pieces, todo, tried)
+                for worker in self._heard():
+                    number, worker.piece = worker.piece, None
+                    assert number is not None  # noqa: S101 - only those at work are heard
+                    answer = self._received(worker, model.name)
+                    if answer is None:
+                        if tried[number] >= ATTEMPTS:
+                            raise ModelError(
+                                f"model {model.name}: the process that asked it {_ended(worker.process.returncode)}, "
+                                f"{ATTEMPTS} times on the same items; fewer --workers need less memory"
+                            )
+                        todo.appendleft(number)
+                        continue
+                    done += 1
+                    advance(pieces[number].items)
+                    yield number, answer
+        except BaseException:
+            self.close()  # what they are at is of no use any more
+            raise
+
+    def _hand_out(self, opening: Opening, pieces: Sequence[Piece], todo: deque[int], tried: list[int]) -> None:
+        idle = [worker for worker in self._workers if worker.piece is None]
+        while todo and len(self._workers) - len(idle) < self.count:
+            worker = idle.pop() if idle else self._started()
+            number = todo.popleft()
+            worker.piece, worker.since = number, time.monotonic()
+            tried[number] += 1
+            with suppress(OSError):  # it has died; that is heard next
+                worker.wire.send((opening, pieces[number]))
+
+    def _heard(self) -> list[_Worker]:
+        """The workers that have something to say, or died, or are late."""
+        busy = [worker for worker in self._workers if worker.piece is not None]
+        left = None
+        if self.deadline is not None:
+            left = max(0.0, min(worker.since for worker in busy) + self.deadline - time.monotonic())
+        ready = wait([worker.wire for worker in busy], left)
+        late = [w for w in busy if self.deadline is not None and time.monotonic() - w.since >= self.deadline]
+        if not ready and late:
+            raise ModelError(f"a model had not answered its items after {self.deadline:g} s; is it stuck? (--deadline)")
+        return [worker for worker in busy if worker.wire in ready]
+
+    def _received(self, worker: _Worker, name: str) -> Answered | None:
+        """What a worker answered; None where it died."""
+        try:
+            kind, content = worker.wire.recv()
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            worker.end()
+            return None
+        if kind == "answer":
+            answer: Answered = content
+            return answer
+        found = getattr(errors, kind, None)
+        is_ours = isinstance(found, type) and issubclass(found, TrusteqError) and found is not errors.MissingExtraError
+        raise found(content) if is_ours and found is not None else ModelError(f"model {name}: {content}")
+
+    def _started(self) -> _Worker:
+        ours, theirs = Pipe()
+        threads = max(1, (os.cpu_count() or 1) // self.count)
+        # -P: a file in the working directory must not stand in for a module.
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", MODULE, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}},
+        )
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+
+def _ended(code: int | None) -> str:
+    return (
+        f"was ended by signal {-code}, perhaps for want of memory" if code and code < 0 else f"ended with code {code}"
+    )

@@ -1,0 +1,122 @@
+"""Finished pieces of work on disk: what an interrupted audit goes on from, and what a second candidate need not repeat.
+
+A piece is done if and only if its file is there, named after the SHA-256 of everything that decides its answer: the
+model's files, versions and options, the items or perturbed texts, the settings. Each file is Parquet: one column a
+label, and in its metadata the key again and a hash of the content. There is no index, no lock and no pickle; several
+processes may share a folder, since they write the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trusteq.models.again import how_to_open
+from trusteq.report.clean import clean
+from trusteq.work.folder import folder_at
+from trusteq.work.piece import HERE, Answered, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from trusteq.models.base import Model
+    from trusteq.work.piece import Advance, Piece, Place
+
+SCHEMA_VERSION = 1
+_METADATA = b"trusteq"
+
+
+class Shards:
+    """The files of a folder. ``say`` is told of a file that is no good."""
+
+    def __init__(self, where: str | Path, say: Callable[[str], None] = lambda line: None) -> None:
+        self.folder = folder_at(where)
+        self.say = say
+
+    def read(self, key: str, size: int, labels: int) -> Answered | None:
+        """The answer of the piece with this key; None where there is none, or what is there is damaged."""
+        name = f"{key}.parquet"
+        content = self.folder.read(name)
+        if content is None:
+            return None
+        try:
+            return _unpacked(content, key, size, labels)
+        except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = clean(" ".join(str(error).split())[:100])
+            self.say(
+                f"{clean(str(self.folder))}/{name[:12]}...: set aside, it is damaged or foreign ({reason}); done again"
+            )
+            self.folder.set_aside(name)
+            return None
+
+    def write(self, key: str, answer: Answered) -> None:
+        """Keep an answer."""
+        self.folder.write(f"{key}.parquet", _packed(key, answer))
+
+
+def _packed(key: str, answer: Answered) -> bytes:
+    rows = np.ascontiguousarray(answer.rows, dtype="<f8")
+    told = {"schema_version": SCHEMA_VERSION, "key": key, "cut": dict(answer.cut), "sha256": _content(rows, answer.cut)}
+    table = pa.table({str(i): column for i, column in enumerate(rows.T)})
+    out = BytesIO()
+    pq.write_table(table.replace_schema_metadata({_METADATA: json.dumps(told, ensure_ascii=False)}), out)
+    return out.getvalue()
+
+
+def _unpacked(content: bytes, key: str, size: int, labels: int) -> Answered:
+    file = pq.ParquetFile(BytesIO(content))
+    told = json.loads((file.schema_arrow.metadata or {})[_METADATA])
+    if told["schema_version"] != SCHEMA_VERSION or told["key"] != key:
+        raise ValueError("it is of other work")
+    # Told before anything is unpacked: a small file can claim to hold a great deal.
+    found = (file.metadata.num_rows, file.metadata.num_columns)
+    if found != (size, labels) or any(field.type != pa.float64() for field in file.schema_arrow):
+        raise ValueError(f"it holds {found[0]} x {found[1]} values, not {size} x {labels} numbers")
+    rows = np.stack([column.to_numpy() for column in file.read().columns], axis=1)
+    cut = {str(id_): int(tokens) for id_, tokens in told["cut"].items()}
+    if told["sha256"] != _content(rows, cut):
+        raise ValueError("its content is not what was written")
+    return Answered(rows, cut)
+
+
+def _content(rows: NDArray[np.float64], cut: Any) -> str:
+    held = hashlib.sha256(np.ascontiguousarray(rows, dtype="<f8").tobytes())
+    held.update(digest(sorted(cut.items())).encode())
+    return held.hexdigest()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A place whose answers are kept: pieces that are done are read, the others done and written at once."""
+
+    shards: Shards
+    place: Place = HERE
+
+    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each piece's number and answer: first those that are there."""
+        opening = how_to_open(model)
+        if opening is None:  # nobody knows what it is, so nobody can tell whether it still is
+            yield from self.place.answers(model, pieces, advance)
+            return
+        keys = [digest(SCHEMA_VERSION, opening.content(), piece.content()) for piece in pieces]
+        missing = []
+        for number, (key, piece) in enumerate(zip(keys, pieces, strict=True)):
+            found = self.shards.read(key, piece.size, len(model.labels))
+            if found is None:
+                missing.append(number)
+            else:
+                advance(piece.items)
+                yield number, found
+        for at, answer in self.place.answers(model, [pieces[number] for number in missing], advance):
+            self.shards.write(keys[missing[at]], answer)
+            yield missing[at], answer

@@ -1,0 +1,44 @@
+"""Pieces of work that go wrong on purpose; worker processes import this file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trusteq.errors import LabelError
+from trusteq.work.piece import Answered
+
+
+@dataclass(frozen=True)
+class Told:
+    """A piece that answers with its number, and does something before."""
+
+    number: int
+    folder: str
+    does: str = "answers"
+
+    items = 1
+    size = 1
+
+    def content(self):
+        return f"{self.number} {self.does}"
+
+    def run(self, model, advance):
+        with (Path(self.folder) / f"asked-{self.number}").open("a") as stream:
+            stream.write(f"{os.getpid()}\n")
+        times = len((Path(self.folder) / f"asked-{self.number}").read_text("utf-8").splitlines())
+        if self.does == "dies" or (self.does == "dies once" and times == 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.does == "hangs":
+            time.sleep(60)
+        if self.does == "refuses":
+            raise LabelError("these labels do not fit")
+        if self.does == "fails":
+            raise ZeroDivisionError("nothing to share")
+        advance(1)
+        return Answered(np.array([[float(self.number), 0.5, len(model.labels)]]))

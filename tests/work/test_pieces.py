@@ -1,0 +1,121 @@
+"""Predictions cut into pieces: the same answers, whatever the company, the order and the batch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from trusteq.explain.table import Perturbation, Question
+from trusteq.explain.units import cutter
+from trusteq.models.again import how_to_open
+from trusteq.work.piece import HERE, Answered, Prediction, in_order, predict_at
+
+
+def test_predictions_in_pieces_are_those_of_one_call(model, items):
+    told = []
+    found = predict_at(HERE, model, items, advance=told.append)
+    np.testing.assert_allclose(found, model.predict(items), atol=1e-6)
+    assert sum(told) == 600
+    assert len(told) > 1
+
+
+def test_the_order_of_the_items_changes_no_bit(model, items):
+    order = np.random.default_rng(0).permutation(600)
+    assert np.array_equal(predict_at(HERE, model, items.take(order)), predict_at(HERE, model, items)[order])
+
+
+def test_a_batch_is_kept_whole_and_consecutive(items):
+    seen = []
+    predict_at(HERE, Watching(seen), items, batch=7)
+    assert [id_ for ids in seen for id_ in ids] == list(items.ids)
+    assert {len(ids) for ids in seen[:-1]} == {7}
+
+
+class Watching:
+    labels = ("a", "b")
+    name = "watching"
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def predict(self, part):
+        self.seen.append(part.ids)
+        return np.full((len(part), 2), 0.5)
+
+
+def test_items_that_were_cut_are_remembered_by_whoever_asks(folder, items):
+    from trusteq.models.open import open_model
+
+    here, there = open_model(folder, name="a"), open_model(folder, name="b")
+
+    class Elsewhere:
+        def answers(self, model, pieces, advance):
+            for number, piece in enumerate(pieces):
+                yield number, piece.run(there, advance)
+
+    predict_at(HERE, here, items)
+    asked = open_model(folder, name="c")
+    predict_at(Elsewhere(), asked, items)
+    assert here.cut
+    assert asked.cut == here.cut
+
+
+def test_answers_come_in_order_whenever_they_are_done():
+    answers = [Answered(np.full((1, 1), float(i))) for i in range(5)]
+    found = in_order([(i, answers[i]) for i in (3, 0, 1, 4, 2)])
+    assert [float(a.rows[0, 0]) for a in found] == [0, 1, 2, 3, 4]
+
+
+def test_all_that_decides_an_answer_is_in_its_piece(items):
+    some, other = items.take(range(5)), items.take(range(1, 6))
+    assert Prediction(some).content() == Prediction(items.take(range(5))).content()
+    units = cutter("words")(("the dog runs",))
+    masks = np.array([[True, True, True], [True, False, True]])
+    plain = Perturbation((Question(units, masks),), "remove", alone=False, segments=("text",))
+    contents = [
+        Prediction(some).content(),
+        Prediction(some, 3).content(),
+        Prediction(other).content(),
+        plain.content(),
+        replace(plain, perturb="mask").content(),
+        replace(plain, alone=True).content(),
+        replace(plain, segments=("a",)).content(),
+        replace(plain, questions=(Question(units, ~masks),)).content(),
+        replace(plain, questions=(Question(cutter("sentences")(("the dog runs",)), masks[:, :1]),)).content(),
+    ]
+    assert len(set(contents)) == len(contents)
+
+
+def test_all_that_decides_an_answer_is_in_how_a_model_is_opened(model, folder, tmp_path):
+    import shutil
+
+    from oracles import tiny_models
+
+    from trusteq.models.open import ModelOptions, open_model
+
+    moved = open_model(shutil.copytree(folder, tmp_path / "moved"), name="other")
+    assert how_to_open(moved).content() == how_to_open(model).content()
+    others = [
+        open_model(tiny_models.save("bert", tmp_path / "o", seed=2), name="tiny"),
+        open_model(folder, name="tiny", options=ModelOptions(budget=77)),
+        open_model(folder, name="tiny", options=ModelOptions(labels=("a", "b", "c"))),
+        model.lowered("bfloat16"),
+    ]
+    assert len({how_to_open(m).content() for m in (model, *others)}) == 5
+    assert how_to_open(others[-1]).open().model.dtype == others[-1].model.dtype
+
+
+def test_a_model_whose_files_changed_meanwhile_is_noticed(model, folder, tmp_path, one_line):
+    import shutil
+
+    from oracles import tiny_models
+
+    from trusteq.errors import ModelError
+    from trusteq.models.open import open_model
+
+    place = shutil.copytree(folder, tmp_path / "m")
+    opening = how_to_open(open_model(place, name="m"))
+    tiny_models.save("bert", place, seed=3)
+    with pytest.raises(ModelError) as caught:
+        opening.open()
+    one_line(caught, "model m", "other files than when the audit began")

@@ -1,0 +1,76 @@
+"""Work shared out to processes: the same bytes, and what happens when one of them dies, hangs or refuses."""
+
+import numpy as np
+import pytest
+from wayward_pieces import Told
+
+from trusteq.errors import LabelError, ModelError, OptionError
+from trusteq.explain.table import Question, value_tables
+from trusteq.explain.units import cutter
+from trusteq.work.piece import HERE, in_order, predict_at
+from trusteq.work.place import workplace
+from trusteq.work.processes import ATTEMPTS, Processes
+
+
+def asked(folder, number):
+    return (folder / f"asked-{number}").read_text("utf-8").splitlines()
+
+
+def run(place, model, pieces):
+    return [float(answer.rows[0, 0]) for answer in in_order(place.answers(model, pieces, lambda n: None))]
+
+
+@pytest.mark.parametrize("kind", ["model", "light"])
+def test_two_processes_give_the_bytes_of_one(kind, items, request):
+    model = request.getfixturevalue(kind)
+    cut = cutter("words")
+    questions = [Question(cut((text,)), masks_of(len(cut((text,))))) for text in items.segments["text"][:30]]
+    expected = predict_at(HERE, model, items), value_tables(model, questions)
+    with workplace(workers=2) as place:
+        told = []
+        assert np.array_equal(predict_at(place, model, items, advance=told.append), expected[0])
+        assert sum(told) == 600
+        found = value_tables(model, questions, place=place)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected[1], strict=True))
+
+
+def masks_of(units):
+    masks = np.random.default_rng(units).random((40, units)) < 0.5
+    masks[0] = True
+    return masks
+
+
+def test_faults_are_survived_or_told(light, tmp_path, wayward, one_line):
+    """One place for all of them, since a process takes seconds to start."""
+    with Processes(2) as place:
+        pieces = [Told(i, str(tmp_path), "dies once" if i in (1, 4) else "answers") for i in range(6)]
+        assert run(place, light, pieces) == [0, 1, 2, 3, 4, 5]
+        assert [len(asked(tmp_path, i)) for i in range(6)] == [1, 2, 1, 1, 2, 1]
+
+        with pytest.raises(LabelError, match="these labels do not fit"):
+            run(place, light, [Told(10, str(tmp_path), "refuses")])
+        with pytest.raises(ModelError) as caught:
+            run(place, light, [Told(11, str(tmp_path), "fails")])
+        one_line(caught, "model tiny", "failed while answering", "nothing to share")
+
+        with pytest.raises(ModelError) as caught:
+            run(place, light, [Told(12, str(tmp_path), "dies")])
+        one_line(caught, "model tiny", "was ended by signal 9", "fewer --workers")
+        assert len(asked(tmp_path, 12)) == ATTEMPTS
+        assert place._workers == []
+
+
+def test_one_that_hangs_is_ended(light, tmp_path, wayward, one_line):
+    with Processes(1, deadline=15) as place:
+        assert run(place, light, [Told(0, str(tmp_path))]) == [0]
+        place.deadline = 0.5
+        with pytest.raises(ModelError) as caught:
+            run(place, light, [Told(1, str(tmp_path), "hangs")])
+        one_line(caught, "had not answered its items after 0.5 s", "--deadline")
+        assert place._workers == []
+
+
+@pytest.mark.parametrize(("count", "deadline"), [(0, None), (-1, None), (1, 0.0), (1, float("nan"))])
+def test_what_is_no_place(count, deadline):
+    with pytest.raises(OptionError):
+        Processes(count, deadline)

@@ -1,0 +1,221 @@
+"""Finished work on disk: read when it is whole and of this very work, else set aside and done again."""
+
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from trusteq.errors import RunError
+from trusteq.models.function import from_callable
+from trusteq.work.piece import HERE, Answered, in_order, predict_at
+from trusteq.work.shards import Kept, Shards
+
+KEY = "k" * 64
+ANSWER = Answered(np.random.default_rng(0).random((50, 3)), {"i7": 99, "ü": 70})
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def shards(tmp_path, said):
+    return Shards(tmp_path / "w", said.append)
+
+
+def file_of(shards):
+    return shards.folder.path / f"{KEY}.parquet"
+
+
+def test_what_was_written_is_read_to_the_bit(shards, said):
+    assert shards.read(KEY, 50, 3) is None
+    shards.write(KEY, ANSWER)
+    found = shards.read(KEY, 50, 3)
+    assert np.array_equal(found.rows, ANSWER.rows)
+    assert found.cut == ANSWER.cut
+    assert said == []
+    assert [path.name for path in shards.folder.path.iterdir()] == [f"{KEY}.parquet"]
+
+
+def test_the_same_answer_gives_the_same_bytes(tmp_path):
+    written = []
+    for name in ("a", "b"):
+        shards = Shards(tmp_path / name)
+        shards.write(KEY, ANSWER)
+        written.append(file_of(shards).read_bytes())
+    assert written[0] == written[1]
+
+
+def test_anybody_can_read_it_without_trusteq(shards):
+    shards.write(KEY, ANSWER)
+    assert np.array_equal(pq.read_table(file_of(shards)).to_pandas().to_numpy(), ANSWER.rows)
+
+
+def set_aside(shards, said):
+    assert shards.read(KEY, 50, 3) is None
+    assert not file_of(shards).exists()
+    assert [path.name for path in shards.folder.path.iterdir()] == [f"{KEY}.parquet.damaged"]
+    (line,) = said
+    assert "set aside" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("keep", [0, 1, 4, 100, -1, -8])
+def test_a_file_that_is_cut_off_is_set_aside(keep, shards, said):
+    shards.write(KEY, ANSWER)
+    file_of(shards).write_bytes(file_of(shards).read_bytes()[:keep])
+    set_aside(shards, said)
+
+
+def test_no_flipped_bit_is_ever_read(shards):
+    """Wherever it is: what is read is what was written, or nothing."""
+    shards.write(KEY, ANSWER)
+    whole = file_of(shards).read_bytes()
+    refused = 0
+    for at in range(0, len(whole), 7):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << (at % 8)
+        file_of(shards).write_bytes(flipped)
+        found = shards.read(KEY, 50, 3)
+        refused += found is None
+        assert found is None or (np.array_equal(found.rows, ANSWER.rows) and found.cut == ANSWER.cut)
+    assert refused > 100
+
+
+def test_a_file_of_other_work_is_set_aside(shards, said):
+    shards.write("o" * 64, ANSWER)
+    (shards.folder.path / f"{'o' * 64}.parquet").rename(file_of(shards))
+    set_aside(shards, said)
+
+
+@pytest.mark.parametrize("content", [b"not parquet", b"PAR1" + b"\0" * 40 + b"PAR1"])
+def test_a_file_of_something_else_is_set_aside(content, shards, said):
+    shards.folder.path.mkdir()
+    file_of(shards).write_bytes(content)
+    set_aside(shards, said)
+
+
+def test_a_parquet_file_of_somebody_else_is_set_aside(shards, said):
+    out = BytesIO()
+    pq.write_table(pa.table({"0": [0.5] * 50, "1": [0.5] * 50, "2": [0.5] * 50}), out)
+    shards.folder.write(f"{KEY}.parquet", out.getvalue())
+    set_aside(shards, said)
+
+
+def test_a_file_that_claims_to_hold_too_much_is_not_unpacked(shards, said, monkeypatch):
+    shards.write(KEY, Answered(np.zeros((2_000_000, 3))))
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("unpacked"))
+    set_aside(shards, said)
+    assert "2000000 x 3 values, not 50 x 3" in said[0]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(shards, monkeypatch, one_line):
+    shards.write("a" * 64, ANSWER)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RunError) as caught:
+        shards.write(KEY, ANSWER)
+    one_line(caught, "No space left on device", "--work")
+    assert [path.name for path in shards.folder.path.iterdir()] == [f"{'a' * 64}.parquet"]
+
+
+def test_a_place_that_is_no_folder_is_one_line(tmp_path, one_line):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError) as caught:
+        Shards(tmp_path / "file" / "w").write(KEY, ANSWER)
+    one_line(caught, "cannot be kept there")
+
+
+def test_at_an_address(said):
+    pytest.importorskip("fsspec")
+    shards = Shards("memory://bucket/work", said.append)
+    assert shards.read(KEY, 50, 3) is None
+    shards.write(KEY, ANSWER)
+    assert np.array_equal(Shards("memory://bucket/work").read(KEY, 50, 3).rows, ANSWER.rows)
+    shards.folder.write(f"{KEY}.parquet", b"torn")
+    assert shards.read(KEY, 50, 3) is None
+    assert shards.read(KEY, 50, 3) is None
+    assert len(said) == 1
+    shards.folder.remove()
+
+
+def test_an_address_of_nothing_is_one_line(one_line):
+    pytest.importorskip("fsspec")
+    with pytest.raises(RunError) as caught:
+        Shards("nowhere://bucket/work")
+    one_line(caught, "nowhere://bucket/work", "fsspec")
+
+
+# A place that keeps -------------------------------------------------------------------------------
+
+
+class Counting:
+    """This process, and how many pieces it was given."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def answers(self, model, pieces, advance):
+        self.asked += len(pieces)
+        yield from HERE.answers(model, pieces, advance)
+
+
+def test_what_is_done_is_not_done_again(model, items, shards):
+    place = Counting()
+    first = predict_at(Kept(shards, place), model, items)
+    asked, place.asked = place.asked, 0
+    told = []
+    again = predict_at(Kept(shards, place), model, items, advance=told.append)
+    assert (asked > 1, place.asked, sum(told)) == (True, 0, 600)
+    assert np.array_equal(first, again)
+
+
+def test_only_what_is_missing_is_done(model, items, shards, said):
+    place = Counting()
+    first = predict_at(Kept(shards, place), model, items)
+    one, other = sorted(shards.folder.path.iterdir())[:2]
+    one.unlink()
+    other.write_bytes(other.read_bytes()[:-5])
+    place.asked = 0
+    assert np.array_equal(predict_at(Kept(shards, place), model, items), first)
+    assert place.asked == 2
+    assert len(said) == 1
+
+
+def test_other_items_and_other_models_do_not_take_it(model, items, shards, tmp_path):
+    from oracles import tiny_models
+
+    from trusteq.models.open import open_model
+
+    place = Counting()
+    predict_at(Kept(shards, place), model, items)
+    place.asked = 0
+    predict_at(Kept(shards, place), model, items.take(range(599)))
+    assert place.asked > 0
+    place.asked = 0
+    predict_at(Kept(shards, place), open_model(tiny_models.save("bert", tmp_path / "o", seed=2), name="tiny"), items)
+    assert place.asked > 0
+
+
+def test_what_nobody_can_name_is_not_kept(items, shards):
+    model = from_callable(lambda texts: np.full((len(texts), 2), 0.5), labels=("a", "b"), name="f")
+    predict_at(Kept(shards), model, items)
+    assert not shards.folder.path.exists()
+
+
+def test_work_is_written_as_it_is_done(model, items, shards):
+    """So that an interruption loses one piece, not all."""
+    answers = Kept(shards).answers(model, [], lambda n: None)
+    assert list(answers) == []
+    from trusteq.work.piece import Prediction
+
+    pieces = [Prediction(items.take(range(at, at + 10))) for at in (0, 10, 20)]
+    answers = in_order(Kept(shards).answers(model, pieces, lambda n: None))
+    next(answers)
+    assert len(list(shards.folder.path.iterdir())) == 1
