@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from trusteq.data.items import Items
 from trusteq.errors import ModelError
 from trusteq.models import cost_memory
+from trusteq.models.again import how_to_open
 from trusteq.models.cost_child import as_json, forget_peak, from_json, peak
 from trusteq.models.cost_memory import can_be_opened_again, peak_bytes
 from trusteq.models.function import from_callable
@@ -189,7 +190,7 @@ def test_what_is_no_file_cannot_be_opened_again(bert, onnx_bert):
 def test_the_child_prints_nothing_but_its_answer(onnx_bert, items):
     """Whatever else is written on stdout, by Python or below it, goes to stderr."""
     opened = open_onnx(str(onnx_bert), name="m")
-    question = {**cost_memory._how_to_open(opened), **cost_memory._asked(items), "shape": None}
+    question = {**asdict(how_to_open(opened)), **cost_memory._asked(items), "shape": None}
     loud = "import os, sys; os.write(1, b'below'); print('above', flush=True)"
     code = (
         f"import trusteq.models.cost_child as c, sys\nc.import_backend = lambda *_: exec({loud!r})\nsys.exit(c.main())"

@@ -33,8 +33,8 @@ def words(onnx, small, items, tmp_path_factory):
     pd.DataFrame(rows).to_csv(folder / "d.csv", index=False)
     return [
         "audit", f"large={onnx}", f"small={small}", "--data", str(folder / "d.csv"), "--text", "text",
-        "--label", "label", "--id", "id", "--explain-items", "40", "--resamples", "100", "--no-slices", "--costs", "none",
-        "--quiet",
+        "--label", "label", "--id", "id", "--explain-items", "40", "--resamples", "100", "--no-slices",
+        "--costs", "none", "--quiet",
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Finished work on disk: read when it is whole and of this very work, else set aside and done again."""
 
+import subprocess
 from io import BytesIO
 
 import numpy as np
@@ -123,6 +124,47 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(shards, monkeyp
         shards.write(KEY, ANSWER)
     one_line(caught, "No space left on device", "--work")
     assert [path.name for path in shards.folder.path.iterdir()] == [f"{'a' * 64}.parquet"]
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of 64 kB of its own, and a function to remount it."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(options):
+        return subprocess.run(["mount", "-o", options, "-t", "tmpfs", "tmpfs", place], capture_output=True, check=False)
+
+    if mount("size=64k").returncode:
+        pytest.skip("no file system may be mounted here")
+    yield place, mount
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_disk_that_is_really_full(disk, one_line):
+    place, _ = disk
+    shards = Shards(place / "w")
+    keys = [f"{i:064}" for i in range(100)]
+    with pytest.raises(RunError) as caught:
+        list(map(lambda key: shards.write(key, ANSWER), keys))  # noqa: C417
+    one_line(caught, "No space left on device")
+    kept = sorted(path.stem for path in (place / "w").iterdir())
+    assert 1 < len(kept) < 100
+    assert kept == keys[: len(kept)]
+    assert all(np.array_equal(shards.read(key, 50, 3).rows, ANSWER.rows) for key in kept)
+
+
+def test_a_disk_that_is_really_read_only(disk, said, one_line):
+    place, mount = disk
+    shards = Shards(place / "w", said.append)
+    shards.write(KEY, ANSWER)
+    (place / "w" / f"{'b' * 64}.parquet").write_bytes(b"torn")
+    mount("remount,ro")
+    assert np.array_equal(shards.read(KEY, 50, 3).rows, ANSWER.rows)
+    assert shards.read("b" * 64, 50, 3) is None
+    with pytest.raises(RunError) as caught:
+        shards.write("c" * 64, ANSWER)
+    one_line(caught, "Read-only file system")
 
 
 def test_a_place_that_is_no_folder_is_one_line(tmp_path, one_line):

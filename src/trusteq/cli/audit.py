@@ -132,6 +132,9 @@ if TYPE_CHECKING:
     help="Folder (or address, s3://...) for finished pieces of work, kept for other audits of these models and items.  "
     "[default: OUT.work until the audit is done]",
 )
+@click.option("--ray", is_flag=True, help="Let --workers actors of Ray on this machine do the work.")
+@click.option("--ray-address", help="Let actors of the Ray cluster at this address do the work, e.g. auto.")
+@click.option("--gpus", type=float, default=0.0, help="GPUs that each actor of Ray needs, e.g. 0.5.")
 @click.option("--deadline", type=float, help="Seconds after which a model counts as stuck on a piece of its work.")
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json on stdout instead of the table.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -173,7 +176,14 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     if unread is not None and not asked["text"]:
         raise click.UsageError(f"model {unread} reads texts; name their columns with --text, in its order")
     keep = asked["work"] or f"{out}.work"
-    place = workplace(workers=asked["workers"], keep=keep, deadline=asked["deadline"], say=_say)
+    place = workplace(
+        workers=asked["workers"],
+        keep=keep,
+        deadline=asked["deadline"],
+        ray=asked["ray_address"] or asked["ray"],
+        gpus=asked["gpus"],
+        say=_say,
+    )
     with progress(quiet=asked["quiet"] or asked["as_json"]) as tell, _kept(keep, asked), place as where:
         tell("read items", 0, 1)
         items = read_items(
@@ -364,7 +374,7 @@ def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | b
     )
 
 
-_NOT_REPEATED = ("out", "as_json", "quiet", "work", "workers", "deadline")
+_NOT_REPEATED = ("out", "as_json", "quiet", "work", "workers", "deadline", "ray", "ray_address", "gpus")
 """Options that decide where work is done and results go, not what they are."""
 
 _EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until", "precision")

@@ -17,10 +17,10 @@ from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from trusteq import errors
-from trusteq.errors import ModelError, OptionError, TrusteqError
+from trusteq.errors import ModelError, OptionError
 from trusteq.models.again import how_to_open
 from trusteq.work.piece import HERE
+from trusteq.work.worker import result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,17 +133,12 @@ class Processes:
     def _received(self, worker: _Worker, name: str) -> Answered | None:
         """What a worker answered; None where it died."""
         try:
-            kind, content = worker.wire.recv()
+            said = worker.wire.recv()
         except (EOFError, OSError):
             self._workers.remove(worker)
             worker.end()
             return None
-        if kind == "answer":
-            answer: Answered = content
-            return answer
-        found = getattr(errors, kind, None)
-        is_ours = isinstance(found, type) and issubclass(found, TrusteqError) and found is not errors.MissingExtraError
-        raise found(content) if is_ours and found is not None else ModelError(f"model {name}: {content}")
+        return result(said, name)
 
     def _started(self) -> _Worker:
         ours, theirs = Pipe()

@@ -6,10 +6,48 @@ import os
 import signal
 import sys
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trusteq.errors import TrusteqError
+from trusteq import errors
+from trusteq.errors import MissingExtraError, ModelError, TrusteqError
 from trusteq.models.chatter import one_line
+
+if TYPE_CHECKING:
+    from trusteq.models.again import Opening
+    from trusteq.models.base import Model
+    from trusteq.work.piece import Answered, Piece
+
+
+class Asker:
+    """Opens a model once and asks it piece after piece; one model at a time."""
+
+    def __init__(self) -> None:
+        self._opening: Opening | None = None
+        self._model: Model | None = None
+
+    def answer(self, opening: Opening, piece: Piece) -> tuple[str, Any]:
+        """("answer", what was answered), or the name of the error and its line, as `result` reads them."""
+        try:
+            if self._model is None or opening != self._opening:
+                self._opening = self._model = None  # not two at a time
+                self._opening, self._model = opening, opening.open()
+            return "answer", piece.run(self._model, lambda _: None)
+        except TrusteqError as error:
+            return type(error).__name__, str(error)
+        except Exception as error:
+            return "", f"failed while answering: {one_line(error)}"
+
+
+def result(said: tuple[str, Any], name: str) -> Answered:
+    """The answer that an `Asker` gave about the model of this name, or its error raised here."""
+    kind, content = said
+    if kind == "answer":
+        answer: Answered = content
+        return answer
+    found = getattr(errors, kind, None)
+    if isinstance(found, type) and issubclass(found, TrusteqError) and found is not MissingExtraError:
+        raise found(content)
+    raise ModelError(f"model {name}: {content}")
 
 
 def main() -> None:
@@ -17,29 +55,17 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides when it ends
     os.environ["HF_HUB_OFFLINE"] = "1"
     wire: Connection[Any, Any] = Connection(int(sys.argv[1]))
-    opened, model = None, None
+    asker = Asker()
     while True:
         try:
             opening, piece = wire.recv()
         except EOFError:
             return
-        try:
-            if opening != opened:
-                opened = model = None  # not two at a time
-                opened, model = opening, opening.open()
-            said = ("answer", piece.run(model, _silent))
-        except TrusteqError as error:
-            said = (type(error).__name__, str(error))
-        except Exception as error:
-            said = ("", f"failed while answering: {one_line(error)}")
+        said = asker.answer(opening, piece)
         try:
             wire.send(said)
         except OSError:  # nobody listens any more
             return
-
-
-def _silent(_: int) -> None:
-    pass
 
 
 if __name__ == "__main__":

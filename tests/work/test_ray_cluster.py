@@ -1,0 +1,50 @@
+"""Work shared out on Ray: the same bytes, and an actor that dies."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ray", reason="needs the extra 'ray'")
+
+from wayward_pieces import Told
+
+from trusteq.errors import LabelError, ModelError, OptionError, RunError
+from trusteq.work.piece import HERE, in_order, predict_at
+from trusteq.work.place import workplace
+from trusteq.work.ray_cluster import RayCluster
+
+
+def test_on_this_machine(light, items, tmp_path, wayward, one_line):
+    """One cluster for all, since it takes seconds to start."""
+    with workplace(workers=2, ray=True) as place:
+        told = []
+        assert np.array_equal(predict_at(place, light, items, advance=told.append), predict_at(HERE, light, items))
+        assert sum(told) == 600
+
+        def run(*pieces):
+            return [float(a.rows[0, 0]) for a in in_order(place.answers(light, pieces, lambda n: None))]
+
+        assert run(*(Told(i, str(tmp_path), "dies once" if i == 2 else "answers") for i in range(5))) == [0, 1, 2, 3, 4]
+        with pytest.raises(LabelError, match="these labels do not fit"):
+            run(Told(10, str(tmp_path), "refuses"))
+        with pytest.raises(ModelError) as caught:
+            run(Told(11, str(tmp_path), "dies"))
+        one_line(caught, "model tiny", "died 3 times")
+
+
+@pytest.mark.parametrize("asked", [{"count": 0}, {"count": 1, "gpus": -1}])
+def test_what_is_no_place(asked):
+    with pytest.raises(OptionError):
+        RayCluster(**asked)
+
+
+@pytest.mark.parametrize("asked", [{"ray": True, "deadline": 3}, {"gpus": 1}])
+def test_options_without_effect_are_refused(asked):
+    with pytest.raises(OptionError), workplace(**asked):
+        pass
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "auto"])
+def test_a_cluster_that_is_not_there_is_one_line_at_once(address, one_line):
+    with pytest.raises(RunError) as caught, workplace(ray=address):
+        pass
+    one_line(caught, f"Ray at {address}")
