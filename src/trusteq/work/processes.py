@@ -142,13 +142,15 @@ class Processes:
 
     def _started(self) -> _Worker:
         ours, theirs = Pipe()
-        threads = max(1, (os.cpu_count() or 1) // self.count)
+        # Each its share of the cores, unless the user said otherwise.
+        share = str(max(1, (os.cpu_count() or 1) // self.count))
+        threads = {f"{library}_NUM_THREADS": share for library in ("OMP", "OPENBLAS", "MKL")}
         # -P: a file in the working directory must not stand in for a module.
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", MODULE, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}},
+            env={**threads, **os.environ},
         )
         theirs.close()
         worker = _Worker(process, ours)

@@ -1,0 +1,163 @@
+"""What sharing out and keeping work costs, what it brings, and how memory grows with items. Real weights for speed.
+
+    python bench/classifiers.py --data FOLDER --out build/classifiers      # once
+    OMP_NUM_THREADS=1 python bench/scale.py --data FOLDER --models build/classifiers [--part speed resume memory]
+
+speed   items a second of one model's predictions and value tables: the bare model on the same pieces, this process,
+        this process keeping every piece on disk, 1 and 2 worker processes and 1 and 2 actors of Ray, each of one
+        thread; started beforehand. Ways take turns; medians
+resume  seconds of a whole audit, and of the same with all its work there
+memory  peak resident memory of an audit of 1,000, 10,000 and 100,000 items, two tiny random models, in a process each
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from faults import save_tiny
+
+import trusteq
+from trusteq.explain.explanation import ExplainSettings, explain
+from trusteq.work.piece import HERE, predict_at
+from trusteq.work.processes import Processes
+from trusteq.work.ray_cluster import RayCluster
+from trusteq.work.shards import Kept, Shards
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trusteq.data.items import Items
+    from trusteq.work.piece import Place
+
+PREDICTED, EXPLAINED = 1500, 60
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--models", type=Path)
+    parser.add_argument("--part", nargs="*", default=["speed", "resume", "memory"])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        folder, count, out = asked.child
+        audit_tiny(Path(folder), int(count), Path(out))
+        return
+    if {"speed", "resume"} & set(asked.part):
+        path = asked.data / "snli_test.jsonl.gz"
+        items = trusteq.read_items(path, text=["text_a", "text_b"], label="label", id="id").take(range(PREDICTED))
+    if "speed" in asked.part:
+        speed(asked.models / "snli" / "base", items, asked.repeats)
+    if "resume" in asked.part:
+        resume(asked.models / "snli", items, asked.repeats)
+    if "memory" in asked.part:
+        memory()
+
+
+def speed(location: Path, items: Items, repeats: int) -> None:
+    model = trusteq.open_model(location, name="base")
+
+    def work(place: Place) -> float:
+        started = time.perf_counter()
+        predicted = predict_at(place, model, items)
+        settings = ExplainSettings(items=EXPLAINED)
+        explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], place=place)
+        return time.perf_counter() - started
+
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        kept = iter(range(1000))
+        ways: dict[str, Callable[[], Place]] = {
+            "this process": lambda: HERE,
+            "this process, every piece kept": lambda: Kept(Shards(Path(scratch) / str(next(kept)))),
+        }
+        for count in (1, 2):
+            place: Place = stack.enter_context(Processes(count))
+            ways[f"{count} worker{'s' * (count > 1)}"] = partial(_same, place)
+        for count in (1, 2):
+            place = RayCluster(count)
+            ways[f"{count} actor{'s' * (count > 1)} of Ray"] = partial(_same, place)
+        took: dict[str, list[float]] = {name: [] for name in ways}
+        for repeat in range(repeats + 1):
+            for name, way in ways.items():
+                where = way()
+                if isinstance(where, RayCluster):
+                    with where:
+                        predict_at(where, model, items.take(range(300)))  # each actor has opened the model
+                        seconds = work(where)
+                else:
+                    if isinstance(where, Processes) and not repeat:
+                        predict_at(where, model, items.take(range(300)))
+                    seconds = work(where)
+                if repeat:  # the first warms up
+                    took[name].append(seconds)
+    base = median(took["this process"])
+    print(f"{PREDICTED:,} items predicted and {EXPLAINED} explained, {repeats} times:\n")
+    print("| way | seconds | to this process |\n| --- | --- | --- |")
+    for name, times in took.items():
+        print(f"| {name} | {median(times):.1f} | {median(times) / base:.3f} |")
+
+
+def _same(place: Place) -> Place:
+    return place
+
+
+def resume(folder: Path, items: Items, repeats: int) -> None:
+    found: dict[str, list[float]] = {"from nothing": [], "all its work there": []}
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in found:
+                started = time.perf_counter()
+                models = [trusteq.open_model(folder / name, name=name) for name in ("base", "layers-2")]
+                with trusteq.workplace(keep=Path(scratch) / "w") as place:
+                    trusteq.audit(
+                        models[0], models[1], items, explain=ExplainSettings(items=EXPLAINED), place=place, costs="none"
+                    )
+                found[name].append(time.perf_counter() - started)
+    print("\n| audit | seconds |\n| --- | --- |")
+    for name, seconds in found.items():
+        print(f"| {name} | {median(seconds):.1f} |")
+
+
+def memory() -> None:
+    print("\n| items | seconds | peak, MB |\n| --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as scratch:
+        for seed, name in enumerate(("large", "small")):
+            save_tiny(Path(scratch) / name, seed=seed)
+        for count in (1_000, 10_000, 100_000):
+            out = Path(scratch) / f"{count}.json"
+            subprocess.run([sys.executable, __file__, "--child", scratch, str(count), str(out)], check=True)
+            told: dict[str, Any] = json.loads(out.read_text())
+            print(f"| {count:,} | {told['seconds']:.0f} | {told['peak'] / 1e6:,.0f} |", flush=True)
+
+
+def audit_tiny(folder: Path, count: int, out: Path) -> None:
+    import numpy as np
+    from faults import WORDS
+
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS, rng.integers(3, 20))) for _ in range(count)]
+    items = trusteq.Items(
+        [f"i{i}" for i in range(count)], {"text": texts}, labels=np.arange(count) % 2, label_names=("no", "yes")
+    )
+    started = time.perf_counter()
+    large, small = (trusteq.open_model(folder / name, name=name) for name in ("large", "small"))
+    with trusteq.workplace(keep=folder / f"work-{count}") as place:
+        trusteq.audit(large, small, items, place=place, costs="none").save(folder / f"run-{count}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    out.write_text(json.dumps({"seconds": time.perf_counter() - started, "peak": peak}))
+
+
+if __name__ == "__main__":
+    main()
