@@ -39,6 +39,7 @@ def test_every_seed_has_its_models_run_and_pairs(done):
             diagram = (out / "reliability" / f"{seed}-{name}.svg").read_text("utf-8")
             assert name in diagram
     assert not list(out.rglob(".*"))
+    assert not list(out.glob("work*"))
 
 
 def test_seeds_train_other_models_and_the_same_seed_the_same(done):
@@ -96,6 +97,30 @@ def test_what_is_missing_is_made_again_to_the_same_bytes(copied, written, data):
     run_study(read_study(written()), data=data, out=copied)
     assert files(copied, *kinds) == before
     assert (copied / "pairs" / "seed-1.json").read_bytes() == pairs
+
+
+def test_an_audit_that_is_killed_goes_on_from_its_work(copied, written, data, monkeypatch):
+    import trusteq._audit
+    from trusteq.work.piece import HERE
+
+    before = files(copied, ".parquet")
+    shutil.rmtree(copied / "runs" / "seed-0")
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trusteq._audit, "compare", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(read_study(written()), data=data, out=copied)
+    assert list(copied.glob("work-seed-0/*.parquet"))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(HERE), "answers", lambda self, model, pieces, advance: iter(asked.append(p) for p in pieces))
+        asked = []
+        run_study(read_study(written()), data=data, out=copied)
+    assert asked == []
+    assert files(copied, ".parquet") == before
+    assert not list(copied.glob("work*"))
 
 
 def test_some_of_the_seeds(written, data, tmp_path, monkeypatch):

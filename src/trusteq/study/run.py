@@ -5,6 +5,7 @@
     pairs/seed-N.json     every two models beside each other
     protocol/seed-N       the same models under the published protocol, where the study asks for it
     study.json            what was asked for, and the hashes of what it was asked of
+    work-seed-N           what models have answered so far, until the audits of that seed are done
     reliability/          the reliability diagram of every candidate and seed, beside its reference
     tables.md             everything over all seeds that are done
 
@@ -32,6 +33,8 @@ from trusteq.study.pairs import pair_measures
 from trusteq.study.tables import tables
 from trusteq.train.start import open_base
 from trusteq.whole_file import write_whole
+from trusteq.work.folder import LocalFolder
+from trusteq.work.place import workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,23 +132,26 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
         directory / "pairs" / f"{name}.json",
         directory / "protocol" / name,
     )
+    work = directory / f"work-{name}"
 
     def opened(model: str) -> Any:
         return open_model(folders[model], name=model)
 
     if not run.exists():
         say(f"audit {plan.reference} against {', '.join(study.candidates())}")
-        audit = trusteq.audit(
-            opened(plan.reference),
-            [opened(model) for model in study.candidates()],
-            texts.test,
-            policy=plan.policy,
-            explain=ExplainSettings(items=plan.explain_items, masks=plan.masks, k=plan.k, target=plan.target),
-            peer=None if plan.peer is None else opened(plan.peer),
-            resamples=plan.resamples,
-            seed=seed,
-            progress=tell,
-        )
+        with workplace(keep=work, say=say) as place:
+            audit = trusteq.audit(
+                opened(plan.reference),
+                [opened(model) for model in study.candidates()],
+                texts.test,
+                policy=plan.policy,
+                explain=ExplainSettings(items=plan.explain_items, masks=plan.masks, k=plan.k, target=plan.target),
+                peer=None if plan.peer is None else opened(plan.peer),
+                resamples=plan.resamples,
+                seed=seed,
+                place=place,
+                progress=tell,
+            )
         peer = None if plan.peer is None else (plan.peer, opened(plan.peer).predict(audit.items))
         found = [asdict(pair) for pair in pair_measures(audit, peer)]
         _write(pairs, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
@@ -153,18 +159,21 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
     load_run(run)
     if plan.protocol_items is not None and not protocol.exists():
         say(f"the published protocol on {plan.protocol_items:,} items")
-        trusteq.audit(
-            opened(plan.reference),
-            [opened(model) for model in study.candidates()],
-            texts.test,
-            policy="paper",
-            protocol="paper",
-            explain=ExplainSettings(items=plan.protocol_items),
-            resamples=plan.resamples,
-            seed=seed,
-            costs="none",
-            progress=tell,
-        ).save(protocol)
+        with workplace(keep=work, say=say) as place:
+            trusteq.audit(
+                opened(plan.reference),
+                [opened(model) for model in study.candidates()],
+                texts.test,
+                policy="paper",
+                protocol="paper",
+                explain=ExplainSettings(items=plan.protocol_items),
+                resamples=plan.resamples,
+                seed=seed,
+                costs="none",
+                place=place,
+                progress=tell,
+            ).save(protocol)
+    LocalFolder(work).remove()
 
 
 def _diagrams(study: Study, seed: int, directory: Path) -> None:
