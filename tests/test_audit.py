@@ -256,7 +256,7 @@ def test_a_planted_bad_slice_is_named():
 def test_several_candidates_have_pies():
     large, small, items = case(300, noise=2.0)
     result = trusteq.audit(large, {"a": small, "b": replace(small, name="b")}, items, **FAST)
-    assert {row["id"] for row in result.pies} == {row["id"] for row in result["small"].flips}
+    assert {row["id"] for row in result.pies} == {row["id"] for row in result["a"].flips}
 
 
 def test_data_frames_hold_every_estimate_prediction_and_flip():
@@ -279,6 +279,20 @@ def test_an_estimator_is_a_model_and_candidates_may_be_named():
     )
     result = trusteq.audit(large, {"weak": small}, items, **FAST)
     assert result["weak"].measures["behaviour"]["agreement"].value > 0.9
+
+
+def test_a_mapping_names_candidates_whatever_they_call_themselves():
+    large, small, items = case(50)
+    result = trusteq.audit(large, {"int8": small, "large-2": replace(small, name="large")}, items, **FAST)
+    assert result["int8"].candidate.name == "int8"
+    assert result["large-2"].candidate.name == "large-2"
+
+    class Own:
+        name, labels, identity = "own", small.labels, small.identity
+        predict, findings = small.predict, small.findings
+
+    with pytest.raises(trusteq.ModelError, match="candidate 'int8': the model calls itself 'own'"):
+        trusteq.audit(large, {"int8": Own()}, items, **FAST)
 
 
 def test_progress_is_told_for_every_stage():

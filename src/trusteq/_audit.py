@@ -33,7 +33,7 @@ from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
-from trusteq.models.function import as_model
+from trusteq.models.function import as_model, called
 from trusteq.models.probe import predict_all, probe
 from trusteq.policy import Policy, read_policy
 from trusteq.result import Audit, Comparison, ModelResult
@@ -275,6 +275,8 @@ def identify(
         named.append(("peer", peer))
     model = as_model(reference, name="reference")
     others = [as_model(candidate, name=name) for name, candidate in named]
+    if isinstance(candidates, Mapping):
+        others[: len(candidates)] = [called(m, name) for m, name in zip(others, candidates, strict=False)]
     names = [model.name, *(other.name for other in others)]
     for name in names:
         if not isinstance(name, str) or not is_unicode(name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +91,16 @@ def from_estimator(estimator: Any, *, name: str, labels: Sequence[str] | None = 
     names = label_names([str(label) for label in estimator.classes_], labels, name=name)
     identity = Identity("scikit-learn", f"{kind.__module__}.{kind.__qualname__}", None)
     return FunctionModel(name, names, identity, estimator.predict_proba)
+
+
+def called(model: Model, name: str) -> Model:
+    """The model under another name."""
+    if model.name == name:
+        return model
+    if not is_dataclass(model) or isinstance(model, type):
+        raise ModelError(f"candidate {name!r}: the model calls itself {model.name!r}; give it one of the two names")
+    renamed: Model = replace(model, name=name)
+    return renamed
 
 
 def as_model(thing: Any, *, name: str) -> Model:
