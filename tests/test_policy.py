@@ -144,6 +144,17 @@ def test_what_is_no_policy_at_all_is_one_line(written, text, said):
     assert str(path) in str(error.value)
 
 
+def test_aliases_of_aliases_are_no_bomb(tmp_path, one_line):
+    """A few hundred letters that stand for 3.5 billion values."""
+    nested = ", ".join(
+        f"&{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    (tmp_path / "bomb.yaml").write_text(f"name: [&a [x, x, x, x, x, x, x, x, x], {nested}]\n", "utf-8")
+    with pytest.raises(PolicyError) as caught:
+        read_policy(tmp_path / "bomb.yaml")
+    one_line(caught, "bomb.yaml", "more than 100,000 values")
+
+
 def test_a_file_that_is_not_there_names_the_presets(tmp_path):
     with pytest.raises(PolicyError, match="no such policy file; presets are default and paper"):
         read_policy(tmp_path / "none.yaml")

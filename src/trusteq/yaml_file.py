@@ -12,13 +12,35 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=BaseModel)
 
+MOST_VALUES = 100_000
+
 
 def parse_yaml(text: str, *, where: str, error: type[TrusteqError]) -> Any:
     """What the YAML says, or one clear line."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is the safe one
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is the safe one
     except (yaml.YAMLError, ValueError, RecursionError) as found:  # ValueError: a date that does not exist
         raise error(f"{where}: not YAML: {' '.join(str(found).split())}") from None
+    if _is_larger(content, MOST_VALUES):
+        raise error(
+            f"{where}: holds more than {MOST_VALUES:,} values, aliases counted as what they stand for; shorten it"
+        )
+    return content
+
+
+def _is_larger(content: Any, most: int) -> bool:
+    """Whether there are more values in it: a few lines of aliases of aliases can stand for billions."""
+    left, seen = [content], 0
+    while left:
+        value = left.pop()
+        seen += 1
+        if seen + len(left) > most:
+            return True
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return False
 
 
 def validated(content: Any, kind: type[T], *, where: str, what: str, error: type[TrusteqError]) -> T:

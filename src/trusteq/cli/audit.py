@@ -138,6 +138,7 @@ if TYPE_CHECKING:
 @click.option("--deadline", type=float, help="Seconds after which a model counts as stuck on a piece of its work.")
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json on stdout instead of the table.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--progress-json", is_flag=True, help="Progress on stderr as one JSON object a line.")
 def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     """Tell whether each CANDIDATE may replace the REFERENCE.
 
@@ -184,7 +185,10 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
         gpus=asked["gpus"],
         say=_say,
     )
-    with progress(quiet=asked["quiet"] or asked["as_json"]) as tell, _kept(keep, asked), place as where:
+    telling = progress(
+        quiet=asked["quiet"] or (asked["as_json"] and not asked["progress_json"]), as_json=asked["progress_json"]
+    )
+    with telling as tell, _kept(keep, asked), place as where:
         tell("read items", 0, 1)
         items = read_items(
             data,
@@ -374,7 +378,18 @@ def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | b
     )
 
 
-_NOT_REPEATED = ("out", "as_json", "quiet", "work", "workers", "deadline", "ray", "ray_address", "gpus")
+_NOT_REPEATED = (
+    "out",
+    "as_json",
+    "quiet",
+    "progress_json",
+    "work",
+    "workers",
+    "deadline",
+    "ray",
+    "ray_address",
+    "gpus",
+)
 """Options that decide where work is done and results go, not what they are."""
 
 _EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until", "precision")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 PIPE_WIDTH = 120
+LINE_EVERY, JSON_EVERY = 60.0, 1.0
+"""Seconds between two lines about one stage."""
 
 
 def show(*parts: RenderableType) -> None:
@@ -40,21 +44,17 @@ def print_json(content: Any) -> None:
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A function to tell ``(stage, done, total)``: bars on a terminal, one line a stage elsewhere, on stderr."""
+def progress(*, quiet: bool, as_json: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A function to tell ``(stage, done, total)``, on stderr: bars on a terminal, lines elsewhere or as JSON."""
     if quiet:
         yield lambda stage, done, total: None
         return
     console = Console(stderr=True, highlight=False, markup=False)
-    if not console.is_terminal:
-        seen: set[str] = set()
-
-        def line(stage: str, done: int, total: int) -> None:
-            if stage not in seen:
-                seen.add(stage)
-                print(f"trusteq: {clean(stage)} ({total:,})", file=sys.stderr, flush=True)
-
-        yield line
+    if as_json:
+        yield _Lines(JSON_EVERY, _json_line)
+        return
+    if not console.is_terminal or os.environ.get("CI"):
+        yield _Lines(LINE_EVERY, _plain_line)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bars:
@@ -66,3 +66,42 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[stage], completed=done)
 
         yield bar
+
+
+class _Lines:
+    """A line when a stage begins and whenever so many seconds have passed, and with JSON when it ends."""
+
+    def __init__(self, every: float, line: Callable[[str, int, int, float], str | None]) -> None:
+        self.every, self.line = every, line
+        self.begun: dict[str, float] = {}
+        self.told: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage in self.told and now - self.told[stage] < self.every and done < total:
+            return
+        begun = self.begun.setdefault(stage, now)
+        text = self.line(stage, done, total, now - begun)
+        if text is not None:
+            self.told[stage] = now
+            print(text, file=sys.stderr, flush=True)
+
+
+def _plain_line(stage: str, done: int, total: int, seconds: float) -> str | None:
+    if not seconds:
+        return f"trusteq: {clean(stage)} ({total:,})"
+    if done >= total or seconds < LINE_EVERY:  # what is done soon needs no more words
+        return None
+    left = "" if not done else f", about {_in_words(seconds * (total - done) / done)} left"
+    return f"trusteq: {clean(stage)}: {done:,} of {total:,}{left}"
+
+
+def _json_line(stage: str, done: int, total: int, seconds: float) -> str:
+    return json.dumps({"stage": stage, "done": done, "total": total, "seconds": round(seconds, 3)})
+
+
+def _in_words(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} s"
