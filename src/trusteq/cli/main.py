@@ -18,6 +18,7 @@ from trusteq.cli.figure import figure
 from trusteq.cli.gate import gate
 from trusteq.cli.policy import policy
 from trusteq.cli.report import report
+from trusteq.cli.selftest import selftest
 from trusteq.cli.show import show
 from trusteq.cli.study import study
 from trusteq.cli.train import train
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, gate, show, diff, report, figure, demo, train, compress, study, policy):
+for command in (audit, gate, show, diff, report, figure, demo, train, compress, study, selftest, policy):
     cli.add_command(command)
 
 
