@@ -17,11 +17,15 @@ times, and differs from one audit to the next.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import os
 import platform
 import re
+import shutil
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -45,7 +49,7 @@ from trusteq.runs.saved import refuse_damaged
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -104,9 +108,7 @@ def save(audit: Audit, directory: str | Path) -> Path:
     path = free_directory(directory)
     try:
         path.resolve().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".trusteq-", dir=path.resolve().parent) as scratch:
-            draft = Path(scratch) / "run"
-            draft.mkdir()
+        with _draft_of(path.resolve()) as draft:
             _write(audit, draft)
             if path.exists():
                 path.rmdir()
@@ -114,6 +116,33 @@ def save(audit: Audit, directory: str | Path) -> Path:
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
+
+
+@contextmanager
+def _draft_of(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path``; those that killed processes left are removed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if not _alive(left.name.split(".")[-2]):
+            shutil.rmtree(left, ignore_errors=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft.mkdir()
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _alive(pid: str) -> bool:
+    """Whether there is such a process; what is no number, or not ours to ask, counts as one."""
+    if not pid.isdecimal():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def load_run(directory: str | Path) -> Run:
