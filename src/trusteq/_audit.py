@@ -87,7 +87,7 @@ def audit(
     ``peer`` is the reference trained once more: alignment is then judged against what that reaches.
     ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s a model; "full" to see
     how much memory it takes, too, in a process of its own; or "none".
-    ``place`` says where models are asked and what is kept of that: `trusteq.work_place`.
+    ``place`` says where models are asked and what is kept of that: `trusteq.workplace`.
     ``progress(stage, done, total)`` is told how far the work is.
     """
     rules = read_policy(policy)

@@ -43,6 +43,19 @@ def test_a_stage_that_is_long_tells_every_minute_how_long_it_still_takes(clock, 
     assert len(lines) == 50
 
 
+def test_what_was_done_before_makes_nobody_hope(clock, capsys):
+    with screen.progress(quiet=False) as tell:
+        tell("explain", 0, 1_000)
+        tell("explain", 900, 1_000)
+        for done in (910, 920, 930):
+            clock(60)
+            tell("explain", done, 1_000)
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "trusteq: explain: 920 of 1,000, about 8 min left",
+        "trusteq: explain: 930 of 1,000, about 7 min left",
+    ]
+
+
 def test_json_lines_hold_the_end_of_every_stage(clock, capsys):
     with screen.progress(quiet=False, as_json=True) as tell:
         for done in range(101):
@@ -50,7 +63,8 @@ def test_json_lines_hold_the_end_of_every_stage(clock, capsys):
             clock(0.1)
     told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert told[0] == {"stage": "a\nb", "done": 0, "total": 100, "seconds": 0}
-    assert told[-1] == {"stage": "a\nb", "done": 100, "total": 100, "seconds": pytest.approx(10)}
+    assert told[1]["left"] == pytest.approx(9, rel=0.05)
+    assert told[-1] == {"stage": "a\nb", "done": 100, "total": 100, "seconds": pytest.approx(10), "left": 0}
     assert len(told) == 11
 
 

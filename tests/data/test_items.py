@@ -131,3 +131,11 @@ def test_content_is_the_same_whatever_file_it_came_from(items):
 )
 def test_content_changes_with_every_part(items, change):
     assert items.content() != replace(items, **change).content()
+
+
+def test_the_content_of_an_array_of_objects_is_that_of_its_values():
+    def content(texts):
+        return Items(["a", "b"], {"x": np.array(texts, dtype=object)}).content()
+
+    assert content(["one", "two"]) == content(["".join(["o", "ne"]), "two"])
+    assert len({content(["one", "two"]), content(["two", "one"]), content(["on", "etwo"])}) == 3

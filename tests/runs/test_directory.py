@@ -244,8 +244,13 @@ def test_label_names_may_be_anything_even_id(tmp_path):
 def test_what_killed_processes_left_is_cleared_away_and_what_others_write_is_not(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
-    for name in (f".run.{dead.pid}.part", ".run.1.part", f".other.{dead.pid}.part", ".run.mine.part"):
+    for name in (f".run.{dead.pid}.aa.part", ".run.1.aa.part", f".other.{dead.pid}.aa.part", ".run.mine.aa.part"):
         (tmp_path / name / "values").mkdir(parents=True)
     large, small, items = case(50)
     trusteq.audit(large, small, items, resamples=100, with_slices=False, costs="none").save(tmp_path / "run")
-    assert {p.name for p in tmp_path.iterdir()} == {"run", ".run.1.part", f".other.{dead.pid}.part", ".run.mine.part"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "run",
+        ".run.1.aa.part",
+        f".other.{dead.pid}.aa.part",
+        ".run.mine.aa.part",
+    }

@@ -60,6 +60,15 @@ def test_items_that_were_cut_are_remembered_by_whoever_asks(folder, items):
     assert asked.cut == here.cut
 
 
+def test_an_item_of_other_data_with_the_same_id_is_not_said_to_be_cut(model, items):
+    long, short = items.take([89, 0]), items.take([0, 1])
+    predict_at(HERE, model, long)
+    assert set(model.cut) == {"i89"}
+    same = replace(short, ids=["i89", "i0"])
+    assert predict_at(HERE, model, same).shape == (2, 3)
+    assert model.cut == {}
+
+
 def test_answers_come_in_order_whenever_they_are_done():
     answers = [Answered(np.full((1, 1), float(i))) for i in range(5)]
     found = in_order([(i, answers[i]) for i in (3, 0, 1, 4, 2)])

@@ -1,5 +1,10 @@
 """Work shared out to processes: the same bytes, and what happens when one of them dies, hangs or refuses."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 from wayward_pieces import Told
@@ -62,6 +67,7 @@ def test_faults_are_survived_or_told(light, tmp_path, wayward, one_line):
 
 def test_one_that_hangs_is_ended(light, tmp_path, wayward, one_line):
     with Processes(1, deadline=15) as place:
+        place.deadline = 1e9
         assert run(place, light, [Told(0, str(tmp_path))]) == [0]
         place.deadline = 0.5
         with pytest.raises(ModelError) as caught:
@@ -70,7 +76,28 @@ def test_one_that_hangs_is_ended(light, tmp_path, wayward, one_line):
         assert place._workers == []
 
 
-@pytest.mark.parametrize(("count", "deadline"), [(0, None), (-1, None), (1, 0.0), (1, float("nan"))])
+def test_workers_end_with_the_one_who_started_them(onnx, tmp_path, wayward):
+    """However that ends, and whatever they are at."""
+    code = (
+        "import sys, os\nfrom wayward_pieces import Told\nfrom trusteq.models.open import open_model\n"
+        "from trusteq.work.processes import Processes\n"
+        "place = Processes(1)\n"
+        f"list(place.answers(open_model({str(onnx)!r}, name='m'), [Told(0, {str(tmp_path)!r}, 'hangs')], print))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    while not (tmp_path / "asked-0").exists() or not asked(tmp_path, 0):
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.terminate()
+    parent.wait()
+    worker = int(asked(tmp_path, 0)[0])
+    until = time.monotonic() + 20
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
+
+
+@pytest.mark.parametrize(("count", "deadline"), [(0, None), (-1, None), (1, 0.0), (1, float("nan")), (1, float("inf"))])
 def test_what_is_no_place(count, deadline):
     with pytest.raises(OptionError):
         Processes(count, deadline)

@@ -117,6 +117,12 @@ def test_with_two_workers(words, undisturbed, tmp_path):
     assert files(tmp_path / "run") == undisturbed
 
 
+@pytest.mark.parametrize("work", ["run", "run/w", "./run/a/b"])
+def test_work_in_the_run_directory_is_refused_at_once(work, words, tmp_path):
+    one_line(trusteq(*words, "--work", work, "--out", "run", cwd=tmp_path), f"--work {work}", "another folder")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_work_that_cannot_be_kept_is_told_before_hours_are_lost(words, tmp_path):
     (tmp_path / "file").touch()
     one_line(trusteq(*words, "--work", "file/w", "--out", "run", cwd=tmp_path), "file/w", "cannot be kept", "--work")

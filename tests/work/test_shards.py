@@ -200,8 +200,8 @@ def test_an_address_of_nothing_is_one_line(one_line):
 class Counting:
     """This process, and how many pieces it was given."""
 
-    def __init__(self):
-        self.asked = 0
+    def __init__(self, threads=1):
+        self.asked, self.threads = 0, threads
 
     def answers(self, model, pieces, advance):
         self.asked += len(pieces)
@@ -243,6 +243,30 @@ def test_other_items_and_other_models_do_not_take_it(model, items, shards, tmp_p
     place.asked = 0
     predict_at(Kept(shards, place), open_model(tiny_models.save("bert", tmp_path / "o", seed=2), name="tiny"), items)
     assert place.asked > 0
+
+
+def test_what_another_number_of_threads_made_is_not_taken(model, items, shards):
+    """The last bits of some sums depend on it."""
+    predict_at(Kept(shards, Counting()), model, items)
+    place = Counting(threads=2)
+    predict_at(Kept(shards, place), model, items)
+    assert place.asked > 0
+
+
+def test_what_somebody_else_put_into_the_folder_stays(model, items, shards):
+    predict_at(Kept(shards), model, items)
+    (shards.folder.path / "thesis.tex").touch()
+    (shards.folder.path / "own.parquet").touch()
+    shards.folder.remove()
+    assert {path.name for path in shards.folder.path.iterdir()} == {"thesis.tex", "own.parquet"}
+
+
+def test_what_is_kept_goes_with_its_folder(model, items, shards):
+    predict_at(Kept(shards), model, items)
+    (shards.folder.path / f".{'a' * 64}.parquet.{'b' * 32}.part").touch()
+    (shards.folder.path / f"{'a' * 64}.parquet.damaged").touch()
+    shards.folder.remove()
+    assert not shards.folder.path.exists()
 
 
 def test_what_nobody_can_name_is_not_kept(items, shards):

@@ -135,7 +135,9 @@ if TYPE_CHECKING:
 @click.option("--ray", is_flag=True, help="Let --workers actors of Ray on this machine do the work.")
 @click.option("--ray-address", help="Let actors of the Ray cluster at this address do the work, e.g. auto.")
 @click.option("--gpus", type=float, default=0.0, help="GPUs that each actor of Ray needs, e.g. 0.5.")
-@click.option("--deadline", type=float, help="Seconds after which a model counts as stuck on a piece of its work.")
+@click.option(
+    "--deadline", type=float, help="Seconds that a piece of work may take in a worker before its model counts as stuck."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json on stdout instead of the table.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("--progress-json", is_flag=True, help="Progress on stderr as one JSON object a line.")
@@ -176,7 +178,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     unread = next((name for name, taken in takes.items() if "device" in taken), None)
     if unread is not None and not asked["text"]:
         raise click.UsageError(f"model {unread} reads texts; name their columns with --text, in its order")
-    keep = asked["work"] or f"{out}.work"
+    keep = _where(asked["work"], out)
     place = workplace(
         workers=asked["workers"],
         keep=keep,
@@ -241,6 +243,20 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     return result.exit_code
 
 
+def _where(asked: str | None, out: Path) -> str:
+    """Where finished work is kept."""
+    if asked is None:
+        return f"{out}.work"
+    if "://" in asked:
+        return asked
+    chosen, run = Path(asked).expanduser(), out.resolve()
+    if run == chosen.resolve() or run in chosen.resolve().parents:
+        raise click.UsageError(
+            f"--work {asked} is in the run directory {out}, which must be free; choose another folder"
+        )
+    return str(chosen)
+
+
 @contextmanager
 def _kept(keep: str, asked: dict[str, Any]) -> Iterator[None]:
     """Finished work in the folder ``keep`` goes when the audit is done, unless that folder was asked for."""
@@ -255,7 +271,7 @@ def _kept(keep: str, asked: dict[str, Any]) -> Iterator[None]:
         raise click.Abort(said) from None
     except TrusteqError:
         if here() and not asked["quiet"]:
-            _say(f"finished work is kept in {keep}; the same command goes on from it")
+            _say(f"finished work is kept in {keep}")
         raise
     if not asked["work"]:
         folder_at(keep).remove()

@@ -71,33 +71,36 @@ def progress(*, quiet: bool, as_json: bool = False) -> Iterator[Callable[[str, i
 class _Lines:
     """A line when a stage begins and whenever so many seconds have passed, and with JSON when it ends."""
 
-    def __init__(self, every: float, line: Callable[[str, int, int, float], str | None]) -> None:
+    def __init__(self, every: float, line: Callable[[str, int, int, float, float | None], str | None]) -> None:
         self.every, self.line = every, line
         self.begun: dict[str, float] = {}
-        self.told: dict[str, float] = {}
+        self.told: dict[str, tuple[float, int]] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if stage in self.told and now - self.told[stage] < self.every and done < total:
+        before, then = self.told.get(stage, (now, done))
+        if stage in self.told and now - before < self.every and done < total:
             return
-        begun = self.begun.setdefault(stage, now)
-        text = self.line(stage, done, total, now - begun)
+        # By how fast it went since the last line: what was kept from before is read in no time.
+        left = (now - before) * (total - done) / (done - then) if done > then else None
+        text = self.line(stage, done, total, now - self.begun.setdefault(stage, now), left)
         if text is not None:
-            self.told[stage] = now
+            self.told[stage] = now, done
             print(text, file=sys.stderr, flush=True)
 
 
-def _plain_line(stage: str, done: int, total: int, seconds: float) -> str | None:
+def _plain_line(stage: str, done: int, total: int, seconds: float, left: float | None) -> str | None:
     if not seconds:
         return f"trusteq: {clean(stage)} ({total:,})"
     if done >= total or seconds < LINE_EVERY:  # what is done soon needs no more words
         return None
-    left = "" if not done else f", about {_in_words(seconds * (total - done) / done)} left"
-    return f"trusteq: {clean(stage)}: {done:,} of {total:,}{left}"
+    more = "" if left is None else f", about {_in_words(left)} left"
+    return f"trusteq: {clean(stage)}: {done:,} of {total:,}{more}"
 
 
-def _json_line(stage: str, done: int, total: int, seconds: float) -> str:
-    return json.dumps({"stage": stage, "done": done, "total": total, "seconds": round(seconds, 3)})
+def _json_line(stage: str, done: int, total: int, seconds: float, left: float | None) -> str:
+    told = {"stage": stage, "done": done, "total": total, "seconds": round(seconds, 3)}
+    return json.dumps(told if left is None else {**told, "left": round(left, 3)})
 
 
 def _in_words(seconds: float) -> str:

@@ -152,7 +152,12 @@ class Items:
             digest.update(f"{name}\x00".encode())
             if isinstance(values, np.ndarray):
                 digest.update(f"{values.dtype.str} {values.shape}\x00".encode())
-                digest.update(np.ascontiguousarray(values).tobytes())
+                if values.dtype.hasobject:  # its bytes are addresses
+                    for value in values.ravel():
+                        encoded = f"{type(value).__name__} {value}".encode("utf-8", "surrogatepass")
+                        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+                else:
+                    digest.update(np.ascontiguousarray(values).tobytes())
             else:
                 for value in values:
                     encoded = value.encode()

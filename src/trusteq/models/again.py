@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+import platform
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
+from trusteq.models.cost_machine import CPU, described, device, processor
 from trusteq.models.onnx_session import OnnxModel
 from trusteq.models.open import ModelOptions, open_model
 from trusteq.models.transformer import TransformerModel
@@ -22,7 +27,8 @@ if TYPE_CHECKING:
 class Opening:
     """Where a model is, what was said about it when it was opened, and the precision that it was lowered to.
 
-    identity: what it was found to be, so that another model at that place is noticed.
+    identity: what it was found to be, so that another model at that place is noticed. versions: of what makes and
+    reads its tokens and answers. machine: the processor or GPU that it runs on.
     """
 
     location: str
@@ -30,28 +36,40 @@ class Opening:
     options: Mapping[str, Any]
     kind: str
     identity: Mapping[str, Any]
+    versions: Mapping[str, str]
+    machine: str
+    limit: int | None
     lowered: str | None = None
-    architecture: str | None = field(default=None)
+    architecture: str | None = None
 
-    def content(self) -> str:
-        """SHA-256 of everything that decides what the model answers, and nothing else."""
+    def content(self, *, anywhere: bool = False) -> str:
+        """SHA-256 of everything that decides what the model answers; ``anywhere`` leaves out the machine."""
         said = asdict(self)
-        for name in ("location", "name"):
+        for name in ("location", "name", *(("machine",) if anywhere else ())):
             del said[name]
         return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
     def open(self) -> Model:
-        """The model; an error where its files are no longer what they were."""
+        """The model; an error where files or versions are not what they were."""
         model: Any = open_model(self.location, name=self.name, options=ModelOptions(**self.options))
         if model.identity.content != self.identity["content"]:
             raise ModelError(f"model {self.name}: {self.location} holds other files than when the audit began")
         lowered: Model = model.lowered(self.lowered) if self.lowered else model
+        found = how_to_open(lowered)
+        if found is None or found.content(anywhere=True) != self.content(anywhere=True):
+            raise ModelError(
+                f"model {self.name}: where it is asked it is not what it was where the audit began: are libraries of "
+                "other versions there? Install the same on every machine"
+            )
         return lowered
 
 
 def how_to_open(model: Model) -> Opening | None:
-    """How another process can open the model; None where it came from no file, folder or hub."""
-    if not isinstance(model, (TransformerModel, OnnxModel)):
+    """How another process can open the model; None where it came from no file, folder or hub.
+
+    A model that was changed in memory since it was opened must not be asked elsewhere: nothing tells that it was.
+    """
+    if type(model) not in {TransformerModel, OnnxModel} or not isinstance(model, (TransformerModel, OnnxModel)):
         return None
     options: dict[str, Any] = {"labels": model.labels}
     details = model.identity.details
@@ -70,6 +88,19 @@ def how_to_open(model: Model) -> Opening | None:
         options,
         model.identity.kind,
         {"content": model.identity.content, **details},
+        _versions(),
+        described(device(model) or CPU) if device(model) != CPU else f"{processor()} {platform.machine()}",
+        model.limit,
         lowered,
         details.get("architecture"),
     )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Of every library that has a say in tokens and answers, where it is installed."""
+    found = {}
+    for name in ("trusteq", "numpy", "tokenizers", "sentencepiece", "torch", "transformers", "onnxruntime"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

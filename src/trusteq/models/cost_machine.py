@@ -37,9 +37,9 @@ class Machine:
 def machine(models: Sequence[Model]) -> Machine:
     """The machine, as these models use it."""
     counts = {threads(model) for model in models}
-    devices = dict.fromkeys(_described(name) for model in models if (name := device(model)) is not None)
+    devices = dict.fromkeys(described(name) for model in models if (name := device(model)) is not None)
     return Machine(
-        processor=_processor(),
+        processor=processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         threads=counts.pop() if len(counts) == 1 else None,
         platform=platform.platform(terse=True),
@@ -66,7 +66,7 @@ def device(model: Model) -> str | None:
     return CPU if isinstance(model, OnnxModel) else None
 
 
-def _described(name: str) -> str:
+def described(name: str) -> str:
     """A device with the name that its maker gave it."""
     if not name.startswith("cuda"):
         return name
@@ -75,7 +75,8 @@ def _described(name: str) -> str:
     return f"{name} ({torch.cuda.get_device_name(name)})"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name that the processor gives itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
     except OSError:

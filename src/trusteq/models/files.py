@@ -23,6 +23,9 @@ TOKENIZER_FILES = (
     "added_tokens.json",
     "*.model",
     "sentencepiece*",
+    "*.spm",
+    "bpe.codes",
+    "dict.txt",
 )
 
 VOLATILE = frozenset({"_name_or_path", "name_or_path", "transformers_version", "is_local", "local_files_only"})

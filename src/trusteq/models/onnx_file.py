@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ def open_session(file: Path, *, name: str) -> Any:
         raise MissingExtraError(f"model {name}: {file}", "onnx") from error
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
+    if os.environ.get("OMP_NUM_THREADS", "").isdecimal():  # it does not look there itself
+        options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
     options.log_severity_level = 4  # only what kills the process; errors come as exceptions
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

@@ -25,6 +25,7 @@ import platform
 import re
 import shutil
 import tempfile
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -122,9 +123,9 @@ def save(audit: Audit, directory: str | Path) -> Path:
 def _draft_of(path: Path) -> Iterator[Path]:
     """An empty folder beside ``path``; those that killed processes left are removed."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        if not _alive(left.name.split(".")[-2]):
+        if not _alive(left.name.split(".")[-3]):
             shutil.rmtree(left, ignore_errors=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}.part")
     draft.mkdir()
     try:
         yield draft

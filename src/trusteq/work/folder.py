@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import uuid
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,10 @@ from trusteq.errors import MissingExtraError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+OURS = re.compile(r"\.?[0-9a-f]{64}\.parquet(\.damaged|\.[0-9a-f]{32}\.part)?")
+"""The names of what is kept, what was set aside, and what a killed process was writing."""
 
 
 def folder_at(where: str | Path) -> LocalFolder | RemoteFolder:
@@ -66,8 +72,12 @@ class LocalFolder:
             return
 
     def remove(self) -> None:
-        """The folder goes, with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """What was kept goes, and the folder if nothing else is in it."""
+        with suppress(OSError):
+            for file in self.path.iterdir():
+                if OURS.fullmatch(file.name):
+                    file.unlink()
+            self.path.rmdir()
 
 
 class RemoteFolder:
@@ -103,8 +113,10 @@ class RemoteFolder:
         self._told(lambda: self._files.mv(self._at(name), self._at(f"{name}.damaged")))
 
     def remove(self) -> None:
-        """The folder goes, with all that is in it."""
-        self._told(lambda: self._files.exists(self._root) and self._files.rm(self._root, recursive=True))
+        """What was kept goes."""
+        for file in self._told(lambda: self._files.ls(self._root, detail=False), FileNotFoundError):
+            if OURS.fullmatch(str(file).rsplit("/", 1)[-1]):
+                self._told(partial(self._files.rm, file))
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"

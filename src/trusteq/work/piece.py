@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,12 +52,21 @@ class Piece(Protocol):
 class Place(Protocol):
     """Where pieces are answered."""
 
+    @property
+    def threads(self) -> int:
+        """With how many threads: some sums of floating-point numbers come out otherwise in their last bits."""
+
     def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each piece's number and answer, as they are done."""
 
 
 class Here:
     """In this process, one piece after the other."""
+
+    @property
+    def threads(self) -> int:
+        """As many as there are cores, unless the user said otherwise."""
+        return threads_asked() or os.cpu_count() or 1
 
     def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each piece's number and answer, in order."""
@@ -65,6 +75,13 @@ class Here:
 
 
 HERE = Here()
+
+
+def threads_asked() -> int | None:
+    """What OMP_NUM_THREADS says, which all libraries here follow."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) else None
+
 
 PIECES, SMALLEST = 16, 256
 """Into how many pieces predictions are cut, so that a few processes end together; how many items one has at least."""
@@ -104,8 +121,10 @@ class Prediction:
 
     def run(self, model: Model, advance: Advance) -> Answered:
         """The model's probabilities."""
-        rows = predict_in_shape(model, self.asked, self.batch or len(self.asked), advance)
         cut = getattr(model, "cut", {})
+        for id_ in self.asked.ids:  # an item of other data may have had the same id
+            cut.pop(id_, None)
+        rows = predict_in_shape(model, self.asked, self.batch or len(self.asked), advance)
         return Answered(rows, {id_: cut[id_] for id_ in self.asked.ids if id_ in cut})
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.again import how_to_open
-from trusteq.work.piece import HERE
+from trusteq.work.piece import HERE, threads_asked
 from trusteq.work.worker import result
 
 if TYPE_CHECKING:
@@ -65,8 +65,13 @@ class Processes:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise OptionError(f"{self.count} workers: give a number of 1 or more")
-        if self.deadline is not None and not self.deadline > 0:
+        if self.deadline is not None and not 0 < self.deadline < float("inf"):
             raise OptionError(f"a deadline of {self.deadline:g} s: give a number above 0")
+
+    @property
+    def threads(self) -> int:
+        """Each process has its share of the cores, unless the user said otherwise."""
+        return threads_asked() or max(1, (os.cpu_count() or 1) // self.count)
 
     def __enter__(self) -> Processes:
         return self
@@ -97,7 +102,7 @@ class Processes:
                         if tried[number] >= ATTEMPTS:
                             raise ModelError(
                                 f"model {model.name}: the process that asked it {_ended(worker.process.returncode)}, "
-                                f"{ATTEMPTS} times on the same items; fewer --workers need less memory"
+                                f"{ATTEMPTS} times on the same items"
                             )
                         todo.appendleft(number)
                         continue
@@ -124,6 +129,7 @@ class Processes:
         left = None
         if self.deadline is not None:
             left = max(0.0, min(worker.since for worker in busy) + self.deadline - time.monotonic())
+            left = min(left, 3600.0)
         ready = wait([worker.wire for worker in busy], left)
         late = [w for w in busy if self.deadline is not None and time.monotonic() - w.since >= self.deadline]
         if not ready and late:
@@ -142,15 +148,14 @@ class Processes:
 
     def _started(self) -> _Worker:
         ours, theirs = Pipe()
-        # Each its share of the cores, unless the user said otherwise.
-        share = str(max(1, (os.cpu_count() or 1) // self.count))
-        threads = {f"{library}_NUM_THREADS": share for library in ("OMP", "OPENBLAS", "MKL")}
+        threads = {f"{library}_NUM_THREADS": str(self.threads) for library in ("OMP", "OPENBLAS", "MKL")}
         # -P: a file in the working directory must not stand in for a module.
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", MODULE, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={**threads, **os.environ},
+            env={**os.environ, **threads},
+            process_group=0,  # a terminal's Ctrl-C is for the one who started it
         )
         theirs.close()
         worker = _Worker(process, ours)
@@ -159,6 +164,6 @@ class Processes:
 
 
 def _ended(code: int | None) -> str:
-    return (
-        f"was ended by signal {-code}, perhaps for want of memory" if code and code < 0 else f"ended with code {code}"
-    )
+    if code and code < 0:
+        return f"was ended by signal {-code}, perhaps for want of memory, of which fewer --workers need less"
+    return f"ended with code {code}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.again import how_to_open
 from trusteq.models.chatter import one_line
-from trusteq.work.piece import HERE
+from trusteq.work.piece import HERE, threads_asked
 from trusteq.work.worker import Asker, result
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class RayCluster:
             )
         self._actors: list[Any] = []
         self._started = False
+
+    @property
+    def threads(self) -> int:
+        """Ray gives an actor as many as it needs cores, unless the user said otherwise."""
+        return threads_asked() or max(1, int(self.cpus))
 
     def __enter__(self) -> RayCluster:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would tell its makers

@@ -102,13 +102,19 @@ class Kept:
     shards: Shards
     place: Place = HERE
 
+    @property
+    def threads(self) -> int:
+        """The place's own."""
+        return self.place.threads
+
     def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each piece's number and answer: first those that are there."""
         opening = how_to_open(model)
         if opening is None:  # nobody knows what it is, so nobody can tell whether it still is
             yield from self.place.answers(model, pieces, advance)
             return
-        keys = [digest(SCHEMA_VERSION, opening.content(), piece.content()) for piece in pieces]
+        made_by = opening.content(), self.place.threads
+        keys = [digest(SCHEMA_VERSION, *made_by, piece.content()) for piece in pieces]
         missing = []
         for number, (key, piece) in enumerate(zip(keys, pieces, strict=True)):
             found = self.shards.read(key, piece.size, len(model.labels))

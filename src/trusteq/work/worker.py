@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +56,7 @@ def main() -> None:
     """Answer what comes over the wire until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides when it ends
     os.environ["HF_HUB_OFFLINE"] = "1"
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     wire: Connection[Any, Any] = Connection(int(sys.argv[1]))
     asker = Asker()
     while True:
@@ -66,6 +69,13 @@ def main() -> None:
             wire.send(said)
         except OSError:  # nobody listens any more
             return
+
+
+def _end_with(parent: int) -> None:
+    """End this process, whatever it is at, when the one who started it is no more."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 if __name__ == "__main__":
