@@ -88,8 +88,8 @@ def tables(study: Study, directory: Path, seeds: Sequence[int]) -> str:
         ),
         "## Do they look at the same words?",
         _words(all_models, found),
-        "Jaccard and chance are means over all explained items; the ceiling, the first model with itself from independent "
-        f"halves of its masks, is over those with more than {study.audit.k} words.",
+        "Jaccard and chance are means over all explained items; the ceiling, the first model with itself from "
+        f"independent halves of its masks, is over those with more than {study.audit.k} words.",
         *_protocol(models, found),
         "## Are they sure to the same degree?",
         table(
