@@ -26,8 +26,11 @@ def test_a_transformer_runs_where_torch_put_it_with_torch_s_threads(bert):
     assert device(opened) == machine([opened]).device == "cpu"
 
 
-def test_onnx_runtime_chooses_its_threads_itself_unless_told(onnx_bert):
+def test_onnx_runtime_chooses_its_threads_itself_unless_told(onnx_bert, monkeypatch):
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert threads(open_onnx(str(onnx_bert), name="m")) == 1
+    monkeypatch.delenv("OMP_NUM_THREADS")
     opened = open_onnx(str(onnx_bert), name="m")
     assert threads(opened) is None
     told = onnxruntime.SessionOptions()
