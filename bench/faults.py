@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.work.shards import Shards
+from trusteq.work.shard_files import ShardFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trusteq.work.piece import Answered
+    from trusteq.work.shard import Answered
 
 WORDS = tuple("abcdefghijklmnopqrstuvwxyz")
 DONE = {0, 1, 3}
@@ -44,21 +44,21 @@ def main() -> None:
     rng = np.random.default_rng(asked.seed)
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(Path(scratch), rng)
-        print(f"an undisturbed audit takes {bench.seconds:.1f} s and keeps {bench.pieces} pieces of work\n")
-        print("| fault | tried | survived | pieces lost |\n| --- | --- | --- | --- |")
+        print(f"an undisturbed audit takes {bench.seconds:.1f} s and keeps {bench.shards} shards\n")
+        print("| fault | tried | survived | shards lost |\n| --- | --- | --- | --- |")
         few = max(2, asked.kills // 5)
         for name, tried, fault in (
             ("the audit killed (SIGKILL) at a random moment, then given again", asked.kills, bench.killed),
             ("the same with two workers", few, lambda: bench.killed("--workers", "2")),
             ("a worker killed, the audit goes on", few, bench.worker_killed),
             ("interrupted (Ctrl-C), then given again", few, bench.interrupted),
-            ("a kept piece cut off, emptied or replaced, then given again", asked.kills, bench.torn),
+            ("a kept shard cut off, emptied or replaced, then given again", asked.kills, bench.torn),
             ("two audits at once in one folder of work", few, bench.doubled),
             ("a disk that fills up (tmpfs), then more room", few, bench.full),
             ("a folder that is read-only, then is not", few, bench.read_only),
         ):
             report(name, tried, fault)
-        report("one bit of a kept piece flipped", asked.flips, bench.flipped)
+        report("one bit of a kept shard flipped", asked.flips, bench.flipped)
         print(f"\nCtrl-C to the end of the process: at most {bench.slowest:.1f} s")
 
 
@@ -83,7 +83,7 @@ class Bench:
         assert self.run(folder, "--work", "w") in DONE
         self.seconds = time.perf_counter() - started
         self.expected, self.work = content(folder / "run"), content(folder / "w")
-        self.pieces = len(self.work)
+        self.shards = len(self.work)
 
     def folder(self) -> Path:
         self.count += 1
@@ -118,7 +118,7 @@ class Bench:
         audit.send_signal(signal.SIGKILL)
         audit.wait()
         kept = {path.name for path in folder.glob("run.work/*.parquet")}
-        lost = sum(Shards(folder / "run.work").folder.read(name) != self.work[name] for name in kept)
+        lost = sum(ShardFiles(folder / "run.work").folder.read(name) != self.work[name] for name in kept)
         if not (folder / "run").exists():
             self.run(folder, *more)
         litter = [path.name for path in folder.iterdir() if path.name != "run"]
@@ -205,8 +205,8 @@ class Bench:
         folder = self.folder()
         write({name: bytes(whole)}, folder / "w")
         key, (size, labels) = name.removesuffix(".parquet"), self.shape(name)
-        found: Answered | None = Shards(folder / "w").read(key, size, labels)
-        before = Shards(write({name: self.work[name]}, folder / "v")).read(key, size, labels)
+        found: Answered | None = ShardFiles(folder / "w").read(key, size, labels)
+        before = ShardFiles(write({name: self.work[name]}, folder / "v")).read(key, size, labels)
         assert before is not None
         shutil.rmtree(folder)
         return found is None or (np.array_equal(found.rows, before.rows) and found.cut == before.cut), 0

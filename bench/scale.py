@@ -3,8 +3,8 @@
     python bench/classifiers.py --data FOLDER --out build/classifiers      # once
     OMP_NUM_THREADS=1 python bench/scale.py --data FOLDER --models build/classifiers [--part speed resume memory]
 
-speed   items a second of one model's predictions and value tables: the bare model on the same pieces, this process,
-        this process keeping every piece on disk, 1 and 2 worker processes and 1 and 2 actors of Ray, each of one
+speed   items a second of one model's predictions and value tables: the bare model on the same shards, this process,
+        this process keeping every shard on disk, 1 and 2 worker processes and 1 and 2 actors of Ray, each of one
         thread; started beforehand. Ways take turns; medians
 resume  seconds of a whole audit, and of the same with all its work there
 memory  peak resident memory of an audit of 1,000, 10,000 and 100,000 items, two tiny random models, in a process each
@@ -29,16 +29,16 @@ from faults import save_tiny
 
 import trusteq
 from trusteq.explain.explanation import ExplainSettings, explain
-from trusteq.work.piece import HERE, predict_at
 from trusteq.work.processes import Processes
 from trusteq.work.ray_cluster import RayCluster
-from trusteq.work.shards import Kept, Shards
+from trusteq.work.shard import HERE, predict_at
+from trusteq.work.shard_files import Kept, ShardFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trusteq.data.items import Items
-    from trusteq.work.piece import Place
+    from trusteq.work.shard import Executor
 
 PREDICTED, EXPLAINED = 1500, 60
 
@@ -69,21 +69,21 @@ def main() -> None:
 def speed(location: Path, items: Items, repeats: int) -> None:
     model = trusteq.open_model(location, name="base")
 
-    def work(place: Place) -> float:
+    def work(place: Executor) -> float:
         started = time.perf_counter()
         predicted = predict_at(place, model, items)
         settings = ExplainSettings(items=EXPLAINED)
-        explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], place=place)
+        explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], executor=place)
         return time.perf_counter() - started
 
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         kept = iter(range(1000))
-        ways: dict[str, Callable[[], Place]] = {
+        ways: dict[str, Callable[[], Executor]] = {
             "this process": lambda: HERE,
-            "this process, every piece kept": lambda: Kept(Shards(Path(scratch) / str(next(kept)))),
+            "this process, every shard kept": lambda: Kept(ShardFiles(Path(scratch) / str(next(kept)))),
         }
         for count in (1, 2):
-            place: Place = stack.enter_context(Processes(count))
+            place: Executor = stack.enter_context(Processes(count))
             ways[f"{count} worker{'s' * (count > 1)}"] = partial(_same, place)
         for count in (1, 2):
             place = RayCluster(count)
@@ -109,7 +109,7 @@ def speed(location: Path, items: Items, repeats: int) -> None:
         print(f"| {name} | {median(times):.1f} | {median(times) / base:.3f} |")
 
 
-def _same(place: Place) -> Place:
+def _same(place: Executor) -> Executor:
     return place
 
 
@@ -120,9 +120,14 @@ def resume(folder: Path, items: Items, repeats: int) -> None:
             for name in found:
                 started = time.perf_counter()
                 models = [trusteq.open_model(folder / name, name=name) for name in ("base", "layers-2")]
-                with trusteq.workplace(keep=Path(scratch) / "w") as place:
+                with trusteq.executor(keep=Path(scratch) / "w") as place:
                     trusteq.audit(
-                        models[0], models[1], items, explain=ExplainSettings(items=EXPLAINED), place=place, costs="none"
+                        models[0],
+                        models[1],
+                        items,
+                        explain=ExplainSettings(items=EXPLAINED),
+                        executor=place,
+                        costs="none",
                     )
                 found[name].append(time.perf_counter() - started)
     print("\n| audit | seconds |\n| --- | --- |")
@@ -153,8 +158,8 @@ def audit_tiny(folder: Path, count: int, out: Path) -> None:
     )
     started = time.perf_counter()
     large, small = (trusteq.open_model(folder / name, name=name) for name in ("large", "small"))
-    with trusteq.workplace(keep=folder / f"work-{count}") as place:
-        trusteq.audit(large, small, items, place=place, costs="none").save(folder / f"run-{count}")
+    with trusteq.executor(keep=folder / f"work-{count}") as place:
+        trusteq.audit(large, small, items, executor=place, costs="none").save(folder / f"run-{count}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     out.write_text(json.dumps({"seconds": time.perf_counter() - started, "peak": peak}))
 

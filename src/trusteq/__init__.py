@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from trusteq.runs.directory import load_run
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import Outcome
-    from trusteq.work.place import workplace
+    from trusteq.work.executor import executor
 
 __version__ = "0.1.0"
 
@@ -67,6 +67,7 @@ __all__ = [
     "__version__",
     "audit",
     "compare_attributions",
+    "executor",
     "from_callable",
     "from_estimator",
     "load_run",
@@ -75,7 +76,6 @@ __all__ = [
     "read_items",
     "read_policy",
     "to_shap",
-    "workplace",
 ]
 
 _HOMES = {
@@ -97,7 +97,7 @@ _HOMES = {
     "read_items": "trusteq.data.read",
     "read_policy": "trusteq.policy",
     "to_shap": "trusteq.explain.exchange.writing",
-    "workplace": "trusteq.work.place",
+    "executor": "trusteq.work.executor",
 }
 
 

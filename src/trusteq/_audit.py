@@ -40,7 +40,7 @@ from trusteq.result import Audit, Comparison, ModelResult
 from trusteq.settings import within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.verdict import judge
-from trusteq.work.piece import HERE, predict_at
+from trusteq.work.shard import HERE, predict_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.models.cost import Effort
     from trusteq.stats.estimate import Estimate
-    from trusteq.work.piece import Place
+    from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]
 
@@ -74,7 +74,7 @@ def audit(
     protocol: str | None = None,
     peer: object | None = None,
     costs: Effort = "quick",
-    place: Place = HERE,
+    executor: Executor = HERE,
     progress: Progress | None = None,
 ) -> Audit:
     """The audit of one or more candidates against a reference on the same items.
@@ -87,7 +87,7 @@ def audit(
     ``peer`` is the reference trained once more: alignment is then judged against what that reaches.
     ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s a model; "full" to see
     how much memory it takes, too, in a process of its own; or "none".
-    ``place`` says where models are asked and what is kept of that: `trusteq.workplace`.
+    ``executor`` says where models are asked and what is kept of that: `trusteq.executor`.
     ``progress(stage, done, total)`` is told how far the work is.
     """
     rules = read_policy(policy)
@@ -125,7 +125,7 @@ def audit(
     given, items = items, items.take(order)
 
     predicted = [
-        _predict(model, items, given, order, batch=batch, place=place, tell=tell)
+        _predict(model, items, given, order, batch=batch, executor=executor, tell=tell)
         for model in (reference_model, *candidate_models)
     ]
     labels = predicted[0][0].labels
@@ -149,7 +149,7 @@ def audit(
     fixed = [shape is not None for _, _, shape in predicted]
     answered = [a.probabilities for a in answers]
     if peer_model is not None:
-        mine, noticed, shape = _predict(peer_model, items, given, order, batch=batch, place=place, tell=tell)
+        mine, noticed, shape = _predict(peer_model, items, given, order, batch=batch, executor=executor, tell=tell)
         mine = mine.reordered(labels, model=peer_model.name, reference=reference_model.name)
         fixed, answered = [*fixed, shape is not None], [*answered, mine.probabilities]
         results[0] = replace(results[0], findings=(*results[0].findings, *noticed))
@@ -171,14 +171,14 @@ def audit(
             candidates=len(candidate_models),
             seed=seed,
             tell=tell,
-            place=place,
+            executor=executor,
         )
     aligned: list[Aligned] | None = None
     if explanation is not None:
         has_peer = peer_model is not None
-        results = _in_own_precision(results, models, asked, explanation, labels, fixed, place)
+        results = _in_own_precision(results, models, asked, explanation, labels, fixed, executor)
         aligned = align(
-            explanation, asked, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell, place=place
+            explanation, asked, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell, executor=executor
         )
 
     published = None
@@ -186,7 +186,7 @@ def audit(
     found: list[dict[str, Estimate]] = [{} for _ in results[1:]]
     if following is not None and gold is not None:
         published = publish(
-            models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell, place=place
+            models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell, executor=executor
         )
         sample = among(resampling, items, published.positions)
         agreements = pair_agreements(published, [model.name for model in models], sample)
@@ -347,7 +347,14 @@ def compare(
 
 
 def _predict(
-    model: Model, items: Items, given: Items, order: NDArray[np.int64], *, batch: int, place: Place, tell: Progress
+    model: Model,
+    items: Items,
+    given: Items,
+    order: NDArray[np.int64],
+    *,
+    batch: int,
+    executor: Executor,
+    tell: Progress,
 ) -> tuple[Predictions, tuple[Finding, ...], int | None]:
     """A model's checked predictions, what was found on the way, and the batch shape it was held to."""
     stage, done = f"predict {model.name}", 0
@@ -366,7 +373,7 @@ def _predict(
         raw = predict_all(model, given, advance)[order]
         _refuse_strangers(model, items)
     else:
-        raw = predict_at(place, model, items, batch=fixed, advance=advance)
+        raw = predict_at(executor, model, items, batch=fixed, advance=advance)
     where = model.identity.location if model.identity.kind == "predictions" else None
     predictions = checked(raw, labels=model.labels, ids=items.ids, model=model.name, where=where)
     findings = [*model.findings(), *probed.findings(model.name)]
@@ -418,13 +425,13 @@ def _in_own_precision(
     explanation: Explanation,
     labels: Sequence[str],
     alone: Sequence[bool],
-    place: Place,
+    executor: Executor,
 ) -> list[ModelResult]:
     """What is known of each model, with what it lost where it was explained in 16 bits."""
     made = list(results)
     for i, (model, other) in enumerate(zip(models, asked, strict=True)):
         if other is not model:
-            told = moved_by_precision(model, i, explanation, labels, alone=alone[i], place=place)
+            told = moved_by_precision(model, i, explanation, labels, alone=alone[i], executor=executor)
             at = i if i < len(made) else 0  # a peer has no result of its own
             made[at] = replace(made[at], findings=(*made[at].findings, told))
     return made

@@ -18,7 +18,7 @@ from trusteq.explain.table import explainable
 from trusteq.stats.confidence_sequence import FIRST_LOOK, sequence_of_ratio
 from trusteq.stats.equivalence import against
 from trusteq.stats.resampling import Resampling
-from trusteq.work.piece import HERE
+from trusteq.work.shard import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
-    from trusteq.work.piece import Place
+    from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]
 
@@ -79,7 +79,7 @@ def explain_enough(
     candidates: int,
     seed: int,
     tell: Progress,
-    place: Place = HERE,
+    executor: Executor = HERE,
 ) -> Explanation:
     """Explanations of the chosen items; with settings until "decided" only of as many as decide the policy's rules.
 
@@ -99,7 +99,7 @@ def explain_enough(
             seed=seed,
             tell=tell,
             only=at,
-            place=place,
+            executor=executor,
         )
 
     lots, wordless = with_units(items, settings, seed=seed)
@@ -197,7 +197,7 @@ def align(
     alone: Sequence[bool],
     has_peer: bool,
     tell: Progress,
-    place: Place = HERE,
+    executor: Executor = HERE,
 ) -> list[Aligned]:
     """What explanations say of each candidate; the peer, where there is one, is the last model."""
     at = explanation.positions
@@ -205,7 +205,7 @@ def align(
     found = beside(explanation, items, whole.level, resamples=whole.resamples, seed=whole.seed)
     by_model = [next(e for e in found[0] if e.method == "shapley").reference]
     by_model += [next(e for e in one if e.method == "shapley").candidate for one in found]
-    removed = removal(models, explanation, by_model, labels, alone=alone, seed=whole.seed, tell=tell, place=place)
+    removed = removal(models, explanation, by_model, labels, alone=alone, seed=whole.seed, tell=tell, executor=executor)
     resampling, lengths = found[0][0].resampling, explanation.lengths
     peer = found.pop() if has_peer else ()
     words = [units.words for units in explanation.units]

@@ -134,8 +134,8 @@ def test_parquet_is_the_same_however_it_is_cut_in_batches(tmp_path, monkeypatch)
     path = write(tmp_path / "t.parquet", rows)
     whole = read_table(path)
     monkeypatch.setattr("trusteq.data.parquet.BATCH_ROWS", 2)
-    pieces = read_table(path)
-    assert all(whole.values(name) == pieces.values(name) for name in ("t", "x", "gap"))
+    shards = read_table(path)
+    assert all(whole.values(name) == shards.values(name) for name in ("t", "x", "gap"))
 
 
 @pytest.mark.parametrize("batch", [2, 100])

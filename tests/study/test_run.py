@@ -101,7 +101,7 @@ def test_what_is_missing_is_made_again_to_the_same_bytes(copied, written, data):
 
 def test_an_audit_that_is_killed_goes_on_from_its_work(copied, written, data, monkeypatch):
     import trusteq._audit
-    from trusteq.work.piece import HERE
+    from trusteq.work.shard import HERE
 
     before = files(copied, ".parquet")
     shutil.rmtree(copied / "runs" / "seed-0")
@@ -115,7 +115,7 @@ def test_an_audit_that_is_killed_goes_on_from_its_work(copied, written, data, mo
             run_study(read_study(written()), data=data, out=copied)
     assert list(copied.glob("work-seed-0/*.parquet"))
     with monkeypatch.context() as patch:
-        patch.setattr(type(HERE), "answers", lambda self, model, pieces, advance: iter(asked.append(p) for p in pieces))
+        patch.setattr(type(HERE), "answers", lambda self, model, shards, advance: iter(asked.append(p) for p in shards))
         asked = []
         run_study(read_study(written()), data=data, out=copied)
     assert asked == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,13 @@ from click.core import ParameterSource
 
 from trusteq.cli.lessons import listed
 from trusteq.cli.screen import print_json, progress, show
+from trusteq.cli.work_options import WORK, asked_executor, work_options
 from trusteq.data.surrogates import readable
 from trusteq.report.clean import clean
 from trusteq.settings import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.open import ModelOptions
@@ -124,20 +124,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run directory.  [default: trusteq-run, trusteq-run-2, ...]"
 )
-@click.option(
-    "--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="Processes that share the work."
-)
-@click.option(
-    "--work",
-    help="Folder (or address, s3://...) for finished pieces of work, kept for other audits of these models and items.  "
-    "[default: OUT.work until the audit is done]",
-)
-@click.option("--ray", is_flag=True, help="Let --workers actors of Ray on this machine do the work.")
-@click.option("--ray-address", help="Let actors of the Ray cluster at this address do the work, e.g. auto.")
-@click.option("--gpus", type=float, default=0.0, help="GPUs that each actor of Ray needs, e.g. 0.5.")
-@click.option(
-    "--deadline", type=float, help="Seconds that a piece of work may take in a worker before its model counts as stuck."
-)
+@work_options
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json on stdout instead of the table.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("--progress-json", is_flag=True, help="Progress on stderr as one JSON object a line.")
@@ -161,7 +148,6 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render
     from trusteq.runs.directory import free_directory
-    from trusteq.work.place import workplace
 
     policy = read_policy(asked["policy"])
     if asked["dimensions"]:
@@ -178,19 +164,10 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     unread = next((name for name, taken in takes.items() if "device" in taken), None)
     if unread is not None and not asked["text"]:
         raise click.UsageError(f"model {unread} reads texts; name their columns with --text, in its order")
-    keep = _where(asked["work"], out)
-    place = workplace(
-        workers=asked["workers"],
-        keep=keep,
-        deadline=asked["deadline"],
-        ray=asked["ray_address"] or asked["ray"],
-        gpus=asked["gpus"],
-        say=_say,
-    )
     telling = progress(
         quiet=asked["quiet"] or (asked["as_json"] and not asked["progress_json"]), as_json=asked["progress_json"]
     )
-    with telling as tell, _kept(keep, asked), place as where:
+    with telling as tell, asked_executor(asked, out) as asking:
         tell("read items", 0, 1)
         items = read_items(
             data,
@@ -226,7 +203,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             protocol=asked["protocol"],
             peer=models.pop(peer[0][0]) if peer else None,
             costs=asked["costs"],
-            place=where,
+            executor=asking,
             progress=tell,
         )
         result = replace(result, command=words_of(click.get_current_context()))
@@ -241,44 +218,6 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             show(size_and_speed(result.costs.document()))
         click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
-
-
-def _where(asked: str | None, out: Path) -> str:
-    """Where finished work is kept."""
-    if asked is None:
-        return f"{out}.work"
-    if "://" in asked:
-        return asked
-    chosen, run = Path(asked).expanduser(), out.resolve()
-    if run == chosen.resolve() or run in chosen.resolve().parents:
-        raise click.UsageError(
-            f"--work {asked} is in the run directory {out}, which must be free; choose another folder"
-        )
-    return str(chosen)
-
-
-@contextmanager
-def _kept(keep: str, asked: dict[str, Any]) -> Iterator[None]:
-    """Finished work in the folder ``keep`` goes when the audit is done, unless that folder was asked for."""
-    from trusteq.errors import TrusteqError
-    from trusteq.work.folder import folder_at
-
-    here = Path(keep).is_dir
-    try:
-        yield
-    except KeyboardInterrupt:
-        said = f"interrupted; finished work is kept in {clean(keep)}, and the same command goes on" if here() else ""
-        raise click.Abort(said) from None
-    except TrusteqError:
-        if here() and not asked["quiet"]:
-            _say(f"finished work is kept in {keep}")
-        raise
-    if not asked["work"]:
-        folder_at(keep).remove()
-
-
-def _say(line: str) -> None:
-    click.echo(f"trusteq: {clean(line)}", err=True)
 
 
 def _tell_too_few(asked: dict[str, Any], policy: Policy, explain: ExplainSettings | bool | None) -> None:
@@ -394,18 +333,7 @@ def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | b
     )
 
 
-_NOT_REPEATED = (
-    "out",
-    "as_json",
-    "quiet",
-    "progress_json",
-    "work",
-    "workers",
-    "deadline",
-    "ray",
-    "ray_address",
-    "gpus",
-)
+_NOT_REPEATED = ("out", "as_json", "quiet", "progress_json", *WORK)
 """Options that decide where work is done and results go, not what they are."""
 
 _EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until", "precision")

@@ -20,7 +20,7 @@ from trusteq.explain.rounds import ask_until_certain
 from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import Units, cutter
 from trusteq.models.probe import BATCH_TOLERANCE
-from trusteq.work.piece import HERE, predict_at
+from trusteq.work.shard import HERE, predict_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
-    from trusteq.work.piece import Place
+    from trusteq.work.shard import Executor
 
 ITEMS = 500
 MASKS_PER_UNIT = 4
@@ -160,13 +160,13 @@ def explain(
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     only: Sequence[int] | None = None,
-    place: Place = HERE,
+    executor: Executor = HERE,
 ) -> Explanation:
     """Every model's answers to the same perturbations of the same items.
 
     models: as they are to be asked, perhaps in a lower precision (`precision.in_precision`). predicted: each model's
     probabilities [items, labels], the first the reference's. alone: models that must be asked one row at a time. only:
-    the positions of the items to explain, by default those that the settings choose. place: where models are asked.
+    the positions of the items to explain, by default those that the settings choose. executor: where models are asked.
     """
     cut = cutter(settings.units)
     names, segments = tuple(items.segments), items.texts()
@@ -208,7 +208,7 @@ def explain(
             alone=alone[number],
             segments=names,
             advance=advance,
-            place=place,
+            executor=executor,
         )
         return [table[:, orders[number]] for table in found]
 
@@ -223,7 +223,7 @@ def explain(
     tolerance = BATCH_TOLERANCE if settings.precision == "own" else LOW_TOLERANCE
     for model, order, table, probabilities, apart in zip(models, orders, tables, predicted, alone, strict=True):
         # Asked alone, such a model answers otherwise than in the company it was predicted in.
-        ordinary = predict_at(place, model, items.take(at), batch=1)[:, order] if apart else probabilities[at]
+        ordinary = predict_at(executor, model, items.take(at), batch=1)[:, order] if apart else probabilities[at]
         for i, rows, expected in zip(at, table, ordinary, strict=True):
             round_trip(model, rows, expected, items.ids[i], tolerance)
     return Explanation(

@@ -13,14 +13,14 @@ from trusteq.errors import OptionError
 from trusteq.explain.attributions import attributions, on_scale
 from trusteq.explain.table import Question, value_tables
 from trusteq.models.base import Finding, LowerableModel
-from trusteq.work.piece import HERE
+from trusteq.work.shard import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trusteq.explain.explanation import Explanation
     from trusteq.models.base import Model
-    from trusteq.work.piece import Place
+    from trusteq.work.shard import Executor
 
 Precision = Literal["own", "bfloat16", "float16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -42,14 +42,20 @@ def in_precision(models: Sequence[Model], precision: Precision) -> list[Model]:
 
 
 def moved_by_precision(
-    model: Model, number: int, explanation: Explanation, labels: Sequence[str], *, alone: bool, place: Place = HERE
+    model: Model,
+    number: int,
+    explanation: Explanation,
+    labels: Sequence[str],
+    *,
+    alone: bool,
+    executor: Executor = HERE,
 ) -> Finding:
     """How far the attributions of a model explained in 16 bits are from those in its own precision."""
     settings, some = explanation.settings, range(min(COMPARED, len(explanation.units)))
     questions = [Question(explanation.units[i], explanation.plans[i].masks) for i in some]
     order = [model.labels.index(label) for label in labels]
     tables = value_tables(
-        model, questions, perturb=settings.perturb, alone=alone, segments=explanation.segments, place=place
+        model, questions, perturb=settings.perturb, alone=alone, segments=explanation.segments, executor=executor
     )
     own = [table[:, order] for table in tables]
     low = [explanation.tables[number][i] for i in some]

@@ -29,7 +29,7 @@ from trusteq.explain.plan import distinct
 from trusteq.explain.scripted import DROPPED, lime_string, shap_game, shap_string, shap_tree
 from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import cutter
-from trusteq.work.piece import HERE
+from trusteq.work.shard import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from trusteq.explain.scripted import Game
     from trusteq.explain.units import Cut, Units
     from trusteq.models.base import Model
-    from trusteq.work.piece import Place
+    from trusteq.work.shard import Executor
 
 PROTOCOLS = ("paper", "paper-scripts", "paper-scripts-qqp")
 BLOCK = 64
@@ -185,7 +185,7 @@ def publish(
     alone: Sequence[bool],
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
-    place: Place = HERE,
+    executor: Executor = HERE,
 ) -> Published:
     """The top words of every model by LIME and by SHAP, run by run.
 
@@ -220,7 +220,9 @@ def publish(
             drawn = [_lime_masks(len(cut[i][0]), items.ids[i], seeds, settings.samples) for i in block]
             questions = [Question(cut[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
             # LIME asks most of the questions: it tells how far the work is.
-            tables = value_tables(model, questions, perturb=way.perturb, alone=apart, advance=advance, place=place)
+            tables = value_tables(
+                model, questions, perturb=way.perturb, alone=apart, advance=advance, executor=executor
+            )
             for i, table, (masks, rows) in zip(block, tables, drawn, strict=True):
                 if way.checked:
                     round_trip(model, table[:, order], probabilities[i], items.ids[i])
@@ -229,7 +231,7 @@ def publish(
                 lime.append(tuple(top(cut[i][0], fit, way.lime_rank) for fit in fits))
 
             def ask(questions: list[Question], model: Model = model, apart: bool = apart) -> list[NDArray[np.float64]]:
-                found = value_tables(model, questions, perturb=way.perturb, alone=apart, place=place)
+                found = value_tables(model, questions, perturb=way.perturb, alone=apart, executor=executor)
                 return [np.exp(table) for table in found]
 
             tokens, walked = [cut[i][1] for i in block], []

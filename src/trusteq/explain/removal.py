@@ -16,7 +16,7 @@ import numpy as np
 
 from trusteq.explain.attributions import on_scale
 from trusteq.explain.table import Question, value_tables
-from trusteq.work.piece import HERE
+from trusteq.work.shard import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from trusteq.explain.attributions import Attributions
     from trusteq.explain.explanation import Explanation
     from trusteq.models.base import Model
-    from trusteq.work.piece import Place
+    from trusteq.work.shard import Executor
 
 SHARE = 0.25
 """Share of an item's words that is left out: those that speak most for the explained label."""
@@ -53,7 +53,7 @@ def removal(
     alone: Sequence[bool],
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
-    place: Place = HERE,
+    executor: Executor = HERE,
 ) -> Removal:
     """Ask every model without the top words of each, by these attributions (one a model)."""
     questions = []
@@ -73,7 +73,7 @@ def removal(
         tell("leave out top words", m, len(models))
         names = explanation.segments
         perturb = explanation.settings.perturb
-        tables = value_tables(model, questions, perturb=perturb, alone=apart, segments=names, place=place)
+        tables = value_tables(model, questions, perturb=perturb, alone=apart, segments=names, executor=executor)
         for i, found in enumerate(tables):
             table = found[:, order]
             values = on_scale(table, int(explanation.targets[m, i]), explanation.settings.scale)

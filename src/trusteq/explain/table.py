@@ -17,7 +17,7 @@ from trusteq.errors import ModelError, OptionError
 from trusteq.explain.splice import splicer
 from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
 from trusteq.models.token_rows import TokenModel, joined
-from trusteq.work.piece import HERE, Answered, digest, in_order
+from trusteq.work.shard import HERE, Answered, digest, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from trusteq.explain.units import Units
     from trusteq.models.base import Model
-    from trusteq.work.piece import Place
+    from trusteq.work.shard import Executor
 
 ROWS = 4
 """Perturbations put together before a model is asked, for each token of its budget: enough of them to sort well, few
@@ -59,22 +59,22 @@ def value_tables(
     alone: bool = False,
     segments: Sequence[str] = (),
     advance: Callable[[int], None] = lambda n: None,
-    place: Place = HERE,
+    executor: Executor = HERE,
 ) -> list[NDArray[np.float64]]:
     """Log-probabilities [masks, labels] of each question's perturbations.
 
     ``perturb`` is "remove", "mask" for the tokenizer's mask token, or a text to put in place of each unit left out.
     ``alone`` asks for one row at a time, for models whose answers depend on their batch. ``segments`` are the names
-    that a model finds the texts under. ``advance`` is told the number of items after each chunk. ``place`` says where
-    the model is asked.
+    that a model finds the texts under. ``advance`` is told the number of items after each chunk. ``executor`` says
+    where the model is asked.
     """
     if not explainable(model):
         raise ModelError(f"model {model.name} cannot be asked about perturbed texts; explain without it (--no-explain)")
     most = ROWS * int(getattr(model, "budget", 1024))
-    pieces = [Perturbation(tuple(chunk), perturb, alone, tuple(segments)) for chunk in _chunks(questions, most)]
+    shards = [Perturbation(tuple(chunk), perturb, alone, tuple(segments)) for chunk in _chunks(questions, most)]
     tables = []
-    for piece, answer in zip(pieces, in_order(place.answers(model, pieces, advance)), strict=True):
-        tables += np.split(answer.rows, np.cumsum([len(q.masks) for q in piece.questions])[:-1])
+    for shard, answer in zip(shards, in_order(executor.answers(model, shards, advance)), strict=True):
+        tables += np.split(answer.rows, np.cumsum([len(q.masks) for q in shard.questions])[:-1])
     return tables
 
 

@@ -69,19 +69,19 @@ def how_to_open(model: Model) -> Opening | None:
 
     A model that was changed in memory since it was opened must not be asked elsewhere: nothing tells that it was.
     """
-    if type(model) not in {TransformerModel, OnnxModel} or not isinstance(model, (TransformerModel, OnnxModel)):
-        return None
-    options: dict[str, Any] = {"labels": model.labels}
     details = model.identity.details
+    options: dict[str, Any] = {"labels": model.labels}
     lowered = None
-    if isinstance(model, TransformerModel):
-        options["budget"] = model.budget
+    # Not isinstance: what somebody derived from these is another class where it is opened.
+    if type(model) is TransformerModel:
         # Quantized weights stay where their loader puts them unless told.
-        options["device"] = None if details["quantization"] else details["device"]
+        options |= {"budget": model.budget, "device": None if details["quantization"] else details["device"]}
         lowered = model.precision
-    else:
+    elif type(model) is OnnxModel:
         tokenizer, scores = details["tokenizer"], model.scores if model.scores_were_said else None
         options |= {"budget": model.budget, "output": model.output, "tokenizer": tokenizer, "scores": scores}
+    else:
+        return None
     return Opening(
         model.identity.location,
         model.name,

@@ -33,8 +33,8 @@ from trusteq.study.pairs import pair_measures
 from trusteq.study.tables import tables
 from trusteq.train.start import open_base
 from trusteq.whole_file import write_whole
+from trusteq.work.executor import executor
 from trusteq.work.folder import LocalFolder
-from trusteq.work.place import workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,7 +139,7 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
 
     if not run.exists():
         say(f"audit {plan.reference} against {', '.join(study.candidates())}")
-        with workplace(keep=work, say=say) as place:
+        with executor(keep=work, say=say) as asking:
             audit = trusteq.audit(
                 opened(plan.reference),
                 [opened(model) for model in study.candidates()],
@@ -149,7 +149,7 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
                 peer=None if plan.peer is None else opened(plan.peer),
                 resamples=plan.resamples,
                 seed=seed,
-                place=place,
+                executor=asking,
                 progress=tell,
             )
         peer = None if plan.peer is None else (plan.peer, opened(plan.peer).predict(audit.items))
@@ -159,7 +159,7 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
     load_run(run)
     if plan.protocol_items is not None and not protocol.exists():
         say(f"the published protocol on {plan.protocol_items:,} items")
-        with workplace(keep=work, say=say) as place:
+        with executor(keep=work, say=say) as asking:
             trusteq.audit(
                 opened(plan.reference),
                 [opened(model) for model in study.candidates()],
@@ -170,7 +170,7 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
                 resamples=plan.resamples,
                 seed=seed,
                 costs="none",
-                place=place,
+                executor=asking,
                 progress=tell,
             ).save(protocol)
     LocalFolder(work).remove()

@@ -81,7 +81,7 @@ class LocalFolder:
 
 
 class RemoteFolder:
-    """Files at an address, put there in one piece by its file system."""
+    """Files at an address, put there in one shard by its file system."""
 
     def __init__(self, address: str) -> None:
         try:

@@ -1,6 +1,6 @@
-"""Pieces answered by processes of this machine, each with its share of the cores.
+"""Shards answered by processes of this machine, each with its share of the cores.
 
-A process opens a model once and answers piece after piece. One that dies is replaced and its piece given to another, a
+A process opens a model once and answers shard after shard. One that dies is replaced and its shard given to another, a
 few times; one that takes longer than ``deadline`` is ended. The processes end with this one, however it ends.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.again import how_to_open
-from trusteq.work.piece import HERE, threads_asked
+from trusteq.work.shard import HERE, threads_asked
 from trusteq.work.worker import result
 
 if TYPE_CHECKING:
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
     from trusteq.models.again import Opening
     from trusteq.models.base import Model
-    from trusteq.work.piece import Advance, Answered, Piece
+    from trusteq.work.shard import Advance, Answered, Shard
 
 ATTEMPTS = 3
-"""How often a piece is tried whose process dies."""
+"""How often a shard is tried whose process dies."""
 
 MODULE = "trusteq.work.worker"
 
 
 @dataclass
 class _Worker:
-    """A process, the wire to it, and the piece that it is at, since when."""
+    """A process, the wire to it, and the shard that it is at, since when."""
 
     process: subprocess.Popen[bytes]
     wire: Connection[Any, Any]
-    piece: int | None = None
+    shard: int | None = None
     since: float = 0.0
 
     def end(self) -> None:
@@ -53,7 +53,7 @@ class _Worker:
 
 @dataclass
 class Processes:
-    """A place of so many processes. deadline: seconds that a piece may take, model's opening included; None for ever.
+    """So many processes. deadline: seconds that a shard may take, its model's opening included; None for ever.
 
     Close it when done, or use it as a context.
     """
@@ -84,18 +84,18 @@ class Processes:
         while self._workers:
             self._workers.pop().end()
 
-    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
-        """Each piece's number and answer, as they are done; a model from no file is asked in this process."""
+    def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each shard's number and answer, as they are done; a model from no file is asked in this process."""
         opening = how_to_open(model)
         if opening is None:
-            yield from HERE.answers(model, pieces, advance)
+            yield from HERE.answers(model, shards, advance)
             return
-        todo, tried, done = deque(range(len(pieces))), [0] * len(pieces), 0
+        todo, tried, done = deque(range(len(shards))), [0] * len(shards), 0
         try:
-            while done < len(pieces):
-                self._hand_out(opening, pieces, todo, tried)
+            while done < len(shards):
+                self._hand_out(opening, shards, todo, tried)
                 for worker in self._heard():
-                    number, worker.piece = worker.piece, None
+                    number, worker.shard = worker.shard, None
                     assert number is not None  # noqa: S101 - only those at work are heard
                     answer = self._received(worker, model.name)
                     if answer is None:
@@ -107,25 +107,25 @@ class Processes:
                         todo.appendleft(number)
                         continue
                     done += 1
-                    advance(pieces[number].items)
+                    advance(shards[number].items)
                     yield number, answer
         except BaseException:
             self.close()  # what they are at is of no use any more
             raise
 
-    def _hand_out(self, opening: Opening, pieces: Sequence[Piece], todo: deque[int], tried: list[int]) -> None:
-        idle = [worker for worker in self._workers if worker.piece is None]
+    def _hand_out(self, opening: Opening, shards: Sequence[Shard], todo: deque[int], tried: list[int]) -> None:
+        idle = [worker for worker in self._workers if worker.shard is None]
         while todo and len(self._workers) - len(idle) < self.count:
             worker = idle.pop() if idle else self._started()
             number = todo.popleft()
-            worker.piece, worker.since = number, time.monotonic()
+            worker.shard, worker.since = number, time.monotonic()
             tried[number] += 1
             with suppress(OSError):  # it has died; that is heard next
-                worker.wire.send((opening, pieces[number]))
+                worker.wire.send((opening, shards[number]))
 
     def _heard(self) -> list[_Worker]:
         """The workers that have something to say, or died, or are late."""
-        busy = [worker for worker in self._workers if worker.piece is not None]
+        busy = [worker for worker in self._workers if worker.shard is not None]
         left = None
         if self.deadline is not None:
             left = max(0.0, min(worker.since for worker in busy) + self.deadline - time.monotonic())

@@ -1,7 +1,7 @@
-"""Pieces answered by actors of a Ray cluster; of one on this machine where no address is given.
+"""Shards answered by actors of a Ray cluster; of one on this machine where no address is given.
 
-Each actor opens a model once and answers piece after piece. Only as many pieces as there are actors, and as many again,
-are under way. Ray starts an actor that dies, or whose node is lost, again and gives it its piece once more.
+Each actor opens a model once and answers shard after shard. Only as many shards as there are actors, and as many again,
+are under way. Ray starts an actor that dies, or whose node is lost, again and gives it its shard once more.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import TYPE_CHECKING, Any
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.again import how_to_open
 from trusteq.models.chatter import one_line
-from trusteq.work.piece import HERE, threads_asked
+from trusteq.work.shard import HERE, threads_asked
 from trusteq.work.worker import Asker, result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from trusteq.models.base import Model
-    from trusteq.work.piece import Advance, Answered, Piece
+    from trusteq.work.shard import Advance, Answered, Shard
 
 RETRIES = 2
-"""How often a piece is tried again whose actor dies."""
+"""How often a shard is tried again whose actor dies."""
 AHEAD = 2
-"""Pieces that each actor has before it, so that none waits for this process."""
+"""Shards that each actor has before it, so that none waits for this process."""
 
 
 @dataclass
 class RayCluster:
-    """A place of so many actors. gpus, cpus: what each of them needs, parts of one included.
+    """An executor of so many actors. gpus, cpus: what each of them needs, parts of one included.
 
     Use it as a context: then a cluster that it started on this machine ends with it.
     """
@@ -86,21 +86,21 @@ class RayCluster:
         if self._started:
             ray.shutdown()
 
-    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
-        """Each piece's number and answer, as they are done; a model from no file is asked in this process."""
+    def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each shard's number and answer, as they are done; a model from no file is asked in this process."""
         opening = how_to_open(model)
         if opening is None:
-            yield from HERE.answers(model, pieces, advance)
+            yield from HERE.answers(model, shards, advance)
             return
         import ray
 
-        todo = deque(range(len(pieces)))
+        todo = deque(range(len(shards)))
         under_way: dict[Any, tuple[int, Any]] = {}
         free = deque(self._actors * AHEAD)
         while todo or under_way:
             while todo and free:
                 actor, number = free.popleft(), todo.popleft()
-                under_way[actor.answer.remote(opening, pieces[number])] = number, actor
+                under_way[actor.answer.remote(opening, shards[number])] = number, actor
             (done,), _ = ray.wait(list(under_way), num_returns=1)
             number, actor = under_way.pop(done)
             try:
@@ -113,7 +113,7 @@ class RayCluster:
                     f"{one_line(error)[:200]}"
                 ) from None
             free.append(actor)
-            advance(pieces[number].items)
+            advance(shards[number].items)
             yield number, result(said, model.name)
 
 

@@ -1,4 +1,4 @@
-"""A process that answers pieces: ``python -m trusteq.work.worker FD``, started by `processes`."""
+"""A process that answers shards: ``python -m trusteq.work.worker FD``, started by `processes`."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from trusteq.models.chatter import one_line
 if TYPE_CHECKING:
     from trusteq.models.again import Opening
     from trusteq.models.base import Model
-    from trusteq.work.piece import Answered, Piece
+    from trusteq.work.shard import Answered, Shard
 
 
 class Asker:
-    """Opens a model once and asks it piece after piece; one model at a time."""
+    """Opens a model once and asks it shard after shard; one model at a time."""
 
     def __init__(self) -> None:
         self._opening: Opening | None = None
         self._model: Model | None = None
 
-    def answer(self, opening: Opening, piece: Piece) -> tuple[str, Any]:
+    def answer(self, opening: Opening, shard: Shard) -> tuple[str, Any]:
         """("answer", what was answered), or the name of the error and its line, as `result` reads them."""
         try:
             if self._model is None or opening != self._opening:
                 self._opening = self._model = None  # not two at a time
                 self._opening, self._model = opening, opening.open()
-            return "answer", piece.run(self._model, lambda _: None)
+            return "answer", shard.run(self._model, lambda _: None)
         except TrusteqError as error:
             return type(error).__name__, str(error)
         except Exception as error:
@@ -61,10 +61,10 @@ def main() -> None:
     asker = Asker()
     while True:
         try:
-            opening, piece = wire.recv()
+            opening, shard = wire.recv()
         except EOFError:
             return
-        said = asker.answer(opening, piece)
+        said = asker.answer(opening, shard)
         try:
             wire.send(said)
         except OSError:  # nobody listens any more

@@ -1,4 +1,4 @@
-"""Pieces of work that go wrong on purpose; worker processes import this file."""
+"""Shards of work that go wrong on purpose; worker processes import this file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from trusteq.errors import LabelError
-from trusteq.work.piece import Answered
+from trusteq.work.shard import Answered
 
 
 @dataclass(frozen=True)
 class Told:
-    """A piece that answers with its number, and does something before."""
+    """A shard that answers with its number, and does something before."""
 
     number: int
     folder: str

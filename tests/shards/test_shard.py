@@ -1,4 +1,4 @@
-"""Predictions cut into pieces: the same answers, whatever the company, the order and the batch."""
+"""Predictions cut into shards: the same answers, whatever the company, the order and the batch."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 from trusteq.explain.table import Perturbation, Question
 from trusteq.explain.units import cutter
 from trusteq.models.again import how_to_open
-from trusteq.work.piece import HERE, Answered, Prediction, in_order, predict_at
+from trusteq.work.shard import HERE, Answered, Prediction, in_order, predict_at
 
 
 def test_predictions_in_pieces_are_those_of_one_call(model, items):
@@ -49,9 +49,9 @@ def test_items_that_were_cut_are_remembered_by_whoever_asks(folder, items):
     here, there = open_model(folder, name="a"), open_model(folder, name="b")
 
     class Elsewhere:
-        def answers(self, model, pieces, advance):
-            for number, piece in enumerate(pieces):
-                yield number, piece.run(there, advance)
+        def answers(self, model, shards, advance):
+            for number, shard in enumerate(shards):
+                yield number, shard.run(there, advance)
 
     predict_at(HERE, here, items)
     asked = open_model(folder, name="c")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from command import one_line, trusteq
 
-from trusteq.work.piece import HERE
+from trusteq.work.shard import HERE
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +75,9 @@ def test_a_second_candidate_takes_up_the_references_work(words, undisturbed, onn
     assert files(tmp_path / "first") == undisturbed
     asked, answers = [], HERE.answers
 
-    def watched(self, model, pieces, advance):
-        asked.extend([model.name] * len(pieces))
-        return answers(self, model, pieces, advance)
+    def watched(self, model, shards, advance):
+        asked.extend([model.name] * len(shards))
+        return answers(self, model, shards, advance)
 
     monkeypatch.setattr(type(HERE), "answers", watched)
     renamed = [f"other={small}" if word.startswith("small=") else word for word in words]

@@ -1,4 +1,4 @@
-"""A piece of work: so many questions to one model, answered anywhere with the same result."""
+"""A shard: so many questions to one model, answered anywhere with the same result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Answered:
     cut: Mapping[str, int] = field(default_factory=dict)
 
 
-class Piece(Protocol):
+class Shard(Protocol):
     """Questions to a model that are asked together; a plain value, so that another process can be given it."""
 
     @property
@@ -49,29 +49,29 @@ class Piece(Protocol):
         """Ask the model; ``advance`` is told the number of items after each part."""
 
 
-class Place(Protocol):
-    """Where pieces are answered."""
+class Executor(Protocol):
+    """Where shards are answered."""
 
     @property
     def threads(self) -> int:
         """With how many threads: some sums of floating-point numbers come out otherwise in their last bits."""
 
-    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
-        """Each piece's number and answer, as they are done."""
+    def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each shard's number and answer, as they are done."""
 
 
 class Here:
-    """In this process, one piece after the other."""
+    """In this process, one shard after the other."""
 
     @property
     def threads(self) -> int:
         """As many as there are cores, unless the user said otherwise."""
         return threads_asked() or os.cpu_count() or 1
 
-    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
-        """Each piece's number and answer, in order."""
-        for number, piece in enumerate(pieces):
-            yield number, piece.run(model, advance)
+    def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each shard's number and answer, in order."""
+        for number, shard in enumerate(shards):
+            yield number, shard.run(model, advance)
 
 
 HERE = Here()
@@ -83,12 +83,12 @@ def threads_asked() -> int | None:
     return int(said) if said.isdecimal() and int(said) else None
 
 
-PIECES, SMALLEST = 16, 256
-"""Into how many pieces predictions are cut, so that a few processes end together; how many items one has at least."""
+SHARDS, SMALLEST = 16, 256
+"""Into how many shards predictions are cut, so that a few processes end together; how many items one has at least."""
 
 
 def in_order(answers: Iterable[tuple[int, Answered]]) -> Iterator[Answered]:
-    """Answers in the order of their pieces, whatever order they are done in."""
+    """Answers in the order of their shards, whatever order they are done in."""
     waiting: dict[int, Answered] = {}
     wanted = 0
     for number, answer in answers:
@@ -129,7 +129,7 @@ class Prediction:
 
 
 def predict_at(
-    place: Place,
+    executor: Executor,
     model: Model,
     items: Items,
     *,
@@ -138,17 +138,17 @@ def predict_at(
 ) -> NDArray[np.float64]:
     """Probabilities [items, labels], in calls of ``batch`` consecutive items; None where the company does not matter.
 
-    Then a piece holds items of like length, so that hardly anything is padded.
+    Then a shard holds items of like length, so that hardly anything is padded.
     """
-    size = min(max(len(items) // PIECES, SMALLEST), CHUNK)
+    size = min(max(len(items) // SHARDS, SMALLEST), CHUNK)
     order = np.arange(len(items))
     if batch is None:
         order = by_length(items)
     else:
         size = max(size // batch, 1) * batch
-    pieces = [Prediction(items.take(order[at : at + size]), batch) for at in range(0, len(items), size)]
+    shards = [Prediction(items.take(order[at : at + size]), batch) for at in range(0, len(items), size)]
     rows: list[NDArray[np.float64]] = []
-    for answer in in_order(place.answers(model, pieces, advance)):
+    for answer in in_order(executor.answers(model, shards, advance)):
         rows.append(answer.rows)
         # Of a model that remembers which items it could not read whole.
         getattr(model, "cut", {}).update(answer.cut)

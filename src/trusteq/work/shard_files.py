@@ -1,6 +1,6 @@
-"""Finished pieces of work on disk: what an interrupted audit goes on from, and what a second candidate need not repeat.
+"""Finished shards on disk: what an interrupted audit goes on from, and what a second candidate need not repeat.
 
-A piece is done if and only if its file is there, named after the SHA-256 of everything that decides its answer: the
+A shard is done if and only if its file is there, named after the SHA-256 of everything that decides its answer: the
 model's files, versions and options, the items or perturbed texts, the settings. Each file is Parquet: one column a
 label, and in its metadata the key again and a hash of the content. There is no index, no lock and no pickle; several
 processes may share a folder, since they write the same bytes.
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from trusteq.models.again import how_to_open
 from trusteq.report.clean import clean
 from trusteq.work.folder import folder_at
-from trusteq.work.piece import HERE, Answered, digest
+from trusteq.work.shard import HERE, Answered, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.models.base import Model
-    from trusteq.work.piece import Advance, Piece, Place
+    from trusteq.work.shard import Advance, Executor, Shard
 
 SCHEMA_VERSION = 1
 _METADATA = b"trusteq"
 
 
-class Shards:
+class ShardFiles:
     """The files of a folder. ``say`` is told of a file that is no good."""
 
     def __init__(self, where: str | Path, say: Callable[[str], None] = lambda line: None) -> None:
@@ -44,7 +44,7 @@ class Shards:
         self.say = say
 
     def read(self, key: str, size: int, labels: int) -> Answered | None:
-        """The answer of the piece with this key; None where there is none, or what is there is damaged."""
+        """The answer of the shard with this key; None where there is none, or what is there is damaged."""
         name = f"{key}.parquet"
         content = self.folder.read(name)
         if content is None:
@@ -97,32 +97,32 @@ def _content(rows: NDArray[np.float64], cut: Any) -> str:
 
 @dataclass(frozen=True)
 class Kept:
-    """A place whose answers are kept: pieces that are done are read, the others done and written at once."""
+    """An executor whose answers are kept: shards that are done are read, the others done and written at once."""
 
-    shards: Shards
-    place: Place = HERE
+    files: ShardFiles
+    executor: Executor = HERE
 
     @property
     def threads(self) -> int:
-        """The place's own."""
-        return self.place.threads
+        """Its own."""
+        return self.executor.threads
 
-    def answers(self, model: Model, pieces: Sequence[Piece], advance: Advance) -> Iterator[tuple[int, Answered]]:
-        """Each piece's number and answer: first those that are there."""
+    def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        """Each shard's number and answer: first those that are there."""
         opening = how_to_open(model)
         if opening is None:  # nobody knows what it is, so nobody can tell whether it still is
-            yield from self.place.answers(model, pieces, advance)
+            yield from self.executor.answers(model, shards, advance)
             return
-        made_by = opening.content(), self.place.threads
-        keys = [digest(SCHEMA_VERSION, *made_by, piece.content()) for piece in pieces]
+        made_by = opening.content(), self.executor.threads
+        keys = [digest(SCHEMA_VERSION, *made_by, shard.content()) for shard in shards]
         missing = []
-        for number, (key, piece) in enumerate(zip(keys, pieces, strict=True)):
-            found = self.shards.read(key, piece.size, len(model.labels))
+        for number, (key, shard) in enumerate(zip(keys, shards, strict=True)):
+            found = self.files.read(key, shard.size, len(model.labels))
             if found is None:
                 missing.append(number)
             else:
-                advance(piece.items)
+                advance(shard.items)
                 yield number, found
-        for at, answer in self.place.answers(model, [pieces[number] for number in missing], advance):
-            self.shards.write(keys[missing[at]], answer)
+        for at, answer in self.executor.answers(model, [shards[number] for number in missing], advance):
+            self.files.write(keys[missing[at]], answer)
             yield missing[at], answer

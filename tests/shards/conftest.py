@@ -32,7 +32,7 @@ def items():
 
 @pytest.fixture
 def wayward(monkeypatch):
-    """Worker processes that can import `wayward_pieces`."""
+    """Worker processes that can import `wayward_shards`."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
 
 

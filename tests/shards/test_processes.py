@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from wayward_pieces import Told
+from wayward_shards import Told
 
 from trusteq.errors import LabelError, ModelError, OptionError
 from trusteq.explain.table import Question, value_tables
 from trusteq.explain.units import cutter
-from trusteq.work.piece import HERE, in_order, predict_at
-from trusteq.work.place import workplace
+from trusteq.work.executor import executor
 from trusteq.work.processes import ATTEMPTS, Processes
+from trusteq.work.shard import HERE, in_order, predict_at
 
 
 def asked(folder, number):
     return (folder / f"asked-{number}").read_text("utf-8").splitlines()
 
 
-def run(place, model, pieces):
-    return [float(answer.rows[0, 0]) for answer in in_order(place.answers(model, pieces, lambda n: None))]
+def run(place, model, shards):
+    return [float(answer.rows[0, 0]) for answer in in_order(place.answers(model, shards, lambda n: None))]
 
 
 @pytest.mark.parametrize("kind", ["model", "light"])
@@ -31,11 +31,11 @@ def test_two_processes_give_the_bytes_of_one(kind, items, request):
     cut = cutter("words")
     questions = [Question(cut((text,)), masks_of(len(cut((text,))))) for text in items.segments["text"][:30]]
     expected = predict_at(HERE, model, items), value_tables(model, questions)
-    with workplace(workers=2) as place:
+    with executor(workers=2) as place:
         told = []
         assert np.array_equal(predict_at(place, model, items, advance=told.append), expected[0])
         assert sum(told) == 600
-        found = value_tables(model, questions, place=place)
+        found = value_tables(model, questions, executor=place)
     assert all(np.array_equal(a, b) for a, b in zip(found, expected[1], strict=True))
 
 
@@ -48,8 +48,8 @@ def masks_of(units):
 def test_faults_are_survived_or_told(light, tmp_path, wayward, one_line):
     """One place for all of them, since a process takes seconds to start."""
     with Processes(2) as place:
-        pieces = [Told(i, str(tmp_path), "dies once" if i in (1, 4) else "answers") for i in range(6)]
-        assert run(place, light, pieces) == [0, 1, 2, 3, 4, 5]
+        shards = [Told(i, str(tmp_path), "dies once" if i in (1, 4) else "answers") for i in range(6)]
+        assert run(place, light, shards) == [0, 1, 2, 3, 4, 5]
         assert [len(asked(tmp_path, i)) for i in range(6)] == [1, 2, 1, 1, 2, 1]
 
         with pytest.raises(LabelError, match="these labels do not fit"):
@@ -79,7 +79,7 @@ def test_one_that_hangs_is_ended(light, tmp_path, wayward, one_line):
 def test_workers_end_with_the_one_who_started_them(onnx, tmp_path, wayward):
     """However that ends, and whatever they are at."""
     code = (
-        "import sys, os\nfrom wayward_pieces import Told\nfrom trusteq.models.open import open_model\n"
+        "import sys, os\nfrom wayward_shards import Told\nfrom trusteq.models.open import open_model\n"
         "from trusteq.work.processes import Processes\n"
         "place = Processes(1)\n"
         f"list(place.answers(open_model({str(onnx)!r}, name='m'), [Told(0, {str(tmp_path)!r}, 'hangs')], print))\n"

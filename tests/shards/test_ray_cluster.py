@@ -5,23 +5,23 @@ import pytest
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
 
-from wayward_pieces import Told
+from wayward_shards import Told
 
 from trusteq.errors import LabelError, ModelError, OptionError, RunError
-from trusteq.work.piece import HERE, in_order, predict_at
-from trusteq.work.place import workplace
+from trusteq.work.executor import executor
 from trusteq.work.ray_cluster import RayCluster
+from trusteq.work.shard import HERE, in_order, predict_at
 
 
 def test_on_this_machine(light, items, tmp_path, wayward, one_line):
     """One cluster for all, since it takes seconds to start."""
-    with workplace(workers=2, ray=True) as place:
+    with executor(workers=2, ray=True) as place:
         told = []
         assert np.array_equal(predict_at(place, light, items, advance=told.append), predict_at(HERE, light, items))
         assert sum(told) == 600
 
-        def run(*pieces):
-            return [float(a.rows[0, 0]) for a in in_order(place.answers(light, pieces, lambda n: None))]
+        def run(*shards):
+            return [float(a.rows[0, 0]) for a in in_order(place.answers(light, shards, lambda n: None))]
 
         assert run(*(Told(i, str(tmp_path), "dies once" if i == 2 else "answers") for i in range(5))) == [0, 1, 2, 3, 4]
         with pytest.raises(LabelError, match="these labels do not fit"):
@@ -39,12 +39,12 @@ def test_what_is_no_place(asked):
 
 @pytest.mark.parametrize("asked", [{"ray": True, "deadline": 3}, {"gpus": 1}])
 def test_options_without_effect_are_refused(asked):
-    with pytest.raises(OptionError), workplace(**asked):
+    with pytest.raises(OptionError), executor(**asked):
         pass
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "auto"])
 def test_a_cluster_that_is_not_there_is_one_line_at_once(address, one_line):
-    with pytest.raises(RunError) as caught, workplace(ray=address):
+    with pytest.raises(RunError) as caught, executor(ray=address):
         pass
     one_line(caught, f"Ray at {address}")
