@@ -13,6 +13,7 @@ memory  peak resident memory of an audit of 1,000, 10,000 and 100,000 items, two
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import resource
 import subprocess
@@ -31,16 +32,17 @@ import trusteq
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.work.processes import Processes
 from trusteq.work.ray_cluster import RayCluster
-from trusteq.work.shard import HERE, predict_at
+from trusteq.work.shard import HERE, Here, predict_at
 from trusteq.work.shard_files import Kept, ShardFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from trusteq.data.items import Items
-    from trusteq.work.shard import Executor
+    from trusteq.models.base import Model
+    from trusteq.work.shard import Advance, Answered, Executor, Shard
 
-PREDICTED, EXPLAINED = 1500, 60
+PREDICTED, EXPLAINED = 1200, 40
 
 
 def main() -> None:
@@ -76,41 +78,60 @@ def speed(location: Path, items: Items, repeats: int) -> None:
         explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], executor=place)
         return time.perf_counter() - started
 
+    listing = Listing()
+    work(listing)  # and warms up
+
+    def bare() -> float:
+        started = time.perf_counter()
+        for shard in listing.shards:
+            shard.run(model, lambda n: None)
+        return time.perf_counter() - started
+
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
-        kept = iter(range(1000))
-        ways: dict[str, Callable[[], Executor]] = {
-            "this process": lambda: HERE,
-            "this process, every shard kept": lambda: Kept(ShardFiles(Path(scratch) / str(next(kept)))),
+        kept = itertools.count()
+        ways: dict[str, Callable[[], float]] = {
+            "the bare model on the same shards": bare,
+            "this process": lambda: work(HERE),
+            "this process, every shard kept": lambda: work(Kept(ShardFiles(Path(scratch) / str(next(kept))))),
         }
+        first = items.take(range(300))
         for count in (1, 2):
-            place: Executor = stack.enter_context(Processes(count))
-            ways[f"{count} worker{'s' * (count > 1)}"] = partial(_same, place)
+            workers = stack.enter_context(Processes(count))
+            predict_at(workers, model, first)  # each has opened the model
+            ways[f"{count} worker{'s' * (count > 1)}"] = partial(work, workers)
         for count in (1, 2):
-            place = RayCluster(count)
-            ways[f"{count} actor{'s' * (count > 1)} of Ray"] = partial(_same, place)
+            ways[f"{count} actor{'s' * (count > 1)} of Ray"] = partial(on_ray, count, model, first, work)
         took: dict[str, list[float]] = {name: [] for name in ways}
-        for repeat in range(repeats + 1):
+        for _ in range(repeats):
             for name, way in ways.items():
-                where = way()
-                if isinstance(where, RayCluster):
-                    with where:
-                        predict_at(where, model, items.take(range(300)))  # each actor has opened the model
-                        seconds = work(where)
-                else:
-                    if isinstance(where, Processes) and not repeat:
-                        predict_at(where, model, items.take(range(300)))
-                    seconds = work(where)
-                if repeat:  # the first warms up
-                    took[name].append(seconds)
-    base = median(took["this process"])
-    print(f"{PREDICTED:,} items predicted and {EXPLAINED} explained, {repeats} times:\n")
-    print("| way | seconds | to this process |\n| --- | --- | --- |")
+                took[name].append(way())
+    base = median(took["the bare model on the same shards"])
+    print(
+        f"{PREDICTED:,} items predicted and {EXPLAINED} explained in {len(listing.shards)} shards, {repeats} times:\n"
+    )
+    print("| way | seconds | to the bare model, round by round | items a second |\n| --- | --- | --- | --- |")
     for name, times in took.items():
-        print(f"| {name} | {median(times):.1f} | {median(times) / base:.3f} |")
+        ratio = median(a / b for a, b in zip(times, took["the bare model on the same shards"], strict=True))
+        print(f"| {name} | {median(times):.1f} | {ratio:.3f} | {PREDICTED / median(times):.1f} |")
+    print(f"\nspread of the bare model: {min(took['the bare model on the same shards']) / base:.3f} to ", end="")
+    print(f"{max(took['the bare model on the same shards']) / base:.3f}")
 
 
-def _same(place: Executor) -> Executor:
-    return place
+class Listing(Here):
+    """This process, and which shards it was given."""
+
+    def __init__(self) -> None:
+        self.shards: list[Shard] = []
+
+    def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        self.shards += shards
+        yield from super().answers(model, shards, advance)
+
+
+def on_ray(count: int, model: Model, first: Items, work: Callable[[Executor], float]) -> float:
+    with RayCluster(count) as place:
+        predict_at(place, model, first)  # each actor has opened the model
+        return work(place)
 
 
 def resume(folder: Path, items: Items, repeats: int) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trusteq.data import arrow
+from trusteq.data.lines import LARGEST, MOST_PACKED
 from trusteq.data.table import Table, chosen
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 BATCH_ROWS = 16_384
@@ -23,17 +26,15 @@ BUFFER_BYTES = 2**20
 def read(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
     """The asked-for columns; label names where the Hugging Face metadata of the file states them."""
     try:
-        # With a buffer a column is read piece by piece; without one, a whole row group of it at once.
-        with pq.ParquetFile(path, buffer_size=BUFFER_BYTES) as file:
+        with opened(path) as file:
             schema = file.schema_arrow
             names = chosen(schema.names, columns, str(path))
             if limit == 0:
                 return Table(str(path), {name: [] for name in names}, 0)
             if not names:
                 return Table(str(path), {}, file.metadata.num_rows)
-            rows = BATCH_ROWS if limit is None else min(BATCH_ROWS, limit)
             return arrow.table(
-                file.iter_batches(rows, columns=names),
+                batches(file, names, path, limit=limit),
                 names,
                 source=str(path),
                 limit=limit,
@@ -44,6 +45,66 @@ def read(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
         raise DataError(
             f"{path}: not a Parquet file, or a truncated or damaged one ({reason}); write or copy it again"
         ) from None
+
+
+def opened(path: Path) -> pq.ParquetFile:
+    """The file, to be read piece by piece."""
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+    # A value that is repeated is kept once until it is known how often: a small file can hold a text a billion times.
+    repeated = [field.name for field in schema if _is_text(field.type)]
+    # With a buffer a column is read piece by piece; without one, a whole row group of it at once.
+    return pq.ParquetFile(path, buffer_size=BUFFER_BYTES, read_dictionary=repeated)
+
+
+def batches(
+    file: pq.ParquetFile, names: Sequence[str], path: Path, *, limit: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The named columns of an `opened` file, some rows at a time; an error where they are much larger than the file."""
+    most = max(LARGEST, MOST_PACKED * path.stat().st_size)
+    error = DataError(
+        f"{path}: unpacks to more than {most:,} bytes, {MOST_PACKED} times its size; write it again unpacked, or as "
+        "CSV, if that is meant"
+    )
+    told = file.metadata
+    groups = [told.row_group(i) for i in range(told.num_row_groups)]
+    chunks = [group.column(j) for group in groups for j in range(group.num_columns)]
+    wanted = [
+        c for c in chunks if any(c.path_in_schema == name or c.path_in_schema.startswith(f"{name}.") for name in names)
+    ]
+    # Before anything is unpacked: rows and lists may be one number said a billion times.
+    if limit is None and most < sum(max(chunk.total_uncompressed_size, 4 * chunk.num_values) for chunk in wanted):
+        raise error
+    held = 0
+    for batch in file.iter_batches(BATCH_ROWS if limit is None else min(BATCH_ROWS, limit), columns=list(names)):
+        sizes = [_unpacked_bytes(column) for column in batch.columns]
+        held += sum(sizes)
+        if held > most:
+            raise error
+        plain = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+        yield pa.RecordBatch.from_arrays(plain, names=batch.schema.names)
+
+
+def _unpacked_bytes(values: pa.Array) -> int:
+    if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):
+        # 16 bytes a value, its length first; the same text may be pointed at many times.
+        views = np.frombuffer(values.buffers()[1], np.int32)[4 * values.offset :: 4][: len(values)]
+        return int(views.sum(dtype=np.int64)) + 16 * len(values)
+    if not pa.types.is_dictionary(values.type):
+        return int(values.nbytes)
+    if not _is_text(values.type.value_type):
+        return 8 * len(values)
+    lengths = pc.binary_length(values.dictionary)
+    return int(pc.sum(pc.take(lengths, values.indices)).as_py() or 0) + 4 * len(values)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_large_binary(kind)
+    )
 
 
 def _class_names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:

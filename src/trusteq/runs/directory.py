@@ -39,6 +39,7 @@ import pyarrow.parquet as pq
 import yaml
 
 import trusteq
+from trusteq.data import parquet
 from trusteq.errors import PolicyError, RunError
 from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
 from trusteq.report.evidence import Evidence
@@ -75,7 +76,7 @@ class Run:
         path = self.directory / f"{name}.parquet"
         if not path.is_file():
             raise RunError(f"{self.directory}: no table {name!r}")
-        frame: pd.DataFrame = _read(path, pq.read_table).to_pandas()
+        frame: pd.DataFrame = _read(path, _unpacked).to_pandas()
         return frame
 
 
@@ -198,6 +199,13 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
     except (pa.ArrowException, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         raise RunError(f"{path}: damaged or cut off ({reason}); copy the run again or audit again") from None
+
+
+def _unpacked(path: Path) -> pa.Table:
+    with parquet.opened(path) as file:
+        schema = file.metadata.schema.to_arrow_schema()
+        found = parquet.batches(file, schema.names, path)
+        return pa.Table.from_batches([batch.cast(schema) for batch in found], schema)
 
 
 def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
