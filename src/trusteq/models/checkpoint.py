@@ -10,8 +10,11 @@ from trusteq.models.chatter import one_line
 from trusteq.models.files import PICKLES, matching, read_config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+MOST = {"layer": 10_000, "labels": 1_000_000}
+"""What a configuration may claim under keys with such a word; transformers makes as many before it looks at weights."""
 
 VOCABULARY_FILES = ("tokenizer.json", "vocab*", "*.model", "sentencepiece*")
 
@@ -21,6 +24,10 @@ def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
     config = read_config(folder / "config.json", name=name)
     if not config:
         raise ModelError(f"model {name}: {folder} has no config.json; save the model with save_pretrained")
+    for key, value in _numbers(config):
+        most = next((most for word, most in MOST.items() if word in key), None)
+        if most is not None and value > most:
+            raise ModelError(f"model {name}: config.json says {key} is {value:.10g}, more than {most:,}: no such model")
     if not matching(folder, ["*.safetensors"]):
         pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in PICKLES]
         raise ModelError(
@@ -46,6 +53,15 @@ def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
             f"model {name}: problem_type is {problem!r}; trusteq compares classifiers that give each item one label"
         )
     return config
+
+
+def _numbers(config: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Every number and its key, those of configurations within it too."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _numbers(value)
+        elif isinstance(value, int | float):
+            yield key, value
 
 
 def loading_error(error: Exception, messages: Sequence[str], *, folder: Path, name: str) -> ModelError:

@@ -47,7 +47,7 @@ def read_config(path: Path, *, name: str) -> dict[str, Any]:
         return {}
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"model {name}: {path} is not JSON: {error}") from error
     if not isinstance(config, dict):
         raise ModelError(f"model {name}: {path} holds {type(config).__name__}, expected a JSON object")
@@ -56,7 +56,18 @@ def read_config(path: Path, *, name: str) -> dict[str, Any]:
 
 def matching(folder: Path, patterns: Iterable[str]) -> dict[str, Path]:
     """Files directly in a folder that match one of the patterns, by name."""
-    return {path.name: path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()}
+    found = {path.name: path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()}
+    for path in found.values():
+        refuse_link_out(path)
+    return found
+
+
+def refuse_link_out(path: Path) -> None:
+    """Nothing, or the error that says that a model's file is somebody else's; the hub's cache links to its blobs."""
+    home, target = path.parent.resolve(), path.resolve()
+    hub = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
+    if path.is_symlink() and not (target.is_relative_to(home) or target.is_relative_to(hub)):
+        raise ModelError(f"{path}: a link that leads out of the model's folder, to {target}; copy the file there")
 
 
 def files_hash(files: dict[str, Path], *, name: str) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.chatter import one_line
-from trusteq.models.files import refuse_pickle
+from trusteq.models.files import refuse_link_out, refuse_pickle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
@@ -79,6 +79,10 @@ def external_files(file: Path) -> dict[str, Path]:
             # A varint: seven bits a byte, the lowest first.
             length = sum((byte & 0x7F) << (7 * i) for i, byte in enumerate(match[1]))
             named = graph[match.end() : match.end() + length].decode("utf-8", "replace")
-            if (file.parent / named).is_file():
-                found[named] = file.parent / named
+            if not (file.parent / named).is_file():
+                continue
+            if not Path(os.path.normpath(file.parent / named)).is_relative_to(os.path.normpath(file.parent)):
+                raise ModelError(f"{file}: takes weights from {named!r}, out of its folder; copy the file there")
+            refuse_link_out(file.parent / named)
+            found[named] = file.parent / named
     return found
