@@ -34,13 +34,13 @@ from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publis
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.function import as_model, called
-from trusteq.models.probe import predict_all, probe
+from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
 from trusteq.result import Audit, Comparison, ModelResult
 from trusteq.settings import within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.verdict import judge
-from trusteq.work.shard import HERE, predict_at
+from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -365,7 +365,7 @@ def _predict(
         done += count
         tell(stage, done, len(items))
 
-    probed = probe(model, items)
+    probed = probe_at(executor, model, items)
     fixed = batch if probed.batch_dependent else None
     raw: NDArray[Any]
     if model.identity.kind == "predictions":

@@ -9,13 +9,23 @@ TrusteqError
 ├── RunError          a run directory that cannot be written or read
 └── MissingExtraError an optional dependency that is not installed
 
-A message is one line: what is wrong, where (file and row, model and label), the value found, what to do.
+A message is one line: what is wrong, where (file and row, model and label), the value found, what to do. A name or
+value out of a file may be of any length, so a message of more than `LONGEST` characters loses its middle.
 The command line prints it after ``error:`` and exits with 2.
 """
+
+LONGEST = 590
 
 
 class TrusteqError(Exception):
     """Something the user can mend; the message says how."""
+
+    def __init__(self, message: object = "") -> None:
+        line = " ".join(str(message).splitlines())
+        if len(line) > LONGEST:
+            # What is wrong and where stands at its start, what to do at its end.
+            line = f"{line[: LONGEST - 200]} ... {line[-195:]}"
+        super().__init__(line)
 
 
 class DataError(TrusteqError):

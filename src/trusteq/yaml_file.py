@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+
+from trusteq.data.table import shown
 
 if TYPE_CHECKING:
     from trusteq.errors import TrusteqError
@@ -13,33 +16,44 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=BaseModel)
 
 MOST_VALUES = 100_000
+MOST_CHARACTERS = 2**18
+"""A policy or study is a page or two; the largest that is read takes seconds."""
 
 
 def parse_yaml(text: str, *, where: str, error: type[TrusteqError]) -> Any:
     """What the YAML says, or one clear line."""
+    if len(text) > MOST_CHARACTERS:
+        raise error(f"{where}: longer than {MOST_CHARACTERS:,} characters; shorten it, or name another file")
     try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is the safe one
-    except (yaml.YAMLError, ValueError, RecursionError) as found:  # ValueError: a date that does not exist
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if _is_larger(node, MOST_VALUES):
+            raise error(
+                f"{where}: holds more than {MOST_VALUES:,} values, aliases counted as what they stand for; shorten it"
+            )
+        return None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, RecursionError) as found:
         raise error(f"{where}: not YAML: {' '.join(str(found).split())}") from None
-    if _is_larger(content, MOST_VALUES):
-        raise error(
-            f"{where}: holds more than {MOST_VALUES:,} values, aliases counted as what they stand for; shorten it"
-        )
-    return content
+    except _NO_VALUE as found:
+        raise error(f"{where}: not YAML: a value is not what it says it is ({shown(str(found))}); mend it") from None
 
 
-def _is_larger(content: Any, most: int) -> bool:
+_NO_VALUE = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""How the library stumbles over a date that does not exist, `!!bool maybe`, `!!int ''`, `!!timestamp x` or 1:1:1.5."""
+
+
+def _is_larger(node: yaml.Node | None, most: int) -> bool:
     """Whether there are more values in it: a few lines of aliases of aliases can stand for billions."""
-    left, seen = [content], 0
+    left, seen = [node], 0
     while left:
         value = left.pop()
         seen += 1
         if seen + len(left) > most:
             return True
-        if isinstance(value, dict):
-            left += value.values()
-        elif isinstance(value, list):
-            left += value
+        if isinstance(value, yaml.MappingNode):
+            left += [part for entry in value.value for part in entry]
+        elif isinstance(value, yaml.SequenceNode):
+            left += value.value
     return False
 
 
@@ -52,7 +66,7 @@ def validated(content: Any, kind: type[T], *, where: str, what: str, error: type
     except ValidationError as found:
         first = found.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or what
-        value = "" if isinstance(first.get("input"), dict) else f" (found {first.get('input')!r})"
+        value = "" if isinstance(first.get("input"), dict) else f" (found {shown(first.get('input'))})"
         message = first["msg"].removeprefix("Value error, ")
         raise error(f"{where}: {place}: {message[:1].lower()}{message[1:]}{value}") from None
 
@@ -62,8 +76,23 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """The mapping, or an error at its first repeated key."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", node.start_mark)
+        seen = set()
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable):  # another is refused by the loader itself
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"key {shown(key)} appears twice", key_node.start_mark
+                    )
+                seen.add(key)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number that can be written down again: one in hexadecimal may have more digits than Python prints."""
+        value: int = super().construct_yaml_int(node)
+        if abs(value) >= 2**63:
+            raise yaml.constructor.ConstructorError(None, None, "a number of more than 64 bits", node.start_mark)
+        return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)

@@ -8,7 +8,9 @@ import pytest
 from trusteq.explain.table import Perturbation, Question
 from trusteq.explain.units import cutter
 from trusteq.models.again import how_to_open
-from trusteq.work.shard import HERE, Answered, Prediction, in_order, predict_at
+from trusteq.models.open import open_model
+from trusteq.models.probe import probe
+from trusteq.work.shard import HERE, Answered, Here, Prediction, in_order, predict_at, probe_at
 
 
 def test_predictions_in_pieces_are_those_of_one_call(model, items):
@@ -44,8 +46,6 @@ class Watching:
 
 
 def test_items_that_were_cut_are_remembered_by_whoever_asks(folder, items):
-    from trusteq.models.open import open_model
-
     here, there = open_model(folder, name="a"), open_model(folder, name="b")
 
     class Elsewhere:
@@ -120,7 +120,6 @@ def test_a_model_whose_files_changed_meanwhile_is_noticed(model, folder, tmp_pat
     from oracles import tiny_models
 
     from trusteq.errors import ModelError
-    from trusteq.models.open import open_model
 
     place = shutil.copytree(folder, tmp_path / "m")
     opening = how_to_open(open_model(place, name="m"))
@@ -128,3 +127,21 @@ def test_a_model_whose_files_changed_meanwhile_is_noticed(model, folder, tmp_pat
     with pytest.raises(ModelError) as caught:
         opening.open()
     one_line(caught, "model m", "other files than when the audit began")
+
+
+def test_a_model_is_probed_where_it_is_asked_so_that_one_that_hangs_meets_the_deadline(model, items):
+    class Counting(Here):
+        asked = 0
+
+        def answers(self, model, shards, advance):
+            self.asked += len(shards)
+            return super().answers(model, shards, advance)
+
+    elsewhere = Counting()
+    assert probe_at(elsewhere, model, items) == probe(model, items)
+    assert elsewhere.asked == 1
+
+
+def test_a_file_of_predictions_is_not_probed(items, tmp_path):
+    (tmp_path / "p.csv").write_text("id,a,b\n" + "".join(f"{id_},0.5,0.5\n" for id_ in items.ids))
+    assert probe_at(HERE, open_model(tmp_path / "p.csv"), items).n == 0

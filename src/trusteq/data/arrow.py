@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from trusteq.data.table import Table, shown
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,11 +32,11 @@ def table(
     for batch in batches:
         taken = batch if limit is None else batch.slice(0, limit - rows)
         for name in names:
-            parts[name].append(_values(taken.column(name), rows, f"{source}: row {{}}: column {name!r}"))
+            parts[name].append(_values(taken.column(name), rows, partial(_place, source, name)))
         rows += taken.num_rows
         if rows == limit:
             break
-    columns = {name: _joined(parts[name], f"{source}: row {{}}: column {name!r}") for name in names}
+    columns = {name: _joined(parts[name], partial(_place, source, name)) for name in names}
     return Table(
         source,
         columns,
@@ -44,8 +45,8 @@ def table(
     )
 
 
-def _values(values: pa.Array, before: int, where: str) -> list[Any] | NDArray[Any]:
-    """One batch of a column; ``before`` rows came earlier, ``where`` has a gap for the row number."""
+def _values(values: pa.Array, before: int, where: Callable[[int], str]) -> list[Any] | NDArray[Any]:
+    """One batch of a column; ``before`` rows came earlier, ``where`` finds the words for a row's number."""
     if isinstance(values.type, pa.ExtensionType) and _is_list(values.type.storage_type):
         values = values.storage
     if _is_number(values.type) and not values.null_count:
@@ -63,43 +64,51 @@ def _values(values: pa.Array, before: int, where: str) -> list[Any] | NDArray[An
         size = int(lengths[0]) if len(lengths) else 0
         if (other := np.flatnonzero(lengths != size)).size:
             at = int(other[0])
-            raise DataError(_unequal(where.format(before + 1 + _row(at, shape)), int(lengths[at]), size))
+            raise DataError(_unequal(where(before + 1 + _row(at, shape)), int(lengths[at]), size))
         shape.append(size)
         values = values.flatten()
     _refuse_nulls(values, shape, before, where)
     return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(shape)
 
 
-def _python(values: pa.Array, before: int, where: str) -> list[Any]:
+def _python(values: pa.Array, before: int, where: Callable[[int], str]) -> list[Any]:
     try:
         return list(values.to_pylist())
-    except UnicodeDecodeError:
+    except _NO_PYTHON:
         for row, value in enumerate(values, before + 1):
             try:
                 value.as_py()
             except UnicodeDecodeError as error:
                 raise DataError(
-                    f"{where.format(row)} holds bytes that are not UTF-8 ({shown(error.object)}); save it as UTF-8"
+                    f"{where(row)} holds bytes that are not UTF-8 ({shown(error.object)}); save it as UTF-8"
+                ) from None
+            except _NO_PYTHON as error:
+                raise DataError(
+                    f"{where(row)} holds a {values.type} that cannot be read ({error}); save it as text"
                 ) from None
         raise
 
 
-def _joined(parts: list[list[Any] | NDArray[Any]], where: str) -> list[Any] | NDArray[Any]:
+_NO_PYTHON = (ValueError, OverflowError, LookupError, RecursionError)
+"""Bytes that are no text, dates beyond the year 9999, time zones that nobody knows."""
+
+
+def _joined(parts: list[list[Any] | NDArray[Any]], where: Callable[[int], str]) -> list[Any] | NDArray[Any]:
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if parts and len(arrays) == len(parts):
         row = 1
         for array in arrays:
             if array.shape[1:] != arrays[0].shape[1:]:
-                raise DataError(_unequal(where.format(row), list(array.shape[1:]), list(arrays[0].shape[1:])))
+                raise DataError(_unequal(where(row), list(array.shape[1:]), list(arrays[0].shape[1:])))
             row += len(array)
         return np.concatenate(arrays)
     return [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]
 
 
-def _refuse_nulls(values: pa.Array, shape: list[int], before: int, where: str) -> None:
+def _refuse_nulls(values: pa.Array, shape: list[int], before: int, where: Callable[[int], str]) -> None:
     if values.null_count:
         at = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
-        raise DataError(f"{where.format(before + 1 + _row(at, shape))} has no value (None); fill it in or drop the row")
+        raise DataError(f"{where(before + 1 + _row(at, shape))} has no value (None); fill it in or drop the row")
 
 
 def _row(at: int, shape: list[int]) -> int:
@@ -109,6 +118,10 @@ def _row(at: int, shape: list[int]) -> int:
 
 def _unequal(where: str, found: object, expected: object) -> str:
     return f"{where} holds {shown(found)} numbers, row 1 holds {shown(expected)}; lists must be equally long"
+
+
+def _place(source: str, name: str, row: int) -> str:
+    return f"{source}: row {row}: column {name!r}"
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -40,7 +40,7 @@ def read(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
                 limit=limit,
                 class_names=_class_names(schema),
             )
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: names of columns
         reason = str(error).strip().split("\n")[0]
         raise DataError(
             f"{path}: not a Parquet file, or a truncated or damaged one ({reason}); write or copy it again"
@@ -116,5 +116,5 @@ def _class_names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
             for name, feature in features.items()
             if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
         }
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}  # a note by another program; without it, labels are what the column holds

@@ -85,26 +85,39 @@ class ProbeResult:
         return tuple(found)
 
 
-def probe(model: Model, items: Items, *, sample: int = 32) -> ProbeResult:
+SAMPLE = 32
+"""Items that a model is probed with, spread over the lengths and chosen by id alone."""
+
+
+def probe(model: Model, items: Items, *, sample: int = SAMPLE) -> ProbeResult:
     """How far answers move when items are asked alone instead of together, and when they are asked again.
 
-    Asks up to ``sample`` items, spread over the lengths and chosen by id alone. A predictions file is not asked.
+    A predictions file is not asked.
     """
     if model.identity.kind == "predictions":
         return ProbeResult(0.0, 0, 0.0, 0, 0)
-    some = items.take(spread(items, sample))
+    return probed(probing(model, items.take(spread(items, sample))))
+
+
+def probing(model: Model, items: Items) -> NDArray[np.float64]:
+    """Answers to all items together, to each alone, and to all once more [3 * items, labels]."""
 
     def ask(asked: Items) -> NDArray[np.float64]:
         return checked(model.predict(asked), labels=model.labels, ids=asked.ids, model=model.name).probabilities
 
-    together, again = ask(some), ask(some)
-    alone = np.concatenate([ask(some.take([i])) for i in range(len(some))])
+    together, again = ask(items), ask(items)
+    return np.concatenate([together, *(ask(items.take([i])) for i in range(len(items))), again])
+
+
+def probed(answers: NDArray[np.float64]) -> ProbeResult:
+    """What the answers of `probing` tell."""
+    together, alone, again = np.split(answers, 3)
 
     def moved(other: NDArray[np.float64]) -> tuple[float, int]:
         flips = together.argmax(axis=1) != other.argmax(axis=1)
         return float(np.abs(together - other).max()), int(flips.sum())
 
-    return ProbeResult(*moved(alone), *moved(again), n=len(some))
+    return ProbeResult(*moved(alone), *moved(again), n=len(together))
 
 
 def predict_in_shape(

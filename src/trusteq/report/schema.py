@@ -26,7 +26,7 @@ AnyOutcome = Literal["EQUIVALENT", "NOT EQUIVALENT", "UNDECIDED", "NOT MEASURED"
 
 
 class _Fixed(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Estimate(_Fixed):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from trusteq.errors import RunError
 from trusteq.models.cost import SCHEMA_VERSION
+from trusteq.runs.json_file import read_json
 from trusteq.runs.saved import refuse_damaged
 
 if TYPE_CHECKING:
@@ -74,17 +74,15 @@ def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
     """What a run says its models, called so and in this order, cost; None where it says nothing."""
     path = directory / FILE
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content, text = read_json(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path}: cannot be read: {error}") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise RunError(f"{path}: schema version {version!r} is none; copy the run again, or remove this file")
     if version > SCHEMA_VERSION:
         raise RunError(f"{path}: schema version {version}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq")
-    refuse_damaged(content, where=str(path), expected=_Costs)
+    refuse_damaged(text, where=str(path), expected=_Costs)
     own = [model["name"] for model in content["models"]]
     if own != list(names):
         raise RunError(

@@ -28,7 +28,7 @@ import tempfile
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,15 +43,18 @@ from trusteq.data import parquet
 from trusteq.errors import PolicyError, RunError
 from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
 from trusteq.report.evidence import Evidence
+from trusteq.report.schema import AuditDocument
 from trusteq.result import estimate_rows
 from trusteq.runs.costs import FILE as COSTS
 from trusteq.runs.costs import read_costs
 from trusteq.runs.explained import attribution_columns, plan_columns, top_word_columns, value_columns, word_columns
-from trusteq.runs.saved import refuse_damaged
+from trusteq.runs.json_file import read_json
+from trusteq.runs.saved import Manifest, refuse_damaged, refuse_strangers
+from trusteq.runs.tables import refuse_damaged_table
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
@@ -76,8 +79,19 @@ class Run:
         path = self.directory / f"{name}.parquet"
         if not path.is_file():
             raise RunError(f"{self.directory}: no table {name!r}")
-        frame: pd.DataFrame = _read(path, _unpacked).to_pandas()
+        table = _read(path, _unpacked)
+        refuse_damaged_table(path, name, table, self.audit, None if name == "items" else self._ids)
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
         return frame
+
+    @cached_property
+    def _ids(self) -> pa.ChunkedArray:
+        """The items' ids, as the file has them."""
+        path = self.directory / "items.parquet"
+        ids = _read(path, lambda file: _unpacked(file, ["id"]))["id"]
+        if not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)) or ids.null_count:
+            raise RunError(f"{path}: damaged: column 'id' holds {ids.type}, or has gaps; copy the run again")
+        return ids.cast(pa.string())
 
 
 def free_directory(directory: str | Path | None) -> Path:
@@ -153,11 +167,9 @@ def load_run(directory: str | Path) -> Run:
     contents = []
     for name in ("manifest.json", "audit.json"):
         try:
-            content = json.loads((path / name).read_text("utf-8"))
+            content, text = read_json(path / name)
         except FileNotFoundError:
             raise RunError(f"{path}: not a run directory (no {name})") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{path / name}: cannot be read: {error}") from None
         version = content.get("schema_version") if isinstance(content, dict) else None
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
             raise RunError(f"{path / name}: schema version {version!r} is none; copy the run again or audit again")
@@ -166,8 +178,10 @@ def load_run(directory: str | Path) -> Run:
                 f"{path / name}: schema version {version!r}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq"
             )
         contents.append(content)
-    refuse_damaged(contents[1], where=str(path / "audit.json"))
-    _refuse_incomplete(path, contents[0])
+        if name == "manifest.json":
+            _refuse_incomplete(path, content)
+        refuse_damaged(text, where=str(path / name), expected=Manifest if name == "manifest.json" else AuditDocument)
+    refuse_strangers(path, *contents)
     names = [model["name"] for model in (contents[1]["reference"], *contents[1]["candidates"])]
     return Run(path, contents[0], contents[1], read_costs(path, names))
 
@@ -196,16 +210,23 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
     """What ``read`` makes of a Parquet file, or one clear line."""
     try:
         return read(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # the last: names and texts that are not UTF-8
         reason = str(error).strip().split("\n")[0]
         raise RunError(f"{path}: damaged or cut off ({reason}); copy the run again or audit again") from None
 
 
-def _unpacked(path: Path) -> pa.Table:
+def _unpacked(path: Path, names: Sequence[str] | None = None) -> pa.Table:
+    """The named columns, by default all, as the file says they are; texts are shown to be text."""
     with parquet.opened(path) as file:
         schema = file.metadata.schema.to_arrow_schema()
+        absent = next((name for name in names or () if name not in schema.names), None)
+        if absent is not None:
+            raise RunError(f"{path}: damaged: no column {absent!r}; copy the run again or audit again")
+        schema = schema if names is None else pa.schema([schema.field(name) for name in names])
         found = parquet.batches(file, schema.names, path)
-        return pa.Table.from_batches([batch.cast(schema) for batch in found], schema)
+        table = pa.Table.from_batches([batch.cast(schema) for batch in found], schema)
+    table.validate(full=True)
+    return table
 
 
 def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:

@@ -1,63 +1,84 @@
-"""What a run's ``audit.json`` must hold to be judged again, checked where it is read."""
+"""What a run's JSON files must hold to be judged, shown and compared again, checked where they are read."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from trusteq.errors import RunError
+from trusteq.report.schema import AuditDocument, Identity, Settings
+from trusteq.runs.json_file import refuse_infinite
 
-_STRICT = ConfigDict(strict=True)
-
-
-class _Estimate(BaseModel):
-    """A number with its interval; null where it could not be computed."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int = Field(ge=1)
-    method: str
-    level: float = Field(gt=0, lt=1)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
-class _Named(BaseModel):
-    model_config = _STRICT
+class _Data(BaseModel):
+    source: str
+    content: str
+    items: int = Field(ge=1)
+    ids: str
 
+
+class _Model(BaseModel):
     name: str
+    role: str
+    kind: str
+    location: str
+    content: str | None
+    details: dict[str, Any]
+    predictions: str
 
 
-class _Candidate(_Named):
-    measures: dict[str, dict[str, _Estimate]]
+class Manifest(BaseModel):
+    """What ``manifest.json`` holds."""
+
+    trusteq: str
+    python: str
+    platform: str
+    versions: dict[str, str]
+    data: _Data
+    models: list[_Model] = Field(min_length=2)
+    peer: Identity | None
+    labels: list[str]
+    plan: str | None
+    policy: str
+    settings: Settings
+    command: list[str] | None
 
 
-class _Items(BaseModel):
-    model_config = _STRICT
-
-    n: int = Field(ge=1)
-    ignored: int = Field(0, ge=0)
-    clusters: Annotated[int, Field(ge=1)] | None = None
-
-
-class _Audit(BaseModel):
-    model_config = _STRICT
-
-    reference: _Named
-    items: _Items
-    candidates: list[_Candidate] = Field(min_length=1)
-
-
-def refuse_damaged(content: Any, *, where: str, expected: type[BaseModel] = _Audit) -> None:
-    """Nothing, or one clear line about the first value that no audit writes."""
+def refuse_damaged(text: str, *, where: str, expected: type[BaseModel] = AuditDocument) -> None:
+    """Nothing, or one clear line about the first value in the JSON that no audit writes."""
     try:
-        expected.model_validate(content)
+        expected.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "content"
         found = first.get("input")
         value = f" (found {str(found)[:40]!r})" if isinstance(found, (str, int, float)) else ""
-        message = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+        message = first["msg"].removeprefix("Value error, ")
+        message = f"{message[:1].lower()}{message[1:]}"
         raise RunError(f"{where}: damaged: {place}: {message}{value}; copy the run again or audit again") from None
+    refuse_infinite(text, where=where)
+
+
+def refuse_strangers(path: Path, manifest: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
+    """Nothing, or one clear line where a run's two files are of different runs, or one model is there twice."""
+    names = [model["name"] for model in (audit["reference"], *audit["candidates"])]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise RunError(f"{path / 'audit.json'}: damaged: two models are called {repeated[:80]!r}; copy the run again")
+    if len(set(audit["labels"])) < len(audit["labels"]):
+        raise RunError(f"{path / 'audit.json'}: damaged: a label is there twice; copy the run again")
+    for what, told, here in (
+        ("models", [model["name"] for model in manifest["models"]], names),
+        ("labels", manifest["labels"], audit["labels"]),
+        ("number of items", manifest["data"]["items"], audit["items"]["n"]),
+    ):
+        if told != here:
+            raise RunError(
+                f"{path}: damaged: {what} differ: manifest.json has {str(told)[:80]}, audit.json {str(here)[:80]}; "
+                "copy the run again"
+            )

@@ -68,10 +68,10 @@ class Remembering:
 
 
 @dataclass(eq=False)
-class _Planted:
+class Planted:
     """A candidate that asks ``model`` and changes what it says."""
 
-    model: Remembering
+    model: Model
     name: str
 
     @property
@@ -86,7 +86,7 @@ class _Planted:
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """The changed probabilities."""
-        return self.changed(self.model.predict(items), items)
+        return self.changed(np.asarray(self.model.predict(items), dtype=np.float64), items)
 
     def changed(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
         """The same."""
@@ -97,11 +97,11 @@ class _Planted:
         return ()
 
 
-class Copy(_Planted):
+class Copy(Planted):
     """Nothing changed."""
 
 
-class Random(_Planted):
+class Random(Planted):
     """Answers drawn from the text's hash, whatever it says."""
 
     def changed(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
@@ -115,7 +115,7 @@ class Random(_Planted):
         return np.array(drawn)
 
 
-class Unsure(_Planted):
+class Unsure(Planted):
     """The same answers, at three times the temperature."""
 
     def changed(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
@@ -125,7 +125,7 @@ class Unsure(_Planted):
 
 
 @dataclass(eq=False)
-class Shortcut(_Planted):
+class Shortcut(Planted):
     """Answers by a mark where the text ends with one; else as the model does.
 
     marks: the words, one a label. confidence: how sure.

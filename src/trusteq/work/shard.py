@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from trusteq.models.probe import CHUNK, by_length, predict_in_shape
+from trusteq.models.probe import CHUNK, SAMPLE, by_length, predict_in_shape, probe, probed, probing, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
+    from trusteq.models.probe import ProbeResult
 
     Advance = Callable[[int], None]
 
@@ -126,6 +127,39 @@ class Prediction:
             cut.pop(id_, None)
         rows = predict_in_shape(model, self.asked, self.batch or len(self.asked), advance)
         return Answered(rows, {id_: cut[id_] for id_ in self.asked.ids if id_ in cut})
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Items that a model is asked about in several ways, to see whether its answers depend on them."""
+
+    asked: Items
+
+    @property
+    def items(self) -> int:
+        """None: they are predicted later."""
+        return 0
+
+    @property
+    def size(self) -> int:
+        """Three answers an item."""
+        return 3 * len(self.asked)
+
+    def content(self) -> str:
+        """SHA-256 of the items."""
+        return digest("probe", self.asked.content())
+
+    def run(self, model: Model, advance: Advance) -> Answered:
+        """All answers."""
+        return Answered(probing(model, self.asked))
+
+
+def probe_at(executor: Executor, model: Model, items: Items) -> ProbeResult:
+    """The same as `models.probe.probe`, asked there."""
+    if model.identity.kind == "predictions":
+        return probe(model, items)
+    ((_, answer),) = executor.answers(model, [Probe(items.take(spread(items, SAMPLE)))], lambda n: None)
+    return probed(answer.rows)
 
 
 def predict_at(

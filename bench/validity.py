@@ -1,0 +1,250 @@
+"""Is the verdict right? Pairs of models whose relation is known, asked for again and again on samples of their items.
+
+    python bench/validity.py --data FOLDER [--out build/validity] [--runs 100] [--items 200 1000 5000] [--workers 2]
+
+FOLDER holds sst2_train.jsonl.gz, sst2_test.jsonl.gz (id, text, label) and snli_*.jsonl.gz (id, text_a, text_b, label);
+scanned digits come with scikit-learn. For every pair (see validity_cases.py) the truth is what the policy's measures
+come to on all items; each run draws items anew, with replacement, and judges them by the default policy, by the
+customary methods of customary.py, and, where explained, by a look-by-look early stop. Writes results.json and the
+tables of docs/validity.md, tables.md, to --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import validity_tables
+from customary import METHODS, Sample
+from validity_cases import Case, cases, tabular_cases, tasks
+from verdicts import measured
+
+from trusteq._explained import GROWTH
+from trusteq.compare.alignment import Explained, noise_free, products
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns
+from trusteq.compare.top_k import jaccard, top_k
+from trusteq.compare.words import word_leans
+from trusteq.explain.attributions import Attributions
+from trusteq.explain.explanation import ExplainSettings, explain
+from trusteq.models.probe import predict_all
+from trusteq.policy import Policy, read_policy
+from trusteq.stats.confidence_sequence import FIRST_LOOK, sequence_of_ratio
+from trusteq.stats.equivalence import against
+from trusteq.stats.resampling import Resampling
+from trusteq.verdict import Outcome, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.stats.estimate import Estimate
+
+EXPLAINED = 400
+"""Items of a pool that are explained; samples are drawn from them."""
+AT_ONCE = 300
+"""Items that a run explains."""
+LOCALISED = 20
+RESAMPLES = 1000
+MEASURES = ("accuracy_difference", "disagreement", "smooth_ece_difference", "confidence_profile_distance")
+ALIGNMENTS = ("alignment_lime", "alignment_shapley")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A case with all its answers: what runs draw from, and what is true of all items."""
+
+    case: Case
+    reference: NDArray[np.float64]
+    candidate: NDArray[np.float64]
+    gold: NDArray[np.int64]
+    explained: tuple[Explained, ...]
+    words: tuple[tuple[str, ...], ...]
+    truth: dict[str, float]
+
+    @property
+    def policy(self) -> Policy:
+        """The default policy, without explanations where there are no words."""
+        policy = read_policy("default")
+        return policy if self.explained else policy.requiring(("behaviour", "calibration"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("build/validity"))
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--items", type=int, nargs="+", default=[200, 1000, 5000])
+    parser.add_argument("--workers", type=int, default=2)
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    every = [case for task in tasks(asked.data) for case in cases(task)] + tabular_cases()
+    global known
+    known = know(every)
+    results: list[dict[str, Any]] = []
+    with ProcessPoolExecutor(asked.workers) as pool:  # forked: each has what is known
+        for number, one in enumerate(known):
+            about = {"task": one.case.task, "kind": one.case.kind, "strength": one.case.strength, "rank": one.case.rank}
+            for n in asked.items:
+                runs = list(pool.map(partial(run, number, n), range(asked.runs), chunksize=5))
+                results.append({**about, "truth": one.truth, "n": n, "runs": runs})
+            if one.case.named:
+                named = list(pool.map(partial(first_named, number), range(LOCALISED)))
+                results.append({**about, "named": named})
+            print(f"{number + 1} of {len(known)}: {one.case.task}, {one.case.kind} {one.case.strength}", flush=True)
+            (asked.out / "results.json").write_text(json.dumps(results))
+    said = validity_tables.tables(results)
+    (asked.out / "tables.md").write_text(said)
+    print(said)
+
+
+known: list[Known] = []
+
+
+def know(every: Sequence[Case]) -> list[Known]:
+    """Every case with its answers; candidates of one reference on the same items are explained together."""
+    together: dict[tuple[int, int], list[Case]] = defaultdict(list)
+    for case in every:
+        together[id(case.reference), id(case.pool)].append(case)
+    found = []
+    for some in together.values():
+        pool, labels = some[0].pool, some[0].reference.labels
+        models = [some[0].reference, *(case.candidate for case in some)]
+        answers = [predict_all(model, pool) for model in models]
+        gold = np.asarray(pool.labels)
+        attributed: dict[str, list[Attributions]] = {}
+        words: tuple[tuple[str, ...], ...] = ()
+        if not any(isinstance(values, np.ndarray) for values in pool.segments.values()):
+            made = explain(
+                models, pool, answers, labels, ExplainSettings(items=EXPLAINED), gold=gold, alone=[False] * len(models)
+            )
+            attributed, spread, lengths = made.attributions(), made.spread(), made.lengths
+            words = tuple(units.words for units in made.units)
+        for i, case in enumerate(some, 1):
+            explained = tuple(
+                Explained(method, a[0], a[i], lengths, spread[0], spread[i], Resampling(len(lengths), resamples=2))
+                for method, a in attributed.items()
+            )
+            estimates = estimated(answers[0], answers[i], gold, explained, resamples=2, seed=0)
+            truth = {name: e.value for group in estimates.values() for name, e in group.items()}
+            found.append(Known(case, answers[0], answers[i], gold, explained, words, truth))
+        for model in models:  # a hundred thousand perturbed texts
+            getattr(model, "known", {}).clear()
+    return found
+
+
+def estimated(
+    reference: NDArray[np.float64],
+    candidate: NDArray[np.float64],
+    gold: NDArray[np.int64],
+    explained: Sequence[Explained],
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, dict[str, Estimate]]:
+    """What the default policy asks for."""
+    resampling = Resampling(len(gold), resamples=resamples, seed=seed)
+    groups = measured(Pair(Answers(reference, gold, resampling), Answers(candidate, gold, resampling)))
+    found = {d: {name: e for name, e in group.items() if name in MEASURES} for d, group in groups.items()}
+    aligned = {f"alignment_{one.method}": noise_free(one)["alignment"] for one in explained}
+    return {**found, "explanation": {name: e for name, e in aligned.items() if e is not None}}
+
+
+def drawn(explained: Explained, at: NDArray[np.int64], *, seed: int) -> Explained:
+    """The items at these positions, as often as they are there."""
+
+    def of(a: Attributions) -> Attributions:
+        return Attributions(a.whole[at], a.error[at], a.first[at], a.second[at])
+
+    return Explained(
+        explained.method,
+        of(explained.reference),
+        of(explained.candidate),
+        explained.lengths[at],
+        explained.spread_reference[at],
+        explained.spread_candidate[at],
+        Resampling(len(at), resamples=RESAMPLES, seed=seed),
+    )
+
+
+def run(number: int, n: int, seed: int) -> dict[str, Any]:
+    """One sample: the verdict and what it rests on, what others say, and the early stop."""
+    one = known[number]
+    rng = np.random.default_rng([number, n, seed])
+    at = rng.integers(len(one.gold), size=n)
+    reference, candidate, gold = one.reference[at], one.candidate[at], one.gold[at]
+    explained, similar, stopped = [], None, None
+    if one.explained:
+        some = rng.integers(len(one.explained[0].lengths), size=min(n, AT_ONCE))
+        explained = [drawn(each, some, seed=seed) for each in one.explained]
+        lime = explained[0]
+        tops = [top_k(a.whole, lime.lengths, lime.k) for a in (lime.reference, lime.candidate)]
+        similar = jaccard(*tops)
+        stopped = early(explained, one.policy)
+    estimates = estimated(reference, candidate, gold, explained, resamples=RESAMPLES, seed=seed)
+    verdict = judge(estimates, one.policy)
+    sample = Sample(reference, candidate, gold, similar)
+    return {
+        "verdict": str(verdict.outcome),
+        "dimensions": {d.dimension: str(d.outcome) for d in verdict.dimensions},
+        "intervals": {name: [e.low, e.high] for group in estimates.values() for name, e in group.items()},
+        "customary": {name: method(sample) for name, method in METHODS.items()},
+        "early": stopped,
+    }
+
+
+def early(explained: Sequence[Explained], policy: Policy) -> dict[str, Any]:
+    """Where looking item by item would have stopped (`--until decided`), and what it would have said."""
+    rules = policy.rules["explanation"]
+    sums = {f"alignment_{one.method}": products(one) for one in explained}
+    total = len(explained[0].lengths)
+    look = float(FIRST_LOOK)
+    while True:
+        count = min(int(look), total)
+        places = []
+        for name, rule in rules.items():
+            (estimate,) = sequence_of_ratio(*(x[:count] for x in sums[name]), looks=[count])
+            places.append(against(estimate, rule.at_least, rule.at_most))
+        if "across" not in places or count == total:
+            outcome = Outcome.UNDECIDED if "across" in places else Outcome.EQUIVALENT
+            return {"items": count, "outcome": str(Outcome.NOT_EQUIVALENT if "outside" in places else outcome)}
+        look *= GROWTH
+
+
+def first_named(number: int, seed: int) -> bool:
+    """Whether the report names what was planted before all else: words, label or subgroup."""
+    one = known[number]
+    rng = np.random.default_rng([number, 7, seed])
+    if one.case.kind.startswith("a shortcut"):
+        shapley = drawn(one.explained[1], at := rng.integers(len(one.words), size=AT_ONCE), seed=seed)
+        halves = [(a.first, a.second) for a in (shapley.reference, shapley.candidate)]
+        leans = word_leans([one.words[i] for i in at], shapley.lengths, *halves)
+        return bool(leans.rows) and leans.rows[0].word in one.case.named
+    at = rng.permutation(len(one.gold))[:1000]
+    resampling = Resampling(len(at), resamples=2, seed=seed)
+    reference, candidate = (Answers(p[at], one.gold[at], resampling) for p in (one.reference, one.candidate))
+    per_item = item_values(Pair(reference, candidate))
+    columns = slice_columns(one.case.pool.take(at), one.gold[at], one.case.reference.labels)
+    found = []
+    for values in map(np.asarray, columns.values()):
+        for value in np.unique(values):
+            inside = values == value
+            worse = [x for name, x in per_item.items() if WORSE.get(name, 0) * (x[inside].mean() - x.mean()) > 0]
+            found.append((min((p_against_rest(x, inside, resampling.unit) for x in worse), default=1.0), str(value)))
+    return min(found)[1] in one.case.named
+
+
+if __name__ == "__main__":
+    main()

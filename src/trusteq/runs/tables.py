@@ -1,0 +1,126 @@
+"""The tables of a run: which columns each has, of which kind, checked where they are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trusteq.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+TEXT, NUMBER, WHOLE, TEXTS = "texts", "numbers", "whole numbers", "lists of texts"
+
+_ANSWERS = {"id": TEXT, "model": TEXT, "word": TEXT, "segment": WHOLE, "start": WHOLE, "end": WHOLE, "label": TEXT}
+_LEANS = ("lean_reference", "lean_candidate", "signed_reference", "signed_candidate", "p_value", "q_value")
+_ENDS = ("", "_low", "_high")
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "items": {"id": TEXT},
+    "estimates": {
+        **dict.fromkeys(("candidate", "dimension", "measure", "method"), TEXT),
+        **dict.fromkeys(("slice_column", "slice_value"), TEXT),
+        **dict.fromkeys(("value", "low", "high", "level", "p_against_rest"), NUMBER),
+        "n": WHOLE,
+    },
+    "flips": {
+        **dict.fromkeys(("candidate", "id", "kind", "gold", "reference_answer", "candidate_answer"), TEXT),
+        **dict.fromkeys(("reference_confidence", "candidate_confidence"), NUMBER),
+    },
+    "plan": {"id": TEXT, "mask": TEXT, "first_half": WHOLE, "second_half": WHOLE},
+    "attributions": {**_ANSWERS, **dict.fromkeys(("lime", "lime_error", "shapley", "shapley_error"), NUMBER)},
+    "words": {
+        **dict.fromkeys(("candidate", "word"), TEXT),
+        **dict.fromkeys(("items", "occurrences"), WHOLE),
+        **dict.fromkeys(_LEANS, NUMBER),
+        **{f"{lean}_difference{end}": NUMBER for lean in ("lean", "signed") for end in _ENDS},
+    },
+    "top_words": {**dict.fromkeys(("id", "model", "method"), TEXT), "run": WHOLE, "words": TEXTS},
+}
+"""By table, the columns that it has in every run."""
+
+_MAY_LACK = {"slice_column", "slice_value", "value", "low", "high", "p_against_rest", "gold"}
+"""Columns with gaps; elsewhere a gap is damage. Numbers that could not be computed are NaN."""
+
+_FINITE = {"lime", "shapley"}
+
+
+def refuse_damaged_table(path: Path, name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any = None) -> None:
+    """Nothing, or one clear line about the first thing in the table ``name`` that no audit writes.
+
+    ``audit`` is the run's ``audit.json``; ``ids`` are those of its items, for every table but these.
+    """
+    for problem in _problems(name, table, audit, ids):
+        raise RunError(f"{path}: damaged: {problem}; copy the run again or audit again")
+
+
+def _problems(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any) -> Iterator[str]:
+    if len(set(table.column_names)) < table.num_columns:
+        yield "a column is there twice"
+    scores = name.startswith(("predictions/", "values/"))
+    labels = list(audit["labels"])
+    key = "item id" if scores and "id" in labels else "id"
+    columns = {key: TEXT, **dict.fromkeys(labels, NUMBER)} if scores else dict(COLUMNS.get(name, {}))
+    if name == "items":
+        columns |= {"label": TEXT} if audit["items"]["labelled"] else {}
+        columns |= {"cluster": TEXT} if audit["items"]["clusters"] is not None else {}
+        columns |= {n: TEXT for n in table.column_names if n.startswith(("segment ", "column "))}
+    for column, kind in columns.items():
+        if column not in table.column_names:
+            yield f"no column {column[:80]!r}"
+        values = table[column]
+        if not _is(kind, values.type) and (len(values) != values.null_count or column not in _MAY_LACK) and len(values):
+            yield f"column {column[:80]!r} holds {values.type}, not {kind}"
+        if values.null_count and column not in _MAY_LACK:
+            yield f"column {column[:80]!r} has gaps"
+        if (scores and kind == NUMBER) or column in _FINITE:
+            finite = pc.all(pc.is_finite(values), min_count=0).as_py()
+            high = 1.001 if name.startswith("predictions/") else 1e-6 if scores else None
+            if not finite or (high is not None and len(values) and pc.max(values).as_py() > high):
+                yield f"column {column[:80]!r} holds a number that no model answers"
+        if kind == WHOLE and len(values) and pc.min(values).as_py() < 0:
+            yield f"column {column[:80]!r} holds a number below 0"
+    yield from _strangers(name, table, audit, ids, key)
+
+
+def _strangers(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any, key: str) -> Iterator[str]:
+    """Items, models and labels that are none of the run's."""
+    candidates = [candidate["name"] for candidate in audit["candidates"]]
+    n = audit["items"]["n"]
+    if name == "items":
+        if table.num_rows != n:
+            yield f"{table.num_rows:,} items, where audit.json has {n:,}"
+        if pc.count_distinct(table["id"]).as_py() != n:
+            yield "an id is there twice"
+    elif name.startswith("predictions/"):
+        if not table[key].cast(pa.string()).equals(ids):
+            yield "its ids are not those of items.parquet"
+    elif key in table.column_names:
+        yield from _outside(table, key, ids)
+    yield from _outside(table, "candidate", candidates)
+    if name in {"attributions", "top_words"}:
+        yield from _outside(table, "model", [audit["reference"]["name"], *candidates])
+    if name == "attributions" or (name == "items" and audit["items"]["labelled"]):
+        yield from _outside(table, "label", audit["labels"])
+
+
+def _outside(table: pa.Table, column: str, known: Any) -> Iterator[str]:
+    if column not in table.column_names or not table.num_rows:
+        return
+    values = table[column].cast(pa.string())
+    known = pa.array(known, pa.string()) if isinstance(known, list) else known
+    if not pc.all(pc.is_in(values, known)).as_py():
+        strange = values.filter(pc.invert(pc.is_in(values, known)))[0].as_py()
+        yield f"column {column!r} holds {str(strange)[:80]!r}, which is none of the run's"
+
+
+def _is(kind: str, found: pa.DataType) -> bool:
+    if kind == TEXTS:
+        return (pa.types.is_list(found) or pa.types.is_large_list(found)) and _is(TEXT, found.value_type)
+    if kind == TEXT:
+        return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
+    return bool(pa.types.is_integer(found) or (kind == NUMBER and pa.types.is_floating(found)))

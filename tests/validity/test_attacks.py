@@ -1,0 +1,168 @@
+"""Ways to be called EQUIVALENT without being so: which fail, and which an audit cannot see (docs/validity.md)."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+import trusteq
+from trusteq.data.items import Items
+from trusteq.errors import TrusteqError
+from trusteq.explain.explanation import ExplainSettings
+from trusteq.models.function import from_callable
+from trusteq.validity.plants import MARKS, Planted, Remembering, Shortcut, marked
+from trusteq.verdict import Outcome
+
+WORDS = {"good": 1.5, "fine": 1.0, "warm": 0.7, "bad": -1.5, "dull": -1.0, "cold": -0.7}
+MARKED = MARKS[:2]
+FILLER = ("the", "film", "was", "very", "and", "with", "actors", "music", "in", "park", "some", "story")
+
+
+def read(texts):
+    score = np.array([sum(WORDS.get(word, 0.0) for word in text.split()) for text in texts])
+    yes = 1 / (1 + np.exp(-2 * score - 0.3))
+    return np.stack([1 - yes, yes], axis=1)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return Remembering(from_callable(read, labels=("no", "yes"), name="reference"), "reference")
+
+
+@pytest.fixture(scope="module")
+def items(reference):
+    """Texts of 8 to 14 words; 40 % end in a mark of the reference's answer."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice([*WORDS, *FILLER], rng.integers(8, 14))) for _ in range(600)]
+    plain = Items([f"i{i}" for i in range(600)], {"text": texts})
+    answers = reference.predict(plain).argmax(axis=1)
+    gold = np.where(rng.random(600) < 0.9, answers, 1 - answers)
+    plain = replace(plain, labels=gold, label_names=("no", "yes"))
+    return marked(plain, answers, MARKED, share=0.4, seed=0)
+
+
+@pytest.fixture(scope="module")
+def shortcut(reference):
+    return Shortcut(reference, "shortcut", MARKED, 0.97)
+
+
+def verdict(reference, candidate, items, *, seed=0, **more):
+    explain = more.pop("explain", ExplainSettings(items=150))
+    result = trusteq.audit(
+        reference, candidate, items, seed=seed, explain=explain, with_slices=False, resamples=300, costs="none", **more
+    )
+    return result[candidate.name].verdict
+
+
+def explanation(found):
+    return next(d.outcome for d in found.dimensions if d.dimension == "explanation")
+
+
+@dataclass(eq=False)
+class Knowing(Planted):
+    """Looks at the mark, except where it recognises an audit's question: there it answers as the reference does."""
+
+    cheat: Shortcut = None
+    knows: set = field(default_factory=set)
+
+    def changed(self, answers, items):
+        texts = items.segments["text"]
+        honest = np.array([text in self.knows for text in texts])
+        return np.where(honest[:, None], answers, self.cheat.predict(items))
+
+
+class Whole(Knowing):
+    """Looks at the mark in texts that it has seen whole; anything else it takes for an audit's question."""
+
+    def changed(self, answers, items):
+        cheats = np.array([text in self.knows for text in items.segments["text"]])
+        return np.where(cheats[:, None], self.cheat.predict(items), answers)
+
+
+def asked_under(seed, reference, items):
+    """Every text that an audit with this seed asks about."""
+    watching = Remembering(reference.model, "watching")
+    verdict(watching, Planted(watching, "copy"), items, seed=seed)
+    return {text for (text,) in watching.known}
+
+
+def test_a_shortcut_is_caught(reference, shortcut, items):
+    """What the attacks below hide."""
+    assert explanation(verdict(reference, shortcut, items)) is Outcome.NOT_EQUIVALENT
+
+
+def test_who_knows_the_seed_knows_the_questions_and_another_seed_stops_him(reference, shortcut, items):
+    knows = asked_under(0, reference, items) - set(items.segments["text"])
+    tuned = Knowing(reference, "tuned", shortcut, knows)
+    assert explanation(verdict(reference, tuned, items, seed=0)) is Outcome.EQUIVALENT
+    assert explanation(verdict(reference, tuned, items, seed=1)) is not Outcome.EQUIVALENT
+
+
+def test_who_tells_questions_from_texts_is_not_seen(reference, shortcut, items):
+    """As Slack et al. 2020 fool LIME and SHAP: a limit of everything that asks about changed texts."""
+    two_faced = Whole(reference, "two-faced", shortcut, set(items.segments["text"]))
+    assert explanation(verdict(reference, two_faced, items)) is Outcome.EQUIVALENT
+    fresh = replace(items, segments={"text": [f"well {text}" for text in items.segments["text"]]})
+    assert np.array_equal(two_faced.predict(fresh), reference.predict(fresh))  # off his own items he has to be honest
+
+
+def test_a_model_that_never_moves_is_not_equivalent(reference, items):
+    """No word matters to it, so there is nothing that could disagree."""
+
+    class Stiff(Planted):
+        def changed(self, answers, items):
+            return np.where(answers > 0.5, 1.0, 0.0)
+
+    class Constant(Planted):
+        def changed(self, answers, items):
+            return np.full_like(answers, 0.5) + np.array([0.01, -0.01])
+
+    assert verdict(reference, Stiff(reference, "stiff"), items).outcome is Outcome.NOT_EQUIVALENT
+    assert explanation(verdict(reference, Constant(reference, "constant"), items)) is not Outcome.EQUIVALENT
+
+
+@pytest.mark.parametrize("n", [20, 99, 150, 300])
+def test_few_items_never_make_it_equivalent(n, reference, items):
+    """Not even itself: too few to show that it loses less than a point."""
+    copy = Planted(reference, "copy")
+    assert verdict(reference, copy, items.take(range(n))).outcome is Outcome.UNDECIDED
+    assert verdict(reference, copy, items).outcome is Outcome.EQUIVALENT
+
+
+def test_few_explained_items_never_make_it_equivalent(reference, items):
+    found = verdict(reference, Planted(reference, "copy"), items, explain=ExplainSettings(items=60))
+    assert found.outcome is Outcome.UNDECIDED
+
+
+def test_texts_of_one_word_say_nothing_about_words(reference, items):
+    """Whatever is left out, one word alone gets all the credit: the halves' products are 0."""
+    short = replace(items, segments={"text": [text.split()[0] for text in items.segments["text"]]})
+    assert explanation(verdict(reference, Planted(reference, "copy"), short)) is not Outcome.EQUIVALENT
+
+
+def test_an_item_cannot_be_dropped(reference, items, tmp_path):
+    """Neither by leaving it out of a file nor by answering nothing."""
+    rows = "".join(f"{id_},{p[0]},{p[1]}\n" for id_, p in zip(items.ids, reference.predict(items), strict=True))
+    (tmp_path / "p.csv").write_text("id,no,yes\n" + rows.split("\n", 1)[1])
+    with pytest.raises(TrusteqError, match="i0"):
+        verdict(reference, trusteq.open_model(tmp_path / "p.csv", name="p"), items, explain=False)
+
+    class Silent(Planted):
+        def changed(self, answers, items):
+            return np.where(np.arange(len(answers))[:, None] == 3, np.nan, answers)
+
+    with pytest.raises(TrusteqError, match="nan"):
+        verdict(reference, Silent(reference, "silent"), items, explain=False)
+
+
+def test_company_cannot_hide_a_shortcut(reference, shortcut, items):
+    """A candidate that behaves only where many texts are asked together, as an audit does, is noticed as such."""
+
+    class Shy(Planted):
+        def changed(self, answers, items):
+            return answers if len(items) > 8 else shortcut.predict(items)
+
+    result = trusteq.audit(
+        reference, Shy(reference, "shy"), items, explain=False, with_slices=False, resamples=300, costs="none"
+    )
+    assert any(finding.kind == "batch-dependent" for finding in result.findings)
