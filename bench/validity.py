@@ -31,7 +31,7 @@ from validity_cases import Case, cases, tabular_cases, tasks
 from verdicts import measured
 
 from trusteq._explained import GROWTH
-from trusteq.compare.alignment import Explained, noise_free, products
+from trusteq.compare.alignment import Explained, Resamplings, products
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns
 from trusteq.compare.top_k import jaccard, top_k
@@ -46,7 +46,7 @@ from trusteq.stats.resampling import Resampling
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -57,9 +57,13 @@ EXPLAINED = 400
 AT_ONCE = 300
 """Items that a run explains."""
 LOCALISED = 20
-RESAMPLES = 1000
+RESAMPLES = 500
 MEASURES = ("accuracy_difference", "disagreement", "smooth_ece_difference", "confidence_profile_distance")
 ALIGNMENTS = ("alignment_lime", "alignment_shapley")
+
+
+Shares = tuple["NDArray[np.float64]", ...]
+"""Each item's part in alignment: products of the halves (both models', the reference's, the candidate's), two sizes."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Known:
     gold: NDArray[np.int64]
     explained: tuple[Explained, ...]
     words: tuple[tuple[str, ...], ...]
+    shares: dict[str, Shares]
+    similar: NDArray[np.float64] | None
     truth: dict[str, float]
 
     @property
@@ -137,19 +143,36 @@ def know(every: Sequence[Case]) -> list[Known]:
                 Explained(method, a[0], a[i], lengths, spread[0], spread[i], Resampling(len(lengths), resamples=2))
                 for method, a in attributed.items()
             )
-            estimates = estimated(answers[0], answers[i], gold, explained, resamples=2, seed=0)
+            shares = {f"alignment_{one.method}": shares_of(one) for one in explained}
+            similar = top_ten(explained[0]) if explained else None
+            estimates = estimated(answers[0], answers[i], gold, shares, resamples=2, seed=0)
             truth = {name: e.value for group in estimates.values() for name, e in group.items()}
-            found.append(Known(case, answers[0], answers[i], gold, explained, words, truth))
+            found.append(Known(case, answers[0], answers[i], gold, explained, words, shares, similar, truth))
         for model in models:  # a hundred thousand perturbed texts
             getattr(model, "known", {}).clear()
     return found
+
+
+def shares_of(explained: Explained) -> Shares:
+    """Of each item."""
+    sizes = (
+        0.5 * ((x.first**2).sum(axis=1) + (x.second**2).sum(axis=1)) for x in (explained.reference, explained.candidate)
+    )
+    return (*products(explained), *sizes)
+
+
+def top_ten(explained: Explained) -> NDArray[np.float64]:
+    """The paper's Jaccard of each item."""
+    return jaccard(
+        *(top_k(a.whole, explained.lengths, explained.k) for a in (explained.reference, explained.candidate))
+    )
 
 
 def estimated(
     reference: NDArray[np.float64],
     candidate: NDArray[np.float64],
     gold: NDArray[np.int64],
-    explained: Sequence[Explained],
+    shares: Mapping[str, Shares],
     *,
     resamples: int,
     seed: int,
@@ -158,8 +181,13 @@ def estimated(
     resampling = Resampling(len(gold), resamples=resamples, seed=seed)
     groups = measured(Pair(Answers(reference, gold, resampling), Answers(candidate, gold, resampling)))
     found = {d: {name: e for name, e in group.items() if name in MEASURES} for d, group in groups.items()}
-    aligned = {f"alignment_{one.method}": noise_free(one)["alignment"] for one in explained}
-    return {**found, "explanation": {name: e for name, e in aligned.items() if e is not None}}
+    aligned = {}
+    for name, parts in shares.items():
+        same = Resamplings(Resampling(len(parts[0]), resamples=resamples, seed=seed))
+        estimate = same.cosine(*parts, what="alignment")
+        if estimate is not None:
+            aligned[name] = estimate
+    return {**found, "explanation": aligned}
 
 
 def drawn(explained: Explained, at: NDArray[np.int64], *, seed: int) -> Explained:
@@ -185,15 +213,13 @@ def run(number: int, n: int, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng([number, n, seed])
     at = rng.integers(len(one.gold), size=n)
     reference, candidate, gold = one.reference[at], one.candidate[at], one.gold[at]
-    explained, similar, stopped = [], None, None
-    if one.explained:
-        some = rng.integers(len(one.explained[0].lengths), size=min(n, AT_ONCE))
-        explained = [drawn(each, some, seed=seed) for each in one.explained]
-        lime = explained[0]
-        tops = [top_k(a.whole, lime.lengths, lime.k) for a in (lime.reference, lime.candidate)]
-        similar = jaccard(*tops)
-        stopped = early(explained, one.policy)
-    estimates = estimated(reference, candidate, gold, explained, resamples=RESAMPLES, seed=seed)
+    shares: dict[str, Shares] = {}
+    similar, stopped = None, None
+    if one.similar is not None:
+        some = rng.integers(len(one.similar), size=min(n, AT_ONCE))
+        shares = {name: tuple(x[some] for x in parts) for name, parts in one.shares.items()}
+        similar, stopped = one.similar[some], early(shares, one.policy)
+    estimates = estimated(reference, candidate, gold, shares, resamples=RESAMPLES, seed=seed)
     verdict = judge(estimates, one.policy)
     sample = Sample(reference, candidate, gold, similar)
     return {
@@ -205,17 +231,16 @@ def run(number: int, n: int, seed: int) -> dict[str, Any]:
     }
 
 
-def early(explained: Sequence[Explained], policy: Policy) -> dict[str, Any]:
+def early(shares: Mapping[str, Shares], policy: Policy) -> dict[str, Any]:
     """Where looking item by item would have stopped (`--until decided`), and what it would have said."""
     rules = policy.rules["explanation"]
-    sums = {f"alignment_{one.method}": products(one) for one in explained}
-    total = len(explained[0].lengths)
+    total = len(next(iter(shares.values()))[0])
     look = float(FIRST_LOOK)
     while True:
         count = min(int(look), total)
         places = []
         for name, rule in rules.items():
-            (estimate,) = sequence_of_ratio(*(x[:count] for x in sums[name]), looks=[count])
+            (estimate,) = sequence_of_ratio(*(x[:count] for x in shares[name][:3]), looks=[count])
             places.append(against(estimate, rule.at_least, rule.at_most))
         if "across" not in places or count == total:
             outcome = Outcome.UNDECIDED if "across" in places else Outcome.EQUIVALENT

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 2**20
 """A spoilt file is no longer than this: what size alone does is tested elsewhere."""
 
+QUICK_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+QUICK_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 GAP = "@gap@"
 """Stands for a value until the text is written; then a token takes its place, valid or not."""
 
@@ -114,7 +117,7 @@ def in_json_lines(rng: Random, content: bytes) -> bytes:
 
 def in_yaml(rng: Random, content: bytes) -> bytes:
     """A YAML document with one value, key or entry changed."""
-    return _dumped(rng, yaml.safe_load(content), lambda value: yaml.safe_dump(value, sort_keys=False), YAML_TOKENS)
+    return _dumped(rng, yaml.load(content, QUICK_LOADER), _yaml, YAML_TOKENS)  # noqa: S506
 
 
 def in_cells(rng: Random, content: bytes) -> bytes:
@@ -226,6 +229,10 @@ def _dumped(rng: Random, value: Any, dump: Callable[[Any], str], tokens: Sequenc
     for mark in (f'"{GAP}"', f"'{GAP}'", GAP):
         text = text.replace(mark, rng.choice(tokens))
     return text.encode("utf-8", "surrogatepass")
+
+
+def _yaml(value: Any) -> str:
+    return str(yaml.dump(value, Dumper=QUICK_DUMPER, sort_keys=False))
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:

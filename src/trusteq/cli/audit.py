@@ -122,7 +122,7 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-same", is_flag=True, help="Compare a model even with itself.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Run directory.  [default: trusteq-run, trusteq-run-2, ...]"
+    "--out", help="Run directory, or an address for it (s3://...).  [default: trusteq-run, trusteq-run-2, ...]"
 )
 @work_options
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json on stdout instead of the table.")
@@ -147,12 +147,13 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     from trusteq.report.document import document
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render
+    from trusteq.runs.address import free_address, is_address, save_at
     from trusteq.runs.directory import free_directory
 
     policy = read_policy(asked["policy"])
     if asked["dimensions"]:
         policy = policy.requiring(listed(asked["dimensions"]))
-    out = free_directory(asked["out"])
+    out = free_address(asked["out"]) if is_address(asked["out"]) else free_directory(asked["out"])
     named = names_and_locations([reference, *candidates, *([asked["peer"]] if asked["peer"] else [])])
     data = asked["data"] or named[0][1]
     slices = tuple(part for given in asked["slices"] for part in listed(given))
@@ -207,7 +208,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             progress=tell,
         )
         result = replace(result, command=words_of(click.get_current_context()))
-        path = result.save(out)
+        path = result.save(out) if isinstance(out, Path) else save_at(result, out)
     for note in result.costs.notes if result.costs else ():
         click.echo(f"trusteq: {clean(note)}", err=True)
     if asked["as_json"]:

@@ -27,7 +27,7 @@ FORMATS = {
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=str))
 @click.option(
     "--as",
     "form",
@@ -36,8 +36,12 @@ FORMATS = {
     show_default=True,
     help="A page; Markdown for a pull request or a model card; JUnit XML; LaTeX tables.",
 )
-@click.option("--out", help="Where to write; - is stdout.  [default: RUN/report.html for html, else stdout]")
-def report(run: Path, form: str, out: str | None) -> int:
+@click.option(
+    "--out",
+    help="Where to write; - is stdout.  [default: for html report.html in RUN, or here if RUN is an address; else "
+    "stdout]",
+)
+def report(run: str, form: str, out: str | None) -> int:
     """Write the report of the finished RUN directory; no model is loaded.
 
     \b
@@ -46,11 +50,13 @@ def report(run: Path, form: str, out: str | None) -> int:
 
     Exit code: 0 when it is written, whatever the verdict; 2 error.
     """  # noqa: D301
+    from trusteq.runs.address import is_address
     from trusteq.runs.directory import evidence, load_run
 
     text = maker(form)(evidence(load_run(run)))
     if out is None:
-        out = str(run / "report.html") if form == "html" else "-"
+        beside = Path() if is_address(run) else Path(run)
+        out = str(beside / "report.html") if form == "html" else "-"
     if out == "-":
         click.echo(text, nl=not text.endswith("\n"))
         return 0

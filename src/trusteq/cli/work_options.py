@@ -46,7 +46,7 @@ def work_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def asked_executor(asked: dict[str, Any], out: Path) -> Iterator[Executor]:
+def asked_executor(asked: dict[str, Any], out: str | Path) -> Iterator[Executor]:
     """What was asked for; its finished work goes when the audit is done, unless its folder was asked for."""
     from trusteq.errors import TrusteqError
     from trusteq.work.executor import executor
@@ -76,12 +76,15 @@ def asked_executor(asked: dict[str, Any], out: Path) -> Iterator[Executor]:
         folder_at(keep).remove()
 
 
-def _kept_in(asked: str | None, out: Path) -> str:
+def _kept_in(asked: str | None, out: str | Path) -> str:
     if asked is None:
         return f"{out}.work"
     if "://" in asked:
         return asked
-    chosen, run = Path(asked).expanduser(), out.resolve()
+    chosen = Path(asked).expanduser()
+    if isinstance(out, str):
+        return str(chosen)
+    run = out.resolve()
     if run == chosen.resolve() or run in chosen.resolve().parents:
         raise click.UsageError(
             f"--work {asked} is in the run directory {out}, which must be free; choose another folder"

@@ -66,14 +66,8 @@ def batches(
         f"{path}: unpacks to more than {most:,} bytes, {MOST_PACKED} times its size; write it again unpacked, or as "
         "CSV, if that is meant"
     )
-    told = file.metadata
-    groups = [told.row_group(i) for i in range(told.num_row_groups)]
-    chunks = [group.column(j) for group in groups for j in range(group.num_columns)]
-    wanted = [
-        c for c in chunks if any(c.path_in_schema == name or c.path_in_schema.startswith(f"{name}.") for name in names)
-    ]
     # Before anything is unpacked: rows and lists may be one number said a billion times.
-    if limit is None and most < sum(max(chunk.total_uncompressed_size, 4 * chunk.num_values) for chunk in wanted):
+    if limit is None and _claimed_bytes(file, names, most) > most:
         raise error
     held = 0
     for batch in file.iter_batches(BATCH_ROWS if limit is None else min(BATCH_ROWS, limit), columns=list(names)):
@@ -83,6 +77,21 @@ def batches(
             raise error
         plain = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
         yield pa.RecordBatch.from_arrays(plain, names=batch.schema.names)
+
+
+def _claimed_bytes(file: pq.ParquetFile, names: Sequence[str], most: int) -> int:
+    """How large the file says that these columns are unpacked, or all columns where that is at most ``most``."""
+    told, schema = file.metadata, file.schema_arrow
+    groups = [told.row_group(i) for i in range(told.num_row_groups)]
+    whole = sum(group.total_byte_size + 4 * group.num_rows * len(names) for group in groups)
+    # What a group says is asked first: over a column's damaged metadata pyarrow ends the process (26.0).
+    if 0 <= whole <= most and not any(pa.types.is_nested(field.type) for field in schema if field.name in names):
+        return int(whole)
+    chunks = [group.column(j) for group in groups for j in range(group.num_columns)]
+    wanted = [
+        c for c in chunks if any(c.path_in_schema == name or c.path_in_schema.startswith(f"{name}.") for name in names)
+    ]
+    return sum(max(chunk.total_uncompressed_size, 4 * chunk.num_values) for chunk in wanted)
 
 
 def _unpacked_bytes(values: pa.Array) -> int:

@@ -17,6 +17,11 @@ def one_line(error: BaseException, *, limit: int = 300) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether a library failed: an exception, or a panic of one written in Rust, which Python counts as none."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
 TALKERS = ("transformers", "huggingface_hub", "torch", "torchao", "bitsandbytes", "compressed_tensors")
 """Loggers of transformers and of what it imports for quantized weights."""
 

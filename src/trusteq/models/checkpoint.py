@@ -64,7 +64,7 @@ def _numbers(config: dict[str, Any]) -> Iterator[tuple[str, float]]:
             yield key, value
 
 
-def loading_error(error: Exception, messages: Sequence[str], *, folder: Path, name: str) -> ModelError:
+def loading_error(error: BaseException, messages: Sequence[str], *, folder: Path, name: str) -> ModelError:
     """One line for whatever transformers raised; its report in the log names the tensors that do not fit."""
     report = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(messages))
     mismatched = re.findall(

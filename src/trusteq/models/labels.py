@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.data.label_sets import listed
 from trusteq.data.surrogates import is_unicode
+from trusteq.data.table import shown
 from trusteq.errors import LabelError, ModelError
 
 if TYPE_CHECKING:
@@ -38,7 +39,13 @@ def label_names(own: Sequence[str], given: Sequence[str] | None, *, name: str) -
 
 def configured_labels(config: Mapping[str, Any], *, name: str) -> tuple[str, ...]:
     """The names in config.json's id2label, in the order of their codes; () when there is none."""
-    by_code = {int(code): str(label) for code, label in (config.get("id2label") or {}).items()}
+    told = config.get("id2label") or {}
+    try:
+        by_code = {int(code): str(label) for code, label in told.items()}
+    except (AttributeError, ValueError, TypeError):
+        raise LabelError(
+            f"model {name}: id2label is {shown(told)}, expected the codes 0, 1, ... with a name each; mend config.json"
+        ) from None
     if sorted(by_code) != list(range(len(by_code))):
         raise LabelError(
             f"model {name}: id2label has the codes {sorted(by_code)}, expected 0 to {len(by_code) - 1}; "

@@ -51,7 +51,14 @@ def open_session(file: Path, *, name: str) -> Any:
         options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
     options.log_severity_level = 4  # only what kills the process; errors come as exceptions
     try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
+        for entry in (*session.get_inputs(), *session.get_outputs(), session.get_modelmeta()):
+            # Read once: a name that is not UTF-8 fails here and not where it is shown.
+            getattr(entry, "name", None), getattr(entry, "type", None), getattr(entry, "shape", None)
+            getattr(entry, "producer_name", None)
+        return session
     except Exception as error:
         raise ModelError(f"model {name}: ONNX Runtime cannot load {file}: {one_line(error)}") from error
 

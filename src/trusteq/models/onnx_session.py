@@ -17,7 +17,7 @@ from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, read_con
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.onnx_file import external_files, graph_file, open_session, scores_output
 from trusteq.models.token_limit import truncation
-from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer
+from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer, tokenizing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -166,13 +166,15 @@ class OnnxModel:
                 f"model {self.name}: the items have {len(texts)} text segments ({', '.join(items.segments)}); "
                 "a tokenizer encodes one text or a pair; name one or two columns with --text"
             )
-        rows, cut = self.tokenizer.encode(list(zip(*texts, strict=True)), limit=self.limit)
+        with tokenizing(self.name):
+            rows, cut = self.tokenizer.encode(list(zip(*texts, strict=True)), limit=self.limit)
         self.cut.update({items.ids[row]: tokens for row, tokens in cut.items()})
         return self._probabilities(self._answers(rows, items.ids))
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
         """The tokens of texts, each the segments of one row, cut to the model's limit."""
-        return self._reader.encode(texts, limit=self.limit)[0]
+        with tokenizing(self.name):
+            return self._reader.encode(texts, limit=self.limit)[0]
 
     def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
         """Log-probabilities [rows, labels]; ``alone`` asks for one row at a time."""

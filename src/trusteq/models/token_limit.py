@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.table import shown
+from trusteq.errors import ModelError
 from trusteq.models.base import Finding
 
 if TYPE_CHECKING:
@@ -33,18 +35,22 @@ COUNT_FROM_PADDING = frozenset(
 """Model types whose first token has position pad_token_id + 1, so that the positions before it are never used."""
 
 
-def token_limit(config: Mapping[str, Any], tokenizer_limit: float | None) -> int | None:
+def token_limit(config: Mapping[str, Any], tokenizer_limit: float | None, *, where: str = "the model") -> int | None:
     """The most tokens a row may have: what tokenizer and position table both allow; None when neither says.
 
-    ``config`` as in config.json; ``tokenizer_limit`` is the tokenizer's model_max_length.
+    ``config`` as in config.json; ``tokenizer_limit`` is the tokenizer's model_max_length; ``where`` is
+    whose they are, for messages.
     """
+    kind, pad = config.get("model_type"), config.get("pad_token_id")
+    for key, value in (("model_max_length", tokenizer_limit), ("pad_token_id", pad)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ModelError(f"{where}: {key} is {shown(value)}, expected a number; mend its configuration")
     limits = []
     if tokenizer_limit is not None and 0 < tokenizer_limit < UNLIMITED:
         limits.append(int(tokenizer_limit))
     positions = config.get("max_position_embeddings") or config.get("n_positions")
     if isinstance(positions, int) and positions > 0:
-        if config.get("model_type") in COUNT_FROM_PADDING:
-            pad = config.get("pad_token_id")
+        if isinstance(kind, str) and kind in COUNT_FROM_PADDING:
             positions -= (1 if pad is None else pad) + 1
         limits.append(positions)
     return min(limits, default=None)

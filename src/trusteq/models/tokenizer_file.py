@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.surrogates import is_unicode
+from trusteq.data.table import shown
 from trusteq.errors import MissingExtraError, ModelError
-from trusteq.models.chatter import one_line
+from trusteq.models.chatter import is_failure, one_line
 from trusteq.models.files import read_config
 from trusteq.models.token_limit import token_limit
 from trusteq.models.token_rows import TokenRows, token_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -55,24 +58,45 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> Tok
         raise MissingExtraError(f"model {name}: {file}", "onnx") from error
     try:
         tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         raise ModelError(f"model {name}: {file} cannot be read as a tokenizer: {one_line(error)}") from error
 
     special = read_config(folder / "special_tokens_map.json", name=name)
     settings = {**special, **read_config(folder / "tokenizer_config.json", name=name)}
     own = tokenizer.padding or {}
     token, mask = (_content(settings.get(key)) for key in ("pad_token", "mask_token"))
+    pad_type = settings.get("pad_token_type_id", own.get("pad_type_id", 0))
+    for key, value, kind in (
+        ("pad_token", token, str),
+        ("mask_token", mask, str),
+        ("pad_token_type_id", pad_type, int),
+    ):
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool) or not is_unicode(str(value))):
+            raise ModelError(f"model {name}: {key} of the tokenizer in {folder} is {shown(value)}; mend its files")
     pad_id = own.get("pad_id") if token is None else tokenizer.token_to_id(token)
     if "model_type" in config and config.get("pad_token_id") != pad_id:
         pad_id = None  # The model does not know this token as padding: it would read it as text.
     return TokenizerFile(
         tokenizer=tokenizer,
-        limit=token_limit(config, settings.get("model_max_length")),
+        limit=token_limit(config, settings.get("model_max_length"), where=f"model {name}"),
         pad_id=pad_id,
-        pad_type_id=settings.get("pad_token_type_id", own.get("pad_type_id", 0)),
+        pad_type_id=pad_type or 0,
         pad_left=settings.get("padding_side", own.get("direction", "right")) == "left",
         mask_token=mask,
     )
+
+
+@contextmanager
+def tokenizing(name: str) -> Iterator[None]:
+    """One clear line instead of whatever a tokenizer raises over texts; ``name`` is the model's."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        raise ModelError(f"model {name}: its tokenizer fails on these texts: {one_line(error)}") from error
 
 
 def _content(token: Any) -> str | None:

@@ -15,7 +15,7 @@ from trusteq.data.predictions import log_softmax
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
-from trusteq.models.chatter import one_line, quiet_transformers
+from trusteq.models.chatter import is_failure, one_line, quiet_transformers
 from trusteq.models.checkpoint import checked_config, first_few, loading_error, refuse_partly_random
 from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, refuse_pickle
 from trusteq.models.first_token import first_token_only, reads_first_token_only
@@ -24,6 +24,7 @@ from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 from trusteq.models.token_limit import token_limit, truncation
 from trusteq.models.token_rows import TokenRows, token_rows
+from trusteq.models.tokenizer_file import tokenizing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,9 @@ def open_transformer(
             )
         except ModelError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise loading_error(error, messages, folder=folder, name=name) from error
         refuse_partly_random(loading, name=name)
         unused = sorted(loading["unexpected_keys"])
@@ -131,7 +134,7 @@ def open_transformer(
         model=model,
         tokenizer=tokenizer,
         budget=budget or (TOKEN_BUDGET if model.device.type == "cpu" else GPU_TOKEN_BUDGET),
-        limit=token_limit(model.config.to_dict(), tokenizer.model_max_length),
+        limit=token_limit(model.config.to_dict(), tokenizer.model_max_length, where=f"model {name}"),
         # A decoder finds the last token of a row by the pad id of its configuration; without one that both know,
         # padding would be read as text.
         can_pad=pad is not None and pad == getattr(model.config, "pad_token_id", None),
@@ -252,7 +255,7 @@ class TransformerModel:
     def _encoded(self, texts: Sequence[tuple[str, ...]]) -> tuple[TokenRows, dict[int, int]]:
         """What the tokenizer makes of the texts, cut to the model's limit; and the full length of each row cut."""
         segments = [list(segment) for segment in zip(*texts, strict=True)]
-        with quiet_transformers():
+        with quiet_transformers(), tokenizing(self.name):
             made = self.tokenizer(*segments, verbose=False)
             ids, types = list(made["input_ids"]), made.get("token_type_ids")
             types = [[0] * len(row) for row in ids] if types is None else list(types)

@@ -45,6 +45,7 @@ from trusteq.report.document import SCHEMA_VERSION, document, measures_from, pla
 from trusteq.report.evidence import Evidence
 from trusteq.report.schema import AuditDocument
 from trusteq.result import estimate_rows
+from trusteq.runs.address import fetched, is_address
 from trusteq.runs.costs import FILE as COSTS
 from trusteq.runs.costs import read_costs
 from trusteq.runs.explained import attribution_columns, plan_columns, top_word_columns, value_columns, word_columns
@@ -162,8 +163,8 @@ def _alive(pid: str) -> bool:
 
 
 def load_run(directory: str | Path) -> Run:
-    """A finished run, or one clear line about why the directory is none."""
-    path = Path(directory)
+    """A finished run at a path or address, or one clear line about why there is none."""
+    path = fetched(str(directory)) if is_address(directory) else Path(directory)
     contents = []
     for name in ("manifest.json", "audit.json"):
         try:
@@ -219,9 +220,11 @@ def _unpacked(path: Path, names: Sequence[str] | None = None) -> pa.Table:
     """The named columns, by default all, as the file says they are; texts are shown to be text."""
     with parquet.opened(path) as file:
         schema = file.metadata.schema.to_arrow_schema()
-        absent = next((name for name in names or () if name not in schema.names), None)
-        if absent is not None:
-            raise RunError(f"{path}: damaged: no column {absent!r}; copy the run again or audit again")
+        odd = next((name for name in names or () if schema.names.count(name) != 1), None)
+        if odd is not None:
+            raise RunError(
+                f"{path}: damaged: {schema.names.count(odd)} columns {odd!r}; copy the run again or audit again"
+            )
         schema = schema if names is None else pa.schema([schema.field(name) for name in names])
         found = parquet.batches(file, schema.names, path)
         table = pa.Table.from_batches([batch.cast(schema) for batch in found], schema)

@@ -81,13 +81,13 @@ class LocalFolder:
 
 
 class RemoteFolder:
-    """Files at an address, put there in one shard by its file system."""
+    """Files at an address, put there at once by its file system."""
 
     def __init__(self, address: str) -> None:
         try:
             from fsspec.core import url_to_fs  # type: ignore[import-untyped]
         except ImportError as error:
-            raise MissingExtraError("an address for work", "transformers") from error
+            raise MissingExtraError(f"the address {address}", "transformers") from error
         self.address = address
         self._files, self._root = self._told(lambda: url_to_fs(address))
 
@@ -104,19 +104,28 @@ class RemoteFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file in place of what is there."""
+        at = self._at(name)
         self._told(
-            lambda: (self._files.makedirs(self._root, exist_ok=True), self._files.pipe_file(self._at(name), content))
+            lambda: (self._files.makedirs(at.rpartition("/")[0], exist_ok=True), self._files.pipe_file(at, content))
         )
+
+    def names(self) -> list[str]:
+        """The names of all files, those in folders too."""
+        found = self._told(lambda: self._files.find(self._root), FileNotFoundError)
+        return sorted(str(file)[len(self._root) :].lstrip("/") for file in found)
 
     def set_aside(self, name: str) -> None:
         """Rename a file that is no good."""
         self._told(lambda: self._files.mv(self._at(name), self._at(f"{name}.damaged")))
 
     def remove(self) -> None:
-        """What was kept goes."""
-        for file in self._told(lambda: self._files.ls(self._root, detail=False), FileNotFoundError):
-            if OURS.fullmatch(str(file).rsplit("/", 1)[-1]):
-                self._told(partial(self._files.rm, file))
+        """What was kept goes, and the folder, where there are folders, if nothing else is in it."""
+        with suppress(FileNotFoundError):
+            for file in self._told(lambda: self._files.ls(self._root, detail=False), FileNotFoundError):
+                if OURS.fullmatch(str(file).rsplit("/", 1)[-1]):
+                    self._told(partial(self._files.rm, file))
+            with suppress(OSError, NotImplementedError):
+                self._files.rmdir(self._root)
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _METADATA = b"trusteq"
+_NO_SHARD = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 class ShardFiles:
@@ -51,7 +52,7 @@ class ShardFiles:
             return None
         try:
             return _unpacked(content, key, size, labels)
-        except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except _NO_SHARD as error:
             reason = clean(" ".join(str(error).split())[:100])
             self.say(
                 f"{clean(str(self.folder))}/{name[:12]}...: set aside, it is damaged or foreign ({reason}); done again"
