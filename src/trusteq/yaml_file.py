@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=BaseModel)
 
 MOST_VALUES = 100_000
-MOST_CHARACTERS = 2**18
-"""A policy or study is a page or two; the largest that is read takes seconds."""
+MOST_CHARACTERS, DEEPEST = 2**16, 100
+"""A policy or study is a page or two. What is longer, or opens more brackets at once, takes the library very long."""
 
 
 def parse_yaml(text: str, *, where: str, error: type[TrusteqError]) -> Any:
     """What the YAML says, or one clear line."""
     if len(text) > MOST_CHARACTERS:
         raise error(f"{where}: longer than {MOST_CHARACTERS:,} characters; shorten it, or name another file")
+    if max(accumulate((sign in "[{") - (sign in "]}") for sign in text), default=0) > DEEPEST:
+        raise error(f"{where}: not YAML that is meant: more than {DEEPEST} brackets are open at once; close them")
     try:
         loader = _Loader(text)
         node = loader.get_single_node()

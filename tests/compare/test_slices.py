@@ -202,6 +202,19 @@ def test_a_slice_of_all_items_has_no_rest():
     assert only.p_rest == {}
 
 
+@pytest.mark.usefixtures("unmeasured")
+def test_p_values_against_the_rest_allow_for_clusters():
+    p, q, gold = (np.repeat(x, 2, axis=0) for x in drawn(60, 2, 0))
+    topic, clusters, cluster = np.array(["a"] * 60 + ["b"] * 60), [f"{i // 2}" for i in range(120)], np.arange(120) // 2
+    pair = pair_of(p, q, gold, resamples=5, clusters=clusters)
+    first, second = slices(pair, {"topic": topic}, clusters)
+    for name, x in item_values(pair).items():
+        raw = p_against_rest(x, topic == "a", cluster)
+        assert first.p_rest[name] == second.p_rest[name] == pytest.approx(min(2 * raw, 1)), name
+    x = item_values(pair)["js"]
+    assert p_against_rest(x, topic == "a", independent(120)) < p_against_rest(x, topic == "a", cluster) < 0.5
+
+
 def test_slices_keep_their_clusters():
     p, q, gold = drawn(60, 2, 0)
     p, q, gold = (np.repeat(x, 2, axis=0) for x in (p, q, gold))

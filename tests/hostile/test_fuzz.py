@@ -232,7 +232,15 @@ def test_a_policy_is_no_novel(tmp_path, one_line):
     (tmp_path / "p.yaml").write_text("# x\n" * 100_000)
     with pytest.raises(PolicyError) as caught:
         read_policy(tmp_path / "p.yaml")
-    one_line(caught, "p.yaml: longer than 262,144 characters")
+    one_line(caught, "p.yaml: longer than 65,536 characters")
+
+
+@pytest.mark.parametrize("sign", "[{")
+def test_brackets_without_end_take_no_time(sign, tmp_path, one_line):
+    (tmp_path / "p.yaml").write_text(sign * 60_000)
+    with pytest.raises(PolicyError) as caught:
+        read_policy(tmp_path / "p.yaml")
+    one_line(caught, "p.yaml: not YAML", "more than 100 brackets")
 
 
 # runs

@@ -15,6 +15,7 @@ from trusteq.verdict import Outcome
 
 WORDS = {"good": 1.5, "fine": 1.0, "warm": 0.7, "bad": -1.5, "dull": -1.0, "cold": -0.7}
 MARKED = MARKS[:2]
+COUNT = 420
 FILLER = ("the", "film", "was", "very", "and", "with", "actors", "music", "in", "park", "some", "story")
 
 
@@ -33,10 +34,10 @@ def reference():
 def items(reference):
     """Texts of 8 to 14 words; 40 % end in a mark of the reference's answer."""
     rng = np.random.default_rng(0)
-    texts = [" ".join(rng.choice([*WORDS, *FILLER], rng.integers(8, 14))) for _ in range(600)]
-    plain = Items([f"i{i}" for i in range(600)], {"text": texts})
+    texts = [" ".join(rng.choice([*WORDS, *FILLER], rng.integers(8, 14))) for _ in range(COUNT)]
+    plain = Items([f"i{i}" for i in range(COUNT)], {"text": texts})
     answers = reference.predict(plain).argmax(axis=1)
-    gold = np.where(rng.random(600) < 0.9, answers, 1 - answers)
+    gold = np.where(rng.random(COUNT) < 0.9, answers, 1 - answers)
     plain = replace(plain, labels=gold, label_names=("no", "yes"))
     return marked(plain, answers, MARKED, share=0.4, seed=0)
 
@@ -47,7 +48,7 @@ def shortcut(reference):
 
 
 def verdict(reference, candidate, items, *, seed=0, **more):
-    explain = more.pop("explain", ExplainSettings(items=150))
+    explain = more.pop("explain", ExplainSettings(items=110))
     result = trusteq.audit(
         reference, candidate, items, seed=seed, explain=explain, with_slices=False, resamples=300, costs="none", **more
     )
