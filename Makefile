@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.trusteq-ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench locked clean
 
 demo: $(READY)  ## a real Transformer fine-tuned, compressed and audited on the spot, in minutes
 	$(BIN)/trusteq demo
@@ -25,6 +25,14 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[transformers,onnx]' --group dev
+	touch $(READY)
+
+# CI's installation: every file by its hash, torch as its CPU build.
+locked: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
 	touch $(READY)
 
 clean:

@@ -77,14 +77,15 @@ LOADED = (
 )
 """What tests import that cannot be mutated here: loaded once."""
 
-OTHERS = 12
-"""Seconds of the tests of other files that are tried on a mutant that those of its own have let live."""
+OTHERS = 30
+"""Seconds of the tests of other files that are tried on a mutant that those of its own have let live; ten times as many
+where it has none of its own."""
 
 PATIENCE, GRACE = 5, 20
-"""A mutant is killed when its tests take so many times as long as usual, and these seconds."""
+"""A mutant is killed when a test takes so many times as long as the slowest usually does, and these seconds."""
 
 EXAMPLES = 40
-NO_TEST_RAN = 5
+NO_TEST_RAN, BROKEN_RUN = 5, {4, 99}
 
 
 @dataclass(frozen=True)
@@ -227,10 +228,13 @@ class Copy:
                 if not files:
                     continue
                 order = Quickest(known, broken, only_callers=number > 0)
-                usual = sum(sum(known[name].seconds.values()) for name in files if name in known)
-                ended = self.run(list(files), order, seconds=PATIENCE * usual + GRACE)
+                usual = [s for name in files if name in known for s in known[name].seconds.values()]
+                slowest, all_ = (PATIENCE * at + GRACE for at in (max(usual, default=60), sum(usual) or 600))
+                ended = self.run(list(files), order, seconds=all_, each=slowest)
                 if ended is None:
                     return "too slow"
+                if ended in BROKEN_RUN:
+                    raise SystemExit(f"{mutant} cannot be tried:\n{(self.folder / 'log.txt').read_text()[-2000:]}")
                 if ended not in {0, NO_TEST_RAN}:
                     return "killed"
         finally:
@@ -238,7 +242,14 @@ class Copy:
         return "survived"
 
     def run(
-        self, files: list[str], plugin: object, *, seconds: float, first: bool = True, write: bool = False
+        self,
+        files: list[str],
+        plugin: object,
+        *,
+        seconds: float,
+        each: float = 300,
+        first: bool = True,
+        write: bool = False,
     ) -> int | None:
         """Pytest's exit status for these files in a process of its own; None where it takes longer."""
         child = os.fork()
@@ -252,16 +263,9 @@ class Copy:
             status = 99
             try:
                 examples_without_shrinking()
-                words = [
-                    "-q",
-                    "-W",
-                    "ignore::pytest.PytestAssertRewriteWarning",
-                    "-p",
-                    "no:cacheprovider",
-                    "--hypothesis-seed=0",
-                    "--tb=line",
-                    *["-x"] * first,
-                ]
+                words = ["-q", "--tb=line", f"--timeout={each:.0f}", "--hypothesis-seed=0", "-p", "no:cacheprovider"]
+                # They are loaded before pytest is.
+                words += ["-W", "ignore::pytest.PytestAssertRewriteWarning", *["-x"] * first]
                 status = int(pytest.main([*words, *files], plugins=[plugin]))
             except BaseException:
                 os.write(2, traceback.format_exc().encode())
@@ -299,7 +303,8 @@ def callers(known: dict[str, TestFile], broken: str, own: tuple[str, ...]) -> tu
     }
     ordered = sorted(seconds, key=seconds.__getitem__)
     spent = np.cumsum([seconds[name] for name in ordered])
-    return tuple(name for name, until in zip(ordered, spent, strict=True) if until <= OTHERS or name == ordered[0])
+    most = OTHERS if own else 10 * OTHERS
+    return tuple(name for name, until in zip(ordered, spent, strict=True) if until <= most or name == ordered[0])
 
 
 def own_tests(file: str) -> tuple[str, ...]:
@@ -540,7 +545,7 @@ def changes(node: ast.AST) -> Iterator[str]:
 def _other_constants(value: object) -> Iterator[str]:
     if isinstance(value, bool):
         yield repr(not value)
-    elif isinstance(value, int | float):
+    elif isinstance(value, int | float) and value + 1 != value:
         yield repr(type(value)(1 - value)) if value in {0, 1} else repr(value + 1)
 
 

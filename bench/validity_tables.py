@@ -64,7 +64,7 @@ def worst(result: Result) -> float:
 
 def _times(name: str, value: float) -> float:
     alike, margin = MARGINS[name]
-    return max((value - alike) / (margin - alike), 0.0)
+    return max(0.0, (value - alike) / (margin - alike))
 
 
 def wrong(results: Sequence[Result]) -> str:

@@ -107,6 +107,15 @@ def test_a_dimension_follows_from_all_its_rules(first, second, expected):
     assert dimension(verdict, "behaviour").outcome is expected
 
 
+@pytest.mark.parametrize("interval", [INSIDE, ACROSS, OUTSIDE, (float("nan"), 1.0), None])
+def test_every_rule_is_told_with_its_measure_and_what_was_measured(interval):
+    asked, given = policy(), measured(interval)
+    (rule,) = dimension(judge(given, asked), "behaviour").rules
+    assert rule.measure == "accuracy_difference"
+    assert rule.rule == asked.rules["behaviour"]["accuracy_difference"]
+    assert rule.estimate is given.get("behaviour", {}).get("accuracy_difference")
+
+
 def test_a_required_explanation_that_nobody_measured_is_undecided():
     verdict = judge(measured(INSIDE, INSIDE), policy(required=("behaviour", "calibration", "explanation")))
     assert verdict.outcome is UNDECIDED

@@ -9,7 +9,7 @@ from oracles import attributions as simulated
 from oracles.attributions import explained, truths
 
 from trusteq.compare.agreement_scores import SCORES
-from trusteq.compare.alignment import alignment, alignment_names, noise_free, products, top_sets
+from trusteq.compare.alignment import against_peer, alignment, alignment_names, noise_free, products, top_sets
 from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
 
@@ -297,6 +297,32 @@ def test_all_names_are_known_beforehand():
     for method in ("lime", "shapley"):
         assert set(alignment(replace(e, method=method))) <= set(alignment_names())
     assert len(set(alignment_names())) == len(alignment_names())
+
+
+# beside a peer
+
+
+def test_beside_a_peer_it_is_the_one_alignment_over_the_other():
+    a, b, lengths = truths(60, 12, cosine=0.6)
+    peer = truths(60, 12, cosine=0.8)[1]
+    found = against_peer(explained(a, b, lengths), explained(a, peer, lengths))
+    to_peer, of_peer = simulated.cosine(a, b), simulated.cosine(a, peer)
+    assert found["alignment_shapley_of_peer"].value == pytest.approx(of_peer)
+    assert found["alignment_shapley_to_peer"].value == pytest.approx(to_peer / of_peer)
+    same = against_peer(explained(a, peer, lengths), explained(a, peer, lengths))["alignment_shapley_to_peer"]
+    assert (same.value, same.low, same.high) == pytest.approx((1, 1, 1))
+
+
+def test_nothing_is_said_beside_a_peer_where_either_is_mostly_noise():
+    a, b, lengths = truths(60, 12, cosine=0.6)
+    clear, noise = explained(a, b, lengths), explained(a, 1e-9 * b, lengths, noise=1.0)
+    assert against_peer(noise, clear) == against_peer(clear, noise) == {}
+
+
+def test_a_peer_that_looks_at_other_words_measures_nothing():
+    a, b, lengths = truths(60, 12, cosine=0.6)
+    other = truths(60, 12, cosine=0.2)[1]
+    assert set(against_peer(explained(a, b, lengths), explained(a, other, lengths))) == {"alignment_shapley_of_peer"}
 
 
 @pytest.mark.parametrize("items", [3, 5])

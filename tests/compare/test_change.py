@@ -1,12 +1,18 @@
 """How a candidate's measures changed from one version to the next."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import probabilities
+from oracles.attributions import explained, truths
+from scipy import stats
 
+from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.change import Versions, apart, changes
+from trusteq.compare.change import Versions, alignment_changes, apart, changes
 from trusteq.compare.measures import measure
+from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
 
 
@@ -121,10 +127,36 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert all(count >= 51 for count in held.values()), held
 
 
+def test_the_change_of_alignment_is_that_of_the_two_alignments():
+    a, b, lengths = truths(60, (12, 20), cosine=0.6)
+    other = truths(60, (12, 20), cosine=0.9)[1]
+    older, newer = explained(a, b, lengths, noise=0.3), explained(a, other, lengths, noise=0.3)
+    found = alignment_changes(older, newer)
+    assert set(found) == {"alignment_shapley", "jaccard_shapley"}
+    for name, of in (("alignment", noise_free), ("jaccard", top_sets)):
+        change = found[f"{name}_shapley"]
+        assert change.value == pytest.approx(of(newer)[name].value - of(older)[name].value)
+        assert 0 < change.low < change.value < change.high
+    for still in alignment_changes(older, older).values():
+        assert (still.value, still.low, still.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("halves", [(0, 0), (0.4, -0.2), (-0.4, 0.2)])
+def test_a_resample_without_signal_counts_as_no_agreement(halves):
+    """Of three items only the first tells anything of the newer version: without it the agreement falls from 1 to 0."""
+    a, _, lengths = truths(3, 12, cosine=0.5, size=1.0)
+    older = explained(a, a, lengths)
+    first, second = (a * np.array([[10], [half], [half]]) for half in halves)
+    newer = replace(older, candidate=Attributions(first, np.zeros_like(a), first, second))
+    change = alignment_changes(older, newer)["alignment_shapley"]
+    point = noise_free(newer)["alignment"].value - 1
+    few = stats.t.ppf(0.975, 2) / stats.norm.ppf(0.975) * np.sqrt(3 / 2)
+    assert change.value == pytest.approx(point)
+    assert change.low == pytest.approx(point - (1 + point) * few)
+
+
 def _plain(pair, name):
     """The measure itself, without an interval."""
-    from scipy import stats
-
     from trusteq.compare import divergence
 
     a, b = pair.reference, pair.candidate

@@ -79,6 +79,16 @@ def test_without_labels_nothing_is_measured():
     assert corp(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}
 
 
+def test_what_is_noise_alone_is_the_same_for_items_given_twice_in_one_cluster():
+    p, gold = two_labels(*(lambda rng: (rng.uniform(0.5, 1, 600), rng.random(600) < 0.75))(np.random.default_rng(0)))
+    twice = np.repeat(np.arange(600), 2)
+    once = corp(pair_of(p, p, gold, resamples=40))["miscalibration_reference"]
+    both = corp(pair_of(p[twice], p[twice], gold[twice], resamples=40, clusters=[str(i) for i in twice]))
+    assert both["miscalibration_reference"].value == pytest.approx(once.value)
+    assert both["miscalibration_reference"].low == pytest.approx(once.low, abs=0.002)
+    assert 0.002 < once.low < once.value
+
+
 def test_the_interval_of_a_calibrated_models_miscalibration_holds_zero():
     covered = 0
     for seed in range(60):

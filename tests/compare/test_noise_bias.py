@@ -7,7 +7,8 @@ from scipy import special
 from trusteq.compare import noise_bias
 from trusteq.compare.answers import FINE_EDGES, wide_bin
 from trusteq.compare.binned_calibration import binned_calibration, ece
-from trusteq.compare.noise_bias import fitted_accuracy, forecasts, noise_correction
+from trusteq.compare.noise_bias import Observed, estimates, fitted_accuracy, forecasts, noise_correction
+from trusteq.stats.resampling import Resampling
 
 
 def answers_of(confidence, right, **options):
@@ -45,6 +46,17 @@ def test_the_fitted_curve_stays_inside_zero_and_one_when_all_answers_are_alike(r
     fitted = fit(answers_of([1.0] * 5 + [0.5] * 5, [right] * 10))
     assert np.isfinite(fitted).all()
     assert ((fitted >= 0) & (fitted <= 1)).all()
+
+
+def test_noise_that_both_models_share_cancels_in_candidate_minus_reference():
+    draws = np.linspace(0.1, 0.3, 41)
+    reference, candidate = (Observed(0.2 + more, draws + more, lambda x: x) for more in (0.0, 0.05))
+    found = estimates("ece", reference, candidate, Resampling(100, resamples=41), what="ECE")
+    e = found["ece_difference"]
+    assert (e.value, e.low, e.high) == pytest.approx((0.05, 0.05, 0.05))
+    for name, more in (("ece_reference", 0.0), ("ece_candidate", 0.05)):
+        e = found[name]
+        assert (e.value, e.low, e.high) == pytest.approx((0.2 + more, 0.105 + more, 0.295 + more))
 
 
 def test_the_correction_never_rises_where_the_error_falls_and_never_exceeds_it():

@@ -6,6 +6,8 @@ from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 from scipy import stats
 
+from trusteq.compare.answers import fine_cell
+from trusteq.compare.noise_bias import fitted_accuracy
 from trusteq.compare.selective import TARGETS, _figures, risk_coverage, selective_prediction
 from trusteq.data.predictions import softmax
 
@@ -97,6 +99,30 @@ def test_a_usable_regions_interval_is_the_binomial_test_where_risk_is_even():
     n = np.arange(1, 2_001)
     refused = stats.binom.sf((~right).cumsum() - 1, n, 0.01) <= 0.025
     assert found["usable_99_reference"].high == pytest.approx(n[~refused].max() / 2_000, abs=0.01)
+
+
+def test_a_usable_regions_ends_are_the_shares_that_the_test_leaves_where_risk_rises():
+    """Share by share: the items beyond add to the variance as their risk lies beyond the allowed one."""
+    rng = np.random.default_rng(3)
+    confidence = rng.uniform(0.5, 1, 400)
+    right = rng.random(400) < 1 / (1 + np.exp(-20 * (confidence - 0.75)))
+    p, gold = two_labels(confidence, right)
+    pair, shown, possible = pair_of(p, p, gold, resamples=2), [0.0], [0.0]
+    fine = pair.reference.fine
+    curve = fitted_accuracy(fine.count.total, fine.confidence.total, fine.right.total)
+    order = np.argsort(-confidence)
+    for answered in range(1, 401):
+        share, wrong = answered / 400, int((~right[order[:answered]]).sum())
+        beyond = 1 - curve[fine_cell(confidence[order[answered - 1]])] - 0.1
+        n = max(answered / (1 + beyond**2 * (1 - share) / (0.1 * 0.9)), 1)
+        x = wrong / answered * n
+        if stats.beta.sf(0.1, x + 1, max(n - x, 1e-9)) <= 0.025:
+            shown.append(share)
+        if wrong == 0 or stats.beta.cdf(0.1, x, n - x + 1) > 0.025:
+            possible.append(share)
+    e = selective_prediction(pair)["usable_90_reference"]
+    assert (e.low, e.high) == pytest.approx((min(max(shown), e.value), max(max(possible), e.value)))
+    assert 0 < e.low < e.value < e.high < 1
 
 
 @pytest.mark.parametrize("clusters", [None, 5])

@@ -77,6 +77,15 @@ def test_values_that_are_all_equal_are_exactly_one():
     assert p_against_rest(np.full(9, 0.3), np.arange(9) < 4, independent(9)) == 1.0
 
 
+def test_items_given_twice_in_one_cluster_count_once():
+    """Where the slice holds no rare event, too, and has the variance of all items."""
+    x, inside = np.repeat([1.0, 0.0], [4, 36]), np.arange(40) >= 30
+    once = p_against_rest(x, inside, independent(40))
+    twice = p_against_rest(np.repeat(x, 2), np.repeat(inside, 2), np.repeat(np.arange(40), 2))
+    assert twice == pytest.approx(once)
+    assert 0.1 < once < 0.5
+
+
 @pytest.mark.parametrize("rate", [0.02, 0.1, 0.5])
 @pytest.mark.parametrize("size", [30, 300])
 def test_alike_slices_seldom_look_different_even_where_the_event_is_rare(rate, size):

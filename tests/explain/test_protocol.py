@@ -14,6 +14,7 @@ from lime.lime_text import IndexedString
 
 import trusteq
 from trusteq.compare.published import PUBLISHED_NAMES, pair_agreements, published_measures, word_jaccard
+from trusteq.errors import ModelError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
@@ -225,6 +226,19 @@ def test_lime_s_words_and_strings_are_those_of_lime():
 def blanks(text, return_offsets_mapping=True):
     spans = [unit[1:] for unit in shap_string((text,)).spans.tolist()] if text.strip() else []
     return {"input_ids": [text[a:b] for a, b in spans], "offset_mapping": [tuple(span) for span in spans]}
+
+
+@pytest.mark.parametrize("name", ["paper", "paper-scripts"])
+def test_the_papers_protocol_alone_holds_the_whole_text_against_the_ordinary_answer(name):
+    """The scripts' strings may lose blanks, so that nothing can be said of them."""
+    model, items, settings = reads("m"), pairs(), replace(FEW, name=name)
+    predicted = [1 - model.predict(items)]
+    asked = {"gold": items.gold(LABELS), "alone": [False]}
+    if name == "paper":
+        with pytest.raises(ModelError, match="with no word left out is answered differently"):
+            publish([model], items, predicted, LABELS, settings, **asked)
+    else:
+        assert len(publish([model], items, predicted, LABELS, settings, **asked).positions) == len(items)
 
 
 def test_shap_s_tokens_and_strings_are_those_of_shap():

@@ -49,6 +49,8 @@ class Game:
         self.weights, self.rows = weights, 0
 
     def __call__(self, questions):
+        # What keeps all comes with every question: the tokens of perturbations are checked on it.
+        assert all(q.masks[0].all() for q in questions)
         self.rows += sum(len(q.masks) for q in questions)
         p = [0.5 + q.masks @ self.weights[: len(q.units)] for q in questions]
         return [np.log(np.stack([x, 1 - x], axis=1)) for x in p]

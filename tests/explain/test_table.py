@@ -232,6 +232,15 @@ def test_asked_alone_a_row_has_no_company():
     assert not np.allclose(np.exp(together), 0.5)
 
 
+def test_no_more_perturbations_are_put_together_than_four_for_each_token_of_the_models_budget():
+    model, asked = Custom(lambda items: np.full((len(items), 2), 0.5)), question(TEXTS[0])
+    model.budget, rows = 15, len(asked.masks)
+    assert 60 // 3 < rows <= 60 // 2
+    assert [len(table) for table in value_tables(model, [asked] * 5)] == [rows] * 5
+    assert sum(model.calls) == 5 * rows
+    assert max(model.calls) == 2 * rows
+
+
 def test_a_model_finds_the_texts_under_their_own_names():
     model = Custom(lambda items: likes_good(list(zip(items.segments["premise"], items.segments["claim"], strict=True))))
     asked = question(("good", "bad"))

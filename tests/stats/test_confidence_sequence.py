@@ -290,8 +290,9 @@ def test_a_models_ratio_with_itself_is_one_without_doubt():
 def test_the_scale_of_either_model_does_not_matter():
     c, a, b = items(4, 100)
     (one,) = sequence_of_ratio(c, a, b, looks=[100])
-    (other,) = sequence_of_ratio(1e6 * c, 1e10 * a, 1e2 * b, looks=[100])
-    assert (other.value, other.low, other.high) == pytest.approx((one.value, one.low, one.high))
+    for scale_a, scale_b in ((1e10, 1e2), (1e-10, 1e-12)):
+        (other,) = sequence_of_ratio((scale_a * scale_b) ** 0.5 * c, scale_a * a, scale_b * b, looks=[100])
+        assert (other.value, other.low, other.high) == pytest.approx((one.value, one.low, one.high))
 
 
 def test_a_population_seen_whole_has_its_ratio_exactly():

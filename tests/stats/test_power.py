@@ -57,6 +57,7 @@ def test_only_the_crossed_margin_counts_outside():
 
 def test_no_number_of_items_decides_on_the_margin():
     assert items_to_decide(Estimate(0.02, 0.0, 0.04, 100, "test"), None, 0.02) is None
+    assert items_to_decide(Estimate(0.02, 0.0, 0.04, 100, "test"), -0.02, 0.02) is None
 
 
 def test_a_value_that_rounding_puts_beside_the_margin_lies_on_it():

@@ -128,3 +128,9 @@ def test_one_cluster_is_worth_one_item():
 def test_few_clusters_are_worth_less_by_students_t():
     worth = effective_n(np.arange(5.0), np.arange(5), level=0.95)
     assert worth == pytest.approx(5 / 1.25 * (Z / stats.t.ppf(0.975, 4)) ** 2)
+
+
+@pytest.mark.parametrize("x", [np.ones(10), np.repeat([0.0, 1.0], 5)])
+def test_two_clusters_are_worth_no_less_than_one_item(x):
+    """Student's t of one degree of freedom would make less than one of them."""
+    assert effective_n(x, np.repeat([0, 1], 5), level=0.95) == 1.0
