@@ -128,6 +128,8 @@ def main() -> None:
                 fates.append((mutant, fate, time.monotonic() - started))
                 print(f"{fate:8s} {fates[-1][2]:5.1f} s  {mutant}", file=sys.stderr, flush=True)
     report(fates, len(mutants))
+    if any(m.part == "named" and fate == "survived" for m, fate, _ in fates):
+        raise SystemExit("a named mutant lives: the tests let an audit lie")
 
 
 def report(fates: list[tuple[Mutant, str, float]], wanted: int) -> None:
@@ -273,16 +275,18 @@ class Copy:
                 sys.stdout.flush()
                 os._exit(status)
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child, signal.SIGKILL)
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.02)
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return None
+        try:
+            while time.monotonic() < until:
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if ended:
+                    return os.waitstatus_to_exitcode(status)
+                time.sleep(0.02)
+            return None
+        finally:
+            # With what the tests started, and at Ctrl-C, too.
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
 
 
 def examples_without_shrinking() -> None:

@@ -6,10 +6,14 @@ from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 from scipy import stats
 
+from trusteq.compare.answers import FINE_EDGES
 from trusteq.compare.confidence import (
     calibrated_null,
     confidence_profiles,
     overconfidence,
+    profile_area,
+    profile_distance,
+    profile_gap,
     reliability_table,
     saturation,
 )
@@ -160,3 +164,10 @@ def test_the_interval_of_the_profile_distance_holds_zero_for_two_models_of_one_k
         a, b = (0.5 + 0.5 * rng.beta(2, 1, 200) for _ in range(2))
         covered += profiles(a, b, resamples=200)["confidence_profile_distance"].low == 0
     assert covered >= 92
+
+
+@pytest.mark.parametrize(("one", "other"), [(0, 40), (100, 140), (150, len(FINE_EDGES) - 1)])
+def test_the_area_between_profiles_on_the_fine_edges_is_their_distance(one, other):
+    reference, candidate = (np.eye(len(FINE_EDGES))[[at]] for at in (one, other))
+    expected = profile_distance(FINE_EDGES[[one]], FINE_EDGES[[other]])
+    assert profile_area(profile_gap(reference, candidate)) == pytest.approx([expected])

@@ -77,6 +77,10 @@ def test_a_share_never_seen_needs_items_in_proportion_and_they_do_decide():
     assert wilson(0.0, needed, level=0.95)[1] <= 0.01
 
 
+def test_what_never_happened_on_a_scale_beyond_one_needs_items_in_proportion():
+    assert items_to_decide(Estimate(0.0, 0.0, 2.0, 100, "test"), None, 1.5) == 134
+
+
 def test_the_detectable_margin_is_certified_in_80_percent_of_samples():
     error, n = 0.02, 300
     margin = detectable_margin(normal(0.0, error, n))
