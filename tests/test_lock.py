@@ -23,4 +23,4 @@ def test_the_lock_holds_the_constraints_and_what_builds_the_package():
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), entry
         locked[name] = version
     assert {name: locked.get(name) for name in constraints} == constraints
-    assert set(locked) - set(constraints) == {"editables"}
+    assert set(locked) - set(constraints) == {"editables", "setuptools"}
