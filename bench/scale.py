@@ -1,11 +1,12 @@
 """What sharing out and keeping work costs, what it brings, and how memory grows with items. Real weights for speed.
 
     python bench/classifiers.py --data FOLDER --out build/classifiers      # once
-    OMP_NUM_THREADS=1 python bench/scale.py --data FOLDER --models build/classifiers [--part speed resume memory]
+    OMP_NUM_THREADS=1 python bench/scale.py --data FOLDER --models build/classifiers [--part NAME ...]
 
-speed   items a second of one model's predictions and value tables: the bare model on the same shards, this process,
-        this process keeping every shard on disk, 1 and 2 worker processes and 1 and 2 actors of Ray, each of one
-        thread; started beforehand. Ways take turns; medians
+speed   pairs a second of one model's predictions: the bare model on the same shards, this process, this process keeping
+        every shard on disk, 1 and 2 worker processes and 1 and 2 actors of Ray, each of one thread and started
+        beforehand. Ways take turns; medians
+keeping seconds that writing and reading shards takes, by itself, beside what the model takes for them
 resume  seconds of a whole audit, and of the same with all its work there
 memory  peak resident memory of an audit of 1,000, 10,000 and 100,000 items, two tiny random models, in a process each
 """
@@ -26,13 +27,14 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from faults import save_tiny
 
 import trusteq
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.work.processes import Processes
 from trusteq.work.ray_cluster import RayCluster
-from trusteq.work.shard import HERE, Here, predict_at
+from trusteq.work.shard import HERE, Answered, Here, predict_at
 from trusteq.work.shard_files import Kept, ShardFiles
 
 if TYPE_CHECKING:
@@ -40,16 +42,16 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
-    from trusteq.work.shard import Advance, Answered, Executor, Shard
+    from trusteq.work.shard import Advance, Executor, Shard
 
-PREDICTED, EXPLAINED = 1200, 40
+PREDICTED, EXPLAINED = 2000, 40
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path)
     parser.add_argument("--models", type=Path)
-    parser.add_argument("--part", nargs="*", default=["speed", "resume", "memory"])
+    parser.add_argument("--part", nargs="*", default=["speed", "keeping", "resume", "memory"])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -57,11 +59,13 @@ def main() -> None:
         folder, count, out = asked.child
         audit_tiny(Path(folder), int(count), Path(out))
         return
-    if {"speed", "resume"} & set(asked.part):
+    if {"speed", "keeping", "resume"} & set(asked.part):
         path = asked.data / "snli_test.jsonl.gz"
         items = trusteq.read_items(path, text=["text_a", "text_b"], label="label", id="id").take(range(PREDICTED))
     if "speed" in asked.part:
         speed(asked.models / "snli" / "base", items, asked.repeats)
+    if "keeping" in asked.part:
+        keeping(asked.models / "snli" / "base", items)
     if "resume" in asked.part:
         resume(asked.models / "snli", items, asked.repeats)
     if "memory" in asked.part:
@@ -73,9 +77,7 @@ def speed(location: Path, items: Items, repeats: int) -> None:
 
     def work(place: Executor) -> float:
         started = time.perf_counter()
-        predicted = predict_at(place, model, items)
-        settings = ExplainSettings(items=EXPLAINED)
-        explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], executor=place)
+        predict_at(place, model, items)
         return time.perf_counter() - started
 
     listing = Listing()
@@ -109,7 +111,7 @@ def speed(location: Path, items: Items, repeats: int) -> None:
     print(
         f"{PREDICTED:,} items predicted and {EXPLAINED} explained in {len(listing.shards)} shards, {repeats} times:\n"
     )
-    print("| way | seconds | to the bare model, round by round | items a second |\n| --- | --- | --- | --- |")
+    print("| way | seconds | to the bare model, round by round | pairs a second |\n| --- | --- | --- | --- |")
     for name, times in took.items():
         ratio = median(a / b for a, b in zip(times, took["the bare model on the same shards"], strict=True))
         print(f"| {name} | {median(times):.1f} | {ratio:.3f} | {PREDICTED / median(times):.1f} |")
@@ -132,6 +134,37 @@ def on_ray(count: int, model: Model, first: Items, work: Callable[[Executor], fl
     with RayCluster(count) as place:
         predict_at(place, model, first)  # each actor has opened the model
         return work(place)
+
+
+def keeping(location: Path, items: Items) -> None:
+    model = trusteq.open_model(location, name="base")
+    listing = Listing()
+    started = time.perf_counter()
+    predicted = predict_at(listing, model, items)
+    settings = ExplainSettings(items=EXPLAINED)
+    explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], executor=listing)
+    asked = time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = Kept(ShardFiles(Path(scratch)), Instant(len(model.labels)))
+        took = []
+        for _ in range(2):
+            started = time.perf_counter()
+            list(kept.answers(model, listing.shards, lambda n: None))
+            took.append(time.perf_counter() - started)
+    rows = sum(shard.size for shard in listing.shards)
+    print(f"\n{len(listing.shards)} shards, {rows:,} rows: the model takes {asked:.1f} s, ", end="")
+    print(f"writing them {took[0]:.3f} s ({took[0] / asked:.2%}), reading {took[1]:.3f} s")
+
+
+class Instant(Here):
+    """Answers that take no time."""
+
+    def __init__(self, labels: int) -> None:
+        self.labels = labels
+
+    def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
+        for number, shard in enumerate(shards):
+            yield number, Answered(np.full((shard.size, self.labels), 1 / self.labels))
 
 
 def resume(folder: Path, items: Items, repeats: int) -> None:
@@ -169,7 +202,6 @@ def memory() -> None:
 
 
 def audit_tiny(folder: Path, count: int, out: Path) -> None:
-    import numpy as np
     from faults import WORDS
 
     rng = np.random.default_rng(0)

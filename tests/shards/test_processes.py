@@ -1,5 +1,6 @@
 """Work shared out to processes: the same bytes, and what happens when one of them dies, hangs or refuses."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -43,6 +44,14 @@ def masks_of(units):
     masks = np.random.default_rng(units).random((40, units)) < 0.5
     masks[0] = True
     return masks
+
+
+def test_a_clock_that_jumps_is_not_looked_at(light, items, monkeypatch):
+    """Deadlines are counted on a clock that nobody sets."""
+    jumps, real = itertools.cycle((0.0, 1e9, -1e9, 86_400.0)), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    with Processes(1, deadline=120) as place:
+        assert np.array_equal(predict_at(place, light, items), predict_at(HERE, light, items))
 
 
 def test_faults_are_survived_or_told(light, tmp_path, wayward, one_line):
