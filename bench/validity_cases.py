@@ -231,7 +231,7 @@ class Sharpened(Planted):
 class Mixed(Planted):
     """Between the model's answers and another's."""
 
-    other: Model = None  # type: ignore[assignment]
+    other: Model
     share: float = 1.0
 
     def changed(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:

@@ -56,9 +56,9 @@ def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
 
 
 def _numbers(config: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Every number and its key, those of configurations within it too."""
+    """Every number and its key, those of configurations within it too; names of labels are no keys."""
     for key, value in config.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and key != "label2id":
             yield from _numbers(value)
         elif isinstance(value, int | float):
             yield key, value
