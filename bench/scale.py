@@ -53,6 +53,8 @@ def main() -> None:
     parser.add_argument("--models", type=Path)
     parser.add_argument("--part", nargs="*", default=["speed", "keeping", "resume", "memory"])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--model", default="base", help="whose speed is taken: base, layers-4, layers-2")
+    parser.add_argument("--explained", type=int, default=EXPLAINED, help="items, where speed is taken")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
@@ -63,7 +65,7 @@ def main() -> None:
         path = asked.data / "snli_test.jsonl.gz"
         items = trusteq.read_items(path, text=["text_a", "text_b"], label="label", id="id").take(range(PREDICTED))
     if "speed" in asked.part:
-        speed(asked.models / "snli" / "base", items, asked.repeats)
+        speed(asked.models / "snli" / asked.model, items, asked.explained, asked.repeats)
     if "keeping" in asked.part:
         keeping(asked.models / "snli" / "base", items)
     if "resume" in asked.part:
@@ -72,13 +74,13 @@ def main() -> None:
         memory()
 
 
-def speed(location: Path, items: Items, repeats: int) -> None:
-    model = trusteq.open_model(location, name="base")
+def speed(location: Path, items: Items, explained: int, repeats: int) -> None:
+    model = trusteq.open_model(location, name=location.name)
 
     def work(place: Executor) -> float:
         started = time.perf_counter()
         predicted = predict_at(place, model, items)
-        settings = ExplainSettings(items=EXPLAINED)
+        settings = ExplainSettings(items=explained)
         explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], executor=place)
         return time.perf_counter() - started
 
@@ -111,7 +113,7 @@ def speed(location: Path, items: Items, repeats: int) -> None:
                 took[name].append(way())
     base = median(took["the bare model on the same shards"])
     print(
-        f"{PREDICTED:,} items predicted and {EXPLAINED} explained in {len(listing.shards)} shards, {repeats} times:\n"
+        f"{PREDICTED:,} items predicted and {explained} explained in {len(listing.shards)} shards, {repeats} times:\n"
     )
     print("| way | seconds | to the bare model, round by round | pairs a second |\n| --- | --- | --- | --- |")
     for name, times in took.items():

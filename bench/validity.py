@@ -1,12 +1,13 @@
 """Is the verdict right? Pairs of models whose relation is known, asked for again and again on samples of their items.
 
-    python bench/validity.py --data FOLDER [--out build/validity] [--runs 100] [--items 200 1000 5000] [--workers 2]
+    python bench/validity.py --data FOLDER [--out build/validity] [--runs 30] [--items 100 300 1000 10000] [--workers 2]
 
-FOLDER holds sst2_train.jsonl.gz, sst2_test.jsonl.gz (id, text, label) and snli_*.jsonl.gz (id, text_a, text_b, label);
-scanned digits come with scikit-learn. For every pair (see validity_cases.py) the truth is what the policy's measures
-come to on all items, each taken 50 times; each run draws items anew, with replacement, and judges them by the default
-policy, by the customary methods of customary.py, and, where explained, by a look-by-look early stop. Writes
-results.json and the tables of docs/validity.md, tables.md, to --out.
+FOLDER holds sst2_train.jsonl.gz, sst2_test.jsonl.gz (id, text, label), snli_*.jsonl.gz (id, text_a, text_b, label) and
+cad_imdb_pairs.jsonl.gz (long reviews; id, text, label); scanned digits come with scikit-learn. For every pair (see
+validity_cases.py) the truth is what the policy's measures come to on all items, each taken 50 times; each run draws
+items anew, with replacement, and judges them by the default policy, by the customary methods of customary.py, and,
+where explained, by a look-by-look early stop. Writes results.json and the tables of docs/validity.md, tables.md, to
+--out.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("build/validity"))
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--items", type=int, nargs="+", default=[200, 1000, 5000])
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--items", type=int, nargs="+", default=[100, 300, 1000, 10000])
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)

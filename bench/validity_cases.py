@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +20,14 @@ from scipy import sparse
 import trusteq
 from trusteq.data.predictions import softmax
 from trusteq.models.base import Finding, Identity
+from trusteq.models.open import ModelOptions
 from trusteq.validity.plants import Copy, Planted, Random, Remembering, Shortcut, Unsure, marked, marks_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 EPOCHS, WIDTH, HIDDEN = 5, 32, 48
 TEAM = 6
 """So many networks are averaged where training is to leave little to chance."""
+LEARNED = 3000
+"""Reviews to learn from; each stands beside its revision, which says the opposite."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Case:
 
 
 def tasks(data: Path) -> Iterator[Task]:
-    """Sentences, and pairs of sentences."""
+    """Sentences, pairs of sentences, and reviews of 150 words."""
     for name, columns, group in (
         ("sst2", ["text"], r"\b(film|films|movie|movies)\b"),
         ("snli", ["text_a", "text_b"], r"\b(woman|women|girl|girls|lady)\b"),
@@ -73,6 +78,9 @@ def tasks(data: Path) -> Iterator[Task]:
             for part in ("train", "test")
         )
         yield Task(name, train, pool, re.compile(group, re.IGNORECASE))
+    reviews = trusteq.read_items(data / "cad_imdb_pairs.jsonl.gz", text=["text"], label="label", id="id")
+    train, pool = reviews.take(range(LEARNED)), reviews.take(range(LEARNED, len(reviews)))
+    yield Task("reviews", train, pool, re.compile(r"\b(actor|actors|actress|cast)\b", re.IGNORECASE))
 
 
 # networks
@@ -117,6 +125,54 @@ class Network:
             x = np.tanh(features(means) @ member.hidden[0] + member.hidden[1])
             answers.append(softmax((x @ member.last[0] + member.last[1]).astype(np.float64)))
         return np.asarray(np.mean(answers, axis=0))
+
+
+class OnTorch(Network):
+    """The same weights in another library."""
+
+    def predict(self, items: Items) -> NDArray[np.float64]:
+        import torch
+
+        bags = [bag(texts, self.vocabulary) for texts in items.texts()[self.reads]]
+        answers = []
+        with torch.inference_mode():
+            for member in self.members:
+                parts = (member.words, *member.hidden, *member.last)
+                words, hidden, inner, last, outer = map(torch.from_numpy, parts)
+                x = torch.tanh(torch_features([torch_means(texts, words) for texts in bags]) @ hidden + inner)
+                answers.append(torch.softmax((x @ last + outer).double(), dim=1).numpy())
+        return np.asarray(np.mean(answers, axis=0))
+
+
+def torch_means(texts: Any, words: Tensor) -> Tensor:
+    """The mean of each text's word vectors."""
+    import torch
+
+    columns, share = torch.from_numpy(texts.indices.astype(np.int64)), torch.from_numpy(texts.data)
+    starts = torch.from_numpy(texts.indptr[:-1].astype(np.int64))
+    return torch.nn.functional.embedding_bag(columns, words, starts, mode="sum", per_sample_weights=share)
+
+
+def torch_features(means: Sequence[Tensor]) -> Tensor:
+    import torch
+
+    if len(means) == 1:
+        return means[0]
+    a, b = means
+    return torch.cat([a, b, (a - b).abs(), a * b], 1)
+
+
+def saved_again(network: Network) -> Network:
+    """Written to a file and read back."""
+    from safetensors.numpy import load, save
+
+    members = []
+    for member in network.members:
+        tensors = (member.words, *member.hidden, *member.last)
+        held = load(save({str(i): tensor for i, tensor in enumerate(tensors)}))
+        words, hidden, inner, last, outer = (held[str(i)] for i in range(5))
+        members.append(Weights(words, (hidden, inner), (last, outer)))
+    return replace(network, name="saved again", members=tuple(members))
 
 
 def bag(texts: Sequence[str], vocabulary: dict[str, int]) -> Any:
@@ -167,19 +223,7 @@ def _train(items: Items, vocabulary: dict[str, int], seed: int, reads: slice) ->
     optimiser = torch.optim.AdamW(parameters, lr=0.01, weight_decay=0.05)
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(items)).split(64):  # type: ignore[no-untyped-call]
-            means = []
-            for texts in bags:
-                part = texts[batch.numpy()]
-                columns, share = torch.from_numpy(part.indices.astype(np.int64)), torch.from_numpy(part.data)
-                starts = torch.from_numpy(part.indptr[:-1].astype(np.int64))
-                means.append(
-                    torch.nn.functional.embedding_bag(columns, words, starts, mode="sum", per_sample_weights=share)
-                )
-            x = (
-                means[0]
-                if len(means) == 1
-                else torch.cat([*means, (means[0] - means[1]).abs(), means[0] * means[1]], 1)
-            )
+            x = torch_features([torch_means(texts[batch.numpy()], words) for texts in bags])
             loss = torch.nn.functional.cross_entropy(last(torch.tanh(hidden(x))), gold[batch])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -225,6 +269,15 @@ class Sharpened(Planted):
         other = np.maximum(answers, 1e-12) ** (1 / self.temperature)
         other /= other.sum(axis=1, keepdims=True)
         return np.where(self.where(answers, items)[:, None], other, answers)
+
+
+class Batched(Planted):
+    """Asked seven items at a time, the last first."""
+
+    def predict(self, items: Items) -> NDArray[np.float64]:
+        order = np.arange(len(items))[::-1]
+        answers = [self.model.predict(items.take(order[at : at + 7])) for at in range(0, len(order), 7)]
+        return np.concatenate(answers)[::-1]
 
 
 @dataclass(eq=False)
@@ -284,6 +337,8 @@ def cases(task: Task) -> list[Case]:
         )
 
     add("the same again", "", 0, Copy(model, "copy"))
+    add("saved again, asked in batches of 7", "", 0, Batched(saved_again(network), "saved"))
+    add("another runtime", "PyTorch", 0, OnTorch("torch", network.labels, network.vocabulary, network.members))
     add("16-bit weights", "", 0, halved(network))
     for bits in (8, 6, 5, 4, 3):
         add("rounded weights", f"{bits} bits", -bits, rounded(network, bits))
@@ -387,6 +442,25 @@ class Tabular:
         return softmax(np.asarray(items.segments["x"]) @ self.weights + self.bias)
 
 
+def in_onnx(model: Tabular) -> Model:
+    """The same weights as a graph for ONNX Runtime."""
+    import onnx
+
+    made, shape, kind = onnx.helper, model.weights.shape, onnx.TensorProto.FLOAT
+    weights, bias = (x.astype(np.float32) for x in (model.weights, model.bias))
+    graph = made.make_graph(
+        [made.make_node("Gemm", ["x", "w", "b"], ["logits"])],
+        model.name,
+        [made.make_tensor_value_info("x", kind, ["items", shape[0]])],
+        [made.make_tensor_value_info("logits", kind, ["items", shape[1]])],
+        [onnx.numpy_helper.from_array(weights, "w"), onnx.numpy_helper.from_array(bias, "b")],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save(made.make_model(graph, opset_imports=[made.make_opsetid("", 17)], ir_version=9), path)
+        return trusteq.open_model(path, name="onnx", options=ModelOptions(labels=model.labels))
+
+
 def tabular_cases() -> list[Case]:
     """The same kinds on scanned digits, 64 numbers each; what models look at is not measured there."""
     from sklearn.datasets import load_digits
@@ -408,7 +482,7 @@ def tabular_cases() -> list[Case]:
     def case(kind: str, strength: str, rank: float, candidate: Model) -> Case:
         return Case("digits", kind, strength, rank, model, candidate, pool)
 
-    found = [case("the same again", "", 0, Copy(model, "copy"))]
+    found = [case("the same again", "", 0, Copy(model, "copy")), case("another runtime", "ONNX", 0, in_onnx(model))]
     for bits in (8, 4, 2):
         step = np.abs(model.weights).max() / (2 ** (bits - 1) - 1 or 1)
         found.append(

@@ -41,8 +41,8 @@ def test_the_default_margins_are_those_that_the_manual_justifies():
         "disagreement": (None, 0.05, "interval"),
         "smooth_ece_difference": (None, 0.02, "interval"),
         "confidence_profile_distance": (None, 0.05, "interval"),
-        "alignment_lime": (0.9, None, "interval"),
-        "alignment_shapley": (0.9, None, "interval"),
+        "alignment_lime": (0.95, None, "interval"),
+        "alignment_shapley": (0.95, None, "interval"),
     }
 
 

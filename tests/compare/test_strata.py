@@ -83,6 +83,7 @@ def test_items_of_one_cluster_are_resampled_together(whole):
     # Of one cluster nothing can be said of others like it.
     (only,) = strata([e], {"c": ["x"] * 30 + ["y"] * 60}, ["one"] * 30 + clusters[30:])
     assert only.value == "y"
+    assert len(strata([e], {"c": ["x"] * 30 + ["y"] * 60}, ["one"] * 29 + ["two"] + clusters[30:])) == 2
 
 
 def test_what_the_models_answered_in_words():

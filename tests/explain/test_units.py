@@ -78,6 +78,7 @@ def removed(text: str, *left_out: int) -> str:
         ("Привет, мир; γειά σου", ["Привет", "мир", "γειά", "σου"]),
         ("བོད་སྐད", ["བོད", "སྐད"]),
         ("አማርኛ፡ቋንቋ", ["አማርኛ", "ቋንቋ"]),
+        ("\uaae0\uaae1 \uabc0\uabc1", ["\uaae0\uaae1", "\uabc0\uabc1"]),  # Meetei Mayek, the block after Tai Viet
     ],
 )
 def test_words_of_many_scripts(text, expected):

@@ -32,7 +32,7 @@ def test_a_ladder_s_parts_are_the_run_s_measures(explained):
                     expected["low"],
                     expected["high"],
                 )
-        assert ladder.margin == (0.9 if ladder.kind.startswith("alignment") else None)
+        assert ladder.margin == (0.95 if ladder.kind.startswith("alignment") else None)
     assert {ladder.method for ladder in display.ladders} == {"lime", "shapley"}
     assert display.k == 10
 
