@@ -8,6 +8,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'tran
 
 from oracles import tiny_models  # noqa: E402
 
+from trusteq.models.encoder import layers, projections  # noqa: E402
 from trusteq.models.first_token import first_token_only, reads_first_token_only  # noqa: E402
 from trusteq.models.transformer import open_transformer  # noqa: E402
 
@@ -57,8 +58,8 @@ def scattered(make, seed=1):
     torch.manual_seed(seed)
     model = make()
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 2:
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 2 or name.endswith("bias"):
                 parameter.normal_(std=0.3)  # large, so that answers differ
     return model
 
@@ -79,6 +80,29 @@ def test_a_shortened_last_layer_answers_the_same_and_computes_one_token(name):
     answer()
     assert seen[1:] == [(4, 12, 32)]  # and is whole again afterwards
     handle.remove()
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_keys_and_values_that_are_no_plain_products_are_made_as_they_are(name):
+    model = scattered(FIRST[name])
+    answer = asked(model)
+    ordinary, made = answer(), []
+    last = layers(model)[-1]
+    key, value = projections(last)[1:]
+    handles = [linear.register_forward_hook(lambda *given: made.append(1)) for linear in (key, value)]
+    with first_token_only(model):
+        np.testing.assert_allclose(answer(), ordinary, atol=1e-5)
+    assert len(made) == 2
+    for handle in handles:
+        handle.remove()
+    with first_token_only(model):
+        linear = value.forward
+        value.forward = lambda given: made.append(1) or linear(given)
+        np.testing.assert_allclose(answer(), ordinary, atol=1e-5)
+        assert len(made) == 3
+        del value.forward
+        answer()
+    assert len(made) == 3
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -17,6 +17,7 @@ from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
 from trusteq.models.chatter import is_failure, one_line, quiet_transformers
 from trusteq.models.checkpoint import checked_config, first_few, loading_error, refuse_partly_random
+from trusteq.models.equal_tokens import equal_tokens_once
 from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, refuse_pickle
 from trusteq.models.first_token import first_token_only, reads_first_token_only
 from trusteq.models.hub import snapshot
@@ -177,10 +178,13 @@ class TransformerModel:
     def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
         """Log-probabilities [rows, labels], in float64; ``alone`` asks for one row at a time.
 
-        What no answer depends on is not computed, but for a row alone, which is answered to the bit as predicted.
+        What no answer depends on is not computed, and what is equal once, but for a row alone, which is answered to the
+        bit as predicted.
         """
-        with first_token_only(self.model) if not alone and self.first_token_decides else nullcontext():
-            return self._answer(rows, None, alone=alone)
+        if alone:
+            return self._answer(rows, None, alone=True)
+        with equal_tokens_once(self.model), first_token_only(self.model) if self.first_token_decides else nullcontext():
+            return self._answer(rows, None)
 
     @cached_property
     def first_token_decides(self) -> bool:
