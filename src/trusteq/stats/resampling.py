@@ -99,7 +99,9 @@ class Resampling:
     def cell_sums(self, cell: NDArray[np.int64], cells: int, *values: NDArray[np.float64]) -> tuple[Sums, ...]:
         """Sums of each per-item array [items] within each cell [cells]; ``cell`` [items]."""
         at = self.unit * cells + cell
-        return tuple(self._resampled(self._by_unit(x, at, cells)) for x in values)
+        sums = self._resampled(np.concatenate([self._by_unit(x, at, cells) for x in values], axis=1))
+        parts = (np.split(part, len(values), axis=-1) for part in (sums.total, sums.draws))
+        return tuple(Sums(total, draws) for total, draws in zip(*parts, strict=True))
 
     def _by_unit(self, x: NDArray[np.float64], at: NDArray[np.int64], cells: int) -> NDArray[np.float64]:
         by_unit = np.bincount(at, weights=self._exact(x), minlength=self.units * cells)
