@@ -72,7 +72,7 @@ def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[]
     from trusteq._explained import beside
     from trusteq.compare.alignment import alignment
     from trusteq.explain.explanation import explain
-    from trusteq.stats.resampling import RESAMPLES
+    from trusteq.stats.resampling import RESAMPLES, Resampling
 
     labels, alone = models[0].labels, [False] * len(models)
     settings = trusteq.ExplainSettings(items=None, masks=masks)
@@ -80,7 +80,7 @@ def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[]
 
     def run() -> Explanation:
         made = explain(models, items, predicted, labels, settings, gold=None, alone=alone)
-        for candidate in beside(made, items, 0.95, resamples=RESAMPLES):
+        for candidate in beside(made, items, Resampling(len(items), resamples=RESAMPLES)):
             for one in candidate:
                 alignment(one)
         return made

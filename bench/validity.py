@@ -17,7 +17,7 @@ import json
 import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,13 +248,19 @@ def early(shares: Mapping[str, Shares], policy: Policy) -> dict[str, Any]:
     """Where looking item by item would have stopped (`--until decided`), and what it would have said."""
     rules = policy.rules["explanation"]
     total = len(next(iter(shares.values()))[0])
-    look = float(FIRST_LOOK)
+    look = float(max(FIRST_LOOK, policy.min_items))
     while True:
         count = min(int(look), total)
         places = []
         for name, rule in rules.items():
-            (estimate,) = sequence_of_ratio(*(x[:count] for x in shares[name][:3]), looks=[count])
-            places.append(against(estimate, rule.at_least, rule.at_most))
+            seen = [x[:count] for x in shares[name]]
+            (estimate,) = sequence_of_ratio(*seen[:3], looks=[count])
+            plain = Resamplings(Resampling(count, resamples=RESAMPLES)).cosine(*seen, what="alignment")
+            if plain is None:  # mostly noise so far
+                places.append("across")
+                continue
+            outer = replace(estimate, low=min(estimate.low, plain.low), high=max(estimate.high, plain.high))
+            places.append(against(outer, rule.at_least, rule.at_most))
         if "across" not in places or count == total:
             outcome = Outcome.UNDECIDED if "across" in places else Outcome.EQUIVALENT
             return {"items": count, "outcome": str(Outcome.NOT_EQUIVALENT if "outside" in places else outcome)}

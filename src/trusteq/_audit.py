@@ -169,7 +169,7 @@ def audit(
             alone=fixed,
             rules=rules,
             candidates=len(candidate_models),
-            seed=seed,
+            whole=resampling,
             tell=tell,
             executor=executor,
         )

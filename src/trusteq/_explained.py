@@ -77,7 +77,7 @@ def explain_enough(
     alone: Sequence[bool],
     rules: Policy,
     candidates: int,
-    seed: int,
+    whole: Resampling,
     tell: Progress,
     executor: Executor = HERE,
 ) -> Explanation:
@@ -96,13 +96,13 @@ def explain_enough(
             settings,
             gold=gold,
             alone=alone,
-            seed=seed,
+            seed=whole.seed,
             tell=tell,
             only=at,
             executor=executor,
         )
 
-    lots, wordless = with_units(items, settings, seed=seed)
+    lots, wordless = with_units(items, settings, seed=whole.seed)
     if settings.until != "decided":
         made = some(lots)
         return replace(made, wordless=tuple(wordless))
@@ -111,7 +111,7 @@ def explain_enough(
     for stretch in _stretches(lots, items, max(FIRST_LOOK, rules.min_items)):
         part = some(stretch)
         so_far = made = part if so_far is None else so_far.joined(part)
-        said = [sequences(one, made, items, rules.level) for one in beside(made, items, rules.level)[:candidates]]
+        said = [sequences(one, made, items, whole.level) for one in beside(made, items, whole)[:candidates]]
         wanted = [name for name in margins if name in {f"alignment_{method}" for method in METHODS}]
         # What has no interval yet, too few items or too little signal, is not decided.
         if all(name in estimates and _decided(estimates[name], margins[name]) for estimates in said for name in wanted):
@@ -146,8 +146,8 @@ def sequences(
 ) -> dict[str, Estimate]:
     """Alignment by every method with an interval that holds whenever one stops looking.
 
-    None of a method where there is none for a number of items fixed beforehand, or too few items (or clusters); the
-    same as that where it is known without error.
+    Nor is it narrower than that for a number of items fixed beforehand, which knows of few items that hold all the
+    difference. None of a method where that has none, or too few items (or clusters); that alone where it has no error.
     """
     made = {}
     for one in explained:
@@ -160,7 +160,13 @@ def sequences(
             continue
         what = f"cosine of {one.method} attributions, noise taken out by independent halves"
         (estimate,) = sequence_of_ratio(*sums, looks=[sums.shape[1]], level=level, what=what)
-        made[f"alignment_{one.method}"] = plain if plain.low == plain.high else estimate
+        outer = replace(
+            estimate,
+            low=min(estimate.low, plain.low),
+            high=max(estimate.high, plain.high),
+            method=f"{estimate.method}; no narrower than {plain.method.rpartition('; ')[2]}",
+        )
+        made[f"alignment_{one.method}"] = plain if plain.low == plain.high else outer
     return made
 
 
@@ -170,13 +176,9 @@ def among(whole: Resampling, items: Items, at: NDArray[np.int64]) -> Resampling:
     return Resampling(len(at), clusters=clusters, resamples=whole.resamples, seed=whole.seed, level=whole.level)
 
 
-def beside(
-    explanation: Explanation, items: Items, level: float, *, resamples: int = 2, seed: int = 0
-) -> list[tuple[Explained, ...]]:
+def beside(explanation: Explanation, items: Items, whole: Resampling) -> list[tuple[Explained, ...]]:
     """Each model's attributions but the reference's, beside the reference's, by every method."""
-    at = explanation.positions
-    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
-    resampling = Resampling(len(at), clusters=clusters, resamples=resamples, seed=seed, level=level)
+    resampling = among(whole, items, explanation.positions)
     spread, lengths, found = explanation.spread(), explanation.lengths, explanation.attributions()
     return [
         tuple(
@@ -202,7 +204,7 @@ def align(
     """What explanations say of each candidate; the peer, where there is one, is the last model."""
     at = explanation.positions
     clusters = None if items.clusters is None else [items.clusters[i] for i in at]
-    found = beside(explanation, items, whole.level, resamples=whole.resamples, seed=whole.seed)
+    found = beside(explanation, items, whole)
     by_model = [next(e for e in found[0] if e.method == "shapley").reference]
     by_model += [next(e for e in one if e.method == "shapley").candidate for one in found]
     removed = removal(models, explanation, by_model, labels, alone=alone, seed=whole.seed, tell=tell, executor=executor)

@@ -150,9 +150,9 @@ def test_a_resample_without_signal_counts_as_no_agreement(halves):
     newer = replace(older, candidate=Attributions(first, np.zeros_like(a), first, second))
     change = alignment_changes(older, newer)["alignment_shapley"]
     point = noise_free(newer)["alignment"].value - 1
-    few = stats.t.ppf(0.975, 2) / stats.norm.ppf(0.975) * np.sqrt(3 / 2)
     assert change.value == pytest.approx(point)
-    assert change.low == pytest.approx(point - (1 + point) * few)
+    # Many resamples have no spread of their own, to either side: nothing is known.
+    assert (change.low, change.high) == (-2, 2)
 
 
 def _plain(pair, name):

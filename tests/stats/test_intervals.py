@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from trusteq.stats.intervals import basic, bca, percentile, wider
+from trusteq.stats.intervals import FAR, basic, bca, percentile, studentised, wider
 from trusteq.stats.resampling import Resampling
 
 DRAWS = np.arange(1.0, 102.0)  # Quantile q is at 1 + 100 q.
@@ -62,3 +62,27 @@ def test_bca_of_a_mean_is_about_that_of_scipy(seed):
     width = theirs.high - theirs.low
     assert ours.low == pytest.approx(theirs.low, abs=0.04 * width)
     assert ours.high == pytest.approx(theirs.high, abs=0.04 * width)
+
+
+def test_with_equal_errors_the_bootstrap_t_interval_is_the_basic_one():
+    found = studentised(40.0, 3.0, DRAWS, np.full(101, 3.0), level=0.9)
+    assert found == pytest.approx(basic(40.0, DRAWS, level=0.9))
+    assert studentised(40.0, 6.0, DRAWS, np.full(101, 3.0), level=0.9) == pytest.approx((40 - 2 * 56.0, 40 + 2 * 34.0))
+
+
+def test_draws_that_think_themselves_sure_stretch_the_other_side():
+    """Above the value errors are a tenth: a sample that comes out high may be ten times as many errors off."""
+    errors = np.where(DRAWS > 51, 0.1, 1.0)
+    low, high = studentised(51.0, 1.0, DRAWS, errors, level=0.9)
+    assert (low, high) == pytest.approx((51 - 450.0, 51 + 45.0))
+
+
+def test_the_bootstrap_t_interval_of_what_has_no_error_is_the_value():
+    assert studentised(2.0, 0.0, np.full(10, 2.0), np.zeros(10), level=0.95) == (2.0, 2.0)
+
+
+def test_draws_without_errors_are_as_far_as_can_be_and_those_at_the_value_at_it():
+    draws = np.array([1.0] * 10 + [2.0] * 80 + [3.0] * 10)
+    low, high = studentised(2.0, 0.5, draws, np.zeros(100), level=0.9)
+    assert (low, high) == (2 - FAR / 2, 2 + FAR / 2)
+    assert studentised(2.0, 0.5, np.full(9, 2.0), np.zeros(9), level=0.9) == (2.0, 2.0)

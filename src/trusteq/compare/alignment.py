@@ -120,7 +120,6 @@ def against_peer(candidate: Explained, peer: Explained) -> dict[str, Estimate]:
 
     Of a peer that looks at other words only the latter: anything would pass beside it.
     """
-    same = Resamplings(candidate.resampling)
     cross, _, own = products(candidate)
     peer_cross, _, peer_own = products(peer)
 
@@ -137,7 +136,9 @@ def against_peer(candidate: Explained, peer: Explained) -> dict[str, Estimate]:
     what = f"alignment of {candidate.method} attributions over that of the reference trained once more"
     return {
         f"alignment_{candidate.method}_of_peer": made,
-        f"alignment_{candidate.method}_to_peer": same.function(of, cross, own, peer_cross, peer_own, what=what),
+        f"alignment_{candidate.method}_to_peer": candidate.resampling.studentised(
+            of, cross, own, peer_cross, peer_own, what=what, bounds=(0.0, 2.0)
+        ),
     }
 
 
@@ -263,7 +264,7 @@ class Resamplings:
                 value = c[:, 0] / np.sqrt(np.maximum(a[:, 0], 0) * np.maximum(b[:, 0], 0))
             return np.asarray(np.clip(np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0), -2, 2))
 
-        found = self.function(of, cross, own_a, own_b, what=what)
+        found = self.resampling.studentised(of, cross, own_a, own_b, what=what, bounds=(-2.0, 2.0))
         # A cosine lies between -1 and 1, whatever its estimate's noise.
         value, low, high = (float(np.clip(x, -1, 1)) for x in (found.value, found.low, found.high))
         return replace(found, value=value, low=low, high=high)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare import divergence
-from trusteq.compare.alignment import Resamplings, noise_free, products
+from trusteq.compare.alignment import noise_free, products
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import flip_kinds
 from trusteq.compare.confidence import profile_area, profile_distance, profile_gap
@@ -79,7 +79,7 @@ def alignment_changes(older: Explained, newer: Explained) -> dict[str, Estimate]
         return np.asarray(now - then)
 
     what = f"cosine of {method} attributions, noise taken out by independent halves, pooled over items, {MINUS}"
-    found[f"alignment_{method}"] = Resamplings(r).function(of, cross_a, cross_b, own, own_a, own_b, what=what)
+    found[f"alignment_{method}"] = r.studentised(of, cross_a, cross_b, own, own_a, own_b, what=what, bounds=(-2.0, 2.0))
     return found
 
 

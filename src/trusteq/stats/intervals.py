@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+FAR = 1e9
+"""Standard errors: farther than any bound."""
+
+
 def bca(
     value: float, draws: NDArray[np.float64], influence: NDArray[np.float64], *, level: float
 ) -> tuple[float, float]:
@@ -32,6 +36,24 @@ def bca(
     low, high = np.quantile(draws, special.ndtr(z0 + z / (1 - acceleration * z)))
     # A few draws may all lie to one side.
     return min(float(low), value), max(float(high), value)
+
+
+def studentised(
+    value: float, error: float, draws: NDArray[np.float64], errors: NDArray[np.float64], *, level: float
+) -> tuple[float, float]:
+    """Efron's bootstrap-t interval: how many of *its own* standard errors each draw lies from the value.
+
+    For skewed estimates, where what matters sits in few items. A sample that has missed some of them comes out on one
+    side, and thinks itself sure: draws that miss them show by how many errors such a sample is off. ``error`` is the
+    value's standard error, ``errors`` [resamples] each draw's.
+    """
+    if error == 0:
+        return value, value
+    away = draws - value
+    # A draw without any spread of its own knows nothing of how far off it is.
+    t = np.divide(away, errors, out=np.where(away == 0, 0.0, np.copysign(FAR, away)), where=errors > 0)
+    upper, lower = np.quantile(np.clip(t, -FAR, FAR), [(1 + level) / 2, (1 - level) / 2])
+    return min(value - float(upper) * error, value), max(value - float(lower) * error, value)
 
 
 def basic(value: float, draws: NDArray[np.float64], *, level: float) -> tuple[float, float]:
