@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import Table
+from oracles import attributions
 
 import trusteq
 from trusteq import Outcome
-from trusteq._explained import _stretches
+from trusteq._explained import _stretches, sequences
+from trusteq.compare.alignment import noise_free, products
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, chosen
+from trusteq.stats.confidence_sequence import sequence_of_ratio
 
 GOOD, BAD, NAMES = (
     ["good", "fine", "lovely", "great"],
@@ -195,6 +198,20 @@ def test_what_cannot_be_explained_is_refused_before_any_model_is_asked():
 
 
 # Until decided -----------------------------------------------------------------------------------
+
+
+def test_an_interval_that_holds_at_every_look_knows_that_few_items_may_hold_all_the_difference():
+    """Three items of 120 tell the models apart."""
+    a, b, lengths = attributions.truths(120, 12, cosine=1.0)
+    b[:3] = attributions.truths(3, 12, cosine=0.0, seed=5)[1]
+    one = attributions.explained(a, b, lengths)
+    fixed, (looked,) = noise_free(one)["alignment"], sequence_of_ratio(*products(one), looks=[120])
+    assert fixed.low < 0 < 0.6 < looked.low
+    assert fixed.high < looked.high
+    items = trusteq.Items([str(i) for i in range(120)], {"text": ["a"] * 120})
+    found = sequences([one], None, items, 0.95)["alignment_shapley"]
+    assert (found.value, found.low, found.high) == (looked.value, fixed.low, looked.high)
+    assert "no narrower than bootstrap-t, 200 resamples" in found.method
 
 
 def test_a_shortcut_is_decided_with_the_first_look():
