@@ -40,5 +40,7 @@ class Told:
             raise LabelError("these labels do not fit")
         if self.does == "fails":
             raise ZeroDivisionError("nothing to share")
+        if self.does == "wants too much memory":
+            np.ones(2**50)
         advance(1)
         return Answered(np.array([[float(self.number), 0.5, len(model.labels)]]))

@@ -66,6 +66,9 @@ def test_faults_are_survived_or_told(light, tmp_path, wayward, one_line):
         with pytest.raises(ModelError) as caught:
             run(place, light, [Told(11, str(tmp_path), "fails")])
         one_line(caught, "model tiny", "failed while answering", "nothing to share")
+        with pytest.raises(ModelError) as caught:
+            run(place, light, [Told(13, str(tmp_path), "wants too much memory")])
+        one_line(caught, "model tiny", "failed while answering", "Unable to allocate")
 
         with pytest.raises(ModelError) as caught:
             run(place, light, [Told(12, str(tmp_path), "dies")])
