@@ -43,7 +43,7 @@ def result(verdicts, *, n=100, rank=0, early="EQUIVALENT", interval=(-1, 2), **t
         ("disagreement", 0.1, 2),
         ("smooth_ece_difference", -0.2, 0),
         ("confidence_profile_distance", 0.025, 0.5),
-        ("alignment_lime", 0.8, 2),
+        ("alignment_lime", 0.8, 4),
         ("alignment_shapley", 1.0, 0),
     ],
 )
