@@ -90,6 +90,7 @@ def test_what_somebody_listens_to_or_has_changed_is_left_alone():
         lambda linear: linear.register_forward_hook(lambda *given: None),
         lambda linear: linear.register_forward_pre_hook(lambda *given: None),
         lambda linear: setattr(linear, "forward", lambda given: given),
+        lambda linear: delattr(linear, "weight"),  # packed, as of four bits
         lambda linear: setattr(linear, "weight", torch.nn.Parameter(linear.weight.int(), requires_grad=False)),
     ):
         asked = model("bert")

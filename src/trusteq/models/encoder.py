@@ -33,11 +33,12 @@ def is_plain(linear: Any) -> bool:
     """Whether a module is a product and a sum of ordinary numbers, and nobody has changed or watches it."""
     import torch
 
+    weight = getattr(linear, "weight", None)  # what is packed has its numbers elsewhere
     return (
         type(linear) is torch.nn.Linear
-        and type(linear.weight) is torch.nn.Parameter
-        and type(linear.weight.data) is torch.Tensor
-        and linear.weight.is_floating_point()
+        and type(weight) is torch.nn.Parameter
+        and type(weight.data) is torch.Tensor
+        and weight.is_floating_point()
         and "forward" not in vars(linear)
         and not linear._forward_hooks
         and not linear._forward_pre_hooks
