@@ -520,7 +520,7 @@ NAMED = (
     (
         "of few items the bootstrap-t interval alone",
         "stats/resampling.py",
-        "if self.units < FEW:",
+        "if self.units < FEW_UNITS:",
         "if False:",
         "stats/test_resampling",
         "compare/test_alignment",

@@ -2,8 +2,8 @@
 
 The perturbed texts of an item share their tokens, often in the same places, so the same few hundred vectors go into the
 first layer again and again. Its queries, keys and values are computed once for each different vector of a batch and
-then copied: with two layers a fifth of the work is left out, with six a twentieth. Equal means to the bit. On
-accelerators, where looking for equals would hold up the queue, nothing is changed.
+then copied: of what a shortened model of two layers has left, a tenth is saved; of six, next to nothing. Equal means
+to the bit. On accelerators, where looking for equals would hold up the queue, nothing is changed.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 BERT and its kin classify by their last layer's output at the first token alone. There one query looks at all tokens:
 instead of turning every token into a key, the query is turned back into what a token looks like before, and instead of
-turning every token into a value, their mean is. With six layers a sixth of the work is left out, with two layers half.
-This serves the many perturbed texts of explanations; predictions run the whole model.
+turning every token into a value, their mean is. With six layers a seventh of the work is left out, with two nearly
+half. This serves the many perturbed texts of explanations; predictions run the whole model.
 It is used only where the model is shown, on made-up texts of several lengths, to answer the same; and since every
 explained item's unperturbed text is held against its prediction, also on the texts at hand.
 """

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MAX_UNITS = 20_000
 RESAMPLES = 2_000
-FEW = 30
+FEW_UNITS = 30
 """Units below which the bootstrap-t interval is not trusted alone."""
 ROUNDING = 1e-9
 """A standard error below which nothing but rounding differs."""
@@ -269,13 +269,13 @@ class Resampling:
         size = np.sqrt((by_unit**2).sum(axis=0))
         total = sums.total[None]
         value, draws = float(_of(of, total)[0]), _of(of, sums.draws)
-        error = float(np.sqrt(((by_unit @ _gradient(of, total, size)[0]) ** 2).sum()))
+        error = float(np.sqrt((_pulls(by_unit, _gradient(of, total, size)) ** 2).sum()))
         errors = self._errors(by_unit, _gradient(of, sums.draws, size))
         # Rounding alone: the same in every resample.
         if self.units < 2 or error <= ROUNDING:
             return self.from_draws(value, draws, what=what, bounds=bounds)
         low, high = studentised(value, error, draws, errors, level=self.level)
-        if self.units < FEW:  # the same few over and over: no resample is as odd as a sample may be
+        if self.units < FEW_UNITS:  # the same few over and over: no resample is as odd as a sample may be
             ends = wider(value, self._spread(value, draws), level=self.level)
             low, high = min(low, ends[0]), max(high, ends[1])
         low, high = (float(x) for x in np.clip((low, high), *bounds))
@@ -286,7 +286,7 @@ class Resampling:
         """Each resample's standard error [resamples] of a function with these gradients [resamples, columns]."""
         squares = np.empty(self.resamples)
         for start in range(0, self.resamples, _BLOCK):
-            pull = (by_unit @ gradients[start : start + _BLOCK].T) ** 2
+            pull = _pulls(by_unit, gradients[start : start + _BLOCK]) ** 2
             squares[start : start + _BLOCK] = np.einsum("ru,ur->r", self.counts[start : start + _BLOCK], pull)
         return np.sqrt(squares)
 
@@ -313,6 +313,11 @@ class Resampling:
 
 def _of(of: Callable[..., NDArray[np.float64]], sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return of(*np.split(sums, sums.shape[1], axis=1))
+
+
+def _pulls(by_unit: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each unit's pull on a function [units, rows]; not by BLAS, whose last bit depends on the number of threads."""
+    return np.asarray(np.einsum("uc,rc->ur", by_unit, gradients))
 
 
 def _gradient(
