@@ -546,4 +546,26 @@ NAMED = (
         "heard",
         "models/test_first_token",
     ),
+    (
+        "an early look need be no surer than the last",
+        "stats/confidence_sequence.py",
+        "-quantile_of_normal(level) / math.sqrt(seen)",
+        "-quantile_of_normal(level) / math.sqrt(1.0)",
+        "stats/test_confidence_sequence",
+        "test_explained",
+    ),
+    (
+        "early looks forget that they are early",
+        "_explained.py",
+        "made = replace(joined, seen=len(joined.positions) / len(lots))",
+        "made = replace(joined, seen=1.0)",
+        "test_explained",
+    ),
+    (
+        "alike at the first look is enough",
+        "_explained.py",
+        'new == "outside" or new == old == "inside"',
+        'new != "across"',
+        "test_explained",
+    ),
 )

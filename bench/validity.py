@@ -31,8 +31,8 @@ from customary import METHODS, Sample
 from validity_cases import Case, cases, tabular_cases, tasks
 from verdicts import measured
 
-from trusteq._explained import GROWTH
-from trusteq.compare.alignment import Explained, Resamplings, products
+from trusteq._explained import GROWTH, place, sequences, settled
+from trusteq.compare.alignment import Explained, Resamplings, products, sizes
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns
 from trusteq.compare.top_k import jaccard, top_k
@@ -41,8 +41,7 @@ from trusteq.explain.attributions import Attributions
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
-from trusteq.stats.confidence_sequence import FIRST_LOOK, sequence_of_ratio
-from trusteq.stats.equivalence import against
+from trusteq.stats.confidence_sequence import FIRST_LOOK
 from trusteq.stats.resampling import Resampling
 from trusteq.verdict import Outcome, judge
 
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.stats.equivalence import Outcome as Place
     from trusteq.stats.estimate import Estimate
 
 EXPLAINED = 400
@@ -168,10 +168,7 @@ def truth_of(
 
 def shares_of(explained: Explained) -> Shares:
     """Of each item."""
-    sizes = (
-        0.5 * ((x.first**2).sum(axis=1) + (x.second**2).sum(axis=1)) for x in (explained.reference, explained.candidate)
-    )
-    return (*products(explained), *sizes)
+    return (*products(explained), *sizes(explained))
 
 
 def top_ten(explained: Explained) -> NDArray[np.float64]:
@@ -231,7 +228,7 @@ def run(number: int, n: int, seed: int) -> dict[str, Any]:
     if one.similar is not None:
         some = rng.integers(len(one.similar), size=min(n, AT_ONCE))
         shares = {name: tuple(x[some] for x in parts) for name, parts in one.shares.items()}
-        similar, stopped = one.similar[some], early(shares, one.policy)
+        similar, stopped = one.similar[some], early(one.explained, some, one.policy)
     estimates = estimated(reference, candidate, gold, shares, resamples=RESAMPLES, seed=seed)
     verdict = judge(estimates, one.policy)
     sample = Sample(reference, candidate, gold, similar)
@@ -244,27 +241,20 @@ def run(number: int, n: int, seed: int) -> dict[str, Any]:
     }
 
 
-def early(shares: Mapping[str, Shares], policy: Policy) -> dict[str, Any]:
+def early(explained: Sequence[Explained], at: NDArray[np.int64], policy: Policy) -> dict[str, Any]:
     """Where looking item by item would have stopped (`--until decided`), and what it would have said."""
     rules = policy.rules["explanation"]
-    total = len(next(iter(shares.values()))[0])
     look = float(max(FIRST_LOOK, policy.min_items))
+    before: list[Place] = []
     while True:
-        count = min(int(look), total)
-        places = []
-        for name, rule in rules.items():
-            seen = [x[:count] for x in shares[name]]
-            (estimate,) = sequence_of_ratio(*seen[:3], looks=[count])
-            plain = Resamplings(Resampling(count, resamples=RESAMPLES)).cosine(*seen, what="alignment")
-            if plain is None:  # mostly noise so far
-                places.append("across")
-                continue
-            outer = replace(estimate, low=min(estimate.low, plain.low), high=max(estimate.high, plain.high))
-            places.append(against(outer, rule.at_least, rule.at_most))
-        if "across" not in places or count == total:
+        count = min(int(look), len(at))
+        some = [replace(drawn(one, at[:count], seed=0), resampling=Resampling(count)) for one in explained]
+        estimates = sequences(some, seen=count / len(at), clusters=None)
+        places = [place(estimates.get(name), rule) for name, rule in rules.items()]
+        if settled(before, places) or count == len(at):
             outcome = Outcome.UNDECIDED if "across" in places else Outcome.EQUIVALENT
             return {"items": count, "outcome": str(Outcome.NOT_EQUIVALENT if "outside" in places else outcome)}
-        look *= GROWTH
+        before, look = places, look * GROWTH
 
 
 def first_named(number: int, seed: int) -> bool:

@@ -9,11 +9,11 @@ from oracles import attributions
 
 import trusteq
 from trusteq import Outcome
-from trusteq._explained import _stretches, sequences
+from trusteq._explained import _stretches, sequences, settled
 from trusteq.compare.alignment import noise_free, products
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, chosen
-from trusteq.stats.confidence_sequence import sequence_of_ratio
+from trusteq.stats.confidence_sequence import obrien_fleming, sequence_of_ratio
 
 GOOD, BAD, NAMES = (
     ["good", "fine", "lovely", "great"],
@@ -208,10 +208,21 @@ def test_an_interval_that_holds_at_every_look_knows_that_few_items_may_hold_all_
     fixed, (looked,) = noise_free(one)["alignment"], sequence_of_ratio(*products(one), looks=[120])
     assert fixed.low < 0 < 0.6 < looked.low
     assert fixed.high < looked.high
-    items = trusteq.Items([str(i) for i in range(120)], {"text": ["a"] * 120})
-    found = sequences([one], None, items, 0.95)["alignment_shapley"]
+    found = sequences([one], seen=1.0, clusters=None)["alignment_shapley"]
     assert (found.value, found.low, found.high) == (looked.value, fixed.low, looked.high)
-    assert "no narrower than bootstrap-t, 200 resamples" in found.method
+    assert found.method.endswith("no narrower than bootstrap-t, 200 resamples of items")
+
+
+def test_the_fewer_of_the_items_are_seen_the_surer_an_early_look_must_be():
+    a, b, lengths = attributions.truths(120, 12, cosine=1.0)
+    b[:9] = attributions.truths(9, 12, cosine=0.0, seed=5)[1]
+    one = attributions.explained(a, b, lengths)
+    lows = [sequences([one], seen=seen, clusters=None)["alignment_shapley"].low for seen in (1.0, 0.5, 1 / 3)]
+    assert lows[0] > lows[1] > lows[2]
+    strict = noise_free(replace(one, resampling=one.resampling.at(obrien_fleming(0.95, 0.5))))["alignment"]
+    found = sequences([one], seen=0.5, clusters=None)["alignment_shapley"]
+    assert (found.low, found.level) == (strict.low, 0.95)
+    assert found.method.endswith("no narrower than bootstrap-t, 200 resamples of items at 99.44%")
 
 
 def test_a_shortcut_is_decided_with_the_first_look():
@@ -219,7 +230,23 @@ def test_a_shortcut_is_decided_with_the_first_look():
     made = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=settings, **FAST)
     assert len(made.explanation.positions) == 100
     assert explanation(made["b"]).outcome is Outcome.NOT_EQUIVALENT
-    assert "confidence sequence" in made["b"].measures["explanation"]["alignment_lime"].method
+    method = made["b"].measures["explanation"]["alignment_lime"].method
+    assert "confidence sequence" in method
+    assert method.endswith(f"at {obrien_fleming(0.95, 100 / 160):.2%}")
+
+
+def test_likeness_must_be_seen_twice():
+    """Unlikeness is enough seen once: what few items hold makes models look more alike, not less."""
+    assert settled([], ["outside", "outside"])
+    assert not settled([], ["inside"])
+    assert not settled(["across"], ["inside"])
+    assert settled(["inside", "across"], ["inside", "outside"])
+    assert not settled(["inside", "inside"], ["inside", "across"])
+    settings = ExplainSettings(items=None, until="decided")
+    candidates = {"copy": model(HONEST, "copy"), "shortcut": model(SHORTCUT, "shortcut")}
+    made = trusteq.audit(model(HONEST, "a"), candidates, reviews(300), explain=settings, **FAST)
+    assert len(made.explanation.positions) == 150
+    assert explanation(made["copy"]).outcome is Outcome.EQUIVALENT
 
 
 def test_what_is_on_the_margin_is_looked_at_to_the_end():

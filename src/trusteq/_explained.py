@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.alignment import Explained, against_peer, alignment, noise_free, products
+from trusteq.compare.alignment import Explained, against_peer, alignment, pooled, products
 from trusteq.compare.transfer import transfer
 from trusteq.compare.words import WordLeans, word_leans
 from trusteq.errors import OptionError
@@ -15,8 +15,8 @@ from trusteq.explain.attributions import METHODS
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
 from trusteq.explain.removal import removal
 from trusteq.explain.table import explainable
-from trusteq.stats.confidence_sequence import FIRST_LOOK, sequence_of_ratio
-from trusteq.stats.equivalence import against
+from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequence_of_ratio
+from trusteq.stats.equivalence import Outcome, against
 from trusteq.stats.resampling import Resampling
 from trusteq.work.shard import HERE
 
@@ -85,6 +85,7 @@ def explain_enough(
 
     Items come in random order then. The rules on alignment are looked at after `FIRST_LOOK` items (or clusters), or as
     many as the policy asks for, and after `GROWTH` times as many each time, on intervals that hold at every look.
+    Likeness must be seen at two looks in a row: a few items may hold all the difference, and not be among the first.
     """
 
     def some(at: Sequence[int]) -> Explanation:
@@ -108,19 +109,30 @@ def explain_enough(
         return replace(made, wordless=tuple(wordless))
     margins = rules.rules.get("explanation", {})
     so_far: Explanation | None = None
+    before: list[Outcome] = []
     for stretch in _stretches(lots, items, max(FIRST_LOOK, rules.min_items)):
         part = some(stretch)
-        so_far = made = part if so_far is None else so_far.joined(part)
-        said = [sequences(one, made, items, whole.level) for one in beside(made, items, whole)[:candidates]]
+        joined = part if so_far is None else so_far.joined(part)
+        so_far = made = replace(joined, seen=len(joined.positions) / len(lots))
+        at_hand = _clusters(items, made.positions)
+        said = [sequences(one, seen=made.seen, clusters=at_hand) for one in beside(made, items, whole)[:candidates]]
         wanted = [name for name in margins if name in {f"alignment_{method}" for method in METHODS}]
-        # What has no interval yet, too few items or too little signal, is not decided.
-        if all(name in estimates and _decided(estimates[name], margins[name]) for estimates in said for name in wanted):
+        places = [place(estimates.get(name), margins[name]) for estimates in said for name in wanted]
+        if settled(before, places):
             break
+        before = places
     return replace(made, wordless=tuple(wordless))
 
 
-def _decided(estimate: Estimate, rule: Rule) -> bool:
-    return against(estimate, rule.at_least, rule.at_most) != "across"
+def place(estimate: Estimate | None, rule: Rule) -> Outcome:
+    """Where alignment lies; across, where it has no interval yet: too few items or too little signal."""
+    return "across" if estimate is None else against(estimate, rule.at_least, rule.at_most)
+
+
+def settled(before: Sequence[Outcome], now: Sequence[Outcome]) -> bool:
+    """Whether all places at this look are known well enough to stop, those at the look before being as they were."""
+    known = before or ["across"] * len(now)
+    return all(new == "outside" or new == old == "inside" for old, new in zip(known, now, strict=True))
 
 
 def _stretches(lots: Sequence[int], items: Items, first: int) -> list[list[int]]:
@@ -141,39 +153,49 @@ def _stretches(lots: Sequence[int], items: Items, first: int) -> list[list[int]]
     return stretches
 
 
-def sequences(
-    explained: Sequence[Explained], explanation: Explanation, items: Items, level: float
-) -> dict[str, Estimate]:
+def sequences(explained: Sequence[Explained], *, seen: float, clusters: Sequence[str] | None) -> dict[str, Estimate]:
     """Alignment by every method with an interval that holds whenever one stops looking.
 
     Nor is it narrower than that for a number of items fixed beforehand, which knows of few items that hold all the
-    difference. None of a method where that has none, or too few items (or clusters); that alone where it has no error.
+    difference, at O'Brien and Fleming's level where only a share of the items to explain was ``seen``: so stopping
+    early is not more often wrong. None of a method where that has none, or too few items (or clusters); that alone
+    where it has no error.
     """
     made = {}
     for one in explained:
-        plain = noise_free(one)["alignment"]
+        level = one.resampling.level
+        # No resampling knows of what comes less than once in all of its resamples.
+        strict = min(obrien_fleming(level, seen), max(level, 1 - 1 / one.resampling.resamples))
+        plain = pooled(replace(one, resampling=one.resampling.at(strict)))
         sums = np.stack(products(one))
-        if items.clusters is not None:
-            own = np.unique([items.clusters[i] for i in explanation.positions], return_inverse=True)[1]
+        if clusters is not None:
+            own = np.unique(clusters, return_inverse=True)[1]
             sums = np.stack([np.bincount(own, weights=x) for x in sums])
         if plain is None or sums.shape[1] < FIRST_LOOK:
             continue
         what = f"cosine of {one.method} attributions, noise taken out by independent halves"
         (estimate,) = sequence_of_ratio(*sums, looks=[sums.shape[1]], level=level, what=what)
+        floor = plain.method.rpartition("; ")[2] + (f" at {strict:.2%}" if strict > level else "")
         outer = replace(
             estimate,
             low=min(estimate.low, plain.low),
             high=max(estimate.high, plain.high),
-            method=f"{estimate.method}; no narrower than {plain.method.rpartition('; ')[2]}",
+            method=f"{estimate.method}; no narrower than {floor}",
         )
-        made[f"alignment_{one.method}"] = plain if plain.low == plain.high else outer
+        made[f"alignment_{one.method}"] = replace(plain, level=level) if plain.low == plain.high else outer
     return made
 
 
 def among(whole: Resampling, items: Items, at: NDArray[np.int64]) -> Resampling:
     """Resamples of the items at these positions."""
-    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
-    return Resampling(len(at), clusters=clusters, resamples=whole.resamples, seed=whole.seed, level=whole.level)
+    return Resampling(
+        len(at), clusters=_clusters(items, at), resamples=whole.resamples, seed=whole.seed, level=whole.level
+    )
+
+
+def _clusters(items: Items, at: NDArray[np.int64]) -> list[str] | None:
+    """Of the items at these positions."""
+    return None if items.clusters is None else [items.clusters[i] for i in at]
 
 
 def beside(explanation: Explanation, items: Items, whole: Resampling) -> list[tuple[Explained, ...]]:
@@ -203,7 +225,7 @@ def align(
 ) -> list[Aligned]:
     """What explanations say of each candidate; the peer, where there is one, is the last model."""
     at = explanation.positions
-    clusters = None if items.clusters is None else [items.clusters[i] for i in at]
+    clusters = _clusters(items, at)
     found = beside(explanation, items, whole)
     by_model = [next(e for e in found[0] if e.method == "shapley").reference]
     by_model += [next(e for e in one if e.method == "shapley").candidate for one in found]
@@ -218,7 +240,7 @@ def align(
             measures |= against_peer(one, other)
         measures |= transfer(removed, i, resampling)
         if explanation.settings.until == "decided":
-            measures |= sequences(ours, explanation, items, whole.level)
+            measures |= sequences(ours, seen=explanation.seen, clusters=clusters)
         a, b = by_model[0], by_model[i]
         leans = word_leans(
             words, lengths, (a.first, a.second), (b.first, b.second), clusters=clusters, level=whole.level

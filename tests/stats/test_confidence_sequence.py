@@ -10,6 +10,7 @@ from trusteq.stats.confidence_sequence import (
     FIRST_LOOK,
     asymptotic_half_length,
     bounded_mean,
+    obrien_fleming,
     sequence_of_ratio,
 )
 from trusteq.stats.equivalence import against
@@ -227,6 +228,15 @@ def test_a_population_seen_in_part_counts_as_more_independent_items():
 def test_the_asymptotic_half_length_is_about_half_as_long_again_as_the_ordinary_one():
     ratio = asymptotic_half_length(1.0, 500) / (quantile_of_normal(0.95) / np.sqrt(500))
     assert 1.5 < ratio < 1.6
+
+
+def test_early_looks_at_o_brien_and_flemings_level_hardly_add_to_how_often_one_errs():
+    looks, seen = (100, 150, 225, 300), np.array([100, 150, 225, 300]) / 300
+    walks = np.random.default_rng(0).normal(size=(40_000, 300)).cumsum(axis=1)[:, np.array(looks) - 1] / np.sqrt(looks)
+    bars = np.array([quantile_of_normal(obrien_fleming(0.95, share)) for share in seen])
+    assert bars == pytest.approx(quantile_of_normal(0.95) / np.sqrt(seen), rel=1e-6)
+    assert np.mean((np.abs(walks[:, :-1]) > bars[:-1]).any(axis=1) & (np.abs(walks[:, -1]) <= bars[-1])) < 0.01
+    assert np.mean((np.abs(walks) > bars[-1]).any(axis=1)) > 0.1
 
 
 def items(seed, n, size=0.5, noise=0.5):

@@ -91,21 +91,19 @@ def alignment_names() -> tuple[str, ...]:
 def noise_free(explained: Explained) -> dict[str, Estimate | None]:
     """Agreement free of noise, pooled and with items of equal weight; how reliable and how large attributions are."""
     cross, own_a, own_b = products(explained)
-    a, b = explained.reference, explained.candidate
+    size_a, size_b = sizes(explained)
     same = Resamplings(explained.resampling)
     # An item's weight must not look at its attributions' noise: the variance of its values hardly does.
     weight_a, weight_b = _inverse(explained.spread_reference), _inverse(explained.spread_candidate)
-    size_a, size_b = (0.5 * ((x.first**2).sum(axis=1) + (x.second**2).sum(axis=1)) for x in (a, b))
-    what = f"cosine of {explained.method} attributions, noise taken out by independent halves"
     return {
-        "alignment": same.cosine(cross, own_a, own_b, size_a, size_b, what=f"{what}, pooled over items"),
+        "alignment": pooled(explained),
         "alignment_per_item": same.cosine(
             cross * np.sqrt(weight_a * weight_b),
             own_a * weight_a,
             own_b * weight_b,
             size_a * weight_a,
             size_b * weight_b,
-            what=f"{what}, items of equal weight",
+            what=f"{_cosine(explained)}, items of equal weight",
         ),
         "reliability_reference": same.ratio(own_a, size_a, what="mean a1.a2 / mean |a|^2 of the reference's halves"),
         "reliability_candidate": same.ratio(own_b, size_b, what="mean b1.b2 / mean |b|^2 of the candidate's halves"),
@@ -113,6 +111,16 @@ def noise_free(explained: Explained) -> dict[str, Estimate | None]:
             own_b, own_a, what="size of the candidate's attributions over the reference's, noise taken out", root=True
         ),
     }
+
+
+def pooled(explained: Explained) -> Estimate | None:
+    """Agreement free of noise, pooled over items: what policies judge."""
+    parts = (*products(explained), *sizes(explained))
+    return Resamplings(explained.resampling).cosine(*parts, what=f"{_cosine(explained)}, pooled over items")
+
+
+def _cosine(explained: Explained) -> str:
+    return f"cosine of {explained.method} attributions, noise taken out by independent halves"
 
 
 def against_peer(candidate: Explained, peer: Explained) -> dict[str, Estimate]:
@@ -128,8 +136,8 @@ def against_peer(candidate: Explained, peer: Explained) -> dict[str, Estimate]:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.clip(np.nan_to_num(c * np.sqrt(pb) / (np.sqrt(b) * pc), posinf=2.0), 0, 2))
 
-    made = noise_free(peer)["alignment"]
-    if made is None or noise_free(candidate)["alignment"] is None:
+    made = pooled(peer)
+    if made is None or pooled(candidate) is None:
         return {}
     if made.low < LEAST_PEER:
         return {f"alignment_{candidate.method}_of_peer": made}
@@ -147,6 +155,14 @@ def products(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.floa
     a, b = explained.reference, explained.candidate
     cross = 0.5 * ((a.first * b.second).sum(axis=1) + (a.second * b.first).sum(axis=1))
     return cross, (a.first * a.second).sum(axis=1), (b.first * b.second).sum(axis=1)
+
+
+def sizes(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """|a|^2 and |b|^2 of each item's attributions, noise and all: the mean of both halves' [items]."""
+    a, b = (
+        0.5 * ((x.first**2).sum(axis=1) + (x.second**2).sum(axis=1)) for x in (explained.reference, explained.candidate)
+    )
+    return a, b
 
 
 def top_sets(explained: Explained) -> dict[str, Estimate | None]:

@@ -92,7 +92,8 @@ class Explanation:
 
     positions: the explained items' places in the audit's items [explained]. units, plans: theirs. tables: for each
     model, log-probabilities [masks, labels] of each item. targets: the explained label [models, explained].
-    wordless: ids of chosen items without any unit, left out. segments: the names of the items' texts.
+    wordless: ids of chosen items without any unit, left out. segments: the names of the items' texts. seen: the share
+    that these are of the items to explain, below 1 where enough was known early.
     """
 
     settings: ExplainSettings
@@ -103,6 +104,7 @@ class Explanation:
     targets: NDArray[np.int64]
     wordless: tuple[str, ...]
     segments: tuple[str, ...] = ()
+    seen: float = 1.0
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ million items). The result is the same to the last bit in any order of items and
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -71,6 +72,12 @@ class Resampling:
         self._drawn = n if self.cluster is None else int(self.cluster.max()) + 1
         self.grouped = self._drawn > MAX_UNITS
         self.units = min(self._drawn, MAX_UNITS)
+
+    def at(self, level: float) -> Resampling:
+        """The same resamples, for intervals of another level."""
+        other = copy(self)
+        other.level = level
+        return other
 
     @cached_property
     def unit(self) -> NDArray[np.int64]:

@@ -1,0 +1,162 @@
+"""Do 95 % intervals of what explanations say cover the truth in 95 % of samples?
+
+    python bench/explained_coverage.py --data FOLDER [--runs 100] [--items 100 300]
+
+Some of the planted pairs of `bench/validity.py`, on sentences, pairs and reviews: explained once, 400 items of each.
+The truth is a measure's value on these; samples are drawn from them with replacement. Prints, for every measure an
+audit publishes of explanations, the share of runs whose interval holds the truth, and the shares that lie above and
+below it, over all pairs and both methods.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from validity import EXPLAINED, drawn
+from validity_cases import Case, cases, tasks
+
+from trusteq.compare.alignment import Explained, against_peer, alignment
+from trusteq.compare.transfer import transfer
+from trusteq.explain.attributions import METHODS
+from trusteq.explain.explanation import ExplainSettings, explain
+from trusteq.explain.removal import Removal, removal
+from trusteq.models.probe import predict_all
+from trusteq.stats.resampling import Resampling
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.stats.estimate import Estimate
+
+ASKED = {
+    ("rounded weights", "4 bits"),
+    ("temperature", "2"),
+    ("trained again", "one network"),
+    ("reads the second text only", "50% of the answer"),
+    ("a shortcut, same answers", "20% of the items"),
+}
+SLACK = 1e-6
+"""What rounding may differ by."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """One pair and a peer, by both methods, and what leaving words out did: reference, candidate, peer."""
+
+    case: Case
+    explained: tuple[Explained, ...]
+    peers: tuple[Explained, ...]
+    removed: Removal
+
+
+def know(data: Path) -> list[Known]:
+    found = []
+    for task in tasks(data):
+        every = [case for case in cases(task) if (case.kind, case.strength) in ASKED]
+        peer = next(case.candidate for case in every if case.kind == "trained again")
+        for case in every:
+            models = [case.reference, case.candidate, peer]
+            answers = [predict_all(model, case.pool) for model in models]
+            gold, alone = np.asarray(case.pool.labels), [False] * len(models)
+            labels = case.reference.labels
+            made = explain(models, case.pool, answers, labels, ExplainSettings(items=EXPLAINED), gold=gold, alone=alone)
+            attributed, spread, lengths = made.attributions(), made.spread(), made.lengths
+            candidate, again = (
+                tuple(
+                    Explained(method, a[0], a[i], lengths, spread[0], spread[i], Resampling(len(lengths), resamples=2))
+                    for method, a in attributed.items()
+                )
+                for i in (1, 2)
+            )
+            removed = removal(models, made, attributed["shapley"], labels, alone=alone)
+            found.append(Known(case, candidate, again, removed))
+            print(f"{case.task}: {case.kind} {case.strength}", file=sys.stderr, flush=True)
+            for model in models:
+                getattr(model, "known", {}).clear()
+    return found
+
+
+known: list[Known] = []
+
+
+def measured(one: Known, at: NDArray[np.int64], *, seed: int) -> dict[str, Estimate]:
+    """Everything an audit says of explanations, on the items at these positions."""
+    found: dict[str, Estimate] = {}
+    for explained, peer in zip(one.explained, one.peers, strict=True):
+        ours, theirs = drawn(explained, at, seed=seed), drawn(peer, at, seed=seed)
+        found |= {**alignment(ours), **against_peer(ours, theirs)}
+    removed = Removal(one.removed.drop[:, :, at], one.removed.changed[:, :, at])
+    return {**found, **transfer(removed, 1, ours.resampling)}
+
+
+def missed(number: int, n: int, seed: int) -> dict[str, int]:
+    """Of every measure: 1 where its interval lies above the truth, -1 below, 0 where it holds it."""
+    one = known[number]
+    rng = np.random.default_rng([number, n, seed])
+    estimates = measured(one, rng.integers(len(one.explained[0].lengths), size=n), seed=seed)
+    truth = truths[number]
+    return {
+        name: int(e.low > truth[name] + SLACK) - int(e.high < truth[name] - SLACK)
+        for name, e in estimates.items()
+        if name in truth
+    }
+
+
+truths: list[dict[str, float]] = []
+
+
+def truth_of(one: Known) -> dict[str, float]:
+    every = np.arange(len(one.explained[0].lengths))
+    return {name: e.value for name, e in measured(one, every, seed=0).items()}
+
+
+def plain(name: str) -> str:
+    """Without the method."""
+    for method in METHODS:
+        name = name.replace(f"_{method}", "")
+    return name
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the texts, as bench/validity.py has it")
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--items", type=int, nargs="+", default=[100, 300])
+    parser.add_argument("--workers", type=int, default=2)
+    asked = parser.parse_args()
+    global known, truths
+    known = know(asked.data)
+    truths = [truth_of(one) for one in known]
+    with ProcessPoolExecutor(asked.workers) as pool:  # forked: each has what is known
+        for n in asked.items:
+            by_measure: dict[str, list[tuple[int, int]]] = defaultdict(list)
+            for number in range(len(known)):
+                for run in pool.map(partial(missed, number, n), range(asked.runs), chunksize=5):
+                    for name, side in run.items():
+                        by_measure[plain(name)].append((number, side))
+            report(n, by_measure)
+
+
+def report(n: int, by_measure: dict[str, list[tuple[int, int]]]) -> None:
+    print(f"\n| {n:,} items | samples | holds the truth | above it | below it | in the worst pair |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, seen in by_measure.items():
+        number, side = np.array(seen).T
+        worst = min(np.mean(side[number == i] == 0) for i in np.unique(number))
+        shares = " | ".join(f"{100 * np.mean(x):.1f} %" for x in (side == 0, side == 1, side == -1, worst))
+        print(f"| {name} | {len(side):,} | {shares} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
