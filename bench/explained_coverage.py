@@ -153,9 +153,10 @@ def report(n: int, by_measure: dict[str, list[tuple[int, int]]]) -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for name, seen in by_measure.items():
         number, side = np.array(seen).T
-        worst = min(np.mean(side[number == i] == 0) for i in np.unique(number))
-        shares = " | ".join(f"{100 * np.mean(x):.1f} %" for x in (side == 0, side == 1, side == -1, worst))
-        print(f"| {name} | {len(side):,} | {shares} |", flush=True)
+        least, at = min((np.mean(side[number == i] == 0), i) for i in np.unique(number))
+        worst = f"{100 * least:.1f} %, {known[at].case.task}: {known[at].case.kind}"
+        shares = " | ".join(f"{100 * np.mean(x):.1f} %" for x in (side == 0, side == 1, side == -1))
+        print(f"| {name} | {len(side):,} | {shares} | {worst} |", flush=True)
 
 
 if __name__ == "__main__":

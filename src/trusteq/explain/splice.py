@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from trusteq.models.token_rows import TokenRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
     from trusteq.explain.units import Units
     from trusteq.models.token_rows import TokenModel
@@ -146,14 +147,20 @@ class Splicer:
 def splicer(model: TokenModel, replacement: str | None = None) -> Splicer:
     """How this model's rows are made: spliced where its tokenizer is known to allow it."""
     written = model.tokenizer_json()
-    if written is None or not may_splice(json.loads(written)):
-        return Splicer(model, None, replacement)
+    return Splicer(model, None if written is None else _words_alone(written), replacement)
+
+
+@lru_cache(maxsize=4)
+def _words_alone(written: str) -> Tokenizer | None:
+    """The tokenizer, neither padding nor cutting; None where it may not be asked for words one by one."""
+    if not may_splice(json.loads(written)):
+        return None
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_str(written)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return Splicer(model, tokenizer, replacement)
+    return tokenizer
 
 
 def may_splice(tokenizer: dict[str, Any]) -> bool:

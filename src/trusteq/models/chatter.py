@@ -28,7 +28,7 @@ TALKERS = ("transformers", "huggingface_hub", "torch", "torchao", "bitsandbytes"
 
 class _Kept(logging.Handler):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(logging.WARNING)
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -49,7 +49,8 @@ def quiet_transformers() -> Iterator[list[str]]:
         warnings.simplefilter("ignore")
         for logger in loggers:
             logger.handlers, logger.propagate = [kept], False
-            logger.setLevel(logging.WARNING)
+            if logger.getEffectiveLevel() > logging.WARNING:  # every change of level makes all loggers slow for a while
+                logger.setLevel(logging.WARNING)
         transformers_logging.disable_progress_bar()  # the hub's own, too
         draw = tqdm.__init__
 
@@ -63,6 +64,7 @@ def quiet_transformers() -> Iterator[list[str]]:
             tqdm.__init__ = draw
             for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
                 logger.handlers, logger.propagate = handlers, propagate
-                logger.setLevel(level)
+                if logger.level != level:
+                    logger.setLevel(level)
             if bars:
                 transformers_logging.enable_progress_bar()

@@ -205,6 +205,10 @@ class TransformerModel:
 
     def tokenizer_json(self) -> str | None:
         """Its tokenizer as the ``tokenizers`` library writes it; None where it is no such tokenizer."""
+        return self._written
+
+    @cached_property
+    def _written(self) -> str | None:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         return None if backend is None else str(backend.to_str())
 
