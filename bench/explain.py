@@ -36,7 +36,7 @@ from trusteq.explain.attributions import attributions
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.lime import lime_fit, lime_masks
 from trusteq.explain.owen import linkage, owen_plan
-from trusteq.explain.plan import mask_plan
+from trusteq.explain.plan import distinct, mask_plan
 from trusteq.explain.splice import splicer
 from trusteq.explain.table import Question, value_tables
 from trusteq.explain.units import Units, by_pattern, sentences
@@ -119,11 +119,11 @@ def library_lime(predict: Any, texts: tuple[str, ...], samples: int, labels: int
 
 def engine_lime(model: Any, units: Sequence[Units], masks: Sequence[Any]) -> list[Any]:
     """The same coefficients from the same masks, each distinct one asked once, all items together."""
-    distinct = [np.unique(~m, axis=0, return_inverse=True, return_counts=True) for m in masks]
-    tables = value_tables(model, [Question(u, ~d[0]) for u, d in zip(units, distinct, strict=True)])
+    once = [distinct(m) for m in masks]
+    tables = value_tables(model, [Question(u, rows) for u, (rows, _) in zip(units, once, strict=True)])
     return [
-        lime_fit(~left_out, np.exp(table), weights=count.astype(float))
-        for (left_out, _, count), table in zip(distinct, tables, strict=True)
+        lime_fit(rows, np.exp(table), weights=np.bincount(place).astype(float))
+        for (rows, place), table in zip(once, tables, strict=True)
     ]
 
 
