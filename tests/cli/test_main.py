@@ -226,6 +226,26 @@ def test_an_option_that_would_be_ignored_is_refused(files, arguments, says):
     assert sorted(files.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("audit", "a", "b", "--text", "one", "--text", "two"), "--text is given twice; give it once, several columns"),
+        (("audit", "a", "b", "--seed", "1", "--seed", "1"), "--seed is given twice; give it once"),
+        *(
+            ((command, "run", "--out", "x", "--out", "y"), "--out is given twice; give it once")
+            for command in ("train", "compress", "study", "figure")
+        ),
+    ],
+)
+def test_no_value_is_dropped_of_an_option_given_twice(tmp_path, arguments, says):
+    one_line(trusteq(*arguments, cwd=tmp_path), says)
+
+
+def test_a_flag_may_stand_twice(files):
+    done = trusteq("audit", "large.csv", "large.csv", "--allow-same", "--quiet", "--quiet", "--no-slices", cwd=files)
+    assert done.returncode != 2, done.stderr
+
+
 def test_an_option_that_concerns_another_model_is_refused(files):
     (files / "m.onnx").write_bytes(b"")
     done = trusteq("audit", "large.csv", "m.onnx", "--label", "gold", "--device", "cuda", cwd=files)

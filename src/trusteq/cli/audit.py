@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from trusteq.cli.lessons import listed
+from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
 from trusteq.cli.work_options import WORK, asked_executor, work_options
 from trusteq.data.surrogates import readable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
 
 
-@click.command()
+@click.command(cls=Once)
 @click.argument("reference", metavar="REFERENCE")
 @click.argument("candidates", metavar="CANDIDATE...", nargs=-1, required=True)
 @click.option(

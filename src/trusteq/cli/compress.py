@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trusteq.cli.lessons import ABOUT, lesson_options, read_lessons
+from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
 from trusteq.compress.methods import METHODS, OPTIONS
 from trusteq.report.clean import clean
@@ -37,7 +38,7 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Once, epilog=EPILOG)
 @click.argument("model", metavar="MODEL")
 @click.option("--method", required=True, type=click.Choice(list(METHODS)), metavar="NAME", help="One of those below.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the candidate; must not exist.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trusteq.cli.once import Once
 from trusteq.cli.screen import progress, show
 from trusteq.report.clean import clean
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from trusteq.result import Audit
 
 
-@click.command()
+@click.command(cls=Once)
 @click.option("--digits", is_flag=True, help="Images of digits instead of text: nothing is fetched, done in seconds.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."

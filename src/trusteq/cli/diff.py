@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, show
 
 
-@click.command()
+@click.command(cls=Once)
 @click.argument("older", metavar="RUN1", type=click.Path(path_type=str))
 @click.argument("newer", metavar="RUN2", type=click.Path(path_type=str))
 @click.option("--policy", default=None, help="Judge both runs by this preset or YAML file; default: each by its own.")

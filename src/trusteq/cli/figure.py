@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trusteq.cli.once import Once
+
 if TYPE_CHECKING:
     from trusteq.report.evidence import Evidence
 
 
-@click.command()
+@click.command(cls=Once)
 @click.argument("run", type=click.Path(path_type=str))
 @click.argument("name", required=False)
 @click.option("--candidate", default=None, help="Whose figure it is; needed where a run has several candidates.")

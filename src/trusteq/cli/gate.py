@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from trusteq.cli.lessons import listed
+from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, show
 
 
-@click.command()
+@click.command(cls=Once)
 @click.argument("run", type=click.Path(path_type=str))
 @click.option(
     "--policy", "policy_name", default=None, help="Preset (default, paper) or YAML file; default: the run's own."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json
 
 
@@ -12,7 +13,7 @@ def policy() -> None:
     """Show presets, the JSON Schema of policies, and the measures that rules can name."""
 
 
-@policy.command()
+@policy.command(cls=Once)
 @click.argument("name", default="default")
 def show(name: str) -> None:
     """Print a preset or check a policy file; a good start for one of your own."""
@@ -24,7 +25,7 @@ def show(name: str) -> None:
     click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)
 
 
-@policy.command()
+@policy.command(cls=Once)
 def schema() -> None:
     """Print the JSON Schema of policies."""
     from trusteq.policy import Policy
@@ -32,7 +33,7 @@ def schema() -> None:
     print_json(Policy.model_json_schema())
 
 
-@policy.command()
+@policy.command(cls=Once)
 def measures() -> None:
     """Print the names of all measures, by dimension."""
     from trusteq.policy import known_measures

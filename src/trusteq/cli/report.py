@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trusteq.cli.once import Once
 from trusteq.report.clean import clean
 from trusteq.whole_file import write_whole
 
@@ -26,7 +27,7 @@ FORMATS = {
 """The function ``(Evidence) -> str`` that makes each format; imported when asked for."""
 
 
-@click.command()
+@click.command(cls=Once)
 @click.argument("run", type=click.Path(path_type=str))
 @click.option(
     "--as",

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from trusteq.cli.lessons import listed
+from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
 
 
-@click.command()
+@click.command(cls=Once)
 @click.argument("model", metavar="MODEL")
 @click.option("--data", required=True, help="Labelled items: Parquet, CSV, TSV or JSONL (.gz), or a data set's hub id.")
 @click.option("--text", required=True, help="Columns that the model reads, in order: --text premise,hypothesis.")

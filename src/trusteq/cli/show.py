@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from trusteq.cli import screen
+from trusteq.cli.once import Once
 
 
-@click.command()
+@click.command(cls=Once)
 @click.argument("run", type=click.Path(path_type=str))
 @click.option("--item", help="Show one item by its id: both models' probabilities and words, side by side.")
 @click.option("--candidate", help="Beside which candidate to show the item.  [default: each of them]")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from trusteq.cli.once import Once
 from trusteq.cli.screen import progress
 from trusteq.report.clean import clean
 from trusteq.study.plan import read_study, shipped, text_of
@@ -13,7 +14,7 @@ from trusteq.study.plan import read_study, shipped, text_of
 EPILOG = "\b\nStudies that come with trusteq:\n" + "\n".join(f"  {name}" for name in shipped())
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Once, epilog=EPILOG)
 @click.argument("study", metavar="STUDY")
 @click.option("--data", type=click.Path(path_type=Path), default=Path(), help="Folder that holds the study's items.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of everything it makes.  [default: its name]")

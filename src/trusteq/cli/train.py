@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from trusteq.cli.lessons import lesson_options, read_lessons
+from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress
 from trusteq.report.clean import clean
 from trusteq.train.settings import RECIPES
@@ -22,7 +23,7 @@ EPILOG = "\b\nRecipes; an option overrides what its recipe says:\n" + "\n".join(
 OVERRIDES = ("epochs", "rate", "batch", "clip", "warmup", "decay", "weight_decay", "seed", "mixed")
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Once, epilog=EPILOG)
 @click.argument("base", metavar="BASE")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the model; must not exist.")
 @lesson_options
