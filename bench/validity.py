@@ -1,6 +1,7 @@
 """Is the verdict right? Pairs of models whose relation is known, asked for again and again on samples of their items.
 
     python bench/validity.py --data FOLDER [--out build/validity] [--runs 30] [--items 100 300 1000 10000] [--workers 2]
+    python bench/validity.py --data FOLDER --only "reviews, a shortcut" --items 300 --runs 1000
 
 FOLDER holds sst2_train.jsonl.gz, sst2_test.jsonl.gz (id, text, label), snli_*.jsonl.gz (id, text_a, text_b, label) and
 cad_imdb_pairs.jsonl.gz (long reviews; id, text, label); scanned digits come with scikit-learn. For every pair (see
@@ -96,11 +97,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--items", type=int, nargs="+", default=[100, 300, 1000, 10000])
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", default="", help='cases with this in their name, e.g. "snli, temperature 2"')
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     every = [case for task in tasks(asked.data) for case in cases(task)] + tabular_cases()
+    chosen = [case for case in every if asked.only in f"{case.task}, {case.kind} {case.strength}"]
+    if not chosen:
+        parser.error(f"--only {asked.only!r}: no case has this in its name")
     global known
-    known = know(every)
+    known = know(chosen)
     results: list[dict[str, Any]] = []
     with ProcessPoolExecutor(asked.workers) as pool:  # forked: each has what is known
         for number, one in enumerate(known):
