@@ -3,18 +3,19 @@
     python bench/classifiers.py --data FOLDER --out build/classifiers      # once
     python bench/explain.py --data FOLDER --models build/classifiers [--part same overhead audit truth] [--pairs 4]
     python bench/explain.py --data FOLDER --models build/classifiers --texts sentences reviews --samples 150 --pairs 2
+    python bench/explain.py --data FOLDER --models build/classifiers --precision bfloat16
 
-same      identical masks, float32: seconds of the library (a predict function with batches of 64) and of the engine,
-          and the largest difference of a coefficient
+same      identical masks: seconds of the library (a predict function with batches of 64) and of the engine, the largest
+          difference of a coefficient, the cosine between both sides' and how many of the ten largest they share
 overhead  seconds of the whole engine over those of the bare model on the very same rows
 audit     a reference and four candidates: what our alignment and the libraries cost to the same standard error, by the
           published protocol (1,000 LIME samples and 500 SHAP evaluations an item) and by the libraries' defaults
 truth     bias and standard error of our alignment, of the plain cosine and of Jaccard from 1,000 LIME samples, against
           a plan of 768 masks an item; not run unless asked for
 
-On single texts, same and overhead run on SST-2's sentences of 16-22 words and on beginnings of movie reviews, whole
-sentences of 60-200 words. Owen values of all words would take some 10,000 answers a review; there they are those of
-its sentences.
+With --precision the engine asks in 16 bits, the libraries still in float32. On single texts, same and overhead run on
+SST-2's sentences of 16-22 words and on beginnings of movie reviews, whole sentences of 60-200 words. Owen values of all
+words would take some 10,000 answers a review; there they are those of its sentences.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.lime import lime_fit, lime_masks
 from trusteq.explain.owen import linkage, owen_plan
 from trusteq.explain.plan import distinct, mask_plan
+from trusteq.explain.precision import PRECISIONS, in_precision
 from trusteq.explain.splice import splicer
 from trusteq.explain.table import Question, value_tables
 from trusteq.explain.units import Units, by_pattern, sentences
@@ -46,6 +48,7 @@ from trusteq.stats.resampling import Resampling
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from trusteq.explain.precision import Precision
     from trusteq.explain.units import Cut
 
 CUT = "\x1f"
@@ -150,10 +153,23 @@ def engine_owen(model: Any, units: Sequence[Units]) -> list[Any]:
     return [p.weights @ np.exp(t) for p, t in zip(plans, tables, strict=True)]
 
 
+def agreement(theirs: Sequence[Any], ours: Sequence[Any], k: int = 10) -> str:
+    """How near both sides' coefficients [units, labels] are, over all items and labels."""
+    a, b = (np.concatenate([item.T.ravel() for item in side]) for side in (theirs, ours))
+    common = []
+    for x, y in zip(theirs, ours, strict=True):
+        for label in range(x.shape[1]):
+            tops = [set(np.argsort(-np.abs(side[:, label]), kind="stable")[:k]) for side in (x, y)]
+            common.append(len(tops[0] & tops[1]) / len(tops[0]))
+    angle = a @ b / np.sqrt((a @ a) * (b @ b))
+    return f"largest difference {np.abs(a - b).max():.1e}, cosine {angle:.5f}, top {k} in common {np.mean(common):.1%}"
+
+
 def same_work(
-    model: Any, pairs: Sequence[tuple[str, ...]], samples: int, repeats: int, owen_cut: Cut = trusteq_words
+    model: Any, asked: Any, pairs: Sequence[tuple[str, ...]], given: argparse.Namespace, owen_cut: Cut = trusteq_words
 ) -> dict[str, float]:
-    """Seconds an item of both libraries, and the ratios."""
+    """Seconds an item of both libraries, and the ratios. asked: the model that the engine asks, perhaps in 16 bits."""
+    samples, repeats = given.samples, given.repeats
     predict, labels = predict_function(model), len(model.labels)
 
     def flat(texts: Sequence[str]) -> Any:
@@ -164,27 +180,25 @@ def same_work(
     units = [merged(texts) for texts in pairs]
     (slow, found), (fast, ours) = timed(
         lambda: [library_lime(predict, texts, samples, labels)[0] for texts in pairs],
-        lambda: engine_lime(model, units, masks),
+        lambda: engine_lime(asked, units, masks),
         repeats=repeats,
     )
-    error = max(float(np.abs(a - b).max()) for a, b in zip(found, ours, strict=True))
     seconds = {"lime": slow / len(pairs)}
     print(
         f"  LIME, {samples} samples: library {slow:.2f} s, engine {fast:.2f} s, ratio {slow / fast:.2f}, "
-        f"largest difference {error:.1e}"
+        f"{agreement(found, ours)}"
     )
     parts = [owen_cut(texts) for texts in pairs]
     library_shap(flat, parts[0])  # what happens once: shap compiles
     (slow, found), (default, _), (fast, ours) = timed(
         lambda: [library_shap(predict, u) for u in parts],
         lambda: [library_shap(predict, u, "auto") for u in parts],
-        lambda: engine_owen(model, parts),
+        lambda: engine_owen(asked, parts),
         repeats=repeats,
     )
-    error = max(float(np.abs(a - b).max()) for a, b in zip(found, ours, strict=True))
     print(
         f"  SHAP partition: library in batches of 64 {slow:.2f} s, in its own {default:.2f} s, engine {fast:.2f} s, "
-        f"ratios {slow / fast:.2f} and {default / fast:.2f}, largest difference {error:.1e}"
+        f"ratios {slow / fast:.2f} and {default / fast:.2f}, {agreement(found, ours)}"
     )
     return {**seconds, "shap": slow / len(pairs), "shap by default": default / len(pairs)}
 
@@ -227,7 +241,7 @@ Seconds = dict[int, tuple[float, float, float]]
 """By number of layers, of one item: the published protocol, its LIME alone, and the libraries' defaults."""
 
 
-def whole_audit(models: Sequence[Any], items: trusteq.Items, library: Seconds) -> None:
+def whole_audit(models: Sequence[Any], items: trusteq.Items, library: Seconds, precision: Precision) -> None:
     """Cost of our alignment and of the libraries to the same standard error.
 
     Between the numbers of layers that were measured their seconds grow linearly. Ours include both models' ceilings;
@@ -235,15 +249,16 @@ def whole_audit(models: Sequence[Any], items: trusteq.Items, library: Seconds) -
     """
     predicted = [m.predict(items) for m in models]
     labels = models[0].labels
+    asked = in_precision(models, precision)
 
     def run(masks: int | None) -> tuple[float, dict[str, list[Any]], Any]:
         start = time.perf_counter()
         made = explain(
-            models,
+            asked,
             items,
             predicted,
             labels,
-            ExplainSettings(items=None, masks=masks),
+            ExplainSettings(items=None, masks=masks, precision=precision),
             gold=items.gold(labels),
             alone=[False] * len(models),
         )
@@ -361,10 +376,11 @@ def of_single_texts(kind: str, given: argparse.Namespace) -> None:
         f"base of SST-2: {len(texts)} {kind} of {min(lengths)}-{max(lengths)} words, medians of {given.repeats}; "
         f"partition and Owen values of {min(parts)}-{max(parts)} {'sentences' if kind == 'reviews' else 'words'}"
     )
+    (asked,) = in_precision([model], given.precision)
     if "same" in given.part:
-        same_work(model, texts, given.samples, given.repeats, owen_cut)
+        same_work(model, asked, texts, given, owen_cut)
     if "overhead" in given.part:
-        overhead(model, texts, given.repeats, owen_cut)
+        overhead(asked, texts, given.repeats, owen_cut)
 
 
 def of_pairs(given: argparse.Namespace) -> None:
@@ -377,16 +393,17 @@ def of_pairs(given: argparse.Namespace) -> None:
     library: Seconds = {}
     for model in (models[0], models[-1], tiny):
         print(f"{model.name}: {len(pairs)} pairs of 16-22 words, medians of {given.repeats}")
+        (asked,) = in_precision([model], given.precision)
         if "same" in given.part:
-            seconds = same_work(model, pairs, given.samples, given.repeats)
+            seconds = same_work(model, asked, pairs, given)
             protocol = seconds["lime"] + seconds["shap"]
             if "audit" in given.part and model is not tiny:
                 library[model.model.config.num_hidden_layers] = protocol, seconds["lime"], by_default(model, pairs[0])
         if "overhead" in given.part:
-            overhead(model, pairs, given.repeats)
+            overhead(asked, pairs, given.repeats)
     if "audit" in given.part and library:
         print(f"whole audit: {given.items} pairs, {len(models)} models")
-        whole_audit(models, items.take(range(given.items)), library)
+        whole_audit(models, items.take(range(given.items)), library, given.precision)
     if "truth" in given.part:
         print(f"truth: {given.items} pairs")
         against_truth([m for m in models if m.name in ("base", "peer", "layers-4")], items.take(range(given.items)))
@@ -403,6 +420,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=50)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--precision", choices=PRECISIONS, default="own")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     for kind in given.texts:
