@@ -56,7 +56,9 @@ def rows(file: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in stream]
 
 
-def fine_tune(task: str, layers: int, seed: int, rate: float, width: int | None, *, data: Path, out: Path) -> None:
+def fine_tune(
+    task: str, layers: int, seed: int, rate: float, width: int | None, *, data: Path, out: Path, mixed: bool = False
+) -> None:
     """Train a classifier of the first ``layers`` layers, or from nothing with another width, and save it to ``out``."""
     from transformers import (
         AutoConfig,
@@ -91,7 +93,8 @@ def fine_tune(task: str, layers: int, seed: int, rate: float, width: int | None,
         for part in np.array_split(rng.permutation(len(examples)), steps // epochs):
             texts = [[examples[i][field] for i in part] for field in fields]
             inputs = tokenizer(*texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
-            loss = model(**inputs, labels=gold[part]).loss
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+                loss = model(**inputs, labels=gold[part]).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -116,12 +119,12 @@ def round_to_int8(source: Path, out: Path) -> None:
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
 
 
-def classifiers(task: str, *, data: Path, out: Path) -> dict[str, Path]:
+def classifiers(task: str, *, data: Path, out: Path, mixed: bool = False) -> dict[str, Path]:
     """The folders of a task's models, trained where they are not there yet."""
     folders = {name: out / task / name for name in (*MODELS, "int8")}
     for name, settings in MODELS.items():
         if not (folders[name] / "tokenizer_config.json").is_file():
-            fine_tune(task, *settings, data=data, out=folders[name])
+            fine_tune(task, *settings, data=data, out=folders[name], mixed=mixed)
     if not folders["int8"].is_dir():
         round_to_int8(folders["base"], folders["int8"])
     return folders
@@ -132,9 +135,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the texts")
     parser.add_argument("--out", type=Path, default=Path("build/classifiers"), help="where to save the models")
+    parser.add_argument(
+        "--mixed", action="store_true", help="forward passes in bfloat16, where the processor is fast at it"
+    )
     given = parser.parse_args()
     for task in TASKS:
-        for name, folder in classifiers(task, data=given.data, out=given.out).items():
+        for name, folder in classifiers(task, data=given.data, out=given.out, mixed=given.mixed).items():
             print(f"{task} {name}: {folder}")
 
 

@@ -24,6 +24,7 @@ from trusteq.cli.study import study
 from trusteq.cli.train import train
 from trusteq.errors import TrusteqError
 from trusteq.report.clean import clean
+from trusteq.work.freed_memory import keep_freed_memory
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -49,6 +50,7 @@ def main() -> None:
         # A terminal that cannot show a sign shows a question mark instead.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    keep_freed_memory()
     try:
         code = cli.main(prog_name="trusteq", standalone_mode=False)
         sys.stdout.flush()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq import errors
 from trusteq.errors import MissingExtraError, ModelError, TrusteqError
 from trusteq.models.chatter import one_line
+from trusteq.work.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from trusteq.models.again import Opening
@@ -56,6 +57,7 @@ def main() -> None:
     """Answer what comes over the wire until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides when it ends
     os.environ["HF_HUB_OFFLINE"] = "1"
+    keep_freed_memory()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     wire: Connection[Any, Any] = Connection(int(sys.argv[1]))
     asker = Asker()
