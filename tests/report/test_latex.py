@@ -53,6 +53,13 @@ def test_strangers_names_are_shown_and_command_nothing():
     assert "\x1b" not in latex(hostile().evidence)
 
 
+def test_a_verdict_stands_beside_its_dimensions_and_the_answers_that_change():
+    e = plain()["small"].measures["behaviour"]["disagreement"]
+    row = r"small & not equivalent & undecided & not measured & NOT EQUIVALENT & "
+    assert rf"{row}${e.value:.4f}$ {{\footnotesize [${e.low:.4f}$, ${e.high:.4f}$]}} \\" in latex(plain().evidence)
+    assert r"nearly & (not measured) & not equivalent & equivalent & NOT EQUIVALENT &" in latex(protocol().evidence)
+
+
 def test_a_model_s_accuracy_calibration_and_confidence_are_in_their_tables():
     text, measures = latex(plain().evidence), plain()["small"].measures
     for side, name in (("reference", "large"), ("candidate", "small")):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
+from trusteq.compare.padded import rounded
 from trusteq.compare.top_k import top_k
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def certainty(
     1 for items of k units or fewer, whose set is all of them; errors of two units are taken as independent.
     """
     top = top_k(a, lengths, k)
-    size = np.abs(a)
+    size = np.abs(rounded(a))
     sure = np.ones(len(a))
     for i, n in enumerate(lengths):
         if n > k:

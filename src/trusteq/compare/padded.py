@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+DIGITS = 9
+"""Behind the point, where an item's largest attribution is about 1, two attributions must differ to be told apart."""
+
+
 def inside(lengths: NDArray[np.int64], units: int) -> NDArray[np.bool_]:
     """Where an item has a unit [items, units]; False in the padding."""
     return np.asarray(np.arange(units) < lengths[:, None])
@@ -61,6 +65,15 @@ def scaled(a: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     exponent = np.frexp(np.abs(a).max(axis=1, initial=0.0))[1]
     return np.asarray(np.ldexp(a, -exponent[:, None]))
+
+
+def rounded(a: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Attributions of which those are equal that only rounding tells apart: to 1e-9 of the item's largest.
+
+    Words without any effect come out as 1e-17 or so, and in another order on another processor.
+    """
+    exponent = np.frexp(np.abs(a).max(axis=1, initial=0.0))[1][:, None]
+    return np.asarray(np.ldexp(np.round(np.ldexp(a, -exponent), DIGITS), exponent))
 
 
 def total(values: NDArray[np.float64]) -> NDArray[np.float64]:

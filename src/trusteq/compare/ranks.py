@@ -1,4 +1,7 @@
-"""Do two explanations put all of an item's units in the same order of importance: scores that need no k."""
+"""Do two explanations put all of an item's units in the same order of importance: scores that need no k.
+
+Attributions that only rounding tells apart are tied (`padded.rounded`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded import check, inside, order, ranks, ratio, total
+from trusteq.compare.padded import check, inside, order, ranks, ratio, rounded, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +30,7 @@ def pairwise_rank_agreement(
     check(lengths, a, b)
     units = a.shape[1]
     own = inside(lengths, units)
+    a, b = rounded(a), rounded(b)
     # A pair with padding in it must never agree: a's padding falls below all units, b's stands level above them.
     importance_a = np.where(own, np.abs(a), -1.0 - np.arange(units))
     importance_b = np.where(own, np.abs(b), np.inf)
@@ -58,7 +62,7 @@ def spearman(a: NDArray[np.float64], b: NDArray[np.float64], lengths: NDArray[np
 def signed_spearman(a: NDArray[np.float64], b: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
     """Spearman's correlation of the attributions with their signs; else as `spearman` [items]. Chance: 0."""
     check(lengths, a, b)
-    rank_a, rank_b = _doubled_centred_ranks(a, lengths), _doubled_centred_ranks(b, lengths)
+    rank_a, rank_b = (_doubled_centred_ranks(rounded(x), lengths) for x in (a, b))
     # Sums of whole numbers: exact, so the same order gives exactly 1 and the opposite exactly -1.
     common, of_a, of_b = ((x * y).sum(axis=1) for x, y in ((rank_a, rank_b), (rank_a, rank_a), (rank_b, rank_b)))
     return ratio(common.astype(np.float64), np.sqrt(of_a.astype(np.float64) * of_b))
@@ -95,7 +99,7 @@ def rbo(
     _check_persistence(p)
     check(lengths, a, b)
     items, units = a.shape
-    depth = np.maximum(ranks(np.abs(a), lengths), ranks(np.abs(b), lengths))
+    depth = np.maximum(*(ranks(np.abs(rounded(x)), lengths) for x in (a, b)))
     cell = depth + units * np.arange(items)[:, None]
     common = np.bincount(cell.ravel(), minlength=items * units).reshape(items, units).cumsum(axis=1)
     place = np.arange(units)

@@ -1,8 +1,8 @@
 """Do two explanations name the same k most important units: scores of the top-k sets, and what chance scores.
 
-A unit's importance is its |attribution|. Of exactly equal ones the earlier unit counts as the more important;
-`tied_mass` says how much weight that rule decides about. An item with fewer than k units has all of them in its top
-k and scores are shares of those, so `jaccard` and `feature_agreement` are 1 there whatever the models do.
+A unit's importance is its |attribution|. Of equal ones (`padded.rounded`) the earlier unit counts as the more
+important; `tied_mass` says how much weight that rule decides about. An item with fewer than k units has all of them in
+its top k and scores are shares of those, so `jaccard` and `feature_agreement` are 1 there whatever the models do.
 
 Feature, rank, sign and signed rank agreement: Krishna et al. (arXiv 2202.01602), section 3. OpenXAI gives tied units
 one common rank; here the rule above gives each its own. Scores are NaN for an item without units.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded import check, inside, order, ranks, ratio, scaled, total
+from trusteq.compare.padded import check, inside, order, ranks, ratio, rounded, scaled, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def top_k(a: NDArray[np.float64], lengths: NDArray[np.int64], k: int | NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which units are the k of largest |attribution| [items, units]; ``k`` is one number or one an item [items]."""
     check(lengths, a)
-    return ranks(np.abs(a), lengths) < _size(lengths, k)[:, None]
+    return ranks(np.abs(rounded(a)), lengths) < _size(lengths, k)[:, None]
 
 
 def top_count(lengths: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
@@ -40,7 +40,7 @@ def boundary_tie(a: NDArray[np.float64], lengths: NDArray[np.int64], k: int | ND
     """Units as important as the k-th where the next is so too [items, units]; none where the top k is clear."""
     check(lengths, a)
     size = _size(lengths, k)
-    importance = np.abs(a)
+    importance = np.abs(rounded(a))
     # One column of padding behind, so that the place after the last unit exists.
     falling = np.pad(np.take_along_axis(importance, order(importance, lengths), axis=1), ((0, 0), (0, 1)))
     last, following = (np.take_along_axis(falling, at[:, None], axis=1) for at in (np.maximum(size - 1, 0), size))
@@ -55,7 +55,7 @@ def tied_mass(a: NDArray[np.float64], lengths: NDArray[np.int64], k: int | NDArr
     beside other weights: where attributions are sparse, look at `boundary_tie` too.
     """
     tied = boundary_tie(a, lengths, k)
-    importance = np.abs(scaled(a))
+    importance = np.abs(scaled(rounded(a)))
     return np.where(tied.any(axis=1), ratio(total(np.where(tied, importance, 0.0)), total(importance)), 0.0)
 
 
@@ -115,7 +115,7 @@ def sign_agreement(
     Chance: k / n times the probability of equal signs, half of it for signs that are a coin's.
     """
     rank_a, rank_b, size = _compared(a, b, lengths, k)
-    return _share((rank_a < size) & (rank_b < size) & (np.sign(a) == np.sign(b)), size)
+    return _share((rank_a < size) & (rank_b < size) & _same_sign(a, b), size)
 
 
 def signed_rank_agreement(
@@ -126,7 +126,7 @@ def signed_rank_agreement(
     Chance: 1 / n times the probability of equal signs.
     """
     rank_a, rank_b, size = _compared(a, b, lengths, k)
-    return _share((rank_a == rank_b) & (rank_a < size) & (np.sign(a) == np.sign(b)), size)
+    return _share((rank_a == rank_b) & (rank_a < size) & _same_sign(a, b), size)
 
 
 def _size(lengths: NDArray[np.int64], k: int | NDArray[np.int64]) -> NDArray[np.int64]:
@@ -144,7 +144,12 @@ def _compared(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Ranks in each explanation [items, units], and how many of them are the top k [items, 1]."""
     check(lengths, a, b)
-    return ranks(np.abs(a), lengths), ranks(np.abs(b), lengths), _size(lengths, k)[:, None]
+    rank_a, rank_b = (ranks(np.abs(rounded(x)), lengths) for x in (a, b))
+    return rank_a, rank_b, _size(lengths, k)[:, None]
+
+
+def _same_sign(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.sign(rounded(a)) == np.sign(rounded(b)))
 
 
 def _share(agreeing: NDArray[np.bool_], size: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from trusteq.compare.padded import rounded
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, OptionError
 from trusteq.explain import scripted_qqp
@@ -86,7 +87,7 @@ class Published:
 
 def by_size(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     """All units by |weight|, the largest first; of equal ones the earlier."""
-    return np.argsort(-np.abs(weights), kind="stable")
+    return np.argsort(-np.abs(rounded(weights[None])[0]), kind="stable")
 
 
 @dataclass(frozen=True)

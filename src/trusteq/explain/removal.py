@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.compare.padded import rounded
 from trusteq.explain.attributions import on_scale
 from trusteq.explain.table import Question, value_tables
 from trusteq.work.shard import HERE
@@ -62,7 +63,7 @@ def removal(
         masks = np.ones((len(models) + 2, n), dtype=np.bool_)
         count = max(1, int(np.ceil(SHARE * n - 1e-9)))
         for source, made in enumerate(attributions, 1):
-            masks[source, np.argsort(-made.whole[i, :n], kind="stable")[:count]] = False
+            masks[source, np.argsort(-rounded(made.whole[[i], :n])[0], kind="stable")[:count]] = False
         key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{i}".encode()).digest()
         masks[-1, np.random.default_rng(np.frombuffer(key, dtype=np.uint32)).permutation(n)[:count]] = False
         questions.append(Question(units, masks))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.compare.behaviour import FLIPS
+from trusteq.compare.padded import rounded
 from trusteq.compare.top_k import top_k
 from trusteq.errors import RunError
 from trusteq.explain.attributions import METHODS
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from trusteq.report.evidence import Evidence
 
 METHOD = "shapley"
-ROUNDING = 1e-9
-"""An attribution below this share of the item's largest is rounding."""
-
 SURE = 2
 """An attribution closer to zero than so many standard errors may be nothing."""
 
@@ -260,7 +258,7 @@ def _top(rows: pd.DataFrame, method: str, k: int) -> NDArray[np.bool_]:
     """Which words are the k weightiest [words]; one that brings nothing but rounding is none of them."""
     a = rows[method].to_numpy(dtype=np.float64)[None]
     found = top_k(a, np.array([a.shape[1]], dtype=np.int64), k)[0]
-    return np.asarray(found & (np.abs(a[0]) > ROUNDING * np.abs(a).max()))
+    return np.asarray(found & (rounded(a)[0] != 0))
 
 
 def _top_words(evidence: Evidence, item: str, candidate: str) -> tuple[TopWords, ...]:

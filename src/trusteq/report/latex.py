@@ -1,4 +1,6 @@
-"""An audit as LaTeX tables like those of arXiv 2508.13533: accuracy and cost, calibration, confidence, agreement.
+"""An audit as LaTeX tables: verdicts, and tables like those of arXiv 2508.13533.
+
+Those are accuracy and cost, calibration, confidence, agreement.
 
 They need the package booktabs and nothing else. What OT1, the encoding that LaTeX starts with, has no sign for is named
 by its code point.
@@ -10,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from trusteq.measure_words import in_words
+from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.summary import origin, summary
@@ -55,6 +58,7 @@ def latex(evidence: Evidence) -> str:
     """The tables, to be read into a paper."""
     told, found = summary(evidence.document), origin(evidence.manifest)
     tables = [
+        _verdicts(told),
         _accuracy(told, evidence),
         _calibration(told),
         _bins(told, evidence),
@@ -112,6 +116,25 @@ def _models(told: Summary) -> Iterator[tuple[str, Mapping[str, Estimate], str]]:
     yield told.reference, told.candidates[0].flat, "reference"
     for candidate in told.candidates:
         yield candidate.name, candidate.flat, "candidate"
+
+
+def _verdicts(told: Summary) -> str:
+    """Each candidate's verdict, by dimension too, and how many answers change."""
+    rows = [
+        [
+            escaped(candidate.name),
+            *(d.outcome.lower() if d.required else f"({d.outcome.lower()})" for d in candidate.verdict.dimensions),
+            candidate.verdict.outcome,
+            _estimate(candidate.flat.get("disagreement")),
+        ]
+        for candidate in told.candidates
+    ]
+    caption = (
+        f"May it replace {escaped(told.reference)}? Policy {escaped(told.policy.name)}, in parentheses what it does "
+        f"not require; share of answers that differ, with its {_percent(told)} interval."
+    )
+    head = ["Candidate", *(dimension.capitalize() for dimension in DIMENSIONS), "Verdict", "Changed"]
+    return _table(caption, "verdicts", "l" + "l" * (len(DIMENSIONS) + 1) + "r", head, rows)
 
 
 def _accuracy(told: Summary, evidence: Evidence) -> str | None:
