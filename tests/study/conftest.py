@@ -56,7 +56,15 @@ def plan(base):
             "student": {"from": "base", "method": "distil", "options": {"layers": 2, "epochs": 1}},
             "half": {"from": "base", "method": "bf16"},
         },
-        "audit": {"reference": "base", "peer": "again", "explain_items": 20, "masks": 16, "k": 3, "resamples": 100},
+        "audit": {
+            "reference": "base",
+            "peer": "again",
+            "explain_items": 20,
+            "masks": 16,
+            "k": 3,
+            "resamples": 100,
+            "protocol_items": 2,
+        },
     }
 
 

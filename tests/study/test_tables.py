@@ -50,6 +50,24 @@ def test_all_models_are_paired_the_peer_too(done):
     assert "thin, again" in found
 
 
+def test_the_published_protocol_s_numbers_are_those_of_its_runs(done):
+    found = rows(done[0].tables, "Under the published protocol, 2 items, Jaccard of the top 10:\n")
+    audits = [load_run(done[0].directory / "protocol" / f"seed-{seed}").audit for seed in (0, 1)]
+    means = [
+        next(p["mean"]["value"] for p in audit["protocol"]["pairs"] if (p["first"], p["second"]) == ("base", "thin"))
+        for audit in audits
+    ]
+    assert found["base, thin"][0][0] == f"{mean(means):.3f} ± {stdev(means):.3f}"
+
+
+def test_chance_is_below_the_ceiling_of_the_same_items(done):
+    """Of items of more words alone, from independent halves: what is compared is of the same kind."""
+    text = done[0].tables.split("Between chance and ceiling:\n")[1]
+    for (jaccard, chance, ceiling, *_), *_ in rows("x\n" + text, "x").values():
+        assert 0 <= float(jaccard.split()[0]) <= 1
+        assert float(chance.split()[0]) < float(ceiling.split()[0])
+
+
 def test_shares_of_confidence_sum_to_one(done):
     found = rows(
         done[0].tables,
@@ -114,7 +132,10 @@ def test_the_protocol_has_mean_and_variance_over_its_runs(runs, variance):
 
     def stored(mean, spread):
         pair = {"method": "lime", "first": "a", "second": "b", "runs": [0.0] * runs, "mean": plain(estimate(mean))}
-        audit = {"protocol": {"items": 200, "k": 10, "pairs": [{**pair, "variance": {"value": spread}}]}}
+        audit = {
+            "settings": {"protocol": {"k": 10}},
+            "protocol": {"items": 200, "pairs": [{**pair, "variance": {"value": spread}}]},
+        }
         return Repetition(0, None, [], Stored(audit=audit))
 
     title, text = _protocol(("a", "b"), [stored(0.5, 0.001), stored(0.7, 0.003)])

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from trusteq.result import Audit
     from trusteq.stats.estimate import Estimate
 
-KEPT = ("alignment", "jaccard", "jaccard_chance", "jaccard_halves", "jaccard_ceiling_reference", "jaccard_adjusted")
+KEPT = (
+    "alignment",
+    "jaccard",
+    "jaccard_chance",
+    "jaccard_halves",
+    "jaccard_halves_chance",
+    "jaccard_ceiling_reference",
+    "jaccard_adjusted",
+)
 """What is kept of each method beside the disagreement; the first of the two models counts as the reference."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +89,10 @@ def tables(study: Study, directory: Path, seeds: Sequence[int]) -> str:
         ),
         "## Do they look at the same words?",
         _words(all_models, found),
-        "Jaccard and chance are means over all explained items; the ceiling, the first model with itself from "
-        f"independent halves of its masks, is over those with more than {study.audit.k} words.",
+        "Jaccard is that of the paper: both models on the same masks, all explained items. Between chance and ceiling:",
+        _between(all_models, found),
+        f"Here both are explained on independent halves of the masks, items of more than {study.audit.k} words alone; "
+        "the ceiling is the first model with itself.",
         *_protocol(models, found),
         "## Are they sure to the same degree?",
         table(
@@ -143,17 +146,34 @@ def _verdicts(study: Study, found: Sequence[Repetition]) -> str:
 
 
 def _words(models: Sequence[str], found: Sequence[Repetition]) -> str:
-    """A row a pair of models: changed answers, raw Jaccard between its floor and its ceiling, and alignment."""
-    heads, rows = ["models", "answers changed"], []
-    for _, method in METHODS:
-        heads += [f"Jaccard, {method}", "chance", "ceiling", f"alignment, {method}"]
-    for i, first in enumerate(models):
-        for second in models[i + 1 :]:
-            asked = ("jaccard", "jaccard_chance", "jaccard_ceiling_reference", "alignment")
-            measures = ("disagreement", *(f"{measure}_{method}" for method, _ in METHODS for measure in asked))
-            cells = [_cell([r.between(first, second, measure) for r in found]) for measure in measures]
-            rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
-    return table(heads, rows)
+    """A row a pair of models: changed answers, the paper's Jaccard, and alignment."""
+    asked = (("jaccard", "Jaccard"), ("alignment", "alignment"))
+    return _pairs(models, found, asked, {"disagreement": "answers changed"})
+
+
+def _between(models: Sequence[str], found: Sequence[Repetition]) -> str:
+    """A row a pair of models: Jaccard without what both share by their masks, its floor and its ceiling."""
+    asked = ("jaccard_halves", "Jaccard"), ("jaccard_halves_chance", "chance"), ("jaccard_ceiling_reference", "ceiling")
+    return _pairs(models, found, asked, {})
+
+
+def _pairs(
+    models: Sequence[str],
+    found: Sequence[Repetition],
+    of_methods: Sequence[tuple[str, str]],
+    first_of_all: Mapping[str, str],
+) -> str:
+    """Measures of every two models, each with its head; some are of a method."""
+    heads = {f"{measure}_{method}": f"{head}, {name}" for method, name in METHODS for measure, head in of_methods}
+    heads = {**first_of_all, **heads}
+    rows = [
+        (
+            f"{escaped(first)}, {escaped(second)}",
+            *(_cell([r.between(first, second, measure) for r in found]) for measure in heads),
+        )
+        for first, second in combinations(models, 2)
+    ]
+    return table(("models", *heads.values()), rows)
 
 
 def _protocol(models: Sequence[str], found: Sequence[Repetition]) -> list[str]:
@@ -161,23 +181,22 @@ def _protocol(models: Sequence[str], found: Sequence[Repetition]) -> list[str]:
     ran = [r.protocol.audit for r in found if r.protocol is not None]
     if not ran:
         return []
-    items, k = ran[0]["protocol"]["items"], ran[0]["protocol"]["k"]
+    items, k = ran[0]["protocol"]["items"], ran[0]["settings"]["protocol"]["k"]
     methods = dict.fromkeys(pair["method"] for pair in ran[0]["protocol"]["pairs"])
     rows = []
-    for i, first in enumerate(models):
-        for second in models[i + 1 :]:
-            cells = []
-            for method in methods:
-                pairs = [
-                    pair
-                    for audit in ran
-                    for pair in audit["protocol"]["pairs"]
-                    if pair["method"] == method and {pair["first"], pair["second"]} == {first, second}
-                ]
-                cells.append(_cell([estimate_from(pair["mean"]) for pair in pairs]))
-                several = len(pairs[0]["runs"]) > 1
-                cells.append(f"{mean(pair['variance']['value'] for pair in pairs):.6f}" if several else "run once")
-            rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
+    for first, second in combinations(models, 2):
+        cells = []
+        for method in methods:
+            pairs = [
+                pair
+                for audit in ran
+                for pair in audit["protocol"]["pairs"]
+                if pair["method"] == method and {pair["first"], pair["second"]} == {first, second}
+            ]
+            cells.append(_cell([estimate_from(pair["mean"]) for pair in pairs]))
+            several = len(pairs[0]["runs"]) > 1
+            cells.append(f"{mean(pair['variance']['value'] for pair in pairs):.6f}" if several else "run once")
+        rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
     return [
         f"Under the published protocol, {items:,} items, Jaccard of the top {k}:",
         table(("models", *(head for m in methods for head in (f"{m.upper()}, mean", "variance over runs"))), rows),
