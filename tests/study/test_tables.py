@@ -3,11 +3,12 @@
 import re
 from statistics import mean, stdev
 
+import pandas as pd
 import pytest
 
 from trusteq.runs.directory import load_run
 from trusteq.stats.estimate import Estimate
-from trusteq.study.tables import Repetition, _cell, _costs, _protocol, tables
+from trusteq.study.tables import Repetition, _cell, _costs, _protocol, repetition, tables
 
 
 def rows(text, heading):
@@ -81,15 +82,31 @@ def test_shares_of_confidence_sum_to_one(done):
 def test_of_one_seed_cells_hold_intervals(done, written):
     from trusteq.study import read_study
 
-    text = tables(read_study(written()), done[0].directory, (1,))
+    text = tables(read_study(written()), [repetition(done[0].directory, 1)])
     (cells,) = rows(text, "## Accuracy, size and speed")["base"]
     assert re.fullmatch(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", cells[0])
 
 
-def test_nothing_done_is_said(written, tmp_path):
+def test_every_number_is_in_one_file_of_rows(done):
+    table = pd.read_csv(done[0].directory / "estimates.csv")
+    assert sorted(set(table["seed"])) == [0, 1]
+    audit = load_run(done[0].directory / "runs" / "seed-1").audit
+    told = audit["candidates"][0]["measures"]["behaviour"]["disagreement"]
+    about = "seed == 1 and first == 'base' and second == 'thin' and measure == 'disagreement'"
+    of_audit, of_pairs = (table.query(f"{about} and source == '{source}'").iloc[0] for source in ("audit", "pairs"))
+    assert (of_audit["value"], of_audit["low"], of_audit["n"]) == (told["value"], told["low"], told["n"])
+    assert of_pairs["value"] == told["value"]
+    runs = table.query("source == 'protocol' and seed == 0 and first == 'thin' and second == 'half'").set_index(
+        "measure"
+    )
+    lime = [runs.loc[f"jaccard_lime_run_{number}", "value"] for number in (1, 2, 3)]
+    assert runs.loc["jaccard_lime", "value"] == pytest.approx(mean(lime))
+
+
+def test_nothing_done_is_said(written):
     from trusteq.study import read_study
 
-    assert "No seed is done yet" in tables(read_study(written()), tmp_path, ())
+    assert "No seed is done yet" in tables(read_study(written()), [])
 
 
 def estimate(value):

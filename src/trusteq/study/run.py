@@ -8,6 +8,7 @@
     work-seed-N           what models have answered so far, until the audits of that seed are done
     reliability/          the reliability diagram of every candidate and seed, beside its reference
     tables.md             everything over all seeds that are done
+    estimates.csv         the same and all the rest, a row a number
 
 What is there is not made again, so the same command goes on where it was interrupted. Several processes may work on
 different seeds of one study in one folder.
@@ -27,10 +28,11 @@ from trusteq.models.open import open_model
 from trusteq.report.figures.file import rendered
 from trusteq.report.figures.reliability import ReliabilityDisplay
 from trusteq.runs.directory import evidence, load_run
+from trusteq.study.estimates import estimates
 from trusteq.study.made import base_location, make_model, read_texts
 from trusteq.study.needs import refuse_what_is_missing
 from trusteq.study.pairs import pair_measures
-from trusteq.study.tables import tables
+from trusteq.study.tables import repetition, tables
 from trusteq.train.start import open_base
 from trusteq.whole_file import write_whole
 from trusteq.work.executor import executor
@@ -85,8 +87,10 @@ def run_study(
     done = tuple(seed for seed in study.seeds if (directory / "runs" / f"seed-{seed}" / "audit.json").is_file())
     for seed in done:
         _diagrams(study, seed, directory)
-    made = tables(study, directory, done)
+    found = [repetition(directory, seed) for seed in done]
+    made = tables(study, found)
     _write(directory / "tables.md", made)
+    _write(directory / "estimates.csv", estimates(found))
     return Finished(directory, done, made)
 
 

@@ -63,9 +63,8 @@ class Repetition:
         return None
 
 
-def tables(study: Study, directory: Path, seeds: Sequence[int]) -> str:
+def tables(study: Study, found: Sequence[Repetition]) -> str:
     """All tables of the seeds that are done."""
-    found = [_repetition(directory, seed) for seed in seeds]
     if not found:
         return f"# {study.name}\n\nNo seed is done yet.\n"
     models = (study.audit.reference, *study.candidates())
@@ -74,10 +73,10 @@ def tables(study: Study, directory: Path, seeds: Sequence[int]) -> str:
     parts = [
         f"# {study.name}",
         " ".join(study.description.split()),
-        f"Seeds {', '.join(map(str, seeds))}; {items:,} items. "
+        f"Seeds {', '.join(str(r.seed) for r in found)}; {items:,} items. "
         + (
             "A cell is the mean over seeds ± the standard deviation over them."
-            if len(seeds) > 1
+            if len(found) > 1
             else "A cell is the value with its interval over items."
         ),
         "## Verdicts",
@@ -112,7 +111,8 @@ def tables(study: Study, directory: Path, seeds: Sequence[int]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _repetition(directory: Path, seed: int) -> Repetition:
+def repetition(directory: Path, seed: int) -> Repetition:
+    """What a study's folder holds of a seed that is done."""
     file = directory / "pairs" / f"seed-{seed}.json"
     try:
         pairs = json.loads(file.read_text("utf-8"))
