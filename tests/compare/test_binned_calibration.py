@@ -126,12 +126,23 @@ def test_the_difference_is_candidate_minus_reference_on_the_same_resamples():
 # Bins of equal number ------------------------------------------------------------------------------
 
 
-def test_equal_mass_bins_hold_equal_numbers_to_one():
-    x = np.random.default_rng(0).random(1_000)
+@pytest.mark.parametrize("n", [10, 20, 400, 1_000, 1_003, 1_009])
+def test_equal_mass_bins_hold_equal_numbers_to_one(n):
+    x = np.random.default_rng(0).random(n)
     counts = np.bincount(bin_of(x, equal_mass_edges(x, 10)))
     assert len(counts) == 10
-    assert counts.min() >= 99
-    assert counts.max() <= 101
+    assert counts.min() == n // 10
+    assert counts.max() == -(-n // 10)
+
+
+def test_ece_and_mce_over_bins_of_equal_number_are_those_of_the_sorted_items_in_tenths():
+    p, _, gold = drawn(400, 3, 0)
+    pair = pair_of(p, p, gold, resamples=5)
+    answers, found = pair.reference, binned_calibration(pair)
+    tenths = np.array_split(np.argsort(answers.confidence), 10)
+    gaps = [abs(answers.confidence[at].mean() - answers.right[at].mean()) for at in tenths]
+    assert found["ece_equal_mass_reference"].value == pytest.approx(np.mean(gaps), abs=1e-12)
+    assert found["mce_equal_mass_reference"].value == pytest.approx(max(gaps), abs=1e-12)
 
 
 def test_equal_confidences_stay_in_one_bin():

@@ -1,6 +1,7 @@
 """LaTeX tables."""
 
 import re
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -93,6 +94,17 @@ def test_alignment_stands_between_chance_and_ceiling():
     assert r"Model & Method & Alignment & Jaccard & Chance & Ceiling \\" in text
     e = explained()["nearly"].measures["explanation"]["alignment_shapley"]
     assert f"nearly & Shapley & ${e.value:.4f}$" in text
+    assert f"{e.n} items, with 95\\% intervals" in text
+    assert "items of more words" not in text
+
+
+def test_jaccard_of_fewer_items_says_of_how_many():
+    evidence = explained().evidence
+    document = deepcopy(evidence.document)
+    for candidate in document["candidates"]:
+        for method in ("lime", "shapley"):
+            candidate["measures"]["explanation"][f"jaccard_halves_{method}"]["n"] = 7
+    assert "independent masks, 7 items of more words than those" in latex(replace(evidence, document=document))
 
 
 def test_size_and_latency_stand_beside_accuracy_where_they_were_measured():

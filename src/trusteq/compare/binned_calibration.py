@@ -56,8 +56,12 @@ def _noise(
 
 
 def equal_mass_edges(confidence: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
-    """Edges [bins + 1] between bins of equal number; equal confidences stay together, so there may be fewer bins."""
-    inner = np.quantile(confidence, np.arange(1, bins) / bins, method="inverted_cdf")
+    """Edges [bins + 1] between bins of equal number; equal confidences stay together, so there may be fewer bins.
+
+    A bin begins with the confidence at its edge: the first after its share of all items.
+    """
+    first = np.arange(1, bins) * len(confidence) // bins
+    inner = np.partition(confidence, first)[first]
     return np.concatenate([[0.0], np.unique(inner[(inner > 0) & (inner < 1)]), [1.0]])
 
 

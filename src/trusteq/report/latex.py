@@ -220,19 +220,22 @@ def _agreement(protocol: Protocol | None, method: str) -> str | None:
 
 def _alignment(told: Summary) -> str | None:
     """Alignment and Jaccard between floor and ceiling, a row a candidate and method; None where nothing is aligned."""
-    rows = []
+    rows, long = [], None
     for candidate in told.candidates:
         for method in ("lime", "shapley"):
             names = ("alignment", "jaccard_halves", "jaccard_halves_chance", "jaccard_ceiling_reference")
             found = [candidate.flat.get(f"{name}_{method}") for name in names]
             if any(e is not None for e in found):
                 rows.append([escaped(candidate.name), in_words(method), *(_estimate(e) for e in found)])
+            halves = candidate.flat.get(f"jaccard_halves_{method}")
+            long = long if halves is None else halves.n
     if not rows or told.protocol is not None:
         return None
+    of_these = "" if long in (None, told.explained) else f", {long:,} items of more words than those"
     caption = (
         f"Agreement of attributions with those of {escaped(told.reference)}, {told.explained:,} items, with "
         f"{_percent(told)} intervals: cosine without the explainer's noise; Jaccard of the top words on independent "
-        "masks, beside what chance gives and what the reference scores against itself."
+        f"masks{of_these}, beside what chance gives and what the reference scores against itself."
     )
     head = ["Model", "Method", "Alignment", "Jaccard", "Chance", "Ceiling"]
     return _table(caption, "alignment", "llrrrr", head, rows)
