@@ -269,6 +269,20 @@ def test_data_frames_hold_every_estimate_prediction_and_flip():
     assert len(result.flips()) == len(result["small"].flips)
 
 
+def test_candidates_are_found_by_name_and_shown_in_a_line():
+    large, small, items = case(300)
+    result = trusteq.audit(large, {"a": small, "b": replace(small, name="b")}, items, **FAST)
+    assert list(result) == ["a", "b"]
+    assert len(result) == 2
+    assert "b" in result
+    assert "large" not in result
+    with pytest.raises(KeyError, match="no candidate 'large'; there are"):
+        result["large"]
+    assert repr(result).startswith("<Audit of 300 items against large; a: ")
+    assert repr(result["a"]) == f"<Comparison of a: {result['a'].verdict.outcome}>"
+    assert repr(items) == "<300 Items of items; labels no, maybe, yes; columns group>"
+
+
 def test_an_estimator_is_a_model_and_candidates_may_be_named():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 5))
@@ -351,6 +365,9 @@ def test_clusters_are_counted_in_what_would_decide():
         ({"policy": {"name": "x"}}, trusteq.PolicyError, "policy: required: field required"),
         ({"policy": 0.05}, trusteq.PolicyError, "policy is 0.05; give a preset's name"),
         ({"dimensions": "beauty"}, trusteq.PolicyError, "no dimension 'beauty'"),
+        ({"explain": 40}, trusteq.OptionError, r"found 40; for a number of items say trusteq\.ExplainSettings\(items="),
+        ({"explain": "no"}, trusteq.OptionError, "explain must be True, False or ExplainSettings, found 'no'"),
+        ({"explain": 0}, trusteq.OptionError, "found 0"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(settings, error, says):

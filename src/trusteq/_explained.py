@@ -52,6 +52,11 @@ def explain_settings(
     asked: ExplainSettings | bool | None, models: Sequence[Model], items: Items
 ) -> ExplainSettings | None:
     """How to explain; None where it is not wanted, or not asked for and not possible."""
+    if not isinstance(asked, ExplainSettings | bool | None):
+        raise OptionError(
+            f"explain must be True, False or ExplainSettings, found {asked!r}; for a number of items say "
+            "trusteq.ExplainSettings(items=...)"
+        )
     if isinstance(asked, ExplainSettings) or asked is True:
         for model in models:
             if not explainable(model):

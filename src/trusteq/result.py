@@ -70,6 +70,9 @@ class Comparison:
         """The candidate's name."""
         return self.candidate.name
 
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.name}: {self.verdict.outcome}>"
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -115,6 +118,20 @@ class Audit:
             if comparison.name == candidate:
                 return comparison
         raise KeyError(f"no candidate {candidate!r}; there are {[c.name for c in self.comparisons]}")
+
+    def __iter__(self) -> Iterator[str]:
+        """The candidates' names."""
+        return (c.name for c in self.comparisons)
+
+    def __len__(self) -> int:
+        return len(self.comparisons)
+
+    def __contains__(self, candidate: object) -> bool:
+        return candidate in tuple(self)
+
+    def __repr__(self) -> str:
+        outcomes = ", ".join(f"{c.name}: {c.verdict.outcome}" for c in self.comparisons)
+        return f"<Audit of {len(self.items):,} items against {self.reference.name}; {outcomes}>"
 
     def estimates(self) -> pd.DataFrame:
         """Every estimate of the whole and of every slice, one row each."""

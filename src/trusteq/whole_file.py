@@ -1,4 +1,4 @@
-"""A text file written whole, or not at all."""
+"""A file written whole, or not at all."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from pathlib import Path
 from trusteq.errors import RunError
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write the file, or leave what is there; one clear line where it cannot be written."""
+    content = content.encode() if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_text(text, "utf-8")  # a device or a pipe: nothing to be renamed
+            path.write_bytes(content)  # a device or a pipe: nothing to be renamed
             return
         if path.is_dir():
             raise IsADirectoryError(21, "is a directory")
         with tempfile.TemporaryDirectory(prefix=".trusteq-", dir=path.resolve().parent) as scratch:
             draft = Path(scratch) / "written"
-            draft.write_text(text, "utf-8")
+            draft.write_bytes(content)
             draft.replace(path.resolve())
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from None

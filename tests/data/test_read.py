@@ -4,6 +4,7 @@ import io
 import json
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -46,6 +47,35 @@ def test_by_row_takes_row_numbers_in_spite_of_an_id_column(file):
 
 def test_without_an_id_column_ids_are_row_numbers(file):
     assert read_items(file("t\na\nb\n"), text=["t"]).ids == ["1", "2"]
+
+
+def test_a_data_frame_is_read_as_its_file_would_be(file):
+    rows = {"id": [7, 17, 9], "t": ["a", "b", "c"], "y": ["no", "yes", "no"], "g": [1.0, None, 2.0]}
+    said = {"text": "t", "label": "y", "slices": ["g"]}
+    frame = pd.DataFrame(rows, index=[5, 5, 1])
+    items, same = read_items(frame, **said), read_items(file(rows), **said)
+    assert items.ids == same.ids == ["7", "17", "9"]
+    assert items.segments == same.segments
+    assert items.columns == same.columns == {"g": ["1", "(missing)", "2"]}
+    assert items.labels.tolist() == [0, 1, 0]
+    assert items.source == "data frame"
+    assert items.content() == same.content()
+
+
+def test_what_is_wrong_in_a_data_frame_is_named(refused):
+    frame = pd.DataFrame({"t": ["a", pd.NA], "id": ["x", "x"]})
+    with refused("data frame", "row 2", "column 't'", "no value (None)", error=DataError):
+        read_items(frame, text="t", by_row=True)
+    with refused("data frame", "row 2", "'x'", "appears twice", error=DataError):
+        read_items(frame, text="id")
+    with refused("no column 'texts'; the columns are 't', 'id'", error=DataError):
+        read_items(frame, text="texts")
+    with refused("has columns but no rows", error=DataError):
+        read_items(frame[:0], text="t")
+    with refused("split 'test' is for Hugging Face datasets", error=DataError):
+        read_items(frame, text="t", split="test")
+    with refused("items of type list", "a data frame", error=DataError):
+        read_items(["a text"], text="t")
 
 
 @pytest.mark.parametrize("ids", [[7, 17], [7.0, 17.0], ["7", "17"]])

@@ -279,6 +279,15 @@ def test_a_table_is_read_by_model_and_method(tmp_path):
         assert made.scale == "probability"
 
 
+def test_the_row_numbers_that_pandas_writes_are_no_method(tmp_path):
+    one = FRAME[FRAME["model"] == "large"][["id", "word", "lime"]]
+    one.to_csv(tmp_path / "a.csv")
+    pd.concat([one]).to_parquet(tmp_path / "b.parquet")
+    one.reset_index().to_parquet(tmp_path / "c.parquet")
+    for name in ("a.csv", "b.parquet", "c.parquet"):
+        assert rows_of(trusteq.read_attributions(tmp_path / name)) == [[0.1, 0.2], [0.3]]
+
+
 def test_a_table_of_one_model_and_one_method_needs_no_names():
     frame = FRAME[FRAME.model == "large"][["id", "word", "lime"]]
     assert rows_of(trusteq.read_attributions(frame)) == [[0.1, 0.2], [0.3]]

@@ -130,8 +130,9 @@ def test_without_explanations_the_dimension_was_not_measured(large, items):
     made = trusteq.audit(large, {"small": model(NAMES, "small")}, items, resamples=100, explain=False)
     assert made.explanation is None
     assert explanation_of(made).outcome is Outcome.NOT_MEASURED
-    with pytest.raises(ValueError, match="no explanations"):
-        plan_columns(made)
+    for ask in (made.attributions, lambda: plan_columns(made)):
+        with pytest.raises(trusteq.OptionError, match="no explanations; audit again with explain=True"):
+            ask()
 
 
 # what is kept

@@ -44,6 +44,12 @@ class Items:
     may_be_empty: bool = False
     """Whether texts may be empty: only where words were left out on purpose."""
 
+    def __repr__(self) -> str:
+        labels = () if self.labels is None else self.label_names
+        named = {"segments": self.segments, "labels": labels, "columns": self.columns}
+        about = "".join(f"; {what} {', '.join(names)}" for what, names in named.items() if names)
+        return f"<{len(self.ids):,} Items of {self.source}{about}>"
+
     def __post_init__(self) -> None:
         self._refuse_what_is_no_text()
         n = len(self.ids)

@@ -1,7 +1,8 @@
-"""Items from a data file: which column is the text, the label, the id."""
+"""Items from a data file or frame: which column is the text, the label, the id."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +16,12 @@ from trusteq.errors import DataError, LabelError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
 
 def read_items(
-    source: str | Path,
+    source: str | Path | Any,
     *,
     text: str | Sequence[str] = (),
     label: str | None = None,
@@ -33,7 +33,7 @@ def read_items(
     ignore_labels: str | Sequence[str] = (),
     split: str | None = None,
 ) -> Items:
-    """The items of a file or Hugging Face dataset, without those whose label is to be ignored.
+    """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is to be ignored.
 
     Ids come from the column ``id``; without it from a column called "id", unless ``by_row``; else they are
     row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``. One name may stand for
@@ -42,9 +42,9 @@ def read_items(
     refuse_both(id, by_row)
     text, slices, ignore_labels = _several(text), _several(slices), _several(ignore_labels)
     if isinstance(label_names, str):
-        raise DataError(f"{source}: label_names must be a list of names, found the text {label_names!r}")
+        raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):
-        raise DataError(f"{source}: label names or labels to ignore, but no label column; name it with --label")
+        raise DataError(f"{_name(source)}: label names or labels to ignore, but no label column; name it with --label")
     if id is None and not by_row and "id" in column_names(source, split=split):
         id = "id"  # noqa: A001
     wanted = [*text, *slices, *(name for name in (label, id, cluster) if name is not None)]
@@ -68,11 +68,15 @@ def read_items(
         label_names=names,
         columns={name: kept(table.texts(name, missing="(missing)")) for name in slices},
         clusters=None if cluster is None else kept(table.texts(cluster)),
-        source=str(source),
+        source=table.source,
         ignored=table.rows - len(rows),
         places=rows + 1 if table.lines is None else np.asarray(table.lines, np.int64)[rows],
         counted_in="row" if table.lines is None else "line",
     )
+
+
+def _name(source: object) -> str:
+    return str(source) if isinstance(source, str | Path) else type(source).__name__
 
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
-"""Where tables come from: the reader of each kind of file, chosen by its name's end."""
+"""Where tables come from: the reader of each kind of file, chosen by its name's end; or a data frame."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from trusteq.data import delimited, huggingface, jsonl, parquet
+from trusteq.data import delimited, frame, huggingface, jsonl, parquet
 from trusteq.data.table import Table
 from trusteq.errors import DataError
 
@@ -29,25 +30,36 @@ READERS: dict[str, Reader] = {
 
 
 def read_table(
-    path: str | Path,
+    source: str | Path | Any,
     columns: Sequence[str] | None = None,
     *,
     split: str | None = None,
     limit: int | None = None,
 ) -> Table:
-    """The asked-for columns (None: all) of a data file or Hugging Face dataset; at least one row."""
-    table = _read(path, columns, split, limit)
+    """The asked-for columns (None: all) of a data file, Hugging Face dataset or data frame; at least one row."""
+    table = _read(source, columns, split, limit)
     if table.rows == 0:
-        raise DataError(f"{path}: has columns but no rows; check how the file was written")
+        raise DataError(f"{table.source}: has columns but no rows; check how the file was written")
     return table
 
 
-def column_names(path: str | Path, *, split: str | None = None) -> list[str]:
+def column_names(source: str | Path | Any, *, split: str | None = None) -> list[str]:
     """The names of the columns there are; for JSON lines, the keys of the first line."""
-    return list(_read(path, None, split, 0).columns)
+    return list(_read(source, None, split, 0).columns)
 
 
-def _read(path: str | Path, columns: Sequence[str] | None, split: str | None, limit: int | None) -> Table:
+def _read(source: str | Path | Any, columns: Sequence[str] | None, split: str | None, limit: int | None) -> Table:
+    if frame.is_frame(source):
+        if split is not None:
+            raise DataError(f"split {split!r} is for Hugging Face datasets; a data frame has no splits")
+        return frame.read(source, columns, limit)
+    if not isinstance(source, str | Path):
+        kind = type(source).__name__
+        raise DataError(f"items of type {kind}: give the path of a file, a Hugging Face dataset's name or a data frame")
+    return _read_file(source, columns, split, limit)
+
+
+def _read_file(path: str | Path, columns: Sequence[str] | None, split: str | None, limit: int | None) -> Table:
     file = Path(path)
     suffix = next((end for end in sorted(READERS, key=len, reverse=True) if file.name.lower().endswith(end)), None)
     if suffix is None and (file.is_dir() or _is_hub_id(str(path))):

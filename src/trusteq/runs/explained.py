@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.errors import OptionError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -91,7 +93,7 @@ def top_word_columns(audit: Audit) -> dict[str, Any]:
     """One row a model, method, run and item: its top words, the most important first."""
     p = audit.published
     if p is None:
-        raise ValueError("this audit followed no published protocol")
+        raise OptionError('this audit followed no published protocol; audit again with protocol="paper"')
     ids = [audit.items.ids[at] for at in p.positions]
     columns: dict[str, list[Any]] = {"id": [], "model": [], "method": [], "run": [], "words": []}
     for method, models in p.tops.items():
@@ -107,5 +109,5 @@ def top_word_columns(audit: Audit) -> dict[str, Any]:
 
 def _explanation(audit: Audit) -> Explanation:
     if audit.explanation is None:
-        raise ValueError("this audit has no explanations")
+        raise OptionError("this audit has no explanations; audit again with explain=True")
     return audit.explanation

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trusteq.errors import OptionError
+from trusteq.errors import OptionError, RunError
 from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.file import kind_of, rendered, save
 from trusteq.report.figures.inline import inline_svg
@@ -81,11 +81,16 @@ def test_a_file_that_is_there_is_replaced_only_by_a_whole_one(wordless, tmp_path
     path.write_text("old")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pathlib.Path.replace", full)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(RunError, match=r"figure\.png: cannot be written \(disk full\)"):
             save(make(wordless, "flips"), path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
     assert save(make(wordless, "flips"), path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_that_is_not_there_is_said_without_a_temporary_name(wordless, tmp_path):
+    with pytest.raises(RunError, match=r"none/figure\.pdf: cannot be written \(No such file or directory\)"):
+        save(make(wordless, "flips"), tmp_path / "none" / "figure.pdf")
 
 
 @pytest.mark.parametrize("name", ["figure", "figure.jpg", "figure.pdf.zip", ".pdf"])

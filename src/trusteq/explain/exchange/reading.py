@@ -8,13 +8,15 @@ table              a data frame, file, finished run or audit: one row an item an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.table import Table, chosen, shown
+from trusteq.data import frame
+from trusteq.data.table import Table, shown
 from trusteq.data.tables import read_table
 from trusteq.errors import DataError, LabelError, OptionError
 from trusteq.explain.exchange.attribution_set import AttributionSet, attribution_set, item_name
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     Label = str | int | Sequence[str | int]
 
 _KEYS = ("id", "model", "word", "segment", "start", "end", "label")
+_INDEX = re.compile(r"|index|Unnamed: \d+|__index_level_\d+__")
+"""A data frame's own row numbers, where they were written too."""
 
 
 def read_attributions(
@@ -202,19 +206,14 @@ def _as_table(given: Any) -> tuple[Table | None, str | None]:
         explained = (given.manifest.get("settings") or {}).get("explain")
         if explained is None:
             raise DataError(f"{given.directory}: a run without explanations; audit again with them")
-        return _framed(given.table("attributions"), str(given.directory)), explained.get("scale")
+        return frame.read(given.table("attributions"), None, None, source=str(given.directory)), explained.get("scale")
     if hasattr(given, "explanation") and callable(getattr(given, "attributions", None)):  # an audit
         if given.explanation is None:
             raise DataError("this audit has no explanations; audit again with explain=True")
-        return _framed(given.attributions(), "audit"), given.explanation.settings.scale
-    if hasattr(given, "columns") and hasattr(given, "iloc"):
-        return _framed(given, "data frame"), None
+        return frame.read(given.attributions(), None, None, source="audit"), given.explanation.settings.scale
+    if frame.is_frame(given):
+        return read_table(given), None
     return None, None
-
-
-def _framed(frame: Any, source: str) -> Table:
-    names = chosen([str(name) for name in frame.columns], None, source)
-    return Table(source, {name: frame.iloc[:, at].tolist() for at, name in enumerate(names)}, len(frame))
 
 
 def _from_table(
@@ -234,7 +233,11 @@ def _from_table(
         source = f"{source} ({only})"
     else:
         _without_effect(f"{source} (no column 'model')", model=model)
-    methods = [name for name in table.columns if name not in _KEYS and not name.endswith("_error")]
+    methods = [
+        name
+        for name in table.columns
+        if name not in _KEYS and not name.endswith("_error") and not _INDEX.fullmatch(name)
+    ]
     weights = table.values(_choice(method, methods, "method", source))
     keys, words = table.texts("id"), table.texts("word", missing="")
     own = table.texts("label") if "label" in table.columns else None

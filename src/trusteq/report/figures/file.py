@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import OptionError
 from trusteq.report.figures.style import styled
+from trusteq.whole_file import write_whole
 
 if TYPE_CHECKING:
     from trusteq.report.figures.display import Display
@@ -57,13 +56,5 @@ def save(display: Display, path: str | Path) -> Path:
     """The file, written whole or not at all."""
     target = Path(path)
     content = rendered(display, kind_of(target))
-    handle, draft = tempfile.mkstemp(prefix=".trusteq-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(draft).chmod(0o644)
-        Path(draft).replace(target)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    write_whole(target, content)
     return target
