@@ -264,6 +264,19 @@ def test_names_given_by_hand_are_never_numbered():
     ]
 
 
+def test_only_the_same_file_is_numbered_and_never_by_a_name_that_is_taken():
+    assert names_and_locations(["a.csv", "a.csv", "c.csv"]) == [("a", "a.csv"), ("a-2", "a.csv"), ("c", "c.csv")]
+    names = [name for name, _ in names_and_locations(["a.csv", "a.csv", "a-2=c.csv", "a.csv"])]
+    assert names == ["a", "a-3", "a-2", "a-4"]
+
+
+@pytest.mark.parametrize("models", [("large.csv", "large=small.csv", "open.csv"), ("large.csv", "large=small.csv")])
+def test_a_candidate_never_takes_the_name_of_the_reference_s_file(files, models):
+    """It would take its place, and the random candidate be the reference."""
+    says = "two models are called 'large': large.csv after its file, small.csv by NAME=LOCATION; choose another name"
+    one_line(trusteq("audit", *models, *QUICK, cwd=files), says)
+
+
 def test_a_model_here_is_called_by_its_folder(tmp_path, monkeypatch):
     (tmp_path / "tiny" / "deep").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "tiny" / "deep")

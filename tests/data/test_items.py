@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from trusteq.data.items import Items
@@ -139,3 +140,24 @@ def test_the_content_of_an_array_of_objects_is_that_of_its_values():
 
     assert content(["one", "two"]) == content(["".join(["o", "ne"]), "two"])
     assert len({content(["one", "two"]), content(["two", "one"]), content(["on", "etwo"])}) == 3
+
+
+def test_what_pandas_has_shuffled_is_read_in_its_order():
+    """A Series is asked by its index, which a shuffle leaves with the rows: texts would go to other labels."""
+    frame = pd.DataFrame(
+        {"id": list("abcdef"), "text": list("uvwxyz"), "y": [0, 1, 0, 1, 0, 1]}, index=range(5, -1, -1)
+    )
+    frame = frame.sample(frac=1, random_state=0)
+    said = {"labels": frame.y, "label_names": ("no", "yes")}
+    items = Items(ids=frame.id, segments={"t": frame.text}, columns={"g": frame.id}, clusters=frame.text, **said)
+    assert items.ids == frame.id.tolist()
+    assert items.texts() == (frame.text.tolist(),)
+    assert items.labels.tolist() == frame.y.tolist()
+    taken = items.take([3, 0])
+    assert taken.ids == [frame.id.iloc[3], frame.id.iloc[0]]
+    assert taken.columns["g"] == taken.ids
+    assert taken.clusters == taken.segments["t"] == [frame.text.iloc[3], frame.text.iloc[0]]
+
+
+def test_a_generator_is_read_once():
+    assert Items(ids=(x for x in "ab"), segments={"t": (x for x in "cd")}).segments == {"t": ["c", "d"]}

@@ -267,10 +267,20 @@ def names_and_locations(specs: Sequence[str]) -> list[tuple[str, str]]:
         if len({name for name, _ in named}) == len(named):
             return named
     # The same file twice: told apart by number, and refused later unless that is meant.
-    return [
-        (name if own or i == 1 else f"{name}-{i}", location)
-        for i, ((name, location), (own, _)) in enumerate(zip(named, given, strict=True), 1)
-    ]
+    taken = {name: location for name, location in given if name is not None}
+    apart = []
+    for (name, location), (own, _) in zip(named, given, strict=True):
+        if own is None:
+            if name in chosen:
+                raise click.UsageError(
+                    f"two models are called {name!r}: {location} after its file, {taken[name]} by NAME=LOCATION; "
+                    "choose another name"
+                )
+            numbered = (name, *(f"{name}-{i}" for i in range(2, len(given) + 2)))
+            own = next(free for free in numbered if free not in taken)
+            taken[own] = location
+        apart.append((own, location))
+    return apart
 
 
 def _name(location: str, depth: int) -> str:

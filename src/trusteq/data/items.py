@@ -51,6 +51,15 @@ class Items:
         return f"<{len(self.ids):,} Items of {self.source}{about}>"
 
     def __post_init__(self) -> None:
+        # What is read by position later must be: a pandas Series answers by its index.
+        held = {
+            "ids": _by_position(self.ids),
+            "segments": {name: _by_position(values) for name, values in self.segments.items()},
+            "columns": {name: _by_position(values) for name, values in self.columns.items()},
+            "clusters": None if self.clusters is None else _by_position(self.clusters),
+        }
+        for name, values in held.items():
+            object.__setattr__(self, name, values)
         self._refuse_what_is_no_text()
         n = len(self.ids)
         if n == 0:
@@ -67,7 +76,10 @@ class Items:
         if self.labels is not None:
             codes = np.asarray(self.labels)
             if not np.issubdtype(codes.dtype, np.integer):
-                raise DataError(f"{self.source}: labels must be whole codes into label_names, found {codes.dtype}")
+                raise DataError(
+                    f"{self.source}: labels must be whole codes into label_names, found {codes.dtype}; for names write "
+                    "[label_names.index(name) for name in labels], or read a file or data frame by trusteq.read_items"
+                )
             outside = np.flatnonzero((codes < 0) | (codes >= len(self.label_names)))
             if outside.size:
                 first = int(outside[0])
@@ -195,3 +207,8 @@ class Items:
                 "rename with --labels or drop them with --ignore-label"
             )
         return codes
+
+
+def _by_position(values: Any) -> Any:
+    """Lists, tuples and arrays as they are, else a list in the order of iteration; a text is refused elsewhere."""
+    return values if isinstance(values, list | tuple | np.ndarray | str) else list(values)
