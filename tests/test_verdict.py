@@ -2,7 +2,7 @@ import pytest
 
 from trusteq.policy import parse_policy, read_policy
 from trusteq.stats.estimate import Estimate
-from trusteq.verdict import EXIT_CODES, Outcome, judge
+from trusteq.verdict import EXIT_CODES, Outcome, fewest_to_resample, judge
 
 EQUIVALENT, NOT_EQUIVALENT, UNDECIDED, NOT_MEASURED = (
     Outcome.EQUIVALENT,
@@ -220,3 +220,33 @@ def test_a_measure_that_is_not_there_is_named():
 
 def test_every_outcome_of_a_whole_has_an_exit_code_of_its_own_and_only_equivalent_is_zero():
     assert EXIT_CODES == {EQUIVALENT: 0, NOT_EQUIVALENT: 1, UNDECIDED: 3}
+
+
+def test_what_fewer_items_than_resamples_need_show_beyond_a_margin_is_undecided():
+    """Of five items all lie on one side of their median with a chance of 1/16, and so do all their resamples."""
+    assert [fewest_to_resample(level) for level in (0.9, 0.95, 0.99)] == [5, 6, 8]
+    for n, expected in ((1, UNDECIDED), (5, UNDECIDED), (6, NOT_EQUIVALENT)):
+        rule = dimension(judge(measured(OUTSIDE, INSIDE, n=n), policy()), "behaviour").rules[0]
+        assert rule.outcome is expected
+        if expected is UNDECIDED:
+            assert rule.reason.endswith("but fewer than 6 items show nothing")
+            assert rule.items_needed == 100
+
+
+def test_few_clusters_show_nothing_however_many_their_items():
+    for clusters, expected in ((5, UNDECIDED), (6, NOT_EQUIVALENT)):
+        verdict = judge(measured(OUTSIDE, INSIDE, n=600), policy(), cluster_size=600 / clusters)
+        assert dimension(verdict, "behaviour").rules[0].outcome is expected
+
+
+def test_a_policy_that_judges_values_takes_them_from_any_number_of_items():
+    verdict = judge(measured(OUTSIDE, INSIDE, n=2), policy(judged_on="value"))
+    assert dimension(verdict, "behaviour").outcome is NOT_EQUIVALENT
+
+
+def test_no_fewer_items_are_said_to_decide_than_the_policy_asks_for():
+    rule = dimension(judge(measured((-0.012, 0.012), INSIDE, n=15), policy()), "behaviour").rules[0]
+    assert rule.outcome is UNDECIDED
+    assert rule.items_needed == 100
+    crossed = dimension(judge(measured((-0.06, -0.008), INSIDE, n=15), policy()), "behaviour").rules[0]
+    assert crossed.items_needed < 100  # what is shown to lie beyond a margin needs no such number

@@ -158,11 +158,22 @@ def _judge_rule(
     elif rule.judged_on == "significance" and place == "across":
         place = "inside"
     said = f"{in_words(name)} {estimate}"
+    fewest = fewest_to_resample(estimate.level)
+    # Explained items are few of their clusters' and may be of as many clusters as there are of them.
+    together = 1.0 if cluster_size is None or dimension == "explanation" else cluster_size
+    if place == "outside" and rule.judged_on != "value" and estimate.n / together < fewest:
+        units = counted(dimension) if together == 1 else "clusters"
+        reason = f"{said} is not {rule}, but fewer than {fewest} {units} show nothing"
+        return RuleVerdict(
+            name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * together), min_items)
+        )
     if place == "outside":
         return RuleVerdict(name, rule, Outcome.NOT_EQUIVALENT, f"{said} is not {rule}", estimate)
     detectable = detectable_margin(estimate, two_sided=low is not None and high is not None)
     if place == "across":
         items = items_to_decide(estimate, low, high)
+        if items is not None and rule.allows(estimate.value):
+            items = max(items, min_items)
         clusters = None if items is None or cluster_size is None else math.ceil(items / cluster_size)
         open_ = RuleVerdict(name, rule, Outcome.UNDECIDED, "", estimate, items, detectable, clusters)
         more = f"{open_.needed(dimension) or 'it lies on the margin; no number of items'} would decide"
@@ -172,6 +183,14 @@ def _judge_rule(
         reason = f"{said} is {rule}, but {few}"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)
     return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{said} is {rule}", estimate, None, detectable)
+
+
+def fewest_to_resample(level: float) -> int:
+    """Fewer items lie all on one side of what is true with a chance, 2^(1-n), that an interval of this level forbids.
+
+    And what resamples make of them lies there, too.
+    """
+    return 1 + math.ceil(-math.log2(1 - level))
 
 
 def counted(dimension: str) -> str:
