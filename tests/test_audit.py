@@ -124,9 +124,61 @@ def test_the_same_content_under_another_name_is_refused_unless_allowed():
 
 def test_the_same_python_object_is_refused_as_its_own_candidate():
     model = LogisticRegression().fit([[0.0], [1.0]], ["a", "b"])
-    items = trusteq.Items(ids=["x"], segments={"x": np.array([[0.5]])})
+    items = trusteq.Items(ids=["x", "y"], segments={"x": np.array([[0.5], [0.4]])})
     with pytest.raises(trusteq.ModelError, match="the same model"):
         trusteq.audit(model, model, items)
+
+
+def test_one_item_says_nothing_of_others():
+    large, small, items = case(50)
+    with pytest.raises(trusteq.DataError, match="one item; nothing can be said of others like it"):
+        trusteq.audit(large, small, items.take([3]))
+
+
+def test_too_few_resamples_for_the_policy_s_level_are_refused():
+    large, small, items = case(50)
+    policy = {**trusteq.read_policy("default").model_dump(), "level": 0.999}
+    with pytest.raises(trusteq.OptionError, match=r"100 resamples cannot tell an interval of 99\.9.*ask for 2,000"):
+        trusteq.audit(large, small, items, policy=policy, resamples=100)
+
+
+def test_a_column_without_a_frequent_value_is_said_not_to_be_sliced():
+    large, small, items = case(120)
+    items = replace(items, columns={"rare": list(items.ids), "group": items.columns["group"]})
+    result = trusteq.audit(large, small, items, resamples=100, costs="none")
+    (found,) = (f for f in result.findings if f.kind == "not sliced")
+    assert found.message == "column 'rare' was not sliced: a slice needs 30 items, its most frequent value has 1"
+    assert set(result["small"].skewsize) == {"group"}
+
+
+def test_a_slice_of_one_cluster_is_none():
+    """Resampled by itself it would always be the same, and look certain."""
+    large, small, items = case(200)
+    whose = [f"{i % 5}" for i in range(200)]
+    items = replace(items, columns={"speaker": whose}, clusters=whose)
+    result = trusteq.audit(large, small, items, resamples=100, costs="none")
+    assert not [s for s in result["small"].slices if s.column == "speaker"]
+    assert any("of two clusters or more" in f.message for f in result.findings)
+
+
+def test_a_slice_column_called_as_our_own_is_refused():
+    large, small, items = case(200)
+    gold = [items.label_names[code] for code in items.labels]
+    same = replace(items, columns={"label": gold})
+    assert trusteq.audit(large, small, same, resamples=100, costs="none")["small"].slices
+    for name, values in (("label", gold[::-1]), ("text length", gold)):
+        other = replace(items, columns={name: values}, segments={"t": ["a word"] * 200})
+        with pytest.raises(trusteq.OptionError, match=f"may be called '{name}'"):
+            trusteq.audit(large, small, other, resamples=100)
+
+
+def test_tied_answers_are_counted():
+    large, small, items = case(60)
+    tied = {**small.answers, "i0": [0.4, 0.4, 0.2], "i7": [0.2, 0.4, 0.4]}
+    result = trusteq.audit(large, replace(small, answers=tied), items, **FAST)
+    (found,) = (f for f in result.findings if f.kind == "tied answers")
+    assert found.model == "small"
+    assert found.message == "2 of 60 answers are tied for the most probable label: the first counts"
 
 
 def test_two_models_of_one_name_are_refused():

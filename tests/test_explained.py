@@ -209,7 +209,8 @@ def test_an_interval_that_holds_at_every_look_knows_that_few_items_may_hold_all_
     assert fixed.low < 0 < 0.6 < looked.low
     assert fixed.high < looked.high
     found = sequences([one], seen=1.0, clusters=None)["alignment_shapley"]
-    assert (found.value, found.low, found.high) == (looked.value, fixed.low, looked.high)
+    assert (found.value, found.low, found.high, found.n) == (looked.value, fixed.low, 1.0, 120)
+    assert looked.high > 1  # which no cosine is
     assert found.method.endswith("no narrower than bootstrap-t, 200 resamples of items")
 
 

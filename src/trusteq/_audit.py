@@ -5,13 +5,15 @@ The module is private so that ``trusteq.audit`` is the function.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq._explained import Aligned, align, among, explain_enough, explain_settings
+from trusteq._explained import Aligned, align, among, decided_by, explain_enough, explain_settings
 from trusteq.advice import advise
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import flipped_items
@@ -21,7 +23,7 @@ from trusteq.compare.measures import measure, measure_remedies
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
 from trusteq.compare.skewsize import skewsize
-from trusteq.compare.slices import LABEL, slice_columns, slices
+from trusteq.compare.slices import LABEL, LENGTH, MIN_ITEMS, slice_columns, slices
 from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.items import Items
@@ -43,7 +45,7 @@ from trusteq.verdict import judge
 from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -96,13 +98,22 @@ def audit(
     resamples, seed, batch = (
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
     )
+    if (1 - rules.level) / 2 * resamples < 1:
+        raise OptionError(
+            f"{resamples:,} resamples cannot tell an interval of {rules.level:.4%}: less than one lies beyond an end; "
+            f"ask for {math.ceil(2 / (1 - rules.level)):,} or more"
+        )
     if not isinstance(items, Items):
         raise DataError(
             f"items are {type(items).__name__} {str(items)[:80]!r}; "
             "read a file with trusteq.read_items(path, text=..., label=...), or make trusteq.Items"
         )
+    if len(items) < 2:
+        raise DataError(f"{items.source}: one item; nothing can be said of others like it")
     if items.clusters is not None and len(set(items.clusters)) < 2:
         raise DataError(f"{items.source}: all items are in one cluster; nothing can be said of others like it")
+    if with_slices:
+        _refuse_own_names(items)
     tell = progress or _silent
     reference_model, candidate_models = identify(reference, candidates, peer, allow_same=allow_same)
     peer_model = None if peer is None else candidate_models.pop()
@@ -116,6 +127,11 @@ def audit(
     how = explain_settings(True if peer_model is not None and explain is None else explain, models, items)
     if peer_model is not None and how is None:
         raise OptionError(f"peer {peer_model.name} has no effect without explanations; leave out one of the two")
+    if how is not None and how.until == "decided" and not decided_by(rules):
+        raise OptionError(
+            f"until decided: policy {rules.name} has no rule on alignment, which alone decides when to stop; explain "
+            "until the end"
+        )
     if peer_model is not None and how is not None and how.until == "decided":
         raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
     if items.labels is not None and reference_model.identity.kind != "predictions":
@@ -216,7 +232,7 @@ def audit(
         "explain": None if how is None else asdict(how),
         "protocol": None if following is None else asdict(following),
     }
-    noticed = _about_items(items)
+    noticed = (*_about_items(items), *(_unsliced(items, comparisons) if with_slices else ()))
     if explanation is not None and explanation.wordless:
         without = len(explanation.wordless)
         message = f"{without:,} without a word to leave out were not explained, e.g. {explanation.wordless[0]!r}"
@@ -327,7 +343,8 @@ def compare(
     verdict = judge(
         measures, policy, cluster_size=None if items.clusters is None else len(items) / len(set(items.clusters))
     )
-    skew = {name: skewsize(pair, values, column=name) for name, values in columns.items() if name != LABEL}
+    sliced = {part.column for part in found}
+    skew = {name: skewsize(pair, columns[name], column=name) for name in columns if name in sliced - {LABEL}}
     return Comparison(
         candidate=candidate,
         measures=measures,
@@ -398,6 +415,10 @@ def _model_result(
     model: Model, answers: Answers, labels: tuple[str, ...], findings: tuple[Finding, ...], fixed: int | None, seed: int
 ) -> ModelResult:
     """What is known of one model by itself."""
+    tied = int(np.count_nonzero((answers.probabilities == answers.confidence[:, None]).sum(axis=1) > 1))
+    if tied:
+        message = f"{tied:,} of {len(answers.answer):,} answers are tied for the most probable label: the first counts"
+        findings = (*findings, Finding(model.name, "tied answers", message, float(tied)))
     given = np.unique(answers.answer)
     if len(given) == 1 and len(answers.answer) > 1:
         message = f"answers {labels[given[0]]!r} to every one of {len(answers.answer):,} items: check what it reads"
@@ -448,6 +469,33 @@ def _about_items(items: Items) -> tuple[Finding, ...]:
         "are too narrow: drop the repeats, or name a column with --cluster that says which items belong together"
     )
     return (Finding("items", "repeated items", message, float(found)),)
+
+
+def _refuse_own_names(items: Items) -> None:
+    """Stop where a column would be confused with a slice that every audit makes."""
+    codes = [] if items.labels is None else items.labels.tolist()
+    gold = [items.label_names[code] for code in codes]
+    for name, values in items.columns.items():
+        taken = (
+            items.segments
+            if name == LENGTH
+            else name == LABEL and codes and list(values) not in (gold, list(map(str, codes)))
+        )
+        if taken:
+            raise OptionError(f"no column to slice by may be called {name!r}, as a slice of every audit is; rename it")
+
+
+def _unsliced(items: Items, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
+    """The columns that somebody named to slice by, and none of whose values is frequent enough."""
+    sliced = {part.column for comparison in comparisons for part in comparison.slices}
+    for name in items.columns:
+        if name not in sliced:
+            most = Counter(items.columns[name]).most_common(1)[0][1]
+            message = (
+                f"column {name!r} was not sliced: a slice needs {MIN_ITEMS} items"
+                f"{'' if items.clusters is None else ' of two clusters or more'}, its most frequent value has {most:,}"
+            )
+            yield Finding("items", "not sliced", message, float(most))
 
 
 def _silent(stage: str, done: int, total: int) -> None:

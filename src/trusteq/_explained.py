@@ -121,12 +121,17 @@ def explain_enough(
         so_far = made = replace(joined, seen=len(joined.positions) / len(lots))
         at_hand = _clusters(items, made.positions)
         said = [sequences(one, seen=made.seen, clusters=at_hand) for one in beside(made, items, whole)[:candidates]]
-        wanted = [name for name in margins if name in {f"alignment_{method}" for method in METHODS}]
+        wanted = decided_by(rules)
         places = [place(estimates.get(name), margins[name]) for estimates in said for name in wanted]
         if settled(before, places):
             break
         before = places
     return replace(made, wordless=tuple(wordless))
+
+
+def decided_by(rules: Policy) -> list[str]:
+    """The measures whose verdict is what "decided" waits for."""
+    return [f"alignment_{m}" for m in METHODS if f"alignment_{m}" in rules.rules.get("explanation", {})]
 
 
 def place(estimate: Estimate | None, rule: Rule) -> Outcome:
@@ -183,8 +188,9 @@ def sequences(explained: Sequence[Explained], *, seen: float, clusters: Sequence
         floor = plain.method.rpartition("; ")[2] + (f" at {strict:.2%}" if strict > level else "")
         outer = replace(
             estimate,
-            low=min(estimate.low, plain.low),
-            high=max(estimate.high, plain.high),
+            low=max(min(estimate.low, plain.low), -1.0),
+            high=min(max(estimate.high, plain.high), 1.0),
+            n=plain.n,
             method=f"{estimate.method}; no narrower than {floor}",
         )
         made[f"alignment_{one.method}"] = replace(plain, level=level) if plain.low == plain.high else outer

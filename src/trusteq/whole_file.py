@@ -20,6 +20,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
         with tempfile.TemporaryDirectory(prefix=".trusteq-", dir=path.resolve().parent) as scratch:
             draft = Path(scratch) / "written"
             draft.write_bytes(content)
+            if path.is_file():
+                draft.chmod(path.stat().st_mode)
             draft.replace(path.resolve())
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from None

@@ -56,8 +56,8 @@ def test_bca_of_draws_all_on_one_side_still_holds_the_value():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_bca_of_a_mean_is_about_that_of_scipy(seed):
-    x = np.random.default_rng(seed).exponential(size=60)
-    ours = Resampling(60, resamples=10_000, seed=seed).mean(x, what="mean")
+    x = np.random.default_rng(seed).exponential(size=120)
+    ours = Resampling(120, resamples=10_000, seed=seed).mean(x, what="mean")
     theirs = stats.bootstrap((x,), np.mean, method="BCa", n_resamples=10_000, rng=seed).confidence_interval
     width = theirs.high - theirs.low
     assert ours.low == pytest.approx(theirs.low, abs=0.04 * width)

@@ -284,9 +284,9 @@ def test_a_quantile_of_repeated_items_is_no_surer_than_of_the_items():
 
 
 def test_a_functional_is_computed_on_totals_and_on_draws():
-    x = np.random.default_rng(2).exponential(size=50)
-    resampling = Resampling(50, resamples=200)
-    total, count = sums_of(resampling, x, np.ones(50))
+    x = np.random.default_rng(2).exponential(size=100)
+    resampling = Resampling(100, resamples=200)
+    total, count = sums_of(resampling, x, np.ones(100))
     e = resampling.functional(lambda t, c: np.square(t[:, 0] / c[:, 0]), total, count, what="square")
     draws = bootstrap.draws(resampling, lambda at: x[at].mean() ** 2)
     low, high = np.quantile(draws, [0.025, 0.975])
@@ -314,13 +314,25 @@ def test_an_interval_is_cut_to_its_bounds_and_still_holds_the_value():
     assert e.low <= e.value <= e.high
 
 
-def test_few_clusters_widen_bootstrap_draws_by_students_t():
+def test_few_items_or_clusters_widen_bootstrap_draws_by_students_t():
     draws, clusters = np.linspace(-1.0, 1.0, 101), ["a", "b", "c", "d"]
-    alone = Resampling(4, resamples=101).from_draws(0.0, draws, what="x")
-    clustered = Resampling(4, resamples=101, clusters=clusters).from_draws(0.0, draws, what="x")
     factor = special.stdtrit(3, 0.975) / stats.norm.ppf(0.975) * np.sqrt(4 / 3)
-    assert clustered.high == pytest.approx(alone.high * factor)
-    assert clustered.low == pytest.approx(alone.low * factor)
+    for few in (Resampling(4, resamples=101), Resampling(8, resamples=101, clusters=clusters * 2)):
+        made = few.from_draws(0.0, draws, what="x")
+        assert (made.low, made.high) == pytest.approx((-0.95 * factor, 0.95 * factor))
+    many = Resampling(100, resamples=101).from_draws(0.0, draws, what="x")
+    assert (many.low, many.high) == pytest.approx((-0.95, 0.95))
+
+
+@pytest.mark.parametrize("n", [3, 5, 7])
+def test_the_mean_of_a_few_items_is_covered(n):
+    """Draws as they are cover it in 71, 85 and 88 %."""
+    rng = np.random.default_rng(n)
+    held = 0
+    for seed in range(400):
+        e = Resampling(n, resamples=200, seed=seed).mean(rng.normal(size=n), what="mean")
+        held += e.low <= 0 <= e.high
+    assert held / 400 > 0.9
 
 
 # Functions of sums ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trusteq.cli.once import Once
+from trusteq.errors import RunError
 from trusteq.report.clean import clean
 from trusteq.whole_file import write_whole
 
@@ -61,7 +62,11 @@ def report(run: str, form: str, out: str | None) -> int:
     if out == "-":
         click.echo(text, nl=not text.endswith("\n"))
         return 0
-    write_whole(Path(out), text)
+    target = Path(out)
+    inside = not is_address(run) and target.resolve().is_relative_to(Path(run).resolve())
+    if inside and target.suffix in {".json", ".parquet"}:
+        raise RunError(f"{out}: the run's own files are called so; choose another --out")
+    write_whole(target, text)
     click.echo(f"{form}: {clean(out)}", err=True)
     return 0
 

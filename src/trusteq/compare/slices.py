@@ -98,6 +98,8 @@ def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[
         array = np.asarray(values)
         for value, n in _frequent(values):
             inside = array == value
+            if clusters is not None and len(np.unique(pair.resampling.unit[inside])) < 2:
+                continue
             part = _part(pair, inside, clusters)
             found.append(Slice(column, value, n, measure(part), behaviour.tests(part)))
             against_rest.append(

@@ -24,7 +24,7 @@ def lines(path: Path) -> Iterator[str]:
     """Decoded lines with their ends; only a line feed ends a line, so texts may hold any other separator."""
     number, seen = 0, 0
     try:
-        packed = path.suffix == ".gz"
+        packed = path.suffix.lower() == ".gz"
         most = max(LARGEST, MOST_PACKED * path.stat().st_size) if packed else None
         with cast("IO[bytes]", gzip.open(path) if packed else path.open("rb")) as file:
             for number, raw in enumerate(iter(partial(file.readline, LONGEST + 1), b""), 1):

@@ -33,6 +33,8 @@ MAX_UNITS = 20_000
 RESAMPLES = 2_000
 FEW_UNITS = 30
 """Units below which the bootstrap-t interval is not trusted alone."""
+MANY_UNITS = 100
+"""Units from which Student's t and the normal differ by less than 2 %."""
 ROUNDING = 1e-9
 """A standard error below which nothing but rounding differs."""
 _BLOCK = 64
@@ -252,8 +254,9 @@ class Resampling:
         return Estimate(exact, min(low, exact), max(high, exact), self.n, method, self.level)
 
     def _widened(self, value: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Draws [resamples] spread for few clusters, as `effective_n` does: Student's t in place of the normal."""
-        return draws if self.cluster is None or self.units < 2 else self._spread(value, draws)
+        """Draws [resamples] spread for few items or clusters, as `effective_n` does: Student's t for the normal."""
+        as_they_are = self.units < 2 or (self.cluster is None and self.units >= MANY_UNITS)
+        return draws if as_they_are else self._spread(value, draws)
 
     def _spread(self, value: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
         student = special.stdtrit(self.units - 1, (1 + self.level) / 2) / quantile_of_normal(self.level)

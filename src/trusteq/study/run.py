@@ -172,7 +172,7 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
                 protocol="paper",
                 explain=ExplainSettings(items=plan.protocol_items),
                 resamples=plan.resamples,
-                seed=seed,
+                seed=1_000 * seed,  # its runs have seeds from here on, and none of another seed's
                 costs="none",
                 executor=asking,
                 progress=tell,
