@@ -434,4 +434,4 @@ def test_an_array_feature_of_a_dataset_keeps_its_shape(tmp_path):
 def test_a_hub_dataset_that_cannot_be_reached_is_refused(refused):
     pytest.importorskip("datasets", reason="needs trusteq[transformers]")
     with refused("owner/name:plain", "cannot be read as a Hugging Face dataset", "owner/name:configuration"):
-        read_items("owner/name:plain", text=["t"])
+        read_items("owner/name:plain", text=["t"], download=True)

@@ -302,7 +302,15 @@ def test_a_mistyped_path_is_not_looked_up_on_the_hub(tmp_path, refused, monkeypa
     (tmp_path / "data").mkdir()
     monkeypatch.setattr(tables.huggingface, "read", lambda *_: pytest.fail("asked the hub"))
     with refused(path, "no such file"):
-        read_table(path)
+        read_table(path, download=True)
+
+
+def test_nothing_is_looked_up_on_the_hub_unless_that_is_allowed(tmp_path, refused, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tables.huggingface, "read", lambda *_: pytest.fail("asked the hub"))
+    for ask in (read_table, tables.column_names):
+        with refused("dta/items: no such file or folder", "allow to fetch it (--download)"):
+            ask("dta/items")
 
 
 @pytest.mark.parametrize("path", ["owner/name", "owner/name-v1.1", "owner/name:configuration"])
@@ -311,7 +319,7 @@ def test_an_id_is_looked_up_on_the_hub(tmp_path, monkeypatch, path):
     asked = []
     table = Table(path, {"a": [1]}, 1)
     monkeypatch.setattr(tables.huggingface, "read", lambda source, *_: asked.append(source) or table)
-    assert read_table(path) is table
+    assert read_table(path, download=True) is table
     assert asked == [path]
 
 

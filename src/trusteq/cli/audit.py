@@ -182,6 +182,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             cluster=asked["cluster"],
             ignore_labels=listed(asked["ignore_label"]),
             split=asked["split"],
+            download=asked["download"],
         )
         tell("read items", 1, 1)
         # A predictions file may hold the items' own columns beside its labels.

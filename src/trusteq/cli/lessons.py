@@ -44,6 +44,7 @@ def read_lessons(asked: dict[str, Any], which: str, tell: Callable[[str, int, in
         label_names=listed(asked["label_names"]) or None,
         cluster=asked["cluster"],
         ignore_labels=listed(asked["ignore_label"]),
+        download=asked["download"],
     )
     tell(f"read {which}", 1, 1)
     return items

@@ -25,6 +25,7 @@ from trusteq.cli.screen import print_json, progress, show
 )
 @click.option("--explain-items", type=click.IntRange(100), default=100, show_default=True, help="How many to explain.")
 @click.option("--device", help="Where the model runs, e.g. cuda.")
+@click.option("--download", is_flag=True, help="Allow fetching a hub id; nothing else ever goes online.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything random.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -55,9 +56,9 @@ def selftest(model: str, **asked: Any) -> int:
             label_names=listed(asked["label_names"]) or None,
             id=asked["id_column"],
             split=asked["split"],
+            download=asked["download"],
         )
-        options = ModelOptions(device=asked["device"]) if asked["device"] else None
-        opened = open_model(model, options=options)
+        opened = open_model(model, options=ModelOptions(device=asked["device"], download=asked["download"]))
         if not explainable(opened):
             raise OptionError(f"model {opened.name} cannot be asked about other texts; give a model, not its answers")
         if items.labels is not None:

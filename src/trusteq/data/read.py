@@ -32,12 +32,13 @@ def read_items(
     cluster: str | None = None,
     ignore_labels: str | Sequence[str] = (),
     split: str | None = None,
+    download: bool = False,
 ) -> Items:
     """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is to be ignored.
 
     Ids come from the column ``id``; without it from a column called "id", unless ``by_row``; else they are
     row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``. One name may stand for
-    a list of one.
+    a list of one. ``download`` allows to fetch a dataset from the hub; without it nothing goes online.
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _several(text), _several(slices), _several(ignore_labels)
@@ -45,10 +46,10 @@ def read_items(
         raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names or labels to ignore, but no label column; name it with --label")
-    if id is None and not by_row and "id" in column_names(source, split=split):
+    if id is None and not by_row and "id" in column_names(source, split=split, download=download):
         id = "id"  # noqa: A001
     wanted = [*text, *slices, *(name for name in (label, id, cluster) if name is not None)]
-    table = read_table(source, list(dict.fromkeys(wanted)), split=split)
+    table = read_table(source, list(dict.fromkeys(wanted)), split=split, download=download)
 
     rows = np.arange(table.rows)
     codes: NDArray[np.int64] | None = None

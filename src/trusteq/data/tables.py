@@ -35,20 +35,26 @@ def read_table(
     *,
     split: str | None = None,
     limit: int | None = None,
+    download: bool = False,
 ) -> Table:
-    """The asked-for columns (None: all) of a data file, Hugging Face dataset or data frame; at least one row."""
-    table = _read(source, columns, split, limit)
+    """The asked-for columns (None: all) of a data file, Hugging Face dataset or data frame; at least one row.
+
+    ``download`` allows to fetch what is on the hub alone.
+    """
+    table = _read(source, columns, split, limit, download)
     if table.rows == 0:
         raise DataError(f"{table.source}: has columns but no rows; check how the file was written")
     return table
 
 
-def column_names(source: str | Path | Any, *, split: str | None = None) -> list[str]:
+def column_names(source: str | Path | Any, *, split: str | None = None, download: bool = False) -> list[str]:
     """The names of the columns there are; for JSON lines, the keys of the first line."""
-    return list(_read(source, None, split, 0).columns)
+    return list(_read(source, None, split, 0, download).columns)
 
 
-def _read(source: str | Path | Any, columns: Sequence[str] | None, split: str | None, limit: int | None) -> Table:
+def _read(
+    source: str | Path | Any, columns: Sequence[str] | None, split: str | None, limit: int | None, download: bool
+) -> Table:
     if frame.is_frame(source):
         if split is not None:
             raise DataError(f"split {split!r} is for Hugging Face datasets; a data frame has no splits")
@@ -56,12 +62,18 @@ def _read(source: str | Path | Any, columns: Sequence[str] | None, split: str | 
     if not isinstance(source, str | Path):
         kind = type(source).__name__
         raise DataError(f"items of type {kind}: give the path of a file, a Hugging Face dataset's name or a data frame")
-    return _read_file(source, columns, split, limit)
+    return _read_file(source, columns, split, limit, download)
 
 
-def _read_file(path: str | Path, columns: Sequence[str] | None, split: str | None, limit: int | None) -> Table:
+def _read_file(
+    path: str | Path, columns: Sequence[str] | None, split: str | None, limit: int | None, download: bool
+) -> Table:
     file = Path(path)
     suffix = next((end for end in sorted(READERS, key=len, reverse=True) if file.name.lower().endswith(end)), None)
+    if suffix is None and _is_hub_id(str(path)) and not download:
+        raise DataError(
+            f"{path}: no such file or folder; if it is a dataset on the hub, allow to fetch it (--download)"
+        )
     if suffix is None and (file.is_dir() or _is_hub_id(str(path))):
         return huggingface.read(str(path), columns, limit, split)
     if not file.exists():
