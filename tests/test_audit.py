@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases import LABELS, Table, case
 from sklearn.linear_model import LogisticRegression
@@ -470,3 +471,40 @@ def test_a_file_read_by_row_keeps_the_order_of_the_items_whatever_their_ids(tmp_
     file = trusteq.open_model(tmp_path / "small.csv", options=trusteq.ModelOptions(by_row=True))
     by_row, by_id = (trusteq.audit(large, c, backwards, **FAST)["small"].measures for c in (file, small))
     assert by_row["behaviour"]["agreement"].value == by_id["behaviour"]["agreement"].value
+
+
+def predictions(path, columns):
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A function from a file's columns beside id and label to what the audit of it against itself says."""
+
+    def say(labels, more, **options):
+        n = len(labels)
+        columns = {"id": [f"i{i}" for i in range(n)], "gold": labels, "no": [0.9] * n, "yes": [0.1] * n, **more}
+        path = predictions(tmp_path / "m.csv", columns)
+        items = trusteq.read_items(path, text=(), label=options.pop("label", "gold"))
+        model = trusteq.open_model(path, options=trusteq.ModelOptions(not_labels=("gold",), **options))
+        with pytest.raises(trusteq.LabelError) as error:
+            trusteq.audit(model, {"same": model}, items, allow_same=True, **FAST)
+        return str(error.value)
+
+    return say
+
+
+def test_a_number_beside_the_labels_is_none_and_said_before_it_is_read(told):
+    said = told(["no", "yes"], {"score": [1.5, 2.5]})
+    assert "column 'score' would be read as a label, but no item has that label" in said
+    assert said.endswith("name all the labels, those too that no item has: --labels m=no,yes")
+
+
+def test_items_whose_labels_are_codes_are_told_how_to_name_them(told):
+    assert told([0, 1], {}).endswith("if these are codes, say which label each stands for: --label-names no,yes")
+
+
+def test_logits_without_gold_labels_need_names(told):
+    said = told(["no", "yes"], {"tokens": [7, 9]}, scores="logits", label=None)
+    assert said.endswith("nothing shows which of them are logits; name them: --labels m=no,yes,tokens")

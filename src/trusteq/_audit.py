@@ -27,6 +27,7 @@ from trusteq.compare.slices import LABEL, LENGTH, MIN_ITEMS, slice_columns, slic
 from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.items import Items
+from trusteq.data.label_sets import listed, remedy
 from trusteq.data.predictions import Predictions, checked
 from trusteq.data.repeats import repeats
 from trusteq.data.surrogates import is_unicode
@@ -374,6 +375,8 @@ def _predict(
     tell: Progress,
 ) -> tuple[Predictions, tuple[Finding, ...], int | None]:
     """A model's checked predictions, what was found on the way, and the batch shape it was held to."""
+    if model.identity.kind == "predictions":
+        _refuse_strangers(model, items)
     stage, done = f"predict {model.name}", 0
     tell(stage, 0, len(items))
 
@@ -388,7 +391,6 @@ def _predict(
     if model.identity.kind == "predictions":
         # Rows of a file may be matched by number, which only the items' own order tells.
         raw = predict_all(model, given, advance)[order]
-        _refuse_strangers(model, items)
     else:
         raw = predict_at(executor, model, items, batch=fixed, advance=advance)
     where = model.identity.location if model.identity.kind == "predictions" else None
@@ -400,15 +402,26 @@ def _predict(
 
 
 def _refuse_strangers(model: Model, items: Items) -> None:
-    """Stop where a column was taken for a label only because it holds numbers, and no item has that label."""
+    """Stop where a column was taken for a label only because it holds numbers, and nothing shows that it is one."""
+    if getattr(model, "named", True):
+        return
+    where = f"{model.identity.location}: column"
+    if items.labels is None:
+        if getattr(model, "scores", None) == "logits":
+            raise LabelError(
+                f"{where}s {', '.join(model.labels)} hold numbers, and without gold labels nothing shows which of them "
+                f"are logits; name them: --labels {model.name}={','.join(model.labels)}"
+            )
+        return
     strangers = [name for name in model.labels if name not in items.label_names]
     # A label whose items were left out is missing from theirs with reason.
-    if items.labels is not None and not items.ignored and strangers and not getattr(model, "named", True):
+    if not items.ignored and strangers:
         own = [name for name in model.labels if name in items.label_names]
-        raise LabelError(
-            f"{model.identity.location}: column {strangers[0]!r} would be read as a label, but no item has that label; "
-            f"name the labels, e.g. --labels {model.name}={','.join(own or items.label_names)}"
-        )
+        if own:
+            advice = f"name all the labels, those too that no item has: --labels {model.name}={','.join(own)}"
+        else:
+            advice = f"theirs are {listed(items.label_names)}; {remedy(items.label_names, model.labels)}"
+        raise LabelError(f"{where} {strangers[0]!r} would be read as a label, but no item has that label; {advice}")
 
 
 def _model_result(

@@ -38,6 +38,7 @@ def advise(
         for sentence in (
             _temperature(policy, measures, remedies),
             _words(words),
+            _not_labelled(verdict, measures),
             _not_explained(verdict, measures.get("explanation")),
             *_slices(slices, policy),
             _threshold(thresholds),
@@ -126,6 +127,20 @@ def _unlike(row: WordLean) -> bool:
     """Whether one model leans at least twice as much on a word as the other, or to the other side."""
     small, large = sorted((max(row.lean_reference, 0.1), max(row.lean_candidate, 0.1)))
     return large >= 2 * small or row.signed_reference * row.signed_candidate < 0
+
+
+def _not_labelled(verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate]]) -> str | None:
+    """What to do where accuracy or calibration is required and there is nothing to measure it by."""
+    labelled = "accuracy_reference" in measures.get("behaviour", {})
+    missing = any(
+        rule.outcome is Outcome.NOT_MEASURED
+        for d in verdict.dimensions
+        if d.required and d.dimension != "explanation"
+        for rule in d.rules
+    )
+    if labelled or not missing:
+        return None
+    return "without gold labels nothing tells how right or how calibrated the answers are: name their column (--label)"
 
 
 def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None) -> str | None:

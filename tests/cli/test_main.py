@@ -256,6 +256,24 @@ def test_one_name_for_two_models_is_refused(files):
     one_line(trusteq("audit", "large.csv", "x=small.csv", "x=open.csv", *QUICK, cwd=files), "two models are called 'x'")
 
 
+@pytest.mark.parametrize("option", [("--workers", "3"), ("--work", "kept"), ("--deadline", "9"), ("--ray",)])
+def test_work_that_files_do_not_make_is_not_shared_out(files, option):
+    done = trusteq("audit", "large.csv", "small.csv", *QUICK, *option, cwd=files)
+    one_line(done, f"{option[0]} has no effect: no model here is asked, all are files; leave it out")
+    assert not (files / "kept").exists()
+
+
+def test_a_model_holds_no_items(files):
+    (files / "m.onnx").write_bytes(b"")
+    done = trusteq("audit", "m.onnx", "small.csv", "--label", "gold", cwd=files)
+    one_line(done, "m is a model and holds no items; name their file with --data")
+
+
+def test_without_labels_the_option_for_them_is_named(files):
+    done = trusteq("audit", "large.csv", "small.csv", "--dimensions", "behaviour", "--no-slices", cwd=files)
+    assert "name their column (--label)" in " ".join(done.stdout.split())
+
+
 def test_names_given_by_hand_are_never_numbered():
     assert names_and_locations(["a.csv", "a.csv", "own=a.csv"]) == [
         ("a", "a.csv"),

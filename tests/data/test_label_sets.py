@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from trusteq.data.label_sets import difference, listed
+from trusteq.data.label_sets import difference, listed, remedy
 
 
 def test_labels_are_quoted_so_that_spaces_show():
@@ -50,3 +50,13 @@ def test_many_labels_are_not_all_repeated_in_the_advice():
     assert said.count("and 490 more") == 2
     assert said.endswith("--labels small=...")
     assert len(said) < 400
+
+
+def test_labels_that_are_codes_need_their_names():
+    said = "if these are codes, say which label each stands for: --label-names no,yes"
+    assert remedy(["0", "1"], ["no", "yes"]) == remedy(["0.0", "1.0"], ["no", "yes"]) == said
+
+
+def test_labels_that_differ_little_are_to_be_written_alike():
+    assert remedy(["Yes", "no"], ["no", "yes"]) == "'yes' and 'Yes' differ only in case; rename one of them"
+    assert remedy(["up", "no"], ["no", "yes"]) == "rename with --labels or drop them with --ignore-label"

@@ -289,3 +289,15 @@ def test_the_order_of_rows_does_not_matter(tmp_path, order):
     (tmp_path / "p.csv").write_text("id,no,yes\n" + "".join(rows))
     result = read(tmp_path / "p.csv", Items(ids=ids))
     np.testing.assert_allclose(result.probabilities[:, 0], np.arange(6) / 10)
+
+
+def test_a_column_of_text_may_begin_with_gaps(file):
+    path = file("id,no,yes,region,note\na,0.1,0.9,,\nb,0.2,0.8,north,\nc,0.3,0.7,,\n")
+    assert label_columns(path) == ["no", "yes"]
+
+
+def test_a_column_of_numbers_that_begins_with_a_gap_is_heard_of(file, refused):
+    path = file("id,no,yes\na,,0.9\nb,0.2,0.8\nc,0.3,0.7\n")
+    assert label_columns(path) == ["no", "yes"]
+    with refused("line 2", "item 'a'", "column 'no' is not a number: ''", error=DataError):
+        read(path)

@@ -143,6 +143,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     """  # noqa: D301
     from trusteq._audit import audit as run_audit
     from trusteq.data.read import read_items
+    from trusteq.data.tables import READERS
     from trusteq.models.open import open_model
     from trusteq.policy import read_policy
     from trusteq.report.document import document
@@ -157,6 +158,11 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     out = free_address(asked["out"]) if is_address(asked["out"]) else free_directory(asked["out"])
     named = names_and_locations([reference, *candidates, *([asked["peer"]] if asked["peer"] else [])])
     data = asked["data"] or named[0][1]
+    files = [location.lower().endswith(tuple(READERS)) for _, location in named]
+    if asked["data"] is None and not files[0]:
+        raise click.UsageError(f"{named[0][0]} is a model and holds no items; name their file with --data")
+    if all(files):
+        _refuse_idle_work()
     slices = tuple(part for given in asked["slices"] for part in listed(given))
     if slices and asked["no_slices"]:
         raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
@@ -292,6 +298,15 @@ def _name(location: str, depth: int) -> str:
         if depth > 1
         else default_name(location)
     )
+
+
+def _refuse_idle_work() -> None:
+    """Stop where work is to be shared out or kept and there is none: predictions are read from files."""
+    context = click.get_current_context()
+    for option in WORK:
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"{flag} has no effect: no model here is asked, all are files; leave it out")
 
 
 def _taken(asked: dict[str, Any], named: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

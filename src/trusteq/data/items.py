@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from trusteq.data.label_sets import listed
+from trusteq.data.label_sets import listed, remedy
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError
 
@@ -203,8 +203,7 @@ class Items:
             first = int(unknown[0])
             raise LabelError(
                 f"{self._item(first)} has label {self.label_names[self.labels[first]]!r}, which the models do not know "
-                f"(they answer {listed(labels)}); {unknown.size:,} such items; "
-                "rename with --labels or drop them with --ignore-label"
+                f"(they answer {listed(labels)}); {unknown.size:,} such items; {remedy(self.label_names, labels)}"
             )
         return codes
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+CODE = re.compile(r"(\d+)(\.0+)?")
+"""A label's number, which pandas writes as a fraction where one is missing."""
+_RENAME = "rename with --labels or drop them with --ignore-label"
 SHOWN = 10
 """Labels that one message names."""
 
@@ -35,6 +39,15 @@ def difference(reference: str, labels: Sequence[str], model: str, others: Sequen
         said += f" ({len(labels) - len(only):,} are shared)"
     order = f"--labels {model}={','.join(labels)}" if len(labels) <= SHOWN else f"--labels {model}=..."
     return f"{said}{_alike(only, strange)}; name the order with {order}"
+
+
+def remedy(gold: Sequence[str], labels: Sequence[str]) -> str:
+    """What to do where items have labels that a model does not answer."""
+    strange = [label for label in gold if label not in set(labels)]
+    if all(CODE.fullmatch(label) for label in gold):
+        return f"if these are codes, say which label each stands for: --label-names {','.join(labels[:SHOWN])}"
+    alike = _alike([label for label in labels if label not in set(gold)], strange)
+    return f"{alike.removeprefix('; ')}; rename one of them" if alike else _RENAME
 
 
 def _alike(only: Sequence[str], strange: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ def label_columns(
     id: str | None = None,  # noqa: A002
     not_labels: Collection[str] = (),
 ) -> list[str]:
-    """The columns that hold a label's scores: ``labels``, or every column that starts with a number.
+    """The columns that hold a label's scores: ``labels``, or every column whose first value is a number.
 
     Left out are the id column, pandas' row numbers and the columns in ``not_labels``.
     """
@@ -41,10 +41,12 @@ def label_columns(
         return list(labels)
     left_out = {"id", id, *not_labels}
     names = column_names(path)
-    first = read_table(
-        path, [name for name in names if name not in left_out and not INDEX_COLUMN.fullmatch(name)], limit=1
-    )
-    found = [name for name in first.columns if _may_be_number(first.values(name)[0])]
+    asked = [name for name in names if name not in left_out and not INDEX_COLUMN.fullmatch(name)]
+    first = read_table(path, asked, limit=1)
+    starts = {name: first.values(name)[0] for name in first.columns}
+    gaps = [name for name, value in starts.items() if _is_gap(value)]
+    starts |= _first_values(read_table(path, gaps)) if gaps else {}
+    found = [name for name, value in starts.items() if _number(value) is not None]
     if not found:
         raise DataError(
             f"{path}: no label columns: none of {shown(list(first.columns))} starts with a number "
@@ -176,6 +178,10 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _may_be_number(value: Any) -> bool:
-    """Whether a column that starts so is taken for scores; a gap is, so that somebody hears of it."""
-    return value is None or value == "" or _number(value) is not None
+def _is_gap(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _first_values(table: Table) -> dict[str, Any]:
+    """The first value of each column that is no gap; a column of gaps has none."""
+    return {name: next((v for v in table.values(name) if not _is_gap(v)), None) for name in table.columns}

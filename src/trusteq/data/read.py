@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.data.items import Items
-from trusteq.data.label_sets import listed
+from trusteq.data.label_sets import CODE, listed
 from trusteq.data.prediction_file import refuse_both
 from trusteq.data.table import Table, shown
 from trusteq.data.tables import column_names, read_table
@@ -129,7 +129,8 @@ def _labels(
     code_of = {str(code): code for code in range(len(names))}
     rows, codes = [], []
     for row, value in enumerate(raw):
-        code = code_of.get(value)
+        number = CODE.fullmatch(value)
+        code = code_of.get(number[1] if number else value)
         if value in ignored or (code is not None and names[code] in ignored):
             continue
         if code is None:
