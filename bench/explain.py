@@ -44,6 +44,7 @@ from trusteq.explain.table import Question, value_tables
 from trusteq.explain.units import Units, by_pattern, sentences
 from trusteq.models.token_rows import joined
 from trusteq.stats.resampling import Resampling
+from trusteq.work.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -423,6 +424,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="own")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
+    keep_freed_memory()  # as the command line does, for both sides
     for kind in given.texts:
         if kind != "pairs":
             of_single_texts(kind, given)

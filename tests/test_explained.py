@@ -214,6 +214,14 @@ def test_an_interval_that_holds_at_every_look_knows_that_few_items_may_hold_all_
     assert found.method.endswith("no narrower than bootstrap-t, 200 resamples of items")
 
 
+def test_clusters_that_differ_in_a_nul_at_their_end_are_two():
+    one = attributions.explained(*attributions.truths(120, 12, cosine=0.9))
+    ones, twos = [f"c{i}" for i in range(120)], [f"c{i // 2}" + "\0" * (i % 2) for i in range(120)]
+    found = [sequences([one], seen=1.0, clusters=clusters)["alignment_shapley"] for clusters in (ones, twos)]
+    assert found[0].method == found[1].method
+    assert found[0].n == found[1].n
+
+
 def test_the_fewer_of_the_items_are_seen_the_surer_an_early_look_must_be():
     a, b, lengths = attributions.truths(120, 12, cosine=1.0)
     b[:9] = attributions.truths(9, 12, cosine=0.0, seed=5)[1]

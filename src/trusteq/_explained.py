@@ -15,6 +15,7 @@ from trusteq.explain.attributions import METHODS
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
 from trusteq.explain.removal import removal
 from trusteq.explain.table import explainable
+from trusteq.stats.coded import coded
 from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequence_of_ratio
 from trusteq.stats.equivalence import Outcome, against
 from trusteq.stats.resampling import Resampling
@@ -179,7 +180,7 @@ def sequences(explained: Sequence[Explained], *, seen: float, clusters: Sequence
         plain = pooled(replace(one, resampling=one.resampling.at(strict)))
         sums = np.stack(products(one))
         if clusters is not None:
-            own = np.unique(clusters, return_inverse=True)[1]
+            own = coded(clusters)[1]
             sums = np.stack([np.bincount(own, weights=x) for x in sums])
         if plain is None or sums.shape[1] < FIRST_LOOK:
             continue

@@ -52,6 +52,15 @@ def test_pairs_of_many_units_are_never_all_in_memory_at_once():
     assert peak < 8_000_000
 
 
+@pytest.mark.timeout(20)
+def test_pairwise_rank_agreement_of_one_long_text_among_short_ones():
+    rng = np.random.default_rng(0)
+    a, b = (padded([rng.permutation(20_000) + 1.0, *rng.integers(0, 5, size=(40, 12)).astype(float)]) for _ in "ab")
+    found = pairwise_rank_agreement(a[0], b[0], a[1])
+    assert 2 * found[0] - 1 == pytest.approx(stats.kendalltau(a[0][0], b[0][0]).statistic)
+    assert found[1:].tolist() == pairwise_rank_agreement(a[0][1:, :12], b[0][1:, :12], a[1][1:]).tolist()
+
+
 def test_pairwise_rank_agreement_is_kendalls_tau_without_ties():
     rng = np.random.default_rng(0)
     a, b = rng.random(size=(2, 20, 30))

@@ -69,6 +69,11 @@ def test_the_groups_names_do_not_matter():
         assert skewsize(pair, other, column="c")[name].value == pytest.approx(e.value), name
 
 
+def test_groups_that_differ_in_a_nul_at_their_end_are_two():
+    p, q, gold = drawn(200, 3, 0)
+    assert skewsize(pair_of(p, q, gold), ["a", "a\0"] * 100, column="c")
+
+
 def test_with_two_labels_the_skewness_is_zero():
     p, q, gold = drawn(200, 2, 0)
     found = skewsize(pair_of(p, q, gold), ["a", "b"] * 100, column="c")

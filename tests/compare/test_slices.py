@@ -154,6 +154,16 @@ def test_a_planted_bad_slice_is_found_and_no_other():
             assert not found[other].worse_than_rest[name]
 
 
+def test_values_that_differ_in_a_nul_at_their_end_are_two_slices():
+    p, q, gold = drawn(80, 3, 0)
+    clusters = [f"c{i // 2}" + "\0" * (i % 2) for i in range(80)]
+    found = slices(pair_of(p, q, gold, resamples=20), {"topic": ["a", "a\0"] * 40}, clusters)
+    assert {s.value: {e.n for group in s.measures.values() for e in group.values()} for s in found} == {
+        "a": {40},
+        "a\0": {40},
+    }
+
+
 @pytest.mark.usefixtures("unmeasured")
 def test_slices_that_are_alike_are_seldom_called_different():
     p, q, gold = drawn(1_200, 3, 5)

@@ -54,6 +54,12 @@ def test_a_stratum_is_what_its_items_alone_give():
     }
 
 
+def test_values_that_differ_in_a_nul_at_their_end_are_two(whole):
+    column = ["x" if i % 2 else "x\0" for i in range(ITEMS)]
+    found = strata([whole], {"c": column}, None)
+    assert [s.measures["alignment_shapley"].n for s in found] == [ITEMS // 2] * 2
+
+
 def test_values_of_few_items_are_left_out_and_so_are_the_rarest_of_many(whole):
     column = ["rare"] * (MIN_ITEMS - 1) + ["common"] * MIN_ITEMS + [str(i) for i in range(ITEMS - 2 * MIN_ITEMS + 1)]
     assert [s.value for s in strata([whole], {"c": column}, None)] == ["common"]

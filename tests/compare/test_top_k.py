@@ -140,6 +140,11 @@ def test_chance_of_no_items_is_empty():
     assert [of(none, 3).shape for of in (chance_jaccard, chance_feature_agreement, chance_rank_agreement)] == [(0,)] * 3
 
 
+@pytest.mark.timeout(20)
+def test_chance_jaccard_of_a_long_text_takes_no_time():
+    assert chance_jaccard(np.array([40_000]), 10_000) == pytest.approx([1 / 7], rel=2e-4)
+
+
 def test_chance_jaccard_of_many_units_nears_its_limit():
     # k / (2n - k) when n is large.
     assert chance_jaccard(np.array([2_000]), 500) == pytest.approx([500 / 3_500], rel=0.002)

@@ -102,6 +102,13 @@ def test_the_lean_test_is_student_s_t_of_differences_less_slope_times_that_of_th
     assert row.lean_difference.value == pytest.approx((y - x - slope * (other_y - other_x)).mean())
 
 
+def test_clusters_that_differ_in_a_nul_at_their_end_are_two():
+    a, lengths = padded([[1.0, 3.0], [2.0, 2.0]])
+    words = [["x", "y"], ["x", "z"]]
+    result = word_leans(words, lengths, (a, a), (a, a), clusters=["c", "c\0"], min_items=2)
+    assert [row.word for row in result.rows] == ["x"]
+
+
 def test_occurrences_are_averaged_within_an_item_and_case_does_not_count():
     a, lengths = padded([[1.0, 3.0, 2.0], [2.0, 2.0, 2.0]])
     result = word_leans([["The", "the", "x"], ["THE", "y", "z"]], lengths, (a, a), (a, a), min_items=2)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trusteq.errors import TrusteqError
-from trusteq.explain.plan import FEWEST, allocation, mask_plan
+from trusteq.explain.plan import FEWEST, _there, allocation, mask_plan
 
 UNITS = st.integers(1, 60)
 BUDGETS = st.integers(FEWEST, 300)
@@ -149,7 +149,7 @@ def test_a_plan_shared_by_many_items_cannot_be_written_to():
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("units", [500, 3000])
+@pytest.mark.parametrize("units", [500, 3000, 20_000])
 def test_a_long_text_gets_a_plan_of_all_sizes(units):
     plan = mask_plan("a", units, masks=128)
     sizes = plan.masks[plan.halves[0]].sum(axis=2)
@@ -157,6 +157,11 @@ def test_a_long_text_gets_a_plan_of_all_sizes(units):
     assert sizes.min() < units / 10
     assert sizes.max() > units * 9 / 10
     assert np.isfinite(plan.expected).all()
+
+
+@pytest.mark.parametrize("units", [1, 2, 7, 60, 61, 62, 63, 64, 101])
+def test_masks_of_each_size_are_counted_up_to_a_limit(units):
+    assert _there(units).tolist() == [float(min(comb(units, size), 2**60)) for size in range(units + 1)]
 
 
 @pytest.mark.parametrize(

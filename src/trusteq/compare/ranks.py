@@ -5,7 +5,7 @@ Attributions that only rounding tells apart are tied (`padded.rounded`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PERSISTENCE = 0.9
-_CHUNK = 2**18
+_CHUNK = 2**15
 
 
 def pairwise_rank_agreement(
@@ -35,20 +35,60 @@ def pairwise_rank_agreement(
     importance_a = np.where(own, np.abs(a), -1.0 - np.arange(units))
     importance_b = np.where(own, np.abs(b), np.inf)
     agreeing = np.empty(len(a), dtype=np.int64)
-    for start in range(0, len(a), rows := max(1, _CHUNK // max(units, 1))):
-        chunk = slice(start, start + rows)
-        agreeing[chunk] = _pairs_in_same_order(importance_a[chunk].T.copy(), importance_b[chunk].T.copy())
+    # The longest first, so that one long text does not pad many short ones.
+    by_length, start = np.argsort(-lengths, kind="stable"), 0
+    while start < len(a):
+        width = int(lengths[by_length[start]])
+        some = by_length[start : start + max(1, _CHUNK // max(width, 1))]
+        agreeing[some] = _pairs_in_same_order(importance_a[some, :width], importance_b[some, :width])
+        start += len(some)
     return ratio(agreeing, lengths * (lengths - 1) // 2)
 
 
 def _pairs_in_same_order(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Pairs of rows that x and y [units, items] put in the same order or both tie [items], by distance of the rows."""
-    pairs = np.zeros(x.shape[1], dtype=np.int64)
-    for d in range(1, len(x)):
-        same = (x[d:] < x[:-d]) == (y[d:] < y[:-d])
-        same &= (x[d:] > x[:-d]) == (y[d:] > y[:-d])
-        pairs += np.count_nonzero(same, axis=0)
+    """Pairs of units that x and y [items, units] put in the same order or both tie [items], by sorts (Knight 1966)."""
+    units = x.shape[1]
+    first, second = _levels(x), _levels(y)
+    both = first * units + second
+    ordered = np.take_along_axis(second, np.argsort(both, axis=1), axis=1)
+    ties = 2 * _tied(both) - _tied(first) - _tied(second)
+    return np.asarray(units * (units - 1) // 2 + ties - _inversions(ordered))
+
+
+def _levels(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many different smaller values each one has in its row [items, units]."""
+    by_size = np.argsort(values, axis=1)
+    rising = np.take_along_axis(values, by_size, axis=1)
+    levels = np.zeros(values.shape, dtype=np.int64)
+    np.put_along_axis(levels, by_size, np.cumsum(_starts(rising), axis=1) - 1, axis=1)
+    return levels
+
+
+def _tied(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pairs of equal values in each row [items]."""
+    place = np.arange(values.shape[1])
+    first = np.maximum.accumulate(np.where(_starts(np.sort(values, axis=1)), place, 0), axis=1)
+    return np.asarray((place - first).sum(axis=1))
+
+
+def _inversions(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pairs in each row [items] whose first value is the larger; values from 0 to units - 1, sorted bit by bit."""
+    pairs = np.zeros(len(values), dtype=np.int64)
+    for bit in reversed(range(values.shape[1].bit_length())):
+        high = values >> bit & 1
+        ones = np.cumsum(high, axis=1)
+        # Only values that are equal in all higher bits, which stand together, are still to be compared.
+        before = np.maximum.accumulate(np.where(_starts(values >> bit + 1), ones - high, 0), axis=1)
+        pairs += ((ones - before) * (1 - high)).sum(axis=1)
+        values = np.take_along_axis(values, np.argsort(values >> bit, axis=1, kind="stable"), axis=1)
     return pairs
+
+
+def _starts(ordered: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a value is not that before it [items, units]."""
+    starts = np.ones(ordered.shape, dtype=np.bool_)
+    starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    return starts
 
 
 def spearman(a: NDArray[np.float64], b: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.stats.coded import coded
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,7 +26,7 @@ MAX_CELLS = 20_000
 
 def skewsize(pair: Pair, group: Sequence[str], *, column: str) -> dict[str, Estimate]:
     """SkewSize and the largest effect of a column's groups for each model, and candidate minus reference."""
-    names, code = np.unique(np.asarray(group), return_inverse=True)
+    names, code = coded(group)
     if pair.gold is None or len(names) < 2 or pair.reference.label_count**2 * len(names) > MAX_CELLS:
         return {}
     make = pair.resampling.from_draws

@@ -17,6 +17,7 @@ from scipy import special
 from trusteq.compare import behaviour, divergence, scores
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.measures import measure
+from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm
 from trusteq.stats.resampling import Resampling
 
@@ -95,16 +96,16 @@ def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[
     worse: list[dict[str, bool]] = []
     per_item = item_values(pair)
     for column, values in columns.items():
-        array = np.asarray(values)
+        names, code = coded(values)
         for value, n in _frequent(values):
-            inside = array == value
+            inside = code == names.index(value)
             if clusters is not None and len(np.unique(pair.resampling.unit[inside])) < 2:
                 continue
             part = _part(pair, inside, clusters)
             found.append(Slice(column, value, n, measure(part), behaviour.tests(part)))
             against_rest.append(
                 {name: p_against_rest(x, inside, pair.resampling.unit) for name, x in per_item.items()}
-                if n < len(array)
+                if n < len(code)
                 else {}
             )
             worse.append(
@@ -178,7 +179,7 @@ def _part(pair: Pair, inside: NDArray[np.bool_], clusters: Sequence[str] | None)
     whole = pair.resampling
     resampling = Resampling(
         int(inside.sum()),
-        clusters=None if clusters is None else np.asarray(clusters)[inside].tolist(),
+        clusters=None if clusters is None else [clusters[i] for i in np.flatnonzero(inside).tolist()],
         resamples=min(SLICE_RESAMPLES, whole.resamples),
         seed=whole.seed,
         level=whole.level,

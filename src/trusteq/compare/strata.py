@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.alignment import noise_free, top_sets
+from trusteq.stats.coded import coded
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ def strata(
     """A `Stratum` for each column's most frequent values, of `MIN_ITEMS` items or more."""
     found = []
     for column, values in columns.items():
-        array = np.asarray(values)
+        names, code = coded(values)
         for value, n in Counter(values).most_common(MAX_VALUES):
             if n < MIN_ITEMS:
                 break
-            inside = np.flatnonzero(array == value)
+            inside = np.flatnonzero(code == names.index(value))
             if clusters is not None and len({clusters[i] for i in inside.tolist()}) < 2:
                 continue
             parts = [_part(e, inside, clusters) for e in explained]

@@ -77,8 +77,12 @@ def _chance_jaccard(n: int, k: int) -> float:
     """Sum over i common units of i / (2k - i) times the hypergeometric probability of i."""
     if n == 0:
         return np.nan
-    common = range(max(2 * k - n, 0), k + 1)
-    return fsum(i * comb(k, i) * comb(n - k, k - i) / ((2 * k - i) * comb(n, k)) for i in common)
+    least, every = max(2 * k - n, 0), comb(n, k)
+    ways, terms = comb(k, least) * comb(n - k, k - least), []
+    for i in range(least, k + 1):
+        terms.append(i * ways / ((2 * k - i) * every))
+        ways = ways * (k - i) ** 2 // ((i + 1) * (n - 2 * k + i + 1))
+    return fsum(terms)
 
 
 def feature_agreement(

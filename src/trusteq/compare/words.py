@@ -29,6 +29,7 @@ import numpy as np
 from scipy import special
 
 from trusteq.compare.padded import check, inside, ratio, total
+from trusteq.stats.coded import coded
 from trusteq.stats.estimate import LEVEL, Estimate
 from trusteq.stats.multiplicity import benjamini_hochberg
 
@@ -165,7 +166,7 @@ def word_leans(
     items = np.bincount(at, minlength=len(vocabulary))
     occurrences = np.bincount(of_unit, minlength=len(vocabulary))
     if clusters is not None:
-        cluster = np.unique(np.asarray(clusters), return_inverse=True)[1].reshape(-1)[item]
+        cluster = coded(clusters)[1][item]
         at, values = _averaged(at, cluster, values)
     enough = np.flatnonzero(np.bincount(at, minlength=len(vocabulary)) >= min_items)
     if not len(enough):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.explain.ridge import ridge, ridge_map
 from trusteq.explain.shapley import SHRINK, enough
 
 if TYPE_CHECKING:
@@ -126,17 +127,11 @@ def _fit(
 
 def _ridge_map(masks: NDArray[np.float64], weight: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
     """The matrix [units, masks] of a weighted ridge regression with an intercept that is not penalised."""
-    centred = masks - (weight @ masks) / weight.sum()
-    gram = centred.T @ (weight[:, None] * centred)
-    gram[np.diag_indices_from(gram)] += penalty
-    return np.linalg.solve(gram, centred.T * weight)
+    return ridge_map(masks - (weight @ masks) / weight.sum(), weight, penalty)
 
 
 def _ridge(
     masks: NDArray[np.float64], values: NDArray[np.float64], weight: NDArray[np.float64], penalty: float
 ) -> NDArray[np.float64]:
     centred = masks - (weight @ masks) / weight.sum()
-    gram = centred.T @ (weight[:, None] * centred)
-    gram[np.diag_indices_from(gram)] += penalty
-    moved = values - (weight @ values) / weight.sum()
-    return np.linalg.solve(gram, centred.T @ (weight[:, None] * moved))
+    return ridge(centred, values - (weight @ values) / weight.sum(), weight, penalty)

@@ -60,27 +60,20 @@ def _owen_plan(segments: tuple[int, ...], evaluations: int | None) -> OwenPlan:
         raise TrusteqError(f"{evaluations} evaluations do not hold the whole item and the empty one; ask for 2 or more")
     every, none = (1 << n) - 1, 0
     place = {every: 0, none: 1}
-    weights: list[dict[int, float]] = [{} for _ in range(n)]
-
-    def credit(group: Group, low: int, high: int, share: float) -> None:
-        for unit in range(group.start, group.end):
-            part = share / (group.end - group.start)
-            weights[unit][high] = weights[unit].get(high, 0.0) + part
-            weights[unit][low] = weights[unit].get(low, 0.0) - part
-
+    shares: list[tuple[Group, int, int, float]] = []
     # (group, mask without it, mask with it, weight of this context)
     level = [(_tree(segments), none, every, 1.0)]
     while level:
         below = []
         for group, low, high, share in level:
             if group.parts is None:
-                credit(group, low, high, share)
+                shares.append((group, low, high, share))
                 continue
             left, right = group.parts
             with_left, with_right = low | _bits(left), low | _bits(right)
             new = len({with_left, with_right} - place.keys())
             if evaluations is not None and len(place) + new > evaluations:
-                credit(group, low, high, share)
+                shares.append((group, low, high, share))
                 continue
             for mask in (with_left, with_right):
                 place.setdefault(mask, len(place))
@@ -91,11 +84,13 @@ def _owen_plan(segments: tuple[int, ...], evaluations: int | None) -> OwenPlan:
                 (right, with_left, high, share / 2),
             ]
         level = below
-    masks = np.array([[mask >> unit & 1 for unit in range(n)] for mask in place], dtype=np.bool_)
+    written = np.frombuffer(b"".join(mask.to_bytes((n + 7) // 8, "little") for mask in place), dtype=np.uint8)
+    masks = np.unpackbits(written.reshape(len(place), -1), axis=1, count=n, bitorder="little").astype(np.bool_)
     matrix = np.zeros((n, len(place)))
-    for unit, row in enumerate(weights):
-        for mask, weight in row.items():
-            matrix[unit, place[mask]] += weight
+    for group, low, high, share in shares:
+        part = share / (group.end - group.start)
+        matrix[group.start : group.end, place[high]] += part
+        matrix[group.start : group.end, place[low]] -= part
     for shared in (masks, matrix):
         shared.flags.writeable = False
     return OwenPlan(masks, matrix)

@@ -121,7 +121,13 @@ def mask_plan(item: str, units: int, *, masks: int = MASKS, seed: int = 0, round
 @lru_cache(maxsize=4096)
 def _there(units: int) -> NDArray[np.float64]:
     """Masks there are of each size 0..units, counted up to 2^60: nobody asks for more, and no float overflows."""
-    return np.array([float(min(comb(units, size), 2**60)) for size in range(units + 1)])
+    there = np.full(units + 1, 2.0**60)
+    size, count = 0, 1
+    while size <= units // 2 and count < 2**60:
+        there[[size, units - size]] = count
+        count = count * (units - size) // (size + 1)
+        size += 1
+    return there
 
 
 @lru_cache(maxsize=4096)
@@ -184,7 +190,7 @@ def _rounded(wanted: NDArray[np.float64], offset: float) -> NDArray[np.int64]:
 def _distinct_subsets(rng: np.random.Generator, units: int, size: int, count: int) -> NDArray[np.bool_]:
     """Distinct subsets of this size, no one the complement of another [count, units]."""
     middle = 2 * size == units
-    there = comb(units, size) // (2 if middle else 1)
+    there = int(_there(units)[size]) // (2 if middle else 1)
     if there <= 2 * count + 8:
         every = _subsets(units, size)
         every = every[every[:, 0]] if middle else every

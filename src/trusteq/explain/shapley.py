@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.explain.ridge import ridge_map
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -81,11 +83,10 @@ def _fit(plan: Plan, rows: NDArray[np.int64], shrink: float) -> tuple[NDArray[np
     weight = 1 / (size * (n - size) * plan.expected[size])
     # What the pairs of a half are expected to hold in any one direction.
     design = 2 / n * (1 if len(rows) <= max(len(half) for half in plan.halves) else 2)
-    gram = signs.T @ (weight[:, None] * signs)
     if shrink:
-        gram += shrink * design * n / len(rows) * np.eye(n)
-        fit = np.linalg.solve(gram, signs.T * weight)
+        fit = ridge_map(signs, weight, shrink * design * n / len(rows))
     else:
+        gram = signs.T @ (weight[:, None] * signs)
         fit = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ (signs.T * weight)
     return fit, (2 * size - n) / n
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import sparse, special
 
+from trusteq.stats.coded import coded
 from trusteq.stats.estimate import LEVEL, Estimate
 from trusteq.stats.intervals import basic, bca, percentile, studentised, wider
 from trusteq.stats.proportions import binomial_quantile, design_effect, effective_n, quantile_of_normal, tango, wilson
@@ -70,7 +71,7 @@ class Resampling:
         self.level = level
         self.cluster: NDArray[np.int64] | None = None
         if clusters is not None:
-            self.cluster = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
+            self.cluster = coded(clusters)[1]
         self._drawn = n if self.cluster is None else int(self.cluster.max()) + 1
         self.grouped = self._drawn > MAX_UNITS
         self.units = min(self._drawn, MAX_UNITS)
