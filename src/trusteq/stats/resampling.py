@@ -7,7 +7,7 @@ of equal number: the variance between such groups estimates the same sampling va
 with items times resamples.
 
 Sums are exact: values are rounded to a binary grid so coarse that no sum can round (about 9 significant digits for a
-million items). The result is the same to the last bit in any order of items and with any number of threads.
+million items). They are the same to the last bit in any order of items and with any number of threads.
 """
 
 from __future__ import annotations
