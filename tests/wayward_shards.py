@@ -15,6 +15,18 @@ from trusteq.work.shard import Answered
 
 
 @dataclass(frozen=True)
+class Slow:
+    """How to open a model that takes its time to open."""
+
+    seconds: float
+    labels = ("a", "b")
+
+    def open(self):
+        time.sleep(self.seconds)
+        return self
+
+
+@dataclass(frozen=True)
 class Told:
     """A shard that answers with its number, and does something before."""
 

@@ -1,5 +1,6 @@
 """A tiny classifier in a folder, and items it can read."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def items():
 @pytest.fixture
 def wayward(monkeypatch):
     """Worker processes that can import `wayward_shards`."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
 
 
 @pytest.fixture(scope="session")

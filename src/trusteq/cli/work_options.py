@@ -23,7 +23,9 @@ def work_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The command with the options that say where work is done."""
     for option in (
         click.option(
-            "--deadline", type=float, help="Seconds that a shard may take in a worker before its model counts as stuck."
+            "--deadline",
+            type=float,
+            help="Seconds that a shard may take in a worker, its model open, before the model counts as stuck.",
         ),
         click.option("--gpus", type=float, default=0.0, help="GPUs that each actor of Ray needs, e.g. 0.5."),
         click.option("--ray-address", help="Let actors of the Ray cluster at this address do the work, e.g. auto."),

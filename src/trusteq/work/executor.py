@@ -32,10 +32,11 @@ def executor(
 
     workers: how many processes share the work and the cores; 1 for this one alone. keep: a folder (or an address that
     fsspec knows, such as s3://bucket/name) for finished shards of work: the same audit goes on from them, another
-    candidate's takes up the reference's. deadline: seconds after which a shard counts as stuck; it is then asked in a
-    process of its own. ray: True to share the work among ``workers`` actors of Ray on this machine, or the address of a
-    cluster, each with so many ``gpus`` (parts of one included); nodes need trusteq and the models at the same paths,
-    and this process a device of the same kind. ``say`` is told of kept files that are no good.
+    candidate's takes up the reference's. deadline: seconds after which a shard counts as stuck, from when its
+    model is open; it is then asked in a process of its own. ray: True to share the work among ``workers`` actors of Ray
+    on this machine, or the address of a cluster, each with so many ``gpus`` (parts of one included); nodes need trusteq
+    and the models at the same paths, and this process a device of the same kind. ``say`` is told of kept files that are
+    no good.
     """
     with ExitStack() as stack:
         made: Executor = HERE

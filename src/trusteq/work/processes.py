@@ -1,7 +1,8 @@
 """Shards answered by processes of this machine, each with its share of the cores.
 
 A process opens a model once and answers shard after shard. One that dies is replaced and its shard given to another, a
-few times; one that takes longer than ``deadline`` is ended. The processes end with this one, however it ends.
+few times; one whose model takes longer than ``deadline`` for a shard is ended, or than `OPENING` to open. The processes
+end with this one, however it ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.again import how_to_open
 from trusteq.work.shard import HERE, threads_asked
-from trusteq.work.worker import result
+from trusteq.work.worker import OPENED, result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,16 +34,20 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 """How often a shard is tried whose process dies."""
 
+OPENING = 600.0
+"""Seconds that a process may take to start and open its model where there is a deadline, unless that is longer."""
+
 MODULE = "trusteq.work.worker"
 
 
 @dataclass
 class _Worker:
-    """A process, the wire to it, and the shard that it is at, since when."""
+    """A process, the wire to it, the shard that it is at, whether its model is open for that, and since when."""
 
     process: subprocess.Popen[bytes]
     wire: Connection[Any, Any]
     shard: int | None = None
+    opened: bool = False
     since: float = 0.0
 
     def end(self) -> None:
@@ -53,7 +58,7 @@ class _Worker:
 
 @dataclass
 class Processes:
-    """So many processes. deadline: seconds that a shard may take, its model's opening included; None for ever.
+    """So many processes. deadline: seconds that an open model may take for a shard; None for ever.
 
     Close it when done, or use it as a context.
     """
@@ -95,10 +100,13 @@ class Processes:
             while done < len(shards):
                 self._hand_out(opening, shards, todo, tried)
                 for worker in self._heard():
+                    said = self._received(worker)
+                    if said is not None and said[0] == OPENED:
+                        worker.opened, worker.since = True, time.monotonic()
+                        continue
                     number, worker.shard = worker.shard, None
                     assert number is not None  # noqa: S101 - only those at work are heard
-                    answer = self._received(worker, model.name)
-                    if answer is None:
+                    if said is None:
                         if tried[number] >= ATTEMPTS:
                             raise ModelError(
                                 f"model {model.name}: the process that asked it {_ended(worker.process.returncode)}, "
@@ -106,6 +114,7 @@ class Processes:
                             )
                         todo.appendleft(number)
                         continue
+                    answer = result(said, model.name)
                     done += 1
                     advance(shards[number].items)
                     yield number, answer
@@ -118,7 +127,7 @@ class Processes:
         while todo and len(self._workers) - len(idle) < self.count:
             worker = idle.pop() if idle else self._started()
             number = todo.popleft()
-            worker.shard, worker.since = number, time.monotonic()
+            worker.shard, worker.opened, worker.since = number, False, time.monotonic()
             tried[number] += 1
             with suppress(OSError):  # it has died; that is heard next
                 worker.wire.send((opening, shards[number]))
@@ -126,25 +135,37 @@ class Processes:
     def _heard(self) -> list[_Worker]:
         """The workers that have something to say, or died, or are late."""
         busy = [worker for worker in self._workers if worker.shard is not None]
-        left = None
-        if self.deadline is not None:
-            left = max(0.0, min(worker.since for worker in busy) + self.deadline - time.monotonic())
-            left = min(left, 3600.0)
-        ready = wait([worker.wire for worker in busy], left)
-        late = [w for w in busy if self.deadline is not None and time.monotonic() - w.since >= self.deadline]
-        if not ready and late:
-            raise ModelError(f"a model had not answered its items after {self.deadline:g} s; is it stuck? (--deadline)")
+        left = min(3600.0, *(self._left(worker) for worker in busy))
+        ready = wait([worker.wire for worker in busy], None if self.deadline is None else max(0.0, left))
+        late = [worker for worker in busy if self._left(worker) <= 0]
+        if late and not ready:
+            limit = self._limit(opened=late[0].opened)
+            if late[0].opened:
+                raise ModelError(f"a model had not answered its items after {limit:g} s; is it stuck? (--deadline)")
+            raise ModelError(
+                f"a process had not opened its model after {limit:g} s; is it stuck? A longer --deadline waits longer"
+            )
         return [worker for worker in busy if worker.wire in ready]
 
-    def _received(self, worker: _Worker, name: str) -> Answered | None:
-        """What a worker answered; None where it died."""
+    def _limit(self, *, opened: bool) -> float:
+        """Seconds that a worker may take for a shard once its model is open, or until then."""
+        if self.deadline is None:
+            return float("inf")
+        return self.deadline if opened else max(self.deadline, OPENING)
+
+    def _left(self, worker: _Worker) -> float:
+        """Seconds that it still has."""
+        return worker.since + self._limit(opened=worker.opened) - time.monotonic()
+
+    def _received(self, worker: _Worker) -> tuple[str, Any] | None:
+        """What a worker said; None where it died."""
         try:
-            said = worker.wire.recv()
+            said: tuple[str, Any] = worker.wire.recv()
         except (EOFError, OSError):
             self._workers.remove(worker)
             worker.end()
             return None
-        return result(said, name)
+        return said
 
     def _started(self) -> _Worker:
         ours, theirs = Pipe()

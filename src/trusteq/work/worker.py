@@ -16,9 +16,15 @@ from trusteq.models.chatter import one_line
 from trusteq.work.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trusteq.models.again import Opening
     from trusteq.models.base import Model
     from trusteq.work.shard import Answered, Shard
+
+
+OPENED = "open"
+"""What a worker says before each shard, once its model is open: from then on it is the model that takes time."""
 
 
 class Asker:
@@ -28,12 +34,16 @@ class Asker:
         self._opening: Opening | None = None
         self._model: Model | None = None
 
-    def answer(self, opening: Opening, shard: Shard) -> tuple[str, Any]:
-        """("answer", what was answered), or the name of the error and its line, as `result` reads them."""
+    def answer(self, opening: Opening, shard: Shard, opened: Callable[[], None] = lambda: None) -> tuple[str, Any]:
+        """("answer", what was answered), or the name of the error and its line, as `result` reads them.
+
+        ``opened`` is called when the model is open, before it is asked.
+        """
         try:
             if self._model is None or opening != self._opening:
                 self._opening = self._model = None  # not two at a time
                 self._opening, self._model = opening, opening.open()
+            opened()
             return "answer", shard.run(self._model, lambda _: None)
         except TrusteqError as error:
             return type(error).__name__, str(error)
@@ -66,7 +76,7 @@ def main() -> None:
             opening, shard = wire.recv()
         except EOFError:
             return
-        said = asker.answer(opening, shard)
+        said = asker.answer(opening, shard, lambda: wire.send((OPENED, None)))
         try:
             wire.send(said)
         except OSError:  # nobody listens any more
