@@ -8,7 +8,7 @@ from scipy import stats
 
 from trusteq.compare.answers import fine_cell
 from trusteq.compare.noise_bias import fitted_accuracy
-from trusteq.compare.selective import TARGETS, _figures, risk_coverage, selective_prediction
+from trusteq.compare.selective import TARGETS, _figures, risk_coverage, selective_prediction, usable_region
 from trusteq.data.predictions import softmax
 
 
@@ -107,7 +107,7 @@ def test_a_usable_regions_ends_are_the_shares_that_the_test_leaves_where_risk_ri
     confidence = rng.uniform(0.5, 1, 400)
     right = rng.random(400) < 1 / (1 + np.exp(-20 * (confidence - 0.75)))
     p, gold = two_labels(confidence, right)
-    pair, shown, possible = pair_of(p, p, gold, resamples=2), [0.0], [0.0]
+    pair, tests, possible = pair_of(p, p, gold, resamples=2), [], [0.0]
     fine = pair.reference.fine
     curve = fitted_accuracy(fine.count.total, fine.confidence.total, fine.right.total)
     order = np.argsort(-confidence)
@@ -116,12 +116,22 @@ def test_a_usable_regions_ends_are_the_shares_that_the_test_leaves_where_risk_ri
         beyond = 1 - curve[fine_cell(confidence[order[answered - 1]])] - 0.1
         n = max(answered / (1 + beyond**2 * (1 - share) / (0.1 * 0.9)), 1)
         x = wrong / answered * n
-        if stats.beta.sf(0.1, x + 1, max(n - x, 1e-9)) <= 0.025:
-            shown.append(share)
+        tests.append((share, stats.beta.sf(0.1, x + 1, max(n - x, 1e-9)), 0.9**n))
         if wrong == 0 or stats.beta.cdf(0.1, x, n - x + 1) > 0.025:
             possible.append(share)
+
+    def at_any(p, share):
+        z = stats.norm.isf(p)
+        return p + stats.norm.pdf(z) * z * np.log(1 / share) / 2
+
+    shown = 0.0
+    for at, (share, _, without_a_mistake) in enumerate(tests):
+        if shown or at_any(without_a_mistake, share) <= 0.025:
+            if at_any(min(p for _, p, _ in tests[at:]), share) > 0.025:
+                break
+            shown = share
     e = selective_prediction(pair)["usable_90_reference"]
-    assert (e.low, e.high) == pytest.approx((min(max(shown), e.value), max(max(possible), e.value)))
+    assert (e.low, e.high) == pytest.approx((min(shown, e.value), max(max(possible), e.value)))
     assert 0 < e.low < e.value < e.high < 1
 
 
@@ -141,6 +151,29 @@ def test_a_usable_regions_interval_covers(clusters):
         e = selective_prediction(pair_of(p, p, gold, resamples=2, clusters=groups))["usable_90_reference"]
         covered += e.low <= true <= e.high
     assert covered >= 89
+
+
+@pytest.mark.parametrize("n", [500, 2_000])
+def test_no_share_is_shown_usable_where_none_is_however_many_are_looked_at(n):
+    shown = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        p, gold = two_labels(rng.uniform(0.5, 1, n), rng.random(n) < 0.895)
+        answers = pair_of(p, p, gold, resamples=2).reference
+        shown += usable_region(answers, 1.0, 0.9, what="usable").low > 0
+    # 2.5 % of 200 are 5; every share at 2.5 % would make some 20.
+    assert shown <= 5
+
+
+def test_a_sharp_model_right_in_97_of_100_is_shown_to_be_usable():
+    lows = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        confidence = 0.5 + 0.5 * rng.beta(3, 1, 1_000)
+        p, gold = two_labels(confidence, rng.random(1_000) < 1 - 0.24 * (1 - confidence))
+        found = selective_prediction(pair_of(p, p, gold, resamples=2))
+        lows.append((found["usable_90_reference"].low, found["usable_95_reference"].low))
+    assert np.mean(lows, axis=0) == pytest.approx([1.0, 0.98], abs=0.03)
 
 
 def test_a_model_that_knows_when_it_is_wrong_has_the_lower_aurc():

@@ -77,6 +77,13 @@ def test_a_share_never_seen_needs_items_in_proportion_and_they_do_decide():
     assert wilson(0.0, needed, level=0.95)[1] <= 0.01
 
 
+@pytest.mark.parametrize("n", [100, 300, 1_000])
+def test_what_always_happens_needs_the_items_of_its_opposite_that_never_does(n):
+    never, always = (Estimate(share, *wilson(share, n, level=0.95), n, "share") for share in (0.0, 1.0))
+    assert items_to_decide(always, 0.99, None) == items_to_decide(never, None, 0.01) == 381
+    assert detectable_margin(always) == pytest.approx(detectable_margin(never))
+
+
 def test_what_never_happened_on_a_scale_beyond_one_needs_items_in_proportion():
     assert items_to_decide(Estimate(0.0, 0.0, 2.0, 100, "test"), None, 1.5) == 134
 

@@ -134,3 +134,32 @@ def test_few_clusters_are_worth_less_by_students_t():
 def test_two_clusters_are_worth_no_less_than_one_item(x):
     """Student's t of one degree of freedom would make less than one of them."""
     assert effective_n(x, np.repeat([0, 1], 5), level=0.95) == 1.0
+
+
+@pytest.mark.parametrize(("clusters", "each"), [(100, 10), (20, 50), (300, 10), (40, 2), (2, 500)])
+def test_the_first_event_seen_does_not_lower_what_there_may_be(clusters, each):
+    unit, x, n = np.repeat(np.arange(clusters), each), np.zeros(clusters * each), clusters * each
+    none = wilson(0.0, effective_n(x, unit, level=0.95), level=0.95)[1]
+    x[0] = 1
+    assert wilson(1 / n, effective_n(x, unit, level=0.95), level=0.95)[1] > none
+
+
+def test_how_rare_events_cluster_is_known_from_the_clusters_that_hold_them():
+    # Three of a hundred clusters hold an event: Student's t of three, and as many items to each cluster.
+    x = np.zeros(1_000)
+    x[[0, 10, 20]] = 1
+    worth = effective_n(x, np.repeat(np.arange(100), 10), level=0.95)
+    assert worth == pytest.approx(3 * 100 * (Z / stats.t.ppf(0.975, 3)) ** 2)
+    assert effective_n(1 - x, np.repeat(np.arange(100), 10), level=0.95) == worth
+
+
+@pytest.mark.parametrize(("clusters", "each", "share"), [(20, 50, 0.03), (50, 20, 0.03), (300, 10, 0.002)])
+def test_shares_of_rare_events_that_come_together_are_rarely_taken_for_too_small(clusters, each, share):
+    alike, runs, rng = 0.3, 400, np.random.default_rng(0)
+    rates = rng.beta(share * (1 / alike - 1), (1 - share) * (1 / alike - 1), (runs, clusters))
+    unit, too_small = np.repeat(np.arange(clusters), each), 0
+    for events in rng.binomial(each, rates):
+        x = (np.arange(each) < events[:, None]).ravel().astype(float)
+        high = wilson(float(x.mean()), effective_n(x, unit, level=0.95), level=0.95)[1]
+        too_small += high < share
+    assert too_small <= 0.04 * runs

@@ -103,6 +103,12 @@ def test_sums_keep_nine_digits_of_a_million_items():
     assert sums.total[0] == pytest.approx(x.sum(), rel=1e-9)
 
 
+@pytest.mark.parametrize("size", [1e-312, 5e-324])
+def test_the_mean_of_values_smaller_than_any_grid_is_theirs(size):
+    e = Resampling(500, resamples=20).mean(np.full(500, size), what="m")
+    assert (e.low, e.value, e.high) == (size, size, size)
+
+
 def test_sums_of_nothing_but_zeros_are_zero():
     (sums,) = sums_of(Resampling(5, resamples=3), np.zeros(5))
     assert sums.total[0] == 0

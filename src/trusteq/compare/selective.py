@@ -64,9 +64,10 @@ def selective_prediction(pair: Pair) -> dict[str, Estimate]:
 def usable_region(answers: Answers, value: float, target: float, *, what: str) -> Estimate:
     """A usable region with the shares that a test of "the risk here is just what the target allows" leaves standing.
 
-    The lower end is the largest share shown to be usable, the upper end the largest not shown to be too large. The
-    test is the exact binomial one, for as many items as the share is worth: where risk rises fast, the items that
-    happen to lie beyond the share add to the variance (its ratio is ``effect``), and so do clusters.
+    The lower end is the largest share up to which all are shown to be usable (`_shown`), the upper end the largest
+    not shown to be too large. The test is the exact binomial one, for as many items as the share is worth: where risk
+    rises fast, the items that happen to lie beyond the share add to the variance (its ratio is ``effect``), and so do
+    clusters.
     """
     resampling, allowed = answers.resampling, 1 - target
     coverage, risk = risk_coverage(answers.confidence, answers.right)
@@ -82,10 +83,33 @@ def usable_region(answers: Answers, value: float, target: float, *, what: str) -
     at_least = np.where(wrong > 0, special.betainc(np.maximum(wrong, 1e-9), n - wrong + 1, allowed), 1.0)
     at_most = np.where(wrong < n, 1 - special.betainc(wrong + 1, np.maximum(n - wrong, 1e-9), allowed), 1.0)
     tail = (1 - resampling.level) / 2
-    shown, possible = coverage[at_most <= tail], coverage[at_least > tail]
-    low, high = float(shown.max(initial=0.0)), float(possible.max(initial=0.0))
+    low, high = _shown(coverage, at_most, target**n, tail), float(coverage[at_least > tail].max(initial=0.0))
     method = f"{what}; shares not rejected by an exact binomial test"
     return Estimate(value, min(low, value), max(high, value), resampling.n, method, resampling.level)
+
+
+def _shown(coverage: NDArray[np.float64], p: NDArray[np.float64], best: NDArray[np.float64], tail: float) -> float:
+    """The largest share such that it, and every smaller one that can be tested, is shown to lie within the region.
+
+    "The region ends before this share" is refused where this share or any larger one has a p-value ``p`` [shares] that
+    is small even for the smallest of so many. ``best`` [shares] are those of shares without a mistake. No share
+    is shown before all below it, so the hypotheses themselves need no further correction (a fixed sequence).
+    """
+    smallest = np.minimum.accumulate(p[::-1])[::-1]
+    testable = _at_any(best, coverage) <= tail
+    refused = _at_any(smallest, coverage) <= tail
+    first = int(testable.argmax()) if testable.any() else len(coverage)
+    passed = int(np.logical_and.accumulate(refused[first:]).sum())
+    return float(coverage[first + passed - 1]) if passed else 0.0
+
+
+def _at_any(p: NDArray[np.float64], coverage: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The chance that any share from ``coverage`` to 1 has a p-value as small as ``p``, all [shares].
+
+    That of B(t) / sqrt(t) to pass z on the way from t = coverage to 1 (Miller and Siegmund 1982), B a Brownian motion.
+    """
+    z = -special.ndtri(np.clip(p, 1e-300, 0.5))
+    return np.asarray(p + z * np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * np.log(1 / coverage) / 2)
 
 
 def risk_coverage(

@@ -68,13 +68,13 @@ def _chance_inside(estimate: Estimate, gaps: Sequence[tuple[float, float]], n: f
 
 
 def _items_from_nothing(estimate: Estimate, gap: float, reach: float) -> float:
-    """Items with which Wilson's upper end, z^2 / (n + z^2), comes down to the margin; about as reach / gap."""
+    """Items with which Wilson's far end, z^2 / (n + z^2) away, comes to the margin; about as reach / gap."""
     return estimate.n * reach / gap * ((1 - gap) / (1 - reach) if gap < 1 and reach < 1 else 1.0)
 
 
 def _from_nothing(estimate: Estimate) -> bool:
-    """Whether nothing of the kind was seen at all: then the upper end falls as 1 / n, not as its root."""
-    return estimate.value == estimate.low == 0.0
+    """Whether none or all are of the kind: then the far end comes nearer as 1 / n, not as its root."""
+    return estimate.value == estimate.low == 0.0 or estimate.value == estimate.high == 1.0
 
 
 def _power_factor(level: float, power: float) -> float:

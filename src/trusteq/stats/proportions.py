@@ -67,8 +67,10 @@ def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level
     """How many independent items a share over clustered items is worth (Korn and Graubard 1998).
 
     ``x`` [items]; ``unit`` [items] is the cluster of each item, None when items are independent. The design effect
-    is the clustered variance over the independent one; it is never taken below 1, and Student's t for the number
-    of clusters takes the place of the normal. Where nothing varies, clusters are all that is known: one each.
+    is the clustered variance over the independent one; it is never taken below 1, and Student's t takes the place of
+    the normal. Where nothing varies, clusters are all that is known: one item each. How rare values cluster is known
+    from the clusters that hold them alone: Student's t counts these (at most all less one), all clusters are
+    worth no more items each than there are such clusters, and no less than where nothing varies.
     """
     n = len(x)
     if unit is None:
@@ -76,10 +78,18 @@ def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level
     clusters = int(unit.max()) + 1
     if clusters < 2:
         return 1.0
-    student = float(quantile_of_normal(level) / special.stdtrit(clusters - 1, (1 + level) / 2)) ** 2
-    if np.ptp(x) == 0:
-        return max(1.0, clusters * student)
-    return max(1.0, n / design_effect(x, unit) * student)
+    telling = max(1, int(np.count_nonzero(np.bincount(unit[x != np.median(x)]))))
+    worth = min(n / design_effect(x, unit), clusters * telling)
+    return max(
+        1.0,
+        worth * _student(min(telling, clusters - 1), level),
+        min(worth, clusters) * _student(clusters - 1, level),
+    )
+
+
+def _student(freedom: int, level: float) -> float:
+    """What one item is worth where the variance is estimated with so many degrees of freedom."""
+    return float(quantile_of_normal(level) / special.stdtrit(freedom, (1 + level) / 2)) ** 2
 
 
 def design_effect(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:

@@ -127,7 +127,8 @@ class Resampling:
         largest = float(np.abs(x).max(initial=0.0)) * self.units * float(self._sizes.max())
         if largest == 0:
             return x
-        step = 2.0 ** (np.ceil(np.log2(largest)) - 52)
+        # Nothing is finer than 2^-1074.
+        step = 2.0 ** max(np.ceil(np.log2(largest)) - 52, -1074)
         return np.asarray(np.round(x / step) * step)
 
     @cached_property
