@@ -40,7 +40,7 @@ from trusteq.models.function import as_model, called
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
 from trusteq.result import Audit, Comparison, ModelResult
-from trusteq.settings import within_limits
+from trusteq.settings import LIMITS, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.verdict import judge
 from trusteq.work.shard import HERE, predict_at, probe_at
@@ -99,11 +99,7 @@ def audit(
     resamples, seed, batch = (
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
     )
-    if (1 - rules.level) / 2 * resamples < 1:
-        raise OptionError(
-            f"{resamples:,} resamples cannot tell an interval of {rules.level:.4%}: less than one lies beyond an end; "
-            f"ask for {math.ceil(2 / (1 - rules.level)):,} or more"
-        )
+    _refuse_too_few(resamples, rules.level)
     if not isinstance(items, Items):
         raise DataError(
             f"items are {type(items).__name__} {str(items)[:80]!r}; "
@@ -482,6 +478,14 @@ def _about_items(items: Items) -> tuple[Finding, ...]:
         "are too narrow: drop the repeats, or name a column with --cluster that says which items belong together"
     )
     return (Finding("items", "repeated items", message, float(found)),)
+
+
+def _refuse_too_few(resamples: int, level: float) -> None:
+    """Stop where less than one resample would lie beyond either end of an interval."""
+    needed = math.ceil(2 / (1 - level) * (1 - 1e-9))
+    if resamples < needed:
+        way = f"ask for {needed:,} or more" if needed <= LIMITS["resamples"][1] else "choose a lower level"
+        raise OptionError(f"{resamples:,} resamples cannot tell an interval of {100 * level:.10g}%; {way}")
 
 
 def _refuse_own_names(items: Items) -> None:

@@ -148,8 +148,7 @@ def _judge_rule(
     if estimate is None:
         return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{in_words(name)} was not measured")
     low, high = rule.at_least, rule.at_most
-    decisive = (estimate.value,) if rule.judged_on == "value" else (estimate.value, estimate.low, estimate.high)
-    if not all(map(math.isfinite, decisive)):
+    if not all(math.isfinite(x) for x in (estimate.value, estimate.low, estimate.high)):
         return RuleVerdict(
             name, rule, Outcome.UNDECIDED, f"{in_words(name)} {estimate} could not be computed", estimate
         )
