@@ -149,7 +149,7 @@ def test_how_rare_events_cluster_is_known_from_the_clusters_that_hold_them():
     x = np.zeros(1_000)
     x[[0, 10, 20]] = 1
     worth = effective_n(x, np.repeat(np.arange(100), 10), level=0.95)
-    assert worth == pytest.approx(3 * 100 * (Z / stats.t.ppf(0.975, 3)) ** 2)
+    assert worth == pytest.approx(3 * 100 / 0.97 * (Z / stats.t.ppf(0.975, 3)) ** 2)
     assert effective_n(1 - x, np.repeat(np.arange(100), 10), level=0.95) == worth
 
 
@@ -163,3 +163,9 @@ def test_shares_of_rare_events_that_come_together_are_rarely_taken_for_too_small
         high = wilson(float(x.mean()), effective_n(x, unit, level=0.95), level=0.95)[1]
         too_small += high < share
     assert too_small <= 0.04 * runs
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.5])
+def test_items_that_are_independent_keep_most_of_their_worth_in_a_few_large_clusters(share):
+    x = (np.random.default_rng(1).random(5_000) < share).astype(float)
+    assert effective_n(x, np.repeat(np.arange(10), 500), level=0.95) > 2_500

@@ -69,8 +69,8 @@ def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level
     ``x`` [items]; ``unit`` [items] is the cluster of each item, None when items are independent. The design effect
     is the clustered variance over the independent one; it is never taken below 1, and Student's t takes the place of
     the normal. Where nothing varies, clusters are all that is known: one item each. How rare values cluster is known
-    from the clusters that hold them alone: Student's t counts these (at most all less one), all clusters are
-    worth no more items each than there are such clusters, and no less than where nothing varies.
+    from the clusters that hold them alone: Student's t counts these (at most all less one), and the fewer of the
+    clusters they are, the fewer items these are worth, but no fewer than where nothing varies.
     """
     n = len(x)
     if unit is None:
@@ -79,7 +79,9 @@ def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level
     if clusters < 2:
         return 1.0
     telling = max(1, int(np.count_nonzero(np.bincount(unit[x != np.median(x)]))))
-    worth = min(n / design_effect(x, unit), clusters * telling)
+    worth = n / design_effect(x, unit)
+    if telling < clusters:
+        worth = min(worth, clusters * telling / (1 - telling / clusters))
     return max(
         1.0,
         worth * _student(min(telling, clusters - 1), level),
