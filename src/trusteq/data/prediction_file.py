@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.data.predictions import Predictions
 
-INDEX_COLUMN = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
+INDEX_COLUMN = re.compile(r"|index|Unnamed: \d+|__index_level_\d+__")
 """How pandas calls the row numbers that it writes beside the data."""
 
 

@@ -8,7 +8,6 @@ table              a data frame, file, finished run or audit: one row an item an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.data import frame
+from trusteq.data.prediction_file import INDEX_COLUMN
 from trusteq.data.table import Table, shown
 from trusteq.data.tables import read_table
 from trusteq.errors import DataError, LabelError, OptionError
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     Label = str | int | Sequence[str | int]
 
 _KEYS = ("id", "model", "word", "segment", "start", "end", "label")
-_INDEX = re.compile(r"|index|Unnamed: \d+|__index_level_\d+__")
-"""A data frame's own row numbers, where they were written too."""
 
 
 def read_attributions(
@@ -236,7 +234,7 @@ def _from_table(
     methods = [
         name
         for name in table.columns
-        if name not in _KEYS and not name.endswith("_error") and not _INDEX.fullmatch(name)
+        if name not in _KEYS and not name.endswith("_error") and not INDEX_COLUMN.fullmatch(name)
     ]
     weights = table.values(_choice(method, methods, "method", source))
     keys, words = table.texts("id"), table.texts("word", missing="")
