@@ -159,6 +159,14 @@ class Audit:
 
         return pd.DataFrame(attribution_columns(self))
 
+    def agreement(self) -> pd.DataFrame:
+        """How far both models' words agree, by every score, beside chance: a row an item, candidate and method."""
+        import pandas as pd
+
+        from trusteq.runs.explained import agreement_columns
+
+        return pd.DataFrame(agreement_columns(self))
+
     def flips(self) -> pd.DataFrame:
         """The items whose answer changed, one row an item and candidate."""
         import pandas as pd

@@ -126,11 +126,22 @@ def test_the_order_of_items_and_other_candidates_change_no_number(large, shortcu
     assert other.explanation.content() == shortcut.explanation.content()
 
 
+def test_agreement_has_a_row_an_item_candidate_and_method(shortcut):
+    table = shortcut.agreement()
+    found = shortcut["small"].measures["explanation"]
+    assert len(table) == 2 * len(shortcut.explanation.positions)
+    for method, rows in table.groupby("method"):
+        for name in ("jaccard", "jaccard_chance", "cosine", "rbo"):
+            assert rows[name].mean() == pytest.approx(found[f"{name}_{method}"].value)
+    assert table.set_index(["id", "method"]).index.is_unique
+    assert table["words"].tolist()[: len(shortcut.items)] == shortcut.explanation.lengths.tolist()
+
+
 def test_without_explanations_the_dimension_was_not_measured(large, items):
     made = trusteq.audit(large, {"small": model(NAMES, "small")}, items, resamples=100, explain=False)
     assert made.explanation is None
     assert explanation_of(made).outcome is Outcome.NOT_MEASURED
-    for ask in (made.attributions, lambda: plan_columns(made)):
+    for ask in (made.attributions, made.agreement, lambda: plan_columns(made)):
         with pytest.raises(trusteq.OptionError, match="no explanations; audit again with explain=True"):
             ask()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compare.agreement_scores import SCORES
 from trusteq.errors import OptionError
 
 if TYPE_CHECKING:
@@ -87,6 +88,25 @@ def word_columns(audit: Audit) -> dict[str, Any]:
         for end in ("value", "low", "high"):
             columns[name if end == "value" else f"{name}_{end}"] = [getattr(getattr(row, name), end) for _, row in rows]
     return columns
+
+
+def agreement_columns(audit: Audit) -> dict[str, Any]:
+    """One row an item, candidate and method: every score in use, from all masks, and what chance gives where known."""
+    explanation = _explanation(audit)
+    lengths, k = explanation.lengths, explanation.settings.k
+    ids = [audit.items.ids[p] for p in explanation.positions]
+    parts: dict[str, list[Any]] = {"id": [], "candidate": [], "method": [], "words": []}
+    for method, found in explanation.attributions().items():
+        for candidate, made in zip(audit, found[1:], strict=False):  # a peer is none
+            parts["id"] += ids
+            parts["candidate"] += [candidate] * len(ids)
+            parts["method"] += [method] * len(ids)
+            parts["words"] += lengths.tolist()
+            for name, score in SCORES.items():
+                parts.setdefault(name, []).extend(score.of(found[0].whole, made.whole, lengths, k))
+                if score.chance is not None:
+                    parts.setdefault(f"{name}_chance", []).extend(score.chance(lengths, k))
+    return parts
 
 
 def top_word_columns(audit: Audit) -> dict[str, Any]:
