@@ -116,7 +116,7 @@ def test_perturbed_texts_are_answered_as_before(kind, possible, tmp_path, monkey
         return context
 
     monkeypatch.setattr("trusteq.models.transformer.equal_tokens_once", watched)
-    np.testing.assert_allclose(opened.answer(rows), opened._answer(rows, None), atol=1e-5)
+    np.testing.assert_allclose(opened.answer(rows), opened._answer(rows, None), rtol=1e-5, atol=1e-5)
     assert entered == [opened.model]
     with real(opened.model) as known:
         assert known is possible
