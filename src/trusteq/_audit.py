@@ -490,16 +490,13 @@ def _refuse_too_few(resamples: int, level: float) -> None:
 
 def _refuse_own_names(items: Items) -> None:
     """Stop where a column would be confused with a slice that every audit makes."""
-    codes = [] if items.labels is None else items.labels.tolist()
-    gold = [items.label_names[code] for code in codes]
-    for name, values in items.columns.items():
-        taken = (
-            items.segments
-            if name == LENGTH
-            else name == LABEL and codes and list(values) not in (gold, list(map(str, codes)))
-        )
-        if taken:
-            raise OptionError(f"no column to slice by may be called {name!r}, as a slice of every audit is; rename it")
+    own = {LENGTH} if items.segments else set()
+    if items.labels is not None:
+        codes = items.labels.tolist()
+        if list(items.columns.get(LABEL, ())) not in ([items.label_names[c] for c in codes], list(map(str, codes))):
+            own.add(LABEL)
+    for name in sorted(own & set(items.columns)):
+        raise OptionError(f"no column to slice by may be called {name!r}, as a slice of every audit is; rename it")
 
 
 def _unsliced(items: Items, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
