@@ -59,4 +59,5 @@ def test_labels_that_are_codes_need_their_names():
 
 def test_labels_that_differ_little_are_to_be_written_alike():
     assert remedy(["Yes", "no"], ["no", "yes"]) == "'yes' and 'Yes' differ only in case; rename one of them"
+    assert remedy(["0", "1", "7"], ["0", "1"]) == remedy(["up", "no"], ["no", "yes"])
     assert remedy(["up", "no"], ["no", "yes"]) == "rename with --labels or drop them with --ignore-label"

@@ -44,7 +44,7 @@ def difference(reference: str, labels: Sequence[str], model: str, others: Sequen
 def remedy(gold: Sequence[str], labels: Sequence[str]) -> str:
     """What to do where items have labels that a model does not answer."""
     strange = [label for label in gold if label not in set(labels)]
-    if all(CODE.fullmatch(label) for label in gold):
+    if len(strange) == len(gold) and all(CODE.fullmatch(label) for label in gold):
         return f"if these are codes, say which label each stands for: --label-names {','.join(labels[:SHOWN])}"
     alike = _alike([label for label in labels if label not in set(gold)], strange)
     return f"{alike.removeprefix('; ')}; rename one of them" if alike else _RENAME
