@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +89,7 @@ def test_what_fails_is_noted_and_the_rest_is_measured(onnx_bert, items, monkeypa
     monkeypatch.setattr(cost_memory.sys, "executable", "/no/such/python")
     gone = open_onnx(str(onnx_bert), name="gone")
     gone.identity = replace(gone.identity, location="/no/such/model.onnx")
+    gone.files = {"graph": Path("/no/such/model.onnx")}
     models = [from_callable(broken, labels=LABELS, name="broken"), gone]
     costs = measure_costs(models, items, [None, None], effort="full")
     assert costs.models[0] == ModelCost("broken")

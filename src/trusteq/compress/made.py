@@ -6,15 +6,15 @@ import json
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError, TrusteqError
-from trusteq.models.chatter import one_line, quiet_transformers
-from trusteq.models.files import TOKENIZER_FILES, matching
+from trusteq.models.chatter import offline, one_line, quiet_transformers
+from trusteq.models.files import staged, tokenizer_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from trusteq.models.transformer import TransformerModel
 
@@ -37,7 +37,7 @@ def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) 
     """A torch module to be saved as transformers does, with the tokenizer files of the original."""
 
     def save(folder: Path) -> None:
-        save_checkpoint(model, folder, matching(Path(source.model.name_or_path), TOKENIZER_FILES).values())
+        save_checkpoint(model, folder, tokenizer_files(source.files))
 
     return Made(save, model, notes, facts)
 
@@ -70,7 +70,8 @@ def loaded(source: TransformerModel, **settings: Any) -> Any:
 
     settings |= {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
     kind = transformers.AutoModelForSequenceClassification
-    return kind.from_pretrained(source.model.name_or_path, **settings).eval()
+    with offline(), staged(source.files, name=source.name) as stage:
+        return kind.from_pretrained(stage, **settings).eval()
 
 
 @contextmanager

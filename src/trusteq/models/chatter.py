@@ -36,6 +36,18 @@ class _Kept(logging.Handler):
 
 
 @contextmanager
+def offline() -> Iterator[None]:
+    """Nothing is fetched from a hub meanwhile, whatever a model or the environment says."""
+    from huggingface_hub import constants
+
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+@contextmanager
 def quiet_transformers() -> Iterator[list[str]]:
     """What transformers and its companions would have printed meanwhile; warnings and progress bars are off."""
     from tqdm import tqdm

@@ -1,40 +1,112 @@
-"""A folder with a transformers checkpoint: what is refused before, while and after it is loaded."""
+"""A folder with a transformers checkpoint: its files, and what is refused before, while and after it is loaded."""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.table import shown
 from trusteq.errors import ModelError
 from trusteq.models.chatter import one_line
-from trusteq.models.files import PICKLES, matching, read_config
+from trusteq.models.files import PICKLES, TOKENIZER_FILES, lasting, matching, read_config, refuse_link_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-MOST = {"layer": 10_000, "labels": 1_000_000}
-"""What a configuration may claim under keys with such a word; transformers makes as many before it looks at weights."""
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+SHARD = re.compile(r"[^/\\]+\.safetensors")
+DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
+"""How torch's distributed checkpoints are called; transformers takes up whatever it finds in one, without a word."""
 
 VOCABULARY_FILES = ("tokenizer.json", "vocab*", "*.model", "sentencepiece*")
 
+NAMES = ("label2id", "id2label", "added_tokens_decoder")
+
+MOST = {"layer": 10_000, "labels": 1_000_000, "[]": 1_000_000}
+"""What a configuration may claim under keys with such a word, or in lists: so many are made before weights are read."""
+
+MOST_TOKENS = 2_000_000
+"""The same of a tokenizer's configuration, whatever the key, unless it is about lengths."""
+
+ELSEWHERE = ("transformers_weights", "configuration_files", "fast_tokenizer_files", "fusion_config", "init_inputs")
+"""Keys by which a configuration has transformers load other files than those it is made of, or change its own code."""
+
+CODE = {
+    "attn_implementation": (None, "eager", "sdpa", "flex_attention"),
+    "experts_implementation": (None, "eager", "batched_mm", "grouped_mm"),
+}
+"""What may stand under keys that can name a repository of native code, or have one fetched; also with "_" before."""
+
+
+def checkpoint_files(folder: Path, *, name: str) -> dict[str, Path]:
+    """The files that a checkpoint is made of, by name: configuration, weights and tokenizer. No other is loaded."""
+    return {**matching(folder, ["config.json", *TOKENIZER_FILES]), **_weight_files(folder, name=name)}
+
+
+def _weight_files(folder: Path, *, name: str) -> dict[str, Path]:
+    """The file with the weights, or the index with all shards that it names."""
+    found = matching(folder, [WEIGHTS, INDEX])
+    if WEIGHTS not in found and INDEX not in found:
+        raise ModelError(f"model {name}: {folder} {_no_weights(folder)}")
+    if WEIGHTS in found:  # transformers does not look further
+        found = {WEIGHTS: found[WEIGHTS]}
+    else:
+        shards = read_config(found[INDEX], name=name).get("weight_map")
+        named = sorted(set(shards.values())) if isinstance(shards, dict) and _are_texts(shards.values()) else []
+        if not named:
+            raise ModelError(f"model {name}: {found[INDEX]} has no weight_map that names a file for each tensor")
+        for shard in named:
+            if not SHARD.fullmatch(shard) or not (folder / shard).is_file():
+                raise ModelError(
+                    f"model {name}: {found[INDEX]} names {shown(shard)}, which is no .safetensors file in {folder}; "
+                    "put all shards there"
+                )
+            refuse_link_out(folder / shard, folder)
+            found[shard] = folder / shard
+    for file, path in found.items():
+        if file != INDEX and (DISTRIBUTED.fullmatch(file) or "DCP_SHARDING_INFO" in _metadata(path, name=name)):
+            raise ModelError(
+                f"model {name}: {path} is a shard of a distributed checkpoint; consolidate it to {WEIGHTS} first"
+            )
+    return found
+
+
+def _no_weights(folder: Path) -> str:
+    """What is wrong with a folder that has neither the weights nor their index."""
+    files = sorted(path.name for path in folder.iterdir())
+    others = [file for file in files if file.endswith(".safetensors")]
+    if any(map(DISTRIBUTED.fullmatch, others)):
+        return f"is a distributed checkpoint; consolidate it to {WEIGHTS} first"
+    if others:
+        return f"has neither {WEIGHTS} nor {INDEX}, so nothing says that {first_few(others)} belong to the model"
+    pickles = [file for file in files if file.endswith(PICKLES)]
+    said = f", only {pickles[0]}, a pickle that could execute code when opened" if pickles else ""
+    return f"has no .safetensors file{said}; convert the weights to safetensors"
+
+
+def _metadata(file: Path, *, name: str) -> dict[str, str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np") as tensors:
+            return tensors.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"model {name}: cannot load {file}: {one_line(error)}") from error
+
 
 def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
-    """config.json of a folder that holds a classifier in safetensors and nothing that would mislead."""
+    """config.json of a folder that holds a classifier and its tokenizer and nothing that would mislead."""
     config = read_config(folder / "config.json", name=name)
     if not config:
         raise ModelError(f"model {name}: {folder} has no config.json; save the model with save_pretrained")
-    for key, value in _numbers(config):
-        most = next((most for word, most in MOST.items() if word in key), None)
-        if most is not None and value > most:
-            raise ModelError(f"model {name}: config.json says {key} is {value:.10g}, more than {most:,}: no such model")
-    if not matching(folder, ["*.safetensors"]):
-        pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in PICKLES]
-        raise ModelError(
-            f"model {name}: {folder} has no .safetensors file"
-            + (f", only {pickles[0]}, a pickle that could execute code when opened" if pickles else "")
-            + "; convert the weights to safetensors"
-        )
+    for key, value in _entries(config):
+        most = next((most for word, most in MOST.items() if word in key), math.inf)
+        _refuse_entry(key, value, most, where=f"model {name}: config.json")
+    for key, value in _entries(lasting(folder / "tokenizer_config.json", name=name)):
+        most = math.inf if "length" in key else MOST_TOKENS
+        _refuse_entry(key, value, most, where=f"model {name}: tokenizer_config.json")
     if (folder / "adapter_config.json").is_file():
         # With peft installed transformers would load it, without peft it would silently leave it out.
         raise ModelError(f"model {name}: {folder} holds an adapter; merge it into its base model and save the whole")
@@ -55,17 +127,51 @@ def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
     return config
 
 
-def _numbers(config: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Every number and its key, those of configurations within it too; names of labels are no keys."""
-    for key, value in config.items():
-        if isinstance(value, dict) and key != "label2id":
-            yield from _numbers(value)
-        elif isinstance(value, int | float):
-            yield key, value
+def _refuse_entry(key: str, value: Any, most: float, *, where: str) -> None:
+    """Stop at an entry of a configuration that has other files or code loaded, or claims more than any model has."""
+    where = f"{where} says {key.removesuffix('[]')} is {shown(value)}"
+    is_option = key.endswith("_kwargs") and isinstance(value, dict)
+    if (key in ELSEWHERE and value) or (is_option and any(map(_may_be_a_path, value.values()))):
+        raise ModelError(f"{where}: what it names would be loaded, too; remove this entry")
+    allowed = CODE.get(key.removeprefix("_"))
+    named = value.values() if isinstance(value, dict) else (value,)  # one for each part of a model
+    if allowed is not None and not all(one in allowed for one in named):
+        known = ", ".join(str(one) for one in allowed if one)
+        raise ModelError(f"{where}, which may have native code fetched; remove this entry, or say one of {known}")
+    if isinstance(value, int | float) and value > most:
+        raise ModelError(f"{where}, more than {most:,}: no such model")
 
 
-def loading_error(error: BaseException, messages: Sequence[str], *, folder: Path, name: str) -> ModelError:
-    """One line for whatever transformers raised; its report in the log names the tensors that do not fit."""
+def _entries(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every value and its key, those of objects and lists within it too; names of labels and tokens are no keys."""
+    left: list[tuple[str, Any]] = list(content.items())
+    while left:
+        key, value = left.pop()
+        yield key, value
+        if isinstance(value, dict) and key not in NAMES:
+            left += value.items()
+        elif isinstance(value, list):
+            left += [(f"{key}[]", held) for held in value]
+
+
+def _may_be_a_path(value: Any) -> bool:
+    return isinstance(value, str) and (value.startswith("-") or not set("/\\").isdisjoint(value))
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def weights(files: Mapping[str, Path]) -> list[Path]:
+    """Those of a checkpoint's files that hold its weights."""
+    return [path for file, path in files.items() if file.endswith(".safetensors")]
+
+
+def loading_error(error: BaseException, messages: Sequence[str], *, folder: Path, stage: Path, name: str) -> ModelError:
+    """One line for whatever transformers raised; its report in the log names the tensors that do not fit.
+
+    The files are in ``folder``, and were loaded by way of ``stage``.
+    """
     report = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(messages))
     mismatched = re.findall(
         r"^(\S[^|\n]*?) *\| *MISMATCH[^\n]*?ckpt: *torch\.Size\((.*?)\) vs model: *torch\.Size\((.*?)\)",
@@ -94,7 +200,8 @@ def loading_error(error: BaseException, messages: Sequence[str], *, folder: Path
             f"model {name}: {folder} needs Python code of its own (auto_map in its configuration); "
             "trusteq runs no code from a model: give a file of its predictions, or export it to ONNX"
         )
-    return ModelError(f"model {name}: transformers cannot load {folder}: {one_line(error)}")
+    said = one_line(error).replace(str(stage), str(folder))
+    return ModelError(f"model {name}: transformers cannot load {folder}: {said}")
 
 
 def refuse_partly_random(loading: dict[str, Any], *, name: str) -> None:

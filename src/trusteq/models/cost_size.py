@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.models.cost_initialisers import initialisers
-from trusteq.models.files import TOKENIZER_FILES, matching
-from trusteq.models.onnx_file import external_files, graph_file
 from trusteq.models.onnx_session import OnnxModel
-from trusteq.models.transformer import FILES, TransformerModel
+from trusteq.models.transformer import TransformerModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from trusteq.models.base import Model
 
@@ -34,16 +32,11 @@ class Size:
 def size(model: Model) -> Size:
     """How large a model is; of a Python object nothing is known."""
     if isinstance(model, TransformerModel):
-        folder = Path(model.model.name_or_path)
         parameters = model.identity.details.get("parameters")
-        return Size(parameters, _bytes(matching(folder, FILES).values()), held_bytes(model.model))
+        return Size(parameters, _bytes(model.files.values()), held_bytes(model.model))
     if isinstance(model, OnnxModel):
-        file = graph_file(Path(model.identity.location).expanduser(), name=model.name)
-        tokenizer = model.identity.details.get("tokenizer")
-        files = {file, *external_files(file).values(), *matching(file.parent, ["config.json"]).values()}
-        files |= set(matching(Path(tokenizer), TOKENIZER_FILES).values()) if tokenizer else set()
-        weights = initialisers(file)
-        return Size(weights.parameters, _bytes(files), weights.bytes)
+        weights = initialisers(model.files["graph"])
+        return Size(weights.parameters, _bytes(model.files.values()), weights.bytes)
     return Size()
 
 
@@ -72,7 +65,6 @@ def _plain_parts(tensor: Any) -> Iterator[Any]:
     yield from (part for name in ("CB", "SCB") if (part := getattr(tensor, name, None)) is not None)
 
 
-def _bytes(files: Iterable[Path]) -> int | None:
-    """Their bytes together; None where there is no file."""
-    sizes = [file.stat().st_size for file in files]
-    return sum(sizes) if sizes else None
+def _bytes(files: Iterable[Path]) -> int:
+    """Their bytes together, each file counted once."""
+    return sum(file.stat().st_size for file in {file.resolve() for file in files})

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tempfile
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".ckpt")
 
@@ -26,7 +30,18 @@ TOKENIZER_FILES = (
     "*.spm",
     "bpe.codes",
     "dict.txt",
+    "entity_vocab.json",
+    "word_shape.json",
+    "word_pronunciation.json",
+    "byte_maps.json",
+    "normalizer.json",
+    "tekken.json",
+    "*.tokenizer",
 )
+"""Whatever a tokenizer of transformers reads of a folder but templates for chats."""
+
+CONFIGURATIONS = ("config.json", "tokenizer_config.json", "special_tokens_map.json")
+"""Files that count, and are read, without what `lasting` leaves out."""
 
 VOLATILE = frozenset({"_name_or_path", "name_or_path", "transformers_version", "is_local", "local_files_only"})
 """Keys that tell where or by which version a model was saved, and nothing about its answers."""
@@ -58,28 +73,70 @@ def matching(folder: Path, patterns: Iterable[str]) -> dict[str, Path]:
     """Files directly in a folder that match one of the patterns, by name."""
     found = {path.name: path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()}
     for path in found.values():
-        refuse_link_out(path)
+        refuse_link_out(path, folder)
     return found
 
 
-def refuse_link_out(path: Path) -> None:
+def refuse_link_out(path: Path, folder: Path) -> None:
     """Nothing, or the error that says that a model's file is somebody else's; the hub's cache links to its blobs."""
-    home, target = path.parent.resolve(), path.resolve()
+    home, target = folder.resolve(), path.resolve()
     hub = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
-    if path.is_symlink() and not (target.is_relative_to(home) or target.is_relative_to(hub)):
+    if not (target.is_relative_to(home) or target.is_relative_to(hub)):
         raise ModelError(f"{path}: a link that leads out of the model's folder, to {target}; copy the file there")
 
 
-def files_hash(files: dict[str, Path], *, name: str) -> str:
-    """SHA-256 over names and contents in the order of names; configurations count without ``VOLATILE`` keys."""
+def files_hash(files: Mapping[str, Path], *, name: str) -> str:
+    """SHA-256 over names and contents in the order of names; of configurations what is `lasting`."""
     total = hashlib.sha256()
     for file, path in sorted(files.items()):
-        if file.rpartition("/")[2] in ("config.json", "tokenizer_config.json"):
-            config = {key: value for key, value in read_config(path, name=name).items() if key not in VOLATILE}
-            content = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+        if file in CONFIGURATIONS:
+            content = hashlib.sha256(json.dumps(lasting(path, name=name)).encode())
         else:
             with path.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256")
         # Digests, not bytes, so that no shift of bytes from one file to the next gives the same hash.
         total.update(file.encode() + b"\0" + content.digest())
     return total.hexdigest()
+
+
+def lasting(configuration: Path, *, name: str) -> dict[str, Any]:
+    """A configuration without ``VOLATILE`` keys and, for a tokenizer, without what names a file; {} without one.
+
+    transformers opens some of the files that a tokenizer's configuration names, wherever they are.
+    """
+    content = {key: value for key, value in read_config(configuration, name=name).items() if key not in VOLATILE}
+    if configuration.name == "tokenizer_config.json":
+        content = _without_files(content)
+    elif configuration.name == "special_tokens_map.json":  # transformers takes any key for an argument
+        content = {key: value for key, value in content.items() if key.endswith(("_token", "_tokens"))}
+    return content
+
+
+def _without_files(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_files(held) for key, held in value.items() if not key.endswith("_file")}
+    return [_without_files(held) for held in value] if isinstance(value, list) else value
+
+
+def tokenizer_files(files: Mapping[str, Path]) -> list[Path]:
+    """Those of a model's files that belong to its tokenizer."""
+    return [path for file, path in files.items() if any(fnmatchcase(file, pattern) for pattern in TOKENIZER_FILES)]
+
+
+@contextmanager
+def staged(files: Mapping[str, Path], *, name: str) -> Iterator[Path]:
+    """A folder for a library to load from, which holds what `files_hash` covers and nothing else.
+
+    So a configuration that names another file beside it finds none, and nobody loads what was not hashed.
+    """
+    with tempfile.TemporaryDirectory(prefix="trusteq-", ignore_cleanup_errors=True) as scratch:
+        folder = Path(scratch)
+        for file, path in files.items():
+            if file in CONFIGURATIONS:
+                (folder / file).write_text(json.dumps(lasting(path, name=name)), "utf-8")
+                continue
+            try:
+                (folder / file).symlink_to(path.resolve())
+            except OSError:  # not everybody may on Windows
+                shutil.copyfile(path, folder / file)
+        yield folder

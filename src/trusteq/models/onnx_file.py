@@ -1,24 +1,19 @@
-"""An ONNX file on disk: which one is meant, opening it, its output with the scores, the files it is made of."""
+"""An ONNX file on disk: which one is meant, opening it, its output with the scores."""
 
 from __future__ import annotations
 
-import mmap
 import os
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.chatter import one_line
-from trusteq.models.files import refuse_link_out, refuse_pickle
+from trusteq.models.files import refuse_pickle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
-
-EXTERNAL = re.compile(rb"\n\x08location\x12([\x80-\xff]*[\x00-\x7f])", re.DOTALL)
-"""How protobuf writes the key of a tensor's external file, and the length of the name that follows."""
 
 
 def graph_file(path: Path, *, name: str) -> Path:
@@ -76,20 +71,3 @@ def scores_output(outputs: Sequence[Any], wanted: str | None, *, name: str) -> A
         what = f"has no output {wanted!r}" if wanted is not None else "does not show which output holds the scores"
         raise ModelError(f"model {name}: the graph {what}; choose one of these with --output: {listed}")
     return found[0]
-
-
-def external_files(file: Path) -> dict[str, Path]:
-    """The files beside the graph that hold weights it refers to, by the name it gives them."""
-    found = {}
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as graph:
-        for match in EXTERNAL.finditer(graph):
-            # A varint: seven bits a byte, the lowest first.
-            length = sum((byte & 0x7F) << (7 * i) for i, byte in enumerate(match[1]))
-            named = graph[match.end() : match.end() + length].decode("utf-8", "replace")
-            if not (file.parent / named).is_file():
-                continue
-            if not Path(os.path.normpath(file.parent / named)).is_relative_to(os.path.normpath(file.parent)):
-                raise ModelError(f"{file}: takes weights from {named!r}, out of its folder; copy the file there")
-            refuse_link_out(file.parent / named)
-            found[named] = file.parent / named
-    return found

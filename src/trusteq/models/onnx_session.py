@@ -15,7 +15,8 @@ from trusteq.models.batching import token_batches
 from trusteq.models.chatter import one_line
 from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, read_config
 from trusteq.models.labels import configured_labels, label_names
-from trusteq.models.onnx_file import external_files, graph_file, open_session, scores_output
+from trusteq.models.onnx_external import external_files
+from trusteq.models.onnx_file import graph_file, open_session, scores_output
 from trusteq.models.token_limit import truncation
 from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer, tokenizing
 
@@ -67,6 +68,7 @@ def open_onnx(
     probabilities when ``scores`` says so or the output is called "probabilities", else for logits.
     """
     file = graph_file(Path(location).expanduser(), name=name)
+    weights = external_files(file, name=name)  # before anything of it is opened
     session = open_session(file, name=name)
     config = read_config(file.parent / "config.json", name=name)
     chosen = scores_output(session.get_outputs(), output, name=name)
@@ -83,7 +85,7 @@ def open_onnx(
             f"model {name}: output {chosen.name!r} has {width} columns but there are {len(names)} label names "
             f"({', '.join(names)}); name them in order with --labels"
         )
-    files = {"graph": file, **external_files(file), **matching(file.parent, ["config.json"])}
+    files = {"graph": file, **weights, **matching(file.parent, ["config.json"])}
 
     inputs = {entry.name: entry for entry in session.get_inputs()}
     reader = None
@@ -128,6 +130,7 @@ def open_onnx(
         scores_were_said=scores is not None,
         tokenizer=reader,
         budget=budget or TOKEN_BUDGET,
+        files=files,
     )
 
 
@@ -145,6 +148,7 @@ class OnnxModel:
     scores_were_said: bool
     tokenizer: TokenizerFile | None
     budget: int
+    files: Mapping[str, Path]
     cut: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -167,14 +171,14 @@ class OnnxModel:
                 "a tokenizer encodes one text or a pair; name one or two columns with --text"
             )
         with tokenizing(self.name):
-            rows, cut = self.tokenizer.encode(list(zip(*texts, strict=True)), limit=self.limit)
+            rows, cut = self.tokenizer.encode(list(zip(*texts, strict=True)), limit=self.limit, name=self.name)
         self.cut.update({items.ids[row]: tokens for row, tokens in cut.items()})
         return self._probabilities(self._answers(rows, items.ids))
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
         """The tokens of texts, each the segments of one row, cut to the model's limit."""
         with tokenizing(self.name):
-            return self._reader.encode(texts, limit=self.limit)[0]
+            return self._reader.encode(texts, limit=self.limit, name=self.name)[0]
 
     def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
         """Log-probabilities [rows, labels]; ``alone`` asks for one row at a time."""

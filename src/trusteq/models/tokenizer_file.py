@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.surrogates import is_unicode
 from trusteq.data.table import shown
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.chatter import is_failure, one_line
-from trusteq.models.files import read_config
+from trusteq.models.files import lasting
+from trusteq.models.growth import Growth, growth, portions
 from trusteq.models.token_limit import token_limit
 from trusteq.models.token_rows import TokenRows, token_rows
 
@@ -33,18 +35,29 @@ class TokenizerFile:
     pad_left: bool
     mask_token: str | None
 
-    def encode(self, texts: Sequence[tuple[str, ...]], *, limit: int | None) -> tuple[TokenRows, dict[int, int]]:
+    def encode(
+        self, texts: Sequence[tuple[str, ...]], *, limit: int | None, name: str
+    ) -> tuple[TokenRows, dict[int, int]]:
         """The tokens of texts, each the segments of one row, cut to the limit; and the full length of each row cut."""
-        inputs = [text[0] if len(text) == 1 else text for text in texts]
-        self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
-        rows = self.tokenizer.encode_batch(inputs)
-        cut = {row: len(r.ids) for row, r in enumerate(rows) if limit is not None and len(r.ids) > limit}
-        if cut:
-            self.tokenizer.enable_truncation(limit)
-            for row, encoding in zip(cut, self.tokenizer.encode_batch([inputs[row] for row in cut]), strict=True):
-                rows[row] = encoding
+        rows: list[Any] = []
+        cut: dict[int, int] = {}
+        for portion in portions(texts, self._growth, name=name):
+            inputs = [text[0] if len(text) == 1 else text for text in portion]
+            self.tokenizer.no_padding()
+            self.tokenizer.no_truncation()
+            made = self.tokenizer.encode_batch(inputs)
+            long = [row for row, r in enumerate(made) if limit is not None and len(r.ids) > limit]
+            cut |= {len(rows) + row: len(made[row].ids) for row in long}
+            if long:
+                self.tokenizer.enable_truncation(limit)
+                for row, shorter in zip(long, self.tokenizer.encode_batch([inputs[row] for row in long]), strict=True):
+                    made[row] = shorter
+            rows += made
         return token_rows([row.ids for row in rows], [row.type_ids for row in rows]), cut
+
+    @cached_property
+    def _growth(self) -> Growth:
+        return growth(self.tokenizer)
 
 
 def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> TokenizerFile:
@@ -63,8 +76,8 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> Tok
             raise
         raise ModelError(f"model {name}: {file} cannot be read as a tokenizer: {one_line(error)}") from error
 
-    special = read_config(folder / "special_tokens_map.json", name=name)
-    settings = {**special, **read_config(folder / "tokenizer_config.json", name=name)}
+    special = lasting(folder / "special_tokens_map.json", name=name)
+    settings = {**special, **lasting(folder / "tokenizer_config.json", name=name)}
     own = tokenizer.padding or {}
     token, mask = (_content(settings.get(key)) for key in ("pad_token", "mask_token"))
     pad_type = settings.get("pad_token_type_id", own.get("pad_type_id", 0))
@@ -93,6 +106,8 @@ def tokenizing(name: str) -> Iterator[None]:
     """One clear line instead of whatever a tokenizer raises over texts; ``name`` is the model's."""
     try:
         yield
+    except ModelError:
+        raise
     except BaseException as error:
         if not is_failure(error):
             raise

@@ -15,20 +15,30 @@ from trusteq.data.predictions import log_softmax
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
-from trusteq.models.chatter import is_failure, one_line, quiet_transformers
-from trusteq.models.checkpoint import checked_config, first_few, loading_error, refuse_partly_random
+from trusteq.models.building import built_of
+from trusteq.models.chatter import is_failure, offline, one_line, quiet_transformers
+from trusteq.models.checkpoint import (
+    checked_config,
+    checkpoint_files,
+    first_few,
+    loading_error,
+    refuse_partly_random,
+    weights,
+)
 from trusteq.models.equal_tokens import equal_tokens_once
-from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, refuse_pickle
+from trusteq.models.files import TOKENIZER_FILES, files_hash, refuse_pickle, staged
 from trusteq.models.first_token import first_token_only, reads_first_token_only
+from trusteq.models.growth import Growth, growth, portions
 from trusteq.models.hub import snapshot
 from trusteq.models.labels import configured_labels, label_names
+from trusteq.models.made_up import refuse_made_up
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 from trusteq.models.token_limit import token_limit, truncation
 from trusteq.models.token_rows import TokenRows, token_rows
 from trusteq.models.tokenizer_file import tokenizing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,6 +51,7 @@ GPU_TOKEN_BUDGET = 32_768
 """The same where the model runs on an accelerator, which wants much at once."""
 
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
+"""What is fetched from a hub."""
 
 
 def open_transformer(
@@ -68,35 +79,37 @@ def open_transformer(
     if not folder.exists():
         folder = snapshot(location, FILES, name=name, download=download)
     config = checked_config(folder, name=name)
+    files = checkpoint_files(folder, name=name)
     quantization = config.get("quantization_config") or {}
     method = str(quantization.get("quant_method"))
     packages = package_versions(method, folder=folder, name=name)
-    with quiet_transformers() as messages:
+    with quiet_transformers() as messages, offline(), staged(files, name=name) as stage:
         try:
             # Imported here, for it imports every quantizer that is installed, and those talk.
             from transformers.quantizers import AutoHfQuantizer
 
-            # Local from here on: whatever a configuration refers to, nothing is fetched.
             settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
             if quantization:
                 if not AutoHfQuantizer.supports_quant_method(quantization):
                     # transformers would only warn, and load the weights as if they were plain.
                     raise ValueError(f"it knows no quantization {quantization.get('quant_method')!r}")
-                refuse_plain_weights(method, matching(folder, ["*.safetensors"]).values(), name=name)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **settings)
-            model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
-                folder, use_safetensors=True, dtype="auto", output_loading_info=True, **settings
-            )
+                refuse_plain_weights(method, weights(files), name=name)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(stage, **settings)
+            with built_of(weights(files), name=name):
+                model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
+                    stage, use_safetensors=True, dtype="auto", output_loading_info=True, **settings
+                )
         except ModelError:
             raise
         except BaseException as error:
             if not is_failure(error):
                 raise
-            raise loading_error(error, messages, folder=folder, name=name) from error
+            raise loading_error(error, messages, folder=folder, stage=stage, name=name) from error
         refuse_partly_random(loading, name=name)
         unused = sorted(loading["unexpected_keys"])
         refuse_leftovers(model, unused, name=name)
         refuse_short_parts(model, name=name)
+        refuse_made_up(model, weights(files), unused=unused, name=name)
         model.eval()
         wanted = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if device or not quantization:  # quantized weights stay where their loader put them unless told
@@ -109,7 +122,6 @@ def open_transformer(
     # From the loaded configuration: a file leaves out the names that are the default.
     names = label_names(configured_labels(model.config.to_dict(), name=name), labels, name=name)
 
-    files = matching(folder, FILES)
     identity = Identity(
         kind="transformers",
         location=location,
@@ -140,12 +152,16 @@ def open_transformer(
         # padding would be read as text.
         can_pad=pad is not None and pad == getattr(model.config, "pad_token_id", None),
         unused=unused,
+        files=files,
     )
 
 
 @dataclass(eq=False)
 class TransformerModel:
-    """A loaded classifier; remembers which texts were too long for it. precision: that it was lowered to, if it was."""
+    """A loaded classifier; remembers which texts were too long for it.
+
+    files: what it was loaded from, by name. precision: that it was lowered to, if it was.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -156,6 +172,7 @@ class TransformerModel:
     limit: int | None
     can_pad: bool
     unused: list[str]
+    files: Mapping[str, Path]
     cut: dict[str, int] = field(default_factory=dict)
     precision: str | None = None
 
@@ -225,7 +242,7 @@ class TransformerModel:
         # Without padding each row goes alone, which is what a budget of nothing gives.
         budget = 0 if alone or not self.can_pad else self.budget
         batches = token_batches(rows.lengths, budget=budget)[::-1]
-        with quiet_transformers(), torch.inference_mode():
+        with quiet_transformers(), offline(), torch.inference_mode():
             while batches:
                 at = batches.pop()
                 try:
@@ -262,20 +279,28 @@ class TransformerModel:
 
     def _encoded(self, texts: Sequence[tuple[str, ...]]) -> tuple[TokenRows, dict[int, int]]:
         """What the tokenizer makes of the texts, cut to the model's limit; and the full length of each row cut."""
-        segments = [list(segment) for segment in zip(*texts, strict=True)]
+        ids: list[list[int]] = []
+        types: list[list[int]] = []
+        cut: dict[int, int] = {}
         with quiet_transformers(), tokenizing(self.name):
-            made = self.tokenizer(*segments, verbose=False)
-            ids, types = list(made["input_ids"]), made.get("token_type_ids")
-            types = [[0] * len(row) for row in ids] if types is None else list(types)
-            cut = {row: len(x) for row, x in enumerate(ids) if self.limit is not None and len(x) > self.limit}
-            if cut:
-                long = [[segment[row] for row in cut] for segment in segments]
-                shorter = self.tokenizer(*long, truncation=True, max_length=self.limit)
-                for place, row in enumerate(cut):
-                    ids[row] = shorter["input_ids"][place]
-                    kinds = shorter.get("token_type_ids")
-                    types[row] = [0] * len(ids[row]) if kinds is None else kinds[place]
+            for portion in portions(texts, self._growth, name=self.name):
+                segments = [list(segment) for segment in zip(*portion, strict=True)]
+                rows, kinds = _ids_and_types(self.tokenizer(*segments, verbose=False))
+                long = [row for row, x in enumerate(rows) if self.limit is not None and len(x) > self.limit]
+                cut |= {len(ids) + row: len(rows[row]) for row in long}
+                if long:
+                    whole = [[segment[row] for row in long] for segment in segments]
+                    shorter = _ids_and_types(self.tokenizer(*whole, truncation=True, max_length=self.limit))
+                    for row, tokens, kind in zip(long, *shorter, strict=True):
+                        rows[row], kinds[row] = tokens, kind
+                ids += rows
+                types += kinds
         return token_rows(ids, types), cut
+
+    @cached_property
+    def _growth(self) -> Growth:
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        return Growth() if backend is None else growth(backend)
 
     def findings(self) -> tuple[Finding, ...]:
         """Texts that were cut off so far, and weights in the files that the model has no place for."""
@@ -293,3 +318,9 @@ class TransformerModel:
                 )
             )
         return tuple(found)
+
+
+def _ids_and_types(made: Any) -> tuple[list[list[int]], list[list[int]]]:
+    """Token ids and segment ids of each row that a tokenizer made; zeros where it tells no segments."""
+    ids, types = list(made["input_ids"]), made.get("token_type_ids")
+    return ids, [[0] * len(row) for row in ids] if types is None else list(types)

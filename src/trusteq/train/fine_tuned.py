@@ -14,7 +14,7 @@ from trusteq.compress.candidate import RECIPE, SCHEMA_VERSION, key_of, versions
 from trusteq.compress.made import save_checkpoint
 from trusteq.data.items import Items
 from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, TrusteqError
-from trusteq.models.files import TOKENIZER_FILES, matching
+from trusteq.models.files import tokenizer_files
 from trusteq.runs.directory import free_directory
 from trusteq.train.checkpoints import Checkpoints, Epoch
 from trusteq.train.held_out import held_out
@@ -112,7 +112,7 @@ def fine_tune(
             after=lambda epoch: say(in_words(epoch, settings.epochs)),
             checkpoints=checkpoints,
         )
-        save_checkpoint(model.model.cpu(), draft, matching(start, TOKENIZER_FILES).values())
+        save_checkpoint(model.model.cpu(), draft, tokenizer_files(model.files))
         read = _opened(draft, path.name, "cpu")
         recipe = {
             "schema_version": SCHEMA_VERSION,

@@ -12,23 +12,25 @@ from trusteq.compress.encoder import layers as layer_list
 from trusteq.compress.encoder import with_layers
 from trusteq.compress.made import save_checkpoint
 from trusteq.errors import ModelError
-from trusteq.models.chatter import quiet_transformers
-from trusteq.models.checkpoint import checked_config, first_few, loading_error
-from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, refuse_pickle
+from trusteq.models.building import built_of
+from trusteq.models.chatter import offline, quiet_transformers
+from trusteq.models.checkpoint import checked_config, checkpoint_files, first_few, loading_error, weights
+from trusteq.models.files import files_hash, refuse_pickle, staged, tokenizer_files
 from trusteq.models.hub import snapshot
 from trusteq.models.transformer import FILES, open_transformer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)
 class Base:
-    """A pretrained model: where the user says it is, its folder here, and the SHA-256 of its files."""
+    """A pretrained model: where the user says it is, its folder here, its files by name and their SHA-256."""
 
     location: str
     name: str
     folder: Path
+    files: Mapping[str, Path]
     content: str
 
 
@@ -42,7 +44,8 @@ def open_base(location: str, *, name: str, download: bool) -> Base:
         raise ModelError(f"model {name}: {folder} is no folder; give that of a pretrained model in safetensors")
     if checked_config(folder, name=name).get("quantization_config"):
         raise ModelError(f"model {name}: {folder} is quantized, and cannot be trained; start from the model it was")
-    return Base(location, name, folder, files_hash(matching(folder, FILES), name=name))
+    files = checkpoint_files(folder, name=name)
+    return Base(location, name, folder, files, files_hash(files, name=name))
 
 
 def save_untrained(
@@ -57,11 +60,17 @@ def save_untrained(
 
     settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     names = dict(enumerate(labels))
-    with quiet_transformers() as messages, torch.random.fork_rng(devices=[]):
+    with (
+        quiet_transformers() as messages,
+        offline(),
+        staged(base.files, name=base.name) as stage,
+        built_of(weights(base.files), name=base.name),
+        torch.random.fork_rng(devices=[]),
+    ):
         torch.manual_seed(seed)
         try:
             model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
-                base.folder,
+                stage,
                 use_safetensors=True,
                 dtype=torch.float32,
                 id2label=names,
@@ -70,8 +79,10 @@ def save_untrained(
                 output_loading_info=True,
                 **settings,
             )
+        except ModelError:
+            raise
         except Exception as error:
-            raise loading_error(error, messages, folder=base.folder, name=base.name) from error
+            raise loading_error(error, messages, folder=base.folder, stage=stage, name=base.name) from error
         fresh = sorted({*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
         # The body must be whole but for a pooler, which models that were never asked about a whole text lack.
         body = [key for key in fresh if key.startswith(f"{model.base_model_prefix}.") and "pooler" not in key]
@@ -82,7 +93,7 @@ def save_untrained(
             )
         notes = [f"a new head for {len(labels)} labels" if fresh else "the head that it has"]
         model.config.problem_type = None
-        save_checkpoint(model, out, matching(base.folder, TOKENIZER_FILES).values())
+        save_checkpoint(model, out, tokenizer_files(base.files))
     if layers is not None:
         whole = open_transformer(str(out), name=base.name, device="cpu")
         listed, modules = layer_list(whole, "train")
@@ -91,6 +102,6 @@ def save_untrained(
         kept = kept_layers(len(modules), layers, drop)
         smaller = with_layers(whole.model, listed, kept)
         shutil.rmtree(out)
-        save_checkpoint(smaller, out, matching(base.folder, TOKENIZER_FILES).values())
+        save_checkpoint(smaller, out, tokenizer_files(base.files))
         notes.append(f"layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}")
     return tuple(notes)

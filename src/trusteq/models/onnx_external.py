@@ -1,0 +1,69 @@
+"""The files in which an ONNX graph keeps weights, as the graph itself tells: which of its tensors are elsewhere.
+
+Whatever field a tensor may stand in is followed (onnx.proto, IR version 13), in any order of fields, as ONNX Runtime
+reads them; a graph that cannot be followed to its end is refused.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trusteq.errors import ModelError
+from trusteq.models.chatter import one_line
+from trusteq.models.files import refuse_link_out
+from trusteq.models.protobuf import fields, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trusteq.models.protobuf import Buffer, Place
+
+HOLDS = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse tensor"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse tensor", 23: "sparse tensor"},
+    "sparse tensor": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "entry"},
+}
+"""What each message holds, by the number of the field, as far as it leads to a tensor's entries of external data."""
+
+KEY, VALUE = 1, 2
+
+
+def external_files(file: Path, *, name: str) -> dict[str, Path]:
+    """The files beside the graph that hold weights of it, by "weights/" and the name that it gives them."""
+    try:
+        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as graph:
+            locations = sorted(set(_locations(graph)))
+    except (OSError, ValueError, IndexError) as error:
+        raise ModelError(f"model {name}: cannot load {file}: it is no ONNX graph ({one_line(error)})") from error
+    found = {}
+    for location in locations:
+        path = file.parent / location
+        if Path(location).is_absolute() or Path(os.path.normpath(location)).parts[:1] == ("..",):
+            raise ModelError(
+                f"model {name}: {file} takes weights from {location!r}, out of its folder; copy the file there"
+            )
+        if "\0" in location or not path.is_file():
+            raise ModelError(f"model {name}: {file} takes weights from {location!r}, and there is no such file")
+        refuse_link_out(path, file.parent)
+        found[f"weights/{location}"] = path
+    return found
+
+
+def _locations(graph: Buffer) -> Iterator[str]:
+    left: list[tuple[str, Place]] = [("model", (0, len(graph)))]
+    while left:
+        kind, place = left.pop()
+        if kind == "entry":
+            if any(graph[slice(*key)] == b"location" for key in parts(graph, place, KEY)):
+                yield from (graph[slice(*value)].decode() for value in parts(graph, place, VALUE))
+        else:
+            holds = HOLDS[kind]
+            left += [(holds[n], value) for n, value in fields(graph, place) if n in holds and isinstance(value, tuple)]
