@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trusteq.report.clean import clean
+from trusteq.whole_file import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +81,8 @@ def asked_executor(asked: dict[str, Any], out: str | Path) -> Iterator[Executor]
 
 def _kept_in(asked: str | None, out: str | Path) -> str:
     if asked is None:
+        if not isinstance(out, str):
+            refuse_link(Path(f"{out}.work"))
         return f"{out}.work"
     if "://" in asked:
         return asked

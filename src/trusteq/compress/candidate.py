@@ -24,6 +24,7 @@ from trusteq.data.items import Items
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.token_rows import joined
 from trusteq.train.checkpoints import Checkpoints
+from trusteq.whole_file import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -173,7 +174,9 @@ def _checkpoints(
     """Where a method that is trained keeps its state, and goes on when the same is asked for again."""
     contents = [None if given is None else given.content() for given in (items, dev)]
     key = key_of({"method": method, "arguments": arguments, "source": source.identity.content, "items": contents})
-    return Checkpoints(path.resolve().parent / f".{path.name}.training" / "state.safetensors", key)
+    workshop = path.resolve().parent / f".{path.name}.training"
+    refuse_link(workshop)
+    return Checkpoints(workshop / "state.safetensors", key)
 
 
 def key_of(asked: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ from trusteq.study.needs import refuse_what_is_missing
 from trusteq.study.pairs import pair_measures
 from trusteq.study.tables import repetition, tables
 from trusteq.train.start import open_base
-from trusteq.whole_file import write_whole
+from trusteq.whole_file import refuse_links_out, write_whole
 from trusteq.work.executor import executor
 from trusteq.work.folder import LocalFolder
 
@@ -78,8 +78,9 @@ def run_study(
     strange = [seed for seed in wanted if seed not in study.seeds]
     if strange:
         raise StudyError(f"study {study.name}: seed {strange[0]} is none of its seeds {_listed(study.seeds)}")
-    refuse_what_is_missing(study, wanted, download=download, anyway=anyway)
     directory = Path(out)
+    refuse_links_out(directory)
+    refuse_what_is_missing(study, wanted, download=download, anyway=anyway)
     texts = read_texts(study.data, Path(data), say)
     _claim(study, texts, directory, download=download, say=say)
     for seed in wanted:

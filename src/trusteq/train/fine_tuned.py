@@ -20,6 +20,7 @@ from trusteq.train.checkpoints import Checkpoints, Epoch
 from trusteq.train.held_out import held_out
 from trusteq.train.loop import Examples, train
 from trusteq.train.settings import PAPER
+from trusteq.whole_file import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,6 +92,7 @@ def fine_tune(
     checkpoints = Checkpoints(workshop / "state.safetensors", key_of({**asked, "device": device}))
     start, draft = workshop / "start", workshop / "made"
     labels = items.label_names
+    refuse_link(workshop)
     try:
         for folder in (start, draft):  # of a run before, cheap to make again
             shutil.rmtree(folder, ignore_errors=True)

@@ -36,12 +36,14 @@ class LocalFolder:
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file; None where there is none."""
+        path = self.path / name
         try:
-            return (self.path / name).read_bytes()
+            # A pipe or a device would be read without end.
+            return path.read_bytes() if path.is_file() else None
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise RunError(f"{self.path / name}: cannot be read: {error.strerror or error}") from None
+            raise RunError(f"{path}: cannot be read: {error.strerror or error}") from None
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file in place of what is there."""
