@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.work.shard import Executor
 
-PROTOCOLS = ("paper", "paper-scripts", "paper-scripts-qqp")
+SCRIPTED = ("paper-scripts", "paper-scripts-qqp")
+"""The protocols that do what the published scripts do."""
+PROTOCOLS = ("paper", *SCRIPTED)
 BLOCK = 64
 """Items whose answers are held at a time."""
 
