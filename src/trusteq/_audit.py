@@ -18,6 +18,7 @@ from trusteq.advice import advise
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
+from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
 from trusteq.compare.measures import measure, measure_remedies
 from trusteq.compare.pies import pies
@@ -33,7 +34,7 @@ from trusteq.data.repeats import repeats
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
-from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
+from trusteq.explain.protocol import SCRIPTED, ProtocolSettings, protocol_settings, publish
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.function import as_model, called
@@ -196,14 +197,20 @@ def audit(
 
     published = None
     agreements: tuple[PairAgreement, ...] = ()
-    found: list[dict[str, Estimate]] = [{} for _ in results[1:]]
+    found: list[dict[str, dict[str, Estimate]]] = [{} for _ in results[1:]]
     if following is not None and gold is not None:
         published = publish(
             models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell, executor=executor
         )
         sample = among(resampling, items, published.positions)
         agreements = pair_agreements(published, [model.name for model in models], sample)
-        found = [published_measures(published, agreements, models[0].name, r.name, sample) for r in results[1:]]
+        found = [
+            {"explanation": published_measures(published, agreements, models[0].name, r.name, sample)}
+            for r in results[1:]
+        ]
+        if following.name in SCRIPTED:
+            for of_candidate, a in zip(found, answers[1:], strict=True):
+                of_candidate["calibration"] = quantile_calibration(Pair(answers[0], a))
 
     columns = slice_columns(items, gold, labels) if with_slices else {}
     comparisons = []
@@ -321,12 +328,15 @@ def compare(
     columns: Mapping[str, Sequence[str]],
     policy: Policy,
     aligned: Aligned | None = None,
-    published: Mapping[str, Estimate] | None = None,
+    published: Mapping[str, Mapping[str, Estimate]] | None = None,
 ) -> Comparison:
-    """Every measure of one candidate against the reference, the verdict, and what to look at."""
+    """Every measure of one candidate against the reference, the verdict, and what to look at.
+
+    ``published`` has what a published protocol measures besides, by dimension.
+    """
     measures = measure(pair)
-    if published:
-        measures["explanation"] = dict(published)
+    for dimension, more in (published or {}).items():
+        measures[dimension] = {**measures.get(dimension, {}), **more}
     parts: list[Stratum] = []
     if aligned is not None:
         measures["explanation"] = aligned.measures

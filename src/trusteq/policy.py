@@ -28,6 +28,10 @@ PROTOCOL_MEASURES = (
     "jaccard_shap_ceiling",
 )
 """What only the published protocol measures."""
+SCRIPTED_MEASURES = tuple(
+    f"{error}_quantile_{of}" for error in ("ece", "mce") for of in ("reference", "candidate", "difference")
+)
+"""What of calibration only the protocols of the published scripts measure."""
 
 
 class Rule(BaseModel):
@@ -156,7 +160,12 @@ def known_measures() -> dict[str, tuple[str, ...]]:
     from trusteq.compare.measures import measure_names
     from trusteq.compare.transfer import TRANSFER_NAMES
 
-    return {**measure_names(), "explanation": (*alignment_names(), *TRANSFER_NAMES, *PROTOCOL_MEASURES)}
+    names = measure_names()
+    return {
+        **names,
+        "calibration": (*names["calibration"], *SCRIPTED_MEASURES),
+        "explanation": (*alignment_names(), *TRANSFER_NAMES, *PROTOCOL_MEASURES),
+    }
 
 
 def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:

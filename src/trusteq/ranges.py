@@ -15,7 +15,7 @@ _RANGES: tuple[tuple[str, tuple[float, float]], ...] = (
     (r"ece_debiased.*", (-1.0, 1.0)),
     (
         r"accuracy|agreement|disagreement|regressions|corrections|wrong_to_other_wrong|nuclear_norm|confidence"
-        r"|.*ece|.*mce|ece_equal_mass|mce_equal_mass|confidence_shift_absolute|confidence_profile_distance|aurc"
+        r"|.*ece|.*mce|[em]ce_(equal_mass|quantile)|confidence_shift_absolute|confidence_profile_distance|aurc"
         r"|usable_\d+|(jaccard(?!_adjusted)|feature_agreement|rank_agreement|sign_agreement|signed_rank_agreement"
         r"|pairwise_rank_agreement|rbo|weighted_jaccard|short_items|tied_mass|top_certified)_.*",
         _SHARE,

@@ -14,6 +14,8 @@ from trusteq.compare.binned_calibration import (
     binned_calibration,
     ece,
     equal_mass_edges,
+    quantile_calibration,
+    quantile_edges,
     squared_debiased,
 )
 from trusteq.stats.intervals import wider
@@ -158,6 +160,79 @@ def test_equal_mass_edges_go_from_zero_to_one_and_rise(x):
     edges = equal_mass_edges(np.array(x), 15)
     assert (edges[0], edges[-1]) == (0.0, 1.0)
     assert (np.diff(edges) > 0).all()
+
+
+# Quantile bins as in the published scripts ----------------------------------------------------------
+
+
+def scripted(confidence, right):
+    """ECE and MCE of a two-label model over the scripts' bins."""
+    p, gold = two_labels(confidence, right)
+    found = quantile_calibration(pair_of(p, p, gold, resamples=5))
+    return found["ece_quantile_reference"].value, found["mce_quantile_reference"].value
+
+
+def test_ece_and_mce_over_quantile_bins_of_twelve_items_by_hand():
+    # Quantiles lie at ranks 1.1, 2.2, ..., 9.9 of 0 to 11: the first and the last bin hold two items, all others one.
+    x = np.arange(50, 62) / 100
+    right = np.array([1, 0, *[1] * 8, 0, 1])
+    # Two with mean confidence .505 and one of them right, eight right at .52 to .59, two at mean .605, one right.
+    gaps = np.array([0.005, *(1 - x[2:10]), 0.105])
+    assert scripted(x, right) == pytest.approx((gaps @ [2, *[1] * 8, 2] / 12, 0.48))
+    # Bins of equal number pair other items, so that their errors are others.
+    found = measured(x, right)
+    assert found["ece_equal_mass_reference"].value != pytest.approx(scripted(x, right)[0], abs=0.01)
+
+
+def test_the_lowest_confidence_is_in_the_first_bin_and_one_on_a_quantile_below_it():
+    # Quantiles .5, .6 and .9, nine times over: .5 and .6 are together, as no bin ends at .5.
+    x = [0.5, 0.6, *[0.9] * 9]
+    assert quantile_edges(np.array(x), 10).tolist() == [0.0, np.nextafter(0.6, 1), 1.0]
+    assert scripted(x, [0, 1, *[1] * 9]) == pytest.approx(((2 * 0.05 + 9 * 0.1) / 11, 0.1))
+
+
+def test_equal_confidences_are_one_quantile_bin():
+    assert quantile_edges(np.full(7, 0.7), 10).tolist() == [0.0, 1.0]
+    assert scripted([0.7] * 7, [1] * 7) == pytest.approx((0.3, 0.3))
+    assert scripted([1.0] * 7, [0] * 7) == (1.0, 1.0)
+
+
+def test_confidences_a_hair_below_one_and_one_itself_are_apart():
+    x = np.array([0.5] + [np.nextafter(1, 0)] * 5 + [1.0] * 5)
+    assert bin_of(x, quantile_edges(x, 10)).tolist() == [0] * 6 + [1] * 5
+    assert scripted(x, [0] * 6 + [1] * 5) == pytest.approx((5.5 / 11, 5.5 / 6))
+
+
+@FEW
+@given(coarse_models(max_items=40))
+def test_ece_and_mce_over_quantile_bins_are_the_oracles_on_ties_edges_zeros_and_ones(models):
+    p, gold = models
+    pair = pair_of(p, p, gold, resamples=5)
+    answers, found = pair.reference, quantile_calibration(pair)
+    bins = oracle.scripted_bin(answers.confidence)
+    for name, error in (("ece", oracle.ece), ("mce", oracle.mce)):
+        expected = error(answers.confidence, answers.right, bins)
+        assert found[f"{name}_quantile_reference"].value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 10, 11, 400, 1_003])
+@pytest.mark.parametrize("decimals", [1, 2, 16])
+def test_items_fall_in_the_quantile_bins_of_the_oracle(n, decimals):
+    x = np.random.default_rng(n).uniform(0.3, 1, n).round(decimals)
+    where = oracle.scripted_bin(x)
+    ours, theirs = bin_of(x, quantile_edges(x, 10)), [where(c) for c in x]
+    assert np.unique(ours, return_inverse=True)[1].tolist() == np.unique(theirs, return_inverse=True)[1].tolist()
+
+
+def test_each_model_has_quantile_bins_of_its_own():
+    p, q, gold = drawn(203, 3, 1)
+    found, swapped = (quantile_calibration(pair_of(*models, gold, resamples=50)) for models in ((p, q), (q, p)))
+    for name in ("ece_quantile", "mce_quantile"):
+        gap = found[f"{name}_candidate"].value - found[f"{name}_reference"].value
+        assert found[f"{name}_difference"].value == pytest.approx(gap)
+        assert found[f"{name}_candidate"].value == swapped[f"{name}_reference"].value
+    assert all(e.low <= e.value <= e.high for e in found.values())
+    assert found["ece_quantile_reference"].method.startswith("ECE, 10 quantile bins as in the published scripts")
 
 
 # What debiasing is for -----------------------------------------------------------------------------
@@ -329,7 +404,8 @@ def test_the_debiased_error_on_our_own_bins_is_near_that_of_uncertainty_calibrat
 @FEW
 @given(coarse_models(models=2))
 def test_no_binned_error_leaves_its_range_and_every_interval_holds_its_value(models):
-    for name, e in binned_calibration(pair_of(*models, resamples=20)).items():
+    pair = pair_of(*models, resamples=20)
+    for name, e in (binned_calibration(pair) | quantile_calibration(pair)).items():
         assert e.low <= e.value <= e.high, name
         if "squared" not in name and "difference" not in name:
             assert 0 <= e.value <= 1, name
@@ -345,7 +421,8 @@ def test_a_squared_difference_beyond_minus_one_keeps_its_interval_around_it():
 
 
 def test_without_labels_nothing_is_measured():
-    assert binned_calibration(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}
+    pair = pair_of([[0.5, 0.5]], [[0.5, 0.5]])
+    assert binned_calibration(pair) == quantile_calibration(pair) == {}
 
 
 def test_the_ten_edges_are_tenths():

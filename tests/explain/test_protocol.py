@@ -11,16 +11,23 @@ import pytest
 import sample_files
 from cases import Table
 from lime.lime_text import IndexedString
+from oracles import calibration
 
 import trusteq
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.published import PUBLISHED_NAMES, pair_agreements, published_measures, word_jaccard
 from trusteq.errors import ModelError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
 from trusteq.explain.scripted import lime_string, parted, shap_game, shap_string, shap_tree
-from trusteq.policy import PROTOCOL_MEASURES
+from trusteq.policy import PROTOCOL_MEASURES, SCRIPTED_MEASURES
 from trusteq.report.document import document
+from trusteq.report.latex import latex
+from trusteq.report.page.calibration import calibration as calibration_page
+from trusteq.report.summary import summary
+from trusteq.report.terminal import context
 from trusteq.runs.directory import rejudge
 from trusteq.stats.resampling import Resampling
 from trusteq.verdict import Outcome
@@ -331,7 +338,8 @@ def test_the_separator_s_letters_can_be_a_top_word_and_its_token_cannot():
     assert "SEP" in lime
     assert not {"[SEP]", "SEP"} & set(shap_)
     assert published.distinct["lime"].tolist() == [21] * 4
-    assert published.distinct["shap"].tolist() == [20] * 4
+    # Twenty words, without the last.
+    assert published.distinct["shap"].tolist() == [19] * 4
 
 
 def test_a_text_alone_has_no_separator():
@@ -371,6 +379,8 @@ def test_every_two_models_are_in_the_table_and_in_the_run(tmp_path):
 
 def test_the_names_are_those_that_policies_know():
     assert {"jaccard_lime", *PROTOCOL_MEASURES} == set(PUBLISHED_NAMES)
+    answers = Answers(np.array([[0.6, 0.4]] * 3), np.array([0, 1, 0]), Resampling(3, resamples=2))
+    assert tuple(quantile_calibration(Pair(answers, answers))) == SCRIPTED_MEASURES
 
 
 def test_the_papers_policy_implies_its_protocol_and_judges_it():
@@ -379,6 +389,48 @@ def test_the_papers_policy_implies_its_protocol_and_judges_it():
     assert outcomes == {"copy": Outcome.EQUIVALENT, "other": Outcome.NOT_EQUIVALENT}
     assert result.settings["protocol"]["name"] == "paper"
     assert result.explanation is None
+
+
+BINS = {f"{name}_difference": {"at_most": 0.9} for name in ("ece", "ece_quantile", "mce_quantile")}
+
+
+@pytest.mark.parametrize("protocol", [None, "paper", "paper-scripts", "paper-scripts-qqp"])
+def test_the_scripts_bins_of_confidence_are_measured_of_all_items_under_their_protocols_alone(protocol):
+    policy = {"name": "bins", "min_items": 2, "required": ["calibration"], "rules": {"calibration": BINS}}
+    models, items = [reads("large"), reads("small", 1, 0.3)], pairs(23)
+    explain = False if protocol is None else ExplainSettings(items=2)
+    result = audit(*models, items=items, protocol=protocol, explain=explain, policy=policy)["small"]
+    found = dict(result.measures["calibration"])
+    scripted = {name: found.pop(name) for name in SCRIPTED_MEASURES if name in found}
+    assert found == audit(*models, items=items, protocol=None, explain=False)["small"].measures["calibration"]
+    if protocol in (None, "paper"):
+        assert scripted == {}
+        assert result.verdict.outcome is Outcome.UNDECIDED
+        assert "ECE quantile difference was not measured" in result.verdict.reason
+        return
+    assert tuple(scripted) == SCRIPTED_MEASURES
+    assert result.verdict.outcome is Outcome.EQUIVALENT
+    for side, model in zip(("reference", "candidate"), models, strict=True):
+        p = model.predict(items)
+        confidence, right = p.max(axis=1), p.argmax(axis=1) == items.gold(LABELS)
+        for name in ("ece", "mce"):
+            e = scripted[f"{name}_quantile_{side}"]
+            expected = getattr(calibration, name)(confidence, right, calibration.scripted_bin(confidence))
+            assert (e.value, e.n) == (pytest.approx(expected, abs=1e-12), 23)
+
+
+@pytest.mark.parametrize("protocol", ["paper", "paper-scripts"])
+def test_the_scripts_calibration_errors_are_shown_where_they_were_measured(protocol):
+    asked = {"items": pairs(23), "protocol": protocol, "explain": ExplainSettings(items=2)}
+    result = audit(reads("large"), reads("small", 1, 0.3), **asked)
+    (candidate,), (judged,) = result.evidence.document["candidates"], summary(result.evidence.document).candidates
+    scores = calibration_page(result.evidence, candidate, judged.flat).scores
+    shown = (
+        "ECE over the published scripts' quantile bins" in [row[0] for row in scores.rows],
+        "ECE (quantile) & MCE (quantile)" in latex(result.evidence),
+        any("quantile bins, as the published scripts" in line for line in context(judged.flat, judged.tests)),
+    )
+    assert set(shown) == {protocol == "paper-scripts"}
 
 
 def test_the_papers_policy_without_models_that_can_be_explained_measures_no_explanation():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 
 def wide_bin(confidence):
     """The last of ten equal-width bins whose lower end k / 10 is not above the confidence."""
@@ -13,6 +15,21 @@ def wide_bin(confidence):
 def bin_between(confidence, edges):
     """The last bin whose lower edge is not above the confidence."""
     return max(k for k in range(len(edges) - 1) if edges[k] <= confidence)
+
+
+def scripted_bin(confidences, bins=10):
+    """The bin of a confidence in the quantile bins that the scripts published with arXiv 2508.13533 make of all.
+
+    The edges are numpy's quantiles at 0, 1/10, ..., 1, each once. A bin is (a, b], the first one closed; where all
+    confidences are the same they share one.
+    """
+    edges = sorted({float(edge) for edge in np.quantile(confidences, np.linspace(0, 1, bins + 1))})
+
+    def bin_of(confidence):
+        above = [k for k in range(1, len(edges)) if confidence <= edges[k]]
+        return above[0] if above else 0
+
+    return bin_of
 
 
 def grouped(keys, confidence, right):

@@ -9,7 +9,6 @@ from rich.console import Console
 
 import trusteq
 from trusteq.policy import read_policy
-from trusteq.report.clean import clean
 from trusteq.report.terminal import render
 from trusteq.report.wording import number, title
 
@@ -95,7 +94,3 @@ def test_small_numbers_keep_two_digits(value, said):
 def test_measures_are_named_in_words():
     assert title("smooth_ece_difference") == "smooth ECE"
     assert title("confidence_profile_distance") == "confidence profile distance"
-
-
-def test_clean_keeps_letters_of_every_script():
-    assert clean("größer 世界 ≥\x00\x1b\n") == "größer 世界 ≥���"

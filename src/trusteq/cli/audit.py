@@ -92,8 +92,8 @@ if TYPE_CHECKING:
 @click.option(
     "--protocol",
     type=click.Choice(["paper", "paper-scripts", "paper-scripts-qqp"]),
-    help="Explain as arXiv 2508.13533 does: as described, or as its scripts do; -qqp as those for pairs of questions.  "
-    "[default: paper for --policy paper]",
+    help="Explain as arXiv 2508.13533 does: as described, or as its scripts do, whose bins of confidence are measured, "
+    "too; -qqp as those for pairs of questions.  [default: paper for --policy paper]",
 )
 @click.option("--peer", help="The reference trained once more: alignment is judged against what that reaches.")
 @click.option(

@@ -65,6 +65,28 @@ def equal_mass_edges(confidence: NDArray[np.float64], bins: int) -> NDArray[np.f
     return np.concatenate([[0.0], np.unique(inner[(inner > 0) & (inner < 1)]), [1.0]])
 
 
+def quantile_edges(confidence: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """Edges [bins + 1] of the quantile bins that the scripts published with the paper use; equal ones count once.
+
+    Theirs are (a, b] between numpy's interpolated quantiles, the lowest confidence in the first. Bins here are [a, b),
+    so a bin ends right above its quantile.
+    """
+    quantiles = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)))
+    return np.concatenate([[0.0], np.nextafter(quantiles[1:-1], 1.0), [1.0]])
+
+
+def quantile_calibration(pair: Pair) -> dict[str, Estimate]:
+    """ECE and MCE over the quantile bins of the scripts published with the paper, each with its difference."""
+    if pair.gold is None:
+        return {}
+    edges = [quantile_edges(model.confidence, 10) for model in (pair.reference, pair.candidate)]
+    what = "10 quantile bins as in the published scripts"
+    return {
+        **_ece(pair, "ece_quantile", edges, what=f"ECE, {what}"),
+        **_mce(pair, "mce_quantile", edges, what=f"MCE, {what}"),
+    }
+
+
 def binned_calibration(pair: Pair) -> dict[str, Estimate]:
     """The paper's ECE and MCE, the same over bins of equal number, and the debiased error, each with its difference."""
     if pair.gold is None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,7 @@ from trusteq.explain.explanation import ExplainSettings, choose
 from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
 from trusteq.explain.owen import EVALUATIONS, owen_plan
 from trusteq.explain.plan import distinct
-from trusteq.explain.scripted import DROPPED, lime_string, shap_game, shap_string, shap_tree
+from trusteq.explain.scripted import DROPPED, lime_string, reached, shap_game, shap_string, shap_tree
 from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
 from trusteq.explain.units import cutter
 from trusteq.work.shard import HERE
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.work.shard import Executor
 
-PROTOCOLS = ("paper", "paper-scripts", "paper-scripts-qqp")
+SCRIPTED = ("paper-scripts", "paper-scripts-qqp")
+"""The protocols that do what the published scripts do."""
+PROTOCOLS = ("paper", *SCRIPTED)
 BLOCK = 64
 """Items whose answers are held at a time."""
 
@@ -92,7 +95,10 @@ def by_size(weights: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Way:
-    """How a protocol makes its inputs, orders words and which it takes out; draws: whether SHAP's runs differ."""
+    """How a protocol makes its inputs, orders words and which it takes out.
+
+    draws: whether SHAP's runs differ. shap_words: what SHAP's units [units] are called in the lists.
+    """
 
     lime: Cut
     shap: Cut
@@ -103,6 +109,7 @@ class _Way:
     draws: bool = False
     lime_rank: Rank = by_size
     shap_rank: Rank = by_size
+    shap_words: Callable[[Units], Words] = attrgetter("words")
 
 
 def _owen(units: Units, evaluations: int, _seed: int) -> Game:
@@ -130,6 +137,7 @@ _WAYS = {
         "",
         DROPPED,
         checked=False,
+        shap_words=reached,
     ),
     "paper-scripts-qqp": _Way(
         scripted_qqp.lime_pair,
@@ -200,9 +208,10 @@ def publish(
     if len(at) < 2:
         raise DataError(f"{items.source}: {len(at)} of the chosen items have a word; nothing can be explained")
     seeds = tuple(seed + run for run in range(settings.runs))
+    words = {i: (cut[i][0].words, way.shap_words(cut[i][1])) for i in at}
 
-    def top(units: Units, weights: NDArray[np.float64], rank: Rank) -> Words:
-        return top_words(units.words, weights, settings.k, way.dropped, rank)
+    def top(words: Words, weights: NDArray[np.float64], rank: Rank) -> Words:
+        return top_words(words, weights, settings.k, way.dropped, rank)
 
     tops: dict[str, list[tuple[tuple[Words, ...], ...]]] = {"lime": [], "shap": []}
     for model, probabilities, apart in zip(models, predicted, alone, strict=True):
@@ -229,7 +238,7 @@ def publish(
                     round_trip(model, table[:, order], probabilities[i], items.ids[i])
                 values = np.exp(table[:, order[gold[i]]])[:, None]
                 fits = (lime_fit(masks[r], values[r], kept=settings.features)[:, 0] for r in rows)
-                lime.append(tuple(top(cut[i][0], fit, way.lime_rank) for fit in fits))
+                lime.append(tuple(top(words[i][0], fit, way.lime_rank) for fit in fits))
 
             def ask(questions: list[Question], model: Model = model, apart: bool = apart) -> list[NDArray[np.float64]]:
                 found = value_tables(model, questions, perturb=way.perturb, alone=apart, executor=executor)
@@ -239,8 +248,8 @@ def publish(
             for run in seeds if way.draws else seeds[:1]:
                 own = (stream(run, f"shap\x00{model.name}", items.ids[i]) for i in block)
                 games = [way.game(units, settings.evaluations, key) for units, key in zip(tokens, own, strict=True)]
-                credits_ = zip(block, tokens, _played(tokens, games, ask), strict=True)
-                walked.append([top(units, credit[:, order[gold[i]]], way.shap_rank) for i, units, credit in credits_])
+                credits_ = zip(block, _played(tokens, games, ask), strict=True)
+                walked.append([top(words[i][1], credit[:, order[gold[i]]], way.shap_rank) for i, credit in credits_])
             shap += zip(*walked, strict=True)
         tops["lime"].append(tuple(zip(*lime, strict=True)))
         tops["shap"].append(tuple(zip(*shap, strict=True)))
@@ -250,7 +259,7 @@ def publish(
         seeds,
         {method: tuple(models) for method, models in tops.items()},
         {
-            method: np.array([len(set(cut[i][which].words) - way.dropped) for i in at], dtype=np.int64)
+            method: np.array([len(set(words[i][which]) - way.dropped) for i in at], dtype=np.int64)
             for which, method in enumerate(("lime", "shap"))
         },
         tuple(items.ids[i] for i in chosen if not all(map(len, cut[i]))),

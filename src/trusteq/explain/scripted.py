@@ -6,7 +6,9 @@ A pair is one string, "premise [SEP] hypothesis", parted again at "[SEP]" before
   nothing parts the string any more, and the model gets it all as premise, with an empty hypothesis.
 - SHAP cuts it at blanks, so "[SEP]" is a token like any other. Neighbouring tokens left out become one "..." that
   sticks to the next word. Its tree joins neighbours by shap's rules (``partition_tree`` in shap/maskers/_text.py), and
-  is opened where a model's answers move most, until 500 are asked (``PartitionExplainer.owen``).
+  is opened where a model's answers move most, until 500 are asked (``PartitionExplainer.owen``). The last token is
+  explained and then lost: the scripts loop over shap's ``Explanation``, which stops where its tree, one row shorter
+  than the tokens, ends.
 
 These are the scripts for natural-language inference; those for paraphrases are in `trusteq.explain.scripted_qqp`.
 """
@@ -26,7 +28,7 @@ from trusteq.explain.owen import Group
 from trusteq.explain.units import Units
 
 SEPARATOR = "[SEP]"
-DROPPED = frozenset({"[EMPTY]", "[SEP]", "[CLS]", "[PAD]", "<s>", "</s>"})
+DROPPED = frozenset({"", "[EMPTY]", "[SEP]", "[CLS]", "[PAD]", "<s>", "</s>"})
 """What the scripts take out of the lists of words; the "SEP" that LIME makes of "[SEP]" stays in."""
 
 ELLIPSIS = "..."
@@ -88,6 +90,11 @@ def shap_string(texts: tuple[str, ...]) -> ShapString:
     string = f" {SEPARATOR} ".join(texts)
     spans = [match.span() for match in re.finditer(r"\S+", string)]
     return ShapString((string,), _spans(spans), np.arange(len(spans)), len(texts) > 1)
+
+
+def reached(units: Units) -> tuple[str, ...]:
+    """The tokens [units] as they enter the scripts' lists; "" for the last, before which their loop stops."""
+    return (*units.words[:-1], "")
 
 
 def _spans(found: list[tuple[int, int]]) -> NDArray[np.int64]:

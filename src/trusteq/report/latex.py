@@ -162,16 +162,19 @@ def _accuracy(told: Summary, evidence: Evidence) -> str | None:
 def _calibration(told: Summary) -> str | None:
     if not told.labelled:
         return None
-    measures = ("ece", "mce", "brier")
-    rows = [
-        [escaped(name), *(_estimate(flat.get(f"{measure}_{side}")) for measure in measures)]
-        for name, flat, side in _models(told)
-    ]
+    measures = {"ece": "ECE", "mce": "MCE", "brier": "Brier"}
     caption = (
         f"Calibration, with {_percent(told)} intervals: ECE and MCE over 10 bins of equal width, Brier score summed "
         "over labels."
     )
-    return _table(caption, "calibration", "lrrr", ["Model", "ECE", "MCE", "Brier"], rows)
+    if "ece_quantile_reference" in told.candidates[0].flat:
+        measures |= {"ece_quantile": "ECE (quantile)", "mce_quantile": "MCE (quantile)"}
+        caption = f"{caption[:-1]}; quantile: over the 10 quantile bins of the published scripts."
+    rows = [
+        [escaped(name), *(_estimate(flat.get(f"{measure}_{side}")) for measure in measures)]
+        for name, flat, side in _models(told)
+    ]
+    return _table(caption, "calibration", "l" + "r" * len(measures), ["Model", *measures.values()], rows)
 
 
 def _bins(told: Summary, evidence: Evidence) -> str:

@@ -153,17 +153,23 @@ def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -
     if "regressions" in measures:
         counts = [f"{measures[m].value:.1%} {words}" for m, words in _FLIPS]
         said.append(f"flips: {', '.join(counts)}; McNemar {p_value(tests['mcnemar'])}")
-    pairs = [
-        f"{words} {number(measures[f'{m}_reference'].value)} -> {number(measures[f'{m}_candidate'].value)}"
-        for m, words in _PAPER
-        if f"{m}_reference" in measures
-    ]
-    if pairs:
-        said.append(f"{', '.join(pairs)} (10 bins; Brier summed over labels)")
+    if paper := _moved(measures, _PAPER):
+        said.append(f"{paper} (10 bins; Brier summed over labels)")
+    if scripts := _moved(measures, _SCRIPTS):
+        said.append(f"{scripts} (10 quantile bins, as the published scripts)")
     if "jaccard_lime_chance" in measures:
         return [*said, *(published_words(measures, method) for method in ("lime", "shap"))]
     said += [top_words(measures, method) for method in ("lime", "shapley") if f"jaccard_{method}" in measures]
     return said
+
+
+def _moved(measures: Mapping[str, Estimate], named: Sequence[tuple[str, str]]) -> str:
+    """What each of these measures is for the reference and for the candidate, of those there are."""
+    return ", ".join(
+        f"{words} {number(measures[f'{m}_reference'].value)} -> {number(measures[f'{m}_candidate'].value)}"
+        for m, words in named
+        if f"{m}_reference" in measures
+    )
 
 
 def published_words(measures: Mapping[str, Estimate], method: str) -> str:
@@ -228,6 +234,7 @@ _FLIPS = (
     ("wrong_to_other_wrong", "wrong to other wrong"),
 )
 _PAPER = (("ece", "ECE"), ("mce", "MCE"), ("brier", "Brier"))
+_SCRIPTS = (("ece_quantile", "ECE"), ("mce_quantile", "MCE"))
 
 
 def _bullets(sentences: Sequence[str], *, sign: str = "-", style: str = "") -> RenderableType:

@@ -21,6 +21,9 @@ BIDI = "safe\u202egnp.exe\u2066x\u2069"
 QUOTES = '"\' onmouseover=\'window.pwned = true\' style="color: red" x="'
 ALL = (SCRIPT, ENDING, IMAGE, COMMENT, ANSI, BIDI, QUOTES)
 LONG = "w" * 3_000
+UNSEEN = "\U000e0061\U000e0062"
+FLAG = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+"""England's, which unseen letters make; others hide a text."""
 
 
 @cache
@@ -31,7 +34,7 @@ def evidence():
     labels = (f"{SCRIPT}a", f"{QUOTES}b", f"{BIDI}{ANSI}c")
     texts = [f"{ALL[i % len(ALL)]} word{i % 9} and word{i % 5} {ALL[(i + 3) % len(ALL)]}" for i in range(n)]
     texts[4] = f"{LONG} {SCRIPT}"
-    texts[5] = "a\u0000b e\u0301 \U0001f468\u200d\U0001f469 \u05d0\u05d1 " + ENDING
+    texts[5] = "a\u0000b e\u0301 \U0001f468\u200d\U0001f469 \u05d0\u05d1 " + FLAG + UNSEEN + ENDING
     items = trusteq.Items(
         ids=[f"{ALL[i % len(ALL)]}&candidate=0#{i}" for i in range(n)],
         segments={f"{SCRIPT}premise": texts, f"{QUOTES}{ANSI}": [text[::-1] for text in texts]},

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from cases import case
 from report.page import made_up
@@ -55,6 +56,29 @@ def test_it_can_be_written_as_utf_8_and_says_so(html, parsed):
     assert parsed.one("meta", charset="utf-8")
     assert html.startswith("<!doctype html>\n")
     assert parsed.one("html").attributes["lang"] == "en"
+
+
+def test_no_break_spaces_and_joined_emoji_are_shown_as_they_are(html, undrawn):
+    assert "\ufffd" not in html  # the page has such spaces of its own
+    family, french = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "tr\u00e8s\u00a0bon\u202f!"
+    labels = (french, f"{family} mauvais")
+    large, small = (
+        trusteq.from_callable(lambda texts, p=p: np.tile([p, 1 - p], (len(texts), 1)), labels=labels, name=name)
+        for p, name in ((0.7, "grand\u00a0mod\u00e8le"), (0.4, f"petit\u00a0{family}"))
+    )
+    items = trusteq.Items(
+        [f"n\u00b0\u00a0{i}" for i in range(40)],
+        {"texte\u00a0brut": [f"{family} a {i}" for i in range(40)]},
+        labels=np.arange(40) % 2,
+        label_names=labels,
+        columns={"langue\u00a0cible": [french] * 40},
+    )
+    asked = {"resamples": 100, "explain": False, "costs": "none"}
+    made = page(evidence_of(trusteq.audit(large, {f"petit\u00a0{family}": small}, items, **asked)))
+    assert "\ufffd" not in made
+    found = parse(made)
+    assert f"petit\u00a0{family} may not replace grand\u00a0mod\u00e8le" in found.one("h1").text
+    assert json.loads(found.one("script", id="data-items").text)["labels"] == list(labels)
 
 
 def test_it_asks_for_nothing_outside_the_file(html, parsed):

@@ -15,9 +15,23 @@ if TYPE_CHECKING:
     from trusteq.report.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
-SCORES = ("smooth_ece", "ece", "ece_debiased", "mce", "brier", "nll", "overconfidence", "discrimination", "aurc")
+SCORES = (
+    "smooth_ece",
+    "ece",
+    "ece_debiased",
+    "mce",
+    "ece_quantile",
+    "mce_quantile",
+    "brier",
+    "nll",
+    "overconfidence",
+    "discrimination",
+    "aurc",
+)
 SCORES_IN_WORDS = {
     "mce": "MCE, the largest gap of a bin",
+    "ece_quantile": "ECE over the published scripts' quantile bins",
+    "mce_quantile": "MCE over the published scripts' quantile bins",
     "brier": "Brier score, summed over labels",
     "nll": "negative log likelihood",
     "overconfidence": "overconfidence: mean confidence less accuracy",

@@ -15,9 +15,14 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** The text with every character that would command what shows it replaced, one for one, so that places stay. */
-const visible = (text) =>
-  text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+/* Unseen letters make up the flags of England, Scotland and Wales; elsewhere they hide text. */
+const FLAGS = ["gbeng", "gbsct", "gbwls"].map((region) => `\u{1f3f4}${[...region]
+  .map((letter) => String.fromCodePoint(0xe0000 + letter.codePointAt(0))).join("")}\u{e007f}`);
+const COMMANDS = new RegExp(
+  `${FLAGS.join("|")}|[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\u2028-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]`, "gu");
+
+/** The text with every character that would command what shows it, hide text or turn it replaced. */
+const visible = (text) => text.replace(COMMANDS, (found) => (FLAGS.includes(found) ? found : "\ufffd"));
 
 /** A text that keeps its own direction to itself. */
 const isolated = (text) => element("bdi", {}, visible(text));
