@@ -14,7 +14,7 @@ import argparse
 import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from trusteq.compare.alignment import Explained, against_peer, alignment
 from trusteq.compare.transfer import transfer
 from trusteq.explain.attributions import METHODS
 from trusteq.explain.explanation import ExplainSettings, explain
-from trusteq.explain.removal import Removal, removal
+from trusteq.explain.removal import Removal, removal, without_top_words
 from trusteq.models.probe import predict_all
 from trusteq.stats.resampling import Resampling
 
@@ -79,7 +79,8 @@ def know(data: Path) -> list[Known]:
                 )
                 for i in (1, 2)
             )
-            removed = removal(models, made, attributed["shapley"], labels, alone=alone)
+            tables = without_top_words(models, made, attributed["shapley"], labels, alone=alone)
+            removed = removal(replace(made, removed=tables))
             found.append(Known(case, candidate, again, removed))
             print(f"{case.task}: {case.kind} {case.strength}", file=sys.stderr, flush=True)
             for model in models:

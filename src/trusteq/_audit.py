@@ -6,57 +6,43 @@ The module is private so that ``trusteq.audit`` is the function.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq._explained import Aligned, align, among, decided_by, explain_enough, explain_settings
-from trusteq.advice import advise
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.behaviour import flipped_items
-from trusteq.compare.behaviour import tests as behaviour_tests
-from trusteq.compare.binned_calibration import quantile_calibration
-from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
-from trusteq.compare.measures import measure, measure_remedies
-from trusteq.compare.pies import pies
-from trusteq.compare.published import pair_agreements, published_measures
-from trusteq.compare.skewsize import skewsize
-from trusteq.compare.slices import LABEL, LENGTH, MIN_ITEMS, slice_columns, slices
-from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
-from trusteq.compare.thresholds import threshold_table
+from trusteq._computed import computed
+from trusteq._explained import decided_by, explain_enough, explain_settings
+from trusteq.compare.slices import LABEL, LENGTH
 from trusteq.data.items import Items
 from trusteq.data.label_sets import listed, remedy
 from trusteq.data.predictions import Predictions, checked
-from trusteq.data.repeats import repeats
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
-from trusteq.explain.protocol import SCRIPTED, ProtocolSettings, protocol_settings, publish
+from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
+from trusteq.explain.removal import without_top_words
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.function import as_model, called
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
-from trusteq.result import Audit, Comparison, ModelResult
+from trusteq.responses import Response, Responses
 from trusteq.settings import LIMITS, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
-from trusteq.verdict import judge
 from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.published import PairAgreement
     from trusteq.explain.explanation import ExplainSettings, Explanation
     from trusteq.models.base import Model
     from trusteq.models.cost import Effort
-    from trusteq.stats.estimate import Estimate
+    from trusteq.result import Audit
     from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]
@@ -137,40 +123,32 @@ def audit(
     # One order whatever the order of the file, so that resamples and batches are the same.
     order = np.array(sorted(range(len(items)), key=lambda i: (len(items.ids[i]), items.ids[i])))
     given, items = items, items.take(order)
-
+    resampling = Resampling(len(items), clusters=items.clusters, resamples=resamples, seed=seed, level=rules.level)
     predicted = [
         _predict(model, items, given, order, batch=batch, executor=executor, tell=tell)
         for model in (reference_model, *candidate_models)
     ]
     labels = predicted[0][0].labels
     gold = items.gold(labels)
-    resampling = Resampling(len(items), clusters=items.clusters, resamples=resamples, seed=seed, level=rules.level)
-    answers = [
-        Answers(p.reordered(labels, model=model.name, reference=reference_model.name).probabilities, gold, resampling)
-        for (p, _, _), model in zip(predicted, (reference_model, *candidate_models), strict=True)
+    responses = [
+        Response(
+            model.name,
+            model.identity,
+            p.reordered(labels, model=model.name, reference=reference_model.name).probabilities,
+            findings,
+            shape,
+        )
+        for model, (p, findings, shape) in zip((reference_model, *candidate_models), predicted, strict=True)
     ]
-    results = [
-        _model_result(model, a, labels, findings, fixed, seed)
-        for model, a, (_, findings, fixed) in zip((reference_model, *candidate_models), answers, predicted, strict=True)
-    ]
-
-    for i, a in enumerate(answers[1:], 1):
-        if np.array_equal(a.probabilities, answers[0].probabilities):
-            message = f"its predictions are identical to those of {reference_model.name}, on every item"
-            twin = Finding(results[i].name, "identical", message, 1.0)
-            results[i] = replace(results[i], findings=(*results[i].findings, twin))
-
-    fixed = [shape is not None for _, _, shape in predicted]
-    answered = [a.probabilities for a in answers]
     if peer_model is not None:
-        mine, noticed, shape = _predict(peer_model, items, given, order, batch=batch, executor=executor, tell=tell)
-        mine = mine.reordered(labels, model=peer_model.name, reference=reference_model.name)
-        fixed, answered = [*fixed, shape is not None], [*answered, mine.probabilities]
-        results[0] = replace(results[0], findings=(*results[0].findings, *noticed))
-    if explain is None and any(f.kind == "not deterministic" for result in results for f in result.findings):
+        p, findings, shape = _predict(peer_model, items, given, order, batch=batch, executor=executor, tell=tell)
+        p = p.reordered(labels, model=peer_model.name, reference=reference_model.name)
+        responses.append(Response(peer_model.name, peer_model.identity, p.probabilities, findings, shape))
+    alone = [response.batch is not None for response in responses]
+    answered = [response.probabilities for response in responses]
+    if explain is None and any(f.kind == "not deterministic" for response in responses for f in response.findings):
         how = None  # what an explanation attributes to words would be the model's own noise
     explanation = None
-    asked: list[Model] = []
     if how is not None:
         asked = in_precision(models, how.precision)
         explanation = explain_enough(
@@ -180,52 +158,30 @@ def audit(
             labels,
             how,
             gold=gold,
-            alone=fixed,
+            alone=alone,
             rules=rules,
             candidates=len(candidate_models),
             whole=resampling,
             tell=tell,
             executor=executor,
         )
-    aligned: list[Aligned] | None = None
-    if explanation is not None:
-        has_peer = peer_model is not None
-        results = _in_own_precision(results, models, asked, explanation, labels, fixed, executor)
-        aligned = align(
-            explanation, asked, labels, items, resampling, alone=fixed, has_peer=has_peer, tell=tell, executor=executor
+        responses = _in_own_precision(responses, models, asked, explanation, labels, executor)
+        by = explanation.attributions()["shapley"]
+        removed = without_top_words(
+            asked, explanation, by, labels, alone=alone, seed=seed, tell=tell, executor=executor
         )
-
+        explanation = replace(explanation, removed=removed)
     published = None
-    agreements: tuple[PairAgreement, ...] = ()
-    found: list[dict[str, dict[str, Estimate]]] = [{} for _ in results[1:]]
     if following is not None and gold is not None:
         published = publish(
-            models, items, answered, labels, following, gold=gold, alone=fixed, seed=seed, tell=tell, executor=executor
+            models, items, answered, labels, following, gold=gold, alone=alone, seed=seed, tell=tell, executor=executor
         )
-        sample = among(resampling, items, published.positions)
-        agreements = pair_agreements(published, [model.name for model in models], sample)
-        found = [
-            {"explanation": published_measures(published, agreements, models[0].name, r.name, sample)}
-            for r in results[1:]
-        ]
-        if following.name in SCRIPTED:
-            for of_candidate, a in zip(found, answers[1:], strict=True):
-                of_candidate["calibration"] = quantile_calibration(Pair(answers[0], a))
-
-    columns = slice_columns(items, gold, labels) if with_slices else {}
-    comparisons = []
-    for i, (result, a) in enumerate(zip(results[1:], answers[1:], strict=True)):
-        tell("compare", i, len(candidate_models))
-        comparisons.append(
-            compare(
-                Pair(answers[0], a), result, items, labels, columns, rules, aligned[i] if aligned else None, found[i]
-            )
-        )
-    tell("compare", len(candidate_models), len(candidate_models))
-    exemplars = (
-        pies(answers[0].answer, [a.answer for a in answers[1:]], ids=items.ids, labels=labels, gold=gold)
-        if len(answers) > 2
-        else []
+    said = Responses(
+        labels,
+        tuple(responses[: 1 + len(candidate_models)]),
+        responses[-1] if peer_model is not None else None,
+        explanation,
+        published,
     )
     settings = {
         "seed": seed,
@@ -236,29 +192,11 @@ def audit(
         "explain": None if how is None else asdict(how),
         "protocol": None if following is None else asdict(following),
     }
-    noticed = (*_about_items(items), *(_unsliced(items, comparisons) if with_slices else ()))
-    if explanation is not None and explanation.wordless:
-        without = len(explanation.wordless)
-        message = f"{without:,} without a word to leave out were not explained, e.g. {explanation.wordless[0]!r}"
-        noticed = (*noticed, Finding("items", "no words", message, float(without)))
+    made = computed(said, items, rules, settings, tell=tell)
     # Last, so that nothing else depends on it.
-    shapes = [result.batch for result in results]
-    measured = measure_costs((reference_model, *candidate_models), items, shapes, effort=effort, tell=tell)
-    return Audit(
-        items,
-        labels,
-        gold,
-        results[0],
-        tuple(comparisons),
-        exemplars,
-        rules,
-        settings,
-        noticed,
-        explanation,
-        published,
-        agreements,
-        measured,
-        None if peer_model is None else peer_model.identity,
+    shapes = [response.batch for response in said.models]
+    return replace(
+        made, costs=measure_costs((reference_model, *candidate_models), items, shapes, effort=effort, tell=tell)
     )
 
 
@@ -318,56 +256,6 @@ def identify(
                 "a model compared with itself always passes; say --allow-same if that is meant"
             )
     return model, others
-
-
-def compare(
-    pair: Pair,
-    candidate: ModelResult,
-    items: Items,
-    labels: Sequence[str],
-    columns: Mapping[str, Sequence[str]],
-    policy: Policy,
-    aligned: Aligned | None = None,
-    published: Mapping[str, Mapping[str, Estimate]] | None = None,
-) -> Comparison:
-    """Every measure of one candidate against the reference, the verdict, and what to look at.
-
-    ``published`` has what a published protocol measures besides, by dimension.
-    """
-    measures = measure(pair)
-    for dimension, more in (published or {}).items():
-        measures[dimension] = {**measures.get(dimension, {}), **more}
-    parts: list[Stratum] = []
-    if aligned is not None:
-        measures["explanation"] = aligned.measures
-        by = {ANSWERS: answer_strata(pair), **columns} if columns else {}
-        some = {name: [values[i] for i in aligned.positions] for name, values in by.items()}
-        parts = strata(aligned.explained, some, aligned.clusters)
-    remedies = measure_remedies(pair)
-    found = slices(pair, columns, items.clusters)
-    thresholds = threshold_table(pair)
-    flips = flipped_items(pair, items.ids, labels)
-    verdict = judge(
-        measures, policy, cluster_size=None if items.clusters is None else len(items) / len(set(items.clusters))
-    )
-    sliced = {part.column for part in found}
-    skew = {name: skewsize(pair, columns[name], column=name) for name in columns if name in sliced - {LABEL}}
-    return Comparison(
-        candidate=candidate,
-        measures=measures,
-        remedies=remedies,
-        tests=behaviour_tests(pair),
-        slices=found,
-        strata=parts,
-        words=None if aligned is None else aligned.words,
-        skewsize={name: estimates for name, estimates in skew.items() if estimates},
-        flips=flips,
-        thresholds=thresholds,
-        verdict=verdict,
-        advice=advise(
-            verdict, policy, measures, remedies, found, thresholds, flips, aligned.words if aligned else None
-        ),
-    )
 
 
 def _predict(
@@ -430,64 +318,22 @@ def _refuse_strangers(model: Model, items: Items) -> None:
         raise LabelError(f"{where} {strangers[0]!r} would be read as a label, but no item has that label; {advice}")
 
 
-def _model_result(
-    model: Model, answers: Answers, labels: tuple[str, ...], findings: tuple[Finding, ...], fixed: int | None, seed: int
-) -> ModelResult:
-    """What is known of one model by itself."""
-    tied = int(np.count_nonzero((answers.probabilities == answers.confidence[:, None]).sum(axis=1) > 1))
-    if tied:
-        message = f"{tied:,} of {len(answers.answer):,} answers are tied for the most probable label: the first counts"
-        findings = (*findings, Finding(model.name, "tied answers", message, float(tied)))
-    given = np.unique(answers.answer)
-    if len(given) == 1 and len(answers.answer) > 1:
-        message = f"answers {labels[given[0]]!r} to every one of {len(answers.answer):,} items: check what it reads"
-        findings = (Finding(model.name, "one answer", message, 1.0), *findings)
-    saturated = saturation(answers)
-    if saturated["certain"] > 0.01:
-        message = f"{saturated['certain']:.1%} of confidences are exactly 1: check its precision"
-        findings = (*findings, Finding(model.name, "saturated", message, saturated["certain"]))
-    return ModelResult(
-        name=model.name,
-        identity=model.identity,
-        predictions=Predictions(labels, answers.probabilities),
-        findings=findings,
-        batch=fixed,
-        reliability=reliability_table(answers),
-        calibrated_null={} if answers.gold is None else calibrated_null(answers, seed=seed),
-        saturation=saturated,
-    )
-
-
 def _in_own_precision(
-    results: Sequence[ModelResult],
+    responses: Sequence[Response],
     models: Sequence[Model],
     asked: Sequence[Model],
     explanation: Explanation,
     labels: Sequence[str],
-    alone: Sequence[bool],
     executor: Executor,
-) -> list[ModelResult]:
-    """What is known of each model, with what it lost where it was explained in 16 bits."""
-    made = list(results)
+) -> list[Response]:
+    """The responses, with what each model lost where it was explained in 16 bits."""
+    made = list(responses)
     for i, (model, other) in enumerate(zip(models, asked, strict=True)):
         if other is not model:
-            told = moved_by_precision(model, i, explanation, labels, alone=alone[i], executor=executor)
-            at = i if i < len(made) else 0  # a peer has no result of its own
-            made[at] = replace(made[at], findings=(*made[at].findings, told))
+            alone = made[i].batch is not None
+            told = moved_by_precision(model, i, explanation, labels, alone=alone, executor=executor)
+            made[i] = replace(made[i], findings=(*made[i].findings, told))
     return made
-
-
-def _about_items(items: Items) -> tuple[Finding, ...]:
-    """What was learnt about the items themselves."""
-    found = repeats(items)
-    if not found:
-        return ()
-    where = "" if items.clusters is None else " in another cluster"
-    message = (
-        f"{found:,} of {len(items):,} repeat the text of another item{where}; intervals treat them as independent and "
-        "are too narrow: drop the repeats, or name a column with --cluster that says which items belong together"
-    )
-    return (Finding("items", "repeated items", message, float(found)),)
 
 
 def _refuse_too_few(resamples: int, level: float) -> None:
@@ -507,19 +353,6 @@ def _refuse_own_names(items: Items) -> None:
             own.add(LABEL)
     for name in sorted(own & set(items.columns)):
         raise OptionError(f"no column to slice by may be called {name!r}, as a slice of every audit is; rename it")
-
-
-def _unsliced(items: Items, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
-    """The columns that somebody named to slice by, and none of whose values is frequent enough."""
-    sliced = {part.column for comparison in comparisons for part in comparison.slices}
-    for name in items.columns:
-        if name not in sliced:
-            most = Counter(items.columns[name]).most_common(1)[0][1]
-            message = (
-                f"column {name!r} was not sliced: a slice needs {MIN_ITEMS} items"
-                f"{'' if items.clusters is None else ' of two clusters or more'}, its most frequent value has {most:,}"
-            )
-            yield Finding("items", "not sliced", message, float(most))
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -223,25 +223,14 @@ def beside(explanation: Explanation, items: Items, whole: Resampling) -> list[tu
     ]
 
 
-def align(
-    explanation: Explanation,
-    models: Sequence[Model],
-    labels: Sequence[str],
-    items: Items,
-    whole: Resampling,
-    *,
-    alone: Sequence[bool],
-    has_peer: bool,
-    tell: Progress,
-    executor: Executor = HERE,
-) -> list[Aligned]:
+def align(explanation: Explanation, items: Items, whole: Resampling, *, has_peer: bool) -> list[Aligned]:
     """What explanations say of each candidate; the peer, where there is one, is the last model."""
     at = explanation.positions
     clusters = _clusters(items, at)
     found = beside(explanation, items, whole)
     by_model = [next(e for e in found[0] if e.method == "shapley").reference]
     by_model += [next(e for e in one if e.method == "shapley").candidate for one in found]
-    removed = removal(models, explanation, by_model, labels, alone=alone, seed=whole.seed, tell=tell, executor=executor)
+    removed = removal(explanation)
     resampling, lengths = found[0][0].resampling, explanation.lengths
     peer = found.pop() if has_peer else ()
     words = [units.words for units in explanation.units]

@@ -1,12 +1,14 @@
 """What is left of every model's answer without the words that each leans on: known to the last word."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from trusteq.data.items import Items
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.explanation import ExplainSettings, explain
-from trusteq.explain.removal import removal
+from trusteq.explain.removal import removal, without_top_words
 from trusteq.models.function import from_callable
 
 LABELS = ("no", "yes")
@@ -38,7 +40,8 @@ def removed(models, weights, texts=TEXTS, seed=0):
     for of in weights:
         rows = [sign * np.array([of[word] for word in text.split()]) for sign, text in zip(signs, texts, strict=True)]
         made.append(Attributions.of([np.stack([row] * 4) for row in rows], max(map(len, rows))))
-    return removal(models, explanation, made, LABELS, alone=alone, seed=seed)
+    tables = without_top_words(models, explanation, made, LABELS, alone=alone, seed=seed)
+    return removal(replace(explanation, removed=tables))
 
 
 @pytest.mark.parametrize("labels", [LABELS, ("yes", "no")])

@@ -100,7 +100,7 @@ def test_what_is_missing_is_made_again_to_the_same_bytes(copied, written, data):
 
 
 def test_an_audit_that_is_killed_goes_on_from_its_work(copied, written, data, monkeypatch):
-    import trusteq._audit
+    import trusteq._computed
     from trusteq.work.shard import HERE
 
     before = files(copied, ".parquet")
@@ -110,7 +110,7 @@ def test_an_audit_that_is_killed_goes_on_from_its_work(copied, written, data, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(trusteq._audit, "compare", stop)
+        patch.setattr(trusteq._computed, "compare", stop)
         with pytest.raises(KeyboardInterrupt):
             run_study(read_study(written()), data=data, out=copied)
     assert list(copied.glob("work-seed-0/*.parquet"))

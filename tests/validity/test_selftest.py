@@ -66,10 +66,10 @@ def test_it_is_right_every_time_and_names_the_planted_words(found):
 def test_an_audit_that_is_broken_is_found_out(broken, wrong, model, items, monkeypatch):
     from dataclasses import replace
 
-    from trusteq import _audit
+    from trusteq import _computed
 
-    judge = _audit.judge
-    monkeypatch.setattr(_audit, "judge", lambda *a, **k: replace(judge(*a, **k), outcome=broken(None, None)))
+    judge = _computed.judge
+    monkeypatch.setattr(_computed, "judge", lambda *a, **k: replace(judge(*a, **k), outcome=broken(None, None)))
     found = selftest(model, items)
     assert [check.name for check in found.checks if not check.passed] == wrong
     assert not found.passed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.models.base import Model
     from trusteq.work.shard import Executor
+
+    Tables = tuple[NDArray[np.float64], ...]
 
 ITEMS = 500
 MASKS_PER_UNIT = 4
@@ -93,18 +96,20 @@ class Explanation:
     positions: the explained items' places in the audit's items [explained]. units, plans: theirs. tables: for each
     model, log-probabilities [masks, labels] of each item. targets: the explained label [models, explained].
     wordless: ids of chosen items without any unit, left out. segments: the names of the items' texts. seen: the share
-    that these are of the items to explain, below 1 where enough was known early.
+    that these are of the items to explain, below 1 where enough was known early. removed: for each model,
+    log-probabilities of each item without some top words, as `explain.removal` asks for them.
     """
 
     settings: ExplainSettings
     positions: NDArray[np.int64]
     units: tuple[Units, ...]
     plans: tuple[Plan, ...]
-    tables: tuple[tuple[NDArray[np.float64], ...], ...]
+    tables: tuple[Tables, ...]
     targets: NDArray[np.int64]
     wordless: tuple[str, ...]
     segments: tuple[str, ...] = ()
     seen: float = 1.0
+    removed: tuple[Tables, ...] = ()
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -126,6 +131,10 @@ class Explanation:
 
     def attributions(self) -> dict[str, list[Attributions]]:
         """Each method's attributions, one a model."""
+        return self._attributions
+
+    @cached_property
+    def _attributions(self) -> dict[str, list[Attributions]]:
         values = self.values()
         return {method: attributions(self.plans, values, method) for method in METHODS}
 

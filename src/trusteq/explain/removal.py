@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.explain.attributions import Attributions
-    from trusteq.explain.explanation import Explanation
+    from trusteq.explain.explanation import Explanation, Tables
     from trusteq.models.base import Model
     from trusteq.work.shard import Executor
 
@@ -45,7 +45,24 @@ class Removal:
     changed: NDArray[np.bool_]
 
 
-def removal(
+def top_word_questions(
+    explanation: Explanation, attributions: Sequence[Attributions], *, seed: int = 0
+) -> list[Question]:
+    """Each explained item whole, without the top words of each model by these attributions, and without random ones."""
+    questions = []
+    for i, (units, plan) in enumerate(zip(explanation.units, explanation.plans, strict=True)):
+        n = len(units)
+        masks = np.ones((len(attributions) + 2, n), dtype=np.bool_)
+        count = max(1, int(np.ceil(SHARE * n - 1e-9)))
+        for source, made in enumerate(attributions, 1):
+            masks[source, np.argsort(-rounded(made.whole[[i], :n])[0], kind="stable")[:count]] = False
+        key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{i}".encode()).digest()
+        masks[-1, np.random.default_rng(np.frombuffer(key, dtype=np.uint32)).permutation(n)[:count]] = False
+        questions.append(Question(units, masks))
+    return questions
+
+
+def without_top_words(
     models: Sequence[Model],
     explanation: Explanation,
     attributions: Sequence[Attributions],
@@ -55,30 +72,36 @@ def removal(
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     executor: Executor = HERE,
-) -> Removal:
-    """Ask every model without the top words of each, by these attributions (one a model)."""
-    questions = []
-    for i, (units, plan) in enumerate(zip(explanation.units, explanation.plans, strict=True)):
-        n = len(units)
-        masks = np.ones((len(models) + 2, n), dtype=np.bool_)
-        count = max(1, int(np.ceil(SHARE * n - 1e-9)))
-        for source, made in enumerate(attributions, 1):
-            masks[source, np.argsort(-rounded(made.whole[[i], :n])[0], kind="stable")[:count]] = False
-        key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{i}".encode()).digest()
-        masks[-1, np.random.default_rng(np.frombuffer(key, dtype=np.uint32)).permutation(n)[:count]] = False
-        questions.append(Question(units, masks))
-    shape = (len(models), len(models) + 1, len(questions))
-    drop, changed = np.zeros(shape), np.zeros(shape, dtype=np.bool_)
+) -> tuple[Tables, ...]:
+    """What every model answers without the top words of each, by these attributions (one a model).
+
+    Log-probabilities [sources + 1, labels] of each item: first of the whole.
+    """
+    questions = top_word_questions(explanation, attributions, seed=seed)
+    found = []
     for m, (model, apart) in enumerate(zip(models, alone, strict=True)):
         order = [model.labels.index(label) for label in labels]
         tell("leave out top words", m, len(models))
-        names = explanation.segments
-        perturb = explanation.settings.perturb
-        tables = value_tables(model, questions, perturb=perturb, alone=apart, segments=names, executor=executor)
-        for i, found in enumerate(tables):
-            table = found[:, order]
+        tables = value_tables(
+            model,
+            questions,
+            perturb=explanation.settings.perturb,
+            alone=apart,
+            segments=explanation.segments,
+            executor=executor,
+        )
+        found.append(tuple(table[:, order] for table in tables))
+    tell("leave out top words", len(models), len(models))
+    return tuple(found)
+
+
+def removal(explanation: Explanation) -> Removal:
+    """What leaving out top words did to each model's answers."""
+    shape = (len(explanation.removed), len(explanation.removed) + 1, len(explanation.units))
+    drop, changed = np.zeros(shape), np.zeros(shape, dtype=np.bool_)
+    for m, tables in enumerate(explanation.removed):
+        for i, table in enumerate(tables):
             values = on_scale(table, int(explanation.targets[m, i]), explanation.settings.scale)
             drop[m, :, i] = values[0] - values[1:]
             changed[m, :, i] = table[1:].argmax(axis=1) != table[0].argmax()
-    tell("leave out top words", len(models), len(models))
     return Removal(drop, changed)

@@ -1,0 +1,224 @@
+"""Everything that an audit computes from what the models said: measures, slices, verdicts. No model is asked here.
+
+So a finished run, which keeps what they said, can be computed again at any time, under any policy, by anybody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq._explained import Aligned, align, among
+from trusteq.advice import advise
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.behaviour import flipped_items
+from trusteq.compare.behaviour import tests as behaviour_tests
+from trusteq.compare.binned_calibration import quantile_calibration
+from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
+from trusteq.compare.measures import measure, measure_remedies
+from trusteq.compare.pies import pies
+from trusteq.compare.published import pair_agreements, published_measures
+from trusteq.compare.skewsize import skewsize
+from trusteq.compare.slices import LABEL, MIN_ITEMS, slice_columns, slices
+from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
+from trusteq.compare.thresholds import threshold_table
+from trusteq.data.predictions import Predictions
+from trusteq.data.repeats import repeats
+from trusteq.explain.protocol import SCRIPTED
+from trusteq.models.base import Finding
+from trusteq.result import Audit, Comparison, ModelResult
+from trusteq.stats.resampling import Resampling
+from trusteq.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from trusteq.compare.published import PairAgreement
+    from trusteq.data.items import Items
+    from trusteq.policy import Policy
+    from trusteq.responses import Response, Responses
+    from trusteq.stats.estimate import Estimate
+
+    Progress = Callable[[str, int, int], None]
+
+
+def computed(
+    said: Responses,
+    items: Items,
+    policy: Policy,
+    settings: Mapping[str, Any],
+    *,
+    tell: Progress = lambda stage, done, total: None,
+) -> Audit:
+    """The audit of these responses; the items are in the order in which they were asked about."""
+    labels, seed = said.labels, settings["seed"]
+    gold = items.gold(labels)
+    resampling = Resampling(
+        len(items), clusters=items.clusters, resamples=settings["resamples"], seed=seed, level=policy.level
+    )
+    answers = [Answers(response.probabilities, gold, resampling) for response in said.models]
+    results = [_model_result(r, a, labels, seed) for r, a in zip(said.models, answers, strict=True)]
+    for i, a in enumerate(answers[1:], 1):
+        if np.array_equal(a.probabilities, answers[0].probabilities):
+            message = f"its predictions are identical to those of {results[0].name}, on every item"
+            twin = Finding(results[i].name, "identical", message, 1.0)
+            results[i] = replace(results[i], findings=(*results[i].findings, twin))
+    if said.peer is not None:
+        results[0] = replace(results[0], findings=(*results[0].findings, *said.peer.findings))
+    explanation, published = said.explanation, said.published
+    aligned = None if explanation is None else align(explanation, items, resampling, has_peer=said.peer is not None)
+
+    agreements: tuple[PairAgreement, ...] = ()
+    found: list[dict[str, dict[str, Estimate]]] = [{} for _ in results[1:]]
+    if published is not None:
+        sample = among(resampling, items, published.positions)
+        agreements = pair_agreements(published, [result.name for result in results], sample)
+        found = [
+            {"explanation": published_measures(published, agreements, results[0].name, r.name, sample)}
+            for r in results[1:]
+        ]
+        if published.settings.name in SCRIPTED:
+            for of_candidate, a in zip(found, answers[1:], strict=True):
+                of_candidate["calibration"] = quantile_calibration(Pair(answers[0], a))
+
+    columns = slice_columns(items, gold, labels) if settings["with_slices"] else {}
+    comparisons = []
+    for i, (result, a) in enumerate(zip(results[1:], answers[1:], strict=True)):
+        tell("compare", i, len(results) - 1)
+        comparisons.append(
+            compare(
+                Pair(answers[0], a), result, items, labels, columns, policy, aligned[i] if aligned else None, found[i]
+            )
+        )
+    tell("compare", len(results) - 1, len(results) - 1)
+    exemplars = (
+        pies(answers[0].answer, [a.answer for a in answers[1:]], ids=items.ids, labels=labels, gold=gold)
+        if len(answers) > 2
+        else []
+    )
+    noticed = (*_about_items(items), *(_unsliced(items, comparisons) if settings["with_slices"] else ()))
+    if explanation is not None and explanation.wordless:
+        without = len(explanation.wordless)
+        message = f"{without:,} without a word to leave out were not explained, e.g. {explanation.wordless[0]!r}"
+        noticed = (*noticed, Finding("items", "no words", message, float(without)))
+    return Audit(
+        items=items,
+        labels=labels,
+        gold=gold,
+        reference=results[0],
+        comparisons=tuple(comparisons),
+        pies=exemplars,
+        policy=policy,
+        settings=settings,
+        item_findings=noticed,
+        explanation=explanation,
+        published=published,
+        pairs=agreements,
+        peer=None if said.peer is None else said.peer.identity,
+    )
+
+
+def compare(
+    pair: Pair,
+    candidate: ModelResult,
+    items: Items,
+    labels: Sequence[str],
+    columns: Mapping[str, Sequence[str]],
+    policy: Policy,
+    aligned: Aligned | None = None,
+    published: Mapping[str, Mapping[str, Estimate]] | None = None,
+) -> Comparison:
+    """Every measure of one candidate against the reference, the verdict, and what to look at.
+
+    ``published`` has what a published protocol measures besides, by dimension.
+    """
+    measures = measure(pair)
+    for dimension, more in (published or {}).items():
+        measures[dimension] = {**measures.get(dimension, {}), **more}
+    parts: list[Stratum] = []
+    if aligned is not None:
+        measures["explanation"] = aligned.measures
+        by = {ANSWERS: answer_strata(pair), **columns} if columns else {}
+        some = {name: [values[i] for i in aligned.positions] for name, values in by.items()}
+        parts = strata(aligned.explained, some, aligned.clusters)
+    remedies = measure_remedies(pair)
+    found = slices(pair, columns, items.clusters)
+    thresholds = threshold_table(pair)
+    flips = flipped_items(pair, items.ids, labels)
+    verdict = judge(
+        measures, policy, cluster_size=None if items.clusters is None else len(items) / len(set(items.clusters))
+    )
+    sliced = {part.column for part in found}
+    skew = {name: skewsize(pair, columns[name], column=name) for name in columns if name in sliced - {LABEL}}
+    return Comparison(
+        candidate=candidate,
+        measures=measures,
+        remedies=remedies,
+        tests=behaviour_tests(pair),
+        slices=found,
+        strata=parts,
+        words=None if aligned is None else aligned.words,
+        skewsize={name: estimates for name, estimates in skew.items() if estimates},
+        flips=flips,
+        thresholds=thresholds,
+        verdict=verdict,
+        advice=advise(
+            verdict, policy, measures, remedies, found, thresholds, flips, aligned.words if aligned else None
+        ),
+    )
+
+
+def _model_result(response: Response, answers: Answers, labels: tuple[str, ...], seed: int) -> ModelResult:
+    """What is known of one model by itself."""
+    name, findings = response.name, response.findings
+    tied = int(np.count_nonzero((answers.probabilities == answers.confidence[:, None]).sum(axis=1) > 1))
+    if tied:
+        message = f"{tied:,} of {len(answers.answer):,} answers are tied for the most probable label: the first counts"
+        findings = (*findings, Finding(name, "tied answers", message, float(tied)))
+    given = np.unique(answers.answer)
+    if len(given) == 1 and len(answers.answer) > 1:
+        message = f"answers {labels[given[0]]!r} to every one of {len(answers.answer):,} items: check what it reads"
+        findings = (Finding(name, "one answer", message, 1.0), *findings)
+    saturated = saturation(answers)
+    if saturated["certain"] > 0.01:
+        message = f"{saturated['certain']:.1%} of confidences are exactly 1: check its precision"
+        findings = (*findings, Finding(name, "saturated", message, saturated["certain"]))
+    return ModelResult(
+        name=name,
+        identity=response.identity,
+        predictions=Predictions(labels, answers.probabilities),
+        findings=findings,
+        batch=response.batch,
+        reliability=reliability_table(answers),
+        calibrated_null={} if answers.gold is None else calibrated_null(answers, seed=seed),
+        saturation=saturated,
+    )
+
+
+def _about_items(items: Items) -> tuple[Finding, ...]:
+    """What was learnt about the items themselves."""
+    found = repeats(items)
+    if not found:
+        return ()
+    where = "" if items.clusters is None else " in another cluster"
+    message = (
+        f"{found:,} of {len(items):,} repeat the text of another item{where}; intervals treat them as independent and "
+        "are too narrow: drop the repeats, or name a column with --cluster that says which items belong together"
+    )
+    return (Finding("items", "repeated items", message, float(found)),)
+
+
+def _unsliced(items: Items, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
+    """The columns that somebody named to slice by, and none of whose values is frequent enough."""
+    sliced = {part.column for comparison in comparisons for part in comparison.slices}
+    for name in items.columns:
+        if name not in sliced:
+            most = Counter(items.columns[name]).most_common(1)[0][1]
+            message = (
+                f"column {name!r} was not sliced: a slice needs {MIN_ITEMS} items"
+                f"{'' if items.clusters is None else ' of two clusters or more'}, its most frequent value has {most:,}"
+            )
+            yield Finding("items", "not sliced", message, float(most))
