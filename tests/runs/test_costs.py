@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cases import case
@@ -50,12 +51,15 @@ def test_a_run_without_costs_is_a_run(result, tmp_path):
     assert evidence(load_run(path)).costs is evidence_of(result).costs is None
 
 
-def test_every_other_file_is_the_same_with_and_without_costs(tmp_path):
+def test_every_other_file_is_the_same_with_and_without_costs_but_for_their_hash(tmp_path):
     files = {}
     for costs in ("none", "quick"):
         path = trusteq.audit(*case(60), resamples=100, with_slices=False, costs=costs).save(tmp_path / costs)
         files[costs] = {p.relative_to(path): p.read_bytes() for p in path.rglob("*") if p.is_file()}
-    measured = files["quick"].pop(next(name for name in files["quick"] if name.name == "costs.json"))
+        manifest = json.loads(files[costs].pop(Path("manifest.json")))
+        assert (manifest["files"].pop("costs.json", None) is not None) == (costs == "quick")
+        files[costs]["manifest"] = manifest
+    measured = files["quick"].pop(Path("costs.json"))
     assert json.loads(measured)["items"] >= 3
     assert files["none"] == files["quick"]
 

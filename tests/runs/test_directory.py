@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 from dataclasses import replace
@@ -13,6 +14,7 @@ from cases import case
 
 import trusteq
 from trusteq.runs.directory import free_directory, load_run, rejudge, save
+from trusteq.verdict import judge
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_a_model_s_name_cannot_lead_out_of_the_directory(result, tmp_path):
 def test_the_same_audit_in_another_order_gives_the_same_bytes(tmp_path):
     large, small, items = case(200)
     for name, order in (("one", np.arange(200)), ("two", np.random.default_rng(1).permutation(200))):
-        trusteq.audit(large, small, items.take(order), resamples=200).save(tmp_path / name)
+        trusteq.audit(large, small, items.take(order), resamples=200, costs="none").save(tmp_path / name)
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
@@ -168,10 +170,15 @@ def test_an_estimate_that_no_audit_writes_is_refused(result, tmp_path, field, va
 
 
 def test_an_estimate_that_could_not_be_computed_is_read_back_as_such(result, tmp_path):
-    path = save(result, tmp_path / "run")
-    content = json.loads((path / "audit.json").read_text("utf-8"))
-    content["candidates"][0]["measures"]["behaviour"]["disagreement"]["value"] = None
-    (path / "audit.json").write_text(json.dumps(content), "utf-8")
+    (comparison,) = result.comparisons
+    unknown = replace(comparison.measures["behaviour"]["disagreement"], value=math.nan)
+    measures = {
+        **comparison.measures,
+        "behaviour": {**comparison.measures["behaviour"], "disagreement": unknown},
+    }
+    verdict = judge(measures, result.policy)
+    comparison = replace(comparison, measures=measures, verdict=verdict)
+    path = save(replace(result, comparisons=(comparison,)), tmp_path / "run")
     (verdict,) = rejudge(load_run(path), result.policy).values()
     assert "could not be computed" in next(r for r in verdict.dimensions[0].rules if r.measure == "disagreement").reason
 

@@ -79,7 +79,7 @@ def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
         return None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise RunError(f"{path}: schema version {version!r} is none; copy the run again, or remove this file")
+        raise RunError(f"{path}: schema version {version!r} is none; copy the run again")
     if version > SCHEMA_VERSION:
         raise RunError(f"{path}: schema version {version}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq")
     refuse_damaged(text, where=str(path), expected=_Costs)
@@ -87,7 +87,7 @@ def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
     if own != list(names):
         raise RunError(
             f"{path}: is about {', '.join(own)[:200]}, but this run's models are {', '.join(names)[:200]}; "
-            "copy the run again, or remove this file"
+            "copy the run again"
         )
     found: dict[str, Any] = content
     return found

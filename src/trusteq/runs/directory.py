@@ -1,6 +1,6 @@
 """The run directory: everything an audit was made from and found, readable without trusteq.
 
-    manifest.json        what was compared: content hashes, versions, settings, seed
+    manifest.json        what was compared: content hashes, versions, settings, seed; the SHA-256 of every other file
     audit.json           verdicts and every estimate of the whole
     policy.yaml          the policy it was judged by
     items.parquet        id, texts, label, cluster, slice columns
@@ -12,7 +12,7 @@
 
 It is written under a temporary name and renamed when whole, so a directory that is there is complete. The same
 audit gives the same bytes: no times, no paths of this machine but those the user typed. Only ``costs.json`` holds
-times, and differs from one audit to the next.
+times, and differs from one audit to the next; with it its hash in ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ from trusteq.runs.address import fetched, is_address
 from trusteq.runs.costs import FILE as COSTS
 from trusteq.runs.costs import read_costs
 from trusteq.runs.explained import attribution_columns, plan_columns, top_word_columns, value_columns, word_columns
+from trusteq.runs.integrity import MANIFEST, cluster_size, file_hashes, refuse_changed, refuse_misjudged
 from trusteq.runs.json_file import read_json
 from trusteq.runs.saved import Manifest, refuse_damaged, refuse_strangers
 from trusteq.runs.tables import refuse_damaged_table
@@ -184,7 +185,10 @@ def load_run(directory: str | Path) -> Run:
         refuse_damaged(text, where=str(path / name), expected=Manifest if name == "manifest.json" else AuditDocument)
     refuse_strangers(path, *contents)
     names = [model["name"] for model in (contents[1]["reference"], *contents[1]["candidates"])]
-    return Run(path, contents[0], contents[1], read_costs(path, names))
+    costs = read_costs(path, names)
+    refuse_changed(path, contents[0])
+    refuse_misjudged(path, *contents)
+    return Run(path, contents[0], contents[1], costs)
 
 
 def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
@@ -235,7 +239,6 @@ def _unpacked(path: Path, names: Sequence[str] | None = None) -> pa.Table:
 def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
     """Each candidate's verdict under another policy, from the run's estimates."""
     verdicts = {}
-    items, clusters = run.audit["items"]["n"], run.audit["items"].get("clusters")
     for candidate in run.audit["candidates"]:
         measures = measures_from(candidate)
         levels = {e.level for group in measures.values() for e in group.values()}
@@ -244,7 +247,7 @@ def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
                 f"policy {policy.name} asks for {policy.level:.10g} intervals, but this run's are {min(levels):.10g}; "
                 "set its level to that, or audit again with it"
             )
-        verdicts[candidate["name"]] = judge(measures, policy, cluster_size=items / clusters if clusters else None)
+        verdicts[candidate["name"]] = judge(measures, policy, cluster_size=cluster_size(run.audit))
     return verdicts
 
 
@@ -255,10 +258,10 @@ def _write(audit: Audit, draft: Path) -> None:
         _parquet(path, columns())
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
-    _json(draft / "manifest.json", manifest(audit))
     _json(draft / "audit.json", document(audit))
     if audit.costs is not None:
         _json(draft / COSTS, audit.costs.document())
+    _json(draft / MANIFEST, {**manifest(audit), "files": file_hashes(draft)})
 
 
 def tables(audit: Audit) -> dict[str, Callable[[], dict[str, Any]]]:
@@ -334,6 +337,7 @@ def manifest(audit: Audit) -> dict[str, Any]:
         "policy": audit.policy.name,
         "settings": plain(audit.settings),
         "command": None if audit.command is None else [plain(word) for word in audit.command],
+        "files": {},
     }
 
 

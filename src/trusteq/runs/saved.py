@@ -47,6 +47,8 @@ class Manifest(BaseModel):
     policy: str
     settings: Settings
     command: list[str] | None
+    files: dict[str, str] = {}
+    """The SHA-256 of every other file; none in runs of schema version 1."""
 
 
 def refuse_damaged(text: str, *, where: str, expected: type[BaseModel] = AuditDocument) -> None:

@@ -1,0 +1,103 @@
+"""Whether a run is still what was written: every file by its hash, every verdict by its estimates and its policy.
+
+``manifest.json`` holds the SHA-256 of all other files, so whoever vouches for it vouches for the run. Without such a
+voucher hashes tell of accidents only; what a run says of its own estimates is judged again whenever it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import trusteq
+from trusteq.errors import RunError
+from trusteq.policy import Policy, parse_policy
+from trusteq.report.document import measures_from, verdict_document
+from trusteq.report.summary import verdict_from
+from trusteq.verdict import EXIT_CODES, judge
+from trusteq.yaml_file import parse_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from trusteq.verdict import Verdict
+
+MANIFEST = "manifest.json"
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file in a folder but the manifest, by its path in there."""
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {file: _hash(folder / file) for file in files if file != MANIFEST}
+
+
+def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Nothing, or one clear line about the first file that is not what the manifest says; others may lie beside it."""
+    for file, told in (manifest.get("files") or {}).items():
+        path = folder / file
+        try:
+            inside = path.resolve().is_relative_to(folder.resolve())
+            found = _hash(path) if inside and path.is_file() else None
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read ({error.strerror or error}); copy the run again") from None
+        if found is None:
+            raise RunError(f"{folder}: incomplete: no {file}; copy the run again or audit again")
+        if found != told:
+            raise RunError(
+                f"{path}: changed since the run was written: its SHA-256 begins with {found[:12]}, {MANIFEST} says "
+                f"{told[:12]}; copy the run again or audit again"
+            )
+
+
+def refuse_misjudged(folder: Path, manifest: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
+    """Nothing, or one clear line where a verdict is not what the run's estimates give under the run's policy."""
+    policy = Policy.model_validate(audit["policy"])
+    if _saved_policy(folder / "policy.yaml") != policy:
+        raise RunError(
+            f"{folder / 'policy.yaml'}: not the policy in audit.json; copy the run again, or judge it by another with "
+            "trusteq gate --policy"
+        )
+    where, codes = folder / "audit.json", set()
+    # Another version may say the same in other words.
+    of = verdict_document if manifest["trusteq"] == trusteq.__version__ else _outcomes
+    for candidate in audit["candidates"]:
+        verdict = judge(measures_from(candidate), policy, cluster_size=cluster_size(audit))
+        codes.add(EXIT_CODES[verdict.outcome])
+        told = candidate["verdict"]
+        if (told if of is verdict_document else _outcomes(verdict_from(told))) != of(verdict):
+            raise RunError(
+                f"{where}: damaged: its verdict on {candidate['name'][:80]!r} ({told['outcome']}) is not what its "
+                f"estimates and its policy give ({verdict.outcome}); copy the run again or audit again"
+            )
+    code = next(code for code in (1, 3, 0) if code in codes)
+    if audit["exit_code"] != code:
+        raise RunError(
+            f"{where}: damaged: its exit code is {audit['exit_code']}, its verdicts give {code}; "
+            "copy the run again or audit again"
+        )
+
+
+def _outcomes(verdict: Verdict) -> Any:
+    """A verdict without the words of its reasons."""
+    rules = [[(r.measure, r.rule, r.outcome, r.estimate) for r in d.rules] for d in verdict.dimensions]
+    return verdict.outcome, [(d.dimension, d.outcome, d.required) for d in verdict.dimensions], rules
+
+
+def _saved_policy(path: Path) -> Policy:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: cannot be read as text: {error}; copy the run again") from None
+    return parse_policy(parse_yaml(text, where=str(path), error=RunError), where=str(path))
+
+
+def cluster_size(audit: Mapping[str, Any]) -> float | None:
+    """The mean number of items in a cluster; None where every item stands by itself."""
+    clusters = audit["items"].get("clusters")
+    return audit["items"]["n"] / clusters if clusters else None
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,179 @@
+"""A run that was changed after it was written is no run, however plausible the change."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+from command import one_line, trusteq
+from finished_runs import explained, plain
+
+from trusteq.errors import RunError
+from trusteq.report.document import plain as as_json
+from trusteq.report.document import verdict_document
+from trusteq.runs.directory import load_run, rejudge
+from trusteq.runs.integrity import file_hashes
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return plain().save(tmp_path_factory.mktemp("saved") / "run")
+
+
+@pytest.fixture
+def run(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "run")
+
+
+def seal(run):
+    """Write the hashes anew, as somebody who knows of them would."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "files": file_hashes(run)}))
+
+
+def edit(run, change, *, sealed=True):
+    path = run / "audit.json"
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    if sealed:
+        seal(run)
+
+
+def commands(run):
+    """Whatever shows a verdict."""
+    yield "gate", run
+    yield "show", run
+    for form in ("html", "junit", "markdown", "model-card", "latex"):
+        yield "report", run, "--as", form, "--out", run.parent / "written"
+    yield "diff", run, run
+    yield "figure", run, "intervals", "--out", run.parent / "written.svg"
+
+
+def test_every_file_is_in_the_manifest(saved):
+    told = json.loads((saved / "manifest.json").read_text())["files"]
+    there = {path.relative_to(saved).as_posix() for path in saved.rglob("*") if path.is_file()}
+    assert set(told) == there - {"manifest.json"}
+    assert all(len(sha256) == 64 for sha256 in told.values())
+
+
+@pytest.mark.parametrize("explained_too", [False, True])
+def test_a_byte_in_any_file(explained_too, tmp_path):
+    run = (explained() if explained_too else plain()).save(tmp_path / "run")
+    load_run(run)
+    for file in json.loads((run / "manifest.json").read_text())["files"]:
+        before = (run / file).read_bytes()
+        # A blank at the end of JSON and YAML means nothing, and what is behind a Parquet file makes it none.
+        (run / file).write_bytes(before + b" ")
+        with pytest.raises(RunError, match=r"changed since the run was written|damaged or cut off"):
+            load_run(run)
+        (run / file).write_bytes(before)
+    load_run(run)
+
+
+def test_a_file_that_is_missing(run):
+    (run / "flips.parquet").unlink()
+    one_line(trusteq("gate", run), "incomplete: no flips.parquet")
+
+
+def test_other_files_may_lie_beside(run):
+    (run / "report.html").write_text("<p>")
+    (run / "manifest.json.minisig").write_text("a signature")
+    assert load_run(run).manifest["files"]
+
+
+def test_a_file_that_is_a_link_out_of_the_run(run, tmp_path):
+    shutil.move(run / "flips.parquet", tmp_path / "flips.parquet")
+    (run / "flips.parquet").symlink_to("../flips.parquet")
+    one_line(trusteq("gate", run), "incomplete: no flips.parquet")
+
+
+def test_swapped_predictions(run):
+    first, second = sorted((run / "predictions").iterdir())
+    a, b = first.read_bytes(), second.read_bytes()
+    first.write_bytes(b)
+    second.write_bytes(a)
+    one_line(trusteq("gate", run), "predictions/", "changed since the run was written")
+
+
+def passing(document):
+    """The verdict of a candidate that passed."""
+    for candidate in document["candidates"]:
+        candidate["verdict"]["outcome"] = "EQUIVALENT"
+        for dimension in candidate["verdict"]["dimensions"]:
+            dimension["outcome"] = "EQUIVALENT"
+            for rule in dimension["rules"]:
+                rule["outcome"] = "EQUIVALENT"
+    document["exit_code"] = 0
+
+
+def only_the_whole(document):
+    document["candidates"][0]["verdict"]["outcome"] = "EQUIVALENT"
+
+
+def only_a_reason(document):
+    document["candidates"][0]["verdict"]["reason"] = "all within margins"
+
+
+def another_margin(document):
+    rule = document["candidates"][0]["verdict"]["dimensions"][0]["rules"][0]["rule"]
+    rule["at_least"] = -0.9
+
+
+def only_the_code(document):
+    document["exit_code"] = 0
+
+
+@pytest.mark.parametrize("forge", [passing, only_the_whole, only_a_reason, another_margin, only_the_code])
+def test_a_flipped_verdict_is_shown_nowhere(forge, run):
+    """Even where the forger wrote all hashes anew."""
+    assert trusteq("gate", run).returncode == 1
+    edit(run, forge)
+    for words in commands(run):
+        done = trusteq(*words)
+        one_line(done, "audit.json: damaged: its ")
+    assert not (run.parent / "written").exists()
+
+
+def test_a_verdict_in_other_words_of_another_version_is_read(run):
+    edit(run, only_a_reason)
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "trusteq": "0.0.9"}))
+    assert trusteq("gate", run).returncode == 1
+    edit(run, passing)
+    one_line(trusteq("gate", run), "is not what its estimates and its policy give (NOT EQUIVALENT)")
+
+
+def test_a_widened_policy_is_not_judged_by(run):
+    policy = yaml.safe_load((run / "policy.yaml").read_text())
+    policy["rules"] = {"behaviour": {"disagreement": {"at_most": 0.99}}}
+    policy["required"] = ["behaviour"]
+    (run / "policy.yaml").write_text(yaml.safe_dump(policy))
+    one_line(trusteq("gate", run), "policy.yaml: changed since the run was written")
+    seal(run)
+    one_line(trusteq("gate", run), "policy.yaml: not the policy in audit.json", "trusteq gate --policy")
+
+
+def test_a_policy_that_is_widened_in_both_files_is_another_verdict(run):
+    policy = yaml.safe_load((run / "policy.yaml").read_text())
+    policy["rules"]["behaviour"]["disagreement"]["at_most"] = 0.99
+    (run / "policy.yaml").write_text(yaml.safe_dump(policy))
+    edit(run, lambda document: document["policy"]["rules"]["behaviour"]["disagreement"].update(at_most=0.99))
+    one_line(trusteq("gate", run), "its verdict on 'small' (NOT EQUIVALENT) is not what its estimates")
+
+
+def test_what_was_saved_is_judged_as_it_was(saved):
+    run = load_run(saved)
+    (verdict,) = rejudge(run, plain().policy).values()
+    assert as_json(verdict_document(verdict)) == run.audit["candidates"][0]["verdict"]
+
+
+def test_runs_without_hashes_are_read(run):
+    """Those of schema version 1."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["files"]
+    (run / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 1}))
+    frame = pd.read_parquet(run / "flips.parquet")
+    frame.to_parquet(run / "flips.parquet", index=False)
+    assert load_run(run).manifest["schema_version"] == 1
