@@ -14,13 +14,14 @@ import numpy as np
 from trusteq._explained import Aligned, align, among
 from trusteq.advice import advise
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.behaviour import flipped_items
+from trusteq.compare.behaviour import accuracy, flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
 from trusteq.compare.measures import measure, measure_remedies
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
+from trusteq.compare.retraining import no_retraining
 from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import LABEL, MIN_ITEMS, slice_columns, slices
 from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
@@ -66,10 +67,15 @@ def computed(
             message = f"its predictions are identical to those of {results[0].name}, on every item"
             twin = Finding(results[i].name, "identical", message, 1.0)
             results[i] = replace(results[i], findings=(*results[i].findings, twin))
-    if said.peer is not None:
-        results[0] = replace(results[0], findings=(*results[0].findings, *said.peer.findings))
     explanation, published = said.explanation, said.published
-    aligned = None if explanation is None else align(explanation, items, resampling, has_peer=said.peer is not None)
+    retrained, beside_peer, lowers = None, None, False
+    if said.peer is not None:
+        own = Answers(said.peer.probabilities, gold, resampling)
+        beside_peer = Pair(answers[0], own)
+        retrained, lowers = _seen_to_be_retrained(_model_result(said.peer, own, labels, seed), results[0], beside_peer)
+    aligned = None
+    if explanation is not None:
+        aligned = align(explanation, items, resampling, has_peer=retrained is not None, lowers=lowers)
 
     agreements: tuple[PairAgreement, ...] = ()
     found: list[dict[str, dict[str, Estimate]]] = [{} for _ in results[1:]]
@@ -104,6 +110,9 @@ def computed(
         without = len(explanation.wordless)
         message = f"{without:,} without a word to leave out were not explained, e.g. {explanation.wordless[0]!r}"
         noticed = (*noticed, Finding("items", "no words", message, float(without)))
+    peer = None
+    if beside_peer is not None and retrained is not None:
+        peer = compare(beside_peer, retrained, items, labels, {}, policy, aligned[-1] if aligned else None)
     return Audit(
         items=items,
         labels=labels,
@@ -117,8 +126,18 @@ def computed(
         explanation=explanation,
         published=published,
         pairs=agreements,
-        peer=None if said.peer is None else said.peer.identity,
+        peer=peer,
     )
+
+
+def _seen_to_be_retrained(peer: ModelResult, reference: ModelResult, pair: Pair) -> tuple[ModelResult, bool]:
+    """The peer, with what shows that it is not the reference trained once more; and whether nothing does."""
+    made, wanted = ({"kind": model.identity.kind, **model.identity.details} for model in (peer, reference))
+    why = no_retraining(made, wanted, accuracy(pair).get("accuracy_difference"))
+    if why is None:
+        return peer, True
+    message = f"is not the reference trained once more: {why}; candidates are judged without it"
+    return replace(peer, findings=(Finding(peer.name, "no retraining", message, 1.0), *peer.findings)), False
 
 
 def compare(

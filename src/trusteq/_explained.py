@@ -223,8 +223,13 @@ def beside(explanation: Explanation, items: Items, whole: Resampling) -> list[tu
     ]
 
 
-def align(explanation: Explanation, items: Items, whole: Resampling, *, has_peer: bool) -> list[Aligned]:
-    """What explanations say of each candidate; the peer, where there is one, is the last model."""
+def align(
+    explanation: Explanation, items: Items, whole: Resampling, *, has_peer: bool, lowers: bool = True
+) -> list[Aligned]:
+    """What explanations say of each candidate and last of the peer, where there is one.
+
+    ``lowers``: whether candidates are held to what the peer reaches.
+    """
     at = explanation.positions
     clusters = _clusters(items, at)
     found = beside(explanation, items, whole)
@@ -232,13 +237,13 @@ def align(explanation: Explanation, items: Items, whole: Resampling, *, has_peer
     by_model += [next(e for e in one if e.method == "shapley").candidate for one in found]
     removed = removal(explanation)
     resampling, lengths = found[0][0].resampling, explanation.lengths
-    peer = found.pop() if has_peer else ()
+    peer = found[-1] if has_peer else ()
     words = [units.words for units in explanation.units]
     made = []
     for i, ours in enumerate(found, 1):
         measures = {name: e for one in ours for name, e in alignment(one).items()}
-        for one, other in zip(ours, peer, strict=False):
-            measures |= against_peer(one, other)
+        for one, other in zip(ours, peer if ours is not peer else (), strict=False):
+            measures |= against_peer(one, other, lowers=lowers)
         measures |= transfer(removed, i, resampling)
         if explanation.settings.until == "decided":
             measures |= sequences(ours, seen=explanation.seen, clusters=clusters)

@@ -93,20 +93,25 @@ class Audit:
     """Every two models' agreement under the published protocol."""
     costs: Costs | None = None
     """Size, speed and memory of the models; None where nothing was measured."""
-    peer: Identity | None = None
-    """The reference trained once more, where there was one."""
+    peer: Comparison | None = None
+    """The reference trained once more, where there was one, beside the reference itself."""
     command: tuple[str, ...] | None = None
     """The words of the command line behind it; None where it was called from Python."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was learnt about the items and every model."""
-        return (*self.item_findings, *(f for model in self.models for f in model.findings))
+        return (*self.item_findings, *(f for model in self.everybody for f in model.findings))
 
     @property
     def models(self) -> tuple[ModelResult, ...]:
         """The reference and the candidates."""
         return (self.reference, *(c.candidate for c in self.comparisons))
+
+    @property
+    def everybody(self) -> tuple[ModelResult, ...]:
+        """The models and, where there is one, the peer."""
+        return self.models if self.peer is None else (*self.models, self.peer.candidate)
 
     @property
     def exit_code(self) -> int:

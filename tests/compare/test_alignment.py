@@ -306,7 +306,7 @@ def test_all_names_are_known_beforehand():
 
 def test_beside_a_peer_it_is_the_one_alignment_over_the_other():
     a, b, lengths = truths(60, 12, cosine=0.6)
-    peer = truths(60, 12, cosine=0.8)[1]
+    peer = truths(60, 12, cosine=0.95)[1]
     found = against_peer(explained(a, b, lengths), explained(a, peer, lengths))
     to_peer, of_peer = simulated.cosine(a, b), simulated.cosine(a, peer)
     assert found["alignment_shapley_of_peer"].value == pytest.approx(of_peer)
@@ -323,8 +323,15 @@ def test_nothing_is_said_beside_a_peer_where_either_is_mostly_noise():
 
 def test_a_peer_that_looks_at_other_words_measures_nothing():
     a, b, lengths = truths(60, 12, cosine=0.6)
-    other = truths(60, 12, cosine=0.2)[1]
+    other = truths(60, 12, cosine=0.76)[1]  # 0.95 of it would let 0.72 pass
     assert set(against_peer(explained(a, b, lengths), explained(a, other, lengths))) == {"alignment_shapley_of_peer"}
+
+
+def test_a_peer_that_is_no_retraining_measures_nothing():
+    a, b, lengths = truths(60, 12, cosine=0.6)
+    ours, peer = explained(a, b, lengths), explained(a, truths(60, 12, cosine=0.95)[1], lengths)
+    assert set(against_peer(ours, peer, lowers=False)) == {"alignment_shapley_of_peer"}
+    assert len(against_peer(ours, peer)) == 2
 
 
 @pytest.mark.parametrize("items", [3, 5])

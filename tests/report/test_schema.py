@@ -106,7 +106,7 @@ def test_nothing_can_be_left_out(result):
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("schema_version",), 2),
+        (("schema_version",), 1),
         (("exit_code",), 2),
         (("labels",), []),
         (("items", "n"), 0),

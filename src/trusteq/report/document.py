@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trusteq.result import Audit, Comparison, ModelResult
     from trusteq.verdict import Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def document(audit: Audit) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "settings": plain(audit.settings),
         "reference": _model(audit.reference),
         "candidates": [_comparison(c) for c in audit.comparisons],
+        "peer": None if audit.peer is None else _comparison(audit.peer),
         "pies": plain(audit.pies),
         "explanation": _explained(audit),
         "protocol": _protocol(audit),

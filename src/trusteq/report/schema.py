@@ -301,7 +301,7 @@ class Settings(_Fixed):
 class AuditDocument(_Fixed):
     """A finished audit: verdicts with their reasons, every estimate of the whole, and how it was made."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     exit_code: Literal[0, 1, 3]
     policy: Policy
     items: Items
@@ -309,6 +309,7 @@ class AuditDocument(_Fixed):
     settings: Settings
     reference: Model
     candidates: Annotated[list[Candidate], Field(min_length=1)]
+    peer: Annotated[Candidate | None, Field(description="The reference trained once more.")]
     pies: list[Pie]
     explanation: Explanation | None
     protocol: Protocol | None

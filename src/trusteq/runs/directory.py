@@ -7,7 +7,8 @@
     predictions/*.parquet  one file a model: id and one column a label
     estimates.parquet    every estimate, slices included, one row each
     flips.parquet        the items whose answer changed
-    plan.parquet, values/*.parquet, attributions.parquet, words.parquet   explanations, see `runs.explained`
+    plan.parquet, values/*.parquet, removed/*.parquet, attributions.parquet, words.parquet   explanations, see
+                         `runs.explained`
     costs.json           size, speed and memory of the models on this machine, see `models.cost`
 
 It is written under a temporary name and renamed when whole, so a directory that is there is complete. The same
@@ -48,9 +49,17 @@ from trusteq.result import estimate_rows
 from trusteq.runs.address import fetched, is_address
 from trusteq.runs.costs import FILE as COSTS
 from trusteq.runs.costs import read_costs
-from trusteq.runs.explained import attribution_columns, plan_columns, top_word_columns, value_columns, word_columns
+from trusteq.runs.explained import (
+    attribution_columns,
+    plan_columns,
+    removed_columns,
+    top_word_columns,
+    value_columns,
+    word_columns,
+)
 from trusteq.runs.integrity import MANIFEST, cluster_size, file_hashes, refuse_changed, refuse_misjudged
 from trusteq.runs.json_file import read_json
+from trusteq.runs.older import as_today
 from trusteq.runs.saved import Manifest, refuse_damaged, refuse_strangers
 from trusteq.runs.tables import refuse_damaged_table
 from trusteq.verdict import judge
@@ -179,6 +188,9 @@ def load_run(directory: str | Path) -> Run:
             raise RunError(
                 f"{path / name}: schema version {version!r}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq"
             )
+        if version < SCHEMA_VERSION:
+            content = as_today(name, content)
+            text = json.dumps(content)
         contents.append(content)
         if name == "manifest.json":
             _refuse_incomplete(path, content)
@@ -268,21 +280,22 @@ def tables(audit: Audit) -> dict[str, Callable[[], dict[str, Any]]]:
     """The columns of every table of a run, by its name, each made when called."""
     found: dict[str, Callable[[], dict[str, Any]]] = {}
     files = [file.removesuffix(".parquet") for file in prediction_files(audit).values()]
-    for model, file in zip(audit.models, files, strict=True):
+    for model, file in zip(audit.everybody, files, strict=True):
         found[file] = partial(_prediction_columns, audit, model)
     found |= {name: partial(make, audit) for name, make in _TABLES.items()}
     if audit.explanation is not None:
         found |= {name: partial(make, audit) for name, make in _EXPLAINED_TABLES.items()}
         for i, file in enumerate(files):
             found[file.replace("predictions/", "values/")] = partial(value_columns, audit, i)
+            found[file.replace("predictions/", "removed/")] = partial(removed_columns, audit, i)
     if audit.published is not None:
         found["top_words"] = partial(top_word_columns, audit)
     return found
 
 
 def prediction_files(audit: Audit) -> dict[str, str]:
-    """The file of each model's predictions, by its name."""
-    return {model.name: f"predictions/{i:02d}-{_slug(model.name)}.parquet" for i, model in enumerate(audit.models)}
+    """The file of each model's predictions, by its name; the peer's last."""
+    return {model.name: f"predictions/{i:02d}-{_slug(model.name)}.parquet" for i, model in enumerate(audit.everybody)}
 
 
 def evidence(run: Run) -> Evidence:
@@ -331,7 +344,14 @@ def manifest(audit: Audit) -> dict[str, Any]:
             }
             for i, m in enumerate(audit.models)
         ],
-        "peer": None if audit.peer is None else plain(audit.peer),
+        "peer": None
+        if audit.peer is None
+        else {
+            "name": audit.peer.name,
+            "role": "peer",
+            **plain(audit.peer.candidate.identity),
+            "predictions": files[audit.peer.name],
+        },
         "labels": list(audit.labels),
         "plan": None if audit.explanation is None else audit.explanation.content(),
         "policy": audit.policy.name,

@@ -2,6 +2,7 @@
 
 plan.parquet           one row a perturbation: item id, its mask (one character a unit, 1 kept), in which halves
 values/*.parquet       one file a model: item id, and for each perturbation the log-probability of each label
+removed/*.parquet      the same for each item whole, without the top words of each model, and without random ones
 attributions.parquet   one row an item, unit and model: word, span, attribution and standard error by method
 words.parquet          one row a candidate and word: how much both models lean on it
 top_words.parquet      under the published protocol: one row a model, method, run and item, with its top words
@@ -41,7 +42,18 @@ def value_columns(audit: Audit, model: int) -> dict[str, Any]:
     ids = [
         audit.items.ids[p] for p, plan in zip(explanation.positions, explanation.plans, strict=True) for _ in plan.masks
     ]
-    table = np.concatenate(explanation.tables[model])
+    return _answers(audit, ids, np.concatenate(explanation.tables[model]))
+
+
+def removed_columns(audit: Audit, model: int) -> dict[str, Any]:
+    """One model's log-probabilities for each item whole, without each model's top words, and without random ones."""
+    explanation = _explanation(audit)
+    tables = explanation.removed[model]
+    ids = [audit.items.ids[p] for p, table in zip(explanation.positions, tables, strict=True) for _ in table]
+    return _answers(audit, ids, np.concatenate(tables))
+
+
+def _answers(audit: Audit, ids: list[str], table: NDArray[np.float64]) -> dict[str, Any]:
     name = "id" if "id" not in audit.labels else "item id"
     return {name: ids, **{label: table[:, k] for k, label in enumerate(audit.labels)}}
 

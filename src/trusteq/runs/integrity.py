@@ -34,7 +34,10 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Nothing, or one clear line about the first file that is not what the manifest says; others may lie beside it."""
-    for file, told in (manifest.get("files") or {}).items():
+    files = manifest.get("files") or {}
+    if not files and manifest["schema_version"] > 1:
+        raise RunError(f"{folder / MANIFEST}: damaged: it holds no hash of any file; copy the run again or audit again")
+    for file, told in files.items():
         path = folder / file
         try:
             inside = path.resolve().is_relative_to(folder.resolve())

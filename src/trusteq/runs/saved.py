@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from trusteq.errors import RunError
-from trusteq.report.schema import AuditDocument, Identity, Settings
+from trusteq.report.schema import AuditDocument, Settings
 from trusteq.runs.json_file import refuse_infinite
 
 if TYPE_CHECKING:
@@ -41,14 +41,13 @@ class Manifest(BaseModel):
     versions: dict[str, str]
     data: _Data
     models: list[_Model] = Field(min_length=2)
-    peer: Identity | None
+    peer: _Model | None
     labels: list[str]
     plan: str | None
     policy: str
     settings: Settings
     command: list[str] | None
-    files: dict[str, str] = {}
-    """The SHA-256 of every other file; none in runs of schema version 1."""
+    files: dict[str, str]
 
 
 def refuse_damaged(text: str, *, where: str, expected: type[BaseModel] = AuditDocument) -> None:

@@ -61,7 +61,7 @@ def refuse_damaged_table(path: Path, name: str, table: pa.Table, audit: Mapping[
 def _problems(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any) -> Iterator[str]:
     if len(set(table.column_names)) < table.num_columns:
         yield "a column is there twice"
-    scores = name.startswith(("predictions/", "values/"))
+    scores = name.startswith(("predictions/", "values/", "removed/"))
     labels = list(audit["labels"])
     key = "item id" if scores and "id" in labels else "id"
     columns = {key: TEXT, **dict.fromkeys(labels, NUMBER)} if scores else dict(COLUMNS.get(name, {}))
