@@ -22,6 +22,7 @@ from trusteq.cli.selftest import selftest
 from trusteq.cli.show import show
 from trusteq.cli.study import study
 from trusteq.cli.train import train
+from trusteq.cli.verify import verify
 from trusteq.errors import TrusteqError
 from trusteq.report.clean import clean
 from trusteq.work.freed_memory import keep_freed_memory
@@ -40,7 +41,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, gate, show, diff, report, figure, demo, train, compress, study, selftest, policy):
+for command in (audit, gate, verify, show, diff, report, figure, demo, train, compress, study, selftest, policy):
     cli.add_command(command)
 
 

@@ -199,7 +199,7 @@ def explain(
         for i, u in zip(positions, units, strict=True)
     ]
     at = np.array(positions, dtype=np.int64)
-    targets = _targets(settings, predicted, gold, at)
+    targets = targets_of(settings, predicted, gold, at)
     orders = [[model.labels.index(label) for label in labels] for model in models]
 
     def ask(number: int, questions: list[Question]) -> list[NDArray[np.float64]]:
@@ -292,7 +292,31 @@ def _default_masks(units: int) -> int:
     return min(max(MASKS_PER_UNIT * units, FEWEST_MASKS), MOST_MASKS)
 
 
-def _targets(
+def replanned(
+    items: Items, settings: ExplainSettings, positions: NDArray[np.int64], counts: NDArray[np.int64], *, seed: int
+) -> tuple[tuple[Units, ...], tuple[Plan, ...]]:
+    """Units and plans, of so many masks each, of items that were explained; a ValueError where none is of that length.
+
+    Where perturbations were added until top words were certain, the number is one of those that were tried.
+    """
+    cut, segments = cutter(settings.units), items.texts()
+    units, plans = [], []
+    for i, count in zip(positions.tolist(), counts.tolist(), strict=True):
+        own = cut(tuple(segment[i] for segment in segments))
+        if not len(own):
+            raise ValueError(f"item {items.ids[i]!r} has no unit")
+        whole = mask_plan(items.ids[i], len(own), masks=_masks(settings, len(own)), seed=seed)
+        size = _default_masks(len(own)) if settings.until == "stable" else len(whole)
+        while len(plan := whole.first(size)[0]) < min(count, len(whole)):
+            size *= 2
+        if len(plan) != count:
+            raise ValueError(f"{count} masks of item {items.ids[i]!r}, seed and settings give {len(plan)}")
+        units.append(own)
+        plans.append(plan)
+    return tuple(units), tuple(plans)
+
+
+def targets_of(
     settings: ExplainSettings,
     predicted: Sequence[NDArray[np.float64]],
     gold: NDArray[np.int64] | None,

@@ -201,14 +201,12 @@ def publish(
     predicted: each model's probabilities [items, labels]. alone: models that must be asked one row at a time.
     """
     way = _WAYS[settings.name]
-    segments = items.texts()
-    chosen = choose(items.ids, settings.items, seed=seed)
-    cut = {i: tuple(make(tuple(segment[i] for segment in segments)) for make in (way.lime, way.shap)) for i in chosen}
-    at = [i for i in chosen if all(map(len, cut[i]))]
+    cut, _ = _cut(items, settings, seed=seed)
+    at = list(cut)
     if len(at) < 2:
         raise DataError(f"{items.source}: {len(at)} of the chosen items have a word; nothing can be explained")
     seeds = tuple(seed + run for run in range(settings.runs))
-    words = {i: (cut[i][0].words, way.shap_words(cut[i][1])) for i in at}
+    words = {i: (units[0].words, way.shap_words(units[1])) for i, units in cut.items()}
 
     def top(words: Words, weights: NDArray[np.float64], rank: Rank) -> Words:
         return top_words(words, weights, settings.k, way.dropped, rank)
@@ -253,17 +251,43 @@ def publish(
             shap += zip(*walked, strict=True)
         tops["lime"].append(tuple(zip(*lime, strict=True)))
         tops["shap"].append(tuple(zip(*shap, strict=True)))
+    return published({method: tuple(models) for method, models in tops.items()}, items, settings, seed=seed)
+
+
+def published(
+    tops: dict[str, tuple[tuple[tuple[Words, ...], ...], ...]], items: Items, settings: ProtocolSettings, *, seed: int
+) -> Published:
+    """These top words of the models, with what the items alone tell of them."""
+    way = _WAYS[settings.name]
+    cut, empty = _cut(items, settings, seed=seed)
+    words = [(units[0].words, way.shap_words(units[1])) for units in cut.values()]
     return Published(
         settings,
-        np.array(at, dtype=np.int64),
-        seeds,
-        {method: tuple(models) for method, models in tops.items()},
+        np.array(list(cut), dtype=np.int64),
+        tuple(seed + run for run in range(settings.runs)),
+        tops,
         {
-            method: np.array([len(set(words[i][which]) - way.dropped) for i in at], dtype=np.int64)
+            method: np.array([len(set(both[which]) - way.dropped) for both in words], dtype=np.int64)
             for which, method in enumerate(("lime", "shap"))
         },
-        tuple(items.ids[i] for i in chosen if not all(map(len, cut[i]))),
+        empty,
     )
+
+
+def _cut(
+    items: Items, settings: ProtocolSettings, *, seed: int
+) -> tuple[dict[int, tuple[Units, Units]], tuple[str, ...]]:
+    """LIME's and SHAP's units of each chosen item, by its position; and the ids of those without any."""
+    way, segments = _WAYS[settings.name], items.texts()
+    found, empty = {}, []
+    for i in choose(items.ids, settings.items, seed=seed):
+        texts = tuple(segment[i] for segment in segments)
+        units = (way.lime(texts), way.shap(texts))
+        if all(map(len, units)):
+            found[i] = units
+        else:
+            empty.append(items.ids[i])
+    return found, tuple(empty)
 
 
 def _played(

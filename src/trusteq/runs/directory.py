@@ -332,6 +332,7 @@ def manifest(audit: Audit) -> dict[str, Any]:
         "data": {
             "source": plain(audit.items.source),
             "content": audit.items.content(),
+            "arrays": [name for name, values in audit.items.segments.items() if isinstance(values, np.ndarray)],
             "items": len(audit.items),
             "ids": _hash("\n".join(audit.items.ids)),
         },

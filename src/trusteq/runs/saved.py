@@ -20,6 +20,7 @@ class _Data(BaseModel):
     content: str
     items: int = Field(ge=1)
     ids: str
+    arrays: list[str]
 
 
 class _Model(BaseModel):

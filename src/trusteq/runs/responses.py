@@ -1,0 +1,142 @@
+"""What the models said, read back from a finished run: enough to compute all of its numbers once more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.data.items import Items
+from trusteq.errors import RunError
+from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, targets_of, with_units
+from trusteq.explain.protocol import ProtocolSettings, Published, published
+from trusteq.models.base import Identity
+from trusteq.responses import Response, Responses
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from trusteq.runs.directory import Run
+
+SEGMENT, COLUMN = "segment ", "column "
+
+
+def read_items(run: Run) -> Items:
+    """The items in the order in which they were asked about; arrays that models read are not kept."""
+    table, labels, n = run.table("items"), run.audit["labels"], run.audit["items"]
+    names = [str(name) for name in table.columns]
+    code = {label: i for i, label in enumerate(labels)}
+    return Items(
+        ids=table["id"].tolist(),
+        segments={name.removeprefix(SEGMENT): table[name].tolist() for name in names if name.startswith(SEGMENT)},
+        labels=np.array([code[label] for label in table["label"]], dtype=np.int64) if n["labelled"] else None,
+        label_names=tuple(labels) if n["labelled"] else (),
+        columns={name.removeprefix(COLUMN): table[name].tolist() for name in names if name.startswith(COLUMN)},
+        clusters=None if n["clusters"] is None else table["cluster"].tolist(),
+        source=run.manifest["data"]["source"],
+        ignored=n["ignored"],
+    )
+
+
+def read_responses(run: Run, items: Items) -> Responses:
+    """All that the models of a run said about these items of it."""
+    labels, settings = tuple(run.audit["labels"]), run.audit["settings"]
+    told = [*run.manifest["models"], *([run.manifest["peer"]] if run.manifest["peer"] else [])]
+    audited = [run.audit["reference"], *run.audit["candidates"], *([run.audit["peer"]] if run.audit["peer"] else [])]
+    everybody = [
+        Response(
+            model["name"],
+            Identity(model["kind"], model["location"], model["content"], model["details"]),
+            _answers(run, model["predictions"], labels),
+            batch=seen["batch"],
+        )
+        for model, seen in zip(told, audited, strict=True)
+    ]
+    said = Responses(
+        labels,
+        tuple(everybody[: len(run.manifest["models"])]),
+        everybody[-1] if run.manifest["peer"] else None,
+    )
+    files = [model["predictions"] for model in told]
+    if settings["explain"] is not None:
+        return replace(said, explanation=_explanation(run, items, said, ExplainSettings(**settings["explain"]), files))
+    if run.audit["protocol"] is not None:
+        return replace(said, published=_published(run, items, ProtocolSettings(**settings["protocol"])))
+    return said
+
+
+def _explanation(
+    run: Run, items: Items, said: Responses, settings: ExplainSettings, files: Sequence[str]
+) -> Explanation:
+    """The answers to perturbed items, by plans that are drawn anew."""
+    seed = run.audit["settings"]["seed"]
+    to_explain, wordless = with_units(items, settings, seed=seed)
+    ids, counts = _runs_of(run.table("plan")["id"])
+    place = {id_: i for i, id_ in enumerate(items.ids)}
+    positions = np.array([place[id_] for id_ in ids], dtype=np.int64)
+    try:
+        units, plans = replanned(items, settings, positions, counts, seed=seed)
+    except ValueError as error:
+        raise RunError(f"{run.directory / 'plan.parquet'}: {error}; audit again") from None
+    removed = np.full(len(ids), len(said.everybody) + 2)
+    return Explanation(
+        settings,
+        positions,
+        units,
+        plans,
+        tuple(_tables(run, file, "values/", said.labels, counts) for file in files),
+        targets_of(settings, [model.probabilities for model in said.everybody], items.gold(said.labels), positions),
+        tuple(wordless),
+        tuple(items.segments),
+        len(positions) / len(to_explain) if settings.until == "decided" else 1.0,
+        tuple(_tables(run, file, "removed/", said.labels, removed) for file in files),
+    )
+
+
+def _published(run: Run, items: Items, settings: ProtocolSettings) -> Published:
+    """The published protocol's top words."""
+    names = [run.audit["reference"]["name"], *(candidate["name"] for candidate in run.audit["candidates"])]
+    table = run.table("top_words")
+    tops: dict[str, Any] = {}
+    for method, of_method in table.groupby("method", sort=False):
+        tops[str(method)] = tuple(
+            tuple(
+                tuple(tuple(words) for words in one_run["words"])
+                for _, one_run in of_method[of_method["model"] == name].groupby("run", sort=True)
+            )
+            for name in names
+        )
+    made = published(tops, items, settings, seed=run.audit["settings"]["seed"])
+    lengths = {len(one_run) for models in tops.values() for runs in models for one_run in runs}
+    if lengths != {len(made.positions)}:
+        raise RunError(
+            f"{run.directory / 'top_words.parquet'}: words of {max(lengths, default=0)} items, the items and the seed "
+            f"give {len(made.positions)}; audit again"
+        )
+    return made
+
+
+def _answers(run: Run, file: str, labels: Sequence[str]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(run.table(file.removesuffix(".parquet"))[list(labels)].to_numpy(dtype=np.float64))
+
+
+def _tables(
+    run: Run, file: str, kind: str, labels: Sequence[str], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], ...]:
+    """A model's log-probabilities item by item, of so many rows each."""
+    own = file.replace("predictions/", kind, 1)
+    answers = _answers(run, own, labels)
+    if len(answers) != counts.sum():
+        raise RunError(f"{run.directory / own}: {len(answers):,} rows, the plan has {counts.sum():,}; audit again")
+    return tuple(np.split(answers, np.cumsum(counts)[:-1]))
+
+
+def _runs_of(ids: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
+    """The ids in the order of their rows, and how many rows each has."""
+    values = ids.to_numpy(dtype=object)
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    return values[starts].tolist(), np.diff(np.append(starts, len(values)))

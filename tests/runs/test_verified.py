@@ -1,0 +1,248 @@
+"""A run computed once more from the answers in it: the same to the bit, or what was changed is named."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cases import case
+from command import one_line, trusteq
+from finished_runs import FAST, HONEST, KINDS, NEARLY, pairs, peered, plain, reader
+
+import trusteq as package
+from trusteq.explain.explanation import ExplainSettings
+from trusteq.runs.directory import load_run
+from trusteq.runs.integrity import file_hashes
+from trusteq.runs.verified import verified
+
+
+def audited(**options):
+    items = replace(pairs(60), clusters=None)
+    return package.audit(reader(HONEST, "honest"), reader(NEARLY, "nearly"), items, **{**FAST, **options})
+
+
+def with_arrays():
+    large, small, items = case(60)
+    return package.audit(large, small, replace(items, segments={"x": np.ones((60, 3))}), **FAST)
+
+
+MORE = {
+    "until stable": lambda: audited(explain=ExplainSettings(items=8, until="stable", k=2)),
+    "until decided": lambda: audited(explain=ExplainSettings(items=60, until="decided")),
+    "own answers": lambda: audited(explain=ExplainSettings(items=20, target="own", scale="log-odds")),
+    "merged words": lambda: audited(explain=ExplainSettings(items=20, units="words-merged", perturb="it")),
+    "gold answers": lambda: audited(explain=ExplainSettings(items=20, target="gold", units="sentences")),
+    "scripts": lambda: audited(protocol="paper-scripts", policy="paper", explain=ExplainSettings(items=3)),
+    "questions": lambda: audited(protocol="paper-scripts-qqp", policy="paper", explain=ExplainSettings(items=3)),
+    "arrays": with_arrays,
+    "all slices": lambda: package.audit(*case(400), resamples=100, costs="none"),
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *MORE])
+def test_every_kind_of_run_comes_to_the_same_to_the_bit(kind, tmp_path):
+    made = {**KINDS, **MORE}[kind]()
+    found = verified(load_run(made.save(tmp_path / "run")))
+    assert found.differences == ()
+    assert (found.rounded, found.largest) == (0, 0.0)
+    assert found.models == len(made.everybody)
+    assert found.values > 100
+    assert (found.perturbations > 0) == (made.explanation is not None)
+    assert ("arrays" in " ".join(found.unchecked)) == (kind == "arrays")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return peered().save(tmp_path_factory.mktemp("saved") / "run")
+
+
+@pytest.fixture
+def run(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "run")
+
+
+def seal(run):
+    """Write the hashes anew, as a forger would."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "files": file_hashes(run)}))
+
+
+def edit(run, file, change):
+    path = run / file
+    table = pq.read_table(path)
+    frame = change(table.to_pandas())
+    pq.write_table(pa.Table.from_pandas(frame, table.schema, preserve_index=False), path)
+    seal(run)
+
+
+def differing(run):
+    done = trusteq("verify", run, "--json")
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    found = json.loads(done.stdout)
+    assert not found["passed"]
+    return [one["where"] for one in found["differences"]]
+
+
+def test_swapped_predictions(run):
+    first, second = sorted((run / "predictions").iterdir())[:2]
+    a, b = first.read_bytes(), second.read_bytes()
+    first.write_bytes(b)
+    second.write_bytes(a)
+    seal(run)
+    where = differing(run)
+    assert any("accuracy_reference" in one for one in where)
+
+
+def moved(*columns, by=1e-3, row=3):
+    """A change of a row's numbers, by default the fourth's."""
+
+    def change(frame):
+        frame.loc[row, list(columns)] -= by
+        return frame
+
+    return change
+
+
+ANSWERS = ("negative", "positive")
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "found_in"),
+    [
+        ("predictions/01-nearly.parquet", "p", "audit.json: candidates.0.measures"),
+        ("predictions/02-peer.parquet", "p", "audit.json: peer.measures"),
+        ("values/01-nearly.parquet", moved(*ANSWERS), "attributions.parquet: shapley"),
+        ("values/02-peer.parquet", moved(*ANSWERS), "audit.json: peer.measures.explanation"),
+        ("removed/01-nearly.parquet", moved(*ANSWERS, row=1), "audit.json: candidates.0.measures.explanation.transfer"),
+        ("attributions.parquet", moved("lime"), "attributions.parquet: lime, row 4"),
+        ("estimates.parquet", moved("low"), "estimates.parquet: low, row 4"),
+        ("plan.parquet", "mask", "plan.parquet: mask"),
+        ("items.parquet", "text", "manifest.json: data.content"),
+        ("items.parquet", "label", "audit.json: candidates.0.measures"),
+    ],
+)
+def test_a_value_that_was_changed(file, change, found_in, run):
+    def swap(frame):
+        """Two rows' answers are exchanged, so that all stay probabilities."""
+        frame.loc[[3, 4], ["negative", "positive"]] = frame.loc[[4, 3], ["negative", "positive"]].to_numpy()
+        frame.loc[[3, 4], ["negative", "positive"]] = frame.loc[[3, 4], ["positive", "negative"]].to_numpy()
+        return frame
+
+    def mask(frame):
+        own = frame.loc[3, "mask"]
+        frame.loc[3, "mask"] = own[1:] + own[0]
+        return frame
+
+    def text(frame):
+        frame.loc[3, "segment first"] = " ".join("film" for _ in frame.loc[3, "segment first"].split())
+        return frame
+
+    def label(frame):
+        frame.loc[3, "label"] = "positive" if frame.loc[3, "label"] == "negative" else "negative"
+        return frame
+
+    named = {"p": swap, "mask": mask, "text": text, "label": label}
+    edit(run, file, named.get(change, change))
+    assert any(one.startswith(found_in) for one in differing(run))
+
+
+def document(run, change):
+    path = run / "audit.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    seal(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda d: d["candidates"][0]["remedies"].clear(), "audit.json: candidates.0.remedies"),
+        (lambda d: d["candidates"][0].update(flipped=77), "audit.json: candidates.0.flipped"),
+        (lambda d: d["candidates"][0]["advice"].clear(), "audit.json: candidates.0.advice"),
+        (lambda d: d["reference"]["saturation"].update(certain=0.5), "audit.json: reference.saturation.certain"),
+        (lambda d: d["items"].update(ignored=1), None),
+    ],
+)
+def test_a_number_that_no_verdict_rests_on(change, where, run):
+    document(run, change)
+    if where is None:  # what the items' file held besides cannot be computed
+        assert trusteq("verify", run).returncode == 0
+    else:
+        assert any(one.startswith(where) for one in differing(run))
+
+
+def test_another_seed_is_another_plan(run):
+    document(run, lambda d: d["settings"].update(seed=1))
+    assert trusteq("verify", run).returncode in {1, 2}
+
+
+def printed(run, code):
+    """What the command prints, in one line."""
+    done = trusteq("verify", run, "--quiet")
+    assert (done.returncode, done.stderr) == (code, "")
+    return " ".join(done.stdout.split())
+
+
+def test_what_it_prints(run, saved):
+    said = printed(saved, 0)
+    assert "estimates, " in said
+    assert "computed again from the predictions of 3 models and their answers to " in said
+    assert "all are as the run says, to the bit" in said
+    assert "not compared: what was noticed when models were opened" in said
+    document(run, lambda d: d["candidates"][0].update(flipped=77))
+    said = printed(run, 1)
+    assert "1 value is not as the run says" in said
+    assert "audit.json: candidates.0.flipped: 77, computed " in said
+
+
+def test_rounding_is_told_and_passes(run):
+    edit(run, "estimates.parquet", lambda frame: frame.assign(low=frame["low"] * (1 + 1e-14)))
+    done = trusteq("verify", run, "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert found["rounded"] > 10
+    assert 0 < found["largest"] < 1e-13
+    assert "differ by rounding, at most by 1e-14" in printed(run, 0)
+
+
+def test_a_table_of_another_length(run):
+    edit(run, "estimates.parquet", lambda frame: frame.iloc[:-1])
+    assert "estimates.parquet: candidate" in differing(run)
+
+
+@pytest.mark.parametrize("file", ["plan.parquet", "values/00-honest.parquet", "removed/00-honest.parquet"])
+def test_answers_that_do_not_belong_to_the_plan(file, run):
+    edit(run, file, lambda frame: frame.iloc[:-1])
+    one_line(trusteq("verify", run), "audit again")
+
+
+def test_top_words_of_fewer_items(tmp_path):
+    run = KINDS["protocol"]().save(tmp_path / "run")
+    frame = pd.read_parquet(run / "top_words.parquet")
+    some = frame[frame["id"] != frame["id"].iloc[0]]
+    schema = pq.read_schema(run / "top_words.parquet")
+    pq.write_table(pa.Table.from_pandas(some, schema, preserve_index=False), run / "top_words.parquet")
+    seal(run)
+    one_line(trusteq("verify", run), "top_words.parquet: words of 3 items, the items and the seed give 4")
+
+
+def test_another_version_may_word_it_otherwise(run):
+    document(run, lambda d: d["candidates"][0]["verdict"].update(reason="said otherwise"))
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "trusteq": "0.0.9"}))
+    assert "sentences, which trusteq 0.0.9 may have worded otherwise" in printed(run, 0)
+    document(run, lambda d: d["candidates"][0].update(flipped=77))
+    assert differing(run) == ["audit.json: candidates.0.flipped"]
+
+
+def test_a_run_without_its_hashes(tmp_path):
+    from trusteq.errors import RunError
+
+    run = load_run(plain().save(tmp_path / "run"))
+    with pytest.raises(RunError, match="written by an older trusteq"):
+        verified(replace(run, manifest={**run.manifest, "files": {}}))
