@@ -24,6 +24,7 @@ FORMATS = {
     "model-card": "trusteq.report.model_card:model_card",
     "junit": "trusteq.report.junit:junit",
     "latex": "trusteq.report.latex:latex",
+    "in-toto": "trusteq.report.in_toto:in_toto",
 }
 """The function ``(Evidence) -> str`` that makes each format; imported when asked for."""
 
@@ -36,7 +37,7 @@ FORMATS = {
     type=click.Choice(list(FORMATS)),
     default="html",
     show_default=True,
-    help="A page; Markdown for a pull request or a model card; JUnit XML; LaTeX tables.",
+    help="A page; Markdown for a pull request or a model card; JUnit XML; LaTeX tables; an in-toto statement to sign.",
 )
 @click.option(
     "--out",

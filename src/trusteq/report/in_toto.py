@@ -1,0 +1,68 @@
+"""An audit as an in-toto statement, for whoever signs evidence and passes it on: what was tested, and how it went.
+
+The subject is ``manifest.json``, which holds the SHA-256 of every other file of the run; the predicate is in-toto's
+Test Result v0.1. Signed by cosign or any other tool that writes envelopes (DSSE), it is an attestation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import RunError
+from trusteq.report.clean import clean
+from trusteq.report.summary import summary
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trusteq.report.evidence import Evidence
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
+
+
+def in_toto(evidence: Evidence) -> str:
+    """The statement as JSON, in ASCII. Whatever is required and not EQUIVALENT failed: undecided is not a pass."""
+    if evidence.directory is None:
+        raise RunError("an in-toto statement is about the files of a run; save the audit first")
+    told = summary(evidence.document)
+    tests = {f"{clean(c.name)}: {what}": outcome for c in told.candidates for what, outcome in _required(c.verdict)}
+    passed = [name for name, outcome in tests.items() if outcome is Outcome.EQUIVALENT]
+    statement = {
+        "_type": STATEMENT,
+        "subject": [_file(evidence, "manifest.json")],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "result": "PASSED" if told.exit_code == 0 else "FAILED",
+            "configuration": [_file(evidence, "policy.yaml"), *_inputs(evidence)],
+            "passedTests": passed,
+            "warnedTests": [],
+            "failedTests": [name for name in tests if name not in passed],
+        },
+    }
+    return json.dumps(statement, indent=1) + "\n"
+
+
+def _required(verdict: Any) -> Iterator[tuple[str, Outcome]]:
+    yield "overall", verdict.outcome
+    for dimension in verdict.dimensions:
+        if dimension.required:
+            yield dimension.dimension, dimension.outcome
+
+
+def _inputs(evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """The items and the models by trusteq's own hashes of their contents, which are of no single file."""
+    yield {"name": "items", "digest": {"trusteqContent": evidence.manifest["data"]["content"]}}
+    for model in evidence.manifest["models"]:
+        if model["content"] is not None:
+            name = f"{model['role']} {clean(model['name'])}"
+            yield {"name": name, "digest": {"trusteqContent": model["content"]}}
+
+
+def _file(evidence: Evidence, name: str) -> dict[str, Any]:
+    assert evidence.directory is not None  # noqa: S101 - seen to above
+    content = (evidence.directory / name).read_bytes()
+    return {"name": name, "digest": {"sha256": hashlib.sha256(content).hexdigest()}}
