@@ -223,7 +223,12 @@ class Bench:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    if found.pop("work.json", None) is not None:  # it tells that finished work was taken up
+        manifest = json.loads(found["manifest.json"])
+        del manifest["files"]["work.json"]
+        found["manifest.json"] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    return found
 
 
 def write(files: dict[str, bytes], folder: Path) -> Path:

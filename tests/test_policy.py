@@ -1,10 +1,11 @@
 import re
 
 import pytest
+import yaml
 
 from trusteq.compare.measures import measure_names
 from trusteq.errors import PolicyError
-from trusteq.policy import PRESETS, Policy, known_measures, parse_policy, read_policy
+from trusteq.policy import PRESETS, Policy, known_measures, parse_policy, read_policy, wider
 
 GOOD = """
 name: mine
@@ -244,3 +245,101 @@ def test_the_json_schema_is_an_object_of_the_policys_fields_and_nothing_else():
         assert set(written) <= set(schema["properties"])
         for measures in written["rules"].values():
             assert all(set(r) <= set(rule["properties"]) for r in measures.values())
+
+
+# names that are taken, and margins that are wider
+
+
+WIDE = {"behaviour": {"disagreement": {"at_most": 0.99}, "accuracy_difference": {"at_least": -0.01}}}
+
+
+@pytest.mark.parametrize("name", ["default", "Default", " default ", "paper", "PAPER"])
+def test_a_policy_cannot_call_itself_as_a_preset_does(name, tmp_path):
+    content = {"name": name, "required": ["behaviour"], "rules": WIDE}
+    for source in (content, written_to(tmp_path, content), parse_policy(content, where="policy")):
+        with pytest.raises(PolicyError, match="which is a preset that says something else; give it another name"):
+            read_policy(source)
+
+
+def written_to(folder, content):
+    path = folder / "policy.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_that_was_written_down_keeps_its_name(name, tmp_path):
+    usual = read_policy(name)
+    assert read_policy(written_to(tmp_path, usual.model_dump(mode="json", exclude_none=True))) == usual
+    some = usual.requiring(("calibration",))
+    assert read_policy(written_to(tmp_path, some.model_dump(mode="json", exclude_none=True))) == some
+
+
+def test_each_policy_has_a_hash_of_its_own():
+    usual = read_policy("default")
+    others = [read_policy("paper"), usual.requiring(("behaviour",)), usual.model_copy(update={"level": 0.9})]
+    hashes = [policy.content() for policy in (usual, *others)]
+    assert len(set(hashes)) == len(hashes)
+    assert all(len(one) == 64 for one in hashes)
+    assert parse_policy(usual.model_dump(), where="again").content() == usual.content()
+
+
+def like_default(**changes):
+    return parse_policy({**read_policy("default").model_dump(), "name": "mine", **changes}, where="policy")
+
+
+def with_rule(dimension, measure, **rule):
+    rules = read_policy("default").model_dump(exclude_none=True)["rules"]
+    rules[dimension][measure] = rule
+    return like_default(rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (like_default(), []),
+        (with_rule("behaviour", "disagreement", at_most=0.04), []),
+        (with_rule("behaviour", "disagreement", at_most=0.06), ["disagreement at most 0.06 (at most 0.05)"]),
+        (
+            with_rule("behaviour", "accuracy_difference", at_least=-0.02),
+            ["accuracy difference at least -0.02 (at least -0.01)"],
+        ),
+        (
+            with_rule("explanation", "alignment_lime", at_most=0.99),
+            ["alignment LIME at most 0.99 (at least 0.95)"],
+        ),
+        (
+            with_rule("behaviour", "disagreement", at_most=0.05, judged_on="value"),
+            ["disagreement at most 0.05, judged on its value (at most 0.05)"],
+        ),
+        (
+            with_rule("behaviour", "disagreement", at_most=0.01, judged_on="significance"),
+            ["disagreement at most 0.01, judged on its significance (at most 0.05)"],
+        ),
+        (like_default(level=0.9), ["90% intervals (95%)"]),
+        (like_default(level=0.99), []),
+        (like_default(min_items=50), ["at least 50 items (100)"]),
+        (like_default(min_items=500), []),
+        (
+            like_default(required=["behaviour", "calibration"]),
+            ["explanation is not required"],
+        ),
+        (
+            like_default(
+                required=["behaviour", "calibration", "explanation"],
+                rules={
+                    **read_policy("default").model_dump(exclude_none=True)["rules"],
+                    "behaviour": {"disagreement": {"at_most": 0.05}},
+                },
+            ),
+            ["accuracy difference has no margin (at least -0.01)"],
+        ),
+    ],
+)
+def test_whatever_is_wider_than_usual_is_named_and_nothing_else(policy, said):
+    assert wider(policy, read_policy("default")) == said
+
+
+def test_a_device_is_no_policy():
+    with pytest.raises(PolicyError):
+        read_policy("/dev/zero")

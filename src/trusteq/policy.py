@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import math
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,8 +15,9 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trusteq.errors import PolicyError
+from trusteq.measure_words import in_words
 from trusteq.ranges import possible
-from trusteq.yaml_file import parse_yaml, validated
+from trusteq.yaml_file import MOST_CHARACTERS, parse_yaml, validated
 
 Dimension = Literal["behaviour", "calibration", "explanation"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
@@ -115,6 +119,11 @@ class Policy(BaseModel):
                 raise ValueError(f"{dimension} is required but has no rules, so it could never fail")
         return self
 
+    def content(self) -> str:
+        """SHA-256 of everything in it."""
+        said = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+
     @property
     def needs_protocol(self) -> bool:
         """Whether it has a rule about what only the published protocol measures."""
@@ -171,25 +180,77 @@ def known_measures() -> dict[str, tuple[str, ...]]:
 def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:
     """A policy from a preset's name, a YAML file, a mapping of the same content, or itself."""
     if isinstance(source, Policy):
-        return source
+        return _under_its_own_name(source, "policy")
     if isinstance(source, Mapping):
-        return parse_policy(dict(source), where="policy")
+        return _under_its_own_name(parse_policy(dict(source), where="policy"), "policy")
     if not isinstance(source, (str, Path)):
         raise PolicyError(f"policy is {source!r}; give a preset's name, a YAML file, a mapping or a trusteq.Policy")
     if source in PRESETS:
-        text, where = (
-            resources.files("trusteq.policies").joinpath(f"{source}.yaml").read_text("utf-8"),
-            f"preset {source}",
+        return preset(str(source))
+    where = str(source)
+    try:
+        with Path(source).open(encoding="utf-8") as stream:
+            text = stream.read(MOST_CHARACTERS + 1)  # of a device there is no end
+    except FileNotFoundError:
+        raise PolicyError(f"{where}: no such policy file; presets are {' and '.join(PRESETS)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{where}: cannot be read as text: {error}") from None
+    return _under_its_own_name(parse_policy(parse_yaml(text, where=where, error=PolicyError), where=where), where)
+
+
+@cache
+def preset(name: str) -> Policy:
+    """The policy of this name that comes with trusteq."""
+    text = resources.files("trusteq.policies").joinpath(f"{name}.yaml").read_text("utf-8")
+    return parse_policy(parse_yaml(text, where=f"preset {name}", error=PolicyError), where=f"preset {name}")
+
+
+def comes_with_trusteq(policy: Policy) -> bool:
+    """Whether it says what a preset says, whatever it requires of that."""
+    return any(_is_preset(policy, name) for name in PRESETS)
+
+
+def _is_preset(policy: Policy, name: str) -> bool:
+    usual = preset(name)
+    return policy.model_copy(update={"required": usual.required, "description": usual.description}) == usual
+
+
+def _under_its_own_name(policy: Policy, where: str) -> Policy:
+    """The policy, unless it calls itself as a preset does that says something else."""
+    name = policy.name.strip().casefold()
+    if name in PRESETS and not _is_preset(policy, name):
+        raise PolicyError(
+            f"{where}: calls itself {policy.name!r}, which is a preset that says something else; give it another name"
         )
-    else:
-        where = str(source)
-        try:
-            text = Path(source).read_text("utf-8")
-        except FileNotFoundError:
-            raise PolicyError(f"{where}: no such policy file; presets are {' and '.join(PRESETS)}") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise PolicyError(f"{where}: cannot be read as text: {error}") from None
-    return parse_policy(parse_yaml(text, where=where, error=PolicyError), where=where)
+    return policy
+
+
+def wider(policy: Policy, usual: Policy) -> list[str]:
+    """In what a policy lets more pass than the usual one, in words: the usual in brackets."""
+    said = [f"{dimension} is not required" for dimension in usual.required if dimension not in policy.required]
+    for dimension in (dimension for dimension in usual.required if dimension in policy.required):
+        for measure, rule in usual.rules[dimension].items():
+            own = policy.rules[dimension].get(measure)
+            if own is None:
+                said.append(f"{in_words(measure)} has no margin ({_margin(rule)})")
+            elif _lets_more_pass(own, rule):
+                said.append(f"{in_words(measure)} {_margin(own)} ({_margin(rule)})")
+    if policy.level < usual.level:
+        said.append(f"{100 * policy.level:.10g}% intervals ({100 * usual.level:.10g}%)")
+    if policy.min_items < usual.min_items:
+        said.append(f"at least {policy.min_items} items ({usual.min_items})")
+    return said
+
+
+def _lets_more_pass(rule: Rule, usual: Rule) -> bool:
+    low, usual_low = (-math.inf if r.at_least is None else r.at_least for r in (rule, usual))
+    high, usual_high = (math.inf if r.at_most is None else r.at_most for r in (rule, usual))
+    looser = rule.judged_on != usual.judged_on and usual.judged_on == "interval"
+    return low < usual_low or high > usual_high or looser
+
+
+def _margin(rule: Rule) -> str:
+    return str(rule) if rule.judged_on == "interval" else f"{rule}, judged on its {rule.judged_on}"
 
 
 def parse_policy(content: Any, *, where: str) -> Policy:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
     from trusteq.report.evidence import Evidence
     from trusteq.report.item import ItemView
+    from trusteq.runs.history import History
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import Verdict
 
@@ -97,6 +98,8 @@ class Audit:
     """The reference trained once more, where there was one, beside the reference itself."""
     command: tuple[str, ...] | None = None
     """The words of the command line behind it; None where it was called from Python."""
+    history: History | None = None
+    """Finished work that it took up, and other audits of the same that are on record; None where there is nothing."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ from finished_runs import KINDS, equivalent, explained, plain, protocol
 from rich.console import Console
 
 import trusteq
-from trusteq.report.summary import origin, summary
+from trusteq.report.summary import about_policy, origin, summary
 from trusteq.report.terminal import render
 
 
@@ -22,7 +22,7 @@ def test_verdicts_estimates_tests_and_advice_come_back_as_they_were(kind):
     result = KINDS[kind]()
     told = summary(stored(result))
     assert told.policy == result.policy
-    assert told.findings == result.findings
+    assert told.findings == (*about_policy(result.policy), *result.findings)
     assert [c.verdict for c in told.candidates] == [c.verdict for c in result.comparisons]
     for mine, theirs in zip(told.candidates, result.comparisons, strict=True):
         assert (mine.name, mine.advice, mine.tests) == (theirs.name, theirs.advice, theirs.tests)

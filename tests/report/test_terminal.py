@@ -70,7 +70,7 @@ def test_one_is_not_said_in_the_plural():
 @pytest.mark.parametrize(("level", "said"), [(0.95, "95%"), (0.57, "57%"), (0.995, "99.5%"), (0.9975, "99.75%")])
 def test_a_level_keeps_its_digits(level, said):
     large, small, items = case(60)
-    rules = {**read_policy("default").model_dump(), "level": level}
+    rules = {**read_policy("default").model_dump(), "level": level, "name": "mine"}
     result = trusteq.audit(large, small, items, policy=rules, resamples=800)
     assert f"{said} intervals" in shown(result)
     assert f"[{said}]" in shown(result)

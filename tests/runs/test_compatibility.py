@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from command import one_line, trusteq
 
-from trusteq.policy import read_policy
 from trusteq.runs.directory import load_run, rejudge
 
 STORED = sorted((Path(__file__).parent / "golden").iterdir())
@@ -20,7 +19,7 @@ def run(request, tmp_path):
 
 def test_it_is_judged_as_then(run):
     stored = load_run(run)
-    judged = rejudge(stored, read_policy(run / "policy.yaml"))
+    judged = rejudge(stored, stored.policy)
     for candidate in stored.audit["candidates"]:
         assert judged[candidate["name"]].outcome.value == candidate["verdict"]["outcome"]
 

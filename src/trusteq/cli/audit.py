@@ -150,7 +150,8 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render
     from trusteq.runs.address import free_address, is_address, save_at
-    from trusteq.runs.directory import free_directory
+    from trusteq.runs.directory import free_directory, manifest
+    from trusteq.runs.history import attempt_of, beside, history_of, notices
 
     policy = read_policy(asked["policy"])
     if asked["dimensions"]:
@@ -215,14 +216,22 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
             executor=asking,
             progress=tell,
         )
-        result = replace(result, command=words_of(click.get_current_context()))
+        attempt = attempt_of(manifest(result), document(result))
+        result = replace(
+            result,
+            command=words_of(click.get_current_context()),
+            history=history_of(asking, attempt if asked["work"] else None),
+        )
         path = result.save(out) if isinstance(out, Path) else save_at(result, out)
-    for note in result.costs.notes if result.costs else ():
+    rivals = beside(path, attempt) if isinstance(path, Path) and attempt is not None else ()
+    known = notices(result.history, rivals)
+    notes = [*(result.costs.notes if result.costs else ()), *(f.message for f in known if f.kind == "taken up")]
+    for note in notes:
         click.echo(f"trusteq: {clean(note)}", err=True)
     if asked["as_json"]:
         print_json(document(result))
     else:
-        show(render(result))
+        show(render(result, known))
         if result.costs is not None:
             show(size_and_speed(result.costs.document()))
         click.echo(f"run directory: {clean(str(path))}", err=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from trusteq.cli.lessons import listed
@@ -24,12 +26,13 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     """
     from trusteq.policy import read_policy
     from trusteq.report import terminal
-    from trusteq.report.document import measures_from, verdict_document
+    from trusteq.report.document import measures_from, plain, verdict_document
+    from trusteq.report.summary import about_policy
     from trusteq.result import exit_code
-    from trusteq.runs.directory import load_run, rejudge
+    from trusteq.runs.directory import load_run, notices_of, rejudge
 
     finished = load_run(run)
-    policy = read_policy(policy_name if policy_name is not None else finished.directory / "policy.yaml")
+    policy = finished.policy if policy_name is None else read_policy(policy_name)
     if dimensions is not None:
         policy = policy.requiring(listed(dimensions))
     judged = rejudge(finished, policy)
@@ -38,13 +41,18 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
         raise click.UsageError(f"--candidate {strange}: {run} has no such candidate; there are {', '.join(judged)}")
     judged = {name: verdict for name, verdict in judged.items() if name in only or not only}
     code = exit_code(verdict.outcome for verdict in judged.values())
+    known = (*about_policy(policy), *notices_of(finished))
     if as_json:
-        candidates = {name: verdict_document(verdict) for name, verdict in judged.items()}
-        print_json({"exit_code": code, "policy": policy.model_dump(mode="json"), "candidates": candidates})
+        content: dict[str, Any] = {"exit_code": code, "policy": policy.model_dump(mode="json")}
+        content["policy_sha256"] = policy.content()
+        content["candidates"] = {name: verdict_document(verdict) for name, verdict in judged.items()}
+        content["notices"] = plain(known)
+        print_json(content)
         return code
     items = finished.audit["items"]
     show(terminal.headline(finished.audit["reference"]["name"], items["n"], policy, items.get("ignored", 0)))
     show(terminal.verdicts(judged.items()))
+    show(*terminal.warnings(known))
     for candidate in finished.audit["candidates"]:
         if candidate["name"] not in judged:
             continue

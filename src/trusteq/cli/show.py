@@ -33,7 +33,7 @@ def show(run: str, item: str | None, candidate: str | None, method: str | None, 
     from trusteq.runs.directory import evidence, load_run
 
     found = evidence(load_run(run))
-    told = summary(found.document, where=f"{run}/audit.json")
+    told = summary(found.document, where=f"{run}/audit.json", notices=found.notices)
     if item is None:
         for flag, given in (("--candidate", candidate), ("--method", method)):
             if given is not None:

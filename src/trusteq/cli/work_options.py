@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trusteq.work.shard import Executor
 
-WORK = ("workers", "work", "ray", "ray_address", "gpus", "deadline")
+WORK = ("workers", "work", "no_resume", "ray", "ray_address", "gpus", "deadline")
 """The options' names as keywords."""
 
 
@@ -31,6 +31,11 @@ def work_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--gpus", type=float, default=0.0, help="GPUs that each actor of Ray needs, e.g. 0.5."),
         click.option("--ray-address", help="Let actors of the Ray cluster at this address do the work, e.g. auto."),
         click.option("--ray", is_flag=True, help="Let --workers actors of Ray on this machine do the work."),
+        click.option(
+            "--no-resume",
+            is_flag=True,
+            help="Ask for everything anew, whatever finished work there is.",
+        ),
         click.option(
             "--work",
             help="Folder (or address, s3://...) for finished shards of work, kept for other audits of these models "
@@ -59,6 +64,7 @@ def asked_executor(asked: dict[str, Any], out: str | Path) -> Iterator[Executor]
     made = executor(
         workers=asked["workers"],
         keep=keep,
+        resume=not asked["no_resume"],
         deadline=asked["deadline"],
         ray=asked["ray_address"] or asked["ray"],
         gpus=asked["gpus"],

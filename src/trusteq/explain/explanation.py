@@ -259,11 +259,15 @@ def chosen(items: Items, count: int | None, *, seed: int) -> list[int]:
 
 
 def with_units(items: Items, settings: ExplainSettings, *, seed: int) -> tuple[list[int], list[str]]:
-    """Positions of as many chosen items as the settings want, in random order; and ids met that have no unit."""
+    """Positions of as many chosen items as the settings want, in random order; and ids met that have no unit.
+
+    Where it is stopped once a rule is decided, the order is the same for every seed: else the same audit could be
+    repeated until items come first that decide it as wished.
+    """
     cut, segments = cutter(settings.units), items.texts()
     found: list[int] = []
     wordless: list[str] = []
-    for i in chosen(items, None, seed=seed):
+    for i in chosen(items, None, seed=0 if settings.until == "decided" else seed):
         if settings.items is not None and len(found) >= settings.items:
             break
         if len(cut(tuple(segment[i] for segment in segments))):

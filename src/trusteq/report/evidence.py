@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from trusteq.models.base import Finding
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -30,6 +32,7 @@ class Evidence:
         or None where the audit has none.
     costs: what ``costs.json`` holds; None where nothing was measured.
     directory: where it was read from; None for an audit in memory.
+    notices: what a reader must know of how it came about.
     """
 
     document: Mapping[str, Any]
@@ -37,6 +40,7 @@ class Evidence:
     table: Callable[[str], pd.DataFrame | None]
     costs: Mapping[str, Any] | None = None
     directory: Path | None = None
+    notices: tuple[Finding, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import RunError
 from trusteq.report.clean import clean
-from trusteq.report.summary import summary
+from trusteq.report.summary import summary_of
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def in_toto(evidence: Evidence) -> str:
     """The statement as JSON, in ASCII. Whatever is required and not EQUIVALENT failed: undecided is not a pass."""
     if evidence.directory is None:
         raise RunError("an in-toto statement is about the files of a run; save the audit first")
-    told = summary(evidence.document)
+    told = summary_of(evidence)
     tests = {f"{clean(c.name)}: {what}": outcome for c in told.candidates for what, outcome in _required(c.verdict)}
     passed = [name for name, outcome in tests.items() if outcome is Outcome.EQUIVALENT]
     statement = {

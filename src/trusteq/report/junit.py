@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 
 from trusteq.measure_words import in_words
 from trusteq.report.clean import clean
-from trusteq.report.summary import summary
-from trusteq.report.wording import interval, margin, rule_words
+from trusteq.report.summary import summary_of
+from trusteq.report.wording import URGENT, interval, margin, rule_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TIMESTAMP = "1970-01-01T00:00:00"
 
 def junit(evidence: Evidence) -> str:
     """The XML file, in ASCII."""
-    told = summary(evidence.document)
+    told = summary_of(evidence)
     root = ET.Element("testsuites")
     for number, candidate in enumerate(told.candidates):
         root.append(_suite(told, candidate, number, evidence))
@@ -52,7 +52,7 @@ def _suite(told: Summary, candidate: Judged, number: int, evidence: Evidence) ->
     for name, value in _properties(told, candidate, evidence):
         ET.SubElement(properties, "property", name=name, value=clean(value))
     suite.extend(cases)
-    ET.SubElement(suite, "system-out").text = "\n".join(_lines(candidate))
+    ET.SubElement(suite, "system-out").text = "\n".join(_lines(told, candidate))
     ET.SubElement(suite, "system-err").text = ""
     return suite
 
@@ -93,6 +93,7 @@ def _properties(told: Summary, candidate: Judged, evidence: Evidence) -> Iterato
     yield "reference", told.reference
     yield "verdict", candidate.verdict.outcome
     yield "policy", told.policy.name
+    yield "policy.sha256", told.policy.content()
     yield "items", str(told.items)
     yield "trusteq", str(evidence.manifest.get("trusteq", ""))
     for dimension in candidate.verdict.dimensions:
@@ -105,8 +106,9 @@ def _properties(told: Summary, candidate: Judged, evidence: Evidence) -> Iterato
                 yield f"{stem}.n", str(e.n)
 
 
-def _lines(candidate: Judged) -> Iterator[str]:
-    """A line a rule."""
+def _lines(told: Summary, candidate: Judged) -> Iterator[str]:
+    """What must be known before any number, and a line a rule."""
+    yield from (clean(f"{f.model}: {f.message}") for f in told.findings if f.kind in URGENT)
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
             yield f"{dimension.dimension}: {_judged(rule)}"

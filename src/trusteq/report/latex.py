@@ -15,8 +15,8 @@ from trusteq.measure_words import in_words
 from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
 from trusteq.report.cost_words import MISSING, cost_words, where
-from trusteq.report.summary import origin, summary
-from trusteq.report.wording import number, percent
+from trusteq.report.summary import origin, summary_of
+from trusteq.report.wording import number, percent, policy_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ _UNKNOWN = frozenset("ÐðÞþ")
 
 def latex(evidence: Evidence) -> str:
     """The tables, to be read into a paper."""
-    told, found = summary(evidence.document), origin(evidence.manifest)
+    told, found = summary_of(evidence), origin(evidence.manifest)
     tables = [
         _verdicts(told),
         _accuracy(told, evidence),
@@ -130,8 +130,8 @@ def _verdicts(told: Summary) -> str:
         for candidate in told.candidates
     ]
     caption = (
-        f"May it replace {escaped(told.reference)}? Policy {escaped(told.policy.name)}, in parentheses what it does "
-        f"not require; share of answers that differ, with its {_percent(told)} interval."
+        f"May it replace {escaped(told.reference)}? Policy {escaped(policy_words(told.policy))}, in parentheses what "
+        f"it does not require; share of answers that differ, with its {_percent(told)} interval."
     )
     head = ["Candidate", *(dimension.capitalize() for dimension in DIMENSIONS), "Verdict", "Changed"]
     return _table(caption, "verdicts", "l" + "l" * (len(DIMENSIONS) + 1) + "r", head, rows)

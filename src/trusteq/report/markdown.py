@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from trusteq.policy import DIMENSIONS
 from trusteq.report.cost_words import cost_words, where
 from trusteq.report.markdown_text import details, escaped, table
-from trusteq.report.summary import origin, summary
-from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
+from trusteq.report.summary import origin, summary_of
+from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, policy_words, rule_words, sides, title
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ NAME = 80
 
 def markdown(evidence: Evidence) -> str:
     """The comment."""
-    told = summary(evidence.document)
+    told = summary_of(evidence)
     parts = [MARKER, f"### {headline(told)}", asked(told), verdict_table(told)]
     parts += [f"> **{escaped(f.model, NAME)}**: {escaped(f.message)}" for f in told.findings if f.kind in URGENT]
     folded = [details(f"The numbers of {escaped(c.name, NAME)}", rule_table(told, c)) for c in told.candidates]
@@ -66,7 +66,8 @@ def asked(told: Summary) -> str:
     """Of what, by what."""
     left_out = f" ({told.ignored:,} ignored by label)" if told.ignored else ""
     left_out += f", {told.explained:,} of them explained" if told.explained is not None else ""
-    return f"{told.items:,} items{left_out}, policy {escaped(told.policy.name)}, {percent(told.policy.level)} intervals"
+    policy = escaped(policy_words(told.policy))
+    return f"{told.items:,} items{left_out}, policy {policy}, {percent(told.policy.level)} intervals"
 
 
 def verdict_table(told: Summary) -> str:

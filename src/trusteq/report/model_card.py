@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from trusteq.measure_words import in_words
 from trusteq.report.markdown import NAME, cost_table, headline, outcome, rule_table, verdict_table
 from trusteq.report.markdown_text import escaped, table
-from trusteq.report.summary import origin, summary
-from trusteq.report.wording import interval, percent
+from trusteq.report.summary import origin, summary_of
+from trusteq.report.wording import interval, percent, policy_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ _BESIDE = ("regressions", "corrections", "ece_difference", "brier_difference", "
 
 def model_card(evidence: Evidence) -> str:
     """The section, to be pasted into a card."""
-    told, found = summary(evidence.document), origin(evidence.manifest)
-    made_by = f"trusteq {escaped(found.version, NAME)} under policy {escaped(told.policy.name)}"
+    told, found = summary_of(evidence), origin(evidence.manifest)
+    made_by = f"trusteq {escaped(found.version, NAME)} under policy {escaped(policy_words(told.policy))}"
     parts = [
         "## Trust-equivalence audit",
         f"**{headline(told)}**, by {made_by}.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
-from trusteq.report.summary import summary
+from trusteq.report.summary import summary_of
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def html(audit: Audit) -> str:
     """The audit as an HTML fragment; every text in it is escaped."""
-    told = summary(audit.evidence.document)
+    told = summary_of(audit.evidence)
     head = _row("th", "candidate", "verdict", *DIMENSIONS)
     body = "".join(
         _row("td", c.name, _outcome(c.verdict.outcome), *(_outcome(d.outcome) for d in c.verdict.dimensions))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,14 +12,15 @@ from pydantic import ValidationError
 from trusteq.compare.published import PairAgreement
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
-from trusteq.policy import Policy, Rule
+from trusteq.policy import Policy, Rule, comes_with_trusteq, preset, wider
 from trusteq.report.document import estimate_from, measures_from
 from trusteq.stats.estimate import PairedTest
 from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from trusteq.report.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
 T = TypeVar("T")
@@ -74,6 +75,8 @@ class Summary:
     explained: int | None
     protocol: Protocol | None
     exit_code: int
+    peer: Judged | None = None
+    """The reference trained once more, by the same rules."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,29 @@ class Origin:
     models: tuple[Compared, ...]
 
 
-def summary(document: Mapping[str, Any], *, where: str = "audit.json") -> Summary:
-    """The summary of a document, or one clear line about the first value in it that no audit writes."""
-    return _read(_summary, document, where)
+def summary(document: Mapping[str, Any], *, where: str = "audit.json", notices: Sequence[Finding] = ()) -> Summary:
+    """The summary of a document, or one clear line about the first value in it that no audit writes.
+
+    ``notices`` are what is known of it besides.
+    """
+    made = _read(_summary, document, where)
+    return replace(made, findings=(*about_policy(made.policy), *notices, *made.findings))
+
+
+def summary_of(evidence: Evidence) -> Summary:
+    """The summary of a finished audit."""
+    return summary(evidence.document, notices=evidence.notices)
+
+
+def about_policy(policy: Policy) -> tuple[Finding, ...]:
+    """What a reader must know of a policy that is none of those that come with trusteq."""
+    if comes_with_trusteq(policy):
+        return ()
+    said = wider(policy, preset("default"))
+    if not said:
+        return ()
+    message = f"lets more pass than trusteq's default policy (in brackets): {'; '.join(said)}"
+    return (Finding(f"policy {policy.name}", "wider policy", message, float(len(said))),)
 
 
 def origin(manifest: Mapping[str, Any], *, where: str = "manifest.json") -> Origin:
@@ -127,6 +150,8 @@ def _origin(manifest: Mapping[str, Any]) -> Origin:
 
 def _summary(document: Mapping[str, Any]) -> Summary:
     items, models = document["items"], [document["reference"], *document["candidates"]]
+    if document.get("peer") is not None:
+        models.append(document["peer"])
     found = [*items.get("findings", []), *(finding for model in models for finding in model["findings"])]
     explained, protocol = document.get("explanation"), document.get("protocol")
     return Summary(
@@ -143,6 +168,7 @@ def _summary(document: Mapping[str, Any]) -> Summary:
         explained=explained["items"] if explained else protocol["items"] if protocol else None,
         protocol=None if protocol is None else _protocol(protocol, document["settings"]["protocol"]["k"]),
         exit_code=int(document["exit_code"]),
+        peer=None if document.get("peer") is None else _judged(document["peer"]),
     )
 
 

@@ -23,6 +23,7 @@ from trusteq.report.wording import (
     number,
     p_value,
     percent,
+    policy_words,
     rule_words,
     sides,
     title,
@@ -50,9 +51,9 @@ STYLES = {
 }
 
 
-def render(audit: Audit) -> RenderableType:
-    """The whole audit."""
-    return render_summary(summary(document(audit)))
+def render(audit: Audit, notices: Sequence[Finding] = ()) -> RenderableType:
+    """The whole audit; ``notices`` are what is known of how it came about."""
+    return render_summary(summary(document(audit), notices=notices))
 
 
 def render_summary(told: Summary) -> RenderableType:
@@ -70,6 +71,10 @@ def render_summary(told: Summary) -> RenderableType:
         ]
         if c.advice:
             parts += [Text("\n  what to look at", style="bold"), _bullets(c.advice)]
+    if told.peer is not None:
+        heading = f"\n{clean(told.peer.name)}, the reference trained once more, by the same rules"
+        table = rules(told.peer.verdict, told.peer.flat, told.policy)
+        parts += [Text(heading, style="bold"), Padding(table, (0, 0, 0, 2))]
     if told.protocol is not None:
         parts += [Text(f"\n{published_title(told.protocol)}", style="bold"), published_pairs(told.protocol.pairs)]
     if told.pies:
@@ -86,7 +91,7 @@ def headline(reference: str, n: int, policy: Policy, ignored: int = 0, explained
     return Text.assemble(
         "\nMay it replace ",
         (clean(reference), "bold"),
-        f"?   {n:,} items{left_out}, policy {clean(policy.name)}, {percent(policy.level)} intervals\n",
+        f"?   {n:,} items{left_out}, policy {clean(policy_words(policy))}, {percent(policy.level)} intervals\n",
     )
 
 

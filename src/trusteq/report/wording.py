@@ -10,6 +10,7 @@ from trusteq.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import RuleVerdict
 
@@ -29,7 +30,7 @@ RULE_WORDS = {
 """What a rule's outcome is called: a candidate that is better than it must be is within the margin, not equivalent."""
 
 
-URGENT = frozenset({"one answer", "repeated items"})
+URGENT = frozenset({"one answer", "repeated items", "no retraining", "wider policy", "other runs"})
 """Kinds of findings that stand above the numbers, for they say what these are worth."""
 
 
@@ -43,6 +44,11 @@ def rule_words(rule: RuleVerdict) -> str:
 def title(measure: str) -> str:
     """A measure's name as words, without the "difference" that heads its column."""
     return in_words(measure.removesuffix("_difference"))
+
+
+def policy_words(policy: Policy) -> str:
+    """A policy's name and the beginning of its hash, by which it is told from others of the name."""
+    return f"{policy.name} ({policy.content()[:12]})"
 
 
 def percent(share: float) -> str:

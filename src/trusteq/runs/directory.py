@@ -10,10 +10,11 @@
     plan.parquet, values/*.parquet, removed/*.parquet, attributions.parquet, words.parquet   explanations, see
                          `runs.explained`
     costs.json           size, speed and memory of the models on this machine, see `models.cost`
+    work.json            finished work that was taken up, and other audits of the same, see `runs.history`
 
 It is written under a temporary name and renamed when whole, so a directory that is there is complete. The same
-audit gives the same bytes: no times, no paths of this machine but those the user typed. Only ``costs.json`` holds
-times, and differs from one audit to the next; with it its hash in ``manifest.json``.
+audit gives the same bytes: no times, no paths of this machine but those the user typed. Only ``costs.json`` and
+``work.json`` tell how it went this time, and with them their hashes in ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import shutil
 import tempfile
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
@@ -42,6 +43,7 @@ import yaml
 import trusteq
 from trusteq.data import parquet
 from trusteq.errors import PolicyError, RunError
+from trusteq.policy import Policy
 from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
 from trusteq.report.evidence import Evidence
 from trusteq.report.schema import AuditDocument
@@ -57,6 +59,8 @@ from trusteq.runs.explained import (
     value_columns,
     word_columns,
 )
+from trusteq.runs.history import FILE as HISTORY
+from trusteq.runs.history import attempt_of, beside, notices, read_history
 from trusteq.runs.integrity import MANIFEST, cluster_size, file_hashes, refuse_changed, refuse_misjudged
 from trusteq.runs.json_file import read_json
 from trusteq.runs.older import as_today
@@ -69,8 +73,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from trusteq.policy import Policy
+    from trusteq.models.base import Finding
     from trusteq.result import Audit, ModelResult
+    from trusteq.runs.history import History
     from trusteq.verdict import Verdict
 
 _VERSIONS = ("numpy", "scipy", "scikit-learn", "pyarrow", "torch", "transformers", "tokenizers", "onnxruntime")
@@ -84,6 +89,12 @@ class Run:
     manifest: dict[str, Any]
     audit: dict[str, Any]
     costs: dict[str, Any] | None = None
+    history: History | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that it was judged by."""
+        return Policy.model_validate(self.audit["policy"])
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the run's Parquet tables: "estimates", "flips", "items" or "predictions/<file>"."""
@@ -200,7 +211,8 @@ def load_run(directory: str | Path) -> Run:
     costs = read_costs(path, names)
     refuse_changed(path, contents[0])
     refuse_misjudged(path, *contents)
-    return Run(path, contents[0], contents[1], costs)
+    history = read_history(path)
+    return Run(path, contents[0], contents[1], costs, history)
 
 
 def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
@@ -273,6 +285,8 @@ def _write(audit: Audit, draft: Path) -> None:
     _json(draft / "audit.json", document(audit))
     if audit.costs is not None:
         _json(draft / COSTS, audit.costs.document())
+    if audit.history is not None:
+        _json(draft / HISTORY, audit.history.model_dump(mode="json"))
     _json(draft / MANIFEST, {**manifest(audit), "files": file_hashes(draft)})
 
 
@@ -304,7 +318,13 @@ def evidence(run: Run) -> Evidence:
     def table(name: str) -> pd.DataFrame | None:
         return run.table(name) if (run.directory / f"{name}.parquet").is_file() else None
 
-    return Evidence(run.audit, run.manifest, table, run.costs, run.directory)
+    return Evidence(run.audit, run.manifest, table, run.costs, run.directory, notices_of(run))
+
+
+def notices_of(run: Run) -> tuple[Finding, ...]:
+    """What a reader must know of how a run came about."""
+    own = attempt_of(run.manifest, run.audit)
+    return notices(run.history, () if own is None else beside(run.directory, own))
 
 
 def evidence_of(audit: Audit) -> Evidence:
@@ -317,7 +337,7 @@ def evidence_of(audit: Audit) -> Evidence:
         return pd.DataFrame(made[name]()) if name in made else None
 
     costs = None if audit.costs is None else audit.costs.document()
-    return Evidence(document(audit), manifest(audit), table, costs)
+    return Evidence(document(audit), manifest(audit), table, costs, notices=notices(audit.history, ()))
 
 
 def manifest(audit: Audit) -> dict[str, Any]:
@@ -332,6 +352,7 @@ def manifest(audit: Audit) -> dict[str, Any]:
         "data": {
             "source": plain(audit.items.source),
             "content": audit.items.content(),
+            "asked": replace(audit.items, labels=None, label_names=(), columns={}, clusters=None).content(),
             "arrays": [name for name, values in audit.items.segments.items() if isinstance(values, np.ndarray)],
             "items": len(audit.items),
             "ids": _hash("\n".join(audit.items.ids)),

@@ -89,7 +89,7 @@ def _outcomes(verdict: Verdict) -> Any:
 
 def _saved_policy(path: Path) -> Policy:
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8") if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: cannot be read as text: {error}; copy the run again") from None
     return parse_policy(parse_yaml(text, where=str(path), error=RunError), where=str(path))

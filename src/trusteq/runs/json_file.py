@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def read_json(path: Path) -> tuple[Any, str]:
     """What the file holds, and its text; FileNotFoundError where there is none, else one clear line."""
+    if path.exists() and not path.is_file():
+        raise RunError(f"{path}: no regular file; copy the run again")
     try:
         text = path.read_text("utf-8")
         content = json.loads(text, parse_int=_whole)

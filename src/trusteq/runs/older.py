@@ -14,4 +14,4 @@ def as_today(name: str, content: dict[str, Any]) -> dict[str, Any]:
         return content
     if name == "audit.json":
         return {**content, "schema_version": 2, "peer": content.get("peer")}
-    return {**content, "data": {**content["data"], "arrays": []}, "files": {}, "peer": None}
+    return {**content, "data": {**content["data"], "asked": "", "arrays": []}, "files": {}, "peer": None}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class _Data(BaseModel):
     source: str
     content: str
+    asked: str
     items: int = Field(ge=1)
     ids: str
     arrays: list[str]

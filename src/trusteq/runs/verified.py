@@ -11,7 +11,6 @@ import numpy as np
 import trusteq
 from trusteq._computed import computed
 from trusteq.errors import RunError
-from trusteq.policy import Policy
 from trusteq.report.document import document
 from trusteq.runs.directory import tables
 from trusteq.runs.responses import read_items, read_responses
@@ -81,9 +80,7 @@ def verified(run: Run, tell: Callable[[str, int, int], None] = lambda stage, don
             f"{run.directory}: written by an older trusteq, which did not keep all that models said; audit again"
         )
     items = read_items(run)
-    audit = computed(
-        read_responses(run, items), items, Policy.model_validate(run.audit["policy"]), run.audit["settings"], tell=tell
-    )
+    audit = computed(read_responses(run, items), items, run.policy, run.audit["settings"], tell=tell)
     unchecked = ["what was noticed when models were opened and asked; what they cost"]
     pairs = [*_leaves("audit.json", run.audit, document(audit)), *_cells(run, audit)]
     if arrays := run.manifest["data"]["arrays"]:

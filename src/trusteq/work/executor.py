@@ -23,6 +23,7 @@ def executor(
     *,
     workers: int = 1,
     keep: str | Path | None = None,
+    resume: bool = True,
     deadline: float | None = None,
     ray: bool | str = False,
     gpus: float = 0.0,
@@ -32,11 +33,11 @@ def executor(
 
     workers: how many processes share the work and the cores; 1 for this one alone. keep: a folder (or an address that
     fsspec knows, such as s3://bucket/name) for finished shards of work: the same audit goes on from them, another
-    candidate's takes up the reference's. deadline: seconds after which a shard counts as stuck, from when its
-    model is open; it is then asked in a process of its own. ray: True to share the work among ``workers`` actors of Ray
-    on this machine, or the address of a cluster, each with so many ``gpus`` (parts of one included); nodes need trusteq
-    and the models at the same paths, and this process a device of the same kind. ``say`` is told of kept files that are
-    no good.
+    candidate's takes up the reference's, unless ``resume`` is False. deadline: seconds after which a shard counts as
+    stuck, from when its model is open; it is then asked in a process of its own. ray: True to share the work among
+    ``workers`` actors of Ray on this machine, or the address of a cluster, each with so many ``gpus`` (parts of one
+    included); nodes need trusteq and the models at the same paths, and this process a device of the same kind. ``say``
+    is told of kept files that are no good.
     """
     with ExitStack() as stack:
         made: Executor = HERE
@@ -48,4 +49,4 @@ def executor(
             raise OptionError("gpus are shared out by Ray alone; add ray")
         elif workers != 1 or deadline is not None:
             made = stack.enter_context(Processes(workers, deadline))
-        yield made if keep is None else Kept(ShardFiles(keep, say), made)
+        yield made if keep is None else Kept(ShardFiles(keep, say), made, resume)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-OURS = re.compile(r"\.?[0-9a-f]{64}\.parquet(\.damaged|\.[0-9a-f]{32}\.part)?")
+OURS = re.compile(r"\.?([0-9a-f]{64}\.parquet|audit-[0-9a-f]{64}\.json)(\.damaged|\.[0-9a-f]{32}\.part)?")
 """The names of what is kept, what was set aside, and what a killed process was writing."""
 
 
@@ -65,6 +65,10 @@ class LocalFolder:
                 f"{self.path}: finished work cannot be kept there ({error.strerror or error}); what is there stays "
                 "good: make room or name another folder (--work), and give the same command again"
             ) from None
+
+    def names(self) -> list[str]:
+        """The names of all files."""
+        return sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
 
     def set_aside(self, name: str) -> None:
         """Rename a file that is no good; where that is not allowed it stays, and is passed over again."""

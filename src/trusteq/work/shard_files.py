@@ -38,11 +38,16 @@ _NO_SHARD = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, Attrib
 
 
 class ShardFiles:
-    """The files of a folder. ``say`` is told of a file that is no good."""
+    """The files of a folder. ``say`` is told of a file that is no good.
+
+    asked: how many shards were looked for; taken_up: how many of them were there before.
+    """
 
     def __init__(self, where: str | Path, say: Callable[[str], None] = lambda line: None) -> None:
         self.folder = folder_at(where)
         self.say = say
+        self.asked = self.taken_up = 0
+        self._own: set[str] = set()
 
     def read(self, key: str, size: int, labels: int) -> Answered | None:
         """The answer of the shard with this key; None where there is none, or what is there is damaged."""
@@ -60,8 +65,14 @@ class ShardFiles:
             self.folder.set_aside(name)
             return None
 
+    def count(self, key: str, found: bool) -> None:
+        """Count a shard that was looked for; what this process wrote itself was not taken up."""
+        self.asked += 1
+        self.taken_up += found and key not in self._own
+
     def write(self, key: str, answer: Answered) -> None:
         """Keep an answer."""
+        self._own.add(key)
         self.folder.write(f"{key}.parquet", _packed(key, answer))
 
 
@@ -98,10 +109,14 @@ def _content(rows: NDArray[np.float64], cut: Any) -> str:
 
 @dataclass(frozen=True)
 class Kept:
-    """An executor whose answers are kept: shards that are done are read, the others done and written at once."""
+    """An executor whose answers are kept: shards that are done are read, the others done and written at once.
+
+    Without ``resume`` whatever is there is done anew.
+    """
 
     files: ShardFiles
     executor: Executor = HERE
+    resume: bool = True
 
     @property
     def threads(self) -> int:
@@ -118,7 +133,8 @@ class Kept:
         keys = [digest(SCHEMA_VERSION, *made_by, shard.content()) for shard in shards]
         missing = []
         for number, (key, shard) in enumerate(zip(keys, shards, strict=True)):
-            found = self.files.read(key, shard.size, len(model.labels))
+            found = self.files.read(key, shard.size, len(model.labels)) if self.resume else None
+            self.files.count(key, found is not None)
             if found is None:
                 missing.append(number)
             else:

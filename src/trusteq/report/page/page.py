@@ -24,7 +24,7 @@ from trusteq.report.page.sentence import Name, answer, why
 from trusteq.report.page.slices import Slices, slices
 from trusteq.report.page.tables import Table, every_estimate, every_test
 from trusteq.report.page.texts import fragment
-from trusteq.report.summary import summary
+from trusteq.report.summary import summary_of
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
 from trusteq.verdict import Outcome
 
@@ -58,7 +58,7 @@ class Candidate:
 
 def page(evidence: Evidence) -> str:
     """The report of a finished audit; the same bytes for the same run."""
-    said = summary(evidence.document)
+    said = summary_of(evidence)
     own, made = assets(), browser(evidence)
     return (
         _environment()

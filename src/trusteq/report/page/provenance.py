@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.policy import Policy
 from trusteq.report.page.tables import Table
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 def models(evidence: Evidence) -> Table:
     """What every model is, and the hash of all that decides its answers."""
     rows = []
-    for model in evidence.manifest["models"]:
+    peer = evidence.manifest.get("peer")
+    for model in [*evidence.manifest["models"], *([peer] if peer else [])]:
         details = model["details"]
         facts = [
             str(details[name]) for name in ("architecture", "dtype", "quantization", "device") if details.get(name)
@@ -35,6 +37,7 @@ def facts(evidence: Evidence) -> Table:
         ("SHA-256 of the items", data["content"]),
         ("SHA-256 of their ids", data["ids"]),
     ]
+    rows.append(("SHA-256 of the policy", Policy.model_validate(evidence.document["policy"]).content()))
     if manifest["plan"] is not None:
         rows.append(("SHA-256 of the mask plan", manifest["plan"]))
     rows += [(name.replace("_", " "), _said(settings[name])) for name in _SETTINGS if name in settings]
