@@ -245,6 +245,19 @@ def test_probabilities_are_not_taken_for_logits(file, refused):
         read(path, scores="logits")
 
 
+def test_percentages_are_not_taken_for_logits(file, refused):
+    """Softmax makes certainties of them: a candidate that hesitates would look as sure as the reference."""
+    path = file("id,no,yes\nc,40,60\nb,55,45\na,30,70\n")
+    parts = "line 4: item 'a'", "[30.0, 70.0]", "divide them by 100, and leave out --scores logits"
+    with refused(str(path), *parts, "subtract each row's largest value", error=ModelError):
+        read(path, scores="logits")
+
+
+def test_logits_that_look_like_probabilities_are_read_once_their_largest_value_is_subtracted(file):
+    path = file("id,no,yes\na,-0.8,0\nb,-0.5,0\nc,0,-0.8\n")
+    np.testing.assert_allclose(read(path, scores="logits").probabilities[0, 1], 1 / (1 + np.exp(-0.8)))
+
+
 def test_percentages_are_told_to_be_divided(file, refused):
     path = file("id,no,yes\na,10,90\nb,20,80\nc,30,70\n")
     with refused(f"{path}: line 2: item 'a', label 'no': 10 is not", "percentages; divide them by 100"):

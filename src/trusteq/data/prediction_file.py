@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trusteq.data.predictions import are_probabilities, checked, refuse_not_finite, softmax
+from trusteq.data.predictions import checked, refuse_not_finite, softmax, unlike_logits
 from trusteq.data.table import chosen, shown
 from trusteq.data.tables import Table, column_names, read_table
 from trusteq.errors import DataError, ModelError, OptionError
@@ -92,11 +92,13 @@ def read_predictions(
 
     if scores == "logits":
         refuse_not_finite(values, columns, lambda item: f"{path}: {place(item)}: item {items.ids[item]!r}", "logit")
-        if are_probabilities(values):
+        if (found := unlike_logits(values)) is not None:
+            what, remedy = found
             raise ModelError(
-                f"{path}: {place(0)}: item {items.ids[0]!r}: holds {shown(values[0].tolist())}, and every row sums "
-                "to 1: these are probabilities, not logits; "
-                f"leave out --scores logits, or say --scores {name}=probabilities"
+                f"{path}: {place(0)}: item {items.ids[0]!r}: holds {shown(values[0].tolist())}: nearly all rows look "
+                f"like {what}, not logits; {f'{remedy}, and ' if remedy else ''}leave out --scores logits or say "
+                f"--scores {name}=probabilities (if they are logits, subtract each row's largest value: no answer "
+                "changes)"
             )
         values = softmax(values)
     return checked(values, labels=columns, ids=items.ids, model=name, where=str(path), place=place)
