@@ -1,5 +1,6 @@
 """The audit as a whole: what it refuses, what it finds, and what does not change its result."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import LABELS, Table, case
+from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 import trusteq
 from trusteq.report.document import document
+from trusteq.report.terminal import render
 from trusteq.verdict import Outcome
 
 FAST = {"resamples": 200, "with_slices": False}
@@ -387,6 +390,27 @@ def test_items_that_repeat_a_text_are_reported_unless_they_are_of_one_cluster():
     together = replace(doubled, clusters=texts["text"])
     assert trusteq.audit(large, small, together, **FAST).item_findings == ()
     assert trusteq.audit(large, small, items, **FAST).findings == ()
+
+
+def test_labels_in_another_order_are_told_above_the_numbers():
+    large, small, items = case(300)
+    reversed_ = replace(items, label_names=items.label_names[::-1])
+    result = trusteq.audit(large, small, reversed_, **FAST)
+    kinds = {(f.model, f.kind) for f in result.findings}
+    assert kinds == {("large", "labels misnamed"), ("small", "labels misnamed")}
+    console = Console(file=io.StringIO(), width=100)
+    console.print(render(result))
+    above = " ".join(console.file.getvalue().partition("  measure")[0].split())
+    assert "large: right in" in above
+    assert "check --labels and --label-names" in above
+
+
+def test_answers_to_other_items_are_told_above_the_numbers():
+    large, small, items = case(300)
+    other = replace(items, labels=np.roll(items.labels, 1))
+    told = trusteq.audit(large, small, other, **FAST).findings
+    assert {f.kind for f in told} <= {"chance", "below majority"}
+    assert {f.model for f in told} == {"large", "small"}
 
 
 def test_clusters_are_counted_in_what_would_decide():

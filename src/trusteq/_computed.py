@@ -17,6 +17,7 @@ from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
+from trusteq.compare.chance import misfit
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
 from trusteq.compare.measures import measure, measure_remedies
 from trusteq.compare.pies import pies
@@ -201,6 +202,8 @@ def _model_result(response: Response, answers: Answers, labels: tuple[str, ...],
     if len(given) == 1 and len(answers.answer) > 1:
         message = f"answers {labels[given[0]]!r} to every one of {len(answers.answer):,} items: check what it reads"
         findings = (Finding(name, "one answer", message, 1.0), *findings)
+    if (told := misfit(answers, labels)) is not None:
+        findings = (Finding(name, *told, float(answers.right.mean())), *findings)
     saturated = saturation(answers)
     if saturated["certain"] > 0.01:
         message = f"{saturated['certain']:.1%} of confidences are exactly 1: check its precision"

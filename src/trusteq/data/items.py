@@ -29,6 +29,7 @@ class Items:
     clusters: which items belong together (hypotheses of one premise) [items]; None when all are independent.
     ignored: how many rows of the source were left out because of their label.
     places: the line or row of the source that each item stands on [items], for messages; ``counted_in`` says which.
+    id_column, label_column: what the source calls its ids and gold labels, to look for them in files of predictions.
     """
 
     ids: Sequence[str]
@@ -41,6 +42,8 @@ class Items:
     ignored: int = 0
     places: NDArray[np.int64] | None = None
     counted_in: str = "row"
+    id_column: str | None = None
+    label_column: str | None = None
     may_be_empty: bool = False
     """Whether texts may be empty: only where words were left out on purpose."""
 
