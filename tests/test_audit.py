@@ -12,6 +12,7 @@ from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 import trusteq
+from trusteq._audit import _of_file
 from trusteq.report.document import document
 from trusteq.report.terminal import render
 from trusteq.verdict import Outcome
@@ -523,6 +524,31 @@ def test_a_number_beside_the_labels_is_none_and_said_before_it_is_read(told):
     said = told(["no", "yes"], {"score": [1.5, 2.5]})
     assert "column 'score' would be read as a label, but no item has that label" in said
     assert said.endswith("name all the labels, those too that no item has: --labels m=no,yes")
+
+
+@pytest.mark.parametrize("more", [{"fold": [0, 0]}, {"score": [0.01, 0.0]}])
+def test_a_number_that_rows_do_not_sum_to_1_with_is_no_label(told, more):
+    assert "would be read as a label, but no item has that label" in told(["no", "yes"], more)
+
+
+def test_a_label_that_no_item_has_is_one_where_rows_sum_to_1_with_it(tmp_path):
+    """As a few of a thousand labels are in no sample of two thousand items."""
+    rng = np.random.default_rng(0)
+    names = [f"class {k}" for k in range(1_000)]
+    gold = rng.integers(0, 990, 2_000)
+    p = rng.dirichlet(np.full(1_000, 0.01), 2_000)
+    table = pd.DataFrame(p, columns=names).assign(gold=[names[code] for code in gold])
+    path = str(tmp_path / "large.parquet")
+    table.to_parquet(path, index=False)
+    items = trusteq.read_items(path, label="gold")
+    model = trusteq.open_model(path, options=trusteq.ModelOptions(not_labels=("gold",)))
+    probabilities = _of_file(model, items, lambda n: None)
+    np.testing.assert_allclose(probabilities, p, atol=1e-12)
+    logits = trusteq.open_model(path, options=trusteq.ModelOptions(not_labels=("gold",), scores="logits"))
+    with pytest.raises(trusteq.LabelError) as error:
+        _of_file(logits, items, lambda n: None)
+    assert "would be read as a label, but no item has that label" in str(error.value)
+    assert len(str(error.value)) < 400
 
 
 def test_items_whose_labels_are_codes_are_told_how_to_name_them(told):

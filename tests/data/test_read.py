@@ -236,6 +236,21 @@ def test_a_fraction_is_no_label(file, refused):
         read_items(path, label="y")
 
 
+def test_labels_that_differ_in_spaces_alone_are_refused(file, refused):
+    with refused("items.csv: labels 'a' and 'a ' differ only in spaces", error=LabelError):
+        read_items(file("y\na\na \nb\n"), label="y")
+
+
+def test_a_list_of_one_is_no_label(file, refused):
+    with refused("row 1: column 'y' holds a list ([1])", error=DataError):
+        read_items(file({"y": [[1], [0]]}), label="y")
+
+
+def test_a_thousand_names_are_not_all_listed(file, refused):
+    with refused("label '1000', which is no code from 0 to 999", "n9 and 990 more}", error=DataError):
+        read_items(file("y\n1000\n"), label="y", label_names=[f"n{i}" for i in range(1_000)])
+
+
 def test_a_label_name_given_twice_is_refused(file, refused):
     path = file("y\n0\n")
     with refused(str(path), "label name 'a' is given twice"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.label_sets import difference, listed
+from trusteq.data.label_sets import difference, listed, refuse_alike
 from trusteq.errors import LabelError, ModelError
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Predictions:
         """The same predictions with their columns in the order of ``labels``, matched by name."""
         if set(labels) != set(self.labels):
             raise LabelError(difference(reference, labels, model, self.labels))
-        order = [self.labels.index(name) for name in labels]
+        place = {name: column for column, name in enumerate(self.labels)}
+        order = [place[name] for name in labels]
         return Predictions(tuple(labels), self.probabilities[:, order])
 
 
@@ -74,9 +75,7 @@ def checked(
         )
     if values.shape[1] != len(labels):
         raise ModelError(f"{where}: {values.shape[1]} probabilities an item but {len(labels)} label names")
-    repeated = sorted({name for name in labels if list(labels).count(name) > 1})
-    if repeated:
-        raise LabelError(f"{where}: label {repeated[0]!r} appears twice; give each label its own name with --labels")
+    refuse_alike(labels, where, "give each label its own name with --labels")
 
     def item(row: int) -> str:
         return f"{where}: item {ids[row]!r}" if place is None else f"{where}: {place(row)}: item {ids[row]!r}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from trusteq.data.id_columns import read_with_ids
 from trusteq.data.items import Items
-from trusteq.data.label_sets import CODE, listed
+from trusteq.data.label_sets import CODE, enumerated, listed
 from trusteq.data.prediction_file import refuse_both
 from trusteq.data.table import Table, shown
 from trusteq.data.tables import column_names, read_table
@@ -146,7 +146,7 @@ def _labels(
                 row,
                 name,
                 f"has label {shown(value)}, which is no code from 0 to {len(names) - 1} for the names "
-                f"{{{', '.join(names)}}}; name every code, or drop such items with --ignore-label",
+                f"{{{enumerated(names)}}}; name every code, or drop such items with --ignore-label",
             )
         rows.append(row)
         codes.append(code)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from trusteq.data.label_sets import enumerated
 from trusteq.data.predictions import ENOUGH_TO_TELL, log_softmax, softmax, unlike_logits
 from trusteq.errors import LabelError, ModelError
 from trusteq.models.base import Finding, Identity
@@ -80,7 +81,7 @@ def open_onnx(
     if isinstance(width, int) and width != len(names):
         raise LabelError(
             f"model {name}: output {chosen.name!r} has {width} columns but there are {len(names)} label names "
-            f"({', '.join(names)}); name them in order with --labels"
+            f"({enumerated(names)}); name them in order with --labels"
         )
     files = {"graph": file, **weights, **matching(file.parent, ["config.json"])}
 
