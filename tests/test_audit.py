@@ -393,6 +393,39 @@ def test_items_that_repeat_a_text_are_reported_unless_they_are_of_one_cluster():
     assert trusteq.audit(large, small, items, **FAST).findings == ()
 
 
+def test_items_that_were_copied_under_new_ids_are_told_where_there_is_no_text():
+    large, small, items = case(60)
+    ids = [f"i{i}" for i in range(600)]
+    more = trusteq.Items(ids=ids, labels=np.tile(items.labels, 10), label_names=LABELS)
+    many = [Table(m.name, {i: m.answers[f"i{int(i[1:]) % 60}"] for i in ids}) for m in (large, small)]
+    (found,) = trusteq.audit(*many, more, **FAST).item_findings
+    assert (found.kind, found.value) == ("repeated rows", 540)
+    assert found.message.startswith("540 of 600 have the gold label and every model's probabilities of another item")
+    assert "--cluster" in found.message
+    together = replace(more, clusters=[str(i % 60) for i in range(600)])
+    assert trusteq.audit(*many, together, **FAST).item_findings == ()
+    blocks = replace(more, clusters=[str(i // 60) for i in range(600)])
+    (found,) = trusteq.audit(*many, blocks, **FAST).item_findings
+    assert found.message.startswith("540 of 600 have the gold label and every model's probabilities of another item in")
+    assert trusteq.audit(large, small, items, **FAST).item_findings == ()
+
+
+def test_clusters_that_are_all_the_same_leave_no_interval_without_width():
+    """Resampling them changes nothing: every figure would be certain."""
+    large, small, items = case(60)
+    ids = [f"i{i}" for i in range(600)]
+    more = trusteq.Items(ids=ids, labels=np.tile(items.labels, 10), label_names=LABELS)
+    many = [Table(m.name, {i: m.answers[f"i{int(i[1:]) % 60}"] for i in ids}) for m in (large, small)]
+    blocks = replace(more, clusters=[str(i // 60) for i in range(600)])
+    of_blocks, of_items = (trusteq.audit(*many, i, **FAST)["small"] for i in (blocks, more))
+    for found, least in ((of_blocks.measures[d], of_items.measures[d]) for d in ("behaviour", "calibration")):
+        for name, estimate in found.items():
+            assert estimate.high - estimate.low >= (least[name].high - least[name].low) / 2, name
+    for name, estimate in of_blocks.remedies.items():
+        least = of_items.remedies[name]
+        assert estimate.high > estimate.low or least.high == least.low, name
+
+
 def test_labels_in_another_order_are_told_above_the_numbers():
     large, small, items = case(300)
     reversed_ = replace(items, label_names=items.label_names[::-1])

@@ -29,7 +29,7 @@ RULE_WORDS = {
 """What a rule's outcome is called: a candidate that is better than it must be is within the margin, not equivalent."""
 
 
-URGENT = frozenset({"one answer", "repeated items", "labels misnamed", "below majority", "chance"})
+URGENT = frozenset({"one answer", "repeated items", "repeated rows", "labels misnamed", "below majority", "chance"})
 """Kinds of findings that stand above the numbers, for they say what these are worth."""
 
 
