@@ -1,12 +1,13 @@
 """Do 95 % intervals cover the truth in 95 % of samples?
 
-    python bench/interval_coverage.py [--runs 1000] [--items 500 2000] [--plant unlike calm] [--only brier]
+    python bench/interval_coverage.py [--runs 1000] [--items 500 2000] [--plant unlike calm] [--only brier] [--dealt 50]
 
 The truth is each measure's value on one sample of four million items. Prints, for every measure, the share of
 runs whose interval holds it, the share that misses on either side, and the interval's median width; then, how many
 measures lie inside and outside 93 to 97 %, and the range of those that are smooth functions of means: the others have
 a corner, where no interval can be right to the percent, and must only not cover less. ``--only`` names functions of
-the table in `trusteq.compare.measures`.
+the table in `trusteq.compare.measures`. ``--dealt`` deals the independent items to so many clusters that are all alike:
+each holds the same mixture of easy and hard ones.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +26,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from planted import CALM, UNLIKE, Plant, pair
 
+from trusteq.compare.answers import Pair
 from trusteq.compare.measures import MEASURES
+from trusteq.stats.resampling import Resampling
 
 PLANTS = {"unlike": UNLIKE, "calm": CALM}
 TRUTH_ITEMS = 4_000_000
@@ -36,10 +40,22 @@ CORNER = re.compile(r"_q\d|mce|ece|usable_|miscalibration|profile_distance")
 Ends = dict[str, tuple[float, float, float]]
 
 
-def values(plant: Plant, only: tuple[str, ...], n: int, resamples: int, seed: int) -> Ends:
+def values(plant: Plant, only: tuple[str, ...], n: int, resamples: int, seed: int, *, clusters: int = 0) -> Ends:
     """Value, low and high of every measure on one sample."""
     sample = pair(plant, n, seed, resamples=resamples)
-    return {name: (e.value, e.low, e.high) for group in only for name, e in GROUPS[group](sample).items()}
+    if clusters:
+        sample = dealt(sample, clusters)
+    return {name: (e.value, e.low, e.high) for group in only for name, e in sample.measured(GROUPS[group]).items()}
+
+
+def dealt(sample: Pair, clusters: int) -> Pair:
+    """The same items in so many clusters, dealt in the order of how hard they are."""
+    reference, candidate, drawn = sample.reference, sample.candidate, sample.resampling
+    names = np.empty(drawn.n, dtype=object)
+    order = np.lexsort((candidate.confidence, reference.right, candidate.right))
+    names[order] = [f"c{i % clusters}" for i in range(drawn.n)]
+    again = Resampling(drawn.n, clusters=names.tolist(), resamples=drawn.resamples, seed=drawn.seed)
+    return Pair(replace(reference, resampling=again), replace(candidate, resampling=again))
 
 
 def truth(plant: Plant, only: tuple[str, ...]) -> dict[str, float]:
@@ -74,6 +90,7 @@ def main() -> None:
     parser.add_argument("--plant", nargs="+", choices=list(PLANTS), default=["unlike"])
     parser.add_argument("--only", nargs="+", choices=list(GROUPS), default=list(GROUPS))
     parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--dealt", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     only = tuple(asked.only)
@@ -83,7 +100,7 @@ def main() -> None:
             target = truth(PLANTS[plant], only)
             for n in asked.items:
                 print(f"\n{asked.runs} samples of {n} items, {plant}, 95 % intervals (Monte Carlo error {error:.3f})")
-                sample = partial(values, PLANTS[plant], only, n, asked.resamples)
+                sample = partial(values, PLANTS[plant], only, n, asked.resamples, clusters=asked.dealt)
                 report(target, list(pool.map(sample, range(asked.runs), chunksize=4)))
                 sys.stdout.flush()
 

@@ -1,5 +1,6 @@
 """The audit as a whole: what it refuses, what it finds, and what does not change its result."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import LABELS, Table, case
+from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 import trusteq
+from trusteq._audit import _of_file
 from trusteq.report.document import document
+from trusteq.report.terminal import render
 from trusteq.verdict import Outcome
 
 FAST = {"resamples": 200, "with_slices": False}
@@ -389,6 +393,60 @@ def test_items_that_repeat_a_text_are_reported_unless_they_are_of_one_cluster():
     assert trusteq.audit(large, small, items, **FAST).findings == ()
 
 
+def test_items_that_were_copied_under_new_ids_are_told_where_there_is_no_text():
+    large, small, items = case(60)
+    ids = [f"i{i}" for i in range(600)]
+    more = trusteq.Items(ids=ids, labels=np.tile(items.labels, 10), label_names=LABELS)
+    many = [Table(m.name, {i: m.answers[f"i{int(i[1:]) % 60}"] for i in ids}) for m in (large, small)]
+    (found,) = trusteq.audit(*many, more, **FAST).item_findings
+    assert (found.kind, found.value) == ("repeated rows", 540)
+    assert found.message.startswith("540 of 600 have the gold label and every model's probabilities of another item")
+    assert "--cluster" in found.message
+    together = replace(more, clusters=[str(i % 60) for i in range(600)])
+    assert trusteq.audit(*many, together, **FAST).item_findings == ()
+    blocks = replace(more, clusters=[str(i // 60) for i in range(600)])
+    (found,) = trusteq.audit(*many, blocks, **FAST).item_findings
+    assert found.message.startswith("540 of 600 have the gold label and every model's probabilities of another item in")
+    assert trusteq.audit(large, small, items, **FAST).item_findings == ()
+
+
+def test_clusters_that_are_all_the_same_leave_no_interval_without_width():
+    """Resampling them changes nothing: every figure would be certain."""
+    large, small, items = case(60)
+    ids = [f"i{i}" for i in range(600)]
+    more = trusteq.Items(ids=ids, labels=np.tile(items.labels, 10), label_names=LABELS)
+    many = [Table(m.name, {i: m.answers[f"i{int(i[1:]) % 60}"] for i in ids}) for m in (large, small)]
+    blocks = replace(more, clusters=[str(i // 60) for i in range(600)])
+    of_blocks, of_items = (trusteq.audit(*many, i, **FAST)["small"] for i in (blocks, more))
+    for found, least in ((of_blocks.measures[d], of_items.measures[d]) for d in ("behaviour", "calibration")):
+        for name, estimate in found.items():
+            assert estimate.high - estimate.low >= (least[name].high - least[name].low) / 2, name
+    for name, estimate in of_blocks.remedies.items():
+        least = of_items.remedies[name]
+        assert estimate.high > estimate.low or least.high == least.low, name
+
+
+def test_labels_in_another_order_are_told_above_the_numbers():
+    large, small, items = case(300)
+    reversed_ = replace(items, label_names=items.label_names[::-1])
+    result = trusteq.audit(large, small, reversed_, **FAST)
+    kinds = {(f.model, f.kind) for f in result.findings}
+    assert kinds == {("large", "labels misnamed"), ("small", "labels misnamed")}
+    console = Console(file=io.StringIO(), width=100)
+    console.print(render(result))
+    above = " ".join(console.file.getvalue().partition("  measure")[0].split())
+    assert "large: right in" in above
+    assert "check --labels and --label-names" in above
+
+
+def test_answers_to_other_items_are_told_above_the_numbers():
+    large, small, items = case(300)
+    other = replace(items, labels=np.roll(items.labels, 1))
+    told = trusteq.audit(large, small, other, **FAST).findings
+    assert {f.kind for f in told} <= {"chance", "below majority"}
+    assert {f.model for f in told} == {"large", "small"}
+
+
 def test_clusters_are_counted_in_what_would_decide():
     large, small, items = case(400)
     rules = {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"disagreement": {"at_most": 0.08}}}}
@@ -499,6 +557,31 @@ def test_a_number_beside_the_labels_is_none_and_said_before_it_is_read(told):
     said = told(["no", "yes"], {"score": [1.5, 2.5]})
     assert "column 'score' would be read as a label, but no item has that label" in said
     assert said.endswith("name all the labels, those too that no item has: --labels m=no,yes")
+
+
+@pytest.mark.parametrize("more", [{"fold": [0, 0]}, {"score": [0.01, 0.0]}])
+def test_a_number_that_rows_do_not_sum_to_1_with_is_no_label(told, more):
+    assert "would be read as a label, but no item has that label" in told(["no", "yes"], more)
+
+
+def test_a_label_that_no_item_has_is_one_where_rows_sum_to_1_with_it(tmp_path):
+    """As a few of a thousand labels are in no sample of two thousand items."""
+    rng = np.random.default_rng(0)
+    names = [f"class {k}" for k in range(1_000)]
+    gold = rng.integers(0, 990, 2_000)
+    p = rng.dirichlet(np.full(1_000, 0.01), 2_000)
+    table = pd.DataFrame(p, columns=names).assign(gold=[names[code] for code in gold])
+    path = str(tmp_path / "large.parquet")
+    table.to_parquet(path, index=False)
+    items = trusteq.read_items(path, label="gold")
+    model = trusteq.open_model(path, options=trusteq.ModelOptions(not_labels=("gold",)))
+    probabilities = _of_file(model, items, lambda n: None)
+    np.testing.assert_allclose(probabilities, p, atol=1e-12)
+    logits = trusteq.open_model(path, options=trusteq.ModelOptions(not_labels=("gold",), scores="logits"))
+    with pytest.raises(trusteq.LabelError) as error:
+        _of_file(logits, items, lambda n: None)
+    assert "would be read as a label, but no item has that label" in str(error.value)
+    assert len(str(error.value)) < 400
 
 
 def test_items_whose_labels_are_codes_are_told_how_to_name_them(told):

@@ -16,7 +16,7 @@ from trusteq._computed import computed
 from trusteq._explained import decided_by, explain_enough, explain_settings
 from trusteq.compare.slices import LABEL, LENGTH
 from trusteq.data.items import Items
-from trusteq.data.label_sets import listed, remedy
+from trusteq.data.label_sets import SHOWN, enumerated, listed, remedy
 from trusteq.data.predictions import Predictions, checked
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
@@ -269,8 +269,6 @@ def _predict(
     tell: Progress,
 ) -> tuple[Predictions, tuple[Finding, ...], int | None]:
     """A model's checked predictions, what was found on the way, and the batch shape it was held to."""
-    if model.identity.kind == "predictions":
-        _refuse_strangers(model, items)
     stage, done = f"predict {model.name}", 0
     tell(stage, 0, len(items))
 
@@ -284,7 +282,7 @@ def _predict(
     raw: NDArray[Any]
     if model.identity.kind == "predictions":
         # Rows of a file may be matched by number, which only the items' own order tells.
-        raw = predict_all(model, given, advance)[order]
+        raw = _of_file(model, given, advance)[order]
     else:
         raw = predict_at(executor, model, items, batch=fixed, advance=advance)
     where = model.identity.location if model.identity.kind == "predictions" else None
@@ -295,27 +293,54 @@ def _predict(
     return predictions, tuple(findings), fixed
 
 
-def _refuse_strangers(model: Model, items: Items) -> None:
-    """Stop where a column was taken for a label only because it holds numbers, and nothing shows that it is one."""
+def _of_file(model: Model, items: Items, advance: Callable[[int], None]) -> NDArray[Any]:
+    """A file's probabilities [items, labels].
+
+    A column that holds numbers, and that no item has for its label, is a label all the same where it is not 0
+    throughout and rows sum to 1 with it: a few of a thousand labels are in no sample.
+    """
+    strangers = _strangers(model, items)
+    if strangers is None:
+        return predict_all(model, items, advance)
+    names, error = strangers
+    if getattr(model, "scores", None) == "logits":
+        raise error
+    try:
+        raw = predict_all(model, items, advance)
+    except ModelError:
+        raise error from None
+    if any(not raw[:, model.labels.index(name)].any() for name in names):
+        raise error
+    return raw
+
+
+def _strangers(model: Model, items: Items) -> tuple[list[str], LabelError] | None:
+    """Columns that are labels only by holding numbers, and what to say where nothing else shows that they are."""
     if getattr(model, "named", True):
-        return
+        return None
     where = f"{model.identity.location}: column"
     if items.labels is None:
         if getattr(model, "scores", None) == "logits":
             raise LabelError(
-                f"{where}s {', '.join(model.labels)} hold numbers, and without gold labels nothing shows which of them "
-                f"are logits; name them: --labels {model.name}={','.join(model.labels)}"
+                f"{where}s {enumerated(model.labels)} hold numbers, and without gold labels nothing shows which of "
+                f"them are logits; name them: {_naming(model.name, model.labels)}"
             )
-        return
-    strangers = [name for name in model.labels if name not in items.label_names]
+        return None
+    known = set(items.label_names)
+    names = [name for name in model.labels if name not in known]
     # A label whose items were left out is missing from theirs with reason.
-    if not items.ignored and strangers:
-        own = [name for name in model.labels if name in items.label_names]
-        if own:
-            advice = f"name all the labels, those too that no item has: --labels {model.name}={','.join(own)}"
-        else:
-            advice = f"theirs are {listed(items.label_names)}; {remedy(items.label_names, model.labels)}"
-        raise LabelError(f"{where} {strangers[0]!r} would be read as a label, but no item has that label; {advice}")
+    if items.ignored or not names:
+        return None
+    own = [name for name in model.labels if name in known]
+    if own:
+        advice = f"name all the labels, those too that no item has: {_naming(model.name, own)}"
+    else:
+        advice = f"theirs are {listed(items.label_names)}; {remedy(items.label_names, model.labels)}"
+    return names, LabelError(f"{where} {names[0]!r} would be read as a label, but no item has that label; {advice}")
+
+
+def _naming(model: str, labels: Sequence[str]) -> str:
+    return f"--labels {model}={','.join(labels[:SHOWN])}{',...' if len(labels) > SHOWN else ''}"
 
 
 def _in_own_precision(

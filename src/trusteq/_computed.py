@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
+from trusteq.compare.chance import misfit
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
 from trusteq.compare.measures import measure, measure_remedies
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
+from trusteq.compare.repeated_rows import repeated_rows
 from trusteq.compare.retraining import no_retraining
 from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import LABEL, MIN_ITEMS, slice_columns, slices
@@ -88,7 +91,7 @@ def computed(
         ]
         if published.settings.name in SCRIPTED:
             for of_candidate, a in zip(found, answers[1:], strict=True):
-                of_candidate["calibration"] = quantile_calibration(Pair(answers[0], a))
+                of_candidate["calibration"] = Pair(answers[0], a).measured(quantile_calibration)
 
     columns = slice_columns(items, gold, labels) if settings["with_slices"] else {}
     comparisons = []
@@ -105,7 +108,7 @@ def computed(
         if len(answers) > 2
         else []
     )
-    noticed = (*_about_items(items), *(_unsliced(items, comparisons) if settings["with_slices"] else ()))
+    noticed = (*_about_items(items, answers), *(_unsliced(items, comparisons) if settings["with_slices"] else ()))
     if explanation is not None and explanation.wordless:
         without = len(explanation.wordless)
         message = f"{without:,} without a word to leave out were not explained, e.g. {explanation.wordless[0]!r}"
@@ -171,7 +174,11 @@ def compare(
         measures, policy, cluster_size=None if items.clusters is None else len(items) / len(set(items.clusters))
     )
     sliced = {part.column for part in found}
-    skew = {name: skewsize(pair, columns[name], column=name) for name in columns if name in sliced - {LABEL}}
+    skew = {
+        name: pair.measured(partial(skewsize, group=columns[name], column=name))
+        for name in columns
+        if name in sliced - {LABEL}
+    }
     return Comparison(
         candidate=candidate,
         measures=measures,
@@ -201,6 +208,8 @@ def _model_result(response: Response, answers: Answers, labels: tuple[str, ...],
     if len(given) == 1 and len(answers.answer) > 1:
         message = f"answers {labels[given[0]]!r} to every one of {len(answers.answer):,} items: check what it reads"
         findings = (Finding(name, "one answer", message, 1.0), *findings)
+    if (told := misfit(answers, labels)) is not None:
+        findings = (Finding(name, *told, float(answers.right.mean())), *findings)
     saturated = saturation(answers)
     if saturated["certain"] > 0.01:
         message = f"{saturated['certain']:.1%} of confidences are exactly 1: check its precision"
@@ -217,17 +226,24 @@ def _model_result(response: Response, answers: Answers, labels: tuple[str, ...],
     )
 
 
-def _about_items(items: Items) -> tuple[Finding, ...]:
-    """What was learnt about the items themselves."""
-    found = repeats(items)
+def _about_items(items: Items, answers: Sequence[Answers]) -> tuple[Finding, ...]:
+    """What was learnt about the items themselves, from their texts or else from what is answered to them."""
+    where = "" if items.clusters is None else " in another cluster"
+    kind, found = "repeated items", repeats(items)
+    said = f"{found:,} of {len(items):,} repeat the text of another item{where}"
+    if not any(not isinstance(values, np.ndarray) for values in items.segments.values()):
+        gold = answers[0].gold
+        known = [*(a.probabilities for a in answers), *([] if gold is None else [gold])]
+        kind, found = "repeated rows", repeated_rows(known, items.clusters)
+        said = f"{found:,} of {len(items):,} have the gold label and every model's probabilities of another item{where}"
+        said += ", more often than independent items could"
     if not found:
         return ()
-    where = "" if items.clusters is None else " in another cluster"
     message = (
-        f"{found:,} of {len(items):,} repeat the text of another item{where}; intervals treat them as independent and "
+        f"{said}; intervals treat them as independent and "
         "are too narrow: drop the repeats, or name a column with --cluster that says which items belong together"
     )
-    return (Finding("items", "repeated items", message, float(found)),)
+    return (Finding("items", kind, message, float(found)),)
 
 
 def _unsliced(items: Items, comparisons: Sequence[Comparison]) -> Iterator[Finding]:

@@ -241,6 +241,25 @@ def test_no_value_is_dropped_of_an_option_given_twice(tmp_path, arguments, says)
     one_line(trusteq(*arguments, cwd=tmp_path), says)
 
 
+@pytest.mark.parametrize("by", [(), ("--by-row",)])
+def test_a_candidates_own_gold_labels_must_be_the_references(files, by):
+    large = pd.read_csv(files / "large.csv")
+    small = pd.read_csv(files / "small.csv").assign(gold=large["gold"])
+    small.to_csv(files / "small.csv", index=False)
+    assert trusteq("audit", "large.csv", "small.csv", *QUICK, *by, cwd=files).returncode != 2
+    small.assign(gold=np.roll(small["gold"], 1)).to_csv(files / "small.csv", index=False)
+    done = trusteq("audit", "large.csv", "small.csv", *QUICK, *by, cwd=files)
+    one_line(done, "small.csv: line ", "where the gold label is", "items are at odds")
+
+
+def test_ids_called_otherwise_are_not_passed_over(files):
+    for name in ("large", "small"):
+        table = pd.read_csv(files / f"{name}.csv").rename(columns={"id": "UID"})
+        (table if name == "large" else table[::-1]).to_csv(files / f"{name}.csv", index=False)
+    done = trusteq("audit", "large.csv", "small.csv", *QUICK, "--json", cwd=files)
+    assert json.loads(done.stdout)["candidates"][0]["measures"]["behaviour"]["agreement"]["value"] > 0.9
+
+
 def test_a_flag_may_stand_twice(files):
     done = trusteq("audit", "large.csv", "large.csv", "--allow-same", "--quiet", "--quiet", "--no-slices", cwd=files)
     assert done.returncode != 2, done.stderr

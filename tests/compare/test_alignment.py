@@ -9,7 +9,15 @@ from oracles import attributions as simulated
 from oracles.attributions import explained, truths
 
 from trusteq.compare.agreement_scores import SCORES
-from trusteq.compare.alignment import against_peer, alignment, alignment_names, noise_free, products, top_sets
+from trusteq.compare.alignment import (
+    Resamplings,
+    against_peer,
+    alignment,
+    alignment_names,
+    noise_free,
+    products,
+    top_sets,
+)
 from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
 
@@ -343,3 +351,11 @@ def test_few_items_have_intervals_that_hold_the_truth_all_the_same(items):
         if found is not None:
             held.append(found.low <= 0.8 <= found.high)
     assert np.mean(held) >= 0.95
+
+
+def test_clusters_that_are_all_the_same_leave_no_ratio_certain():
+    over, under = (np.tile(x, 30) for x in np.random.default_rng(0).exponential(size=(2, 20)))
+    blocks = Resampling(600, clusters=[str(i // 20) for i in range(600)])
+    found, least = (Resamplings(r).ratio(over, under, what="ratio") for r in (blocks, Resampling(600)))
+    assert found.low <= least.low < least.high <= found.high
+    assert found.value == pytest.approx(least.value)

@@ -107,6 +107,23 @@ def test_repeated_items_in_one_cluster_count_once():
         assert 2 < together / alone < 4.5, name  # three times: the root of nine
 
 
+def test_versions_on_clusters_that_are_all_the_same_change_by_no_certain_figure():
+    once = versions(60)
+    names = {"smooth_ece_difference", "confidence_profile_distance", "brier_difference"}
+    made = {}
+    for clusters in (None, [str(i // 60) for i in range(600)]):
+        sample = Resampling(600, resamples=200, clusters=clusters)
+        models = (replace(a, resampling=sample, **tenfold(a)) for a in (once.reference, once.older, once.newer))
+        made[clusters is None] = changes(Versions(*models), names)
+    for name in names:
+        found, least = made[False][name], made[True][name]
+        assert found.low <= least.low < least.high <= found.high, name
+
+
+def tenfold(answers):
+    return {"probabilities": np.tile(answers.probabilities, (10, 1)), "gold": np.tile(answers.gold, 10)}
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say():
     """True change of disagreement and of the profiles' distance from a very large sample; 60 small ones beside it."""
     names = ("disagreement", "confidence_profile_distance", "accuracy_difference", "js")

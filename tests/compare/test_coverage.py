@@ -13,6 +13,7 @@ from trusteq.compare.divergence import js
 from trusteq.compare.scores import brier, scores
 from trusteq.compare.smooth_calibration import smooth_calibration, smooth_ece
 from trusteq.policy import read_policy
+from trusteq.stats.resampling import Resampling
 from trusteq.verdict import Outcome, judge
 
 RUNS, ITEMS = 200, 400
@@ -105,3 +106,29 @@ def test_a_calibration_gap_just_at_the_margin_is_called_equivalent_in_at_most_fi
     found = [smooth_calibration(pair_of(*planted(400, seed, **plant), resamples=200)) for seed in range(100)]
     assert margin > 0.02
     assert np.mean([e["smooth_ece_difference"].high <= margin for e in found]) <= 0.07
+
+
+def dealt(pair, clusters):
+    """The pair with its items dealt to clusters so that each holds the same mixture of easy and hard ones."""
+    r, c = pair.reference, pair.candidate
+    order = np.lexsort((c.confidence, r.right, c.right))
+    names = np.empty(len(order), dtype=object)
+    names[order] = [f"c{i % clusters}" for i in range(len(order))]
+    p, q, gold = r.probabilities, c.probabilities, pair.gold
+    return pair_of(p, q, gold, resamples=200, clusters=names.tolist())
+
+
+@pytest.mark.parametrize("floors", [True, False])
+def test_clusters_that_are_alike_by_design_do_not_make_the_audit_sure(monkeypatch, floors):
+    """The items are independent; only who dealt them knows that resampling clusters shows too little of that."""
+    if not floors:
+        monkeypatch.setattr(Resampling, "alike", lambda *_: False)
+    true = truth(noise=UNLIKE["noise"], sharpness=UNLIKE["sharpness"])
+    names = ["brier_difference", "confidence_shift", "smooth_ece_difference"]
+    held = []
+    for seed in range(60):
+        pair = dealt(pair_of(*planted(ITEMS, seed, **UNLIKE)), 20)
+        found = pair.measured(smooth_calibration) | pair.measured(scores) | pair.measured(confidence_profiles)
+        held.append([found[name].low <= true[name] <= found[name].high for name in names])
+    covered = np.mean(held, axis=0)
+    assert covered.min() >= 0.9 if floors else covered.max() < 0.9, covered

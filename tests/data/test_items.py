@@ -64,6 +64,55 @@ def test_a_part_of_another_length_is_refused(refused, part, name):
         Items(ids=["a", "b"], source="f.csv", **part)
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.array([[0], [1]]), "labels have shape [2, 1] for 2 items; give one code an item: numpy.ravel(labels)"),
+        ([[0], [1]], "labels have shape [2, 1] for 2 items"),
+        (pd.DataFrame({"y": [0, 1]}), "labels have shape [2, 1] for 2 items"),
+        (np.eye(2, dtype=int), "labels have shape [2, 2] for 2 items; give one code an item: numpy.argmax"),
+        (np.array(1), "labels have shape [] for 2 items"),
+        ([[0], [0, 1]], "labels are lists of unequal length; give one code an item"),
+        ([0, 1, 1], "labels has 3 values for 2 items"),
+    ],
+)
+def test_labels_that_are_not_one_code_an_item_are_refused(refused, labels, said):
+    with refused("f.csv", said, error=DataError):
+        Items(ids=["a", "b"], labels=labels, label_names=("no", "yes"), source="f.csv")
+
+
+def test_a_segment_of_one_value_is_refused(refused):
+    with refused("segment 'x' is one value, '7'; give one for each item", error=DataError):
+        Items(ids=["a", "b"], segments={"x": np.array(7)})
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a", "a "), "labels 'a' and 'a ' differ only in spaces; write each label in one way"),
+        (("not sure", "not  sure"), "labels 'not sure' and 'not  sure' differ only in spaces"),
+        (("caf\u00e9", "cafe\u0301"), r"labels 'caf\xe9' and 'cafe\u0301' differ only in how Unicode writes them"),
+        (("a", "a\u200b"), r"labels 'a' and 'a\u200b' differ only in how Unicode"),
+        (("a", "a"), "label 'a' appears twice"),
+    ],
+)
+def test_labels_that_look_the_same_are_refused(refused, names, said):
+    with refused("f.csv", said, error=LabelError):
+        Items(ids=["x", "y"], labels=[0, 1], label_names=names, source="f.csv")
+
+
+def test_labels_that_differ_in_case_are_two():
+    assert Items(ids=["x", "y"], labels=[0, 1], label_names=("a", "A")).label_names == ("a", "A")
+
+
+def test_a_thousand_labels_are_shown_in_a_short_line():
+    names = tuple(f"class {k}" for k in range(1_000))
+    items = Items(ids=["x"], labels=[0], label_names=names)
+    assert repr(items).endswith(
+        "labels class 0, class 1, class 2, class 3, class 4, class 5, class 6, class 7, class 8, class 9 and 990 more>"
+    )
+
+
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_an_empty_text_is_refused(refused, text):
     with refused("f.csv", "item 'b'", "segment 't' is empty", repr(text), error=DataError):

@@ -109,6 +109,54 @@ def test_items_with_ids_need_an_id_column_or_by_row(file, refused, ids):
         read(path, Items(ids=ids))
 
 
+@pytest.mark.parametrize("name", ["ID", "uid", "Item-Id", "tweet_id", "index", ""])
+def test_ids_under_another_name_are_matched_and_no_label(file, name):
+    path = file(f"no,{name},yes\n0.3,3,0.7\n0.1,1,0.9\n0.2,2,0.8\n")
+    for items in (NUMBERED, Items(ids=["2", "3", "1"])):
+        result = read(path, items)
+        assert result.labels == ("no", "yes")
+        np.testing.assert_array_equal(result.probabilities[:, 0], [int(id_) / 10 for id_ in items.ids])
+
+
+@pytest.mark.parametrize("name", ["ID", "uid", "example_id", "tweet_id", "Unnamed: 0"])
+def test_ids_that_the_items_do_not_have_are_not_passed_over_for_row_numbers(file, refused, name):
+    path = file(f"{name},no,yes\nq9,0.1,0.9\nq7,0.2,0.8\nq8,0.3,0.7\n")
+    with refused(str(path), f"no row with {name} '1'", "3 of 3", "['q9', 'q7', 'q8']", "--id", "--by-row"):
+        read(path, NUMBERED)
+    np.testing.assert_array_equal(read(path, NUMBERED, by_row=True).probabilities[:, 0], [0.1, 0.2, 0.3])
+
+
+def test_an_id_that_repeats_is_not_passed_over_for_row_numbers(file, refused):
+    with refused("line 4", "id '1' in column 'uid' appears twice", "--by-row", error=DataError):
+        read(file("uid,no,yes\n1,0.1,0.9\n2,0.2,0.8\n1,0.3,0.7\n"), NUMBERED)
+
+
+@pytest.mark.parametrize("column", ["user_id,no,yes\n7,{}\n7,{}\n5,{}\n", "index,no,yes\n0,{}\n1,{}\n2,{}\n"])
+def test_what_items_share_and_row_numbers_in_order_are_neither_ids_nor_labels(file, column):
+    result = read(file(column.format("0.1,0.9", "0.2,0.8", "0.3,0.7")), NUMBERED)
+    assert result.labels == ("no", "yes")
+    np.testing.assert_array_equal(result.probabilities[:, 0], [0.1, 0.2, 0.3])
+
+
+def test_the_column_that_the_items_have_their_ids_from_is_taken_before_another(file):
+    items = read_items(file("tweet_id,y\n7,no\n8,yes\n", "items.csv"), label="y")
+    path = file("id,Tweet_ID,no,yes\n1,8,0.2,0.8\n2,7,0.1,0.9\n")
+    np.testing.assert_array_equal(read(path, items).probabilities[:, 0], [0.1, 0.2])
+
+
+def test_items_with_ids_name_the_column_that_is_missing(file, refused):
+    items = read_items(file("tweet_id,y\n7,no\n8,yes\n", "items.csv"), label="y")
+    with refused("no column 'tweet_id'", "--by-row", error=DataError):
+        read(file("no,yes\n0.1,0.9\n0.2,0.8\n"), items)
+
+
+def test_a_label_may_be_called_id_where_labels_are_named(file):
+    """As Indonesian is."""
+    path = file("de,id\n0.1,0.9\n0.2,0.8\n0.3,0.7\n")
+    result = read(path, NUMBERED, labels=["de", "id"])
+    np.testing.assert_array_equal(result.probabilities[:, 1], [0.9, 0.8, 0.7])
+
+
 def test_by_row_refuses_another_number_of_rows(file, refused):
     path = file("no,yes\n0.1,0.9\n0.2,0.8\n")
     with refused(str(path), "2 rows for 3 items of items.csv", error=DataError):
@@ -243,6 +291,19 @@ def test_probabilities_are_not_taken_for_logits(file, refused):
     path = file("id,no,yes\nc,0.1,0.9\nb,0.25,0.75\na,0.1,0.9\n")
     with refused(f"{path}: line 4: item 'a'", "[0.1, 0.9]", "leave out --scores logits", error=ModelError):
         read(path, scores="logits")
+
+
+def test_percentages_are_not_taken_for_logits(file, refused):
+    """Softmax makes certainties of them: a candidate that hesitates would look as sure as the reference."""
+    path = file("id,no,yes\nc,40,60\nb,55,45\na,30,70\n")
+    parts = "line 4: item 'a'", "[30.0, 70.0]", "divide them by 100, and leave out --scores logits"
+    with refused(str(path), *parts, "subtract each row's largest value", error=ModelError):
+        read(path, scores="logits")
+
+
+def test_logits_that_look_like_probabilities_are_read_once_their_largest_value_is_subtracted(file):
+    path = file("id,no,yes\na,-0.8,0\nb,-0.5,0\nc,0,-0.8\n")
+    np.testing.assert_allclose(read(path, scores="logits").probabilities[0, 1], 1 / (1 + np.exp(-0.8)))
 
 
 def test_percentages_are_told_to_be_divided(file, refused):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import softmax as oracle
 
-from trusteq.data.predictions import Predictions, checked, softmax
+from trusteq.data.predictions import Predictions, checked, softmax, unlike_logits
 from trusteq.errors import LabelError, ModelError
 
 
@@ -38,6 +38,15 @@ def test_rows_that_sum_nearly_to_one_are_divided_by_their_sum():
         ([[0.5, 0.5], [1.1, -0.1]], ["item 'b'", "label 'no'", "1.1", "--scores logits"]),
         ([[0.5, 0.5], [0.9, -0.1]], ["item 'b'", "label 'yes'", "-0.1", "--scores logits"]),
         ([[0.5, 0.5], [0.5, 0.4]], ["item 'b'", "{'no', 'yes'}", "0.9", "--labels"]),
+        ([[0.5, 0.51], [0.5, 0.5]], ["item 'a'", "1.01", "rounded to two digits"]),
+        (
+            [[-0.511, -0.916], [-1.609, -0.223]],
+            ["-0.511", "logarithms of probabilities", "--scores logits, which does"],
+        ),
+        ([[-0.737, -1.322], [-2.322, -0.322]], ["-0.737", "logarithms to base 2", "raise 2 to their power"]),
+        ([[0.511, 0.916], [1.609, 0.223]], ["1.609", "negative logarithms", "take exp(-x)"]),
+        ([[40.0, 30.0], [60.0, 12.0]], ["40", "percentages", "divide them by 100"]),
+        ([[12.0, 30.0], [4.0, 12.0]], ["12", "must lie between 0 and 1"]),
     ],
 )
 def test_bad_probabilities_are_refused_with_the_item_and_the_value(refused, values, parts):
@@ -70,6 +79,81 @@ def test_labels_that_differ_are_refused(refused):
         error=LabelError,
     ):
         predictions.reordered(["no", "yes"], model="small", reference="large")
+
+
+@pytest.mark.parametrize(
+    "values", [[[0.5, 0.4]] * 2, [[40.0, 60.0]] * 2, [[2.0, 3.0]] * 2, [[0.5, 0.5]] * 20 + [[1.5, -0.5]]]
+)
+def test_logits_are_not_suggested_where_they_would_be_refused(values):
+    with pytest.raises(ModelError) as caught:
+        check(values, ids=[str(i) for i in range(len(values))])
+    assert "--scores logits" not in str(caught.value)
+
+
+P = np.random.default_rng(0).dirichlet([0.6, 0.4, 0.5], 200)
+SOFT = P**0.25 / (P**0.25).sum(axis=1, keepdims=True)
+HONEST = np.random.default_rng(1).normal(0, 3, (200, 3))
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (P, "probabilities"),
+        (SOFT.round(2), "scores between 0 and 1"),
+        (SOFT[:, :2], "scores between 0 and 1"),
+        (1 / (1 + np.exp(-HONEST)), "scores between 0 and 1"),
+        (P - 1e-9, "probabilities"),
+        (np.concatenate([P, HONEST[:10]]), "probabilities"),
+        (100 * SOFT, "percentages"),
+        ((100 * SOFT).round(), "percentages"),
+        (100 * P[:, :2], "percentages"),
+        (100 * P[:2], "percentages"),
+        ((100 * np.random.default_rng(2).dirichlet(np.ones(40), 300)).round(), "percentages"),
+        (np.random.default_rng(3).multinomial(500, [0.2, 0.3, 0.5], 200), "shares of 500"),
+        (255 * SOFT, "shares of 255"),
+        (-np.log(P), "negative logarithms"),
+        (-np.log([[0.2, 0.8]]), "negative logarithms"),
+        (np.log2(P), "logarithms to base 2"),
+        (np.log10(SOFT), "logarithms to base 10"),
+    ],
+)
+def test_what_is_no_logits_is_told_by_its_values(values, what):
+    assert unlike_logits(np.asarray(values, np.float64))[0].startswith(what)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        HONEST,
+        HONEST[:2],
+        np.log(P),
+        np.maximum(HONEST, 0),
+        HONEST + 20,
+        np.stack([HONEST[:, 0], -HONEST[:, 0]], axis=1),
+        np.stack([np.zeros(200), HONEST[:, 0]], axis=1),
+        np.maximum(np.random.default_rng(4).normal(1, 2, (200, 1000)), 0),
+        np.array([[0.0, 17.0]] * 3),
+        np.array([[-40.0, 0.0]] * 3),
+        np.array([[1.7e308, -1.7e308], [1.7e308, 1.7e308]]),
+        P - P.max(axis=1, keepdims=True),
+    ],
+    ids=[
+        "usual",
+        "two rows",
+        "logarithms",
+        "after a ReLU",
+        "above 0",
+        "symmetric",
+        "one of two",
+        "a thousand labels",
+        "certain",
+        "certain of the other",
+        "huge",
+        "the way on",
+    ],
+)
+def test_logits_of_every_kind_are_read(values):
+    assert unlike_logits(values) is None
 
 
 @pytest.mark.parametrize("whole", [False, True])

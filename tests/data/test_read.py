@@ -41,6 +41,27 @@ def test_a_column_called_id_is_used_unasked(file):
     assert read_items(file("id,t\nx,a\ny,b\n"), text=["t"]).ids == ["x", "y"]
 
 
+@pytest.mark.parametrize("name", ["ID", "Id", "uid", "item_id", "pairID"])
+def test_a_column_called_like_an_id_is_used_unasked(file, name):
+    items = read_items(file(f"{name},t\nx,a\ny,b\n"), text=["t"])
+    assert (items.ids, items.id_column) == (["x", "y"], name)
+    assert read_items(file(f"{name},t\nx,a\ny,b\n"), text=["t"], by_row=True).id_column is None
+
+
+@pytest.mark.parametrize("role", ["label", "cluster", "slices"])
+def test_a_column_that_was_named_for_something_else_is_no_id(file, role):
+    assert read_items(file("item_id,t\nx,a\ny,b\n"), text=["t"], **{role: "item_id"}).ids == ["1", "2"]
+
+
+def test_what_items_share_is_no_id(file):
+    assert read_items(file("user_id,t\nx,a\nx,b\n"), text=["t"]).ids == ["1", "2"]
+
+
+def test_row_numbers_that_were_shuffled_are_ids(file):
+    assert read_items(file({"t": ["a", "b", "c"], "idx": [0, 1, 2]}), text=["t"]).ids == ["1", "2", "3"]
+    assert read_items(file({"t": ["a", "b", "c"], "idx": [2, 0, 1]}), text=["t"]).ids == ["2", "0", "1"]
+
+
 def test_by_row_takes_row_numbers_in_spite_of_an_id_column(file):
     assert read_items(file("id,t\nx,a\ny,b\n"), text=["t"], by_row=True).ids == ["1", "2"]
 
@@ -213,6 +234,21 @@ def test_a_fraction_is_no_label(file, refused):
     path = file({"y": [1.0, 0.5]})
     with refused(str(path), "row 2", "column 'y'", "0.5"):
         read_items(path, label="y")
+
+
+def test_labels_that_differ_in_spaces_alone_are_refused(file, refused):
+    with refused("items.csv: labels 'a' and 'a ' differ only in spaces", error=LabelError):
+        read_items(file("y\na\na \nb\n"), label="y")
+
+
+def test_a_list_of_one_is_no_label(file, refused):
+    with refused("row 1: column 'y' holds a list ([1])", error=DataError):
+        read_items(file({"y": [[1], [0]]}), label="y")
+
+
+def test_a_thousand_names_are_not_all_listed(file, refused):
+    with refused("label '1000', which is no code from 0 to 999", "n9 and 990 more}", error=DataError):
+        read_items(file("y\n1000\n"), label="y", label_names=[f"n{i}" for i in range(1_000)])
 
 
 def test_a_label_name_given_twice_is_refused(file, refused):

@@ -16,7 +16,7 @@ from oracles import calibration
 import trusteq
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.binned_calibration import quantile_calibration
-from trusteq.compare.published import PUBLISHED_NAMES, pair_agreements, published_measures, word_jaccard
+from trusteq.compare.published import PUBLISHED_NAMES, _variance, pair_agreements, published_measures, word_jaccard
 from trusteq.errors import ModelError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.lime import lime_masks
@@ -119,6 +119,13 @@ def test_the_mean_and_the_variance_are_those_of_the_runs():
     assert pair.variance.value == pytest.approx(np.var(pair.runs, ddof=1))
     assert pair.mean.low <= pair.mean.value <= pair.mean.high
     assert 0 <= pair.variance.low <= pair.variance.value <= pair.variance.high
+
+
+def test_clusters_that_are_all_the_same_leave_no_variance_certain():
+    scores = np.tile(np.random.default_rng(0).random((3, 8)), 30)
+    blocks = Resampling(240, clusters=[str(i // 8) for i in range(240)], resamples=200)
+    found = _variance(scores, blocks)
+    assert found.low < found.value < found.high
 
 
 def test_chance_is_that_of_each_items_own_different_words():

@@ -30,6 +30,11 @@ def test_a_repeated_name_is_refused():
         label_names((), ["a", "b", "a"], name="m")
 
 
+def test_names_that_look_the_same_are_refused():
+    with pytest.raises(LabelError, match="model m: labels 'a' and 'a ' differ only in spaces; give each label its own"):
+        label_names((), ["a", "b", "a "], name="m")
+
+
 def test_one_label_is_refused():
     with pytest.raises(ModelError, match="1 label; trusteq needs"):
         label_names(["LABEL_0"], None, name="m")

@@ -273,15 +273,34 @@ def test_an_output_called_probabilities_is_not_put_through_softmax(tmp_path, row
     np.testing.assert_allclose(answers, softmax(rows.segments["x"] @ WEIGHTS), atol=1e-6)
 
 
-def test_probabilities_under_another_name_must_be_declared(tmp_path, rows, one_line):
+@pytest.mark.parametrize("said", [None, "logits"])
+def test_probabilities_are_not_taken_for_logits(tmp_path, rows, one_line, said):
     """Softmax over probabilities would give a flat, wrong answer that looks well."""
     file = str(linear(tmp_path / "m.onnx", output="out", softmaxed=True))
     with pytest.raises(ModelError) as caught:
-        open_onnx(file, name="m", labels=["a", "b", "c"]).predict(rows)
-    one_line(caught, "'out' looks like probabilities", "--scores probabilities")
-    said = open_onnx(file, name="m", labels=["a", "b", "c"], scores="probabilities").predict(rows)
-    np.testing.assert_allclose(said, softmax(rows.segments["x"] @ WEIGHTS), atol=1e-6)
-    open_onnx(file, name="m", labels=["a", "b", "c"], scores="logits").predict(rows)
+        open_onnx(file, name="m", labels=["a", "b", "c"], scores=said).predict(rows)
+    one_line(caught, "'out' looks like probabilities", "say --scores m=probabilities", "subtract 1 from each")
+    right = open_onnx(file, name="m", labels=["a", "b", "c"], scores="probabilities").predict(rows)
+    np.testing.assert_allclose(right, softmax(rows.segments["x"] @ WEIGHTS), atol=1e-6)
+
+
+def test_percentages_are_not_taken_for_logits(tmp_path, rows, one_line):
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["z"]),
+        helper.make_node("Softmax", ["z"], ["p"], axis=-1),
+        helper.make_node("Mul", ["p", "hundred"], ["out"]),
+    ]
+    weights = [("w", WEIGHTS), ("hundred", np.float32(100))]
+    float_ = TensorProto.FLOAT
+    file = graph(tmp_path / "m.onnx", nodes, [("x", float_, ["r", 2])], [("out", float_, ["r", 3])], weights)
+    with pytest.raises(ModelError) as caught:
+        open_onnx(str(file), name="m", labels=["a", "b", "c"], scores="logits").predict(rows)
+    one_line(caught, "'out' looks like percentages", "let the graph divide them by 100")
+
+
+def test_so_few_rows_may_be_logits_by_accident(tmp_path, rows):
+    file = str(linear(tmp_path / "m.onnx", output="out", softmaxed=True))
+    open_onnx(file, name="m", labels=["a", "b", "c"]).predict(rows.take(range(7)))
 
 
 def two_outputs(path):

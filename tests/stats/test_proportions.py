@@ -6,7 +6,7 @@ from oracles import paired
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from trusteq.stats.proportions import binomial_quantile, effective_n, quantile_of_normal, tango, wilson
+from trusteq.stats.proportions import binomial_quantile, effective_n, quantile_of_normal, tango, variance_ratio, wilson
 
 Z = stats.norm.ppf(0.975)
 FEW = settings(derandomize=True, deadline=None, max_examples=60)
@@ -169,3 +169,13 @@ def test_shares_of_rare_events_that_come_together_are_rarely_taken_for_too_small
 def test_items_that_are_independent_keep_most_of_their_worth_in_a_few_large_clusters(share):
     x = (np.random.default_rng(1).random(5_000) < share).astype(float)
     assert effective_n(x, np.repeat(np.arange(10), 500), level=0.95) > 2_500
+
+
+def test_the_variance_ratio_is_that_of_the_means_of_equal_clusters():
+    rng = np.random.default_rng(0)
+    x, unit = rng.normal(size=120) + np.repeat(rng.normal(size=12), 10), np.repeat(np.arange(12), 10)
+    means = x.reshape(12, 10).mean(axis=1)
+    assert variance_ratio(x, unit) == pytest.approx(means.var(ddof=1) / 12 / (x.var() / 120))
+    assert variance_ratio(np.tile([1.0, 2.0, 5.0], 4), np.repeat(np.arange(4), 3)) == pytest.approx(0, abs=1e-12)
+    assert variance_ratio(np.ones(6), np.repeat(np.arange(2), 3)) is None
+    assert variance_ratio(np.arange(6.0), np.zeros(6, dtype=np.int64)) is None

@@ -412,3 +412,81 @@ def test_of_few_items_a_functions_interval_is_no_narrower_than_with_students_t()
     wide = special.stdtrit(5, 0.975) / special.ndtri(0.975) * np.sqrt(6 / 5)
     assert found.low <= value + wide * (low - value)
     assert found.high >= value + wide * (high - value)
+
+
+# Clusters that are alike ----------------------------------------------------------------------------
+
+
+def blocks(rows, copies, *, jitter=0.0):
+    """Values of so many clusters that all hold the same ones, and the clusters' names."""
+    rng = np.random.default_rng(0)
+    x = np.tile(rng.exponential(size=rows), copies)
+    return x + jitter * rng.normal(size=len(x)), [f"c{i // rows}" for i in range(len(x))]
+
+
+def ratio(a, b):
+    return a[:, 0] / b[:, 0]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1e-6, 0.05])
+def test_clusters_that_hold_the_same_leave_the_interval_of_independent_items(jitter):
+    """Exactly: of 200 clusters Student's t is the normal. By themselves they would leave none."""
+    x, clusters = blocks(10, 200, jitter=jitter)
+    together, alone = Resampling(2_000, clusters=clusters), Resampling(2_000)
+    found, least = together.mean(x, what="m"), alone.mean(x, what="m")
+    assert (found.value, found.low, found.high) == pytest.approx((least.value, least.low, least.high), abs=1e-12)
+    assert found.method.endswith("no narrower than of independent items")
+    smooth = {"what": "m", "bounds": (0.0, 9.0)}
+    found, least = (r.studentised(ratio, x, np.ones(2_000), **smooth) for r in (together, alone))
+    assert (found.low, found.high) == pytest.approx((least.low, least.high), abs=1e-9)
+
+
+def test_few_such_clusters_are_no_surer_of_the_spread_than_their_number_lets_them_be():
+    x, clusters = blocks(500, 4)
+    found, least = Resampling(2_000, clusters=clusters).mean(x, what="m"), Resampling(2_000).mean(x, what="m")
+    student = stats.t.ppf(0.975, 3) / stats.norm.ppf(0.975)
+    assert (found.high - found.low) / (least.high - least.low) == pytest.approx(student, rel=0.05)
+
+
+@pytest.mark.parametrize("within", [0.0, 0.3])
+@pytest.mark.parametrize("size", [2, 10])
+def test_clusters_that_differ_as_chance_has_it_keep_their_intervals_to_the_bit(monkeypatch, within, size):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        own = np.repeat(rng.normal(size=60) * np.sqrt(within), size)
+        x = own + rng.normal(size=60 * size) * np.sqrt(1 - within)
+        resampling = Resampling(60 * size, clusters=[f"c{i // size}" for i in range(60 * size)], resamples=300)
+        made = (
+            resampling.mean(x, what="m"),
+            resampling.studentised(ratio, x + 9, np.ones(len(x)), what="m", bounds=(0.0, 99.0)),
+        )
+        with monkeypatch.context() as patch:
+            patch.setattr(Resampling, "alike", lambda *_: False)
+            assert made[0] == resampling.mean(x, what="m")
+            assert made[1] == resampling.studentised(ratio, x + 9, np.ones(len(x)), what="m", bounds=(0.0, 99.0))
+
+
+def test_alike_are_clusters_below_what_chance_leaves():
+    x, clusters = blocks(5, 40)
+    resampling = Resampling(200, clusters=clusters)
+    assert resampling.alike(x)
+    assert resampling.alike(np.random.default_rng(1).normal(size=200), x)
+    assert not resampling.alike(np.random.default_rng(1).normal(size=200))
+    assert not resampling.alike(np.repeat(np.arange(40.0), 5))
+    assert not resampling.alike(np.full(200, 0.1) + 1e-12 * x)
+    assert not Resampling(200).alike(x)
+    assert not Resampling(200, clusters=["one"] * 200).alike(x)
+
+
+def test_independent_items_are_called_alike_once_in_ten_thousand_samples():
+    rng = np.random.default_rng(0)
+    resampling = Resampling(400, clusters=[f"c{i // 4}" for i in range(400)])
+    assert sum(resampling.alike(rng.normal(size=400)) for _ in range(2_000)) <= 3
+
+
+def test_another_level_has_independent_items_of_its_own():
+    x, clusters = blocks(10, 200)
+    resampling = Resampling(2_000, clusters=clusters)
+    wide, strict = resampling.mean(x, what="m"), resampling.at(0.99).mean(x, what="m")
+    assert strict.high - strict.low > 1.2 * (wide.high - wide.low)
+    assert resampling.at(0.99).alone.level == 0.99

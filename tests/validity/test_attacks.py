@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from cases import probabilities
 
 import trusteq
 from trusteq.data.items import Items
@@ -167,3 +169,54 @@ def test_company_cannot_hide_a_shortcut(reference, shortcut, items):
         reference, Shy(reference, "shy"), items, explain=False, with_slices=False, resamples=300, costs="none"
     )
     assert any(finding.kind == "batch-dependent" for finding in result.findings)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A function that writes predictions to a file, with gold labels beside them where there are any."""
+
+    def write(name, p, gold=None):
+        table = pd.DataFrame(p, columns=["maybe", "no", "yes"]).assign(**({} if gold is None else {"gold": gold}))
+        table.to_csv(tmp_path / name, index=False)
+        return tmp_path / name
+
+    return write
+
+
+def audited(large, small, *, scores=None, **more):
+    items = trusteq.read_items(large, label="gold", **more)
+    models = [
+        trusteq.open_model(path, options=trusteq.ModelOptions(not_labels=("gold", "block"), scores=said))
+        for path, said in ((large, None), (small, scores))
+    ]
+    return trusteq.audit(*models, items, with_slices=False, resamples=300, dimensions=("behaviour", "calibration"))
+
+
+def test_percentages_called_logits_do_not_make_a_hesitant_candidate_sure(files):
+    p, _, gold = probabilities(400, spread=20.0)
+    soft = p**0.1 / (p**0.1).sum(axis=1, keepdims=True)
+    large = files("large.csv", p, np.array(["maybe", "no", "yes"])[gold])
+    assert audited(large, files("soft.csv", soft))["soft"].verdict.outcome is Outcome.NOT_EQUIVALENT
+    with pytest.raises(TrusteqError, match="look like percentages, not logits"):
+        audited(large, files("percent.csv", 100 * soft), scores="logits")
+
+
+def test_blocks_that_are_all_the_same_are_told_and_leave_no_figure_certain(files):
+    p, q, gold = (np.concatenate([part] * 20) for part in probabilities(40, noise=0.5))
+    large = files("large.csv", p, np.array(["maybe", "no", "yes"])[gold])
+    table = pd.read_csv(large).assign(block=[f"b{i // 40}" for i in range(800)])
+    table.to_csv(large, index=False)
+    result = audited(large, files("small.csv", q), cluster="block")
+    assert [(f.kind, f.value) for f in result.item_findings] == [("repeated rows", 760)]
+    assert all(e.high > e.low for n, e in result["small"].measures["calibration"].items() if "usable" not in n)
+
+
+def test_labels_in_another_order_and_predictions_of_other_items_are_told(files):
+    p, q, gold = probabilities(400)
+    large = files("large.csv", p, np.array(["yes", "no", "maybe"])[gold])
+    assert {f.kind for f in audited(large, files("small.csv", q)).findings} == {"labels misnamed"}
+    large = files("large.csv", p, np.array(["maybe", "no", "yes"])[gold])
+    shifted = audited(large, files("small.csv", np.roll(q, 1, axis=0)))
+    assert {(f.model, f.kind) for f in shifted.findings} == {("small", "chance")}
+    with pytest.raises(TrusteqError, match="where the gold label is"):
+        audited(large, files("small.csv", q, np.roll(np.array(["maybe", "no", "yes"])[gold], 1)))

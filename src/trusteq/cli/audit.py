@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 @click.option("--label", help="Column with the gold label; without it, what needs labels is not measured.")
 @click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column.")
 @click.option("--ignore-label", help="Leave out items with these labels, e.g. -1 for SNLI's undecided.")
-@click.option("--id", "id_column", help='Column with item ids.  [default: "id" if there is one, else row numbers]')
+@click.option(
+    "--id",
+    "id_column",
+    help="Column with item ids.  [default: one called so (id, uid, item_id, ...), else row numbers]",
+)
 @click.option("--by-row", is_flag=True, help="Match predictions files by row number, whatever their ids.")
 @click.option("--slice", "slices", multiple=True, help="Column to slice by; may be repeated.")
 @click.option("--cluster", help="Column that says which items belong together, e.g. the premise.")

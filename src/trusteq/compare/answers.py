@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.stats.estimate import all_holding
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from trusteq.stats.estimate import Estimate
     from trusteq.stats.resampling import Resampling, Sums
 
 PROBABILITY_FLOOR = 1e-12
@@ -152,3 +157,19 @@ class Pair:
     def gold(self) -> NDArray[np.int64] | None:
         """Gold codes [items], or None."""
         return self.reference.gold
+
+    @cached_property
+    def alone(self) -> Pair | None:
+        """The pair on independent items, where its clusters are too alike for intervals from them alone; else None."""
+        r, c, resampling = self.reference, self.candidate, self.resampling
+        values = [r.confidence, c.confidence, c.confidence - r.confidence]
+        if self.gold is not None:
+            values += [r.confidence - r.right, c.confidence - c.right, c.right.astype(np.float64) - r.right]
+        if not resampling.alike(*values):
+            return None
+        return Pair(*(replace(answers, resampling=resampling.alone) for answers in (r, c)))
+
+    def measured(self, group: Callable[[Pair], dict[str, Estimate]]) -> dict[str, Estimate]:
+        """The estimates of a group of measures; where clusters are too alike, no narrower than of independent items."""
+        found = group(self)
+        return found if self.alone is None else all_holding(found, group(self.alone))

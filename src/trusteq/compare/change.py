@@ -20,7 +20,7 @@ from trusteq.compare.behaviour import flip_kinds
 from trusteq.compare.confidence import profile_area, profile_distance, profile_gap
 from trusteq.compare.measures import MEASURES
 from trusteq.compare.top_k import jaccard, top_k
-from trusteq.stats.estimate import Estimate
+from trusteq.stats.estimate import Estimate, all_holding
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def _own(versions: Versions, wanted: Collection[str]) -> dict[str, Estimate]:
     """What is candidate minus reference, or the candidate's alone: the reference's part cancels."""
     found: dict[str, Estimate] = {}
     groups = [group for group, names in _groups().items() if not names.isdisjoint(wanted)]
-    for name, estimate in {name: e for group in groups for name, e in group(versions.pair).items()}.items():
+    pair = versions.pair
+    for name, estimate in {name: e for group in groups for name, e in pair.measured(group).items()}.items():
         said = replace(estimate, method=estimate.method.replace("candidate minus reference", MINUS))
         if name.endswith("_difference"):
             found[name] = said
@@ -169,4 +170,7 @@ def _distance(versions: Versions) -> dict[str, Estimate]:
         value=exact[1] - exact[0],
         bounds=(-1.0, 1.0),
     )
-    return {DISTANCE: estimate}
+    if not resampling.alike(r.confidence, versions.older.confidence, versions.newer.confidence):
+        return {DISTANCE: estimate}
+    alone = Versions(*(replace(one, resampling=resampling.alone) for one in (r, versions.older, versions.newer)))
+    return all_holding({DISTANCE: estimate}, _distance(alone))

@@ -47,7 +47,7 @@ _AFTER_REMEDY = (smooth_calibration, binned_calibration, scores, overconfidence,
 def measure(pair: Pair) -> dict[str, dict[str, Estimate]]:
     """Every measure that the pair allows, by dimension and name; without labels those that need none."""
     return {
-        dimension: {name: e for group in groups for name, e in group(pair).items()}
+        dimension: {name: e for group in groups for name, e in pair.measured(group).items()}
         for dimension, groups in MEASURES.items()
     }
 
@@ -61,7 +61,7 @@ def measure_remedies(pair: Pair) -> dict[str, Estimate]:
         mended = remedy(pair, target)
         results[f"temperature_{target}"] = mended.temperature
         for group in _AFTER_REMEDY:
-            for name, estimate in group(mended.pair).items():
+            for name, estimate in mended.pair.measured(group).items():
                 if not name.endswith("_reference"):
                     results[f"{name}_{target}"] = estimate
     return results

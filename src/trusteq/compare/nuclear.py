@@ -39,7 +39,8 @@ def item_shares(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     n, labels = probabilities.shape
     values, vectors = np.linalg.eigh(probabilities.T @ probabilities / n)
     roots = np.sqrt(np.maximum(values, 0.0))
-    norm = roots.sum() / np.sqrt(min(n, labels))
-    kept = roots > roots.max() * 1e-9
+    # Eigenvalues are known to some 1e-16 of the largest, their roots to some 1e-8: what is less is rounding.
+    kept = roots > roots.max() * 1e-7
+    norm = roots[kept].sum() / np.sqrt(min(n, labels))
     pull = np.square(probabilities @ (vectors[:, kept] / np.sqrt(roots[kept]))).sum(axis=1)
     return np.asarray(norm / 2 + pull / 2 / np.sqrt(min(n, labels)))

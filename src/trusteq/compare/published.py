@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.stats.estimate import Estimate
+from trusteq.stats.estimate import Estimate, holding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,4 +135,5 @@ def _variance(scores: NDArray[np.float64], resampling: Resampling) -> Estimate:
 
     sums = resampling.cell_sums(np.zeros(resampling.n, dtype=np.int64), 1, *scores, np.ones(resampling.n))
     what = f"sample variance of the mean score of {len(scores)} runs"
-    return resampling.functional(of, *sums, what=what, bounds=(0.0, np.inf))
+    found = resampling.functional(of, *sums, what=what, bounds=(0.0, np.inf))
+    return holding(found, _variance(scores, resampling.alone)) if resampling.alike(*scores) else found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from trusteq.data.label_sets import listed, remedy
+from trusteq.data.label_sets import enumerated, listed, refuse_alike, remedy
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, LabelError
 
@@ -29,6 +29,7 @@ class Items:
     clusters: which items belong together (hypotheses of one premise) [items]; None when all are independent.
     ignored: how many rows of the source were left out because of their label.
     places: the line or row of the source that each item stands on [items], for messages; ``counted_in`` says which.
+    id_column, label_column: what the source calls its ids and gold labels, to look for them in files of predictions.
     """
 
     ids: Sequence[str]
@@ -41,13 +42,15 @@ class Items:
     ignored: int = 0
     places: NDArray[np.int64] | None = None
     counted_in: str = "row"
+    id_column: str | None = None
+    label_column: str | None = None
     may_be_empty: bool = False
     """Whether texts may be empty: only where words were left out on purpose."""
 
     def __repr__(self) -> str:
         labels = () if self.labels is None else self.label_names
         named = {"segments": self.segments, "labels": labels, "columns": self.columns}
-        about = "".join(f"; {what} {', '.join(names)}" for what, names in named.items() if names)
+        about = "".join(f"; {what} {enumerated(list(names))}" for what, names in named.items() if names)
         return f"<{len(self.ids):,} Items of {self.source}{about}>"
 
     def __post_init__(self) -> None:
@@ -64,22 +67,19 @@ class Items:
         n = len(self.ids)
         if n == 0:
             raise DataError(f"{self.source}: no items; the file or the selection is empty")
+        codes = None if self.labels is None else self._codes()
         parts: dict[str, Any] = {
             **{f"segment {name!r}": values for name, values in self.segments.items()},
             **{f"column {name!r}": values for name, values in self.columns.items()},
-            **({"labels": self.labels} if self.labels is not None else {}),
+            **({"labels": codes} if codes is not None else {}),
             **({"clusters": self.clusters} if self.clusters is not None else {}),
         }
         for name, values in parts.items():
+            if isinstance(values, np.ndarray) and values.ndim == 0:
+                raise DataError(f"{self.source}: {name} is one value, {str(values)[:80]!r}; give one for each item")
             if len(values) != n:
                 raise DataError(f"{self.source}: {name} has {len(values)} values for {n} items")
-        if self.labels is not None:
-            codes = np.asarray(self.labels)
-            if not np.issubdtype(codes.dtype, np.integer):
-                raise DataError(
-                    f"{self.source}: labels must be whole codes into label_names, found {codes.dtype}; for names write "
-                    "[label_names.index(name) for name in labels], or read a file or data frame by trusteq.read_items"
-                )
+        if codes is not None:
             outside = np.flatnonzero((codes < 0) | (codes >= len(self.label_names)))
             if outside.size:
                 first = int(outside[0])
@@ -87,8 +87,7 @@ class Items:
                     f"{self._item(first)} has label code {codes[first]}, outside the "
                     f"{len(self.label_names)} label names; leave such items out"
                 )
-            if len(set(self.label_names)) != len(self.label_names):
-                raise DataError(f"{self.source}: label names must differ, found {list(self.label_names)}")
+            refuse_alike(self.label_names, self.source, "write each label in one way")
             object.__setattr__(self, "labels", codes.astype(np.int64))
         if len(set(self.ids)) != n:
             first_of: dict[str, int] = {}
@@ -106,6 +105,25 @@ class Items:
                     raise DataError(
                         f"{self._item(item)}: segment {name!r} is empty ({text!r}); drop the item or fill in its text"
                     )
+
+    def _codes(self) -> NDArray[np.integer[Any]]:
+        """The labels as an array of whole numbers [items]."""
+        try:
+            codes = np.asarray(self.labels)
+        except ValueError:
+            raise DataError(f"{self.source}: labels are lists of unequal length; give one code an item") from None
+        if codes.ndim != 1:
+            remedy = "numpy.argmax(labels, axis=1)" if codes.shape[1:] > (1,) else "numpy.ravel(labels)"
+            raise DataError(
+                f"{self.source}: labels have shape {list(codes.shape)} for {len(self.ids)} items; give one code an "
+                f"item: {remedy}"
+            )
+        if not np.issubdtype(codes.dtype, np.integer):
+            raise DataError(
+                f"{self.source}: labels must be whole codes into label_names, found {codes.dtype}; for names write "
+                "[label_names.index(name) for name in labels], or read a file or data frame by trusteq.read_items"
+            )
+        return codes
 
     def _refuse_what_is_no_text(self) -> None:
         texts = {name: values for name, values in self.segments.items() if not isinstance(values, np.ndarray)}

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from trusteq.errors import LabelError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -25,14 +27,40 @@ _ALIKE: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 def listed(labels: Sequence[str]) -> str:
     """The labels as a set, each quoted, at most `SHOWN` of them."""
-    more = f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else ""
-    return f"{{{', '.join(repr(label) for label in labels[:SHOWN])}{more}}}"
+    return f"{{{enumerated([repr(label) for label in labels])}}}"
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """The names, at most `SHOWN` of them."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
+
+
+def refuse_alike(labels: Sequence[str], where: str, remedy: str) -> None:
+    """Stop where two labels of one set are the same, or look the same: they differ in spaces or Unicode form alone.
+
+    Labels that differ in case are two: letters are.
+    """
+    first: dict[str, int] = {}
+    for number, label in enumerate(labels):
+        if (before := first.setdefault(_looks(label), number)) == number:
+            continue
+        other = labels[before]
+        if other == label:
+            raise LabelError(f"{where}: label {label!r} appears twice; {remedy}")
+        write, what = (repr, "spaces") if other.split() == label.split() else (ascii, "how Unicode writes them")
+        raise LabelError(f"{where}: labels {write(other)} and {write(label)} differ only in {what}; {remedy}")
+
+
+def _looks(label: str) -> str:
+    """The label without what is not seen: the number of spaces, the Unicode form, characters without a shape."""
+    shown = "".join(sign for sign in label if unicodedata.category(sign) != "Cf") if not label.isascii() else label
+    return " ".join(unicodedata.normalize("NFC", shown).split())
 
 
 def difference(reference: str, labels: Sequence[str], model: str, others: Sequence[str]) -> str:
     """Which labels only one of two models has, how nearly they are the same, and what to do."""
-    only = [label for label in labels if label not in set(others)]
-    strange = [label for label in others if label not in set(labels)]
+    only, strange = _apart(labels, others), _apart(others, labels)
     sides = [f"{who} has {listed(which)}" for who, which in ((reference, only), (model, strange)) if which]
     said = f"labels differ: only {', only '.join(sides)}"
     if len(only) < len(labels):
@@ -43,11 +71,16 @@ def difference(reference: str, labels: Sequence[str], model: str, others: Sequen
 
 def remedy(gold: Sequence[str], labels: Sequence[str]) -> str:
     """What to do where items have labels that a model does not answer."""
-    strange = [label for label in gold if label not in set(labels)]
+    strange = _apart(gold, labels)
     if len(strange) == len(gold) and all(CODE.fullmatch(label) for label in gold):
         return f"if these are codes, say which label each stands for: --label-names {','.join(labels[:SHOWN])}"
-    alike = _alike([label for label in labels if label not in set(gold)], strange)
+    alike = _alike(_apart(labels, gold), strange)
     return f"{alike.removeprefix('; ')}; rename one of them" if alike else _RENAME
+
+
+def _apart(labels: Sequence[str], others: Sequence[str]) -> list[str]:
+    known = set(others)
+    return [label for label in labels if label not in known]
 
 
 def _alike(only: Sequence[str], strange: Sequence[str]) -> str:

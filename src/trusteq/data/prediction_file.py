@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trusteq.data.predictions import are_probabilities, checked, refuse_not_finite, softmax
+from trusteq.data.contradictions import called_like, refuse_contradictions, shared_columns
+from trusteq.data.id_columns import names_rows, read_with_ids
+from trusteq.data.predictions import checked, refuse_not_finite, softmax, unlike_logits
 from trusteq.data.table import chosen, shown
 from trusteq.data.tables import Table, column_names, read_table
 from trusteq.errors import DataError, ModelError, OptionError
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.data.predictions import Predictions
 
-INDEX_COLUMN = re.compile(r"|index|Unnamed: \d+|__index_level_\d+__")
-"""How pandas calls the row numbers that it writes beside the data."""
-
 
 def label_columns(
     path: str | Path,
@@ -34,14 +33,13 @@ def label_columns(
 ) -> list[str]:
     """The columns that hold a label's scores: ``labels``, or every column whose first value is a number.
 
-    Left out are the id column, pandas' row numbers and the columns in ``not_labels``.
+    Left out are ids, row numbers and the columns in ``not_labels``.
     """
     if labels:
         chosen(column_names(path), labels, str(path))
         return list(labels)
-    left_out = {"id", id, *not_labels}
-    names = column_names(path)
-    asked = [name for name in names if name not in left_out and not INDEX_COLUMN.fullmatch(name)]
+    left_out = {id, *not_labels}
+    asked = [name for name in column_names(path) if name not in left_out and not names_rows(name)]
     first = read_table(path, asked, limit=1)
     starts = {name: first.values(name)[0] for name in first.columns}
     gaps = [name for name, value in starts.items() if _is_gap(value)]
@@ -68,22 +66,32 @@ def read_predictions(
 ) -> Predictions:
     """Probabilities for every item, in the order of the items.
 
-    Rows are matched by the column ``id``; without it by a column called "id", unless ``by_row``; else by row
-    number. ``labels`` and ``not_labels`` are as in `label_columns`; ``name`` is the model's, for messages.
+    Rows are matched by the column ``id``; without it by one called like the items' ids or like ids (`read_with_ids`),
+    unless ``by_row``; else by row number. ``labels`` and ``not_labels`` are as in `label_columns`; ``name`` is the
+    model's, for messages. What else the file says of its items must be what they say themselves.
     """
     refuse_both(id, by_row)
-    if id is None and not by_row and "id" in column_names(path):
-        id = "id"  # noqa: A001
     columns = label_columns(path, labels=labels, id=id, not_labels=not_labels)
-    table = read_table(path, [*columns, *([] if id is None else [id])])
+    names = [name for name in column_names(path) if name not in columns]
+    told = {} if str(path) == items.source else shared_columns(items, names)
+    if id is None and not by_row:
+        id = called_like(items.id_column, names)  # noqa: A001
+    guess = id is None and not by_row
+    table, found = read_with_ids(
+        partial(read_table, path),
+        [*columns, *([] if id is None else [id])],
+        [n for n in names if n not in {*not_labels, *items.label_names}] if guess else [],
+        list(told.values()),
+    )
+    id = found if guess else id  # noqa: A001
     if id is not None:
         rows = _rows_by_id(table, id, items)
     elif by_row or _has_row_numbers(items):
         rows = _rows_by_number(table, items)
     else:
         raise DataError(
-            f"{path}: no column 'id' to match the items of {items.source} (the first is {items.ids[0]!r}); "
-            "add the column, name it with --id, or match by row number with --by-row"
+            f"{path}: no column {items.id_column or 'id'!r} to match the items of {items.source} (the first is "
+            f"{items.ids[0]!r}); add the column, name it with --id, or match by row number with --by-row"
         )
     values = np.stack([_numbers(table, column, rows, items)[rows] for column in columns], axis=1)
 
@@ -92,14 +100,18 @@ def read_predictions(
 
     if scores == "logits":
         refuse_not_finite(values, columns, lambda item: f"{path}: {place(item)}: item {items.ids[item]!r}", "logit")
-        if are_probabilities(values):
+        if (unlike := unlike_logits(values)) is not None:
+            what, remedy = unlike
             raise ModelError(
-                f"{path}: {place(0)}: item {items.ids[0]!r}: holds {shown(values[0].tolist())}, and every row sums "
-                "to 1: these are probabilities, not logits; "
-                f"leave out --scores logits, or say --scores {name}=probabilities"
+                f"{path}: {place(0)}: item {items.ids[0]!r}: holds {shown(values[0].tolist())}: nearly all rows look "
+                f"like {what}, not logits; {f'{remedy}, and ' if remedy else ''}leave out --scores logits or say "
+                f"--scores {name}=probabilities (if they are logits, subtract each row's largest value: no answer "
+                "changes)"
             )
         values = softmax(values)
-    return checked(values, labels=columns, ids=items.ids, model=name, where=str(path), place=place)
+    predictions = checked(values, labels=columns, ids=items.ids, model=name, where=str(path), place=place)
+    refuse_contradictions(table, rows, items, told, predictions)
+    return predictions
 
 
 def refuse_both(id: str | None, by_row: bool) -> None:  # noqa: A002
@@ -122,7 +134,8 @@ def _rows_by_id(table: Table, id_column: str, items: Items) -> NDArray[np.int64]
     if missing:
         raise DataError(
             f"{table.source}: no row with {id_column} {shown(missing[0])}; {len(missing)} of {len(items)} "
-            f"items of {items.source} have none (ids here begin {shown(list(row_of)[:3])}); every item needs a row"
+            f"items of {items.source} have none (ids here begin {shown(list(row_of)[:3])}); every item needs a row, "
+            "by ids of one column in both files (--id) or by row number (--by-row)"
         )
     return np.array([row_of[id_] for id_ in items.ids], dtype=np.int64)
 

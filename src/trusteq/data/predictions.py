@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.label_sets import difference, listed
+from trusteq.data.label_sets import difference, listed, refuse_alike
 from trusteq.errors import LabelError, ModelError
 
 if TYPE_CHECKING:
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 SUM_TOLERANCE = 1e-3
 """How far a row's sum may be from 1; within it, rows are divided by their sum."""
+
+NEARLY_ALL = 0.9
+"""The share of rows that tells what a table holds: a few may be spoilt."""
+
+ENOUGH_TO_TELL = 8
+"""Rows that tell what a model's answers are: one row of logits may sum to 1 by accident."""
+
+_LOGARITHMS = (
+    ("negative logarithms of probabilities", "take exp(-x) of them", -1.0),
+    ("logarithms to base 2 of probabilities", "raise 2 to their power", float(np.log(2))),
+    ("logarithms to base 10 of probabilities", "raise 10 to their power", float(np.log(10))),
+)
+"""What softmax does not undo, how to undo it, and what makes natural logarithms of it. Those are logits."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,8 @@ class Predictions:
         """The same predictions with their columns in the order of ``labels``, matched by name."""
         if set(labels) != set(self.labels):
             raise LabelError(difference(reference, labels, model, self.labels))
-        order = [self.labels.index(name) for name in labels]
+        place = {name: column for column, name in enumerate(self.labels)}
+        order = [place[name] for name in labels]
         return Predictions(tuple(labels), self.probabilities[:, order])
 
 
@@ -61,9 +75,7 @@ def checked(
         )
     if values.shape[1] != len(labels):
         raise ModelError(f"{where}: {values.shape[1]} probabilities an item but {len(labels)} label names")
-    repeated = sorted({name for name in labels if list(labels).count(name) > 1})
-    if repeated:
-        raise LabelError(f"{where}: label {repeated[0]!r} appears twice; give each label its own name with --labels")
+    refuse_alike(labels, where, "give each label its own name with --labels")
 
     def item(row: int) -> str:
         return f"{where}: item {ids[row]!r}" if place is None else f"{where}: {place(row)}: item {ids[row]!r}"
@@ -72,20 +84,23 @@ def checked(
     bad = (values < 0) | (values > 1 + SUM_TOLERANCE)
     if bad.any():
         row, column = (int(i[0]) for i in np.nonzero(bad))
-        hint = (
-            "these look like percentages; divide them by 100"
-            if _are_percentages(values)
-            else "if these are logits, say --scores logits"
+        asked = where == f"model {model}"
+        raise ModelError(
+            f"{item(row)}, label {labels[column]!r}: {values[row, column]:g} is not a probability; "
+            f"{_instead(values, asked=asked)}"
         )
-        raise ModelError(f"{item(row)}, label {labels[column]!r}: {values[row, column]:g} is not a probability; {hint}")
     sums = values.sum(axis=1)
     off = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
     if off.size:
         row = int(off[0])
-        raise ModelError(
-            f"{item(row)}: probabilities of {listed(labels)} sum to {sums[row]:g}, not 1; "
-            "name the label columns with --labels, or say --scores logits"
+        # Whole percent: half of one off in every label.
+        rounded = np.abs(sums - 1).max() <= 0.005 * len(labels) + 1e-9
+        remedy = (
+            "they seem to be rounded to two digits; write more of them"
+            if rounded
+            else "each row needs the probability of every label; name the label columns with --labels"
         )
+        raise ModelError(f"{item(row)}: probabilities of {listed(labels)} sum to {sums[row]:g}, not 1; {remedy}")
     return Predictions(tuple(labels), values / sums[:, None])
 
 
@@ -101,15 +116,56 @@ def refuse_not_finite(
         )
 
 
-def are_probabilities(values: NDArray[np.float64]) -> bool:
-    """Whether every row [items, labels] could be probabilities: within 0 and 1, and summing to 1."""
-    inside = values.min() >= 0 and values.max() <= 1 + SUM_TOLERANCE
-    return bool(inside and (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+@np.errstate(over="ignore", invalid="ignore")
+def unlike_logits(values: NDArray[np.float64]) -> tuple[str, str] | None:
+    """What rows [rows, labels] of finite values hold that are no logits, and what makes probabilities of them; or None.
+
+    Logits lie on both sides of 0 and their rows sum to anything.
+    """
+    sums, largest = values.sum(axis=1), values.max(axis=1)
+    positive = values.min(axis=1) >= -SUM_TOLERANCE
+    if _nearly_all(positive & (largest <= 1 + SUM_TOLERANCE)):
+        return "probabilities" if _sum_to_one(values) else "scores between 0 and 1", ""
+    # Of whole numbers, each is half of one off; where a label was left out, rows sum to less.
+    rounding = min(0.5 * values.shape[1], 5.0)
+    within = positive & (sums <= 100 + rounding)
+    if _nearly_all(within) and (_nearly_all(sums >= 100 - rounding) or (largest[within] > 50).any()):
+        return "percentages", "divide them by 100"
+    total = float(np.median(sums))
+    alike = positive & (np.abs(sums - total) <= SUM_TOLERANCE * total)
+    if len(values) >= ENOUGH_TO_TELL and _nearly_all(alike):
+        return f"shares of {total:g}", f"divide them by {total:g}"
+    for what, remedy, factor in _LOGARITHMS:
+        if _are_logarithms(factor * values):
+            return what, remedy
+    return None
 
 
-def _are_percentages(values: NDArray[np.float64]) -> bool:
-    """Whether the rows [items, labels] sum to 100, but for whole numbers' rounding."""
-    return bool(values.min() >= 0 and (np.abs(values.sum(axis=1) - 100) <= 0.5 * values.shape[1]).all())
+def _instead(values: NDArray[np.float64], *, asked: bool) -> str:
+    """What to do about values [rows, labels] that are no probabilities; ``asked`` where a model answered them."""
+    what, remedy = unlike_logits(values) or ("", "")
+    if remedy:
+        return f"these look like {what}; {remedy}"
+    if what or values.min() >= 0:
+        return "every value must lie between 0 and 1"
+    say = "of an ONNX model say --scores logits" if asked else "say --scores logits"
+    if _are_logarithms(values):
+        return f"these look like logarithms of probabilities; take their exponentials, or {say}, which does"
+    return f"if these are logits, {'answer their softmax, or ' if asked else ''}{say}"
+
+
+def _are_logarithms(values: NDArray[np.float64]) -> bool:
+    """Whether the rows [rows, labels] are natural logarithms of probabilities; certain rows do not tell."""
+    hesitant = values[values.max(axis=1) < -0.05]
+    return bool(len(hesitant) and values.max() <= SUM_TOLERANCE and _sum_to_one(np.exp(hesitant)))
+
+
+def _sum_to_one(values: NDArray[np.float64]) -> bool:
+    return _nearly_all(np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE)
+
+
+def _nearly_all(which: NDArray[np.bool_]) -> bool:
+    return bool(which.mean() >= NEARLY_ALL)
 
 
 def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

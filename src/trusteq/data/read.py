@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.data.id_columns import read_with_ids
 from trusteq.data.items import Items
-from trusteq.data.label_sets import CODE, listed
+from trusteq.data.label_sets import CODE, enumerated, listed
 from trusteq.data.prediction_file import refuse_both
 from trusteq.data.table import Table, shown
 from trusteq.data.tables import column_names, read_table
@@ -36,9 +38,9 @@ def read_items(
 ) -> Items:
     """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is to be ignored.
 
-    Ids come from the column ``id``; without it from a column called "id", unless ``by_row``; else they are
-    row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``. One name may stand for
-    a list of one. ``download`` allows to fetch a dataset from the hub; without it nothing goes online.
+    Ids come from the column ``id``; without it from one that is called like ids (`read_with_ids`), unless ``by_row``;
+    else they are row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``. One name may
+    stand for a list of one. ``download`` allows to fetch a dataset from the hub; without it nothing goes online.
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _several(text), _several(slices), _several(ignore_labels)
@@ -46,10 +48,14 @@ def read_items(
         raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names or labels to ignore, but no label column; name it with --label")
-    if id is None and not by_row and "id" in column_names(source, split=split, download=download):
-        id = "id"  # noqa: A001
     wanted = [*text, *slices, *(name for name in (label, id, cluster) if name is not None)]
-    table = read_table(source, list(dict.fromkeys(wanted)), split=split, download=download)
+    read = partial(read_table, source, split=split, download=download)
+    if id is not None or by_row:
+        table = read(list(dict.fromkeys(wanted)))
+    else:
+        there = column_names(source, split=split, download=download)
+        others = [name for name in there if name not in {label, cluster, *slices}]
+        table, id = read_with_ids(read, wanted, others)  # noqa: A001
 
     rows = np.arange(table.rows)
     codes: NDArray[np.int64] | None = None
@@ -73,6 +79,8 @@ def read_items(
         ignored=table.rows - len(rows),
         places=rows + 1 if table.lines is None else np.asarray(table.lines, np.int64)[rows],
         counted_in="row" if table.lines is None else "line",
+        id_column=id,
+        label_column=label,
     )
 
 
@@ -138,7 +146,7 @@ def _labels(
                 row,
                 name,
                 f"has label {shown(value)}, which is no code from 0 to {len(names) - 1} for the names "
-                f"{{{', '.join(names)}}}; name every code, or drop such items with --ignore-label",
+                f"{{{enumerated(names)}}}; name every code, or drop such items with --ignore-label",
             )
         rows.append(row)
         codes.append(code)

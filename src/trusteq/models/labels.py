@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trusteq.data.label_sets import listed
+from trusteq.data.label_sets import listed, refuse_alike
 from trusteq.data.surrogates import is_unicode
 from trusteq.data.table import shown
 from trusteq.errors import LabelError, ModelError
@@ -31,9 +31,7 @@ def label_names(own: Sequence[str], given: Sequence[str] | None, *, name: str) -
             f"model {name}: {len(names)} label; trusteq needs a probability for each of two or more labels "
             "(a regression has none; a binary score needs both p and 1 - p)"
         )
-    repeated = next((label for label in names if names.count(label) > 1), None)
-    if repeated is not None:
-        raise LabelError(f"model {name}: label {repeated!r} appears twice; give each label its own name with --labels")
+    refuse_alike(names, f"model {name}", "give each label its own name with --labels")
     return names
 
 

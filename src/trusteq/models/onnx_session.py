@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trusteq.data.predictions import SUM_TOLERANCE, log_softmax, softmax
+from trusteq.data.label_sets import enumerated
+from trusteq.data.predictions import ENOUGH_TO_TELL, log_softmax, softmax, unlike_logits
 from trusteq.errors import LabelError, ModelError
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
@@ -47,9 +48,6 @@ DTYPES: Mapping[str, type] = {
     "tensor(string)": np.object_,
 }
 
-ENOUGH_TO_TELL = 8
-"""Rows that must all sum to 1 before an output is taken for probabilities: one row of logits may by accident."""
-
 
 def open_onnx(
     location: str,
@@ -83,7 +81,7 @@ def open_onnx(
     if isinstance(width, int) and width != len(names):
         raise LabelError(
             f"model {name}: output {chosen.name!r} has {width} columns but there are {len(names)} label names "
-            f"({', '.join(names)}); name them in order with --labels"
+            f"({enumerated(names)}); name them in order with --labels"
         )
     files = {"graph": file, **weights, **matching(file.parent, ["config.json"])}
 
@@ -211,11 +209,14 @@ class OnnxModel:
     def _probabilities(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.scores == "probabilities":
             return answers
-        looks_like = (answers >= 0).all() and (np.abs(answers.sum(axis=1) - 1) <= SUM_TOLERANCE).all()
-        if looks_like and len(answers) >= ENOUGH_TO_TELL and not self.scores_were_said:
+        finite = answers[np.isfinite(answers).all(axis=1)]
+        found = unlike_logits(finite) if len(finite) >= ENOUGH_TO_TELL else None
+        if found is not None:
+            what, remedy = found
             raise ModelError(
-                f"model {self.name}: output {self.output!r} looks like probabilities (no value below 0, every row sums "
-                "to 1); say --scores probabilities, or --scores logits if it holds logits after all"
+                f"model {self.name}: output {self.output!r} looks like {what}, not logits; "
+                f"{f'let the graph {remedy} and ' if remedy else ''}say --scores {self.name}=probabilities "
+                "(if they are logits, let the graph subtract 1 from each: no answer changes)"
             )
         return softmax(answers)
 

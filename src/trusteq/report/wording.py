@@ -30,7 +30,19 @@ RULE_WORDS = {
 """What a rule's outcome is called: a candidate that is better than it must be is within the margin, not equivalent."""
 
 
-URGENT = frozenset({"one answer", "repeated items", "no retraining", "wider policy", "other runs"})
+URGENT = frozenset(
+    {
+        "one answer",
+        "repeated items",
+        "repeated rows",
+        "labels misnamed",
+        "below majority",
+        "chance",
+        "no retraining",
+        "wider policy",
+        "other runs",
+    }
+)
 """Kinds of findings that stand above the numbers, for they say what these are worth."""
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LEVEL = 0.95
 
@@ -31,3 +35,16 @@ class PairedTest:
     method: str
     statistic: float | None = None
     df: int | None = None
+
+
+def holding(estimate: Estimate, least: Estimate) -> Estimate:
+    """The estimate with an interval that holds another one of the same figure, made as if items were independent."""
+    low, high = min(estimate.low, least.low), max(estimate.high, least.high)
+    if (low, high) == (estimate.low, estimate.high):
+        return estimate
+    return replace(estimate, low=low, high=high, method=f"{estimate.method}; no narrower than of independent items")
+
+
+def all_holding(found: Mapping[str, Estimate], least: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """The same of estimates by name."""
+    return {name: holding(estimate, least[name]) for name, estimate in found.items()}

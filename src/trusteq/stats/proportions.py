@@ -99,10 +99,20 @@ def design_effect(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
 
     ``unit`` [items] is the cluster of each item. Where nothing varies, items of a cluster count as one.
     """
+    ratio = variance_ratio(x, unit)
+    return len(x) / (int(unit.max()) + 1) if ratio is None else max(1.0, ratio)
+
+
+def variance_ratio(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float | None:
+    """The variance of the mean of ``x`` [items] as their clusters show it, over what independent items would have.
+
+    ``unit`` [items] is the cluster of each item. Below 1 where clusters are more alike than chance makes them. None
+    where nothing varies, or there is one cluster.
+    """
     clusters = int(unit.max()) + 1
     centred = x - x.mean()
     independent = float(centred @ centred)
     if independent == 0 or clusters < 2:
-        return len(x) / clusters
+        return None
     together = np.bincount(unit, weights=centred, minlength=clusters)
-    return max(1.0, float(together @ together) * clusters / (clusters - 1) / independent)
+    return float(together @ together) * clusters / (clusters - 1) / independent

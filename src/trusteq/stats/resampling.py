@@ -21,9 +21,17 @@ import numpy as np
 from scipy import sparse, special
 
 from trusteq.stats.coded import coded
-from trusteq.stats.estimate import LEVEL, Estimate
+from trusteq.stats.estimate import LEVEL, Estimate, holding
 from trusteq.stats.intervals import basic, bca, percentile, studentised, wider
-from trusteq.stats.proportions import binomial_quantile, design_effect, effective_n, quantile_of_normal, tango, wilson
+from trusteq.stats.proportions import (
+    binomial_quantile,
+    design_effect,
+    effective_n,
+    quantile_of_normal,
+    tango,
+    variance_ratio,
+    wilson,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +46,10 @@ MANY_UNITS = 100
 """Units from which Student's t and the normal differ by less than 2 %."""
 ROUNDING = 1e-9
 """A standard error below which nothing but rounding differs."""
+ALIKE = 1 / 4
+"""The variance between clusters, over that of independent items, below which they are too alike to be drawn alone."""
+BY_CHANCE = 1e-4
+"""Many clusters that differ more are too alike, too, where the chance of independent items to be so is below this."""
 _BLOCK = 64
 _FEW = 1 / 32  # share of cells with something in them below which a sparse product is faster
 
@@ -75,12 +87,34 @@ class Resampling:
         self._drawn = n if self.cluster is None else int(self.cluster.max()) + 1
         self.grouped = self._drawn > MAX_UNITS
         self.units = min(self._drawn, MAX_UNITS)
+        self.freedom = self.units - 1  # with which the spread of what is resampled is known
 
     def at(self, level: float) -> Resampling:
         """The same resamples, for intervals of another level."""
         other = copy(self)
+        other.__dict__.pop("alone", None)
         other.level = level
         return other
+
+    @cached_property
+    def alone(self) -> Resampling:
+        """The same with items that are independent, but no surer of their spread than so many clusters let it be."""
+        other = Resampling(self.n, resamples=self.resamples, seed=self.seed, level=self.level)
+        other.freedom = min(other.freedom, self.freedom)
+        return other
+
+    def alike(self, *values: NDArray[np.float64]) -> bool:
+        """Whether clusters differ less than as many independent items, in any of these [items], and not by chance.
+
+        Then resampling them shows too little of how another sample might come out, or nothing: clusters that hold the
+        same items all give the same sums.
+        """
+        if self.cluster is None:
+            return False
+        others = int(self.cluster.max())
+        least = max(ALIKE, special.chdtri(others, 1 - BY_CHANCE) / others) if others else 0.0
+        ratios = [variance_ratio(x, self.cluster) for x in values if x.std() > ROUNDING]
+        return any(ratio is not None and ratio < least for ratio in ratios)
 
     @cached_property
     def unit(self) -> NDArray[np.int64]:
@@ -160,9 +194,9 @@ class Resampling:
         value = float(sums.total[0] / self.n)
         draws = sums.draws[:, 0] / self._resampled_sizes
         low, high = bca(value, self._widened(value, draws), by_unit[:, 0] - value * self._sizes, level=self.level)
-        return Estimate(
-            value, low, high, self.n, f"{what}; BCa, {self.resamples:,} resamples of {self.what}", self.level
-        )
+        method = f"{what}; BCa, {self.resamples:,} resamples of {self.what}"
+        found = Estimate(value, low, high, self.n, method, self.level)
+        return holding(found, self.alone.mean(x, what=what)) if self.alike(x) else found
 
     def share(
         self,
@@ -257,11 +291,11 @@ class Resampling:
 
     def _widened(self, value: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
         """Draws [resamples] spread for few items or clusters, as `effective_n` does: Student's t for the normal."""
-        as_they_are = self.units < 2 or (self.cluster is None and self.units >= MANY_UNITS)
+        as_they_are = self.units < 2 or (self.cluster is None and self.freedom + 1 >= MANY_UNITS)
         return draws if as_they_are else self._spread(value, draws)
 
     def _spread(self, value: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-        student = special.stdtrit(self.units - 1, (1 + self.level) / 2) / quantile_of_normal(self.level)
+        student = special.stdtrit(self.freedom, (1 + self.level) / 2) / quantile_of_normal(self.level)
         return np.asarray(value + (draws - value) * (student * np.sqrt(self.units / (self.units - 1))))
 
     def studentised(
@@ -276,6 +310,22 @@ class Resampling:
         ``of`` takes the sums of each of ``values`` [items], [rows, 1] each, and gives [rows]; it must not change where
         all sums grow by the same factor.
         """
+        found = self._studentised(of, *values, what=what, bounds=bounds)
+        if self.cluster is None:
+            return found
+        by_item = np.stack(values, axis=1)
+        pull = _pulls(by_item, _gradient(of, by_item.sum(axis=0)[None], np.sqrt((by_item**2).sum(axis=0))))[:, 0]
+        return (
+            holding(found, self.alone.studentised(of, *values, what=what, bounds=bounds)) if self.alike(pull) else found
+        )
+
+    def _studentised(
+        self,
+        of: Callable[..., NDArray[np.float64]],
+        *values: NDArray[np.float64],
+        what: str,
+        bounds: tuple[float, float],
+    ) -> Estimate:
         by_unit = np.concatenate([self._by_unit(x, self.unit, 1) for x in values], axis=1)
         sums = self._resampled(by_unit)
         size = np.sqrt((by_unit**2).sum(axis=0))
@@ -287,7 +337,7 @@ class Resampling:
         if self.units < 2 or error <= ROUNDING:
             return self.from_draws(value, draws, what=what, bounds=bounds)
         low, high = studentised(value, error, draws, errors, level=self.level)
-        if self.units < FEW_UNITS:  # the same few over and over: no resample is as odd as a sample may be
+        if self.freedom + 1 < FEW_UNITS:  # the same few over and over: no resample is as odd as a sample may be
             ends = wider(value, self._spread(value, draws), level=self.level)
             low, high = min(low, ends[0]), max(high, ends[1])
         low, high = (float(x) for x in np.clip((low, high), *bounds))

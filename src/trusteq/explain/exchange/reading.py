@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.data import frame
-from trusteq.data.prediction_file import INDEX_COLUMN
+from trusteq.data.id_columns import names_rows
 from trusteq.data.table import Table, shown
 from trusteq.data.tables import read_table
 from trusteq.errors import DataError, LabelError, OptionError
@@ -232,9 +232,7 @@ def _from_table(
     else:
         _without_effect(f"{source} (no column 'model')", model=model)
     methods = [
-        name
-        for name in table.columns
-        if name not in _KEYS and not name.endswith("_error") and not INDEX_COLUMN.fullmatch(name)
+        name for name in table.columns if name not in _KEYS and not name.endswith("_error") and not names_rows(name)
     ]
     weights = table.values(_choice(method, methods, "method", source))
     keys, words = table.texts("id"), table.texts("word", missing="")

@@ -1,0 +1,51 @@
+"""Rows of predictions that repeat another item's: the same answers of all models, and the same gold label.
+
+Where items have no texts, that is how items show that were copied under new ids.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.stats.coded import coded
+from trusteq.stats.recurrence import copied, dealt_alike
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+DIGITS = 6
+"""Digits behind the point to which probabilities are compared: what a batch moves in the last ones is no difference."""
+
+
+def repeated_rows(columns: Sequence[NDArray[Any]], clusters: Sequence[str] | None) -> int:
+    """How many rows repeat one of another item, or cluster, where so many cannot come of independent items; else 0.
+
+    columns: every model's probabilities [items, labels], and the gold codes [items] where they are known.
+    """
+    row = np.unique(_keys(columns), return_inverse=True)[1]
+    n, values = len(row), int(row.max()) + 1
+    if clusters is None:
+        return n - values if copied(np.bincount(row), n) else 0
+    cluster = coded(clusters)[1]
+    groups = int(cluster.max()) + 1
+    # One row of each cluster, for rows of one cluster do not come independently.
+    one = np.full(groups, values)
+    np.minimum.at(one, cluster, row)
+    if not copied(np.unique(one, return_counts=True)[1], groups) and not dealt_alike(row, cluster):
+        return 0
+    return len(np.unique(row * groups + cluster)) - values
+
+
+def _keys(columns: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
+    """A number for each row [items]: the same for the same values, another for others but for one chance in 2^64."""
+    keys = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        for values in np.atleast_2d(column.T):
+            bits = (np.round(values.astype(np.float64), DIGITS) + 0.0).view(np.uint64)
+            keys = (keys ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+            keys ^= keys >> np.uint64(29)
+    return keys
