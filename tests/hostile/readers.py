@@ -230,7 +230,6 @@ def run_files(folder: Path) -> tuple[Path, list[str]]:
 
 def run_loaded(folder: Path) -> Reader:
     """A run opened, its tables read, and judged again."""
-    from trusteq.policy import read_policy
     from trusteq.runs.directory import load_run, rejudge
 
     run, names = run_files(folder)
@@ -239,7 +238,7 @@ def run_loaded(folder: Path) -> Reader:
         found = load_run(run)
         if name.endswith(".parquet"):
             found.table(name.removesuffix(".parquet"))
-        rejudge(found, read_policy(run / "policy.yaml"))
+        rejudge(found, found.policy)
 
     return Reader.of(run, read, *names)
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cases import case
+from rehashed import rehashed
 
 import trusteq
 from trusteq.data.tables import column_names, read_table
@@ -85,6 +86,7 @@ def test_a_table_of_a_run_is_not_unpacked_either(tmp_path, one_line):
     before = load_run(path).table("estimates")
     assert before.equals(pq.read_table(path / "estimates.parquet").to_pandas())
     pq.write_table(pa.table({"measure": repeated("x" * 1_000_000, 1_000_000)}), path / "estimates.parquet")
+    rehashed(path)
     with pytest.raises(DataError) as caught:
         load_run(path).table("estimates")
     one_line(caught, "estimates.parquet: unpacks to more than")

@@ -29,6 +29,8 @@ def main() -> None:
             paths = values[:2] if event in {"os.rename", "os.link", "os.symlink"} else values[:1]
             folders = [value for value in values[len(paths) :] if isinstance(value, int)][-len(paths) :]
             for i, path in enumerate(paths):
+                if event in {"os.link", "os.symlink"} and i == 0:
+                    continue  # what is linked to stays as it is
                 if isinstance(path, str | bytes | os.PathLike):
                     inside = event != "os.truncate" and i < len(folders) and folders[i] >= 0
                     base = Path(f"/proc/self/fd/{folders[i]}").readlink() if inside else Path.cwd()

@@ -8,12 +8,12 @@ import pytest
 import yaml
 from command import one_line, trusteq
 from finished_runs import explained, plain
+from rehashed import rehashed
 
 from trusteq.errors import RunError
 from trusteq.report.document import plain as as_json
 from trusteq.report.document import verdict_document
 from trusteq.runs.directory import load_run, rejudge
-from trusteq.runs.integrity import file_hashes
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +26,13 @@ def run(saved, tmp_path):
     return shutil.copytree(saved, tmp_path / "run")
 
 
-def seal(run):
-    """Write the hashes anew, as somebody who knows of them would."""
-    manifest = json.loads((run / "manifest.json").read_text())
-    (run / "manifest.json").write_text(json.dumps({**manifest, "files": file_hashes(run)}))
-
-
 def edit(run, change, *, sealed=True):
     path = run / "audit.json"
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))
     if sealed:
-        seal(run)
+        rehashed(run)
 
 
 def commands(run):
@@ -151,7 +145,7 @@ def test_a_widened_policy_is_not_judged_by(run):
     policy["required"] = ["behaviour"]
     (run / "policy.yaml").write_text(yaml.safe_dump(policy))
     one_line(trusteq("gate", run), "policy.yaml: changed since the run was written")
-    seal(run)
+    rehashed(run)
     one_line(trusteq("gate", run), "policy.yaml: not the policy in audit.json", "trusteq gate --policy")
 
 

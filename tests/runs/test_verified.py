@@ -12,11 +12,11 @@ import pytest
 from cases import case
 from command import one_line, trusteq
 from finished_runs import FAST, HONEST, KINDS, NEARLY, pairs, peered, plain, reader
+from rehashed import rehashed
 
 import trusteq as package
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.runs.directory import load_run
-from trusteq.runs.integrity import file_hashes
 from trusteq.runs.verified import verified
 
 
@@ -65,18 +65,12 @@ def run(saved, tmp_path):
     return shutil.copytree(saved, tmp_path / "run")
 
 
-def seal(run):
-    """Write the hashes anew, as a forger would."""
-    manifest = json.loads((run / "manifest.json").read_text())
-    (run / "manifest.json").write_text(json.dumps({**manifest, "files": file_hashes(run)}))
-
-
 def edit(run, file, change):
     path = run / file
     table = pq.read_table(path)
     frame = change(table.to_pandas())
     pq.write_table(pa.Table.from_pandas(frame, table.schema, preserve_index=False), path)
-    seal(run)
+    rehashed(run)
 
 
 def differing(run):
@@ -92,7 +86,7 @@ def test_swapped_predictions(run):
     a, b = first.read_bytes(), second.read_bytes()
     first.write_bytes(b)
     second.write_bytes(a)
-    seal(run)
+    rehashed(run)
     where = differing(run)
     assert any("accuracy_reference" in one for one in where)
 
@@ -155,7 +149,7 @@ def document(run, change):
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
-    seal(run)
+    rehashed(run)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +221,7 @@ def test_top_words_of_fewer_items(tmp_path):
     some = frame[frame["id"] != frame["id"].iloc[0]]
     schema = pq.read_schema(run / "top_words.parquet")
     pq.write_table(pa.Table.from_pandas(some, schema, preserve_index=False), run / "top_words.parquet")
-    seal(run)
+    rehashed(run)
     one_line(trusteq("verify", run), "top_words.parquet: words of 3 items, the items and the seed give 4")
 
 

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from trusteq.cli.lessons import listed
 from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
+from trusteq.cli.streams import told_anyway
 from trusteq.cli.work_options import WORK, asked_executor, work_options
 from trusteq.data.surrogates import readable
 from trusteq.report.clean import clean
@@ -232,13 +233,14 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     notes = [*(result.costs.notes if result.costs else ()), *(f.message for f in known if f.kind == "taken up")]
     for note in notes:
         click.echo(f"trusteq: {clean(note)}", err=True)
-    if asked["as_json"]:
-        print_json(document(result))
-    else:
-        show(render(result, known))
-        if result.costs is not None:
-            show(size_and_speed(result.costs.document()))
-        click.echo(f"run directory: {clean(str(path))}", err=True)
+    with told_anyway(result.exit_code, path):
+        if asked["as_json"]:
+            print_json(document(result))
+        else:
+            show(render(result, known))
+            if result.costs is not None:
+                show(size_and_speed(result.costs.document()))
+            click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trusteq.cli.lessons import listed
 from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, show
+from trusteq.cli.streams import told_anyway
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trusteq.models.base import Finding
+    from trusteq.policy import Policy
+    from trusteq.runs.directory import Run
+    from trusteq.verdict import Verdict
 
 
 @click.command(cls=Once)
@@ -25,8 +34,6 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     Exit codes: 0 every candidate is EQUIVALENT, 1 one is NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """
     from trusteq.policy import read_policy
-    from trusteq.report import terminal
-    from trusteq.report.document import measures_from, plain, verdict_document
     from trusteq.report.summary import about_policy
     from trusteq.result import exit_code
     from trusteq.runs.directory import load_run, notices_of, rejudge
@@ -42,13 +49,18 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     judged = {name: verdict for name, verdict in judged.items() if name in only or not only}
     code = exit_code(verdict.outcome for verdict in judged.values())
     known = (*about_policy(policy), *notices_of(finished))
-    if as_json:
-        content: dict[str, Any] = {"exit_code": code, "policy": policy.model_dump(mode="json")}
-        content["policy_sha256"] = policy.content()
-        content["candidates"] = {name: verdict_document(verdict) for name, verdict in judged.items()}
-        content["notices"] = plain(known)
-        print_json(content)
-        return code
+    with told_anyway(code, run):
+        if as_json:
+            print_json(_document(policy, code, judged, known))
+        else:
+            _show(finished, policy, judged, known)
+    return code
+
+
+def _show(finished: Run, policy: Policy, judged: Mapping[str, Verdict], known: Sequence[Finding]) -> None:
+    from trusteq.report import terminal
+    from trusteq.report.document import measures_from
+
     items = finished.audit["items"]
     show(terminal.headline(finished.audit["reference"]["name"], items["n"], policy, items.get("ignored", 0)))
     show(terminal.verdicts(judged.items()))
@@ -60,4 +72,15 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
         verdict = judged[candidate["name"]]
         show(terminal.reason(candidate["name"], verdict))
         show(terminal.rules(verdict, flat, policy))
-    return code
+
+
+def _document(policy: Policy, code: int, judged: Mapping[str, Verdict], known: Sequence[Finding]) -> dict[str, Any]:
+    from trusteq.report.document import plain, verdict_document
+
+    return {
+        "exit_code": code,
+        "policy": policy.model_dump(mode="json"),
+        "policy_sha256": policy.content(),
+        "candidates": {name: verdict_document(verdict) for name, verdict in judged.items()},
+        "notices": plain(known),
+    }

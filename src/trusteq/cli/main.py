@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import traceback
 from typing import NoReturn
@@ -20,6 +19,7 @@ from trusteq.cli.policy import policy
 from trusteq.cli.report import report
 from trusteq.cli.selftest import selftest
 from trusteq.cli.show import show
+from trusteq.cli.streams import abandon_stdout, prepare
 from trusteq.cli.study import study
 from trusteq.cli.train import train
 from trusteq.cli.verify import verify
@@ -47,10 +47,7 @@ for command in (audit, gate, verify, show, diff, report, figure, demo, train, co
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a sign shows a question mark instead.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    prepare()
     keep_freed_memory()
     try:
         code = cli.main(prog_name="trusteq", standalone_mode=False)
@@ -67,8 +64,15 @@ def main() -> None:
     except SystemExit as left:
         # Commands return their code; click itself leaves with 1 when nobody reads stdout any more, which must not
         # look like a verdict.
+        abandon_stdout()
         sys.exit(EXIT_BROKEN_PIPE if left.code == 1 else left.code)
+    except MemoryError as error:
+        said = f" ({error})" if str(error) else ""
+        _fail(f"not enough memory{said}; give it more, or fewer items", EXIT_ERROR)
+    except ImportError as error:
+        _fail(f"a library cannot be loaded: {error}; its installation is damaged, or memory is too little", EXIT_ERROR)
     except OSError as error:
+        abandon_stdout()
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
     except Exception:
         # Ours, not the user's: show where, but never as a verdict's code.

@@ -97,7 +97,7 @@ def make(
 
         from trusteq.models.chatter import quiet_transformers
         from trusteq.models.cost_size import size
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError(f"method {method}", "transformers") from error
     from trusteq.models.open import open_model
     from trusteq.runs.directory import free_directory

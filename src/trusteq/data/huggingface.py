@@ -21,7 +21,7 @@ def read(source: str, columns: Sequence[str] | None, limit: int | None, split: s
     """The asked-for columns of one split, streamed so that no copy is left in a cache."""
     try:
         import datasets
-    except ImportError:
+    except ModuleNotFoundError:
         raise MissingExtraError(f"{source}: a Hugging Face dataset", "transformers") from None
     try:
         data = _opened(datasets, source, split)

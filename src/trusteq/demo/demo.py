@@ -73,7 +73,7 @@ def audit_sentences(
     try:
         import torch  # noqa: F401
         import transformers  # noqa: F401 - named before anything is fetched
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("the demo on real text", "transformers") from error
     from trusteq.runs.directory import free_directory
 

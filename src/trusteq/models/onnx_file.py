@@ -38,7 +38,7 @@ def open_session(file: Path, *, name: str) -> Any:
     """An inference session on the CPU that says nothing and sends nothing."""
     try:
         import onnxruntime
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError(f"model {name}: {file}", "onnx") from error
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()

@@ -67,7 +67,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> Tok
         raise ModelError(f"model {name}: {folder} has no tokenizer.json; name a folder that has one with --tokenizer")
     try:
         from tokenizers import Tokenizer
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError(f"model {name}: {file}", "onnx") from error
     try:
         tokenizer = Tokenizer.from_file(str(file))

@@ -71,7 +71,7 @@ def open_transformer(
     try:
         import torch
         import transformers
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError(f"model {name}: {location}", "transformers") from error
 
     folder = Path(location).expanduser()

@@ -32,7 +32,7 @@ def refuse_what_is_missing(study: Study, seeds: Sequence[int], *, download: bool
     """Nothing, or one line that says what is missing and what the study would cost."""
     try:
         import torch
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError(f"study {study.name}", "transformers") from error
     missing = []
     bases = [location for location in study.bases() if location not in PRETRAINED]

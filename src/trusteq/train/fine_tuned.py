@@ -73,7 +73,7 @@ def fine_tune(
     try:
         import torch
         import transformers  # noqa: F401 - named before anything is read
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("training", "transformers") from error
     from trusteq.train.start import open_base, save_untrained
 

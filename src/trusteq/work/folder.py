@@ -92,7 +92,7 @@ class RemoteFolder:
     def __init__(self, address: str) -> None:
         try:
             from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise MissingExtraError(f"the address {address}", "transformers") from error
         self.address = address
         self._files, self._root = self._told(lambda: url_to_fs(address))

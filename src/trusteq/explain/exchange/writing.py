@@ -39,7 +39,7 @@ def explanation_to_shap(explanation: Explanation, model: int, labels: Sequence[s
         raise OptionError(f"no method {method!r}; choose from {', '.join(METHODS)}")
     try:
         shap = importlib.import_module("shap")
-    except ImportError:
+    except ModuleNotFoundError:
         raise MissingExtraError("a shap.Explanation", package="shap") from None
     tables = [
         np.stack([on_scale(table, label, explanation.settings.scale) for label in range(len(labels))], axis=1)
