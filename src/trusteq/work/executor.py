@@ -41,10 +41,10 @@ def executor(
     """
     with ExitStack() as stack:
         made: Executor = HERE
-        if ray:
+        if ray or ray == "":
             if deadline is not None:
-                raise OptionError("a deadline has no effect on Ray, which has its own; leave one of the two out")
-            made = stack.enter_context(RayCluster(workers, None if ray is True else ray, gpus))
+                raise OptionError("a deadline has no effect on Ray; leave one of the two out")
+            made = stack.enter_context(RayCluster(workers, None if ray is True else ray, gpus, say=say))
         elif gpus:
             raise OptionError("gpus are shared out by Ray alone; add ray")
         elif workers != 1 or deadline is not None:
