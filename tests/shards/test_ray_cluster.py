@@ -35,8 +35,10 @@ def scratch(monkeypatch):
         yield Path(folder)
 
 
-def test_on_this_machine(light, items, tmp_path, wayward, one_line, home, scratch):
+def test_on_this_machine(light, items, tmp_path, wayward, one_line, home, scratch, monkeypatch):
     """One cluster for all, since it takes seconds to start; nothing of it stays."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tokenizers.py").write_text("raise SystemExit('a file in the working directory is no library')")
     with executor(workers=2, ray=True) as place:
         group = place._link._process.pid
         assert len(list(scratch.iterdir())) == 1
