@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,11 @@ from trusteq.errors import LabelError, ModelError, OptionError, RunError
 from trusteq.work.executor import executor
 from trusteq.work.ray_cluster import RayCluster
 from trusteq.work.shard import HERE, in_order, predict_at
+
+
+class Unknown:
+    __module__ = "only_here"
+    items = size = 1
 
 
 @pytest.fixture
@@ -55,6 +61,11 @@ def test_on_this_machine(light, items, tmp_path, wayward, one_line, home, scratc
         with pytest.raises(ModelError) as caught:
             run(Told(11, str(tmp_path), "dies"))
         one_line(caught, "model tiny", "died 3 times")
+        # Not waited for for ever: a shard that only this process can read.
+        monkeypatch.setitem(sys.modules, "only_here", SimpleNamespace(Unknown=Unknown))
+        with pytest.raises(RunError) as caught:
+            run(Unknown())
+        one_line(caught, "Ray at this machine: what it was asked cannot be read: No module named 'only_here'")
     assert list(scratch.iterdir()) == []
     assert list(home.iterdir()) == []
     until_gone(group)
@@ -98,7 +109,8 @@ def test_options_without_effect_are_refused(asked):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "auto"])
-def test_a_cluster_that_is_not_there_is_one_line_at_once(address, one_line):
+def test_a_cluster_that_is_not_there_is_one_line_at_once(address, one_line, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # which auto means then, whatever else runs here
     with pytest.raises(RunError) as caught, executor(ray=address):
         pass
     one_line(caught, f"Ray at {address}", "is the address right")

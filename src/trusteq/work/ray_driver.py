@@ -53,7 +53,8 @@ def join(wanted: Wanted) -> Any:
 
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if wanted.address:
-        refuse_silence(wanted.address)
+        said = os.environ.get("RAY_ADDRESS") if wanted.address == "auto" else None
+        refuse_silence(said or wanted.address)
         ray.init(address=wanted.address, **quiet)
         return ray
     cores = max(wanted.actors.count, os.cpu_count() or 1)
@@ -96,28 +97,32 @@ def main() -> None:
         import ray
 
         ray.shutdown()
-    _remove(wanted.folder)
+    _end(wanted.folder)
 
 
 def _listen(wire: Connection[Any, Any], events: Events, folder: str | None) -> None:
     """Enter what comes; end this process, whatever it waits for, a while after the other end is closed."""
-    with suppress(EOFError, OSError):
+    try:
         while True:
             number, opening, shard = wire.recv()
             events.put(partial(Pool.add, number=number, opening=opening, shard=shard))
-    events.put(_stop)
+    except (EOFError, OSError):
+        events.put(partial(_stop, why="the audit has ended"))
+    except Exception as error:
+        events.put(partial(_stop, why=f"what it was asked cannot be read: {one_line(error)}"))
     time.sleep(GRACE)
-    _remove(folder)
-    os.killpg(0, signal.SIGKILL)  # this process, and what Ray has started from it
+    _end(folder)
 
 
-def _stop(_: Pool) -> None:
-    raise Stop("the audit has ended")
+def _stop(_: Pool, why: str) -> None:
+    raise Stop(why)
 
 
-def _remove(folder: str | None) -> None:
+def _end(folder: str | None) -> None:
+    """End this process, and what Ray has started from it and may have left."""
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":
