@@ -37,7 +37,7 @@ def executor(
     stuck, from when its model is open; it is then asked in a process of its own. ray: True to share the work among
     ``workers`` actors of Ray on this machine, or the address of a cluster, each with so many ``gpus`` (parts of one
     included); nodes need trusteq and the models at the same paths, and this process a device of the same kind. ``say``
-    is told of kept files that are no good.
+    is told of kept files that are no good, and of what is waited for.
     """
     with ExitStack() as stack:
         made: Executor = HERE

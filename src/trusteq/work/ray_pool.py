@@ -107,12 +107,12 @@ class Pool:
         """Do what comes, until `Stop`."""
         while True:
             try:
-                event = self.events.get(timeout=BEAT)
+                self.events.get(timeout=BEAT)(self)
             except Empty:
-                self._look()
-                continue
-            event(self)
+                self.ray.nodes()  # an error, or no end, where the cluster is lost
+                self.tell(ALIVE)
             self._hand_out()
+            self._look_for_room()
 
     def add(self, number: int, opening: Opening, shard: Shard) -> None:
         """One shard more."""
@@ -179,10 +179,7 @@ class Pool:
             self.ray.kill(seat.actor)
         self._fill(seat)
 
-    def _look(self) -> None:
-        """Tell that the cluster is there and what is waited for; an error, or no end, where it is lost."""
-        self.ray.nodes()
-        self.tell(ALIVE)
+    def _look_for_room(self) -> None:
         waiting = [seat.since for seat in self.seats if not seat.started]
         longest = time.monotonic() - min(waiting, default=time.monotonic())
         if longest > STARTING and len(waiting) == len(self.seats):
