@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,13 +23,19 @@ class RayNodes:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
+        self._files = TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             [sys.executable, __file__, str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **(environment or {})},
+            env={
+                **os.environ,
+                "RAY_USAGE_STATS_ENABLED": "0",
+                "RAY_TMPDIR": self._files.name,
+                **(environment or {}),
+            },
             process_group=0,
         )
         self.address = self._heard()
@@ -42,6 +49,7 @@ class RayNodes:
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
+        self._files.cleanup()
 
     def add(self, cores: int = 1) -> str:
         """A node more; what is heard is its name."""
