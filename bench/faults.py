@@ -3,14 +3,16 @@
     python bench/faults.py [--kills 50] [--flips 2000] [--only WORDS ...]
 
 Two tiny random BERTs of its own; 400 pairs of made-up texts; `trusteq audit` as a command. Every fault is made as many
-times as the table says, at moments drawn anew each time. "Survived" means that the same command afterwards ends in the
-same bytes as an undisturbed run, or that a single clear line is printed and nothing is half written. "Lost" is work
-that had been kept and was not as it had been written.
+times as the table says, at moments drawn anew each time; where Ray is installed, also to a cluster of several nodes on
+this machine on which an audit runs (`--only Ray` for that alone). "Survived" means that the same command afterwards
+ends in the same bytes as an undisturbed run, or that a single clear line is printed and nothing is half written.
+"Lost" is work that had been kept and was not as it had been written.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -19,15 +21,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ray_nodes import RayNodes
 
 from trusteq.work.shard_files import ShardFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from trusteq.work.shard import Answered
 
@@ -43,8 +47,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORDS", help="faults named so, for example: disk")
     asked = parser.parse_args()
     rng = np.random.default_rng(asked.seed)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         bench = Bench(Path(scratch), rng)
+        ray = stack.enter_context(RayFaults(bench)) if importlib.util.find_spec("ray") else None
         print(f"an undisturbed audit takes {bench.seconds:.1f} s and keeps {bench.shards} shards\n")
         print("| fault | tried | survived | shards lost |\n| --- | --- | --- | --- |")
         few = max(2, asked.kills // 5)
@@ -58,6 +63,7 @@ def main() -> None:
             ("a disk that fills up (tmpfs), then more room", few, bench.full),
             ("a folder that is read-only, then is not", few, bench.read_only),
             ("one bit of a kept shard flipped", asked.flips, bench.flipped),
+            *(ray.rows(few) if ray else ()),
         ):
             if any(words in name for words in asked.only):
                 report(name, tried, fault)
@@ -220,6 +226,67 @@ class Bench:
 
         told = pq.ParquetFile(BytesIO(self.work[name])).metadata
         return told.num_rows, told.num_columns
+
+
+class RayFaults:
+    """What happens to a Ray cluster on which an audit runs; the audit itself goes on."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.cluster: RayNodes | None = None
+        self.nodes: list[str] = []
+
+    def __enter__(self) -> RayFaults:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.cluster is not None:
+            self.cluster.__exit__()
+
+    def rows(self, tried: int) -> Iterator[tuple[str, int, Callable[[], tuple[bool, int]]]]:
+        yield "a node added to a Ray cluster, the audit goes on", tried, self.node_added
+        yield "a node of a Ray cluster killed in mid-shard, the audit goes on", tried, self.node_killed
+        yield "the head of a Ray cluster killed and started anew, the audit goes on", tried, self.head_restarted
+
+    def node_added(self) -> tuple[bool, int]:
+        return self.meanwhile(1, lambda: self.grow(2))
+
+    def node_killed(self) -> tuple[bool, int]:
+        return self.meanwhile(2, lambda: self.grow(1))
+
+    def head_restarted(self) -> tuple[bool, int]:
+        def restart() -> None:
+            assert self.cluster is not None
+            self.cluster.kill_head()
+            self.cluster.start_head()
+            self.nodes = []  # they end when they hear nothing of their head
+            self.grow(2)
+
+        return self.meanwhile(2, restart)
+
+    def meanwhile(self, nodes: int, happen: Callable[[], None]) -> tuple[bool, int]:
+        """An audit by two actors, and what happens to the nodes once so many shards are done."""
+        self.grow(nodes)
+        assert self.cluster is not None
+        folder = self.bench.folder()
+        audit = self.bench.start(folder, "--ray-address", self.cluster.address, "--workers", "2", "--work", "w")
+        wanted = int(self.bench.rng.integers(self.bench.shards))
+        while len(list(folder.glob("w/*.parquet"))) < wanted or not folder.joinpath("w").exists():
+            if audit.poll() is not None:
+                break
+            time.sleep(0.005)
+        happen()
+        ended = audit.wait() in DONE
+        lost = sum(self.bench.work[name] != held for name, held in content(folder / "w").items())
+        return self.bench.same(folder) and ended, lost
+
+    def grow(self, count: int) -> None:
+        """So many nodes, each with room for one actor."""
+        self.cluster = self.cluster or RayNodes()
+        while len(self.nodes) < count:
+            self.nodes.append(self.cluster.add())
+        while len(self.nodes) > count:
+            self.cluster.kill(self.nodes.pop(int(self.bench.rng.integers(len(self.nodes)))))
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -26,6 +26,15 @@ class Slow:
         return self
 
 
+class Threads:
+    """A shard that answers with how many threads a library would take, were it imported now."""
+
+    items = size = 1
+
+    def run(self, model, advance):
+        return Answered(np.array([[float(os.environ["OMP_NUM_THREADS"])]]))
+
+
 @dataclass(frozen=True)
 class Told:
     """A shard that answers with its number, and does something before."""
@@ -46,7 +55,7 @@ class Told:
         times = len((Path(self.folder) / f"asked-{self.number}").read_text("utf-8").splitlines())
         if self.does == "dies" or (self.does == "dies once" and times == 1):
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.does == "hangs":
+        if self.does == "hangs" or (self.does == "hangs once" and times == 1):
             time.sleep(60)
         if self.does == "refuses":
             raise LabelError("these labels do not fit")

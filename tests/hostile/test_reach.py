@@ -108,3 +108,11 @@ def test_a_hub_id_is_not_looked_up(place):
     with pytest.raises(AssertionError, match="--download"):
         place.run("audit", "someone/model", "small", *ASK, "--out", "other")
     assert "network" not in (place.folder / "reached.txt").read_text()
+
+
+def test_onnx_runtime_tells_its_makers_nothing(place):
+    """Native code is not watched; but whenever it reports, it leaves an identifier in the home directory."""
+    place.run("compress", "large", "--method", "onnx", "--out", "graph", "--quiet")
+    place.run("compress", "large", "--method", "int8-onnx", "--out", "int8-graph", "--quiet")
+    place.run("audit", "graph", "int8-graph", *ASK, "--no-explain", "--out", "graphs")
+    assert not (place.home / ".cache" / "Microsoft").exists()

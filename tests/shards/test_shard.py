@@ -114,6 +114,21 @@ def test_all_that_decides_an_answer_is_in_how_a_model_is_opened(model, folder, t
     assert how_to_open(others[-1]).open().model.dtype == others[-1].model.dtype
 
 
+@pytest.mark.parametrize("kind", ["folder", "onnx"])
+def test_a_model_is_opened_from_another_working_directory(kind, request, tmp_path, monkeypatch):
+    place = request.getfixturevalue(kind)
+    monkeypatch.chdir(place.parent)
+    opening = how_to_open(open_model(place.name, name="m"))
+    there = opening.anywhere()
+    monkeypatch.chdir(tmp_path)
+    assert there.open().identity.content == opening.identity["content"]
+    assert there.location == str(place)
+
+
+def test_a_model_that_is_nowhere_here_keeps_its_name(model):
+    assert replace(how_to_open(model), location="org/name").anywhere().location == "org/name"
+
+
 def test_a_model_whose_files_changed_meanwhile_is_noticed(model, folder, tmp_path, one_line):
     import shutil
 

@@ -66,7 +66,7 @@ def asked_executor(asked: dict[str, Any], out: str | Path) -> Iterator[Executor]
         keep=keep,
         resume=not asked["no_resume"],
         deadline=asked["deadline"],
-        ray=asked["ray_address"] or asked["ray"],
+        ray=asked["ray"] if asked["ray_address"] is None else asked["ray_address"],
         gpus=asked["gpus"],
         say=_say,
     )

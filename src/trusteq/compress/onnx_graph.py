@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.compress.made import Made, attempt, does_not_apply
+from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.tokenizer_file import INPUTS
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def int8(source: TransformerModel) -> Made:
     Unsigned weights, one scale a column: on processors without VNNI signed ones overflow the 16-bit sums of ONNX
     Runtime's kernels, so that the same file would answer otherwise there.
     """
+    onnx_runtime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     source.model.float()

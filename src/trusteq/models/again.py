@@ -6,9 +6,10 @@ import hashlib
 import json
 import platform
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
@@ -48,6 +49,19 @@ class Opening:
         for name in ("location", "name", *(("machine",) if anywhere else ())):
             del said[name]
         return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+    def anywhere(self) -> Opening:
+        """The same, to be opened from another working directory."""
+        here = Path.cwd()
+        found = {"tokenizer": str(here / self.options["tokenizer"])} if self.options.get("tokenizer") else {}
+        known = {name: path for name, path in found.items() if name in self.identity}
+        location = here / Path(self.location).expanduser()
+        return replace(
+            self,
+            location=str(location) if location.exists() else self.location,
+            options={**self.options, **found},
+            identity={**self.identity, **known},
+        )
 
     def open(self) -> Model:
         """The model; an error where files or versions are not what they were."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from trusteq.data.items import Items
 from trusteq.errors import TrusteqError
+from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.open import ModelOptions, open_model
 from trusteq.models.probe import predict_all, predict_in_shape
 
@@ -51,9 +52,7 @@ def main() -> int:
 def import_backend(kind: str, architecture: str | None) -> None:
     """Everything that opening a model of this kind would import, and its threads."""
     if kind == "onnx":
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()
+        onnx_runtime()
         with suppress(ImportError):  # a graph that reads arrays needs none
             import tokenizers  # noqa: F401
     elif kind == "transformers":

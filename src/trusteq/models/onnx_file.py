@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.chatter import one_line
 from trusteq.models.files import refuse_pickle
+from trusteq.models.onnx_runtime import onnx_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,9 @@ def graph_file(path: Path, *, name: str) -> Path:
 def open_session(file: Path, *, name: str) -> Any:
     """An inference session on the CPU that says nothing and sends nothing."""
     try:
-        import onnxruntime
+        onnxruntime = onnx_runtime()
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"model {name}: {file}", "onnx") from error
-    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     if os.environ.get("OMP_NUM_THREADS", "").isdecimal():  # it does not look there itself
         options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])

@@ -18,6 +18,7 @@ from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, read_con
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
+from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.token_limit import truncation
 from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer, tokenizing
 
@@ -101,8 +102,6 @@ def open_onnx(
     if unusable:
         raise ModelError(f"model {name}: cannot feed inputs of this type: {', '.join(unusable)}")
 
-    import onnxruntime
-
     return OnnxModel(
         name=name,
         labels=names,
@@ -118,7 +117,7 @@ def open_onnx(
                 "providers": session.get_providers(),
                 "tokenizer": str(folder) if reader else None,
                 "files": sorted({path.name for path in files.values()}),
-                "onnxruntime": onnxruntime.__version__,
+                "onnxruntime": onnx_runtime().__version__,
             },
         ),
         session=session,

@@ -37,14 +37,14 @@ def executor(
     stuck, from when its model is open; it is then asked in a process of its own. ray: True to share the work among
     ``workers`` actors of Ray on this machine, or the address of a cluster, each with so many ``gpus`` (parts of one
     included); nodes need trusteq and the models at the same paths, and this process a device of the same kind. ``say``
-    is told of kept files that are no good.
+    is told of kept files that are no good, and of what is waited for.
     """
     with ExitStack() as stack:
         made: Executor = HERE
-        if ray:
+        if ray or ray == "":
             if deadline is not None:
-                raise OptionError("a deadline has no effect on Ray, which has its own; leave one of the two out")
-            made = stack.enter_context(RayCluster(workers, None if ray is True else ray, gpus))
+                raise OptionError("a deadline has no effect on Ray; leave one of the two out")
+            made = stack.enter_context(RayCluster(workers, None if ray is True else ray, gpus, say=say))
         elif gpus:
             raise OptionError("gpus are shared out by Ray alone; add ray")
         elif workers != 1 or deadline is not None:

@@ -1,90 +1,81 @@
 """Shards answered by actors of a Ray cluster; of one on this machine where no address is given.
 
-Each actor opens a model once and answers shard after shard. Only as many shards as there are actors, and as many again,
-are under way. Ray starts an actor that dies, or whose node is lost, again and gives it its shard once more.
+Each actor opens a model once and answers shard after shard; `ray_pool` looks after them, in a process of its own. Where
+that loses the cluster, another joins it as soon as it is back, and goes on with what was not answered.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
+import importlib.util
+import time
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from itertools import count as numbers
+from typing import TYPE_CHECKING
 
-from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
+from trusteq.errors import MissingExtraError, OptionError, RunError
 from trusteq.models.again import how_to_open
-from trusteq.models.chatter import one_line
+from trusteq.work.ray_link import Link, LostError
+from trusteq.work.ray_pool import AHEAD, Actors
 from trusteq.work.shard import HERE, threads_asked
-from trusteq.work.worker import Asker, result
+from trusteq.work.worker import result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from trusteq.models.base import Model
     from trusteq.work.shard import Advance, Answered, Shard
 
-RETRIES = 2
-"""How often a shard is tried again whose actor dies."""
-AHEAD = 2
-"""Shards that each actor has before it, so that none waits for this process."""
+AWAY = 600.0
+"""Seconds that a cluster that was lost may take to be back."""
+AGAIN = 2.0
+"""Seconds between two tries to join it."""
+LOSSES = 3
+"""How often in a row it may be lost without an answer in between."""
 
 
 @dataclass
 class RayCluster:
     """An executor of so many actors. gpus, cpus: what each of them needs, parts of one included.
 
-    Use it as a context: then a cluster that it started on this machine ends with it.
+    Use it as a context. ``say`` is told what is waited for.
     """
 
     count: int
     address: str | None = None
     gpus: float = 0.0
     cpus: float = 1.0
+    say: Callable[[str], None] = lambda line: None
+    _link: Link | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.gpus < 0 or self.cpus < 0:
             raise OptionError(
                 f"{self.count} actors of {self.cpus:g} cores and {self.gpus:g} GPUs: give 1 or more, none below 0"
             )
-        self._actors: list[Any] = []
-        self._started = False
+        if self.address == "":
+            raise OptionError("the address of Ray is empty: give host:port, or auto on one of the cluster's nodes")
+        self._place = f"Ray at {self.address or 'this machine'}"
+        self._names = numbers()
+        self._losses = 0
 
     @property
     def threads(self) -> int:
-        """Ray gives an actor as many as it needs cores, unless the user said otherwise."""
+        """As many as an actor needs cores, unless the user said otherwise."""
         return threads_asked() or max(1, int(self.cpus))
 
     def __enter__(self) -> RayCluster:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would tell its makers
+        if importlib.util.find_spec("ray") is None:
+            raise MissingExtraError("work on Ray", "ray")
         try:
-            import ray
-        except ImportError as error:
-            raise MissingExtraError("work on Ray", "ray") from error
-        if not ray.is_initialized():
-            here: dict[str, Any] = {"include_dashboard": False, "num_cpus": max(self.count, os.cpu_count() or 1)}
-            try:
-                _refuse_silence(self.address)
-                local = {} if self.address else here
-                ray.init(address=self.address, logging_level=logging.ERROR, log_to_driver=False, **local)
-            except Exception as error:
-                raise RunError(f"Ray at {self.address or 'this machine'}: {one_line(error)}") from None
-            self._started = True
-        actor = ray.remote(Asker).options(
-            num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=-1, max_task_retries=RETRIES
-        )
-        self._actors = [actor.remote() for _ in range(self.count)]
+            self._join()
+        except LostError as error:
+            hint = "is the address right, the head up, and RAY_AUTH_MODE=token set if it asks for a token?"
+            raise RunError(f"{self._place}: {error}" + (f"; {hint}" if self.address else "")) from None
         return self
 
     def __exit__(self, *_: object) -> None:
-        import ray
-
-        for actor in self._actors:
-            ray.kill(actor)
-        self._actors = []
-        if self._started:
-            ray.shutdown()
+        self._leave()
 
     def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each shard's number and answer, as they are done; a model from no file is asked in this process."""
@@ -92,33 +83,56 @@ class RayCluster:
         if opening is None:
             yield from HERE.answers(model, shards, advance)
             return
-        import ray
-
+        opening = opening.anywhere()
         todo = deque(range(len(shards)))
-        under_way: dict[Any, tuple[int, Any]] = {}
-        free = deque(self._actors * AHEAD)
+        # Under names that are never used again: what a caller no longer wants may still be answered.
+        under_way: dict[int, int] = {}
         while todo or under_way:
-            while todo and free:
-                actor, number = free.popleft(), todo.popleft()
-                under_way[actor.answer.remote(opening, shards[number])] = number, actor
-            (done,), _ = ray.wait(list(under_way), num_returns=1)
-            number, actor = under_way.pop(done)
             try:
-                said = ray.get(done)
-            except ray.exceptions.RayError as error:
-                for other in under_way:
-                    ray.cancel(other)
-                raise ModelError(
-                    f"model {model.name}: the actor that asked it died {RETRIES + 1} times on the same items: "
-                    f"{one_line(error)[:200]}"
-                ) from None
-            free.append(actor)
-            advance(shards[number].items)
-            yield number, result(said, model.name)
+                link = self._link or self._join()
+                while todo and len(under_way) < self.count * AHEAD:
+                    name = next(self._names)
+                    under_way[name] = todo.popleft()
+                    link.tell(name, opening, shards[under_way[name]])
+                name, said = link.answer()
+            except LostError as error:
+                todo.extendleft(sorted(under_way.values(), reverse=True))
+                under_way.clear()
+                self._join_again(error)
+                continue
+            if name in under_way:
+                self._losses = 0
+                number = under_way.pop(name)
+                advance(shards[number].items)
+                yield number, result(said, model.name)
 
+    def _join(self) -> Link:
+        environment = {f"{library}_NUM_THREADS": str(self.threads) for library in ("OMP", "OPENBLAS", "MKL")}
+        actors = Actors(self.count, self.cpus, self.gpus, {**environment, "HF_HUB_OFFLINE": "1"})
+        self._link = Link(self.address, actors, self._place, self.say)
+        return self._link
 
-def _refuse_silence(address: str | None) -> None:
-    """An error at once where nobody listens; Ray itself tries for minutes."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=10).close()
+    def _leave(self) -> None:
+        if self._link is not None:
+            self._link.end()
+        self._link = None
+
+    def _join_again(self, lost: LostError) -> None:
+        self._leave()
+        self._losses += 1
+        if self._losses > LOSSES:
+            raise RunError(f"{self._place}: lost {self._losses} times without an answer in between: {lost}")
+        self.say(f"{self._place}: lost ({lost}); going on when it is back, for which it has {AWAY / 60:g} minutes")
+        until = time.monotonic() + AWAY
+        while True:
+            try:
+                self._join()
+            except LostError as error:
+                if time.monotonic() > until:
+                    raise RunError(
+                        f"{self._place}: lost, and not back in {AWAY / 60:g} minutes ({error}); when it is, the same "
+                        "command goes on"
+                    ) from None
+                time.sleep(AGAIN)
+            else:
+                return

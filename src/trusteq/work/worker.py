@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from trusteq.work.shard import Answered, Shard
 
 
+ANSWER = "answer"
+"""What an `Asker` says of an answer, where it would otherwise say the name of an error."""
 OPENED = "open"
 """What a worker says before each shard, once its model is open: from then on it is the model that takes time."""
 
@@ -44,7 +46,7 @@ class Asker:
                 self._opening = self._model = None  # not two at a time
                 self._opening, self._model = opening, opening.open()
             opened()
-            return "answer", shard.run(self._model, lambda _: None)
+            return ANSWER, shard.run(self._model, lambda _: None)
         except TrusteqError as error:
             return type(error).__name__, str(error)
         except Exception as error:
@@ -54,7 +56,7 @@ class Asker:
 def result(said: tuple[str, Any], name: str) -> Answered:
     """The answer that an `Asker` gave about the model of this name, or its error raised here."""
     kind, content = said
-    if kind == "answer":
+    if kind == ANSWER:
         answer: Answered = content
         return answer
     found = getattr(errors, kind, None)
