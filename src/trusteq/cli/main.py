@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import traceback
 from typing import NoReturn
 
@@ -49,6 +51,8 @@ def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 2."""
     prepare()
     keep_freed_memory()
+    # torch makes this folder when it is imported, used or not, and leaves it behind; here nothing is compiled.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
     try:
         code = cli.main(prog_name="trusteq", standalone_mode=False)
         sys.stdout.flush()
