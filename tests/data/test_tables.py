@@ -1,6 +1,7 @@
 import csv
 import gzip
 import json
+import os
 import sys
 import tracemalloc
 
@@ -424,3 +425,16 @@ def test_a_line_without_end_is_not_read(tmp_path, refused, monkeypatch):
     (tmp_path / "long.jsonl").write_text('{"a": "' + "x" * 1_000 + '"}', "utf-8")
     with refused("long.jsonl: line 1", "longer than 1,000 bytes"):
         read_table(tmp_path / "long.jsonl")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name on this system")
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe.jsonl.gz", "pipe.parquet", "device.csv", "device.parquet"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, name, refused):
+    path = tmp_path / name
+    if name.startswith("pipe"):
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    for read in (read_table, column_names):
+        with refused(name, "no file but a pipe or a device"):
+            read(path)

@@ -47,7 +47,7 @@ class Place:
         return done
 
     def strays(self, *own):
-        """What was written and is none of ``own`` or their drafts, no cache, nothing temporary; or what of it was left."""
+        """What was written and is none of ``own`` or their drafts, cached or temporary; or what of it was left."""
         caches = (self.home / ".cache", self.home / ".config", self.folder / "tmp", Path("/dev"))
         strays = set()
         for path in self.written - {self.folder}:  # mkdir of what is there changes nothing

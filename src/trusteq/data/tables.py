@@ -86,7 +86,9 @@ def _read_file(
         )
     if split is not None:
         raise DataError(f"{path}: --split {split} is for Hugging Face datasets; a {suffix} file has no splits")
-    if file.is_file() and file.stat().st_size == 0:
+    if not file.is_file():
+        raise DataError(f"{path}: no file but a pipe or a device; write what it gives to a file")
+    if file.stat().st_size == 0:
         raise DataError(f"{path}: empty, 0 bytes; check how the file was written")
     return READERS[suffix](file, columns, limit)
 
