@@ -1,7 +1,11 @@
 """A run computed once more from the answers in it: the same to the bit, or what was changed is named."""
 
 import json
+import os
+import platform
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -202,6 +206,31 @@ def test_rounding_is_told_and_passes(run):
     assert found["rounded"] > 10
     assert 0 < found["largest"] < 1e-13
     assert "differ by rounding, at most by 1e-14" in printed(run, 0)
+
+
+def test_a_difference_that_no_rounding_makes_is_none(run):
+    edit(run, "estimates.parquet", lambda frame: frame.assign(low=frame["low"] * (1 + 1e-6)))
+    assert "estimates.parquet: low, row 1" in differing(run)
+
+
+def test_what_is_nothing_but_rounding_may_be_any_such_nothing(run):
+    def change(frame):
+        shapley = frame["shapley"].to_numpy()
+        small = np.abs(shapley) < 1e-14
+        assert small.any()
+        return frame.assign(shapley=np.where(small, -3e-15, shapley))
+
+    edit(run, "attributions.parquet", change)
+    assert "differ by rounding" in printed(run, 0)
+
+
+@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="is told to be another processor of its kind")
+def test_another_processor_comes_to_the_same_but_for_rounding(run):
+    other = {**os.environ, "OPENBLAS_CORETYPE": "Nehalem"}
+    words = [sys.executable, "-m", "trusteq", "verify", str(run), "--json"]
+    done = subprocess.run(words, env=other, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout)["differences"] == []
 
 
 def test_a_table_of_another_length(run):

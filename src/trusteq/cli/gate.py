@@ -64,7 +64,8 @@ def _show(finished: Run, policy: Policy, judged: Mapping[str, Verdict], known: S
     items = finished.audit["items"]
     show(terminal.headline(finished.audit["reference"]["name"], items["n"], policy, items.get("ignored", 0)))
     show(terminal.verdicts(judged.items()))
-    show(*terminal.warnings(known))
+    if told := terminal.warnings(known):
+        show(*told)
     for candidate in finished.audit["candidates"]:
         if candidate["name"] not in judged:
             continue

@@ -11,7 +11,7 @@ import numpy as np
 import trusteq
 from trusteq._computed import computed
 from trusteq.errors import RunError
-from trusteq.report.document import document
+from trusteq.report.document import document, plain
 from trusteq.runs.directory import tables
 from trusteq.runs.responses import read_items, read_responses
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from trusteq.result import Audit
     from trusteq.runs.directory import Run
 
-ROUNDING = 1e-9
+ROUNDING = 1e-7
 """The relative difference that another processor's or library's rounding may make, and no other answer."""
+
+SMALL = 1e-3
+"""Below it differences count as if of this size: what is nothing but rounding has no size of its own."""
 
 NOT_COMPUTED = frozenset({"findings", "schema_version"})
 """What only asking tells, and how it is written."""
@@ -97,7 +100,7 @@ def verified(run: Run, tell: Callable[[str, int, int], None] = lambda stage, don
         models=len(audit.everybody),
         perturbations=0 if audit.explanation is None else sum(map(len, audit.explanation.plans)),
         values=len(pairs),
-        differences=tuple(Difference(*pair) for pair, by in zip(pairs, apart, strict=True) if by > ROUNDING),
+        differences=tuple(Difference(*map(plain, p)) for p, by in zip(pairs, apart, strict=True) if by > ROUNDING),
         rounded=len(moved),
         largest=max(moved, default=0.0),
         unchecked=tuple(unchecked),
@@ -139,6 +142,6 @@ def _apart(told: Any, found: Any) -> float:
         one, other = float(told), float(found)
         if one == other or (math.isnan(one) and math.isnan(other)):
             return 0.0
-        apart = abs(one - other) / max(abs(one), abs(other))
+        apart = abs(one - other) / max(abs(one), abs(other), SMALL)
         return apart if math.isfinite(apart) else math.inf
     return 0.0 if told == found or {str(told), str(found)} <= GAPS else math.inf
