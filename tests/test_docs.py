@@ -109,3 +109,9 @@ def test_every_measure_has_a_row_in_the_reference():
 def test_the_changelog_counts_the_measures():
     counted = sum(map(len, measure_names().values()))
     assert f"- {counted} measures" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_every_test_that_a_promise_names_is_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text("utf-8"))
+    assert len(named) > 30
+    assert [path for path in named if not (ROOT / path).is_file()] == []
