@@ -243,11 +243,16 @@ def test_a_peer_that_is_no_retraining_lowers_no_bar_and_is_told(peer, why):
 
 def test_a_peer_whose_alignment_is_poor_lowers_no_bar():
     """Beside one that reaches 0.76 a candidate of 0.72 passed."""
-    rng = np.random.default_rng(3)
-    poor = model({w: x * rng.uniform(0.2, 1.8) for w, x in HONEST.items()} | {w: rng.normal() for w in FILLER}, "peer")
-    measures = audited_beside(poor)["b"].measures["explanation"]
-    assert measures["alignment_shapley_of_peer"].low < 0.8
+    both = {word: HONEST.get(word, 0) + 0.8 * SHORTCUT.get(word, 0) for word in {**HONEST, **SHORTCUT}}
+    made = audited_beside(model(both, "peer"))
+    measures = made["b"].measures["explanation"]
+    assert 0.5 < measures["alignment_shapley_of_peer"].low < 0.8
+    assert made.peer.measures["behaviour"]["disagreement"].value == 0
     assert "alignment_shapley_to_peer" not in measures
+    (told,) = [f for f in made.findings if f.kind == "no retraining"]
+    assert told.model == "peer"
+    assert f"alignment Shapley {measures['alignment_shapley_of_peer']}" in told.message
+    assert "not shown to be at least 0.8; candidates are judged without it" in told.message
 
 
 def test_what_cannot_be_explained_is_refused_before_any_model_is_asked():

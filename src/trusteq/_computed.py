@@ -14,6 +14,7 @@ import numpy as np
 
 from trusteq._explained import Aligned, align, among
 from trusteq.advice import advise
+from trusteq.compare.alignment import LEAST_PEER
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
@@ -31,7 +32,9 @@ from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.predictions import Predictions
 from trusteq.data.repeats import repeats
+from trusteq.explain.attributions import METHODS
 from trusteq.explain.protocol import SCRIPTED
+from trusteq.measure_words import in_words
 from trusteq.models.base import Finding
 from trusteq.result import Audit, Comparison, ModelResult
 from trusteq.stats.resampling import Resampling
@@ -116,6 +119,8 @@ def computed(
     peer = None
     if beside_peer is not None and retrained is not None:
         peer = compare(beside_peer, retrained, items, labels, {}, policy, aligned[-1] if aligned else None)
+        if lowers:
+            peer = _seen_to_be_aligned(peer)
     return Audit(
         items=items,
         labels=labels,
@@ -141,6 +146,18 @@ def _seen_to_be_retrained(peer: ModelResult, reference: ModelResult, pair: Pair)
         return peer, True
     message = f"is not the reference trained once more: {why}; candidates are judged without it"
     return replace(peer, findings=(Finding(peer.name, "no retraining", message, 1.0), *peer.findings)), False
+
+
+def _seen_to_be_aligned(peer: Comparison) -> Comparison:
+    """The peer, with what shows that its alignment is no measure of what retraining changes."""
+    measures = peer.measures.get("explanation", {})
+    names = [name for name in (f"alignment_{method}" for method in METHODS) if name in measures]
+    low = [f"{in_words(name)} {measures[name]}" for name in names if measures[name].low < LEAST_PEER]
+    if not low:
+        return peer
+    message = f"its {' and '.join(low)} is not shown to be at least {LEAST_PEER}; candidates are judged without it"
+    found = Finding(peer.name, "no retraining", message, 1.0)
+    return replace(peer, candidate=replace(peer.candidate, findings=(found, *peer.candidate.findings)))
 
 
 def compare(
