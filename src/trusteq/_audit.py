@@ -6,6 +6,7 @@ The module is private so that ``trusteq.audit`` is the function.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -121,29 +122,12 @@ def audit(
     if items.labels is not None and reference_model.identity.kind != "predictions":
         items.gold(reference_model.labels)  # labels that do not fit are told before hours of work
     # One order whatever the order of the file, so that resamples and batches are the same.
-    order = np.array(sorted(range(len(items)), key=lambda i: (len(items.ids[i]), items.ids[i])))
-    given, items = items, items.take(order)
+    order = by_id(items.ids)
+    given, items = items, items if (order == np.arange(len(items))).all() else items.take(order)
     resampling = Resampling(len(items), clusters=items.clusters, resamples=resamples, seed=seed, level=rules.level)
-    predicted = [
-        _predict(model, items, given, order, batch=batch, executor=executor, tell=tell)
-        for model in (reference_model, *candidate_models)
-    ]
-    labels = predicted[0][0].labels
+    responses, labels = _asked(models, items, given, order, batch=batch, executor=executor, tell=tell)
+    del given, order
     gold = items.gold(labels)
-    responses = [
-        Response(
-            model.name,
-            model.identity,
-            p.reordered(labels, model=model.name, reference=reference_model.name).probabilities,
-            findings,
-            shape,
-        )
-        for model, (p, findings, shape) in zip((reference_model, *candidate_models), predicted, strict=True)
-    ]
-    if peer_model is not None:
-        p, findings, shape = _predict(peer_model, items, given, order, batch=batch, executor=executor, tell=tell)
-        p = p.reordered(labels, model=peer_model.name, reference=reference_model.name)
-        responses.append(Response(peer_model.name, peer_model.identity, p.probabilities, findings, shape))
     alone = [response.batch is not None for response in responses]
     answered = [response.probabilities for response in responses]
     if explain is None and any(f.kind == "not deterministic" for response in responses for f in response.findings):
@@ -256,6 +240,41 @@ def identify(
                 "a model compared with itself always passes; say --allow-same if that is meant"
             )
     return model, others
+
+
+def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Positions of the ids from the shortest to the longest, those of one length in alphabetical order."""
+    length = np.fromiter(map(len, ids), np.int64, len(ids))
+    longer, after = np.diff(length), np.fromiter(map(operator.lt, ids, ids[1:]), np.bool_, len(ids) - 1)
+    if ((longer > 0) | ((longer == 0) & after)).all():
+        return np.arange(len(ids))
+    order: list[int] = np.argsort(length, kind="stable").tolist()
+    ends = np.cumsum(np.bincount(length)).tolist()
+    for start, end in zip([0, *ends], ends, strict=False):
+        order[start:end] = sorted(order[start:end], key=ids.__getitem__)
+    return np.array(order)
+
+
+def _asked(
+    models: Sequence[Model],
+    items: Items,
+    given: Items,
+    order: NDArray[np.int64],
+    *,
+    batch: int,
+    executor: Executor,
+    tell: Progress,
+) -> tuple[list[Response], tuple[str, ...]]:
+    """What each model said, all in the order of the first one's labels, and these."""
+    labels: tuple[str, ...] = ()
+    responses = []
+    for model in models:
+        p, findings, shape = _predict(model, items, given, order, batch=batch, executor=executor, tell=tell)
+        labels = labels or p.labels
+        # Put in order at once: only what is kept stays in memory.
+        p = p.reordered(labels, model=model.name, reference=models[0].name)
+        responses.append(Response(model.name, model.identity, p.probabilities, findings, shape))
+    return responses, labels
 
 
 def _predict(
@@ -372,9 +391,9 @@ def _refuse_too_few(resamples: int, level: float) -> None:
 def _refuse_own_names(items: Items) -> None:
     """Stop where a column would be confused with a slice that every audit makes."""
     own = {LENGTH} if items.segments else set()
-    if items.labels is not None:
+    if items.labels is not None and LABEL in items.columns:
         codes = items.labels.tolist()
-        if list(items.columns.get(LABEL, ())) not in ([items.label_names[c] for c in codes], list(map(str, codes))):
+        if list(items.columns[LABEL]) not in ([items.label_names[c] for c in codes], list(map(str, codes))):
             own.add(LABEL)
     for name in sorted(own & set(items.columns)):
         raise OptionError(f"no column to slice by may be called {name!r}, as a slice of every audit is; rename it")

@@ -37,11 +37,14 @@ from trusteq.explain.protocol import SCRIPTED
 from trusteq.measure_words import in_words
 from trusteq.models.base import Finding
 from trusteq.result import Audit, Comparison, ModelResult
+from trusteq.stats.one_thread import one_thread
 from trusteq.stats.resampling import Resampling
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from trusteq.compare.published import PairAgreement
     from trusteq.data.items import Items
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 
+@one_thread()
 def computed(
     said: Responses,
     items: Items,
@@ -66,18 +70,24 @@ def computed(
     resampling = Resampling(
         len(items), clusters=items.clusters, resamples=settings["resamples"], seed=seed, level=policy.level
     )
-    answers = [Answers(response.probabilities, gold, resampling) for response in said.models]
-    results = [_model_result(r, a, labels, seed) for r, a in zip(said.models, answers, strict=True)]
-    for i, a in enumerate(answers[1:], 1):
-        if np.array_equal(a.probabilities, answers[0].probabilities):
+
+    def answers(response: Response) -> Answers:
+        """Made anew for each use: what is computed from them goes with them, and memory does not grow with models."""
+        return Answers(response.probabilities, gold, resampling)
+
+    reference, candidates = answers(said.models[0]), said.models[1:]
+    results = [_model_result(said.models[0], reference, labels, seed)]
+    results += [_model_result(response, answers(response), labels, seed) for response in candidates]
+    for i, response in enumerate(candidates, 1):
+        if np.array_equal(response.probabilities, reference.probabilities):
             message = f"its predictions are identical to those of {results[0].name}, on every item"
             twin = Finding(results[i].name, "identical", message, 1.0)
             results[i] = replace(results[i], findings=(*results[i].findings, twin))
     explanation, published = said.explanation, said.published
     retrained, beside_peer, lowers = None, None, False
     if said.peer is not None:
-        own = Answers(said.peer.probabilities, gold, resampling)
-        beside_peer = Pair(answers[0], own)
+        own = answers(said.peer)
+        beside_peer = Pair(reference, own)
         retrained, lowers = _seen_to_be_retrained(_model_result(said.peer, own, labels, seed), results[0], beside_peer)
     aligned = None
     if explanation is not None:
@@ -93,25 +103,24 @@ def computed(
             for r in results[1:]
         ]
         if published.settings.name in SCRIPTED:
-            for of_candidate, a in zip(found, answers[1:], strict=True):
-                of_candidate["calibration"] = Pair(answers[0], a).measured(quantile_calibration)
+            for of_candidate, response in zip(found, candidates, strict=True):
+                of_candidate["calibration"] = Pair(reference, answers(response)).measured(quantile_calibration)
 
     columns = slice_columns(items, gold, labels) if settings["with_slices"] else {}
     comparisons = []
-    for i, (result, a) in enumerate(zip(results[1:], answers[1:], strict=True)):
-        tell("compare", i, len(results) - 1)
+    for i, (result, response) in enumerate(zip(results[1:], candidates, strict=True)):
+        tell("compare", i, len(candidates))
+        pair = Pair(reference, answers(response))
         comparisons.append(
-            compare(
-                Pair(answers[0], a), result, items, labels, columns, policy, aligned[i] if aligned else None, found[i]
-            )
+            compare(pair, result, items, labels, columns, policy, aligned[i] if aligned else None, found[i])
         )
-    tell("compare", len(results) - 1, len(results) - 1)
-    exemplars = (
-        pies(answers[0].answer, [a.answer for a in answers[1:]], ids=items.ids, labels=labels, gold=gold)
-        if len(answers) > 2
-        else []
-    )
-    noticed = (*_about_items(items, answers), *(_unsliced(items, comparisons) if settings["with_slices"] else ()))
+    tell("compare", len(candidates), len(candidates))
+    exemplars = []
+    if len(candidates) > 1:
+        theirs = (answers(response).answer for response in candidates)
+        exemplars = pies(reference.answer, theirs, ids=items.ids, labels=labels, gold=gold)
+    known = [*(response.probabilities for response in said.models), *([] if gold is None else [gold])]
+    noticed = (*_about_items(items, known), *(_unsliced(items, comparisons) if settings["with_slices"] else ()))
     if explanation is not None and explanation.wordless:
         without = len(explanation.wordless)
         message = f"{without:,} without a word to leave out were not explained, e.g. {explanation.wordless[0]!r}"
@@ -243,14 +252,12 @@ def _model_result(response: Response, answers: Answers, labels: tuple[str, ...],
     )
 
 
-def _about_items(items: Items, answers: Sequence[Answers]) -> tuple[Finding, ...]:
-    """What was learnt about the items themselves, from their texts or else from what is answered to them."""
+def _about_items(items: Items, known: Sequence[NDArray[Any]]) -> tuple[Finding, ...]:
+    """What was learnt about the items themselves, from their texts or else from what is known of each [items, ...]."""
     where = "" if items.clusters is None else " in another cluster"
     kind, found = "repeated items", repeats(items)
     said = f"{found:,} of {len(items):,} repeat the text of another item{where}"
     if not any(not isinstance(values, np.ndarray) for values in items.segments.values()):
-        gold = answers[0].gold
-        known = [*(a.probabilities for a in answers), *([] if gold is None else [gold])]
         kind, found = "repeated rows", repeated_rows(known, items.clusters)
         said = f"{found:,} of {len(items):,} have the gold label and every model's probabilities of another item{where}"
         said += ", more often than independent items could"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 from trusteq.stats.estimate import all_holding
+from trusteq.stats.resampling import Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from trusteq.stats.estimate import Estimate
-    from trusteq.stats.resampling import Resampling, Sums
+    from trusteq.stats.resampling import Resampling
+
+Made = TypeVar("Made")
 
 PROBABILITY_FLOOR = 1e-12
 """Probabilities below it count as it wherever a logarithm is taken, so that one zero does not make a mean infinite."""
@@ -28,8 +31,11 @@ FINE_EDGES = np.concatenate([np.arange(199) / 200, 1 - 0.01 * 2.0 ** -np.arange(
 """A fixed fine grid of confidence, finer towards 1 where sharp models crowd; it nests in the ten bins."""
 FINE_CELLS = len(FINE_EDGES)
 
+AT_A_TIME = 2**15
+"""Numbers of an array that are worked on at once by `by_parts`."""
+
 FEW_COLUMNS = 5
-"""Up to here `largest_column` is faster column by column."""
+"""Up to here work goes faster column by column than along rows. Rows of more than 7 numpy adds up pairwise."""
 
 
 def bin_of(x: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -60,6 +66,74 @@ def largest_column(p: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[n
     return where.astype(np.int64), best
 
 
+def levels(confidence: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """The different confidences [levels], rising, and which of them each item has [items]."""
+    order = np.argsort(confidence)
+    rising = confidence[order]
+    first = np.append(True, rising[1:] != rising[:-1])
+    level = np.empty(len(order), dtype=np.int32)
+    level[order] = np.cumsum(first, dtype=np.int32) - 1
+    return rising[first], level
+
+
+def largest(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row's largest value [rows]."""
+    if p.shape[1] > FEW_COLUMNS:
+        return np.asarray(p.max(axis=1))
+    best = p[:, 0].copy()
+    for k in range(1, p.shape[1]):
+        np.maximum(best, p[:, k], out=best)
+    return best
+
+
+def parts(rows: int, columns: int) -> Iterator[slice]:
+    """All rows, so few at a time that what is computed from them stays in the processor's cache and takes no memory.
+
+    Never one row by itself: numpy adds up one row of an array that is stored column by column in another order than
+    many.
+    """
+    size = max(2, AT_A_TIME // columns)
+    for start in range(0, max(rows - 1, 1), size):
+        yield slice(start, start + size if start + size < rows - 1 else rows)
+
+
+def by_parts(of: Callable[..., NDArray[np.float64]], *arrays: NDArray[Any]) -> NDArray[np.float64]:
+    """What ``of`` finds for each row [rows] of its arrays [rows, ...], the first of which has columns."""
+    rows, columns = arrays[0].shape
+    found = np.empty(rows)
+    for part in parts(rows, columns):
+        found[part] = of(*(array[part] for array in arrays))
+    return found
+
+
+def row_sums(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row's sum [rows], to the last bit the one that numpy finds along the row."""
+    columns = x.shape[1]
+    if columns > FEW_COLUMNS:
+        return np.asarray(x.sum(axis=1))
+    sums = x[:, 0].copy()
+    for k in range(1, columns):
+        sums += x[:, k]
+    return sums
+
+
+def taken(p: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The rows that a mask chooses; stored column by column where columns are few, as they are then worked on."""
+    columns = p.shape[1]
+    if columns > FEW_COLUMNS:
+        return p[which]
+    rows = np.empty((int(np.count_nonzero(which)), columns), order="F")
+    for k in range(columns):
+        rows[:, k] = p[:, k][which]
+    return rows
+
+
+def floored_log(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural logarithms of probabilities, floored at `PROBABILITY_FLOOR`."""
+    floored = np.maximum(p, PROBABILITY_FLOOR)
+    return np.asarray(np.log(floored, out=floored))
+
+
 def fine_cell(x: NDArray[np.float64]) -> NDArray[np.int64]:
     """The cell of each value [items] in the fine grid."""
     return np.clip(np.searchsorted(FINE_EDGES, x, side="right") - 1, 0, FINE_CELLS - 1)
@@ -82,10 +156,21 @@ class Answers:
     gold: NDArray[np.int64] | None
     resampling: Resampling
 
+    def once(self, of: Callable[[Answers], Made]) -> Made:
+        """What ``of`` makes of these answers, made once: all candidates and remedies are held against one reference."""
+        made = self._made.get(of)
+        if made is None:
+            made = self._made[of] = of(self)
+        return cast("Made", made)
+
+    @cached_property
+    def _made(self) -> dict[Callable[[Answers], object], object]:
+        return {}
+
     @property
     def answer(self) -> NDArray[np.int64]:
         """The most probable label's code [items]; the first of equals."""
-        return self._top[0]
+        return self._top[0].astype(np.int64)
 
     @property
     def confidence(self) -> NDArray[np.float64]:
@@ -93,8 +178,10 @@ class Answers:
         return self._top[1]
 
     @cached_property
-    def _top(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        return largest_column(self.probabilities)
+    def _top(self) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
+        """Both, the codes as small as they can be: they stay in memory."""
+        code, confidence = largest_column(self.probabilities)
+        return code.astype(np.min_scalar_type(self.label_count)), confidence
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
@@ -102,10 +189,10 @@ class Answers:
         assert self.gold is not None  # noqa: S101 - measures that need labels are not asked without them
         return np.asarray(self.answer == self.gold)
 
-    @cached_property
+    @property
     def log_probabilities(self) -> NDArray[np.float64]:
-        """Natural logarithms [items, labels], floored at `PROBABILITY_FLOOR`."""
-        return np.log(np.maximum(self.probabilities, PROBABILITY_FLOOR))
+        """Natural logarithms [items, labels], floored at `PROBABILITY_FLOOR`; not kept, for they take much memory."""
+        return floored_log(self.probabilities)
 
     @property
     def label_count(self) -> int:
@@ -114,8 +201,8 @@ class Answers:
 
     def binned(self, cell: NDArray[np.int64], cells: int) -> Binned:
         """Sums of count, confidence and right within the given cells; needs labels."""
-        ones = np.ones(len(cell))
-        return Binned(*self.resampling.cell_sums(cell, cells, ones, self.confidence, self.right.astype(np.float64)))
+        ones = np.ones(len(cell), dtype=np.bool_)
+        return Binned(*self.resampling.cell_sums(cell, cells, ones, self.confidence, self.right))
 
     @cached_property
     def worth(self) -> float:
@@ -123,22 +210,29 @@ class Answers:
         return self.resampling.worth(self.confidence - self.right)
 
     @cached_property
-    def fine_cell(self) -> NDArray[np.int64]:
+    def fine_cell(self) -> NDArray[np.int16]:
         """The cell of the fine grid each confidence falls in [items]."""
-        return fine_cell(self.confidence)
+        return fine_cell(self.confidence).astype(np.int16)
 
     @cached_property
     def fine_counts(self) -> Sums:
         """How many items fall in each cell of the fine grid."""
-        return self.resampling.cell_sums(self.fine_cell, FINE_CELLS, np.ones(len(self.confidence)))[0]
+        return self.resampling.cell_sums(self.fine_cell, FINE_CELLS, np.ones(len(self.confidence), dtype=np.bool_))[0]
 
     @cached_property
     def fine(self) -> Binned:
         """Sums within the fine grid; needs labels."""
-        confidence, right = self.resampling.cell_sums(
-            self.fine_cell, FINE_CELLS, self.confidence, self.right.astype(np.float64)
-        )
+        # By themselves: they share nothing, and together take twice the memory.
+        (confidence,) = self.resampling.cell_sums(self.fine_cell, FINE_CELLS, self.confidence)
+        (right,) = self.resampling.cell_sums(self.fine_cell, FINE_CELLS, self.right)
         return Binned(self.fine_counts, confidence, right)
+
+    @cached_property
+    def wide(self) -> Binned:
+        """Sums within the ten wide bins, from the fine grid's, which nests in them and is exact; needs labels."""
+        first = np.searchsorted(FINE_EDGES, WIDE_EDGES[:-1])
+        fine = (self.fine.count, self.fine.confidence, self.fine.right)
+        return Binned(*(Sums(*(np.add.reduceat(x, first, axis=-1) for x in (s.total, s.draws))) for s in fine))
 
 
 @dataclass(frozen=True)

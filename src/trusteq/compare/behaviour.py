@@ -6,6 +6,7 @@ arXiv 2407.09141, counts the first two kinds).
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,20 +71,28 @@ def flip_kinds(pair: Pair) -> NDArray[np.int64]:
 
 def flipped_items(pair: Pair, ids: Sequence[str], labels: Sequence[str]) -> list[dict[str, Any]]:
     """Every item whose answer changed, the candidate's most confident first; ties by id."""
-    reference, candidate = pair.reference, pair.candidate
-    differ = np.flatnonzero(reference.answer != candidate.answer).tolist()
-    kinds = None if pair.gold is None else flip_kinds(pair)
+    models = pair.reference, pair.candidate
+    reference, candidate = (model.answer for model in models)
+    differ = np.flatnonzero(reference != candidate)
+    unlabelled = itertools.repeat(None)
+    columns = (
+        differ.tolist(),
+        unlabelled if pair.gold is None else flip_kinds(pair)[differ].tolist(),
+        unlabelled if pair.gold is None else pair.gold[differ].tolist(),
+        *(answer[differ].tolist() for answer in (reference, candidate)),
+        *(model.confidence[differ].tolist() for model in models),
+    )
     rows = [
         {
             "id": ids[i],
-            "kind": "unlabelled" if kinds is None else FLIPS[kinds[i]],
-            "gold": None if pair.gold is None else labels[pair.gold[i]],
-            "reference_answer": labels[reference.answer[i]],
-            "reference_confidence": float(reference.confidence[i]),
-            "candidate_answer": labels[candidate.answer[i]],
-            "candidate_confidence": float(candidate.confidence[i]),
+            "kind": "unlabelled" if kind is None else FLIPS[kind],
+            "gold": None if gold is None else labels[gold],
+            "reference_answer": labels[r],
+            "reference_confidence": r_confidence,
+            "candidate_answer": labels[c],
+            "candidate_confidence": c_confidence,
         }
-        for i in differ
+        for i, kind, gold, r, c, r_confidence, c_confidence in zip(*columns, strict=False)  # unlabelled has no end
     ]
     return sorted(rows, key=lambda row: (-row["candidate_confidence"], row["id"]))
 

@@ -6,6 +6,7 @@ so that the same line computes a figure and its 2,000 resamples.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,12 @@ from trusteq.compare.noise_bias import Observed, estimates, forecasts, noise_cor
 from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Answers, Pair
-    from trusteq.stats.resampling import Sums
+    from trusteq.stats.resampling import Resampling
 
 KUMAR_BINS = 15
 
@@ -79,50 +80,69 @@ def quantile_calibration(pair: Pair) -> dict[str, Estimate]:
     """ECE and MCE over the quantile bins of the scripts published with the paper, each with its difference."""
     if pair.gold is None:
         return {}
-    edges = [quantile_edges(model.confidence, 10) for model in (pair.reference, pair.candidate)]
-    what = "10 quantile bins as in the published scripts"
-    return {
-        **_ece(pair, "ece_quantile", edges, what=f"ECE, {what}"),
-        **_mce(pair, "mce_quantile", edges, what=f"MCE, {what}"),
-    }
+    return _ece_and_mce(pair, "_quantile", _over_quantiles, what="10 quantile bins as in the published scripts")
 
 
 def binned_calibration(pair: Pair) -> dict[str, Estimate]:
     """The paper's ECE and MCE, the same over bins of equal number, and the debiased error, each with its difference."""
     if pair.gold is None:
         return {}
-    models = pair.reference, pair.candidate
-    results: dict[str, Estimate] = {}
-    for suffix, edges, what in (
-        ("", [WIDE_EDGES, WIDE_EDGES], "10 equal-width bins, last closed"),
-        ("_equal_mass", [equal_mass_edges(m.confidence, 10) for m in models], "10 equal-mass bins"),
-    ):
-        results |= _ece(pair, f"ece{suffix}", edges, what=f"ECE, {what}")
-        results |= _mce(pair, f"mce{suffix}", edges, what=f"MCE, {what}")
-    return results | _debiased(pair, [equal_mass_edges(m.confidence, KUMAR_BINS) for m in models])
+    return {
+        **_ece_and_mce(pair, "", _equal_width, what="10 equal-width bins, last closed"),
+        **_ece_and_mce(pair, "_equal_mass", _equal_mass, what="10 equal-mass bins"),
+        **_debiased(pair),
+    }
 
 
-def _ece(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: str) -> dict[str, Estimate]:
-    """ECE of each model and candidate minus reference, on the same resamples."""
-    observed = []
-    for model, e, sums in zip((pair.reference, pair.candidate), edges, _sums(pair, edges), strict=True):
-        value = float(ece(*(s.total[None] for s in sums))[0])
-        draws = ece(*(s.draws for s in sums))
-        cells = forecasts(model.confidence, model.right, _bins(model, e), len(e) - 1, worth=model.worth)
-        correct = noise_correction(cells, ece, seed=pair.resampling.seed, largest=float(draws.max()))
-        observed.append(Observed(value, draws, correct))
-    reference, candidate = observed
-    return estimates(name, reference, candidate, pair.resampling, what=what)
+@dataclass(frozen=True)
+class _InBins:
+    """A model's errors over some bins: the ECE, and the largest gap of any bin with the ends of its interval."""
+
+    ece: Observed
+    gap: tuple[float, float, float]
 
 
-def _mce(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: str) -> dict[str, Estimate]:
+def _equal_width(answers: Answers) -> _InBins:
+    return _in_bins(answers, WIDE_EDGES)
+
+
+def _equal_mass(answers: Answers) -> _InBins:
+    return _in_bins(answers, equal_mass_edges(answers.confidence, 10))
+
+
+def _over_quantiles(answers: Answers) -> _InBins:
+    return _in_bins(answers, quantile_edges(answers.confidence, 10))
+
+
+def _in_bins(answers: Answers, edges: NDArray[np.float64]) -> _InBins:
+    at, bins = _bins(answers, edges), len(edges) - 1
+    binned = answers.wide if edges is WIDE_EDGES else answers.binned(at, bins)
+    sums = binned.count, binned.confidence, binned.right
+    draws = ece(*(s.draws for s in sums))
+    cells = forecasts(answers.confidence, answers.right, at, bins, worth=answers.worth, fine=answers.fine_cell)
+    correct = noise_correction(cells, ece, seed=answers.resampling.seed, largest=float(draws.max()))
+    observed = Observed(float(ece(*(s.total[None] for s in sums))[0]), draws, correct)
+    return _InBins(observed, _largest_gap(answers, edges))
+
+
+def _ece_and_mce(pair: Pair, suffix: str, of: Callable[[Answers], _InBins], *, what: str) -> dict[str, Estimate]:
+    """ECE and MCE of each model and candidate minus reference, on the same resamples."""
+    reference, candidate = pair.reference.once(of), pair.candidate.once(of)
+    return {
+        **estimates(f"ece{suffix}", reference.ece, candidate.ece, pair.resampling, what=f"ECE, {what}"),
+        **_mce(f"mce{suffix}", reference.gap, candidate.gap, pair.resampling, what=f"MCE, {what}"),
+    }
+
+
+def _mce(
+    name: str, r: tuple[float, float, float], c: tuple[float, float, float], resampling: Resampling, *, what: str
+) -> dict[str, Estimate]:
     """MCE of each model and candidate minus reference, from all bins' simultaneous intervals.
 
     A bin of three items can hold any gap, and the largest gap is often in such a bin: no bootstrap of the maximum
     knows that. These intervals do, and are wide where a bin is nearly empty.
     """
-    r, c = (_largest_gap(m, e) for m, e in zip((pair.reference, pair.candidate), edges, strict=True))
-    n, level, method = pair.resampling.n, pair.resampling.level, f"{what}; simultaneous Wilson intervals of the bins"
+    n, level, method = resampling.n, resampling.level, f"{what}; simultaneous Wilson intervals of the bins"
     minus = f"{method}, candidate minus reference"
     return {
         f"{name}_reference": Estimate(*r, n, method, level),
@@ -134,24 +154,24 @@ def _mce(pair: Pair, name: str, edges: Sequence[NDArray[np.float64]], *, what: s
 def _largest_gap(answers: Answers, edges: NDArray[np.float64]) -> tuple[float, float, float]:
     """The largest gap of any bin, and the ends of its interval."""
     at = _bins(answers, edges)
-    bins = np.unique(at)
+    bins = np.flatnonzero(np.bincount(at))
     level = 1 - (1 - answers.resampling.level) / len(bins)
     gaps = []
     for b in bins:
         inside = at == b
         share = answers.resampling.share(answers.right, what="right", among=inside, level=level)
         assert share is not None  # noqa: S101 - the bin holds items
-        gap, below, above = (float(answers.confidence[inside].mean()) - x for x in (share.value, share.high, share.low))
+        confidence = float(answers.confidence[inside].mean())
+        gap, below, above = (confidence - x for x in (share.value, share.high, share.low))
         nearest = 0.0 if below <= 0 <= above else min(abs(below), abs(above))
         gaps.append((abs(gap), nearest, max(abs(below), abs(above))))
     value, low, high = (max(column) for column in zip(*gaps, strict=True))
     return value, low, high
 
 
-def _debiased(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> dict[str, Estimate]:
+def _debiased(pair: Pair) -> dict[str, Estimate]:
     """The debiased squared error, and its root (0 where it is negative) on the scale of a probability."""
-    models = pair.reference, pair.candidate
-    (r, r_draws), (c, c_draws) = (_squares(model, e) for model, e in zip(models, edges, strict=True))
+    (r, r_draws), (c, c_draws) = pair.reference.once(_equal_mass_squares), pair.candidate.once(_equal_mass_squares)
     make, results = pair.resampling.from_draws, {}
     clustered = "" if pair.resampling.cluster is None else ", noise with clusters"
     squared = f"debiased squared calibration error, {KUMAR_BINS} equal-mass bins{clustered}"
@@ -170,6 +190,10 @@ def _debiased(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> dict[str, Est
     return results
 
 
+def _equal_mass_squares(answers: Answers) -> tuple[float, NDArray[np.float64]]:
+    return _squares(answers, equal_mass_edges(answers.confidence, KUMAR_BINS))
+
+
 def _squares(answers: Answers, edges: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """The debiased squared error and its draws [resamples].
 
@@ -178,12 +202,11 @@ def _squares(answers: Answers, edges: NDArray[np.float64]) -> tuple[float, NDArr
     gap). Both are taken out, down to the 2 sum w^2 s^4 that even a calibrated model shows.
     """
     at = _bins(answers, edges)
-    bins = len(edges) - 1
-    binned = answers.binned(at, bins)
+    binned = answers.binned(at, len(edges) - 1)
     count, confidence, right = binned.count, binned.confidence, binned.right
     residual = answers.confidence - answers.right
-    effect = np.ones(bins)
-    for b in np.unique(at):
+    effect = np.ones(len(count.total))
+    for b in np.flatnonzero(count.total):
         effect[b] = answers.resampling.design_effect(residual, at == b)
     value = float(squared_debiased(count.total[None], confidence.total[None], right.total[None], effect)[0])
     draws = squared_debiased(count.draws, confidence.draws, right.draws, effect)
@@ -196,13 +219,6 @@ def _squares(answers: Answers, edges: NDArray[np.float64]) -> tuple[float, NDArr
 
 def _root(x: Any) -> Any:
     return np.sqrt(np.maximum(x, 0.0))
-
-
-def _sums(pair: Pair, edges: Sequence[NDArray[np.float64]]) -> list[tuple[Sums, Sums, Sums]]:
-    """Count, confidence and right by bin for the reference and the candidate, each with its own edges."""
-    both = zip((pair.reference, pair.candidate), edges, strict=True)
-    binned = (model.binned(_bins(model, e), len(e) - 1) for model, e in both)
-    return [(b.count, b.confidence, b.right) for b in binned]
 
 
 def _bins(answers: Answers, edges: NDArray[np.float64]) -> NDArray[np.int64]:

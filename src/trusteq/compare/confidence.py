@@ -26,20 +26,21 @@ NULL_DRAWS = 2_000
 def confidence_profiles(pair: Pair) -> dict[str, Estimate]:
     """Mean confidences, the distance of the profiles, and the shift of each item's confidence; needs no labels."""
     reference, candidate = pair.reference.confidence, pair.candidate.confidence
-    mean, quantile = pair.resampling.mean, pair.resampling.quantile
     shift = candidate - reference
-    results = {
-        "confidence_reference": mean(reference, what="mean confidence"),
-        "confidence_candidate": mean(candidate, what="mean confidence"),
-        "confidence_shift": mean(shift, what="mean shift of an item's confidence, candidate minus reference"),
-        "confidence_shift_absolute": mean(np.abs(shift), what="mean size of the shift of an item's confidence"),
-        "confidence_profile_distance": _profile_distance(pair),
+    results = pair.resampling.means(
+        {
+            "confidence_reference": (reference, "mean confidence"),
+            "confidence_candidate": (candidate, "mean confidence"),
+            "confidence_shift": (shift, "mean shift of an item's confidence, candidate minus reference"),
+            "confidence_shift_absolute": (np.abs(shift), "mean size of the shift of an item's confidence"),
+        }
+    )
+    results["confidence_profile_distance"] = _profile_distance(pair)
+    wanted = {
+        f"confidence_shift_q{100 * q:g}": (q, f"{100 * q:g} % quantile of the shift of an item's confidence")
+        for q in (0.05, 0.5, 0.95)
     }
-    for q in (0.05, 0.5, 0.95):
-        results[f"confidence_shift_q{100 * q:g}"] = quantile(
-            shift, q, what=f"{100 * q:g} % quantile of the shift of an item's confidence", bounds=(-1.0, 1.0)
-        )
-    return results
+    return results | pair.resampling.quantiles(shift, wanted, bounds=(-1.0, 1.0))
 
 
 def overconfidence(pair: Pair) -> dict[str, Estimate]:
@@ -48,12 +49,14 @@ def overconfidence(pair: Pair) -> dict[str, Estimate]:
         return {}
     reference = pair.reference.confidence - pair.reference.right
     candidate = pair.candidate.confidence - pair.candidate.right
-    mean, what = pair.resampling.mean, "mean confidence less accuracy"
-    return {
-        "overconfidence_reference": mean(reference, what=what),
-        "overconfidence_candidate": mean(candidate, what=what),
-        "overconfidence_difference": mean(candidate - reference, what=f"{what}, candidate minus reference"),
-    }
+    what = "mean confidence less accuracy"
+    return pair.resampling.means(
+        {
+            "overconfidence_reference": (reference, what),
+            "overconfidence_candidate": (candidate, what),
+            "overconfidence_difference": (candidate - reference, f"{what}, candidate minus reference"),
+        }
+    )
 
 
 def reliability_table(answers: Answers) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import optimize
 
+from trusteq.compare.answers import levels
 from trusteq.compare.noise_bias import SIMULATIONS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def corp(pair: Pair) -> dict[str, Estimate]:
     """The three parts for each model, and candidate minus reference."""
     if pair.gold is None:
         return {}
-    sides = [(np.array(parts(a.confidence, a.right)), *_binned_parts(a)) for a in (pair.reference, pair.candidate)]
+    sides = [a.once(_side) for a in (pair.reference, pair.candidate)]
     (value_r, point_r, draws_r), (value_c, point_c, draws_c) = sides
     make = pair.resampling.from_draws
     results: dict[str, Estimate] = {}
@@ -51,7 +52,7 @@ def corp(pair: Pair) -> dict[str, Estimate]:
         )
     for side, model, point in (("reference", pair.reference, point_r), ("candidate", pair.candidate, point_c)):
         e = results[f"miscalibration_{side}"]
-        beyond_noise = max(0.0, float(point[0]) - _calibrated(model))
+        beyond_noise = max(0.0, float(point[0]) - model.once(_calibrated))
         method = f"{e.method}, lower end less noise"
         results[f"miscalibration_{side}"] = replace(e, low=min(e.low, beyond_noise), method=method)
     return results
@@ -59,9 +60,9 @@ def corp(pair: Pair) -> dict[str, Estimate]:
 
 def parts(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float, float]:
     """Miscalibration, discrimination and uncertainty of items' confidences [items]; equal confidences stay together."""
-    distinct, at = np.unique(confidence, return_inverse=True)
-    count = np.bincount(at, minlength=len(distinct)).astype(np.float64)
-    hits = np.bincount(at, weights=right, minlength=len(distinct)).astype(np.float64)
+    level = levels(confidence)[1]
+    count = np.bincount(level).astype(np.float64)
+    hits = np.bincount(level, weights=right).astype(np.float64)
     score = np.square(confidence - right).mean(keepdims=True)
     miscalibration, discrimination, uncertainty = _from_recalibrated(score, hits[None], count[None])[0].tolist()
     return miscalibration, discrimination, uncertainty
@@ -83,6 +84,11 @@ def _from_recalibrated(
     uncertainty = base * (1 - base)
     # None is negative but by rounding.
     return np.stack([score - best, uncertainty - best, uncertainty], axis=1).clip(min=0.0)
+
+
+def _side(answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The three parts exactly, and on the fine grid with their draws."""
+    return np.array(parts(answers.confidence, answers.right)), *_binned_parts(answers)
 
 
 def _isotonic(hits: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:

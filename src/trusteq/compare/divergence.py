@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.answers import PROBABILITY_FLOOR
+from trusteq.compare.answers import PROBABILITY_FLOOR, by_parts, floored_log, row_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,28 +29,36 @@ def divergence(pair: Pair) -> dict[str, Estimate]:
         "kl_candidate_reference": (kl(pair.candidate, pair.reference), most, "KL(candidate || reference), nats"),
         "js": (js(pair.reference, pair.candidate), float(np.log(2)), "Jensen-Shannon divergence, nats"),
     }
+    means = pair.resampling.means({name: (values, f"mean {what}") for name, (values, _, what) in per_item.items()})
     results: dict[str, Estimate] = {}
     for name, (values, most, what) in per_item.items():
-        results[name] = pair.resampling.mean(values, what=f"mean {what}")
-        for q in QUANTILES:
-            results[f"{name}_q{100 * q:g}"] = pair.resampling.quantile(
-                values, q, what=f"{100 * q:g} % quantile, {what}", bounds=(0.0, most)
-            )
+        results[name] = means[name]
+        wanted = {f"{name}_q{100 * q:g}": (q, f"{100 * q:g} % quantile, {what}") for q in QUANTILES}
+        results |= pair.resampling.quantiles(values, wanted, bounds=(0.0, most))
     return results
 
 
 def kl(p: Answers, q: Answers) -> NDArray[np.float64]:
     """KL(p || q) of each item [items], in nats; logarithms floored."""
-    return _nonnegative((p.probabilities * (p.log_probabilities - q.log_probabilities)).sum(axis=1))
+    return by_parts(_kl, p.probabilities, q.probabilities)
+
+
+def _kl(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _nonnegative(row_sums(p * (floored_log(p) - floored_log(q))))
 
 
 def js(p: Answers, q: Answers) -> NDArray[np.float64]:
     """Jensen-Shannon divergence of each item [items], in nats."""
-    half = np.log(np.maximum((p.probabilities + q.probabilities) / 2, 1e-300))
-    entropy_p = (p.probabilities * np.log(np.maximum(p.probabilities, 1e-300))).sum(axis=1)
-    entropy_q = (q.probabilities * np.log(np.maximum(q.probabilities, 1e-300))).sum(axis=1)
-    mixed = ((p.probabilities + q.probabilities) / 2 * half).sum(axis=1)
-    return np.minimum(_nonnegative((entropy_p + entropy_q) / 2 - mixed), np.log(2))
+    return by_parts(_js, p.probabilities, q.probabilities)
+
+
+def _js(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    half, entropy_p, entropy_q = (p + q) / 2, _negative_entropy(p), _negative_entropy(q)
+    return np.minimum(_nonnegative((entropy_p + entropy_q) / 2 - _negative_entropy(half)), np.log(2))
+
+
+def _negative_entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return row_sums(p * np.log(np.maximum(p, 1e-300)))
 
 
 def _nonnegative(x: NDArray[np.float64]) -> NDArray[np.float64]:

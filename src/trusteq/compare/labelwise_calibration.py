@@ -10,14 +10,19 @@ import numpy as np
 from trusteq.compare.answers import WIDE_EDGES, Answers, wide_bin
 from trusteq.compare.binned_calibration import ece
 from trusteq.compare.noise_bias import Forecasts, Observed, estimates, forecasts, noise_correction
+from trusteq.stats.resampling import Cells
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Pair
     from trusteq.stats.estimate import Estimate
 
 BINS = len(WIDE_EDGES) - 1
+AT_ONCE = 8
+"""Labels whose sums are resampled together."""
 
 
 def labelwise_calibration(pair: Pair) -> dict[str, Estimate]:
@@ -37,38 +42,52 @@ def labelwise_calibration(pair: Pair) -> dict[str, Estimate]:
             "mean over labels of the ECE of the label's probability (Kull et al. 2019)",
         ),
     ):
-        results |= estimates(name, of(pair.reference), of(pair.candidate), pair.resampling, what=what)
+        results |= estimates(name, pair.reference.once(of), pair.candidate.once(of), pair.resampling, what=what)
     return results
 
 
 def top_label(answers: Answers) -> Observed:
     """ECE within each answered label, weighted by its items."""
     bins = wide_bin(answers.confidence)
+    residual = answers.confidence - answers.right
     total, draws, cells = 0.0, np.zeros(answers.resampling.resamples), []
-    for label in np.unique(answers.answer):
-        inside = answers.answer == label
-        (gap,) = answers.resampling.cell_sums(bins, BINS, inside * (answers.confidence - answers.right))
-        total += float(np.abs(gap.total).sum())
-        draws += np.abs(gap.draws).sum(axis=1)
-        of_label = answers.confidence[inside], answers.right[inside], bins[inside]
-        cells.append(forecasts(*of_label, BINS, worth=answers.worth))
+    for labels in _some(np.unique(answers.answer)):
+        gaps = answers.resampling.sums(Cells(bins, BINS, (answers.answer == label) * residual) for label in labels)
+        for label, gap in zip(labels, gaps, strict=True):
+            total += float(np.abs(gap.total).sum())
+            draws += np.abs(gap.draws).sum(axis=1)
+            inside = answers.answer == label
+            of_label = answers.confidence[inside], answers.right[inside], bins[inside]
+            cells.append(forecasts(*of_label, BINS, worth=answers.worth, fine=answers.fine_cell[inside]))
     return _observed(total / len(bins), draws / answers.fine_counts.draws.sum(axis=1), cells, answers)
 
 
 def classwise(answers: Answers) -> Observed:
     """Mean over labels of the ECE of the label's own probability."""
     total, draws, cells = 0.0, np.zeros(answers.resampling.resamples), []
-    for label in range(answers.label_count):
-        probability = answers.probabilities[:, label]
-        hit = np.asarray(answers.gold == label)
-        cell = wide_bin(probability)
-        count, confidence, right = answers.resampling.cell_sums(
-            cell, BINS, np.ones(len(hit)), probability, hit.astype(np.float64)
-        )
-        total += float(ece(count.total[None], confidence.total[None], right.total[None])[0])
-        draws += ece(count.draws, confidence.draws, right.draws)
-        cells.append(forecasts(probability, hit, cell, BINS, worth=answers.resampling.worth(probability - hit)))
+    for labels in _some(np.arange(answers.label_count)):
+        wanted = [_of_label(answers, label) for label in labels]
+        sums = answers.resampling.sums(cells for of_label in wanted for cells in of_label)
+        of_labels = zip(wanted, sums[::3], sums[1::3], sums[2::3], strict=True)
+        for (_, probability, hit), count, confidence, right in of_labels:
+            total += float(ece(count.total[None], confidence.total[None], right.total[None])[0])
+            draws += ece(count.draws, confidence.draws, right.draws)
+            worth = answers.resampling.worth(probability.x - hit.x)
+            cells.append(forecasts(probability.x, hit.x, hit.cell, BINS, worth=worth))
     return _observed(total / answers.label_count, draws / answers.label_count, cells, answers)
+
+
+def _of_label(answers: Answers, label: int) -> tuple[Cells, Cells, Cells]:
+    """What is added up in the bins of a label's own probability: items, that probability, and hits."""
+    probability, hit = answers.probabilities[:, label], np.asarray(answers.gold == label)
+    cell = wide_bin(probability)
+    return Cells(cell, BINS, np.ones_like(hit)), Cells(cell, BINS, probability), Cells(cell, BINS, hit)
+
+
+def _some(labels: NDArray[np.int64]) -> Iterator[list[int]]:
+    """The labels, so few at a time that their sums by unit take little memory."""
+    for start in range(0, len(labels), AT_ONCE):
+        yield labels[start : start + AT_ONCE].tolist()
 
 
 def _observed(value: float, draws: NDArray[np.float64], cells: list[Forecasts], answers: Answers) -> Observed:

@@ -18,7 +18,7 @@ from trusteq.compare.nuclear import nuclear_norm
 from trusteq.compare.scores import scores
 from trusteq.compare.selective import selective_prediction
 from trusteq.compare.smooth_calibration import smooth_calibration
-from trusteq.compare.temperature import remedy
+from trusteq.compare.temperature import Remedy, remedy
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -58,13 +58,16 @@ def measure_remedies(pair: Pair) -> dict[str, Estimate]:
     for target in ("recalibrated", "matched"):
         if target == "recalibrated" and pair.gold is None:
             continue
-        mended = remedy(pair, target)
-        results[f"temperature_{target}"] = mended.temperature
-        for group in _AFTER_REMEDY:
-            for name, estimate in mended.pair.measured(group).items():
-                if not name.endswith("_reference"):
-                    results[f"{name}_{target}"] = estimate
+        results |= {f"{name}_{target}": estimate for name, estimate in _after(remedy(pair, target)).items()}
     return results
+
+
+def _after(mended: Remedy) -> dict[str, Estimate]:
+    """The temperature and what it leaves of the candidate's measures."""
+    found = {"temperature": mended.temperature}
+    for group in _AFTER_REMEDY:
+        found |= {name: e for name, e in mended.pair.measured(group).items() if not name.endswith("_reference")}
+    return found
 
 
 @cache

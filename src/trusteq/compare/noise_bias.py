@@ -74,22 +74,23 @@ class Forecasts:
 def forecasts(
     confidence: NDArray[np.float64],
     right: NDArray[np.bool_],
-    cell: NDArray[np.int64],
+    cell: NDArray[np.integer[Any]],
     cells: int,
     *,
     worth: float = 1.0,
+    fine: NDArray[np.integer[Any]] | None = None,
 ) -> Forecasts:
     """What ``cells`` hold of items [items], each in its ``cell`` and worth so many independent ones.
 
-    The smooth curve is fitted to these items alone.
+    The smooth curve is fitted to these items alone. ``fine`` [items] are their cells of the fine grid, where known.
     """
 
-    def sums(x: Any, at: NDArray[np.int64], cells: int) -> NDArray[np.float64]:
+    def sums(x: Any, at: NDArray[np.integer[Any]], cells: int) -> NDArray[np.float64]:
         return np.bincount(at, weights=x, minlength=cells).astype(np.float64, copy=False)
 
-    fine = fine_cell(confidence)
-    curve = fitted_accuracy(*(sums(x, fine, FINE_CELLS) for x in (None, confidence, right)))
-    count, sure, fitted = (sums(x, cell, cells) for x in (None, confidence, curve[fine]))
+    at = fine_cell(confidence) if fine is None else fine
+    curve = fitted_accuracy(*(sums(x, at, FINE_CELLS) for x in (None, confidence, right)))
+    count, sure, fitted = (sums(x, cell, cells) for x in (None, confidence, curve[at]))
     return Forecasts(count, count * worth, sure, fitted)
 
 

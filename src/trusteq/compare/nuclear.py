@@ -22,12 +22,14 @@ def nuclear_norm(pair: Pair) -> dict[str, Estimate]:
     """The norm of each model and candidate minus reference."""
     reference = item_shares(pair.reference.probabilities)
     candidate = item_shares(pair.candidate.probabilities)
-    mean, what = pair.resampling.mean, "nuclear norm, linearised"
-    return {
-        "nuclear_norm_reference": mean(reference, what=what),
-        "nuclear_norm_candidate": mean(candidate, what=what),
-        "nuclear_norm_difference": mean(candidate - reference, what=f"{what}, candidate minus reference"),
-    }
+    what = "nuclear norm, linearised"
+    return pair.resampling.means(
+        {
+            "nuclear_norm_reference": (reference, what),
+            "nuclear_norm_candidate": (candidate, what),
+            "nuclear_norm_difference": (candidate - reference, f"{what}, candidate minus reference"),
+        }
+    )
 
 
 def item_shares(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
 
 def pies(
     reference: NDArray[np.int64],
-    candidates: Sequence[NDArray[np.int64]],
+    candidates: Iterable[NDArray[np.int64]],
     *,
     ids: Sequence[str],
     labels: Sequence[str],
@@ -40,7 +40,7 @@ def pies(
             "gold": None if gold is None else labels[gold[i]],
             "reference_answer": labels[reference[i]],
             "modal_answer": labels[int(votes[i].argmax())],
-            "share": float(most[i] / len(candidates)),
+            "share": float(most[i] / votes[i].sum()),
         }
         for i in unlike
     ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.compare.answers import by_parts, floored_log, row_sums
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,32 +24,34 @@ def scores(pair: Pair) -> dict[str, Estimate]:
     """Brier score and negative log likelihood of each model, and candidate minus reference."""
     if pair.gold is None:
         return {}
-    mean = pair.resampling.mean
     results: dict[str, Estimate] = {}
     for name, of, what in (
         ("brier", brier, BRIER_SCALE),
         ("nll", nll, "negative log likelihood, nats, probabilities floored at 1e-12"),
     ):
         reference, candidate = of(pair.reference), of(pair.candidate)
-        results |= {
-            f"{name}_reference": mean(reference, what=what),
-            f"{name}_candidate": mean(candidate, what=what),
-            f"{name}_difference": mean(candidate - reference, what=f"{what}, candidate minus reference"),
-        }
+        results |= pair.resampling.means(
+            {
+                f"{name}_reference": (reference, what),
+                f"{name}_candidate": (candidate, what),
+                f"{name}_difference": (candidate - reference, f"{what}, candidate minus reference"),
+            }
+        )
     return results
 
 
 def brier(answers: Answers) -> NDArray[np.float64]:
     """Each item's Brier score [items]: squared distances from the gold label's one-hot, summed over labels."""
-    p = answers.probabilities
-    return np.asarray(np.square(p).sum(axis=1) - 2 * _of_gold(p, answers.gold) + 1)
+    squares = by_parts(lambda p: row_sums(np.square(p)), answers.probabilities)
+    return np.asarray(squares - 2 * _of_gold(answers) + 1)
 
 
 def nll(answers: Answers) -> NDArray[np.float64]:
     """Each item's negative log likelihood [items], in nats."""
-    return -_of_gold(answers.log_probabilities, answers.gold)
+    return -floored_log(_of_gold(answers))
 
 
-def _of_gold(values: NDArray[np.float64], gold: NDArray[np.int64] | None) -> NDArray[np.float64]:
-    assert gold is not None  # noqa: S101 - not asked without labels
-    return np.take_along_axis(values, gold[:, None], axis=1)[:, 0]
+def _of_gold(answers: Answers) -> NDArray[np.float64]:
+    """The gold label's probability [items]."""
+    assert answers.gold is not None  # noqa: S101 - not asked without labels
+    return np.take_along_axis(answers.probabilities, answers.gold[:, None], axis=1)[:, 0]

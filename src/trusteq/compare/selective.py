@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from trusteq.compare.answers import fine_cell
+from trusteq.compare.answers import fine_cell, levels
 from trusteq.compare.noise_bias import fitted_accuracy
 from trusteq.stats.estimate import Estimate
+from trusteq.stats.resampling import Sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Answers, Pair
-    from trusteq.stats.resampling import Sums
 
     _Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -70,12 +70,10 @@ def usable_region(answers: Answers, value: float, target: float, *, what: str) -
     clusters.
     """
     resampling, allowed = answers.resampling, 1 - target
-    coverage, risk = risk_coverage(answers.confidence, answers.right)
-    at = np.unique(np.linspace(0, len(coverage) - 1, MAX_SHARES).astype(np.int64))
-    coverage, risk = coverage[at], risk[at]
+    ranking = answers.once(_ranking)
+    coverage, risk, edge = ranking.coverage, ranking.risk, ranking.edge
     fine = answers.fine
     marginal = 1 - fitted_accuracy(fine.count.total, fine.confidence.total, fine.right.total)
-    edge = np.sort(answers.confidence)[::-1][np.round(coverage * resampling.n).astype(np.int64) - 1]
     effect = 1 + np.square(marginal[fine_cell(edge)] - allowed) * (1 - coverage) / (allowed * target)
     n = np.maximum(coverage * resampling.n * resampling.worth(answers.right.astype(np.float64)) / effect, 1.0)
     wrong = risk * n
@@ -116,9 +114,13 @@ def risk_coverage(
     confidence: NDArray[np.float64], right: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Coverage and risk [distinct confidences], most confident first; equal confidences are answered together."""
-    distinct, at = np.unique(-confidence, return_inverse=True)
-    count = np.bincount(at, minlength=len(distinct)).cumsum()
-    wrong = np.bincount(at, weights=~right, minlength=len(distinct)).cumsum()
+    return _risk_coverage(levels(confidence)[1], right)
+
+
+def _risk_coverage(level: NDArray[np.int32], right: NDArray[np.bool_]) -> _Curve:
+    """The same where it is known which of the different confidences, rising, each item has [items]."""
+    count = np.bincount(level)[::-1].cumsum()
+    wrong = np.bincount(level, weights=~right)[::-1].cumsum()
     return count / count[-1], wrong / count
 
 
@@ -133,14 +135,33 @@ class _Figure:
 
 def _figures(answers: Answers) -> list[_Figure]:
     """The area under the curve, then the usable region of every target."""
-    exact = tuple(x[None] for x in risk_coverage(answers.confidence, answers.right))
+    return answers.once(_ranking).figures
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """What the order of confidences gives: the figures, and the curve at up to `MAX_SHARES` shares.
+
+    coverage, risk: of all answers down to a confidence ``edge`` [shares], most confident first.
+    """
+
+    figures: list[_Figure]
+    coverage: NDArray[np.float64]
+    risk: NDArray[np.float64]
+    edge: NDArray[np.float64]
+
+
+def _ranking(answers: Answers) -> _Ranking:
+    rising, level = levels(answers.confidence)
+    coverage, risk = _risk_coverage(level, answers.right)
     fine = _curves(answers.fine.count, answers.fine.right)
-    ranked = _curves(*_ranked(answers))
-    found = [_Figure(float(_area(*fine[0])[0]), _area(*fine[1]), float(_area(*exact)[0]))]
+    ranked = _curves(*_ranked(answers, level))
+    figures = [_Figure(float(_area(*fine[0])[0]), _area(*fine[1]), float(_area(coverage[None], risk[None])[0]))]
     for target in TARGETS:
-        point, draws, value = (_usable(coverage, risk, target) for coverage, risk in (*ranked, exact))
-        found.append(_Figure(float(point[0]), draws, float(value[0])))
-    return found
+        point, draws, value = (_usable(*curve, target) for curve in (*ranked, (coverage[None], risk[None])))
+        figures.append(_Figure(float(point[0]), draws, float(value[0])))
+    at = np.unique(np.linspace(0, len(coverage) - 1, MAX_SHARES).astype(np.int64))
+    return _Ranking(figures, coverage[at], risk[at], rising[::-1][at])
 
 
 def _curves(count: Sums, right: Sums) -> tuple[_Curve, _Curve]:
@@ -153,14 +174,14 @@ def _curves(count: Sums, right: Sums) -> tuple[_Curve, _Curve]:
     return of(count.total[None], right.total[None]), of(count.draws, right.draws)
 
 
-def _ranked(answers: Answers) -> tuple[Sums, Sums]:
+def _ranked(answers: Answers, level: NDArray[np.int32]) -> tuple[Sums, Sums]:
     """Number of items and of right ones in cells of like ranks of confidence; equal confidences share a cell."""
-    order, at = np.unique(answers.confidence, return_inverse=True)
-    below = np.bincount(at, minlength=len(order)).cumsum() - 1
-    cells = min(RANKS, len(at))
-    cell = (below[at] * cells) // len(at)
-    count, right = answers.resampling.cell_sums(cell, cells, np.ones(len(at)), answers.right.astype(np.float64))
-    return count, right
+    below = np.bincount(level).cumsum() - 1
+    cells = min(RANKS, len(level))
+    cell = (below[level] * cells) // len(level)
+    # Fewer are wrong than right, mostly, and many cells without any cost less.
+    count, wrong = answers.resampling.cell_sums(cell, cells, np.ones_like(answers.right), ~answers.right)
+    return count, Sums(count.total - wrong.total, count.draws - wrong.draws)
 
 
 def _area(coverage: NDArray[np.float64], risk: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -75,7 +75,7 @@ def _both(answers: Answers, code: NDArray[np.int64], groups: int) -> tuple[NDArr
     assert answers.gold is not None  # noqa: S101 - not asked without labels
     labels = answers.label_count
     cell = (answers.gold * groups + code) * labels + answers.answer
-    counts = answers.resampling.cell_sums(cell, labels * groups * labels, np.ones(len(cell)))[0]
+    counts = answers.resampling.cell_sums(cell, labels * groups * labels, np.ones(len(cell), dtype=np.bool_))[0]
 
     def of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         v = effects(rows.reshape(-1, labels, groups, labels))

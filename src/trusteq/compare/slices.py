@@ -22,7 +22,7 @@ from trusteq.stats.multiplicity import holm
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,29 +92,16 @@ def _range(low: int, high: int) -> str:
 def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[str] | None) -> list[Slice]:
     """A `Slice` for each column's most frequent values (`MAX_VALUES` at most, of `MIN_ITEMS` items or more)."""
     found: list[Slice] = []
-    against_rest: list[dict[str, float]] = []
-    worse: list[dict[str, bool]] = []
-    per_item = item_values(pair)
+    inside_each: list[NDArray[np.int64]] = []
     for column, values in columns.items():
         names, code = coded(values)
-        for value, n in _frequent(values):
-            inside = code == names.index(value)
+        for value, _ in _frequent(values):
+            inside = np.flatnonzero(code == names.index(value))
             if clusters is not None and len(np.unique(pair.resampling.unit[inside])) < 2:
                 continue
-            part = _part(pair, inside, clusters)
-            found.append(Slice(column, value, n, measure(part), behaviour.tests(part)))
-            against_rest.append(
-                {name: p_against_rest(x, inside, pair.resampling.unit) for name, x in per_item.items()}
-                if n < len(code)
-                else {}
-            )
-            worse.append(
-                {
-                    name: bool(sign * (per_item[name][inside].mean() - per_item[name].mean()) > 0)
-                    for name, sign in WORSE.items()
-                    if name in per_item
-                }
-            )
+            found.append(_slice(_part(pair, inside, clusters), column, value))
+            inside_each.append(inside)
+    against_rest, worse = _beside_rest(pair, inside_each)
     adjusted_rest = _adjusted(against_rest)
     adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in found])
     return [
@@ -123,24 +110,47 @@ def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[
     ]
 
 
+def _slice(part: Pair, column: str, value: str) -> Slice:
+    return Slice(column, value, part.resampling.n, measure(part), behaviour.tests(part))
+
+
+def _beside_rest(
+    pair: Pair, inside_each: Sequence[NDArray[np.int64]]
+) -> tuple[list[dict[str, float]], list[dict[str, bool]]]:
+    """Each slice's p-values against the rest, and on which of its measures it is worse; by the items inside each."""
+    p: list[dict[str, float]] = [{} for _ in inside_each]
+    worse: list[dict[str, bool]] = [{} for _ in inside_each]
+    for name, x in each_item_value(pair):  # one at a time: all together would be the largest thing in memory
+        mean, sign = x.mean(), WORSE.get(name)
+        for at, positions in enumerate(inside_each):
+            if sign is not None:
+                worse[at][name] = bool(sign * (x[positions].mean() - mean) > 0)
+            if len(positions) < len(x):
+                inside = np.zeros(len(x), dtype=np.bool_)
+                inside[positions] = True
+                p[at][name] = p_against_rest(x, inside, pair.resampling.unit)
+    return p, [{name: side[name] for name in WORSE if name in side} for side in worse]
+
+
 def item_values(pair: Pair) -> dict[str, NDArray[np.float64]]:
     """The measures that are means of per-item values [items], which a slice can be tested on against the rest."""
+    return dict(each_item_value(pair))
+
+
+def each_item_value(pair: Pair) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """The same, one after the other."""
     reference, candidate = pair.reference, pair.candidate
-    values = {
-        "disagreement": (reference.answer != candidate.answer).astype(np.float64),
-        "js": divergence.js(reference, candidate),
-        "confidence_shift": candidate.confidence - reference.confidence,
-    }
+    yield "disagreement", (reference.answer != candidate.answer).astype(np.float64)
+    yield "js", divergence.js(reference, candidate)
+    shift = candidate.confidence - reference.confidence
+    yield "confidence_shift", shift
     if pair.gold is not None:
         right = candidate.right.astype(np.float64) - reference.right
-        values |= {
-            "accuracy_difference": right,
-            "regressions": (right < 0).astype(np.float64),
-            "overconfidence_difference": values["confidence_shift"] - right,
-            "brier_difference": scores.brier(candidate) - scores.brier(reference),
-            "nll_difference": scores.nll(candidate) - scores.nll(reference),
-        }
-    return values
+        yield "accuracy_difference", right
+        yield "regressions", (right < 0).astype(np.float64)
+        yield "overconfidence_difference", shift - right
+        yield "brier_difference", scores.brier(candidate) - scores.brier(reference)
+        yield "nll_difference", scores.nll(candidate) - scores.nll(reference)
 
 
 def p_against_rest(x: NDArray[np.float64], inside: NDArray[np.bool_], unit: NDArray[np.int64]) -> float:
@@ -174,12 +184,12 @@ def _frequent(values: Sequence[str]) -> list[tuple[str, int]]:
     return [(value, n) for value, n in counts[:MAX_VALUES] if n >= MIN_ITEMS]
 
 
-def _part(pair: Pair, inside: NDArray[np.bool_], clusters: Sequence[str] | None) -> Pair:
+def _part(pair: Pair, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Pair:
     """The pair on the slice's items, resampled by themselves."""
     whole = pair.resampling
     resampling = Resampling(
-        int(inside.sum()),
-        clusters=None if clusters is None else [clusters[i] for i in np.flatnonzero(inside).tolist()],
+        len(inside),
+        clusters=None if clusters is None else [clusters[i] for i in inside.tolist()],
         resamples=min(SLICE_RESAMPLES, whole.resamples),
         seed=whole.seed,
         level=whole.level,

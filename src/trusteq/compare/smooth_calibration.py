@@ -31,7 +31,9 @@ def smooth_calibration(pair: Pair) -> dict[str, Estimate]:
     if pair.gold is None:
         return {}
     what = "smooth calibration error, reflected Gaussian kernel, bandwidth fixed"
-    return estimates("smooth_ece", _observed(pair.reference), _observed(pair.candidate), pair.resampling, what=what)
+    return estimates(
+        "smooth_ece", pair.reference.once(_observed), pair.candidate.once(_observed), pair.resampling, what=what
+    )
 
 
 def smooth_ece(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
@@ -68,7 +70,8 @@ def _observed(answers: Answers) -> Observed:
 
     fine = answers.fine
     draws = error(fine.count.draws, fine.confidence.draws, fine.right.draws)
-    cells = forecasts(answers.confidence, answers.right, answers.fine_cell, FINE_CELLS, worth=answers.worth)
+    fine_cell = answers.fine_cell
+    cells = forecasts(answers.confidence, answers.right, fine_cell, FINE_CELLS, worth=answers.worth, fine=fine_cell)
     correct = noise_correction(cells, error, seed=answers.resampling.seed, largest=float(draws.max()))
     return Observed(value, draws, correct)
 

@@ -12,11 +12,11 @@ though no temperature mends disagreement, and would make a candidate that is as 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.answers import Answers, Pair, floored_log, largest, parts, row_sums, taken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,24 +40,21 @@ class Remedy:
 
 def remedy(pair: Pair, target: str) -> Remedy:
     """The candidate cooled by a cross-fitted temperature towards ``target``: "recalibrated" or "matched"."""
-    logs = pair.candidate.log_probabilities
-    if target == "recalibrated":
-        assert pair.gold is not None  # noqa: S101 - not asked without labels
-        wanted = np.eye(logs.shape[1])[pair.gold]
-    else:
-        wanted = pair.reference.confidence
+    p = pair.candidate.probabilities
+    wanted = pair.gold if target == "recalibrated" else pair.reference.confidence
+    assert wanted is not None  # noqa: S101 - not asked without labels
     resampling = pair.resampling
     fold = np.random.default_rng([resampling.seed, 4]).permutation(resampling.units)[resampling.unit] % FOLDS
-    cooled = np.empty_like(logs)
+    cooled = np.empty_like(p)
     for f in range(FOLDS):
         inside, outside = fold == f, fold != f
         # A sample too small to leave a fold out is fitted whole.
         fit = outside if outside.any() else inside
-        beta = fit_inverse_temperature(logs[fit], wanted[fit])
-        cooled[inside] = scaled(logs[inside], beta)
+        beta = fit_inverse_temperature(floored_log(taken(p, fit)), wanted[fit])
+        cooled[inside] = scaled(floored_log(taken(p, inside)), beta)
     return Remedy(
         target,
-        _temperature(logs, wanted, pair),
+        _temperature(floored_log(p), wanted, pair),
         replace(pair, candidate=Answers(cooled, pair.gold, resampling)),
     )
 
@@ -65,21 +62,23 @@ def remedy(pair: Pair, target: str) -> Remedy:
 def scaled(logs: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
     """Probabilities [items, labels] of log probabilities times beta = 1 / T."""
     z = beta * logs
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
+    z -= largest(z)[:, None]
+    e = np.exp(z, out=z)
+    return np.divide(e, row_sums(e)[:, None], out=e)
 
 
-def fit_inverse_temperature(logs: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
+def fit_inverse_temperature(logs: NDArray[np.float64], wanted: NDArray[Any]) -> float:
     """The beta = 1 / T that comes closest to what is wanted, by Newton's method.
 
-    Wanted probabilities [items, labels]: the beta of least cross-entropy to them, which is convex in beta. Wanted
-    confidences [items]: the beta with their mean, for confidence rises with beta. Where none is found (all answers
-    right), the bound is returned.
+    Wanted labels [items], as codes, or probabilities [items, labels]: the beta of least cross-entropy to them, which
+    is convex in beta. Wanted confidences [items]: the beta with their mean, for confidence rises with beta. Where none
+    is found (all answers right), the bound is returned.
     """
     low, high = _BETA
     beta = 1.0
+    slopes = _Slopes(logs, wanted)
     for _ in range(60):
-        slope, curvature = (float(x.mean()) for x in _slopes(logs, wanted, beta))
+        slope, curvature = (float(x.mean()) for x in slopes.at(beta))
         low, high = (low, beta) if slope > 0 else (beta, high)
         step = beta - slope / curvature if curvature > 0 else np.inf
         # Newton where it stays inside the bracket, bisection elsewhere.
@@ -90,23 +89,43 @@ def fit_inverse_temperature(logs: NDArray[np.float64], wanted: NDArray[np.float6
     return beta
 
 
-def _slopes(
-    logs: NDArray[np.float64], wanted: NDArray[np.float64], beta: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Each item's part in what a fit brings to 0 on average, and its derivative in beta [items]."""
-    p = scaled(logs, beta)
-    mean = (p * logs).sum(axis=1)
+class _Slopes:
+    """Each item's part in what a fit brings to 0 on average, and its derivative in beta."""
+
+    def __init__(self, logs: NDArray[np.float64], wanted: NDArray[Any]) -> None:
+        self.logs = logs
+        self.of_confidence = wanted.ndim == 1 and wanted.dtype.kind == "f"
+        self.wanted = wanted if self.of_confidence else _mean_log(logs, wanted)
+
+    def at(self, beta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Both [items], at this beta."""
+        slope, curvature = np.empty(len(self.logs)), np.empty(len(self.logs))
+        for part in parts(*self.logs.shape):
+            slope[part], curvature[part] = self._of(self.logs[part], self.wanted[part], beta)
+        return slope, curvature
+
+    def _of(
+        self, logs: NDArray[np.float64], wanted: NDArray[np.float64], beta: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        p = scaled(logs, beta)
+        mean = row_sums(p * logs)
+        if self.of_confidence:
+            confidence = largest(p)
+            return confidence - wanted, confidence * (largest(logs) - mean)
+        return mean - wanted, row_sums(p * np.square(logs)) - np.square(mean)
+
+
+def _mean_log(logs: NDArray[np.float64], wanted: NDArray[Any]) -> NDArray[np.float64]:
+    """Each item's mean log probability [items] over the labels that are wanted: codes, or probabilities."""
     if wanted.ndim == 1:
-        top = logs.argmax(axis=1)[:, None]
-        confidence, log = (np.take_along_axis(x, top, axis=1)[:, 0] for x in (p, logs))
-        return confidence - wanted, confidence * (log - mean)
-    return mean - (wanted * logs).sum(axis=1), (p * np.square(logs)).sum(axis=1) - np.square(mean)
+        return np.take_along_axis(logs, wanted[:, None], axis=1)[:, 0]
+    return row_sums(wanted * logs)
 
 
-def _temperature(logs: NDArray[np.float64], wanted: NDArray[np.float64], pair: Pair) -> Estimate:
+def _temperature(logs: NDArray[np.float64], wanted: NDArray[Any], pair: Pair) -> Estimate:
     """T on all items, with the interval of the first-order sampling error of its logarithm, cut to the fit's bounds."""
     beta = fit_inverse_temperature(logs, wanted)
-    slope, curvature = _slopes(logs, wanted, beta)
+    slope, curvature = _Slopes(logs, wanted).at(beta)
     # d log T = slope / mean curvature / beta for each item. Without curvature any T does as well.
     flat = float(curvature.mean()) * beta**2 < 1e-12
     pull = np.zeros(len(slope)) if flat else slope / float(curvature.mean()) / beta

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from trusteq.compare.answers import Answers, Pair
 
 STEPS = 1_000
@@ -25,6 +27,7 @@ def threshold_table(pair: Pair) -> list[dict[str, Any]]:
     these items: allow for that.
     """
     share = pair.resampling.share
+    accepted = None if pair.gold is None else _accepted(pair.candidate)
     rows = []
     for cut_off in CUT_OFFS:
         reference, candidate = (a.confidence >= cut_off for a in (pair.reference, pair.candidate))
@@ -34,13 +37,11 @@ def threshold_table(pair: Pair) -> list[dict[str, Any]]:
             "coverage_candidate": share(candidate, what="accepted"),
             "crossing": share(reference != candidate, what="accepted by one model only"),
         }
-        if pair.gold is not None:
+        if accepted is not None:
             row["accuracy_reference"] = share(pair.reference.right, among=reference, what="right among accepted")
             row["accuracy_candidate"] = share(pair.candidate.right, among=candidate, what="right among accepted")
             row["replacement"] = (
-                replacement_cut_off(pair.candidate, float(pair.reference.right[reference].mean()))
-                if reference.any()
-                else None
+                _lowest(*accepted, float(pair.reference.right[reference].mean())) if reference.any() else None
             )
         rows.append(row)
     return rows
@@ -51,17 +52,29 @@ def replacement_cut_off(candidate: Answers, accuracy: float) -> dict[str, float]
 
     In thousandths, so that a cut-off as it is printed does what is said of it.
     """
+    return _lowest(*_accepted(candidate), accuracy)
+
+
+def _accepted(
+    candidate: Answers,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Falling cut-offs in thousandths [cut-offs], how many answers each accepts, and how many right ones."""
     grid = np.arange(STEPS + 1) / STEPS
-    at_least = grid[np.searchsorted(grid, candidate.confidence, side="right") - 1]
-    distinct, at = np.unique(-at_least, return_inverse=True)
-    count = np.bincount(at, minlength=len(distinct)).cumsum()
-    right = np.bincount(at, weights=candidate.right, minlength=len(distinct)).cumsum()
+    at = np.searchsorted(grid, candidate.confidence, side="right") - 1
+    count, right = (np.bincount(at, weights=x, minlength=len(grid))[::-1] for x in (None, candidate.right))
+    held = count > 0
+    return grid[::-1][held], count[held].cumsum(), right[held].cumsum()
+
+
+def _lowest(
+    cut_off: NDArray[np.float64], count: NDArray[np.int64], right: NDArray[np.float64], accuracy: float
+) -> dict[str, float] | None:
     good = np.flatnonzero(right >= accuracy * count - 1e-9)
     if not good.size:
         return None
     last = int(good[-1])
     return {
-        "cut_off": float(-distinct[last]),
+        "cut_off": float(cut_off[last]),
         "coverage": float(count[last] / count[-1]),
         "accuracy": float(right[last] / count[last]),
     }

@@ -36,7 +36,7 @@ def table(
         rows += taken.num_rows
         if rows == limit:
             break
-    columns = {name: _joined(parts[name], partial(_place, source, name)) for name in names}
+    columns = {name: _joined(parts.pop(name), partial(_place, source, name)) for name in names}
     return Table(
         source,
         columns,
@@ -73,7 +73,14 @@ def _values(values: pa.Array, before: int, where: Callable[[int], str]) -> list[
 
 def _python(values: pa.Array, before: int, where: Callable[[int], str]) -> list[Any]:
     try:
-        return list(values.to_pylist())
+        if not pa.types.is_dictionary(values.type) or values.null_count:
+            return list(values.to_pylist())
+        # Rows with the same text share one object; a batch's dictionary may hold many texts that it does not use.
+        used, at = np.unique(values.indices.to_numpy(), return_inverse=True)
+        if 2 * len(used) > len(values):
+            return list(values.dictionary.take(values.indices).to_pylist())
+        texts = values.dictionary.take(pa.array(used)).to_pylist()
+        return [texts[i] for i in at.tolist()]
     except _NO_PYTHON:
         for row, value in enumerate(values, before + 1):
             try:

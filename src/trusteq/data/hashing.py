@@ -7,12 +7,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PIECE_BYTES = 2**20
+PIECE_TEXTS = 100_000
 
 
 def content_hash(path: str | Path) -> str:
@@ -37,6 +41,23 @@ def content_hash(path: str | Path) -> str:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path and its rights") from None
     return digest.hexdigest()
+
+
+def packed(texts: Sequence[str]) -> bytes:
+    """All texts, each as its bytes behind their number in 8 bytes: no two lists of texts are packed alike.
+
+    All at once: one after the other takes ten times as long, and longer than the hash.
+    """
+    array = pa.array(texts, pa.large_string())
+    ends = np.frombuffer(array.buffers()[1], np.int64)[: len(texts) + 1]
+    lengths = np.diff(ends)
+    whole = np.empty(int(ends[-1]) + 8 * len(texts), np.uint8)
+    numbers = (ends[:-1] + 8 * np.arange(len(texts)))[:, None] + np.arange(8)
+    is_text = np.ones(len(whole), np.bool_)
+    is_text[numbers] = False
+    whole[numbers] = lengths.astype("<i8").view(np.uint8).reshape(-1, 8)
+    whole[is_text] = np.frombuffer(array.buffers()[2] or b"", np.uint8)[: ends[-1]]
+    return whole.tobytes()
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

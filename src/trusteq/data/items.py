@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from trusteq.data.hashing import PIECE_TEXTS, packed
 from trusteq.data.label_sets import enumerated, listed, refuse_alike, remedy
-from trusteq.data.surrogates import is_unicode
+from trusteq.data.surrogates import are_texts, is_unicode
 from trusteq.errors import DataError, LabelError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Items:
         for name, values in self.segments.items():
             if self.may_be_empty or isinstance(values, np.ndarray):
                 continue
-            for item, text in enumerate(values):
+            for item, text in enumerate(values if not all(map(str.strip, values)) else ()):
                 if not text.strip():
                     raise DataError(
                         f"{self._item(item)}: segment {name!r} is empty ({text!r}); drop the item or fill in its text"
@@ -137,6 +138,8 @@ class Items:
         for name, values in parts.items():
             if isinstance(values, str):
                 raise DataError(f"{self.source}: {name} must be a list of texts, found the text {values[:40]!r}")
+            if are_texts(values):
+                continue
             for position, value in enumerate(values):
                 if not isinstance(value, str):
                     kind = type(value).__name__
@@ -161,9 +164,10 @@ class Items:
     def take(self, positions: Sequence[int] | NDArray[np.int64]) -> Items:
         """The items at these positions, in this order."""
         at = np.asarray(positions, dtype=np.int64)
+        places = at.tolist()
 
         def pick(values: Any) -> Any:
-            return values[at] if isinstance(values, np.ndarray) else [values[i] for i in at]
+            return values[at] if isinstance(values, np.ndarray) else [values[i] for i in places]
 
         return replace(
             self,
@@ -195,9 +199,8 @@ class Items:
                 else:
                     digest.update(np.ascontiguousarray(values).tobytes())
             else:
-                for value in values:
-                    encoded = value.encode()
-                    digest.update(len(encoded).to_bytes(8, "little") + encoded)
+                for start in range(0, len(values), PIECE_TEXTS):
+                    digest.update(packed(values[start : start + PIECE_TEXTS]))
         return digest.hexdigest()
 
     def texts(self) -> tuple[Sequence[str], ...]:
@@ -213,6 +216,8 @@ class Items:
         """Gold codes [items] into ``labels``, matched by name; None without labels."""
         if self.labels is None:
             return None
+        if tuple(labels) == tuple(self.label_names):
+            return self.labels
         place = {name: code for code, name in enumerate(labels)}
         translate = np.array([place.get(name, -1) for name in self.label_names], dtype=np.int64)
         codes = translate[self.labels]

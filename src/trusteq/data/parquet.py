@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from trusteq.data import arrow
 from trusteq.data.lines import LARGEST, MOST_PACKED
+from trusteq.data.memory import give_back
 from trusteq.data.table import Table, chosen
 from trusteq.errors import DataError
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-BATCH_ROWS = 16_384
+BATCH_ROWS, BATCH_VALUES = 131_072, 1_048_576
+"""Rows and values of a batch at most. Each batch copies all texts of its row group so far: few batches, few copies."""
 BUFFER_BYTES = 2**20
 
 
@@ -45,6 +47,8 @@ def read(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
         raise DataError(
             f"{path}: not a Parquet file, or a truncated or damaged one ({reason}); write or copy it again"
         ) from None
+    finally:
+        give_back()
 
 
 def opened(path: Path) -> pq.ParquetFile:
@@ -60,7 +64,10 @@ def opened(path: Path) -> pq.ParquetFile:
 def batches(
     file: pq.ParquetFile, names: Sequence[str], path: Path, *, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The named columns of an `opened` file, some rows at a time; an error where they are much larger than the file."""
+    """The named columns of an `opened` file, some rows at a time; an error where they are much larger than the file.
+
+    Texts come as indices into the different ones.
+    """
     most = max(LARGEST, MOST_PACKED * path.stat().st_size)
     error = DataError(
         f"{path}: unpacks to more than {most:,} bytes, {MOST_PACKED} times its size; write it again unpacked, or as "
@@ -70,13 +77,13 @@ def batches(
     if limit is None and _claimed_bytes(file, names, most) > most:
         raise error
     held = 0
-    for batch in file.iter_batches(BATCH_ROWS if limit is None else min(BATCH_ROWS, limit), columns=list(names)):
-        sizes = [_unpacked_bytes(column) for column in batch.columns]
-        held += sum(sizes)
+    rows = max(1, min(BATCH_ROWS, BATCH_VALUES // max(1, len(names))))
+    size = rows if limit is None else min(rows, limit)
+    for batch in file.iter_batches(size, columns=list(names), use_threads=False):
+        held += sum(_unpacked_bytes(column) for column in batch.columns)
         if held > most:
             raise error
-        plain = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
-        yield pa.RecordBatch.from_arrays(plain, names=batch.schema.names)
+        yield batch
 
 
 def _claimed_bytes(file: pq.ParquetFile, names: Sequence[str], most: int) -> int:

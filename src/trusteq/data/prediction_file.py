@@ -124,20 +124,23 @@ def refuse_both(id: str | None, by_row: bool) -> None:  # noqa: A002
 
 
 def _rows_by_id(table: Table, id_column: str, items: Items) -> NDArray[np.int64]:
-    row_of = {id_: row for row, id_ in enumerate(table.ids(id_column))}
+    if table.texts(id_column) == list(items.ids):
+        return np.arange(table.rows)
+    row_of = dict(zip(table.ids(id_column), range(table.rows), strict=True))
     if "0" in row_of and _has_row_numbers(items):
         raise DataError(
             f"{table.source}: {table.place(row_of['0'])}: id '0', but the items of {items.source} count "
             "from '1'; give both files the same ids, or match by row number with --by-row"
         )
-    missing = [id_ for id_ in items.ids if id_ not in row_of]
-    if missing:
+    rows = list(map(row_of.get, items.ids))
+    if None in rows:
+        missing = [id_ for id_ in items.ids if id_ not in row_of]
         raise DataError(
             f"{table.source}: no row with {id_column} {shown(missing[0])}; {len(missing)} of {len(items)} "
             f"items of {items.source} have none (ids here begin {shown(list(row_of)[:3])}); every item needs a row, "
             "by ids of one column in both files (--id) or by row number (--by-row)"
         )
-    return np.array([row_of[id_] for id_ in items.ids], dtype=np.int64)
+    return np.array(rows, dtype=np.int64)
 
 
 def _rows_by_number(table: Table, items: Items) -> NDArray[np.int64]:

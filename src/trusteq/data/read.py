@@ -113,41 +113,49 @@ def _labels(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
     """Rows that are kept, their codes, and the names the codes stand for."""
     raw = table.texts(name)
-    for row, value in enumerate(table.values(name)):
+    values = table.values(name)
+    for row, value in enumerate(values if float in set(map(type, values)) else ()):
         if isinstance(value, float) and not value.is_integer():
             raise table.error(row, name, f"is not a label: {value!r} is a fraction; name a column of classes")
 
     names = tuple(str(given) for given in label_names or table.class_names.get(name, ()))
-    known = dict.fromkeys([*names, *raw])
-    unknown = next((label for label in sorted(ignored) if label not in known), None)
+    different = set(raw)
+    unknown = next((label for label in sorted(ignored) if label not in different and label not in names), None)
     if unknown is not None:
         raise LabelError(
             f"{table.source}: no item has the label {unknown!r} that --ignore-label names; "
-            f"column {name!r} has {listed(sorted(known))}"
+            f"column {name!r} has {listed(sorted({*names, *different}))}"
         )
-    if not names:
-        rows = [row for row, value in enumerate(raw) if value not in ignored]
-        names = tuple(sorted({raw[row] for row in rows}))
+    if names:
+        code_of = _codes(table, name, raw, names, ignored)
+    else:
+        names = tuple(sorted(different - set(ignored)))
         code_of = {value: code for code, value in enumerate(names)}
-        return np.array(rows, np.int64), np.array([code_of[raw[row]] for row in rows], np.int64), names
+    codes = np.fromiter((code_of.get(value, -1) for value in raw), np.int64, len(raw))
+    rows = np.flatnonzero(codes >= 0)
+    return rows, codes[rows], names
 
+
+def _codes(
+    table: Table, name: str, raw: Sequence[str], names: Sequence[str], ignored: Collection[str]
+) -> dict[str, int]:
+    """The code that each value of the label column stands for, without those to be ignored."""
     if len(set(names)) != len(names):
         twice = next(value for value in names if names.count(value) > 1)
         raise DataError(f"{table.source}: label name {twice!r} is given twice; each code needs its own name")
-    code_of = {str(code): code for code in range(len(names))}
-    rows, codes = [], []
-    for row, value in enumerate(raw):
+    known = {str(code): code for code in range(len(names))}
+    code_of = {}
+    for value in dict.fromkeys(raw):
         number = CODE.fullmatch(value)
-        code = code_of.get(number[1] if number else value)
+        code = known.get(number[1] if number else value)
         if value in ignored or (code is not None and names[code] in ignored):
             continue
         if code is None:
             raise table.error(
-                row,
+                raw.index(value),
                 name,
                 f"has label {shown(value)}, which is no code from 0 to {len(names) - 1} for the names "
                 f"{{{enumerated(names)}}}; name every code, or drop such items with --ignore-label",
             )
-        rows.append(row)
-        codes.append(code)
-    return np.array(rows, np.int64), np.array(codes, np.int64), names
+        code_of[value] = code
+    return code_of

@@ -46,8 +46,14 @@ class Table:
 
     def texts(self, name: str, *, missing: str | None = None) -> list[str]:
         """The column as texts, 17.0 as "17"; an empty cell becomes ``missing``, an error without it."""
+        values = self.values(name)
+        kinds = set(map(type, values))
+        if kinds == {str} and all(map(str.strip, values)):
+            return values
+        if kinds == {int}:
+            return list(map(str, values))
         texts = []
-        for row, value in enumerate(self.values(name)):
+        for row, value in enumerate(values):
             if value is None or value != value or (isinstance(value, str) and not value.strip()):
                 if missing is None:
                     raise self.error(row, name, f"has no value ({value!r}); fill it in or drop the row")
@@ -67,6 +73,8 @@ class Table:
     def ids(self, name: str) -> list[str]:
         """The column as texts that are all different."""
         ids = self.texts(name)
+        if len(set(ids)) == len(ids):
+            return ids
         first: dict[str, int] = {}
         for row, id_ in enumerate(ids):
             if (before := first.setdefault(id_, row)) != row:

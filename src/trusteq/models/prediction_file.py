@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from trusteq.data.hashing import content_hash
+from trusteq.data.memory import give_back
 from trusteq.data.prediction_file import label_columns, read_predictions, refuse_both
 from trusteq.errors import ModelError
 from trusteq.models.base import Finding, Identity
@@ -38,7 +39,7 @@ class PredictionFile:
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """The file's probabilities [items, labels], in the order of the items."""
-        return read_predictions(
+        predictions = read_predictions(
             self.path,
             items,
             labels=self.labels,
@@ -47,7 +48,9 @@ class PredictionFile:
             by_row=self.by_row,
             not_labels=self.not_labels,
             name=self.name,
-        ).probabilities
+        )
+        give_back()
+        return predictions.probabilities
 
     def findings(self) -> tuple[Finding, ...]:
         """Nothing: what is wrong with a file is an error."""

@@ -129,7 +129,7 @@ def predict_in_shape(
     """
     answers = []
     for start in range(0, len(items), batch):
-        part = items.take(range(start, min(start + batch, len(items))))
+        part = items if batch >= len(items) else items.take(range(start, min(start + batch, len(items))))
         answer = checked(model.predict(part), labels=model.labels, ids=part.ids, model=model.name)
         answers.append(answer.probabilities)
         advance(len(part))

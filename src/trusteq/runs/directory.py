@@ -385,7 +385,7 @@ def manifest(audit: Audit) -> dict[str, Any]:
 
 def _prediction_columns(audit: Audit, model: ModelResult) -> dict[str, Any]:
     columns = {label: model.predictions.probabilities[:, k] for k, label in enumerate(audit.labels)}
-    return {"id" if "id" not in columns else "item id": list(audit.items.ids), **columns}
+    return {"id" if "id" not in columns else "item id": audit.items.ids, **columns}
 
 
 def _estimate_columns(audit: Audit) -> dict[str, Any]:
@@ -402,7 +402,7 @@ def _flip_columns(audit: Audit) -> dict[str, Any]:
 
 def _item_columns(audit: Audit) -> dict[str, Any]:
     items = audit.items
-    columns: dict[str, Any] = {"id": list(items.ids)}
+    columns: dict[str, Any] = {"id": items.ids}
     columns |= {f"segment {n}": v for n, v in items.segments.items() if not isinstance(v, np.ndarray)}
     if items.labels is not None:
         columns["label"] = [items.label_names[code] for code in items.labels]

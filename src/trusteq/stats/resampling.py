@@ -15,13 +15,13 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import sparse, special
 
 from trusteq.stats.coded import coded
-from trusteq.stats.estimate import LEVEL, Estimate, holding
+from trusteq.stats.estimate import LEVEL, Estimate, all_holding, holding
 from trusteq.stats.intervals import basic, bca, percentile, studentised, wider
 from trusteq.stats.proportions import (
     binomial_quantile,
@@ -34,9 +34,12 @@ from trusteq.stats.proportions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    _ByUnit = NDArray[np.floating[Any]] | sparse.csr_array
+    """Sums by unit: [units, cells], or where most are 0 a sparse array [cells, units]."""
 
 MAX_UNITS = 20_000
 RESAMPLES = 2_000
@@ -51,7 +54,8 @@ ALIKE = 1 / 4
 BY_CHANCE = 1e-4
 """Many clusters that differ more are too alike, too, where the chance of independent items to be so is below this."""
 _BLOCK = 64
-_FEW = 1 / 32  # share of cells with something in them below which a sparse product is faster
+_FEW = 1 / 10  # share of cells with something in them below which a sparse product is faster
+_WHOLE = 2**24  # up to here every whole number is a float32
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,44 @@ class Sums:
 
     total: NDArray[np.float64]
     draws: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What to add up: the cell that each item is in [items], the number of cells, and each item's value [items].
+
+    Whole numbers are best given as such, as booleans or integers: their sums cost half.
+    """
+
+    cell: NDArray[np.integer[Any]]
+    cells: int
+    x: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Sums by unit of the cells that hold an item, and which of all cells these are [held]."""
+
+    by_unit: _ByUnit
+    held: NDArray[np.int64]
+    cells: int
+
+
+class _Counts:
+    """Some resamples' counts of units, converted once for all that is multiplied by them."""
+
+    def __init__(self, counts: NDArray[np.uint8]) -> None:
+        self.counts = counts
+        self.converted: dict[tuple[Any, bool], NDArray[np.floating[Any]]] = {}
+
+    def times(self, table: _ByUnit) -> NDArray[np.floating[Any]]:
+        """The table's sums in these resamples [resamples, cells]."""
+        across = not isinstance(table, np.ndarray)
+        counts = self.converted.get((table.dtype, across))
+        if counts is None:
+            counts = self.counts.T.astype(table.dtype, order="C") if across else self.counts.astype(table.dtype)
+            self.converted[table.dtype, across] = counts
+        return np.asarray((table @ counts).T if across else counts @ table)
 
 
 class Resampling:
@@ -144,59 +186,108 @@ class Resampling:
             counts[start : start + rows] = flat.reshape(rows, self.units)
         return counts
 
-    def cell_sums(self, cell: NDArray[np.int64], cells: int, *values: NDArray[np.float64]) -> tuple[Sums, ...]:
+    def cell_sums(self, cell: NDArray[np.integer[Any]], cells: int, *values: NDArray[Any]) -> tuple[Sums, ...]:
         """Sums of each per-item array [items] within each cell [cells]; ``cell`` [items]."""
-        at = self.unit * cells + cell
-        sums = self._resampled(np.concatenate([self._by_unit(x, at, cells) for x in values], axis=1))
-        parts = (np.split(part, len(values), axis=-1) for part in (sums.total, sums.draws))
-        return tuple(Sums(total, draws) for total, draws in zip(*parts, strict=True))
+        return tuple(self.sums(Cells(cell, cells, x) for x in values))
 
-    def _by_unit(self, x: NDArray[np.float64], at: NDArray[np.int64], cells: int) -> NDArray[np.float64]:
-        by_unit = np.bincount(at, weights=self._exact(x), minlength=self.units * cells)
-        return by_unit.reshape(self.units, cells).astype(np.float64, copy=False)
+    def sums(self, wanted: Iterable[Cells]) -> list[Sums]:
+        """The sums within the cells of each; of several at once they are cheaper."""
+        tables, totals = zip(*(self._table(cells) for cells in wanted), strict=True)
+        return [Sums(total, draws) for total, draws in zip(totals, self._draws(tables), strict=True)]
 
-    def _exact(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The values on a binary grid on which every sum a resample can reach is exact in float64."""
-        x = np.asarray(x, dtype=np.float64)
+    def _table(self, wanted: Cells) -> tuple[_Table, NDArray[np.float64]]:
+        """The sums by unit, and all units' [cells]."""
+        x, cells = self._exact(wanted.x), wanted.cells
+        held = np.flatnonzero(np.bincount(wanted.cell, minlength=cells))
+        place = np.zeros(cells, dtype=np.int64)
+        place[held] = np.arange(len(held))
+        by_unit = self._by_unit(place[wanted.cell], len(held), x)
+        total = np.asarray(np.bincount(wanted.cell, weights=x, minlength=cells), dtype=np.float64)
+        return _Table(by_unit, held, cells), total
+
+    def _by_unit(self, cell: NDArray[np.int64], cells: int, x: NDArray[np.floating[Any]]) -> _ByUnit:
+        """The sums of `_exact` values [items] within cells, by unit."""
+        filled = np.flatnonzero(x)
+        # Many cells are mostly empty: an item is in one. Every sum is exact, so both products are the same.
+        if len(filled) < _FEW * self.units * cells:
+            where = (cell[filled], self.unit[filled])
+            return sparse.coo_array((x[filled], where), shape=(cells, self.units)).tocsr()
+        at = self.unit * cells
+        at += cell
+        by_unit = np.bincount(at, weights=x, minlength=self.units * cells)
+        return by_unit.reshape(self.units, cells).astype(x.dtype, copy=False)
+
+    def _each(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sums of values [items] of each unit [units]."""
+        by_unit = np.bincount(self.unit, weights=self._exact(x), minlength=self.units)
+        return np.asarray(by_unit, dtype=np.float64)
+
+    def _exact(self, x: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        """The values on a binary grid on which every sum a resample can reach is exact, in float64 or float32."""
         largest = float(np.abs(x).max(initial=0.0)) * self.units * float(self._sizes.max())
+        if x.dtype.kind in "bui" and largest <= _WHOLE:
+            return x.astype(np.float32)
+        x = np.asarray(x, dtype=np.float64)
         if largest == 0:
             return x
         # Nothing is finer than 2^-1074.
         step = 2.0 ** max(np.ceil(np.log2(largest)) - 52, -1074)
-        return np.asarray(np.round(x / step) * step)
+        exact = x / step
+        np.round(exact, out=exact)
+        exact *= step
+        return np.asarray(exact)
 
     @cached_property
     def _sizes(self) -> NDArray[np.float64]:
         """Items in each unit [units]."""
         return np.bincount(self.unit, minlength=self.units).astype(np.float64)
 
-    def _resampled(self, by_unit: NDArray[np.float64]) -> Sums:
-        draws = np.empty((self.resamples, by_unit.shape[1]))
-        # Many cells are mostly empty: an item is in one. Every sum is exact, so both products are the same.
-        few = sparse.csr_array(by_unit.T) if np.count_nonzero(by_unit) < _FEW * by_unit.size else None
-        for start in range(0, self.resamples, _BLOCK):
-            block = self.counts[start : start + _BLOCK].astype(np.float64)
-            draws[start : start + _BLOCK] = block @ by_unit if few is None else np.asarray(few @ block.T).T
-        return Sums(by_unit.sum(axis=0), draws)
+    def _draws(self, tables: Sequence[_Table]) -> list[NDArray[np.float64]]:
+        """Every resample's sums [resamples, cells] of each table."""
+        draws = [np.zeros((self.resamples, table.cells)) for table in tables]
+        alike = _alike(tables)
+        rows = _BLOCK * MAX_UNITS // self.units
+        for start in range(0, self.resamples, rows):
+            counts = _Counts(self.counts[start : start + rows])
+            for by_unit, numbers in alike:
+                found = counts.times(by_unit)
+                for number, part in zip(numbers, _split(found, [tables[i] for i in numbers]), strict=True):
+                    draws[number][start : start + rows, tables[number].held] = part
+        return draws
+
+    def _draws_of(self, by_unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same of sums by unit [units, columns]."""
+        columns = by_unit.shape[1]
+        return self._draws([_Table(by_unit, np.arange(columns), columns)])[0]
 
     @cached_property
     def _resampled_sizes(self) -> NDArray[np.float64]:
         """Items in each resample [resamples]."""
-        return self._resampled(self._sizes[:, None]).draws[:, 0]
+        return self._draws_of(self._sizes[:, None])[:, 0]
 
     # Estimates -----------------------------------------------------------------------------------
 
     def mean(self, x: NDArray[np.float64], *, what: str) -> Estimate:
         """The mean of per-item values [items], with a BCa interval."""
-        x = np.asarray(x, dtype=np.float64)
-        by_unit = self._by_unit(x, self.unit, 1)
-        sums = self._resampled(by_unit)
-        value = float(sums.total[0] / self.n)
-        draws = sums.draws[:, 0] / self._resampled_sizes
-        low, high = bca(value, self._widened(value, draws), by_unit[:, 0] - value * self._sizes, level=self.level)
+        return self.means({"": (x, what)})[""]
+
+    def means(self, wanted: Mapping[str, tuple[NDArray[np.float64], str]]) -> dict[str, Estimate]:
+        """The mean of each of several per-item values [items] that go by a name, with the words that say what it is."""
+        values = {name: np.asarray(x, dtype=np.float64) for name, (x, _) in wanted.items()}
+        by_unit = np.stack([self._each(x) for x in values.values()], axis=1)
+        draws = self._draws_of(by_unit) / self._resampled_sizes[:, None]
+        found = {
+            name: self._mean(np.ascontiguousarray(by_unit[:, k]), np.ascontiguousarray(draws[:, k]), what=what)
+            for k, (name, (_, what)) in enumerate(wanted.items())
+        }
+        alike = {name: wanted[name] for name, x in values.items() if self.alike(x)}
+        return found | all_holding({name: found[name] for name in alike}, self.alone.means(alike) if alike else {})
+
+    def _mean(self, by_unit: NDArray[np.float64], draws: NDArray[np.float64], *, what: str) -> Estimate:
+        value = float(by_unit.sum() / self.n)
+        low, high = bca(value, self._widened(value, draws), by_unit - value * self._sizes, level=self.level)
         method = f"{what}; BCa, {self.resamples:,} resamples of {self.what}"
-        found = Estimate(value, low, high, self.n, method, self.level)
-        return holding(found, self.alone.mean(x, what=what)) if self.alike(x) else found
+        return Estimate(value, low, high, self.n, method, self.level)
 
     def share(
         self,
@@ -215,9 +306,9 @@ class Resampling:
         n = int(np.count_nonzero(inside))
         if n == 0:
             return None
-        hits = x[inside].astype(np.float64)
-        value = float(hits.mean())
-        low, high = wilson(value, self._worth(hits, inside), level=level)
+        value = int(np.count_nonzero(x & inside)) / n
+        worth = float(n) if self.cluster is None else self._worth(x[inside].astype(np.float64), inside)
+        low, high = wilson(value, worth, level=level)
         return Estimate(value, low, high, n, f"{what}; Wilson{self._clustered}", level)
 
     def share_difference(self, a: NDArray[np.bool_], b: NDArray[np.bool_], *, what: str) -> Estimate:
@@ -238,20 +329,34 @@ class Resampling:
     def quantile(
         self, x: NDArray[np.float64], q: float, *, what: str, bounds: tuple[float, float] = (-np.inf, np.inf)
     ) -> Estimate:
-        """The q-quantile of per-item values, with the distribution-free interval of its order statistics.
+        """The q-quantile of per-item values, as `quantiles` has it."""
+        return self.quantiles(x, {"": (q, what)}, bounds=bounds)[""]
 
-        Where the sample is too small to bound it on a side, that end is the measure's own bound.
+    def quantiles(
+        self,
+        x: NDArray[np.float64],
+        wanted: Mapping[str, tuple[float, str]],
+        *,
+        bounds: tuple[float, float] = (-np.inf, np.inf),
+    ) -> dict[str, Estimate]:
+        """Quantiles of per-item values by name, each with its q and the words that say what it is.
+
+        Their intervals are the distribution-free ones of their order statistics. Where the sample is too small to bound
+        one on a side, that end is the measure's own bound.
         """
         ordered = np.sort(x)
-        value = float(np.quantile(ordered, q, method="inverted_cdf"))
-        n = int(self._worth((x <= value).astype(np.float64), np.ones(self.n, dtype=np.bool_)))
+        values = np.quantile(ordered, [q for q, _ in wanted.values()], method="inverted_cdf").tolist()
         tail = (1 - self.level) / 2
-        lower, upper = binomial_quantile(tail, n, q), binomial_quantile(1 - tail, n, q) + 1
-        # Rank k of n effective items stands for shares (k - 1) / n to k / n of all items: the outer end of each.
-        low = ordered[int((lower - 1) * self.n // n)] if lower >= 1 else bounds[0]
-        high = ordered[int(-(-upper * self.n // n)) - 1] if upper <= n else bounds[1]
-        method = f"{what}; order statistics{self._clustered}"
-        return Estimate(value, float(low), float(high), self.n, method, self.level)
+        found = {}
+        for (name, (q, what)), value in zip(wanted.items(), values, strict=True):
+            n = int(self._worth((x <= value).astype(np.float64), np.ones(self.n, dtype=np.bool_)))
+            lower, upper = binomial_quantile(tail, n, q), binomial_quantile(1 - tail, n, q) + 1
+            # Rank k of n effective items stands for shares (k - 1) / n to k / n of all items: the outer end of each.
+            low = ordered[int((lower - 1) * self.n // n)] if lower >= 1 else bounds[0]
+            high = ordered[int(-(-upper * self.n // n)) - 1] if upper <= n else bounds[1]
+            method = f"{what}; order statistics{self._clustered}"
+            found[name] = Estimate(value, float(low), float(high), self.n, method, self.level)
+        return found
 
     def functional(
         self,
@@ -326,13 +431,12 @@ class Resampling:
         what: str,
         bounds: tuple[float, float],
     ) -> Estimate:
-        by_unit = np.concatenate([self._by_unit(x, self.unit, 1) for x in values], axis=1)
-        sums = self._resampled(by_unit)
+        by_unit = np.stack([self._each(x) for x in values], axis=1)
         size = np.sqrt((by_unit**2).sum(axis=0))
-        total = sums.total[None]
-        value, draws = float(_of(of, total)[0]), _of(of, sums.draws)
+        total, resampled = by_unit.sum(axis=0)[None], self._draws_of(by_unit)
+        value, draws = float(_of(of, total)[0]), _of(of, resampled)
         error = float(np.sqrt((_pulls(by_unit, _gradient(of, total, size)) ** 2).sum()))
-        errors = self._errors(by_unit, _gradient(of, sums.draws, size))
+        errors = self._errors(by_unit, _gradient(of, resampled, size))
         # Rounding alone: the same in every resample.
         if self.units < 2 or error <= ROUNDING:
             return self.from_draws(value, draws, what=what, bounds=bounds)
@@ -371,6 +475,24 @@ class Resampling:
     @property
     def _clustered(self) -> str:
         return "" if self.cluster is None else ", effective n from clusters"
+
+
+def _alike(tables: Sequence[_Table]) -> list[tuple[_ByUnit, list[int]]]:
+    """Tables of one kind side by side, and which of ``tables`` these are: one product is faster than several."""
+    groups: dict[Any, list[int]] = {}
+    for number, table in enumerate(tables):
+        groups.setdefault((isinstance(table.by_unit, np.ndarray), table.by_unit.dtype), []).append(number)
+    found = []
+    for (dense, _), numbers in groups.items():
+        parts: list[Any] = [tables[number].by_unit for number in numbers]
+        joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) if dense else sparse.vstack(parts)
+        found.append((joined, numbers))
+    return found
+
+
+def _split(found: NDArray[np.floating[Any]], tables: Sequence[_Table]) -> list[NDArray[np.floating[Any]]]:
+    """The columns of each of the tables that stood side by side."""
+    return np.split(found, np.cumsum([len(table.held) for table in tables])[:-1], axis=1)
 
 
 def _of(of: Callable[..., NDArray[np.float64]], sums: NDArray[np.float64]) -> NDArray[np.float64]:

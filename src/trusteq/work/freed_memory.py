@@ -8,6 +8,7 @@ usual ones hardly any, on the machine of docs/performance.md. To the bit the res
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
@@ -19,6 +20,8 @@ KEPT = 1 << 30
 def keep_freed_memory() -> None:
     """For this whole process, so for its owner to decide: the command line and its workers do, the library does not."""
     if platform.libc_ver()[0] == "glibc":
+        # Arrow too, before it is imported: what it frees is then there for everything else.
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         set_option = ctypes.CDLL(None).mallopt
         set_option(TRIM_THRESHOLD, KEPT)
         set_option(MMAP_THRESHOLD, KEPT)
