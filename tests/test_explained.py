@@ -255,6 +255,22 @@ def test_a_peer_whose_alignment_is_poor_lowers_no_bar():
     assert "not shown to be at least 0.8; candidates are judged without it" in told.message
 
 
+@pytest.mark.parametrize("changed", [1e-9, 0.05])
+def test_a_candidate_beside_its_own_copy_is_judged_without_it(changed):
+    """Beside it any candidate reached what its peer reaches."""
+    both = {word: HONEST.get(word, 0) + 0.3 * SHORTCUT.get(word, 0) for word in {**HONEST, **SHORTCUT}}
+    made = audited_beside(model({**both, "film": both.get("film", 0) + changed}, "peer"), model(both, "b"))
+    measures = made["b"].measures["explanation"]
+    assert measures["alignment_shapley_of_peer"].low >= 0.8
+    assert "alignment_shapley_to_peer" not in measures
+    (told,) = [f for f in made.findings if f.kind == "no retraining"]
+    assert told.model == "peer"
+    assert told.message == (
+        "it and b agree with each other more than either does with the reference, as if one were made of the other; "
+        "b is judged without it"
+    )
+
+
 def test_what_cannot_be_explained_is_refused_before_any_model_is_asked():
     asked = []
 

@@ -5,7 +5,7 @@ import yaml
 
 from trusteq.compare.measures import measure_names
 from trusteq.errors import PolicyError
-from trusteq.policy import PRESETS, Policy, known_measures, parse_policy, read_policy, wider
+from trusteq.policy import PRESETS, Policy, known_measures, parse_policy, preset, read_policy, wider
 
 GOOD = """
 name: mine
@@ -170,10 +170,21 @@ def test_every_measure_can_be_named_in_a_rule():
     for dimension, names in known_measures().items():
         for name in names:
             # Beside a rule about the candidate: one about the reference alone is refused.
-            another = next(other for other in names if not other.endswith("_reference"))
+            another = "size_ratio_lime" if dimension == "explanation" else names[-1]
             rules = {dimension: {name: {"at_most": 0.01}, another: {"at_most": 0.01}}}
             parse_policy({"name": "t", "required": [dimension], "rules": rules}, where="t")
     assert set(known_measures()) == {*measure_names(), "explanation"}
+
+
+def test_a_margin_beside_the_peer_does_not_take_the_place_of_the_stricter_one():
+    """The laxer one alone was judged, in a policy that read as the stricter."""
+    rules = {"alignment_lime": {"at_least": 0.95}, "alignment_lime_to_peer": {"at_least": 0.01}}
+    said = "alignment_lime and alignment_lime_to_peer, but with a peer the first is judged as the second; leave one out"
+    with pytest.raises(PolicyError, match=said):
+        read_policy({"name": "t", "required": ["explanation"], "rules": {"explanation": rules}})
+    alone = {"alignment_lime_to_peer": {"at_least": 0.01}}
+    policy = read_policy({"name": "t", "required": ["explanation"], "rules": {"explanation": alone}})
+    assert "alignment LIME has no margin (at least 0.95)" in wider(policy, preset("default"))
 
 
 def test_a_measure_of_another_dimension_is_not_known():

@@ -55,6 +55,25 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 
+FINDINGS = frozenset(
+    {
+        "identical",
+        "tied answers",
+        "one answer",
+        "labels misnamed",
+        "below majority",
+        "chance",
+        "saturated",
+        "no retraining",
+        "repeated items",
+        "repeated rows",
+        "not sliced",
+        "no words",
+    }
+)
+"""Kinds of findings that are computed; whoever asks a model may find others."""
+
+
 @one_thread()
 def computed(
     said: Responses,
@@ -129,7 +148,8 @@ def computed(
     if beside_peer is not None and retrained is not None:
         peer = compare(beside_peer, retrained, items, labels, {}, policy, aligned[-1] if aligned else None)
         if lowers:
-            peer = _seen_to_be_aligned(peer)
+            nearer = [r.name for r, a in zip(results[1:], aligned or (), strict=False) if _nearer(a.measures)]
+            peer = _seen_to_be_aligned(peer, nearer)
     return Audit(
         items=items,
         labels=labels,
@@ -157,16 +177,32 @@ def _seen_to_be_retrained(peer: ModelResult, reference: ModelResult, pair: Pair)
     return replace(peer, findings=(Finding(peer.name, "no retraining", message, 1.0), *peer.findings)), False
 
 
-def _seen_to_be_aligned(peer: Comparison) -> Comparison:
-    """The peer, with what shows that its alignment is no measure of what retraining changes."""
+def _nearer(measures: Mapping[str, Estimate]) -> bool:
+    """Whether a candidate is judged without a peer that is aligned well enough: the two are nearest to each other."""
+    return any(
+        e.low >= LEAST_PEER and name.replace("_of_peer", "_to_peer") not in measures
+        for name, e in measures.items()
+        if name.endswith("_of_peer")
+    )
+
+
+def _seen_to_be_aligned(peer: Comparison, nearer: Sequence[str]) -> Comparison:
+    """The peer, with what shows that its alignment is no measure of what retraining changes.
+
+    nearer: the candidates that agree with it more than it, or they, with the reference.
+    """
     measures = peer.measures.get("explanation", {})
     names = [name for name in (f"alignment_{method}" for method in METHODS) if name in measures]
     low = [f"{in_words(name)} {measures[name]}" for name in names if measures[name].low < LEAST_PEER]
-    if not low:
-        return peer
-    message = f"its {' and '.join(low)} is not shown to be at least {LEAST_PEER}; candidates are judged without it"
-    found = Finding(peer.name, "no retraining", message, 1.0)
-    return replace(peer, candidate=replace(peer.candidate, findings=(found, *peer.candidate.findings)))
+    said = [
+        f"it and {name} agree with each other more than either does with the reference, as if one were made of the "
+        f"other; {name} is judged without it"
+        for name in nearer
+    ]
+    if low:
+        said = [f"its {' and '.join(low)} is not shown to be at least {LEAST_PEER}; candidates are judged without it"]
+    found = [Finding(peer.name, "no retraining", message, 1.0) for message in said]
+    return replace(peer, candidate=replace(peer.candidate, findings=(*found, *peer.candidate.findings)))
 
 
 def compare(

@@ -110,6 +110,12 @@ class Policy(BaseModel):
                     hint = f"; did you mean {near[0]}?" if near else "; see 'trusteq policy measures'"
                     raise ValueError(f"{dimension} has no measure {name!r}{hint}")
                 _refuse_vacuous(name, rule)
+                beside = name.removesuffix("_to_peer")
+                if beside != name and beside in measures:
+                    raise ValueError(
+                        f"{dimension} has margins for {beside} and {name}, but with a peer the first is judged as the "
+                        "second; leave one out"
+                    )
         return rules
 
     @model_validator(mode="after")

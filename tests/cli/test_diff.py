@@ -43,6 +43,25 @@ def test_both_are_judged_by_a_named_policy(runs):
     assert candidate["verdict"]["now"] == "NOT EQUIVALENT"
 
 
+def test_what_must_be_read_first_and_another_policy_are_said(runs):
+    """A verdict that got better by wider margins alone looked like a better model."""
+    large, small, items = case(120, noise=0.1)
+    for name, most in (("narrow", 0.01), ("loose", 0.9)):
+        rule = {"disagreement": {"at_most": most}}
+        policy = {"name": name, "required": ["behaviour"], "rules": {"behaviour": rule}}
+        library.audit(large, small, items, policy=policy, **FAST).save(runs / name)
+    said = " ".join(trusteq("diff", "narrow", "loose", cwd=runs).stdout.split())
+    assert "no verdict got worse; better, by another policy: small" in said
+    assert "! narrow, policy narrow: lets more pass than trusteq's default policy" in said
+    assert "! loose, policy loose: lets more pass than trusteq's default policy (in brackets): " in said
+    told = json.loads(trusteq("diff", "narrow", "loose", "--json", cwd=runs).stdout)
+    assert not told["same_policy"]
+    assert [[one["kind"] for one in told["read_first"][when]] for when in ("before", "now")] == [["wider policy"]] * 2
+    said = trusteq("diff", "narrow", "loose", "--policy", "loose/policy.yaml", cwd=runs).stdout
+    assert "by another policy" not in said
+    assert said.count("lets more pass") == 1
+
+
 def test_mistakes_are_one_line(runs):
     one_line(trusteq("diff", "good", "nowhere", cwd=runs), "nowhere: not a run directory")
     one_line(trusteq("diff", "explained", "good", cwd=runs), "no candidate is in both runs")

@@ -7,6 +7,7 @@ import pytest
 from cases import LABELS, probabilities
 from command import one_line, trusteq
 from finished_runs import explained, hostile, plain, protocol
+from rehashed import rehashed
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def test_size_and_speed_are_shown_where_they_were_measured(tmp_path):
     run = plain().save(tmp_path / "run")
     before = trusteq("show", run).stdout
     (run / "costs.json").write_text(json.dumps(costs_of(("large", "small"))), "utf-8")
+    rehashed(run)
     after = trusteq("show", run).stdout
     assert after.startswith(before.rstrip("\n"))
     assert "12.3 ms" in after

@@ -31,6 +31,15 @@ def test_named_labels_choose_columns_and_their_order(file):
     np.testing.assert_array_equal(model.predict(Items(ids=["a"])), [[0.9, 0.1]])
 
 
+def test_a_file_that_was_exchanged_after_it_was_opened_is_refused(file):
+    """The run named the hash of another file than its answers came from."""
+    model = open_predictions(str(file), name="m")
+    model.predict(Items(ids=["a"]))
+    file.write_text(file.read_text().replace("0.9", "0.90"))
+    with pytest.raises(ModelError, match=r"answers\.csv changed while the audit ran; audit again"):
+        model.predict(Items(ids=["a"]))
+
+
 def test_an_item_without_a_row_is_refused(file):
     with pytest.raises(DataError, match="'c'"):
         open_predictions(str(file), name="m").predict(Items(ids=["c"]))

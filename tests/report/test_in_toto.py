@@ -12,6 +12,8 @@ from rehashed import rehashed
 
 from trusteq.errors import RunError
 from trusteq.report.in_toto import in_toto
+from trusteq.report.summary import summary_of
+from trusteq.report.wording import urgent
 from trusteq.runs.directory import evidence, load_run
 
 
@@ -38,11 +40,20 @@ def test_its_result_is_that_of_the_exit_code_and_undecided_is_no_pass(kind, tmp_
     audit = KINDS[kind]()
     _, made = statement(audit, tmp_path)
     result = made["predicate"]
-    assert result["result"] == ("PASSED" if audit.exit_code == 0 else "FAILED")
+    warned = urgent(summary_of(audit.evidence).findings)
+    assert result["result"] == ("FAILED" if audit.exit_code else "WARNED" if warned else "PASSED")
     assert (result["failedTests"] == []) == (audit.exit_code == 0)
     required = sum(d.required for c in audit.comparisons for d in c.verdict.dimensions) + len(audit)
     assert len(result["passedTests"]) + len(result["failedTests"]) == required
-    assert result["warnedTests"] == []
+    assert len(result["warnedTests"]) == len(warned)
+
+
+def test_a_pass_of_which_something_must_be_read_first_is_a_warning(tmp_path):
+    result = statement(equivalent(), tmp_path)[1]["predicate"]
+    assert result["result"] == "WARNED"
+    policy, repeats = result["warnedTests"]
+    assert policy.startswith("policy wide: lets more pass than trusteq's default policy")
+    assert repeats.startswith("items: 119 of 120 repeat the text of another item")
 
 
 def test_a_pass_and_a_failure(tmp_path):

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
-from finished_runs import EVIL, KINDS, costs_of, explained, hostile, plain, protocol, unlabelled
+from finished_runs import EVIL, KINDS, costs_of, equivalent, explained, hostile, plain, protocol, unlabelled
 
 from trusteq.report.latex import escaped, latex
 
@@ -52,6 +52,14 @@ def test_strangers_names_are_shown_and_command_nothing():
     assert escaped("[0pt] *") == "{[}0pt{]} {*}"  # after the end of a row these would be its options
     assert "\n" not in escaped(EVIL)
     assert "\x1b" not in latex(hostile().evidence)
+
+
+def test_what_must_be_read_first_is_in_the_caption_of_the_verdicts():
+    made = latex(equivalent().evidence)
+    caption = next(line for line in made.splitlines() if "May it replace" in line)
+    assert "To be read first: policy wide: lets more pass than trusteq's default policy" in caption
+    assert "To be read first: items: 119 of 120 repeat the text of another item" in caption
+    assert "To be read first" not in latex(plain().evidence)
 
 
 def test_a_verdict_stands_beside_its_dimensions_and_the_answers_that_change():

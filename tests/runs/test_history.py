@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from command import one_line, trusteq
-from finished_runs import FAST, HONEST, NEARLY, pairs, reader
+from finished_runs import FAST, HONEST, KINDS, NEARLY, pairs, reader
 
 import trusteq as package
 from trusteq.explain.explanation import ExplainSettings
+from trusteq.models.prediction_file import open_predictions
 from trusteq.runs.directory import load_run, notices_of
-from trusteq.runs.history import MOST_NAMED
+from trusteq.runs.history import MOST_NAMED, attempt_of
 from trusteq.work.executor import executor
 
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
@@ -84,6 +85,67 @@ def test_another_seed_or_setting_or_policy_is_told_wherever_the_verdict_is(words
     assert "1 other audit" in trusteq("report", "two", "--as", "junit", cwd=tmp_path).stdout
     told = json.loads(trusteq("gate", "two", "--json", cwd=tmp_path).stdout)["notices"]
     assert [one["kind"] for one in told if one["kind"] == "other runs"] == ["other runs"]
+
+
+def test_the_same_items_with_other_labels_or_clusters_are_asked_about_in_another_way(models, tmp_path):
+    """Without its clusters a run was EQUIVALENT that was UNDECIDED with them, and nobody heard of it."""
+    rows = [json.loads(line) for line in (models / "t.jsonl").read_text().splitlines()]
+    rows = [{**row, "doc": f"d{i // 2}", "second": LABELS[(i + 1) % 3]} for i, row in enumerate(rows)]
+    (models / "v.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    audit(models, tmp_path, out="one", data="v.jsonl")
+    assert others(tmp_path / "one") == []
+    audit(models, tmp_path, "--cluster", "doc", out="two", data="v.jsonl")
+    (message,) = others(tmp_path / "two")
+    assert "1 other audit of these models and items" in message
+    done = trusteq(
+        "audit",
+        models / "large",
+        models / "small",
+        "--data",
+        models / "v.jsonl",
+        *(word if word != "label" else "second" for word in ASK),
+        "--out",
+        "three",
+        cwd=tmp_path,
+    )
+    assert "2 other audits of these models and items" in " ".join(done.stdout.split())
+
+
+def test_predictions_that_were_read_as_other_scores_are_asked_about_in_another_way(tmp_path):
+    pd.DataFrame({"id": range(60), "no": 1.5, "yes": -2.5}).to_csv(tmp_path / "p.csv", index=False)
+    run = load_run(KINDS["plain"]().save(tmp_path / "run"))
+    attempts = []
+    for scores in ("probabilities", "logits"):
+        details = open_predictions(str(tmp_path / "p.csv"), name="p", scores=scores).identity.details
+        assert details == {"scores": scores}
+        models = [{**model, "content": "same", "details": details} for model in run.manifest["models"]]
+        attempts.append(attempt_of({**run.manifest, "models": models}, run.audit))
+    assert attempts[0].rivals(attempts[1])
+
+
+@pytest.mark.parametrize("name", ["x\ud800", "A" * 3_000_000])
+def test_a_strange_name_of_a_policy_beside_a_run(name, models, tmp_path):
+    """One ended every command beside it in a traceback, one filled every output."""
+    audit(models, tmp_path, out="one")
+    audit(models, tmp_path, "--seed", "1", out="two")
+    content = json.loads((tmp_path / "two" / "audit.json").read_text())
+    content["policy"]["name"] = name
+    (tmp_path / "two" / "audit.json").write_text(json.dumps(content))
+    done = trusteq("gate", tmp_path / "one")
+    assert done.returncode in {1, 3}
+    shown = "x\ufffd" if len(name) == 2 else "A" * 80
+    assert f"two (policy {shown}, " in "".join(others(tmp_path / "one"))
+    assert len(done.stdout) < 10_000
+    audit(models, tmp_path, "--seed", "2", out="three")
+
+
+def test_an_outcome_that_is_none_beside_a_run(models, tmp_path):
+    audit(models, tmp_path, out="one")
+    audit(models, tmp_path, "--seed", "1", out="two")
+    content = json.loads((tmp_path / "two" / "audit.json").read_text())
+    content["candidates"][0]["verdict"]["outcome"] = "EQUIVALENT! " * 1000
+    (tmp_path / "two" / "audit.json").write_text(json.dumps(content))
+    assert others(tmp_path / "one") == []
 
 
 @pytest.mark.parametrize("other", [{"small": "other"}, {"data": "u.jsonl"}])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from command import one_line, trusteq
-from finished_runs import explained, plain
+from finished_runs import costs_of, equivalent, explained, peered, plain
 from rehashed import rehashed
 
 from trusteq.errors import RunError
@@ -166,8 +166,113 @@ def test_what_was_saved_is_judged_as_it_was(saved):
 def test_runs_without_hashes_are_read(run):
     """Those of schema version 1."""
     manifest = json.loads((run / "manifest.json").read_text())
-    del manifest["files"]
+    del manifest["files"], manifest["data"]["asked"], manifest["data"]["arrays"]
     (run / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 1}))
     frame = pd.read_parquet(run / "flips.parquet")
     frame.to_parquet(run / "flips.parquet", index=False)
     assert load_run(run).manifest["schema_version"] == 1
+    for command in ("gate", "show"):
+        said = " ".join(trusteq(command, run).stdout.split())
+        assert "! run: written by an older trusteq, without hashes of its files: nothing shows that they are" in said
+
+
+@pytest.mark.parametrize("left", ["files", "asked", "arrays"])
+def test_a_run_that_says_it_is_of_a_version_without_hashes_and_is_not(left, run):
+    manifest = json.loads((run / "manifest.json").read_text())
+    for name, of in (("files", manifest), ("asked", manifest["data"]), ("arrays", manifest["data"])):
+        if name != left:
+            del of[name]
+    (run / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 1}))
+    one_line(trusteq("gate", run), f"damaged: schema version 1 has no '{left}'")
+
+
+def change_manifest(run, change):
+    manifest = json.loads((run / "manifest.json").read_text())
+    change(manifest)
+    (run / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("file", ["audit.json", "policy.yaml", "items.parquet", "estimates.parquet", "flips.parquet"])
+def test_a_hash_of_what_every_run_has_is_missing(file, run):
+    """A manifest with one hash was signed, and all else exchanged."""
+    change_manifest(run, lambda manifest: manifest["files"].pop(file))
+    one_line(trusteq("gate", run), f"damaged: it holds no hash of {file}")
+
+
+def test_a_hash_of_predictions_or_values_is_missing(tmp_path):
+    run = explained().save(tmp_path / "run")
+    manifest = json.loads((run / "manifest.json").read_text())
+    files = manifest["files"]
+    for file in files:
+        if file.startswith(("predictions/", "values/")) or file in {"plan.parquet", "words.parquet"}:
+            left = {name: sha256 for name, sha256 in files.items() if name != file}
+            (run / "manifest.json").write_text(json.dumps({**manifest, "files": left}))
+            with pytest.raises(RunError, match=f"damaged: it holds no hash of {file}"):
+                load_run(run)
+
+
+def test_files_that_the_manifest_does_not_name_are_not_read(run):
+    """They were shown, and no signature covers them."""
+    before = [trusteq(*map(str, words)).stdout for words in (("show", run), ("report", run, "--as", "markdown"))]
+    (run / "costs.json").write_text(json.dumps(costs_of(("large", "small"))))
+    (run / "work.json").write_text(json.dumps({"schema_version": 1, "taken_up": 3, "shards": 9, "others": []}))
+    for name in ("attributions", "words", "plan", "top_words"):
+        (run / f"{name}.parquet").write_bytes((run / "flips.parquet").read_bytes())
+    assert [
+        trusteq(*map(str, words)).stdout for words in (("show", run), ("report", run, "--as", "markdown"))
+    ] == before
+    assert trusteq("report", run).returncode == 0
+    assert trusteq("verify", run, "--quiet").returncode == 0
+    rehashed(run)
+    assert "12.3 ms" in trusteq("show", run).stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda m: m["settings"].update(seed=99), "settings"),
+        (lambda m: m.update(policy="paper"), "policies"),
+        (lambda m: m["models"][1].update(role="reference"), "roles"),
+    ],
+)
+def test_what_the_manifest_says_twice(change, what, run):
+    change_manifest(run, change)
+    one_line(trusteq("gate", run), f"damaged: {what} differ: manifest.json has ")
+
+
+def test_a_flipped_verdict_on_the_peer(tmp_path):
+    run = peered().save(tmp_path / "run")
+
+    def flip(document):
+        document["peer"]["verdict"]["outcome"] = "EQUIVALENT"
+
+    edit(run, flip)
+    one_line(trusteq("show", run), "damaged: its verdict on 'peer' (EQUIVALENT) is not what its estimates")
+
+
+def test_reasons_are_those_of_the_estimates_whatever_version_wrote_them(run):
+    """Of another version's run they were shown as they stood."""
+    before = trusteq("show", run).stdout
+
+    def forge(document):
+        verdict = document["candidates"][0]["verdict"]
+        verdict["reason"] = "everything is fine"
+        for dimension in verdict["dimensions"]:
+            for rule in dimension["rules"]:
+                rule.update(reason="everything is fine")
+
+    edit(run, forge)
+    one_line(trusteq("show", run), "damaged: its verdict on 'small'")
+    change_manifest(run, lambda manifest: manifest.update(trusteq="0.0.9"))
+    assert trusteq("show", run).stdout == before
+    assert "fine" not in trusteq("report", run, "--as", "junit").stdout
+
+
+def test_the_gate_says_what_must_be_read_first(tmp_path):
+    """A pass on items that repeat each other, which only show and the page said."""
+    run = equivalent().save(tmp_path / "run")
+    done = trusteq("gate", run)
+    assert done.returncode == 0
+    assert "! items: 119 of 120 repeat the text of another item" in " ".join(done.stdout.split())
+    told = json.loads(trusteq("gate", run, "--json").stdout)["notices"]
+    assert "repeated items" in [one["kind"] for one in told]

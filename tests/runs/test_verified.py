@@ -3,10 +3,12 @@
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,10 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from cases import case
 from command import one_line, trusteq
-from finished_runs import FAST, HONEST, KINDS, NEARLY, pairs, peered, plain, reader
+from finished_runs import FAST, HONEST, KINDS, NEARLY, equivalent, pairs, peered, plain, reader
 from rehashed import rehashed
 
 import trusteq as package
+from trusteq._computed import FINDINGS
+from trusteq.compare import chance
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.runs.directory import load_run
 from trusteq.runs.verified import verified
@@ -176,7 +180,49 @@ def test_a_number_that_no_verdict_rests_on(change, where, run):
 
 def test_another_seed_is_another_plan(run):
     document(run, lambda d: d["settings"].update(seed=1))
+    path = run / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "settings": {**manifest["settings"], "seed": 1}}))
     assert trusteq("verify", run).returncode in {1, 2}
+
+
+def test_a_warning_that_was_taken_out_or_put_in(tmp_path):
+    """What is noticed of the answers follows from them; what asking tells does not, and stays as it is."""
+    run = equivalent().save(tmp_path / "run")
+    content = json.loads((run / "audit.json").read_text())
+    (told,) = content["items"]["findings"]
+    assert told["kind"] == "repeated items"
+    document(run, lambda d: d["items"].update(findings=[]))
+    assert differing(run) == ["audit.json: items.findings"]
+    document(run, lambda d: d["items"].update(findings=[told, {**told, "kind": "not sliced"}]))
+    assert differing(run) == ["audit.json: items.findings"]
+    document(run, lambda d: d["items"].update(findings=[{**told, "message": "1 of 120 repeat"}]))
+    assert differing(run) == ["audit.json: items.findings.0.message"]
+    document(run, lambda d: d["items"].update(findings=[told, {**told, "kind": "truncated"}]))
+    assert trusteq("verify", run, "--quiet").returncode == 0
+
+
+def test_all_kinds_of_findings_that_are_computed_are_known():
+    """By the source: one that is not in the list would not be compared."""
+    source = Path(package._computed.__file__).read_text("utf-8")
+    made = set(re.findall(r'Finding\([^()]*?, "([a-z- ]+)", ', source)) | set(
+        re.findall(r'kind, found = "(.*?)"', source)
+    )
+    assert made | set(misfit_kinds()) == FINDINGS
+
+
+def misfit_kinds():
+    source = Path(chance.__file__).read_text("utf-8")
+    return re.findall(r'return "([a-z ]+)", ', source)
+
+
+@pytest.mark.parametrize(("name", "value"), [("asked", "0" * 64), ("ids", "0" * 64), ("content", "0" * 64)])
+def test_a_hash_of_the_items(name, value, run):
+    """With another one the run was no longer known to those beside it."""
+    path = run / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "data": {**manifest["data"], name: value}}))
+    assert differing(run) == [f"manifest.json: data.{name}"]
 
 
 def printed(run, code):

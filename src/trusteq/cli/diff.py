@@ -32,8 +32,9 @@ def diff(older: str, newer: str, policy: str | None, as_json: bool) -> int:
     from trusteq.runs.directory import evidence, load_run, rejudge
 
     runs = [load_run(older), load_run(newer)]
-    verdicts = [None, None] if policy is None else [rejudge(run, read_policy(policy)) for run in runs]
-    found = difference(evidence(runs[0]), evidence(runs[1]), older_verdicts=verdicts[0], newer_verdicts=verdicts[1])
+    judged_by = None if policy is None else read_policy(policy)
+    was, is_ = [None, None] if judged_by is None else [rejudge(run, judged_by) for run in runs]
+    found = difference(*map(evidence, runs), older_verdicts=was, newer_verdicts=is_, policy=judged_by)
     if as_json:
         print_json(difference_document(found))
     else:

@@ -34,7 +34,8 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     Exit codes: 0 every candidate is EQUIVALENT, 1 one is NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """
     from trusteq.policy import read_policy
-    from trusteq.report.summary import about_policy
+    from trusteq.report.summary import WIDER, about_policy, summary
+    from trusteq.report.wording import URGENT
     from trusteq.result import exit_code
     from trusteq.runs.directory import load_run, notices_of, rejudge
 
@@ -48,7 +49,8 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
         raise click.UsageError(f"--candidate {strange}: {run} has no such candidate; there are {', '.join(judged)}")
     judged = {name: verdict for name, verdict in judged.items() if name in only or not only}
     code = exit_code(verdict.outcome for verdict in judged.values())
-    known = (*about_policy(policy), *notices_of(finished))
+    told = summary(finished.audit, where=f"{run}/audit.json", notices=notices_of(finished))
+    known = (*about_policy(policy), *(f for f in told.findings if f.kind in URGENT - {WIDER}))
     with told_anyway(code, run):
         if as_json:
             print_json(_document(policy, code, judged, known))

@@ -127,8 +127,8 @@ def _cosine(explained: Explained) -> str:
 def against_peer(candidate: Explained, peer: Explained, *, lowers: bool = True) -> dict[str, Estimate]:
     """The candidate's alignment over that of the reference trained once more, and the latter; named by method.
 
-    Of a peer that looks at other words only the latter: anything would pass beside it. So, too, of one that ``lowers``
-    no bar for what else is known of it.
+    Of a peer that looks at other words only the latter: anything would pass beside it. So, too, of one that is nearer
+    to the candidate than either is to the reference, or that ``lowers`` no bar for what else is known of it.
     """
     cross, _, own = products(candidate)
     peer_cross, _, peer_own = products(peer)
@@ -141,7 +141,7 @@ def against_peer(candidate: Explained, peer: Explained, *, lowers: bool = True) 
     made = pooled(peer)
     if made is None or pooled(candidate) is None:
         return {}
-    if made.low < LEAST_PEER or not lowers:
+    if made.low < LEAST_PEER or not lowers or nearer_to_peer(candidate, peer):
         return {f"alignment_{candidate.method}_of_peer": made}
     what = f"alignment of {candidate.method} attributions over that of the reference trained once more"
     return {
@@ -150,6 +150,30 @@ def against_peer(candidate: Explained, peer: Explained, *, lowers: bool = True) 
             of, cross, own, peer_cross, peer_own, what=what, bounds=(0.0, 2.0)
         ),
     }
+
+
+def nearer_to_peer(candidate: Explained, peer: Explained) -> bool:
+    """Whether candidate and peer agree with each other more than either does with the reference, and not by chance.
+
+    Then one of them is made of the other: beside its own copy any candidate would pass.
+    """
+    between = replace(candidate, reference=peer.candidate)
+    return all(_agrees_more(between, other) for other in (candidate, peer))
+
+
+def _agrees_more(one: Explained, other: Explained) -> bool:
+    """Whether two models' alignment is larger than two others', beyond what sampling explains."""
+
+    def of(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        cosines = []
+        for cross, a, b in (sums[:3], sums[3:]):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                value = cross[:, 0] / np.sqrt(np.maximum(a[:, 0], 0) * np.maximum(b[:, 0], 0))
+            cosines.append(np.clip(np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0), -2, 2))
+        return np.asarray(cosines[0] - cosines[1])
+
+    values = (*products(one), *products(other))
+    return one.resampling.studentised(of, *values, what="difference of alignments", bounds=(-4.0, 4.0)).low > 0
 
 
 def products(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

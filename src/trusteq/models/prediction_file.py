@@ -50,6 +50,8 @@ class PredictionFile:
             name=self.name,
         )
         give_back()
+        if content_hash(self.path) != self.identity.content:
+            raise ModelError(f"model {self.name}: {self.path} changed while the audit ran; audit again")
         return predictions.probabilities
 
     def findings(self) -> tuple[Finding, ...]:
@@ -76,7 +78,7 @@ def open_predictions(
     return PredictionFile(
         name=name,
         labels=label_names(columns, None, name=name),
-        identity=Identity("predictions", location, content_hash(path)),
+        identity=Identity("predictions", location, content_hash(path), {"scores": scores or "probabilities"}),
         path=path,
         scores=scores or "probabilities",
         id=id,

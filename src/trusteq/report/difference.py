@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from trusteq.compare.change import apart
 from trusteq.errors import RunError
 from trusteq.report.paired import Paired
-from trusteq.report.summary import Judged, origin, summary
+from trusteq.report.summary import WIDER, Judged, about_policy, origin, summary_of
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from trusteq.policy import Policy
     from trusteq.report.evidence import Evidence
     from trusteq.report.paired import Answered, Match
     from trusteq.report.summary import Summary
@@ -144,6 +145,11 @@ class Difference:
         """0 when no verdict got worse, else 1."""
         return int(any(candidate.worse for candidate in self.candidates))
 
+    @property
+    def same_policy(self) -> bool:
+        """Whether both were judged by the same."""
+        return self.older.policy.content() == self.newer.policy.content()
+
 
 def difference(
     older: Evidence,
@@ -151,10 +157,12 @@ def difference(
     *,
     older_verdicts: Mapping[str, Verdict] | None = None,
     newer_verdicts: Mapping[str, Verdict] | None = None,
+    policy: Policy | None = None,
 ) -> Difference:
-    """What changed from the older to the newer; other verdicts than the runs' own where given."""
+    """What changed from the older to the newer; other verdicts than the runs' own, by another policy, where given."""
     was, is_ = (
-        _judged(summary(run.document), verdicts) for run, verdicts in ((older, older_verdicts), (newer, newer_verdicts))
+        _judged(summary_of(run), verdicts, policy)
+        for run, verdicts in ((older, older_verdicts), (newer, newer_verdicts))
     )
     pairs = _matched(was, is_)
     together = Paired(older, newer)
@@ -187,7 +195,10 @@ def difference(
     )
 
 
-def _judged(told: Summary, verdicts: Mapping[str, Verdict] | None) -> Summary:
+def _judged(told: Summary, verdicts: Mapping[str, Verdict] | None, policy: Policy | None) -> Summary:
+    if policy is not None:
+        rest = (f for f in told.findings if f.kind != WIDER)
+        told = replace(told, policy=policy, findings=(*about_policy(policy), *rest))
     if verdicts is None:
         return told
     return replace(told, candidates=tuple(replace(c, verdict=verdicts[c.name]) for c in told.candidates))

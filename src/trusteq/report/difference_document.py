@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trusteq.report.document import plain
+from trusteq.report.wording import URGENT
 
 if TYPE_CHECKING:
     from trusteq.report.difference import CandidateDifference, Change, Difference, Step
+    from trusteq.report.summary import Summary
 
 SCHEMA_VERSION = 1
 
@@ -23,7 +25,14 @@ def difference_document(found: Difference) -> dict[str, Any]:
         "only_before": plain(found.only_before),
         "only_now": plain(found.only_now),
         "settings": plain(found.settings),
+        "same_policy": found.same_policy,
+        "read_first": {"before": _first(found.older), "now": _first(found.newer)},
     }
+
+
+def _first(told: Summary) -> list[dict[str, Any]]:
+    """What must be read before any number."""
+    return [plain(finding) for finding in told.findings if finding.kind in URGENT]
 
 
 def _candidate(candidate: CandidateDifference) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from rich.text import Text
 from trusteq.measure_words import in_words
 from trusteq.report.clean import clean
 from trusteq.report.fitting import Fitting
-from trusteq.report.terminal import outcome, rule_outcome
-from trusteq.report.wording import MARKS, interval, margin, number, percent
+from trusteq.report.terminal import outcome, rule_outcome, sentences
+from trusteq.report.wording import MARKS, interval, margin, number, percent, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,9 @@ def render(found: Difference, older: str, newer: str) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble("\nWhat changed from ", (clean(older), "bold"), " to ", (clean(newer), "bold"), "?"),
         _headline(found),
-        Text(f"{found.match.reason}: {_how(found)}\n", style="dim"),
+        Text(f"{found.match.reason}: {_how(found)}", style="dim"),
+        *_first(found, older, newer),
+        Text(),
     ]
     for candidate in found.candidates:
         parts += [*_candidate(candidate, found.newer.policy.level), Text()]
@@ -47,12 +49,20 @@ def render(found: Difference, older: str, newer: str) -> RenderableType:
     return Group(*parts)
 
 
+def _first(found: Difference, older: str, newer: str) -> Iterator[RenderableType]:
+    """What must be read of either run before any number."""
+    was, is_ = urgent(found.older.findings), urgent(found.newer.findings)
+    yield from sentences([f"{older}, {one}" for one in was if one not in is_])
+    yield from sentences([f"{newer}, {one}" if one not in was else one for one in is_])
+
+
 def _headline(found: Difference) -> Text:
+    by = "" if found.same_policy else ", by another policy"
     worse = [clean(candidate.name) for candidate in found.candidates if candidate.worse]
     if worse:
-        return Text(f"worse: {', '.join(worse)}", style="bold red")
+        return Text(f"worse{by}: {', '.join(worse)}", style="bold red")
     better = [clean(candidate.name) for candidate in found.candidates if candidate.verdict.better]
-    return Text(f"no verdict got worse{'; better: ' + ', '.join(better) if better else ''}", style="bold")
+    return Text(f"no verdict got worse{f'; better{by}: ' + ', '.join(better) if better else ''}", style="bold")
 
 
 def _how(found: Difference) -> str:

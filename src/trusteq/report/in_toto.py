@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.errors import RunError
 from trusteq.report.clean import clean
 from trusteq.report.summary import summary_of
+from trusteq.report.wording import urgent
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -25,21 +26,25 @@ PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 
 
 def in_toto(evidence: Evidence) -> str:
-    """The statement as JSON, in ASCII. Whatever is required and not EQUIVALENT failed: undecided is not a pass."""
+    """The statement as JSON, in ASCII. Whatever is required and not EQUIVALENT failed: undecided is not a pass.
+
+    What must be read before any number stands among the warnings.
+    """
     if evidence.directory is None:
         raise RunError("an in-toto statement is about the files of a run; save the audit first")
     told = summary_of(evidence)
     tests = {f"{clean(c.name)}: {what}": outcome for c in told.candidates for what, outcome in _required(c.verdict)}
     passed = [name for name, outcome in tests.items() if outcome is Outcome.EQUIVALENT]
+    warned = [clean(sentence) for sentence in urgent(told.findings)]
     statement = {
         "_type": STATEMENT,
         "subject": [_file(evidence, "manifest.json")],
         "predicateType": PREDICATE,
         "predicate": {
-            "result": "PASSED" if told.exit_code == 0 else "FAILED",
+            "result": "FAILED" if told.exit_code else "WARNED" if warned else "PASSED",
             "configuration": [_file(evidence, "policy.yaml"), *_inputs(evidence)],
             "passedTests": passed,
-            "warnedTests": [],
+            "warnedTests": warned,
             "failedTests": [name for name in tests if name not in passed],
         },
     }

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from trusteq.measure_words import in_words
 from trusteq.report.clean import clean
 from trusteq.report.summary import summary_of
-from trusteq.report.wording import URGENT, interval, margin, rule_words
+from trusteq.report.wording import interval, margin, rule_words, urgent
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _properties(told: Summary, candidate: Judged, evidence: Evidence) -> Iterato
 
 def _lines(told: Summary, candidate: Judged) -> Iterator[str]:
     """What must be known before any number, and a line a rule."""
-    yield from (clean(f"{f.model}: {f.message}") for f in told.findings if f.kind in URGENT)
+    yield from map(clean, urgent(told.findings))
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
             yield f"{dimension.dimension}: {_judged(rule)}"

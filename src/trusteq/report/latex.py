@@ -16,7 +16,7 @@ from trusteq.policy import DIMENSIONS
 from trusteq.report.clean import clean
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.summary import origin, summary_of
-from trusteq.report.wording import number, percent, policy_words
+from trusteq.report.wording import number, percent, policy_words, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from trusteq.report.summary import Protocol, Summary
     from trusteq.stats.estimate import Estimate
 
-LONGEST = 80
-"""Characters of a name."""
+LONGEST, LONGEST_SENTENCE = 80, 800
+"""Characters of a name, and of a sentence."""
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -73,10 +73,10 @@ def latex(evidence: Evidence) -> str:
     return "\n".join(head) + "\n\n" + "\n\n".join(table for table in tables if table) + "\n"
 
 
-def escaped(text: str) -> str:
+def escaped(text: str, longest: int = LONGEST) -> str:
     """A stranger's text for LaTeX: shown as it is, or by its code points."""
     shown = clean(text)
-    shown = shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+    shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
     return "{}".join("".join(_sign(character) for character in part) for part in _LIGATURES.split(shown))
 
 
@@ -133,6 +133,7 @@ def _verdicts(told: Summary) -> str:
         f"May it replace {escaped(told.reference)}? Policy {escaped(policy_words(told.policy))}, in parentheses what "
         f"it does not require; share of answers that differ, with its {_percent(told)} interval."
     )
+    caption += "".join(f" To be read first: {escaped(s, LONGEST_SENTENCE)}." for s in urgent(told.findings))
     head = ["Candidate", *(dimension.capitalize() for dimension in DIMENSIONS), "Verdict", "Changed"]
     return _table(caption, "verdicts", "l" + "l" * (len(DIMENSIONS) + 1) + "r", head, rows)
 

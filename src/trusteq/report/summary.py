@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+WIDER = "wider policy"
+"""The kind of finding that is about a policy, not about a run."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -122,7 +125,7 @@ def about_policy(policy: Policy) -> tuple[Finding, ...]:
     if not said:
         return ()
     message = f"lets more pass than trusteq's default policy (in brackets): {'; '.join(said)}"
-    return (Finding(f"policy {policy.name}", "wider policy", message, float(len(said))),)
+    return (Finding(f"policy {policy.name}", WIDER, message, float(len(said))),)
 
 
 def origin(manifest: Mapping[str, Any], *, where: str = "manifest.json") -> Origin:

@@ -27,6 +27,7 @@ from trusteq.report.wording import (
     rule_words,
     sides,
     title,
+    urgent,
 )
 from trusteq.verdict import Outcome
 
@@ -223,8 +224,12 @@ def top_words(measures: Mapping[str, Estimate], method: str) -> str:
 
 def warnings(found: Sequence[Finding]) -> list[RenderableType]:
     """What a reader must know before any number."""
-    urgent = [f"{f.model}: {f.message}" for f in found if f.kind in URGENT]
-    return [Text(), _bullets(urgent, sign="!", style="bold yellow")] if urgent else []
+    return sentences(urgent(found))
+
+
+def sentences(first: Sequence[str]) -> list[RenderableType]:
+    """The same in words."""
+    return [Text(), _bullets(first, sign="!", style="bold yellow")] if first else []
 
 
 def findings(found: Sequence[Finding]) -> list[RenderableType]:

@@ -8,8 +8,9 @@ from trusteq.measure_words import in_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from trusteq.models.base import Finding
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import RuleVerdict
@@ -41,9 +42,15 @@ URGENT = frozenset(
         "no retraining",
         "wider policy",
         "other runs",
+        "no hashes",
     }
 )
 """Kinds of findings that stand above the numbers, for they say what these are worth."""
+
+
+def urgent(findings: Iterable[Finding]) -> list[str]:
+    """What must be read before any number, each a sentence about what it names."""
+    return [f"{f.model}: {f.message}" for f in findings if f.kind in URGENT]
 
 
 def rule_words(rule: RuleVerdict) -> str:

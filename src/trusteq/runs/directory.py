@@ -61,9 +61,17 @@ from trusteq.runs.explained import (
 )
 from trusteq.runs.history import FILE as HISTORY
 from trusteq.runs.history import attempt_of, beside, notices, read_history
-from trusteq.runs.integrity import MANIFEST, cluster_size, file_hashes, refuse_changed, refuse_misjudged
+from trusteq.runs.integrity import (
+    MANIFEST,
+    NO_HASHES,
+    cluster_size,
+    file_hashes,
+    is_listed,
+    judged_again,
+    refuse_changed,
+)
 from trusteq.runs.json_file import read_json
-from trusteq.runs.older import as_today
+from trusteq.runs.older import as_today, refuse_newer
 from trusteq.runs.saved import Manifest, refuse_damaged, refuse_strangers
 from trusteq.runs.tables import refuse_damaged_table
 from trusteq.verdict import judge
@@ -83,23 +91,31 @@ _VERSIONS = ("numpy", "scipy", "scikit-learn", "pyarrow", "torch", "transformers
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run read back: its directory, manifest, ``audit.json`` and, where it has one, ``costs.json``."""
+    """A finished run read back: its directory, manifest, ``audit.json`` and, where it has one, ``costs.json``.
+
+    copied: whether the directory is a copy, so that what lies beside it is nothing of the run's.
+    """
 
     directory: Path
     manifest: dict[str, Any]
     audit: dict[str, Any]
     costs: dict[str, Any] | None = None
     history: History | None = None
+    copied: bool = False
 
     @property
     def policy(self) -> Policy:
         """The policy that it was judged by."""
         return Policy.model_validate(self.audit["policy"])
 
+    def holds(self, file: str) -> bool:
+        """Whether a file is of this run: it is there, and its hash is in the manifest, where that has any."""
+        return is_listed(file, self.manifest) and (self.directory / file).is_file()
+
     def table(self, name: str) -> pd.DataFrame:
         """One of the run's Parquet tables: "estimates", "flips", "items" or "predictions/<file>"."""
         path = self.directory / f"{name}.parquet"
-        if not path.is_file():
+        if not self.holds(f"{name}.parquet"):
             raise RunError(f"{self.directory}: no table {name!r}")
         table = _read(path, _unpacked)
         refuse_damaged_table(path, name, table, self.audit, None if name == "items" else self._ids)
@@ -200,6 +216,7 @@ def load_run(directory: str | Path) -> Run:
                 f"{path / name}: schema version {version!r}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq"
             )
         if version < SCHEMA_VERSION:
+            refuse_newer(path / name, content)
             content = as_today(name, content)
             text = json.dumps(content)
         contents.append(content)
@@ -208,11 +225,11 @@ def load_run(directory: str | Path) -> Run:
         refuse_damaged(text, where=str(path / name), expected=Manifest if name == "manifest.json" else AuditDocument)
     refuse_strangers(path, *contents)
     names = [model["name"] for model in (contents[1]["reference"], *contents[1]["candidates"])]
-    costs = read_costs(path, names)
+    costs = read_costs(path, names) if is_listed(COSTS, contents[0]) else None
     refuse_changed(path, contents[0])
-    refuse_misjudged(path, *contents)
-    history = read_history(path)
-    return Run(path, contents[0], contents[1], costs, history)
+    audit = judged_again(path, *contents)
+    history = read_history(path) if is_listed(HISTORY, contents[0]) else None
+    return Run(path, contents[0], audit, costs, history, copied=is_address(directory))
 
 
 def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
@@ -228,7 +245,9 @@ def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
     if manifest.get("plan") is not None:
         values = [file.replace("predictions/", "values/", 1) for file in files]
         files += ["plan.parquet", "attributions.parquet", "words.parquet", *values]
-    for file in ("policy.yaml", "items.parquet", "estimates.parquet", "flips.parquet", *files):
+    for file in ("audit.json", "policy.yaml", "items.parquet", "estimates.parquet", "flips.parquet", *files):
+        if isinstance(manifest.get("files"), dict) and not is_listed(file, manifest):
+            raise RunError(f"{path / 'manifest.json'}: damaged: it holds no hash of {file}; copy the run again")
         if not (path / file).is_file():
             raise RunError(f"{path}: incomplete: no {file}; copy the run again or audit again")
         if file.endswith(".parquet"):
@@ -316,7 +335,7 @@ def evidence(run: Run) -> Evidence:
     """What a finished run's report is made from."""
 
     def table(name: str) -> pd.DataFrame | None:
-        return run.table(name) if (run.directory / f"{name}.parquet").is_file() else None
+        return run.table(name) if run.holds(f"{name}.parquet") else None
 
     return Evidence(run.audit, run.manifest, table, run.costs, run.directory, notices_of(run))
 
@@ -324,7 +343,8 @@ def evidence(run: Run) -> Evidence:
 def notices_of(run: Run) -> tuple[Finding, ...]:
     """What a reader must know of how a run came about."""
     own = attempt_of(run.manifest, run.audit)
-    return notices(run.history, () if own is None else beside(run.directory, own))
+    told = notices(run.history, () if own is None or run.copied else beside(run.directory, own))
+    return told if run.manifest["files"] else (NO_HASHES, *told)
 
 
 def evidence_of(audit: Audit) -> Evidence:

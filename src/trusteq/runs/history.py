@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from trusteq.data.surrogates import readable
 from trusteq.models.base import Finding
 from trusteq.runs.json_file import read_json
 from trusteq.runs.saved import refuse_damaged
+from trusteq.verdict import Outcome
 from trusteq.work.shard_files import Kept
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ MOST_BESIDE = 1_000
 MOST_BYTES = 2**28
 """Size of a file of theirs that is read."""
 
+MOST_CHARACTERS = 80
+"""Of a policy's name."""
+
 MOST_NAMED = 5
 """Other audits that a sentence names."""
 
@@ -42,8 +47,9 @@ _Count = Annotated[int, Field(ge=0)]
 class Attempt(BaseModel):
     """One audit: of what, how, and what came of it.
 
-    items: the hash of ids and what the models read. reference: that of its content. settings: that of the settings and
-    the policy. outcomes: the verdicts by the hash of each candidate's content.
+    items: the hash of ids and what the models read. reference: that of its content. settings: that of the settings, the
+    policy, the items' labels, clusters and columns, and of how predictions were read. outcomes: the verdicts by the
+    hash of each candidate's content.
     """
 
     model_config = _STRICT
@@ -51,9 +57,9 @@ class Attempt(BaseModel):
     items: str
     reference: str
     seed: _Count
-    policy: str
+    policy: Annotated[str, Field(max_length=MOST_CHARACTERS)]
     settings: str
-    outcomes: dict[str, str]
+    outcomes: dict[str, Outcome]
 
     def rivals(self, other: Attempt) -> bool:
         """Whether the other asked the same of the same in another way: with another seed, say, or other margins."""
@@ -77,13 +83,15 @@ def attempt_of(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> Atte
     reference, *candidates = manifest["models"]
     if any(model["content"] is None for model in manifest["models"]):
         return None
-    verdicts = {candidate["name"]: candidate["verdict"]["outcome"] for candidate in document["candidates"]}
-    said = json.dumps([document["settings"], document["policy"]], sort_keys=True)
+    verdicts = {candidate["name"]: Outcome(candidate["verdict"]["outcome"]) for candidate in document["candidates"]}
+    scores = [model["details"].get("scores") for model in manifest["models"]]
+    asked = [document["settings"], document["policy"], manifest["data"]["content"], document["labels"], scores]
+    said = json.dumps(asked, sort_keys=True)
     return Attempt(
         items=manifest["data"]["asked"],
         reference=reference["content"],
         seed=document["settings"]["seed"],
-        policy=document["policy"]["name"],
+        policy=readable(document["policy"]["name"])[:MOST_CHARACTERS],
         settings=hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest(),
         outcomes={model["content"]: verdicts[model["name"]] for model in candidates},
     )

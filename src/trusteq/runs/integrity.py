@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trusteq
 from trusteq.errors import RunError
+from trusteq.models.base import Finding
 from trusteq.policy import Policy, parse_policy
 from trusteq.report.document import measures_from, verdict_document
 from trusteq.report.summary import verdict_from
@@ -25,11 +26,26 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 
+NO_HASHES = Finding(
+    "run",
+    "no hashes",
+    "written by an older trusteq, without hashes of its files: nothing shows that they are as they were written; audit "
+    "again",
+    1.0,
+)
+"""What must be known of a run of schema version 1."""
+
 
 def file_hashes(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file in a folder but the manifest, by its path in there."""
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {file: _hash(folder / file) for file in files if file != MANIFEST}
+
+
+def is_listed(file: str, manifest: Mapping[str, Any]) -> bool:
+    """Whether a file belongs to a run: the manifest has its hash, or has none of any, as in schema version 1."""
+    files = manifest.get("files")
+    return not files or file in files
 
 
 def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -53,8 +69,11 @@ def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
             )
 
 
-def refuse_misjudged(folder: Path, manifest: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
-    """Nothing, or one clear line where a verdict is not what the run's estimates give under the run's policy."""
+def judged_again(folder: Path, manifest: Mapping[str, Any], audit: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of ``audit.json`` with its verdicts in today's words.
+
+    One clear line where a verdict is not what the run's estimates give under the run's policy.
+    """
     policy = Policy.model_validate(audit["policy"])
     if _saved_policy(folder / "policy.yaml") != policy:
         raise RunError(
@@ -64,9 +83,13 @@ def refuse_misjudged(folder: Path, manifest: Mapping[str, Any], audit: Mapping[s
     where, codes = folder / "audit.json", set()
     # Another version may say the same in other words.
     of = verdict_document if manifest["trusteq"] == trusteq.__version__ else _outcomes
-    for candidate in audit["candidates"]:
+    peer = audit["peer"]
+    judged = []
+    for candidate in (*audit["candidates"], *([] if peer is None else [peer])):
         verdict = judge(measures_from(candidate), policy, cluster_size=cluster_size(audit))
-        codes.add(EXIT_CODES[verdict.outcome])
+        judged.append({**candidate, "verdict": verdict_document(verdict)})
+        if candidate is not peer:
+            codes.add(EXIT_CODES[verdict.outcome])
         told = candidate["verdict"]
         if (told if of is verdict_document else _outcomes(verdict_from(told))) != of(verdict):
             raise RunError(
@@ -79,6 +102,8 @@ def refuse_misjudged(folder: Path, manifest: Mapping[str, Any], audit: Mapping[s
             f"{where}: damaged: its exit code is {audit['exit_code']}, its verdicts give {code}; "
             "copy the run again or audit again"
         )
+    candidates = judged if peer is None else judged[:-1]
+    return {**audit, "candidates": candidates, "peer": None if peer is None else judged[-1]}
 
 
 def _outcomes(verdict: Verdict) -> Any:

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import RunError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def refuse_newer(where: Path, content: dict[str, Any]) -> None:
+    """Stop at a file that says it is of a former version and holds what only later ones hold."""
+    data = content.get("data")
+    known = {*content, *(data if isinstance(data, dict) else ())}
+    later = [name for name in ("files", "asked", "arrays") if name in known]
+    if later:
+        raise RunError(
+            f"{where}: damaged: schema version {content['schema_version']} has no {later[0]!r}; copy the run again"
+        )
 
 
 def as_today(name: str, content: dict[str, Any]) -> dict[str, Any]:

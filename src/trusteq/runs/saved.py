@@ -79,6 +79,13 @@ def refuse_strangers(path: Path, manifest: Mapping[str, Any], audit: Mapping[str
         ("models", [model["name"] for model in manifest["models"]], names),
         ("labels", manifest["labels"], audit["labels"]),
         ("number of items", manifest["data"]["items"], audit["items"]["n"]),
+        ("policies", manifest["policy"], audit["policy"]["name"]),
+        ("settings", manifest["settings"], audit["settings"]),
+        (
+            "roles",
+            [model["role"] for model in manifest["models"]],
+            ["reference", *("candidate" for _ in audit["candidates"])],
+        ),
     ):
         if told != here:
             raise RunError(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import trusteq
-from trusteq._computed import computed
+from trusteq._computed import FINDINGS, computed
 from trusteq.errors import RunError
 from trusteq.report.document import document, plain
-from trusteq.runs.directory import tables
+from trusteq.runs.directory import manifest, tables
 from trusteq.runs.responses import read_items, read_responses
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ ROUNDING = 1e-7
 SMALL = 1e-3
 """Below it differences count as if of this size: what is nothing but rounding has no size of its own."""
 
-NOT_COMPUTED = frozenset({"findings", "schema_version"})
-"""What only asking tells, and how it is written."""
+NOT_COMPUTED = frozenset({"schema_version"})
+"""How it is written."""
 
 COMPUTED = frozenset({"estimates", "flips", "plan", "attributions", "words"})
 """The tables that are made of the answers; the others are the answers and the items."""
 
-SENTENCES = ("method", "reason", "advice", "description")
+SENTENCES = ("method", "reason", "advice", "description", "message")
 """How the names of values end that are written for people."""
 
 
@@ -84,12 +84,14 @@ def verified(run: Run, tell: Callable[[str, int, int], None] = lambda stage, don
         )
     items = read_items(run)
     audit = computed(read_responses(run, items), items, run.policy, run.audit["settings"], tell=tell)
-    unchecked = ["what was noticed when models were opened and asked; what they cost"]
+    unchecked = ["what was noticed when models were opened and asked; what they cost; how many rows were left out"]
     pairs = [*_leaves("audit.json", run.audit, document(audit)), *_cells(run, audit)]
+    hashes, made = ["ids", "asked", "content"], manifest(audit)
     if arrays := run.manifest["data"]["arrays"]:
         unchecked.append(f"the arrays that models read ({', '.join(arrays)}), which a run does not keep")
-    else:
-        pairs.append(("manifest.json: data.content", run.manifest["data"]["content"], items.content()))
+        hashes = ["ids"]
+    pairs += [(f"manifest.json: data.{name}", run.manifest["data"][name], made["data"][name]) for name in hashes]
+    pairs.append(("manifest.json: plan", run.manifest["plan"], made["plan"]))
     if (version := run.manifest["trusteq"]) != trusteq.__version__:
         unchecked.append(f"sentences, which trusteq {version} may have worded otherwise")
         pairs = [(where, told, found) for where, told, found in pairs if not where.endswith(SENTENCES)]
@@ -109,6 +111,8 @@ def verified(run: Run, tell: Callable[[str, int, int], None] = lambda stage, don
 
 def _leaves(where: str, told: Any, found: Any) -> Iterator[tuple[str, Any, Any]]:
     """Every value of two documents side by side, but for what only asking tells."""
+    if where.endswith(".findings"):
+        told = [finding for finding in told if finding["kind"] in FINDINGS]
     if isinstance(told, dict) and isinstance(found, dict):
         for key in dict.fromkeys([*told, *found]):
             if key not in NOT_COMPUTED:
