@@ -130,6 +130,7 @@ def test_what_is_wrong_is_one_line_that_names_the_file_the_place_and_the_value(w
         ("- a\n- b", "found list"),
         ("just words", "found str"),
         ("a: [1, 2", "not YAML"),
+        ("a: &a {b: 1}\nc: {<<: *a}", "merge keys (<<) are not read; write the values out"),
         ("a: 1\n\tb: 2", "not YAML"),
         ("name: !!python/object/apply:os.getcwd []", "not YAML"),
         ("name: 2020-13-45", "not YAML"),

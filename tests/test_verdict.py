@@ -237,6 +237,13 @@ def test_few_clusters_show_nothing_however_many_their_items():
     for clusters, expected in ((5, UNDECIDED), (6, NOT_EQUIVALENT)):
         verdict = judge(measured(OUTSIDE, INSIDE, n=600), policy(), cluster_size=600 / clusters)
         assert dimension(verdict, "behaviour").rules[0].outcome is expected
+    for clusters, expected in ((5, UNDECIDED), (6, EQUIVALENT)):
+        verdict = judge(measured(INSIDE, INSIDE, n=600), policy(), cluster_size=600 / clusters)
+        rule = dimension(verdict, "behaviour").rules[0]
+        assert rule.outcome is expected
+        if expected is UNDECIDED:
+            assert rule.reason.endswith("but fewer than 6 clusters show nothing")
+            assert rule.items_needed == 720
 
 
 def test_a_policy_that_judges_values_takes_them_from_any_number_of_items():

@@ -5,7 +5,6 @@ The module is private so that ``trusteq.audit`` is the function.
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -30,7 +29,7 @@ from trusteq.models.function import as_model, called
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
 from trusteq.responses import Response, Responses
-from trusteq.settings import LIMITS, within_limits
+from trusteq.settings import refuse_too_few, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.work.shard import HERE, predict_at, probe_at
 
@@ -87,7 +86,7 @@ def audit(
     resamples, seed, batch = (
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
     )
-    _refuse_too_few(resamples, rules.level)
+    refuse_too_few(resamples, rules.level)
     if not isinstance(items, Items):
         raise DataError(
             f"items are {type(items).__name__} {str(items)[:80]!r}; "
@@ -378,14 +377,6 @@ def _in_own_precision(
             told = moved_by_precision(model, i, explanation, labels, alone=alone, executor=executor)
             made[i] = replace(made[i], findings=(*made[i].findings, told))
     return made
-
-
-def _refuse_too_few(resamples: int, level: float) -> None:
-    """Stop where less than one resample would lie beyond either end of an interval."""
-    needed = math.ceil(2 / (1 - level) * (1 - 1e-9))
-    if resamples < needed:
-        way = f"ask for {needed:,} or more" if needed <= LIMITS["resamples"][1] else "choose a lower level"
-        raise OptionError(f"{resamples:,} resamples cannot tell an interval of {100 * level:.10g}%; {way}")
 
 
 def _refuse_own_names(items: Items) -> None:

@@ -64,6 +64,7 @@ FINDINGS = frozenset(
         "below majority",
         "chance",
         "saturated",
+        "saturated logits",
         "no retraining",
         "repeated items",
         "repeated rows",
@@ -273,7 +274,13 @@ def _model_result(response: Response, answers: Answers, labels: tuple[str, ...],
     if (told := misfit(answers, labels)) is not None:
         findings = (Finding(name, *told, float(answers.right.mean())), *findings)
     saturated = saturation(answers)
-    if saturated["certain"] > 0.01:
+    if saturated["certain"] > 0.01 and response.identity.details.get("scores") == "logits":
+        message = (
+            f"{saturated['certain']:.1%} of confidences are exactly 1: what was read as logits lies so far apart that "
+            "it may be none; check --scores"
+        )
+        findings = (Finding(name, "saturated logits", message, saturated["certain"]), *findings)
+    elif saturated["certain"] > 0.01:
         message = f"{saturated['certain']:.1%} of confidences are exactly 1: check its precision"
         findings = (*findings, Finding(name, "saturated", message, saturated["certain"]))
     return ModelResult(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,7 +117,7 @@ def explain_enough(
     margins = rules.rules.get("explanation", {})
     so_far: Explanation | None = None
     before: list[Outcome] = []
-    for stretch in _stretches(lots, items, max(FIRST_LOOK, rules.min_items)):
+    for stretch in _stretches(lots, items, first_look(rules)):
         part = some(stretch)
         joined = part if so_far is None else so_far.joined(part)
         so_far = made = replace(joined, seen=len(joined.positions) / len(lots))
@@ -144,6 +145,17 @@ def settled(before: Sequence[Outcome], now: Sequence[Outcome]) -> bool:
     """Whether all places at this look are known well enough to stop, those at the look before being as they were."""
     known = before or ["across"] * len(now)
     return all(new == "outside" or new == old == "inside" for old, new in zip(known, now, strict=True))
+
+
+def looks(lots: Sequence[int], items: Items, settings: ExplainSettings, rules: Policy) -> list[list[int]]:
+    """The items explained at each look, in their order: at all of them where it does not stop once it is decided."""
+    stretches = _stretches(lots, items, first_look(rules)) if settings.until == "decided" else [list(lots)]
+    return list(accumulate(map(sorted, stretches)))
+
+
+def first_look(rules: Policy) -> int:
+    """Items at the first look: fewer decide nothing."""
+    return max(FIRST_LOOK, rules.min_items)
 
 
 def _stretches(lots: Sequence[int], items: Items, first: int) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 from trusteq.errors import OptionError
@@ -24,3 +25,11 @@ def within_limits(name: str, value: object) -> int:
     if isinstance(value, bool) or not low <= number <= high:
         raise OptionError(f"{name} must be a whole number from {low:,} to {high:,}, found {value!r}")
     return number
+
+
+def refuse_too_few(resamples: int, level: float) -> None:
+    """Stop where less than one resample would lie beyond either end of an interval."""
+    needed = math.ceil(2 / (1 - level) * (1 - 1e-9))
+    if resamples < needed:
+        way = f"ask for {needed:,} or more" if needed <= LIMITS["resamples"][1] else "choose a lower level"
+        raise OptionError(f"{resamples:,} resamples cannot tell an interval of {100 * level:.10g}%; {way}")

@@ -178,6 +178,11 @@ def _judge_rule(
         open_ = RuleVerdict(name, rule, Outcome.UNDECIDED, "", estimate, items, detectable, clusters)
         more = f"{open_.needed(dimension) or 'it lies on the margin; no number of items'} would decide"
         return replace(open_, reason=f"{said} may or may not be {rule}: {more}")
+    if together > 1 and rule.judged_on == "interval" and estimate.n / together < fewest:
+        reason = f"{said} is {rule}, but fewer than {fewest} clusters show nothing"
+        return RuleVerdict(
+            name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * together), min_items), detectable
+        )
     if estimate.n < min_items:
         few = f"{estimate.n} {counted(dimension)} are fewer than the {min_items} that the policy asks for"
         reason = f"{said} is {rule}, but {few}"

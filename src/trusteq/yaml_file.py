@@ -81,6 +81,10 @@ class _Loader(yaml.SafeLoader):
         """The mapping, or an error at its first repeated key."""
         seen = set()
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "merge keys (<<) are not read; write the values out", key_node.start_mark
+                )
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, Hashable):  # another is refused by the loader itself
                 if key in seen:

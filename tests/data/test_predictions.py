@@ -115,6 +115,11 @@ HONEST = np.random.default_rng(1).normal(0, 3, (200, 3))
         (-np.log([[0.2, 0.8]]), "negative logarithms"),
         (np.log2(P), "logarithms to base 2"),
         (np.log10(SOFT), "logarithms to base 10"),
+        (-np.log2(SOFT), "negative logarithms to base 2"),
+        (-np.log10(SOFT), "negative logarithms to base 10"),
+        (100 * SOFT - 50, "shares with a constant taken off (rows sum to -50)"),
+        (100 * (SOFT - 1), "shares with a constant taken off (rows sum to -200)"),
+        (2 * SOFT - 1, "shares with a constant taken off (rows sum to -1)"),
     ],
 )
 def test_what_is_no_logits_is_told_by_its_values(values, what):
@@ -130,6 +135,7 @@ def test_what_is_no_logits_is_told_by_its_values(values, what):
         np.maximum(HONEST, 0),
         HONEST + 20,
         np.stack([HONEST[:, 0], -HONEST[:, 0]], axis=1),
+        HONEST - HONEST.mean(axis=1, keepdims=True),
         np.stack([np.zeros(200), HONEST[:, 0]], axis=1),
         np.maximum(np.random.default_rng(4).normal(1, 2, (200, 1000)), 0),
         np.array([[0.0, 17.0]] * 3),
@@ -144,6 +150,7 @@ def test_what_is_no_logits_is_told_by_its_values(values, what):
         "after a ReLU",
         "above 0",
         "symmetric",
+        "centred",
         "one of two",
         "a thousand labels",
         "certain",

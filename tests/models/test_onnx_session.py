@@ -279,7 +279,7 @@ def test_probabilities_are_not_taken_for_logits(tmp_path, rows, one_line, said):
     file = str(linear(tmp_path / "m.onnx", output="out", softmaxed=True))
     with pytest.raises(ModelError) as caught:
         open_onnx(file, name="m", labels=["a", "b", "c"], scores=said).predict(rows)
-    one_line(caught, "'out' looks like probabilities", "say --scores m=probabilities", "subtract 1 from each")
+    one_line(caught, "'out' looks like probabilities", "say --scores m=probabilities", "answer their softmax")
     right = open_onnx(file, name="m", labels=["a", "b", "c"], scores="probabilities").predict(rows)
     np.testing.assert_allclose(right, softmax(rows.segments["x"] @ WEIGHTS), atol=1e-6)
 

@@ -1,10 +1,13 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+import trusteq
 from trusteq.data.items import Items
 from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Model
 from trusteq.models.prediction_file import open_predictions
+from trusteq.report.wording import URGENT
 
 
 @pytest.fixture
@@ -65,3 +68,18 @@ def test_a_missing_file(tmp_path, one_line):
     with pytest.raises(ModelError) as caught:
         open_predictions(str(tmp_path / "absent.csv"), name="m")
     one_line(caught, "no such file", "absent.csv")
+
+
+@pytest.mark.parametrize(("scores", "kind"), [("logits", "saturated logits"), ("probabilities", "saturated")])
+def test_certainties_of_what_was_read_as_logits_are_told_first(scores, kind, tmp_path):
+    """Percentages less fifty were read as logits: whatever the model was unsure of was then certain."""
+    p = np.random.default_rng(0).dirichlet([0.5, 0.5], 200)
+    for name, moved in (("a", 0), ("b", 1e-4)):
+        rows = 100 * p - 50 + moved if scores == "logits" else p.round()
+        frame = pd.DataFrame(rows, columns=["no", "yes"]).assign(id=[f"{name}{i}"[1:] for i in range(200)])
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    items = Items([str(i) for i in range(200)], labels=np.arange(200) % 2, label_names=("no", "yes"))
+    models = [open_predictions(str(tmp_path / f"{name}.csv"), name=name, scores=scores) for name in "ab"]
+    made = trusteq.audit(*models, items, allow_same=True, resamples=100, costs="none")
+    assert [f.kind for f in made.reference.findings if f.kind.startswith("saturated")] == [kind]
+    assert (kind in URGENT) == (scores == "logits")

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 
 import pytest
+from cases import Table, case
 from command import trusteq
-from finished_runs import KINDS, equivalent, explained, hostile, plain
+from finished_runs import FAST, KINDS, equivalent, explained, hostile, plain
 from rehashed import rehashed
 
+from trusteq import audit as trusteq_audit
 from trusteq.errors import RunError
 from trusteq.report.in_toto import in_toto
 from trusteq.report.summary import summary_of
@@ -54,6 +56,15 @@ def test_a_pass_of_which_something_must_be_read_first_is_a_warning(tmp_path):
     policy, repeats = result["warnedTests"]
     assert policy.startswith("policy wide: lets more pass than trusteq's default policy")
     assert repeats.startswith("items: 119 of 120 repeat the text of another item")
+
+
+def test_candidates_whose_names_look_alike_are_both_there(tmp_path):
+    """They are written alike, and one took the other's place."""
+    large, small, items = case(120, noise=1.5)
+    wide = {"name": "w", "required": ["behaviour"], "rules": {"behaviour": {"disagreement": {"at_most": 0.15}}}}
+    twins = {"m\u200b": small, "m\u200c": Table("twin", dict(large.answers))}
+    result = statement(trusteq_audit(large, twins, items, policy=wide, **FAST), tmp_path)[1]["predicate"]
+    assert result["passedTests"] == ["m\ufffd: overall", "m\ufffd: behaviour"] == result["failedTests"]
 
 
 def test_a_pass_and_a_failure(tmp_path):

@@ -223,6 +223,9 @@ def test_files_that_the_manifest_does_not_name_are_not_read(run):
     ] == before
     assert trusteq("report", run).returncode == 0
     assert trusteq("verify", run, "--quiet").returncode == 0
+    (run / "report.html").unlink()
+    for name in ("attributions", "words", "plan", "top_words"):
+        (run / f"{name}.parquet").unlink()
     rehashed(run)
     assert "12.3 ms" in trusteq("show", run).stdout
 
@@ -238,6 +241,61 @@ def test_files_that_the_manifest_does_not_name_are_not_read(run):
 def test_what_the_manifest_says_twice(change, what, run):
     change_manifest(run, change)
     one_line(trusteq("gate", run), f"damaged: {what} differ: manifest.json has ")
+
+
+@pytest.mark.parametrize(
+    "file", ["huge.bin", "a\x00b.parquet", "../out.parquet", "x" * 5000, "predictions/../a.parquet"]
+)
+def test_a_hash_of_what_is_no_file_of_a_run(file, run):
+    """It was opened, and of a huge one nobody saw the end."""
+    change_manifest(run, lambda manifest: manifest["files"].update({file: "0" * 64}))
+    one_line(trusteq("gate", run), "is no file of a run")
+
+
+@pytest.mark.parametrize("name", ["policy.yaml", "audit.json", "items.parquet"])
+def test_a_report_does_not_take_the_place_of_a_file_of_the_run(name, run):
+    one_line(trusteq("report", run, "--as", "markdown", "--out", run / name), "the run's own files are called so")
+    assert load_run(run).manifest["files"]
+
+
+@pytest.mark.parametrize("data", [5, [], None, {}])
+def test_a_manifest_of_a_former_version_with_no_data(data, run):
+    change_manifest(run, lambda manifest: manifest.update(schema_version=1, data=data))
+    one_line(trusteq("gate", run), "damaged: data: should be an object")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"resamples": 2}, "resamples must be a whole number from 100 to 100,000, found 2"),
+        ({"batch": 0}, "batch must be a whole number from 1 to 1,000,000, found 0"),
+    ],
+)
+def test_settings_that_no_audit_takes(settings, said, run):
+    """With two resamples an interval is as short as luck has it, and the same whenever it is computed."""
+    edit(run, lambda document: document["settings"].update(settings))
+    change_manifest(run, lambda manifest: manifest["settings"].update(settings))
+    one_line(trusteq("gate", run), f"damaged: settings: {said}")
+
+
+def test_a_peer_that_the_manifest_does_not_know(run):
+    edit(run, lambda document: document.update(peer=document["candidates"][0]))
+    one_line(trusteq("show", run), "damaged: peers differ: manifest.json has None, audit.json small")
+
+
+def test_a_policy_that_took_a_preset_s_name(run):
+    """``audit`` refuses it; a run that was made by hand had it."""
+
+    def name(document):
+        document["policy"]["name"] = "default"
+        document["policy"]["min_items"] = 99
+
+    change_manifest(run, lambda manifest: manifest.update(policy="default"))
+    edit(run, name)
+    (run / "policy.yaml").write_text(yaml.safe_dump(json.loads((run / "audit.json").read_text())["policy"]))
+    rehashed(run)
+    said = " ".join(trusteq("gate", run).stdout.split())
+    assert "! policy default: says something else than the one that comes with this trusteq under its name; it " in said
 
 
 def test_a_flipped_verdict_on_the_peer(tmp_path):

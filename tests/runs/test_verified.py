@@ -21,10 +21,11 @@ from finished_runs import FAST, HONEST, KINDS, NEARLY, equivalent, pairs, peered
 from rehashed import rehashed
 
 import trusteq as package
-from trusteq._computed import FINDINGS
+from trusteq._computed import FINDINGS, computed
 from trusteq.compare import chance
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.runs.directory import load_run
+from trusteq.runs.responses import read_items, read_responses
 from trusteq.runs.verified import verified
 
 
@@ -184,6 +185,24 @@ def test_another_seed_is_another_plan(run):
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "settings": {**manifest["settings"], "seed": 1}}))
     assert trusteq("verify", run).returncode in {1, 2}
+
+
+@pytest.mark.parametrize("until", ["end", "decided"])
+def test_items_that_were_explained_and_left_out(until, tmp_path):
+    """Nothing was made up: the items on which the models part ways were gone, and their plan with them."""
+    made = audited(explain=ExplainSettings(items=40, until=until), allow_same=True)
+    kept = np.arange(len(made.explanation.positions) - 3)
+    few = {name: tuple(getattr(made.explanation, name)[i] for i in kept) for name in ("units", "plans")}
+    for name in ("tables", "removed"):
+        few[name] = tuple(tuple(table[i] for i in kept) for table in getattr(made.explanation, name))
+    positions, targets = made.explanation.positions[kept], made.explanation.targets[:, kept]
+    explanation = replace(made.explanation, positions=positions, targets=targets, **few)
+    run = load_run(made.save(tmp_path / "run"))
+    items = read_items(run)
+    said = replace(read_responses(run, items), explanation=explanation)
+    picked = computed(said, items, run.policy, run.audit["settings"]).save(tmp_path / "picked")
+    assert trusteq("verify", tmp_path / "run", "--quiet").returncode == 0
+    one_line(trusteq("verify", picked, "--quiet"), "not the items that the seed and the settings draw to be explained")
 
 
 def test_a_warning_that_was_taken_out_or_put_in(tmp_path):

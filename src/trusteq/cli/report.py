@@ -56,7 +56,8 @@ def report(run: str, form: str, out: str | None) -> int:
     from trusteq.runs.address import is_address
     from trusteq.runs.directory import evidence, load_run
 
-    text = maker(form)(evidence(load_run(run)))
+    found = evidence(load_run(run))
+    text = maker(form)(found)
     if out is None:
         beside = Path() if is_address(run) else Path(run)
         out = str(beside / "report.html") if form == "html" else "-"
@@ -65,7 +66,8 @@ def report(run: str, form: str, out: str | None) -> int:
         return 0
     target = Path(out)
     inside = not is_address(run) and target.resolve().is_relative_to(Path(run).resolve())
-    if inside and target.suffix in {".json", ".parquet"}:
+    own = {(Path(run) / file).resolve() for file in found.manifest["files"]}
+    if inside and (target.suffix in {".json", ".parquet"} or target.resolve() in own):
         raise RunError(f"{out}: the run's own files are called so; choose another --out")
     write_whole(target, text)
     click.echo(f"{form}: {clean(out)}", err=True)

@@ -105,8 +105,7 @@ def read_predictions(
             raise ModelError(
                 f"{path}: {place(0)}: item {items.ids[0]!r}: holds {shown(values[0].tolist())}: nearly all rows look "
                 f"like {what}, not logits; {f'{remedy}, and ' if remedy else ''}leave out --scores logits or say "
-                f"--scores {name}=probabilities (if they are logits, subtract each row's largest value: no answer "
-                "changes)"
+                f"--scores {name}=probabilities (if they are logits after all, give their softmax)"
             )
         values = softmax(values)
     predictions = checked(values, labels=columns, ids=items.ids, model=name, where=str(path), place=place)

@@ -28,6 +28,8 @@ _LOGARITHMS = (
     ("negative logarithms of probabilities", "take exp(-x) of them", -1.0),
     ("logarithms to base 2 of probabilities", "raise 2 to their power", float(np.log(2))),
     ("logarithms to base 10 of probabilities", "raise 10 to their power", float(np.log(10))),
+    ("negative logarithms to base 2 of probabilities", "take 2 ** -x of them", -float(np.log(2))),
+    ("negative logarithms to base 10 of probabilities", "take 10 ** -x of them", -float(np.log(10))),
 )
 """What softmax does not undo, how to undo it, and what makes natural logarithms of it. Those are logits."""
 
@@ -120,7 +122,7 @@ def refuse_not_finite(
 def unlike_logits(values: NDArray[np.float64]) -> tuple[str, str] | None:
     """What rows [rows, labels] of finite values hold that are no logits, and what makes probabilities of them; or None.
 
-    Logits lie on both sides of 0 and their rows sum to anything.
+    Logits lie on both sides of 0 and their rows sum to anything, or to 0.
     """
     sums, largest = values.sum(axis=1), values.max(axis=1)
     positive = values.min(axis=1) >= -SUM_TOLERANCE
@@ -135,6 +137,10 @@ def unlike_logits(values: NDArray[np.float64]) -> tuple[str, str] | None:
     alike = positive & (np.abs(sums - total) <= SUM_TOLERANCE * total)
     if len(values) >= ENOUGH_TO_TELL and _nearly_all(alike):
         return f"shares of {total:g}", f"divide them by {total:g}"
+    spread = float(np.median(largest - values.min(axis=1)))
+    alike = np.abs(sums - total) <= SUM_TOLERANCE * spread
+    if len(values) >= ENOUGH_TO_TELL and _nearly_all(alike) and abs(total) > 10 * SUM_TOLERANCE * spread:
+        return f"shares with a constant taken off (rows sum to {total:g})", "add it again"
     for what, remedy, factor in _LOGARITHMS:
         if _are_logarithms(factor * values):
             return what, remedy

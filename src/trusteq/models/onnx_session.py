@@ -102,6 +102,9 @@ def open_onnx(
     if unusable:
         raise ModelError(f"model {name}: cannot feed inputs of this type: {', '.join(unusable)}")
 
+    read_as: Literal["probabilities", "logits"] = scores or (
+        "probabilities" if chosen.name == "probabilities" else "logits"
+    )
     return OnnxModel(
         name=name,
         labels=names,
@@ -113,6 +116,7 @@ def open_onnx(
                 "inputs": {entry.name: entry.type for entry in inputs.values()},
                 "output": chosen.name,
                 "output type": chosen.type,
+                "scores": read_as,
                 "producer": session.get_modelmeta().producer_name,
                 "providers": session.get_providers(),
                 "tokenizer": str(folder) if reader else None,
@@ -123,7 +127,7 @@ def open_onnx(
         session=session,
         inputs=inputs,
         output=chosen.name,
-        scores=scores or ("probabilities" if chosen.name == "probabilities" else "logits"),
+        scores=read_as,
         scores_were_said=scores is not None,
         tokenizer=reader,
         budget=budget or TOKEN_BUDGET,
@@ -215,7 +219,7 @@ class OnnxModel:
             raise ModelError(
                 f"model {self.name}: output {self.output!r} looks like {what}, not logits; "
                 f"{f'let the graph {remedy} and ' if remedy else ''}say --scores {self.name}=probabilities "
-                "(if they are logits, let the graph subtract 1 from each: no answer changes)"
+                "(if they are logits after all, let the graph answer their softmax)"
             )
         return softmax(answers)
 

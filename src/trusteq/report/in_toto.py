@@ -33,8 +33,7 @@ def in_toto(evidence: Evidence) -> str:
     if evidence.directory is None:
         raise RunError("an in-toto statement is about the files of a run; save the audit first")
     told = summary_of(evidence)
-    tests = {f"{clean(c.name)}: {what}": outcome for c in told.candidates for what, outcome in _required(c.verdict)}
-    passed = [name for name, outcome in tests.items() if outcome is Outcome.EQUIVALENT]
+    tests = [(f"{clean(c.name)}: {what}", outcome) for c in told.candidates for what, outcome in _required(c.verdict)]
     warned = [clean(sentence) for sentence in urgent(told.findings)]
     statement = {
         "_type": STATEMENT,
@@ -43,9 +42,9 @@ def in_toto(evidence: Evidence) -> str:
         "predicate": {
             "result": "FAILED" if told.exit_code else "WARNED" if warned else "PASSED",
             "configuration": [_file(evidence, "policy.yaml"), *_inputs(evidence)],
-            "passedTests": passed,
+            "passedTests": [name for name, outcome in tests if outcome is Outcome.EQUIVALENT],
             "warnedTests": warned,
-            "failedTests": [name for name in tests if name not in passed],
+            "failedTests": [name for name, outcome in tests if outcome is not Outcome.EQUIVALENT],
         },
     }
     return json.dumps(statement, indent=1) + "\n"

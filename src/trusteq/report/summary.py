@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from trusteq.compare.published import PairAgreement
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
-from trusteq.policy import Policy, Rule, comes_with_trusteq, preset, wider
+from trusteq.policy import PRESETS, Policy, Rule, comes_with_trusteq, preset, wider
 from trusteq.report.document import estimate_from, measures_from
 from trusteq.stats.estimate import PairedTest
 from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
@@ -122,10 +122,10 @@ def about_policy(policy: Policy) -> tuple[Finding, ...]:
     if comes_with_trusteq(policy):
         return ()
     said = wider(policy, preset("default"))
-    if not said:
-        return ()
-    message = f"lets more pass than trusteq's default policy (in brackets): {'; '.join(said)}"
-    return (Finding(f"policy {policy.name}", WIDER, message, float(len(said))),)
+    told = [f"lets more pass than trusteq's default policy (in brackets): {'; '.join(said)}"] if said else []
+    if policy.name.strip().casefold() in PRESETS:
+        told.insert(0, "says something else than the one that comes with this trusteq under its name")
+    return (Finding(f"policy {policy.name}", WIDER, "; it ".join(told), float(len(said))),) if told else ()
 
 
 def origin(manifest: Mapping[str, Any], *, where: str = "manifest.json") -> Origin:

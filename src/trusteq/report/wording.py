@@ -43,6 +43,7 @@ URGENT = frozenset(
         "wider policy",
         "other runs",
         "no hashes",
+        "saturated logits",
     }
 )
 """Kinds of findings that stand above the numbers, for they say what these are worth."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FILE = "work.json"
 
 MOST_BESIDE = 1_000
-"""Folders beside a run that are looked into."""
+"""Runs beside a run that are looked into."""
 
 MOST_BYTES = 2**28
 """Size of a file of theirs that is read."""
@@ -85,7 +85,8 @@ def attempt_of(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> Atte
         return None
     verdicts = {candidate["name"]: Outcome(candidate["verdict"]["outcome"]) for candidate in document["candidates"]}
     scores = [model["details"].get("scores") for model in manifest["models"]]
-    asked = [document["settings"], document["policy"], manifest["data"]["content"], document["labels"], scores]
+    peer = manifest["peer"] and manifest["peer"]["content"]
+    asked = [document["settings"], document["policy"], manifest["data"]["content"], document["labels"], scores, peer]
     said = json.dumps(asked, sort_keys=True)
     return Attempt(
         items=manifest["data"]["asked"],
@@ -136,7 +137,7 @@ def remembered(folder: LocalFolder | RemoteFolder, own: Attempt) -> tuple[Attemp
 def beside(directory: Path, own: Attempt) -> Iterator[tuple[str, Attempt]]:
     """The runs that lie beside this one and rival it, by the name of their folder."""
     try:
-        folders = sorted(path for path in directory.resolve().parent.iterdir() if path.is_dir())[:MOST_BESIDE]
+        folders = sorted(path.parent for path in directory.resolve().parent.glob("*/manifest.json"))[:MOST_BESIDE]
     except OSError:
         return
     for path in folders:

@@ -7,9 +7,11 @@ voucher hashes tell of accidents only; what a run says of its own estimates is j
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import trusteq
+from trusteq.data.table import shown
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
 from trusteq.policy import Policy, parse_policy
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from trusteq.verdict import Verdict
 
 MANIFEST = "manifest.json"
+
+_FILE = re.compile(
+    r"(audit|costs|work)\.json|policy\.yaml|"
+    r"(items|estimates|flips|plan|attributions|words|top_words|(predictions|values|removed)/[A-Za-z0-9._-]+)\.parquet"
+)
 
 NO_HASHES = Finding(
     "run",
@@ -54,6 +61,8 @@ def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
     if not files and manifest["schema_version"] > 1:
         raise RunError(f"{folder / MANIFEST}: damaged: it holds no hash of any file; copy the run again or audit again")
     for file, told in files.items():
+        if not _FILE.fullmatch(file):
+            raise RunError(f"{folder / MANIFEST}: damaged: {shown(file)} is no file of a run; copy the run again")
         path = folder / file
         try:
             inside = path.resolve().is_relative_to(folder.resolve())

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 def refuse_newer(where: Path, content: dict[str, Any]) -> None:
     """Stop at a file that says it is of a former version and holds what only later ones hold."""
-    data = content.get("data")
-    known = {*content, *(data if isinstance(data, dict) else ())}
+    data = content.get("data", {})
+    if not isinstance(data, dict) or (where.name == "manifest.json" and not data):
+        raise RunError(f"{where}: damaged: data: should be an object; copy the run again or audit again")
+    known = {*content, *data}
     later = [name for name in ("files", "asked", "arrays") if name in known]
     if later:
         raise RunError(

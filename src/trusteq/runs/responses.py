@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq._explained import looks
 from trusteq.data.items import Items
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, targets_of, with_units
@@ -78,6 +79,11 @@ def _explanation(
     ids, counts = _runs_of(run.table("plan")["id"])
     place = {id_: i for i, id_ in enumerate(items.ids)}
     positions = np.array([place[id_] for id_ in ids], dtype=np.int64)
+    if positions.tolist() not in looks(to_explain, items, settings, run.policy):
+        raise RunError(
+            f"{run.directory / 'plan.parquet'}: not the items that the seed and the settings draw to be explained; "
+            "audit again"
+        )
     try:
         units, plans = replanned(items, settings, positions, counts, seed=seed)
     except ValueError as error:

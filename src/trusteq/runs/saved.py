@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from trusteq.errors import RunError
+from trusteq.errors import OptionError, RunError
 from trusteq.report.schema import AuditDocument, Settings
 from trusteq.runs.json_file import refuse_infinite
+from trusteq.settings import LIMITS, refuse_too_few, within_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,12 +71,22 @@ def refuse_damaged(text: str, *, where: str, expected: type[BaseModel] = AuditDo
 def refuse_strangers(path: Path, manifest: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
     """Nothing, or one clear line where a run's two files are of different runs, or one model is there twice."""
     names = [model["name"] for model in (audit["reference"], *audit["candidates"])]
+    try:
+        for name in LIMITS:
+            within_limits(name, audit["settings"][name])
+        refuse_too_few(audit["settings"]["resamples"], audit["policy"]["level"])
+    except OptionError as error:
+        raise RunError(f"{path / 'audit.json'}: damaged: settings: {error}; copy the run again") from None
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise RunError(f"{path / 'audit.json'}: damaged: two models are called {repeated[:80]!r}; copy the run again")
     if len(set(audit["labels"])) < len(audit["labels"]):
         raise RunError(f"{path / 'audit.json'}: damaged: a label is there twice; copy the run again")
+    peers = [None if of["peer"] is None else of["peer"]["name"] for of in (manifest, audit)]
+    if manifest["schema_version"] == 1:
+        peers = [None, None]  # told of in other ways
     for what, told, here in (
+        ("peers", *peers),
         ("models", [model["name"] for model in manifest["models"]], names),
         ("labels", manifest["labels"], audit["labels"]),
         ("number of items", manifest["data"]["items"], audit["items"]["n"]),

@@ -148,13 +148,15 @@ class Resampling:
     def alike(self, *values: NDArray[np.float64]) -> bool:
         """Whether clusters differ less than as many independent items, in any of these [items], and not by chance.
 
-        Then resampling them shows too little of how another sample might come out, or nothing: clusters that hold the
-        same items all give the same sums.
+        Or whether they are too few to tell. Then resampling them shows too little of how another sample might come
+        out, or nothing: clusters that hold the same items all give the same sums.
         """
         if self.cluster is None:
             return False
         others = int(self.cluster.max())
-        least = max(ALIKE, special.chdtri(others, 1 - BY_CHANCE) / others) if others else 0.0
+        if others + 1 < FEW_UNITS:  # so few may be alike by chance
+            return others > 0
+        least = max(ALIKE, special.chdtri(others, 1 - BY_CHANCE) / others)
         ratios = [variance_ratio(x, self.cluster) for x in values if x.std() > ROUNDING]
         return any(ratio is not None and ratio < least for ratio in ratios)
 
