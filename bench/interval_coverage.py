@@ -1,13 +1,14 @@
 """Do 95 % intervals cover the truth in 95 % of samples?
 
-    python bench/interval_coverage.py [--runs 1000] [--items 500 2000] [--plant unlike calm] [--only brier] [--dealt 50]
+    python bench/interval_coverage.py [--runs 1000] [--items 500 2000] [--plant unlike calm] [--only brier]
+        [--dealt 50 [--at-random]]
 
 The truth is each measure's value on one sample of four million items. Prints, for every measure, the share of
 runs whose interval holds it, the share that misses on either side, and the interval's median width; then, how many
 measures lie inside and outside 93 to 97 %, and the range of those that are smooth functions of means: the others have
 a corner, where no interval can be right to the percent, and must only not cover less. ``--only`` names functions of
 the table in `trusteq.compare.measures`. ``--dealt`` deals the independent items to so many clusters that are all alike:
-each holds the same mixture of easy and hard ones.
+each holds the same mixture of easy and hard ones; with ``--at-random`` to clusters that mean nothing.
 """
 
 from __future__ import annotations
@@ -40,20 +41,31 @@ CORNER = re.compile(r"_q\d|mce|ece|usable_|miscalibration|profile_distance")
 Ends = dict[str, tuple[float, float, float]]
 
 
-def values(plant: Plant, only: tuple[str, ...], n: int, resamples: int, seed: int, *, clusters: int = 0) -> Ends:
+def values(
+    plant: Plant,
+    only: tuple[str, ...],
+    n: int,
+    resamples: int,
+    seed: int,
+    *,
+    clusters: int = 0,
+    at_random: bool = False,
+) -> Ends:
     """Value, low and high of every measure on one sample."""
     sample = pair(plant, n, seed, resamples=resamples)
     if clusters:
-        sample = dealt(sample, clusters)
+        sample = dealt(sample, clusters, seed if at_random else None)
     return {name: (e.value, e.low, e.high) for group in only for name, e in sample.measured(GROUPS[group]).items()}
 
 
-def dealt(sample: Pair, clusters: int) -> Pair:
-    """The same items in so many clusters, dealt in the order of how hard they are."""
+def dealt(sample: Pair, clusters: int, seed: int | None) -> Pair:
+    """The same items in so many clusters, dealt at random with a seed, else in the order of how hard they are."""
     reference, candidate, drawn = sample.reference, sample.candidate, sample.resampling
     names = np.empty(drawn.n, dtype=object)
     order = np.lexsort((candidate.confidence, reference.right, candidate.right))
     names[order] = [f"c{i % clusters}" for i in range(drawn.n)]
+    if seed is not None:
+        names = np.random.default_rng([seed, 7]).permutation(names)
     again = Resampling(drawn.n, clusters=names.tolist(), resamples=drawn.resamples, seed=drawn.seed)
     return Pair(replace(reference, resampling=again), replace(candidate, resampling=again))
 
@@ -91,6 +103,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(GROUPS), default=list(GROUPS))
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--dealt", type=int, default=0)
+    parser.add_argument("--at-random", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     only = tuple(asked.only)
@@ -100,7 +113,9 @@ def main() -> None:
             target = truth(PLANTS[plant], only)
             for n in asked.items:
                 print(f"\n{asked.runs} samples of {n} items, {plant}, 95 % intervals (Monte Carlo error {error:.3f})")
-                sample = partial(values, PLANTS[plant], only, n, asked.resamples, clusters=asked.dealt)
+                sample = partial(
+                    values, PLANTS[plant], only, n, asked.resamples, clusters=asked.dealt, at_random=asked.at_random
+                )
                 report(target, list(pool.map(sample, range(asked.runs), chunksize=4)))
                 sys.stdout.flush()
 

@@ -13,6 +13,8 @@ import pytest
 from cases import case
 
 import trusteq
+from trusteq.errors import RunError
+from trusteq.runs import directory
 from trusteq.runs.directory import free_directory, load_run, rejudge, save
 from trusteq.verdict import judge
 
@@ -261,3 +263,18 @@ def test_what_killed_processes_left_is_cleared_away_and_what_others_write_is_not
         f".other.{dead.pid}.aa.part",
         ".run.mine.aa.part",
     }
+
+
+def test_a_run_whose_place_was_taken_meanwhile_is_kept_beside_it(tmp_path, monkeypatch):
+    """Of two audits with one --out, hours long, the second was lost."""
+    large, small, items = case(60)
+    made = trusteq.audit(large, small, items, resamples=100, costs="none")
+    save(made, tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    monkeypatch.setattr(directory, "free_directory", Path)
+    for name in ("run-2", "run-3"):
+        with pytest.raises(RunError, match=rf"run: another command wrote there meanwhile; this run is .*{name}$"):
+            save(made, tmp_path / "run")
+        assert load_run(tmp_path / name).manifest["files"]
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run-2", "run-3"]

@@ -19,6 +19,7 @@ audit gives the same bytes: no times, no paths of this machine but those the use
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
@@ -32,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import metadata
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +87,9 @@ if TYPE_CHECKING:
     from trusteq.result import Audit, ModelResult
     from trusteq.runs.history import History
     from trusteq.verdict import Verdict
+
+_TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
+"""How it fails to take the place of what is there."""
 
 _VERSIONS = ("numpy", "scipy", "scikit-learn", "pyarrow", "torch", "transformers", "tokenizers", "onnxruntime")
 
@@ -150,11 +155,8 @@ def free_directory(directory: str | Path | None) -> Path:
         except OSError as error:
             reason = error.strerror or error
             raise RunError(f"{path}: cannot be written in {parent} ({reason}); choose another --out") from None
-    path, count = Path("trusteq-run"), 1
-    while path.exists():
-        count += 1
-        path = Path(f"trusteq-run-{count}")
-    return free_directory(path)
+    path = Path("trusteq-run")
+    return free_directory(_free_name(path) if path.exists() else path)
 
 
 def save(audit: Audit, directory: str | Path) -> Path:
@@ -164,12 +166,24 @@ def save(audit: Audit, directory: str | Path) -> Path:
         path.resolve().parent.mkdir(parents=True, exist_ok=True)
         with _draft_of(path.resolve()) as draft:
             _write(audit, draft)
-            if path.exists():
-                path.rmdir()
-            draft.rename(path)
+            try:
+                if path.exists():
+                    path.rmdir()
+                draft.rename(path)
+            except OSError as error:
+                if error.errno not in _TAKEN:
+                    raise
+                beside = _free_name(path)
+                draft.rename(beside)
+                raise RunError(f"{path}: another command wrote there meanwhile; this run is {beside}") from None
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
+
+
+def _free_name(path: Path) -> Path:
+    """The first of NAME-2, NAME-3 ... that is free."""
+    return next(other for n in count(2) if not os.path.lexists(other := path.with_name(f"{path.name}-{n}")))
 
 
 @contextmanager
