@@ -1,123 +1,33 @@
-"""Every reader of foreign files, with valid files of its own, and what it makes of them when they are spoilt."""
+"""Every reader of foreign files, with valid files of its own."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import resource
-import shutil
-import signal
-import time
-import warnings
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hostile.spoil import spoilt
+from hostile.model_readers import (
+    configurations,
+    graph,
+    graphs_elsewhere,
+    named_weights,
+    tokenizer,
+    tokenizer_files,
+    transformer,
+)
+from hostile.reader import Reader
+from hostile.run_readers import older_run, run_loaded, run_page, run_printed, run_verified
 
 import trusteq
 from trusteq.errors import TrusteqError
 from trusteq.models.open import open_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from random import Random
-
-LONGEST = 600
-"""Characters that the one line of an error must stay below."""
-
-MOST_KIB = 2**20
-"""KiB by which one input may raise the peak of the process's memory."""
-
-RUN = Path(__file__).parents[1] / "runs" / "golden" / "schema-1"
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Files in a folder, of which one at a time is spoilt, and what reads them given that one's name.
-
-    seconds: how long one input may take.
-    """
-
-    folder: Path
-    seeds: dict[str, bytes]
-    read: Callable[[str], object]
-    seconds: float = 5
-    others: dict[str, list[bytes]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, folder: Path, read: Callable[[str], object], *names: str, seconds: float = 5) -> Reader:
-        """The reader of these files, which are in the folder and valid."""
-        seeds = {name: (folder / name).read_bytes() for name in names}
-        kin = {
-            n: [c for other, c in seeds.items() if other != n and Path(other).suffix == Path(n).suffix] for n in names
-        }
-        return cls(folder, seeds, read, seconds, kin)
-
-    def spoilt(self, rng: Random) -> tuple[str, bytes]:
-        """The name of one of its files and what it might hold."""
-        name = rng.choice(list(self.seeds))
-        return name, spoilt(rng, name, self.seeds[name], self.others[name])
-
-    def outcome(self, name: str, content: bytes) -> str:
-        """What comes of the file with this content: "read", "refused", or what should never come."""
-        (self.folder / name).write_bytes(content)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        began = time.perf_counter()
-        try:
-            with within(self.seconds), warnings.catch_warnings():
-                warnings.simplefilter("error")
-                self.read(name)
-            ended = "read"
-        except TrusteqError as error:
-            line = str(error)
-            ended = "refused"
-            if "\n" in line or "\r" in line or len(line) >= LONGEST:
-                ended = f"a message of {len(line)} characters and {len(line.splitlines())} lines: {line[:200]!r}"
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            at = error.__traceback__
-            place = ""
-            while at is not None:
-                if "trusteq" in at.tb_frame.f_code.co_filename:
-                    place = f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}"
-                at = at.tb_next
-            ended = f"{type(error).__name__} at {place}: {str(error)[:200]!r}"
-        finally:
-            (self.folder / name).write_bytes(self.seeds[name])
-        took = time.perf_counter() - began
-        more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
-        if ended in {"read", "refused"} and took > self.seconds:
-            return f"{took:.0f} seconds"
-        return f"{more // 1024} MiB more" if more > MOST_KIB else ended
-
-
-class Hung(BaseException):
-    """An input took too long; nothing that reads files catches it."""
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """An error where the block takes longer."""
-
-    def stop(*_: object) -> None:
-        raise Hung(f"more than {seconds:g} seconds")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-# data files
+    from collections.abc import Callable
+    from pathlib import Path
 
 ROWS: list[dict[str, Any]] = [
     {"id": f"i{n}", "text": f'the film was "good", {n}', "other": "straße 電影", "label": ("no", "maybe", "yes")[n % 3],
@@ -214,88 +124,6 @@ def studies(folder: Path) -> Reader:
     return Reader.of(folder, lambda name: read_study(folder / name).in_order(), *names)
 
 
-# runs and finished work
-
-
-def run_files(folder: Path) -> tuple[Path, list[str]]:
-    """A finished run with costs, and the names of its files."""
-    from finished_runs import costs_of
-
-    run = folder / "run"
-    shutil.copytree(RUN, run)
-    costs = costs_of(("honest", "nearly", "shortcut"))
-    (run / "costs.json").write_text(json.dumps(costs), "utf-8")
-    return run, sorted(path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file())
-
-
-def run_loaded(folder: Path) -> Reader:
-    """A run opened, its tables read, and judged again."""
-    from trusteq.runs.directory import load_run, rejudge
-
-    run, names = run_files(folder)
-
-    def read(name: str) -> None:
-        found = load_run(run)
-        if name.endswith(".parquet"):
-            found.table(name.removesuffix(".parquet"))
-        rejudge(found, found.policy)
-
-    return Reader.of(run, read, *names)
-
-
-def run_shown(folder: Path) -> Reader:
-    """A run as trusteq show, diff and report print it, but for the page."""
-    from trusteq.cli.report import FORMATS, maker
-    from trusteq.report.difference import difference
-    from trusteq.report.difference_terminal import render as render_difference
-    from trusteq.report.item import item_document, item_view
-    from trusteq.report.item_terminal import render
-    from trusteq.report.size_and_speed import size_and_speed
-    from trusteq.report.summary import summary
-    from trusteq.report.terminal import render_summary
-    from trusteq.runs.directory import evidence, load_run
-
-    run, names = run_files(folder)
-    sound = evidence(load_run(RUN))
-
-    def read(name: str) -> None:
-        found = evidence(load_run(run))
-        printed([render_summary(summary(found.document))])
-        if found.costs is not None:
-            printed([size_and_speed(found.costs)])
-        views = [item_view(found, "review-3", candidate) for candidate in found.models[1:]]
-        json.dumps(item_document(views))
-        printed([render(view) for view in views])
-        for form in FORMATS:
-            if form != "html":
-                maker(form)(found).encode()
-        printed([render_difference(difference(sound, found), "a", "b")])
-
-    return Reader.of(run, read, *(name for name in names if name != "policy.yaml"))
-
-
-def run_page(folder: Path) -> Reader:
-    """A run as the page of trusteq report."""
-    from trusteq.cli.report import maker
-    from trusteq.runs.directory import evidence, load_run
-
-    run, names = run_files(folder)
-
-    def read(name: str) -> None:
-        maker("html")(evidence(load_run(run))).encode()
-
-    return Reader.of(run, read, *(name for name in names if name != "policy.yaml"), seconds=40)
-
-
-def printed(parts: list[Any]) -> None:
-    """What a terminal would show, thrown away."""
-    import io
-
-    from rich.console import Console
-
-    Console(file=io.StringIO(), width=100).print(*parts)
-
-
 def shards(folder: Path) -> Reader:
     """Finished work: nothing, or the very rows that were written."""
     from trusteq.work.shard import Answered
@@ -319,46 +147,6 @@ def shards(folder: Path) -> Reader:
     return Reader.of(folder, read, *(f"{key}.parquet" for key in answers))
 
 
-# models
-
-
-def bert(folder: Path) -> Reader:
-    """A tiny checkpoint with its tokenizer, asked about two texts."""
-    from oracles.tiny_models import save
-
-    save("bert", folder)
-    items = trusteq.Items(ids=["a", "b"], segments={"text": ["the film was good", "bad"]})
-    names = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
-    return Reader.of(folder, lambda _: open_model(folder, name="m").predict(items), *names)
-
-
-def graph(folder: Path) -> Reader:
-    """A tiny ONNX graph that reads tokens, with its tokenizer, asked about two texts."""
-    import onnx
-    from oracles.tiny_models import LABELS, save
-
-    save("bert", folder)
-    (folder / "model.safetensors").unlink()
-    config = json.loads((folder / "config.json").read_text())
-    kept = ("model_type", "pad_token_id", "max_position_embeddings", "id2label")
-    (folder / "config.json").write_text(json.dumps({key: config[key] for key in kept}))
-    weights = np.random.default_rng(0).normal(size=(config["vocab_size"], len(LABELS))).astype(np.float32)
-    node, tensor = onnx.helper.make_node, onnx.numpy_helper.from_array
-    made = onnx.helper.make_graph(
-        [node("Gather", ["w", "input_ids"], ["v"]), node("ReduceSum", ["v", "axis"], ["logits"], keepdims=0)],
-        "g",
-        [onnx.helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, ["r", "t"])],
-        [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["r", 3])],
-        [tensor(weights, "w"), tensor(np.array([1]), "axis")],
-    )
-    onnx.save(
-        onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9), folder / "m.onnx"
-    )
-    items = trusteq.Items(ids=["a", "b"], segments={"text": ["the film was good", "bad"]})
-    names = ("m.onnx", "m.onnx", "config.json", "tokenizer.json", "tokenizer_config.json")
-    return Reader.of(folder, lambda _: open_model(folder / "m.onnx", name="m").predict(items), *names)
-
-
 READERS: dict[str, Callable[[Path], Reader]] = {
     "CSV, TSV": lambda folder: data_files(folder, "t.csv", "t.tsv"),
     "JSON lines": lambda folder: data_files(folder, "t.jsonl"),
@@ -368,9 +156,16 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     "policy": policies,
     "study": studies,
     "run": run_loaded,
-    "run, printed": run_shown,
+    "run of an older version": older_run,
+    "run, verified": run_verified,
+    "run, printed": run_printed,
     "run, page": run_page,
     "shard": shards,
-    "transformer": bert,
+    "transformer": transformer,
+    "configurations": configurations,
+    "tokenizer": tokenizer,
+    "tokenizer, in transformers": tokenizer_files,
     "ONNX graph": graph,
+    "ONNX graph, weights elsewhere": graphs_elsewhere,
+    "ONNX graph, files named": named_weights,
 }
