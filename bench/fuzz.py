@@ -71,6 +71,7 @@ def in_a_process(name: str, place: Path, seconds: float, seed: int, *, guided: b
     words = [sys.executable, __file__, "--here", str(place), "--reader", name, "--seconds", f"{seconds}"]
     words += ["--seed", str(seed), *([] if guided else ["--plain"])]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    env["RUST_BACKTRACE"] = "0"  # a panic is told in one line; its stack takes a second to write
     with (place / "said").open("wb") as said:
         try:
             code = subprocess.run(

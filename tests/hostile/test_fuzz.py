@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hostile.readers import READERS, RUN, Reader, within
+from hostile.reader import Reader, within
+from hostile.readers import READERS
+from hostile.run_readers import OLDER
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,17 +36,29 @@ INPUTS = {
     "predictions": 100,
     "policy": 50,
     "study": 40,
-    "run": 50,
-    "run, printed": 5,
+    "run": 40,
+    "run of an older version": 20,
+    "run, verified": 3,
+    "run, printed": 3,
     "shard": 300,
+    "tokenizer": 300,
+    "ONNX graph": 30,
+    "ONNX graph, files named": 60,
+    "ONNX graph, weights elsewhere": 30,
+    "configurations": 10,
 }
-"""How many spoilt files each reader gets here; pages and models take longer, and have theirs in the bench."""
+"""How many spoilt files each reader gets here; the others take longer, and have theirs in the bench."""
+
+NEEDS = {"tokenizer": ["tokenizers"], "configurations": ["torch", "transformers"]}
+GRAPHS = ["onnx", "onnxruntime", "torch", "transformers"]
 
 quick = settings(derandomize=True, deadline=None, max_examples=100)
 
 
 @pytest.mark.parametrize("name", INPUTS)
-def test_a_value_or_one_line_comes_of_every_spoilt_file(name, tmp_path):
+def test_a_value_or_one_line_comes_of_every_spoilt_file(name, tmp_path, capfd):
+    for needed in GRAPHS if name.startswith("ONNX") else NEEDS.get(name, []):
+        pytest.importorskip(needed, reason="needs the extras 'transformers' and 'onnx'")
     reader: Reader = READERS[name](tmp_path)
     file, content = next(iter(reader.seeds.items()))
     assert reader.outcome(file, content) == "read"
@@ -248,7 +262,7 @@ def test_brackets_without_end_take_no_time(sign, tmp_path, one_line):
 
 @pytest.fixture
 def run(tmp_path):
-    return shutil.copytree(RUN, tmp_path / "run")
+    return shutil.copytree(OLDER, tmp_path / "run")
 
 
 def rewritten(run, file, change):
@@ -317,6 +331,16 @@ def test_a_table_with_a_value_that_no_audit_writes(name, run, one_line):
     one_line(caught, f"{table}.parquet: damaged", "copy the run again")
 
 
+def test_a_table_with_a_time_zone_that_nobody_knows(run, one_line):
+    path = run / "plan.parquet"
+    table = pq.read_table(path)
+    times = pa.array([0] * len(table), pa.timestamp("us", "No/Where"))
+    pq.write_table(table.append_column("when", times), path)
+    with pytest.raises(RunError) as caught:
+        load_run(run).table("plan")
+    one_line(caught, "plan.parquet: damaged: ", "copy the run again")
+
+
 def test_notes_for_pandas_in_a_table_are_passed_over(run):
     path = run / "flips.parquet"
     pq.write_table(pq.read_table(path).replace_schema_metadata({"pandas": '{"columns": 1}'}), path)
@@ -339,6 +363,14 @@ def test_a_table_without_rows_may_be_of_any_type(run):
     path = run / "flips.parquet"
     pq.write_table(pq.read_table(path).set_column(0, "candidate", pa.array([], pa.list_(pa.int64()))), path)
     assert len(load_run(run).table("flips")) == 0
+
+
+def test_a_run_of_an_older_version_whose_data_are_none(tmp_path, one_line):
+    older = shutil.copytree(OLDER, tmp_path / "older")
+    rewritten(older, "manifest.json", lambda c: c.update(data=False))
+    with pytest.raises(RunError) as caught:
+        load_run(older)
+    one_line(caught, "manifest.json: ", "copy the run again")
 
 
 # models
@@ -371,29 +403,35 @@ def graph(tmp_path_factory):
 
 
 def settings_with(graph, **changes):
-    return json.dumps({**json.loads(graph.seeds["tokenizer_config.json"]), **changes}).encode()
+    return json.dumps({**json.loads(graph.seeds["m/tokenizer_config.json"]), **changes}).encode()
 
 
 @pytest.mark.parametrize(
     "changes", [{"pad_token": 0.5}, {"mask_token": ["x"]}, {"pad_token": "\ud800"}, {"pad_token_type_id": "0"}]
 )
 def test_special_tokens_that_are_no_text(changes, graph):
-    assert graph.outcome("tokenizer_config.json", settings_with(graph, **changes)) == "refused"
+    assert graph.outcome("m/tokenizer_config.json", settings_with(graph, **changes)) == "refused"
+
+
+def test_settings_of_a_tokenizer_that_are_nested_without_end(graph, one_line):
+    """As deep as JSON may be read, but not walked."""
+    settings = f'{{"a": {"[" * 800}{"]" * 800}}}'.encode()
+    assert graph.outcome("m/tokenizer_config.json", settings) == "refused"
 
 
 def test_a_tokenizer_that_panics_over_texts_is_one_line(graph, capfd):
     """A panic of its Rust is no Exception to Python."""
-    told = json.loads(graph.seeds["tokenizer.json"])
+    told = json.loads(graph.seeds["m/tokenizer.json"])
     template = told["post_processor"]
     if template["type"] != "TemplateProcessing":
         told["post_processor"] = {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}
         template = told["post_processor"]
     template["single"] = [{"SpecialToken": {"id": "[ABSENT]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
-    assert graph.outcome("tokenizer.json", json.dumps(told).encode()) == "refused"
+    assert graph.outcome("m/tokenizer.json", json.dumps(told).encode()) == "refused"
 
 
 def test_names_in_a_graph_that_are_no_text(graph, capfd):
-    content = graph.seeds["m.onnx"]
-    assert graph.outcome("m.onnx", content.replace(b"logits", b"log\x80ts")) == "refused"
-    assert graph.outcome("m.onnx", content.replace(b"input_ids", b"input\xffids")) == "refused"
+    content = graph.seeds["m/m.onnx"]
+    assert graph.outcome("m/m.onnx", content.replace(b"logits", b"log\x80ts")) == "refused"
+    assert graph.outcome("m/m.onnx", content.replace(b"input_ids", b"input\xffids")) == "refused"
     assert capfd.readouterr().out == ""

@@ -415,6 +415,18 @@ def test_weights_beside_a_graph_wherever_it_tells_of_them(place, tmp_path):
     assert model.files["weights/secret"].name == "secret"
 
 
+@pytest.mark.parametrize("location", [None, "w" * 5000, "w\0"])
+def test_weights_in_a_file_that_cannot_be_one(location, tmp_path, one_line):
+    """Without a value the location is an empty text, and no name is as long as that of the second."""
+    tensor = onnx.TensorProto(name="w", dims=[1], data_type=1, data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=location)
+    made = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], [tensor]))
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(ModelError) as caught:
+        open_model(tmp_path / "m.onnx", name="m", options=ModelOptions(labels=("a", "b")))
+    one_line(caught, "model m: ", "takes weights from '", "there is no such file")
+
+
 def test_weights_in_a_folder_that_is_a_link_out(tmp_path, one_line):
     folder = tmp_path / "model"
     folder.mkdir()

@@ -77,11 +77,53 @@ def test_a_pre_tokenizer_makes_no_more_than_is_said(kind, text):
 @given(text=st.text(st.sampled_from("abcx ﷺ"), max_size=30))
 def test_a_whole_tokenizer_makes_no_more_tokens_than_is_said(normalizer, text):
     made = tokenizer(NORMALIZERS[normalizer], P.Metaspace(), AROUND)
-    assert len(made.encode(text).ids) <= growth(made)(len(text))
+    assert len(made.encode(text).ids) <= growth(made)([text])
+
+
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+@given(text=st.text(st.sampled_from("abcx ﷺ[C]"), max_size=30))
+def test_one_text_is_measured_and_no_more_tokens_come_of_it(normalizer, text):
+    """With the added token [C], between which each piece is normalized by itself."""
+    made = tokenizer(NORMALIZERS[normalizer], P.Metaspace(), AROUND)
+    made.add_special_tokens(["[C]"])
+    measured = growth(made)
+    assert len(made.encode(text).ids) <= measured.after(measured._normalized(text))
+
+
+def test_a_text_is_measured_where_its_parts_could_do_more():
+    """ALBERT's normalizer could make hundreds of characters of one: texts of some thousand were refused."""
+    albert = N.Sequence([N.Replace("``", '"'), N.NFKD(), N.StripAccents(), N.Lowercase(), N.NFKC()])
+    made = tokenizer(albert, P.Metaspace())
+    made.add_special_tokens(["[MASK]"])
+    text = "a film [MASK] that was good " * 10_000
+    assert growth(made)([text]) <= 2 * len(text)
+    assert list(portions([(text,)], growth(made), name="m")) == [[(text,)]]
+
+
+def test_a_long_text_may_come_to_as_many_tokens_as_it_has_bytes(one_line):
+    made = tokenizer(None, P.ByteLevel())
+    assert len(list(portions([("a" * 10**6,)], growth(made), name="m"))) == 1
+    with pytest.raises(ModelError) as caught:
+        list(portions([("a" * 10**7,)], growth(made), name="m"))
+    one_line(caught, "50,000,000 tokens of a text of 10,000,000 characters", "more than 33,554,432")
+
+
+def test_a_growth_beyond_all_numbers_is_refused(one_line):
+    """Infinity times nothing was no number, which is not more than any."""
+    whole = N.Sequence([N.Replace("a", "a" * 30_000)] * 200 + [N.NFC()])
+    with pytest.raises(ModelError) as caught:
+        list(portions([("a film",)], growth(tokenizer(whole)), name="m"))
+    one_line(caught, "model m: its tokenizer can make 1e+300 tokens")
 
 
 def test_every_character_of_unicode_stays_within_its_factor():
-    for kind, part in (("NFKD", N.NFKD()), ("NFKC", N.NFKC()), ("NFD", N.NFD()), ("Lowercase", N.Lowercase())):
+    for kind, part in (
+        ("NFKD", N.NFKD()),
+        ("NFKC", N.NFKC()),
+        ("NFD", N.NFD()),
+        ("Lowercase", N.Lowercase()),
+        ("BertNormalizer", N.BertNormalizer()),
+    ):
         longest = max(len(part.normalize_str(chr(i))) for i in range(0x110000) if not 0xD800 <= i < 0xE000)
         assert longest <= module.FACTORS[kind]
     assert module.FACTORS["NFKD"] == 18, "a larger one would refuse texts without need"
@@ -93,13 +135,16 @@ def test_a_map_of_characters_is_measured_by_its_longest_entry():
     assert module._of(part) == Growth(6.0)
 
 
-def test_a_tokenizer_that_says_nothing_multiplies_by_bytes_alone():
-    assert growth(tokenizer()) == Growth(4.0)
+def test_a_tokenizer_multiplies_by_bytes_where_it_has_tokens_for_them():
+    assert growth(tokenizer()).after == Growth(1.0)
+    spelt = Tokenizer(models.BPE({f"<0x{i:02X}>": i for i in range(256)}, [], byte_fallback=True))
+    assert len(spelt.encode("電").ids) == 3
+    assert growth(spelt).after == Growth(4.0)
 
 
 def test_growth_multiplies():
     bomb = N.Sequence([N.Replace("e", "e" * 1000)] * 4)
-    assert growth(tokenizer(bomb)).a == 4e12
+    assert growth(tokenizer(bomb)).before.a == 1e12
 
 
 ROWS = [("a" * n,) for n in (5, 3, 9, 1, 8)]
@@ -108,7 +153,7 @@ ROWS = [("a" * n,) for n in (5, 3, 9, 1, 8)]
 @pytest.mark.parametrize("most", [9, 10, 17, 1000])
 def test_portions_hold_all_rows_in_order_and_none_too_much(most, monkeypatch):
     monkeypatch.setattr(module, "MOST", most)
-    made = list(portions(ROWS, Growth(1.0), name="m"))
+    made = list(portions(ROWS, lambda text: len(text[0]), name="m"))
     assert [row for portion in made for row in portion] == ROWS
     assert all(sum(len(a) for (a,) in portion) <= most for portion in made)
     assert len(made) == {9: 3, 10: 3, 17: 2, 1000: 1}[most]
@@ -118,11 +163,11 @@ def test_a_text_that_could_become_too_long_is_refused_before_it_is_read(one_line
     bomb = tokenizer(N.Sequence([N.Replace("e", "e" * 1000)] * 4))
     with pytest.raises(ModelError) as caught:
         list(portions([("short",), ("a bee",)], growth(bomb), name="m"))
-    one_line(caught, "model m: its tokenizer can make", "of a text of 5 characters ('short'...)", "shorten the text")
+    one_line(caught, "model m: its tokenizer can make", "of a text of 5 characters ('a bee'...)", "shorten the text")
 
 
 def test_no_rows_are_one_portion():
-    assert list(portions([], Growth(), name="m")) == [[]]
+    assert list(portions([], len, name="m")) == [[]]
 
 
 def spoil(folder, normalizers_, count=4):
@@ -163,7 +208,7 @@ def test_portions_change_no_token(kind, request, items, monkeypatch):
     texts = [(text * 40,) for text in items.segments["text"]]  # some are cut
     whole = open_model(folder, name="m").encode(texts)
     model = open_model(folder, name="m")
-    longest = max(model_growth(model)(len(text)) for (text,) in texts)
+    longest = max(model_growth(model)(text) for text in texts)
     monkeypatch.setattr(module, "MOST", longest)
     parts = model.encode(texts)
     assert len(list(portions(texts, model_growth(model), name="m"))) > 2

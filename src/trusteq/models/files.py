@@ -106,7 +106,10 @@ def lasting(configuration: Path, *, name: str) -> dict[str, Any]:
     """
     content = {key: value for key, value in read_config(configuration, name=name).items() if key not in VOLATILE}
     if configuration.name == "tokenizer_config.json":
-        content = _without_files(content)
+        try:
+            content = _without_files(content)
+        except RecursionError as error:
+            raise ModelError(f"model {name}: {configuration} is nested too deeply; mend it") from error
     elif configuration.name == "special_tokens_map.json":  # transformers takes any key for an argument
         content = {key: value for key, value in content.items() if key.endswith(("_token", "_tokens"))}
     return content

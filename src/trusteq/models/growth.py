@@ -1,6 +1,7 @@
 """How much longer a tokenizer can make a text, so that no more texts are given to it at once than memory holds.
 
-A bound on what each of its parts makes of n characters, a * n + b; parts that follow each other multiply.
+A bound on what each of its parts makes of n characters, a * n + b; parts that follow each other multiply. No ordinary
+text comes near such a product, so a text for which it is too large is normalized part by part and measured.
 """
 
 from __future__ import annotations
@@ -9,23 +10,33 @@ import base64
 import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-MOST = 2**25
-"""Characters and tokens that one call may come to."""
+MOST = 2**21
+"""Tokens that one call may come to, and one text: the library holds some 460 bytes for each."""
+
+MOST_CHARACTERS = 2**22
+"""Characters that one part of a normalizer may make of a piece of one text."""
+
+ORDINARY, LONGEST = 16, 2**25
+"""A long text may come to more, to so many tokens a character and so many in all, for its length is no tokenizer's."""
+
+ENDLESS = 1e300
+"""What stands for every larger number, so that nothing is multiplied to infinity, and then by 0 to no number at all."""
 
 FACTORS = {
     "NFC": 3,
     "NFD": 4,
     "NFKC": 18,
     "NFKD": 18,
-    "Lowercase": 3,
-    "BertNormalizer": 3 * 4 * 3,  # spaces around a sign, its accents apart, small letters
+    "Lowercase": 2,
+    "BertNormalizer": 3,
     "ByteLevel": 5,  # a sign a byte, and a space before
     "Metaspace": 2,
 }
@@ -45,19 +56,76 @@ class Growth:
 
     def then(self, other: Growth) -> Growth:
         """The growth by this and then by another."""
-        return Growth(self.a * other.a, self.b * other.a + other.b)
+        return Growth(min(self.a * other.a, ENDLESS), min(self.b * other.a + other.b, ENDLESS))
 
 
-def growth(tokenizer: Any) -> Growth:
-    """What a tokenizer of the ``tokenizers`` library can do to a text, from characters to tokens."""
-    whole = Growth()
-    for part in (tokenizer.normalizer, tokenizer.pre_tokenizer):
-        if part is not None:
-            whole = whole.then(_of(json.loads(part.__getstate__())))
-    whole = whole.then(Growth(4.0))  # a token a byte
+@dataclass(frozen=True)
+class TokenGrowth:
+    """The most tokens that a tokenizer of the ``tokenizers`` library makes of texts, the segments of one row.
+
+    before: what its normalizer can do to any text. after: what follows the normalizer.
+    """
+
+    tokenizer: Any
+    before: Growth
+    after: Growth
+
+    def __call__(self, text: Sequence[str]) -> float:
+        """From what its parts can do to any text, or where that is too many, to this one."""
+        size = self.before.then(self.after)(sum(map(len, text)))
+        return size if size <= MOST else min(size, self.after(sum(map(self._normalized, text))))
+
+    def _normalized(self, text: str) -> float:
+        """The text's length after the normalizer; endless where one of its parts could make it too long."""
+        splitter, parts = self._parts
+        made = splitter.encode(text)
+        length = 0
+        for token, (start, end) in zip(made.ids, made.offsets, strict=True):
+            piece = text[start:end]
+            for grown, part in parts if token == 0 else ():
+                if grown(len(piece)) > MOST_CHARACTERS:
+                    return ENDLESS
+                piece = part.normalize_str(piece)
+            length += len(piece)
+            if length > LONGEST:
+                return ENDLESS
+        return length
+
+    @cached_property
+    def _parts(self) -> tuple[Any, list[tuple[Growth, Any]]]:
+        """What cuts texts at added tokens, the pieces between them being token 0; and the normalizer's parts."""
+        from tokenizers import Tokenizer
+
+        bare = {"version": "1.0", "model": {"type": "WordLevel", "vocab": {"": 0}, "unk_token": ""}}
+        splitter = Tokenizer.from_str(json.dumps(bare))
+        added = self.tokenizer.get_added_tokens_decoder().values()
+        splitter.add_tokens([token for token in added if not token.normalized])
+        parts = [] if self.tokenizer.normalizer is None else _parts(_saved(self.tokenizer.normalizer))
+        return splitter, [
+            (_of(part), Tokenizer.from_str(json.dumps({**bare, "normalizer": part})).normalizer) for part in parts
+        ]
+
+
+def growth(tokenizer: Any) -> TokenGrowth:
+    """What a tokenizer of the ``tokenizers`` library can do to texts."""
+    before = Growth() if tokenizer.normalizer is None else _of(_saved(tokenizer.normalizer))
+    after = Growth() if tokenizer.pre_tokenizer is None else _of(_saved(tokenizer.pre_tokenizer))
+    if any(tokenizer.token_to_id(f"<0x{byte:02X}>") is not None for byte in range(256)):
+        after = after.then(Growth(4.0))  # a token a byte
     if tokenizer.post_processor is not None:
-        whole = whole.then(_around(json.loads(tokenizer.post_processor.__getstate__())))
-    return whole
+        after = after.then(_around(_saved(tokenizer.post_processor)))
+    return TokenGrowth(tokenizer, before, after)
+
+
+def _saved(part: Any) -> Any:
+    return json.loads(part.__getstate__())
+
+
+def _parts(normalizer: dict[str, Any]) -> list[dict[str, Any]]:
+    """A normalizer, or what a sequence of them holds."""
+    if normalizer.get("type") != "Sequence":
+        return [normalizer]
+    return [part for inner in normalizer["normalizers"] for part in _parts(inner)]
 
 
 def _of(part: dict[str, Any]) -> Growth:
@@ -104,18 +172,23 @@ def _around(part: dict[str, Any]) -> Growth:
     return Growth(float(repeats), float(added))
 
 
-def portions(texts: Sequence[tuple[str, ...]], grown: Growth, *, name: str) -> Iterator[Sequence[tuple[str, ...]]]:
-    """The texts in portions that one call can hold; an error at one that alone could become too long."""
+def portions(
+    texts: Sequence[tuple[str, ...]], most: Callable[[tuple[str, ...]], float], *, name: str
+) -> Iterator[Sequence[tuple[str, ...]]]:
+    """The texts in portions that one call can hold; an error at one that alone could become too long.
+
+    ``most`` is the most tokens that one becomes.
+    """
     start, held = 0, 0.0
     for row, text in enumerate(texts):
-        length = sum(map(len, text))
-        size = grown(length)
-        if size > MOST:
+        size, characters = most(text), sum(map(len, text))
+        allowed = max(MOST, min(ORDINARY * characters, LONGEST))
+        if size > allowed:
             raise ModelError(
-                f"model {name}: its tokenizer can make {_shown(size)} tokens of a text of {length:,} characters "
-                f"({text[0][:40]!r}...), more than {MOST:,}; shorten the text, or mend the tokenizer"
+                f"model {name}: its tokenizer can make {_shown(size)} tokens of a text of {characters:,} characters "
+                f"({text[0][:40]!r}...), more than {allowed:,}; shorten the text, or mend the tokenizer"
             )
-        if held + size > MOST:
+        if held and held + size > MOST:
             yield texts[start:row]
             start, held = row, 0.0
         held += size

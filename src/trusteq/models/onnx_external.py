@@ -50,11 +50,18 @@ def external_files(file: Path, *, name: str) -> dict[str, Path]:
             raise ModelError(
                 f"model {name}: {file} takes weights from {location!r}, out of its folder; copy the file there"
             )
-        if "\0" in location or not path.is_file():
+        if not _is_file(path):
             raise ModelError(f"model {name}: {file} takes weights from {location!r}, and there is no such file")
         refuse_link_out(path, file.parent)
         found[f"weights/{location}"] = path
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a zero
+        return False
 
 
 def _locations(graph: Buffer) -> Iterator[str]:
@@ -63,7 +70,8 @@ def _locations(graph: Buffer) -> Iterator[str]:
         kind, place = left.pop()
         if kind == "entry":
             if any(graph[slice(*key)] == b"location" for key in parts(graph, place, KEY)):
-                yield from (graph[slice(*value)].decode() for value in parts(graph, place, VALUE))
+                # A value that is left out is an empty one.
+                yield from [graph[slice(*value)].decode() for value in parts(graph, place, VALUE)] or [""]
         else:
             holds = HOLDS[kind]
             left += [(holds[n], value) for n, value in fields(graph, place) if n in holds and isinstance(value, tuple)]

@@ -11,8 +11,10 @@ from trusteq.data.surrogates import is_unicode
 from trusteq.data.table import shown
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.chatter import is_failure, one_line
+from trusteq.models.cutting import kept
+from trusteq.models.fatal_tokenizer import refuse_fatal
 from trusteq.models.files import lasting
-from trusteq.models.growth import Growth, growth, portions
+from trusteq.models.growth import TokenGrowth, growth, portions
 from trusteq.models.token_limit import token_limit
 from trusteq.models.token_rows import TokenRows, token_rows
 
@@ -39,24 +41,25 @@ class TokenizerFile:
         self, texts: Sequence[tuple[str, ...]], *, limit: int | None, name: str
     ) -> tuple[TokenRows, dict[int, int]]:
         """The tokens of texts, each the segments of one row, cut to the limit; and the full length of each row cut."""
-        rows: list[Any] = []
+        ids: list[list[int]] = []
+        types: list[list[int]] = []
         cut: dict[int, int] = {}
         for portion in portions(texts, self._growth, name=name):
-            inputs = [text[0] if len(text) == 1 else text for text in portion]
             self.tokenizer.no_padding()
             self.tokenizer.no_truncation()
-            made = self.tokenizer.encode_batch(inputs)
-            long = [row for row, r in enumerate(made) if limit is not None and len(r.ids) > limit]
-            cut |= {len(rows) + row: len(made[row].ids) for row in long}
-            if long:
-                self.tokenizer.enable_truncation(limit)
-                for row, shorter in zip(long, self.tokenizer.encode_batch([inputs[row] for row in long]), strict=True):
-                    made[row] = shorter
-            rows += made
-        return token_rows([row.ids for row in rows], [row.type_ids for row in rows]), cut
+            for row in self.tokenizer.encode_batch([text[0] if len(text) == 1 else text for text in portion]):
+                tokens, kinds = row.ids, row.type_ids
+                if limit is not None and len(tokens) > limit:
+                    cut[len(ids)] = len(tokens)
+                    added = self.tokenizer.num_special_tokens_to_add(len(portion[0]) > 1)
+                    places = kept(row.sequence_ids, limit, added=added, name=name)
+                    tokens, kinds = ([values[i] for i in places] for values in (tokens, kinds))
+                ids.append(tokens)
+                types.append(kinds)
+        return token_rows(ids, types), cut
 
     @cached_property
-    def _growth(self) -> Growth:
+    def _growth(self) -> TokenGrowth:
         return growth(self.tokenizer)
 
 
@@ -69,6 +72,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> Tok
         from tokenizers import Tokenizer
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"model {name}: {file}", "onnx") from error
+    refuse_fatal(file, name=name)
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except BaseException as error:

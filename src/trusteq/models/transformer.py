@@ -25,10 +25,12 @@ from trusteq.models.checkpoint import (
     refuse_partly_random,
     weights,
 )
+from trusteq.models.cutting import kept
 from trusteq.models.equal_tokens import equal_tokens_once
+from trusteq.models.fatal_tokenizer import refuse_fatal
 from trusteq.models.files import TOKENIZER_FILES, files_hash, refuse_pickle, staged
 from trusteq.models.first_token import first_token_only, reads_first_token_only
-from trusteq.models.growth import Growth, growth, portions
+from trusteq.models.growth import growth, portions
 from trusteq.models.hub import snapshot
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.made_up import refuse_made_up
@@ -38,7 +40,7 @@ from trusteq.models.token_rows import TokenRows, token_rows
 from trusteq.models.tokenizer_file import tokenizing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -94,6 +96,7 @@ def open_transformer(
                     # transformers would only warn, and load the weights as if they were plain.
                     raise ValueError(f"it knows no quantization {quantization.get('quant_method')!r}")
                 refuse_plain_weights(method, weights(files), name=name)
+            refuse_fatal(stage / "tokenizer.json", name=name)
             tokenizer = transformers.AutoTokenizer.from_pretrained(stage, **settings)
             with built_of(weights(files), name=name):
                 model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
@@ -285,22 +288,35 @@ class TransformerModel:
         with quiet_transformers(), tokenizing(self.name):
             for portion in portions(texts, self._growth, name=self.name):
                 segments = [list(segment) for segment in zip(*portion, strict=True)]
-                rows, kinds = _ids_and_types(self.tokenizer(*segments, verbose=False))
-                long = [row for row, x in enumerate(rows) if self.limit is not None and len(x) > self.limit]
-                cut |= {len(ids) + row: len(rows[row]) for row in long}
-                if long:
-                    whole = [[segment[row] for row in long] for segment in segments]
-                    shorter = _ids_and_types(self.tokenizer(*whole, truncation=True, max_length=self.limit))
-                    for row, tokens, kind in zip(long, *shorter, strict=True):
-                        rows[row], kinds[row] = tokens, kind
+                made = self.tokenizer(*segments, verbose=False)
+                rows, kinds = _ids_and_types(made)
+                for row in (row for row, x in enumerate(rows) if self.limit is not None and len(x) > self.limit):
+                    cut[len(ids) + row] = len(rows[row])
+                    if made.encodings is None:  # the tokenizer is one written in Python
+                        alone = [[segment] for segment in portion[row]]
+                        shorter = _ids_and_types(self.tokenizer(*alone, truncation=True, max_length=self.limit))
+                        (rows[row],), (kinds[row],) = shorter
+                    else:
+                        places = self._kept(made.encodings[row], pair=len(segments) > 1)
+                        rows[row], kinds[row] = ([values[i] for i in places] for values in (rows[row], kinds[row]))
                 ids += rows
                 types += kinds
         return token_rows(ids, types), cut
 
+    def _kept(self, encoding: Any, *, pair: bool) -> list[int]:
+        """The positions of the tokens that stay when a row is cut to the limit."""
+        return kept(
+            encoding.sequence_ids,
+            self.limit or 0,
+            added=self.tokenizer.num_special_tokens_to_add(pair=pair),
+            name=self.name,
+            left=self.tokenizer.truncation_side == "left",
+        )
+
     @cached_property
-    def _growth(self) -> Growth:
+    def _growth(self) -> Callable[[tuple[str, ...]], float]:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        return Growth() if backend is None else growth(backend)
+        return growth(backend) if backend is not None else lambda text: sum(map(len, text))
 
     def findings(self) -> tuple[Finding, ...]:
         """Texts that were cut off so far, and weights in the files that the model has no place for."""

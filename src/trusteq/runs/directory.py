@@ -124,7 +124,10 @@ class Run:
             raise RunError(f"{self.directory}: no table {name!r}")
         table = _read(path, _unpacked)
         refuse_damaged_table(path, name, table, self.audit, None if name == "items" else self._ids)
-        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        try:
+            frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:  # a time zone that nobody knows
+            raise RunError(f"{path}: damaged: {error}; copy the run again") from error
         return frame
 
     @cached_property

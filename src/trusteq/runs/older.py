@@ -32,4 +32,7 @@ def as_today(name: str, content: dict[str, Any]) -> dict[str, Any]:
         return content
     if name == "audit.json":
         return {**content, "schema_version": 2, "peer": content.get("peer")}
-    return {**content, "data": {**content["data"], "asked": "", "arrays": []}, "files": {}, "peer": None}
+    data = content.get("data")
+    if isinstance(data, dict):
+        data = {**data, "asked": "", "arrays": []}
+    return {**content, "data": data, "files": {}, "peer": None}

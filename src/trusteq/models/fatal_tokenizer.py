@@ -1,0 +1,56 @@
+"""Files of tokenizers over which the ``tokenizers`` library ends the process, where others come to an error.
+
+It takes the prefix of a merge's second token off by its length in bytes, within a letter too, and makes room for as
+many characters as a map of them claims to have.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from trusteq.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def refuse_fatal(file: Path, *, name: str) -> None:
+    """Nothing, or the error that says what is wrong; all else that may be wrong with it the library tells."""
+    try:
+        told = json.loads(file.read_bytes())
+        wrong = [*_cut_letters(told.get("model")), *_lying_maps(told.get("normalizer"))]
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return
+    if wrong:
+        raise ModelError(f"model {name}: tokenizer.json: {wrong[0]}; mend the tokenizer")
+
+
+def _cut_letters(model: Any) -> Iterator[str]:
+    prefix = model.get("continuing_subword_prefix") if isinstance(model, dict) else None
+    if not isinstance(prefix, str) or not isinstance(model.get("merges"), list):
+        return
+    length = len(prefix.encode("utf-8", "surrogatepass"))
+    for row, merge in enumerate(model["merges"]):
+        second = (merge.split(" ") if isinstance(merge, str) else merge)[1:2] if isinstance(merge, str | list) else []
+        for token in second:
+            left = token.encode("utf-8", "surrogatepass")[length:] if isinstance(token, str) else b""
+            if left and left[0] & 0xC0 == 0x80:  # a byte within a letter
+                yield f"merge {row + 1} has {token!r}, which does not begin with continuing_subword_prefix"
+
+
+def _lying_maps(normalizer: Any) -> Iterator[str]:
+    left = [normalizer]
+    while left:
+        part = left.pop()
+        left += list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
+        charsmap = part.get("precompiled_charsmap") if isinstance(part, dict) else None
+        if isinstance(charsmap, str):
+            try:
+                start = base64.b64decode(charsmap[:8])
+            except ValueError:
+                continue
+            if int.from_bytes(start[:4], "little") > len(charsmap):
+                yield "its precompiled_charsmap claims to be longer than it is"
