@@ -171,7 +171,7 @@ def configurations(folder: Path) -> Reader:
     with_vocabulary(folder / "albert")
     names = [f"{kind}/config.json" for kind in ("bert", "roberta", "llama", *SIZES, "quantized", "quantized")]
     names += [f"{kind}/tokenizer_config.json" for kind in ("bert", "roberta", "llama", "albert")]
-    return of_models(folder, *names, "bert/special_tokens_map.json")
+    return of_models(folder, *names, "bert/special_tokens_map.json", seconds=30)
 
 
 def of_kind(kind: str, folder: Path, tokenizer: Path, sizes: dict[str, Any]) -> None:
@@ -268,7 +268,7 @@ def tokenizer_files(folder: Path) -> Reader:
         "pairs": ("vocab.json", "merges.txt", "tokenizer_config.json"),
     }
     names = [f"{kind}/tokenizer.json" for kind in ("bert", "roberta", "llama", "xlm-roberta")]
-    return of_models(folder, *names, *(f"{kind}/{file}" for kind, files in own.items() for file in files))
+    return of_models(folder, *names, *(f"{kind}/{file}" for kind, files in own.items() for file in files), seconds=20)
 
 
 # graphs

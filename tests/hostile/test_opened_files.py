@@ -271,14 +271,17 @@ def test_where_and_by_which_version_a_model_was_saved_is_not_read(copy):
         ("attn_implementation", "paged|kernels-community/x"),
         ("attn_implementation", {"": "sdpa", "text_config": "kernels-community/x"}),
         ("attn_implementation", "flash_attention_2"),
+        ("attn_implementation", "flex_attention"),  # runs a compiler, which leaves files
         ("experts_implementation", "deepgemm"),
         ("text_config", {"attn_implementation": "kernels-community/x"}),
         ("layers_of_others", [{"_attn_implementation": "kernels-community/x"}]),
     ],
 )
-def test_a_configuration_that_has_code_fetched(key, value, copy, one_line):
+def test_a_configuration_that_has_code_fetched_or_compiled(key, value, copy, one_line):
     configure(copy / "config.json", **{key: value})
-    one_line(refused(copy), "model m: config.json says ", "which may have native code fetched", "one of eager, ")
+    one_line(
+        refused(copy), "model m: config.json says ", "which may have native code fetched or compiled", "one of eager, "
+    )
 
 
 @pytest.mark.parametrize("value", [None, "eager", "sdpa", {"": "eager"}])

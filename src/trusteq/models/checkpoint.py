@@ -34,10 +34,10 @@ ELSEWHERE = ("transformers_weights", "configuration_files", "fast_tokenizer_file
 """Keys by which a configuration has transformers load other files than those it is made of, or change its own code."""
 
 CODE = {
-    "attn_implementation": (None, "eager", "sdpa", "flex_attention"),
+    "attn_implementation": (None, "eager", "sdpa"),
     "experts_implementation": (None, "eager", "batched_mm", "grouped_mm"),
 }
-"""What may stand under keys that can name a repository of native code, or have one fetched; also with "_" before."""
+"""What may stand under keys that can have native code fetched or compiled; also with "_" before."""
 
 
 def checkpoint_files(folder: Path, *, name: str) -> dict[str, Path]:
@@ -137,7 +137,9 @@ def _refuse_entry(key: str, value: Any, most: float, *, where: str) -> None:
     named = value.values() if isinstance(value, dict) else (value,)  # one for each part of a model
     if allowed is not None and not all(one in allowed for one in named):
         known = ", ".join(str(one) for one in allowed if one)
-        raise ModelError(f"{where}, which may have native code fetched; remove this entry, or say one of {known}")
+        raise ModelError(
+            f"{where}, which may have native code fetched or compiled; remove this entry, or say one of {known}"
+        )
     if isinstance(value, int | float) and value > most:
         raise ModelError(f"{where}, more than {most:,}: no such model")
 
