@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from hostile.history_reader import histories
 from hostile.model_readers import (
     configurations,
     graph,
@@ -161,6 +162,7 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     "run, printed": run_printed,
     "run, page": run_page,
     "shard": shards,
+    "history of work": histories,
     "transformer": transformer,
     "configurations": configurations,
     "tokenizer": tokenizer,

@@ -194,7 +194,8 @@ def value(rng: Random, depth: int = 0) -> Any:
         }
     if kind == 7:
         return [value(rng, depth + 1) for _ in range(rng.choice((1, 2, 3)))]
-    return [value(rng, depth + 2)] * rng.choice((2, 100, 5000))
+    inner, times = value(rng, depth + 2), rng.choice((2, 100, 5000))
+    return [inner] * (times if times * len(json.dumps(inner)) < 2**17 else 2)
 
 
 def quantization(rng: Random) -> Any:

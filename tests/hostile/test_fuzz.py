@@ -9,13 +9,16 @@ from random import Random
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from finished_runs import protocol
 from hostile.reader import Reader, within
 from hostile.readers import READERS
 from hostile.run_readers import OLDER
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rehashed import rehashed
 
 import trusteq
 from trusteq.data.tables import read_table
@@ -24,6 +27,7 @@ from trusteq.models.labels import configured_labels
 from trusteq.models.token_limit import token_limit
 from trusteq.policy import read_policy
 from trusteq.runs.directory import load_run
+from trusteq.runs.verified import verified
 from trusteq.study.plan import read_study
 from trusteq.work.shard import Answered
 from trusteq.work.shard_files import ShardFiles
@@ -41,6 +45,7 @@ INPUTS = {
     "run, verified": 3,
     "run, printed": 3,
     "shard": 300,
+    "history of work": 60,
     "tokenizer": 300,
     "ONNX graph": 30,
     "ONNX graph, files named": 60,
@@ -331,6 +336,18 @@ def test_a_table_with_a_value_that_no_audit_writes(name, run, one_line):
     one_line(caught, f"{table}.parquet: damaged", "copy the run again")
 
 
+def test_words_of_one_model_from_fewer_runs(tmp_path, one_line):
+    """With hashes that fit, verify ended in a traceback."""
+    protocol().save(tmp_path / "run")
+    path = tmp_path / "run" / "top_words.parquet"
+    table = pq.read_table(path)
+    odd = pc.and_(pc.equal(table["model"], "nearly"), pc.equal(table["run"], 2))
+    pq.write_table(table.filter(pc.invert(odd)), path)
+    with pytest.raises(RunError) as caught:
+        verified(load_run(rehashed(tmp_path / "run")))
+    one_line(caught, "top_words.parquet: damaged: lime was run more often on one model", "copy the run again")
+
+
 def test_a_table_with_a_time_zone_that_nobody_knows(run, one_line):
     path = run / "plan.parquet"
     table = pq.read_table(path)
@@ -413,7 +430,7 @@ def test_special_tokens_that_are_no_text(changes, graph):
     assert graph.outcome("m/tokenizer_config.json", settings_with(graph, **changes)) == "refused"
 
 
-def test_settings_of_a_tokenizer_that_are_nested_without_end(graph, one_line):
+def test_settings_of_a_tokenizer_that_are_nested_without_end(graph):
     """As deep as JSON may be read, but not walked."""
     settings = f'{{"a": {"[" * 800}{"]" * 800}}}'.encode()
     assert graph.outcome("m/tokenizer_config.json", settings) == "refused"

@@ -51,6 +51,18 @@ def test_a_map_of_characters_that_claims_too_much(nested, tmp_path, one_line):
     one_line(caught, "tokenizer.json: its precompiled_charsmap claims to be longer than it is", "mend the tokenizer")
 
 
+@pytest.mark.parametrize("typed", [True, False])
+def test_added_tokens_that_the_normalizer_makes_too_long(typed, tmp_path, one_line):
+    """They are normalized when the file is read."""
+    part = {"pattern": {"String": "e"}, "content": "e" * 1000, **({"type": "Replace"} if typed else {})}
+    whole = {"normalizers": [part] * 4, **({"type": "Sequence"} if typed else {})}
+    token = {"id": 0, "content": "e", "normalized": True}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"normalizer": whole, "added_tokens": [token]}))
+    with pytest.raises(ModelError) as caught:
+        refuse_fatal(tmp_path / "tokenizer.json", name="m")
+    one_line(caught, "tokenizer.json: its normalizer can make more than 33,554,432 characters of an added token")
+
+
 @pytest.mark.parametrize("charsmap", [base64.b64encode(bytes([4]) + bytes(11)).decode(), "", "x", "é", 7, None])
 def test_maps_of_characters_are_left_to_the_library(charsmap, tmp_path):
     told = {"normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap}}

@@ -1,7 +1,7 @@
 """Files of tokenizers over which the ``tokenizers`` library ends the process, where others come to an error.
 
-It takes the prefix of a merge's second token off by its length in bytes, within a letter too, and makes room for as
-many characters as a map of them claims to have.
+It takes the prefix of a merge's second token off by its length in bytes, within a letter too, makes room for as many
+characters as a map of them claims to have, and normalizes added tokens.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
+from trusteq.models.growth import LONGEST, grown_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
+USUAL = 64
+"""Characters that the name of an added token stays below."""
+
+
 def refuse_fatal(file: Path, *, name: str) -> None:
     """Nothing, or the error that says what is wrong; all else that may be wrong with it the library tells."""
     try:
         told = json.loads(file.read_bytes())
-        wrong = [*_cut_letters(told.get("model")), *_lying_maps(told.get("normalizer"))]
-    except (OSError, ValueError, AttributeError, RecursionError):
+        wrong = [*_cut_letters(told.get("model")), *_lying_maps(told.get("normalizer")), *_grown_tokens(told)]
+    except (OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError):
         return
     if wrong:
         raise ModelError(f"model {name}: tokenizer.json: {wrong[0]}; mend the tokenizer")
@@ -39,6 +44,16 @@ def _cut_letters(model: Any) -> Iterator[str]:
             left = token.encode("utf-8", "surrogatepass")[length:] if isinstance(token, str) else b""
             if left and left[0] & 0xC0 == 0x80:  # a byte within a letter
                 yield f"merge {row + 1} has {token!r}, which does not begin with continuing_subword_prefix"
+
+
+def _grown_tokens(told: dict[str, Any]) -> Iterator[str]:
+    contents = [token["content"] for token in told.get("added_tokens") or () if token.get("normalized") is not False]
+    if told.get("normalizer") is not None:
+        grown = grown_by(told["normalizer"])
+        longest = max(map(len, contents), default=0)
+        # Settings beside the file may add tokens of usual length.
+        if grown(max(longest, USUAL)) > LONGEST:
+            yield f"its normalizer can make more than {LONGEST:,} characters of an added token"
 
 
 def _lying_maps(normalizer: Any) -> Iterator[str]:

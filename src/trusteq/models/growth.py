@@ -42,6 +42,9 @@ FACTORS = {
 }
 """The most signs that a part makes of one; the longest that Unicode 17 has for its normal forms. Others make one."""
 
+TYPES = {"normalizers": "Sequence", "pattern": "Replace", "prepend": "Prepend", "precompiled_charsmap": "Precompiled"}
+"""What a normalizer is that has such a key."""
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -102,14 +105,14 @@ class TokenGrowth:
         splitter.add_tokens([token for token in added if not token.normalized])
         parts = [] if self.tokenizer.normalizer is None else _parts(_saved(self.tokenizer.normalizer))
         return splitter, [
-            (_of(part), Tokenizer.from_str(json.dumps({**bare, "normalizer": part})).normalizer) for part in parts
+            (grown_by(part), Tokenizer.from_str(json.dumps({**bare, "normalizer": part})).normalizer) for part in parts
         ]
 
 
 def growth(tokenizer: Any) -> TokenGrowth:
     """What a tokenizer of the ``tokenizers`` library can do to texts."""
-    before = Growth() if tokenizer.normalizer is None else _of(_saved(tokenizer.normalizer))
-    after = Growth() if tokenizer.pre_tokenizer is None else _of(_saved(tokenizer.pre_tokenizer))
+    before = Growth() if tokenizer.normalizer is None else grown_by(_saved(tokenizer.normalizer))
+    after = Growth() if tokenizer.pre_tokenizer is None else grown_by(_saved(tokenizer.pre_tokenizer))
     if any(tokenizer.token_to_id(f"<0x{byte:02X}>") is not None for byte in range(256)):
         after = after.then(Growth(4.0))  # a token a byte
     if tokenizer.post_processor is not None:
@@ -128,13 +131,14 @@ def _parts(normalizer: dict[str, Any]) -> list[dict[str, Any]]:
     return [part for inner in normalizer["normalizers"] for part in _parts(inner)]
 
 
-def _of(part: dict[str, Any]) -> Growth:
+def grown_by(part: dict[str, Any]) -> Growth:
     """What a normalizer or pre-tokenizer, as it is saved, can do."""
-    kind = part.get("type")
+    # Files of former versions have no types.
+    kind = part.get("type") or next((kind for key, kind in TYPES.items() if key in part), None)
     if kind == "Sequence":
         whole = Growth()
         for inner in part.get("normalizers") or part.get("pretokenizers") or ():
-            whole = whole.then(_of(inner))
+            whole = whole.then(grown_by(inner))
         return whole
     if kind == "Replace":
         pattern, new = part["pattern"].get("String"), len(part["content"])

@@ -116,6 +116,12 @@ def _published(run: Run, items: Items, settings: ProtocolSettings) -> Published:
             )
             for name in names
         )
+    uneven = [method for method, models in tops.items() if len({len(runs) for runs in models}) > 1]
+    if uneven:
+        raise RunError(
+            f"{run.directory / 'top_words.parquet'}: damaged: {uneven[0]} was run more often on one model than on "
+            "another; copy the run again"
+        )
     made = published(tops, items, settings, seed=run.audit["settings"]["seed"])
     lengths = {len(one_run) for models in tops.values() for runs in models for one_run in runs}
     if lengths != {len(made.positions)}:
