@@ -63,7 +63,7 @@ def test_added_tokens_that_the_normalizer_makes_too_long(typed, tmp_path, one_li
     one_line(caught, "tokenizer.json: its normalizer can make more than 33,554,432 characters of an added token")
 
 
-@pytest.mark.parametrize("charsmap", [base64.b64encode(bytes([4]) + bytes(11)).decode(), "", "x", "é", 7, None])
+@pytest.mark.parametrize("charsmap", [base64.b64encode(bytes([4]) + bytes(11)).decode(), ""])
 def test_maps_of_characters_are_left_to_the_library(charsmap, tmp_path):
     told = {"normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap}}
     (tmp_path / "tokenizer.json").write_text(json.dumps(told))
@@ -76,8 +76,21 @@ def test_others_are_left_to_the_library(prefix, merges, tmp_path):
     refuse_fatal(tokenizer(tmp_path, prefix, *(merges if isinstance(merges, list) else ())), name="m")
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[" * 9999, b"\xff", b'{"model": []}'])
-def test_what_is_no_tokenizer_is_left_to_the_library(content, tmp_path):
+MAP = b'{"normalizer": {"type": "Precompiled", "precompiled_charsmap": "x"}}'
+TWICE = b'{"normalizer": {"type": "NFC"}, "normalizer": null}'
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 9999, b"\xff", b"{} x", b"[]", b'{"added_tokens": 5}', MAP, TWICE])
+def test_what_python_cannot_read_is_not_given_to_the_library(content, tmp_path, one_line):
+    """It would read the parts that come first, and may not come to the end."""
     (tmp_path / "tokenizer.json").write_bytes(content)
+    with pytest.raises(ModelError) as caught:
+        refuse_fatal(tmp_path / "tokenizer.json", name="m")
+    one_line(caught, "model m: ", "tokenizer.json cannot be read as a tokenizer: ")
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"model": []}', b'{"model": {"vocab": {"a": 0, "a": 1}}}', None])
+def test_what_is_no_tokenizer_is_left_to_the_library(content, tmp_path):
+    if content is not None:
+        (tmp_path / "tokenizer.json").write_bytes(content)
     refuse_fatal(tmp_path / "tokenizer.json", name="m")
-    refuse_fatal(tmp_path / "absent", name="m")

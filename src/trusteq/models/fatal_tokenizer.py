@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
+from trusteq.models.chatter import one_line
 from trusteq.models.growth import LONGEST, grown_by
 
 if TYPE_CHECKING:
@@ -23,14 +24,24 @@ USUAL = 64
 
 
 def refuse_fatal(file: Path, *, name: str) -> None:
-    """Nothing, or the error that says what is wrong; all else that may be wrong with it the library tells."""
-    try:
-        told = json.loads(file.read_bytes())
-        wrong = [*_cut_letters(told.get("model")), *_lying_maps(told.get("normalizer")), *_grown_tokens(told)]
-    except (OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError):
+    """Nothing, or the error that says what is wrong; what else may be wrong with a part the library tells."""
+    if not file.is_file():
         return
+    try:
+        told = json.loads(file.read_bytes(), object_pairs_hook=_once)
+        wrong = [*_cut_letters(told.get("model")), *_lying_maps(told.get("normalizer")), *_grown_tokens(told)]
+    except (OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError) as error:
+        # The library reads on from part to part, and might end the process before it comes to the same.
+        raise ModelError(f"model {name}: {file} cannot be read as a tokenizer: {one_line(error)}") from error
     if wrong:
         raise ModelError(f"model {name}: tokenizer.json: {wrong[0]}; mend the tokenizer")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs) and not all(isinstance(value, int) for value in made.values()):  # a vocabulary may
+        raise ValueError("a key stands there twice")
+    return made
 
 
 def _cut_letters(model: Any) -> Iterator[str]:
