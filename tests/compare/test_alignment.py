@@ -7,6 +7,7 @@ import pytest
 from oracles import alignment as slow
 from oracles import attributions as simulated
 from oracles.attributions import explained, truths
+from scipy import stats
 
 from trusteq.compare.agreement_scores import SCORES
 from trusteq.compare.alignment import (
@@ -368,6 +369,19 @@ def test_few_items_have_intervals_that_hold_the_truth_all_the_same(items):
         if found is not None:
             held.append(found.low <= 0.8 <= found.high)
     assert np.mean(held) >= 0.95
+
+
+@pytest.mark.parametrize("items", [3, 5, 50])
+def test_a_ratio_of_few_items_is_as_unsure_as_student_s_t_of_them(items):
+    x = 3 + np.random.default_rng(items).uniform(size=items)
+    r = Resampling(items)
+    found = Resamplings(r).ratio(x, np.ones(items), what="ratio")
+    draws = r.counts @ x / items
+    plain = r.from_draws(x.mean(), draws, what="ratio")
+    wider = stats.t.ppf(0.975, items - 1) / stats.norm.ppf(0.975) * np.sqrt(items / (items - 1))
+    assert found.value == pytest.approx(x.mean())
+    for end in ("low", "high"):
+        assert getattr(found, end) - x.mean() == pytest.approx(wider * (getattr(plain, end) - x.mean()))
 
 
 def test_clusters_that_are_all_the_same_leave_no_ratio_certain():
