@@ -297,7 +297,7 @@ def test_percentages_are_not_taken_for_logits(file, refused):
     """Softmax makes certainties of them: a candidate that hesitates would look as sure as the reference."""
     path = file("id,no,yes\nc,40,60\nb,55,45\na,30,70\n")
     parts = "line 4: item 'a'", "[30.0, 70.0]", "divide them by 100, and leave out --scores logits"
-    with refused(str(path), *parts, "subtract each row's largest value", error=ModelError):
+    with refused(str(path), *parts, "give their softmax", error=ModelError):
         read(path, scores="logits")
 
 

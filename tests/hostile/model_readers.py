@@ -8,6 +8,7 @@ import socket
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 from hostile.reader import Reader
@@ -123,13 +124,13 @@ def of_models(folder: Path, *names: str, seconds: float = 10) -> Reader:
     """The reader of these files, each in the folder of its model, which is asked about texts."""
     from huggingface_hub import constants
 
-    constants.HF_HUB_OFFLINE = False  # so that trusteq alone keeps it off
     with_strangers(folder, *sorted({name.partition("/")[0] for name in names}))
 
     def read(name: str) -> None:
         placed(folder / name, folder)
         model = folder / name.partition("/")[0]
-        opened_and_asked(model, model, TEXTS)
+        with patch.object(constants, "HF_HUB_OFFLINE", False):  # so that trusteq alone keeps it off
+            opened_and_asked(model, model, TEXTS)
 
     return Reader.of(folder, read, *names, seconds=seconds)
 
