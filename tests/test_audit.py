@@ -12,7 +12,6 @@ from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 import trusteq
-from trusteq._audit import _of_file
 from trusteq.report.document import document
 from trusteq.report.terminal import render
 from trusteq.verdict import Outcome
@@ -575,11 +574,11 @@ def test_a_label_that_no_item_has_is_one_where_rows_sum_to_1_with_it(tmp_path):
     table.to_parquet(path, index=False)
     items = trusteq.read_items(path, label="gold")
     model = trusteq.open_model(path, options=trusteq.ModelOptions(not_labels=("gold",)))
-    probabilities = _of_file(model, items, lambda n: None)
+    probabilities = model.predict(items)
     np.testing.assert_allclose(probabilities, p, atol=1e-12)
     logits = trusteq.open_model(path, options=trusteq.ModelOptions(not_labels=("gold",), scores="logits"))
     with pytest.raises(trusteq.LabelError) as error:
-        _of_file(logits, items, lambda n: None)
+        logits.predict(items)
     assert "would be read as a label, but no item has that label" in str(error.value)
     assert len(str(error.value)) < 400
 

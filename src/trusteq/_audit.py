@@ -16,10 +16,9 @@ from trusteq._computed import computed
 from trusteq._explained import decided_by, explain_enough, explain_settings
 from trusteq.compare.slices import LABEL, LENGTH
 from trusteq.data.items import Items
-from trusteq.data.label_sets import SHOWN, enumerated, listed, remedy
 from trusteq.data.predictions import Predictions, checked
 from trusteq.data.surrogates import is_unicode
-from trusteq.errors import DataError, LabelError, ModelError, OptionError
+from trusteq.errors import DataError, ModelError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
 from trusteq.explain.removal import without_top_words
@@ -27,6 +26,7 @@ from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.function import as_model, called
 from trusteq.models.probe import predict_all
+from trusteq.models.traits import traits_of
 from trusteq.policy import Policy, read_policy
 from trusteq.responses import Response, Responses
 from trusteq.settings import refuse_too_few, within_limits
@@ -118,7 +118,7 @@ def audit(
         )
     if peer_model is not None and how is not None and how.until == "decided":
         raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
-    if items.labels is not None and reference_model.identity.kind != "predictions":
+    if items.labels is not None and traits_of(reference_model).runs:
         items.gold(reference_model.labels)  # labels that do not fit are told before hours of work
     # One order whatever the order of the file, so that resamples and batches are the same.
     order = by_id(items.ids)
@@ -298,67 +298,16 @@ def _predict(
     probed = probe_at(executor, model, items)
     fixed = batch if probed.batch_dependent else None
     raw: NDArray[Any]
-    if model.identity.kind == "predictions":
-        # Rows of a file may be matched by number, which only the items' own order tells.
-        raw = _of_file(model, given, advance)[order]
-    else:
+    if traits_of(model).runs:
         raw = predict_at(executor, model, items, batch=fixed, advance=advance)
-    where = model.identity.location if model.identity.kind == "predictions" else None
-    predictions = checked(raw, labels=model.labels, ids=items.ids, model=model.name, where=where)
+    else:
+        # Rows of a file may be matched by number, which only the items' own order tells.
+        raw = predict_all(model, given, advance)[order]
+    predictions = checked(raw, labels=model.labels, ids=items.ids, model=model.name)
     findings = [*model.findings(), *probed.findings(model.name)]
     if fixed:
         findings.append(Finding(model.name, "fixed batch", f"asked in batches of exactly {batch}", float(batch)))
     return predictions, tuple(findings), fixed
-
-
-def _of_file(model: Model, items: Items, advance: Callable[[int], None]) -> NDArray[Any]:
-    """A file's probabilities [items, labels].
-
-    A column that holds numbers, and that no item has for its label, is a label all the same where it is not 0
-    throughout and rows sum to 1 with it: a few of a thousand labels are in no sample.
-    """
-    strangers = _strangers(model, items)
-    if strangers is None:
-        return predict_all(model, items, advance)
-    names, error = strangers
-    if getattr(model, "scores", None) == "logits":
-        raise error
-    try:
-        raw = predict_all(model, items, advance)
-    except ModelError:
-        raise error from None
-    if any(not raw[:, model.labels.index(name)].any() for name in names):
-        raise error
-    return raw
-
-
-def _strangers(model: Model, items: Items) -> tuple[list[str], LabelError] | None:
-    """Columns that are labels only by holding numbers, and what to say where nothing else shows that they are."""
-    if getattr(model, "named", True):
-        return None
-    where = f"{model.identity.location}: column"
-    if items.labels is None:
-        if getattr(model, "scores", None) == "logits":
-            raise LabelError(
-                f"{where}s {enumerated(model.labels)} hold numbers, and without gold labels nothing shows which of "
-                f"them are logits; name them: {_naming(model.name, model.labels)}"
-            )
-        return None
-    known = set(items.label_names)
-    names = [name for name in model.labels if name not in known]
-    # A label whose items were left out is missing from theirs with reason.
-    if items.ignored or not names:
-        return None
-    own = [name for name in model.labels if name in known]
-    if own:
-        advice = f"name all the labels, those too that no item has: {_naming(model.name, own)}"
-    else:
-        advice = f"theirs are {listed(items.label_names)}; {remedy(items.label_names, model.labels)}"
-    return names, LabelError(f"{where} {names[0]!r} would be read as a label, but no item has that label; {advice}")
-
-
-def _naming(model: str, labels: Sequence[str]) -> str:
-    return f"--labels {model}={','.join(labels[:SHOWN])}{',...' if len(labels) > SHOWN else ''}"
 
 
 def _in_own_precision(

@@ -14,10 +14,10 @@ from trusteq.data.items import Items
 from trusteq.errors import OptionError
 from trusteq.models import cost, cost_memory
 from trusteq.models.cost import ModelCost, checked_effort, measure_costs
-from trusteq.models.cost_size import size
 from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.prediction_file import open_predictions
+from trusteq.models.traits import traits_of
 
 LABELS = ("no", "yes")
 TEXTS = Items(ids=[f"t{i}" for i in range(40)], segments={"text": [f"text {i}" for i in range(40)]})
@@ -50,7 +50,7 @@ def test_a_function_that_sleeps_takes_at_least_as_long_as_it_sleeps():
 def test_a_model_with_a_file_has_its_size(onnx_bert, items):
     opened = open_onnx(str(onnx_bert), name="m")
     (model,) = measure_costs([opened], items, [None]).models
-    known = size(opened)
+    known = traits_of(opened).size()
     assert None not in vars(known).values()
     assert (model.parameters, model.disk_bytes, model.weights_bytes) == tuple(vars(known).values())
     assert model.latency.median > 0

@@ -5,58 +5,53 @@ from types import SimpleNamespace
 
 import pytest
 
-from trusteq.models import cost_machine
-from trusteq.models.cost_machine import device, machine, threads
+from trusteq.models.cost_machine import machine
 from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
+from trusteq.models.traits import Traits
 from trusteq.models.transformer import open_transformer
 
-FUNCTION = from_callable(len, labels=("a", "b"), name="f")
+FUNCTION = from_callable(len, labels=("a", "b"), name="f").traits
 
 
 def test_a_transformer_runs_where_torch_put_it_with_torch_s_threads(bert):
     torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
-    opened, before = open_transformer(str(bert), name="m", device="cpu"), torch.get_num_threads()
+    traits, before = open_transformer(str(bert), name="m", device="cpu").traits, torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        assert threads(opened) == 3
-        assert machine([opened]).threads == 3
+        assert traits.threads() == 3
+        assert machine([traits]).threads == 3
     finally:
         torch.set_num_threads(before)
-    assert device(opened) == machine([opened]).device == "cpu"
+    assert traits.device == machine([traits]).device == "cpu"
 
 
 def test_onnx_runtime_chooses_its_threads_itself_unless_told(onnx_bert, monkeypatch):
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert threads(open_onnx(str(onnx_bert), name="m")) == 1
+    assert open_onnx(str(onnx_bert), name="m").traits.threads() == 1
     monkeypatch.delenv("OMP_NUM_THREADS")
     opened = open_onnx(str(onnx_bert), name="m")
-    assert threads(opened) is None
+    assert opened.traits.threads() is None
     told = onnxruntime.SessionOptions()
     told.intra_op_num_threads = 2
     opened.session = SimpleNamespace(get_session_options=lambda: told)
-    assert threads(opened) == 2
+    assert opened.traits.threads() == 2
 
 
 def test_of_a_function_it_is_not_known_where_it_runs():
-    assert (threads(FUNCTION), device(FUNCTION)) == (None, None)
+    assert (FUNCTION.threads(), FUNCTION.device) == (None, None)
     assert machine([FUNCTION]).device == "unknown"
 
 
-def test_threads_are_named_only_where_they_are_the_same(bert, monkeypatch):
-    one, two = (SimpleNamespace(name=name) for name in ("one", "two"))
-    monkeypatch.setattr(cost_machine, "device", lambda model: "cpu")
-    monkeypatch.setattr(cost_machine, "threads", lambda model: {"one": 1, "two": 2}[model.name])
+def test_threads_are_named_only_where_they_are_the_same():
+    one, two = (Traits(device="cpu", threads=lambda n=n: n) for n in (1, 2))
     assert machine([one, one]).threads == 1
     assert machine([one, two]).threads is None
 
 
-def test_several_devices_are_all_named(monkeypatch):
-    models = [SimpleNamespace(name=name) for name in ("cpu", "meta", "cpu")]
-    monkeypatch.setattr(cost_machine, "device", lambda model: model.name)
-    monkeypatch.setattr(cost_machine, "threads", lambda model: None)
-    assert machine(models).device == "cpu, meta"
+def test_several_devices_are_all_named():
+    assert machine([Traits(device=name) for name in ("cpu", "meta", "cpu")]).device == "cpu, meta"
 
 
 def test_the_processor_has_a_name_and_cores():

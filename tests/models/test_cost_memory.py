@@ -12,7 +12,6 @@ import pytest
 from trusteq.data.items import Items
 from trusteq.errors import ModelError
 from trusteq.models import cost_memory
-from trusteq.models.again import how_to_open
 from trusteq.models.cost_child import as_json, forget_peak, from_json, peak
 from trusteq.models.cost_memory import can_be_opened_again, peak_bytes
 from trusteq.models.function import from_callable
@@ -148,7 +147,7 @@ def test_arrays_of_objects_are_not_pickled(onnx_bert):
 
 
 def test_memory_of_an_accelerator_is_not_confused_with_the_processor_s(bert, items, monkeypatch):
-    monkeypatch.setattr(cost_memory, "device", lambda model: "cuda:0")
+    monkeypatch.setattr(cost_memory, "traits_of", lambda model: replace(model.traits, device="cuda:0"))
     with pytest.raises(ModelError, match="runs on cuda:0"):
         peak_bytes(open_transformer(str(bert), name="m"), items, None)
 
@@ -190,11 +189,9 @@ def test_what_is_no_file_cannot_be_opened_again(bert, onnx_bert):
 def test_the_child_prints_nothing_but_its_answer(onnx_bert, items):
     """Whatever else is written on stdout, by Python or below it, goes to stderr."""
     opened = open_onnx(str(onnx_bert), name="m")
-    question = {**asdict(how_to_open(opened)), **cost_memory._asked(items), "shape": None}
+    question = {**asdict(opened.traits.opening()), **cost_memory._asked(items), "shape": None}
     loud = "import os, sys; os.write(1, b'below'); print('above', flush=True)"
-    code = (
-        f"import trusteq.models.cost_child as c, sys\nc.import_backend = lambda *_: exec({loud!r})\nsys.exit(c.main())"
-    )
+    code = f"import trusteq.models.cost_child as c, sys\nc.prepare = lambda *_: exec({loud!r})\nsys.exit(c.main())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=json.dumps(question).encode(),

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from trusteq.models.base import Model
 from trusteq.models.cost_initialisers import Initialisers, initialisers
-from trusteq.models.cost_size import Size, held_bytes, size
+from trusteq.models.cost_size import Size, held_bytes
 from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
+from trusteq.models.traits import traits_of
 from trusteq.models.transformer import open_transformer
 
 LABELS = ("no", "maybe", "yes")
@@ -28,7 +29,7 @@ def bytes_in(folder):
 def test_a_transformer(bert):
     opened = open_transformer(str(bert), name="m")
     weights = [*opened.model.parameters(), *opened.model.buffers()]
-    assert size(opened) == Size(
+    assert traits_of(opened).size() == Size(
         parameters=sum(p.numel() for p in opened.model.parameters()),
         disk_bytes=bytes_in(bert),
         weights_bytes=sum(w.numel() * w.element_size() for w in weights),
@@ -38,7 +39,7 @@ def test_a_transformer(bert):
 def test_files_that_are_no_part_of_the_model_do_not_count(bert, tmp_path):
     folder = shutil.copytree(bert, tmp_path / "copy")
     (folder / "training.log").write_bytes(b"x" * 10_000)
-    assert size(open_transformer(str(folder), name="m")).disk_bytes == bytes_in(bert)
+    assert traits_of(open_transformer(str(folder), name="m")).size().disk_bytes == bytes_in(bert)
 
 
 def test_half_the_precision_is_half_the_bytes(bert):
@@ -90,7 +91,7 @@ def counted(file):
 
 def test_an_onnx_model(onnx_bert):
     floats, all_bytes = counted(onnx_bert / "model.onnx")
-    found = size(open_onnx(str(onnx_bert), name="m"))
+    found = traits_of(open_onnx(str(onnx_bert), name="m")).size()
     assert found.parameters == floats
     assert found.disk_bytes == bytes_in(onnx_bert)
     # Shapes may stand among the nodes.
@@ -98,7 +99,8 @@ def test_an_onnx_model(onnx_bert):
 
 
 def test_an_onnx_model_has_the_parameters_of_what_it_was_exported_from(onnx_bert, bert):
-    exported, original = size(open_onnx(str(onnx_bert), name="m")), size(open_transformer(str(bert), name="m"))
+    models = open_onnx(str(onnx_bert), name="m"), open_transformer(str(bert), name="m")
+    exported, original = (model.traits.size() for model in models)
     assert exported.parameters == pytest.approx(original.parameters, rel=0.05)
 
 
@@ -106,9 +108,9 @@ def test_weights_outside_the_file_count(onnx_bert, tmp_path):
     onnx = pytest.importorskip("onnx", reason="needs onnx to save")
     folder = shutil.copytree(onnx_bert, tmp_path / "copy")
     file = folder / "model.onnx"
-    before = size(open_onnx(str(folder), name="m"))
+    before = traits_of(open_onnx(str(folder), name="m")).size()
     onnx.save(onnx.load(file), file, save_as_external_data=True, location="weights.bin", size_threshold=0)
-    after = size(open_onnx(str(folder), name="m"))
+    after = traits_of(open_onnx(str(folder), name="m")).size()
     assert file.stat().st_size < (folder / "weights.bin").stat().st_size
     assert (after.parameters, after.weights_bytes) == (before.parameters, before.weights_bytes)
     assert after.disk_bytes == bytes_in(folder)
@@ -120,7 +122,7 @@ def test_a_tokenizer_elsewhere_counts(onnx_bert, bert, tmp_path):
         (folder / file).unlink()
     opened = open_onnx(str(folder), name="m", tokenizer=str(bert))
     tokenizer = sum((bert / file).stat().st_size for file in ("tokenizer.json", "tokenizer_config.json"))
-    assert size(opened).disk_bytes == bytes_in(folder) + tokenizer
+    assert traits_of(opened).size().disk_bytes == bytes_in(folder) + tokenizer
 
 
 def save(path, tensors, nodes=(), sparse=()):
@@ -210,7 +212,7 @@ def test_a_file_that_was_cut_off_is_not_counted(onnx_bert, tmp_path):
 
 
 def test_of_a_function_nothing_is_known(bert):
-    assert size(from_callable(len, labels=LABELS, name="f")) == Size()
+    assert traits_of(from_callable(len, labels=LABELS, name="f")).size() == Size()
 
 
 def test_of_somebody_s_own_model_nothing_is_guessed(bert):
@@ -221,10 +223,10 @@ def test_of_somebody_s_own_model_nothing_is_guessed(bert):
         predict, findings = opened.predict, opened.findings
 
     assert isinstance(Own(), Model)
-    assert size(Own()) == Size()
+    assert traits_of(Own()).size() == Size()
 
 
 def test_sizes_are_whole_numbers_of_python(onnx_bert, bert):
     for opened in (open_onnx(str(onnx_bert), name="m"), open_transformer(str(bert), name="m")):
-        json.dumps(vars(size(opened)))
-        assert not isinstance(size(opened).parameters, np.integer)
+        json.dumps(vars(traits_of(opened).size()))
+        assert not isinstance(traits_of(opened).size().parameters, np.integer)

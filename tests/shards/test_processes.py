@@ -13,6 +13,7 @@ from wayward_shards import Slow, Told
 from trusteq.errors import LabelError, ModelError, OptionError
 from trusteq.explain.table import Question, value_tables
 from trusteq.explain.units import cutter
+from trusteq.models.traits import Traits
 from trusteq.work import processes
 from trusteq.work.executor import executor
 from trusteq.work.processes import ATTEMPTS, Processes
@@ -90,7 +91,7 @@ def test_one_that_hangs_is_ended(light, tmp_path, wayward, one_line):
 
 
 def test_a_deadline_does_not_count_how_long_a_worker_takes_to_start(light, tmp_path, wayward, one_line, monkeypatch):
-    monkeypatch.setattr(processes, "how_to_open", lambda model: Slow(1.0))
+    monkeypatch.setattr(processes, "traits_of", lambda model: Traits(opening=lambda: Slow(1.0)))
     with Processes(1, deadline=0.5) as place:
         assert run(place, light, [Told(0, str(tmp_path)), Told(1, str(tmp_path))]) == [0, 1]
         with pytest.raises(ModelError) as caught:
@@ -99,7 +100,7 @@ def test_a_deadline_does_not_count_how_long_a_worker_takes_to_start(light, tmp_p
 
 
 def test_one_that_never_opens_its_model_is_ended(light, tmp_path, wayward, one_line, monkeypatch):
-    monkeypatch.setattr(processes, "how_to_open", lambda model: Slow(60.0))
+    monkeypatch.setattr(processes, "traits_of", lambda model: Traits(opening=lambda: Slow(60.0)))
     monkeypatch.setattr(processes, "OPENING", 0.5)
     with Processes(1, deadline=0.1) as place:
         with pytest.raises(ModelError) as caught:

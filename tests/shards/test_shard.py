@@ -7,9 +7,9 @@ import pytest
 
 from trusteq.explain.table import Perturbation, Question
 from trusteq.explain.units import cutter
-from trusteq.models.again import how_to_open
 from trusteq.models.open import open_model
 from trusteq.models.probe import probe
+from trusteq.models.traits import traits_of
 from trusteq.work.shard import HERE, Answered, Here, Prediction, in_order, predict_at, probe_at
 
 
@@ -103,22 +103,22 @@ def test_all_that_decides_an_answer_is_in_how_a_model_is_opened(model, folder, t
     from trusteq.models.open import ModelOptions, open_model
 
     moved = open_model(shutil.copytree(folder, tmp_path / "moved"), name="other")
-    assert how_to_open(moved).content() == how_to_open(model).content()
+    assert traits_of(moved).opening().content() == traits_of(model).opening().content()
     others = [
         open_model(tiny_models.save("bert", tmp_path / "o", seed=2), name="tiny"),
         open_model(folder, name="tiny", options=ModelOptions(budget=77)),
         open_model(folder, name="tiny", options=ModelOptions(labels=("a", "b", "c"))),
         model.lowered("bfloat16"),
     ]
-    assert len({how_to_open(m).content() for m in (model, *others)}) == 5
-    assert how_to_open(others[-1]).open().model.dtype == others[-1].model.dtype
+    assert len({traits_of(m).opening().content() for m in (model, *others)}) == 5
+    assert traits_of(others[-1]).opening().open().model.dtype == others[-1].model.dtype
 
 
 @pytest.mark.parametrize("kind", ["folder", "onnx"])
 def test_a_model_is_opened_from_another_working_directory(kind, request, tmp_path, monkeypatch):
     place = request.getfixturevalue(kind)
     monkeypatch.chdir(place.parent)
-    opening = how_to_open(open_model(place.name, name="m"))
+    opening = traits_of(open_model(place.name, name="m")).opening()
     there = opening.anywhere()
     monkeypatch.chdir(tmp_path)
     assert there.open().identity.content == opening.identity["content"]
@@ -126,7 +126,7 @@ def test_a_model_is_opened_from_another_working_directory(kind, request, tmp_pat
 
 
 def test_a_model_that_is_nowhere_here_keeps_its_name(model):
-    assert replace(how_to_open(model), location="org/name").anywhere().location == "org/name"
+    assert replace(traits_of(model).opening(), location="org/name").anywhere().location == "org/name"
 
 
 def test_a_model_whose_files_changed_meanwhile_is_noticed(model, folder, tmp_path, one_line):
@@ -137,7 +137,7 @@ def test_a_model_whose_files_changed_meanwhile_is_noticed(model, folder, tmp_pat
     from trusteq.errors import ModelError
 
     place = shutil.copytree(folder, tmp_path / "m")
-    opening = how_to_open(open_model(place, name="m"))
+    opening = traits_of(open_model(place, name="m")).opening()
     tiny_models.save("bert", place, seed=3)
     with pytest.raises(ModelError) as caught:
         opening.open()

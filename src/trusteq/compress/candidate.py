@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def make(
         import transformers  # noqa: F401 - asked for here, so that what is missing is named before anything is read
 
         from trusteq.models.chatter import quiet_transformers
-        from trusteq.models.cost_size import size
+        from trusteq.models.traits import traits_of
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"method {method}", "transformers") from error
     from trusteq.models.open import open_model
@@ -107,7 +107,7 @@ def make(
     tell("open the model", 0, 1)
     device = arguments.pop("device", None) if chosen.learns else "cpu"
     source = _source(str(model), method, device, download=download)
-    before = size(source)
+    before = traits_of(source).size()
     asked = _made_up(source)
     tell("open the model", 1, 1)
     checkpoints = _checkpoints(path, source, method, arguments, items, dev)
@@ -149,7 +149,7 @@ def make(
             }
             written = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             (draft / RECIPE).write_text(written, "utf-8")
-            after = size(read)
+            after = traits_of(read).size()
             if path.exists():
                 path.rmdir()
             draft.rename(path)
@@ -187,15 +187,14 @@ def key_of(asked: Mapping[str, Any]) -> str:
 def _source(location: str, method: str, device: str | None, *, download: bool) -> TransformerModel:
     """The model to compress, opened as for an audit."""
     from trusteq.models.open import ModelOptions, default_name, open_model, options_of
-    from trusteq.models.transformer import TransformerModel
 
     name = default_name(location)
     if "device" not in options_of(location, name=name):
         raise ModelError(
             f"model {name}: {location} is no transformers classifier; method {method} starts from one: give its folder"
         )
-    source = open_model(location, name=name, options=ModelOptions(device=device, download=download))
-    assert isinstance(source, TransformerModel)  # noqa: S101 - the only one that takes a device
+    options = ModelOptions(device=device, download=download)
+    source = cast("TransformerModel", open_model(location, name=name, options=options))  # no other takes a device
     if quantization := source.identity.details["quantization"]:
         by = quantization.get("quant_method")
         raise does_not_apply(source, method, f"it is quantized already ({by}); start from the model it was made from")

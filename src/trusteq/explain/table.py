@@ -17,6 +17,7 @@ from trusteq.errors import ModelError, OptionError
 from trusteq.explain.splice import splicer
 from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
 from trusteq.models.token_rows import TokenModel, joined
+from trusteq.models.traits import traits_of
 from trusteq.work.shard import HERE, Answered, digest, in_order
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Question:
 
 def explainable(model: Model) -> bool:
     """Whether a model can be asked about texts that are not in the data."""
-    return model.identity.kind != "predictions" and bool(getattr(model, "reads_text", True))
+    return traits_of(model).changeable
 
 
 def value_tables(
@@ -70,7 +71,7 @@ def value_tables(
     """
     if not explainable(model):
         raise ModelError(f"model {model.name} cannot be asked about perturbed texts; explain without it (--no-explain)")
-    most = ROWS * int(getattr(model, "budget", 1024))
+    most = ROWS * traits_of(model).budget
     shards = [Perturbation(tuple(chunk), perturb, alone, tuple(segments)) for chunk in _chunks(questions, most)]
     tables = []
     for shard, answer in zip(shards, in_order(executor.answers(model, shards, advance)), strict=True):

@@ -45,7 +45,8 @@ class Finding:
 class Model(Protocol):
     """Anything that answers items with probabilities over named labels.
 
-    One that has ``reads_text = False`` knows only the items themselves and is not asked about other texts.
+    What can be asked of it, and how, it may state as ``traits`` (`models.traits`); else it is asked as a function that
+    reads texts is, or with ``reads_text = False`` only about the items themselves.
     """
 
     @property

@@ -14,9 +14,10 @@ from trusteq.errors import OptionError, TrusteqError
 from trusteq.models.chatter import one_line
 from trusteq.models.cost_machine import Machine, machine
 from trusteq.models.cost_memory import can_be_opened_again, peak_bytes
-from trusteq.models.cost_size import Size, size
+from trusteq.models.cost_size import Size
 from trusteq.models.cost_speed import Spread, measure_speed
 from trusteq.models.probe import spread
+from trusteq.models.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +101,7 @@ def measure_costs(
     ``shapes`` [models] is the number of items in a call where a model's answers depend on their batch. ``effort``
     "full" also opens each model in a process of its own, to see how much memory it takes.
     """
-    run = [(model, shape) for model, shape in zip(models, shapes, strict=True) if model.identity.kind != "predictions"]
+    run = [(model, shape) for model, shape in zip(models, shapes, strict=True) if traits_of(model).runs]
     if effort == "none" or not run:
         return None
     some = items.take(spread(items, IN_CHILD)) if effort == "full" else items
@@ -114,7 +115,7 @@ def measure_costs(
             notes.append(f"{model.name}: speed was not measured: {speed.failure}")
         known, peak = Size(), None
         try:
-            known = size(model)
+            known = traits_of(model).size()
         except (OSError, RuntimeError, TrusteqError) as error:
             notes.append(f"{model.name}: size was not measured: {one_line(error)}")
         if effort == "full" and can_be_opened_again(model):
@@ -135,4 +136,4 @@ def measure_costs(
     if effort == "full":
         tell("measure memory", len(run), len(run))
     costs = tuple(found.get(model.name, ModelCost(readable(model.name))) for model in models)
-    return Costs(machine([model for model, _ in run]), timed, costs, tuple(readable(note) for note in notes))
+    return Costs(machine([traits_of(model) for model, _ in run]), timed, costs, tuple(readable(note) for note in notes))

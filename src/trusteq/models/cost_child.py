@@ -19,8 +19,7 @@ import numpy as np
 
 from trusteq.data.items import Items
 from trusteq.errors import TrusteqError
-from trusteq.models.onnx_runtime import onnx_runtime
-from trusteq.models.open import ModelOptions, open_model
+from trusteq.models.open import ModelOptions, open_model, prepare
 from trusteq.models.probe import predict_all, predict_in_shape
 
 
@@ -32,7 +31,7 @@ def main() -> int:
     asked = json.loads(sys.stdin.buffer.read())
     segments = {name: from_json(values) for name, values in asked["segments"].items()}
     items = Items(ids=[str(i) for i in range(asked["items"])], segments=segments)
-    import_backend(asked["kind"], asked["architecture"])
+    prepare(asked["kind"], asked["architecture"])
     forget_peak()
     before = peak()
     try:
@@ -47,28 +46,6 @@ def main() -> int:
     with os.fdopen(answer, "w") as stream:
         json.dump({"before": before, "peak": peak()}, stream)
     return 0
-
-
-def import_backend(kind: str, architecture: str | None) -> None:
-    """Everything that opening a model of this kind would import, and its threads."""
-    if kind == "onnx":
-        onnx_runtime()
-        with suppress(ImportError):  # a graph that reads arrays needs none
-            import tokenizers  # noqa: F401
-    elif kind == "transformers":
-        import torch
-        import transformers
-
-        from trusteq.models.chatter import quiet_transformers
-
-        with quiet_transformers():
-            from transformers.quantizers import AutoHfQuantizer  # noqa: F401
-
-            # Imported by transformers when first asked for.
-            for name in ("AutoTokenizer", "AutoModelForSequenceClassification", architecture):
-                getattr(transformers, name or "", None)
-        square = torch.ones(256, 256)
-        square @ square
 
 
 def peak() -> int | None:

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trusteq.models.onnx_session import OnnxModel
-from trusteq.models.transformer import TransformerModel
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trusteq.models.base import Model
+    from trusteq.models.traits import Traits
 
 CPU = "cpu"
 
@@ -34,10 +31,10 @@ class Machine:
     device: str
 
 
-def machine(models: Sequence[Model]) -> Machine:
-    """The machine, as these models use it."""
-    counts = {threads(model) for model in models}
-    devices = dict.fromkeys(described(name) for model in models if (name := device(model)) is not None)
+def machine(models: Sequence[Traits]) -> Machine:
+    """The machine, as models that state this of themselves use it."""
+    counts = {traits.threads() for traits in models}
+    devices = dict.fromkeys(described(traits.device) for traits in models if traits.device is not None)
     return Machine(
         processor=processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -45,25 +42,6 @@ def machine(models: Sequence[Model]) -> Machine:
         platform=platform.platform(terse=True),
         device=", ".join(devices) or "unknown",
     )
-
-
-def threads(model: Model) -> int | None:
-    """How many threads a model computes with; None where its runtime does not tell."""
-    if isinstance(model, TransformerModel):
-        import torch
-
-        return torch.get_num_threads()
-    if isinstance(model, OnnxModel):
-        # 0 leaves it to the runtime, which takes one a physical core.
-        return int(model.session.get_session_options().intra_op_num_threads) or None
-    return None
-
-
-def device(model: Model) -> str | None:
-    """Where a model runs; None where that is not known."""
-    if isinstance(model, TransformerModel):
-        return str(model.model.device)
-    return CPU if isinstance(model, OnnxModel) else None
 
 
 def described(name: str) -> str:

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
-from trusteq.models.again import how_to_open
 from trusteq.models.chatter import one_line
 from trusteq.models.cost_child import as_json
-from trusteq.models.cost_machine import CPU, device
+from trusteq.models.cost_machine import CPU
+from trusteq.models.traits import traits_of
 
 if TYPE_CHECKING:
     from trusteq.data.items import Items
@@ -27,7 +27,7 @@ SECONDS = 900
 
 def can_be_opened_again(model: Model) -> bool:
     """Whether a process of its own can open the model: it came from a file, a folder or the hub's cache."""
-    return how_to_open(model) is not None
+    return traits_of(model).opening() is not None
 
 
 def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float = SECONDS) -> int:
@@ -36,11 +36,12 @@ def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float 
     Resident memory, files mapped into it included, beyond that of the same process once it has imported what runs the
     model. ``shape`` is the number of items in a call where answers depend on their batch. An error where it fails.
     """
-    opening = how_to_open(model)
+    traits = traits_of(model)
+    opening = traits.opening()
     if opening is None:
         raise ModelError("it came from no file, so no other process can open it")
-    if device(model) != CPU:
-        raise ModelError(f"it runs on {device(model)}, and only memory of the processor is measured")
+    if traits.device != CPU:
+        raise ModelError(f"it runs on {traits.device}, and only memory of the processor is measured")
     try:
         question = json.dumps({**asdict(opening), **_asked(items), "shape": shape})
     except ValueError as error:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trusteq.models.cost_initialisers import initialisers
-from trusteq.models.onnx_session import OnnxModel
-from trusteq.models.transformer import TransformerModel
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-    from trusteq.models.base import Model
 
 
 @dataclass(frozen=True)
@@ -27,17 +21,6 @@ class Size:
     parameters: int | None = None
     disk_bytes: int | None = None
     weights_bytes: int | None = None
-
-
-def size(model: Model) -> Size:
-    """How large a model is; of a Python object nothing is known."""
-    if isinstance(model, TransformerModel):
-        parameters = model.identity.details.get("parameters")
-        return Size(parameters, _bytes(model.files.values()), held_bytes(model.model))
-    if isinstance(model, OnnxModel):
-        weights = initialisers(model.files["graph"])
-        return Size(weights.parameters, _bytes(model.files.values()), weights.bytes)
-    return Size()
 
 
 def held_bytes(module: Any) -> int:
@@ -65,6 +48,6 @@ def _plain_parts(tensor: Any) -> Iterator[Any]:
     yield from (part for name in ("CB", "SCB") if (part := getattr(tensor, name, None)) is not None)
 
 
-def _bytes(files: Iterable[Path]) -> int:
+def file_bytes(files: Iterable[Path]) -> int:
     """Their bytes together, each file counted once."""
     return sum(file.stat().st_size for file in {file.resolve() for file in files})

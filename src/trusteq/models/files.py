@@ -143,3 +143,8 @@ def staged(files: Mapping[str, Path], *, name: str) -> Iterator[Path]:
             except OSError:  # not everybody may on Windows
                 shutil.copyfile(path, folder / file)
         yield folder
+
+
+def holds_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds a model of transformers: its configuration and weights."""
+    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))

@@ -12,6 +12,7 @@ from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Finding, Identity, Model
 from trusteq.models.chatter import one_line
 from trusteq.models.labels import label_names
+from trusteq.models.traits import Traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +53,11 @@ class FunctionModel:
             raise ModelError(
                 f"model {self.name}: the answer is no table of numbers [items, labels]: {one_line(error)}"
             ) from error
+
+    @property
+    def traits(self) -> Traits:
+        """Nothing is known of a function."""
+        return Traits()
 
     def _in_order(self, answer: Any) -> Any:
         """The answer, a data frame's columns put in the order of the labels by name."""

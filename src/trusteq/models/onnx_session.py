@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,16 +12,22 @@ import numpy as np
 from trusteq.data.label_sets import enumerated
 from trusteq.data.predictions import ENOUGH_TO_TELL, log_softmax, softmax, unlike_logits
 from trusteq.errors import LabelError, ModelError
+from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
 from trusteq.models.chatter import one_line
-from trusteq.models.files import TOKENIZER_FILES, files_hash, matching, read_config
+from trusteq.models.cost_initialisers import initialisers
+from trusteq.models.cost_machine import CPU
+from trusteq.models.cost_size import Size, file_bytes
+from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, matching, read_config
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
 from trusteq.models.onnx_runtime import onnx_runtime
+from trusteq.models.opening import Opening, opening
 from trusteq.models.token_limit import truncation
 from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer, tokenizing
+from trusteq.models.traits import Traits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -176,6 +183,37 @@ class OnnxModel:
         self.cut.update({items.ids[row]: tokens for row, tokens in cut.items()})
         return self._probabilities(self._answers(rows, items.ids))
 
+    @property
+    def traits(self) -> Traits:
+        """It runs on the processor; only with a tokenizer can it be asked about other texts."""
+        return Traits(
+            changeable=self.tokenizer is not None,
+            budget=self.budget,
+            truncated=self.cut,
+            device=CPU,
+            # 0 leaves it to the runtime, which takes one a physical core.
+            threads=lambda: int(self.session.get_session_options().intra_op_num_threads) or None,
+            size=self._size,
+            opening=self._opening,
+        )
+
+    def _size(self) -> Size:
+        weights = initialisers(self.files["graph"])
+        return Size(weights.parameters, file_bytes(self.files.values()), weights.bytes)
+
+    def _opening(self) -> Opening | None:
+        """How another process opens it; one that was changed in memory must not be asked elsewhere."""
+        if type(self) is not OnnxModel:  # what somebody derived from it is another class where it is opened
+            return None
+        options = {
+            "labels": self.labels,
+            "budget": self.budget,
+            "output": self.output,
+            "tokenizer": self.identity.details["tokenizer"],
+            "scores": self.scores if self.scores_were_said else None,
+        }
+        return opening(self.identity, self.name, options, device=CPU, limit=self.limit)
+
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
         """The tokens of texts, each the segments of one row, cut to the model's limit."""
         with tokenizing(self.name):
@@ -197,11 +235,6 @@ class OnnxModel:
     def mask_token(self) -> str | None:
         """The text of its tokenizer's mask token."""
         return self._reader.mask_token
-
-    @property
-    def reads_text(self) -> bool:
-        """Whether it has a tokenizer."""
-        return self.tokenizer is not None
 
     @property
     def _reader(self) -> TokenizerFile:
@@ -308,3 +341,21 @@ class OnnxModel:
                 "(items, labels); choose another with --output"
             )
         return answer
+
+
+def _prepare(architecture: str | None) -> None:
+    onnx_runtime()
+    with suppress(ImportError):  # a graph that reads arrays needs none
+        import tokenizers  # noqa: F401
+
+
+ONNX = Backend(
+    kind="onnx",
+    words="an ONNX model",
+    recognises=lambda _, path: (
+        path.suffix.lower() == ".onnx" or (any(path.glob("*.onnx")) and not holds_checkpoint(path))
+    ),
+    open=open_onnx,
+    options=("labels", "scores", "tokenizer", "output", "budget"),
+    prepare=_prepare,
+)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trusteq.data.surrogates import readable
-from trusteq.data.tables import READERS
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.files import PICKLES, refuse_pickle
-from trusteq.models.onnx_session import open_onnx
-from trusteq.models.prediction_file import open_predictions
-from trusteq.models.transformer import open_transformer
+from trusteq.models.onnx_session import ONNX
+from trusteq.models.prediction_file import PREDICTIONS
+from trusteq.models.transformer import TRANSFORMERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from trusteq.models.backend import Backend
     from trusteq.models.base import Model
-
-HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?")
 
 
 @dataclass(frozen=True)
@@ -39,39 +34,8 @@ class ModelOptions:
     not_labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Backend:
-    kind: str
-    recognises: Callable[[str, Path], bool]
-    open: Callable[..., Model]
-    options: tuple[str, ...]
-
-
-def _is_transformer(folder: Path) -> bool:
-    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
-
-
-BACKENDS = (
-    _Backend(
-        "a file of predictions",
-        lambda spec, _: spec.lower().endswith(tuple(READERS)),
-        open_predictions,
-        ("labels", "scores", "id", "by_row", "not_labels"),
-    ),
-    _Backend(
-        "an ONNX model",
-        lambda _, path: path.suffix.lower() == ".onnx" or (any(path.glob("*.onnx")) and not _is_transformer(path)),
-        open_onnx,
-        ("labels", "scores", "tokenizer", "output", "budget"),
-    ),
-    _Backend(
-        "a transformers model",
-        lambda spec, path: _is_transformer(path) or (not path.exists() and _is_hub_id(spec)),
-        open_transformer,
-        ("labels", "budget", "device", "download"),
-    ),
-)
-"""How each kind of model is recognised and opened, first match first; a new backend is one line here."""
+BACKENDS = (PREDICTIONS, ONNX, TRANSFORMERS)
+"""Every way to run a model, in the order in which they are asked whether a model is theirs."""
 
 
 def open_model(spec: str | Path, *, name: str | None = None, options: ModelOptions | None = None) -> Model:
@@ -82,7 +46,7 @@ def open_model(spec: str | Path, *, name: str | None = None, options: ModelOptio
     backend = _backend(spec, name)
     unused = next((option for option in given(options) if option not in backend.options), None)
     if unused is not None:
-        raise OptionError(f"model {name}: {unused} has no effect on {spec}, which is {backend.kind}; leave it out")
+        raise OptionError(f"model {name}: {unused} has no effect on {spec}, which is {backend.words}; leave it out")
     chosen: dict[str, Any] = {option: getattr(options, option) for option in backend.options}
     return backend.open(spec, name=name, **chosen)
 
@@ -92,13 +56,18 @@ def options_of(spec: str, *, name: str) -> tuple[str, ...]:
     return _backend(spec, name).options
 
 
+def prepare(kind: str, architecture: str | None) -> None:
+    """Import everything that opening a model of this kind and architecture would."""
+    next(backend for backend in BACKENDS if backend.kind == kind).prepare(architecture)
+
+
 def given(options: ModelOptions) -> list[str]:
     """The names of the options that were set to anything but their default."""
     default = ModelOptions()
     return [f.name for f in fields(options) if getattr(options, f.name) != getattr(default, f.name)]
 
 
-def _backend(spec: str, name: str) -> _Backend:
+def _backend(spec: str, name: str) -> Backend:
     path = Path(spec).expanduser()
     refuse_pickle(path, name=name)
     for backend in BACKENDS:
@@ -116,10 +85,6 @@ def default_name(location: str) -> str:
     for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx"):
         name = name.removesuffix(ending)
     return readable(name)
-
-
-def _is_hub_id(spec: str) -> bool:
-    return bool(HUB_ID.fullmatch(spec)) and not spec.startswith((".", "/", "~"))
 
 
 def _why_not(path: Path) -> str:

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from trusteq.data.hashing import content_hash
+from trusteq.data.label_sets import SHOWN, enumerated, listed, remedy
 from trusteq.data.memory import give_back
 from trusteq.data.prediction_file import label_columns, read_predictions, refuse_both
-from trusteq.errors import ModelError
+from trusteq.data.tables import READERS
+from trusteq.errors import LabelError, ModelError
+from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.labels import label_names
+from trusteq.models.traits import Traits
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -37,8 +41,32 @@ class PredictionFile:
     named: bool = False
     """Whether the labels were named, not found by being numbers."""
 
+    @property
+    def traits(self) -> Traits:
+        """What it answers is written down."""
+        return Traits(runs=False, changeable=False)
+
     def predict(self, items: Items) -> NDArray[np.float64]:
-        """The file's probabilities [items, labels], in the order of the items."""
+        """The file's probabilities [items, labels], in the order of the items.
+
+        A column that holds numbers, and that no item has for its label, is a label all the same where it is not 0
+        throughout and rows sum to 1 with it: a few of a thousand labels are in no sample.
+        """
+        strangers = self._strangers(items)
+        if strangers is None:
+            return self._read(items)
+        names, error = strangers
+        if self.scores == "logits":
+            raise error
+        try:
+            found = self._read(items)
+        except ModelError:
+            raise error from None
+        if any(not found[:, self.labels.index(name)].any() for name in names):
+            raise error
+        return found
+
+    def _read(self, items: Items) -> NDArray[np.float64]:
         predictions = read_predictions(
             self.path,
             items,
@@ -53,6 +81,33 @@ class PredictionFile:
         if content_hash(self.path) != self.identity.content:
             raise ModelError(f"model {self.name}: {self.path} changed while the audit ran; audit again")
         return predictions.probabilities
+
+    def _strangers(self, items: Items) -> tuple[list[str], LabelError] | None:
+        """Columns that are labels only by holding numbers, and what to say where nothing else shows that they are."""
+        if self.named:
+            return None
+        where = f"{self.identity.location}: column"
+        if items.labels is None:
+            if self.scores == "logits":
+                raise LabelError(
+                    f"{where}s {enumerated(self.labels)} hold numbers, and without gold labels nothing shows which of "
+                    f"them are logits; name them: {self._naming(self.labels)}"
+                )
+            return None
+        known = set(items.label_names)
+        names = [name for name in self.labels if name not in known]
+        # A label whose items were left out is missing from theirs with reason.
+        if items.ignored or not names:
+            return None
+        own = [name for name in self.labels if name in known]
+        if own:
+            advice = f"name all the labels, those too that no item has: {self._naming(own)}"
+        else:
+            advice = f"theirs are {listed(items.label_names)}; {remedy(items.label_names, self.labels)}"
+        return names, LabelError(f"{where} {names[0]!r} would be read as a label, but no item has that label; {advice}")
+
+    def _naming(self, labels: Sequence[str]) -> str:
+        return f"--labels {self.name}={','.join(labels[:SHOWN])}{',...' if len(labels) > SHOWN else ''}"
 
     def findings(self) -> tuple[Finding, ...]:
         """Nothing: what is wrong with a file is an error."""
@@ -86,3 +141,12 @@ def open_predictions(
         not_labels=tuple(not_labels),
         named=labels is not None,
     )
+
+
+PREDICTIONS = Backend(
+    kind="predictions",
+    words="a file of predictions",
+    recognises=lambda spec, _: spec.lower().endswith(tuple(READERS)),
+    open=open_predictions,
+    options=("labels", "scores", "id", "by_row", "not_labels"),
+)

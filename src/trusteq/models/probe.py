@@ -14,6 +14,7 @@ import numpy as np
 
 from trusteq.data.predictions import checked
 from trusteq.models.base import Finding
+from trusteq.models.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ def probe(model: Model, items: Items, *, sample: int = SAMPLE) -> ProbeResult:
 
     A predictions file is not asked.
     """
-    if model.identity.kind == "predictions":
+    if not traits_of(model).runs:
         return ProbeResult(0.0, 0, 0.0, 0, 0)
     return probed(probing(model, items.take(spread(items, sample))))
 
@@ -141,7 +142,7 @@ def predict_all(
 ) -> NDArray[np.float64]:
     """Probabilities [items, labels] of a model whose answers do not depend on the batch."""
     # A file is matched to all its items at once.
-    return predict_in_shape(model, items, len(items) if model.identity.kind == "predictions" else chunk, advance)
+    return predict_in_shape(model, items, chunk if traits_of(model).runs else len(items), advance)
 
 
 def spread(items: Items, sample: int) -> NDArray[np.int64]:

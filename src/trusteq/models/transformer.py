@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import numpy as np
 
 from trusteq.data.predictions import log_softmax
 from trusteq.errors import MissingExtraError, ModelError
+from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
 from trusteq.models.building import built_of
@@ -25,19 +27,22 @@ from trusteq.models.checkpoint import (
     refuse_partly_random,
     weights,
 )
+from trusteq.models.cost_size import Size, file_bytes, held_bytes
 from trusteq.models.cutting import kept
 from trusteq.models.equal_tokens import equal_tokens_once
 from trusteq.models.fatal_tokenizer import refuse_fatal
-from trusteq.models.files import TOKENIZER_FILES, files_hash, refuse_pickle, staged
+from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, refuse_pickle, staged
 from trusteq.models.first_token import first_token_only, reads_first_token_only
 from trusteq.models.growth import growth, portions
 from trusteq.models.hub import snapshot
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.made_up import refuse_made_up
+from trusteq.models.opening import Opening, opening
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 from trusteq.models.token_limit import token_limit, truncation
 from trusteq.models.token_rows import TokenRows, token_rows
 from trusteq.models.tokenizer_file import tokenizing
+from trusteq.models.traits import Traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -191,6 +196,35 @@ class TransformerModel:
         self.cut.update({items.ids[row]: tokens for row, tokens in cut.items()})
         return np.exp(self._answer(rows, items.ids))
 
+    @property
+    def traits(self) -> Traits:
+        """It reads texts, on its device."""
+        import torch
+
+        return Traits(
+            budget=self.budget,
+            truncated=self.cut,
+            device=str(self.model.device),
+            threads=torch.get_num_threads,
+            size=self._size,
+            opening=self._opening,
+        )
+
+    def _size(self) -> Size:
+        parameters = self.identity.details.get("parameters")
+        return Size(parameters, file_bytes(self.files.values()), held_bytes(self.model))
+
+    def _opening(self) -> Opening | None:
+        """How another process opens it; one that was changed in memory must not be asked elsewhere."""
+        if type(self) is not TransformerModel:  # what somebody derived from it is another class where it is opened
+            return None
+        details = self.identity.details
+        # Quantized weights stay where their loader puts them unless told.
+        device = None if details["quantization"] else details["device"]
+        options = {"labels": self.labels, "budget": self.budget, "device": device}
+        where = str(self.model.device)
+        return opening(self.identity, self.name, options, device=where, limit=self.limit, lowered=self.precision)
+
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
         """The tokens of texts, each the segments of one row, cut to the model's limit."""
         return self._encoded(texts)[0]
@@ -340,3 +374,35 @@ def _ids_and_types(made: Any) -> tuple[list[list[int]], list[list[int]]]:
     """Token ids and segment ids of each row that a tokenizer made; zeros where it tells no segments."""
     ids, types = list(made["input_ids"]), made.get("token_type_ids")
     return ids, [[0] * len(row) for row in ids] if types is None else list(types)
+
+
+def _prepare(architecture: str | None) -> None:
+    import torch
+    import transformers
+
+    with quiet_transformers():
+        from transformers.quantizers import AutoHfQuantizer  # noqa: F401
+
+        # Imported by transformers when first asked for.
+        for name in ("AutoTokenizer", "AutoModelForSequenceClassification", architecture):
+            getattr(transformers, name or "", None)
+    square = torch.ones(256, 256)
+    square @ square  # starts its threads
+
+
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?")
+
+
+def is_hub_id(spec: str) -> bool:
+    """Whether it may be a model's name on the hub."""
+    return bool(HUB_ID.fullmatch(spec)) and not spec.startswith((".", "/", "~"))
+
+
+TRANSFORMERS = Backend(
+    kind="transformers",
+    words="a transformers model",
+    recognises=lambda spec, path: holds_checkpoint(path) or (not path.exists() and is_hub_id(spec)),
+    open=open_transformer,
+    options=("labels", "budget", "device", "download"),
+    prepare=_prepare,
+)

@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError, OptionError
-from trusteq.models.again import how_to_open
+from trusteq.models.traits import traits_of
 from trusteq.work.shard import HERE, threads_asked
 from trusteq.work.worker import OPENED, result
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
 
-    from trusteq.models.again import Opening
     from trusteq.models.base import Model
+    from trusteq.models.opening import Opening
     from trusteq.work.shard import Advance, Answered, Shard
 
 ATTEMPTS = 3
@@ -91,7 +91,7 @@ class Processes:
 
     def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each shard's number and answer, as they are done; a model from no file is asked in this process."""
-        opening = how_to_open(model)
+        opening = traits_of(model).opening()
         if opening is None:
             yield from HERE.answers(model, shards, advance)
             return

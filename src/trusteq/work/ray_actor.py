@@ -13,7 +13,7 @@ from trusteq.work.worker import ANSWER, Asker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trusteq.models.again import Opening
+    from trusteq.models.opening import Opening
     from trusteq.work.shard import Shard
 
 

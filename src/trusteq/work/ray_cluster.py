@@ -14,7 +14,7 @@ from itertools import count as numbers
 from typing import TYPE_CHECKING
 
 from trusteq.errors import MissingExtraError, OptionError, RunError
-from trusteq.models.again import how_to_open
+from trusteq.models.traits import traits_of
 from trusteq.work.ray_link import Link, LostError
 from trusteq.work.ray_pool import AHEAD, Actors
 from trusteq.work.shard import HERE, threads_asked
@@ -79,7 +79,7 @@ class RayCluster:
 
     def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each shard's number and answer, as they are done; a model from no file is asked in this process."""
-        opening = how_to_open(model)
+        opening = traits_of(model).opening()
         if opening is None:
             yield from HERE.answers(model, shards, advance)
             return

@@ -21,7 +21,7 @@ from trusteq.work.ray_actor import Actor
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from trusteq.models.again import Opening
+    from trusteq.models.opening import Opening
     from trusteq.work.shard import Shard
 
 ALIVE, SAY, ANSWERED = "alive", "say", "answered"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from trusteq.models.probe import CHUNK, SAMPLE, by_length, predict_in_shape, probe, probed, probing, spread
+from trusteq.models.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -122,7 +123,7 @@ class Prediction:
 
     def run(self, model: Model, advance: Advance) -> Answered:
         """The model's probabilities."""
-        cut = getattr(model, "cut", {})
+        cut = traits_of(model).truncated
         for id_ in self.asked.ids:  # an item of other data may have had the same id
             cut.pop(id_, None)
         rows = predict_in_shape(model, self.asked, self.batch or len(self.asked), advance)
@@ -156,7 +157,7 @@ class Probe:
 
 def probe_at(executor: Executor, model: Model, items: Items) -> ProbeResult:
     """The same as `models.probe.probe`, asked there."""
-    if model.identity.kind == "predictions":
+    if not traits_of(model).runs:
         return probe(model, items)
     ((_, answer),) = executor.answers(model, [Probe(items.take(spread(items, SAMPLE)))], lambda n: None)
     return probed(answer.rows)
@@ -185,7 +186,7 @@ def predict_at(
     for answer in in_order(executor.answers(model, shards, advance)):
         rows.append(answer.rows)
         # Of a model that remembers which items it could not read whole.
-        getattr(model, "cut", {}).update(answer.cut)
+        traits_of(model).truncated.update(answer.cut)
     found = np.empty((len(items), len(model.labels)))
     found[order] = np.concatenate(rows)
     return found

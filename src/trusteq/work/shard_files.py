@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trusteq.models.again import how_to_open
+from trusteq.models.traits import traits_of
 from trusteq.report.clean import clean
 from trusteq.work.folder import folder_at
 from trusteq.work.shard import HERE, Answered, digest
@@ -125,7 +125,7 @@ class Kept:
 
     def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each shard's number and answer: first those that are there."""
-        opening = how_to_open(model)
+        opening = traits_of(model).opening()
         if opening is None:  # nobody knows what it is, so nobody can tell whether it still is
             yield from self.executor.answers(model, shards, advance)
             return

@@ -18,8 +18,8 @@ from trusteq.work.freed_memory import keep_freed_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trusteq.models.again import Opening
     from trusteq.models.base import Model
+    from trusteq.models.opening import Opening
     from trusteq.work.shard import Answered, Shard
 
 

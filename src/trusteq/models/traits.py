@@ -1,0 +1,53 @@
+"""What a backend says of itself, so that nobody has to know what kind of model it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from trusteq.models.cost_size import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+    from trusteq.models.base import Model
+    from trusteq.models.opening import Opening
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a model can be asked, and how. The defaults are those of a Python function of which nothing is known.
+
+    runs: whether asking it computes anything. A file of predictions is looked up: all its items at once, in the order
+        in which they were read.
+    changeable: whether it can be asked about items that are not in the data, such as texts without some words.
+    budget: how many tokens a call may hold.
+    truncated: the items that it could not read whole so far, with their length in tokens; the model adds to it.
+    device: where it runs; None where that is not known.
+    threads: with how many threads it computes; None where its runtime does not tell.
+    size: its parameters, files and weights.
+    opening: how another process can open it; None where it came from no file, folder or hub.
+    """
+
+    runs: bool = True
+    changeable: bool = True
+    budget: int = 1024
+    truncated: MutableMapping[str, int] = field(default_factory=dict)
+    device: str | None = None
+    threads: Callable[[], int | None] = lambda: None
+    size: Callable[[], Size] = Size
+    opening: Callable[[], Opening | None] = lambda: None
+
+
+@runtime_checkable
+class StatesTraits(Protocol):
+    """A model that says what can be asked of it."""
+
+    @property
+    def traits(self) -> Traits:
+        """What can be asked of it, and how."""
+
+
+def traits_of(model: Model) -> Traits:
+    """What the model states; of a user's own that states nothing, what holds of a function."""
+    return model.traits if isinstance(model, StatesTraits) else Traits(changeable=getattr(model, "reads_text", True))
