@@ -39,6 +39,7 @@ from trusteq.explain.lime import lime_fit, lime_masks
 from trusteq.explain.owen import linkage, owen_plan
 from trusteq.explain.plan import distinct, mask_plan
 from trusteq.explain.precision import PRECISIONS, in_precision
+from trusteq.explain.respondent import respondents
 from trusteq.explain.splice import splicer
 from trusteq.explain.table import Question, value_tables
 from trusteq.explain.units import Units, by_pattern, sentences
@@ -255,13 +256,10 @@ def whole_audit(models: Sequence[Any], items: trusteq.Items, library: Seconds, p
     def run(masks: int | None) -> tuple[float, dict[str, list[Any]], Any]:
         start = time.perf_counter()
         made = explain(
-            asked,
+            respondents(asked, predicted, labels),
             items,
-            predicted,
-            labels,
             ExplainSettings(items=None, masks=masks, precision=precision),
             gold=items.gold(labels),
-            alone=[False] * len(models),
         )
         return time.perf_counter() - start, made.attributions(), made
 
@@ -314,8 +312,7 @@ def against_truth(models: Sequence[Any], items: trusteq.Items, masks: int = 768)
 
     def run(masks: int | None) -> Any:
         how = ExplainSettings(items=None, masks=masks)
-        alone = [False] * len(models)
-        return explain(models, items, predicted, labels, how, gold=items.gold(labels), alone=alone)
+        return explain(respondents(models, predicted, labels), items, how, gold=items.gold(labels))
 
     truth, ours = run(masks), run(None)
     exact, quick = truth.attributions()["lime"], ours.attributions()["lime"]

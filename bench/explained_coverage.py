@@ -31,6 +31,7 @@ from trusteq.compare.transfer import transfer
 from trusteq.explain.attributions import METHODS
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.removal import Removal, removal, without_top_words
+from trusteq.explain.respondent import respondents
 from trusteq.models.probe import predict_all
 from trusteq.stats.resampling import Resampling
 
@@ -68,9 +69,8 @@ def know(data: Path) -> list[Known]:
         for case in every:
             models = [case.reference, case.candidate, peer]
             answers = [predict_all(model, case.pool) for model in models]
-            gold, alone = np.asarray(case.pool.labels), [False] * len(models)
-            labels = case.reference.labels
-            made = explain(models, case.pool, answers, labels, ExplainSettings(items=EXPLAINED), gold=gold, alone=alone)
+            asked = respondents(models, answers, case.reference.labels)
+            made = explain(asked, case.pool, ExplainSettings(items=EXPLAINED), gold=np.asarray(case.pool.labels))
             attributed, spread, lengths = made.attributions(), made.spread(), made.lengths
             candidate, again = (
                 tuple(
@@ -79,7 +79,7 @@ def know(data: Path) -> list[Known]:
                 )
                 for i in (1, 2)
             )
-            tables = without_top_words(models, made, attributed["shapley"], labels, alone=alone)
+            tables = without_top_words(asked, made, attributed["shapley"])
             removed = removal(replace(made, removed=tables))
             found.append(Known(case, candidate, again, removed))
             print(f"{case.task}: {case.kind} {case.strength}", file=sys.stderr, flush=True)

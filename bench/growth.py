@@ -72,14 +72,15 @@ def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[]
     from trusteq._explained import beside
     from trusteq.compare.alignment import alignment
     from trusteq.explain.explanation import explain
+    from trusteq.explain.respondent import respondents
     from trusteq.stats.resampling import RESAMPLES, Resampling
 
-    labels, alone = models[0].labels, [False] * len(models)
+    labels = models[0].labels
     settings = trusteq.ExplainSettings(items=None, masks=masks)
     predicted = [model.predict(items) for model in models]
 
     def run() -> Explanation:
-        made = explain(models, items, predicted, labels, settings, gold=None, alone=alone)
+        made = explain(respondents(models, predicted, labels), items, settings, gold=None)
         for candidate in beside(made, items, Resampling(len(items), resamples=RESAMPLES)):
             for one in candidate:
                 alignment(one)

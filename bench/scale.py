@@ -32,6 +32,7 @@ from faults import save_tiny
 
 import trusteq
 from trusteq.explain.explanation import ExplainSettings, explain
+from trusteq.explain.respondent import respondents
 from trusteq.work.processes import Processes
 from trusteq.work.ray_cluster import RayCluster
 from trusteq.work.shard import HERE, Answered, Here, predict_at
@@ -81,7 +82,7 @@ def speed(location: Path, items: Items, explained: int, repeats: int) -> None:
         started = time.perf_counter()
         predicted = predict_at(place, model, items)
         settings = ExplainSettings(items=explained)
-        explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], executor=place)
+        explain(respondents([model], [predicted], model.labels, executor=place), items, settings, gold=None)
         return time.perf_counter() - started
 
     listing = Listing()
@@ -146,7 +147,7 @@ def keeping(location: Path, items: Items) -> None:
     started = time.perf_counter()
     predicted = predict_at(listing, model, items)
     settings = ExplainSettings(items=EXPLAINED)
-    explain([model], items, [predicted], model.labels, settings, gold=None, alone=[False], executor=listing)
+    explain(respondents([model], [predicted], model.labels, executor=listing), items, settings, gold=None)
     asked = time.perf_counter() - started
     took = []
     with tempfile.TemporaryDirectory() as scratch:

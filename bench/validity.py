@@ -40,6 +40,7 @@ from trusteq.compare.top_k import jaccard, top_k
 from trusteq.compare.words import word_leans
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.explanation import ExplainSettings, explain
+from trusteq.explain.respondent import respondents
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
 from trusteq.stats.confidence_sequence import FIRST_LOOK
@@ -142,9 +143,8 @@ def know(every: Sequence[Case]) -> list[Known]:
         attributed: dict[str, list[Attributions]] = {}
         words: tuple[tuple[str, ...], ...] = ()
         if not any(isinstance(values, np.ndarray) for values in pool.segments.values()):
-            made = explain(
-                models, pool, answers, labels, ExplainSettings(items=EXPLAINED), gold=gold, alone=[False] * len(models)
-            )
+            asked = respondents(models, answers, labels)
+            made = explain(asked, pool, ExplainSettings(items=EXPLAINED), gold=gold)
             attributed, spread, lengths = made.attributions(), made.spread(), made.lengths
             words = tuple(units.words for units in made.units)
         for i, case in enumerate(some, 1):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from trusteq.errors import DataError, ModelError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
 from trusteq.explain.removal import without_top_words
+from trusteq.explain.respondent import Respondent, silent
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.function import as_model, called
@@ -87,85 +88,37 @@ def audit(
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
     )
     refuse_too_few(resamples, rules.level)
-    if not isinstance(items, Items):
-        raise DataError(
-            f"items are {type(items).__name__} {str(items)[:80]!r}; "
-            "read a file with trusteq.read_items(path, text=..., label=...), or make trusteq.Items"
-        )
-    if len(items) < 2:
-        raise DataError(f"{items.source}: one item; nothing can be said of others like it")
-    if items.clusters is not None and len(set(items.clusters)) < 2:
-        raise DataError(f"{items.source}: all items are in one cluster; nothing can be said of others like it")
+    _refuse_what_cannot_be_sampled(items)
     if with_slices:
         _refuse_own_names(items)
-    tell = progress or _silent
-    reference_model, candidate_models = identify(reference, candidates, peer, allow_same=allow_same)
-    peer_model = None if peer is None else candidate_models.pop()
-    effort = checked_effort(costs, (reference_model, *candidate_models))
-    following = follow(protocol, explain, rules, (reference_model, *candidate_models), items)
-    if following is not None:
-        if peer_model is not None:
-            raise OptionError(f"peer {peer_model.name} has no effect under protocol {following.name}; leave it out")
-        explain = False
-    models = [reference_model, *candidate_models, *([] if peer_model is None else [peer_model])]
-    how = explain_settings(True if peer_model is not None and explain is None else explain, models, items)
-    if peer_model is not None and how is None:
-        raise OptionError(f"peer {peer_model.name} has no effect without explanations; leave out one of the two")
-    if how is not None and how.until == "decided" and not decided_by(rules):
-        raise OptionError(
-            f"until decided: policy {rules.name} has no rule on alignment, which alone decides when to stop; explain "
-            "until the end"
-        )
-    if peer_model is not None and how is not None and how.until == "decided":
-        raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
-    if items.labels is not None and traits_of(reference_model).runs:
-        items.gold(reference_model.labels)  # labels that do not fit are told before hours of work
-    # One order whatever the order of the file, so that resamples and batches are the same.
-    order = by_id(items.ids)
-    given, items = items, items if (order == np.arange(len(items))).all() else items.take(order)
-    resampling = Resampling(len(items), clusters=items.clusters, resamples=resamples, seed=seed, level=rules.level)
-    responses, labels = _asked(models, items, given, order, batch=batch, executor=executor, tell=tell)
-    del given, order
+    tell = progress or silent
+    models = identify(reference, candidates, peer, allow_same=allow_same)
+    effort = checked_effort(costs, models.audited)
+    following, how = _how_to_explain(protocol, explain, rules, models, items)
+    if items.labels is not None and traits_of(models.reference).runs:
+        items.gold(models.reference.labels)  # labels that do not fit are told before hours of work
+
+    items, asked, responses = _asked(models, items, batch=batch, executor=executor, tell=tell)
+    labels = asked[0].labels
     gold = items.gold(labels)
-    alone = [response.batch is not None for response in responses]
-    answered = [response.probabilities for response in responses]
     if explain is None and any(f.kind == "not deterministic" for response in responses for f in response.findings):
         how = None  # what an explanation attributes to words would be the model's own noise
-    explanation = None
+    explanation, published = None, None
     if how is not None:
-        asked = in_precision(models, how.precision)
+        through = in_precision(models.everybody, how.precision)
+        lowered = [one.through(model) for one, model in zip(asked, through, strict=True)]
+        whole = Resampling(len(items), clusters=items.clusters, resamples=resamples, seed=seed, level=rules.level)
         explanation = explain_enough(
-            asked,
-            items,
-            answered,
-            labels,
-            how,
-            gold=gold,
-            alone=alone,
-            rules=rules,
-            candidates=len(candidate_models),
-            whole=resampling,
-            tell=tell,
-            executor=executor,
+            lowered, items, how, gold=gold, rules=rules, candidates=len(models.candidates), whole=whole
         )
-        responses = _in_own_precision(responses, models, asked, explanation, labels, executor)
-        by = explanation.attributions()["shapley"]
-        removed = without_top_words(
-            asked, explanation, by, labels, alone=alone, seed=seed, tell=tell, executor=executor
-        )
+        responses = _in_own_precision(responses, asked, lowered, explanation)
+        removed = without_top_words(lowered, explanation, explanation.attributions()["shapley"], seed=seed)
         explanation = replace(explanation, removed=removed)
-    published = None
     if following is not None and gold is not None:
-        published = publish(
-            models, items, answered, labels, following, gold=gold, alone=alone, seed=seed, tell=tell, executor=executor
-        )
-    said = Responses(
-        labels,
-        tuple(responses[: 1 + len(candidate_models)]),
-        responses[-1] if peer_model is not None else None,
-        explanation,
-        published,
-    )
+        published = publish(asked, items, following, gold=gold, seed=seed)
+
+    of_peer = None if models.peer is None else responses.pop()
+    said = Responses(labels, tuple(responses), of_peer, explanation, published)
     settings = {
         "seed": seed,
         "resamples": resamples,
@@ -175,12 +128,45 @@ def audit(
         "explain": None if how is None else asdict(how),
         "protocol": None if following is None else asdict(following),
     }
-    made = computed(said, items, rules, settings, tell=tell)
+    found = computed(said, items, rules, settings, tell=tell)
     # Last, so that nothing else depends on it.
     shapes = [response.batch for response in said.models]
-    return replace(
-        made, costs=measure_costs((reference_model, *candidate_models), items, shapes, effort=effort, tell=tell)
-    )
+    return replace(found, costs=measure_costs(models.audited, items, shapes, effort=effort, tell=tell))
+
+
+def _refuse_what_cannot_be_sampled(items: object) -> None:
+    """Stop at what is no items, or holds nothing that another sample could differ in."""
+    if not isinstance(items, Items):
+        raise DataError(
+            f"items are {type(items).__name__} {str(items)[:80]!r}; "
+            "read a file with trusteq.read_items(path, text=..., label=...), or make trusteq.Items"
+        )
+    if len(items) < 2:
+        raise DataError(f"{items.source}: one item; nothing can be said of others like it")
+    if items.clusters is not None and len(set(items.clusters)) < 2:
+        raise DataError(f"{items.source}: all items are in one cluster; nothing can be said of others like it")
+
+
+def _how_to_explain(
+    protocol: str | None, explain: ExplainSettings | bool | None, rules: Policy, models: Models, items: Items
+) -> tuple[ProtocolSettings | None, ExplainSettings | None]:
+    """By which published protocol, and how of our own; each None where not, and one of them always."""
+    following, peer = follow(protocol, explain, rules, models.audited, items), models.peer
+    if following is not None:
+        if peer is not None:
+            raise OptionError(f"peer {peer.name} has no effect under protocol {following.name}; leave it out")
+        explain = False
+    how = explain_settings(True if peer is not None and explain is None else explain, models.everybody, items)
+    if peer is not None and how is None:
+        raise OptionError(f"peer {peer.name} has no effect without explanations; leave out one of the two")
+    if how is not None and how.until == "decided" and not decided_by(rules):
+        raise OptionError(
+            f"until decided: policy {rules.name} has no rule on alignment, which alone decides when to stop; explain "
+            "until the end"
+        )
+    if peer is not None and how is not None and how.until == "decided":
+        raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
+    return following, how
 
 
 def follow(
@@ -196,14 +182,33 @@ def follow(
     return settings
 
 
+@dataclass(frozen=True)
+class Models:
+    """Those of an audit: the reference, its candidates, and perhaps the reference trained once more."""
+
+    reference: Model
+    candidates: tuple[Model, ...]
+    peer: Model | None = None
+
+    @property
+    def audited(self) -> tuple[Model, ...]:
+        """The reference and its candidates."""
+        return (self.reference, *self.candidates)
+
+    @property
+    def everybody(self) -> tuple[Model, ...]:
+        """They and the peer, which comes last."""
+        return self.audited if self.peer is None else (*self.audited, self.peer)
+
+
 def identify(
     reference: object,
     candidates: object | Sequence[object] | Mapping[str, object],
     peer: object | None = None,
     *,
     allow_same: bool,
-) -> tuple[Model, list[Model]]:
-    """The models, each with a name of its own, the peer last; the reference itself is refused unless allowed."""
+) -> Models:
+    """The models, each with a name of its own; the reference itself is refused as a candidate unless allowed."""
     if isinstance(candidates, Mapping):
         named = list(candidates.items())
     elif isinstance(candidates, (list, tuple)):
@@ -238,7 +243,7 @@ def identify(
                 f"{other.name} is the same model as {model.name} (content {(content or 'one Python object')[:16]}); "
                 "a model compared with itself always passes; say --allow-same if that is meant"
             )
-    return model, others
+    return Models(model, tuple(others)) if peer is None else Models(model, tuple(others[:-1]), others[-1])
 
 
 def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
@@ -255,25 +260,24 @@ def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _asked(
-    models: Sequence[Model],
-    items: Items,
-    given: Items,
-    order: NDArray[np.int64],
-    *,
-    batch: int,
-    executor: Executor,
-    tell: Progress,
-) -> tuple[list[Response], tuple[str, ...]]:
-    """What each model said, all in the order of the first one's labels, and these."""
+    models: Models, items: Items, *, batch: int, executor: Executor, tell: Progress
+) -> tuple[Items, list[Respondent], list[Response]]:
+    """The items in one order whatever the order of their file, each model with its answers to them, and what it said.
+
+    So resamples and batches are the same. Answers are in the order of the reference's labels.
+    """
+    order = by_id(items.ids)
+    sorted_ = items if (order == np.arange(len(items))).all() else items.take(order)
     labels: tuple[str, ...] = ()
-    responses = []
-    for model in models:
-        p, findings, shape = _predict(model, items, given, order, batch=batch, executor=executor, tell=tell)
+    asked, responses = [], []
+    for model in models.everybody:
+        p, findings, shape = _predict(model, sorted_, items, order, batch=batch, executor=executor, tell=tell)
         labels = labels or p.labels
         # Put in order at once: only what is kept stays in memory.
-        p = p.reordered(labels, model=model.name, reference=models[0].name)
+        p = p.reordered(labels, model=model.name, reference=models.reference.name)
+        asked.append(Respondent(model, labels, p.probabilities, shape, executor, tell))
         responses.append(Response(model.name, model.identity, p.probabilities, findings, shape))
-    return responses, labels
+    return sorted_, asked, responses
 
 
 def _predict(
@@ -311,21 +315,15 @@ def _predict(
 
 
 def _in_own_precision(
-    responses: Sequence[Response],
-    models: Sequence[Model],
-    asked: Sequence[Model],
-    explanation: Explanation,
-    labels: Sequence[str],
-    executor: Executor,
+    responses: Sequence[Response], asked: Sequence[Respondent], lowered: Sequence[Respondent], explanation: Explanation
 ) -> list[Response]:
     """The responses, with what each model lost where it was explained in 16 bits."""
-    made = list(responses)
-    for i, (model, other) in enumerate(zip(models, asked, strict=True)):
-        if other is not model:
-            alone = made[i].batch is not None
-            told = moved_by_precision(model, i, explanation, labels, alone=alone, executor=executor)
-            made[i] = replace(made[i], findings=(*made[i].findings, told))
-    return made
+    told = list(responses)
+    for i, (one, low) in enumerate(zip(asked, lowered, strict=True)):
+        if low is not one:
+            lost = moved_by_precision(one, i, explanation)
+            told[i] = replace(told[i], findings=(*told[i].findings, lost))
+    return told
 
 
 def _refuse_own_names(items: Items) -> None:
@@ -337,7 +335,3 @@ def _refuse_own_names(items: Items) -> None:
             own.add(LABEL)
     for name in sorted(own & set(items.columns)):
         raise OptionError(f"no column to slice by may be called {name!r}, as a slice of every audit is; rename it")
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Tell nobody."""

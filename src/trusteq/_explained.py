@@ -20,20 +20,17 @@ from trusteq.stats.coded import coded
 from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequence_of_ratio
 from trusteq.stats.equivalence import Outcome, against
 from trusteq.stats.resampling import Resampling
-from trusteq.work.shard import HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.explain.respondent import Respondent
     from trusteq.models.base import Model
     from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
-    from trusteq.work.shard import Executor
-
-    Progress = Callable[[str, int, int], None]
 
 GROWTH = 1.5
 """How many times more items each look has seen than the one before."""
@@ -74,19 +71,14 @@ def explain_settings(
 
 
 def explain_enough(
-    models: Sequence[Model],
+    asked: Sequence[Respondent],
     items: Items,
-    predicted: Sequence[NDArray[np.float64]],
-    labels: Sequence[str],
     settings: ExplainSettings,
     *,
     gold: NDArray[np.int64] | None,
-    alone: Sequence[bool],
     rules: Policy,
     candidates: int,
     whole: Resampling,
-    tell: Progress,
-    executor: Executor = HERE,
 ) -> Explanation:
     """Explanations of the chosen items; with settings until "decided" only of as many as decide the policy's rules.
 
@@ -96,19 +88,7 @@ def explain_enough(
     """
 
     def some(at: Sequence[int]) -> Explanation:
-        return explain(
-            models,
-            items,
-            predicted,
-            labels,
-            settings,
-            gold=gold,
-            alone=alone,
-            seed=whole.seed,
-            tell=tell,
-            only=at,
-            executor=executor,
-        )
+        return explain(asked, items, settings, gold=gold, seed=whole.seed, only=at)
 
     lots, wordless = with_units(items, settings, seed=whole.seed)
     if settings.until != "decided":

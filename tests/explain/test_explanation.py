@@ -8,6 +8,7 @@ import pytest
 from trusteq.data.items import Items
 from trusteq.errors import DataError, ModelError, OptionError, TrusteqError
 from trusteq.explain.explanation import ExplainSettings, chosen, explain
+from trusteq.explain.respondent import respondents
 from trusteq.models.function import from_callable
 
 LABELS = ("no", "yes")
@@ -38,15 +39,9 @@ def some_items(n=20, gold=True):
 
 def explained(models, data, /, *, alone=None, **settings):
     predicted = [model.predict(data)[:, [model.labels.index(label) for label in LABELS]] for model in models]
-    return explain(
-        models,
-        data,
-        predicted,
-        LABELS,
-        ExplainSettings(**settings),
-        gold=None if data.labels is None else data.gold(LABELS),
-        alone=alone or [False] * len(models),
-    )
+    batches = [1 if apart else None for apart in alone or [False] * len(models)]
+    asked = respondents(models, predicted, LABELS, batches=batches)
+    return explain(asked, data, ExplainSettings(**settings), gold=None if data.labels is None else data.gold(LABELS))
 
 
 # which items
@@ -156,16 +151,8 @@ def test_the_values_are_those_of_the_explained_label_on_the_scale_asked_for():
 def test_progress_reaches_the_number_of_items():
     told = []
     items = some_items()
-    explain(
-        [GOOD],
-        items,
-        [GOOD.predict(items)],
-        LABELS,
-        ExplainSettings(),
-        gold=None,
-        alone=[False],
-        tell=lambda *at: told.append(at),
-    )
+    asked = respondents([GOOD], [GOOD.predict(items)], LABELS, tell=lambda *at: told.append(at))
+    explain(asked, items, ExplainSettings(), gold=None)
     assert told[0] == ("explain m", 0, 20)
     assert told[-1] == ("explain m", 20, 20)
 
@@ -202,7 +189,7 @@ def test_there_is_no_gold_label_without_labels():
 def test_a_model_whose_answer_to_the_whole_text_differs_is_refused():
     items = some_items()
     with pytest.raises(ModelError, match="m: item 'i0' with no word left out is answered differently"):
-        explain([GOOD], items, [GOOD.predict(items)[:, ::-1]], LABELS, ExplainSettings(), gold=None, alone=[False])
+        explain(respondents([GOOD], [GOOD.predict(items)[:, ::-1]], LABELS), items, ExplainSettings(), gold=None)
 
 
 def test_a_model_asked_alone_is_held_to_what_it_answers_alone():

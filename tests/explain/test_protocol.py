@@ -21,6 +21,7 @@ from trusteq.errors import ModelError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
+from trusteq.explain.respondent import respondents
 from trusteq.explain.scripted import lime_string, parted, shap_game, shap_string, shap_tree
 from trusteq.policy import PROTOCOL_MEASURES, SCRIPTED_MEASURES
 from trusteq.report.document import document
@@ -71,9 +72,7 @@ def pairs(n=4, seed=0, labels=True):
 
 def top(models, items, settings=FEW, seed=0):
     predicted = [model.predict(items) for model in models]
-    return publish(
-        models, items, predicted, LABELS, settings, gold=items.gold(LABELS), alone=[False] * len(models), seed=seed
-    )
+    return publish(respondents(models, predicted, LABELS), items, settings, gold=items.gold(LABELS), seed=seed)
 
 
 def agreements(published, models):
@@ -247,12 +246,12 @@ def test_the_papers_protocol_alone_holds_the_whole_text_against_the_ordinary_ans
     """The scripts' strings may lose blanks, so that nothing can be said of them."""
     model, items, settings = reads("m"), pairs(), replace(FEW, name=name)
     predicted = [1 - model.predict(items)]
-    asked = {"gold": items.gold(LABELS), "alone": [False]}
+    asked, gold = respondents([model], predicted, LABELS), items.gold(LABELS)
     if name == "paper":
         with pytest.raises(ModelError, match="with no word left out is answered differently"):
-            publish([model], items, predicted, LABELS, settings, **asked)
+            publish(asked, items, settings, gold=gold)
     else:
-        assert len(publish([model], items, predicted, LABELS, settings, **asked).positions) == len(items)
+        assert len(publish(asked, items, settings, gold=gold).positions) == len(items)
 
 
 def test_shap_s_tokens_and_strings_are_those_of_shap():

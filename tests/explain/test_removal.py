@@ -9,6 +9,7 @@ from trusteq.data.items import Items
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.removal import removal, without_top_words
+from trusteq.explain.respondent import respondents
 from trusteq.models.function import from_callable
 
 LABELS = ("no", "yes")
@@ -33,14 +34,14 @@ def removed(models, weights, texts=TEXTS, seed=0):
     """The removal of the words that these weights put first, for the label that the first model answers."""
     items = Items([f"i{i}" for i in range(len(texts))], {"text": texts})
     predicted = [model.predict(items)[:, [model.labels.index(label) for label in LABELS]] for model in models]
-    alone, settings = [False] * len(models), ExplainSettings(scale="log-odds", masks=32)
-    explanation = explain(models, items, predicted, LABELS, settings, gold=None, alone=alone)
+    asked = respondents(models, predicted, LABELS)
+    explanation = explain(asked, items, ExplainSettings(scale="log-odds", masks=32), gold=None)
     signs = np.where(explanation.targets[0] == 1, 1.0, -1.0)
     made = []
     for of in weights:
         rows = [sign * np.array([of[word] for word in text.split()]) for sign, text in zip(signs, texts, strict=True)]
         made.append(Attributions.of([np.stack([row] * 4) for row in rows], max(map(len, rows))))
-    tables = without_top_words(models, explanation, made, LABELS, alone=alone, seed=seed)
+    tables = without_top_words(asked, explanation, made, seed=seed)
     return removal(replace(explanation, removed=tables))
 
 

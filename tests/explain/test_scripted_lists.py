@@ -21,6 +21,7 @@ from trusteq.compare.published import pair_agreements, published_measures, word_
 from trusteq.compare.top_k import chance_jaccard
 from trusteq.explain import protocol
 from trusteq.explain.protocol import protocol_settings, publish, stream
+from trusteq.explain.respondent import respondents
 from trusteq.stats.resampling import Resampling
 
 DATA = Path(os.environ.get("TRUSTEQ_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "text"
@@ -91,8 +92,7 @@ def as_lime_draws(units, samples, *, seed):
 def explained(models, items, settings, seed=42):
     labels = models[0].labels
     predicted = [model.predict(items) for model in models]
-    gold, alone = items.gold(labels), [False] * len(models)
-    return publish(models, items, predicted, labels, settings, gold=gold, alone=alone, seed=seed)
+    return publish(respondents(models, predicted, labels), items, settings, gold=items.gold(labels), seed=seed)
 
 
 def check_lists(published, theirs):

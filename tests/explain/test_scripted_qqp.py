@@ -17,6 +17,7 @@ from trusteq.compare.top_k import chance_jaccard
 from trusteq.explain.lime import lime_fit, lime_masks
 from trusteq.explain.plan import distinct
 from trusteq.explain.protocol import PROTOCOLS, protocol_settings, publish, stream, top_words
+from trusteq.explain.respondent import respondents
 from trusteq.explain.scripted_qqp import (
     DROPPED,
     lime_pair,
@@ -97,8 +98,7 @@ def top(models, items, seed=0, **asked):
     predicted = [model.predict(items) for model in models]
     asked = settings(models, items, **asked)
     labels = models[0].labels
-    gold, alone = items.gold(labels), [False] * len(models)
-    return publish(models, items, predicted, labels, asked, gold=gold, alone=alone, seed=seed)
+    return publish(respondents(models, predicted, labels), items, asked, gold=items.gold(labels), seed=seed)
 
 
 def played(game, answer):

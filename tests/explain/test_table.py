@@ -16,6 +16,7 @@ from trusteq.explain.units import words
 from trusteq.models.base import Identity
 from trusteq.models.function import from_callable
 from trusteq.models.token_rows import token_rows
+from trusteq.models.traits import Traits
 
 TEXTS = (
     ("The man is playing guitar outside.",),
@@ -234,7 +235,7 @@ def test_asked_alone_a_row_has_no_company():
 
 def test_no_more_perturbations_are_put_together_than_four_for_each_token_of_the_models_budget():
     model, asked = Custom(lambda items: np.full((len(items), 2), 0.5)), question(TEXTS[0])
-    model.budget, rows = 15, len(asked.masks)
+    model.traits, rows = Traits(budget=15), len(asked.masks)
     assert 60 // 3 < rows <= 60 // 2
     assert [len(table) for table in value_tables(model, [asked] * 5)] == [rows] * 5
     assert sum(model.calls) == 5 * rows
@@ -311,7 +312,7 @@ def test_a_function_has_no_mask_token():
 
 def test_a_predictions_file_cannot_be_asked():
     model = Custom(None)
-    model.identity = Identity("predictions", "here.csv", None)
+    model.traits = Traits(runs=False, changeable=False)
     assert not explainable(model)
     with pytest.raises(ModelError, match="--no-explain"):
         value_tables(model, [question(TEXTS[0])])

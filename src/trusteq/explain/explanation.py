@@ -18,19 +18,17 @@ from trusteq.explain.attributions import METHODS, Attributions, Scale, attributi
 from trusteq.explain.plan import FEWEST, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
 from trusteq.explain.rounds import ask_until_certain
-from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
+from trusteq.explain.table import REMOVE, Question, round_trip
 from trusteq.explain.units import Units, cutter
 from trusteq.models.probe import BATCH_TOLERANCE
-from trusteq.work.shard import HERE, predict_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
-    from trusteq.models.base import Model
-    from trusteq.work.shard import Executor
+    from trusteq.explain.respondent import Respondent
 
     Tables = tuple[NDArray[np.float64], ...]
 
@@ -160,24 +158,17 @@ class Explanation:
 
 
 def explain(
-    models: Sequence[Model],
+    asked: Sequence[Respondent],
     items: Items,
-    predicted: Sequence[NDArray[np.float64]],
-    labels: Sequence[str],
     settings: ExplainSettings,
     *,
     gold: NDArray[np.int64] | None,
-    alone: Sequence[bool],
     seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     only: Sequence[int] | None = None,
-    executor: Executor = HERE,
 ) -> Explanation:
-    """Every model's answers to the same perturbations of the same items.
+    """Every model's answers to the same perturbations of the same items; the first of those ``asked`` is the reference.
 
-    models: as they are to be asked, perhaps in a lower precision (`precision.in_precision`). predicted: each model's
-    probabilities [items, labels], the first the reference's. alone: models that must be asked one row at a time. only:
-    the positions of the items to explain, by default those that the settings choose. executor: where models are asked.
+    only: the positions of the items to explain, by default those that the settings choose.
     """
     cut = cutter(settings.units)
     names, segments = tuple(items.segments), items.texts()
@@ -199,44 +190,25 @@ def explain(
         for i, u in zip(positions, units, strict=True)
     ]
     at = np.array(positions, dtype=np.int64)
-    targets = targets_of(settings, predicted, gold, at)
-    orders = [[model.labels.index(label) for label in labels] for model in models]
+    targets = targets_of(settings, [one.answers for one in asked], gold, at)
 
     def ask(number: int, questions: list[Question]) -> list[NDArray[np.float64]]:
-        model, done = models[number], 0
-        stage = f"explain {model.name}"
-        tell(stage, 0, len(questions))
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            tell(stage, done, len(questions))
-
-        found = value_tables(
-            model,
-            questions,
-            perturb=settings.perturb,
-            alone=alone[number],
-            segments=names,
-            advance=advance,
-            executor=executor,
-        )
-        return [table[:, orders[number]] for table in found]
+        one = asked[number]
+        advance = one.counted(f"explain {one.name}", len(questions))
+        return one.tables(questions, perturb=settings.perturb, segments=names, advance=advance)
 
     if settings.until == "stable":
         first = [_default_masks(len(u)) for u in units]
         plans, tables = ask_until_certain(
-            plans, units, len(models), ask, targets, first=first, scale=settings.scale, k=settings.k
+            plans, units, len(asked), ask, targets, first=first, scale=settings.scale, k=settings.k
         )
     else:
         questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
-        tables = [tuple(ask(number, questions)) for number in range(len(models))]
+        tables = [tuple(ask(number, questions)) for number in range(len(asked))]
     tolerance = BATCH_TOLERANCE if settings.precision == "own" else LOW_TOLERANCE
-    for model, order, table, probabilities, apart in zip(models, orders, tables, predicted, alone, strict=True):
-        # Asked alone, such a model answers otherwise than in the company it was predicted in.
-        ordinary = predict_at(executor, model, items.take(at), batch=1)[:, order] if apart else probabilities[at]
-        for i, rows, expected in zip(at, table, ordinary, strict=True):
-            round_trip(model, rows, expected, items.ids[i], tolerance)
+    for one, table in zip(asked, tables, strict=True):
+        for i, rows, expected in zip(at, table, one.ordinary(items, at), strict=True):
+            round_trip(one.model, rows, expected, items.ids[i], tolerance)
     return Explanation(
         settings,
         at,

@@ -11,16 +11,15 @@ import numpy as np
 
 from trusteq.errors import OptionError
 from trusteq.explain.attributions import attributions, on_scale
-from trusteq.explain.table import Question, value_tables
+from trusteq.explain.table import Question
 from trusteq.models.base import Finding, LowerableModel
-from trusteq.work.shard import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trusteq.explain.explanation import Explanation
+    from trusteq.explain.respondent import Respondent
     from trusteq.models.base import Model
-    from trusteq.work.shard import Executor
 
 Precision = Literal["own", "bfloat16", "float16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -34,30 +33,18 @@ def in_precision(models: Sequence[Model], precision: Precision) -> list[Model]:
     """The models that answer perturbed texts: those given, or copies of them in a lower precision."""
     if precision == "own":
         return list(models)
-    made = [model.lowered(precision) if isinstance(model, LowerableModel) else model for model in models]
-    if all(a is b for a, b in zip(models, made, strict=True)):
+    lowered = [model.lowered(precision) if isinstance(model, LowerableModel) else model for model in models]
+    if all(a is b for a, b in zip(models, lowered, strict=True)):
         names = ", ".join(model.name for model in models)
         raise OptionError(f"precision {precision} has no effect: no model here ({names}) can be lowered to it")
-    return made
+    return lowered
 
 
-def moved_by_precision(
-    model: Model,
-    number: int,
-    explanation: Explanation,
-    labels: Sequence[str],
-    *,
-    alone: bool,
-    executor: Executor = HERE,
-) -> Finding:
+def moved_by_precision(one: Respondent, number: int, explanation: Explanation) -> Finding:
     """How far the attributions of a model explained in 16 bits are from those in its own precision."""
     settings, some = explanation.settings, range(min(COMPARED, len(explanation.units)))
     questions = [Question(explanation.units[i], explanation.plans[i].masks) for i in some]
-    order = [model.labels.index(label) for label in labels]
-    tables = value_tables(
-        model, questions, perturb=settings.perturb, alone=alone, segments=explanation.segments, executor=executor
-    )
-    own = [table[:, order] for table in tables]
+    own = one.tables(questions, perturb=settings.perturb, segments=explanation.segments)
     low = [explanation.tables[number][i] for i in some]
     targets = explanation.targets[number]
     values = [np.stack([on_scale(t[i], int(targets[i]), settings.scale) for t in (own, low)], axis=1) for i in some]
@@ -70,4 +57,4 @@ def moved_by_precision(
         f"precision to {agreement:.5f} (cosine), a probability moved by up to {moved:.2g}, "
         f"{changed:.2%} of the answers changed"
     )
-    return Finding(model.name, "precision", message, agreement)
+    return Finding(one.name, "precision", message, agreement)

@@ -29,18 +29,17 @@ from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
 from trusteq.explain.owen import EVALUATIONS, owen_plan
 from trusteq.explain.plan import distinct
 from trusteq.explain.scripted import DROPPED, lime_string, reached, shap_game, shap_string, shap_tree
-from trusteq.explain.table import REMOVE, Question, round_trip, value_tables
+from trusteq.explain.table import REMOVE, Question, round_trip
 from trusteq.explain.units import cutter
-from trusteq.work.shard import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trusteq.data.items import Items
+    from trusteq.explain.respondent import Respondent
     from trusteq.explain.scripted import Game
     from trusteq.explain.units import Cut, Units
     from trusteq.models.base import Model
-    from trusteq.work.shard import Executor
 
 SCRIPTED = ("paper-scripts", "paper-scripts-qqp")
 """The protocols that do what the published scripts do."""
@@ -184,22 +183,14 @@ def protocol_settings(
 
 
 def publish(
-    models: Sequence[Model],
+    asked: Sequence[Respondent],
     items: Items,
-    predicted: Sequence[NDArray[np.float64]],
-    labels: Sequence[str],
     settings: ProtocolSettings,
     *,
     gold: NDArray[np.int64],
-    alone: Sequence[bool],
     seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
-    executor: Executor = HERE,
 ) -> Published:
-    """The top words of every model by LIME and by SHAP, run by run.
-
-    predicted: each model's probabilities [items, labels]. alone: models that must be asked one row at a time.
-    """
+    """The top words of every model by LIME and by SHAP, run by run."""
     way = _WAYS[settings.name]
     cut, _ = _cut(items, settings, seed=seed)
     at = list(cut)
@@ -212,42 +203,31 @@ def publish(
         return top_words(words, weights, settings.k, way.dropped, rank)
 
     tops: dict[str, list[tuple[tuple[Words, ...], ...]]] = {"lime": [], "shap": []}
-    for model, probabilities, apart in zip(models, predicted, alone, strict=True):
-        order = [model.labels.index(label) for label in labels]
-        stage, done = f"explain {model.name}", 0
-        tell(stage, 0, len(at))
-
-        def advance(count: int, stage: str = stage) -> None:
-            nonlocal done
-            done += count
-            tell(stage, done, len(at))
-
+    for one in asked:
+        advance = one.counted(f"explain {one.name}", len(at))
         lime: list[tuple[Words, ...]] = []
         shap: list[tuple[Words, ...]] = []
         for block in (at[start : start + BLOCK] for start in range(0, len(at), BLOCK)):
             drawn = [_lime_masks(len(cut[i][0]), items.ids[i], seeds, settings.samples) for i in block]
             questions = [Question(cut[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
             # LIME asks most of the questions: it tells how far the work is.
-            tables = value_tables(
-                model, questions, perturb=way.perturb, alone=apart, advance=advance, executor=executor
-            )
+            tables = one.tables(questions, perturb=way.perturb, advance=advance)
             for i, table, (masks, rows) in zip(block, tables, drawn, strict=True):
                 if way.checked:
-                    round_trip(model, table[:, order], probabilities[i], items.ids[i])
-                values = np.exp(table[:, order[gold[i]]])[:, None]
+                    round_trip(one.model, table, one.answers[i], items.ids[i])
+                values = np.exp(table[:, gold[i]])[:, None]
                 fits = (lime_fit(masks[r], values[r], kept=settings.features)[:, 0] for r in rows)
                 lime.append(tuple(top(words[i][0], fit, way.lime_rank) for fit in fits))
 
-            def ask(questions: list[Question], model: Model = model, apart: bool = apart) -> list[NDArray[np.float64]]:
-                found = value_tables(model, questions, perturb=way.perturb, alone=apart, executor=executor)
-                return [np.exp(table) for table in found]
+            def ask(questions: list[Question], one: Respondent = one) -> list[NDArray[np.float64]]:
+                return [np.exp(table) for table in one.tables(questions, perturb=way.perturb)]
 
             tokens, walked = [cut[i][1] for i in block], []
             for run in seeds if way.draws else seeds[:1]:
-                own = (stream(run, f"shap\x00{model.name}", items.ids[i]) for i in block)
+                own = (stream(run, f"shap\x00{one.name}", items.ids[i]) for i in block)
                 games = [way.game(units, settings.evaluations, key) for units, key in zip(tokens, own, strict=True)]
                 credits_ = zip(block, _played(tokens, games, ask), strict=True)
-                walked.append([top(words[i][1], credit[:, order[gold[i]]], way.shap_rank) for i, credit in credits_])
+                walked.append([top(words[i][1], credit[:, gold[i]], way.shap_rank) for i, credit in credits_])
             shap += zip(*walked, strict=True)
         tops["lime"].append(tuple(zip(*lime, strict=True)))
         tops["shap"].append(tuple(zip(*shap, strict=True)))

@@ -16,18 +16,16 @@ import numpy as np
 
 from trusteq.compare.padded import rounded
 from trusteq.explain.attributions import on_scale
-from trusteq.explain.table import Question, value_tables
-from trusteq.work.shard import HERE
+from trusteq.explain.table import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from trusteq.explain.attributions import Attributions
     from trusteq.explain.explanation import Explanation, Tables
-    from trusteq.models.base import Model
-    from trusteq.work.shard import Executor
+    from trusteq.explain.respondent import Respondent
 
 SHARE = 0.25
 """Share of an item's words that is left out: those that speak most for the explained label."""
@@ -63,35 +61,19 @@ def top_word_questions(
 
 
 def without_top_words(
-    models: Sequence[Model],
-    explanation: Explanation,
-    attributions: Sequence[Attributions],
-    labels: Sequence[str],
-    *,
-    alone: Sequence[bool],
-    seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
-    executor: Executor = HERE,
+    asked: Sequence[Respondent], explanation: Explanation, attributions: Sequence[Attributions], *, seed: int = 0
 ) -> tuple[Tables, ...]:
     """What every model answers without the top words of each, by these attributions (one a model).
 
     Log-probabilities [sources + 1, labels] of each item: first of the whole.
     """
     questions = top_word_questions(explanation, attributions, seed=seed)
+    perturb, segments = explanation.settings.perturb, explanation.segments
+    advance = asked[0].counted("leave out top words", len(asked))
     found = []
-    for m, (model, apart) in enumerate(zip(models, alone, strict=True)):
-        order = [model.labels.index(label) for label in labels]
-        tell("leave out top words", m, len(models))
-        tables = value_tables(
-            model,
-            questions,
-            perturb=explanation.settings.perturb,
-            alone=apart,
-            segments=explanation.segments,
-            executor=executor,
-        )
-        found.append(tuple(table[:, order] for table in tables))
-    tell("leave out top words", len(models), len(models))
+    for one in asked:
+        found.append(tuple(one.tables(questions, perturb=perturb, segments=segments)))
+        advance(1)
     return tuple(found)
 
 
