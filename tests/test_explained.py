@@ -271,6 +271,20 @@ def test_a_candidate_beside_its_own_copy_is_judged_without_it(changed):
     )
 
 
+def test_arrays_cannot_be_explained_and_that_is_said_before_any_model_is_asked():
+    asked = []
+
+    def watched(rows):
+        asked.append(len(rows))
+        return np.tile([0.4, 0.6], (len(rows), 1))
+
+    items = trusteq.Items([str(i) for i in range(40)], {"pixels": np.ones((40, 3))})
+    models = [trusteq.from_callable(watched, labels=["negative", "positive"], name=name) for name in "ab"]
+    with pytest.raises(OptionError, match="segment 'pixels' is an array, and only texts can be explained; leave"):
+        trusteq.audit(*models, items, explain=True, **FAST)
+    assert asked == []
+
+
 def test_what_cannot_be_explained_is_refused_before_any_model_is_asked():
     asked = []
 

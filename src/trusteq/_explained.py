@@ -63,6 +63,11 @@ def explain_settings(
                     f"model {model.name} ({model.identity.kind}) cannot be asked about perturbed texts, so nothing can "
                     "be explained; leave explanations out (--no-explain)"
                 )
+        array = next((name for name, values in items.segments.items() if isinstance(values, np.ndarray)), None)
+        if array is not None:
+            raise OptionError(
+                f"segment {array!r} is an array, and only texts can be explained; leave explanations out (--no-explain)"
+            )
         if isinstance(asked, ExplainSettings) and asked.target == "gold" and items.labels is None:
             raise OptionError("explain target gold: the items have no label; name its column (--label)")
         return asked if isinstance(asked, ExplainSettings) else ExplainSettings()

@@ -183,6 +183,24 @@ def test_content_changes_with_every_part(items, change):
     assert items.content() != replace(items, **change).content()
 
 
+def test_the_content_of_an_array_of_arrays_is_that_of_all_their_values():
+    """Printed, large ones are abbreviated: another picture was taken for the same, and its answers taken up."""
+
+    def content(*pictures):
+        held = np.empty(2, dtype=object)
+        held[:] = pictures
+        return Items(["a", "b"], {"x": held}).content()
+
+    one, other = np.zeros((100, 100)), np.zeros((100, 100))
+    other[50, 50] = 1
+    assert str(one) == str(other)
+    assert content(one, one) == content(one.copy(), np.asfortranarray(one))
+    assert len({content(one, one), content(one, other), content(other, one), content(one, one.ravel())}) == 4
+    assert content(one, one) != content(one.astype(np.float32), one)
+    assert content([one, "x"], one) != content([other, "x"], one)
+    assert content({"pixels": one}, one) != content({"pixels": other}, one)
+
+
 def test_the_content_of_an_array_of_objects_is_that_of_its_values():
     def content(texts):
         return Items(["a", "b"], {"x": np.array(texts, dtype=object)}).content()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,24 @@ def content_hash(path: str | Path) -> str:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path and its rights") from None
     return digest.hexdigest()
+
+
+def update_with(digest: hashlib._Hash, value: Any) -> None:
+    """Add a Python value to a hash: arrays and lists by all that they hold, anything else by its type and its words."""
+    if isinstance(value, np.ndarray):
+        digest.update(f"array {value.dtype.str} {value.shape}\x00".encode())
+        if not value.dtype.hasobject:
+            digest.update(np.ascontiguousarray(value).tobytes())
+            return
+        value = value.ravel().tolist()
+    if isinstance(value, list | tuple):
+        digest.update(f"{type(value).__name__} {len(value)}\x00".encode())
+        for part in value:
+            update_with(digest, part)
+        return
+    with np.printoptions(threshold=sys.maxsize):  # of an array in it, too
+        encoded = f"{type(value).__name__} {value}".encode("utf-8", "surrogatepass")
+    digest.update(len(encoded).to_bytes(8, "little") + encoded)
 
 
 def packed(texts: Sequence[str]) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from trusteq.data.hashing import PIECE_TEXTS, packed
+from trusteq.data.hashing import PIECE_TEXTS, packed, update_with
 from trusteq.data.label_sets import enumerated, listed, refuse_alike, remedy
 from trusteq.data.surrogates import are_texts, is_unicode
 from trusteq.errors import DataError, LabelError
@@ -194,8 +194,7 @@ class Items:
                 digest.update(f"{values.dtype.str} {values.shape}\x00".encode())
                 if values.dtype.hasobject:  # its bytes are addresses
                     for value in values.ravel():
-                        encoded = f"{type(value).__name__} {value}".encode("utf-8", "surrogatepass")
-                        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+                        update_with(digest, value)
                 else:
                     digest.update(np.ascontiguousarray(values).tobytes())
             else:
