@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from trusteq.compress.dropped import drop_layers, kept_layers
-from trusteq.compress.encoder import layers, linear_maps
+from trusteq.compress.dropped import drop_layers
+from trusteq.compress.encoder import linear_maps
 from trusteq.compress.heads import prune_heads
 from trusteq.compress.low_rank import low_rank
 from trusteq.compress.neurons import prune_neurons
 from trusteq.compress.pruning import prune_weights
 from trusteq.errors import ModelError
 from trusteq.models.chatter import quiet_transformers
+from trusteq.models.layers import kept_layers, layer_list
 from trusteq.models.transformer import open_transformer
 
 
@@ -95,7 +96,7 @@ def test_pruned_heads_answer_nothing_and_the_others_as_before(opened, answers):
 
         return silence
 
-    modules = layers(whole, "test")[1]
+    modules = layer_list(whole, "test")[1]
     silenced = [
         (layer.attention.output.dense, without(gone))
         for layer, gone in zip(modules, made.facts["heads_gone"], strict=True)
@@ -109,7 +110,7 @@ def test_pruned_heads_answer_nothing_and_the_others_as_before(opened, answers):
 def test_pruned_heads_are_those_with_the_smallest_output_weights(opened):
     source = opened()
     with torch.no_grad():
-        for number, layer in enumerate(layers(source, "test")[1]):
+        for number, layer in enumerate(layer_list(source, "test")[1]):
             layer.attention.output.dense.weight[:, 16 * number : 16 * (number + 1)] *= 0.1
     assert prune_heads(source, share=0.25).facts["heads_gone"] == [[1], [2], [3], [4]]
 
@@ -123,7 +124,7 @@ def test_no_head_or_every_head_is_no_candidate(opened, share, count, one_line):
 
 def test_pruned_neurons_are_gone_and_the_others_answer_as_before(opened, answers):
     whole = opened()
-    modules = layers(whole, "test")[1]
+    modules = layer_list(whole, "test")[1]
     silenced = []
     for layer in modules:
         incoming, outgoing = layer.intermediate.dense.weight, layer.output.dense.weight
@@ -169,7 +170,7 @@ def test_the_layers_that_stay_answer_as_if_the_others_passed_everything_on(opene
     with quiet_transformers():
         made = drop_layers(source, layers=2, drop=drop)
     whole = opened()
-    for number, layer in enumerate(layers(whole, "test")[1]):
+    for number, layer in enumerate(layer_list(whole, "test")[1]):
         if number not in kept:
             layer.forward = lambda hidden, *_, **__: hidden
     np.testing.assert_allclose(answers(source, made.model), answers(whole), rtol=0, atol=1e-4)

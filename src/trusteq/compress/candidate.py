@@ -6,24 +6,23 @@ is there is whole, and answers as it should.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import tempfile
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-import trusteq
-from trusteq.compress.made import attempt, does_not_apply
+from trusteq.compress.made import attempt
 from trusteq.compress.methods import METHODS, checked_options
 from trusteq.data.items import Items
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
+from trusteq.models.layers import does_not_apply
 from trusteq.models.token_rows import joined
 from trusteq.train.checkpoints import Checkpoints
+from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions
 from trusteq.whole_file import refuse_link
 
 if TYPE_CHECKING:
@@ -34,18 +33,11 @@ if TYPE_CHECKING:
     from trusteq.models.token_rows import TokenModel, TokenRows
     from trusteq.models.transformer import TransformerModel
 
-RECIPE = "trusteq-recipe.json"
-"""Beside the model; the loader neither reads it nor counts it in the model's content hash."""
-
-SCHEMA_VERSION = 1
-
 SAME = 1e-3
 """The largest move of a probability between memory and disk that passes for rounding, as in `models.probe`."""
 
 MADE_UP = 8
 """How many texts, and pairs of texts, a candidate is asked before it is accepted."""
-
-_VERSIONS = ("torch", "transformers", "safetensors", "tokenizers", "numpy")
 
 
 @dataclass(frozen=True)
@@ -179,11 +171,6 @@ def _checkpoints(
     return Checkpoints(workshop / "state.safetensors", key)
 
 
-def key_of(asked: Mapping[str, Any]) -> str:
-    """SHA-256 of everything that a training run depends on."""
-    return hashlib.sha256(json.dumps({**asked, "versions": versions()}, sort_keys=True).encode()).hexdigest()
-
-
 def _source(location: str, method: str, device: str | None, *, download: bool) -> TransformerModel:
     """The model to compress, opened as for an audit."""
     from trusteq.models.open import ModelOptions, default_name, open_model, options_of
@@ -240,8 +227,3 @@ def _defaults(work: Callable[..., Made], options: tuple[str, ...]) -> dict[str, 
     """What a method takes for the options that were not given; None where it decides by the model."""
     taken = inspect.signature(work).parameters
     return {name: taken[name].default for name in options if name in taken}
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Of trusteq, of what every method needs, and of these packages."""
-    return {"trusteq": trusteq.__version__, **{name: metadata.version(name) for name in (*_VERSIONS, *packages)}}

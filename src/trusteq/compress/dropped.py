@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compress.encoder import layers as layer_list
-from trusteq.compress.encoder import with_layers
-from trusteq.compress.made import attempt, checkpoint, does_not_apply
+from trusteq.compress.made import attempt, checkpoint
+from trusteq.models.layers import does_not_apply, kept_layers, layer_list, with_layers
 
 if TYPE_CHECKING:
     from trusteq.compress.made import Made
@@ -28,13 +27,3 @@ def drop_layers(source: TransformerModel, *, layers: int | None = None, drop: st
         "distil starts from the same and trains it",
         kept_layers=[i + 1 for i in kept],
     )
-
-
-def kept_layers(total: int, stay: int | None, drop: str) -> list[int]:
-    """Which layers stay, counted from 0; half of them, rounded up, unless told how many."""
-    stay = (total + 1) // 2 if stay is None else stay
-    if drop == "last":
-        return list(range(stay))
-    if drop == "first":
-        return list(range(total - stay, total))
-    return [i * total // stay for i in range(stay)]

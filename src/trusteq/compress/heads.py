@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.encoder import layers
-from trusteq.compress.made import checkpoint, does_not_apply
+from trusteq.compress.made import checkpoint
+from trusteq.models.layers import does_not_apply, layer_list
 
 if TYPE_CHECKING:
     from trusteq.compress.made import Made
@@ -31,7 +31,7 @@ def prune_heads(source: TransformerModel, *, share: float = 0.5) -> Made:
     if not 0 < count < (heads or 0):
         raise does_not_apply(source, "prune-heads", f"a share of {share:g} of its {heads} heads is {count}")
     gone = []
-    for layer in layers(source, "prune-heads")[1]:
+    for layer in layer_list(source, "prune-heads")[1]:
         weight = _output(source, layer).weight  # [hidden, heads x head size]
         with torch.no_grad():
             parts = weight.unflatten(1, (heads, -1))  # [hidden, heads, head size]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trusteq.compress.encoder import linear_maps
-from trusteq.compress.made import checkpoint, does_not_apply
+from trusteq.compress.made import checkpoint
+from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
     from trusteq.compress.made import Made

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trusteq.errors import ModelError, TrusteqError
-from trusteq.models.chatter import offline, one_line, quiet_transformers
+from trusteq.errors import TrusteqError
+from trusteq.models.chatter import offline, one_line
 from trusteq.models.files import staged, tokenizer_files
+from trusteq.models.layers import does_not_apply
+from trusteq.models.saving import save_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from trusteq.models.transformer import TransformerModel
@@ -42,28 +42,6 @@ def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) 
     return Made(save, model, notes, facts)
 
 
-def save_checkpoint(model: Any, folder: Path, others: Iterable[Path]) -> None:
-    """A torch module as transformers saves it, with copies of other files; the same module gives the same bytes."""
-    with quiet_transformers():
-        model.save_pretrained(folder)
-    for file in folder.glob("*.safetensors"):
-        _sort_metadata(file)
-    for file in others:
-        shutil.copyfile(file, folder / file.name)
-
-
-def _sort_metadata(file: Path) -> None:
-    """The metadata of a safetensors file in the order of its keys; safetensors writes it in another one each time."""
-    with file.open("r+b") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        header = json.loads(stream.read(length))
-        header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
-        written = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
-        if len(written) == length:  # else it was written in another style, and stays as it is
-            stream.seek(8)
-            stream.write(written)
-
-
 def loaded(source: TransformerModel, **settings: Any) -> Any:
     """The original once more, loaded by transformers in another way."""
     import transformers
@@ -83,10 +61,3 @@ def attempt(source: TransformerModel, method: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise does_not_apply(source, method, f"{what}: {one_line(error)}") from error
-
-
-def does_not_apply(source: TransformerModel, method: str, why: str) -> ModelError:
-    """The error that says why a method can do nothing with this model."""
-    return ModelError(
-        f"model {source.name}: method {method} does not apply to this {type(source.model).__name__}: {why}"
-    )

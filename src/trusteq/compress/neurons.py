@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.encoder import layers, rebuilt
-from trusteq.compress.made import attempt, checkpoint, does_not_apply
+from trusteq.compress.made import attempt, checkpoint
+from trusteq.models.layers import does_not_apply, layer_list, rebuilt
 
 if TYPE_CHECKING:
     from trusteq.compress.made import Made
@@ -24,7 +24,7 @@ def prune_neurons(source: TransformerModel, *, share: float = 0.5) -> Made:
     if not 0 < stay < width:
         raise does_not_apply(source, "prune-neurons", f"a share of {share:g} of its {width} neurons leaves {stay}")
     weights = model.state_dict()
-    name, modules = layers(source, "prune-neurons")
+    name, modules = layer_list(source, "prune-neurons")
     for number, layer in enumerate(modules):
         maps = {part: module for part, module in layer.named_modules() if hasattr(module, "in_features")}
         incoming = [part for part, module in maps.items() if module.out_features == width]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compress.made import Made, attempt, does_not_apply
+from trusteq.compress.made import Made, attempt
+from trusteq.models.layers import does_not_apply
 from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.tokenizer_file import INPUTS
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trusteq.compress.encoder import linear_maps
-from trusteq.compress.made import attempt, checkpoint, does_not_apply
+from trusteq.compress.made import attempt, checkpoint
+from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
     from pathlib import Path

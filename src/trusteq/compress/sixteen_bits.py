@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compress.made import checkpoint, does_not_apply, loaded
+from trusteq.compress.made import checkpoint, loaded
+from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
     from trusteq.compress.made import Made

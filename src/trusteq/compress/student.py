@@ -5,11 +5,9 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.dropped import kept_layers
-from trusteq.compress.encoder import layers as layer_list
-from trusteq.compress.encoder import with_layers
-from trusteq.compress.made import attempt, does_not_apply
+from trusteq.compress.made import attempt
 from trusteq.compress.neurons import neurons
+from trusteq.models.layers import does_not_apply, kept_layers, layer_list, with_layers
 
 if TYPE_CHECKING:
     from trusteq.models.transformer import TransformerModel

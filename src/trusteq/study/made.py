@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.candidate import RECIPE
 from trusteq.compress.candidate import make as compress
 from trusteq.compress.methods import METHODS
 from trusteq.data.read import read_items
@@ -13,6 +12,7 @@ from trusteq.errors import DataError, StudyError
 from trusteq.study.plan import PRETRAINED
 from trusteq.train.fine_tuned import fine_tune
 from trusteq.train.held_out import held_out
+from trusteq.train.recipe import RECIPE
 from trusteq.train.settings import RECIPES
 
 if TYPE_CHECKING:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.dropped import kept_layers
-from trusteq.compress.encoder import layers as layer_list
-from trusteq.compress.encoder import with_layers
-from trusteq.compress.made import save_checkpoint
 from trusteq.errors import ModelError
 from trusteq.models.building import built_of
 from trusteq.models.chatter import offline, quiet_transformers
 from trusteq.models.checkpoint import checked_config, checkpoint_files, first_few, loading_error, weights
 from trusteq.models.files import files_hash, refuse_pickle, staged, tokenizer_files
 from trusteq.models.hub import snapshot
+from trusteq.models.layers import kept_layers, layer_list, with_layers
+from trusteq.models.saving import save_checkpoint
 from trusteq.models.transformer import FILES, open_transformer
 
 if TYPE_CHECKING:
