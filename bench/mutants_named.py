@@ -116,17 +116,17 @@ NAMED = (
     ),
     (
         "the candidate's labels by place, not by name, where words are left out",
-        "explain/explanation.py",
-        "return [table[:, orders[number]] for table in found]",
+        "explain/respondent.py",
+        "return [table[:, self.order] for table in found]",
         "return list(found)",
         "explain/test_explanation",
         "test_explained",
     ),
     (
         "the candidate's labels by place, not by name, without its top words",
-        "explain/removal.py",
-        "found.append(tuple(table[:, order] for table in tables))",
-        "found.append(tuple(tables))",
+        "explain/respondent.py",
+        "return [table[:, self.order] for table in found]",
+        "return list(found)",
         "explain/test_removal",
     ),
     (
@@ -840,7 +840,7 @@ NAMED = (
     (
         "which items were explained is taken from the run",
         "runs/responses.py",
-        "if positions.tolist() not in looks(to_explain, items, settings, run.policy):",
+        "if positions.tolist() not in looks(to_explain, items, settings, run.policy.min_items):",
         "if False:",
         "runs/test_verified",
     ),

@@ -32,7 +32,7 @@ from customary import METHODS, Sample
 from validity_cases import Case, cases, tabular_cases, tasks
 from verdicts import measured
 
-from trusteq._explained import GROWTH, place, sequences, settled
+from trusteq._explained import place, sequences, settled
 from trusteq.compare.alignment import Explained, Resamplings, products, sizes
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns
@@ -40,6 +40,7 @@ from trusteq.compare.top_k import jaccard, top_k
 from trusteq.compare.words import word_leans
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.explanation import ExplainSettings, explain
+from trusteq.explain.looks import GROWTH
 from trusteq.explain.respondent import respondents
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from trusteq.compare.words import WordLeans, word_leans
 from trusteq.errors import OptionError
 from trusteq.explain.attributions import METHODS
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
+from trusteq.explain.looks import stretches
 from trusteq.explain.removal import removal
 from trusteq.explain.table import explainable
 from trusteq.stats.coded import coded
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
-
-GROWTH = 1.5
-"""How many times more items each look has seen than the one before."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def explain_enough(
     """Explanations of the chosen items; with settings until "decided" only of as many as decide the policy's rules.
 
     Items come in random order then. The rules on alignment are looked at after `FIRST_LOOK` items (or clusters), or as
-    many as the policy asks for, and after `GROWTH` times as many each time, on intervals that hold at every look.
+    many as the policy asks for, and after `looks.GROWTH` times as many each time, on intervals that hold at every look.
     Likeness must be seen at two looks in a row: a few items may hold all the difference, and not be among the first.
     """
 
@@ -102,7 +99,7 @@ def explain_enough(
     margins = rules.rules.get("explanation", {})
     so_far: Explanation | None = None
     before: list[Outcome] = []
-    for stretch in _stretches(lots, items, first_look(rules)):
+    for stretch in stretches(lots, items, rules.min_items):
         part = some(stretch)
         joined = part if so_far is None else so_far.joined(part)
         so_far = made = replace(joined, seen=len(joined.positions) / len(lots))
@@ -130,35 +127,6 @@ def settled(before: Sequence[Outcome], now: Sequence[Outcome]) -> bool:
     """Whether all places at this look are known well enough to stop, those at the look before being as they were."""
     known = before or ["across"] * len(now)
     return all(new == "outside" or new == old == "inside" for old, new in zip(known, now, strict=True))
-
-
-def looks(lots: Sequence[int], items: Items, settings: ExplainSettings, rules: Policy) -> list[list[int]]:
-    """The items explained at each look, in their order: at all of them where it does not stop once it is decided."""
-    stretches = _stretches(lots, items, first_look(rules)) if settings.until == "decided" else [list(lots)]
-    return list(accumulate(map(sorted, stretches)))
-
-
-def first_look(rules: Policy) -> int:
-    """Items at the first look: fewer decide nothing."""
-    return max(FIRST_LOOK, rules.min_items)
-
-
-def _stretches(lots: Sequence[int], items: Items, first: int) -> list[list[int]]:
-    """Items between looks; a cluster is never cut."""
-    stretches: list[list[int]] = [[]]
-    seen: set[str] = set()
-    wanted = float(first)
-    for i in lots:
-        own = items.ids[i] if items.clusters is None else items.clusters[i]
-        if own not in seen and len(seen) >= wanted:
-            stretches.append([])
-            wanted *= GROWTH
-        seen.add(own)
-        stretches[-1].append(i)
-    # A last stretch of few items cannot be explained by itself.
-    if len(stretches) > 1 and len(stretches[-1]) < first // 2:
-        stretches[-2:] = [stretches[-2] + stretches[-1]]
-    return stretches
 
 
 def sequences(explained: Sequence[Explained], *, seen: float, clusters: Sequence[str] | None) -> dict[str, Estimate]:

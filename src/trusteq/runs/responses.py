@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq._explained import looks
 from trusteq.data.items import Items
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, targets_of, with_units
+from trusteq.explain.looks import looks
 from trusteq.explain.protocol import ProtocolSettings, Published, published
 from trusteq.models.base import Identity
 from trusteq.responses import Response, Responses
@@ -79,7 +79,7 @@ def _explanation(
     ids, counts = _runs_of(run.table("plan")["id"])
     place = {id_: i for i, id_ in enumerate(items.ids)}
     positions = np.array([place[id_] for id_ in ids], dtype=np.int64)
-    if positions.tolist() not in looks(to_explain, items, settings, run.policy):
+    if positions.tolist() not in looks(to_explain, items, settings, run.policy.min_items):
         raise RunError(
             f"{run.directory / 'plan.parquet'}: not the items that the seed and the settings draw to be explained; "
             "audit again"
