@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracles.pairs import coarse_models, drawn, pair_of, planted
 
@@ -44,6 +44,10 @@ def values(pair, **options):
 
 @FEW
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 40), labels=st.integers(2, 5))
+# Fewer items than labels: eigenvalues that are 0 but for rounding, whose roots of 1e-9 the order would move. Which
+# cases Hypothesis draws by itself depends on the modules imported before, for it takes numbers out of them.
+@example(seed=590, n=2, labels=4)
+@example(seed=590, n=2, labels=5)
 def test_the_order_of_items_does_not_matter(seed, n, labels):
     p, q, gold = drawn(n, labels, seed)
     order = np.random.default_rng(seed).permutation(n)
