@@ -1,6 +1,7 @@
 """What `import trusteq` offers, and what it costs."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -18,6 +19,16 @@ def test_nothing_public_is_missing_from_all():
     found = json.loads(subprocess.run([sys.executable, "-c", fresh], capture_output=True, check=True, text=True).stdout)
     # Machinery of the lazy import, and submodules, are no names of ours to offer.
     assert set(found) - set(trusteq.__all__) <= {"annotations", "errors", "importlib", "TYPE_CHECKING", "Any"}
+
+
+def test_every_error_that_a_user_can_cause_is_public_and_in_the_tree_of_errors():
+    from trusteq import errors
+
+    tree = re.findall(r"^[├└]── (\w+)", errors.__doc__, re.MULTILINE)
+    kinds = [name for name, kind in vars(errors).items() if isinstance(kind, type)]
+    assert kinds == ["TrusteqError", *tree]
+    assert set(kinds) <= set(trusteq.__all__)
+    assert all(getattr(trusteq, name) is getattr(errors, name) for name in kinds)
 
 
 def test_audit_is_the_function_even_after_its_module_was_imported():

@@ -24,6 +24,7 @@ from trusteq.errors import (
     OptionError,
     PolicyError,
     RunError,
+    StudyError,
     TrusteqError,
 )
 
@@ -63,6 +64,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "RunError",
+    "StudyError",
     "TrusteqError",
     "__version__",
     "audit",

@@ -7,6 +7,7 @@ TrusteqError
 ├── OptionError       an option or argument that is out of range, or would be without effect
 ├── PolicyError       a policy that cannot be read or does not make sense
 ├── RunError          a run directory that cannot be written or read
+├── StudyError        a study that cannot be read, or whose folder belongs to another one
 └── MissingExtraError an optional dependency that is not installed
 
 A message is one line: what is wrong, where (file and row, model and label), the value found, what to do. A name or
@@ -52,13 +53,13 @@ class RunError(TrusteqError):
     """A run directory that cannot be written or read."""
 
 
+class StudyError(TrusteqError):
+    """A study that cannot be read, or whose folder belongs to another one."""
+
+
 class MissingExtraError(TrusteqError):
     """An optional dependency that is not installed."""
 
     def __init__(self, what: str, extra: str | None = None, *, package: str | None = None) -> None:
         wanted = package or f"'trusteq[{extra}]'"
         super().__init__(f"{what} needs an optional part: pip install {wanted}")
-
-
-class StudyError(TrusteqError):
-    """A study that cannot be read, or whose folder belongs to another one."""
