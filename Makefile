@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.trusteq-ready
 
-.PHONY: demo test check bench locked clean
+.PHONY: demo test quick check bench locked clean
 
 demo: $(READY)  ## a real Transformer fine-tuned, compressed and audited on the spot, in minutes
 	$(BIN)/trusteq demo
 
 test: $(READY)  ## the whole test suite
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+quick: $(READY)  ## the tests that are not marked slow, in two minutes on two cores
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 check: $(READY)  ## lint, format, types
 	$(BIN)/ruff check .

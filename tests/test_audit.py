@@ -155,6 +155,7 @@ def test_a_column_without_a_frequent_value_is_said_not_to_be_sliced():
     assert set(result["small"].skewsize) == {"group"}
 
 
+@pytest.mark.slow
 def test_a_slice_of_one_cluster_is_none():
     """Resampled by itself it would always be the same, and look certain."""
     large, small, items = case(200)
@@ -392,6 +393,7 @@ def test_items_that_repeat_a_text_are_reported_unless_they_are_of_one_cluster():
     assert trusteq.audit(large, small, items, **FAST).findings == ()
 
 
+@pytest.mark.slow
 def test_items_that_were_copied_under_new_ids_are_told_where_there_is_no_text():
     large, small, items = case(60)
     ids = [f"i{i}" for i in range(600)]
@@ -409,6 +411,7 @@ def test_items_that_were_copied_under_new_ids_are_told_where_there_is_no_text():
     assert trusteq.audit(large, small, items, **FAST).item_findings == ()
 
 
+@pytest.mark.slow
 def test_clusters_that_are_all_the_same_leave_no_interval_without_width():
     """Resampling them changes nothing: every figure would be certain."""
     large, small, items = case(60)

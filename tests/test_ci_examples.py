@@ -102,6 +102,7 @@ def files(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize(("candidate", "verdict"), [("same", 0), ("other", 1), ("open", 3)])
 def test_its_commands_are_real_ones_with_the_documented_exit_codes(server, candidate, verdict, files, tmp_path):

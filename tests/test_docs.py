@@ -16,6 +16,20 @@ from trusteq.policy import Policy, known_measures, parse_policy
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SLOW = [
+    "README.md",
+    "docs/how-to/ci.md",
+    "docs/how-to/compare-runs.md",
+    "docs/how-to/compress.md",
+    "docs/how-to/evidence.md",
+    "docs/how-to/figures.md",
+    "docs/how-to/models-and-data.md",
+    "docs/how-to/paper-protocol.md",
+    "docs/how-to/read-a-report.md",
+    "docs/reference/run-directory.md",
+]
+"""Pages whose examples take seconds: most of them audit models."""
+
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DONE = {0, 1, 3}
 
@@ -27,7 +41,14 @@ def samples(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=name, marks=[pytest.mark.slow] * (name in SLOW))
+        for page in PAGES
+        for name in [str(page.relative_to(ROOT))]
+    ],
+)
 def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_path):
     for file in samples.iterdir():
         (tmp_path / file.name).symlink_to(file)

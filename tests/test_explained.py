@@ -167,6 +167,7 @@ def test_a_peer_that_could_not_be_used_is_refused(explain, said):
         )
 
 
+@pytest.mark.slow
 def test_a_peer_that_looks_at_other_words_lowers_no_bar():
     settings = ExplainSettings(items=100)
     for peer in (model(SHORTCUT, "peer"), constant("peer")):
@@ -222,6 +223,7 @@ def made_of(name, kind="words", **details):
     return replace(plain, identity=Identity(kind, "somewhere", f"content of {name}", details))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("peer", "why"),
     [
@@ -256,6 +258,7 @@ def test_a_peer_whose_alignment_is_poor_lowers_no_bar():
     assert "not shown to be at least 0.8; candidates are judged without it" in told.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [1e-9, 0.05])
 def test_a_candidate_beside_its_own_copy_is_judged_without_it(changed):
     """Beside it any candidate reached what its peer reaches."""
@@ -349,6 +352,7 @@ def test_a_shortcut_is_decided_with_the_first_look():
     assert method.endswith(f"at {obrien_fleming(0.95, 100 / 160):.2%}")
 
 
+@pytest.mark.slow
 def test_likeness_must_be_seen_twice():
     """Unlikeness is enough seen once: what few items hold makes models look more alike, not less."""
     assert settled([], ["outside", "outside"])
@@ -395,6 +399,7 @@ def constant(name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", ["end", "decided"])
 def test_two_constant_models_are_not_called_alike(until):
     settings = ExplainSettings(items=None, until=until)

@@ -18,7 +18,10 @@ from trusteq.data.predictions import softmax
 from trusteq.verdict import Outcome
 
 DATA = Path(os.environ.get("TRUSTEQ_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs real models and data in {DATA}")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"needs real models and data in {DATA}"),
+]
 FAST = {"resamples": 200, "with_slices": False}
 
 

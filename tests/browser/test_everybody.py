@@ -7,6 +7,8 @@ pytest.importorskip("selenium", reason="browser tests need selenium: pip install
 
 from selenium.webdriver.common.keys import Keys
 
+pytestmark = pytest.mark.slow
+
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 

@@ -6,6 +6,8 @@ from report.page import hostile, made_up
 
 pytest.importorskip("selenium", reason="browser tests need selenium: pip install --group dev")
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("large", "int8", "shortcut")
 ROWS = "#rows tr"
 

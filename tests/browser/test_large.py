@@ -5,6 +5,8 @@ from browser import large
 
 pytest.importorskip("selenium", reason="browser tests need selenium: pip install --group dev")
 
+pytestmark = pytest.mark.slow
+
 SECONDS, MEGABYTES, TRIES = 2.0, 15, 3
 
 

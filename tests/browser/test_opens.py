@@ -7,6 +7,8 @@ from report.page import hostile, made_up
 
 pytest.importorskip("selenium", reason="browser tests need selenium: pip install --group dev")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def path(written):

@@ -83,6 +83,7 @@ def test_none_measures_and_shows_nothing(files, tmp_path):
     assert load_run(tmp_path / "run").costs is None
 
 
+@pytest.mark.slow
 def test_full_measures_memory_too(files, tmp_path):
     done = audit(files, tmp_path, "--costs", "full")
     assert done.returncode in {0, 1, 3}, done.stderr

@@ -34,6 +34,7 @@ def run(tmp_path_factory):
     return result.save(tmp_path_factory.mktemp("figure") / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")])
 def test_it_writes_the_figure_and_says_where(run, tmp_path, kind, start):
     path = tmp_path / f"f.{kind}"

@@ -31,6 +31,7 @@ def trusteq(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, int(code or 0), out.getvalue(), err.getvalue())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [[Path(sys.executable).with_name("trusteq")], [sys.executable, "-m", "trusteq"]])
 def test_the_installed_command_is_this_one(command, tmp_path):
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
@@ -80,6 +81,7 @@ def policy(folder: Path) -> str:
     return "p.yaml"
 
 
+@pytest.mark.slow
 def test_the_worst_candidate_decides_the_exit_code(files):
     done = trusteq("audit", "large.csv", "small.csv", "open.csv", *QUICK, "--policy", policy(files), cwd=files)
     assert done.returncode == 3
@@ -343,6 +345,7 @@ def test_no_line_ends_in_blanks_where_stdout_is_no_terminal(files):
     assert [line for line in out.splitlines() if line != line.rstrip()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "missing", "level", "version"])
 def test_gate_on_a_damaged_run_is_one_line(files, damage):
     trusteq("audit", "large.csv", "small.csv", *QUICK, "--out", "run", cwd=files)
@@ -411,6 +414,7 @@ def test_ignored_items_are_told(files):
     assert "ignored by label" in out
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_verdict(files):
     trusteq("audit", "large.csv", "small.csv", *QUICK, "--out", "run", cwd=files)
     command = f"{Path(sys.executable).with_name('trusteq')} gate run --json | true; exit ${{PIPESTATUS[0]}}"

@@ -122,6 +122,7 @@ def test_a_damaged_run_is_one_line(tmp_path):
         one_line(trusteq("report", run, "--as", form), "damaged", "audit again")
 
 
+@pytest.mark.slow
 def test_only_what_is_asked_for_is_loaded(run):
     code = (
         "import sys; sys.argv = ['trusteq', 'report', sys.argv[1], '--as', 'junit']\n"

@@ -73,6 +73,7 @@ def test_mistakes_are_one_line(run, tmp_path):
     one_line(trusteq("show", run, "--item", "\x1b[31m"), "no item")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(), ("--item", "ID")])
 def test_hostile_runs_cannot_command_the_terminal(arguments, tmp_path):
     run = hostile().save(tmp_path / "run")

@@ -36,6 +36,7 @@ def files(run):
     return {path.relative_to(run): path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("named", "where", "why"),
     [
@@ -55,6 +56,7 @@ def test_a_result_that_cannot_be_printed_is_told_and_the_exit_code_is_the_verdic
     assert ran(f"{COMMAND} gate {named} {where}", folder).returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("named", "where"),
     [
@@ -71,7 +73,15 @@ def test_notes_that_cannot_be_written_end_no_audit(folder, named, where):
 
 
 @needs_full
-@pytest.mark.parametrize("command", ["show plain", "report plain --as markdown", "policy show default", "--help"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("show plain", marks=pytest.mark.slow),
+        pytest.param("report plain --as markdown", marks=pytest.mark.slow),
+        "policy show default",
+        "--help",
+    ],
+)
 def test_what_only_prints_has_failed_when_it_could_not(folder, command):
     done = ran(f"{COMMAND} {command} >/dev/full", folder)
     assert (done.returncode, done.stderr) == (2, "error: output: No space left on device\n")

@@ -46,6 +46,7 @@ def test_a_score_is_that_of_its_oracle_on_longer_items(name):
     assert SCORES[name].of(a, b, lengths, k) == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
+@pytest.mark.slow
 @every_score
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(rows=ragged_pairs(), k=st.integers(1, 5))
@@ -71,6 +72,7 @@ def test_different_explanations_score_less_and_not_below_the_least(name):
     assert found.min() >= (-1 if name in ("spearman", "signed_spearman", "cosine") else 0)
 
 
+@pytest.mark.slow
 @every_score
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(rows=ragged_pairs(), k=st.integers(1, 5))

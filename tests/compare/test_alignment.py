@@ -201,6 +201,7 @@ def test_noise_is_taken_out_where_the_plain_cosine_drowns_in_it(cosine):
         assert np.mean(found["plain"]) < 0.75 * cosine
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_planted_cosine_about_as_often_as_they_say():
     """200 simulations at 95 %."""
     held = dict.fromkeys(NOISE_FREE, 0)

@@ -355,6 +355,7 @@ def torchmetrics_error():
     return error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [2, 3, 10])
 def test_ece_and_mce_are_those_of_torchmetrics_where_no_confidence_is_one(torchmetrics_error, labels):
     p, q, gold = drawn(500, labels, labels)

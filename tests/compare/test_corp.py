@@ -89,6 +89,7 @@ def test_what_is_noise_alone_is_the_same_for_items_given_twice_in_one_cluster():
     assert 0.002 < once.low < once.value
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_calibrated_models_miscalibration_holds_zero():
     covered = 0
     for seed in range(60):

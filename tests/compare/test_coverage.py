@@ -16,6 +16,8 @@ from trusteq.policy import read_policy
 from trusteq.stats.resampling import Resampling
 from trusteq.verdict import Outcome, judge
 
+pytestmark = pytest.mark.slow
+
 RUNS, ITEMS = 200, 400
 UNLIKE = {"noise": (0.3, 0.8), "sharpness": (1.3, 1.0)}
 

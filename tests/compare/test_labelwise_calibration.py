@@ -64,6 +64,7 @@ def test_the_difference_is_candidate_minus_reference():
         assert found[f"{name}_difference"].value == pytest.approx(gap)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["top_label_ece", "classwise_ece"])
 def test_the_interval_of_a_calibrated_model_holds_its_zero(monkeypatch, name):
     monkeypatch.setattr(noise_bias, "SIMULATIONS", 60)

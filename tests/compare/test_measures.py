@@ -141,6 +141,7 @@ def test_every_interval_is_finite_and_holds_its_value(n, labels, kind):
         assert e.n <= n
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=15)
 @given(coarse_models(models=2), st.booleans())
 def test_every_interval_of_models_full_of_ties_is_finite_and_holds_its_value(models, clustered):

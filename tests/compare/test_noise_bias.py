@@ -97,6 +97,7 @@ def test_items_repeated_in_clusters_have_the_noise_of_the_items():
     assert correction(repeated)(at) == pytest.approx(correction(alone)(at), abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, -0.5])
 def test_the_interval_of_ece_covers_calibrated_and_miscalibrated_models(monkeypatch, shift):
     monkeypatch.setattr(noise_bias, "SIMULATIONS", 60)

@@ -135,6 +135,7 @@ def test_a_usable_regions_ends_are_the_shares_that_the_test_leaves_where_risk_ri
     assert 0 < e.low < e.value < e.high < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clusters", [None, 5])
 def test_a_usable_regions_interval_covers(clusters):
     def sample(n, seed):
@@ -153,6 +154,7 @@ def test_a_usable_regions_interval_covers(clusters):
     assert covered >= 89
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [500, 2_000])
 def test_no_share_is_shown_usable_where_none_is_however_many_are_looked_at(n):
     shown = 0

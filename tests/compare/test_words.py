@@ -139,6 +139,7 @@ def test_a_shortcut_whose_sign_varies_is_found_by_its_squares():
     assert row.p_signed > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [{}, {"shared": True}, {"random": True}, {"noise": 0.2, "random": True}])
 def test_models_without_a_systematic_word_show_none_in_95_percent_of_runs(kind):
     alarms = [bool(found(word_leans(*models(seed, **kind)))) for seed in range(200)]

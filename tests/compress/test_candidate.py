@@ -31,6 +31,7 @@ def alone(answer, folder, pairs):
     return torch.cat(rows).double().softmax(dim=1).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", TORCH)
 def test_the_loader_reads_back_the_model_that_was_in_memory(method, made, large, pairs):
     folder = made(method).directory
@@ -42,6 +43,7 @@ def test_the_loader_reads_back_the_model_that_was_in_memory(method, made, large,
     assert model.findings() == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", GRAPHS)
 def test_the_loader_answers_as_the_graph_itself(method, made, pairs):
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -61,6 +63,7 @@ def test_the_float_graph_answers_as_the_original_in_batches_too(made, large, pai
     np.testing.assert_allclose(graph.predict(pairs), original.predict(pairs), rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"onnx"}))
 def test_a_candidate_is_another_model_but_not_a_random_one(method, made, large, pairs):
     moved = trusteq.open_model(made(method).directory).predict(pairs) - trusteq.open_model(large).predict(pairs)
@@ -69,6 +72,7 @@ def test_a_candidate_is_another_model_but_not_a_random_one(method, made, large, 
         assert np.abs(moved).mean() < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_size_on_disk_is_as_promised(method, made, large):
     most = {"onnx": 1.1, "int8-onnx": 0.5, "fp16": 0.55, "bf16": 0.55, "int8-weights": 0.4, "int8-dynamic": 0.4}
@@ -89,6 +93,7 @@ def test_scales_and_zero_points_are_no_parameters(made):
     assert made("int8-onnx").after.parameters == made("onnx").after.parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_again_gives_the_same_bytes_and_says_nothing(method, made, large, lessons, tmp_path, capfd):
     first = made(method).directory
@@ -335,6 +340,7 @@ def test_every_error_is_of_the_one_tree():
 # other architectures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "method"),
     [

@@ -31,6 +31,7 @@ def distilled(large, items, out, **options):
 LESSON = {"layers": 3, "drop": "last", "epochs": 6, "rate": 2e-3, "batch": 16}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labelled", [True, False])
 def test_a_student_is_nearer_to_the_large_model_than_its_layers_alone(labelled, large, lessons, unseen, tmp_path):
     items = lessons if labelled else replace(lessons, labels=None, label_names=())
@@ -41,6 +42,7 @@ def test_a_student_is_nearer_to_the_large_model_than_its_layers_alone(labelled, 
     assert student.after.disk_bytes == layers.after.disk_bytes
 
 
+@pytest.mark.slow
 def test_a_narrower_student_learns_from_nothing(large, lessons, unseen, tmp_path):
     first, last = (
         distilled(large, lessons, tmp_path / str(epochs), width=32, epochs=epochs, rate=rate, hard=0.0, batch=16)

@@ -164,6 +164,7 @@ def test_which_layers_stay(total, stay, drop, kept):
     assert kept_layers(total, stay, drop) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("drop", "kept"), [("evenly", [0, 2]), ("last", [0, 1]), ("first", [2, 3])])
 def test_the_layers_that_stay_answer_as_if_the_others_passed_everything_on(opened, answers, drop, kept):
     source = opened()

@@ -413,6 +413,7 @@ def test_a_parquet_file_written_by_datasets_brings_its_label_names(dataset, tmp_
     assert labelled(items) == [("a", "yes"), ("b", "no")]
 
 
+@pytest.mark.slow
 def test_a_folder_of_data_files_is_streamed(dataset, tmp_path):
     (tmp_path / "d").mkdir()
     dataset.to_parquet(tmp_path / "d" / "test.parquet")

@@ -360,6 +360,7 @@ def test_one_column_of_texts_with_semicolons_is_no_other_delimiter(tmp_path):
 HUGE_ROWS, HUGE_TEXT = 100, "x" * 400_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
 def test_a_text_column_nobody_asks_for_takes_no_memory(tmp_path, suffix):
     path = write(tmp_path / f"t{suffix}", [{"id": str(n), "huge": HUGE_TEXT} for n in range(HUGE_ROWS)])
@@ -372,6 +373,7 @@ def test_a_text_column_nobody_asks_for_takes_no_memory(tmp_path, suffix):
     assert peak < 8e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "read",
     [lambda path: read_table(path, ["id"]), column_names],

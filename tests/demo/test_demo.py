@@ -42,6 +42,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "CANDIDATES", without)
 
 
+@pytest.mark.slow
 def test_it_leaves_a_run_a_page_and_the_models(small, tmp_path):
     done = run("demo", "--seed", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -53,6 +53,7 @@ def test_another_archive_than_the_pinned_one_is_refused(shelf):
     assert list(cache().iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_second_package_stands_in_for_one_that_is_not_there(shelf):
     missing = Package("made-up-elsewhere", "1.0", "0" * 64, 0.1, ("model/",))
     said = []

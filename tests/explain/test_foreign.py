@@ -590,6 +590,7 @@ def answer(texts):
     return np.stack([1 - positive, positive], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_real_shap_s_text_explanations_are_read():
     shap = imported("shap")

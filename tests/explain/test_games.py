@@ -115,6 +115,7 @@ def assert_covers(estimates, truth):
     assert abs(estimates.mean() - truth) < 4 * estimates.std(ddof=1) / len(estimates) ** 0.5 + 0.002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masks", [66, 130])
 @pytest.mark.parametrize("method", ["shapley", "lime"])
 def test_noise_free_agreement_is_the_true_cosine_where_separate_masks_pull_it_down(method, masks):
@@ -126,6 +127,7 @@ def test_noise_free_agreement_is_the_true_cosine_where_separate_masks_pull_it_do
     assert noise_free.std() < {66: 0.03, 130: 0.015}[masks]
 
 
+@pytest.mark.slow
 def test_noise_free_agreement_is_right_where_shared_masks_pull_the_plain_cosine_either_way():
     # Noise comes of interactions: models that share them look alike, and a model without them looks unlike.
     for kind, side in (("additive", -1), ("interactions", 1)):

@@ -107,6 +107,7 @@ def test_a_larger_budget_begins_with_the_masks_of_a_smaller_one():
     assert np.array_equal(large[: len(small)], small)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("units", [500, 40_000])
 def test_a_long_text_is_explained_within_a_budget(units):

@@ -17,6 +17,7 @@ def drawn_twice(plan):
     return len({row.tobytes() for row in plan.masks}) < len(plan)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(UNITS, BUDGETS, st.integers(0, 2**40), st.text(max_size=5))
 def test_a_plan_keeps_its_promises(units, budget, seed, item):

@@ -400,6 +400,7 @@ def test_the_papers_policy_implies_its_protocol_and_judges_it():
 BINS = {f"{name}_difference": {"at_most": 0.9} for name in ("ece", "ece_quantile", "mce_quantile")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", [None, "paper", "paper-scripts", "paper-scripts-qqp"])
 def test_the_scripts_bins_of_confidence_are_measured_of_all_items_under_their_protocols_alone(protocol):
     policy = {"name": "bins", "min_items": 2, "required": ["calibration"], "rules": {"calibration": BINS}}
@@ -473,6 +474,7 @@ def test_what_cannot_follow_the_protocol_is_told(asked, message):
         audit(reads("large"), reads("small"), **asked)
 
 
+@pytest.mark.slow
 def test_on_the_command_line(tmp_path, capsys, monkeypatch):
     pytest.importorskip("torch")
     from trusteq.cli.main import main

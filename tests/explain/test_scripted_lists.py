@@ -142,7 +142,7 @@ def test_a_single_token_cannot_be_explained_by_shap_and_has_an_empty_list_here()
 # Lists ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("texts", ["few", "real"])
+@pytest.mark.parametrize("texts", ["few", pytest.param("real", marks=pytest.mark.slow)])
 def test_lists_for_inference_are_those_of_the_scripts(texts, monkeypatch):
     monkeypatch.setattr(protocol, "lime_masks", as_lime_draws)
     items = items_of(INFERENCES, NLI) if texts == "few" else real("snli_test", NLI)
@@ -167,7 +167,7 @@ def test_lists_for_inference_are_those_of_the_scripts(texts, monkeypatch):
     assert shap.mean.value == pytest.approx(np.mean([scripts.jaccard(a, b) for a, b in both]), abs=1e-15)
 
 
-@pytest.mark.parametrize("texts", ["few", "real"])
+@pytest.mark.parametrize("texts", ["few", pytest.param("real", marks=pytest.mark.slow)])
 def test_lists_for_paraphrases_are_those_of_the_scripts(texts, monkeypatch):
     monkeypatch.setattr(protocol, "lime_masks", as_lime_draws)
     items = items_of(QUESTIONS, QQP) if texts == "few" else real("qqp_test", QQP)

@@ -62,6 +62,7 @@ def splicers():
     return [splicer(Reader(word_pieces(**options))) for options in NORMALIZERS]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     texts=st.lists(texts, min_size=1, max_size=2),

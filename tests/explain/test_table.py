@@ -108,6 +108,7 @@ def test_the_same_call_gives_the_same_bits(opened):
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_company_budget_order_and_threads_do_not_matter(opened, kind, monkeypatch):
     torch = pytest.importorskip("torch")

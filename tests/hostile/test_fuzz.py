@@ -60,6 +60,7 @@ GRAPHS = ["onnx", "onnxruntime", "torch", "transformers"]
 quick = settings(derandomize=True, deadline=None, max_examples=100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_value_or_one_line_comes_of_every_spoilt_file(name, tmp_path, capfd):
     for needed in GRAPHS if name.startswith("ONNX") else NEEDS.get(name, []):
@@ -336,6 +337,7 @@ def test_a_table_with_a_value_that_no_audit_writes(name, run, one_line):
     one_line(caught, f"{table}.parquet: damaged", "copy the run again")
 
 
+@pytest.mark.slow
 def test_words_of_one_model_from_fewer_runs(tmp_path, one_line):
     """With hashes that fit, verify ended in a traceback."""
     protocol().save(tmp_path / "run")

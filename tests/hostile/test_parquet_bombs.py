@@ -44,6 +44,7 @@ def bombs(tmp_path_factory):
     return dict(zip(BOMBS, sorted(folder.iterdir()), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_what_unpacks_to_too_much_is_refused(name, bombs, one_line):
     assert bombs[name].stat().st_size < 500_000
@@ -53,6 +54,7 @@ def test_what_unpacks_to_too_much_is_refused(name, bombs, one_line):
     one_line(caught, f"{bombs[name]}: unpacks to more than 268,435,456 bytes", "write it again")
 
 
+@pytest.mark.slow
 def test_it_is_refused_before_it_is_unpacked(bombs):
     """All of them together in a process of its own, which stays small."""
     code = (
@@ -75,6 +77,7 @@ def test_a_file_that_packs_well_and_is_small_is_read(tmp_path):
     assert read_table(tmp_path / "t.parquet").columns["text"] == ["good"] * 1_000_000
 
 
+@pytest.mark.slow
 def test_what_nobody_asked_for_may_be_large(tmp_path):
     pq.write_table(pa.table({"n": [1, 2], "text": ["x" * 300_000_000, "y"]}), tmp_path / "t.parquet")
     assert read_table(tmp_path / "t.parquet", ["n"]).columns["n"].tolist() == [1, 2]

@@ -89,6 +89,7 @@ def test_the_watch_sees_network_and_strays(place, monkeypatch):
     assert f"write {place.folder / 'stray.txt'}" in told
 
 
+@pytest.mark.slow
 def test_an_audit_and_what_is_made_of_its_run(place):
     place.run("audit", "large", "small", *ASK, "--explain-items", "20", "--masks", "32", "--out", "run")
     assert place.folder / "run" in place.written
@@ -102,17 +103,20 @@ def test_an_audit_and_what_is_made_of_its_run(place):
         assert (place.network, place.strays(*own)) == ([], set()), words
 
 
+@pytest.mark.slow
 def test_a_compressed_model(place):
     place.run("compress", "large", "--method", "int8-onnx", "--out", "int8", "--quiet")
     assert (place.network, place.strays("int8")) == ([], set())
 
 
+@pytest.mark.slow
 def test_a_hub_id_is_not_looked_up(place):
     with pytest.raises(AssertionError, match="--download"):
         place.run("audit", "someone/model", "small", *ASK, "--out", "other")
     assert "network" not in (place.folder / "reached.txt").read_text()
 
 
+@pytest.mark.slow
 def test_onnx_runtime_tells_its_makers_nothing(place):
     """Native code is not watched; but whenever it reports, it leaves an identifier in the home directory."""
     place.run("compress", "large", "--method", "onnx", "--out", "graph", "--quiet")

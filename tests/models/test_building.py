@@ -39,6 +39,7 @@ ALBERT = {"embedding_size": 8, "hidden_size": 16, "num_attention_heads": 2, "int
 FUNNEL = {"block_sizes": [1, 1], "d_model": 16, "n_head": 2, "d_head": 8, "d_inner": 16, "num_decoder_layers": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "shape", "claim"),
     [
@@ -60,6 +61,7 @@ def test_parts_without_end(kind, shape, claim, bert, tmp_path, one_line):
     one_line(caught, "model m: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "what"),
     [

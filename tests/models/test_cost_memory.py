@@ -43,6 +43,7 @@ def hungry(path, megabytes):
     return open_onnx(str(path), name=path.stem, labels=("no", "yes"))
 
 
+@pytest.mark.slow
 @linux
 def test_an_array_that_the_model_makes_is_seen(tmp_path):
     large, small = hungry(tmp_path / "large.onnx", 300), hungry(tmp_path / "small.onnx", 1)
@@ -50,6 +51,7 @@ def test_an_array_that_the_model_makes_is_seen(tmp_path):
     assert 295 * MB < more < 330 * MB
 
 
+@pytest.mark.slow
 @linux
 def test_a_tiny_transformer_takes_next_to_nothing_beside_what_runs_it(bert, items):
     opened = open_transformer(str(bert), name="m", labels=("x", "y", "z"), budget=100)

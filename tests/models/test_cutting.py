@@ -89,6 +89,7 @@ def test_a_file_s_tokens_are_the_library_s(kind):
     assert cut == {i: n for i, n in enumerate(lengths) if n > 5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "llama"])
 def test_a_checkpoint_s_tokens_are_the_library_s(kind, side, tmp_path):

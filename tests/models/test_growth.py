@@ -100,6 +100,7 @@ def test_a_text_is_measured_where_its_parts_could_do_more():
     assert list(portions([(text,)], growth(made), name="m")) == [[(text,)]]
 
 
+@pytest.mark.slow
 def test_a_long_text_may_come_to_as_many_tokens_as_it_has_bytes(one_line):
     made = tokenizer(None, P.ByteLevel())
     assert len(list(portions([("a" * 10**6,)], growth(made), name="m"))) == 1
@@ -116,6 +117,7 @@ def test_a_growth_beyond_all_numbers_is_refused(one_line):
     one_line(caught, "model m: its tokenizer can make 1e+300 tokens")
 
 
+@pytest.mark.slow
 def test_every_character_of_unicode_stays_within_its_factor():
     for kind, part in (
         ("NFKD", N.NFKD()),

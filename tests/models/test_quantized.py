@@ -123,6 +123,7 @@ def refused(folder, **options):
 # opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PACKAGES)
 def test_answers_are_those_of_transformers_and_not_of_the_plain_model(quantized, kind, bert, items):
     folder = quantized(kind)

@@ -75,6 +75,7 @@ def test_answers_differ_between_items_so_that_the_other_tests_mean_something(ber
         checked(answers, labels=("no", "maybe", "yes"), ids=items.ids, model="m")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [1, 20, 100])
 @pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
 def test_answers_do_not_depend_on_the_budget(request, kind, budget, items, pairs):

@@ -104,6 +104,7 @@ def test_a_verdict_that_got_worse_is_exit_code_1_and_one_that_got_better_is_not(
     assert "better: small" in shown(up)
 
 
+@pytest.mark.slow
 def test_a_required_dimension_that_got_worse_counts_even_where_the_verdict_stays():
     rules = {"behaviour": {"disagreement": {"at_most": 0.09}}, "calibration": {"confidence_shift": {"at_least": 0.5}}}
 
@@ -172,6 +173,7 @@ def test_items_are_matched_by_id_not_by_place(better):
     assert mixed.candidates[0].changes == straight.candidates[0].changes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -311,6 +313,7 @@ def test_explanations_of_other_items_are_not_paired():
     assert candidate.same_model
 
 
+@pytest.mark.slow
 def test_top_words_of_another_number_are_not_paired():
     settings = ExplainSettings(items=30, k=3)
     candidates = {"nearly": reader(NEARLY, "nearly"), "shortcut": reader(SHORTCUT, "shortcut")}
@@ -372,6 +375,7 @@ def test_no_figure_is_cut_by_a_narrow_terminal(better, width):
             assert f"[{change.change.low:.4f}, {change.change.high:.4f}]" in out
 
 
+@pytest.mark.slow
 def test_hostile_names_cannot_command_the_terminal():
     evidence = hostile().evidence
     other = replace(evidence, manifest={**evidence.manifest, "platform": f"\x1b[2J{EVIL}", "versions": {EVIL: "1"}})

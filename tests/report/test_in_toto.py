@@ -111,6 +111,7 @@ def signed(tool, run, folder):
     return [*words, "-s", run / "manifest.json.sig"], run / "manifest.json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["minisign", "ssh-keygen"])
 def test_a_signature_over_the_manifest_covers_the_whole_run(tool, tmp_path):
     """Made and verified offline by tools that release engineers have; trusteq itself signs nothing."""

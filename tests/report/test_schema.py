@@ -70,6 +70,7 @@ def at(document, path):
     return document
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("result", [plain, explained, protocol])
 def test_nothing_can_be_added_where_the_structure_is_fixed(result):
     document = slim(stored(result()))

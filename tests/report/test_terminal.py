@@ -67,6 +67,7 @@ def test_one_is_not_said_in_the_plural():
     assert "1 answer changes" in shown(trusteq.audit(large, copy, items, resamples=200))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "said"), [(0.95, "95%"), (0.57, "57%"), (0.995, "99.5%"), (0.9975, "99.75%")])
 def test_a_level_keeps_its_digits(level, said):
     large, small, items = case(60)

@@ -88,6 +88,7 @@ def test_an_address_that_nobody_knows_is_one_line(one_line):
     one_line(caught, "nowhere://bucket/run", "driver")
 
 
+@pytest.mark.slow
 def test_every_command_takes_an_address(tmp_path, address):
     large, small, items = case(100)
     for name, model in (("large", large), ("small", small)):

@@ -24,7 +24,9 @@ def test_it_is_judged_as_then(run):
         assert judged[candidate["name"]].outcome.value == candidate["verdict"]["outcome"]
 
 
-@pytest.mark.parametrize("form", ["html", "markdown", "junit", "latex", "model-card"])
+@pytest.mark.parametrize(
+    "form", [pytest.param("html", marks=pytest.mark.slow), "markdown", "junit", "latex", "model-card"]
+)
 def test_it_is_reported(run, form):
     done = trusteq("report", run, "--as", form, "--out", run.parent / "report")
     assert (done.returncode, (run.parent / "report").stat().st_size > 0) == (0, True), done.stderr

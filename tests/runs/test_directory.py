@@ -52,6 +52,7 @@ def test_a_model_s_name_cannot_lead_out_of_the_directory(result, tmp_path):
     assert {p.name for p in (path / "predictions").iterdir()} == {"00-large.parquet", "01-sm-all.parquet"}
 
 
+@pytest.mark.slow
 def test_the_same_audit_in_another_order_gives_the_same_bytes(tmp_path):
     large, small, items = case(200)
     for name, order in (("one", np.arange(200)), ("two", np.random.default_rng(1).permutation(200))):
@@ -59,6 +60,7 @@ def test_the_same_audit_in_another_order_gives_the_same_bytes(tmp_path):
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_intervals(tmp_path):
     large, small, items = case(200)
     for seed in (0, 1):

@@ -86,6 +86,7 @@ def test_its_attributions_are_on_the_names(shortcut):
         assert set(strongest) <= {word for group in words.values() for word in group}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["reference", "gold", "own"])
 def test_a_model_is_equivalent_to_itself(large, items, target):
     same = trusteq.audit(
@@ -103,6 +104,7 @@ def test_a_model_is_equivalent_to_itself(large, items, target):
     assert same.exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_candidate_that_is_less_sure_of_the_same_words_looks_at_the_same_words(large, items):
     def calmer(texts):
         p = large.function(texts)
@@ -117,6 +119,7 @@ def test_a_candidate_that_is_less_sure_of_the_same_words_looks_at_the_same_words
     assert explanation_of(made).outcome is Outcome.EQUIVALENT
 
 
+@pytest.mark.slow
 def test_the_order_of_items_and_other_candidates_change_no_number(large, shortcut, items):
     mixed = items.take(np.random.default_rng(1).permutation(120))
     other = trusteq.audit(

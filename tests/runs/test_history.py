@@ -65,6 +65,7 @@ def test_the_same_again_is_no_other(models, tmp_path):
     assert others(tmp_path / "two") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("--seed", "1"), ("--resamples", "200"), ("--dimensions", "behaviour")])
 def test_another_seed_or_setting_or_policy_is_told_wherever_the_verdict_is(words, models, tmp_path):
     audit(models, tmp_path, out="one")
@@ -87,6 +88,7 @@ def test_another_seed_or_setting_or_policy_is_told_wherever_the_verdict_is(words
     assert [one["kind"] for one in told if one["kind"] == "other runs"] == ["other runs"]
 
 
+@pytest.mark.slow
 def test_the_same_items_with_other_labels_or_clusters_are_asked_about_in_another_way(models, tmp_path):
     """Without its clusters a run was EQUIVALENT that was UNDECIDED with them, and nobody heard of it."""
     rows = [json.loads(line) for line in (models / "t.jsonl").read_text().splitlines()]
@@ -123,6 +125,7 @@ def test_predictions_that_were_read_as_other_scores_are_asked_about_in_another_w
     assert attempts[0].rivals(attempts[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x\ud800", "A" * 3_000_000])
 def test_a_strange_name_of_a_policy_beside_a_run(name, models, tmp_path):
     """One ended every command beside it in a traceback, one filled every output."""
@@ -139,6 +142,7 @@ def test_a_strange_name_of_a_policy_beside_a_run(name, models, tmp_path):
     audit(models, tmp_path, "--seed", "2", out="three")
 
 
+@pytest.mark.slow
 def test_an_outcome_that_is_none_beside_a_run(models, tmp_path):
     audit(models, tmp_path, out="one")
     audit(models, tmp_path, "--seed", "1", out="two")
@@ -148,6 +152,7 @@ def test_an_outcome_that_is_none_beside_a_run(models, tmp_path):
     assert others(tmp_path / "one") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [{"small": "other"}, {"data": "u.jsonl"}])
 def test_other_models_or_items_are_none_of_its_business(other, models, tmp_path):
     audit(models, tmp_path, out="one")
@@ -178,6 +183,7 @@ def test_many_are_counted_and_some_named(models, tmp_path):
     assert " and 2 more;" in message
 
 
+@pytest.mark.slow
 def test_a_folder_of_work_remembers_audits_whose_runs_are_gone(models, tmp_path):
     for seed, verdicts in ((0, 0), (1, 1), (2, 2), (2, 2)):
         done = audit(models, tmp_path, "--seed", str(seed), "--work", "w", out="run")
@@ -207,6 +213,7 @@ def test_models_without_a_hash_are_known_by_nothing(tmp_path):
     assert notices_of(load_run(tmp_path / "1")) == ()
 
 
+@pytest.mark.slow
 def test_an_audit_that_stops_early_sees_the_same_items_whatever_the_seed():
     """Else it could be repeated with other seeds until items come first that decide it as wished."""
     items = replace(pairs(120), clusters=None)
@@ -273,6 +280,7 @@ def forged(folder, large):
         path.write_bytes(_packed(key, replace(answer, rows=answer.rows[:, ::-1])))
 
 
+@pytest.mark.slow
 def test_forged_work_is_taken_up_and_told_and_no_resume_is_the_way_out(models, tmp_path):
     """What SECURITY.md says of a folder of work that others can write to."""
     audit(models, tmp_path, "--work", "w", out="honest")
@@ -287,6 +295,7 @@ def test_forged_work_is_taken_up_and_told_and_no_resume_is_the_way_out(models, t
     assert honest.equals(anew)
 
 
+@pytest.mark.slow
 def test_in_python_it_is_an_argument_of_the_executor(models, tmp_path):
     asked = []
     for resume in (True, True, False):
@@ -304,6 +313,7 @@ def test_in_python_it_is_an_argument_of_the_executor(models, tmp_path):
     assert (first, second, third) == (0, all_, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "[]", '{"taken_up": -1}', '{"others": 3}', '{"schema_version": 9}'])
 def test_a_history_that_is_none_is_one_line(content, models, tmp_path):
     audit(models, tmp_path, "--work", "w", out="one")

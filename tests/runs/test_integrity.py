@@ -211,6 +211,7 @@ def test_a_hash_of_predictions_or_values_is_missing(tmp_path):
                 load_run(run)
 
 
+@pytest.mark.slow
 def test_files_that_the_manifest_does_not_name_are_not_read(run):
     """They were shown, and no signature covers them."""
     before = [trusteq(*map(str, words)).stdout for words in (("show", run), ("report", run, "--as", "markdown"))]

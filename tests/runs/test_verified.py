@@ -52,6 +52,7 @@ MORE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS, *MORE])
 def test_every_kind_of_run_comes_to_the_same_to_the_bit(kind, tmp_path):
     made = {**KINDS, **MORE}[kind]()
@@ -113,6 +114,7 @@ def moved(*columns, by=1e-3, row=3):
 ANSWERS = ("negative", "positive")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "change", "found_in"),
     [
@@ -161,6 +163,7 @@ def document(run, change):
     rehashed(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "where"),
     [
@@ -187,6 +190,7 @@ def test_another_seed_is_another_plan(run):
     assert trusteq("verify", run).returncode in {1, 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", ["end", "decided"])
 def test_items_that_were_explained_and_left_out(until, tmp_path):
     """Nothing was made up: the items on which the models part ways were gone, and their plan with them."""
@@ -205,6 +209,7 @@ def test_items_that_were_explained_and_left_out(until, tmp_path):
     one_line(trusteq("verify", picked, "--quiet"), "not the items that the seed and the settings draw to be explained")
 
 
+@pytest.mark.slow
 def test_a_warning_that_was_taken_out_or_put_in(tmp_path):
     """What is noticed of the answers follows from them; what asking tells does not, and stays as it is."""
     run = equivalent().save(tmp_path / "run")
@@ -289,6 +294,7 @@ def test_what_is_nothing_but_rounding_may_be_any_such_nothing(run):
     assert "differ by rounding" in printed(run, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="is told to be another processor of its kind")
 def test_another_processor_comes_to_the_same_but_for_rounding(run):
     other = {**os.environ, "OPENBLAS_CORETYPE": "Nehalem"}
@@ -319,6 +325,7 @@ def test_top_words_of_fewer_items(tmp_path):
     one_line(trusteq("verify", run), "top_words.parquet: words of 3 items, the items and the seed give 4")
 
 
+@pytest.mark.slow
 def test_another_version_may_word_it_otherwise(run):
     document(run, lambda d: d["candidates"][0]["verdict"].update(reason="said otherwise"))
     manifest = json.loads((run / "manifest.json").read_text())

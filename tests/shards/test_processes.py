@@ -28,7 +28,7 @@ def run(place, model, shards):
     return [float(answer.rows[0, 0]) for answer in in_order(place.answers(model, shards, lambda n: None))]
 
 
-@pytest.mark.parametrize("kind", ["model", "light"])
+@pytest.mark.parametrize("kind", [pytest.param("model", marks=pytest.mark.slow), "light"])
 def test_two_processes_give_the_bytes_of_one(kind, items, request):
     model = request.getfixturevalue(kind)
     cut = cutter("words")
@@ -56,6 +56,7 @@ def test_a_clock_that_jumps_is_not_looked_at(light, items, monkeypatch):
         assert np.array_equal(predict_at(place, light, items), predict_at(HERE, light, items))
 
 
+@pytest.mark.slow
 def test_faults_are_survived_or_told(light, tmp_path, wayward, one_line):
     """One place for all of them, since a process takes seconds to start."""
     with Processes(2) as place:
@@ -90,6 +91,7 @@ def test_one_that_hangs_is_ended(light, tmp_path, wayward, one_line):
         assert place._workers == []
 
 
+@pytest.mark.slow
 def test_a_deadline_does_not_count_how_long_a_worker_takes_to_start(light, tmp_path, wayward, one_line, monkeypatch):
     monkeypatch.setattr(processes, "traits_of", lambda model: Traits(opening=lambda: Slow(1.0)))
     with Processes(1, deadline=0.5) as place:
@@ -109,6 +111,7 @@ def test_one_that_never_opens_its_model_is_ended(light, tmp_path, wayward, one_l
         assert place._workers == []
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_one_who_started_them(onnx, tmp_path, wayward):
     """However that ends, and whatever they are at."""
     code = (

@@ -41,6 +41,7 @@ def scratch(monkeypatch):
         yield Path(folder)
 
 
+@pytest.mark.slow
 def test_on_this_machine(light, items, tmp_path, wayward, one_line, home, scratch, monkeypatch):
     """One cluster for all, since it takes seconds to start; nothing of it stays."""
     monkeypatch.chdir(tmp_path)
@@ -80,6 +81,7 @@ def until_gone(group):
         pytest.fail("processes are left")
 
 
+@pytest.mark.slow
 def test_a_cluster_on_this_machine_ends_with_the_one_who_started_it(scratch):
     code = (
         "import time\nfrom trusteq.work.executor import executor\n"
@@ -108,6 +110,7 @@ def test_options_without_effect_are_refused(asked):
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "auto"])
 def test_a_cluster_that_is_not_there_is_one_line_at_once(address, one_line, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # which auto means then, whatever else runs here

@@ -49,6 +49,7 @@ def once_asked(folder, number, *do):
     return thread
 
 
+@pytest.mark.slow
 def test_what_happens_to_a_cluster(light, onnx, items, tmp_path, nodes, one_line):
     """One cluster and one executor for all, since each takes seconds to start."""
     said = []

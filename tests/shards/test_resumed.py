@@ -58,6 +58,7 @@ def undisturbed(words, tmp_path_factory):
     return files(folder / "run")
 
 
+@pytest.mark.slow
 def test_killed_five_times_it_ends_in_the_same_bytes(words, undisturbed, tmp_path):
     rng = np.random.default_rng(os.getpid())
     command = [sys.executable, "-m", "trusteq", *words, "--out", "run"]
@@ -77,6 +78,7 @@ def test_killed_five_times_it_ends_in_the_same_bytes(words, undisturbed, tmp_pat
     assert [path.name for path in tmp_path.iterdir() if path.name != "run"] == []
 
 
+@pytest.mark.slow
 def test_a_second_candidate_takes_up_the_references_work(words, undisturbed, onnx, small, tmp_path, monkeypatch):
     assert trusteq(*words, "--out", "first", "--work", "w", cwd=tmp_path).returncode in {0, 1, 3}
     assert files(tmp_path / "first") == undisturbed
@@ -112,6 +114,7 @@ def test_an_interruption_says_how_to_go_on(words, undisturbed, tmp_path, monkeyp
     assert files(tmp_path / "run") == undisturbed
 
 
+@pytest.mark.slow
 def test_two_at_once_in_one_folder(words, undisturbed, tmp_path):
     command = [sys.executable, "-m", "trusteq", *words, "--work", "w", "--out"]
     both = [subprocess.Popen([*command, out], cwd=tmp_path, stdout=subprocess.DEVNULL) for out in ("a", "b")]
@@ -119,6 +122,7 @@ def test_two_at_once_in_one_folder(words, undisturbed, tmp_path):
     assert files(tmp_path / "a") == files(tmp_path / "b") == undisturbed
 
 
+@pytest.mark.slow
 def test_with_two_workers(words, undisturbed, tmp_path):
     trusteq(*words, "--workers", "2", "--deadline", "300", "--out", "run", cwd=tmp_path)
     assert files(tmp_path / "run") == undisturbed

@@ -57,6 +57,7 @@ def misses(interval, name, n, population):
     return ever, stopped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("population", [None, 180])
 @pytest.mark.parametrize("name", MEANS)
 @pytest.mark.parametrize("method", METHODS)

@@ -30,6 +30,7 @@ def test_benjamini_hochberg_of_none_is_none():
     assert benjamini_hochberg([]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("ours", "method"), [(holm, "holm"), (benjamini_hochberg, "fdr_bh")])
 def test_both_are_those_of_statsmodels(ours, method, seed):

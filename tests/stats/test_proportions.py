@@ -55,6 +55,7 @@ def test_tangos_ends_satisfy_the_score_equation(n, data):
             assert abs(paired.tango_score(gains, losses, n, end)) == pytest.approx(Z, rel=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gains", "losses", "n"), [(3, 1, 44), (0, 5, 30), (12, 12, 100), (10, 0, 10), (2, 30, 60)])
 def test_tango_is_the_set_of_differences_that_the_score_test_keeps(gains, losses, n):
     step = 1 / 2000

@@ -496,6 +496,7 @@ def test_another_level_has_independent_items_of_its_own():
     assert resampling.at(0.99).alone.level == 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clusters", [3, 5, 10, 29])
 def test_few_clusters_that_mean_nothing_narrow_no_interval(clusters):
     """Dealt at random, three gave a fourteenth of the width that independent items have."""

@@ -24,6 +24,7 @@ def files(directory, *kinds):
     }
 
 
+@pytest.mark.slow
 def test_every_seed_has_its_models_run_and_pairs(done):
     out = done[0].directory
     assert done[0].seeds == (0, 1)
@@ -42,6 +43,7 @@ def test_every_seed_has_its_models_run_and_pairs(done):
     assert not list(out.glob("work*"))
 
 
+@pytest.mark.slow
 def test_seeds_train_other_models_and_the_same_seed_the_same(done):
     models = done[0].directory / "models"
     contents = [
@@ -54,6 +56,7 @@ def test_seeds_train_other_models_and_the_same_seed_the_same(done):
     assert recipe["seed"] == 101
 
 
+@pytest.mark.slow
 def test_pairs_agree_with_the_run(done):
     out = done[0].directory
     run = load_run(out / "runs" / "seed-0")
@@ -67,6 +70,7 @@ def test_pairs_agree_with_the_run(done):
             assert candidate["measures"]["explanation"][name] == estimate, name
 
 
+@pytest.mark.slow
 def test_every_two_models_have_their_changed_answers(done, data):
     out = done[0].directory
     names = ("base", "thin", "student", "half", "again")
@@ -79,6 +83,7 @@ def test_every_two_models_have_their_changed_answers(done, data):
         assert found["low"] <= expected <= found["high"]
 
 
+@pytest.mark.slow
 def test_done_again_nothing_changes(done, copied, written, data):
     before, said = files(copied), []
     again = run_study(read_study(written()), data=data, out=copied, say=said.append)
@@ -87,6 +92,7 @@ def test_done_again_nothing_changes(done, copied, written, data):
     assert [line for line in said if not line.startswith("study")] == []
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_made_again_to_the_same_bytes(copied, written, data):
     # Not what says where a model lies: this is a copy elsewhere.
     kinds = (".safetensors", ".parquet")
@@ -99,6 +105,7 @@ def test_what_is_missing_is_made_again_to_the_same_bytes(copied, written, data):
     assert (copied / "pairs" / "seed-1.json").read_bytes() == pairs
 
 
+@pytest.mark.slow
 def test_an_audit_that_is_killed_goes_on_from_its_work(copied, written, data, monkeypatch):
     import trusteq._computed
     from trusteq.work.shard import HERE
@@ -135,6 +142,7 @@ def test_some_of_the_seeds(written, data, tmp_path, monkeypatch):
         run_study(study, data=data, out=tmp_path / "o", seeds=[7])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -149,6 +157,7 @@ def test_a_folder_of_another_study_is_refused(change, said, copied, written, dat
     assert files(copied) == before
 
 
+@pytest.mark.slow
 def test_other_items_are_refused(copied, written, data, tmp_path):
     other = shutil.copytree(data, tmp_path / "other")
     lines = (other / "test.jsonl").read_text("utf-8").splitlines()
@@ -234,6 +243,7 @@ def test_more_epochs_cost_more():
     assert "years" in cost(longer, 1)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_made_leaves_nothing_of_itself(written, data, plan, tmp_path):
     models = {**plan["models"], "half": {"from": "base", "method": "drop-layers", "options": {"layers": 9}}}
     with pytest.raises(ModelError, match="does not apply"):

@@ -24,6 +24,7 @@ def rows(text, heading):
     return found
 
 
+@pytest.mark.slow
 def test_a_cell_is_mean_and_deviation_over_seeds(done):
     found = rows(done[0].tables, "## Accuracy, size and speed")
     values = [
@@ -37,6 +38,7 @@ def test_a_cell_is_mean_and_deviation_over_seeds(done):
     assert float(found["half"][0][2]) < float(found["base"][0][2])
 
 
+@pytest.mark.slow
 def test_every_verdict_of_every_seed_is_there(done):
     found = rows(done[0].tables, "## Verdicts")
     for place, name in enumerate(("thin", "student", "half")):
@@ -45,12 +47,14 @@ def test_every_verdict_of_every_seed_is_there(done):
             assert found[name][seed][:2] == [str(seed), audit["candidates"][place]["verdict"]["outcome"]]
 
 
+@pytest.mark.slow
 def test_all_models_are_paired_the_peer_too(done):
     found = rows(done[0].tables, "## Do they look at the same words?")
     assert len(found) == 10
     assert "thin, again" in found
 
 
+@pytest.mark.slow
 def test_the_published_protocol_s_numbers_are_those_of_its_runs(done):
     found = rows(done[0].tables, "Under the published protocol, 2 items, Jaccard of the top 10:\n")
     audits = [load_run(done[0].directory / "protocol" / f"seed-{seed}").audit for seed in (0, 1)]
@@ -61,6 +65,7 @@ def test_the_published_protocol_s_numbers_are_those_of_its_runs(done):
     assert found["base, thin"][0][0] == f"{mean(means):.3f} ± {stdev(means):.3f}"
 
 
+@pytest.mark.slow
 def test_chance_is_below_the_ceiling_of_the_same_items(done):
     """Of items of more words alone, from independent halves: what is compared is of the same kind."""
     text = done[0].tables.split("Between chance and ceiling:\n")[1]
@@ -69,6 +74,7 @@ def test_chance_is_below_the_ceiling_of_the_same_items(done):
         assert float(chance.split()[0]) < float(ceiling.split()[0])
 
 
+@pytest.mark.slow
 def test_shares_of_confidence_sum_to_one(done):
     found = rows(
         done[0].tables,
@@ -79,6 +85,7 @@ def test_shares_of_confidence_sum_to_one(done):
         assert abs(sum(float(cell.rstrip("%")) for cell in cells) - 100) < 0.21
 
 
+@pytest.mark.slow
 def test_of_one_seed_cells_hold_intervals(done, written):
     from trusteq.study import read_study
 
@@ -87,6 +94,7 @@ def test_of_one_seed_cells_hold_intervals(done, written):
     assert re.fullmatch(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", cells[0])
 
 
+@pytest.mark.slow
 def test_every_number_is_in_one_file_of_rows(done):
     table = pd.read_csv(done[0].directory / "estimates.csv")
     assert sorted(set(table["seed"])) == [0, 1]

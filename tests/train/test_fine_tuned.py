@@ -94,6 +94,7 @@ def test_the_same_again_gives_the_same_bytes_and_another_seed_others(made, base,
     assert weights(other.directory) != weights(made.directory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [(1, 2), (2, 1), (3, 9)])
 def test_interrupted_anywhere_it_goes_on_to_the_same_bytes(at, made, base, items, tmp_path, monkeypatch):
     class Killed(BaseException):
@@ -221,6 +222,7 @@ def test_labels_that_do_not_fit_leave_nothing(made, items, tmp_path, monkeypatch
     assert refused(LabelError, tmp_path / "m", made.directory, items=items) == "labels do not fit"
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_what_can_be_gone_on_from(base, items, tmp_path, monkeypatch):
     write = Checkpoints.write
 

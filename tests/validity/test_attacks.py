@@ -94,6 +94,7 @@ def test_a_shortcut_is_caught(reference, shortcut, items):
     assert explanation(verdict(reference, shortcut, items)) is Outcome.NOT_EQUIVALENT
 
 
+@pytest.mark.slow
 def test_who_knows_the_seed_knows_the_questions_and_another_seed_stops_him(reference, shortcut, items):
     knows = asked_under(0, reference, items) - set(items.segments["text"])
     tuned = Knowing(reference, "tuned", shortcut, knows)
@@ -109,6 +110,7 @@ def test_who_tells_questions_from_texts_is_not_seen(reference, shortcut, items):
     assert np.array_equal(two_faced.predict(fresh), reference.predict(fresh))  # off his own items he has to be honest
 
 
+@pytest.mark.slow
 def test_a_model_that_never_moves_is_not_equivalent(reference, items):
     """No word matters to it, so there is nothing that could disagree."""
 
@@ -124,6 +126,7 @@ def test_a_model_that_never_moves_is_not_equivalent(reference, items):
     assert explanation(verdict(reference, Constant(reference, "constant"), items)) is not Outcome.EQUIVALENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [20, 99, 150, 300])
 def test_few_items_never_make_it_equivalent(n, reference, items):
     """Not even itself: too few to show that it loses less than a point."""

@@ -55,6 +55,7 @@ def test_it_is_right_every_time_and_names_the_planted_words(found):
     assert "alignment" in found.checks[1].because
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "wrong"),
     [
@@ -96,6 +97,7 @@ def place(tmp_path_factory, items):
 WORDS_OF = ("selftest", "model", "--data", "d.csv", "--text", "text", "--label", "label")
 
 
+@pytest.mark.slow
 def test_on_the_command_line(place):
     done = trusteq(*WORDS_OF, "--items", "410", "--json", cwd=place)
     told = json.loads(done.stdout)

@@ -78,6 +78,7 @@ def test_a_notebook_shows_the_figure_not_the_display(wordless):
     assert make(wordless, "pairs") != make(wordless, "pairs")  # arrays have no single truth; displays are themselves
 
 
+@pytest.mark.slow
 def test_making_figures_loads_neither_matplotlib_nor_pyplot_until_they_are_drawn():
     code = (
         "import sys, trusteq.report.figures.catalog, trusteq.report.figures.inline, trusteq.cli.figure;"
@@ -86,6 +87,7 @@ def test_making_figures_loads_neither_matplotlib_nor_pyplot_until_they_are_drawn
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_files_and_pages_ask_no_pyplot(wordless, monkeypatch):
     from trusteq.report.figures.file import rendered
     from trusteq.report.figures.inline import inline_svg

@@ -33,6 +33,7 @@ def digests(run):
     return [hashlib.sha256(content).hexdigest() for content in made]
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_in_this_process_and_in_another(run):
     here = digests(run)
     assert len(set(here)) == len(here)

@@ -45,6 +45,7 @@ def covered(display):
     return found + [text for text, box in boxes if not (page.contains(*box.min) and page.contains(*box.max))]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Glyph .* missing")
 @pytest.mark.parametrize("run", ["wordless", "published", "hostile"])
 def test_no_text_covers_another_or_leaves_the_figure(request, run):
@@ -52,6 +53,7 @@ def test_no_text_covers_another_or_leaves_the_figure(request, run):
         assert covered(display) == [], name
 
 
+@pytest.mark.slow
 def test_nor_do_the_names_of_twenty_models(explained):
     names = tuple(f"distilbert-base-{i}" for i in range(20))
     pairs = make(explained, "pairs")

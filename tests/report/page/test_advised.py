@@ -47,6 +47,7 @@ def test_advice_leads_to_its_evidence(sentence, word, section):
     assert step.before.startswith(sentence.partition("; the most confident")[0])
 
 
+@pytest.mark.slow
 def test_no_advice_of_a_run_is_without_a_place():
     sentences = [said for c in made_up.evidence().document["candidates"] for said in c["advice"]]
     assert len(sentences) >= 4

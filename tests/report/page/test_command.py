@@ -86,12 +86,14 @@ def test_it_repeats_what_the_run_says(forgetful):
     assert any(said.startswith("LABEL:") for said in made.unknown)
 
 
+@pytest.mark.slow
 def test_python_objects_cannot_be_repeated_by_a_command():
     made = command(made_up.evidence())
     assert made.text is None
     assert "large, int8 and shortcut came from Python code" in made.unknown[0]
 
 
+@pytest.mark.slow
 def test_every_setting_of_explanations_is_an_option_of_the_command_line(forgetful):
     run = forgetful
     made = made_up.evidence()

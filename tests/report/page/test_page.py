@@ -41,6 +41,7 @@ def headings(parsed):
 # one file
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes():
     made = evidence_of(trusteq.audit(*case(100), resamples=100, with_slices=False, costs="none"))
     assert page(made) == page(replace(made))
@@ -278,6 +279,7 @@ def test_one_candidate_needs_no_choice(undrawn):
     assert "The candidates together" not in headings(made)
 
 
+@pytest.mark.slow
 def test_five_candidates(undrawn):
     reference = made_up.model("large")
     five = {f"copy-{i}": made_up.model(f"copy-{i}", noise=0.2 * i) for i in range(1, 6)}
@@ -289,6 +291,7 @@ def test_five_candidates(undrawn):
     assert len([e for e in found.all("input") if e.attributes.get("name") == "shown"]) == 6
 
 
+@pytest.mark.slow
 def test_under_the_published_protocol(undrawn):
     made = trusteq.audit(
         made_up.model("large"),
