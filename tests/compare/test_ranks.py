@@ -5,7 +5,6 @@ import pytest
 from oracles.alignment import padded
 from scipy import stats
 
-from trusteq.compare import ranks as module
 from trusteq.compare.ranks import chance_rbo, pairwise_rank_agreement, rbo, signed_spearman, spearman
 
 
@@ -32,13 +31,15 @@ def test_no_score_for_items_without_two_units():
         np.testing.assert_array_equal(of(a, a, lengths), [np.nan, np.nan, 1.0])
 
 
-def test_pairwise_rank_agreement_does_not_depend_on_chunks(monkeypatch):
+def test_pairwise_rank_agreement_of_each_item_does_not_depend_on_the_others():
+    """So many that not all are looked at together."""
     rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 5, size=(2, 23, 9)).astype(np.float64)
-    lengths = np.full(23, 9)
-    expected = pairwise_rank_agreement(a, b, lengths)
-    monkeypatch.setattr(module, "_CHUNK", 9 * 4)
-    assert pairwise_rank_agreement(a, b, lengths).tolist() == expected.tolist()
+    lengths = rng.integers(0, 10, size=10_000)
+    a, b = rng.integers(0, 5, size=(2, 10_000, 9)) * (np.arange(9) < lengths[:, None]) * 1.0
+    by_parts = [
+        pairwise_rank_agreement(*part) for part in zip(*(np.split(x, 50) for x in (a, b, lengths)), strict=True)
+    ]
+    np.testing.assert_array_equal(pairwise_rank_agreement(a, b, lengths), np.concatenate(by_parts))
 
 
 def test_pairs_of_many_units_are_never_all_in_memory_at_once():

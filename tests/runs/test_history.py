@@ -269,15 +269,14 @@ def test_work_can_be_asked_for_anew(models, tmp_path):
 
 def forged(folder, large):
     """Every shard about the reference says what it says of the candidate: whoever writes there can."""
-    from trusteq.work.shard_files import _packed, _unpacked
+    from trusteq.work.shard_files import ShardFiles
 
-    for path in folder.glob("*.parquet"):
-        key = path.stem
+    files = ShardFiles(folder)
+    for path in list(folder.glob("*.parquet")):
         import pyarrow.parquet as pq
 
-        rows = pq.read_metadata(path).num_rows
-        answer = _unpacked(path.read_bytes(), key, rows, 3)
-        path.write_bytes(_packed(key, replace(answer, rows=answer.rows[:, ::-1])))
+        answer = files.read(path.stem, pq.read_metadata(path).num_rows, 3)
+        files.write(path.stem, replace(answer, rows=answer.rows[:, ::-1]))
 
 
 @pytest.mark.slow
