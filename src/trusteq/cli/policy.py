@@ -36,9 +36,9 @@ def schema() -> None:
 @policy.command(cls=Once)
 def measures() -> None:
     """Print the names of all measures, by dimension."""
-    from trusteq.policy import known_measures
+    from trusteq.compare.measures import DIMENSIONS, names_of
 
-    for dimension, names in known_measures().items():
+    for dimension in DIMENSIONS:
         click.echo(f"{dimension}:")
-        for name in names:
+        for name in names_of(dimension):
             click.echo(f"  {name}")

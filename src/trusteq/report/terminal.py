@@ -9,8 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.measure_words import in_words
-from trusteq.policy import DIMENSIONS
+from trusteq.compare.measures import DIMENSIONS, method_title
 from trusteq.report.clean import clean
 from trusteq.report.document import document
 from trusteq.report.fitting import Fitting
@@ -181,7 +180,7 @@ def _moved(measures: Mapping[str, Estimate], named: Sequence[tuple[str, str]]) -
 def published_words(measures: Mapping[str, Estimate], method: str) -> str:
     """Jaccard of the top words under the published protocol, between its floor and its ceiling."""
     j, chance = (number(measures[f"jaccard_{method}{part}"].value) for part in ("", "_chance"))
-    said = f"top words by {in_words(method)}: Jaccard {j}, where chance gives {chance}"
+    said = f"top words by {method_title(method)}: Jaccard {j}, where chance gives {chance}"
     ceiling = measures.get(f"jaccard_{method}_ceiling")
     return said if ceiling is None else f"{said} and the reference against itself {number(ceiling.value)}"
 
@@ -203,14 +202,14 @@ def published_pairs(pairs: Sequence[PairAgreement]) -> RenderableType:
         runs = ", ".join(f"{run:.3f}" for run in pair.runs)
         names = (Text(clean(name), overflow="fold") for name in (pair.first, pair.second))
         variance = f"{pair.variance.value:.6f}" if len(pair.runs) > 1 else "run once"
-        table.add_row(*names, in_words(pair.method), runs, f"{pair.mean.value:.3f}", variance)
+        table.add_row(*names, method_title(pair.method), runs, f"{pair.mean.value:.3f}", variance)
     return Padding(table, (0, 0, 0, 2))
 
 
 def top_words(measures: Mapping[str, Estimate], method: str) -> str:
     """Jaccard of the top words between its floor and its ceiling."""
     j = {name: measures.get(f"jaccard_{name}_{method}") for name in ("halves_chance", "halves", "ceiling_reference")}
-    said = f"top words by {in_words(method)}: Jaccard {number(measures[f'jaccard_{method}'].value)} on shared masks"
+    said = f"top words by {method_title(method)}: Jaccard {number(measures[f'jaccard_{method}'].value)} on shared masks"
     if f"jaccard_chance_{method}" in measures:
         said += f" (chance {number(measures[f'jaccard_chance_{method}'].value)})"
     if j["halves"] is not None and j["ceiling_reference"] is not None and j["halves_chance"] is not None:

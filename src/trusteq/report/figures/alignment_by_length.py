@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from trusteq.compare.measures import method_title
 from trusteq.compare.top_k import chance_jaccard
-from trusteq.measure_words import in_words
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
@@ -112,7 +112,7 @@ class AlignmentByLengthDisplay(Display):
             linestyle=side.line,
             elinewidth=1.0,
             capsize=2.5,
-            label=in_words(method),
+            label=method_title(method),
         )
 
 

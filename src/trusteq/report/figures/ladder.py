@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import method_title
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.judged import estimate_from
 from trusteq.report.figures.lettering import beside, heading, key, legend_above, no_sides
@@ -84,7 +84,7 @@ class LadderDisplay(Display):
             if (ladder.method, ladder.kind) != group:
                 y += 0.3 if group else 0.0
                 group = (ladder.method, ladder.kind)
-                heading(ax, f"{ladder.kind.format(k=self.k)}, {in_words(ladder.method)}", y)
+                heading(ax, f"{ladder.kind.format(k=self.k)}, {method_title(ladder.method)}", y)
                 y += 1.0
             beside(ax, f"{ladder.score.value:.3f}", y)
             places.append(y)

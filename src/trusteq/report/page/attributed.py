@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compare.measures import method_title
 from trusteq.compare.published import word_jaccard
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
-from trusteq.measure_words import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,8 +100,8 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
     }
     agreement = [
         {
-            "name": f"cosine, {in_words(method)}",
-            "what": f"cosine of the two {in_words(method)} attributions",
+            "name": f"cosine, {method_title(method)}",
+            "what": f"cosine of the two {method_title(method)} attributions",
             "values": [_or_none(row[keep]) for row in found],
         }
         for method, found in zip(methods, scores, strict=True)

@@ -8,8 +8,8 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.measures import method_title
 from trusteq.compare.strata import ANSWERS, MIN_ITEMS, answer_strata
-from trusteq.measure_words import in_words
 from trusteq.report.page.slices import columns, in_order
 from trusteq.report.page.tables import Table, estimate_of, figure
 from trusteq.report.wording import interval
@@ -76,7 +76,7 @@ _SUMMARY = {
 
 def _summary(measures: Mapping[str, Estimate]) -> Table | None:
     rows = _by_method(measures, _SUMMARY)
-    return Table("Alignment of attributions", ("", *map(in_words, METHODS)), rows) if rows else None
+    return Table("Alignment of attributions", ("", *map(method_title, METHODS)), rows) if rows else None
 
 
 def _ladder(measures: Mapping[str, Estimate]) -> Table | None:
@@ -122,7 +122,7 @@ def _strata(strata: list[Any]) -> Table | None:
         found = [estimate_of(s["measures"].get(f"alignment_{method}")) for method in METHODS]
         if any(found):
             rows.append((f"{s['column']} = {s['value']}", f"{s['n']:,}", *(figure(e) for e in found)))
-    heads = ("items with", "items", *(f"alignment, {in_words(method)}" for method in METHODS))
+    heads = ("items with", "items", *(f"alignment, {method_title(method)}" for method in METHODS))
     return Table("Where alignment is high and low", heads, rows) if rows else None
 
 

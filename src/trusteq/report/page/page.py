@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
-from trusteq.policy import DIMENSIONS
+from trusteq.compare.measures import DIMENSIONS, method_title
 from trusteq.report.clean import clean
 from trusteq.report.page import provenance
 from trusteq.report.page.advised import Step, advised
@@ -135,7 +134,7 @@ def _environment() -> Environment:
         "QUESTIONS": QUESTIONS,
         "MARKS": MARKS,
         "is_name": lambda part: isinstance(part, Name),
-        "in_words": in_words,
+        "method_title": method_title,
         "interval": interval,
         "margin": margin,
         "rule_words": rule_words,

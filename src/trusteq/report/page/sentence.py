@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
-from trusteq.report.wording import percent
+from trusteq.compare.measures import in_words, named
+from trusteq.report.wording import percent, title
 from trusteq.verdict import Outcome, counted
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _broken(rule: RuleVerdict, measures: Mapping[str, Estimate]) -> str:
     """What a candidate does that a rule does not allow."""
     stem, e = _stem(rule.measure), rule.estimate
     if rule.rule.judged_on == "significance":
-        return f"it differs significantly in {in_words(stem)}"
+        return f"it differs significantly in {title(rule.measure)}"
     if stem == "accuracy" and e is not None and e.value < 0:
         both = [measures.get(f"accuracy_{side}") for side in ("reference", "candidate")]
         figures = [share(x.value) for x in both if x is not None]
@@ -140,11 +140,10 @@ def _open(measure: str) -> str:
 
 def _stem(measure: str) -> str:
     """A measure's name without what it is a difference of, the method it was made by, or the peer it is held to."""
-    stem = measure.removesuffix("_difference").removesuffix("_to_peer")
-    return "alignment" if stem in {"alignment_lime", "alignment_shapley"} else _SAME.get(stem, stem)
+    known = named(measure)
+    return measure if known is None or known.side in {"reference", "candidate"} else known.stem
 
 
-_SAME = {"jaccard_lime": "jaccard", "jaccard_shap": "jaccard", "jaccard_shapley": "jaccard"}
 _BROKEN = {
     "smooth_ece": "it is worse calibrated",
     "confidence_profile_distance": "it is sure to a different degree",
