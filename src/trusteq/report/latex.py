@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, method_title
+from trusteq.compare.measures import DIMENSIONS, METHODS, method_title
 from trusteq.report.clean import clean
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.summary import origin, summary_of
@@ -225,7 +225,7 @@ def _alignment(told: Summary) -> str | None:
     """Alignment and Jaccard between floor and ceiling, a row a candidate and method; None where nothing is aligned."""
     rows, long = [], None
     for candidate in told.candidates:
-        for method in ("lime", "shapley"):
+        for method in METHODS:
             names = ("alignment", "jaccard_halves", "jaccard_halves_chance", "jaccard_ceiling_reference")
             found = [candidate.flat.get(f"{name}_{method}") for name in names]
             if any(e is not None for e in found):

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.compare.measures import DIMENSIONS, method_title
+from trusteq.compare.measures import DIMENSIONS, METHODS, PUBLISHED_METHODS, method_title
 from trusteq.report.clean import clean
 from trusteq.report.document import document
 from trusteq.report.fitting import Fitting
@@ -163,8 +163,8 @@ def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -
     if scripts := _moved(measures, _SCRIPTS):
         said.append(f"{scripts} (10 quantile bins, as the published scripts)")
     if "jaccard_lime_chance" in measures:
-        return [*said, *(published_words(measures, method) for method in ("lime", "shap"))]
-    said += [top_words(measures, method) for method in ("lime", "shapley") if f"jaccard_{method}" in measures]
+        return [*said, *(published_words(measures, method) for method in PUBLISHED_METHODS)]
+    said += [top_words(measures, method) for method in METHODS if f"jaccard_{method}" in measures]
     return said
 
 
