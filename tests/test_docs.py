@@ -12,7 +12,7 @@ import sample_files
 
 from trusteq.cli.main import main
 from trusteq.compare.measures import MEASURES, PREDICTED, names_of
-from trusteq.policy import Policy, parse_policy
+from trusteq.policy import parse_policy, policy_schema
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -95,7 +95,7 @@ def test_the_published_schema_is_the_policy_s():
     import json
 
     published = json.loads((ROOT / "docs/reference/policy.schema.json").read_text("utf-8"))
-    assert published == Policy.model_json_schema()
+    assert published == policy_schema()
 
 
 def test_every_measure_has_a_row_in_the_reference():

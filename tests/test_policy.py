@@ -5,7 +5,7 @@ import yaml
 
 from trusteq.compare.measures import DIMENSIONS, names_of
 from trusteq.errors import PolicyError
-from trusteq.policy import PRESETS, Policy, parse_policy, preset, read_policy, wider
+from trusteq.policy import PRESETS, parse_policy, policy_schema, preset, read_policy, wider
 
 GOOD = """
 name: mine
@@ -243,7 +243,7 @@ def test_a_rule_reads_as_words(margin, said):
 
 
 def test_the_json_schema_is_an_object_of_the_policys_fields_and_nothing_else():
-    schema = Policy.model_json_schema()
+    schema = policy_schema()
     assert schema["type"] == "object"
     assert set(schema["properties"]) == {"name", "description", "level", "min_items", "required", "rules"}
     assert set(schema["required"]) == {"name", "required", "rules"}
@@ -251,11 +251,15 @@ def test_the_json_schema_is_an_object_of_the_policys_fields_and_nothing_else():
     rule = schema["$defs"]["Rule"]
     assert set(rule["properties"]) == {"at_least", "at_most", "judged_on"}
     assert rule["additionalProperties"] is False
+    for dimension, measures in schema["properties"]["rules"]["properties"].items():
+        assert measures["propertyNames"]["enum"] == list(names_of(dimension))
+        assert measures["additionalProperties"] == {"$ref": "#/$defs/Rule"}
     # The presets name no field that the schema does not have.
     for name in PRESETS:
         written = read_policy(name).model_dump(mode="json", exclude_unset=True)
         assert set(written) <= set(schema["properties"])
-        for measures in written["rules"].values():
+        for dimension, measures in written["rules"].items():
+            assert set(measures) <= set(schema["properties"]["rules"]["properties"][dimension]["propertyNames"]["enum"])
             assert all(set(r) <= set(rule["properties"]) for r in measures.values())
 
 

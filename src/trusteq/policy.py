@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Dimension = str
 else:
-    Dimension = Literal[DIMENSIONS]
+    Dimension = Literal[tuple(DIMENSIONS)]
 
 PRESETS = ("default", "paper")
 
@@ -163,6 +163,17 @@ def _refuse_vacuous(measure: Measure, rule: Rule) -> None:
         raise ValueError(f"{always}, so {rule} could never fail; narrow the margin")
     if least > high or most < low:
         raise ValueError(f"{always}, so {rule} could never pass; widen the margin")
+
+
+def policy_schema() -> dict[str, Any]:
+    """The JSON Schema of policies: every dimension with its measures, so that an editor can complete their names."""
+    schema = Policy.model_json_schema()
+    rules = schema["properties"]["rules"]
+    rules["properties"] = {
+        dimension: {**rules["additionalProperties"], "propertyNames": {"enum": list(names_of(dimension))}}
+        for dimension in DIMENSIONS
+    }
+    return schema
 
 
 def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:

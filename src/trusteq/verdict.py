@@ -61,7 +61,7 @@ class RuleVerdict:
         """How much data would decide, in words; None where that is not known."""
         if self.items_needed is None:
             return None
-        items = f"about {self.items_needed:,} {counted(dimension)}"
+        items = f"about {self.items_needed:,} {DIMENSIONS[dimension].counted}"
         return items if self.clusters_needed is None else f"{items} in {self.clusters_needed:,} clusters"
 
 
@@ -168,10 +168,10 @@ def _judge_rule(
         place = "inside"
     said = f"{in_words(name)} {estimate}"
     fewest = fewest_to_resample(estimate.level)
-    # Explained items are few of their clusters' and may be of as many clusters as there are of them.
-    together = 1.0 if cluster_size is None or dimension == "explanation" else cluster_size
+    # Some items are few of their clusters' and may be of as many clusters as there are of them.
+    together = 1.0 if cluster_size is None or not DIMENSIONS[dimension].of_all else cluster_size
     if place == "outside" and rule.judged_on != "value" and estimate.n / together < fewest:
-        units = counted(dimension) if together == 1 else "clusters"
+        units = DIMENSIONS[dimension].counted if together == 1 else "clusters"
         reason = f"{said} is not {rule}, but fewer than {fewest} {units} show nothing"
         return RuleVerdict(
             name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * together), min_items)
@@ -193,7 +193,7 @@ def _judge_rule(
             name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * together), min_items), detectable
         )
     if estimate.n < min_items:
-        few = f"{estimate.n} {counted(dimension)} are fewer than the {min_items} that the policy asks for"
+        few = f"{estimate.n} {DIMENSIONS[dimension].counted} are fewer than the {min_items} that the policy asks for"
         reason = f"{said} is {rule}, but {few}"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)
     return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{said} is {rule}", estimate, None, detectable)
@@ -205,11 +205,6 @@ def fewest_to_resample(level: float) -> int:
     And what resamples make of them lies there, too.
     """
     return 1 + math.ceil(-math.log2(1 - level))
-
-
-def counted(dimension: str) -> str:
-    """What an estimate's n counts in a dimension: only some of the items are explained."""
-    return "explained items" if dimension == "explanation" else "items"
 
 
 def _listed(names: object) -> str:

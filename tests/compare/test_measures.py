@@ -66,7 +66,7 @@ def test_no_name_stands_for_two_measures_but_the_one_that_the_protocol_has_too()
 
 
 def test_every_measure_belongs_to_a_dimension_and_is_named_in_words():
-    assert DIMENSIONS == ("behaviour", "calibration", "explanation")
+    assert list(DIMENSIONS) == ["behaviour", "calibration", "explanation"]
     assert sorted({one.name for one in MEASURES}) == sorted(name for d in DIMENSIONS for name in names_of(d))
     titles = [one.title for one in {one.name: one for one in MEASURES}.values()]
     assert len(titles) == len(set(titles))

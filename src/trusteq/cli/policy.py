@@ -28,9 +28,9 @@ def show(name: str) -> None:
 @policy.command(cls=Once)
 def schema() -> None:
     """Print the JSON Schema of policies."""
-    from trusteq.policy import Policy
+    from trusteq.policy import policy_schema
 
-    print_json(Policy.model_json_schema())
+    print_json(policy_schema())
 
 
 @policy.command(cls=Once)

@@ -24,6 +24,29 @@ PUBLISHED_METHODS = ("lime", "shap")
 
 METHOD_TITLES = {"lime": "LIME", "shapley": "Shapley", "shap": "SHAP"}
 
+
+@dataclass(frozen=True)
+class Dimension:
+    """A side of the models that is judged by itself.
+
+    question: what is asked of the candidate. alike: what it means that all its rules hold. counted: what an estimate's
+    n counts. of_all: whether that is every item, or only some of them.
+    """
+
+    question: str
+    alike: str
+    counted: str = "items"
+    of_all: bool = True
+
+
+DIMENSIONS = {
+    "behaviour": Dimension("Does it answer alike?", "it answers alike"),
+    "calibration": Dimension("Is it as sure?", "it is as sure"),
+    "explanation": Dimension(
+        "Does it look at the same words?", "it looks at the same words", "explained items", of_all=False
+    ),
+}
+
 NEEDS = {
     "labels": "gold labels",
     "distribution": "probabilities of labels that both models share",
@@ -319,8 +342,6 @@ MEASURES: tuple[Measure, ...] = (
         ),
     ),
 )
-
-DIMENSIONS = tuple(dict.fromkeys(measure.dimension for measure in MEASURES))
 
 _FIRST = {measure.name: measure for measure in reversed(MEASURES)}
 _ONCE = {name for name, count in Counter(measure.name for measure in MEASURES).items() if count == 1}

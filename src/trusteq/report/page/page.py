@@ -131,7 +131,6 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "DIMENSIONS": DIMENSIONS,
-        "QUESTIONS": QUESTIONS,
         "MARKS": MARKS,
         "is_name": lambda part: isinstance(part, Name),
         "method_title": method_title,
@@ -143,10 +142,3 @@ def _environment() -> Environment:
         "fragment": fragment,
     }
     return environment
-
-
-QUESTIONS = {
-    "behaviour": "Does it answer alike?",
-    "calibration": "Is it as sure?",
-    "explanation": "Does it look at the same words?",
-}

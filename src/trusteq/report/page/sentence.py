@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import in_words, named
+from trusteq.compare.measures import DIMENSIONS, in_words, named
 from trusteq.report.wording import percent, title
-from trusteq.verdict import Outcome, counted
+from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from trusteq.report.summary import Judged
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
-
-ALIKE = {
-    "behaviour": "it answers alike",
-    "calibration": "it is as sure",
-    "explanation": "it looks at the same words",
-}
-"""What it means that a dimension's rules all hold by their intervals."""
 
 MOST_NAMES = 6
 """Longer lists of candidates are counted, not listed."""
@@ -76,7 +69,7 @@ def why(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
     if verdict.outcome is Outcome.EQUIVALENT:
         if any(r.rule.judged_on != "interval" for d in required for r in d.rules):
             return f"it passes what the policy asks of {listed(d.dimension for d in required)}"
-        return _joined([ALIKE[d.dimension] for d in required]) + ", within the margins"
+        return _joined([DIMENSIONS[d.dimension].alike for d in required]) + ", within the margins"
     measured = [d for d in required if d.outcome is not Outcome.NOT_MEASURED]
     if verdict.outcome is Outcome.NOT_EQUIVALENT:
         rules = [r for d in measured for r in d.rules]
@@ -86,7 +79,7 @@ def why(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
         left = [r for r in d.rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
         if left:
             items = max((r.estimate.n for r in d.rules if r.estimate), default=0)
-            unsure.setdefault(f"{items:,} {counted(d.dimension)}", []).extend(left)
+            unsure.setdefault(f"{items:,} {DIMENSIONS[d.dimension].counted}", []).extend(left)
     said = [
         f"{items} leave open whether {listed(dict.fromkeys(_open(r.measure) for r in left))}"
         for items, left in unsure.items()
