@@ -106,6 +106,18 @@ def test_every_measure_has_a_row_in_the_reference():
             assert f"`{stem}" in page, name
 
 
+def test_the_reference_marks_the_measures_that_need_no_labels():
+    page = (ROOT / "docs/reference/measures.md").read_text("utf-8").partition("## Explanation")[0]
+    starred = {name: star == "\\*" for name, star in re.findall(r"`([a-z_]+\*?)`(\\\*)?", page)}
+    checked = 0
+    for measure in MEASURES:
+        written = measure.name if measure.name in starred else f"{measure.stem}_*"
+        if PREDICTED.issuperset(measure.needs) and written in starred:
+            assert starred[written] == ("labels" not in measure.needs), measure.name
+            checked += 1
+    assert checked > 60
+
+
 def test_the_changelog_counts_the_measures():
     counted = sum(PREDICTED.issuperset(measure.needs) for measure in MEASURES)
     assert f"- {counted} measures" in (ROOT / "CHANGELOG.md").read_text("utf-8")

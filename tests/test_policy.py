@@ -167,6 +167,12 @@ def test_a_folder_is_no_policy(tmp_path):
         read_policy(tmp_path)
 
 
+def test_what_the_candidate_s_words_are_worth_to_the_reference_is_not_about_the_reference_alone():
+    rules = {"explanation": {"transfer_to_reference": {"at_least": 0.5}}}
+    policy = read_policy({"name": "t", "required": ["explanation"], "rules": rules})
+    assert list(policy.rules["explanation"]) == ["transfer_to_reference"]
+
+
 def test_every_measure_can_be_named_in_a_rule():
     for dimension in DIMENSIONS:
         names = names_of(dimension)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from trusteq.compare.measures import DIMENSIONS, in_words, named, names_of
+from trusteq.compare.measures import DIMENSIONS, in_words, named, names_of, needs_of
 from trusteq.errors import PolicyError
 from trusteq.yaml_file import MOST_CHARACTERS, parse_yaml, validated
 
@@ -118,8 +118,7 @@ class Policy(BaseModel):
     @property
     def needs_protocol(self) -> bool:
         """Whether it has a rule about what only the published protocol measures."""
-        measures = (named(name) for rules in self.rules.values() for name in rules)
-        return any(measure is not None and "protocol" in measure.needs for measure in measures)
+        return any("protocol" in needs_of(name) for rules in self.rules.values() for name in rules)
 
     def requiring(self, dimensions: tuple[str, ...]) -> Policy:
         """The same policy with other required dimensions."""

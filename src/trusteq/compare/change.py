@@ -15,7 +15,7 @@ import numpy as np
 from trusteq.compare import divergence
 from trusteq.compare.alignment import noise_free, products
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.behaviour import flip_kinds
+from trusteq.compare.behaviour import FLIP_MEASURES, flip_kinds
 from trusteq.compare.confidence import profile_area, profile_distance, profile_gap
 from trusteq.compare.measured import groups
 from trusteq.compare.measures import sides_of
@@ -121,8 +121,7 @@ def _shares(versions: Versions) -> dict[str, Estimate]:
     asked = {"disagreement": differ, "agreement": [~x for x in differ]}
     if versions.reference.gold is not None:
         kinds = [flip_kinds(pair) for pair in pairs]
-        names = ("regressions", "corrections", "wrong_to_other_wrong")
-        asked |= {name: [kind == i for kind in kinds] for i, name in enumerate(names)}
+        asked |= {name: [kind == i for kind in kinds] for i, name in enumerate(FLIP_MEASURES)}
     share = versions.reference.resampling.share_difference
     return {name: share(a, b, what=f"{name.replace('_', ' ')}, {MINUS}") for name, (a, b) in asked.items()}
 

@@ -364,6 +364,12 @@ def in_words(name: str) -> str:
     return name.replace("_", " ") if known is None else known.title
 
 
+def needs_of(name: str) -> tuple[str, ...]:
+    """What a measure needs; nothing that is known of, where it is not in the table."""
+    known = named(name)
+    return () if known is None else known.needs
+
+
 def method_title(name: str) -> str:
     """A method's name in words."""
     return METHOD_TITLES.get(name, name)
@@ -378,7 +384,8 @@ def sides_of(stem: str) -> tuple[Measure, ...]:
 def judged_as(name: str, measured: Collection[str]) -> str:
     """The measure that a rule about this one judges: what was measured beside a peer takes its place."""
     known = named(name)
-    return name if known is None or known.beside_peer not in measured else known.beside_peer or name
+    beside = None if known is None else known.beside_peer
+    return name if beside is None or beside not in measured else beside
 
 
 def always_told() -> list[str]:
@@ -394,5 +401,4 @@ def lacking(name: str, measured: Collection[str]) -> str | None:
     Of a name that stands for two measures it is not known which of them was measured.
     """
     met = {need for other in _ONCE.intersection(measured) for need in _FIRST[other].needs}
-    known = named(name)
-    return None if known is None else next((NEEDS[need] for need in known.needs if need not in met), None)
+    return next((NEEDS[need] for need in needs_of(name) if need not in met), None)

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from trusteq.compare.behaviour import FLIP_MEASURES
 from trusteq.compare.measures import DIMENSIONS, METHODS, PUBLISHED_METHODS, method_title
 from trusteq.report.clean import clean
 from trusteq.report.document import document
@@ -156,7 +157,7 @@ def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -
     """The paper's figures and the flips, in two lines."""
     said: list[str] = []
     if "regressions" in measures:
-        counts = [f"{measures[m].value:.1%} {words}" for m, words in _FLIPS]
+        counts = [f"{measures[m].value:.1%} {words}" for m, words in FLIP_MEASURES.items()]
         said.append(f"flips: {', '.join(counts)}; McNemar {p_value(tests['mcnemar'])}")
     if paper := _moved(measures, _PAPER):
         said.append(f"{paper} (10 bins; Brier summed over labels)")
@@ -237,11 +238,6 @@ def findings(found: Sequence[Finding]) -> list[RenderableType]:
     return [Text("\nabout the models", style="bold"), _bullets(rest)] if rest else []
 
 
-_FLIPS = (
-    ("regressions", "right to wrong"),
-    ("corrections", "wrong to right"),
-    ("wrong_to_other_wrong", "wrong to other wrong"),
-)
 _PAPER = (("ece", "ECE"), ("mce", "MCE"), ("brier", "Brier"))
 _SCRIPTS = (("ece_quantile", "ECE"), ("mce_quantile", "MCE"))
 
