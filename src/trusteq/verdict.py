@@ -149,7 +149,7 @@ def _judge_dimension(
 
 def _not_measured(name: str, rule: Rule, measured: Collection[str]) -> RuleVerdict:
     need = lacking(name, measured)
-    why = "" if need is None else f": it needs {need}"
+    why = "" if need is None else f" (it needs {need})"
     return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{in_words(name)} was not measured{why}")
 
 

@@ -406,7 +406,7 @@ def test_the_scripts_bins_of_confidence_are_measured_of_all_items_under_their_pr
         assert scripted == {}
         assert result.verdict.outcome is Outcome.UNDECIDED
         assert (
-            "ECE quantile difference was not measured: it needs explanations by a protocol of the published"
+            "ECE quantile difference was not measured (it needs explanations by a protocol of the published"
             in result.verdict.reason
         )
         return

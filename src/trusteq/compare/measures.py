@@ -67,8 +67,6 @@ POSITIVE = (0.0, math.inf)
 ANY = (-math.inf, math.inf)
 LOWER, HIGHER = -1, 1
 
-_TO_PEER = "alignment_{}_to_peer"
-
 
 @dataclass(frozen=True)
 class Measure:
@@ -109,43 +107,36 @@ class Measure:
         return self.words if self.side == "difference" else self.title
 
 
-def _one(name: str, words: str, bounds: tuple[float, float] = ANY, **known: Any) -> tuple[Measure, ...]:
+Bounds = tuple[float, float]
+Measures = tuple[Measure, ...]
+
+
+def _one(name: str, words: str, bounds: Bounds = ANY, worse: int = 0, **known: Any) -> Measures:
     """A measure by itself."""
-    return (Measure(name, words, bounds, **{"stem": name.replace("_{}", ""), **known}),)
+    return (Measure(name, words, bounds, worse, **{"stem": name.replace("_{}", ""), **known}),)
 
 
-def _each(
-    stem: str, words: str, bounds: tuple[float, float], names: Iterable[str], **known: Any
-) -> tuple[Measure, ...]:
-    """Several of one kind, each with an ending."""
-    return tuple(chain.from_iterable(_one(f"{stem}_{end}", f"{words} {end}", bounds, **known) for end in names))
+def _each(stem: str, words: str, ends: Iterable[str], bounds: Bounds, worse: int = 0, **known: Any) -> Measures:
+    """Several of one kind, each with its end of the name."""
+    whole = (_one(stem + end, words + end.replace("_", " "), bounds, worse, **known) for end in ends)
+    return tuple(chain.from_iterable(whole))
 
 
-def _both(
-    stem: str, words: str, bounds: tuple[float, float] = ANY, worse: int = 0, *, always_told: bool = False
-) -> tuple[Measure, ...]:
+def _both(stem: str, words: str, bounds: Bounds = ANY, worse: int = 0, *, always_told: bool = False) -> Measures:
     """A figure of each model, and candidate minus reference."""
     reference = Measure(f"{stem}_reference", words, bounds, stem=stem, side="reference")
     candidate = replace(reference, name=f"{stem}_candidate", side="candidate", worse=worse)
-    apart = (bounds[0] - bounds[1], bounds[1] - bounds[0])
-    return (
-        reference,
-        candidate,
-        replace(
-            candidate, name=f"{stem}_difference", side="difference", bounds=apart, best=0.0, always_told=always_told
-        ),
-    )
+    apart = replace(candidate, name=f"{stem}_difference", side="difference", best=0.0, always_told=always_told)
+    return reference, candidate, replace(apart, bounds=(bounds[0] - bounds[1], bounds[1] - bounds[0]))
 
 
-def _family(
-    dimension: str, of: str, *groups: tuple[Measure, ...], needs: str = "", **known: Any
-) -> tuple[Measure, ...]:
+def _family(dimension: str, of: str, needs: str, *groups: Measures, **known: Any) -> Measures:
     """What one function measures; ``needs`` are separated by blanks."""
     whole = {"dimension": dimension, "of": of, "needs": tuple(needs.split()), **known}
     return tuple(replace(measure, **whole) for measure in chain(*groups))
 
 
-def _by_method(methods: Iterable[str], *families: tuple[Measure, ...]) -> tuple[Measure, ...]:
+def _by_method(methods: Iterable[str], *families: Measures) -> Measures:
     """What is measured of attributions by each method, which stands where names and words have a ``{}``."""
     return tuple(
         replace(
@@ -159,189 +150,111 @@ def _by_method(methods: Iterable[str], *families: tuple[Measure, ...]) -> tuple[
     )
 
 
-QUANTILES = ("q50", "q90", "q99", "q99.9")
+_QUANTILES = ("", "_q50", "_q90", "_q99", "_q99.9")
+_TO_PEER = "alignment_{}_to_peer"
 
-MEASURES: tuple[Measure, ...] = (
-    *_family(
-        "behaviour", "behaviour.accuracy", _both("accuracy", "accuracy", SHARE, LOWER, always_told=True), needs="labels"
-    ),
-    *_family(
-        "behaviour",
-        "behaviour.agreement",
-        _one("agreement", "agreement", SHARE, worse=LOWER),
-        _one("disagreement", "disagreement", SHARE, worse=HIGHER, always_told=True),
-    ),
-    *_family(
-        "behaviour",
-        "behaviour.flips",
-        _one("regressions", "regressions", SHARE, worse=HIGHER, always_told=True),
+# fmt: off
+MEASURES: Measures = (
+    *_family("behaviour", "behaviour.accuracy", "labels",
+        _both("accuracy", "accuracy", SHARE, LOWER, always_told=True)),
+    *_family("behaviour", "behaviour.agreement", "",
+        _one("agreement", "agreement", SHARE, LOWER),
+        _one("disagreement", "disagreement", SHARE, HIGHER, always_told=True)),
+    *_family("behaviour", "behaviour.flips", "labels",
+        _one("regressions", "regressions", SHARE, HIGHER, always_told=True),
         _one("corrections", "corrections", SHARE, always_told=True),
-        _one("wrong_to_other_wrong", "wrong to other wrong", SHARE),
-        needs="labels",
-    ),
-    *_family(
-        "behaviour",
-        "divergence.divergence",
-        _one("kl_reference_candidate", "KL reference candidate", POSITIVE, worse=HIGHER),
-        _each("kl_reference_candidate", "KL reference candidate", POSITIVE, QUANTILES, worse=HIGHER),
-        _one("kl_candidate_reference", "KL candidate reference", POSITIVE, worse=HIGHER),
-        _each("kl_candidate_reference", "KL candidate reference", POSITIVE, QUANTILES, worse=HIGHER),
-        _one("js", "JS", (0.0, math.log(2)), worse=HIGHER),
-        _each("js", "JS", (0.0, math.log(2)), QUANTILES, worse=HIGHER),
-        needs="distribution",
-    ),
-    *_family("behaviour", "nuclear.nuclear_norm", _both("nuclear_norm", "nuclear norm", SHARE), needs="distribution"),
-    *_family(
-        "calibration",
-        "smooth_calibration.smooth_calibration",
-        _both("smooth_ece", "smooth ECE", SHARE, HIGHER, always_told=True),
-        needs="labels",
-        after_remedy=True,
-    ),
-    *_family(
-        "calibration",
-        "binned_calibration.binned_calibration",
+        _one("wrong_to_other_wrong", "wrong to other wrong", SHARE)),
+    *_family("behaviour", "divergence.divergence", "distribution",
+        _each("kl_reference_candidate", "KL reference candidate", _QUANTILES, POSITIVE, HIGHER),
+        _each("kl_candidate_reference", "KL candidate reference", _QUANTILES, POSITIVE, HIGHER),
+        _each("js", "JS", _QUANTILES, (0.0, math.log(2)), HIGHER)),
+    *_family("behaviour", "nuclear.nuclear_norm", "distribution",
+        _both("nuclear_norm", "nuclear norm", SHARE)),
+
+    *_family("calibration", "smooth_calibration.smooth_calibration", "labels",
+        _both("smooth_ece", "smooth ECE", SHARE, HIGHER, always_told=True), after_remedy=True),
+    *_family("calibration", "binned_calibration.binned_calibration", "labels",
         _both("ece", "ECE", SHARE, HIGHER, always_told=True),
         _both("mce", "MCE", SHARE, HIGHER),
         _both("ece_equal_mass", "ECE equal mass", SHARE, HIGHER),
         _both("mce_equal_mass", "MCE equal mass", SHARE, HIGHER),
-        *zip(
-            _both("ece_debiased_squared", "ECE debiased squared", SIGNED, HIGHER),
-            _both("ece_debiased", "ECE debiased", SIGNED, HIGHER),
-            strict=True,
-        ),
-        needs="labels",
-        after_remedy=True,
-    ),
-    *_family(
-        "calibration",
-        "labelwise_calibration.labelwise_calibration",
+        *zip(_both("ece_debiased_squared", "ECE debiased squared", SIGNED, HIGHER),
+             _both("ece_debiased", "ECE debiased", SIGNED, HIGHER), strict=True), after_remedy=True),
+    *_family("calibration", "labelwise_calibration.labelwise_calibration", "labels distribution",
         _both("top_label_ece", "top label ECE", SHARE, HIGHER),
-        _both("classwise_ece", "classwise ECE", SHARE, HIGHER),
-        needs="labels distribution",
-    ),
-    *_family(
-        "calibration",
-        "scores.scores",
+        _both("classwise_ece", "classwise ECE", SHARE, HIGHER)),
+    *_family("calibration", "scores.scores", "labels distribution",
         _both("brier", "brier", (0.0, 2.0), HIGHER, always_told=True),
-        _both("nll", "NLL", POSITIVE, HIGHER),
-        needs="labels distribution",
-        after_remedy=True,
-    ),
-    *_family(
-        "calibration",
-        "corp.corp",
+        _both("nll", "NLL", POSITIVE, HIGHER), after_remedy=True),
+    *_family("calibration", "corp.corp", "labels",
         _both("miscalibration", "miscalibration", worse=HIGHER),
         _both("discrimination", "discrimination", worse=LOWER),
-        _both("uncertainty", "uncertainty"),
-        needs="labels",
-    ),
-    *_family(
-        "calibration",
-        "confidence.overconfidence",
-        _both("overconfidence", "overconfidence", SIGNED),
-        needs="labels",
-        best=0.0,
-        after_remedy=True,
-    ),
-    *_family(
-        "calibration",
-        "confidence.confidence_profiles",
+        _both("uncertainty", "uncertainty")),
+    *_family("calibration", "confidence.overconfidence", "labels",
+        _both("overconfidence", "overconfidence", SIGNED), best=0.0, after_remedy=True),
+    *_family("calibration", "confidence.confidence_profiles", "",
         _both("confidence", "confidence", SHARE)[:2],
         _one("confidence_shift", "confidence shift", SIGNED, best=0.0, always_told=True),
-        _one("confidence_shift_absolute", "confidence shift absolute", SHARE, worse=HIGHER, best=0.0),
-        _one("confidence_profile_distance", "confidence profile distance", SHARE, worse=HIGHER, always_told=True),
-        _each("confidence_shift", "confidence shift", SIGNED, ("q5", "q50", "q95"), best=0.0),
-        after_remedy=True,
-    ),
-    *_family(
-        "calibration",
-        "selective.selective_prediction",
+        _one("confidence_shift_absolute", "confidence shift absolute", SHARE, HIGHER, best=0.0),
+        _one("confidence_profile_distance", "confidence profile distance", SHARE, HIGHER, always_told=True),
+        _each("confidence_shift", "confidence shift", ("_q5", "_q50", "_q95"), SIGNED, best=0.0), after_remedy=True),
+    *_family("calibration", "selective.selective_prediction", "labels",
         _both("aurc", "AURC", SHARE, HIGHER),
-        *(_both(f"usable_{accuracy}", f"usable {accuracy}", SHARE, LOWER) for accuracy in (90, 95, 99)),
-        needs="labels",
-    ),
-    *_family(
-        "calibration",
-        "binned_calibration.quantile_calibration",
+        _both("usable_90", "usable 90", SHARE, LOWER),
+        _both("usable_95", "usable 95", SHARE, LOWER),
+        _both("usable_99", "usable 99", SHARE, LOWER)),
+    *_family("calibration", "binned_calibration.quantile_calibration", "labels scripts",
         _both("ece_quantile", "ECE quantile", SHARE, HIGHER),
-        _both("mce_quantile", "MCE quantile", SHARE, HIGHER),
-        needs="labels scripts",
-    ),
-    *_by_method(
-        METHODS,
-        _family(
-            "explanation",
-            "alignment.alignment",
-            _one("alignment_{}", "alignment {}", SIGNED, worse=LOWER, always_told=True, beside_peer=_TO_PEER),
-            _one("alignment_per_item_{}", "alignment per item {}", SIGNED, worse=LOWER),
-            needs="explanations signal",
-        ),
-        _family(
-            "explanation",
-            "alignment.alignment",
+        _both("mce_quantile", "MCE quantile", SHARE, HIGHER)),
+
+    *_by_method(METHODS,
+        _family("explanation", "alignment.alignment", "explanations signal",
+            _one("alignment_{}", "alignment {}", SIGNED, LOWER, always_told=True, beside_peer=_TO_PEER),
+            _one("alignment_per_item_{}", "alignment per item {}", SIGNED, LOWER)),
+        _family("explanation", "alignment.alignment", "explanations",
             _one("reliability_reference_{}", "reliability reference {}"),
             _one("reliability_candidate_{}", "reliability candidate {}"),
             _one("size_ratio_{}", "size ratio {}", best=1.0),
-            _one("jaccard_{}", "Jaccard {}", SHARE, worse=LOWER, always_told=True),
-            _one("jaccard_quarter_{}", "Jaccard quarter {}", SHARE, worse=LOWER),
+            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_told=True),
+            _one("jaccard_quarter_{}", "Jaccard quarter {}", SHARE, LOWER),
             _one("jaccard_quarter_chance_{}", "Jaccard quarter chance {}", SHARE),
             _one("jaccard_chance_{}", "Jaccard chance {}", SHARE),
             _one("short_items_{}", "short items {}", SHARE),
             _one("tied_mass_{}", "tied mass {}", SHARE),
             _one("top_certified_reference_{}", "top certified reference {}", SHARE),
             _one("top_certified_candidate_{}", "top certified candidate {}", SHARE),
-            _one("jaccard_halves_{}", "Jaccard halves {}", SHARE, worse=LOWER),
+            _one("jaccard_halves_{}", "Jaccard halves {}", SHARE, LOWER),
             _one("jaccard_halves_chance_{}", "Jaccard halves chance {}", SHARE),
             _one("jaccard_ceiling_reference_{}", "Jaccard ceiling reference {}", SHARE),
             _one("jaccard_ceiling_candidate_{}", "Jaccard ceiling candidate {}", SHARE),
             _one("jaccard_adjusted_{}", "Jaccard adjusted {}", worse=LOWER),
-            _one("feature_agreement_{}", "feature agreement {}", SHARE, worse=LOWER),
-            _one("rank_agreement_{}", "rank agreement {}", SHARE, worse=LOWER),
-            _one("sign_agreement_{}", "sign agreement {}", SHARE, worse=LOWER),
-            _one("signed_rank_agreement_{}", "signed rank agreement {}", SHARE, worse=LOWER),
-            _one("pairwise_rank_agreement_{}", "pairwise rank agreement {}", SHARE, worse=LOWER),
-            _one("spearman_{}", "Spearman {}", SIGNED, worse=LOWER),
-            _one("signed_spearman_{}", "signed Spearman {}", SIGNED, worse=LOWER),
-            _one("rbo_{}", "RBO {}", SHARE, worse=LOWER),
-            _one("cosine_{}", "cosine {}", SIGNED, worse=LOWER),
-            _one("weighted_jaccard_{}", "weighted Jaccard {}", SHARE, worse=LOWER),
-            needs="explanations",
-        ),
-        _family(
-            "explanation",
-            "alignment.against_peer",
+            _one("feature_agreement_{}", "feature agreement {}", SHARE, LOWER),
+            _one("rank_agreement_{}", "rank agreement {}", SHARE, LOWER),
+            _one("sign_agreement_{}", "sign agreement {}", SHARE, LOWER),
+            _one("signed_rank_agreement_{}", "signed rank agreement {}", SHARE, LOWER),
+            _one("pairwise_rank_agreement_{}", "pairwise rank agreement {}", SHARE, LOWER),
+            _one("spearman_{}", "Spearman {}", SIGNED, LOWER),
+            _one("signed_spearman_{}", "signed Spearman {}", SIGNED, LOWER),
+            _one("rbo_{}", "RBO {}", SHARE, LOWER),
+            _one("cosine_{}", "cosine {}", SIGNED, LOWER),
+            _one("weighted_jaccard_{}", "weighted Jaccard {}", SHARE, LOWER)),
+        _family("explanation", "alignment.against_peer", "explanations signal peer",
             _one("alignment_{}_of_peer", "alignment {} of peer", SIGNED),
-            _one(_TO_PEER, "alignment {} to peer", (0.0, 2.0), stem="alignment", worse=LOWER, best=1.0),
-            needs="explanations signal peer",
-        ),
-    ),
-    *_family(
-        "explanation",
-        "transfer.transfer",
+            _one(_TO_PEER, "alignment {} to peer", (0.0, 2.0), LOWER, best=1.0, stem="alignment"))),
+    *_family("explanation", "transfer.transfer", "explanations",
         _one("transfer_to_candidate", "transfer to candidate", worse=LOWER, best=1.0),
         _one("transfer_to_reference", "transfer to reference", worse=LOWER, best=1.0),
-        *(
-            _one(f"mind_changed_{model}_by_{words}_words", f"mind changed {model} by {words} words", SHARE)
-            for model in ("reference", "candidate")
-            for words in ("reference", "candidate", "random")
-        ),
-        needs="explanations",
-    ),
+        *(_one(f"mind_changed_{model}_by_{words}_words", f"mind changed {model} by {words} words", SHARE)
+          for model in ("reference", "candidate") for words in ("reference", "candidate", "random"))),
     # By LIME this has the name of a measure above: a run has one or the other.
-    *_by_method(
-        PUBLISHED_METHODS,
-        _family(
-            "explanation",
-            "published.published_measures",
-            _one("jaccard_{}", "Jaccard {}", SHARE, worse=LOWER, always_told=True),
+    *_by_method(PUBLISHED_METHODS,
+        _family("explanation", "published.published_measures", "protocol",
+            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_told=True),
             _one("jaccard_{}_variance", "Jaccard {} variance", SHARE),
             _one("jaccard_{}_chance", "Jaccard {} chance", SHARE),
-            _one("jaccard_{}_ceiling", "Jaccard {} ceiling", SHARE),
-            needs="protocol",
-        ),
-    ),
+            _one("jaccard_{}_ceiling", "Jaccard {} ceiling", SHARE))),
 )
+# fmt: on
 
 _FIRST = {measure.name: measure for measure in reversed(MEASURES)}
 _ONCE = {name for name, count in Counter(measure.name for measure in MEASURES).items() if count == 1}
