@@ -27,8 +27,8 @@ from validity import EXPLAINED, drawn
 from validity_cases import Case, cases, tasks
 
 from trusteq.compare.alignment import Explained, against_peer, alignment
+from trusteq.compare.measures import METHODS
 from trusteq.compare.transfer import transfer
-from trusteq.explain.attributions import METHODS
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.removal import Removal, removal, without_top_words
 from trusteq.explain.respondent import respondents

@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import CALM, UNLIKE, Plant, pair
 
 from trusteq.compare.answers import Pair
-from trusteq.compare.measures import MEASURES
+from trusteq.compare.measured import groups
 from trusteq.stats.resampling import Resampling
 
 PLANTS = {"unlike": UNLIKE, "calm": CALM}
 TRUTH_ITEMS = 4_000_000
-GROUPS = {group.__name__: group for groups in MEASURES.values() for group in groups}
+GROUPS = {group.__name__: group for group in groups()}
 
 CORNER = re.compile(r"_q\d|mce|ece|usable_|miscalibration|profile_distance")
 """Measures that are a largest value, a distance from 0, an order statistic or a share above a cut-off."""

@@ -26,10 +26,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from planted import UNLIKE, draw, pair
 
-from trusteq.compare import measures, scores
+from trusteq.compare import scores
 from trusteq.compare.answers import WIDE_EDGES, Answers, bin_of, wide_bin
 from trusteq.compare.behaviour import tests
 from trusteq.compare.binned_calibration import KUMAR_BINS, ece, equal_mass_edges, squared_debiased
+from trusteq.compare.measured import measure, measure_remedies
 from trusteq.compare.smooth_calibration import smooth_ece
 from trusteq.compare.thresholds import threshold_table
 from trusteq.stats.resampling import Resampling
@@ -47,11 +48,11 @@ def whole(n: int) -> dict[str, float]:
         answers.probabilities.sum()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     start = time.process_time()
-    estimates = measures.measure(both)
+    estimates = measure(both)
     tests(both)
     threshold_table(both)
     measured = time.process_time()
-    measures.measure_remedies(both)
+    measure_remedies(both)
     return {
         "items": n,
         "estimates": sum(len(group) for group in estimates.values()),

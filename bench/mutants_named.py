@@ -854,7 +854,7 @@ NAMED = (
     (
         "a margin beside the peer takes the stricter one's place",
         "policy.py",
-        "if beside != name and beside in measures:",
+        "if measure.beside_peer in measures:",
         "if False:",
         "test_policy",
     ),

@@ -269,7 +269,7 @@ def test_without_labels_what_needs_none_is_measured_and_the_verdict_says_what_is
     assert {"agreement", "js", "kl_reference_candidate", "nuclear_norm_difference", "confidence_shift"} <= measured
     assert not any(name.startswith(("accuracy", "ece", "brier", "regressions")) for name in measured)
     assert result["small"].verdict.outcome is not Outcome.EQUIVALENT
-    assert "accuracy difference was not measured" in result["small"].verdict.reason
+    assert "accuracy difference was not measured (it needs gold labels)" in result["small"].verdict.reason
 
 
 def test_a_required_dimension_that_was_not_measured_is_never_equivalent():

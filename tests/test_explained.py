@@ -15,6 +15,7 @@ from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, chosen
 from trusteq.explain.looks import FIRST_LOOK, stretches
 from trusteq.stats.confidence_sequence import obrien_fleming, sequence_of_ratio
+from trusteq.stats.resampling import Resampling
 
 GOOD, BAD, NAMES = (
     ["good", "fine", "lovely", "great"],
@@ -320,6 +321,18 @@ def test_an_interval_that_holds_at_every_look_knows_that_few_items_may_hold_all_
     assert (found.value, found.low, found.high, found.n) == (looked.value, fixed.low, 1.0, 120)
     assert looked.high > 1  # which no cosine is
     assert found.method.endswith("no narrower than bootstrap-t, 200 resamples of items")
+
+
+def test_what_an_interval_is_no_narrower_than_is_told_where_clusters_are_too_alike_as_well():
+    """It was the last part of another estimate's sentence, which then speaks of something else."""
+    a, b, lengths = attributions.truths(2, 12, cosine=0.0)
+    b[0] = a[0]
+    clusters = [f"c{i // 2}" for i in range(120)]
+    one = attributions.explained(*(np.concatenate([x] * 60) for x in (a, b, lengths)), noise=0.1)
+    one = replace(one, resampling=Resampling(120, clusters=clusters, resamples=200))
+    assert noise_free(one)["alignment"].method.endswith("no narrower than of independent items")
+    found = sequences([one], seen=1.0, clusters=clusters)["alignment_shapley"]
+    assert found.method.endswith("; no narrower than bootstrap-t, 200 resamples of clusters")
 
 
 def test_clusters_that_differ_in_a_nul_at_their_end_are_two():

@@ -3,9 +3,9 @@ import re
 import pytest
 import yaml
 
-from trusteq.compare.measures import measure_names
+from trusteq.compare.measures import DIMENSIONS, names_of
 from trusteq.errors import PolicyError
-from trusteq.policy import PRESETS, Policy, known_measures, parse_policy, preset, read_policy, wider
+from trusteq.policy import PRESETS, parse_policy, policy_schema, preset, read_policy, wider
 
 GOOD = """
 name: mine
@@ -167,14 +167,20 @@ def test_a_folder_is_no_policy(tmp_path):
         read_policy(tmp_path)
 
 
+def test_what_the_candidate_s_words_are_worth_to_the_reference_is_not_about_the_reference_alone():
+    rules = {"explanation": {"transfer_to_reference": {"at_least": 0.5}}}
+    policy = read_policy({"name": "t", "required": ["explanation"], "rules": rules})
+    assert list(policy.rules["explanation"]) == ["transfer_to_reference"]
+
+
 def test_every_measure_can_be_named_in_a_rule():
-    for dimension, names in known_measures().items():
+    for dimension in DIMENSIONS:
+        names = names_of(dimension)
         for name in names:
             # Beside a rule about the candidate: one about the reference alone is refused.
             another = "size_ratio_lime" if dimension == "explanation" else names[-1]
             rules = {dimension: {name: {"at_most": 0.01}, another: {"at_most": 0.01}}}
             parse_policy({"name": "t", "required": [dimension], "rules": rules}, where="t")
-    assert set(known_measures()) == {*measure_names(), "explanation"}
 
 
 def test_a_margin_beside_the_peer_does_not_take_the_place_of_the_stricter_one():
@@ -243,7 +249,7 @@ def test_a_rule_reads_as_words(margin, said):
 
 
 def test_the_json_schema_is_an_object_of_the_policys_fields_and_nothing_else():
-    schema = Policy.model_json_schema()
+    schema = policy_schema()
     assert schema["type"] == "object"
     assert set(schema["properties"]) == {"name", "description", "level", "min_items", "required", "rules"}
     assert set(schema["required"]) == {"name", "required", "rules"}
@@ -251,11 +257,15 @@ def test_the_json_schema_is_an_object_of_the_policys_fields_and_nothing_else():
     rule = schema["$defs"]["Rule"]
     assert set(rule["properties"]) == {"at_least", "at_most", "judged_on"}
     assert rule["additionalProperties"] is False
+    for dimension, measures in schema["properties"]["rules"]["properties"].items():
+        assert measures["propertyNames"]["enum"] == list(names_of(dimension))
+        assert measures["additionalProperties"] == {"$ref": "#/$defs/Rule"}
     # The presets name no field that the schema does not have.
     for name in PRESETS:
         written = read_policy(name).model_dump(mode="json", exclude_unset=True)
         assert set(written) <= set(schema["properties"])
-        for measures in written["rules"].values():
+        for dimension, measures in written["rules"].items():
+            assert set(measures) <= set(schema["properties"]["rules"]["properties"][dimension]["propertyNames"]["enum"])
             assert all(set(r) <= set(rule["properties"]) for r in measures.values())
 
 

@@ -218,6 +218,12 @@ def test_a_measure_that_is_not_there_is_named():
     assert judge(measured(INSIDE), p).reason == "disagreement was not measured"
 
 
+def test_a_rule_without_its_measure_says_what_that_needs():
+    missing = judge({}, policy())
+    assert dimension(missing, "calibration").rules[0].reason == "ECE difference was not measured (it needs gold labels)"
+    assert missing.outcome is UNDECIDED
+
+
 def test_every_outcome_of_a_whole_has_an_exit_code_of_its_own_and_only_equivalent_is_zero():
     assert EXIT_CODES == {EQUIVALENT: 0, NOT_EQUIVALENT: 1, UNDECIDED: 3}
 

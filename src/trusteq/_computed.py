@@ -21,7 +21,8 @@ from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.chance import misfit
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
-from trusteq.compare.measures import measure, measure_remedies
+from trusteq.compare.measured import measure, measure_remedies
+from trusteq.compare.measures import METHODS, in_words
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
 from trusteq.compare.repeated_rows import repeated_rows
@@ -32,9 +33,7 @@ from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.predictions import Predictions
 from trusteq.data.repeats import repeats
-from trusteq.explain.attributions import METHODS
 from trusteq.explain.protocol import SCRIPTED
-from trusteq.measure_words import in_words
 from trusteq.models.base import Finding
 from trusteq.result import Audit, Comparison, ModelResult
 from trusteq.stats.one_thread import one_thread
@@ -181,9 +180,9 @@ def _seen_to_be_retrained(peer: ModelResult, reference: ModelResult, pair: Pair)
 def _nearer(measures: Mapping[str, Estimate]) -> bool:
     """Whether a candidate is judged without a peer that is aligned well enough: the two are nearest to each other."""
     return any(
-        e.low >= LEAST_PEER and name.replace("_of_peer", "_to_peer") not in measures
-        for name, e in measures.items()
-        if name.endswith("_of_peer")
+        f"alignment_{method}_to_peer" not in measures and measures[of_peer].low >= LEAST_PEER
+        for method in METHODS
+        if (of_peer := f"alignment_{method}_of_peer") in measures
     )
 
 

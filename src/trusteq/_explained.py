@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.alignment import Explained, against_peer, alignment, pooled, products
+from trusteq.compare.measures import METHODS
 from trusteq.compare.transfer import transfer
 from trusteq.compare.words import WordLeans, word_leans
 from trusteq.errors import OptionError
-from trusteq.explain.attributions import METHODS
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
 from trusteq.explain.looks import stretches
 from trusteq.explain.removal import removal
@@ -151,7 +151,8 @@ def sequences(explained: Sequence[Explained], *, seen: float, clusters: Sequence
             continue
         what = f"cosine of {one.method} attributions, noise taken out by independent halves"
         (estimate,) = sequence_of_ratio(*sums, looks=[sums.shape[1]], level=level, what=what)
-        floor = plain.method.rpartition("; ")[2] + (f" at {strict:.2%}" if strict > level else "")
+        floor = f"bootstrap-t, {one.resampling.resamples:,} resamples of {one.resampling.what}"
+        floor += f" at {strict:.2%}" if strict > level else ""
         outer = replace(
             estimate,
             low=max(min(estimate.low, plain.low), -1.0),

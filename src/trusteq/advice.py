@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compare.measures import in_words
 from trusteq.compare.temperature import COLDEST, HOTTEST
-from trusteq.measure_words import in_words
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:

@@ -10,32 +10,22 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from trusteq.compare.measures import DIMENSIONS, in_words, named, names_of, needs_of
 from trusteq.errors import PolicyError
-from trusteq.measure_words import in_words
-from trusteq.ranges import possible
 from trusteq.yaml_file import MOST_CHARACTERS, parse_yaml, validated
 
-Dimension = Literal["behaviour", "calibration", "explanation"]
-DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+if TYPE_CHECKING:
+    from trusteq.compare.measures import Measure
+
+    Dimension = str
+else:
+    Dimension = Literal[tuple(DIMENSIONS)]
+
 PRESETS = ("default", "paper")
-PROTOCOL_MEASURES = (
-    "jaccard_lime_variance",
-    "jaccard_lime_chance",
-    "jaccard_lime_ceiling",
-    "jaccard_shap",
-    "jaccard_shap_variance",
-    "jaccard_shap_chance",
-    "jaccard_shap_ceiling",
-)
-"""What only the published protocol measures."""
-SCRIPTED_MEASURES = tuple(
-    f"{error}_quantile_{of}" for error in ("ece", "mce") for of in ("reference", "candidate", "difference")
-)
-"""What of calibration only the protocols of the published scripts measure."""
 
 
 class Rule(BaseModel):
@@ -97,24 +87,19 @@ class Policy(BaseModel):
     @field_validator("rules")
     @classmethod
     def _measures_exist(cls, rules: dict[Dimension, dict[str, Rule]]) -> dict[Dimension, dict[str, Rule]]:
-        known = known_measures()
         for dimension, measures in rules.items():
-            if measures and all(name.endswith("_reference") and not name.startswith("kl_") for name in measures):
+            known = [_measure(dimension, name) for name in measures]
+            if known and all(measure.side == "reference" for measure in known):
                 raise ValueError(
                     f"{dimension} has rules about the reference alone ({', '.join(measures)}), which no candidate can "
                     "break; add one about the candidate or the difference"
                 )
-            for name, rule in measures.items():
-                if name not in known[dimension]:
-                    near = difflib.get_close_matches(name, known[dimension], n=1)
-                    hint = f"; did you mean {near[0]}?" if near else "; see 'trusteq policy measures'"
-                    raise ValueError(f"{dimension} has no measure {name!r}{hint}")
-                _refuse_vacuous(name, rule)
-                beside = name.removesuffix("_to_peer")
-                if beside != name and beside in measures:
+            for measure in known:
+                _refuse_vacuous(measure, measures[measure.name])
+                if measure.beside_peer in measures:
                     raise ValueError(
-                        f"{dimension} has margins for {beside} and {name}, but with a peer the first is judged as the "
-                        "second; leave one out"
+                        f"{dimension} has margins for {measure.name} and {measure.beside_peer}, but with a peer the "
+                        "first is judged as the second; leave one out"
                     )
         return rules
 
@@ -133,7 +118,7 @@ class Policy(BaseModel):
     @property
     def needs_protocol(self) -> bool:
         """Whether it has a rule about what only the published protocol measures."""
-        return not set(PROTOCOL_MEASURES).isdisjoint(self.rules.get("explanation", {}))
+        return any("protocol" in needs_of(name) for rules in self.rules.values() for name in rules)
 
     def requiring(self, dimensions: tuple[str, ...]) -> Policy:
         """The same policy with other required dimensions."""
@@ -157,30 +142,37 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
-def _refuse_vacuous(name: str, rule: Rule) -> None:
+def _measure(dimension: str, name: str) -> Measure:
+    """The dimension's measure of this name."""
+    measure = named(name)
+    if measure is None or measure.dimension != dimension:
+        near = difflib.get_close_matches(name, names_of(dimension), n=1)
+        hint = f"; did you mean {near[0]}?" if near else "; see 'trusteq policy measures'"
+        raise ValueError(f"{dimension} has no measure {name!r}{hint}")
+    return measure
+
+
+def _refuse_vacuous(measure: Measure, rule: Rule) -> None:
     """Stop at a margin that every value keeps, or none can."""
-    low, high = possible(name)
+    low, high = measure.bounds
     least = -math.inf if rule.at_least is None else rule.at_least
     most = math.inf if rule.at_most is None else rule.at_most
-    always = f"{name} is always from {low:.4g} to {high:.4g}"
+    always = f"{measure.name} is always from {low:.4g} to {high:.4g}"
     if least <= low and most >= high:
         raise ValueError(f"{always}, so {rule} could never fail; narrow the margin")
     if least > high or most < low:
         raise ValueError(f"{always}, so {rule} could never pass; widen the margin")
 
 
-def known_measures() -> dict[str, tuple[str, ...]]:
-    """The measures that rules can name, by dimension."""
-    from trusteq.compare.alignment import alignment_names
-    from trusteq.compare.measures import measure_names
-    from trusteq.compare.transfer import TRANSFER_NAMES
-
-    names = measure_names()
-    return {
-        **names,
-        "calibration": (*names["calibration"], *SCRIPTED_MEASURES),
-        "explanation": (*alignment_names(), *TRANSFER_NAMES, *PROTOCOL_MEASURES),
+def policy_schema() -> dict[str, Any]:
+    """The JSON Schema of policies: every dimension with its measures, so that an editor can complete their names."""
+    schema = Policy.model_json_schema()
+    rules = schema["properties"]["rules"]
+    rules["properties"] = {
+        dimension: {**rules["additionalProperties"], "propertyNames": {"enum": list(names_of(dimension))}}
+        for dimension in DIMENSIONS
     }
+    return schema
 
 
 def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:

@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
-from trusteq.policy import DIMENSIONS
+from trusteq.compare.measures import DIMENSIONS, in_words, judged_as, lacking
 from trusteq.stats.equivalence import against
 from trusteq.stats.power import detectable_margin, items_to_decide
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
@@ -62,7 +61,7 @@ class RuleVerdict:
         """How much data would decide, in words; None where that is not known."""
         if self.items_needed is None:
             return None
-        items = f"about {self.items_needed:,} {counted(dimension)}"
+        items = f"about {self.items_needed:,} {DIMENSIONS[dimension].counted}"
         return items if self.clusters_needed is None else f"{items} in {self.clusters_needed:,} clusters"
 
 
@@ -108,7 +107,8 @@ def judge(
 
     ``cluster_size`` is the mean number of items in a cluster; None where every item stands by itself.
     """
-    dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size) for d in DIMENSIONS)
+    measured = {name for estimates in measures.values() for name in estimates}
+    dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size, measured) for d in DIMENSIONS)
     outcomes = {d.outcome for d in dimensions if d.required}
     if Outcome.NOT_EQUIVALENT in outcomes:
         whole = Outcome.NOT_EQUIVALENT
@@ -120,16 +120,21 @@ def judge(
 
 
 def _judge_dimension(
-    dimension: str, estimates: Mapping[str, Estimate], policy: Policy, cluster_size: float | None
+    dimension: str,
+    estimates: Mapping[str, Estimate],
+    policy: Policy,
+    cluster_size: float | None,
+    measured: Collection[str],
 ) -> DimensionVerdict:
     required = dimension in policy.required
-    rules = policy.rules.get(dimension, {})  # type: ignore[call-overload]
-    # What was measured against the reference trained once more is judged against that.
-    named = {(f"{name}_to_peer" if f"{name}_to_peer" in estimates else name): rule for name, rule in rules.items()}
-    judged = tuple(
-        _judge_rule(name, rule, estimates.get(name), policy.min_items, cluster_size, dimension)
-        for name, rule in named.items()
-    )
+    judged = []
+    for entered, rule in policy.rules.get(dimension, {}).items():
+        name = judged_as(entered, estimates)
+        estimate = estimates.get(name)
+        if estimate is None:
+            judged.append(_not_measured(name, rule, measured))
+        else:
+            judged.append(_judge_rule(name, rule, estimate, policy.min_items, cluster_size, dimension))
     outcomes = {r.outcome for r in judged}
     if Outcome.NOT_EQUIVALENT in outcomes:
         outcome = Outcome.NOT_EQUIVALENT
@@ -139,14 +144,18 @@ def _judge_dimension(
         outcome = Outcome.EQUIVALENT
     else:
         outcome = Outcome.UNDECIDED
-    return DimensionVerdict(dimension, outcome, required, judged)
+    return DimensionVerdict(dimension, outcome, required, tuple(judged))
+
+
+def _not_measured(name: str, rule: Rule, measured: Collection[str]) -> RuleVerdict:
+    need = lacking(name, measured)
+    why = "" if need is None else f" (it needs {need})"
+    return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{in_words(name)} was not measured{why}")
 
 
 def _judge_rule(
-    name: str, rule: Rule, estimate: Estimate | None, min_items: int, cluster_size: float | None, dimension: str
+    name: str, rule: Rule, estimate: Estimate, min_items: int, cluster_size: float | None, dimension: str
 ) -> RuleVerdict:
-    if estimate is None:
-        return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{in_words(name)} was not measured")
     low, high = rule.at_least, rule.at_most
     if not all(math.isfinite(x) for x in (estimate.value, estimate.low, estimate.high)):
         return RuleVerdict(
@@ -159,10 +168,10 @@ def _judge_rule(
         place = "inside"
     said = f"{in_words(name)} {estimate}"
     fewest = fewest_to_resample(estimate.level)
-    # Explained items are few of their clusters' and may be of as many clusters as there are of them.
-    together = 1.0 if cluster_size is None or dimension == "explanation" else cluster_size
+    # Some items are few of their clusters' and may be of as many clusters as there are of them.
+    together = 1.0 if cluster_size is None or not DIMENSIONS[dimension].of_all else cluster_size
     if place == "outside" and rule.judged_on != "value" and estimate.n / together < fewest:
-        units = counted(dimension) if together == 1 else "clusters"
+        units = DIMENSIONS[dimension].counted if together == 1 else "clusters"
         reason = f"{said} is not {rule}, but fewer than {fewest} {units} show nothing"
         return RuleVerdict(
             name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * together), min_items)
@@ -184,7 +193,7 @@ def _judge_rule(
             name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * together), min_items), detectable
         )
     if estimate.n < min_items:
-        few = f"{estimate.n} {counted(dimension)} are fewer than the {min_items} that the policy asks for"
+        few = f"{estimate.n} {DIMENSIONS[dimension].counted} are fewer than the {min_items} that the policy asks for"
         reason = f"{said} is {rule}, but {few}"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)
     return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{said} is {rule}", estimate, None, detectable)
@@ -196,11 +205,6 @@ def fewest_to_resample(level: float) -> int:
     And what resamples make of them lies there, too.
     """
     return 1 + math.ceil(-math.log2(1 - level))
-
-
-def counted(dimension: str) -> str:
-    """What an estimate's n counts in a dimension: only some of the items are explained."""
-    return "explained items" if dimension == "explanation" else "items"
 
 
 def _listed(names: object) -> str:

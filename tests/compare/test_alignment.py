@@ -14,7 +14,6 @@ from trusteq.compare.alignment import (
     Resamplings,
     against_peer,
     alignment,
-    alignment_names,
     noise_free,
     products,
     top_sets,
@@ -302,13 +301,6 @@ def test_ties_at_the_edge_are_reported():
     a, b, lengths = truths(20, 12, cosine=0.6)
     a[:, ::2], a[:, 1::2] = 1.0, -1.0
     assert values(top_sets(explained(a, b, lengths)))["tied_mass"] == 1.0
-
-
-def test_all_names_are_known_beforehand():
-    e = explained(*truths(30, (12, 20), cosine=0.6), noise=0.2)
-    for method in ("lime", "shapley"):
-        assert set(alignment(replace(e, method=method))) <= set(alignment_names())
-    assert len(set(alignment_names())) == len(alignment_names())
 
 
 # beside a peer

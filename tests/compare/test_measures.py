@@ -1,209 +1,191 @@
-"""Laws that hold for every measure."""
+"""What the table says of measures holds for the measures themselves."""
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from oracles.pairs import coarse_models, drawn, pair_of, planted
+from oracles.pairs import drawn, pair_of
 
-from trusteq.compare import noise_bias
-from trusteq.compare.measures import MEASURES, measure, measure_names, measure_remedies
-
-SYMMETRIC = {"agreement", "disagreement", "confidence_profile_distance", "confidence_shift_absolute"}
-APART = (
-    "kl", "js", "confidence_shift", "confidence_profile", "disagreement", "regressions", "corrections",
-    "wrong_to_other_wrong",
-)  # fmt: skip
-FEW = settings(derandomize=True, deadline=None, max_examples=10)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_simulations():
-    """Laws hold for any number of simulations of the noise, so a few will do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(noise_bias, "SIMULATIONS", 10)
-        patch.setattr(noise_bias, "STEPS", 5)
-        yield
-
-
-# Sums of equal items over equal counts; the rest goes through exact figures that add floats in the items' order.
-BITWISE = (
-    "accuracy", "agreement", "disagreement", "regressions", "corrections", "wrong_to_other_wrong", "kl", "js", "ece",
-    "classwise", "brier", "nll", "overconfidence", "confidence_reference", "confidence_candidate", "confidence_shift",
-)  # fmt: skip
+from trusteq.compare.alignment import Explained, against_peer, alignment
+from trusteq.compare.binned_calibration import quantile_calibration
+from trusteq.compare.measured import groups, measure
+from trusteq.compare.measures import (
+    DIMENSIONS,
+    MEASURES,
+    METHODS,
+    NEEDS,
+    always_told,
+    in_words,
+    judged_as,
+    lacking,
+    named,
+    names_of,
+    sides_of,
+)
+from trusteq.compare.transfer import transfer
+from trusteq.explain.attributions import Attributions
+from trusteq.explain.removal import Removal
+from trusteq.stats.resampling import Resampling
 
 
-def flat(pair, *, remedies=False):
-    found = {name: e for group in measure(pair).values() for name, e in group.items()}
-    return found | (measure_remedies(pair) if remedies else {})
+def entered(of):
+    return [one.name for one in MEASURES if one.of == of]
 
 
-def values(pair, **options):
-    return {name: e.value for name, e in flat(pair, **options).items()}
+def test_each_function_of_a_pair_measures_what_is_entered_for_it():
+    pair = pair_of(*drawn(20, 3, 0), resamples=2)
+    for group in (*groups(), quantile_calibration):
+        of = f"{group.__module__.rpartition('.')[2]}.{group.__name__}"
+        assert sorted(group(pair)) == sorted(entered(of)), of
 
 
-@FEW
-@given(seed=st.integers(0, 10**6), n=st.integers(1, 40), labels=st.integers(2, 5))
-# Fewer items than labels: eigenvalues that are 0 but for rounding, whose roots of 1e-9 the order would move. Which
-# cases Hypothesis draws by itself depends on the modules imported before, for it takes numbers out of them.
-@example(seed=590, n=2, labels=4)
-@example(seed=590, n=2, labels=5)
-def test_the_order_of_items_does_not_matter(seed, n, labels):
-    p, q, gold = drawn(n, labels, seed)
-    order = np.random.default_rng(seed).permutation(n)
-    first, second = (
-        values(pair_of(p, q, gold, resamples=2)),
-        values(pair_of(p[order], q[order], gold[order], resamples=2)),
-    )
-    for name, value in first.items():
-        if name.startswith(BITWISE) and not name.startswith("ece_debiased"):
-            assert second[name] == value, name
-        assert second[name] == pytest.approx(value, abs=1e-9), name
+def test_what_is_measured_of_attributions_is_entered_method_by_method():
+    weights = np.random.default_rng(0).normal(size=(8, 12))
+    one = Attributions(weights, np.zeros_like(weights), weights, weights)
+    found = {"alignment.alignment": [], "alignment.against_peer": []}
+    for method in METHODS:
+        made = Explained(method, one, one, np.full(8, 12), np.ones(8), np.ones(8), Resampling(8, resamples=2))
+        found["alignment.alignment"] += alignment(made)
+        found["alignment.against_peer"] += against_peer(made, made)
+    assert {of: sorted(names) for of, names in found.items()} == {of: sorted(entered(of)) for of in found}
 
 
-@FEW
-@given(seed=st.integers(0, 10**6), labels=st.integers(2, 5))
-def test_the_order_of_labels_does_not_matter(seed, labels):
-    p, q, gold = drawn(30, labels, seed)
-    order = np.random.default_rng(seed).permutation(labels)
-    place = np.argsort(order)
-    first = flat(pair_of(p, q, gold, resamples=20))
-    second = flat(pair_of(p[:, order], q[:, order], place[gold], resamples=20))
-    for name, e in first.items():
-        assert (second[name].value, second[name].low, second[name].high) == pytest.approx(
-            (e.value, e.low, e.high), abs=1e-7
-        ), name
+def test_what_leaving_words_out_measures_is_entered():
+    drop = np.array([[5.0, 9.0, 1.0], [3.0, 7.0, 1.0]])[:, :, None] * np.ones(8)
+    changed = np.zeros((2, 3, 8), dtype=bool)
+    assert list(transfer(Removal(drop, changed), 1, Resampling(8, resamples=2))) == entered("transfer.transfer")
 
 
-@FEW
-@given(seed=st.integers(0, 10**6), labels=st.integers(2, 4))
-def test_models_that_change_places_change_every_sign(seed, labels):
-    p, q, gold = drawn(40, labels, seed)
-    forth, back = values(pair_of(p, q, gold, resamples=2)), values(pair_of(q, p, gold, resamples=2))
-    for name, value in forth.items():
-        if name.endswith("_difference") or name == "confidence_shift":
-            assert back[name] == pytest.approx(-value, abs=1e-9), name
-        elif name.endswith("_reference") and not name.startswith("kl"):
-            assert back[name.replace("_reference", "_candidate")] == value, name
-        elif name in SYMMETRIC or name.startswith("js"):
-            assert back[name] == pytest.approx(value, abs=1e-12), name
-        elif name.startswith("kl_reference_candidate"):
-            other = name.replace("kl_reference_candidate", "kl_candidate_reference")
-            assert back[other] == pytest.approx(value, abs=1e-12), name
-    assert back["regressions"] == forth["corrections"]
+def test_no_name_stands_for_two_measures_but_the_one_that_the_protocol_has_too():
+    names = [one.name for one in MEASURES]
+    assert {name for name in names if names.count(name) > 1} == {"jaccard_lime"}
+    assert [one.needs for one in MEASURES if one.name == "jaccard_lime"] == [("explanations",), ("protocol",)]
 
 
-@FEW
-@given(coarse_models())
-def test_a_model_against_itself_is_exactly_alike(models):
-    p, gold = models
-    for name, value in values(pair_of(p, p, gold, resamples=10)).items():
-        if name.endswith("_difference") or name.startswith(APART):
-            assert value == 0.0, name
-    assert values(pair_of(p, p, gold, resamples=2))["agreement"] == 1.0
+def test_every_measure_belongs_to_a_dimension_and_is_named_in_words():
+    assert list(DIMENSIONS) == ["behaviour", "calibration", "explanation"]
+    assert sorted({one.name for one in MEASURES}) == sorted(name for d in DIMENSIONS for name in names_of(d))
+    titles = [one.title for one in {one.name: one for one in MEASURES}.values()]
+    assert len(titles) == len(set(titles))
+    for one in MEASURES:
+        assert "_" not in one.title, one.name
+        assert set(one.needs) <= set(NEEDS), one.name
 
 
-def test_a_model_against_itself_needs_no_temperature():
-    p, _, gold = drawn(200, 3, 0)
-    found = measure_remedies(pair_of(p, p, gold, resamples=20))
-    assert found["temperature_matched"].value == pytest.approx(1.0, abs=1e-9)
-    assert found["confidence_profile_distance_matched"].value == pytest.approx(0.0, abs=1e-9)
+def test_a_measure_that_is_not_entered_still_has_words():
+    assert named("a_measure_of_tomorrow") is None
+    assert in_words("a_measure_of_tomorrow") == "a measure of tomorrow"
 
 
-@FEW
-@given(seed=st.integers(0, 10**6), labels=st.integers(2, 4))
-def test_repeating_every_item_leaves_the_values(seed, labels):
-    # Debiasing reckons with the number of items, and equal-mass edges with their ranks.
-    p, q, gold = drawn(25, labels, seed)
-    once = values(pair_of(p, q, gold, resamples=2))
-    twice = values(pair_of(*(np.repeat(x, 2, axis=0) for x in (p, q, gold)), resamples=2))
-    for name, value in once.items():
-        if "equal_mass" not in name and "debiased" not in name:
-            assert twice[name] == pytest.approx(value, abs=1e-9), name
+def test_a_heading_leaves_out_what_heads_the_column():
+    assert [one.heading for one in sides_of("ece")] == ["ECE reference", "ECE candidate", "ECE"]
+    assert [one.name for one in sides_of("confidence")] == ["confidence_reference", "confidence_candidate"]
 
 
-@pytest.mark.parametrize("labels", [2, 50])
-@pytest.mark.parametrize("n", [1, 2, 35])
-@pytest.mark.parametrize("kind", ["drawn", "all right", "all wrong", "all the same", "certain", "certain and wrong"])
-def test_every_interval_is_finite_and_holds_its_value(n, labels, kind):
-    p, q, gold = drawn(n, labels, 0)
-    if kind == "all right":
-        gold, q = p.argmax(axis=1), p[:, :] * 0.5 + 0.5 * p
-    elif kind == "all wrong":
-        gold = (p.argmax(axis=1) + 1) % labels
-    elif kind == "all the same":
-        p, q, gold = (np.repeat(x[:1], n, axis=0) for x in (p, q, gold))
-    elif kind.startswith("certain"):
-        p = q = np.eye(labels)[gold if kind == "certain" else (gold + 1) % labels]
-    for name, e in flat(pair_of(p, q, gold, resamples=20), remedies=n > 2).items():
-        assert np.isfinite([e.low, e.value, e.high]).all(), name
-        assert e.low <= e.value <= e.high, name
-        assert e.n <= n
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("accuracy_candidate", (0, 1)),
+        ("accuracy_difference", (-1, 1)),
+        ("ece_equal_mass_difference", (-1, 1)),
+        ("brier_candidate", (0, 2)),
+        ("brier_difference", (-2, 2)),
+        ("kl_candidate_reference", (0, math.inf)),
+        ("nll_difference", (-math.inf, math.inf)),
+        ("js_q99.9", (0, math.log(2))),
+        ("confidence_shift", (-1, 1)),
+        ("confidence_shift_absolute", (0, 1)),
+        ("usable_99_difference", (-1, 1)),
+        ("jaccard_lime", (0, 1)),
+    ],
+)
+def test_a_measure_has_its_limits(name, limits):
+    assert named(name).bounds == limits
 
 
-@pytest.mark.slow
-@settings(derandomize=True, deadline=None, max_examples=15)
-@given(coarse_models(models=2), st.booleans())
-def test_every_interval_of_models_full_of_ties_is_finite_and_holds_its_value(models, clustered):
-    clusters = [f"{i // 3}" for i in range(len(models[0]))] if clustered else None
-    for name, e in flat(pair_of(*models, resamples=20, clusters=clusters), remedies=True).items():
-        assert np.isfinite([e.low, e.value, e.high]).all(), name
-        assert e.low <= e.value <= e.high, name
+@pytest.mark.parametrize("kind", ["random", "sure", "opposite"])
+def test_no_measure_leaves_its_limits(kind):
+    rng = np.random.default_rng(0)
+    gold = rng.integers(0, 3, 60)
+    first, second = rng.dirichlet(np.ones(3), 60), rng.dirichlet(np.ones(3), 60)
+    if kind != "random":
+        first, second = np.eye(3)[gold], np.eye(3)[(gold + (kind == "opposite")) % 3]
+    for group in measure(pair_of(first, second, gold, resamples=20)).values():
+        for name, estimate in group.items():
+            low, high = named(name).bounds
+            assert low - 1e-12 <= estimate.value <= high + 1e-12, name
 
 
-@FEW
-@given(coarse_models(models=2))
-def test_without_labels_exactly_the_measures_that_need_none_come_back(models):
-    p, q, _ = models
-    unlabelled, labelled = flat(pair_of(p, q, resamples=5)), flat(pair_of(*models, resamples=5))
-    quantiles = {f"{name}{q}" for name in ("kl_reference_candidate", "kl_candidate_reference", "js")
-                 for q in ("", "_q50", "_q90", "_q99", "_q99.9")}  # fmt: skip
-    assert set(unlabelled) == quantiles | {
-        "agreement", "disagreement", "nuclear_norm_reference", "nuclear_norm_candidate", "nuclear_norm_difference",
-        "confidence_reference", "confidence_candidate", "confidence_shift", "confidence_shift_absolute",
-        "confidence_profile_distance", "confidence_shift_q5", "confidence_shift_q50", "confidence_shift_q95",
-    }  # fmt: skip
-    assert all(unlabelled[name] == labelled[name] for name in unlabelled)
+def test_most_measures_have_limits():
+    stems = {one.stem for one in MEASURES if one.bounds == (-math.inf, math.inf)}
+    ratios = {"reliability_reference", "reliability_candidate", "size_ratio", "jaccard_adjusted"}
+    scores = {"nll", "miscalibration", "discrimination", "uncertainty"}
+    assert stems == scores | ratios | {"transfer_to_candidate", "transfer_to_reference"}
 
 
-def test_without_labels_a_candidate_can_still_be_matched():
-    p, q, _ = drawn(40, 3, 0)
-    found = measure_remedies(pair_of(p, q, resamples=5))
-    assert "temperature_matched" in found
-    assert not any(name.endswith("_recalibrated") for name in found)
+def test_a_candidate_that_guesses_and_is_too_sure_is_on_the_worse_side_of_one_that_knows():
+    rng = np.random.default_rng(0)
+    knows, guess = rng.dirichlet(np.full(3, 0.5), 2_000), rng.dirichlet(np.full(3, 0.2), 2_000)
+    gold = (knows.cumsum(axis=1) < rng.random(2_000)[:, None]).sum(axis=1)
+    better, worse = (measure(pair_of(knows, model, gold, resamples=2)) for model in (knows, guess))
+    for dimension, found in worse.items():
+        for name, e in found.items():
+            moved = e.value - better[dimension][name].value
+            assert named(name).worse * moved >= 0, name
+    assert named("accuracy_difference").worse == -1
+    assert named("accuracy_reference").worse == named("overconfidence_difference").worse == 0
 
 
-def test_the_names_of_measures_are_those_that_come_back():
-    found = measure(pair_of(*drawn(20, 3, 0), resamples=2))
-    assert {dimension: tuple(group) for dimension, group in found.items()} == measure_names()
-    assert set(measure_names()) == set(MEASURES)
+def test_a_rule_is_judged_beside_the_peer_where_that_was_measured():
+    both = {"alignment_lime", "alignment_lime_to_peer", "jaccard_lime"}
+    assert judged_as("alignment_lime", both) == "alignment_lime_to_peer"
+    assert judged_as("alignment_lime", {"alignment_lime"}) == "alignment_lime"
+    assert judged_as("jaccard_lime", both) == "jaccard_lime"
+    assert judged_as("a_measure_of_tomorrow", both) == "a_measure_of_tomorrow"
 
 
-def test_no_name_stands_for_two_measures():
-    names = [name for group in measure_names().values() for name in group]
-    assert len(names) == len(set(names))
+def test_two_audits_difference_tells_a_measure_by_all_methods_side_by_side():
+    assert always_told()[-5:] == [
+        "alignment_lime",
+        "alignment_shapley",
+        "jaccard_lime",
+        "jaccard_shapley",
+        "jaccard_shap",
+    ]
 
 
-def test_the_same_seed_gives_the_same_estimates():
-    models = drawn(60, 3, 0)
-    assert flat(pair_of(*models, seed=4)) == flat(pair_of(*models, seed=4))
+@pytest.mark.parametrize(
+    ("name", "measured", "need"),
+    [
+        ("ece_difference", ["disagreement", "js"], "labels"),
+        ("ece_difference", ["brier_difference"], None),
+        ("ece_quantile_difference", [], "labels"),
+        ("ece_quantile_difference", ["ece_difference"], "scripts"),
+        ("alignment_lime", ["ece_difference"], "explanations"),
+        ("alignment_lime", ["jaccard_quarter_lime"], "signal"),
+        ("alignment_lime", ["alignment_shapley"], None),
+        ("alignment_lime_to_peer", ["alignment_lime"], "peer"),
+        ("alignment_lime_to_peer", ["alignment_lime_of_peer"], None),
+        ("jaccard_shap", ["alignment_lime"], "protocol"),
+        ("disagreement", [], None),
+        ("a_measure_of_tomorrow", [], None),
+        # Measured under the protocol or without: it tells of neither.
+        ("alignment_lime", ["jaccard_lime"], "explanations"),
+        ("jaccard_shap", ["jaccard_lime"], "protocol"),
+    ],
+)
+def test_what_a_measure_lacks_is_what_nothing_measured_needs(name, measured, need):
+    assert lacking(name, measured) == (None if need is None else NEEDS[need])
 
 
-def test_items_repeated_in_clusters_give_no_narrower_intervals():
-    models = drawn(150, 3, 1)
-    once = flat(pair_of(*models, resamples=300, clusters=[str(i) for i in range(150)]))
-    clusters = [str(i // 4) for i in range(600)]
-    four = flat(pair_of(*(np.repeat(x, 4, axis=0) for x in models), resamples=300, clusters=clusters))
-    for name in ("accuracy_difference", "disagreement", "brier_difference", "js", "confidence_shift", "aurc_difference",
-                 "smooth_ece_difference", "confidence_profile_distance", "nuclear_norm_difference"):  # fmt: skip
-        width = {k: e[name].high - e[name].low for k, e in (("once", once), ("four", four))}
-        assert width["four"] == pytest.approx(width["once"], rel=0.25), name
+def test_the_table_is_read_without_anything_that_computes():
+    code = "import sys, trusteq.compare.measures; print({'numpy', 'scipy', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
-def test_remedies_measure_the_candidate_again_and_not_the_reference():
-    p, q, gold = planted(400, 2, sharpness=(1.0, 2.0))
-    found = measure_remedies(pair_of(p, q, gold, resamples=20))
-    assert not any("_reference_" in name and name.startswith(("ece", "brier", "nll")) for name in found)
-    before = flat(pair_of(p, q, gold, resamples=20))
-    assert found["nll_candidate_recalibrated"].value < before["nll_candidate"].value
-    assert found["confidence_profile_distance_matched"].value < before["confidence_profile_distance"].value
+def test_a_quantile_and_a_mean_have_the_same_limits():
+    assert replace(named("js_q50"), name="js", words="JS", stem="js") == named("js")

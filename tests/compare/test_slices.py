@@ -5,7 +5,7 @@ from scipy import stats
 
 from trusteq.compare import noise_bias
 from trusteq.compare import slices as module
-from trusteq.compare.measures import measure
+from trusteq.compare.measured import measure
 from trusteq.compare.slices import LABEL, LENGTH, item_values, p_against_rest, quarters, slice_columns, slices
 from trusteq.data.items import Items
 from trusteq.stats.multiplicity import holm

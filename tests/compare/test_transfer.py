@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trusteq.compare.transfer import TRANSFER_NAMES, transfer
+from trusteq.compare.transfer import transfer
 from trusteq.explain.removal import Removal
 from trusteq.stats.resampling import Resampling
 
@@ -19,7 +19,6 @@ def test_it_is_what_the_others_words_are_worth_over_ones_own_both_beyond_random_
     for count, (model, source) in enumerate([(0, 0), (0, 2), (0, 3), (2, 0), (2, 2), (2, 3)], 1):
         changed[model, source, :count] = True
     found = transfer(Removal(drop, changed), 2, Resampling(ITEMS, resamples=20))
-    assert tuple(found) == TRANSFER_NAMES
     assert [e.value for e in found.values()] == pytest.approx([0.25, 0.5, *(i / ITEMS for i in range(1, 7))])
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from trusteq.compare.measures import METHODS
 from trusteq.data.predictions import log_softmax
-from trusteq.explain.attributions import METHODS, attributions, on_scale
+from trusteq.explain.attributions import attributions, on_scale
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.shapley import shapley
 

@@ -14,16 +14,14 @@ from lime.lime_text import IndexedString
 from oracles import calibration
 
 import trusteq
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.binned_calibration import quantile_calibration
-from trusteq.compare.published import PUBLISHED_NAMES, _variance, pair_agreements, published_measures, word_jaccard
+from trusteq.compare.measures import MEASURES
+from trusteq.compare.published import _variance, pair_agreements, published_measures, word_jaccard
 from trusteq.errors import ModelError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
 from trusteq.explain.respondent import respondents
 from trusteq.explain.scripted import lime_string, parted, shap_game, shap_string, shap_tree
-from trusteq.policy import PROTOCOL_MEASURES, SCRIPTED_MEASURES
 from trusteq.report.document import document
 from trusteq.report.latex import latex
 from trusteq.report.page.calibration import calibration as calibration_page
@@ -370,7 +368,7 @@ def test_every_two_models_are_in_the_table_and_in_the_run(tmp_path):
     assert [(p.first, p.second, p.method) for p in result.pairs] == [(*t, m) for m in ("lime", "shap") for t in two]
     measures = result["small"].measures["explanation"]
     # SHAP runs once, so it has no ceiling.
-    assert (*measures, "jaccard_shap_ceiling") == PUBLISHED_NAMES
+    assert [*measures, "jaccard_shap_ceiling"] == [one.name for one in MEASURES if "protocol" in one.needs]
     assert measures["jaccard_lime"] == result.pairs[1].mean
     assert measures["jaccard_shap_variance"].method.endswith("run once")
     content = json.loads(json.dumps(document(result), allow_nan=False))["protocol"]
@@ -383,12 +381,6 @@ def test_every_two_models_are_in_the_table_and_in_the_run(tmp_path):
     assert rejudge(run, trusteq.read_policy("paper"))["mid"].dimensions[2].outcome is not Outcome.NOT_MEASURED
 
 
-def test_the_names_are_those_that_policies_know():
-    assert {"jaccard_lime", *PROTOCOL_MEASURES} == set(PUBLISHED_NAMES)
-    answers = Answers(np.array([[0.6, 0.4]] * 3), np.array([0, 1, 0]), Resampling(3, resamples=2))
-    assert tuple(quantile_calibration(Pair(answers, answers))) == SCRIPTED_MEASURES
-
-
 def test_the_papers_policy_implies_its_protocol_and_judges_it():
     result = audit(reads("large"), reads("copy"), reads("other", 0, 1), policy="paper", protocol=None)
     outcomes = {c.name: c.verdict.dimensions[2].outcome for c in result.comparisons}
@@ -397,6 +389,7 @@ def test_the_papers_policy_implies_its_protocol_and_judges_it():
     assert result.explanation is None
 
 
+OVER_QUANTILES = tuple(one.name for one in MEASURES if "scripts" in one.needs)
 BINS = {f"{name}_difference": {"at_most": 0.9} for name in ("ece", "ece_quantile", "mce_quantile")}
 
 
@@ -408,14 +401,17 @@ def test_the_scripts_bins_of_confidence_are_measured_of_all_items_under_their_pr
     explain = False if protocol is None else ExplainSettings(items=2)
     result = audit(*models, items=items, protocol=protocol, explain=explain, policy=policy)["small"]
     found = dict(result.measures["calibration"])
-    scripted = {name: found.pop(name) for name in SCRIPTED_MEASURES if name in found}
+    scripted = {name: found.pop(name) for name in OVER_QUANTILES if name in found}
     assert found == audit(*models, items=items, protocol=None, explain=False)["small"].measures["calibration"]
     if protocol in (None, "paper"):
         assert scripted == {}
         assert result.verdict.outcome is Outcome.UNDECIDED
-        assert "ECE quantile difference was not measured" in result.verdict.reason
+        assert (
+            "ECE quantile difference was not measured (it needs explanations by a protocol of the published"
+            in result.verdict.reason
+        )
         return
-    assert tuple(scripted) == SCRIPTED_MEASURES
+    assert tuple(scripted) == OVER_QUANTILES
     assert result.verdict.outcome is Outcome.EQUIVALENT
     for side, model in zip(("reference", "candidate"), models, strict=True):
         p = model.predict(items)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import trusteq
 from trusteq.compare.change import apart
-from trusteq.explain.attributions import METHODS
+from trusteq.compare.measures import METHODS
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.report.difference import Change, Step, difference
 from trusteq.report.difference_document import difference_document

@@ -6,7 +6,7 @@ from oracles import bootstrap
 from scipy import special, stats
 
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measures import measure
+from trusteq.compare.measured import measure
 from trusteq.stats import resampling as module
 from trusteq.stats.proportions import tango, wilson
 from trusteq.stats.resampling import Resampling

@@ -28,17 +28,17 @@ def show(name: str) -> None:
 @policy.command(cls=Once)
 def schema() -> None:
     """Print the JSON Schema of policies."""
-    from trusteq.policy import Policy
+    from trusteq.policy import policy_schema
 
-    print_json(Policy.model_json_schema())
+    print_json(policy_schema())
 
 
 @policy.command(cls=Once)
 def measures() -> None:
     """Print the names of all measures, by dimension."""
-    from trusteq.policy import known_measures
+    from trusteq.compare.measures import DIMENSIONS, names_of
 
-    for dimension, names in known_measures().items():
+    for dimension in DIMENSIONS:
         click.echo(f"{dimension}:")
-        for name in names:
+        for name in names_of(dimension):
             click.echo(f"  {name}")

@@ -6,15 +6,14 @@ import click
 
 from trusteq.cli import screen
 from trusteq.cli.once import Once
+from trusteq.compare.measures import METHODS
 
 
 @click.command(cls=Once)
 @click.argument("run", type=click.Path(path_type=str))
 @click.option("--item", help="Show one item by its id: both models' probabilities and words, side by side.")
 @click.option("--candidate", help="Beside which candidate to show the item.  [default: each of them]")
-@click.option(
-    "--method", type=click.Choice(["shapley", "lime"]), help="Whose attributions to show.  [default: shapley]"
-)
+@click.option("--method", type=click.Choice(METHODS[::-1]), help="Whose attributions to show.  [default: shapley]")
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json, or all that is known of the item, as JSON.")
 def show(run: str, item: str | None, candidate: str | None, method: str | None, as_json: bool) -> int:
     """Show what an audit printed, from the finished RUN directory alone.

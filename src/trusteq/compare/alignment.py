@@ -13,7 +13,6 @@ sets and the ceiling that the explainer's noise sets.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,15 +21,15 @@ from scipy import special
 from trusteq.compare.agreement_scores import SCORES
 from trusteq.compare.certainty import certainty
 from trusteq.compare.top_k import chance_jaccard, jaccard, tied_mass, top_count, top_k
-from trusteq.explain.attributions import METHODS, Attributions
 from trusteq.stats.estimate import Estimate, holding
-from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from trusteq.explain.attributions import Attributions
+    from trusteq.stats.resampling import Resampling
 
 K = 10
 FRACTION = 0.25
@@ -73,20 +72,6 @@ def alignment(explained: Explained) -> dict[str, Estimate]:
         **published_scores(explained),
     }
     return {f"{name}_{explained.method}": e for name, e in found.items() if e is not None}
-
-
-@cache
-def alignment_names() -> tuple[str, ...]:
-    """The names of all measures of alignment, asked from the measures themselves."""
-    rng = np.random.default_rng(0)
-    some = rng.normal(size=(8, K + 2))
-    one = Attributions(some, np.zeros_like(some), some, some)
-    names: list[str] = []
-    for method in METHODS:
-        lengths, spread = np.full(8, K + 2), np.ones(8)
-        made = Explained(method, one, one, lengths, spread, spread, Resampling(8, resamples=2))
-        names += [*alignment(made), *against_peer(made, made)]
-    return tuple(names)
 
 
 def noise_free(explained: Explained) -> dict[str, Estimate | None]:

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from trusteq.compare.answers import Pair
     from trusteq.stats.estimate import Estimate, PairedTest
 
-FLIPS = ("right to wrong", "wrong to right", "wrong to other wrong")
+FLIP_MEASURES = {
+    "regressions": "right to wrong",
+    "corrections": "wrong to right",
+    "wrong_to_other_wrong": "wrong to other wrong",
+}
+"""The measures of flips, and what the change of answer does."""
+
+FLIPS = tuple(FLIP_MEASURES.values())
 
 
 def agreement(pair: Pair) -> dict[str, Estimate]:
@@ -55,8 +62,8 @@ def flips(pair: Pair) -> dict[str, Estimate]:
         return {}
     kinds = flip_kinds(pair)
     share = pair.resampling.share
-    names = ("regressions", "corrections", "wrong_to_other_wrong")
-    return _present(**{name: share(kinds == i, what=f"flips, {FLIPS[i]}") for i, name in enumerate(names)})
+    named = enumerate(FLIP_MEASURES.items())
+    return _present(**{name: share(kinds == i, what=f"flips, {words}") for i, (name, words) in named})
 
 
 def flip_kinds(pair: Pair) -> NDArray[np.int64]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +15,12 @@ import numpy as np
 from trusteq.compare import divergence
 from trusteq.compare.alignment import noise_free, products
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.behaviour import flip_kinds
+from trusteq.compare.behaviour import FLIP_MEASURES, flip_kinds
 from trusteq.compare.confidence import profile_area, profile_distance, profile_gap
-from trusteq.compare.measures import MEASURES
+from trusteq.compare.measured import groups
+from trusteq.compare.measures import sides_of
 from trusteq.compare.top_k import jaccard, top_k
 from trusteq.stats.estimate import Estimate, all_holding
-from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from trusteq.compare.alignment import Explained
 
 MINUS = "newer minus older"
-DISTANCE = "confidence_profile_distance"
+DISTANCE, SHIFT = "confidence_profile_distance", "confidence_shift"
 
 
 @dataclass(frozen=True)
@@ -101,28 +100,18 @@ def apart(before: Estimate, now: Estimate) -> Estimate | None:
 def _own(versions: Versions, wanted: Collection[str]) -> dict[str, Estimate]:
     """What is candidate minus reference, or the candidate's alone: the reference's part cancels."""
     found: dict[str, Estimate] = {}
-    groups = [group for group, names in _groups().items() if not names.isdisjoint(wanted)]
     pair = versions.pair
-    for name, estimate in {name: e for group in groups for name, e in pair.measured(group).items()}.items():
-        said = replace(estimate, method=estimate.method.replace("candidate minus reference", MINUS))
-        if name.endswith("_difference"):
-            found[name] = said
-            found[f"{name.removesuffix('_difference')}_candidate"] = said
-        elif name == "confidence_shift":
-            found[name] = found["confidence_candidate"] = said
+    for group, entered in groups().items():
+        pairable = {one.name: one for one in entered if one.side in {"difference", "candidate"} or one.name == SHIFT}
+        if pairable.keys().isdisjoint(wanted):
+            continue
+        for name, estimate in pair.measured(group).items():
+            said = replace(estimate, method=estimate.method.replace("candidate minus reference", MINUS))
+            if name == SHIFT:
+                found[name] = found["confidence_candidate"] = said
+            elif name in pairable and pairable[name].side == "difference":
+                found[name] = found[sides_of(pairable[name].stem)[1].name] = said
     return found
-
-
-@cache
-def _groups() -> dict[Callable[[Pair], dict[str, Estimate]], frozenset[str]]:
-    """The functions that make measures, and the names of what each makes that can be paired like this."""
-    gold, p = np.array([0, 1] * 4), np.linspace(0.1, 0.9, 8)
-    answers = Answers(np.stack([p, 1 - p], axis=1), gold, Resampling(8, resamples=2))
-    made = {group: group(Pair(answers, answers)) for groups in MEASURES.values() for group in groups}
-    return {
-        group: frozenset(name for name in names if name.endswith(("_difference", "_candidate", "_shift")))
-        for group, names in made.items()
-    }
 
 
 def _shares(versions: Versions) -> dict[str, Estimate]:
@@ -132,8 +121,7 @@ def _shares(versions: Versions) -> dict[str, Estimate]:
     asked = {"disagreement": differ, "agreement": [~x for x in differ]}
     if versions.reference.gold is not None:
         kinds = [flip_kinds(pair) for pair in pairs]
-        names = ("regressions", "corrections", "wrong_to_other_wrong")
-        asked |= {name: [kind == i for kind in kinds] for i, name in enumerate(names)}
+        asked |= {name: [kind == i for kind in kinds] for i, name in enumerate(FLIP_MEASURES)}
     share = versions.reference.resampling.share_difference
     return {name: share(a, b, what=f"{name.replace('_', ' ')}, {MINUS}") for name, (a, b) in asked.items()}
 

@@ -16,7 +16,8 @@ from scipy import special
 
 from trusteq.compare import behaviour, divergence, scores
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measures import measure
+from trusteq.compare.measured import measure
+from trusteq.compare.measures import MEASURES
 from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm
 from trusteq.stats.resampling import Resampling
@@ -34,15 +35,8 @@ MAX_VALUES = 20
 SLICE_RESAMPLES = 1_000
 LABEL, LENGTH = "label", "text length"
 
-WORSE = {
-    "accuracy_difference": -1,
-    "disagreement": 1,
-    "regressions": 1,
-    "js": 1,
-    "brier_difference": 1,
-    "nll_difference": 1,
-}
-"""The sign that is worse, for the measures that have one."""
+WORSE = {measure.name: measure.worse for measure in MEASURES}
+"""By measure, the sign that is worse; 0 where neither is."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +115,9 @@ def _beside_rest(
     p: list[dict[str, float]] = [{} for _ in inside_each]
     worse: list[dict[str, bool]] = [{} for _ in inside_each]
     for name, x in each_item_value(pair):  # one at a time: all together would be the largest thing in memory
-        mean, sign = x.mean(), WORSE.get(name)
+        mean, sign = x.mean(), WORSE[name]
         for at, positions in enumerate(inside_each):
-            if sign is not None:
+            if sign:
                 worse[at][name] = bool(sign * (x[positions].mean() - mean) > 0)
             if len(positions) < len(x):
                 inside = np.zeros(len(x), dtype=np.bool_)

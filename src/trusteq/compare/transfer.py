@@ -14,16 +14,6 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
     from trusteq.stats.resampling import Resampling
 
-TRANSFER_NAMES = (
-    "transfer_to_candidate",
-    "transfer_to_reference",
-    *(
-        f"mind_changed_{model}_by_{words}_words"
-        for model in ("reference", "candidate")
-        for words in ("reference", "candidate", "random")
-    ),
-)
-
 
 def transfer(removal: Removal, candidate: int, resampling: Resampling) -> dict[str, Estimate]:
     """Transfer ratios and shares of changed answers, for the candidate at this place among the models.

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from trusteq.explain.plan import Plan
 
 Scale = Literal["probability", "log-odds"]
-METHODS = ("lime", "shapley")
 
 
 class Attributions:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from trusteq.compare.measures import METHODS
 from trusteq.errors import DataError, OptionError
-from trusteq.explain.attributions import METHODS, Attributions, Scale, attributions, on_scale
+from trusteq.explain.attributions import Attributions, Scale, attributions, on_scale
 from trusteq.explain.plan import FEWEST, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
 from trusteq.explain.rounds import ask_until_certain

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.certainty import certainty
-from trusteq.explain.attributions import METHODS, on_scale
+from trusteq.compare.measures import METHODS
+from trusteq.explain.attributions import on_scale
 from trusteq.explain.lime import lime
 from trusteq.explain.shapley import shapley
 from trusteq.explain.table import Question

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.change import apart
+from trusteq.compare.measures import always_told
 from trusteq.errors import RunError
 from trusteq.report.paired import Paired
 from trusteq.report.summary import WIDER, Judged, about_policy, origin, summary_of
@@ -23,24 +24,6 @@ if TYPE_CHECKING:
 
 RANK = {Outcome.EQUIVALENT: 0, Outcome.UNDECIDED: 1, Outcome.NOT_MEASURED: 1, Outcome.NOT_EQUIVALENT: 2}
 """Higher is worse. What is no longer measured is no longer shown to be equivalent, and no more than that."""
-
-BESIDE = (
-    "accuracy_difference",
-    "disagreement",
-    "regressions",
-    "corrections",
-    "smooth_ece_difference",
-    "ece_difference",
-    "brier_difference",
-    "confidence_shift",
-    "confidence_profile_distance",
-    "alignment_lime",
-    "alignment_shapley",
-    "jaccard_lime",
-    "jaccard_shapley",
-    "jaccard_shap",
-)
-"""Measures whose change is told whether a rule judges them or not."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +153,7 @@ def difference(
     hashes = [{model.name: model.content for model in origin(run.manifest).models} for run in (older, newer)]
     candidates = []
     for before, now in pairs:
-        wanted = {*BESIDE, *_rules(before), *_rules(now)}
+        wanted = {*always_told(), *_rules(before), *_rules(now)}
         paired = together.changes(before.name, now.name, wanted) if how.paired else {}
         known = hashes[0].get(before.name)
         candidates.append(
@@ -237,7 +220,7 @@ def _changes(before: Judged, now: Judged, paired: Mapping[str, Estimate]) -> Ite
         for d in candidate.verdict.dimensions:
             own = {*candidate.measures.get(d.dimension, {}), *(rule.measure for rule in d.rules)}
             dimensions[d.dimension] = dimensions.get(d.dimension, set()) | own
-    for name in dict.fromkeys([*is_, *was, *BESIDE]):
+    for name in dict.fromkeys([*is_, *was, *always_told()]):
         a, b = before.flat.get(name), now.flat.get(name)
         if a is None and b is None and name not in is_ and name not in was:
             continue

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import in_words
 from trusteq.report.clean import clean
 from trusteq.report.fitting import Fitting
 from trusteq.report.terminal import outcome, rule_outcome, sentences

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.compare.behaviour import FLIPS
+from trusteq.compare.measures import METHODS
 from trusteq.compare.padded import rounded
 from trusteq.compare.top_k import top_k
 from trusteq.errors import RunError
-from trusteq.explain.attributions import METHODS
 from trusteq.report.clean import clean
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import method_title
 from trusteq.report.clean import clean
 from trusteq.report.item_terminal import MOST_LABELS, legible
 
@@ -32,7 +32,7 @@ def html(view: ItemView) -> str:
         labels = dict.fromkeys((view.explained.reference_label, view.explained.candidate_label))
         what = " and ".join(_text(label) for label in labels)
         parts.append(
-            f"<p>what each word brings {what}, by {in_words(view.explained.method)}: {_mark('for', 1.0)} it, "
+            f"<p>what each word brings {what}, by {method_title(view.explained.method)}: {_mark('for', 1.0)} it, "
             f"{_mark('against', -1.0)} it; <b>bold</b> is among a model's {view.explained.k} weightiest words; "
             f"{_mark('faint and dotted', 0.5, unsure=True)} is within two standard errors of 0: it may be nothing</p>"
         )
@@ -118,7 +118,9 @@ def _top_words(view: ItemView, top: TopWords) -> str:
         + "</td></tr>"
         for prediction, words in ((view.reference, top.reference), (view.candidate, top.candidate))
     )
-    return f"<p>top words by {in_words(top.method)}; <b>bold</b> in both lists</p><table><tbody>{rows}</tbody></table>"
+    return (
+        f"<p>top words by {method_title(top.method)}; <b>bold</b> in both lists</p><table><tbody>{rows}</tbody></table>"
+    )
 
 
 def _text(text: str) -> str:

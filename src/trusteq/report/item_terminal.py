@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import method_title
 from trusteq.report.clean import clean
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _heading(view: ItemView, explained: Words) -> Text:
     what = " and ".join(clean(label) for label in labels)
     scale = "" if explained.scale == "probability" else f" ({explained.scale})"
     return Text.assemble(
-        (f"what each word brings {what}{scale}, by {in_words(explained.method)}", "bold"),
+        (f"what each word brings {what}{scale}, by {method_title(explained.method)}", "bold"),
         (f"; * among a model's {explained.k} weightiest words\n", "dim"),
         ("█ speaks for it", FOR),
         "   ",
@@ -222,4 +222,6 @@ def _top_words(view: ItemView, top: TopWords) -> RenderableType:
             for words in (top.reference, top.candidate)
         )
         table.add_row(str(place + 1), *cells)
-    return Group(Text.assemble((f"top words by {in_words(top.method)}", "bold"), ("; * in both lists", "dim")), table)
+    return Group(
+        Text.assemble((f"top words by {method_title(top.method)}", "bold"), ("; * in both lists", "dim")), table
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import in_words
 from trusteq.report.clean import clean
 from trusteq.report.summary import summary_of
 from trusteq.report.wording import interval, margin, rule_words, urgent

@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
-from trusteq.policy import DIMENSIONS
+from trusteq.compare.measures import DIMENSIONS, METHODS, method_title
 from trusteq.report.clean import clean
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.summary import origin, summary_of
@@ -216,7 +215,7 @@ def _agreement(protocol: Protocol | None, method: str) -> str | None:
     head = ["Models", *each, "Mean", *(["Variance"] if several else [])]
     once = "" if several else ", run once"
     caption = (
-        f"Jaccard of the top {protocol.k} words by {in_words(method)}, protocol {escaped(protocol.name)}, "
+        f"Jaccard of the top {protocol.k} words by {method_title(method)}, protocol {escaped(protocol.name)}, "
         f"{protocol.items:,} items{once}."
     )
     return _table(caption, f"jaccard-{method}", "l" + "r" * (len(head) - 1), head, rows)
@@ -226,11 +225,11 @@ def _alignment(told: Summary) -> str | None:
     """Alignment and Jaccard between floor and ceiling, a row a candidate and method; None where nothing is aligned."""
     rows, long = [], None
     for candidate in told.candidates:
-        for method in ("lime", "shapley"):
+        for method in METHODS:
             names = ("alignment", "jaccard_halves", "jaccard_halves_chance", "jaccard_ceiling_reference")
             found = [candidate.flat.get(f"{name}_{method}") for name in names]
             if any(e is not None for e in found):
-                rows.append([escaped(candidate.name), in_words(method), *(_estimate(e) for e in found)])
+                rows.append([escaped(candidate.name), method_title(method), *(_estimate(e) for e in found)])
             halves = candidate.flat.get(f"jaccard_halves_{method}")
             long = long if halves is None else halves.n
     if not rows or told.protocol is not None:

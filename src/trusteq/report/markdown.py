@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.policy import DIMENSIONS
+from trusteq.compare.measures import DIMENSIONS
 from trusteq.report.cost_words import cost_words, where
 from trusteq.report.markdown_text import details, escaped, table
 from trusteq.report.summary import origin, summary_of

@@ -6,7 +6,7 @@ import sys
 from html import escape
 from typing import TYPE_CHECKING
 
-from trusteq.policy import DIMENSIONS
+from trusteq.compare.measures import DIMENSIONS
 from trusteq.report.clean import clean
 from trusteq.report.summary import summary_of
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title

@@ -12,7 +12,8 @@ from trusteq.compare.alignment import Explained
 from trusteq.compare.answers import Answers
 from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.change import Versions, alignment_changes, changes
-from trusteq.explain.attributions import METHODS, attributions
+from trusteq.compare.measures import METHODS
+from trusteq.explain.attributions import attributions
 from trusteq.report import halves
 from trusteq.stats.resampling import Resampling
 

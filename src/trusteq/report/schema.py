@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from trusteq.compare.measures import DIMENSIONS
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.protocol import ProtocolSettings
 from trusteq.policy import Dimension, Policy, Rule  # noqa: TC001 - pydantic reads them
@@ -141,7 +142,7 @@ class Verdict(_Fixed):
     """Whether the candidate may replace the reference, and why."""
 
     outcome: Outcome
-    dimensions: Annotated[list[DimensionVerdict], Field(min_length=3, max_length=3)]
+    dimensions: Annotated[list[DimensionVerdict], Field(min_length=len(DIMENSIONS), max_length=len(DIMENSIONS))]
     reason: str
 
 

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.measure_words import in_words
-from trusteq.policy import DIMENSIONS
+from trusteq.compare.behaviour import FLIP_MEASURES
+from trusteq.compare.measures import DIMENSIONS, METHODS, PUBLISHED_METHODS, method_title
 from trusteq.report.clean import clean
 from trusteq.report.document import document
 from trusteq.report.fitting import Fitting
@@ -157,15 +157,15 @@ def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -
     """The paper's figures and the flips, in two lines."""
     said: list[str] = []
     if "regressions" in measures:
-        counts = [f"{measures[m].value:.1%} {words}" for m, words in _FLIPS]
+        counts = [f"{measures[m].value:.1%} {words}" for m, words in FLIP_MEASURES.items()]
         said.append(f"flips: {', '.join(counts)}; McNemar {p_value(tests['mcnemar'])}")
     if paper := _moved(measures, _PAPER):
         said.append(f"{paper} (10 bins; Brier summed over labels)")
     if scripts := _moved(measures, _SCRIPTS):
         said.append(f"{scripts} (10 quantile bins, as the published scripts)")
     if "jaccard_lime_chance" in measures:
-        return [*said, *(published_words(measures, method) for method in ("lime", "shap"))]
-    said += [top_words(measures, method) for method in ("lime", "shapley") if f"jaccard_{method}" in measures]
+        return [*said, *(published_words(measures, method) for method in PUBLISHED_METHODS)]
+    said += [top_words(measures, method) for method in METHODS if f"jaccard_{method}" in measures]
     return said
 
 
@@ -181,7 +181,7 @@ def _moved(measures: Mapping[str, Estimate], named: Sequence[tuple[str, str]]) -
 def published_words(measures: Mapping[str, Estimate], method: str) -> str:
     """Jaccard of the top words under the published protocol, between its floor and its ceiling."""
     j, chance = (number(measures[f"jaccard_{method}{part}"].value) for part in ("", "_chance"))
-    said = f"top words by {in_words(method)}: Jaccard {j}, where chance gives {chance}"
+    said = f"top words by {method_title(method)}: Jaccard {j}, where chance gives {chance}"
     ceiling = measures.get(f"jaccard_{method}_ceiling")
     return said if ceiling is None else f"{said} and the reference against itself {number(ceiling.value)}"
 
@@ -203,14 +203,14 @@ def published_pairs(pairs: Sequence[PairAgreement]) -> RenderableType:
         runs = ", ".join(f"{run:.3f}" for run in pair.runs)
         names = (Text(clean(name), overflow="fold") for name in (pair.first, pair.second))
         variance = f"{pair.variance.value:.6f}" if len(pair.runs) > 1 else "run once"
-        table.add_row(*names, in_words(pair.method), runs, f"{pair.mean.value:.3f}", variance)
+        table.add_row(*names, method_title(pair.method), runs, f"{pair.mean.value:.3f}", variance)
     return Padding(table, (0, 0, 0, 2))
 
 
 def top_words(measures: Mapping[str, Estimate], method: str) -> str:
     """Jaccard of the top words between its floor and its ceiling."""
     j = {name: measures.get(f"jaccard_{name}_{method}") for name in ("halves_chance", "halves", "ceiling_reference")}
-    said = f"top words by {in_words(method)}: Jaccard {number(measures[f'jaccard_{method}'].value)} on shared masks"
+    said = f"top words by {method_title(method)}: Jaccard {number(measures[f'jaccard_{method}'].value)} on shared masks"
     if f"jaccard_chance_{method}" in measures:
         said += f" (chance {number(measures[f'jaccard_chance_{method}'].value)})"
     if j["halves"] is not None and j["ceiling_reference"] is not None and j["halves_chance"] is not None:
@@ -238,11 +238,6 @@ def findings(found: Sequence[Finding]) -> list[RenderableType]:
     return [Text("\nabout the models", style="bold"), _bullets(rest)] if rest else []
 
 
-_FLIPS = (
-    ("regressions", "right to wrong"),
-    ("corrections", "wrong to right"),
-    ("wrong_to_other_wrong", "wrong to other wrong"),
-)
 _PAPER = (("ece", "ECE"), ("mce", "MCE"), ("brier", "Brier"))
 _SCRIPTS = (("ece_quantile", "ECE"), ("mce_quantile", "MCE"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import in_words, named, sides_of
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def rule_words(rule: RuleVerdict) -> str:
 
 def title(measure: str) -> str:
     """A measure's name as words, without the "difference" that heads its column."""
-    return in_words(measure.removesuffix("_difference"))
+    known = named(measure)
+    return in_words(measure) if known is None else known.heading
 
 
 def policy_words(policy: Policy) -> str:
@@ -93,10 +94,12 @@ def interval(estimate: Estimate) -> str:
 
 def sides(measure: str, measures: Mapping[str, Estimate]) -> tuple[str, str]:
     """The reference's and the candidate's own figure behind a difference; empty where there are none."""
-    stem = measure.removesuffix("_difference")
-    both = (measures.get(f"{stem}_{side}") for side in ("reference", "candidate"))
+    known = named(measure)
+    if known is None or known.side != "difference":
+        return "", ""
+    both = (measures.get(own.name) for own in sides_of(known.stem)[:2])
     reference, candidate = ("" if e is None else number(e.value) for e in both)
-    return (reference, candidate) if measure.endswith("_difference") else ("", "")
+    return reference, candidate
 
 
 def margin(rule: RuleVerdict) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trusteq.compare.measures import METHODS
 from trusteq.errors import RunError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("reference_confidence", "candidate_confidence"), NUMBER),
     },
     "plan": {"id": TEXT, "mask": TEXT, "first_half": WHOLE, "second_half": WHOLE},
-    "attributions": {**_ANSWERS, **dict.fromkeys(("lime", "lime_error", "shapley", "shapley_error"), NUMBER)},
+    "attributions": {**_ANSWERS, **{f"{method}{end}": NUMBER for method in METHODS for end in ("", "_error")}},
     "words": {
         **dict.fromkeys(("candidate", "word"), TEXT),
         **dict.fromkeys(("items", "occurrences"), WHOLE),
@@ -46,7 +47,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 _MAY_LACK = {"slice_column", "slice_value", "value", "low", "high", "p_against_rest", "gold"}
 """Columns with gaps; elsewhere a gap is damage. Numbers that could not be computed are NaN."""
 
-_FINITE = {"lime", "shapley"}
+_FINITE = set(METHODS)
 
 
 def refuse_damaged_table(path: Path, name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any = None) -> None:

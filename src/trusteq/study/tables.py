@@ -13,6 +13,7 @@ from itertools import combinations
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compare.measures import METHODS, method_title
 from trusteq.errors import StudyError
 from trusteq.report.document import estimate_from, measures_from
 from trusteq.report.markdown_text import escaped, table
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from trusteq.study.plan import Study
 
 MISSING = "–"
-METHODS = (("lime", "LIME"), ("shapley", "Shapley"))
 BINS = ((0.0, 0.6), (0.6, 0.8), (0.8, 0.9), (0.9, 1.0))
 """Ranges of confidence whose shares are shown; sums of the audit's ten bins."""
 
@@ -164,7 +164,7 @@ def _pairs(
     first_of_all: Mapping[str, str],
 ) -> str:
     """Measures of every two models, each with its head; some are of a method."""
-    heads = {f"{measure}_{method}": f"{head}, {name}" for method, name in METHODS for measure, head in of_methods}
+    heads = {f"{measure}_{m}": f"{head}, {method_title(m)}" for m in METHODS for measure, head in of_methods}
     heads = {**first_of_all, **heads}
     rows = [
         (

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compare.measures import METHODS
 from trusteq.errors import MissingExtraError, OptionError
-from trusteq.explain.attributions import METHODS, attributions, on_scale
+from trusteq.explain.attributions import attributions, on_scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import method_title
 from trusteq.report.figures.attributed import attributed
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import key, legend_above, no_sides
@@ -80,7 +80,7 @@ class AlignmentDisplay(Display):
             methods = list(scores)[::-1]
             for row, method in enumerate(methods):
                 _ridge(ax, scores[method], row)
-            ax.set_yticks(np.arange(len(methods)), [in_words(method) for method in methods])
+            ax.set_yticks(np.arange(len(methods)), [method_title(method) for method in methods])
             ax.set_ylim(-0.12, len(methods))
             no_sides(ax)
         ends = [np.nanmin(scores, initial=1.0) for scores in self.cosine.values()]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from trusteq.compare.measures import method_title
 from trusteq.compare.top_k import chance_jaccard
-from trusteq.measure_words import in_words
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
 from trusteq.report.figures.names import shown
-from trusteq.report.figures.palette import METHODS, MUTED, SURFACE
+from trusteq.report.figures.palette import MUTED, OF_METHOD, SURFACE
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class AlignmentByLengthDisplay(Display):
         cosine.set_title(f"{shown(self.names[0])} and {shown(self.names[1])}", pad=22)
 
     def _line(self, ax: Axes, method: str, means: Sequence[Estimate | None], *, offset: float) -> None:
-        side = METHODS[method]
+        side = OF_METHOD[method]
         some = [i for i, mean in enumerate(means) if mean is not None]
         ends = np.array([(mean.low, mean.value, mean.high) for mean in means if mean is not None]).reshape(-1, 3)
         ax.errorbar(
@@ -112,7 +112,7 @@ class AlignmentByLengthDisplay(Display):
             linestyle=side.line,
             elinewidth=1.0,
             capsize=2.5,
-            label=in_words(method),
+            label=method_title(method),
         )
 
 

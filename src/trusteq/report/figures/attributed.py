@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.compare.measures import METHODS
 from trusteq.compare.top_k import chance_jaccard, jaccard, top_k
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
-from trusteq.explain.attributions import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

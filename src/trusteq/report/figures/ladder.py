@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import METHOD_TITLES, judged_as, method_title
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.judged import estimate_from
 from trusteq.report.figures.lettering import beside, heading, key, legend_above, no_sides
@@ -84,7 +84,7 @@ class LadderDisplay(Display):
             if (ladder.method, ladder.kind) != group:
                 y += 0.3 if group else 0.0
                 group = (ladder.method, ladder.kind)
-                heading(ax, f"{ladder.kind.format(k=self.k)}, {in_words(ladder.method)}", y)
+                heading(ax, f"{ladder.kind.format(k=self.k)}, {method_title(ladder.method)}", y)
                 y += 1.0
             beside(ax, f"{ladder.score.value:.3f}", y)
             places.append(y)
@@ -155,13 +155,14 @@ def _ladders(candidate: Mapping[str, Any], policy: Mapping[str, Any]) -> list[La
     measures = {name: estimate_from(e) for name, e in candidate["measures"].get("explanation", {}).items()}
     rules = policy["rules"].get("explanation", {})
     found = []
-    for method in ("lime", "shapley", "shap"):
-        for kind, *names in _KINDS:
-            score, chance, ceiling = (name and name.format(m=method) for name in names)
+    for method in METHOD_TITLES:
+        for kind, of_score, *of_ends in _KINDS:
+            score = of_score.format(m=method)
+            chance, ceiling = (name and name.format(m=method) for name in of_ends)
             if score not in measures or (chance and chance not in measures) or not np.isfinite(measures[score].value):
                 continue
             # Beside a peer the rule is about the ratio to it.
-            margin = None if f"{score}_to_peer" in measures else rules.get(score, {}).get("at_least")
+            margin = rules.get(score, {}).get("at_least") if judged_as(score, measures) == score else None
             floor, top = (measures.get(name) if name else None for name in (chance, ceiling))
             found.append(Ladder(candidate["name"], method, kind, measures[score], floor, top, margin))
     return found

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.ranges import possible
+from trusteq.compare.measures import ANY, named
 
 if TYPE_CHECKING:
     from trusteq.policy import Rule
     from trusteq.stats.estimate import Estimate
-
-_BEST_AT_ONE = re.compile(r"size_ratio_.*|transfer_to_.*|.*_to_peer")
-_BEST_AT_ZERO = re.compile(r".*_difference|overconfidence_.*|confidence_shift.*")
 
 
 @dataclass(frozen=True)
@@ -54,11 +50,10 @@ def margin_scale(measure: str, rule: Rule, estimate: Estimate) -> MarginScale:
 
 def _best(measure: str, *, at_least: bool) -> float:
     """The value of a candidate that is just like the reference, or as good as can be."""
-    if _BEST_AT_ZERO.fullmatch(measure):
-        return 0.0
-    if _BEST_AT_ONE.fullmatch(measure):
-        return 1.0
-    low, high = possible(measure)
+    known = named(measure)
+    if known is not None and known.best is not None:
+        return known.best
+    low, high = ANY if known is None else known.bounds
     best, otherwise = (high, 1.0) if at_least else (low, 0.0)
     return best if math.isfinite(best) else otherwise
 

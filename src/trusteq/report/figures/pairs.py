@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from trusteq.compare.answers import largest_column
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import method_title
 from trusteq.report.figures.attributed import attributed
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.names import shown
@@ -65,7 +65,10 @@ class PairsDisplay(Display):
         return (1.0,) * (1 + len(self.jaccard))
 
     def _draw(self, *axes: Axes) -> None:
-        titles = ["same answer", *(f"Jaccard of the top {self.k},\n{in_words(method)}" for method in self.jaccard)]
+        titles = [
+            "same answer",
+            *(f"Jaccard of the top {self.k},\n{method_title(method)}" for method in self.jaccard),
+        ]
         for ax, matrix, title in zip(axes, [self.same_answer, *self.jaccard.values()], titles, strict=True):
             _matrix(ax, matrix)
             ax.set_title(title)

@@ -61,7 +61,7 @@ class Side(NamedTuple):
 SIDES = (Side(REFERENCE, "o", "-"), Side(CANDIDATE, "s", "--"))
 """The reference, the candidate."""
 
-METHODS = {
+OF_METHOD = {
     "lime": Side(CANDIDATE, "s", "-"),
     "shapley": Side(INK, "^", "--"),
     "shap": Side(INK, "^", "--"),

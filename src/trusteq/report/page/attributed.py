@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compare.measures import METHODS, method_title
 from trusteq.compare.published import word_jaccard
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
-from trusteq.measure_words import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,6 @@ DIGITS = 100_000
 
 MOST_NUMBERS = 2_500_000
 MOST_EXPLAINED = 20_000
-METHODS = ("shapley", "lime")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
     lengths = np.diff(np.r_[starts, len(ids)])
     place = {id_: i for i, id_ in enumerate(evidence.items["id"])}
     at = np.array([place[id_] for id_ in ids[starts]])
-    methods = [name for name in METHODS if name in frame.columns]
+    methods = [name for name in reversed(METHODS) if name in frame.columns]
     padded = np.arange(lengths.max()) < lengths[:, None]
 
     def table(part: pd.DataFrame, method: str) -> NDArray[np.float64]:
@@ -100,8 +99,8 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
     }
     agreement = [
         {
-            "name": f"cosine, {in_words(method)}",
-            "what": f"cosine of the two {in_words(method)} attributions",
+            "name": f"cosine, {method_title(method)}",
+            "what": f"cosine of the two {method_title(method)} attributions",
             "values": [_or_none(row[keep]) for row in found],
         }
         for method, found in zip(methods, scores, strict=True)

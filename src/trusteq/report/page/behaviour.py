@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compare.behaviour import FLIP_MEASURES, FLIPS
 from trusteq.report.page.tables import Table, share
 from trusteq.report.page.texts import excerpt, fragment, segments
 from trusteq.report.wording import p_value
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 MOST_ITEMS = 8
 """Flipped items listed by kind; the browser has them all."""
 MOST_MOVES = 12
-KINDS = {
-    "regressions": "right to wrong",
-    "corrections": "wrong to right",
-    "wrong_to_other_wrong": "wrong to other wrong",
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def _kinds(flips: pd.DataFrame, measures: Mapping[str, Estimate]) -> Table | Non
     if "regressions" not in measures:
         return None
     counts = flips["kind"].value_counts()
-    rows = [(words, f"{counts.get(words, 0):,}", share(measures[name])) for name, words in KINDS.items()]
+    rows = [(words, f"{counts.get(words, 0):,}", share(measures[name])) for name, words in FLIP_MEASURES.items()]
     return Table("Changed answers by what the change does", ("change", "items", "share of all items"), rows)
 
 
@@ -81,10 +77,10 @@ def _by_label(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
     counts = flips.groupby(["gold", "kind"]).size().to_dict()
     n = np.bincount(evidence.gold, minlength=len(evidence.labels)).tolist()
     rows = [
-        (label, f"{count:,}", *(f"{counts.get((label, words), 0):,}" for words in KINDS.values()))
+        (label, f"{count:,}", *(f"{counts.get((label, words), 0):,}" for words in FLIPS))
         for label, count in zip(evidence.labels, n, strict=True)
     ]
-    return Table("Changed answers by the items' label", ("label", "items", *KINDS.values()), rows)
+    return Table("Changed answers by the items' label", ("label", "items", *FLIPS), rows)
 
 
 def _moves(flips: pd.DataFrame) -> Table | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trusteq.advice import TARGETS
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import in_words
 from trusteq.report.page.tables import Table, difference_rows, estimate_of, figure, share
 
 if TYPE_CHECKING:
@@ -15,26 +15,17 @@ if TYPE_CHECKING:
     from trusteq.report.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
-SCORES = (
-    "smooth_ece",
-    "ece",
-    "ece_debiased",
-    "mce",
-    "ece_quantile",
-    "mce_quantile",
-    "brier",
-    "nll",
-    "overconfidence",
-    "discrimination",
-    "aurc",
-)
-SCORES_IN_WORDS = {
+SCORES = {
+    "smooth_ece": None,
+    "ece": None,
+    "ece_debiased": None,
     "mce": "MCE, the largest gap of a bin",
     "ece_quantile": "ECE over the published scripts' quantile bins",
     "mce_quantile": "MCE over the published scripts' quantile bins",
     "brier": "Brier score, summed over labels",
     "nll": "negative log likelihood",
     "overconfidence": "overconfidence: mean confidence less accuracy",
+    "discrimination": None,
     "aurc": "area under the risk-coverage curve",
 }
 
@@ -55,8 +46,6 @@ def calibration(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapp
     """The confidence of one candidate."""
     means = [measures.get(f"confidence_{side}") for side in ("reference", "candidate")]
     rows = difference_rows(measures, SCORES)
-    by_words = {in_words(name): words for name, words in SCORES_IN_WORDS.items()}
-    rows = [(by_words.get(row[0], row[0]), *row[1:]) for row in rows]
     heads = ("score", "reference", "candidate", "difference")
     return Calibration(
         mean=None if None in means else (share(means[0]), share(means[1])),

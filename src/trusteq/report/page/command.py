@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compare.measures import needs_of
 from trusteq.policy import PRESETS, Policy, read_policy
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def command(evidence: Evidence) -> Command:
         unknown.append("CLUSTER: the column that says which items belong together.")
     lines += _policy(evidence.document["policy"])
     lines += _settings(settings)
-    if any(name.endswith("_of_peer") for c in evidence.document["candidates"] for name in _explained(c)):
+    if any("peer" in needs_of(name) for c in evidence.document["candidates"] for name in _explained(c)):
         lines.append("--peer PEER")
         unknown.append("PEER: where the reference trained once more is kept.")
     unknown.append(

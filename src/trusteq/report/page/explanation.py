@@ -8,8 +8,8 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.compare.strata import ANSWERS, MIN_ITEMS, answer_strata
-from trusteq.measure_words import in_words
 from trusteq.report.page.slices import columns, in_order
 from trusteq.report.page.tables import Table, estimate_of, figure
 from trusteq.report.wording import interval
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from trusteq.report.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
-METHODS = ("lime", "shapley")
 MOST_WORDS = 25
 MOST_SMALL = 12
 """Slices named that are too small for a row."""
@@ -76,7 +75,7 @@ _SUMMARY = {
 
 def _summary(measures: Mapping[str, Estimate]) -> Table | None:
     rows = _by_method(measures, _SUMMARY)
-    return Table("Alignment of attributions", ("", *map(in_words, METHODS)), rows) if rows else None
+    return Table("Alignment of attributions", ("", *map(method_title, METHODS)), rows) if rows else None
 
 
 def _ladder(measures: Mapping[str, Estimate]) -> Table | None:
@@ -92,7 +91,9 @@ def _ladder(measures: Mapping[str, Estimate]) -> Table | None:
     if not any(f"jaccard_halves_{method}" in measures for method in METHODS):
         return None
     rows = _by_method(measures, steps)
-    return Table("Jaccard index of the top words, on a ladder from chance to ceiling", ("", "LIME", "Shapley"), rows)
+    return Table(
+        "Jaccard index of the top words, on a ladder from chance to ceiling", ("", *map(method_title, METHODS)), rows
+    )
 
 
 def _published(measures: Mapping[str, Estimate]) -> Table | None:
@@ -101,9 +102,11 @@ def _published(measures: Mapping[str, Estimate]) -> Table | None:
         return None
     rows = []
     for words, part in (("chance", "_chance"), ("candidate and reference", ""), ("ceiling", "_ceiling")):
-        found = [measures.get(f"jaccard_{method}{part}") for method in ("lime", "shap")]
+        found = [measures.get(f"jaccard_{method}{part}") for method in PUBLISHED_METHODS]
         rows.append((words, *(figure(e) for e in found)))
-    return Table("Jaccard index of the top words under the published protocol", ("", "LIME", "SHAP"), rows)
+    return Table(
+        "Jaccard index of the top words under the published protocol", ("", *map(method_title, PUBLISHED_METHODS)), rows
+    )
 
 
 def _by_method(measures: Mapping[str, Estimate], names: Mapping[str, str]) -> list[tuple[str, ...]]:
@@ -122,7 +125,7 @@ def _strata(strata: list[Any]) -> Table | None:
         found = [estimate_of(s["measures"].get(f"alignment_{method}")) for method in METHODS]
         if any(found):
             rows.append((f"{s['column']} = {s['value']}", f"{s['n']:,}", *(figure(e) for e in found)))
-    heads = ("items with", "items", *(f"alignment, {in_words(method)}" for method in METHODS))
+    heads = ("items with", "items", *(f"alignment, {method_title(method)}" for method in METHODS))
     return Table("Where alignment is high and low", heads, rows) if rows else None
 
 

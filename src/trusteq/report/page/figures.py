@@ -7,7 +7,7 @@ from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import method_title
 from trusteq.report.page.tables import Table
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def pairs(evidence: Evidence) -> Table:
 
     found = PairsDisplay.from_evidence(evidence)
     matrices = {"same answer": found.same_answer}
-    matrices |= {f"Jaccard of the top {found.k}, {in_words(name)}": matrix for name, matrix in found.jaccard.items()}
+    matrices |= {
+        f"Jaccard of the top {found.k}, {method_title(name)}": matrix for name, matrix in found.jaccard.items()
+    }
     rows = [
         (f"{found.names[a]} and {found.names[b]}", *(f"{matrix[a, b]:.3f}" for matrix in matrices.values()))
         for a, b in combinations(range(len(found.names)), 2)

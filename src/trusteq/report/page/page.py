@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
-from trusteq.policy import DIMENSIONS
+from trusteq.compare.measures import DIMENSIONS, method_title
 from trusteq.report.clean import clean
 from trusteq.report.page import provenance
 from trusteq.report.page.advised import Step, advised
@@ -132,10 +131,9 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "DIMENSIONS": DIMENSIONS,
-        "QUESTIONS": QUESTIONS,
         "MARKS": MARKS,
         "is_name": lambda part: isinstance(part, Name),
-        "in_words": in_words,
+        "method_title": method_title,
         "interval": interval,
         "margin": margin,
         "rule_words": rule_words,
@@ -144,10 +142,3 @@ def _environment() -> Environment:
         "fragment": fragment,
     }
     return environment
-
-
-QUESTIONS = {
-    "behaviour": "Does it answer alike?",
-    "calibration": "Is it as sure?",
-    "explanation": "Does it look at the same words?",
-}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compare.measures import DIMENSIONS
 from trusteq.policy import Policy
 from trusteq.report.page.tables import Table
 
@@ -82,7 +83,7 @@ def not_measured(evidence: Evidence) -> list[str]:
             said.append(
                 "What the models look at beyond the words left out: punctuation always stayed, and so did the order."
             )
-    spared = [d for d in ("behaviour", "calibration", "explanation") if d not in required]
+    spared = [dimension for dimension in DIMENSIONS if dimension not in required]
     if spared:
         said.append(f"The policy does not require {' or '.join(spared)}; the verdict does not depend on it.")
     if evidence.costs is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trusteq.measure_words import in_words
-from trusteq.report.wording import percent
-from trusteq.verdict import Outcome, counted
+from trusteq.compare.measures import DIMENSIONS, in_words, named
+from trusteq.report.wording import percent, title
+from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from trusteq.report.summary import Judged
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
-
-ALIKE = {
-    "behaviour": "it answers alike",
-    "calibration": "it is as sure",
-    "explanation": "it looks at the same words",
-}
-"""What it means that a dimension's rules all hold by their intervals."""
 
 MOST_NAMES = 6
 """Longer lists of candidates are counted, not listed."""
@@ -76,7 +69,7 @@ def why(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
     if verdict.outcome is Outcome.EQUIVALENT:
         if any(r.rule.judged_on != "interval" for d in required for r in d.rules):
             return f"it passes what the policy asks of {listed(d.dimension for d in required)}"
-        return _joined([ALIKE[d.dimension] for d in required]) + ", within the margins"
+        return _joined([DIMENSIONS[d.dimension].alike for d in required]) + ", within the margins"
     measured = [d for d in required if d.outcome is not Outcome.NOT_MEASURED]
     if verdict.outcome is Outcome.NOT_EQUIVALENT:
         rules = [r for d in measured for r in d.rules]
@@ -86,7 +79,7 @@ def why(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
         left = [r for r in d.rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
         if left:
             items = max((r.estimate.n for r in d.rules if r.estimate), default=0)
-            unsure.setdefault(f"{items:,} {counted(d.dimension)}", []).extend(left)
+            unsure.setdefault(f"{items:,} {DIMENSIONS[d.dimension].counted}", []).extend(left)
     said = [
         f"{items} leave open whether {listed(dict.fromkeys(_open(r.measure) for r in left))}"
         for items, left in unsure.items()
@@ -122,7 +115,7 @@ def _broken(rule: RuleVerdict, measures: Mapping[str, Estimate]) -> str:
     """What a candidate does that a rule does not allow."""
     stem, e = _stem(rule.measure), rule.estimate
     if rule.rule.judged_on == "significance":
-        return f"it differs significantly in {in_words(stem)}"
+        return f"it differs significantly in {title(rule.measure)}"
     if stem == "accuracy" and e is not None and e.value < 0:
         both = [measures.get(f"accuracy_{side}") for side in ("reference", "candidate")]
         figures = [share(x.value) for x in both if x is not None]
@@ -140,11 +133,10 @@ def _open(measure: str) -> str:
 
 def _stem(measure: str) -> str:
     """A measure's name without what it is a difference of, the method it was made by, or the peer it is held to."""
-    stem = measure.removesuffix("_difference").removesuffix("_to_peer")
-    return "alignment" if stem in {"alignment_lime", "alignment_shapley"} else _SAME.get(stem, stem)
+    known = named(measure)
+    return measure if known is None or known.side in {"reference", "candidate"} else known.stem
 
 
-_SAME = {"jaccard_lime": "jaccard", "jaccard_shap": "jaccard", "jaccard_shapley": "jaccard"}
 _BROKEN = {
     "smooth_ece": "it is worse calibrated",
     "confidence_profile_distance": "it is sure to a different degree",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compare.measures import in_words
 from trusteq.compare.slices import LABEL, LENGTH, quarters
-from trusteq.measure_words import in_words
 from trusteq.report.page.tables import Table
 from trusteq.report.page.texts import segments
 from trusteq.report.wording import number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trusteq.measure_words import in_words
+from trusteq.compare.measures import in_words, sides_of
 from trusteq.report.document import estimate_from
 from trusteq.report.wording import interval, number, p_value, percent
 
@@ -30,15 +30,19 @@ class Table:
     links: Sequence[str] = field(default=())
 
 
-def difference_rows(measures: Mapping[str, Estimate], stems: Sequence[str]) -> list[tuple[str, ...]]:
-    """Each measure of both models and their difference with its interval, of those there are."""
+def difference_rows(measures: Mapping[str, Estimate], stems: Mapping[str, str | None]) -> list[tuple[str, ...]]:
+    """Each measure of both models and their difference with its interval, of those there are; by stem, in which words.
+
+    None: in those of the table of measures.
+    """
     rows: list[tuple[str, ...]] = []
-    for stem in stems:
-        sides = [measures.get(f"{stem}_{side}") for side in ("reference", "candidate", "difference")]
-        if sides[0] is None or sides[1] is None:
+    for stem, words in stems.items():
+        entered = sides_of(stem)
+        reference, candidate, apart = (measures.get(one.name) for one in entered)
+        if reference is None or candidate is None:
             continue
-        apart = "" if sides[2] is None else interval(sides[2])
-        rows.append((in_words(stem), interval(sides[0]), interval(sides[1]), apart))
+        last = "" if apart is None else interval(apart)
+        rows.append((words or entered[0].words, interval(reference), interval(candidate), last))
     return rows
 
 

@@ -1,0 +1,59 @@
+"""Every measure of a pair of models' answers, as the table of measures has them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from trusteq.compare.measures import MEASURES, PREDICTED, Measure
+from trusteq.compare.temperature import Remedy, remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trusteq.compare.answers import Pair
+    from trusteq.stats.estimate import Estimate
+
+    Group = Callable[[Pair], dict[str, Estimate]]
+
+
+@cache
+def groups() -> dict[Group, tuple[Measure, ...]]:
+    """The functions that need no more than a pair's answers, in the order of the table, and what each measures."""
+    found: dict[Group, tuple[Measure, ...]] = {}
+    for of, measures in groupby(MEASURES, key=lambda measure: measure.of):
+        entered = tuple(measures)
+        if PREDICTED.issuperset(entered[0].needs):
+            module, name = of.split(".")
+            found[getattr(import_module(f"trusteq.compare.{module}"), name)] = entered
+    return found
+
+
+def measure(pair: Pair) -> dict[str, dict[str, Estimate]]:
+    """Every measure that the pair allows, by dimension and name; without labels those that need none."""
+    found: dict[str, dict[str, Estimate]] = {}
+    for group, entered in groups().items():
+        found.setdefault(entered[0].dimension, {}).update(pair.measured(group))
+    return found
+
+
+def measure_remedies(pair: Pair) -> dict[str, Estimate]:
+    """Each target's temperature, and the calibration measures of the candidate after it, suffixed with the target."""
+    results: dict[str, Estimate] = {}
+    for target in ("recalibrated", "matched"):
+        if target == "recalibrated" and pair.gold is None:
+            continue
+        results |= {f"{name}_{target}": estimate for name, estimate in _after(remedy(pair, target)).items()}
+    return results
+
+
+def _after(mended: Remedy) -> dict[str, Estimate]:
+    """The temperature and what it leaves of the candidate's measures."""
+    found = {"temperature": mended.temperature}
+    for group, entered in groups().items():
+        wanted = {one.name for one in entered if one.after_remedy and one.side != "reference"}
+        if wanted:
+            found |= {name: e for name, e in mended.pair.measured(group).items() if name in wanted}
+    return found
