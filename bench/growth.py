@@ -69,7 +69,7 @@ class Series:
 
 def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[], Explanation]:
     """Value tables of all models, and every candidate's attributions and alignment; predictions are made beforehand."""
-    from trusteq._explained import beside
+    from trusteq.auditing.explained import beside
     from trusteq.compare.alignment import alignment
     from trusteq.explain.explanation import explain
     from trusteq.explain.respondent import respondents

@@ -32,7 +32,7 @@ from customary import METHODS, Sample
 from validity_cases import Case, cases, tabular_cases, tasks
 from verdicts import measured
 
-from trusteq._explained import place, sequences, settled
+from trusteq.auditing.explained import place, sequences, settled
 from trusteq.compare.alignment import Explained, Resamplings, products, sizes
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns

@@ -10,9 +10,9 @@ import sys
 from rich.console import Console
 
 from trusteq.demo.digits import audit_digits
+from trusteq.record.directory import free_directory
 from trusteq.report.page.page import page
 from trusteq.report.terminal import render
-from trusteq.runs.directory import free_directory
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from trusteq.runs.integrity import file_hashes
+from trusteq.record.integrity import file_hashes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 import trusteq
-from trusteq.report.document import document
+from trusteq.record.document import document
 from trusteq.report.terminal import render
 from trusteq.verdict import Outcome
 

@@ -9,7 +9,7 @@ from oracles import attributions
 
 import trusteq
 from trusteq import Outcome
-from trusteq._explained import sequences, settled
+from trusteq.auditing.explained import sequences, settled
 from trusteq.compare.alignment import noise_free, products
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, chosen

@@ -32,9 +32,9 @@ def test_every_error_that_a_user_can_cause_is_public_and_in_the_tree_of_errors()
 
 
 def test_audit_is_the_function_even_after_its_module_was_imported():
-    import trusteq._audit
+    import trusteq.auditing.audit
 
-    assert trusteq.audit is trusteq._audit.audit
+    assert trusteq.audit is trusteq.auditing.audit.audit
 
 
 def test_an_unknown_name_is_an_attribute_error():

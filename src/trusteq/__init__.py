@@ -29,7 +29,7 @@ from trusteq.errors import (
 )
 
 if TYPE_CHECKING:
-    from trusteq._audit import audit
+    from trusteq.auditing.audit import audit
     from trusteq.data.items import Items
     from trusteq.data.read import read_items
     from trusteq.explain.exchange.agreement import compare_attributions
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from trusteq.models.function import from_callable, from_estimator
     from trusteq.models.open import ModelOptions, open_model
     from trusteq.policy import Policy, read_policy
-    from trusteq.result import Audit
-    from trusteq.runs.directory import load_run
+    from trusteq.record.audit import Audit
+    from trusteq.record.directory import load_run
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import Outcome
     from trusteq.work.executor import executor
@@ -82,18 +82,18 @@ __all__ = [
 
 _HOMES = {
     "AttributionSet": "trusteq.explain.exchange.attribution_set",
-    "Audit": "trusteq.result",
+    "Audit": "trusteq.record.audit",
     "Estimate": "trusteq.stats.estimate",
     "ExplainSettings": "trusteq.explain.explanation",
     "Items": "trusteq.data.items",
     "ModelOptions": "trusteq.models.open",
     "Outcome": "trusteq.verdict",
     "Policy": "trusteq.policy",
-    "audit": "trusteq._audit",
+    "audit": "trusteq.auditing.audit",
     "compare_attributions": "trusteq.explain.exchange.agreement",
     "from_callable": "trusteq.models.function",
     "from_estimator": "trusteq.models.function",
-    "load_run": "trusteq.runs.directory",
+    "load_run": "trusteq.record.directory",
     "open_model": "trusteq.models.open",
     "read_attributions": "trusteq.explain.exchange.reading",
     "read_items": "trusteq.data.read",

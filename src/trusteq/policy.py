@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trusteq.compare.measures import DIMENSIONS, in_words, named, names_of, needs_of
+from trusteq.data.yaml_file import MOST_CHARACTERS, parse_yaml, validated
 from trusteq.errors import PolicyError
-from trusteq.yaml_file import MOST_CHARACTERS, parse_yaml, validated
 
 if TYPE_CHECKING:
     from trusteq.compare.measures import Measure

@@ -10,9 +10,9 @@ import pandas as pd
 from report.page import made_up
 
 import trusteq
+from trusteq.record.directory import evidence_of
 from trusteq.report.page import page as module
 from trusteq.report.page.page import page
-from trusteq.runs.directory import evidence_of
 
 ITEMS, EXPLAINED, WORDS = 20_000, 500, 24
 CANDIDATES = tuple(f"small-{i}" for i in range(1, 6))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -18,9 +18,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browser.conftest import running  # noqa: E402
 from report.page import made_up  # noqa: E402
 
+from trusteq.record.directory import evidence_of  # noqa: E402
 from trusteq.report.page.items import browser  # noqa: E402
 from trusteq.report.page.page import page  # noqa: E402
-from trusteq.runs.directory import evidence_of  # noqa: E402
 
 ITEM = "#item={}&candidate=shortcut"
 PICTURES = {

@@ -423,7 +423,7 @@ def test_a_reader_that_leaves_early_is_no_verdict(files):
 
 
 def test_a_defect_of_ours_is_no_verdict_either(files, monkeypatch):
-    monkeypatch.setattr("trusteq.runs.directory.load_run", lambda _: 1 / 0)
+    monkeypatch.setattr("trusteq.record.directory.load_run", lambda _: 1 / 0)
     done = trusteq("gate", "run", cwd=files)
     assert done.returncode == 2
     assert "ZeroDivisionError" in done.stderr

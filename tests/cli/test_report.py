@@ -11,12 +11,12 @@ from command import one_line, trusteq
 from finished_runs import equivalent, plain, unlabelled
 
 from trusteq.cli import report
+from trusteq.data.whole_file import write_whole
 from trusteq.errors import RunError
 from trusteq.report.junit import junit
 from trusteq.report.latex import latex
 from trusteq.report.markdown import markdown
 from trusteq.report.model_card import model_card
-from trusteq.whole_file import write_whole
 
 TEXTS = {"junit": junit, "latex": latex, "markdown": markdown, "model-card": model_card}
 

@@ -22,12 +22,12 @@ from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
 from trusteq.explain.respondent import respondents
 from trusteq.explain.scripted import lime_string, parted, shap_game, shap_string, shap_tree
-from trusteq.report.document import document
+from trusteq.record.directory import rejudge
+from trusteq.record.document import document
+from trusteq.record.summary import summary
 from trusteq.report.latex import latex
 from trusteq.report.page.calibration import calibration as calibration_page
-from trusteq.report.summary import summary
 from trusteq.report.terminal import context
-from trusteq.runs.directory import rejudge
 from trusteq.stats.resampling import Resampling
 from trusteq.verdict import Outcome
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def histories(folder: Path) -> Reader:
     """Two audits on record and one beside; who finds fewer passed over what is spoilt."""
-    from trusteq.runs.history import History, attempt_of, beside, notices, remembered
+    from trusteq.record.history import History, attempt_of, beside, notices, remembered
     from trusteq.work.folder import LocalFolder
 
     runs_of_today(folder)

@@ -27,8 +27,8 @@ def runs_of_today(folder: Path) -> list[str]:
 
     import trusteq
     from trusteq.explain.explanation import ExplainSettings
-    from trusteq.runs.directory import manifest
-    from trusteq.runs.history import History, attempt_of
+    from trusteq.record.directory import manifest
+    from trusteq.record.history import History, attempt_of
 
     models = reader(HONEST, "honest"), reader(NEARLY, "nearly")
     peer = reader({**HONEST, "film": -0.1}, "peer")
@@ -85,15 +85,15 @@ def seal(run: Path, spoilt: str) -> None:
     if isinstance(audit, dict):
         _write(run / "audit.json", audit)
     if isinstance(manifest, dict):
-        from trusteq.runs.integrity import file_hashes
+        from trusteq.record.integrity import file_hashes
 
         _write(run / "manifest.json", {**manifest, "files": file_hashes(run)})
 
 
 def _judge(audit: Any) -> None:
     from trusteq.policy import Policy
-    from trusteq.report.document import measures_from, verdict_document
-    from trusteq.runs.integrity import cluster_size
+    from trusteq.record.document import measures_from, verdict_document
+    from trusteq.record.integrity import cluster_size
     from trusteq.verdict import EXIT_CODES, judge
 
     policy, codes = Policy.model_validate(audit["policy"]), set()
@@ -139,7 +139,7 @@ def run_loaded(folder: Path) -> Reader:
 
 def loaded(run: Path, file: str) -> None:
     """Open the run and judge it again; read the table, if the file is one."""
-    from trusteq.runs.directory import load_run, rejudge
+    from trusteq.record.directory import load_run, rejudge
 
     found = load_run(run)
     if file.endswith(".parquet"):
@@ -161,10 +161,10 @@ def run_verified(folder: Path) -> Reader:
     """A run computed once more, as trusteq verify tells of it."""
     from dataclasses import asdict
 
+    from trusteq.auditing.verified import verified
     from trusteq.cli.verify import _told
-    from trusteq.report.document import plain
-    from trusteq.runs.directory import load_run
-    from trusteq.runs.verified import verified
+    from trusteq.record.directory import load_run
+    from trusteq.record.document import plain
 
     def read(run: Path, _: str) -> None:
         found = verified(load_run(run))
@@ -177,14 +177,14 @@ def run_verified(folder: Path) -> Reader:
 def run_printed(folder: Path) -> Reader:
     """A run as trusteq show, diff and report print it, but for the page."""
     from trusteq.cli.report import FORMATS, maker
+    from trusteq.record.directory import evidence, load_run
+    from trusteq.record.summary import summary
     from trusteq.report.difference import difference
     from trusteq.report.difference_terminal import render as render_difference
     from trusteq.report.item import item_document, item_view
     from trusteq.report.item_terminal import render
     from trusteq.report.size_and_speed import size_and_speed
-    from trusteq.report.summary import summary
     from trusteq.report.terminal import render_summary
-    from trusteq.runs.directory import evidence, load_run
 
     sound = evidence(load_run(OLDER))
 
@@ -208,7 +208,7 @@ def run_printed(folder: Path) -> Reader:
 def run_page(folder: Path) -> Reader:
     """A run as the page of trusteq report."""
     from trusteq.cli.report import maker
-    from trusteq.runs.directory import evidence, load_run
+    from trusteq.record.directory import evidence, load_run
 
     return today(folder, lambda run, _: maker("html")(evidence(load_run(run))).encode() and None, seconds=40)
 

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 from rehashed import rehashed
 
 import trusteq
+from trusteq.auditing.verified import verified
 from trusteq.data.tables import read_table
 from trusteq.errors import DataError, LabelError, MissingExtraError, ModelError, PolicyError, RunError, TrusteqError
 from trusteq.models.labels import configured_labels
 from trusteq.models.token_limit import token_limit
 from trusteq.policy import read_policy
-from trusteq.runs.directory import load_run
-from trusteq.runs.verified import verified
+from trusteq.record.directory import load_run
 from trusteq.study.plan import read_study
 from trusteq.work.shard import Answered
 from trusteq.work.shard_files import ShardFiles

@@ -9,7 +9,7 @@ import pytest
 from command import one_line, trusteq
 from finished_runs import equivalent
 
-from trusteq.whole_file import write_whole
+from trusteq.data.whole_file import write_whole
 from trusteq.work.folder import LocalFolder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not everybody may make links there")

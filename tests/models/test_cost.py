@@ -130,7 +130,7 @@ def test_an_audit_measures_last_and_the_batch_shape_is_kept(monkeypatch):
     def measured(models, items, shapes, **how):
         seen.append(([m.name for m in models], list(shapes), how["effort"]))
 
-    monkeypatch.setattr("trusteq._audit.measure_costs", measured)
+    monkeypatch.setattr("trusteq.auditing.audit.measure_costs", measured)
     large, small, items = case(50)
     company = CompanyModel("company", small.answers)
     trusteq.audit(large, company, items, batch=5, resamples=100, with_slices=False)

@@ -90,7 +90,7 @@ def test_a_verdict_that_got_worse_is_exit_code_1_and_one_that_got_better_is_not(
     )
 
     def verdicts(run):
-        from trusteq.report.document import measures_from
+        from trusteq.record.document import measures_from
 
         return {c["name"]: judge(measures_from(c), wide) for c in run.document["candidates"]}
 

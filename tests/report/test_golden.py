@@ -8,11 +8,11 @@ import json
 import pytest
 from finished_runs import GOLDEN, explained, golden_files
 
+from trusteq.record.directory import evidence, load_run, save
 from trusteq.report.junit import junit
 from trusteq.report.latex import latex
 from trusteq.report.markdown import markdown
 from trusteq.report.model_card import model_card
-from trusteq.runs.directory import evidence, load_run, save
 
 
 @pytest.fixture(scope="module")

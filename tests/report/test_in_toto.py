@@ -13,10 +13,10 @@ from rehashed import rehashed
 
 from trusteq import audit as trusteq_audit
 from trusteq.errors import RunError
+from trusteq.record.directory import evidence, load_run
+from trusteq.record.summary import summary_of
 from trusteq.report.in_toto import in_toto
-from trusteq.report.summary import summary_of
 from trusteq.report.wording import urgent
-from trusteq.runs.directory import evidence, load_run
 
 
 def statement(audit, folder):

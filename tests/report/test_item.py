@@ -194,7 +194,7 @@ def test_hostile_texts_ids_and_names_cannot_command_the_terminal():
 
 
 def test_an_id_with_control_characters_is_found_by_what_is_shown_of_it():
-    from trusteq.report.clean import clean
+    from trusteq.data.clean import clean
 
     id_ = hostile().items.ids[3]
     assert hostile().item(clean(id_), " ").id == id_

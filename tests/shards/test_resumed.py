@@ -100,7 +100,7 @@ def test_a_second_candidate_takes_up_the_references_work(words, undisturbed, onn
 
 
 def test_an_interruption_says_how_to_go_on(words, undisturbed, tmp_path, monkeypatch):
-    from trusteq import _computed
+    from trusteq.auditing import computed as _computed
 
     def stop(*_, **__):
         raise KeyboardInterrupt

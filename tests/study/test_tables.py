@@ -6,7 +6,7 @@ from statistics import mean, stdev
 import pandas as pd
 import pytest
 
-from trusteq.runs.directory import load_run
+from trusteq.record.directory import load_run
 from trusteq.stats.estimate import Estimate
 from trusteq.study.tables import Repetition, _cell, _costs, _protocol, repetition, tables
 
@@ -153,7 +153,7 @@ def test_costs_are_means_over_seeds_in_their_units():
 
 @pytest.mark.parametrize(("runs", "variance"), [(5, "0.002000"), (1, "run once")])
 def test_the_protocol_has_mean_and_variance_over_its_runs(runs, variance):
-    from trusteq.report.document import plain
+    from trusteq.record.document import plain
 
     def stored(mean, spread):
         pair = {"method": "lime", "first": "a", "second": "b", "runs": [0.0] * runs, "mean": plain(estimate(mean))}

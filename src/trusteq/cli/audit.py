@@ -14,9 +14,9 @@ from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
 from trusteq.cli.streams import told_anyway
 from trusteq.cli.work_options import WORK, asked_executor, work_options
+from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
-from trusteq.report.clean import clean
-from trusteq.settings import LIMITS
+from trusteq.stats.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,17 +146,17 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
 
     Exit codes: 0 EQUIVALENT, 1 NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """  # noqa: D301
-    from trusteq._audit import audit as run_audit
+    from trusteq.auditing.audit import audit as run_audit
     from trusteq.data.read import read_items
     from trusteq.data.tables import READERS
     from trusteq.models.open import open_model
     from trusteq.policy import read_policy
-    from trusteq.report.document import document
+    from trusteq.record.address import free_address, is_address, save_at
+    from trusteq.record.directory import free_directory, manifest
+    from trusteq.record.document import document
+    from trusteq.record.history import attempt_of, beside, history_of, notices
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render
-    from trusteq.runs.address import free_address, is_address, save_at
-    from trusteq.runs.directory import free_directory, manifest
-    from trusteq.runs.history import attempt_of, beside, history_of, notices
 
     policy = read_policy(asked["policy"])
     if asked["dimensions"]:

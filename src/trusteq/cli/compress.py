@@ -11,7 +11,7 @@ from trusteq.cli.lessons import ABOUT, lesson_options, read_lessons
 from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
 from trusteq.compress.methods import METHODS, OPTIONS
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable

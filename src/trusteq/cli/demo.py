@@ -9,10 +9,10 @@ import click
 
 from trusteq.cli.once import Once
 from trusteq.cli.screen import progress, show
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
 
 
 @click.command(cls=Once)
@@ -36,16 +36,16 @@ def demo(digits: bool, seed: int, out: Path | None, quiet: bool) -> int:
     from trusteq.demo.threads import few_threads, wait_passively
 
     wait_passively()
+    from trusteq.data.whole_file import write_whole
     from trusteq.demo.demo import audit_sentences, free_run, models_folder
     from trusteq.demo.digits import audit_digits
     from trusteq.demo.fetch import FetchError
     from trusteq.demo.story import story
     from trusteq.errors import MissingExtraError
+    from trusteq.record.directory import free_directory
     from trusteq.report.page.page import page
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render
-    from trusteq.runs.directory import free_directory
-    from trusteq.whole_file import write_whole
 
     def say(line: str) -> None:
         if not quiet:

@@ -26,10 +26,10 @@ def diff(older: str, newer: str, policy: str | None, as_json: bool) -> int:
     EQUIVALENT is best, NOT EQUIVALENT worst; UNDECIDED and NOT MEASURED stand between.
     """  # noqa: D301
     from trusteq.policy import read_policy
+    from trusteq.record.directory import evidence, load_run, rejudge
     from trusteq.report.difference import difference
     from trusteq.report.difference_document import difference_document
     from trusteq.report.difference_terminal import render
-    from trusteq.runs.directory import evidence, load_run, rejudge
 
     runs = [load_run(older), load_run(newer)]
     judged_by = None if policy is None else read_policy(policy)

@@ -9,7 +9,7 @@ import click
 from trusteq.cli.once import Once
 
 if TYPE_CHECKING:
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 
 @click.command(cls=Once)
@@ -23,11 +23,11 @@ def figure(run: str, name: str | None, candidate: str | None, out: str | None, l
 
     For example: trusteq figure trusteq-run reliability --candidate int8 --out reliability.pdf
     """
+    from trusteq.data.clean import clean
     from trusteq.errors import OptionError
-    from trusteq.report.clean import clean
+    from trusteq.record.directory import evidence, load_run
     from trusteq.report.figures.catalog import FIGURES, make
     from trusteq.report.figures.file import kind_of, save
-    from trusteq.runs.directory import evidence, load_run
 
     if listed:
         given = {"NAME": name, "--candidate": candidate, "--out": out}
@@ -54,7 +54,7 @@ def _list(evidence: Evidence) -> None:
     from rich.text import Text
 
     from trusteq.cli.screen import show
-    from trusteq.report.clean import clean
+    from trusteq.data.clean import clean
     from trusteq.report.figures.catalog import FIGURES, make
 
     candidates = evidence.models[1:]

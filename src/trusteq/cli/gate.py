@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
-    from trusteq.runs.directory import Run
+    from trusteq.record.directory import Run
     from trusteq.verdict import Verdict
 
 
@@ -34,10 +34,10 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     Exit codes: 0 every candidate is EQUIVALENT, 1 one is NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """
     from trusteq.policy import read_policy
-    from trusteq.report.summary import WIDER, about_policy, summary
+    from trusteq.record.audit import exit_code
+    from trusteq.record.directory import load_run, notices_of, rejudge
+    from trusteq.record.summary import WIDER, about_policy, summary
     from trusteq.report.wording import URGENT
-    from trusteq.result import exit_code
-    from trusteq.runs.directory import load_run, notices_of, rejudge
 
     finished = load_run(run)
     policy = finished.policy if policy_name is None else read_policy(policy_name)
@@ -60,8 +60,8 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
 
 
 def _show(finished: Run, policy: Policy, judged: Mapping[str, Verdict], known: Sequence[Finding]) -> None:
+    from trusteq.record.document import measures_from
     from trusteq.report import terminal
-    from trusteq.report.document import measures_from
 
     items = finished.audit["items"]
     show(terminal.headline(finished.audit["reference"]["name"], items["n"], policy, items.get("ignored", 0)))
@@ -78,7 +78,7 @@ def _show(finished: Run, policy: Policy, judged: Mapping[str, Verdict], known: S
 
 
 def _document(policy: Policy, code: int, judged: Mapping[str, Verdict], known: Sequence[Finding]) -> dict[str, Any]:
-    from trusteq.report.document import plain, verdict_document
+    from trusteq.record.document import plain, verdict_document
 
     return {
         "exit_code": code,

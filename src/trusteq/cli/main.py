@@ -25,8 +25,8 @@ from trusteq.cli.streams import abandon_stdout, prepare
 from trusteq.cli.study import study
 from trusteq.cli.train import train
 from trusteq.cli.verify import verify
+from trusteq.data.clean import clean
 from trusteq.errors import TrusteqError
-from trusteq.report.clean import clean
 from trusteq.work.freed_memory import keep_freed_memory
 
 EXIT_ERROR = 2

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from trusteq.cli.once import Once
+from trusteq.data.clean import clean
+from trusteq.data.whole_file import write_whole
 from trusteq.errors import RunError
-from trusteq.report.clean import clean
-from trusteq.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 FORMATS = {
     "html": "trusteq.report.page.page:page",
@@ -53,8 +53,8 @@ def report(run: str, form: str, out: str | None) -> int:
 
     Exit code: 0 when it is written, whatever the verdict; 2 error.
     """  # noqa: D301
-    from trusteq.runs.address import is_address
-    from trusteq.runs.directory import evidence, load_run
+    from trusteq.record.address import is_address
+    from trusteq.record.directory import evidence, load_run
 
     found = evidence(load_run(run))
     text = maker(form)(found)

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -76,7 +76,7 @@ def _told(found: Any) -> list[Any]:
     from rich.table import Table
     from rich.text import Text
 
-    from trusteq.report.clean import clean
+    from trusteq.data.clean import clean
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("candidate", "what it is", "should be", "is", ""):

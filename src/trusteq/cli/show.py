@@ -24,12 +24,12 @@ def show(run: str, item: str | None, candidate: str | None, method: str | None, 
 
     Exit code: 0, whatever the verdict; 2 error.
     """  # noqa: D301
+    from trusteq.record.directory import evidence, load_run
+    from trusteq.record.summary import summary
     from trusteq.report.item import METHOD, item_document, item_view
     from trusteq.report.item_terminal import render
     from trusteq.report.size_and_speed import size_and_speed
-    from trusteq.report.summary import summary
     from trusteq.report.terminal import render_summary
-    from trusteq.runs.directory import evidence, load_run
 
     found = evidence(load_run(run))
     told = summary(found.document, where=f"{run}/audit.json", notices=found.notices)

@@ -8,7 +8,7 @@ import click
 
 from trusteq.cli.once import Once
 from trusteq.cli.screen import progress
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 from trusteq.study.plan import read_study, shipped, text_of
 
 EPILOG = "\b\nStudies that come with trusteq:\n" + "\n".join(f"  {name}" for name in shipped())

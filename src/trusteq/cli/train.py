@@ -11,7 +11,7 @@ import click
 from trusteq.cli.lessons import lesson_options, read_lessons
 from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 from trusteq.train.settings import RECIPES
 
 WIDEST = max(map(len, RECIPES))

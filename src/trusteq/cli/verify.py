@@ -11,7 +11,7 @@ from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
 
 if TYPE_CHECKING:
-    from trusteq.runs.verified import Verified
+    from trusteq.auditing.verified import Verified
 
 SHOWN = 20
 """Differences that are listed; JSON has them all."""
@@ -33,9 +33,9 @@ def verify(run: str, as_json: bool, quiet: bool) -> int:
 
     Exit codes: 0 all is as computed, 1 something differs, 2 error.
     """  # noqa: D301
-    from trusteq.report.document import plain
-    from trusteq.runs.directory import load_run
-    from trusteq.runs.verified import verified
+    from trusteq.auditing.verified import verified
+    from trusteq.record.directory import load_run
+    from trusteq.record.document import plain
 
     with progress(quiet=quiet or as_json) as tell:
         found = verified(load_run(run), tell)
@@ -49,7 +49,7 @@ def verify(run: str, as_json: bool, quiet: bool) -> int:
 def _told(found: Verified, run: str) -> list[Any]:
     from rich.text import Text
 
-    from trusteq.report.clean import clean
+    from trusteq.data.clean import clean
 
     asked = f" and their answers to {found.perturbations:,} perturbations" if found.perturbations else ""
     lines = [

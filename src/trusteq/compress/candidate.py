@@ -18,12 +18,12 @@ import numpy as np
 from trusteq.compress.made import attempt
 from trusteq.compress.methods import METHODS, checked_options
 from trusteq.data.items import Items
+from trusteq.data.whole_file import refuse_link
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
 from trusteq.models.token_rows import joined
 from trusteq.train.checkpoints import Checkpoints
 from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions
-from trusteq.whole_file import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +92,7 @@ def make(
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"method {method}", "transformers") from error
     from trusteq.models.open import open_model
-    from trusteq.runs.directory import free_directory
+    from trusteq.record.directory import free_directory
 
     work = chosen.load(method)
     path = free_directory(out)

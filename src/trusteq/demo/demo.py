@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from trusteq.demo.sentences import Sentence
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
 
 TRAIN, DEV, TEST = 1_800, 300, 1_200
 LONGEST = 16
@@ -75,7 +75,7 @@ def audit_sentences(
         import transformers  # noqa: F401 - named before anything is fetched
     except ModuleNotFoundError as error:
         raise MissingExtraError("the demo on real text", "transformers") from error
-    from trusteq.runs.directory import free_directory
+    from trusteq.record.directory import free_directory
 
     folder = free_directory(models_folder(out))
     rated, base = sentence_files(say=say), minilm(say=say)

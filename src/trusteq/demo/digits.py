@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sklearn.neural_network import MLPClassifier
 
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
 
 
 def rounded(network: MLPClassifier, bits: int) -> MLPClassifier:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from trusteq.result import Audit, Comparison
+    from trusteq.record.audit import Audit, Comparison
 
 CLOSE = 0.01
 """A candidate that loses less accuracy than this passes for as good in many a release."""

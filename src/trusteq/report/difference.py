@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from trusteq.compare.change import apart
 from trusteq.compare.measures import always_told
 from trusteq.errors import RunError
+from trusteq.record.summary import WIDER, Judged, about_policy, origin, summary_of
 from trusteq.report.paired import Paired
-from trusteq.report.summary import WIDER, Judged, about_policy, origin, summary_of
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from trusteq.policy import Policy
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
+    from trusteq.record.summary import Summary
     from trusteq.report.paired import Answered, Match
-    from trusteq.report.summary import Summary
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trusteq.report.document import plain
+from trusteq.record.document import plain
 from trusteq.report.wording import URGENT
 
 if TYPE_CHECKING:
+    from trusteq.record.summary import Summary
     from trusteq.report.difference import CandidateDifference, Change, Difference, Step
-    from trusteq.report.summary import Summary
 
 SCHEMA_VERSION = 1
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trusteq.compare.measures import in_words
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 from trusteq.report.fitting import Fitting
 from trusteq.report.terminal import outcome, rule_outcome, sentences
 from trusteq.report.wording import MARKS, interval, margin, number, percent, urgent

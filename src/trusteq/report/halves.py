@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.explain.plan import Plan
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 
 @dataclass(frozen=True)

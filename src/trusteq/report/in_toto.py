@@ -10,16 +10,16 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.clean import clean
 from trusteq.errors import RunError
-from trusteq.report.clean import clean
-from trusteq.report.summary import summary_of
+from trusteq.record.summary import summary_of
 from trusteq.report.wording import urgent
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"

@@ -14,8 +14,8 @@ from trusteq.compare.behaviour import FLIPS
 from trusteq.compare.measures import METHODS
 from trusteq.compare.padded import rounded
 from trusteq.compare.top_k import top_k
+from trusteq.data.clean import clean
 from trusteq.errors import RunError
-from trusteq.report.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 METHOD = "shapley"
 SURE = 2

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import method_title
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 from trusteq.report.item_terminal import MOST_LABELS, legible
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trusteq.compare.measures import method_title
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

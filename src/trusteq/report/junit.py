@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from trusteq.compare.measures import in_words
-from trusteq.report.clean import clean
-from trusteq.report.summary import summary_of
+from trusteq.data.clean import clean
+from trusteq.record.summary import summary_of
 from trusteq.report.wording import interval, margin, rule_words, urgent
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trusteq.report.evidence import Evidence
-    from trusteq.report.summary import Judged, Summary
+    from trusteq.record.evidence import Evidence
+    from trusteq.record.summary import Judged, Summary
     from trusteq.verdict import DimensionVerdict, RuleVerdict
 
 TIMESTAMP = "1970-01-01T00:00:00"

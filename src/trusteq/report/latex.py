@@ -12,16 +12,16 @@ import re
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, METHODS, method_title
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
+from trusteq.record.summary import origin, summary_of
 from trusteq.report.cost_words import MISSING, cost_words, where
-from trusteq.report.summary import origin, summary_of
 from trusteq.report.wording import number, percent, policy_words, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from trusteq.report.evidence import Evidence
-    from trusteq.report.summary import Protocol, Summary
+    from trusteq.record.evidence import Evidence
+    from trusteq.record.summary import Protocol, Summary
     from trusteq.stats.estimate import Estimate
 
 LONGEST, LONGEST_SENTENCE = 80, 800

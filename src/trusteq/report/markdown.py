@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS
+from trusteq.record.summary import origin, summary_of
 from trusteq.report.cost_words import cost_words, where
 from trusteq.report.markdown_text import details, escaped, table
-from trusteq.report.summary import origin, summary_of
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, policy_words, rule_words, sides, title
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from trusteq.report.evidence import Evidence
-    from trusteq.report.summary import Judged, Summary
+    from trusteq.record.evidence import Evidence
+    from trusteq.record.summary import Judged, Summary
     from trusteq.verdict import DimensionVerdict
 
 MARKER = "<!-- trusteq -->"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

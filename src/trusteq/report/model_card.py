@@ -6,17 +6,17 @@ import re
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import in_words
+from trusteq.record.summary import origin, summary_of
 from trusteq.report.markdown import NAME, cost_table, headline, outcome, rule_table, verdict_table
 from trusteq.report.markdown_text import escaped, table
-from trusteq.report.summary import origin, summary_of
 from trusteq.report.wording import interval, percent, policy_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trusteq.report.evidence import Evidence
-    from trusteq.report.summary import Judged, Origin, Summary
+    from trusteq.record.evidence import Evidence
+    from trusteq.record.summary import Judged, Origin, Summary
 
 _BESIDE = ("regressions", "corrections", "ece_difference", "brier_difference", "confidence_shift")
 """Measures that readers of a card look for, whatever the policy judges."""

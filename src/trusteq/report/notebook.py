@@ -7,14 +7,14 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS
-from trusteq.report.clean import clean
-from trusteq.report.summary import summary_of
+from trusteq.data.clean import clean
+from trusteq.record.summary import summary_of
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
 
 if TYPE_CHECKING:
-    from trusteq.report.evidence import Evidence
-    from trusteq.report.summary import Judged
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
+    from trusteq.record.evidence import Evidence
+    from trusteq.record.summary import Judged
     from trusteq.verdict import Outcome
 
 

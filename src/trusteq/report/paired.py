@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
 TOLERANCE = 1e-6

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 from trusteq.report.cost_words import cost_words, where
 
 if TYPE_CHECKING:

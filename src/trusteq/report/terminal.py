@@ -11,10 +11,10 @@ from rich.text import Text
 
 from trusteq.compare.behaviour import FLIP_MEASURES
 from trusteq.compare.measures import DIMENSIONS, METHODS, PUBLISHED_METHODS, method_title
-from trusteq.report.clean import clean
-from trusteq.report.document import document
+from trusteq.data.clean import clean
+from trusteq.record.document import document
+from trusteq.record.summary import summary
 from trusteq.report.fitting import Fitting
-from trusteq.report.summary import summary
 from trusteq.report.wording import (
     MARKS,
     URGENT,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from trusteq.compare.published import PairAgreement
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
-    from trusteq.report.summary import Protocol, Summary
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
+    from trusteq.record.summary import Protocol, Summary
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import RuleVerdict, Verdict
 

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from trusteq.report.document import estimate_from
+from trusteq.record.document import estimate_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -14,7 +14,7 @@ from trusteq.stats.resampling import Resampling
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
     from trusteq.stats.estimate import Estimate
 
 KEPT = (

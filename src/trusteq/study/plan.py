@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trusteq.compress.methods import METHODS, checked_options
+from trusteq.data.yaml_file import parse_yaml, validated
 from trusteq.errors import OptionError, PolicyError, StudyError
 from trusteq.policy import read_policy
 from trusteq.train.settings import RECIPES
-from trusteq.yaml_file import parse_yaml, validated
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
 

@@ -22,19 +22,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trusteq
+from trusteq.data.whole_file import refuse_links_out, write_whole
 from trusteq.errors import StudyError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.open import open_model
+from trusteq.record.directory import evidence, load_run
 from trusteq.report.figures.file import rendered
 from trusteq.report.figures.reliability import ReliabilityDisplay
-from trusteq.runs.directory import evidence, load_run
 from trusteq.study.estimates import estimates
 from trusteq.study.made import base_location, make_model, read_texts
 from trusteq.study.needs import refuse_what_is_missing
 from trusteq.study.pairs import pair_measures
 from trusteq.study.tables import repetition, tables
 from trusteq.train.start import open_base
-from trusteq.whole_file import refuse_links_out, write_whole
 from trusteq.work.executor import executor
 from trusteq.work.folder import LocalFolder
 

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import METHODS, method_title
 from trusteq.errors import StudyError
-from trusteq.report.document import estimate_from, measures_from
+from trusteq.record.directory import load_run
+from trusteq.record.document import estimate_from, measures_from
 from trusteq.report.markdown_text import escaped, table
-from trusteq.runs.directory import load_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from trusteq.runs.directory import Run
+    from trusteq.record.directory import Run
     from trusteq.stats.estimate import Estimate
     from trusteq.study.plan import Study
 

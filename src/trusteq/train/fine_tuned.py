@@ -11,16 +11,16 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.items import Items
+from trusteq.data.whole_file import refuse_link
 from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, TrusteqError
 from trusteq.models.files import tokenizer_files
 from trusteq.models.saving import save_checkpoint
-from trusteq.runs.directory import free_directory
+from trusteq.record.directory import free_directory
 from trusteq.train.checkpoints import Checkpoints, Epoch
 from trusteq.train.held_out import held_out
 from trusteq.train.loop import Examples, train
 from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions
 from trusteq.train.settings import PAPER
-from trusteq.whole_file import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

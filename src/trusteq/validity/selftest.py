@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq._audit import audit
+from trusteq.auditing.audit import audit
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.stats.power import detectable_margin, items_to_decide
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
-    from trusteq.result import Comparison
+    from trusteq.record.audit import Comparison
 
 FEWEST = 400
 """With 381 items and no changed answer Tango's interval for the accuracies' difference ends at the default margin."""

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trusteq.data.clean import clean
 from trusteq.models.traits import traits_of
-from trusteq.report.clean import clean
 from trusteq.work.folder import folder_at
 from trusteq.work.shard import HERE, Answered, digest
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from trusteq.errors import OptionError, RunError
+from trusteq.record.directory import evidence, load_run
 from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.file import kind_of, rendered, save
 from trusteq.report.figures.inline import inline_svg
-from trusteq.runs.directory import evidence, load_run
 
 SCRIPT = """
 import sys

@@ -9,8 +9,8 @@ import numpy as np
 import trusteq
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.policy import read_policy
+from trusteq.record.directory import evidence_of
 from trusteq.report.page.page import page
-from trusteq.runs.directory import evidence_of
 
 SCRIPT = "<script>window.pwned = true; alert(1)</script>"
 ENDING = "</script><script>window.pwned = true</script>"

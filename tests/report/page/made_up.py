@@ -11,11 +11,11 @@ import numpy as np
 
 import trusteq
 from trusteq.explain.explanation import ExplainSettings
+from trusteq.record.directory import evidence_of
 from trusteq.report.page.page import page
-from trusteq.runs.directory import evidence_of
 
 if TYPE_CHECKING:
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 LABELS = ("entailment", "neutral", "contradiction")
 WHO = {"A girl": "A child", "A man": "A person", "A dog": "An animal", "An old woman": "A woman"}

@@ -9,8 +9,8 @@ from report.page import made_up
 
 from trusteq.cli.audit import audit as audit_command
 from trusteq.cli.audit import words_of
+from trusteq.record.directory import evidence, load_run
 from trusteq.report.page.command import command
-from trusteq.runs.directory import evidence, load_run
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from report.page import made_up
 from report.page.parsed import parse
 
 import trusteq
+from trusteq.record.directory import evidence, evidence_of, load_run
 from trusteq.report.page import page as module
 from trusteq.report.page.page import page
-from trusteq.runs.directory import evidence, evidence_of, load_run
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_the_verdict_stands_first_in_one_sentence(parsed):
 
 
 def test_every_rule_stands_with_its_interval_and_its_margin(html):
-    from trusteq.report.summary import summary
+    from trusteq.record.summary import summary
     from trusteq.report.wording import interval, margin
 
     for candidate in summary(made_up.evidence().document).candidates:

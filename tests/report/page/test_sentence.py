@@ -7,9 +7,9 @@ from cases import case
 
 import trusteq
 from trusteq.policy import Rule, read_policy
-from trusteq.report.document import document
+from trusteq.record.document import document
+from trusteq.record.summary import summary
 from trusteq.report.page.sentence import Name, answer, listed, share, why
-from trusteq.report.summary import summary
 from trusteq.stats.estimate import Estimate
 from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
 

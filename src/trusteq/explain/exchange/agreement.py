@@ -19,7 +19,7 @@ from trusteq.compare.top_k import boundary_tie, chance_jaccard
 from trusteq.errors import DataError, LabelError, OptionError
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.exchange.reading import read_attributions
-from trusteq.settings import within_limits
+from trusteq.stats.limits import within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 
 if TYPE_CHECKING:

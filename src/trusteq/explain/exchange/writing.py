@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.explain.explanation import Explanation
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
 
 
 def to_shap(audit: Audit, model: str, *, method: str = "shapley") -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from trusteq.report.figures.words import WordsDisplay
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
     from trusteq.report.figures.display import Display
 
 Of = Literal["a candidate", "all candidates, or one", "all models"]

@@ -7,9 +7,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.whole_file import write_whole
 from trusteq.errors import OptionError
 from trusteq.report.figures.style import styled
-from trusteq.whole_file import write_whole
 
 if TYPE_CHECKING:
     from trusteq.report.figures.display import Display

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 from trusteq.report.figures.file import rendered
 from trusteq.report.figures.palette import INK, ROLES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 
 ELLIPSIS = "…"
 _MOST_ACCENTS = 2

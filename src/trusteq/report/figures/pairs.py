@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 MOST_SLANTED = 6
 """Up to so many names stand slanted under a matrix, more stand upright."""

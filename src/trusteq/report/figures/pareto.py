@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 LEAST, MOST = 0.05, 50.0
 """Distances drawn, in margins; what lies beyond stands at the edge."""

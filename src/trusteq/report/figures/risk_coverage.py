@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
 MOST_POINTS = 400

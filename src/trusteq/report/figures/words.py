@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 MOST = 16
 """Words drawn, those of strongest evidence."""

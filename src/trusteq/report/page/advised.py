@@ -37,7 +37,7 @@ _NEW_MISTAKES = re.compile(r", [1-9][\d,]* from right to wrong; ")
 
 
 def advised(sentence: str, first: str | None = None) -> Step:
-    """The step that a sentence of `trusteq.advice` asks for; ``first`` is the changed item that advice speaks of."""
+    """The step that a sentence of `auditing.advice` asks for; ``first`` is the changed item that advice speaks of."""
     found = ((word, section) for phrase, word, section in _KINDS if phrase in sentence)
     word, section = next(found, ("Look at", "estimates"))
     most = "the most confident new mistake" if _NEW_MISTAKES.search(sentence) else "the most confident change"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trusteq.advice import TARGETS
+from trusteq.auditing.advice import TARGETS
 from trusteq.compare.measures import in_words
 from trusteq.report.page.tables import Table, difference_rows, estimate_of, figure, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
 SCORES = {

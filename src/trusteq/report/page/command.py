@@ -13,7 +13,7 @@ from trusteq.policy import PRESETS, Policy, read_policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 RUN_KINDS = frozenset({"transformers", "onnx", "predictions"})
 """Kinds of models that the command line opens."""

@@ -10,7 +10,7 @@ from trusteq.report.page.tables import Table
 from trusteq.report.size_and_speed import COLUMNS
 
 if TYPE_CHECKING:
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from trusteq.report.page.tables import Table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.compare.answers import largest_column
+from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
-from trusteq.report.clean import clean
 from trusteq.report.page.attributed import Attributed, attributed
 from trusteq.report.page.slices import columns, natural
 from trusteq.report.page.texts import segments
@@ -17,7 +17,7 @@ from trusteq.report.page.texts import segments
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 DIGITS = 10_000
 """Probabilities are whole numbers of this part."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, method_title
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
+from trusteq.record.summary import summary_of
 from trusteq.report.page import provenance
 from trusteq.report.page.advised import Step, advised
 from trusteq.report.page.assets import assets
@@ -23,15 +24,14 @@ from trusteq.report.page.sentence import Name, answer, why
 from trusteq.report.page.slices import Slices, slices
 from trusteq.report.page.tables import Table, every_estimate, every_test
 from trusteq.report.page.texts import fragment
-from trusteq.report.summary import summary_of
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from trusteq.report.evidence import Evidence
-    from trusteq.report.summary import Judged, Summary
+    from trusteq.record.evidence import Evidence
+    from trusteq.record.summary import Judged, Summary
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from trusteq.report.page.tables import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 
 def models(evidence: Evidence) -> Table:

@@ -12,7 +12,7 @@ from trusteq.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trusteq.report.summary import Judged
+    from trusteq.record.summary import Judged
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 

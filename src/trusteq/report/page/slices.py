@@ -17,7 +17,7 @@ from trusteq.report.wording import number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 MEASURES = ("accuracy_difference", "disagreement", "confidence_shift", "smooth_ece_difference")
 ALPHA = 0.05

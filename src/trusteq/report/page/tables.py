@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import in_words, sides_of
-from trusteq.report.document import estimate_from
+from trusteq.record.document import estimate_from
 from trusteq.report.wording import interval, number, p_value, percent
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
-from trusteq.report.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
 
 LONGEST_EXCERPT = 160
 

@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from trusteq.errors import RunError
 from trusteq.models.cost import SCHEMA_VERSION
-from trusteq.runs.json_file import read_json
-from trusteq.runs.saved import refuse_damaged
+from trusteq.record.json_file import read_json
+from trusteq.record.saved import refuse_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from cases import case
 
 import trusteq
 from trusteq.errors import RunError
-from trusteq.runs import directory
-from trusteq.runs.directory import free_directory, load_run, rejudge, save
+from trusteq.record import directory
+from trusteq.record.directory import free_directory, load_run, rejudge, save
 from trusteq.verdict import judge
 
 
@@ -121,7 +121,7 @@ def test_a_failure_while_writing_leaves_nothing(result, tmp_path, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("trusteq.runs.directory.pq.write_table", full)
+    monkeypatch.setattr("trusteq.record.directory.pq.write_table", full)
     with pytest.raises(trusteq.RunError, match="cannot be written: No space left on device"):
         save(result, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

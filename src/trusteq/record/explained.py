@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.explain.explanation import Explanation
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
 
 
 def plan_columns(audit: Audit) -> dict[str, Any]:

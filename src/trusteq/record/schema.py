@@ -1,4 +1,4 @@
-"""The JSON Schema of ``audit.json``; ``python -m trusteq.report.schema`` prints it.
+"""The JSON Schema of ``audit.json``; ``python -m trusteq.record.schema`` prints it.
 
 Where a structure is fixed nothing else may stand in it. Names of measures, tests, slices and of what a model's details
 hold are the run's own. A number that could not be computed is null.

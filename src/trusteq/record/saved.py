@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from trusteq.errors import OptionError, RunError
-from trusteq.report.schema import AuditDocument, Settings
-from trusteq.runs.json_file import refuse_infinite
-from trusteq.settings import LIMITS, refuse_too_few, within_limits
+from trusteq.record.json_file import refuse_infinite
+from trusteq.record.schema import AuditDocument, Settings
+from trusteq.stats.limits import LIMITS, refuse_too_few, within_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from trusteq.stats.estimate import Estimate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trusteq.result import Audit, Comparison, ModelResult
+    from trusteq.record.audit import Audit, Comparison, ModelResult
     from trusteq.verdict import Verdict
 
 SCHEMA_VERSION = 2

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trusteq.data.surrogates import readable
 from trusteq.models.base import Finding
-from trusteq.runs.json_file import read_json
-from trusteq.runs.saved import refuse_damaged
+from trusteq.record.json_file import read_json
+from trusteq.record.saved import refuse_damaged
 from trusteq.verdict import Outcome
 from trusteq.work.shard_files import Kept
 

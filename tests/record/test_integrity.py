@@ -11,9 +11,9 @@ from finished_runs import costs_of, equivalent, explained, peered, plain
 from rehashed import rehashed
 
 from trusteq.errors import RunError
-from trusteq.report.document import plain as as_json
-from trusteq.report.document import verdict_document
-from trusteq.runs.directory import load_run, rejudge
+from trusteq.record.directory import load_run, rejudge
+from trusteq.record.document import plain as as_json
+from trusteq.record.document import verdict_document
 
 
 @pytest.fixture(scope="module")

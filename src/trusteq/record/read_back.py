@@ -13,7 +13,7 @@ from trusteq.explain.explanation import ExplainSettings, Explanation, replanned,
 from trusteq.explain.looks import looks
 from trusteq.explain.protocol import ProtocolSettings, Published, published
 from trusteq.models.base import Identity
-from trusteq.responses import Response, Responses
+from trusteq.record.responses import Response, Responses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from trusteq.runs.directory import Run
+    from trusteq.record.directory import Run
 
 SEGMENT, COLUMN = "segment ", "column "
 

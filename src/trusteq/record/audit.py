@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from trusteq.models.base import Finding, Identity
     from trusteq.models.cost import Costs
     from trusteq.policy import Policy
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
+    from trusteq.record.history import History
     from trusteq.report.item import ItemView
-    from trusteq.runs.history import History
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import Verdict
 
@@ -163,7 +163,7 @@ class Audit:
         """Every unit's attribution and standard error by every method, one row an item, unit and model."""
         import pandas as pd
 
-        from trusteq.runs.explained import attribution_columns
+        from trusteq.record.explained import attribution_columns
 
         return pd.DataFrame(attribution_columns(self))
 
@@ -171,7 +171,7 @@ class Audit:
         """How far both models' words agree, by every score, beside chance: a row an item, candidate and method."""
         import pandas as pd
 
-        from trusteq.runs.explained import agreement_columns
+        from trusteq.record.explained import agreement_columns
 
         return pd.DataFrame(agreement_columns(self))
 
@@ -184,7 +184,7 @@ class Audit:
     @cached_property
     def evidence(self) -> Evidence:
         """What reports and figures are drawn from."""
-        from trusteq.runs.directory import evidence_of
+        from trusteq.record.directory import evidence_of
 
         return evidence_of(self)
 
@@ -195,8 +195,8 @@ class Audit:
         return item_view(self.evidence, id, candidate)
 
     def save(self, directory: str | Path) -> Path:
-        """Write the run directory; see `trusteq.runs.directory`."""
-        from trusteq.runs.directory import save
+        """Write the run directory; see `trusteq.record.directory`."""
+        from trusteq.record.directory import save
 
         return save(self, directory)
 

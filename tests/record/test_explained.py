@@ -7,8 +7,8 @@ import pytest
 
 import trusteq
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.runs.directory import load_run
-from trusteq.runs.explained import attribution_columns, plan_columns, value_columns
+from trusteq.record.directory import load_run
+from trusteq.record.explained import attribution_columns, plan_columns, value_columns
 from trusteq.verdict import Outcome
 
 LABELS = ("bad", "good")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import trusteq
 from trusteq.data.table import shown
+from trusteq.data.yaml_file import parse_yaml
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
 from trusteq.policy import Policy, parse_policy
-from trusteq.report.document import measures_from, verdict_document
-from trusteq.report.summary import verdict_from
+from trusteq.record.document import measures_from, verdict_document
+from trusteq.record.summary import verdict_from
 from trusteq.verdict import EXIT_CODES, judge
-from trusteq.yaml_file import parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

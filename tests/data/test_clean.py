@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trusteq.report.clean import clean
+from trusteq.data.clean import clean
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 COUPLE = "\U0001f469\u200d\u2764\ufe0f\u200d\U0001f468"

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from finished_runs import KINDS, explained, plain, protocol
 
-from trusteq.report.schema import audit_schema, text
+from trusteq.record.schema import audit_schema, text
 
 PUBLISHED = Path(__file__).parents[2] / "docs/reference/audit.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(audit_schema())
@@ -19,7 +19,7 @@ def stored(result):
 
 
 def test_the_published_schema_is_this_one():
-    assert PUBLISHED.read_text("utf-8") == text(), "python -m trusteq.report.schema > docs/reference/audit.schema.json"
+    assert PUBLISHED.read_text("utf-8") == text(), "python -m trusteq.record.schema > docs/reference/audit.schema.json"
 
 
 def test_it_is_a_schema_of_its_dialect():

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import trusteq
-from trusteq._computed import FINDINGS, computed
+from trusteq.auditing.computed import FINDINGS, computed
 from trusteq.errors import RunError
-from trusteq.report.document import document, plain
-from trusteq.runs.directory import manifest, tables
-from trusteq.runs.responses import read_items, read_responses
+from trusteq.record.directory import manifest, tables
+from trusteq.record.document import document, plain
+from trusteq.record.read_back import read_items, read_responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from trusteq.result import Audit
-    from trusteq.runs.directory import Run
+    from trusteq.record.audit import Audit
+    from trusteq.record.directory import Run
 
 ROUNDING = 1e-7
 """The relative difference that another processor's or library's rounding may make, and no other answer."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq._explained import Aligned, align, among
-from trusteq.advice import advise
+from trusteq.auditing.advice import advise
+from trusteq.auditing.explained import Aligned, align, among
 from trusteq.compare.alignment import LEAST_PEER
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, flipped_items
@@ -35,7 +35,7 @@ from trusteq.data.predictions import Predictions
 from trusteq.data.repeats import repeats
 from trusteq.explain.protocol import SCRIPTED
 from trusteq.models.base import Finding
-from trusteq.result import Audit, Comparison, ModelResult
+from trusteq.record.audit import Audit, Comparison, ModelResult
 from trusteq.stats.one_thread import one_thread
 from trusteq.stats.resampling import Resampling
 from trusteq.verdict import judge
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from trusteq.compare.published import PairAgreement
     from trusteq.data.items import Items
     from trusteq.policy import Policy
-    from trusteq.responses import Response, Responses
+    from trusteq.record.responses import Response, Responses
     from trusteq.stats.estimate import Estimate
 
     Progress = Callable[[str, int, int], None]

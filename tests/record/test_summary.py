@@ -9,7 +9,7 @@ from finished_runs import KINDS, equivalent, explained, plain, protocol
 from rich.console import Console
 
 import trusteq
-from trusteq.report.summary import about_policy, origin, summary
+from trusteq.record.summary import about_policy, origin, summary
 from trusteq.report.terminal import render
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq._computed import computed
-from trusteq._explained import decided_by, explain_enough, explain_settings
+from trusteq.auditing.computed import computed
+from trusteq.auditing.explained import decided_by, explain_enough, explain_settings
 from trusteq.compare.slices import LABEL, LENGTH
 from trusteq.data.items import Items
 from trusteq.data.predictions import Predictions, checked
@@ -29,8 +29,8 @@ from trusteq.models.function import as_model, called
 from trusteq.models.probe import predict_all
 from trusteq.models.traits import traits_of
 from trusteq.policy import Policy, read_policy
-from trusteq.responses import Response, Responses
-from trusteq.settings import refuse_too_few, within_limits
+from trusteq.record.responses import Response, Responses
+from trusteq.stats.limits import refuse_too_few, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.work.shard import HERE, predict_at, probe_at
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from trusteq.explain.explanation import ExplainSettings, Explanation
     from trusteq.models.base import Model
     from trusteq.models.cost import Effort
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
     from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]

@@ -46,14 +46,13 @@ import trusteq
 from trusteq.data import parquet
 from trusteq.errors import PolicyError, RunError
 from trusteq.policy import Policy
-from trusteq.report.document import SCHEMA_VERSION, document, measures_from, plain
-from trusteq.report.evidence import Evidence
-from trusteq.report.schema import AuditDocument
-from trusteq.result import estimate_rows
-from trusteq.runs.address import fetched, is_address
-from trusteq.runs.costs import FILE as COSTS
-from trusteq.runs.costs import read_costs
-from trusteq.runs.explained import (
+from trusteq.record.address import fetched, is_address
+from trusteq.record.audit import estimate_rows
+from trusteq.record.costs import FILE as COSTS
+from trusteq.record.costs import read_costs
+from trusteq.record.document import SCHEMA_VERSION, document, measures_from, plain
+from trusteq.record.evidence import Evidence
+from trusteq.record.explained import (
     attribution_columns,
     plan_columns,
     removed_columns,
@@ -61,9 +60,9 @@ from trusteq.runs.explained import (
     value_columns,
     word_columns,
 )
-from trusteq.runs.history import FILE as HISTORY
-from trusteq.runs.history import attempt_of, beside, notices, read_history
-from trusteq.runs.integrity import (
+from trusteq.record.history import FILE as HISTORY
+from trusteq.record.history import attempt_of, beside, notices, read_history
+from trusteq.record.integrity import (
     MANIFEST,
     NO_HASHES,
     cluster_size,
@@ -72,10 +71,11 @@ from trusteq.runs.integrity import (
     judged_again,
     refuse_changed,
 )
-from trusteq.runs.json_file import read_json
-from trusteq.runs.older import as_today, refuse_newer
-from trusteq.runs.saved import Manifest, refuse_damaged, refuse_strangers
-from trusteq.runs.tables import refuse_damaged_table
+from trusteq.record.json_file import read_json
+from trusteq.record.older import as_today, refuse_newer
+from trusteq.record.saved import Manifest, refuse_damaged, refuse_strangers
+from trusteq.record.schema import AuditDocument
+from trusteq.record.tables import refuse_damaged_table
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trusteq.models.base import Finding
-    from trusteq.result import Audit, ModelResult
-    from trusteq.runs.history import History
+    from trusteq.record.audit import Audit, ModelResult
+    from trusteq.record.history import History
     from trusteq.verdict import Verdict
 
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}

@@ -7,7 +7,7 @@ import numpy as np
 from cases import case
 
 import trusteq
-from trusteq.report.document import document, measures_from, plain
+from trusteq.record.document import document, measures_from, plain
 from trusteq.stats.estimate import Estimate
 
 

@@ -21,12 +21,12 @@ from finished_runs import FAST, HONEST, KINDS, NEARLY, equivalent, pairs, peered
 from rehashed import rehashed
 
 import trusteq as package
-from trusteq._computed import FINDINGS, computed
+from trusteq.auditing.computed import FINDINGS, computed
+from trusteq.auditing.verified import verified
 from trusteq.compare import chance
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.runs.directory import load_run
-from trusteq.runs.responses import read_items, read_responses
-from trusteq.runs.verified import verified
+from trusteq.record.directory import load_run
+from trusteq.record.read_back import read_items, read_responses
 
 
 def audited(**options):

@@ -16,7 +16,7 @@ from trusteq.errors import RunError
 from trusteq.work.folder import RemoteFolder
 
 if TYPE_CHECKING:
-    from trusteq.result import Audit
+    from trusteq.record.audit import Audit
 
 LAST = "manifest.json"
 _NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)?[A-Za-z0-9_-][A-Za-z0-9._-]*")

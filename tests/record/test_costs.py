@@ -12,7 +12,7 @@ import trusteq
 from trusteq.models.cost import Costs, ModelCost
 from trusteq.models.cost_machine import Machine
 from trusteq.models.cost_speed import Spread
-from trusteq.runs.directory import evidence, evidence_of, load_run
+from trusteq.record.directory import evidence, evidence_of, load_run
 
 MACHINE = Machine("A Processor", 4, None, "Linux", "cpu")
 COSTS = Costs(

@@ -13,8 +13,8 @@ from finished_runs import FAST, HONEST, KINDS, NEARLY, pairs, reader
 import trusteq as package
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.prediction_file import open_predictions
-from trusteq.runs.directory import load_run, notices_of
-from trusteq.runs.history import MOST_NAMED, attempt_of
+from trusteq.record.directory import load_run, notices_of
+from trusteq.record.history import MOST_NAMED, attempt_of
 from trusteq.work.executor import executor
 
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")

@@ -13,14 +13,14 @@ from trusteq.compare.published import PairAgreement
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
 from trusteq.policy import PRESETS, Policy, Rule, comes_with_trusteq, preset, wider
-from trusteq.report.document import estimate_from, measures_from
+from trusteq.record.document import estimate_from, measures_from
 from trusteq.stats.estimate import PairedTest
 from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from trusteq.report.evidence import Evidence
+    from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""A finished audit, as values and as files."""
