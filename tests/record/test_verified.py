@@ -21,6 +21,7 @@ from finished_runs import FAST, HONEST, KINDS, NEARLY, equivalent, pairs, peered
 from rehashed import rehashed
 
 import trusteq as package
+from trusteq.auditing import computed as computing
 from trusteq.auditing.computed import FINDINGS, computed
 from trusteq.auditing.verified import verified
 from trusteq.compare import chance
@@ -228,7 +229,7 @@ def test_a_warning_that_was_taken_out_or_put_in(tmp_path):
 
 def test_all_kinds_of_findings_that_are_computed_are_known():
     """By the source: one that is not in the list would not be compared."""
-    source = Path(package._computed.__file__).read_text("utf-8")
+    source = Path(computing.__file__).read_text("utf-8")
     made = set(re.findall(r'Finding\([^()]*?, "([a-z- ]+)", ', source)) | set(
         re.findall(r'kind, found = "(.*?)"', source)
     )
