@@ -16,7 +16,7 @@ from hostile.reader import Reader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OLDER = Path(__file__).parents[1] / "runs" / "golden" / "schema-1"
+OLDER = Path(__file__).parents[1] / "record" / "golden" / "schema-1"
 ITEM = "review-1"
 
 
