@@ -12,7 +12,8 @@ import numpy as np
 from trusteq.errors import OptionError
 from trusteq.explain.attributions import attributions, on_scale
 from trusteq.explain.table import Question
-from trusteq.models.base import Finding, LowerableModel
+from trusteq.models.base import Finding
+from trusteq.models.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,8 @@ def in_precision(models: Sequence[Model], precision: Precision) -> list[Model]:
     """The models that answer perturbed texts: those given, or copies of them in a lower precision."""
     if precision == "own":
         return list(models)
-    lowered = [model.lowered(precision) if isinstance(model, LowerableModel) else model for model in models]
+    lowering = [traits_of(model).lowered for model in models]
+    lowered = [model if lower is None else lower(precision) for model, lower in zip(models, lowering, strict=True)]
     if all(a is b for a, b in zip(models, lowered, strict=True)):
         names = ", ".join(model.name for model in models)
         raise OptionError(f"precision {precision} has no effect: no model here ({names}) can be lowered to it")

@@ -16,7 +16,7 @@ from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError
 from trusteq.explain.splice import splicer
 from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
-from trusteq.models.token_rows import TokenModel, joined
+from trusteq.models.token_rows import joined
 from trusteq.models.traits import traits_of
 from trusteq.work.shard import HERE, Answered, digest, in_order
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from trusteq.explain.units import Units
     from trusteq.models.base import Model
+    from trusteq.models.token_rows import TokenModel
     from trusteq.work.shard import Executor
 
 ROWS = 4
@@ -114,11 +115,11 @@ class Perturbation:
 
     def run(self, model: Model, advance: Callable[[int], None]) -> Answered:
         """Log-probabilities [perturbations, labels], one question's after the other's."""
-        ask = (
-            _tokens(model, self.perturb, self.alone)
-            if isinstance(model, TokenModel)
-            else _texts(model, self.perturb, self.alone, self.segments)
-        )
+        by_tokens = traits_of(model).tokens
+        if by_tokens is not None:
+            ask = _tokens(by_tokens, self.perturb, self.alone)
+        else:
+            ask = _texts(model, self.perturb, self.alone, self.segments)
         rows = ask(self.questions)
         ends = np.cumsum([len(q.masks) for q in self.questions])
         tables = np.split(rows, ends[:-1])

@@ -189,6 +189,7 @@ class OnnxModel:
         return Traits(
             changeable=self.tokenizer is not None,
             budget=self.budget,
+            tokens=None if self.tokenizer is None else self,
             truncated=self.cut,
             device=CPU,
             # 0 leaves it to the runtime, which takes one a physical core.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from trusteq.models.base import LowerableModel
 from trusteq.models.cost_size import Size
+from trusteq.models.token_rows import TokenModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -22,6 +24,9 @@ class Traits:
         in which they were read.
     changeable: whether it can be asked about items that are not in the data, such as texts without some words.
     budget: how many tokens a call may hold.
+    tokens: the model itself where it can be asked by its own tokens: changed texts are then put together from these,
+        which takes a fraction of the time. None where texts must be written anew.
+    lowered: makes the same model in "bfloat16" or "float16"; None where it keeps its precision.
     truncated: the items that it could not read whole so far, with their length in tokens; the model adds to it.
     device: where it runs; None where that is not known.
     threads: with how many threads it computes; None where its runtime does not tell.
@@ -32,6 +37,8 @@ class Traits:
     runs: bool = True
     changeable: bool = True
     budget: int = 1024
+    tokens: TokenModel | None = None
+    lowered: Callable[[str], Model] | None = None
     truncated: MutableMapping[str, int] = field(default_factory=dict)
     device: str | None = None
     threads: Callable[[], int | None] = lambda: None
@@ -50,4 +57,10 @@ class StatesTraits(Protocol):
 
 def traits_of(model: Model) -> Traits:
     """What the model states; of a user's own that states nothing, what holds of a function."""
-    return model.traits if isinstance(model, StatesTraits) else Traits(changeable=getattr(model, "reads_text", True))
+    if isinstance(model, StatesTraits):
+        return model.traits
+    return Traits(
+        changeable=getattr(model, "reads_text", True),
+        tokens=model if isinstance(model, TokenModel) else None,
+        lowered=model.lowered if isinstance(model, LowerableModel) else None,
+    )

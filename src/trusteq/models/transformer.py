@@ -203,6 +203,8 @@ class TransformerModel:
 
         return Traits(
             budget=self.budget,
+            tokens=self,
+            lowered=self.lowered,
             truncated=self.cut,
             device=str(self.model.device),
             threads=torch.get_num_threads,
