@@ -200,7 +200,8 @@ def _seen_to_be_aligned(peer: Comparison, nearer: Sequence[str]) -> Comparison:
         for name in nearer
     ]
     if low:
-        said = [f"its {' and '.join(low)} is not shown to be at least {LEAST_PEER}; candidates are judged without it"]
+        why = f"its {' and '.join(low)} is not shown to be at least {LEAST_PEER}; candidates are judged without it"
+        said.insert(0, why)
     found = [Finding(peer.name, "no retraining", message, 1.0) for message in said]
     return replace(peer, candidate=replace(peer.candidate, findings=(*found, *peer.candidate.findings)))
 

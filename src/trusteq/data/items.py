@@ -225,7 +225,8 @@ class Items:
             first = int(unknown[0])
             raise LabelError(
                 f"{self._item(first)} has label {self.label_names[self.labels[first]]!r}, which the models do not know "
-                f"(they answer {listed(labels)}); {unknown.size:,} such items; {remedy(self.label_names, labels)}"
+                f"(they answer {listed(labels)}); {unknown.size:,} such {'item' if unknown.size == 1 else 'items'}; "
+                f"{remedy(self.label_names, labels)}"
             )
         return codes
 

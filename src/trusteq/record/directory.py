@@ -8,9 +8,9 @@
     estimates.parquet    every estimate, slices included, one row each
     flips.parquet        the items whose answer changed
     plan.parquet, values/*.parquet, removed/*.parquet, attributions.parquet, words.parquet   explanations, see
-                         `runs.explained`
+                         `record.explained`
     costs.json           size, speed and memory of the models on this machine, see `models.cost`
-    work.json            finished work that was taken up, and other audits of the same, see `runs.history`
+    work.json            finished work that was taken up, and other audits of the same, see `record.history`
 
 It is written under a temporary name and renamed when whole, so a directory that is there is complete. The same
 audit gives the same bytes: no times, no paths of this machine but those the user typed. Only ``costs.json`` and

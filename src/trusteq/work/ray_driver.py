@@ -91,7 +91,7 @@ def main() -> None:
         Pool(ray, wanted.actors, events, tell).run()
     except Stop as end:
         tell(FAILED, str(end))
-    except Exception as error:
+    except Exception as error:  # whatever Ray raises: this process can tell nobody else
         tell(LOST, one_line(error))
     with suppress(Exception):
         import ray
@@ -108,7 +108,7 @@ def _listen(wire: Connection[Any, Any], events: Events, folder: str | None) -> N
             events.put(partial(Pool.add, number=number, opening=opening, shard=shard))
     except (EOFError, OSError):
         events.put(partial(_stop, why="the audit has ended"))
-    except Exception as error:
+    except Exception as error:  # unpickling raises anything
         events.put(partial(_stop, why=f"what it was asked cannot be read: {one_line(error)}"))
     time.sleep(GRACE)
     _end(folder)

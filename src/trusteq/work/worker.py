@@ -37,7 +37,7 @@ class Asker:
         self._model: Model | None = None
 
     def answer(self, opening: Opening, shard: Shard, opened: Callable[[], None] = lambda: None) -> tuple[str, Any]:
-        """("answer", what was answered), or the name of the error and its line, as `result` reads them.
+        """("answer", what was answered), or the name of the error and its line, as `result` below reads them.
 
         ``opened`` is called when the model is open, before it is asked.
         """
