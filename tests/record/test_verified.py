@@ -183,6 +183,16 @@ def test_a_number_that_no_verdict_rests_on(change, where, run):
         assert any(one.startswith(where) for one in differing(run))
 
 
+@pytest.mark.parametrize("name", ["attributions", "words", "top_words", "plan", "values/00-large"])
+def test_a_table_that_the_answers_do_not_come_to(name, tmp_path):
+    """Words that nobody explained were shown on the page, and all was as the run said."""
+    run = plain().save(tmp_path / "run")
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / f"{name}.parquet").write_bytes((run / "flips.parquet").read_bytes())
+    rehashed(run)
+    assert differing(run) == [f"{name}.parquet"]
+
+
 def test_another_seed_is_another_plan(run):
     document(run, lambda d: d["settings"].update(seed=1))
     path = run / "manifest.json"

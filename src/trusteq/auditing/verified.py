@@ -84,7 +84,7 @@ def verified(run: Run, tell: Callable[[str, int, int], None] = lambda stage, don
         )
     items = read_items(run)
     audit = computed(read_responses(run, items), items, run.policy, run.audit["settings"], tell=tell)
-    unchecked = ["what was noticed when models were opened and asked; what they cost; how many rows were left out"]
+    unchecked = ["what was noticed when models were opened and asked; what they cost; other audits; rows left out"]
     pairs = [*_leaves("audit.json", run.audit, document(audit)), *_cells(run, audit)]
     hashes, made = ["ids", "asked", "content"], manifest(audit)
     if arrays := run.manifest["data"]["arrays"]:
@@ -127,7 +127,12 @@ def _leaves(where: str, told: Any, found: Any) -> Iterator[tuple[str, Any, Any]]
 
 def _cells(run: Run, audit: Audit) -> Iterator[tuple[str, Any, Any]]:
     """Every value of a run's tables beside what it should be, but for those that it was computed from."""
-    for name, make in tables(audit).items():
+    made = tables(audit)
+    for file in run.manifest["files"]:
+        name, _, ending = file.rpartition(".")
+        if ending == "parquet" and name not in made:
+            yield file, "a table", ABSENT
+    for name, make in made.items():
         if name not in COMPUTED:
             continue
         kept = run.table(name)
