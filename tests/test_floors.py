@@ -10,6 +10,7 @@ import trusteq
 SOURCE = Path(trusteq.__file__).parent
 FLOORS = (
     {"errors"},
+    {"plugins"},
     {"data", "stats"},
     {"models"},
     {"work", "compare"},

@@ -8,6 +8,7 @@ TrusteqError
 ├── PolicyError       a policy that cannot be read or does not make sense
 ├── RunError          a run directory that cannot be written or read
 ├── StudyError        a study that cannot be read, or whose folder belongs to another one
+├── PluginError       something that another package adds and that cannot be used
 └── MissingExtraError an optional dependency that is not installed
 
 A message is one line: what is wrong, where (file and row, model and label), the value found, what to do. A name or
@@ -55,6 +56,10 @@ class RunError(TrusteqError):
 
 class StudyError(TrusteqError):
     """A study that cannot be read, or whose folder belongs to another one."""
+
+
+class PluginError(TrusteqError):
+    """Something that another package adds and that cannot be used."""
 
 
 class MissingExtraError(TrusteqError):

@@ -13,6 +13,7 @@ from trusteq.models import open as opening
 from trusteq.models.backend import Backend
 from trusteq.models.base import Identity
 from trusteq.models.cost_size import Size
+from trusteq.models.options import LABELS
 from trusteq.models.traits import Traits, traits_of
 
 SOURCE = Path(trusteq.__file__).parent
@@ -84,7 +85,7 @@ WORD_LISTS = Backend(
     words="a word list",
     recognises=lambda spec, _: spec.endswith(".words"),
     open=open_word_list,
-    options=("labels",),
+    options=(LABELS,),
 )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from click.core import ParameterSource
 
-from trusteq.cli.lessons import listed
-from trusteq.cli.once import Once
+from trusteq.cli.lists import listed
+from trusteq.cli.model_options import OpensModels, model_backends, no_effect, options_for, refuse_unused
 from trusteq.cli.screen import print_json, progress, show
 from trusteq.cli.streams import told_anyway
 from trusteq.cli.work_options import WORK, asked_executor, work_options
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trusteq.explain.explanation import ExplainSettings
-    from trusteq.models.open import ModelOptions
     from trusteq.policy import Policy
 
 
-@click.command(cls=Once)
+@click.command(cls=OpensModels)
 @click.argument("reference", metavar="REFERENCE")
 @click.argument("candidates", metavar="CANDIDATE...", nargs=-1, required=True)
 @click.option(
@@ -45,15 +44,6 @@ if TYPE_CHECKING:
 @click.option("--slice", "slices", multiple=True, help="Column to slice by; may be repeated.")
 @click.option("--cluster", help="Column that says which items belong together, e.g. the premise.")
 @click.option("--split", help="Split of a Hugging Face dataset.")
-@click.option("--labels", multiple=True, help="Label names of a model in its own order: [NAME=]a,b,c.")
-@click.option(
-    "--scores", multiple=True, help="What predictions files and ONNX outputs hold: [NAME=]probabilities|logits."
-)
-@click.option("--tokenizer", help="Folder with tokenizer.json for ONNX models that have none beside them.")
-@click.option("--output", help="Output of an ONNX graph that has several.")
-@click.option("--device", help="Where transformers run, e.g. cuda.")
-@click.option("--download", is_flag=True, help="Allow fetching a hub id; nothing else ever goes online.")
-@click.option("--token-budget", type=click.IntRange(min=1), help="Tokens in one batch, padding included.")
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
@@ -148,8 +138,9 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     """  # noqa: D301
     from trusteq.auditing.audit import audit as run_audit
     from trusteq.data.read import read_items
-    from trusteq.data.tables import READERS
+    from trusteq.data.tables import readers
     from trusteq.models.open import open_model
+    from trusteq.models.options import BUDGET
     from trusteq.policy import read_policy
     from trusteq.record.address import free_address, is_address, save_at
     from trusteq.record.directory import free_directory, manifest
@@ -164,7 +155,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     out = free_address(asked["out"]) if is_address(asked["out"]) else free_directory(asked["out"])
     named = names_and_locations([reference, *candidates, *([asked["peer"]] if asked["peer"] else [])])
     data = asked["data"] or named[0][1]
-    files = [location.lower().endswith(tuple(READERS)) for _, location in named]
+    files = [location.lower().endswith(tuple(readers())) for _, location in named]
     if asked["data"] is None and not files[0]:
         raise click.UsageError(f"{named[0][0]} is a model and holds no items; name their file with --data")
     if all(files):
@@ -172,10 +163,15 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     slices = tuple(part for given in asked["slices"] for part in listed(given))
     if slices and asked["no_slices"]:
         raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
-    takes = _taken(asked, named)
+    context = click.get_current_context()
+    backends = model_backends(named)
+    refuse_unused(asked, cast("OpensModels", context.command).model_options, backends)
+    # Models that are run are run in batches; all of them take a budget.
+    if asked["batch"] and not any(BUDGET in backend.options for backend in backends.values()):
+        raise no_effect("--batch", backends)
     explain = _explain(asked, asked["protocol"] or ("paper" if policy.needs_protocol else None))
     _tell_too_few(asked, policy, explain)
-    unread = next((name for name, taken in takes.items() if "device" in taken), None)
+    unread = next((name for name, backend in backends.items() if backend.reads_texts), None)
     if unread is not None and not asked["text"]:
         raise click.UsageError(f"model {unread} reads texts; name their columns with --text, in its order")
     telling = progress(
@@ -199,8 +195,9 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
         tell("read items", 1, 1)
         # A predictions file may hold the items' own columns beside its labels.
         own = {asked["label"], asked["cluster"], *slices, *listed(asked["text"])} - {None}
+        of_items = {"id": asked["id_column"], "by_row": asked["by_row"], "not_labels": tuple(sorted(own))}
         models = {
-            name: open_model(location, name=name, options=_options(asked, name, takes, tuple(sorted(own))))
+            name: open_model(location, name=name, options=options_for(name, backends, asked, of_items))
             for name, location in named
         }
         peer = named[len(candidates) + 1 :]
@@ -224,7 +221,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
         attempt = attempt_of(manifest(result), document(result))
         result = replace(
             result,
-            command=words_of(click.get_current_context()),
+            command=words_of(context),
             history=history_of(asking, attempt if asked["work"] else None),
         )
         path = result.save(out) if isinstance(out, Path) else save_at(result, out)
@@ -259,7 +256,7 @@ def words_of(context: click.Context) -> tuple[str, ...]:
     """The command line as it was meant, in one order: what was given, but for where it went and how it was shown."""
     words = ["audit"]
     options: list[str] = []
-    for parameter in context.command.params:
+    for parameter in context.command.get_params(context):
         name, value = parameter.name or "", context.params.get(parameter.name or "")
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name in _NOT_REPEATED:
             continue
@@ -324,23 +321,6 @@ def _refuse_idle_work() -> None:
             raise click.UsageError(f"{flag} has no effect: no model here is asked, all are files; leave it out")
 
 
-def _taken(asked: dict[str, Any], named: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """The options that each model takes, by its name; an option that none of them takes is refused."""
-    from trusteq.models.open import options_of
-
-    takes = {name: options_of(location, name=name) for name, location in named}
-    for option, what in _MODEL_OPTIONS.items():
-        users = [name for name, taken in takes.items() if what in taken]
-        if asked[option] and not users:
-            flag = f"--{option.replace('_', '-')}"
-            raise click.UsageError(f"{flag} has no effect: no model here ({', '.join(takes)}) takes it; leave it out")
-        for entry in asked[option] if isinstance(asked[option], tuple) else ():
-            target, sign, _ = entry.partition("=")
-            if sign and target in takes and target not in users:
-                raise click.UsageError(f"--{option} {entry} has no effect: {target} does not take it; leave it out")
-    return takes
-
-
 def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | bool | None:
     """How to explain: not at all, as asked, or None where nothing was said and what can be explained is."""
     from trusteq.explain.explanation import ExplainSettings
@@ -380,51 +360,3 @@ _NOT_REPEATED = ("out", "as_json", "quiet", "progress_json", *WORK)
 """Options that decide where work is done and results go, not what they are."""
 
 _EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until", "precision")
-
-_MODEL_OPTIONS = {
-    "scores": "scores",
-    "tokenizer": "tokenizer",
-    "output": "output",
-    "device": "device",
-    "token_budget": "budget",
-    # Models that are run are run in batches; all of them take a budget.
-    "batch": "budget",
-}
-"""Options of the command line and what models call them; --download only permits, so it is never refused."""
-
-
-def _options(asked: dict[str, Any], name: str, takes: dict[str, tuple[str, ...]], own: tuple[str, ...]) -> ModelOptions:
-    """What was asked of one model, without what concerns only others."""
-    from trusteq.models.open import ModelOptions
-
-    scores = _for_model(asked["scores"], name, list(takes), "--scores")
-    if scores not in {None, "probabilities", "logits"}:
-        raise click.BadParameter(f"{scores!r} is neither probabilities nor logits", param_hint="--scores")
-    wanted = {
-        "labels": listed(_for_model(asked["labels"], name, list(takes), "--labels")) or None,
-        "scores": scores,
-        "tokenizer": asked["tokenizer"],
-        "output": asked["output"],
-        "device": asked["device"],
-        "download": asked["download"],
-        "id": asked["id_column"],
-        "by_row": asked["by_row"],
-        "not_labels": own,
-        "budget": asked["token_budget"],
-    }
-    return ModelOptions(**{option: wanted[option] for option in takes[name] if wanted[option] is not None})
-
-
-def _for_model(given: Sequence[str], name: str, names: Sequence[str], option: str) -> str | None:
-    """The value given for this model by NAME=value, else the one given for all."""
-    found: dict[str, str] = {}
-    for entry in given:
-        target, sign, value = entry.partition("=")
-        target, value = (target, value) if sign else ("", entry)
-        if target and target not in names:
-            raise click.BadParameter(f"no model is called {target!r}; there are {', '.join(names)}", param_hint=option)
-        if target in found:
-            whom = target or "all models"
-            raise click.BadParameter(f"given twice for {whom}: {found[target]!r} and {value!r}", param_hint=option)
-        found[target] = value
-    return found.get(name, found.get(""))

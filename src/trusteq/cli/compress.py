@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trusteq.cli.lessons import ABOUT, lesson_options, read_lessons
 from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
+from trusteq.cli.training_data import TRAINING_DATA, read_training_data, training_data_options
 from trusteq.compress.methods import METHODS, OPTIONS
 from trusteq.data.clean import clean
 
@@ -43,7 +43,7 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--method", required=True, type=click.Choice(list(METHODS)), metavar="NAME", help="One of those below.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the candidate; must not exist.")
 @_method_options
-@lesson_options
+@training_data_options
 @click.option("--download", is_flag=True, help="Allow fetching a hub id; nothing else ever goes online.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -83,11 +83,11 @@ def compress(model: str, method: str, out: Path, **asked: Any) -> int:
 def _items(asked: dict[str, Any], which: str, method: str, tell: Callable[[str, int, int], None]) -> Items | None:
     """The items of --data or --dev; an option about items for a method that reads none is refused."""
     if not METHODS[method].learns:
-        unused = next((name for name in ABOUT if asked[name]), None)
+        unused = next((name for name in TRAINING_DATA if asked[name]), None)
         if unused:
             flag = f"--{unused.replace('_', '-')}"
             raise click.UsageError(f"{flag} has no effect on method {method}, which learns nothing; leave it out")
-    return read_lessons(asked, which, tell)
+    return read_training_data(asked, which, tell)
 
 
 def _shown(made: Candidate) -> list[RenderableType]:

@@ -26,7 +26,7 @@ def figure(run: str, name: str | None, candidate: str | None, out: str | None, l
     from trusteq.data.clean import clean
     from trusteq.errors import OptionError
     from trusteq.record.directory import evidence, load_run
-    from trusteq.report.figures.catalog import FIGURES, make
+    from trusteq.report.figures.catalog import figures, make
     from trusteq.report.figures.file import kind_of, save
 
     if listed:
@@ -37,13 +37,13 @@ def figure(run: str, name: str | None, candidate: str | None, out: str | None, l
         _list(evidence(load_run(run)))
         return 0
     if name is None:
-        raise OptionError(f"name a figure: {', '.join(FIGURES)}; --list says which this run has")
+        raise OptionError(f"name a figure: {', '.join(figures())}; --list says which this run has")
     if out is None:
         raise OptionError(f"name the file to write, e.g. --out {name}.pdf")
     kind_of(out)
     found = make(evidence(load_run(run)), name, candidate)
     if found is None:
-        raise OptionError(f"{run}: has no figure {name}, which needs {FIGURES[name].needs}")
+        raise OptionError(f"{run}: has no figure {name}, which needs {figures()[name].needs}")
     click.echo(clean(str(save(found, out))))
     return 0
 
@@ -55,14 +55,14 @@ def _list(evidence: Evidence) -> None:
 
     from trusteq.cli.screen import show
     from trusteq.data.clean import clean
-    from trusteq.report.figures.catalog import FIGURES, make
+    from trusteq.report.figures.catalog import figures, make
 
     candidates = evidence.models[1:]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("figure", "of", "shows"):
         table.add_column(column, header_style="dim", overflow="fold")
     missing = []
-    for figure in FIGURES.values():
+    for figure in figures().values():
         asked = candidates if figure.per_candidate else (None,)
         if any(make(evidence, figure.name, name) is not None for name in asked):
             table.add_row(Text(figure.name), Text(figure.of), Text(figure.shows))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from trusteq.cli.lessons import listed
+from trusteq.cli.lists import listed
 from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress, show
 

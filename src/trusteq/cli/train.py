@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from trusteq.cli.lessons import lesson_options, read_lessons
 from trusteq.cli.once import Once
 from trusteq.cli.screen import print_json, progress
+from trusteq.cli.training_data import read_training_data, training_data_options
 from trusteq.data.clean import clean
 from trusteq.train.settings import RECIPES
 
@@ -26,7 +26,7 @@ OVERRIDES = ("epochs", "rate", "batch", "clip", "warmup", "decay", "weight_decay
 @click.command(cls=Once, epilog=EPILOG)
 @click.argument("base", metavar="BASE")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the model; must not exist.")
-@lesson_options
+@training_data_options
 @click.option("--recipe", default="paper-nli", type=click.Choice(list(RECIPES)), show_default=True, metavar="NAME",
               help="How to train: one of those below.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1, 10_000), help="Times through the items.")
@@ -63,13 +63,13 @@ def train(base: str, out: Path, **asked: Any) -> int:
 
     quiet = asked["quiet"] or asked["as_json"]
     with progress(quiet=quiet) as tell:
-        items = read_lessons(asked, "data", tell)
+        items = read_training_data(asked, "data", tell)
         assert items is not None  # noqa: S101 - seen to above
         try:
             made = fine_tune(
                 base,
                 items=items,
-                dev=read_lessons(asked, "dev", tell),
+                dev=read_training_data(asked, "dev", tell),
                 out=out,
                 settings=replace(RECIPES[asked["recipe"]], **overrides),
                 layers=asked["layers"],

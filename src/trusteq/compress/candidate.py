@@ -173,15 +173,16 @@ def _checkpoints(
 
 def _source(location: str, method: str, device: str | None, *, download: bool) -> TransformerModel:
     """The model to compress, opened as for an audit."""
-    from trusteq.models.open import ModelOptions, default_name, open_model, options_of
+    from trusteq.models.open import ModelOptions, backend_of, default_name, open_model
+    from trusteq.models.transformer import TRANSFORMERS
 
     name = default_name(location)
-    if "device" not in options_of(location, name=name):
+    if backend_of(location, name) is not TRANSFORMERS:
         raise ModelError(
             f"model {name}: {location} is no transformers classifier; method {method} starts from one: give its folder"
         )
     options = ModelOptions(device=device, download=download)
-    source = cast("TransformerModel", open_model(location, name=name, options=options))  # no other takes a device
+    source = cast("TransformerModel", open_model(location, name=name, options=options))
     if quantization := source.identity.details["quantization"]:
         by = quantization.get("quant_method")
         raise does_not_apply(source, method, f"it is quantized already ({by}); start from the model it was made from")

@@ -10,8 +10,9 @@ from typing import Any
 from trusteq.data import delimited, frame, huggingface, jsonl, parquet
 from trusteq.data.table import Table
 from trusteq.errors import DataError
+from trusteq.plugins import with_added
 
-__all__ = ["READERS", "Table", "column_names", "read_table"]
+__all__ = ["READERS", "Table", "column_names", "read_table", "readers"]
 
 Reader = Callable[[Path, Sequence[str] | None, int | None], Table]
 """From a path, the columns to keep (None: all) and the most rows to read (0: names only) to a table."""
@@ -27,6 +28,12 @@ READERS: dict[str, Reader] = {
     ".ndjson": jsonl.read,
     ".ndjson.gz": jsonl.read,
 }
+"""trusteq's own readers, by the end of a file's name."""
+
+
+def readers() -> dict[str, Reader]:
+    """The reader of each kind of file, by the end of its name; those of plugins, too."""
+    return with_added("trusteq.readers", READERS, callable)
 
 
 def read_table(
@@ -69,7 +76,8 @@ def _read_file(
     path: str | Path, columns: Sequence[str] | None, split: str | None, limit: int | None, download: bool
 ) -> Table:
     file = Path(path)
-    suffix = next((end for end in sorted(READERS, key=len, reverse=True) if file.name.lower().endswith(end)), None)
+    known = readers()
+    suffix = next((end for end in sorted(known, key=len, reverse=True) if file.name.lower().endswith(end)), None)
     if suffix is None and _is_hub_id(str(path)) and not download:
         raise DataError(
             f"{path}: no such file or folder; if it is a dataset on the hub, allow to fetch it (--download)"
@@ -81,16 +89,14 @@ def _read_file(
     if file.is_dir():
         raise DataError(f"{path}: a folder where a {suffix} file is expected; name one file in it")
     if suffix is None:
-        raise DataError(
-            f"{path}: no reader for {file.suffix or 'a name without an ending'!r}; use {', '.join(READERS)}"
-        )
+        raise DataError(f"{path}: no reader for {file.suffix or 'a name without an ending'!r}; use {', '.join(known)}")
     if split is not None:
         raise DataError(f"{path}: --split {split} is for Hugging Face datasets; a {suffix} file has no splits")
     if not file.is_file():
         raise DataError(f"{path}: no file but a pipe or a device; write what it gives to a file")
     if file.stat().st_size == 0:
         raise DataError(f"{path}: empty, 0 bytes; check how the file was written")
-    return READERS[suffix](file, columns, limit)
+    return known[suffix](file, columns, limit)
 
 
 def _is_hub_id(source: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
-from trusteq.models.open import ModelOptions, open_model
+from trusteq.models.open import open_model
 from trusteq.models.traits import traits_of
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def open_again(opening: Opening) -> Model:
     """The model; an error where files or versions are not what they were."""
-    model: Any = open_model(opening.location, name=opening.name, options=ModelOptions(**opening.options))
+    model: Any = open_model(opening.location, name=opening.name, options=opening.options)
     if model.identity.content != opening.identity["content"]:
         raise ModelError(f"model {opening.name}: {opening.location} holds other files than when the audit began")
     lowered: Model = model.lowered(opening.lowered) if opening.lowered else model

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trusteq.models.base import Model
+    from trusteq.models.options import Option
 
 
 def _nothing(architecture: str | None) -> None:
@@ -21,7 +22,8 @@ class Backend:
     """One way to run a model.
 
     kind: how identities name it. words: how messages do. recognises: whether what a user wrote, and the path that it
-    may be, are one of its models. options: the fields of `ModelOptions` that ``open`` takes.
+    may be, are one of its models. options: what a user may say about a model; ``open`` takes each as a keyword.
+    reads_texts: whether every one of its models reads texts, so that their columns must be named.
     prepare: imports everything that opening a model of this architecture would, so that its memory is not the model's.
     """
 
@@ -29,5 +31,6 @@ class Backend:
     words: str
     recognises: Callable[[str, Path], bool]
     open: Callable[..., Model]
-    options: tuple[str, ...]
+    options: tuple[Option, ...]
+    reads_texts: bool = False
     prepare: Callable[[str | None], None] = _nothing

@@ -19,7 +19,7 @@ import numpy as np
 
 from trusteq.data.items import Items
 from trusteq.errors import TrusteqError
-from trusteq.models.open import ModelOptions, open_model, prepare
+from trusteq.models.open import open_model, prepare
 from trusteq.models.probe import predict_all, predict_in_shape
 
 
@@ -35,7 +35,7 @@ def main() -> int:
     forget_peak()
     before = peak()
     try:
-        model = open_model(asked["location"], name=asked["name"], options=ModelOptions(**asked["options"]))
+        model = open_model(asked["location"], name=asked["name"], options=asked["options"])
         if asked["shape"] is None:
             predict_all(model, items)
         else:

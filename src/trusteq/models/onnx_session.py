@@ -25,6 +25,7 @@ from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
 from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.opening import Opening, opening
+from trusteq.models.options import BUDGET, LABELS, OUTPUT, SCORES, TOKENIZER
 from trusteq.models.token_limit import truncation
 from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer, tokenizing
 from trusteq.models.traits import Traits
@@ -357,6 +358,6 @@ ONNX = Backend(
         path.suffix.lower() == ".onnx" or (any(path.glob("*.onnx")) and not holds_checkpoint(path))
     ),
     open=open_onnx,
-    options=("labels", "scores", "tokenizer", "output", "budget"),
+    options=(LABELS, SCORES, TOKENIZER, OUTPUT, BUDGET),
     prepare=_prepare,
 )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trusteq.data.surrogates import readable
 from trusteq.errors import ModelError, OptionError
+from trusteq.models.backend import Backend
 from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.onnx_session import ONNX
 from trusteq.models.prediction_file import PREDICTIONS
 from trusteq.models.transformer import TRANSFORMERS
+from trusteq.plugins import with_added
 
 if TYPE_CHECKING:
-    from trusteq.models.backend import Backend
     from trusteq.models.base import Model
 
 
@@ -35,45 +37,52 @@ class ModelOptions:
 
 
 BACKENDS = (PREDICTIONS, ONNX, TRANSFORMERS)
-"""Every way to run a model, in the order in which they are asked whether a model is theirs."""
+"""trusteq's own ways to run a model."""
 
 
-def open_model(spec: str | Path, *, name: str | None = None, options: ModelOptions | None = None) -> Model:
-    """The model at a file, a folder or a hub id, ready to answer; named after its file or folder unless told."""
+def backends() -> tuple[Backend, ...]:
+    """Every way to run a model, in the order in which they are asked whether a model is theirs; plugins come last."""
+    return tuple(with_added("trusteq.models", {backend.kind: backend for backend in BACKENDS}, Backend).values())
+
+
+def open_model(
+    spec: str | Path, *, name: str | None = None, options: ModelOptions | Mapping[str, Any] | None = None
+) -> Model:
+    """The model at a file, a folder or a hub id, ready to answer; named after its file or folder unless told.
+
+    ``options`` may be a mapping, too: a plugin's model may take some that `ModelOptions` does not have.
+    """
     spec = str(spec)
     name = name or default_name(spec)
-    options = options or ModelOptions()
-    backend = _backend(spec, name)
-    unused = next((option for option in given(options) if option not in backend.options), None)
+    backend = backend_of(spec, name)
+    chosen = dict(options) if isinstance(options, Mapping) else given(options or ModelOptions())
+    known = {option.name for option in backend.options}
+    unused = next((option for option in chosen if option not in known), None)
     if unused is not None:
         raise OptionError(f"model {name}: {unused} has no effect on {spec}, which is {backend.words}; leave it out")
-    chosen: dict[str, Any] = {option: getattr(options, option) for option in backend.options}
     return backend.open(spec, name=name, **chosen)
 
 
-def options_of(spec: str, *, name: str) -> tuple[str, ...]:
-    """The names of the options that concern the model at this place."""
-    return _backend(spec, name).options
+def backend_of(spec: str, name: str) -> Backend:
+    """The way to run the model at this place; an error that names the model where there is none."""
+    path = Path(spec).expanduser()
+    refuse_pickle(path, name=name)
+    for backend in backends():
+        if backend.recognises(spec, path):
+            return backend
+    raise ModelError(f"model {name}: {_why_not(path)}")
 
 
 def prepare(kind: str, architecture: str | None) -> None:
     """Import everything that opening a model of this kind and architecture would."""
-    next(backend for backend in BACKENDS if backend.kind == kind).prepare(architecture)
+    next(backend for backend in backends() if backend.kind == kind).prepare(architecture)
 
 
-def given(options: ModelOptions) -> list[str]:
-    """The names of the options that were set to anything but their default."""
+def given(options: ModelOptions) -> dict[str, Any]:
+    """The options that were set to anything but their default."""
     default = ModelOptions()
-    return [f.name for f in fields(options) if getattr(options, f.name) != getattr(default, f.name)]
-
-
-def _backend(spec: str, name: str) -> Backend:
-    path = Path(spec).expanduser()
-    refuse_pickle(path, name=name)
-    for backend in BACKENDS:
-        if backend.recognises(spec, path):
-            return backend
-    raise ModelError(f"model {name}: {_why_not(path)}")
+    values = {f.name: getattr(options, f.name) for f in fields(options)}
+    return {name: value for name, value in values.items() if value != getattr(default, name)}
 
 
 def default_name(location: str) -> str:

@@ -10,11 +10,12 @@ from trusteq.data.hashing import content_hash
 from trusteq.data.label_sets import SHOWN, enumerated, listed, remedy
 from trusteq.data.memory import give_back
 from trusteq.data.prediction_file import label_columns, read_predictions, refuse_both
-from trusteq.data.tables import READERS
+from trusteq.data.tables import readers
 from trusteq.errors import LabelError, ModelError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.labels import label_names
+from trusteq.models.options import BY_ROW, ID, LABELS, NOT_LABELS, SCORES
 from trusteq.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def open_predictions(
 PREDICTIONS = Backend(
     kind="predictions",
     words="a file of predictions",
-    recognises=lambda spec, _: spec.lower().endswith(tuple(READERS)),
+    recognises=lambda spec, _: spec.lower().endswith(tuple(readers())),
     open=open_predictions,
-    options=("labels", "scores", "id", "by_row", "not_labels"),
+    options=(LABELS, SCORES, ID, BY_ROW, NOT_LABELS),
 )

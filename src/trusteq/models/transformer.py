@@ -38,6 +38,7 @@ from trusteq.models.hub import snapshot
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.made_up import refuse_made_up
 from trusteq.models.opening import Opening, opening
+from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 from trusteq.models.token_limit import token_limit, truncation
 from trusteq.models.token_rows import TokenRows, token_rows
@@ -405,6 +406,7 @@ TRANSFORMERS = Backend(
     words="a transformers model",
     recognises=lambda spec, path: holds_checkpoint(path) or (not path.exists() and is_hub_id(spec)),
     open=open_transformer,
-    options=("labels", "budget", "device", "download"),
+    options=(LABELS, BUDGET, DEVICE, DOWNLOAD),
+    reads_texts=True,
     prepare=_prepare,
 )

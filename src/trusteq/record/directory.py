@@ -45,6 +45,7 @@ import yaml
 import trusteq
 from trusteq.data import parquet
 from trusteq.errors import PolicyError, RunError
+from trusteq.plugins import packages
 from trusteq.policy import Policy
 from trusteq.record.address import fetched, is_address
 from trusteq.record.audit import estimate_rows
@@ -385,7 +386,7 @@ def manifest(audit: Audit) -> dict[str, Any]:
         "trusteq": trusteq.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
-        "versions": {name: version for name in _VERSIONS if (version := _version(name))},
+        "versions": {name: version for name in _VERSIONS if (version := _version(name))} | packages(),
         "data": {
             "source": plain(audit.items.source),
             "content": audit.items.content(),

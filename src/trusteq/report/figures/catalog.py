@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from trusteq.errors import OptionError
+from trusteq.plugins import with_added
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.alignment_by_length import AlignmentByLengthDisplay
 from trusteq.report.figures.confidence import ConfidenceDisplay
@@ -40,7 +41,8 @@ class Figure:
     """One figure of the catalogue.
 
     of: whose it is. shows: what a reader sees, in one sentence. needs: what a run must have, for a message. display:
-    makes it from evidence, and from a candidate where it is of one; None where the run lacks what it needs.
+    makes it from evidence, and from a candidate where it is of one; None where the run lacks what it needs. caption:
+    what stands below it on the page.
     """
 
     name: str
@@ -48,6 +50,10 @@ class Figure:
     shows: str
     needs: str
     display: Callable[..., Display | None]
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "caption", self.caption or f"{self.shows[:1].upper()}{self.shows[1:]}.")
 
     @property
     def per_candidate(self) -> bool:
@@ -62,34 +68,42 @@ _ALL = (
         "every rule of the verdict: value and interval against the margin",
         "a rule that was judged",
         IntervalsDisplay.from_evidence,
+        "Every rule of the policy: the estimate, its interval and the margin. An interval inside the margin shows that "
+        "the difference is acceptable, one wholly outside that it is not; one that crosses the margin is undecided, "
+        "and so is one that rests on fewer items than the policy asks for.",
     ),
     Figure(
         "reliability",
         "a candidate",
-        "how often both models are right when they are so sure",
+        "how often both models are right at each level of confidence",
         "labels",
         ReliabilityDisplay.from_evidence,
+        "How often each model is right at each level of confidence. On the diagonal, confidence matches accuracy; "
+        "below it the model is overconfident, above it underconfident.",
     ),
     Figure(
         "confidence",
         "a candidate",
-        "how sure both models are: histograms of confidence",
+        "how confident both models are: histograms of confidence",
         "predictions",
         ConfidenceDisplay.from_evidence,
+        "How confident each model is in its answers: the share of items in each bin.",
     ),
     Figure(
         "flips",
         "a candidate",
-        "where the accuracy went: answers that turned wrong and right, by class",
+        "where accuracy was lost and gained: answers that turned wrong or right, by class",
         "labels",
         FlipsDisplay.from_evidence,
+        "Changed answers, by what the change does and by label.",
     ),
     Figure(
         "ladder",
         "all candidates, or one",
-        "alignment and Jaccard between chance and the reference with itself",
+        "alignment and Jaccard on the scale from chance to the reference compared with itself",
         "explanations",
         LadderDisplay.from_evidence,
+        "Agreement on the top words, on the scale from chance to what the reference reaches against itself.",
     ),
     Figure(
         "alignment",
@@ -97,6 +111,8 @@ _ALL = (
         "agreement on the words, item by item: distributions of cosine and Jaccard",
         "explanations other than the protocol's",
         AlignmentDisplay.from_evidence,
+        "How far the two models agree on the words of each item. Noise of the explainer is not removed from single "
+        "items, so they look lower than the alignment of all items together.",
     ),
     Figure(
         "alignment-by-length",
@@ -104,6 +120,7 @@ _ALL = (
         "agreement on the words by the number of words, beside chance",
         "explanations of ten items, other than the protocol's",
         AlignmentByLengthDisplay.from_evidence,
+        "Agreement by the length of the texts.",
     ),
     Figure(
         "words",
@@ -111,13 +128,15 @@ _ALL = (
         "the words that one model leans on and the other does not",
         "explanations in which a word is in eight items or more",
         WordsDisplay.from_evidence,
+        "The words that the two models lean on most differently. A lean of 1 is the weight of an average word.",
     ),
     Figure(
         "pareto",
         "all models",
         "size and latency against the distance from the reference",
-        "measured costs, or models that tell their parameters",
+        "measured costs, or models that tell their number of parameters",
         ParetoDisplay.from_evidence,
+        "What each candidate saves, and what that costs in trust.",
     ),
     Figure(
         "pairs",
@@ -125,18 +144,25 @@ _ALL = (
         "every two models: share of equal answers, and of shared top words",
         "predictions",
         PairsDisplay.from_evidence,
+        "How far every two models agree.",
     ),
     Figure(
         "risk-coverage",
         "a candidate",
-        "how wrong both models are when they answer only what they are surest of",
+        "how often both models are wrong when they answer only where they are most confident",
         "labels",
         RiskCoverageDisplay.from_evidence,
+        "The share of wrong answers among the most confident ones, by the share of items that are answered.",
     ),
 )
 
 FIGURES: Mapping[str, Figure] = MappingProxyType({figure.name: figure for figure in _ALL})
-"""The figures in the order in which a report shows them."""
+"""trusteq's own figures in the order in which a report shows them."""
+
+
+def figures() -> dict[str, Figure]:
+    """Every figure by name; those of plugins come last."""
+    return with_added("trusteq.figures", FIGURES, Figure)
 
 
 def make(evidence: Evidence, name: str, candidate: str | None = None) -> Display | None:
@@ -144,9 +170,10 @@ def make(evidence: Evidence, name: str, candidate: str | None = None) -> Display
 
     A figure of one candidate needs its name where there are several. One of all candidates shows just the named one.
     """
-    figure = FIGURES.get(name)
+    known = figures()
+    figure = known.get(name)
     if figure is None:
-        raise OptionError(f"no figure {name!r}{_near(name, FIGURES)}")
+        raise OptionError(f"no figure {name!r}{_near(name, known)}")
     candidates = evidence.models[1:]
     if candidate is not None and candidate not in candidates:
         raise OptionError(f"no candidate {candidate!r}{_near(candidate, candidates)}")

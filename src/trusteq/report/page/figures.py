@@ -27,31 +27,13 @@ class Figure:
 MOST_DRAWN = 12
 """Candidates with figures of their own; each takes seconds to draw and weighs a few hundred kilobytes."""
 
-CAPTIONS = {
-    "intervals": "Every rule of the policy: the estimate, its interval, and how much the policy allows. What ends "
-    "inside the margin is shown to be acceptable, what lies wholly beyond is shown not to be, what lies across is "
-    "undecided, and so is what lies inside but rests on fewer items than the policy asks for.",
-    "reliability": "How often each model is right when it is so sure. On the diagonal confidence means what it "
-    "says; below it the model is too sure, above too modest.",
-    "confidence": "How sure each model is of its answers: the share of items in each bin.",
-    "flips": "Changed answers, by what the change does and by label.",
-    "ladder": "Agreement of the top words, between what chance gives and what the reference reaches against itself.",
-    "alignment": "How far the two models' words agree, item by item. A single item's figure still holds the "
-    "explainer's noise, which makes it lower than the alignment of the whole.",
-    "alignment-by-length": "Agreement by the length of the texts.",
-    "words": "The words that the two models lean on most differently. A lean of 1 is an average word's weight.",
-    "risk-coverage": "The share of wrong answers among the most confident ones, by how many are accepted.",
-    "pareto": "What each candidate saves, and what that costs in trust.",
-    "pairs": "How far every two models agree.",
-}
-
 
 def drawer(evidence: Evidence) -> Callable[..., Figure | None]:
     """A function that draws a named figure for one candidate or all; None where the run lacks what it needs."""
 
     @cache
     def draw(name: str, candidate: str | None = None) -> Figure | None:
-        from trusteq.report.figures.catalog import make
+        from trusteq.report.figures.catalog import figures, make
         from trusteq.report.figures.inline import inline_svg
 
         if candidate is not None and evidence.models.index(candidate) > MOST_DRAWN:
@@ -59,10 +41,26 @@ def drawer(evidence: Evidence) -> Callable[..., Figure | None]:
         display = make(evidence, name, candidate)
         if display is None:
             return None
-        whose = "" if candidate is None else f"{candidate}: "
-        return Figure(inline_svg(display, label=f"{whose}{CAPTIONS[name]}"), CAPTIONS[name])
+        whose, caption = "" if candidate is None else f"{candidate}: ", figures()[name].caption
+        return Figure(inline_svg(display, label=f"{whose}{caption}"), caption)
 
     return draw
+
+
+def added(evidence: Evidence, draw: Callable[..., Figure | None]) -> list[tuple[str, Figure]]:
+    """The figures of plugins with their titles: those of one candidate for each candidate."""
+    from trusteq.report.figures.catalog import FIGURES, figures
+
+    whose = [
+        (name, candidate)
+        for name, figure in figures().items()
+        if name not in FIGURES
+        for candidate in (evidence.models[1:] if figure.per_candidate else (None,))
+    ]
+    drawn = (
+        (name if candidate is None else f"{name}, {candidate}", draw(name, candidate)) for name, candidate in whose
+    )
+    return [(title, figure) for title, figure in drawn if figure is not None]
 
 
 def pairs(evidence: Evidence) -> Table:

@@ -17,7 +17,7 @@ from trusteq.report.page.command import command
 from trusteq.report.page.costs import costs
 from trusteq.report.page.embed import block
 from trusteq.report.page.explanation import ExplanationPart, explanation
-from trusteq.report.page.figures import MOST_DRAWN, drawer, pairs
+from trusteq.report.page.figures import MOST_DRAWN, added, drawer, pairs
 from trusteq.report.page.glossary import GLOSSARY
 from trusteq.report.page.items import browser
 from trusteq.report.page.sentence import Name, answer, why
@@ -58,7 +58,7 @@ class Candidate:
 def page(evidence: Evidence) -> str:
     """The report of a finished audit; the same bytes for the same run."""
     said = summary_of(evidence)
-    own, made = assets(), browser(evidence)
+    own, made, figure = assets(), browser(evidence), drawer(evidence)
     return (
         _environment()
         .get_template("page.html")
@@ -73,7 +73,8 @@ def page(evidence: Evidence) -> str:
             candidates=[_candidate(evidence, said, judged) for judged in said.candidates],
             warnings=[f for f in said.findings if f.kind in URGENT],
             findings=[f for f in said.findings if f.kind not in URGENT],
-            figure=drawer(evidence),
+            figure=figure,
+            added_figures=added(evidence, figure),
             most_drawn=MOST_DRAWN,
             browser=made,
             costs=costs(evidence),

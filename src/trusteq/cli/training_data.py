@@ -1,4 +1,4 @@
-"""Items to learn from: the options that name them, and how they are read."""
+"""Training data: the options that name it, and how it is read."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trusteq.cli.lists import listed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trusteq.data.items import Items
 
-ABOUT = ("data", "dev", "text", "label", "label_names", "ignore_label", "cluster")
+TRAINING_DATA = ("data", "dev", "text", "label", "label_names", "ignore_label", "cluster")
 """The options' names as keywords."""
 
 
-def lesson_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command with the options that say what is learnt from."""
+def training_data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with the options that name training data."""
     for option in (
         click.option("--cluster", help="Column that says which items belong together, and are held out together."),
         click.option("--ignore-label", help="Leave out items with these labels, e.g. -1."),
@@ -30,7 +32,7 @@ def lesson_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def read_lessons(asked: dict[str, Any], which: str, tell: Callable[[str, int, int], None]) -> Items | None:
+def read_training_data(asked: dict[str, Any], which: str, tell: Callable[[str, int, int], None]) -> Items | None:
     """The items of --data or --dev; None where there are none."""
     if asked[which] is None:
         return None
@@ -48,8 +50,3 @@ def read_lessons(asked: dict[str, Any], which: str, tell: Callable[[str, int, in
     )
     tell(f"read {which}", 1, 1)
     return items
-
-
-def listed(text: str | None) -> tuple[str, ...]:
-    """The parts of "a,b,c"."""
-    return () if text is None else tuple(part.strip() for part in text.split(",") if part.strip())

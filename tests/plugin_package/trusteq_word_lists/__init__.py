@@ -1,0 +1,1 @@
+"""One of each that a package may add to trusteq."""

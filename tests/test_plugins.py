@@ -1,0 +1,124 @@
+"""A package that adds one of each: it is installed, and shows wherever trusteq's own do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import trusteq
+
+PACKAGE = Path(__file__).parent / "plugin_package"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Where the package is installed, by pip as anybody would."""
+    target = tmp_path_factory.mktemp("installed")
+    how = ["--no-deps", "--no-build-isolation", "--no-index", "--no-compile", "--quiet"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *how, "--target", target, PACKAGE], check=True)
+    return target
+
+
+def run(*words, path, folder):
+    """What the command line does where packages of that path are installed."""
+    source = Path(trusteq.__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*path, source)))}
+    command = [sys.executable, "-W", "error", "-m", "trusteq", *map(str, words)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def audited(installed, tmp_path_factory):
+    """A folder with a finished audit of two of the package's models on items of its kind of file."""
+    folder = tmp_path_factory.mktemp("audited")
+    rng = np.random.default_rng(0)
+    words = ["good", "fine", "bad", "poor", "film", "actor", "the", "was", "a"]
+    texts = [" ".join(rng.choice(words, 8)) for _ in range(120)]
+    labels = ["good" if rng.random() < 0.5 else "bad" for _ in texts]
+    (folder / "items.lines").write_text("".join(f"{a}: {b}\n" for a, b in zip(labels, texts, strict=True)))
+    for name, weight in (("large", 2.0), ("small", 1.9)):
+        (folder / f"{name}.words").write_text(str(weight))
+    asked = ["--data", "items.lines", "--text", "text", "--label", "label", "--sharpness", 2, "--out", "run"]
+    done = run(
+        "audit", "large.words", "small.words", *asked, "--quiet", "--resamples", 200, path=[installed], folder=folder
+    )
+    assert (done.returncode, done.stderr) == (3, "run directory: run\n")
+    return folder
+
+
+@pytest.mark.slow
+def test_its_models_options_and_readers_are_taken_up(audited, installed):
+    manifest = json.loads((audited / "run" / "manifest.json").read_text())
+    assert [model["kind"] for model in manifest["models"]] == ["word list"] * 2
+    assert [model["details"]["sharpness"] for model in manifest["models"]] == [2, 2]
+    assert manifest["data"]["source"].endswith("items.lines")
+    assert manifest["versions"]["trusteq-word-lists"] == "0.3.0"
+    assert "--sharpness INTEGER RANGE" in run("audit", "--help", path=[installed], folder=audited).stdout
+    done = run("audit", "large.words", "small.words", "--data", "items.lines", path=[installed], folder=audited)
+    assert "model large.words reads texts; name their columns with --text" in done.stderr
+
+
+@pytest.mark.slow
+def test_its_figure_is_listed_drawn_and_on_the_page(audited, installed):
+    assert "agreement-bar" in run("figure", "run", "--list", path=[installed], folder=audited).stdout
+    done = run("figure", "run", "agreement-bar", "--out", "bar.svg", path=[installed], folder=audited)
+    assert (done.returncode, (audited / "bar.svg").exists()) == (0, True)
+    assert run("report", "run", "--out", "page.html", path=[installed], folder=audited).returncode == 0
+    page = (audited / "page.html").read_text()
+    assert "More figures" in page
+    assert "How many answers agree." in page
+
+
+@pytest.mark.slow
+def test_without_it_the_run_is_still_read(audited):
+    assert "small.words" in run("show", "run", path=[], folder=audited).stdout
+    assert run("verify", "run", path=[], folder=audited).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("group", "value", "said"),
+    [
+        (
+            "models",
+            "missing_module:MODEL",
+            "cannot be imported (ModuleNotFoundError: No module named 'missing_module')",
+        ),
+        ("models", "json:MISSING", "cannot be imported (AttributeError: module 'json' has no attribute 'MISSING')"),
+        ("models", "json:__name__", "is str 'json', where a Backend is expected"),
+        ("readers", "json:__name__", "is str 'json', where a function is expected"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(tmp_path, group, value, said):
+    add(tmp_path, "broken", f"[trusteq.{group}]\nodd = {value}\n")
+    (tmp_path / "a.csv").write_text("id,a,b\n1,0.5,0.5\n")
+    done = run("audit", "a.csv", "a.csv", path=[tmp_path], folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: plugin broken 1.0: trusteq.{group} 'odd' {said}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_name_that_is_in_use_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("id,a,b\n1,0.5,0.5\n")
+    add(tmp_path, "greedy", "[trusteq.readers]\n.csv = json:loads\n")
+    done = run("audit", "a.csv", "a.csv", path=[tmp_path], folder=tmp_path)
+    assert done.stderr == (
+        "error: plugin greedy 1.0: trusteq.readers '.csv' has the name of one that trusteq has itself; "
+        "the package must rename it\n"
+    )
+    other = tmp_path / "other"
+    for name in ("one", "two"):
+        add(other, name, "[trusteq.readers]\n.lines = json:loads\n")
+    done = run("audit", "a.csv", "a.csv", path=[other], folder=tmp_path)
+    assert "trusteq.readers '.lines' is added by one 1.0, too; uninstall one" in done.stderr
+
+
+def add(folder, name, entry_points):
+    """A package that is installed and declares these entry points."""
+    about = folder / f"{name}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(entry_points)
