@@ -626,10 +626,10 @@ NAMED = (
     ),
     (
         "data sets are looked up on the hub unasked",
-        "data/tables.py",
+        "data/readers.py",
         "if suffix is None and _is_hub_id(str(path)) and not download:",
         "if False:",
-        "data/test_tables",
+        "data/test_readers",
     ),
     (
         "how rare events cluster is known from one of them",
@@ -762,10 +762,10 @@ NAMED = (
     ),
     (
         "weights that are partly random are audited",
-        "models/made_up.py",
+        "models/loaded_whole.py",
         "    if strange:",
         "    if False:",
-        "models/test_made_up",
+        "models/test_loaded_whole",
     ),
     (
         "a model is loaded from its own folder, with whatever lies there",

@@ -42,7 +42,7 @@ def write_models(folder: Path) -> None:
     import torch
     from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
-    from trusteq.models.chatter import quiet_transformers
+    from trusteq.models.library_output import quiet_transformers
 
     words = ["premise", "number", "tells", "a", "story", "hypothesis", "goes", "on", "to", "an", "end"]
     pieces = [*"0123456789", *(f"##{digit}" for digit in range(10))]

@@ -14,10 +14,10 @@ from oracles import tiny_models
 import trusteq
 import trusteq.compress
 from trusteq.compress import candidate
-from trusteq.compress.made import Made
+from trusteq.compress.compressed import Compressed
 from trusteq.compress.methods import METHODS
 from trusteq.errors import DataError, MissingExtraError, ModelError, OptionError, RunError, TrusteqError
-from trusteq.models.chatter import quiet_transformers
+from trusteq.models.library_output import quiet_transformers
 from trusteq.models.transformer import open_transformer
 
 TORCH = [name for name, method in METHODS.items() if "onnx" not in name and not method.learns]
@@ -196,7 +196,7 @@ def half(error):
         (folder / "config.json").write_text("{}")
         raise error
 
-    return lambda source, **_: Made(save, source.model)
+    return lambda source, **_: Compressed(save, source.model)
 
 
 def test_nothing_is_left_when_a_library_fails_while_saving(large, tmp_path, failing, one_line):
@@ -216,12 +216,14 @@ def test_nothing_is_left_when_the_user_interrupts(large, tmp_path, failing):
 
 def test_what_is_saved_wrong_is_refused(large, tmp_path, failing, one_line):
     other = tiny_models.save("bert", tmp_path / "other", seed=2, shape={"num_hidden_layers": 1})
-    failing(lambda source, **_: Made(lambda folder: shutil.copytree(other, folder, dirs_exist_ok=True), source.model))
+    failing(
+        lambda source, **_: Compressed(lambda folder: shutil.copytree(other, folder, dirs_exist_ok=True), source.model)
+    )
     one_line(refused(ModelError, large, tmp_path / "out"), "answers otherwise, by up to ", "in probability")
 
 
 def test_what_the_loader_does_not_open_is_refused(large, tmp_path, failing, one_line):
-    failing(lambda source, **_: Made(lambda folder: (folder / "config.json").write_text("{}"), source.model))
+    failing(lambda source, **_: Compressed(lambda folder: (folder / "config.json").write_text("{}"), source.model))
     caught = refused(ModelError, large, tmp_path / "out")
     one_line(caught, "the ordinary loader does not open what was saved", "it is no model folder")
     assert ".trusteq-" not in str(caught.value)
@@ -233,7 +235,7 @@ def test_what_is_saved_with_another_tokenizer_is_refused(large, tmp_path, failin
         text = (folder / "tokenizer.json").read_text("utf-8")
         (folder / "tokenizer.json").write_text(text.replace('"##ing"', '"##gni"').replace('"man"', '"nam"'), "utf-8")
 
-    failing(lambda source, **_: Made(save, source.model))
+    failing(lambda source, **_: Compressed(save, source.model))
     one_line(refused(ModelError, large, tmp_path / "out"), "other tokens")
 
 
@@ -243,7 +245,7 @@ def test_a_method_that_changes_nothing_is_refused(large, tmp_path, one_line):
 
 def test_answers_that_are_no_numbers_are_refused(large, tmp_path, failing, one_line):
     def spoil(source, **_):
-        from trusteq.compress.made import checkpoint
+        from trusteq.compress.compressed import checkpoint
 
         torch.nn.init.constant_(source.model.classifier.weight, float("nan"))
         return checkpoint(source, source.model)
@@ -433,6 +435,6 @@ def test_the_check_before_renaming_compares_with_memory(made, large):
     asked = candidate._made_up(source)
     read = trusteq.open_model(made("int8-weights").directory)
     same = replace(source, model=read.model)
-    candidate._refuse_another(source, "int8-weights", Made(print, same.model), read, asked)
+    candidate._refuse_another(source, "int8-weights", Compressed(print, same.model), read, asked)
     with pytest.raises(ModelError, match="answers otherwise"):
-        candidate._refuse_another(source, "int8-weights", Made(print, other.model), read, asked)
+        candidate._refuse_another(source, "int8-weights", Compressed(print, other.model), read, asked)

@@ -13,8 +13,8 @@ from trusteq.compress.low_rank import low_rank
 from trusteq.compress.neurons import prune_neurons
 from trusteq.compress.pruning import prune_weights
 from trusteq.errors import ModelError
-from trusteq.models.chatter import quiet_transformers
 from trusteq.models.layers import kept_layers, layer_list
+from trusteq.models.library_output import quiet_transformers
 from trusteq.models.transformer import open_transformer
 
 

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from trusteq.data.id_columns import names_rows, read_with_ids
-from trusteq.data.tables import column_names, read_table
+from trusteq.data.readers import column_names, read_table
 from trusteq.errors import DataError
 
 

@@ -180,7 +180,7 @@ def of_kind(kind: str, folder: Path, tokenizer: Path, sizes: dict[str, Any]) -> 
     import torch
     import transformers
 
-    from trusteq.models.chatter import quiet_transformers
+    from trusteq.models.library_output import quiet_transformers
 
     shutil.copytree(tokenizer, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
     torch.manual_seed(1)
@@ -199,7 +199,7 @@ def quantized(folder: Path, source: Path) -> None:
         return
     import transformers
 
-    from trusteq.models.chatter import quiet_transformers
+    from trusteq.models.library_output import quiet_transformers
 
     with quiet_transformers():
         model = transformers.AutoModelForSequenceClassification.from_pretrained(source)

@@ -22,7 +22,7 @@ from rehashed import rehashed
 
 import trusteq
 from trusteq.auditing.verified import verified
-from trusteq.data.tables import read_table
+from trusteq.data.readers import read_table
 from trusteq.errors import DataError, LabelError, MissingExtraError, ModelError, PolicyError, RunError, TrusteqError
 from trusteq.models.labels import configured_labels
 from trusteq.models.token_limit import token_limit
@@ -187,7 +187,7 @@ def test_one_bit_of_a_table_ends_no_process(tmp_path):
     """pyarrow ends it where a column whose metadata is damaged is asked how large it is."""
     pq.write_table(pa.table({"text": ["a", "b"]}), tmp_path / "t.parquet", store_schema=False)
     code = (
-        "import pathlib, sys, trusteq\nfrom trusteq.data.tables import read_table\n"
+        "import pathlib, sys, trusteq\nfrom trusteq.data.readers import read_table\n"
         "path = pathlib.Path(sys.argv[1])\nwhole = path.read_bytes()\n"
         "for bit in range(8 * len(whole) - 1600, 8 * len(whole), 7):\n"
         "    spoilt = bytearray(whole)\n    spoilt[bit // 8] ^= 1 << bit % 8\n    path.write_bytes(spoilt)\n"

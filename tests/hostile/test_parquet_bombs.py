@@ -11,7 +11,7 @@ from cases import case
 from rehashed import rehashed
 
 import trusteq
-from trusteq.data.tables import column_names, read_table
+from trusteq.data.readers import column_names, read_table
 from trusteq.errors import DataError
 from trusteq.record.directory import load_run
 
@@ -58,7 +58,7 @@ def test_what_unpacks_to_too_much_is_refused(name, bombs, one_line):
 def test_it_is_refused_before_it_is_unpacked(bombs):
     """All of them together in a process of its own, which stays small."""
     code = (
-        "import resource, sys\nfrom trusteq.data.tables import read_table\nfrom trusteq.errors import DataError\n"
+        "import resource, sys\nfrom trusteq.data.readers import read_table\nfrom trusteq.errors import DataError\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
         "for path in sys.argv[1:]:\n"

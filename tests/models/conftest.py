@@ -29,7 +29,7 @@ def pairs(items: Items) -> Items:
 
 
 def save(folder: Path, tokenizer, model) -> Path:
-    from trusteq.models.chatter import quiet_transformers
+    from trusteq.models.library_output import quiet_transformers
 
     with quiet_transformers():
         tokenizer.save_pretrained(folder)

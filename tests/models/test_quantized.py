@@ -15,7 +15,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'tran
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from trusteq.models.chatter import quiet_transformers  # noqa: E402
+from trusteq.models.library_output import quiet_transformers  # noqa: E402
 from trusteq.models.probe import probe  # noqa: E402
 from trusteq.models.transformer import open_transformer  # noqa: E402
 

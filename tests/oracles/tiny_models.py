@@ -6,7 +6,7 @@ import torch
 import transformers
 from oracles import tokenizers
 
-from trusteq.models.chatter import quiet_transformers
+from trusteq.models.library_output import quiet_transformers
 
 LABELS = ("no", "maybe", "yes")
 LIMIT = 64

@@ -26,7 +26,7 @@ def test_every_shipped_study_can_be_read(name):
 
 
 def test_the_papers_studies_train_as_the_paper_does():
-    from trusteq.study.made import settings_of
+    from trusteq.study.inputs import settings_of
 
     for name, epochs in (("paper-nli", 5), ("paper-pi", 10)):
         study = read_study(name)

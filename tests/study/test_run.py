@@ -192,7 +192,7 @@ def test_a_test_that_was_learnt_is_refused(into, written, data, plan, tmp_path):
 
 
 def test_a_few_items_that_were_learnt_are_left_out(written, data, plan, tmp_path):
-    from trusteq.study.made import read_texts
+    from trusteq.study.inputs import read_texts
 
     said = []
     study = read_study(written())

@@ -138,7 +138,7 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     """  # noqa: D301
     from trusteq.auditing.audit import audit as run_audit
     from trusteq.data.read import read_items
-    from trusteq.data.tables import readers
+    from trusteq.data.readers import readers
     from trusteq.models.open import open_model
     from trusteq.models.options import BUDGET
     from trusteq.policy import read_policy

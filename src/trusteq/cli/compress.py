@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.cli.screen import print_json, progress, show
 from trusteq.cli.training_data import TRAINING_DATA, read_training_data, training_data_options
 from trusteq.compress.methods import METHODS, OPTIONS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.cli.screen import progress, show
 from trusteq.data.clean import clean
 

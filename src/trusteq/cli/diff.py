@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.cli.screen import print_json, show
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 
 if TYPE_CHECKING:
     from trusteq.record.evidence import Evidence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trusteq.cli.lists import listed
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.cli.screen import print_json, show
 from trusteq.cli.streams import told_anyway
 

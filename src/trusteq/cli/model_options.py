@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trusteq.cli.lists import listed
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.errors import PluginError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.data.clean import clean
 from trusteq.data.whole_file import write_whole
 from trusteq.errors import RunError

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from trusteq.cli.lists import listed
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.cli.screen import print_json, progress, show
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from trusteq.cli import screen
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.compare.measures import METHODS
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.cli.screen import progress
 from trusteq.data.clean import clean
 from trusteq.study.plan import read_study, shipped, text_of

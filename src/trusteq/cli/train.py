@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from trusteq.cli.once import Once
+from trusteq.cli.no_repeats import Once
 from trusteq.cli.screen import print_json, progress
 from trusteq.cli.training_data import read_training_data, training_data_options
 from trusteq.data.clean import clean

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from trusteq.compress.made import attempt
+from trusteq.compress.compressed import attempt
 from trusteq.compress.methods import METHODS, checked_options
 from trusteq.data.items import Items
 from trusteq.data.whole_file import refuse_link
@@ -28,7 +28,7 @@ from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.cost_size import Size
     from trusteq.models.token_rows import TokenModel, TokenRows
     from trusteq.models.transformer import TransformerModel
@@ -87,7 +87,7 @@ def make(
         import torch
         import transformers  # noqa: F401 - asked for here, so that what is missing is named before anything is read
 
-        from trusteq.models.chatter import quiet_transformers
+        from trusteq.models.library_output import quiet_transformers
         from trusteq.models.traits import traits_of
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"method {method}", "transformers") from error
@@ -115,12 +115,12 @@ def make(
             torch.random.fork_rng(devices=devices),
         ):
             torch.manual_seed(seed)
-            made = work(source, **arguments, **heard)
+            compressed = work(source, **arguments, **heard)
             draft = Path(scratch) / "candidate"
             draft.mkdir()
             tell("save it and read it back", 0, 1)
             with attempt(source, method, "it cannot be saved"):
-                made.save(draft)
+                compressed.save(draft)
             try:
                 read = open_model(draft, name=path.name)
             except ModelError as error:
@@ -128,7 +128,7 @@ def make(
                 raise does_not_apply(
                     source, method, f"the ordinary loader does not open what was saved: {said}"
                 ) from None
-            _refuse_another(source, method, made, read, asked)  # type: ignore[arg-type]
+            _refuse_another(source, method, compressed, read, asked)  # type: ignore[arg-type]
             recipe = {
                 "schema_version": SCHEMA_VERSION,
                 "method": method,
@@ -137,7 +137,7 @@ def make(
                 "source": {"location": str(model), "content": source.identity.content},
                 "content": read.identity.content,
                 "versions": versions(*chosen.packages),
-                **made.facts,
+                **compressed.facts,
             }
             written = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             (draft / RECIPE).write_text(written, "utf-8")
@@ -152,7 +152,7 @@ def make(
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
     tell("save it and read it back", 1, 1)
-    return Candidate(path, method, before, after, made.notes, recipe)
+    return Candidate(path, method, before, after, compressed.notes, recipe)
 
 
 def _checkpoints(
@@ -204,7 +204,9 @@ def _rows(model: TokenModel, texts: tuple[list[tuple[str, ...]], ...]) -> TokenR
     return joined([model.encode(alike) for alike in texts])
 
 
-def _refuse_another(source: TransformerModel, method: str, made: Made, read: TokenModel, texts: Any) -> None:
+def _refuse_another(
+    source: TransformerModel, method: str, compressed: Compressed, read: TokenModel, texts: Any
+) -> None:
     """Nothing where the saved model reads texts as the original does, and answers as the one in memory."""
     rows, found = _rows(source, texts), _rows(read, texts)
     if not (np.array_equal(found.starts, rows.starts) and np.array_equal(found.ids, rows.ids)):
@@ -216,15 +218,15 @@ def _refuse_another(source: TransformerModel, method: str, made: Made, read: Tok
     answers = np.exp(read.answer(found))
     if not np.isfinite(answers).all():
         raise does_not_apply(source, method, "its answers are no longer finite numbers")
-    if made.model is not None:
-        moved = float(np.abs(answers - np.exp(replace(source, model=made.model).answer(rows))).max())
+    if compressed.model is not None:
+        moved = float(np.abs(answers - np.exp(replace(source, model=compressed.model).answer(rows))).max())
         if not moved <= SAME:
             raise does_not_apply(
                 source, method, f"what was saved answers otherwise, by up to {moved:.2g} in probability"
             )
 
 
-def _defaults(work: Callable[..., Made], options: tuple[str, ...]) -> dict[str, Any]:
+def _defaults(work: Callable[..., Compressed], options: tuple[str, ...]) -> dict[str, Any]:
     """What a method takes for the options that were not given; None where it decides by the model."""
     taken = inspect.signature(work).parameters
     return {name: taken[name].default for name in options if name in taken}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.made import checkpoint
+from trusteq.compress.compressed import checkpoint
 from trusteq.compress.student import from_layers, narrower
 from trusteq.errors import DataError, OptionError
 from trusteq.train.held_out import held_out
@@ -15,7 +15,7 @@ from trusteq.train.settings import TrainingSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.data.items import Items
     from trusteq.models.transformer import TransformerModel
     from trusteq.train.checkpoints import Checkpoints, Epoch
@@ -40,7 +40,7 @@ def distil(
     checkpoints: Checkpoints | None = None,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
-) -> Made:
+) -> Compressed:
     """A student trained on ``items``; the epoch best on ``dev`` is kept: by accuracy, without labels by agreement."""
     import torch
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compress.made import attempt, checkpoint
+from trusteq.compress.compressed import attempt, checkpoint
 from trusteq.models.layers import does_not_apply, kept_layers, layer_list, with_layers
 
 if TYPE_CHECKING:
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
 
 
-def drop_layers(source: TransformerModel, *, layers: int | None = None, drop: str = "evenly") -> Made:
+def drop_layers(source: TransformerModel, *, layers: int | None = None, drop: str = "evenly") -> Compressed:
     """The model with ``layers`` of its layers, half of them unless told."""
     name, modules = layer_list(source, "drop-layers")
     if len(modules) == 1 or (layers is not None and layers >= len(modules)):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.made import checkpoint
+from trusteq.compress.compressed import checkpoint
 from trusteq.models.layers import does_not_apply, layer_list
 
 if TYPE_CHECKING:
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
 
 OUTPUT = (
@@ -22,7 +22,7 @@ OUTPUT = (
 """Where the layers of common architectures hold the linear map that gathers the heads."""
 
 
-def prune_heads(source: TransformerModel, *, share: float = 0.5) -> Made:
+def prune_heads(source: TransformerModel, *, share: float = 0.5) -> Compressed:
     """The model without this share of each layer's heads; their outputs are 0, as if they were not there."""
     import torch
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trusteq.compress.compressed import checkpoint
 from trusteq.compress.encoder import linear_maps
-from trusteq.compress.made import checkpoint
 from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
 
 
-def low_rank(source: TransformerModel, *, rank: int | None = None) -> Made:
+def low_rank(source: TransformerModel, *, rank: int | None = None) -> Compressed:
     """The model with linear weights of this rank, by default half of the smaller side of each.
 
     They are stored whole: two factors would be another architecture, which no ordinary loader knows. So this shows what

@@ -13,7 +13,7 @@ from trusteq.errors import MissingExtraError, OptionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Method:
     packages: tuple[str, ...] = ()
     learns: bool = False
 
-    def load(self, name: str) -> Callable[..., Made]:
+    def load(self, name: str) -> Callable[..., Compressed]:
         """The function that does it; an error names the package that it lacks."""
         for package in self.packages:
             if find_spec(package.replace("-", "_")) is None:
                 raise MissingExtraError(f"method {name}", package=package)
         module, function = self.home.split(":")
-        made: Callable[..., Made] = getattr(importlib.import_module(f"trusteq.compress.{module}"), function)
-        return made
+        compressed: Callable[..., Compressed] = getattr(importlib.import_module(f"trusteq.compress.{module}"), function)
+        return compressed
 
 
 ONNX = ("onnx", "onnxruntime")

@@ -5,18 +5,18 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.made import attempt, checkpoint
+from trusteq.compress.compressed import attempt, checkpoint
 from trusteq.models.layers import does_not_apply, layer_list, rebuilt
 
 if TYPE_CHECKING:
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
 
 WIDTH = ("intermediate_size", "hidden_dim", "ffn_dim")
 """What configurations call the number of neurons in a layer."""
 
 
-def prune_neurons(source: TransformerModel, *, share: float = 0.5) -> Made:
+def prune_neurons(source: TransformerModel, *, share: float = 0.5) -> Compressed:
     """The model with this share fewer neurons in each layer: a narrower one of the same kind."""
     model = source.model
     key, width = neurons(source, "prune-neurons")

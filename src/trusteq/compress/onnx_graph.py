@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compress.made import Made, attempt
+from trusteq.compress.compressed import Compressed, attempt
 from trusteq.models.layers import does_not_apply
 from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.tokenizer_file import INPUTS
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 OPSET = 17
 
 
-def exported(source: TransformerModel) -> Made:
+def exported(source: TransformerModel) -> Compressed:
     """The same model as a graph in float32."""
     source.model.float()
-    return Made(lambda folder: _write(source, "onnx", folder), source.model)
+    return Compressed(lambda folder: _write(source, "onnx", folder), source.model)
 
 
-def int8(source: TransformerModel) -> Made:
+def int8(source: TransformerModel) -> Compressed:
     """The graph with weights in 8 bits, and activations rounded while it runs by one scale a batch.
 
     Unsigned weights, one scale a column: on processors without VNNI signed ones overflow the 16-bit sums of ONNX
@@ -46,7 +46,7 @@ def int8(source: TransformerModel) -> Made:
             whole = (folder / "model.onnx").rename(Path(scratch) / "model.onnx")
             quantize_dynamic(whole, folder / "model.onnx", weight_type=QuantType.QUInt8, per_channel=True)
 
-    return Made(
+    return Compressed(
         save, None, ("dynamic int8 sets one scale a batch, so answers depend on the batch; the audit says how much",)
     )
 

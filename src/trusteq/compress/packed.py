@@ -6,14 +6,14 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from trusteq.compress.compressed import attempt, checkpoint
 from trusteq.compress.encoder import linear_maps
-from trusteq.compress.made import attempt, checkpoint
 from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
 
 GROUP = 32
@@ -23,7 +23,7 @@ SMALLEST_GROUP = 8
 """With fewer the scales would take more room than the weights."""
 
 
-def int4_weights(source: TransformerModel) -> Made:
+def int4_weights(source: TransformerModel) -> Compressed:
     """The model with its linear weights in 4 bits; they are unpacked when it runs, so memory and speed gain nothing."""
     import torch
     from compressed_tensors.compressors import ModelCompressor
@@ -51,12 +51,12 @@ def int4_weights(source: TransformerModel) -> Made:
             module.weight_scale.data.copy_(torch.where(largest > 0, largest / 7.5, 1.0))
         compressor = ModelCompressor.from_pretrained_model(model)
         compressor.compress_model(model)
-    made = checkpoint(
+    compressed = checkpoint(
         source, model, "unpacked when it runs: smaller on disk, not faster", linear_maps=len(rounded), group=group
     )
 
     def save(folder: Path) -> None:
-        made.save(folder)
+        compressed.save(folder)
         compressor.update_config(folder)
 
-    return replace(made, save=save)
+    return replace(compressed, save=save)

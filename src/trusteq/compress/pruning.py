@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trusteq.compress.compressed import checkpoint
 from trusteq.compress.encoder import linear_maps
-from trusteq.compress.made import checkpoint
 
 if TYPE_CHECKING:
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
 
 
-def prune_weights(source: TransformerModel, *, share: float = 0.5) -> Made:
+def prune_weights(source: TransformerModel, *, share: float = 0.5) -> Compressed:
     """The model with this share of each linear weight set to 0."""
     from torch.nn.utils import prune
 

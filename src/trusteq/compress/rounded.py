@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compress.compressed import attempt, checkpoint, loaded
 from trusteq.compress.encoder import linear_maps
-from trusteq.compress.made import attempt, checkpoint, loaded
 
 if TYPE_CHECKING:
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
 
 
-def int8_weights(source: TransformerModel) -> Made:
+def int8_weights(source: TransformerModel) -> Compressed:
     """The model with its linear weights rounded; it computes in its own precision."""
     from torchao.quantization import Int8WeightOnlyConfig
 
     return _rounded(source, "int8-weights", Int8WeightOnlyConfig())
 
 
-def int8_dynamic(source: TransformerModel) -> Made:
+def int8_dynamic(source: TransformerModel) -> Compressed:
     """The model with its linear weights rounded, and while it runs what they are multiplied with, token by token."""
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig
 
@@ -35,7 +35,7 @@ def int8_dynamic(source: TransformerModel) -> Made:
     )
 
 
-def _rounded(source: TransformerModel, method: str, config: Any, *notes: str) -> Made:
+def _rounded(source: TransformerModel, method: str, config: Any, *notes: str) -> Compressed:
     import torch
     import transformers
 

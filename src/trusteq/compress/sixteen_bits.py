@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compress.made import checkpoint, loaded
+from trusteq.compress.compressed import checkpoint, loaded
 from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
-    from trusteq.compress.made import Made
+    from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
 
 
-def fp16(source: TransformerModel) -> Made:
+def fp16(source: TransformerModel) -> Compressed:
     """The model in float16: 11 bits of precision, nothing above 65,504."""
     return _cast(source, "fp16", "float16")
 
 
-def bf16(source: TransformerModel) -> Made:
+def bf16(source: TransformerModel) -> Compressed:
     """The model in bfloat16: 8 bits of precision, the range of float32."""
     return _cast(source, "bf16", "bfloat16")
 
 
-def _cast(source: TransformerModel, method: str, dtype: str) -> Made:
+def _cast(source: TransformerModel, method: str, dtype: str) -> Compressed:
     import torch
 
     if source.model.dtype.itemsize < 4:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.made import attempt
+from trusteq.compress.compressed import attempt
 from trusteq.compress.neurons import neurons
 from trusteq.models.layers import does_not_apply, kept_layers, layer_list, with_layers
 

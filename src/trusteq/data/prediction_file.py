@@ -10,8 +10,8 @@ import numpy as np
 from trusteq.data.contradictions import called_like, refuse_contradictions, shared_columns
 from trusteq.data.id_columns import names_rows, read_with_ids
 from trusteq.data.predictions import checked, refuse_not_finite, softmax, unlike_logits
+from trusteq.data.readers import Table, column_names, read_table
 from trusteq.data.table import chosen, shown
-from trusteq.data.tables import Table, column_names, read_table
 from trusteq.errors import DataError, ModelError, OptionError
 
 if TYPE_CHECKING:

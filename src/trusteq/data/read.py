@@ -12,8 +12,8 @@ from trusteq.data.id_columns import read_with_ids
 from trusteq.data.items import Items
 from trusteq.data.label_sets import CODE, enumerated, listed
 from trusteq.data.prediction_file import refuse_both
+from trusteq.data.readers import column_names, read_table
 from trusteq.data.table import Table, shown
-from trusteq.data.tables import column_names, read_table
 from trusteq.errors import DataError, LabelError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.data.table import shown
 from trusteq.errors import ModelError
-from trusteq.models.chatter import one_line
 from trusteq.models.files import PICKLES, TOKENIZER_FILES, lasting, matching, read_config, refuse_link_out
+from trusteq.models.library_output import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

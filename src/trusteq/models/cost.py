@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from trusteq.data.surrogates import readable
 from trusteq.errors import OptionError, TrusteqError
-from trusteq.models.chatter import one_line
 from trusteq.models.cost_machine import Machine, machine
 from trusteq.models.cost_memory import can_be_opened_again, peak_bytes
 from trusteq.models.cost_size import Size
 from trusteq.models.cost_speed import Spread, measure_speed
+from trusteq.models.library_output import one_line
 from trusteq.models.probe import spread
 from trusteq.models.traits import traits_of
 

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
-from trusteq.models.chatter import one_line
 from trusteq.models.cost_child import as_json
 from trusteq.models.cost_machine import CPU
+from trusteq.models.library_output import one_line
 from trusteq.models.traits import traits_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.models.chatter import one_line
+from trusteq.models.library_output import one_line
 from trusteq.models.probe import predict_in_shape, spread
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
-from trusteq.models.chatter import one_line
-from trusteq.models.growth import LONGEST, grown_by
+from trusteq.models.library_output import one_line
+from trusteq.models.token_growth import LONGEST, grown_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

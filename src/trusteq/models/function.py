@@ -10,8 +10,8 @@ import numpy as np
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Finding, Identity, Model
-from trusteq.models.chatter import one_line
 from trusteq.models.labels import label_names
+from trusteq.models.library_output import one_line
 from trusteq.models.traits import Traits
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trusteq.errors import ModelError
-from trusteq.models.chatter import one_line, quiet_transformers
+from trusteq.models.library_output import one_line, quiet_transformers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

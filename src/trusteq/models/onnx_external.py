@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trusteq.errors import ModelError
-from trusteq.models.chatter import one_line
 from trusteq.models.files import refuse_link_out
+from trusteq.models.library_output import one_line
 from trusteq.models.protobuf import fields, parts
 
 if TYPE_CHECKING:

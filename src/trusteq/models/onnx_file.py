@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import MissingExtraError, ModelError
-from trusteq.models.chatter import one_line
 from trusteq.models.files import refuse_pickle
+from trusteq.models.library_output import one_line
 from trusteq.models.onnx_runtime import onnx_runtime
 
 if TYPE_CHECKING:

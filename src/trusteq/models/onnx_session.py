@@ -15,12 +15,12 @@ from trusteq.errors import LabelError, ModelError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
-from trusteq.models.chatter import one_line
 from trusteq.models.cost_initialisers import initialisers
 from trusteq.models.cost_machine import CPU
 from trusteq.models.cost_size import Size, file_bytes
 from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, matching, read_config
 from trusteq.models.labels import configured_labels, label_names
+from trusteq.models.library_output import one_line
 from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
 from trusteq.models.onnx_runtime import onnx_runtime

@@ -61,7 +61,7 @@ class Opening:
 
     def open(self) -> Model:
         """The model; an error where files or versions are not what they were."""
-        from trusteq.models.again import open_again
+        from trusteq.models.reopening import open_again
 
         return open_again(self)
 

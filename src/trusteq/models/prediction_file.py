@@ -10,7 +10,7 @@ from trusteq.data.hashing import content_hash
 from trusteq.data.label_sets import SHOWN, enumerated, listed, remedy
 from trusteq.data.memory import give_back
 from trusteq.data.prediction_file import label_columns, read_predictions, refuse_both
-from trusteq.data.tables import readers
+from trusteq.data.readers import readers
 from trusteq.errors import LabelError, ModelError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity

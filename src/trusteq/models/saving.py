@@ -6,7 +6,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from trusteq.models.chatter import quiet_transformers
+from trusteq.models.library_output import quiet_transformers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

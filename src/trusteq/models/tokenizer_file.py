@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from trusteq.data.surrogates import is_unicode
 from trusteq.data.table import shown
 from trusteq.errors import MissingExtraError, ModelError
-from trusteq.models.chatter import is_failure, one_line
-from trusteq.models.cutting import kept
 from trusteq.models.fatal_tokenizer import refuse_fatal
 from trusteq.models.files import lasting
-from trusteq.models.growth import TokenGrowth, growth, portions
+from trusteq.models.library_output import is_failure, one_line
+from trusteq.models.token_growth import TokenGrowth, growth, portions
 from trusteq.models.token_limit import token_limit
 from trusteq.models.token_rows import TokenRows, token_rows
+from trusteq.models.truncating import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -17,8 +17,7 @@ from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
-from trusteq.models.building import built_of
-from trusteq.models.chatter import is_failure, offline, one_line, quiet_transformers
+from trusteq.models.bounded import bounded_by
 from trusteq.models.checkpoint import (
     checked_config,
     checkpoint_files,
@@ -28,22 +27,23 @@ from trusteq.models.checkpoint import (
     weights,
 )
 from trusteq.models.cost_size import Size, file_bytes, held_bytes
-from trusteq.models.cutting import kept
 from trusteq.models.equal_tokens import equal_tokens_once
 from trusteq.models.fatal_tokenizer import refuse_fatal
 from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, refuse_pickle, staged
 from trusteq.models.first_token import first_token_only, reads_first_token_only
-from trusteq.models.growth import growth, portions
 from trusteq.models.hub import snapshot
 from trusteq.models.labels import configured_labels, label_names
-from trusteq.models.made_up import refuse_made_up
+from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
+from trusteq.models.loaded_whole import refuse_parameters_not_in_files
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
+from trusteq.models.token_growth import growth, portions
 from trusteq.models.token_limit import token_limit, truncation
 from trusteq.models.token_rows import TokenRows, token_rows
 from trusteq.models.tokenizer_file import tokenizing
 from trusteq.models.traits import Traits
+from trusteq.models.truncating import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,7 +104,7 @@ def open_transformer(
                 refuse_plain_weights(method, weights(files), name=name)
             refuse_fatal(stage / "tokenizer.json", name=name)
             tokenizer = transformers.AutoTokenizer.from_pretrained(stage, **settings)
-            with built_of(weights(files), name=name):
+            with bounded_by(weights(files), name=name):
                 model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
                     stage, use_safetensors=True, dtype="auto", output_loading_info=True, **settings
                 )
@@ -118,7 +118,7 @@ def open_transformer(
         unused = sorted(loading["unexpected_keys"])
         refuse_leftovers(model, unused, name=name)
         refuse_short_parts(model, name=name)
-        refuse_made_up(model, weights(files), unused=unused, name=name)
+        refuse_parameters_not_in_files(model, weights(files), unused=unused, name=name)
         model.eval()
         wanted = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if device or not quantization:  # quantized weights stay where their loader put them unless told

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from trusteq.stats.estimate import Estimate
-    from trusteq.study.tables import Repetition
+    from trusteq.study.markdown import Repetition
 
 COLUMNS = ("seed", "source", "first", "second", "measure", "value", "low", "high", "level", "n", "method")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.errors import MissingExtraError, StudyError
 from trusteq.models.hub import is_cached
-from trusteq.study.made import settings_of
+from trusteq.study.inputs import settings_of
 from trusteq.study.plan import PRETRAINED
 
 if TYPE_CHECKING:

@@ -30,10 +30,10 @@ from trusteq.record.directory import evidence, load_run
 from trusteq.report.figures.file import rendered
 from trusteq.report.figures.reliability import ReliabilityDisplay
 from trusteq.study.estimates import estimates
-from trusteq.study.made import base_location, make_model, read_texts
+from trusteq.study.inputs import base_location, make_model, read_texts
+from trusteq.study.markdown import repetition, tables
 from trusteq.study.needs import refuse_what_is_missing
 from trusteq.study.pairs import pair_measures
-from trusteq.study.tables import repetition, tables
 from trusteq.train.start import open_base
 from trusteq.work.executor import executor
 from trusteq.work.folder import LocalFolder
@@ -41,7 +41,7 @@ from trusteq.work.folder import LocalFolder
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trusteq.study.made import Texts
+    from trusteq.study.inputs import Texts
     from trusteq.study.plan import Study
 
     Tell = Callable[[str, int, int], None]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
-from trusteq.models.building import built_of
-from trusteq.models.chatter import offline, quiet_transformers
+from trusteq.models.bounded import bounded_by
 from trusteq.models.checkpoint import checked_config, checkpoint_files, first_few, loading_error, weights
 from trusteq.models.files import files_hash, refuse_pickle, staged, tokenizer_files
 from trusteq.models.hub import snapshot
 from trusteq.models.layers import kept_layers, layer_list, with_layers
+from trusteq.models.library_output import offline, quiet_transformers
 from trusteq.models.saving import save_checkpoint
 from trusteq.models.transformer import FILES, open_transformer
 
@@ -62,7 +62,7 @@ def save_untrained(
         quiet_transformers() as messages,
         offline(),
         staged(base.files, name=base.name) as stage,
-        built_of(weights(base.files), name=base.name),
+        bounded_by(weights(base.files), name=base.name),
         torch.random.fork_rng(devices=[]),
     ):
         torch.manual_seed(seed)

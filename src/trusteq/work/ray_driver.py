@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from trusteq.models.chatter import one_line
+from trusteq.models.library_output import one_line
 from trusteq.work.ray_pool import Actors, Pool, Stop
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq import errors
 from trusteq.errors import MissingExtraError, ModelError, TrusteqError
-from trusteq.models.chatter import one_line
+from trusteq.models.library_output import one_line
 from trusteq.work.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:

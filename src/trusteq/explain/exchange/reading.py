@@ -16,8 +16,8 @@ import numpy as np
 
 from trusteq.data import frame
 from trusteq.data.id_columns import names_rows
+from trusteq.data.readers import read_table
 from trusteq.data.table import Table, shown
-from trusteq.data.tables import read_table
 from trusteq.errors import DataError, LabelError, OptionError
 from trusteq.explain.exchange.attribution_set import AttributionSet, attribution_set, item_name
 

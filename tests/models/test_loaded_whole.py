@@ -12,8 +12,8 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'tran
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from trusteq.models.chatter import quiet_transformers  # noqa: E402
-from trusteq.models.made_up import refuse_made_up  # noqa: E402
+from trusteq.models.library_output import quiet_transformers  # noqa: E402
+from trusteq.models.loaded_whole import refuse_parameters_not_in_files  # noqa: E402
 from trusteq.models.transformer import open_transformer  # noqa: E402
 
 QUERY = "bert.encoder.layer.0.attention.self.query.weight"
@@ -25,7 +25,7 @@ def model(bert):
 
 
 def check(model, folder, unused=()):
-    refuse_made_up(model, [folder / "model.safetensors"], unused=unused, name="m")
+    refuse_parameters_not_in_files(model, [folder / "model.safetensors"], unused=unused, name="m")
 
 
 def refused(model, folder, one_line, *expected):

@@ -6,15 +6,15 @@ import shutil
 import pytest
 
 from trusteq.errors import ModelError
+from trusteq.models import bounded
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 
 from oracles.tiny_models import save  # noqa: E402
 
-from trusteq.models import building  # noqa: E402
-from trusteq.models.building import built_of  # noqa: E402
-from trusteq.models.chatter import quiet_transformers  # noqa: E402
+from trusteq.models.bounded import bounded_by  # noqa: E402
+from trusteq.models.library_output import quiet_transformers  # noqa: E402
 from trusteq.models.open import open_model  # noqa: E402
 
 pytestmark = pytest.mark.timeout(60)
@@ -71,7 +71,7 @@ def test_parts_without_end(kind, shape, claim, bert, tmp_path, one_line):
     ],
 )
 def test_each_of_the_three_is_counted(make, what, bert, one_line):
-    with pytest.raises(ModelError) as caught, torch.device("meta"), built_of([bert / "model.safetensors"], name="m"):
+    with pytest.raises(ModelError) as caught, torch.device("meta"), bounded_by([bert / "model.safetensors"], name="m"):
         make()
     one_line(caught, "model m: its configuration asks for more than", what, "no such model")
 
@@ -86,9 +86,9 @@ def test_a_configuration_is_held_to_it(claim, copy, one_line):
 
 
 def test_what_is_built_afterwards_is_not_counted(bert, monkeypatch):
-    monkeypatch.setattr(building, "VALUES", 0)
-    monkeypatch.setattr(building, "VALUES_A_BYTE", 0)
-    with pytest.raises(ModelError), built_of([bert / "model.safetensors"], name="m"):
+    monkeypatch.setattr(bounded, "VALUES", 0)
+    monkeypatch.setattr(bounded, "VALUES_A_BYTE", 0)
+    with pytest.raises(ModelError), bounded_by([bert / "model.safetensors"], name="m"):
         torch.nn.Linear(2, 2)
     torch.nn.Linear(2, 2)
 
@@ -96,10 +96,10 @@ def test_what_is_built_afterwards_is_not_counted(bert, monkeypatch):
 def test_what_another_thread_builds_is_not_counted(bert, monkeypatch):
     import threading
 
-    monkeypatch.setattr(building, "PARTS", 0)
-    monkeypatch.setattr(building, "PARTS_A_TENSOR", 0)
+    monkeypatch.setattr(bounded, "PARTS", 0)
+    monkeypatch.setattr(bounded, "PARTS_A_TENSOR", 0)
     made = []
-    with built_of([bert / "model.safetensors"], name="m"):
+    with bounded_by([bert / "model.safetensors"], name="m"):
         other = threading.Thread(target=lambda: made.append(torch.nn.Linear(2, 2)))
         other.start()
         other.join()

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trusteq.errors import ModelError
-from trusteq.models import growth as module
-from trusteq.models.growth import Growth, growth, portions
+from trusteq.models import token_growth as module
+from trusteq.models.token_growth import Growth, growth, portions
 
 tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'transformers' or 'onnx'")
 

@@ -23,7 +23,7 @@ BUFFERS, BUFFERS_A_BYTE = 2**32, 8
 
 
 @contextmanager
-def built_of(files: Collection[Path], *, name: str) -> Iterator[None]:
+def bounded_by(files: Collection[Path], *, name: str) -> Iterator[None]:
     """Meanwhile no module is built here that these weights could not fill: an error as soon as one grows too large."""
     from safetensors import safe_open
     from torch.nn.modules import module as hooks

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from trusteq.models.chatter import TALKERS, quiet_transformers
+from trusteq.models.library_output import TALKERS, quiet_transformers
 
 
 @pytest.mark.parametrize("level", [logging.NOTSET, logging.DEBUG, logging.WARNING, logging.ERROR])

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trusteq.data import delimited, tables
+from trusteq.data import delimited, readers
+from trusteq.data.readers import READERS, column_names, read_table
 from trusteq.data.table import Table
-from trusteq.data.tables import READERS, column_names, read_table
 from trusteq.errors import DataError, MissingExtraError
 
 ROWS = [{"id": "a", "text": "one, two", "n": "1"}, {"id": "b", "text": 'say "three"\nfour', "n": "2"}]
@@ -301,15 +301,15 @@ def test_a_split_of_a_file_is_refused(tmp_path, refused):
 def test_a_mistyped_path_is_not_looked_up_on_the_hub(tmp_path, refused, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
-    monkeypatch.setattr(tables.huggingface, "read", lambda *_: pytest.fail("asked the hub"))
+    monkeypatch.setattr(readers.huggingface, "read", lambda *_: pytest.fail("asked the hub"))
     with refused(path, "no such file"):
         read_table(path, download=True)
 
 
 def test_nothing_is_looked_up_on_the_hub_unless_that_is_allowed(tmp_path, refused, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tables.huggingface, "read", lambda *_: pytest.fail("asked the hub"))
-    for ask in (read_table, tables.column_names):
+    monkeypatch.setattr(readers.huggingface, "read", lambda *_: pytest.fail("asked the hub"))
+    for ask in (read_table, readers.column_names):
         with refused("dta/items: no such file or folder", "allow to fetch it (--download)"):
             ask("dta/items")
 
@@ -319,7 +319,7 @@ def test_an_id_is_looked_up_on_the_hub(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     asked = []
     table = Table(path, {"a": [1]}, 1)
-    monkeypatch.setattr(tables.huggingface, "read", lambda source, *_: asked.append(source) or table)
+    monkeypatch.setattr(readers.huggingface, "read", lambda source, *_: asked.append(source) or table)
     assert read_table(path, download=True) is table
     assert asked == [path]
 

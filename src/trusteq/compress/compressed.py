@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import TrusteqError
-from trusteq.models.chatter import offline, one_line
 from trusteq.models.files import staged, tokenizer_files
 from trusteq.models.layers import does_not_apply
+from trusteq.models.library_output import offline, one_line
 from trusteq.models.saving import save_checkpoint
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Made:
+class Compressed:
     """A compressed model in memory and how to save it.
 
     save: writes weights, configuration and tokenizer to a folder. model: the torch module whose answers the saved one
@@ -33,13 +33,13 @@ class Made:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) -> Made:
+def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) -> Compressed:
     """A torch module to be saved as transformers does, with the tokenizer files of the original."""
 
     def save(folder: Path) -> None:
         save_checkpoint(model, folder, tokenizer_files(source.files))
 
-    return Made(save, model, notes, facts)
+    return Compressed(save, model, notes, facts)
 
 
 def loaded(source: TransformerModel, **settings: Any) -> Any:

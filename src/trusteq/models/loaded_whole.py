@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def refuse_made_up(model: Any, files: Iterable[Path], *, unused: Collection[str], name: str) -> None:
+def refuse_parameters_not_in_files(model: Any, files: Iterable[Path], *, unused: Collection[str], name: str) -> None:
     """Nothing, or the error that names parameters whose values are in none of the files, in whole or in part.
 
     ``unused`` are tensors of the files that have no place in the model.

@@ -8,7 +8,7 @@ import pytest
 
 from trusteq.record.directory import load_run
 from trusteq.stats.estimate import Estimate
-from trusteq.study.tables import Repetition, _cell, _costs, _protocol, repetition, tables
+from trusteq.study.markdown import Repetition, _cell, _costs, _protocol, repetition, tables
 
 
 def rows(text, heading):

@@ -6,7 +6,7 @@ import resource
 import pytest
 
 from trusteq.errors import ModelError
-from trusteq.models.cutting import kept
+from trusteq.models.truncating import kept
 
 tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'transformers' or 'onnx'")
 
