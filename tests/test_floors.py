@@ -11,6 +11,7 @@ SOURCE = Path(trusteq.__file__).parent
 FLOORS = (
     {"errors"},
     {"data", "stats"},
+    {"tasks"},
     {"models"},
     {"work", "compare"},
     {"explain", "policy"},
