@@ -27,13 +27,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import UNLIKE, draw, pair
 
 from trusteq.compare import scores
-from trusteq.compare.answers import WIDE_EDGES, Answers, bin_of, wide_bin
+from trusteq.compare.answers import Answers
 from trusteq.compare.behaviour import tests
 from trusteq.compare.binned_calibration import KUMAR_BINS, ece, equal_mass_edges, squared_debiased
+from trusteq.compare.bins import WIDE_EDGES, bin_of, wide_bin
 from trusteq.compare.measured import measure, measure_remedies
 from trusteq.compare.smooth_calibration import smooth_ece
 from trusteq.compare.thresholds import threshold_table
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +86,7 @@ def estimators(
     labels = list(range(p.shape[1]))
 
     def answers() -> Answers:
-        return Answers(p, gold, Resampling(len(gold), resamples=1))
+        return Answers(most_probable(p, gold), Resampling(len(gold), resamples=1))
 
     def top() -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         a = answers()

@@ -32,7 +32,7 @@ NAMED = (
     ),
     (
         "a confidence of 1 falls out of the last bin",
-        "compare/answers.py",
+        "compare/bins.py",
         "at = np.minimum((x * bins).astype(np.int64), bins - 1)",
         "at = np.where(x < 1, np.minimum((x * bins).astype(np.int64), bins - 1), 0)",
         "compare/test_answers",
@@ -40,7 +40,7 @@ NAMED = (
     ),
     (
         "the reliability diagram's bins open at the wrong end",
-        "compare/answers.py",
+        "compare/bins.py",
         'np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2',
         'np.searchsorted(edges, x, side="left") - 1, 0, len(edges) - 2',
         "compare/test_answers",

@@ -15,6 +15,7 @@ import numpy as np
 from trusteq.compare.answers import Answers, Pair
 from trusteq.data.predictions import softmax
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,4 +59,4 @@ def pair(plant: Plant, n: int, seed: int, *, resamples: int = 2_000) -> Pair:
     """The pair on n items, ready to measure."""
     reference, candidate, gold = draw(plant, n, seed)
     resampling = Resampling(n, resamples=resamples, seed=seed)
-    return Pair(Answers(reference, gold, resampling), Answers(candidate, gold, resampling))
+    return Pair(*(Answers(most_probable(p, gold), resampling) for p in (reference, candidate)))

@@ -46,6 +46,7 @@ from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
 from trusteq.stats.confidence_sequence import FIRST_LOOK
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def estimated(
 ) -> dict[str, dict[str, Estimate]]:
     """What the default policy asks for."""
     resampling = Resampling(len(gold), resamples=resamples, seed=seed)
-    groups = measured(Pair(Answers(reference, gold, resampling), Answers(candidate, gold, resampling)))
+    groups = measured(Pair(*(Answers(most_probable(p, gold), resampling) for p in (reference, candidate))))
     found = {d: {name: e for name, e in group.items() if name in MEASURES} for d, group in groups.items()}
     aligned = {}
     for name, parts in shares.items():
@@ -276,7 +277,9 @@ def first_named(number: int, seed: int) -> bool:
         return bool(leans.rows) and leans.rows[0].word in one.case.named
     at = rng.permutation(len(one.gold))[:1000]
     resampling = Resampling(len(at), resamples=2, seed=seed)
-    reference, candidate = (Answers(p[at], one.gold[at], resampling) for p in (one.reference, one.candidate))
+    reference, candidate = (
+        Answers(most_probable(p[at], one.gold[at]), resampling) for p in (one.reference, one.candidate)
+    )
     per_item = item_values(Pair(reference, candidate))
     columns = slice_columns(one.case.pool.take(at), one.gold[at], one.case.reference.labels)
     found = []

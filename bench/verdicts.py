@@ -31,6 +31,7 @@ from trusteq.compare.confidence import confidence_profiles
 from trusteq.compare.smooth_calibration import smooth_calibration
 from trusteq.policy import Policy, read_policy
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def sample(case: Case, n: int, seed: int, resamples: int) -> Pair:
         turned = right & (np.random.default_rng([seed, 9]).random(n) < case.worsened)
         candidate[turned] = np.roll(candidate[turned], 1, axis=1)
     resampling = Resampling(n, resamples=resamples, seed=seed)
-    return Pair(Answers(reference, gold, resampling), Answers(candidate, gold, resampling))
+    return Pair(*(Answers(most_probable(p, gold), resampling) for p in (reference, candidate)))
 
 
 def measured(pair: Pair) -> dict[str, dict[str, Estimate]]:

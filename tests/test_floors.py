@@ -12,6 +12,7 @@ FLOORS = (
     {"errors"},
     {"plugins"},
     {"data", "stats"},
+    {"tasks"},
     {"models"},
     {"work", "compare"},
     {"explain", "policy"},

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from oracles import calibration as oracle
 from oracles.pairs import pair_of
 
-from trusteq.compare.answers import FINE_CELLS, FINE_EDGES, WIDE_EDGES, bin_of, largest_column, wide_bin
+from trusteq.compare.bins import FINE_CELLS, FINE_EDGES, WIDE_EDGES, bin_of, wide_bin
+from trusteq.stats.rows import floored_log, largest_column
 
 EDGES_AND_NEIGHBOURS = sorted(
     {x for k in range(11) for x in (k / 10, np.nextafter(k / 10, 0), np.nextafter(k / 10, 1)) if 0 <= x <= 1}
@@ -70,7 +71,7 @@ def test_multiplying_finds_no_value_on_an_edge_below_it():
 
 
 def test_logarithms_are_floored():
-    logs = pair_of([[1.0, 0.0]], [[1.0, 0.0]]).reference.log_probabilities
+    logs = floored_log(np.array([[1.0, 0.0]]))
     assert logs.tolist() == [[0.0, pytest.approx(np.log(1e-12))]]
 
 

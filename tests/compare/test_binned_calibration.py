@@ -7,7 +7,6 @@ from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 from scipy import stats
 
-from trusteq.compare.answers import WIDE_EDGES, bin_of, wide_bin
 from trusteq.compare.binned_calibration import (
     _largest_gap,
     _squares,
@@ -18,6 +17,7 @@ from trusteq.compare.binned_calibration import (
     quantile_edges,
     squared_debiased,
 )
+from trusteq.compare.bins import WIDE_EDGES, bin_of, wide_bin
 from trusteq.stats.intervals import wider
 from trusteq.stats.proportions import wilson
 
@@ -419,11 +419,6 @@ def test_a_squared_difference_beyond_minus_one_keeps_its_interval_around_it():
     value = binned_calibration(pair_of(p, q, [1] * 4, resamples=10))["ece_debiased_squared_difference"]
     assert value.value < -1
     assert value.low <= value.value <= value.high
-
-
-def test_without_labels_nothing_is_measured():
-    pair = pair_of([[0.5, 0.5]], [[0.5, 0.5]])
-    assert binned_calibration(pair) == quantile_calibration(pair) == {}
 
 
 def test_the_ten_edges_are_tenths():

@@ -4,6 +4,7 @@ import pytest
 from trusteq.compare.answers import Answers
 from trusteq.compare.chance import MOST_LABELS, misfit
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 
 LABELS = ("contradiction", "entailment", "neutral")
 
@@ -12,7 +13,7 @@ def told(gold, answer, *, clusters=None, labels=LABELS):
     gold, answer = np.asarray(gold), np.asarray(answer)
     p = np.full((len(gold), len(labels)), 0.1)
     p[np.arange(len(gold)), answer] = 0.8
-    return misfit(Answers(p, gold, Resampling(len(gold), clusters=clusters)), labels)
+    return misfit(Answers(most_probable(p, gold), Resampling(len(gold), clusters=clusters)), labels)
 
 
 def model(n, *, accuracy=0.9, shares=(0.34, 0.33, 0.33), seed=0):
@@ -98,7 +99,7 @@ def test_items_of_one_label_and_models_of_one_answer_are_not_told():
     assert told([0] * 100, [0, 1] * 50) is None
     assert told([0, 1] * 50, [1] * 100) is None
     p = np.full((10, 2), 0.5)
-    assert misfit(Answers(p, None, Resampling(10)), ("no", "yes")) is None
+    assert misfit(Answers(most_probable(p, None), Resampling(10)), ("no", "yes")) is None
 
 
 def test_clusters_are_worth_fewer_items():

@@ -14,13 +14,14 @@ from trusteq.compare.change import Versions, alignment_changes, apart, changes
 from trusteq.compare.measured import measure
 from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 
 
 def versions(n=300, *, noise=(0.4, 0.8), sharpness=(1.0, 0.6), clusters=None, labelled=True):
     reference, older, gold = probabilities(n, noise=noise[0], sharpness=sharpness[0])
     newer = probabilities(n, noise=noise[1], sharpness=sharpness[1])[1]
     sample = Resampling(n, clusters=clusters, resamples=200)
-    return Versions(*(Answers(p, gold if labelled else None, sample) for p in (reference, older, newer)))
+    return Versions(*(Answers(most_probable(p, gold if labelled else None), sample) for p in (reference, older, newer)))
 
 
 def flat(pair):
@@ -99,7 +100,8 @@ def test_repeated_items_in_one_cluster_count_once():
     for clusters in (None, [f"c{row}" for row in rows]):
         sample = Resampling(900, clusters=clusters, resamples=200)
         models = (
-            Answers(a.probabilities[rows], a.gold[rows], sample) for a in (once.reference, once.older, once.newer)
+            Answers(most_probable(a.probabilities[rows], a.gold[rows]), sample)
+            for a in (once.reference, once.older, once.newer)
         )
         made[clusters is None] = changes(Versions(*models), names)
     for name in names:
@@ -113,15 +115,12 @@ def test_versions_on_clusters_that_are_all_the_same_change_by_no_certain_figure(
     made = {}
     for clusters in (None, [str(i // 60) for i in range(600)]):
         sample = Resampling(600, resamples=200, clusters=clusters)
-        models = (replace(a, resampling=sample, **tenfold(a)) for a in (once.reference, once.older, once.newer))
+        tenfold = np.tile(np.arange(60), 10)
+        models = (Answers(one.outcomes.take(tenfold), sample) for one in (once.reference, once.older, once.newer))
         made[clusters is None] = changes(Versions(*models), names)
     for name in names:
         found, least = made[False][name], made[True][name]
         assert found.low <= least.low < least.high <= found.high, name
-
-
-def tenfold(answers):
-    return {"probabilities": np.tile(answers.probabilities, (10, 1)), "gold": np.tile(answers.gold, 10)}
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -137,7 +136,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         reference, older, gold = probabilities(250, noise=0.4, seed=seed + 1)
         newer = probabilities(250, noise=0.8, sharpness=0.6, seed=seed + 1)[1]
         sample = Resampling(250, resamples=200, seed=seed)
-        found = changes(Versions(*(Answers(p, gold, sample) for p in (reference, older, newer))), set(names))
+        found = changes(
+            Versions(*(Answers(most_probable(p, gold), sample) for p in (reference, older, newer))), set(names)
+        )
         for name in names:
             held[name] += found[name].low <= truth[name] <= found[name].high
     # 95 % of 60 is 57; fewer than 51 would happen once in a hundred such tests.

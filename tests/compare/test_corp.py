@@ -75,10 +75,6 @@ def test_the_differences_are_candidate_minus_reference():
         assert found[f"{name}_difference"].value == pytest.approx(gap)
 
 
-def test_without_labels_nothing_is_measured():
-    assert corp(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}
-
-
 def test_what_is_noise_alone_is_the_same_for_items_given_twice_in_one_cluster():
     p, gold = two_labels(*(lambda rng: (rng.uniform(0.5, 1, 600), rng.random(600) < 0.75))(np.random.default_rng(0)))
     twice = np.repeat(np.arange(600), 2)

@@ -77,7 +77,3 @@ def test_the_interval_of_a_calibrated_model_holds_its_zero(monkeypatch, name):
         noisy += e.value > 0.02
     assert covered >= 54
     assert noisy >= 54
-
-
-def test_without_labels_nothing_is_measured():
-    assert labelwise_calibration(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}

@@ -1,5 +1,7 @@
 """Laws that hold for every measure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -7,8 +9,11 @@ from hypothesis import strategies as st
 from oracles.pairs import coarse_models, drawn, pair_of, planted
 
 from trusteq.compare import noise_bias
+from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.measured import measure, measure_remedies
 from trusteq.compare.measures import MEASURES, PREDICTED
+from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import Outcomes, most_probable
 
 SYMMETRIC = {"agreement", "disagreement", "confidence_profile_distance", "confidence_shift_absolute"}
 APART = (
@@ -161,6 +166,42 @@ def test_without_labels_exactly_the_measures_that_need_none_come_back(models):
     assert set(labelled) == {name for name in needs if PREDICTED.issuperset(needs[name])}
     assert set(unlabelled) == {name for name in labelled if "labels" not in needs[name]}
     assert all(unlabelled[name] == labelled[name] for name in unlabelled)
+
+
+def bare(pair):
+    """The same outcomes, of which no distribution is known."""
+    reference, candidate = (
+        Answers(replace(one.outcomes, distribution=None), one.resampling) for one in (pair.reference, pair.candidate)
+    )
+    return Pair(reference, candidate)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@given(coarse_models(models=2))
+@FEW
+def test_without_a_distribution_exactly_the_measures_that_need_none_come_back_unchanged(labelled, models):
+    p, q, gold = models
+    pair = pair_of(p, q, gold if labelled else None, resamples=5)
+    whole, found = flat(pair), flat(bare(pair))
+    assert set(found) == {one.name for one in MEASURES if {one.name} & set(whole) and "distribution" not in one.needs}
+    assert all(found[name] == whole[name] for name in found)
+
+
+def test_the_remedies_of_outcomes_without_a_distribution_are_those_of_two_answers():
+    """The answer and anything else, which is a distribution over two labels."""
+    rng = np.random.default_rng(3)
+    confidence, right = rng.uniform(0.5, 1, (2, 80)), rng.random((2, 80)) < 0.8
+    sample = Resampling(80, resamples=20)
+    alone, two = [], []
+    for c, r in zip(confidence, right, strict=True):
+        alone.append(Answers(Outcomes(np.zeros(80, dtype=np.int64), c, r), sample))
+        two.append(Answers(most_probable(np.stack([c, 1 - c], axis=1), np.where(r, 0, 1)), sample))
+    found, wanted = measure_remedies(Pair(*alone)), measure_remedies(Pair(*two))
+    assert "temperature_recalibrated" in found
+    assert set(found) == {name for name in wanted if not name.startswith(("brier", "nll"))}
+    for name, estimate in found.items():
+        assert estimate.value == pytest.approx(wanted[name].value, rel=1e-6, abs=1e-9), name
+        assert (estimate.low, estimate.high) == pytest.approx((wanted[name].low, wanted[name].high), rel=1e-5, abs=1e-7)
 
 
 def test_without_labels_a_candidate_can_still_be_matched():

@@ -5,8 +5,8 @@ from oracles.pairs import pair_of, two_labels
 from scipy import special
 
 from trusteq.compare import noise_bias
-from trusteq.compare.answers import FINE_EDGES, wide_bin
 from trusteq.compare.binned_calibration import binned_calibration, ece
+from trusteq.compare.bins import FINE_EDGES, wide_bin
 from trusteq.compare.noise_bias import Observed, estimates, fitted_accuracy, forecasts, noise_correction
 from trusteq.stats.resampling import Resampling
 

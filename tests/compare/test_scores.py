@@ -58,7 +58,3 @@ def test_the_differences_are_candidate_minus_reference():
     for name in ("brier", "nll"):
         gap = found[f"{name}_candidate"].value - found[f"{name}_reference"].value
         assert found[f"{name}_difference"].value == pytest.approx(gap)
-
-
-def test_without_labels_nothing_is_measured():
-    assert scores(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}

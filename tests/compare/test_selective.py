@@ -6,7 +6,7 @@ from oracles import calibration as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 from scipy import stats
 
-from trusteq.compare.answers import fine_cell
+from trusteq.compare.bins import fine_cell
 from trusteq.compare.noise_bias import fitted_accuracy
 from trusteq.compare.selective import TARGETS, _figures, risk_coverage, selective_prediction, usable_region
 from trusteq.data.predictions import softmax
@@ -192,10 +192,6 @@ def test_the_differences_are_candidate_minus_reference():
     for name in ("aurc", "usable_90", "usable_95", "usable_99"):
         gap = found[f"{name}_candidate"].value - found[f"{name}_reference"].value
         assert found[f"{name}_difference"].value == pytest.approx(gap)
-
-
-def test_without_labels_nothing_is_measured():
-    assert selective_prediction(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}
 
 
 def test_the_difference_of_small_regions_is_as_unsure_as_resampled_items_say():

@@ -102,7 +102,3 @@ def test_a_resample_of_every_item_once_has_the_error_itself_but_for_the_fine_gri
     answers.resampling.__dict__["counts"] = np.ones((50, 400), dtype=np.uint8)
     observed = _observed(answers)
     assert observed.draws == pytest.approx(np.full(50, observed.value), abs=2e-3)
-
-
-def test_without_labels_nothing_is_measured():
-    assert smooth_calibration(pair_of([[0.5, 0.5]], [[0.5, 0.5]])) == {}

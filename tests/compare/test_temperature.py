@@ -3,12 +3,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.pairs import coarse_models, drawn, pair_of
-from scipy import optimize
+from scipy import optimize, special
 
 from trusteq.compare import temperature as module
+from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.confidence import confidence_profiles
-from trusteq.compare.temperature import fit_inverse_temperature, remedy, scaled
+from trusteq.compare.temperature import HOTTEST, fit_inverse_temperature, remedy, scaled
 from trusteq.data.predictions import softmax
+from trusteq.stats.resampling import Resampling
+from trusteq.stats.rows import floored_log
+from trusteq.tasks.outcomes import Outcomes
 
 
 def logits(n, labels, seed):
@@ -131,10 +135,10 @@ def test_a_temperature_changes_no_answer():
 def test_every_item_is_cooled_by_a_fit_that_saw_neither_it_nor_its_cluster(monkeypatch, clusters):
     p, q, _ = drawn(60, 3, 0)
     pair = pair_of(p, q, clusters=clusters)
-    logs = pair.candidate.log_probabilities
+    logs = floored_log(pair.candidate.probabilities)
     fits = []
 
-    def remembered(seen, wanted):
+    def remembered(seen, wanted, **_):
         if len(seen) == 60:
             return 1.0
         # A temperature that tells this fit from the others.
@@ -153,3 +157,46 @@ def test_every_item_is_cooled_by_a_fit_that_saw_neither_it_nor_its_cluster(monke
 def test_an_item_by_itself_is_fitted_whole():
     p, q, gold = drawn(1, 3, 0)
     assert np.isfinite(remedy(pair_of(p, q, gold), "matched").pair.candidate.probabilities).all()
+
+
+def without_distribution(confidence, right):
+    return Outcomes(np.zeros(len(confidence), dtype=np.int64), np.asarray(confidence), np.asarray(right))
+
+
+@pytest.mark.parametrize("least", [0.05, 0.5])
+def test_a_temperature_of_confidences_alone_divides_their_log_odds(least):
+    """By a slow search for the least log loss; some confidences are below one half, as with many options."""
+    rng = np.random.default_rng(11)
+    confidence = rng.uniform(least, 0.99, 400)
+    right = rng.random(400) < special.expit(special.logit(confidence) / 2)
+    sample = Resampling(400, resamples=200)
+    pair = Pair(*(Answers(without_distribution(confidence, right), sample) for _ in range(2)))
+
+    def loss(log_t):
+        p = special.expit(special.logit(confidence) / np.exp(log_t))
+        return -np.log(np.where(right, p, 1 - p)).mean()
+
+    slow = np.exp(optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded", options={"xatol": 1e-9}).x)
+    made = remedy(pair, "recalibrated")
+    assert made.temperature.value == pytest.approx(slow, rel=1e-5)
+    assert made.temperature.low < 2 < made.temperature.high
+    cooled = special.logit(made.pair.candidate.confidence) / special.logit(confidence)
+    assert len(np.unique(np.round(1 / cooled, 9))) == 5
+    assert (made.pair.candidate.outcomes.right == right).all()
+
+
+def test_the_nearest_temperature_matches_where_some_confidences_fall_as_others_rise():
+    rng = np.random.default_rng(2)
+    confidence = rng.uniform(0.1, 0.95, 500)
+    wanted = special.expit(special.logit(confidence) * 1.4)
+    sample, known = Resampling(500, resamples=20), np.ones(500, dtype=bool)
+    pair = Pair(*(Answers(without_distribution(c, known), sample) for c in (wanted, confidence)))
+    assert remedy(pair, "matched").temperature.value == pytest.approx(1 / 1.4, rel=1e-6)
+
+
+def test_where_no_temperature_matches_the_closest_is_taken():
+    """All below one half: hot or cold, they never come to 0.9; the hottest brings them nearest."""
+    known = np.ones(50, dtype=bool)
+    sample = Resampling(50, resamples=20)
+    pair = Pair(*(Answers(without_distribution(np.full(50, c), known), sample) for c in (0.9, 0.3)))
+    assert remedy(pair, "matched").temperature.value == pytest.approx(HOTTEST)

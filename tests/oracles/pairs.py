@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 from trusteq.compare.answers import Answers, Pair
 from trusteq.data.predictions import softmax
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 
 
 def pair_of(reference, candidate, gold=None, *, resamples=50, seed=0, clusters=None):
@@ -16,7 +17,7 @@ def pair_of(reference, candidate, gold=None, *, resamples=50, seed=0, clusters=N
     reference, candidate = np.asarray(reference, dtype=np.float64), np.asarray(candidate, dtype=np.float64)
     gold = None if gold is None else np.asarray(gold, dtype=np.int64)
     resampling = Resampling(len(reference), resamples=resamples, seed=seed, clusters=clusters)
-    return Pair(Answers(reference, gold, resampling), Answers(candidate, gold, resampling))
+    return Pair(*(Answers(most_probable(p, gold), resampling) for p in (reference, candidate)))
 
 
 def two_labels(confidence, right):

@@ -38,6 +38,7 @@ from trusteq.models.base import Finding
 from trusteq.record.audit import Audit, Comparison, ModelResult
 from trusteq.stats.one_thread import one_thread
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def computed(
 
     def answers(response: Response) -> Answers:
         """Made anew for each use: what is computed from them goes with them, and memory does not grow with models."""
-        return Answers(response.probabilities, gold, resampling)
+        return Answers(most_probable(response.probabilities, gold), resampling)
 
     reference, candidates = answers(said.models[0]), said.models[1:]
     results = [_model_result(said.models[0], reference, labels, seed)]
@@ -170,7 +171,8 @@ def computed(
 def _seen_to_be_retrained(peer: ModelResult, reference: ModelResult, pair: Pair) -> tuple[ModelResult, bool]:
     """The peer, with what shows that it is not the reference trained once more; and whether nothing does."""
     made, wanted = ({"kind": model.identity.kind, **model.identity.details} for model in (peer, reference))
-    why = no_retraining(made, wanted, accuracy(pair).get("accuracy_difference"))
+    accuracies = accuracy(pair) if pair.labelled else {}
+    why = no_retraining(made, wanted, accuracies.get("accuracy_difference"))
     if why is None:
         return peer, True
     message = f"is not the reference trained once more: {why}; candidates are judged without it"
@@ -232,7 +234,7 @@ def compare(
     remedies = measure_remedies(pair)
     found = slices(pair, columns, items.clusters)
     thresholds = threshold_table(pair)
-    flips = flipped_items(pair, items.ids, labels)
+    flips = flipped_items(pair, items.ids, lambda codes, at: [labels[code] for code in codes.tolist()])
     verdict = judge(
         measures, policy, cluster_size=None if items.clusters is None else len(items) / len(set(items.clusters))
     )
@@ -290,7 +292,7 @@ def _model_result(response: Response, answers: Answers, labels: tuple[str, ...],
         findings=findings,
         batch=response.batch,
         reliability=reliability_table(answers),
-        calibrated_null={} if answers.gold is None else calibrated_null(answers, seed=seed),
+        calibrated_null=calibrated_null(answers, seed=seed) if answers.labelled else {},
         saturation=saturated,
     )
 

@@ -14,12 +14,14 @@ import numpy as np
 from trusteq.stats.paired_tests import answer_table, bowker, chi2_homogeneity, mcnemar, stuart_maxwell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Pair
     from trusteq.stats.estimate import Estimate, PairedTest
+
+    Named = Callable[[NDArray[np.int64], NDArray[np.int64]], Sequence[str]]
 
 FLIP_MEASURES = {
     "regressions": "right to wrong",
@@ -29,6 +31,7 @@ FLIP_MEASURES = {
 """The measures of flips, and what the change of answer does."""
 
 FLIPS = tuple(FLIP_MEASURES.values())
+BOTH_RIGHT = "right to other right"
 
 
 def agreement(pair: Pair) -> dict[str, Estimate]:
@@ -43,8 +46,6 @@ def agreement(pair: Pair) -> dict[str, Estimate]:
 
 def accuracy(pair: Pair) -> dict[str, Estimate]:
     """Share of right answers of each model, and candidate minus reference."""
-    if pair.gold is None:
-        return {}
     reference, candidate = pair.reference.right, pair.candidate.right
     share = pair.resampling.share
     return _present(
@@ -58,8 +59,6 @@ def accuracy(pair: Pair) -> dict[str, Estimate]:
 
 def flips(pair: Pair) -> dict[str, Estimate]:
     """Share of items by what the change of answer does."""
-    if pair.gold is None:
-        return {}
     kinds = flip_kinds(pair)
     share = pair.resampling.share
     named = enumerate(FLIP_MEASURES.items())
@@ -67,52 +66,63 @@ def flips(pair: Pair) -> dict[str, Estimate]:
 
 
 def flip_kinds(pair: Pair) -> NDArray[np.int64]:
-    """The position in `FLIPS` of what each item's change of answer does [items], -1 where it stays; needs labels."""
+    """The position in `FLIPS` of what each change of answer does [outcomes], else -1; needs labels.
+
+    Where several answers are right, one may change to another.
+    """
     differ = pair.reference.answer != pair.candidate.answer
     kinds = np.full(len(differ), -1, dtype=np.int64)
     kinds[differ] = 2
     kinds[pair.reference.right & differ] = 0
     kinds[pair.candidate.right & differ] = 1
+    kinds[pair.candidate.right & pair.reference.right] = -1
     return kinds
 
 
-def flipped_items(pair: Pair, ids: Sequence[str], labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Every item whose answer changed, the candidate's most confident first; ties by id."""
-    models = pair.reference, pair.candidate
+def flipped_items(pair: Pair, ids: Sequence[str], named: Named) -> list[dict[str, Any]]:
+    """Every outcome whose answer changed, the candidate's most confident first; ties by id.
+
+    ids: of the item that each outcome belongs to [outcomes]. named: the words for answers with these codes at these
+    outcomes.
+    """
+    models, gold = (pair.reference, pair.candidate), pair.reference.gold
     reference, candidate = (model.answer for model in models)
     differ = np.flatnonzero(reference != candidate)
-    unlabelled = itertools.repeat(None)
+    unknown = itertools.repeat(None)
     columns = (
         differ.tolist(),
-        unlabelled if pair.gold is None else flip_kinds(pair)[differ].tolist(),
-        unlabelled if pair.gold is None else pair.gold[differ].tolist(),
-        *(answer[differ].tolist() for answer in (reference, candidate)),
+        flip_kinds(pair)[differ].tolist() if pair.labelled else unknown,
+        unknown if gold is None else named(gold[differ], differ),
+        *(named(answer[differ], differ) for answer in (reference, candidate)),
         *(model.confidence[differ].tolist() for model in models),
     )
     rows = [
         {
             "id": ids[i],
-            "kind": "unlabelled" if kind is None else FLIPS[kind],
-            "gold": None if gold is None else labels[gold],
-            "reference_answer": labels[r],
+            "kind": "unlabelled" if kind is None else BOTH_RIGHT if kind < 0 else FLIPS[kind],
+            "gold": right,
+            "reference_answer": r,
             "reference_confidence": r_confidence,
-            "candidate_answer": labels[c],
+            "candidate_answer": c,
             "candidate_confidence": c_confidence,
         }
-        for i, kind, gold, r, c, r_confidence, c_confidence in zip(*columns, strict=False)  # unlabelled has no end
+        for i, kind, right, r, c, r_confidence, c_confidence in zip(*columns, strict=False)  # unknown has no end
     ]
     return sorted(rows, key=lambda row: (-row["candidate_confidence"], row["id"]))
 
 
 def tests(pair: Pair) -> dict[str, PairedTest]:
-    """The usual tests on the two models' answers, and the unpaired one of "Downsized and Compromised"."""
-    table = answer_table(pair.reference.answer, pair.candidate.answer, pair.reference.label_count)
-    results = {
-        "bowker": bowker(table),
-        "stuart_maxwell": stuart_maxwell(table),
-        "chi2_homogeneity": chi2_homogeneity(table),
-    }
-    if pair.gold is not None:
+    """The usual tests on the two models' answers, and the unpaired one of "Downsized and Compromised".
+
+    Those on the table of both models' answers need labels that all items share.
+    """
+    results: dict[str, PairedTest] = {}
+    if "distribution" in pair.met:
+        table = answer_table(pair.reference.answer, pair.candidate.answer, pair.reference.label_count)
+        results["bowker"] = bowker(table)
+        results["stuart_maxwell"] = stuart_maxwell(table)
+        results["chi2_homogeneity"] = chi2_homogeneity(table)
+    if pair.labelled:
         results["mcnemar"] = mcnemar(pair.reference.right, pair.candidate.right)
     return results
 

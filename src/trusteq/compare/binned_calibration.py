@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.answers import WIDE_EDGES, bin_of, wide_bin
+from trusteq.compare.bins import WIDE_EDGES, bin_of, wide_bin
 from trusteq.compare.noise_bias import Observed, estimates, forecasts, noise_correction
 from trusteq.stats.estimate import Estimate
 
@@ -78,15 +78,11 @@ def quantile_edges(confidence: NDArray[np.float64], bins: int) -> NDArray[np.flo
 
 def quantile_calibration(pair: Pair) -> dict[str, Estimate]:
     """ECE and MCE over the quantile bins of the scripts published with the paper, each with its difference."""
-    if pair.gold is None:
-        return {}
     return _ece_and_mce(pair, "_quantile", _over_quantiles, what="10 quantile bins as in the published scripts")
 
 
 def binned_calibration(pair: Pair) -> dict[str, Estimate]:
     """The paper's ECE and MCE, the same over bins of equal number, and the debiased error, each with its difference."""
-    if pair.gold is None:
-        return {}
     return {
         **_ece_and_mce(pair, "", _equal_width, what="10 equal-width bins, last closed"),
         **_ece_and_mce(pair, "_equal_mass", _equal_mass, what="10 equal-mass bins"),

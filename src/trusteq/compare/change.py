@@ -17,7 +17,7 @@ from trusteq.compare.alignment import noise_free, products
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import FLIP_MEASURES, flip_kinds
 from trusteq.compare.confidence import profile_area, profile_distance, profile_gap
-from trusteq.compare.measured import groups
+from trusteq.compare.measured import groups_for
 from trusteq.compare.measures import sides_of
 from trusteq.compare.top_k import jaccard, top_k
 from trusteq.stats.estimate import Estimate, all_holding
@@ -101,7 +101,7 @@ def _own(versions: Versions, wanted: Collection[str]) -> dict[str, Estimate]:
     """What is candidate minus reference, or the candidate's alone: the reference's part cancels."""
     found: dict[str, Estimate] = {}
     pair = versions.pair
-    for group, entered in groups().items():
+    for group, entered in groups_for(pair).items():
         pairable = {one.name: one for one in entered if one.side in {"difference", "candidate"} or one.name == SHIFT}
         if pairable.keys().isdisjoint(wanted):
             continue
@@ -119,7 +119,7 @@ def _shares(versions: Versions) -> dict[str, Estimate]:
     pairs = [Pair(versions.reference, one) for one in (versions.older, versions.newer)]
     differ = [pair.reference.answer != pair.candidate.answer for pair in pairs]
     asked = {"disagreement": differ, "agreement": [~x for x in differ]}
-    if versions.reference.gold is not None:
+    if versions.reference.labelled:
         kinds = [flip_kinds(pair) for pair in pairs]
         asked |= {name: [kind == i for kind in kinds] for i, name in enumerate(FLIP_MEASURES)}
     share = versions.reference.resampling.share_difference
@@ -129,12 +129,12 @@ def _shares(versions: Versions) -> dict[str, Estimate]:
 def _means(versions: Versions) -> dict[str, Estimate]:
     """Means over items of how far the candidate is from the reference."""
     reference = versions.reference
-    per_item: dict[str, Callable[[Answers], NDArray[np.float64]]] = {
-        "kl_reference_candidate": lambda one: divergence.kl(reference, one),
-        "kl_candidate_reference": lambda one: divergence.kl(one, reference),
-        "js": lambda one: divergence.js(reference, one),
-        "confidence_shift_absolute": lambda one: np.abs(one.confidence - reference.confidence),
-    }
+    per_item: dict[str, Callable[[Answers], NDArray[np.float64]]] = {}
+    if "distribution" in versions.pair.met:
+        per_item["kl_reference_candidate"] = lambda one: divergence.kl(reference, one)
+        per_item["kl_candidate_reference"] = lambda one: divergence.kl(one, reference)
+        per_item["js"] = lambda one: divergence.js(reference, one)
+    per_item["confidence_shift_absolute"] = lambda one: np.abs(one.confidence - reference.confidence)
     return {
         name: reference.resampling.mean(
             of(versions.newer) - of(versions.older), what=f"mean {name.replace('_', ' ')}, {MINUS}"

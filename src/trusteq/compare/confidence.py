@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.answers import FINE_EDGES, WIDE_EDGES, wide_bin
+from trusteq.compare.bins import FINE_EDGES, WIDE_EDGES, wide_bin
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +45,6 @@ def confidence_profiles(pair: Pair) -> dict[str, Estimate]:
 
 def overconfidence(pair: Pair) -> dict[str, Estimate]:
     """Mean confidence less accuracy: above 0 the model is too sure, below too modest."""
-    if pair.gold is None:
-        return {}
     reference = pair.reference.confidence - pair.reference.right
     candidate = pair.candidate.confidence - pair.candidate.right
     what = "mean confidence less accuracy"
@@ -74,7 +72,7 @@ def reliability_table(answers: Answers) -> list[dict[str, Any]]:
                 "share": share(inside, what="share of items in the bin"),
                 "confidence": float(answers.confidence[inside].mean()) if inside.any() else None,
                 "accuracy": None
-                if answers.gold is None
+                if not answers.labelled
                 else share(answers.right, among=inside, what="right answers in the bin"),
             }
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import optimize
 
-from trusteq.compare.answers import levels
+from trusteq.compare.bins import levels
 from trusteq.compare.noise_bias import SIMULATIONS
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ PARTS = ("miscalibration", "discrimination", "uncertainty")
 
 def corp(pair: Pair) -> dict[str, Estimate]:
     """The three parts for each model, and candidate minus reference."""
-    if pair.gold is None:
-        return {}
     sides = [a.once(_side) for a in (pair.reference, pair.candidate)]
     (value_r, point_r, draws_r), (value_c, point_c, draws_c) = sides
     make = pair.resampling.from_draws

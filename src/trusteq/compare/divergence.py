@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.answers import PROBABILITY_FLOOR, by_parts, floored_log, row_sums
+from trusteq.stats.rows import PROBABILITY_FLOOR, by_parts, floored_log, row_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

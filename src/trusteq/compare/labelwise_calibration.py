@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.answers import WIDE_EDGES, Answers, wide_bin
 from trusteq.compare.binned_calibration import ece
+from trusteq.compare.bins import WIDE_EDGES, wide_bin
 from trusteq.compare.noise_bias import Forecasts, Observed, estimates, forecasts, noise_correction
 from trusteq.stats.resampling import Cells
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.answers import Pair
+    from trusteq.compare.answers import Answers, Pair
     from trusteq.stats.estimate import Estimate
 
 BINS = len(WIDE_EDGES) - 1
@@ -27,8 +27,6 @@ AT_ONCE = 8
 
 def labelwise_calibration(pair: Pair) -> dict[str, Estimate]:
     """Top-label ECE (given the answer) and classwise ECE (of every label's own probability), with differences."""
-    if pair.gold is None:
-        return {}
     results: dict[str, Estimate] = {}
     for name, of, what in (
         (

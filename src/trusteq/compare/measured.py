@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @cache
 def groups() -> dict[Group, tuple[Measure, ...]]:
-    """The functions that need no more than a pair's answers, in the order of the table, and what each measures."""
+    """The functions that need no more than a pair's outcomes, in the order of the table, and what each measures."""
     found: dict[Group, tuple[Measure, ...]] = {}
     for of, measures in groupby(MEASURES, key=lambda measure: measure.of):
         entered = tuple(measures)
@@ -31,10 +31,15 @@ def groups() -> dict[Group, tuple[Measure, ...]]:
     return found
 
 
+def groups_for(pair: Pair) -> dict[Group, tuple[Measure, ...]]:
+    """Those of `groups` whose needs the pair meets."""
+    return {group: entered for group, entered in groups().items() if pair.met.issuperset(entered[0].needs)}
+
+
 def measure(pair: Pair) -> dict[str, dict[str, Estimate]]:
-    """Every measure that the pair allows, by dimension and name; without labels those that need none."""
+    """Every measure whose needs the pair meets, by dimension and name."""
     found: dict[str, dict[str, Estimate]] = {}
-    for group, entered in groups().items():
+    for group, entered in groups_for(pair).items():
         found.setdefault(entered[0].dimension, {}).update(pair.measured(group))
     return found
 
@@ -43,7 +48,7 @@ def measure_remedies(pair: Pair) -> dict[str, Estimate]:
     """Each target's temperature, and the calibration measures of the candidate after it, suffixed with the target."""
     results: dict[str, Estimate] = {}
     for target in ("recalibrated", "matched"):
-        if target == "recalibrated" and pair.gold is None:
+        if target == "recalibrated" and not pair.labelled:
             continue
         results |= {f"{name}_{target}": estimate for name, estimate in _after(remedy(pair, target)).items()}
     return results
@@ -52,7 +57,7 @@ def measure_remedies(pair: Pair) -> dict[str, Estimate]:
 def _after(mended: Remedy) -> dict[str, Estimate]:
     """The temperature and what it leaves of the candidate's measures."""
     found = {"temperature": mended.temperature}
-    for group, entered in groups().items():
+    for group, entered in groups_for(mended.pair).items():
         wanted = {one.name for one in entered if one.after_remedy and one.side != "reference"}
         if wanted:
             found |= {name: e for name, e in mended.pair.measured(group).items() if name in wanted}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from trusteq.compare.answers import FINE_CELLS, fine_cell
+from trusteq.compare.bins import FINE_CELLS, fine_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable

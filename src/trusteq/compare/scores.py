@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.answers import by_parts, floored_log, row_sums
+from trusteq.stats.rows import by_parts, floored_log, row_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +22,6 @@ BRIER_SCALE = "Brier score, sum over labels, 0 to 2 (half of it is the binary sc
 
 def scores(pair: Pair) -> dict[str, Estimate]:
     """Brier score and negative log likelihood of each model, and candidate minus reference."""
-    if pair.gold is None:
-        return {}
     results: dict[str, Estimate] = {}
     for name, of, what in (
         ("brier", brier, BRIER_SCALE),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from trusteq.compare.answers import fine_cell, levels
+from trusteq.compare.bins import fine_cell, levels
 from trusteq.compare.noise_bias import fitted_accuracy
 from trusteq.stats.estimate import Estimate
 from trusteq.stats.resampling import Sums
@@ -35,8 +35,6 @@ items at the top would vanish in one cell of a grid of confidence."""
 
 def selective_prediction(pair: Pair) -> dict[str, Estimate]:
     """AURC and usable regions of each model, and candidate minus reference."""
-    if pair.gold is None:
-        return {}
     make = pair.resampling.from_draws
     results: dict[str, Estimate] = {}
     figures = [

@@ -27,7 +27,9 @@ MAX_CELLS = 20_000
 def skewsize(pair: Pair, group: Sequence[str], *, column: str) -> dict[str, Estimate]:
     """SkewSize and the largest effect of a column's groups for each model, and candidate minus reference."""
     names, code = coded(group)
-    if pair.gold is None or len(names) < 2 or pair.reference.label_count**2 * len(names) > MAX_CELLS:
+    if not pair.met >= {"labels", "distribution"} or len(names) < 2:
+        return {}
+    if pair.reference.label_count**2 * len(names) > MAX_CELLS:
         return {}
     make = pair.resampling.from_draws
     results: dict[str, Estimate] = {}

@@ -135,14 +135,16 @@ def each_item_value(pair: Pair) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """The same, one after the other."""
     reference, candidate = pair.reference, pair.candidate
     yield "disagreement", (reference.answer != candidate.answer).astype(np.float64)
-    yield "js", divergence.js(reference, candidate)
+    if "distribution" in pair.met:
+        yield "js", divergence.js(reference, candidate)
     shift = candidate.confidence - reference.confidence
     yield "confidence_shift", shift
-    if pair.gold is not None:
+    if pair.labelled:
         right = candidate.right.astype(np.float64) - reference.right
         yield "accuracy_difference", right
         yield "regressions", (right < 0).astype(np.float64)
         yield "overconfidence_difference", shift - right
+    if pair.met >= {"labels", "distribution"}:
         yield "brier_difference", scores.brier(candidate) - scores.brier(reference)
         yield "nll_difference", scores.nll(candidate) - scores.nll(reference)
 
@@ -188,8 +190,7 @@ def _part(pair: Pair, inside: NDArray[np.int64], clusters: Sequence[str] | None)
         seed=whole.seed,
         level=whole.level,
     )
-    gold = None if pair.gold is None else pair.gold[inside]
-    return Pair(*(Answers(a.probabilities[inside], gold, resampling) for a in (pair.reference, pair.candidate)))
+    return Pair(*(Answers(a.outcomes.take(inside), resampling) for a in (pair.reference, pair.candidate)))
 
 
 def _adjusted(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft
 
-from trusteq.compare.answers import FINE_CELLS, FINE_EDGES, Answers
+from trusteq.compare.bins import FINE_CELLS, FINE_EDGES
 from trusteq.compare.noise_bias import Observed, estimates, forecasts, noise_correction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from trusteq.compare.answers import Pair
+    from trusteq.compare.answers import Answers, Pair
     from trusteq.stats.estimate import Estimate
 
 MESH = 1_000
@@ -28,8 +28,6 @@ _FINE_TO_MESH = np.minimum((_MIDDLES * MESH).astype(np.int64), MESH - 1)
 
 def smooth_calibration(pair: Pair) -> dict[str, Estimate]:
     """The smooth error of each model at its own bandwidth, and candidate minus reference."""
-    if pair.gold is None:
-        return {}
     what = "smooth calibration error, reflected Gaussian kernel, bandwidth fixed"
     return estimates(
         "smooth_ece", pair.reference.once(_observed), pair.candidate.once(_observed), pair.resampling, what=what

@@ -39,9 +39,9 @@ class Stratum:
 def answer_strata(pair: Pair) -> list[str]:
     """What the two models answered to each item, in words [items]."""
     same = pair.reference.answer == pair.candidate.answer
-    if pair.gold is None:
+    if not pair.labelled:
         return ["same answer" if s else "other answer" for s in same]
-    right, still = pair.reference.answer == pair.gold, pair.candidate.answer == pair.gold
+    right, still = pair.reference.right, pair.candidate.right
     words = {
         (True, True): "both right",
         (True, False): "right to wrong",

@@ -27,7 +27,7 @@ def threshold_table(pair: Pair) -> list[dict[str, Any]]:
     these items: allow for that.
     """
     share = pair.resampling.share
-    accepted = None if pair.gold is None else _accepted(pair.candidate)
+    accepted = _accepted(pair.candidate) if pair.labelled else None
     rows = []
     for cut_off in CUT_OFFS:
         reference, candidate = (a.confidence >= cut_off for a in (pair.reference, pair.candidate))

@@ -16,6 +16,7 @@ from trusteq.compare.measures import METHODS
 from trusteq.explain.attributions import attributions
 from trusteq.report import halves
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -95,7 +96,11 @@ class Paired:
         versions = self._versions(before, now)
         reference = versions.reference.answer
         was, is_ = versions.older.answer == reference, versions.newer.answer == reference
-        flips = flipped_items(versions.pair, self.newer.items["id"].tolist(), self.newer.labels)
+        flips = flipped_items(
+            versions.pair,
+            self.newer.items["id"].tolist(),
+            self._named,
+        )
         return Answered(flips, int((was & ~is_).sum()), int((~was & is_).sum()))
 
     @cached_property
@@ -111,16 +116,21 @@ class Paired:
         found: NDArray[np.float64] = older.probabilities[older.models.index(model)][self._rows][:, columns]
         return found
 
+    def _named(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> list[str]:
+        return [self.newer.labels[code] for code in codes.tolist()]
+
     def _versions(self, before: str, now: str) -> Versions:
         sample, candidate = self._reference.resampling, self.newer.probabilities[self.newer.models.index(now)]
-        older, newer = (Answers(p, self.newer.gold, sample) for p in (self._predicted(before), candidate))
+        older, newer = (
+            Answers(most_probable(p, self.newer.gold), sample) for p in (self._predicted(before), candidate)
+        )
         return Versions(self._reference, older, newer)
 
     @cached_property
     def _reference(self) -> Answers:
         clusters = self.newer.items["cluster"].tolist() if "cluster" in self.newer.items else None
         sample = self._resampling(len(self.newer.items), clusters)
-        return Answers(self.newer.probabilities[0], self.newer.gold, sample)
+        return Answers(most_probable(self.newer.probabilities[0], self.newer.gold), sample)
 
     def _resampling(self, n: int, clusters: Sequence[str] | None) -> Resampling:
         settings, level = self.newer.document["settings"], self.newer.document["policy"]["level"]

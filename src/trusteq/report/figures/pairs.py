@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from trusteq.compare.answers import largest_column
 from trusteq.compare.measures import method_title
 from trusteq.report.figures.attributed import attributed
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import INK, MUTED, REFERENCE
+from trusteq.stats.rows import largest_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from trusteq.compare.answers import largest_column
 from trusteq.compare.selective import risk_coverage
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.judged import estimate_from
 from trusteq.report.figures.lettering import legend_above
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import SIDES
+from trusteq.stats.rows import largest_column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.answers import largest_column
 from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
 from trusteq.report.page.attributed import Attributed, attributed
 from trusteq.report.page.slices import columns, natural
 from trusteq.report.page.texts import segments
+from trusteq.stats.rows import largest_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""Tasks: what is asked of an item, and so what an answer looks like; one file each."""

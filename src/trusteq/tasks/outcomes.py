@@ -1,0 +1,65 @@
+"""Outcomes: what a model said that can be the same as another model's, sure to a degree, and right or wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.stats.rows import largest_column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One model's outcomes, all arrays [outcomes]: those of an item together, in the order of the items.
+
+    answer: codes; two models that give an outcome the same code answer the same.
+    confidence: how sure the model is of its answer, 0 to 1.
+    right: whether the answer is right; None where that is not known.
+    distribution: probabilities [outcomes, labels] of labels that all outcomes share; None where they share none. The
+        answer is then the most probable label, the first of equals.
+    gold: the code of the right answer; None where there is no such code.
+    item: the position of the item that each belongs to; None where every item has one outcome.
+    chance: how probable it is that a guess is right; None where the answers themselves tell.
+    """
+
+    answer: NDArray[np.integer[Any]]
+    confidence: NDArray[np.float64]
+    right: NDArray[np.bool_] | None = None
+    distribution: NDArray[np.float64] | None = None
+    gold: NDArray[np.int64] | None = None
+    item: NDArray[np.int64] | None = None
+    chance: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        for name, values in self._arrays().items():
+            if len(values) != len(self.answer):
+                raise ValueError(f"outcomes: {name} has {len(values)} values for {len(self.answer)} answers")
+        if self.item is not None and (np.diff(self.item) < 0).any():
+            raise ValueError("outcomes: those of an item must stand together, in the order of the items")
+
+    def __len__(self) -> int:
+        return len(self.answer)
+
+    def take(self, at: NDArray[np.int64]) -> Outcomes:
+        """Those at these positions, in this order."""
+        return replace(self, **{name: values[at] for name, values in self._arrays().items()})
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        every = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: values for name, values in every if values is not None}
+
+
+def most_probable(
+    distribution: NDArray[np.float64], gold: NDArray[np.int64] | None, item: NDArray[np.int64] | None = None
+) -> Outcomes:
+    """The outcomes of probabilities [outcomes, labels]: the most probable label is the answer, the first of equals."""
+    answer, confidence = largest_column(distribution)
+    right = None if gold is None else np.asarray(answer == gold)
+    # Codes as small as they can be: they stay in memory.
+    code = answer.astype(np.min_scalar_type(distribution.shape[1]))
+    return Outcomes(code, confidence, right, distribution, gold, item)
