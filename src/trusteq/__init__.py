@@ -22,6 +22,7 @@ from trusteq.errors import (
     MissingExtraError,
     ModelError,
     OptionError,
+    PluginError,
     PolicyError,
     RunError,
     StudyError,
@@ -30,6 +31,9 @@ from trusteq.errors import (
 
 if TYPE_CHECKING:
     from trusteq.auditing.audit import audit
+    from trusteq.compare.answers import Pair
+    from trusteq.compare.measures import Measure
+    from trusteq.compare.own_measures import measure
     from trusteq.data.items import Items
     from trusteq.data.read import read_items
     from trusteq.explain.exchange.agreement import compare_attributions
@@ -56,11 +60,14 @@ __all__ = [
     "ExplainSettings",
     "Items",
     "LabelError",
+    "Measure",
     "MissingExtraError",
     "ModelError",
     "ModelOptions",
     "OptionError",
     "Outcome",
+    "Pair",
+    "PluginError",
     "Policy",
     "PolicyError",
     "RunError",
@@ -73,6 +80,7 @@ __all__ = [
     "from_callable",
     "from_estimator",
     "load_run",
+    "measure",
     "open_model",
     "read_attributions",
     "read_items",
@@ -86,14 +94,17 @@ _HOMES = {
     "Estimate": "trusteq.stats.estimate",
     "ExplainSettings": "trusteq.explain.explanation",
     "Items": "trusteq.data.items",
+    "Measure": "trusteq.compare.measures",
     "ModelOptions": "trusteq.models.open",
     "Outcome": "trusteq.verdict",
+    "Pair": "trusteq.compare.answers",
     "Policy": "trusteq.policy",
     "audit": "trusteq.auditing.audit",
     "compare_attributions": "trusteq.explain.exchange.agreement",
     "from_callable": "trusteq.models.function",
     "from_estimator": "trusteq.models.function",
     "load_run": "trusteq.record.directory",
+    "measure": "trusteq.compare.own_measures",
     "open_model": "trusteq.models.open",
     "read_attributions": "trusteq.explain.exchange.reading",
     "read_items": "trusteq.data.read",

@@ -6,13 +6,13 @@ import difflib
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from trusteq.compare.measures import DIMENSIONS, in_words, named, names_of, needs_of
 from trusteq.data.yaml_file import MOST_CHARACTERS, parse_yaml, validated
@@ -86,9 +86,11 @@ class Policy(BaseModel):
 
     @field_validator("rules")
     @classmethod
-    def _measures_exist(cls, rules: dict[Dimension, dict[str, Rule]]) -> dict[Dimension, dict[str, Rule]]:
+    def _measures_exist(
+        cls, rules: dict[Dimension, dict[str, Rule]], info: ValidationInfo
+    ) -> dict[Dimension, dict[str, Rule]]:
         for dimension, measures in rules.items():
-            known = [_measure(dimension, name) for name in measures]
+            known = [_measure(dimension, name, info.context or ()) for name in measures]
             if known and all(measure.side == "reference" for measure in known):
                 raise ValueError(
                     f"{dimension} has rules about the reference alone ({', '.join(measures)}), which no candidate can "
@@ -120,8 +122,8 @@ class Policy(BaseModel):
         """Whether it has a rule about what only the published protocol measures."""
         return any("protocol" in needs_of(name) for rules in self.rules.values() for name in rules)
 
-    def requiring(self, dimensions: tuple[str, ...]) -> Policy:
-        """The same policy with other required dimensions."""
+    def requiring(self, dimensions: tuple[str, ...], own: Sequence[Measure] = ()) -> Policy:
+        """The same policy with other required dimensions; ``own`` are the measures that are not trusteq's."""
         for name in dimensions:
             if name not in DIMENSIONS:
                 raise PolicyError(f"no dimension {name!r}; choose from {', '.join(DIMENSIONS)}")
@@ -130,7 +132,7 @@ class Policy(BaseModel):
             # A description speaks of what the policy itself requires.
             said = self.description.partition(_REQUIRED_HERE)[0].rstrip()
             content["description"] = f"{said}{_REQUIRED_HERE}{', '.join(dimensions)}.".lstrip()
-        return parse_policy(content, where=f"policy {self.name}")
+        return parse_policy(content, where=f"policy {self.name}", own=own)
 
 
 _REQUIRED_HERE = " Required here: "
@@ -142,9 +144,9 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
-def _measure(dimension: str, name: str) -> Measure:
-    """The dimension's measure of this name."""
-    measure = named(name)
+def _measure(dimension: str, name: str, own: Sequence[Measure]) -> Measure:
+    """The dimension's measure of this name, of those that trusteq has, plugins add or the user has of their own."""
+    measure = named(name) or next((one for one in own if one.name == name), None)
     if measure is None or measure.dimension != dimension:
         near = difflib.get_close_matches(name, names_of(dimension), n=1)
         hint = f"; did you mean {near[0]}?" if near else "; see 'trusteq policy measures'"
@@ -175,12 +177,15 @@ def policy_schema() -> dict[str, Any]:
     return schema
 
 
-def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:
-    """A policy from a preset's name, a YAML file, a mapping of the same content, or itself."""
+def read_policy(source: str | Path | Policy | Mapping[str, Any], own: Sequence[Measure] = ()) -> Policy:
+    """A policy from a preset's name, a YAML file, a mapping of the same content, or itself.
+
+    ``own`` are measures that are not trusteq's and that it may have rules about.
+    """
     if isinstance(source, Policy):
         return _under_its_own_name(source, "policy")
     if isinstance(source, Mapping):
-        return _under_its_own_name(parse_policy(dict(source), where="policy"), "policy")
+        return _under_its_own_name(parse_policy(dict(source), where="policy", own=own), "policy")
     if not isinstance(source, (str, Path)):
         raise PolicyError(f"policy is {source!r}; give a preset's name, a YAML file, a mapping or a trusteq.Policy")
     if source in PRESETS:
@@ -193,7 +198,8 @@ def read_policy(source: str | Path | Policy | Mapping[str, Any]) -> Policy:
         raise PolicyError(f"{where}: no such policy file; presets are {' and '.join(PRESETS)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError(f"{where}: cannot be read as text: {error}") from None
-    return _under_its_own_name(parse_policy(parse_yaml(text, where=where, error=PolicyError), where=where), where)
+    content = parse_yaml(text, where=where, error=PolicyError)
+    return _under_its_own_name(parse_policy(content, where=where, own=own), where)
 
 
 @cache
@@ -251,6 +257,6 @@ def _margin(rule: Rule) -> str:
     return str(rule) if rule.judged_on == "interval" else f"{rule}, judged on its {rule.judged_on}"
 
 
-def parse_policy(content: Any, *, where: str) -> Policy:
+def parse_policy(content: Any, *, where: str, own: Sequence[Measure] = ()) -> Policy:
     """A policy from parsed YAML, or one clear line about the first thing wrong with it."""
-    return validated(content, Policy, where=where, what="policy", error=PolicyError)
+    return validated(content, Policy, where=where, what="policy", error=PolicyError, context=own)

@@ -11,7 +11,7 @@ from scipy import stats
 from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.change import Versions, alignment_changes, apart, changes
-from trusteq.compare.measured import measure
+from trusteq.compare.measured import measure_all
 from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable
@@ -25,7 +25,7 @@ def versions(n=300, *, noise=(0.4, 0.8), sharpness=(1.0, 0.6), clusters=None, la
 
 
 def flat(pair):
-    return {name: e for group in measure(pair).values() for name, e in group.items()}
+    return {name: e for group in measure_all(pair).values() for name, e in group.items()}
 
 
 @pytest.fixture(scope="module")

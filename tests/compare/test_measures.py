@@ -11,7 +11,7 @@ from oracles.pairs import drawn, pair_of
 
 from trusteq.compare.alignment import Explained, against_peer, alignment
 from trusteq.compare.binned_calibration import quantile_calibration
-from trusteq.compare.measured import groups, measure
+from trusteq.compare.measured import groups, measure_all
 from trusteq.compare.measures import (
     DIMENSIONS,
     MEASURES,
@@ -113,7 +113,7 @@ def test_no_measure_leaves_its_limits(kind):
     first, second = rng.dirichlet(np.ones(3), 60), rng.dirichlet(np.ones(3), 60)
     if kind != "random":
         first, second = np.eye(3)[gold], np.eye(3)[(gold + (kind == "opposite")) % 3]
-    for group in measure(pair_of(first, second, gold, resamples=20)).values():
+    for group in measure_all(pair_of(first, second, gold, resamples=20)).values():
         for name, estimate in group.items():
             low, high = named(name).bounds
             assert low - 1e-12 <= estimate.value <= high + 1e-12, name
@@ -130,7 +130,7 @@ def test_a_candidate_that_guesses_and_is_too_sure_is_on_the_worse_side_of_one_th
     rng = np.random.default_rng(0)
     knows, guess = rng.dirichlet(np.full(3, 0.5), 2_000), rng.dirichlet(np.full(3, 0.2), 2_000)
     gold = (knows.cumsum(axis=1) < rng.random(2_000)[:, None]).sum(axis=1)
-    better, worse = (measure(pair_of(knows, model, gold, resamples=2)) for model in (knows, guess))
+    better, worse = (measure_all(pair_of(knows, model, gold, resamples=2)) for model in (knows, guess))
     for dimension, found in worse.items():
         for name, e in found.items():
             moved = e.value - better[dimension][name].value

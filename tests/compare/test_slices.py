@@ -5,7 +5,7 @@ from scipy import stats
 
 from trusteq.compare import noise_bias
 from trusteq.compare import slices as module
-from trusteq.compare.measured import measure
+from trusteq.compare.measured import measure_all
 from trusteq.compare.slices import LABEL, LENGTH, item_values, p_against_rest, quarters, slice_columns, slices
 from trusteq.data.items import Items
 from trusteq.stats.multiplicity import holm
@@ -193,7 +193,7 @@ def test_a_slice_is_measured_as_its_items_by_themselves():
     pair = pair_of(p, q, gold, resamples=30)
     a = next(s for s in slices(pair, {"topic": topic}, None) if s.value == "a")
     inside = topic == "a"
-    alone = measure(pair_of(p[inside], q[inside], gold[inside], resamples=30))
+    alone = measure_all(pair_of(p[inside], q[inside], gold[inside], resamples=30))
     assert a.n == 50
     assert a.measures == alone
 
@@ -242,7 +242,7 @@ def test_slices_keep_their_clusters():
     found = slices(pair, {"topic": ["a"] * 60 + ["b"] * 60}, clusters)
     assert all("clusters" in s.measures["behaviour"]["js"].method for s in found)
     assert found[0].measures["behaviour"]["disagreement"].high == pytest.approx(
-        measure(pair_of(p[:60:2], q[:60:2], gold[:60:2]))["behaviour"]["disagreement"].high, abs=0.02
+        measure_all(pair_of(p[:60:2], q[:60:2], gold[:60:2]))["behaviour"]["disagreement"].high, abs=0.02
     )
 
 
@@ -256,6 +256,6 @@ def test_without_labels_slices_carry_what_needs_none():
 def test_the_item_values_average_to_the_measures():
     p, q, gold = drawn(150, 3, 0)
     pair = pair_of(p, q, gold)
-    measures = {name: e for group in measure(pair).values() for name, e in group.items()}
+    measures = {name: e for group in measure_all(pair).values() for name, e in group.items()}
     for name, values in item_values(pair).items():
         assert values.mean() == pytest.approx(measures[name].value), name

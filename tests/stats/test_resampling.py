@@ -6,7 +6,7 @@ from oracles import bootstrap
 from scipy import special, stats
 
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measured import measure
+from trusteq.compare.measured import measure_all
 from trusteq.stats import resampling as module
 from trusteq.stats.proportions import tango, wilson
 from trusteq.stats.resampling import Resampling
@@ -509,7 +509,7 @@ def test_few_clusters_that_mean_nothing_narrow_no_interval(clusters):
         dealt = [str(c) for c in rng.integers(0, clusters, 300)]
         ways = [Resampling(300, clusters=of, resamples=100, seed=deal) for of in (dealt, None)]
         found, least = (
-            measure(Pair(*(Answers(most_probable(p, gold), way) for p in models)))["calibration"] for way in ways
+            measure_all(Pair(*(Answers(most_probable(p, gold), way) for p in models)))["calibration"] for way in ways
         )
         for name in ("smooth_ece_difference", "ece_difference", "brier_difference", "overconfidence_difference"):
             assert found[name].low <= least[name].low, name

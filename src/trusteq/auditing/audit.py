@@ -14,6 +14,7 @@ import numpy as np
 
 from trusteq.auditing.computed import computed
 from trusteq.auditing.explained import decided_by, explain_enough, explain_settings
+from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import LABEL, LENGTH
 from trusteq.data.items import Items
 from trusteq.data.predictions import Predictions, checked
@@ -40,10 +41,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.compare.answers import Pair
+    from trusteq.compare.measures import Measure
     from trusteq.explain.explanation import ExplainSettings, Explanation
     from trusteq.models.base import Model
     from trusteq.models.cost import Effort
     from trusteq.record.audit import Audit
+    from trusteq.stats.estimate import Estimate
     from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]
@@ -64,6 +68,7 @@ def audit(
     explain: ExplainSettings | bool | None = None,
     protocol: str | None = None,
     peer: object | None = None,
+    measures: Sequence[Callable[[Pair], Estimate | None] | Measure] = (),
     costs: Effort = "quick",
     executor: Executor = HERE,
     progress: Progress | None = None,
@@ -76,14 +81,16 @@ def audit(
     says how to explain, or whether: by default what can be explained is. ``protocol`` is "paper", "paper-scripts" or
     "paper-scripts-qqp", to explain as published instead; a policy that judges what only it measures implies "paper".
     ``peer`` is the reference trained once more: alignment is then judged against what that reaches.
+    ``measures`` are functions of your own, from the pair of models' answers to an estimate: see `trusteq.measure`.
     ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s a model; "full" to see
     how much memory it takes, too, in a process of its own; or "none".
     ``executor`` says where models are asked and what is kept of that: `trusteq.executor`.
     ``progress(stage, done, total)`` is told how far the work is.
     """
-    rules = read_policy(policy)
+    own = own_measures(measures)
+    rules = read_policy(policy, own)
     if dimensions is not None:
-        rules = rules.requiring((dimensions,) if isinstance(dimensions, str) else tuple(dimensions))
+        rules = rules.requiring((dimensions,) if isinstance(dimensions, str) else tuple(dimensions), own)
     resamples, seed, batch = (
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
     )
@@ -127,8 +134,9 @@ def audit(
         "allow_same": allow_same,
         "explain": None if how is None else asdict(how),
         "protocol": None if following is None else asdict(following),
+        **({"measures": entries(own)} if own else {}),
     }
-    found = computed(said, items, rules, settings, tell=tell)
+    found = computed(said, items, rules, settings, own=own, tell=tell)
     # Last, so that nothing else depends on it.
     shapes = [response.batch for response in said.models]
     return replace(found, costs=measure_costs(models.audited, items, shapes, effort=effort, tell=tell))

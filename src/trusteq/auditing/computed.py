@@ -21,7 +21,7 @@ from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.chance import misfit
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
-from trusteq.compare.measured import measure, measure_remedies
+from trusteq.compare.measured import measure_all, measure_remedies
 from trusteq.compare.measures import METHODS, in_words
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.compare.measures import Measure
     from trusteq.compare.published import PairAgreement
     from trusteq.data.items import Items
     from trusteq.policy import Policy
@@ -82,9 +83,13 @@ def computed(
     policy: Policy,
     settings: Mapping[str, Any],
     *,
+    own: Sequence[Measure] = (),
     tell: Progress = lambda stage, done, total: None,
 ) -> Audit:
-    """The audit of these responses; the items are in the order in which they were asked about."""
+    """The audit of these responses; the items are in the order in which they were asked about.
+
+    ``own`` are measures that are not trusteq's.
+    """
     labels, seed = said.labels, settings["seed"]
     gold = items.gold(labels)
     resampling = Resampling(
@@ -106,9 +111,10 @@ def computed(
     explanation, published = said.explanation, said.published
     retrained, beside_peer, lowers = None, None, False
     if said.peer is not None:
-        own = answers(said.peer)
-        beside_peer = Pair(reference, own)
-        retrained, lowers = _seen_to_be_retrained(_model_result(said.peer, own, labels, seed), results[0], beside_peer)
+        of_peer = answers(said.peer)
+        beside_peer = Pair(reference, of_peer)
+        peer_result = _model_result(said.peer, of_peer, labels, seed)
+        retrained, lowers = _seen_to_be_retrained(peer_result, results[0], beside_peer)
     aligned = None
     if explanation is not None:
         aligned = align(explanation, items, resampling, has_peer=retrained is not None, lowers=lowers)
@@ -132,7 +138,7 @@ def computed(
         tell("compare", i, len(candidates))
         pair = Pair(reference, answers(response))
         comparisons.append(
-            compare(pair, result, items, labels, columns, policy, aligned[i] if aligned else None, found[i])
+            compare(pair, result, items, labels, columns, policy, aligned[i] if aligned else None, found[i], own)
         )
     tell("compare", len(candidates), len(candidates))
     exemplars = []
@@ -147,7 +153,7 @@ def computed(
         noticed = (*noticed, Finding("items", "no words", message, float(without)))
     peer = None
     if beside_peer is not None and retrained is not None:
-        peer = compare(beside_peer, retrained, items, labels, {}, policy, aligned[-1] if aligned else None)
+        peer = compare(beside_peer, retrained, items, labels, {}, policy, aligned[-1] if aligned else None, own=own)
         if lowers:
             nearer = [r.name for r, a in zip(results[1:], aligned or (), strict=False) if _nearer(a.measures)]
             peer = _seen_to_be_aligned(peer, nearer)
@@ -217,12 +223,14 @@ def compare(
     policy: Policy,
     aligned: Aligned | None = None,
     published: Mapping[str, Mapping[str, Estimate]] | None = None,
+    own: Sequence[Measure] = (),
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and what to look at.
 
-    ``published`` has what a published protocol measures besides, by dimension.
+    ``published`` has what a published protocol measures besides, by dimension; ``own`` are measures that are not
+    trusteq's.
     """
-    measures = measure(pair)
+    measures = measure_all(pair, own)
     for dimension, more in (published or {}).items():
         measures[dimension] = {**measures.get(dimension, {}), **more}
     parts: list[Stratum] = []
@@ -232,7 +240,7 @@ def compare(
         some = {name: [values[i] for i in aligned.positions] for name, values in by.items()}
         parts = strata(aligned.explained, some, aligned.clusters)
     remedies = measure_remedies(pair)
-    found = slices(pair, columns, items.clusters)
+    found = slices(pair, columns, items.clusters, own)
     thresholds = threshold_table(pair)
     flips = flipped_items(pair, items.ids, lambda codes, at: [labels[code] for code in codes.tolist()])
     verdict = judge(

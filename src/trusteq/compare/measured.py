@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import MEASURES, PREDICTED, Measure
+from trusteq.compare.own_measures import estimated
 from trusteq.compare.temperature import Remedy, remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from trusteq.compare.answers import Pair
     from trusteq.stats.estimate import Estimate
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def groups() -> dict[Group, tuple[Measure, ...]]:
     """The functions that need no more than a pair's outcomes, in the order of the table, and what each measures."""
     found: dict[Group, tuple[Measure, ...]] = {}
-    for of, measures in groupby(MEASURES, key=lambda measure: measure.of):
+    for of, measures in groupby(MEASURES, key=lambda measure: str(measure.of)):
         entered = tuple(measures)
         if PREDICTED.issuperset(entered[0].needs):
             module, name = of.split(".")
@@ -31,17 +32,18 @@ def groups() -> dict[Group, tuple[Measure, ...]]:
     return found
 
 
-def groups_for(pair: Pair) -> dict[Group, tuple[Measure, ...]]:
-    """Those of `groups` whose needs the pair meets."""
-    return {group: entered for group, entered in groups().items() if pair.met.issuperset(entered[0].needs)}
+def groups_for(pair: Pair, own: Sequence[Measure] = ()) -> dict[Group, tuple[Measure, ...]]:
+    """Those of `groups` and of somebody's own measures whose needs the pair meets."""
+    every = groups() | {partial(estimated, entry): (entry,) for entry in own}
+    return {group: entered for group, entered in every.items() if pair.met.issuperset(entered[0].needs)}
 
 
-def measure(pair: Pair) -> dict[str, dict[str, Estimate]]:
+def measure_all(pair: Pair, own: Sequence[Measure] = ()) -> dict[str, dict[str, Estimate]]:
     """Every measure whose needs the pair meets, by dimension and name."""
-    found: dict[str, dict[str, Estimate]] = {}
-    for group, entered in groups_for(pair).items():
-        found.setdefault(entered[0].dimension, {}).update(pair.measured(group))
-    return found
+    estimates: dict[str, dict[str, Estimate]] = {}
+    for group, entered in groups_for(pair, own).items():
+        estimates.setdefault(entered[0].dimension, {}).update(pair.measured(group))
+    return estimates
 
 
 def measure_remedies(pair: Pair) -> dict[str, Estimate]:

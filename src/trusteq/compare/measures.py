@@ -13,8 +13,14 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
+from trusteq.errors import PluginError
+from trusteq.plugins import with_added
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
+
+    from trusteq.compare.answers import Pair
+    from trusteq.stats.estimate import Estimate
 
 METHODS = ("lime", "shapley")
 """How answers about changed texts are turned into weights of words."""
@@ -92,7 +98,7 @@ class Measure:
     always_told: bool = False
     beside_peer: str | None = None
     dimension: str = ""
-    of: str = ""
+    of: str | Callable[[Pair], Estimate | None] = ""
     needs: tuple[str, ...] = ()
     after_remedy: bool = False
 
@@ -256,19 +262,32 @@ MEASURES: Measures = (
 )
 # fmt: on
 
+
+@cache
+def added() -> dict[str, Measure]:
+    """The measures that plugins add, by name."""
+    every = with_added("trusteq.measures", {measure.name: measure for measure in MEASURES}, Measure)
+    plugins = {entry: measure for entry, measure in every.items() if entry not in _FIRST}
+    for entry, measure in plugins.items():
+        if entry != measure.name:
+            raise PluginError(f"plugin measure {measure.name!r} is entered as {entry!r}; enter it under its own name")
+    return plugins
+
+
 _FIRST = {measure.name: measure for measure in reversed(MEASURES)}
 _ONCE = {name for name, count in Counter(measure.name for measure in MEASURES).items() if count == 1}
 
 
 def named(name: str) -> Measure | None:
     """The entry of this name, the first of two; None of a measure that this trusteq does not know."""
-    return _FIRST.get(name)
+    return _FIRST.get(name) or added().get(name)
 
 
 @cache
 def names_of(dimension: str) -> tuple[str, ...]:
     """The names of a dimension's measures."""
-    return tuple(dict.fromkeys(measure.name for measure in MEASURES if measure.dimension == dimension))
+    every = (*MEASURES, *added().values())
+    return tuple(dict.fromkeys(measure.name for measure in every if measure.dimension == dimension))
 
 
 def in_words(name: str) -> str:

@@ -16,8 +16,8 @@ from scipy import special
 
 from trusteq.compare import behaviour, divergence, scores
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measured import measure
-from trusteq.compare.measures import MEASURES
+from trusteq.compare.measured import measure_all
+from trusteq.compare.measures import MEASURES, Measure
 from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm
 from trusteq.stats.resampling import Resampling
@@ -83,8 +83,16 @@ def _range(low: int, high: int) -> str:
     return f"{low} {words}" if low == high else f"{low}-{high} {words}"
 
 
-def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[str] | None) -> list[Slice]:
-    """A `Slice` for each column's most frequent values (`MAX_VALUES` at most, of `MIN_ITEMS` items or more)."""
+def slices(
+    pair: Pair,
+    columns: Mapping[str, Sequence[str]],
+    clusters: Sequence[str] | None,
+    own: Sequence[Measure] = (),
+) -> list[Slice]:
+    """A `Slice` for each column's most frequent values (`MAX_VALUES` at most, of `MIN_ITEMS` items or more).
+
+    ``own`` are measures that are not trusteq's; they are measured, too.
+    """
     found: list[Slice] = []
     inside_each: list[NDArray[np.int64]] = []
     for column, values in columns.items():
@@ -93,7 +101,7 @@ def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[
             inside = np.flatnonzero(code == names.index(value))
             if clusters is not None and len(np.unique(pair.resampling.unit[inside])) < 2:
                 continue
-            found.append(_slice(_part(pair, inside, clusters), column, value))
+            found.append(_slice(_part(pair, inside, clusters), column, value, own))
             inside_each.append(inside)
     against_rest, worse = _beside_rest(pair, inside_each)
     adjusted_rest = _adjusted(against_rest)
@@ -104,8 +112,8 @@ def slices(pair: Pair, columns: Mapping[str, Sequence[str]], clusters: Sequence[
     ]
 
 
-def _slice(part: Pair, column: str, value: str) -> Slice:
-    return Slice(column, value, part.resampling.n, measure(part), behaviour.tests(part))
+def _slice(part: Pair, column: str, value: str, own: Sequence[Measure]) -> Slice:
+    return Slice(column, value, part.resampling.n, measure_all(part, own), behaviour.tests(part))
 
 
 def _beside_rest(

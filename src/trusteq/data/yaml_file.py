@@ -60,12 +60,17 @@ def _is_larger(node: yaml.Node | None, most: int) -> bool:
     return False
 
 
-def validated(content: Any, kind: type[T], *, where: str, what: str, error: type[TrusteqError]) -> T:
-    """The content as this kind of model, or one clear line about the first thing wrong with it."""
+def validated(
+    content: Any, kind: type[T], *, where: str, what: str, error: type[TrusteqError], context: Any = None
+) -> T:
+    """The content as this kind of model, or one clear line about the first thing wrong with it.
+
+    ``context`` is what the model's own checks may look at.
+    """
     if not isinstance(content, dict):
         raise error(f"{where}: a {what} is a mapping of names to values, found {type(content).__name__}")
     try:
-        return kind.model_validate(content)
+        return kind.model_validate(content, context=context)
     except ValidationError as found:
         first = found.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or what

@@ -1,0 +1,146 @@
+"""Measures of a user's or a plugin's own: a function of the pair that returns an estimate, and what is known of it.
+
+    @trusteq.measure(bounds=(0, 1), worse="higher", needs=["labels"])
+    def costly_mistakes(pair):
+        mistake = (pair.reference.answer == 0) & (pair.candidate.answer != 0)
+        return pair.resampling.share(mistake, what="answers that leave class 0")
+
+Such a measure can be named in a policy and is in every table and report, like trusteq's own.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from trusteq.compare.measures import ANY, DIMENSIONS, HIGHER, LOWER, PREDICTED, Measure, added, named
+from trusteq.errors import OptionError, TrusteqError
+from trusteq.stats.estimate import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from trusteq.compare.answers import Pair
+
+    Function = Callable[[Pair], Estimate | None]
+
+NAME = re.compile("[a-z][a-z0-9_]*")
+WORSE = {None: 0, "lower": LOWER, "higher": HIGHER}
+
+
+def measure(
+    of: Function | None = None,
+    *,
+    name: str | None = None,
+    dimension: str = "behaviour",
+    bounds: tuple[float, float] = ANY,
+    worse: Literal["lower", "higher"] | None = None,
+    needs: Sequence[str] = (),
+) -> Any:
+    """The entry of a measure of your own: give it to `trusteq.audit`, or let a package add it.
+
+    ``of`` takes a pair of models' answers and returns an estimate, most easily one of ``pair.resampling``, so that it
+    has an interval; or None where there is nothing to measure. name: by default the function's. bounds: the lowest and
+    the highest value it can have. worse: which values are worse, where some are. needs: "labels" where it asks which
+    answers are right, "distribution" where it asks for probabilities; where they are missing it is not measured.
+    Without ``of`` it is a decorator.
+    """
+    if of is None:
+        return lambda function: measure(
+            function, name=name, dimension=dimension, bounds=bounds, worse=worse, needs=needs
+        )
+    name = name or str(getattr(of, "__name__", ""))
+    if not callable(of):
+        raise OptionError(f"measure {of!r} is not a function of a pair that returns a trusteq.Estimate")
+    if not NAME.fullmatch(name):
+        raise OptionError(f"measure {name!r}: give it a name of small letters, digits and _, with name=")
+    known = [one for one, entry in DIMENSIONS.items() if entry.of_all]
+    if dimension not in known:
+        raise OptionError(f"measure {name}: dimension {dimension!r} is unknown; choose from {', '.join(known)}")
+    if worse not in WORSE:
+        raise OptionError(f"measure {name}: worse is {worse!r}; choose lower, higher or None")
+    if not set(needs) <= PREDICTED:
+        raise OptionError(f"measure {name}: it can need {' and '.join(sorted(PREDICTED))}, found {list(needs)}")
+    low, high = (float(end) for end in bounds)
+    if not low < high:
+        raise OptionError(f"measure {name}: bounds {low:g} and {high:g}: give the lowest value and the highest")
+    words = name.replace("_", " ")
+    return Measure(
+        name,
+        words,
+        (low, high),
+        WORSE[worse],
+        stem=name,
+        dimension=dimension,
+        of=of,
+        needs=tuple(sorted(needs, reverse=True)),
+    )
+
+
+def own_measures(given: Sequence[Function | Measure]) -> tuple[Measure, ...]:
+    """The measures that plugins add and those that a user gives, as entries; an error where two have one name."""
+    if not isinstance(given, list | tuple):
+        raise OptionError(f"measures must be a list of functions, found {type(given).__name__} {str(given)[:60]!r}")
+    users = [one if isinstance(one, Measure) else cast("Measure", measure(one)) for one in given]
+    for entry in users:
+        if named(entry.name) is not None:
+            raise OptionError(f"measure {entry.name}: trusteq or a plugin has one of that name; choose another")
+    names = [entry.name for entry in users]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise OptionError(f"two measures are called {twice}; name them apart")
+    return (*added().values(), *users)
+
+
+def estimated(entry: Measure, pair: Pair) -> dict[str, Estimate]:
+    """What a measure of somebody's own finds of a pair, by its name; nothing where it has nothing to measure."""
+    try:
+        estimate = cast("Function", entry.of)(pair)
+    except TrusteqError:
+        raise
+    except Exception as error:  # whatever a user's function does
+        raise OptionError(f"measure {entry.name} stopped with {type(error).__name__}: {error}") from error
+    if estimate is None:
+        return {}
+    if not isinstance(estimate, Estimate):
+        raise OptionError(
+            f"measure {entry.name} returned {type(estimate).__name__} {str(estimate)[:60]!r}, not a trusteq.Estimate; "
+            "take one from pair.resampling, e.g. pair.resampling.mean(values, what='mean cost')"
+        )
+    low, high = entry.bounds
+    if not (low <= estimate.value <= high or math.isnan(estimate.value)):
+        raise OptionError(f"measure {entry.name} is {estimate.value:g}, outside its bounds {low:g} and {high:g}")
+    return {entry.name: estimate}
+
+
+def entries(measures: Sequence[Measure]) -> list[dict[str, Any]]:
+    """What a run keeps of measures that are not trusteq's."""
+    return [
+        {
+            "name": one.name,
+            "dimension": one.dimension,
+            "bounds": [None if math.isinf(end) else end for end in one.bounds],
+            "worse": one.worse,
+            "needs": list(one.needs),
+        }
+        for one in measures
+    ]
+
+
+def from_entries(content: Sequence[Mapping[str, Any]]) -> tuple[Measure, ...]:
+    """The measures that a run was made with, without their functions."""
+    return tuple(
+        Measure(
+            one["name"],
+            one["name"].replace("_", " "),
+            (
+                -math.inf if one["bounds"][0] is None else float(one["bounds"][0]),
+                math.inf if one["bounds"][1] is None else float(one["bounds"][1]),
+            ),
+            one["worse"],
+            stem=one["name"],
+            dimension=one["dimension"],
+            needs=tuple(one["needs"]),
+        )
+        for one in content
+    )
