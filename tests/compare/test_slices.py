@@ -128,7 +128,7 @@ def test_ignoring_clusters_would_raise_false_alarms():
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Slices without their measures, where only p-values and names are asked about."""
-    monkeypatch.setattr(module, "measure", lambda _: {})
+    monkeypatch.setattr(module, "measure_all", lambda part, own: {})
 
 
 def planted(n=1_200, seed=0):
