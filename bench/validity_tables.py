@@ -42,7 +42,7 @@ def tables(results: Sequence[Result]) -> str:
     parts = [
         ("How often the verdict is wrong", wrong(judged)),
         ("Every case", every(judged)),
-        ("Beside what is customary", customary(judged)),
+        ("Compared with customary methods", customary(judged)),
         ("Coverage", coverage(judged)),
         ("Dose and response", dose(judged)),
         ("What is named first", named(results)),

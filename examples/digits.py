@@ -1,6 +1,6 @@
 """Audit compressed digit classifiers against a large one: scikit-learn's bundled digits, trained on the spot.
 
-The same as ``trusteq demo --digits``, from Python. `trusteq.demo.digits` shows how models of scikit-learn are audited.
+The same as ``trusteq demo --digits``, from Python. `trusteq.demo.digits` shows how to audit scikit-learn models.
 """
 
 from __future__ import annotations
