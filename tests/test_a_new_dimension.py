@@ -18,7 +18,7 @@ from trusteq.compare import measures
 # What a contributor writes: one file with a function, and two entries.
 file = types.ModuleType("trusteq.compare.steadiness")
 file.wavering = lambda pair: {
-    "wavering": pair.resampling.mean(np.abs(pair.candidate.confidence - pair.reference.confidence) > 0.1, what="wavering")
+    "wavering": pair.resampling.share(abs(pair.candidate.confidence - pair.reference.confidence) > 0.1, what="moved")
 }
 sys.modules[file.__name__] = file
 measures.DIMENSIONS["steadiness"] = measures.Dimension("Is it as steady?", "it is as steady")
