@@ -68,7 +68,7 @@ def know(data: Path) -> list[Known]:
         peer = next(case.candidate for case in every if case.kind == "trained again")
         for case in every:
             models = [case.reference, case.candidate, peer]
-            answers = [predict_all(model, case.pool) for model in models]
+            answers = [predict_all(model, case.pool).values for model in models]
             asked = respondents(models, answers, case.reference.labels)
             made = explain(asked, case.pool, ExplainSettings(items=EXPLAINED), gold=np.asarray(case.pool.labels))
             attributed, spread, lengths = made.attributions(), made.spread(), made.lengths

@@ -80,7 +80,7 @@ def speed(location: Path, items: Items, explained: int, repeats: int) -> None:
 
     def work(place: Executor) -> float:
         started = time.perf_counter()
-        predicted = predict_at(place, model, items)
+        predicted = predict_at(place, model, items).values
         settings = ExplainSettings(items=explained)
         explain(respondents([model], [predicted], model.labels, executor=place), items, settings, gold=None)
         return time.perf_counter() - started
@@ -145,7 +145,7 @@ def keeping(location: Path, items: Items) -> None:
     model = trusteq.open_model(location, name="base")
     listing = Listing()
     started = time.perf_counter()
-    predicted = predict_at(listing, model, items)
+    predicted = predict_at(listing, model, items).values
     settings = ExplainSettings(items=EXPLAINED)
     explain(respondents([model], [predicted], model.labels, executor=listing), items, settings, gold=None)
     asked = time.perf_counter() - started

@@ -140,7 +140,7 @@ def know(every: Sequence[Case]) -> list[Known]:
     for some in together.values():
         pool, labels = some[0].pool, some[0].reference.labels
         models = [some[0].reference, *(case.candidate for case in some)]
-        answers = [predict_all(model, pool) for model in models]
+        answers = [predict_all(model, pool).values for model in models]
         gold = np.asarray(pool.labels)
         attributed: dict[str, list[Attributions]] = {}
         words: tuple[tuple[str, ...], ...] = ()

@@ -288,7 +288,7 @@ class Mixed(Planted):
     share: float = 1.0
 
     def changed(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
-        return (1 - self.share) * answers + self.share * self.other.predict(items)
+        return np.asarray((1 - self.share) * answers + self.share * self.other.predict(items))
 
 
 @dataclass(eq=False)

@@ -278,7 +278,7 @@ def test_a_required_dimension_that_was_not_measured_is_never_equivalent():
     asked = ["behaviour", "calibration", "explanation"]
     result = trusteq.audit(large, copy, items, dimensions=asked, **FAST)
     assert result["copy"].verdict.outcome is Outcome.UNDECIDED
-    assert result["copy"].verdict.reason == "explanation was not measured"
+    assert result["copy"].verdict.reason == "explanation was not measured (it needs explained items)"
 
 
 def test_clusters_widen_the_intervals():

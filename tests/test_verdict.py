@@ -119,7 +119,7 @@ def test_every_rule_is_told_with_its_measure_and_what_was_measured(interval):
 def test_a_required_explanation_that_nobody_measured_is_undecided():
     verdict = judge(measured(INSIDE, INSIDE), policy(required=("behaviour", "calibration", "explanation")))
     assert verdict.outcome is UNDECIDED
-    assert verdict.reason == "explanation was not measured"
+    assert verdict.reason == "explanation was not measured (it needs explained items)"
 
 
 def test_the_papers_protocol_is_undecided_without_explanations_however_good_the_rest():

@@ -18,7 +18,7 @@ from trusteq.stats.equivalence import against
 from trusteq.stats.power import detectable_margin, items_to_decide
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
@@ -81,23 +81,8 @@ class Verdict:
 
     outcome: Outcome
     dimensions: tuple[DimensionVerdict, ...]
-
-    @property
-    def reason(self) -> str:
-        """Why, in one sentence."""
-        required = [d for d in self.dimensions if d.required]
-        if self.outcome is Outcome.EQUIVALENT:
-            return f"{_listed(d.dimension for d in required)} within margins"
-        if self.outcome is Outcome.NOT_EQUIVALENT:
-            broken = (d for d in required if d.outcome is Outcome.NOT_EQUIVALENT)
-            return "; ".join(r.reason for d in broken for r in d.rules if r.outcome is Outcome.NOT_EQUIVALENT)
-        reasons = []
-        for d in required:
-            if d.outcome is Outcome.NOT_MEASURED:
-                reasons.append(f"{d.dimension} was not measured")
-            elif d.outcome is Outcome.UNDECIDED:
-                reasons += [r.reason for r in d.rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
-        return "; ".join(reasons)
+    reason: str
+    """Why, in one sentence."""
 
 
 def judge(
@@ -116,7 +101,23 @@ def judge(
         whole = Outcome.EQUIVALENT
     else:
         whole = Outcome.UNDECIDED
-    return Verdict(whole, dimensions)
+    return Verdict(whole, dimensions, _reason(whole, [d for d in dimensions if d.required], measured))
+
+
+def _reason(whole: Outcome, required: Sequence[DimensionVerdict], measured: Collection[str]) -> str:
+    """Why the required dimensions come to this, in one sentence."""
+    if whole is Outcome.EQUIVALENT:
+        return f"{_listed(d.dimension for d in required)} within margins"
+    if whole is Outcome.NOT_EQUIVALENT:
+        broken = (d for d in required if d.outcome is Outcome.NOT_EQUIVALENT)
+        return "; ".join(r.reason for d in broken for r in d.rules if r.outcome is Outcome.NOT_EQUIVALENT)
+    reasons = []
+    for d in required:
+        if d.outcome is Outcome.NOT_MEASURED:
+            reasons.append(_unmeasured(d.dimension, [lacking(r.measure, measured) for r in d.rules]))
+        elif d.outcome is Outcome.UNDECIDED:
+            reasons += [r.reason for r in d.rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
+    return "; ".join(reasons)
 
 
 def _judge_dimension(
@@ -148,9 +149,14 @@ def _judge_dimension(
 
 
 def _not_measured(name: str, rule: Rule, measured: Collection[str]) -> RuleVerdict:
-    need = lacking(name, measured)
-    why = "" if need is None else f" (it needs {need})"
-    return RuleVerdict(name, rule, Outcome.NOT_MEASURED, f"{in_words(name)} was not measured{why}")
+    reason = _unmeasured(in_words(name), [lacking(name, measured)])
+    return RuleVerdict(name, rule, Outcome.NOT_MEASURED, reason)
+
+
+def _unmeasured(what: str, needs: Sequence[str | None]) -> str:
+    """That something was not measured, and what it needs for that, as far as it is known."""
+    known = list(dict.fromkeys(need for need in needs if need is not None))
+    return f"{what} was not measured{f' (it needs {_listed(known)})' if known else ''}"
 
 
 def _judge_rule(

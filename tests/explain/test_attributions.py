@@ -5,9 +5,10 @@ import pytest
 
 from trusteq.compare.measures import METHODS
 from trusteq.data.predictions import log_softmax
-from trusteq.explain.attributions import attributions, on_scale
+from trusteq.explain.attributions import attributions
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.shapley import shapley
+from trusteq.tasks.classes import on_scale
 
 # scales
 

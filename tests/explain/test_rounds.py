@@ -66,7 +66,7 @@ def run(games, first=64, budget=512, k=5):
         lambda model, questions: games[model](questions),
         np.zeros((len(games), 1), dtype=int),
         first=[first],
-        scale="probability",
+        value=lambda table, target: np.exp(table[:, target]),
         k=k,
     )
 

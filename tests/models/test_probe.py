@@ -176,9 +176,9 @@ def test_float32_is_not(request, kind, items, pairs):
 
 
 def test_dynamic_int8_answers_the_same_in_a_stated_shape(quantized_onnx, items):
-    first, again = (predict_in_shape(quantized_onnx, items, 8) for _ in range(2))
+    first, again = (predict_in_shape(quantized_onnx, items, 8).values for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert np.abs(first - predict_in_shape(quantized_onnx, items, 1)).max() > BATCH_TOLERANCE
+    assert np.abs(first - predict_in_shape(quantized_onnx, items, 1).values).max() > BATCH_TOLERANCE
 
 
 # shapes
@@ -191,7 +191,7 @@ def test_every_call_has_the_stated_items_and_progress_is_told(texts):
         calls.append(list(batch))
         return steady(batch)
 
-    answers = predict_in_shape(of(function), texts, 8, told.append)
+    answers = predict_in_shape(of(function), texts, 8, told.append).values
     assert [len(call) for call in calls] == told == [8] * 6 + [2]
     assert list(itertools.chain(*calls)) == texts.segments["text"]
     np.testing.assert_allclose(answers, steady(texts.segments["text"]))
@@ -199,7 +199,9 @@ def test_every_call_has_the_stated_items_and_progress_is_told(texts):
 
 def test_predict_all_gives_the_same_whatever_the_chunk(texts):
     told = []
-    np.testing.assert_array_equal(predict_all(of(steady), texts, told.append, chunk=7), predict_all(of(steady), texts))
+    np.testing.assert_array_equal(
+        predict_all(of(steady), texts, told.append, chunk=7).values, predict_all(of(steady), texts).values
+    )
     assert sum(told) == 50
 
 
@@ -218,7 +220,7 @@ def test_a_predictions_file_is_matched_to_all_its_items_at_once(tmp_path, texts)
     rows = "".join(f"0.{i:02}1,0.{99 - i:02}9\n" for i in range(50))
     (tmp_path / "p.csv").write_text("no,yes\n" + rows)
     model = open_predictions(str(tmp_path / "p.csv"), name="p", by_row=True)
-    assert predict_all(model, texts, chunk=7).shape == (50, 2)
+    assert predict_all(model, texts, chunk=7).values.shape == (50, 2)
 
 
 def test_the_identity_of_a_wrapped_function_has_no_content(texts):

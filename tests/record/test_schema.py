@@ -109,7 +109,7 @@ def test_nothing_can_be_left_out(result):
     [
         (("schema_version",), 1),
         (("exit_code",), 2),
-        (("labels",), []),
+        (("labels",), [1]),
         (("items", "n"), 0),
         (("candidates",), []),
         (("candidates", 0, "verdict", "outcome"), "NOT MEASURED"),

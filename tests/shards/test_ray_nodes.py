@@ -84,7 +84,7 @@ def test_what_happens_to_a_cluster(light, onnx, items, tmp_path, nodes, one_line
         assert run(*shards) == [20, 21, 22, 23]
         lost.join()
         assert "lost" in said[0]
-        assert np.array_equal(predict_at(place, light, items), predict_at(HERE, light, items))
+        assert np.array_equal(predict_at(place, light, items).values, predict_at(HERE, light, items).values)
 
         # A node has no such model.
         moved = open_model(shutil.copytree(onnx, tmp_path / "moved"), name="moved")

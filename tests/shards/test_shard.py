@@ -15,7 +15,7 @@ from trusteq.work.shard import HERE, Answered, Here, Prediction, in_order, predi
 
 def test_predictions_in_pieces_are_those_of_one_call(model, items):
     told = []
-    found = predict_at(HERE, model, items, advance=told.append)
+    found = predict_at(HERE, model, items, advance=told.append).values
     np.testing.assert_allclose(found, model.predict(items), atol=1e-6)
     assert sum(told) == 600
     assert len(told) > 1
@@ -23,7 +23,9 @@ def test_predictions_in_pieces_are_those_of_one_call(model, items):
 
 def test_the_order_of_the_items_changes_no_bit(model, items):
     order = np.random.default_rng(0).permutation(600)
-    assert np.array_equal(predict_at(HERE, model, items.take(order)), predict_at(HERE, model, items)[order])
+    assert np.array_equal(
+        predict_at(HERE, model, items.take(order)).values, predict_at(HERE, model, items).values[order]
+    )
 
 
 def test_a_batch_is_kept_whole_and_consecutive(items):
@@ -65,7 +67,7 @@ def test_an_item_of_other_data_with_the_same_id_is_not_said_to_be_cut(model, ite
     predict_at(HERE, model, long)
     assert set(model.cut) == {"i89"}
     same = replace(short, ids=["i89", "i0"])
-    assert predict_at(HERE, model, same).shape == (2, 3)
+    assert predict_at(HERE, model, same).values.shape == (2, 3)
     assert model.cut == {}
 
 

@@ -17,7 +17,6 @@ from trusteq.auditing.explained import decided_by, explain_enough, explain_setti
 from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import LABEL, LENGTH
 from trusteq.data.items import Items
-from trusteq.data.predictions import Predictions, checked
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, ModelError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
@@ -28,11 +27,12 @@ from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.function import as_model, called
 from trusteq.models.probe import predict_all
-from trusteq.models.traits import traits_of
+from trusteq.models.traits import task_of, traits_of
 from trusteq.policy import Policy, read_policy
 from trusteq.record.responses import Response, Responses
 from trusteq.stats.limits import refuse_too_few, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
+from trusteq.tasks.task import CLASSES
 from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from trusteq.models.cost import Effort
     from trusteq.record.audit import Audit
     from trusteq.stats.estimate import Estimate
+    from trusteq.tasks.rows import Rows
+    from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]
@@ -102,12 +104,13 @@ def audit(
     models = identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
     following, how = _how_to_explain(protocol, explain, rules, models, items)
+    task = one_task(models)
     if items.labels is not None and traits_of(models.reference).runs:
-        items.gold(models.reference.labels)  # labels that do not fit are told before hours of work
+        task.gold(items, models.reference.labels)  # labels that do not fit are told before hours of work
 
     items, asked, responses = _asked(models, items, batch=batch, executor=executor, tell=tell)
     labels = asked[0].labels
-    gold = items.gold(labels)
+    gold = task.gold(items, labels)
     if explain is None and any(f.kind == "not deterministic" for response in responses for f in response.findings):
         how = None  # what an explanation attributes to words would be the model's own noise
     explanation, published = None, None
@@ -125,7 +128,7 @@ def audit(
         published = publish(asked, items, following, gold=gold, seed=seed)
 
     of_peer = None if models.peer is None else responses.pop()
-    said = Responses(labels, tuple(responses), of_peer, explanation, published)
+    said = Responses(labels, tuple(responses), of_peer, explanation, published, task.name)
     settings = {
         "seed": seed,
         "resamples": resamples,
@@ -134,6 +137,7 @@ def audit(
         "allow_same": allow_same,
         "explain": None if how is None else asdict(how),
         "protocol": None if following is None else asdict(following),
+        **({} if task.name == CLASSES else {"task": task.name}),
         **({"measures": entries(own)} if own else {}),
     }
     found = computed(said, items, rules, settings, own=own, tell=tell)
@@ -254,6 +258,18 @@ def identify(
     return Models(model, tuple(others)) if peer is None else Models(model, tuple(others[:-1]), others[-1])
 
 
+def one_task(models: Models) -> Task:
+    """What all models are asked of an item; models of different tasks are refused."""
+    task = task_of(models.reference)
+    for model in models.everybody:
+        if task_of(model) is not task:
+            raise ModelError(
+                f"model {model.name} answers the task {task_of(model).name!r}, the reference {models.reference.name} "
+                f"{task.name!r}; only models of one task can be compared"
+            )
+    return task
+
+
 def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
     """Positions of the ids from the shortest to the longest, those of one length in alphabetical order."""
     length = np.fromiter(map(len, ids), np.int64, len(ids))
@@ -277,14 +293,15 @@ def _asked(
     order = by_id(items.ids)
     sorted_ = items if (order == np.arange(len(items))).all() else items.take(order)
     labels: tuple[str, ...] = ()
+    task = task_of(models.reference)
     asked, responses = [], []
     for model in models.everybody:
-        p, findings, shape = _predict(model, sorted_, items, order, batch=batch, executor=executor, tell=tell)
-        labels = labels or p.labels
+        rows, findings, shape = _predict(model, sorted_, items, order, batch=batch, executor=executor, tell=tell)
+        labels = labels or tuple(model.labels)
         # Put in order at once: only what is kept stays in memory.
-        p = p.reordered(labels, model=model.name, reference=models.reference.name)
-        asked.append(Respondent(model, labels, p.probabilities, shape, executor, tell))
-        responses.append(Response(model.name, model.identity, p.probabilities, findings, shape))
+        rows = task.in_order(rows, model.labels, labels, model=model.name, reference=models.reference.name)
+        asked.append(Respondent(model, labels, rows, shape, executor, tell))
+        responses.append(Response(model.name, model.identity, rows, findings, shape))
     return sorted_, asked, responses
 
 
@@ -297,8 +314,8 @@ def _predict(
     batch: int,
     executor: Executor,
     tell: Progress,
-) -> tuple[Predictions, tuple[Finding, ...], int | None]:
-    """A model's checked predictions, what was found on the way, and the batch shape it was held to."""
+) -> tuple[Rows, tuple[Finding, ...], int | None]:
+    """A model's checked answers, what was found on the way, and the batch shape it was held to."""
     stage, done = f"predict {model.name}", 0
     tell(stage, 0, len(items))
 
@@ -309,17 +326,16 @@ def _predict(
 
     probed = probe_at(executor, model, items)
     fixed = batch if probed.batch_dependent else None
-    raw: NDArray[Any]
     if traits_of(model).runs:
-        raw = predict_at(executor, model, items, batch=fixed, advance=advance)
+        rows = predict_at(executor, model, items, batch=fixed, advance=advance)
     else:
         # Rows of a file may be matched by number, which only the items' own order tells.
-        raw = predict_all(model, given, advance)[order]
-    predictions = checked(raw, labels=model.labels, ids=items.ids, model=model.name)
+        rows = predict_all(model, given, advance).take(order)
+    rows = task_of(model).checked(rows, items=items, labels=model.labels, model=model.name)
     findings = [*model.findings(), *probed.findings(model.name)]
     if fixed:
         findings.append(Finding(model.name, "fixed batch", f"asked in batches of exactly {batch}", float(batch)))
-    return predictions, tuple(findings), fixed
+    return rows, tuple(findings), fixed
 
 
 def _in_own_precision(

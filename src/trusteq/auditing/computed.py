@@ -31,14 +31,15 @@ from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import LABEL, MIN_ITEMS, slice_columns, slices
 from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
 from trusteq.compare.thresholds import threshold_table
-from trusteq.data.predictions import Predictions
 from trusteq.data.repeats import repeats
+from trusteq.errors import ModelError
 from trusteq.explain.protocol import SCRIPTED
 from trusteq.models.base import Finding
 from trusteq.record.audit import Audit, Comparison, ModelResult
+from trusteq.record.sampled import Sampled
 from trusteq.stats.one_thread import one_thread
 from trusteq.stats.resampling import Resampling
-from trusteq.tasks.outcomes import most_probable
+from trusteq.tasks.task import task_named
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
     from trusteq.record.responses import Response, Responses
     from trusteq.stats.estimate import Estimate
+    from trusteq.tasks.outcomes import Outcomes
 
     Progress = Callable[[str, int, int], None]
 
@@ -90,21 +92,25 @@ def computed(
 
     ``own`` are measures that are not trusteq's.
     """
-    labels, seed = said.labels, settings["seed"]
-    gold = items.gold(labels)
+    labels, seed, task = said.labels, settings["seed"], task_named(said.task)
+    gold = task.gold(items, labels)
+    first = task.outcomes(said.models[0].rows, gold)
+    sample = Sampled(items, labels, task, first.item)
     resampling = Resampling(
-        len(items), clusters=items.clusters, resamples=settings["resamples"], seed=seed, level=policy.level
+        len(first), clusters=sample.clusters, resamples=settings["resamples"], seed=seed, level=policy.level
     )
 
     def answers(response: Response) -> Answers:
         """Made anew for each use: what is computed from them goes with them, and memory does not grow with models."""
-        return Answers(most_probable(response.probabilities, gold), resampling)
+        outcomes = task.outcomes(response.rows, gold)
+        _refuse_other_outcomes(first, outcomes, items, said.models[0].name, response.name)
+        return Answers(outcomes, resampling)
 
-    reference, candidates = answers(said.models[0]), said.models[1:]
-    results = [_model_result(said.models[0], reference, labels, seed)]
-    results += [_model_result(response, answers(response), labels, seed) for response in candidates]
+    reference, candidates = Answers(first, resampling), said.models[1:]
+    results = [_model_result(said.models[0], reference, sample, seed)]
+    results += [_model_result(response, answers(response), sample, seed) for response in candidates]
     for i, response in enumerate(candidates, 1):
-        if np.array_equal(response.probabilities, reference.probabilities):
+        if response.rows.equals(said.models[0].rows):
             message = f"its predictions are identical to those of {results[0].name}, on every item"
             twin = Finding(results[i].name, "identical", message, 1.0)
             results[i] = replace(results[i], findings=(*results[i].findings, twin))
@@ -113,7 +119,7 @@ def computed(
     if said.peer is not None:
         of_peer = answers(said.peer)
         beside_peer = Pair(reference, of_peer)
-        peer_result = _model_result(said.peer, of_peer, labels, seed)
+        peer_result = _model_result(said.peer, of_peer, sample, seed)
         retrained, lowers = _seen_to_be_retrained(peer_result, results[0], beside_peer)
     aligned = None
     if explanation is not None:
@@ -122,30 +128,31 @@ def computed(
     agreements: tuple[PairAgreement, ...] = ()
     found: list[dict[str, dict[str, Estimate]]] = [{} for _ in results[1:]]
     if published is not None:
-        sample = among(resampling, items, published.positions)
-        agreements = pair_agreements(published, [result.name for result in results], sample)
+        explained_sample = among(resampling, items, published.positions)
+        agreements = pair_agreements(published, [result.name for result in results], explained_sample)
         found = [
-            {"explanation": published_measures(published, agreements, results[0].name, r.name, sample)}
+            {"explanation": published_measures(published, agreements, results[0].name, r.name, explained_sample)}
             for r in results[1:]
         ]
         if published.settings.name in SCRIPTED:
             for of_candidate, response in zip(found, candidates, strict=True):
                 of_candidate["calibration"] = Pair(reference, answers(response)).measured(quantile_calibration)
 
-    columns = slice_columns(items, gold, labels) if settings["with_slices"] else {}
+    columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
     comparisons = []
     for i, (result, response) in enumerate(zip(results[1:], candidates, strict=True)):
         tell("compare", i, len(candidates))
         pair = Pair(reference, answers(response))
-        comparisons.append(
-            compare(pair, result, items, labels, columns, policy, aligned[i] if aligned else None, found[i], own)
-        )
+        beside = aligned[i] if aligned else None
+        comparisons.append(compare(pair, result, sample, columns, policy, beside, found[i], own))
     tell("compare", len(candidates), len(candidates))
     exemplars = []
     if len(candidates) > 1:
         theirs = (answers(response).answer for response in candidates)
-        exemplars = pies(reference.answer, theirs, ids=items.ids, labels=labels, gold=gold)
-    known = [*(response.probabilities for response in said.models), *([] if gold is None else [gold])]
+        exemplars = pies(reference.answer, theirs, ids=sample.ids, named=sample.named, gold=reference.gold)
+    known: list[NDArray[Any]] = []
+    if task.one_row:
+        known = [*(response.rows.values for response in said.models), *([] if gold is None else [gold])]
     noticed = (*_about_items(items, known), *(_unsliced(items, comparisons) if settings["with_slices"] else ()))
     if explanation is not None and explanation.wordless:
         without = len(explanation.wordless)
@@ -153,7 +160,7 @@ def computed(
         noticed = (*noticed, Finding("items", "no words", message, float(without)))
     peer = None
     if beside_peer is not None and retrained is not None:
-        peer = compare(beside_peer, retrained, items, labels, {}, policy, aligned[-1] if aligned else None, own=own)
+        peer = compare(beside_peer, retrained, sample, {}, policy, aligned[-1] if aligned else None, own=own)
         if lowers:
             nearer = [r.name for r, a in zip(results[1:], aligned or (), strict=False) if _nearer(a.measures)]
             peer = _seen_to_be_aligned(peer, nearer)
@@ -171,6 +178,19 @@ def computed(
         published=published,
         pairs=agreements,
         peer=peer,
+    )
+
+
+def _refuse_other_outcomes(reference: Outcomes, other: Outcomes, items: Items, name: str, of: str) -> None:
+    """Stop where two models' outcomes are not of the same items."""
+    one, two = (np.arange(len(o)) if o.item is None else o.item for o in (reference, other))
+    if np.array_equal(one, two):
+        return
+    counts = [np.bincount(item, minlength=len(items)) for item in (one, two)]
+    first = int(np.flatnonzero(counts[0] != counts[1])[0])
+    raise ModelError(
+        f"model {of}: item {items.ids[first]!r} has {counts[1][first]} outcomes, of {name} it has {counts[0][first]}; "
+        "they can only be compared one by one"
     )
 
 
@@ -217,8 +237,7 @@ def _seen_to_be_aligned(peer: Comparison, nearer: Sequence[str]) -> Comparison:
 def compare(
     pair: Pair,
     candidate: ModelResult,
-    items: Items,
-    labels: Sequence[str],
+    sample: Sampled,
     columns: Mapping[str, Sequence[str]],
     policy: Policy,
     aligned: Aligned | None = None,
@@ -240,12 +259,11 @@ def compare(
         some = {name: [values[i] for i in aligned.positions] for name, values in by.items()}
         parts = strata(aligned.explained, some, aligned.clusters)
     remedies = measure_remedies(pair)
-    found = slices(pair, columns, items.clusters, own)
+    columns = {name: sample.each(values) for name, values in columns.items()}
+    found = slices(pair, columns, sample.clusters, own)
     thresholds = threshold_table(pair)
-    flips = flipped_items(pair, items.ids, lambda codes, at: [labels[code] for code in codes.tolist()])
-    verdict = judge(
-        measures, policy, cluster_size=None if items.clusters is None else len(items) / len(set(items.clusters))
-    )
+    flips = flipped_items(pair, sample.ids, sample.named)
+    verdict = judge(measures, policy, cluster_size=sample.cluster_size)
     sliced = {part.column for part in found}
     skew = {
         name: pair.measured(partial(skewsize, group=columns[name], column=name))
@@ -270,15 +288,18 @@ def compare(
     )
 
 
-def _model_result(response: Response, answers: Answers, labels: tuple[str, ...], seed: int) -> ModelResult:
+def _model_result(response: Response, answers: Answers, sample: Sampled, seed: int) -> ModelResult:
     """What is known of one model by itself."""
-    name, findings = response.name, response.findings
-    tied = int(np.count_nonzero((answers.probabilities == answers.confidence[:, None]).sum(axis=1) > 1))
+    name, findings, labels = response.name, response.findings, sample.labels
+    shared = answers.outcomes.distribution
+    tied = 0
+    if shared is not None:
+        tied = int(np.count_nonzero((shared == answers.confidence[:, None]).sum(axis=1) > 1))
     if tied:
         message = f"{tied:,} of {len(answers.answer):,} answers are tied for the most probable label: the first counts"
         findings = (*findings, Finding(name, "tied answers", message, float(tied)))
     given = np.unique(answers.answer)
-    if len(given) == 1 and len(answers.answer) > 1:
+    if shared is not None and len(given) == 1 and len(answers.answer) > 1:
         message = f"answers {labels[given[0]]!r} to every one of {len(answers.answer):,} items: check what it reads"
         findings = (Finding(name, "one answer", message, 1.0), *findings)
     if (told := misfit(answers, labels)) is not None:
@@ -296,7 +317,8 @@ def _model_result(response: Response, answers: Answers, labels: tuple[str, ...],
     return ModelResult(
         name=name,
         identity=response.identity,
-        predictions=Predictions(labels, answers.probabilities),
+        columns=sample.task.columns(labels),
+        rows=response.rows,
         findings=findings,
         batch=response.batch,
         reliability=reliability_table(answers),
@@ -310,7 +332,7 @@ def _about_items(items: Items, known: Sequence[NDArray[Any]]) -> tuple[Finding, 
     where = "" if items.clusters is None else " in another cluster"
     kind, found = "repeated items", repeats(items)
     said = f"{found:,} of {len(items):,} repeat the text of another item{where}"
-    if not any(not isinstance(values, np.ndarray) for values in items.segments.values()):
+    if known and not any(not isinstance(values, np.ndarray) for values in items.segments.values()):
         kind, found = "repeated rows", repeated_rows(known, items.clusters)
         said = f"{found:,} of {len(items):,} have the gold label and every model's probabilities of another item{where}"
         said += ", more often than independent items could"

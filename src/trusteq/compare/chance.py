@@ -31,8 +31,12 @@ def misfit(answers: Answers, labels: Sequence[str]) -> tuple[str, str] | None:
 
     Nothing is said of items with one gold label, or of a model with one answer.
     """
-    gold, n = answers.gold, len(answers.answer)
-    if gold is None or len(np.unique(gold)) < 2 or len(np.unique(answers.answer)) < 2:
+    gold, n, chance = answers.gold, len(answers.answer), answers.outcomes.chance
+    if answers.labelled and chance is not None:
+        return _against(answers, chance)
+    if gold is None or answers.outcomes.distribution is None:
+        return None
+    if len(np.unique(gold)) < 2 or len(np.unique(answers.answer)) < 2:
         return None
     right, minus = answers.right, answers.resampling.share_difference
     said = f"right in {right.mean():.1%} of {n:,} items"
@@ -55,6 +59,17 @@ def misfit(answers: Answers, labels: Sequence[str]) -> tuple[str, str] | None:
     if n >= ENOUGH and not _beyond_chance(answers, gold):
         return "chance", f"{said}, not shown to be more often than by chance: {check}"
     return None
+
+
+def _against(answers: Answers, chance: NDArray[np.float64]) -> tuple[str, str] | None:
+    """The same of answers of which it is known how probable it is to guess them [outcomes]."""
+    right, n = answers.right, len(answers.answer)
+    x = right - chance
+    error = x.std() / np.sqrt(n * answers.resampling.worth(x))
+    if n < ENOUGH or x.mean() > quantile_of_normal(answers.resampling.level) * error:
+        return None
+    said = f"right in {right.mean():.1%} of {n:,} answers, not shown to be more often than by chance"
+    return "chance", f"{said} ({chance.mean():.1%}): check the answers that the items say are right"
 
 
 def _other_names(answer: NDArray[np.int64], gold: NDArray[np.int64]) -> NDArray[np.int64] | None:

@@ -6,6 +6,7 @@ most frequent answer over all candidates is not the reference's. They tend to be
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,33 +16,52 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.compare.behaviour import Named
+
 
 def pies(
     reference: NDArray[np.int64],
     candidates: Iterable[NDArray[np.int64]],
     *,
     ids: Sequence[str],
-    labels: Sequence[str],
+    named: Named,
     gold: NDArray[np.int64] | None,
 ) -> list[dict[str, Any]]:
     """The items, by falling share of candidates behind the modal answer, then by id.
 
     ``reference`` and each of ``candidates`` are answers [items]. When several answers are equally frequent and
-    the reference's is among them, the item is none; otherwise the first such label stands for the mode.
+    the reference's is among them, the item is none; otherwise the first such label stands for the mode. ``named`` gives
+    the words for answers with these codes at these items.
     """
-    votes = np.zeros((len(reference), len(labels)), dtype=np.int64)
-    for answers in candidates:
-        votes[np.arange(len(answers)), answers] += 1
+    # As small as they can be, for these are all models' answers at once.
+    answers = np.stack([answer.astype(np.min_scalar_type(int(answer.max()))) for answer in candidates])
+    # Only where somebody answers unlike the reference: of very many codes these are few.
+    changed = np.flatnonzero((answers != reference).any(axis=0))
+    if not changed.size:
+        return []
+    codes, kinds = np.unique(np.vstack([reference, answers])[:, changed], return_inverse=True)
+    own, *theirs = kinds.reshape(len(answers) + 1, len(changed))
+    votes = np.zeros((len(changed), len(codes)), dtype=np.int64)
+    for answer in theirs:
+        votes[np.arange(len(changed)), answer] += 1
     most = votes.max(axis=1)
-    unlike = np.flatnonzero(votes[np.arange(len(reference)), reference] < most).tolist()
+    unlike = np.flatnonzero(votes[np.arange(len(changed)), own] < most)
+    at = changed[unlike]
+    words = (
+        itertools.repeat(None) if gold is None else named(gold[at], at),
+        named(reference[at], at),
+        named(codes[votes[unlike].argmax(axis=1)], at),
+    )
     rows = [
         {
             "id": ids[i],
-            "gold": None if gold is None else labels[gold[i]],
-            "reference_answer": labels[reference[i]],
-            "modal_answer": labels[int(votes[i].argmax())],
-            "share": float(most[i] / votes[i].sum()),
+            "gold": right,
+            "reference_answer": before,
+            "modal_answer": modal,
+            "share": float(share),
         }
-        for i in unlike
+        for i, right, before, modal, share in zip(
+            at.tolist(), *words, most[unlike] / votes[unlike].sum(axis=1), strict=False
+        )
     ]
     return sorted(rows, key=lambda row: (-row["share"], row["id"]))

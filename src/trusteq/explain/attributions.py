@@ -6,10 +6,9 @@ independent halves, centred, whose products carry no noise bias.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from trusteq.explain.lime import lime, lime_map
 from trusteq.explain.shapley import SHRINK, shapley, shapley_map
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.explain.plan import Plan
-
-Scale = Literal["probability", "log-odds"]
 
 
 class Attributions:
@@ -87,16 +84,6 @@ def _used(row: NDArray[np.float64]) -> int:
     """Up to which unit anything in [4, units] is not zero."""
     used = np.flatnonzero(row.any(axis=0))
     return int(used[-1]) + 1 if used.size else 0
-
-
-def on_scale(table: NDArray[np.float64], label: int, scale: Scale) -> NDArray[np.float64]:
-    """A label's values [masks] from log-probabilities [masks, labels]: its probability, or the log of its odds."""
-    own = table[:, label]
-    if scale == "probability":
-        return np.asarray(np.exp(own))
-    # From the others' probabilities: 1 - p would be nothing where p rounds to 1.
-    others = np.delete(table, label, axis=1)
-    return np.asarray(own - special.logsumexp(others, axis=1))
 
 
 def attributions(plans: Sequence[Plan], values: Sequence[NDArray[np.float64]], method: str) -> list[Attributions]:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from trusteq.compare.measures import METHODS
 from trusteq.errors import DataError, OptionError
-from trusteq.explain.attributions import Attributions, Scale, attributions, on_scale
+from trusteq.explain.attributions import Attributions, attributions
 from trusteq.explain.plan import FEWEST, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
 from trusteq.explain.rounds import ask_until_certain
 from trusteq.explain.table import REMOVE, Question, round_trip
 from trusteq.explain.units import Units, cutter
 from trusteq.models.probe import BATCH_TOLERANCE
+from trusteq.tasks.task import CLASSES, By, Scale, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,6 @@ MASKS_PER_UNIT = 4
 FEWEST_MASKS, MOST_MASKS = 32, 256
 MOST_TO_CERTIFY = 512
 
-Target = Literal["reference", "gold", "own"]
 Until = Literal["end", "decided", "stable"]
 
 
@@ -60,7 +60,7 @@ class ExplainSettings:
     masks: int | None = None
     units: str = "words"
     perturb: str = REMOVE
-    target: Target = "reference"
+    target: By = "reference"
     scale: Scale = "probability"
     k: int = 10
     until: Until = "end"
@@ -96,7 +96,8 @@ class Explanation:
     model, log-probabilities [masks, labels] of each item. targets: the explained label [models, explained].
     wordless: ids of chosen items without any unit, left out. segments: the names of the items' texts. seen: the share
     that these are of the items to explain, below 1 where enough was known early. removed: for each model,
-    log-probabilities of each item without some top words, as `explain.removal` asks for them.
+    log-probabilities of each item without some top words, as `explain.removal` asks for them. task: what the models
+    were asked.
     """
 
     settings: ExplainSettings
@@ -109,6 +110,7 @@ class Explanation:
     segments: tuple[str, ...] = ()
     seen: float = 1.0
     removed: tuple[Tables, ...] = ()
+    task: str = CLASSES
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -120,13 +122,17 @@ class Explanation:
         return [
             np.stack(
                 [
-                    on_scale(table[i], int(targets[i]), self.settings.scale)
+                    self.value(table[i], int(targets[i]))
                     for table, targets in zip(self.tables, self.targets, strict=True)
                 ],
                 axis=1,
             )
             for i in range(len(self.units))
         ]
+
+    def value(self, table: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        """What a table [masks, labels] says of a target [masks], on the scale of the settings."""
+        return task_named(self.task).value(table, target, self.settings.scale)
 
     def attributions(self) -> dict[str, list[Attributions]]:
         """Each method's attributions, one a model."""
@@ -191,7 +197,8 @@ def explain(
         for i, u in zip(positions, units, strict=True)
     ]
     at = np.array(positions, dtype=np.int64)
-    targets = targets_of(settings, [one.answers for one in asked], gold, at)
+    task = asked[0].task
+    targets = task.targets([one.answers for one in asked], gold, at, settings.target)
 
     def ask(number: int, questions: list[Question]) -> list[NDArray[np.float64]]:
         one = asked[number]
@@ -201,7 +208,14 @@ def explain(
     if settings.until == "stable":
         first = [_default_masks(len(u)) for u in units]
         plans, tables = ask_until_certain(
-            plans, units, len(asked), ask, targets, first=first, scale=settings.scale, k=settings.k
+            plans,
+            units,
+            len(asked),
+            ask,
+            targets,
+            first=first,
+            value=partial(task.value, scale=settings.scale),
+            k=settings.k,
         )
     else:
         questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
@@ -219,6 +233,7 @@ def explain(
         targets,
         tuple(wordless),
         names,
+        task=task.name,
     )
 
 
@@ -291,20 +306,3 @@ def replanned(
         units.append(own)
         plans.append(plan)
     return tuple(units), tuple(plans)
-
-
-def targets_of(
-    settings: ExplainSettings,
-    predicted: Sequence[NDArray[np.float64]],
-    gold: NDArray[np.int64] | None,
-    at: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """The label explained of each model and item [models, explained]."""
-    own = np.stack([p[at].argmax(axis=1) for p in predicted])
-    if settings.target == "own":
-        return own
-    if settings.target == "gold":
-        if gold is None:
-            raise OptionError("explain target gold: the items have no label; explain the reference's answer")
-        return np.broadcast_to(gold[at], own.shape)
-    return np.broadcast_to(own[0], own.shape)

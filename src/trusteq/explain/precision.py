@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from trusteq.errors import OptionError
-from trusteq.explain.attributions import attributions, on_scale
+from trusteq.explain.attributions import attributions
 from trusteq.explain.table import Question
 from trusteq.models.base import Finding
 from trusteq.models.traits import traits_of
@@ -49,7 +49,7 @@ def moved_by_precision(one: Respondent, number: int, explanation: Explanation) -
     own = one.tables(questions, perturb=settings.perturb, segments=explanation.segments)
     low = [explanation.tables[number][i] for i in some]
     targets = explanation.targets[number]
-    values = [np.stack([on_scale(t[i], int(targets[i]), settings.scale) for t in (own, low)], axis=1) for i in some]
+    values = [np.stack([explanation.value(t[i], int(targets[i])) for t in (own, low)], axis=1) for i in some]
     a, b = attributions([explanation.plans[i] for i in some], values, "shapley")
     agreement = float(np.sum(a.whole * b.whole) / np.sqrt(np.sum(a.whole**2) * np.sum(b.whole**2)))
     moved = max(float(np.abs(np.exp(x) - np.exp(y)).max()) for x, y in zip(own, low, strict=True))

@@ -214,7 +214,7 @@ def publish(
             tables = one.tables(questions, perturb=way.perturb, advance=advance)
             for i, table, (masks, rows) in zip(block, tables, drawn, strict=True):
                 if way.checked:
-                    round_trip(one.model, table, one.answers[i], items.ids[i])
+                    round_trip(one.model, table, one.answers.values[i], items.ids[i])
                 values = np.exp(table[:, gold[i]])[:, None]
                 fits = (lime_fit(masks[r], values[r], kept=settings.features)[:, 0] for r in rows)
                 lime.append(tuple(top(words[i][0], fit, way.lime_rank) for fit in fits))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.padded import rounded
-from trusteq.explain.attributions import on_scale
 from trusteq.explain.table import Question
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def removal(explanation: Explanation) -> Removal:
     drop, changed = np.zeros(shape), np.zeros(shape, dtype=np.bool_)
     for m, tables in enumerate(explanation.removed):
         for i, table in enumerate(tables):
-            values = on_scale(table, int(explanation.targets[m, i]), explanation.settings.scale)
+            values = explanation.value(table, int(explanation.targets[m, i]))
             drop[m, :, i] = values[0] - values[1:]
             changed[m, :, i] = table[1:].argmax(axis=1) != table[0].argmax()
     return Removal(drop, changed)

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trusteq.explain.table import REMOVE, value_tables
+from trusteq.models.traits import task_of
+from trusteq.tasks.rows import Rows
 from trusteq.work.shard import HERE, predict_at
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.explain.table import Question
     from trusteq.models.base import Model
+    from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]
@@ -31,14 +34,14 @@ def silent(stage: str, done: int, total: int) -> None:
 class Respondent:
     """A model, and all that asking it takes.
 
-    labels: the order in which its answers are wanted. answers: its probabilities of all items [items, labels], in that
-    order. batch: the items a call that it is held to; None where its answers do not depend on their company. executor:
-    where it is asked. tell: who is told how far that is.
+    labels: the order in which its answers are wanted. answers: those to all items, in that order. batch: the items a
+    call that it is held to; None where its answers do not depend on their company. executor: where it is asked. tell:
+    who is told how far that is.
     """
 
     model: Model
     labels: tuple[str, ...]
-    answers: NDArray[np.float64]
+    answers: Rows
     batch: int | None = None
     executor: Executor = HERE
     tell: Progress = silent
@@ -47,6 +50,11 @@ class Respondent:
     def name(self) -> str:
         """What messages call it."""
         return self.model.name
+
+    @property
+    def task(self) -> Task:
+        """What it is asked of an item."""
+        return task_of(self.model)
 
     @property
     def alone(self) -> bool:
@@ -85,8 +93,8 @@ class Respondent:
     def ordinary(self, items: Items, at: NDArray[np.int64]) -> NDArray[np.float64]:
         """What it answers to these items whole [at, labels], asked as changed ones are."""
         if not self.alone:
-            return self.answers[at]
-        return predict_at(self.executor, self.model, items.take(at), batch=1)[:, self.order]
+            return self.answers.take(at).values
+        return predict_at(self.executor, self.model, items.take(at), batch=1).values[:, self.order]
 
     def counted(self, stage: str, total: int) -> Callable[[int], None]:
         """To be told how many more are done; says so from the start."""
@@ -110,9 +118,9 @@ def respondents(
     executor: Executor = HERE,
     tell: Progress = silent,
 ) -> list[Respondent]:
-    """Models with their answers to all items, and the batches that they are held to."""
+    """Classifiers with their answers to all items [items, labels], and the batches that they are held to."""
     shapes = [None] * len(models) if batches is None else batches
     return [
-        Respondent(model, tuple(labels), own, batch, executor, tell)
+        Respondent(model, tuple(labels), Rows(own), batch, executor, tell)
         for model, own, batch in zip(models, answers, shapes, strict=True)
     ]

@@ -12,7 +12,6 @@ import numpy as np
 
 from trusteq.compare.certainty import certainty
 from trusteq.compare.measures import METHODS
-from trusteq.explain.attributions import on_scale
 from trusteq.explain.lime import lime
 from trusteq.explain.shapley import shapley
 from trusteq.explain.table import Question
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.explain.attributions import Scale
     from trusteq.explain.plan import Plan
     from trusteq.explain.units import Units
 
@@ -39,13 +37,13 @@ def ask_until_certain(
     targets: NDArray[np.int64],
     *,
     first: Sequence[int],
-    scale: Scale,
+    value: Callable[[NDArray[np.float64], int], NDArray[np.float64]],
     k: int,
 ) -> tuple[list[Plan], list[tuple[NDArray[np.float64], ...]]]:
     """The beginning of each plan that was needed, and each model's tables [masks, labels] for it.
 
     ask: tables of one model, by its number, for some questions. first: masks of the first round, doubled in each later
-    one. targets: the explained label [models, items].
+    one. targets: the explained label [models, items]. value: what a table says of a target [masks].
     """
     done: list[tuple[Plan, list[NDArray[np.float64]]] | None] = [None] * len(plans)
     asked: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)] * len(plans)
@@ -65,7 +63,7 @@ def ask_until_certain(
             plan, rows = parts[i]
             asked[i] = np.union1d(asked[i], rows)
             tables = [np.stack([kept[i][model][row] for row in rows.tolist()]) for model in range(models)]
-            values = np.stack([on_scale(t, int(targets[m, i]), scale) for m, t in enumerate(tables)], axis=1)
+            values = np.stack([value(t, int(targets[m, i])) for m, t in enumerate(tables)], axis=1)
             if len(plan) >= len(plans[i]) or _certain(plan, values, k):
                 done[i] = (plan, tables)
             else:

@@ -17,7 +17,7 @@ from trusteq.errors import ModelError, OptionError
 from trusteq.explain.splice import splicer
 from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
 from trusteq.models.token_rows import joined
-from trusteq.models.traits import traits_of
+from trusteq.models.traits import task_of, traits_of
 from trusteq.work.shard import HERE, Answered, digest, in_order
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Question:
 
 
 def explainable(model: Model) -> bool:
-    """Whether a model can be asked about texts that are not in the data."""
-    return traits_of(model).changeable
+    """Whether a model can be asked about texts that are not in the data, and its task says what that explains."""
+    return traits_of(model).changeable and task_of(model).explained
 
 
 def value_tables(
@@ -197,6 +197,6 @@ def _texts(
         segments = dict(zip(names or [f"segment {i}" for i in range(len(parts))], map(list, parts), strict=True))
         items = Items([str(i) for i in range(len(texts))], segments, may_be_empty=True)
         answers = predict_in_shape(model, items, 1 if alone else len(items))
-        return np.asarray(np.log(np.maximum(answers, SMALLEST)))
+        return np.asarray(np.log(np.maximum(answers.values, SMALLEST)))
 
     return ask

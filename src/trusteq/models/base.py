@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from trusteq.data.items import Items
 
 
@@ -43,7 +40,7 @@ class Finding:
 
 @runtime_checkable
 class Model(Protocol):
-    """Anything that answers items with probabilities over named labels.
+    """Anything that answers items: with probabilities over named labels, or as the task that it states has it.
 
     What can be asked of it, and how, it may state as ``traits`` (`models.traits`); else it is asked as a function that
     reads texts is, or with ``reads_text = False`` only about the items themselves.
@@ -55,14 +52,14 @@ class Model(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Label names, in the order of the answer's columns."""
+        """Label names, in the order of the answer's columns; () where items share no labels."""
 
     @property
     def identity(self) -> Identity:
         """What it is, for the manifest and for the refusal to compare a model with itself."""
 
-    def predict(self, items: Items) -> NDArray[np.floating[Any]]:
-        """Probabilities [items, labels], one row an item, in the order of the items."""
+    def predict(self, items: Items) -> Any:
+        """Probabilities [items, labels], one row an item, in the order of the items; or what its task asks for."""
 
     def findings(self) -> tuple[Finding, ...]:
         """What it noticed while loading and answering (texts cut off, precision, ...)."""

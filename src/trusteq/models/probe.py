@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.data.predictions import checked
 from trusteq.models.base import Finding
-from trusteq.models.traits import traits_of
+from trusteq.models.traits import task_of, traits_of
+from trusteq.tasks.rows import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
+    from trusteq.tasks.rows import Rows
+    from trusteq.tasks.task import Task
 
 BATCH_TOLERANCE = 1e-3
 """The largest move of a probability that passes for rounding: float32 moves by about 1e-6, float16 by 4e-4,
@@ -97,50 +99,51 @@ def probe(model: Model, items: Items, *, sample: int = SAMPLE) -> ProbeResult:
     """
     if not traits_of(model).runs:
         return ProbeResult(0.0, 0, 0.0, 0, 0)
-    return probed(probing(model, items.take(spread(items, sample))))
+    return probed(probing(model, items.take(spread(items, sample))), task_of(model))
 
 
-def probing(model: Model, items: Items) -> NDArray[np.float64]:
-    """Answers to all items together, to each alone, and to all once more [3 * items, labels]."""
-
-    def ask(asked: Items) -> NDArray[np.float64]:
-        return checked(model.predict(asked), labels=model.labels, ids=asked.ids, model=model.name).probabilities
-
-    together, again = ask(items), ask(items)
-    return np.concatenate([together, *(ask(items.take([i])) for i in range(len(items))), again])
+def answers_to(model: Model, items: Items) -> Rows:
+    """The model's checked answers, in one call."""
+    return task_of(model).checked(model.predict(items), items=items, labels=model.labels, model=model.name)
 
 
-def probed(answers: NDArray[np.float64]) -> ProbeResult:
+def probing(model: Model, items: Items) -> Rows:
+    """Answers to all items together, to each alone, and to all once more: three times as many as items."""
+    together, again = answers_to(model, items), answers_to(model, items)
+    return joined([together, *(answers_to(model, items.take([i])) for i in range(len(items))), again])
+
+
+def probed(answers: Rows, task: Task) -> ProbeResult:
     """What the answers of `probing` tell."""
-    together, alone, again = np.split(answers, 3)
+    together, alone, again = (answers.take(at) for at in np.split(np.arange(len(answers)), 3))
+    given = task.outcomes(together, None).answer
 
-    def moved(other: NDArray[np.float64]) -> tuple[float, int]:
-        flips = together.argmax(axis=1) != other.argmax(axis=1)
-        return float(np.abs(together - other).max()), int(flips.sum())
+    def moved(other: Rows) -> tuple[float, int]:
+        if other.values.shape != together.values.shape or not np.array_equal(other.item, together.item):
+            return 1.0, len(together)
+        flips = given != task.outcomes(other, None).answer
+        return float(np.abs(together.values - other.values).max()), int(flips.sum())
 
     return ProbeResult(*moved(alone), *moved(again), n=len(together))
 
 
-def predict_in_shape(
-    model: Model, items: Items, batch: int, advance: Callable[[int], None] = lambda n: None
-) -> NDArray[np.float64]:
-    """Probabilities [items, labels], asked in consecutive calls of ``batch`` items: the same company every time.
+def predict_in_shape(model: Model, items: Items, batch: int, advance: Callable[[int], None] = lambda n: None) -> Rows:
+    """Checked answers, asked in consecutive calls of ``batch`` items: the same company every time.
 
     ``advance`` is told the number of items after each call.
     """
     answers = []
     for start in range(0, len(items), batch):
         part = items if batch >= len(items) else items.take(range(start, min(start + batch, len(items))))
-        answer = checked(model.predict(part), labels=model.labels, ids=part.ids, model=model.name)
-        answers.append(answer.probabilities)
+        answers.append(answers_to(model, part))
         advance(len(part))
-    return np.concatenate(answers)
+    return joined(answers)
 
 
 def predict_all(
     model: Model, items: Items, advance: Callable[[int], None] = lambda n: None, *, chunk: int = CHUNK
-) -> NDArray[np.float64]:
-    """Probabilities [items, labels] of a model whose answers do not depend on the batch."""
+) -> Rows:
+    """Checked answers of a model that does not depend on the batch."""
     # A file is matched to all its items at once.
     return predict_in_shape(model, items, chunk if traits_of(model).runs else len(items), advance)
 

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from trusteq.models.base import LowerableModel
 from trusteq.models.cost_size import Size
 from trusteq.models.token_rows import TokenModel
+from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from trusteq.models.base import Model
     from trusteq.models.opening import Opening
+    from trusteq.tasks.task import Task
 
 
 @dataclass(frozen=True)
 class Traits:
     """What a model can be asked, and how. The defaults are those of a Python function of which nothing is known.
 
+    task: what it is asked of an item, by its name among `tasks.task.TASKS`.
     runs: whether asking it computes anything. A file of predictions is looked up: all its items at once, in the order
         in which they were read.
     changeable: whether it can be asked about items that are not in the data, such as texts without some words.
@@ -34,6 +37,7 @@ class Traits:
     opening: how another process can open it; None where it came from no file, folder or hub.
     """
 
+    task: str = CLASSES
     runs: bool = True
     changeable: bool = True
     budget: int = 1024
@@ -64,3 +68,8 @@ def traits_of(model: Model) -> Traits:
         tokens=model if isinstance(model, TokenModel) else None,
         lowered=model.lowered if isinstance(model, LowerableModel) else None,
     )
+
+
+def task_of(model: Model) -> Task:
+    """What the model is asked of an item."""
+    return task_named(traits_of(model).task)

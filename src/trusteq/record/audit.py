@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.predictions import Predictions
+from trusteq.tasks.task import CLASSES, task_named
 from trusteq.verdict import EXIT_CODES, Outcome
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from trusteq.compare.strata import Stratum
     from trusteq.compare.words import WordLeans
     from trusteq.data.items import Items
-    from trusteq.data.predictions import Predictions
     from trusteq.explain.explanation import Explanation
     from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding, Identity
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from trusteq.record.history import History
     from trusteq.report.item import ItemView
     from trusteq.stats.estimate import Estimate, PairedTest
+    from trusteq.tasks.rows import Rows
+    from trusteq.tasks.task import Task
     from trusteq.verdict import Verdict
 
 
@@ -40,13 +43,20 @@ class ModelResult:
 
     name: str
     identity: Identity
-    predictions: Predictions
+    columns: tuple[str, ...]
+    """The names of the columns of its answers: the labels, where items share labels."""
+    rows: Rows
     findings: tuple[Finding, ...]
     batch: int | None
     """Items a call where the batch shape had to be fixed; None where it does not matter."""
     reliability: list[dict[str, Any]]
     calibrated_null: dict[str, dict[str, float]]
     saturation: dict[str, float]
+
+    @property
+    def predictions(self) -> Predictions:
+        """Its answers as a table: the probability of each label, where items share labels."""
+        return Predictions(self.columns, self.rows.values)
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,11 @@ class Audit:
     """Finished work that it took up, and other audits of the same that are on record; None where there is nothing."""
 
     @property
+    def task(self) -> Task:
+        """What was asked of an item."""
+        return task_named(self.settings.get("task", CLASSES))
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What was learnt about the items and every model."""
         return (*self.item_findings, *(f for model in self.everybody for f in model.findings))
@@ -148,13 +163,13 @@ class Audit:
         return pd.DataFrame(estimate_rows(self))
 
     def predictions(self) -> pd.DataFrame:
-        """Every model's probabilities, one row an item and model."""
+        """Every model's answers, one row an item and model where answers are of one row."""
         import pandas as pd
 
         frames = []
         for model in self.models:
-            frame = pd.DataFrame(model.predictions.probabilities, columns=list(self.labels))
-            frame.insert(0, "id", list(self.items.ids))
+            frame = pd.DataFrame(model.rows.values, columns=list(model.columns))
+            frame.insert(0, "id", [self.items.ids[i] for i in model.rows.item.tolist()])
             frame.insert(1, "model", model.name)
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)

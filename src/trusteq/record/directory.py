@@ -422,8 +422,11 @@ def manifest(audit: Audit) -> dict[str, Any]:
 
 
 def _prediction_columns(audit: Audit, model: ModelResult) -> dict[str, Any]:
-    columns = {label: model.predictions.probabilities[:, k] for k, label in enumerate(audit.labels)}
-    return {"id" if "id" not in columns else "item id": audit.items.ids, **columns}
+    ids = audit.items.ids
+    if model.rows.counts is not None:
+        ids = [ids[i] for i in model.rows.item.tolist()]
+    columns = {name: model.rows.values[:, k] for k, name in enumerate(model.columns)}
+    return {"id" if "id" not in columns else "item id": ids, **columns}
 
 
 def _estimate_columns(audit: Audit) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
+from trusteq.record.read_back import SEGMENT, items_of, rows_of
+from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +23,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from trusteq.data.items import Items
     from trusteq.models.base import Finding
+    from trusteq.tasks.outcomes import Outcomes
+    from trusteq.tasks.rows import Rows
+    from trusteq.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Evidence:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Label names, in the order of the probabilities' columns."""
+        """The labels that all items share, in the order of the probabilities' columns; () where they share none."""
         return tuple(self.document["labels"])
 
     @property
@@ -87,18 +94,38 @@ class Evidence:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Probabilities [models, items, labels], the reference first."""
+        """Probabilities [models, items, labels], the reference first; where items share labels."""
+        return np.stack([rows.values for rows in self.rows])
+
+    @property
+    def task(self) -> Task:
+        """What was asked of an item."""
+        return task_named(self.document["settings"].get("task", CLASSES))
+
+    @cached_property
+    def asked(self) -> Items:
+        """The items without what models read: ids, labels, clusters and columns."""
+        known = self.items[[name for name in self.items.columns if not str(name).startswith(SEGMENT)]]
+        whole = known.apply(lambda column: column.map(readable, na_action="ignore"))
+        return items_of(whole, self.document, self.manifest["data"]["source"])
+
+    @cached_property
+    def rows(self) -> tuple[Rows, ...]:
+        """Each model's answers, the reference's first."""
         files = {model["name"]: model["predictions"] for model in self.manifest["models"]}
-        tables = [self._needed(files[name].removesuffix(".parquet")) for name in self.models]
-        return np.stack([table[list(self.labels)].to_numpy(dtype=np.float64) for table in tables])
+        tables = (self._needed(files[name].removesuffix(".parquet")) for name in self.models)
+        ids = self.items["id"].tolist()
+        return tuple(rows_of(table, self.task, self.labels, ids) for table in tables)
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcomes, ...]:
+        """Each model's outcomes, the reference's first."""
+        return tuple(self.task.outcomes(rows, self.gold) for rows in self.rows)
 
     @cached_property
     def gold(self) -> NDArray[np.int64] | None:
-        """The items' labels as positions in `labels`; None without labels."""
-        if not self.document["items"]["labelled"]:
-            return None
-        place = {label: code for code, label in enumerate(self.labels)}
-        return np.array([place[label] for label in self.items["label"]], dtype=np.int64)
+        """The codes of the items' right answers; None where they are not known."""
+        return self.task.gold(self.asked, self.labels) if self.document["items"]["labelled"] else None
 
     def _needed(self, name: str) -> pd.DataFrame:
         table = self.table(name)

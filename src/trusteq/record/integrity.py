@@ -130,9 +130,17 @@ def _saved_policy(path: Path) -> Policy:
 
 
 def cluster_size(audit: Mapping[str, Any]) -> float | None:
-    """The mean number of items in a cluster; None where every item stands by itself."""
-    clusters = audit["items"].get("clusters")
-    return audit["items"]["n"] / clusters if clusters else None
+    """The mean number of outcomes that belong together; None where every one stands by itself."""
+    items = audit["items"]
+    agreement = audit["candidates"][0]["measures"].get("behaviour", {}).get("agreement")
+    return mean_together(items["n"] if agreement is None else agreement["n"], items["n"], items.get("clusters"))
+
+
+def mean_together(outcomes: int, items: int, clusters: int | None) -> float | None:
+    """How many of so many outcomes belong to one cluster, or else to one item; None where each item has just one."""
+    if clusters:
+        return outcomes / clusters
+    return None if outcomes == items else outcomes / items
 
 
 def _hash(path: Path) -> str:

@@ -9,27 +9,35 @@ import numpy as np
 
 from trusteq.data.items import Items
 from trusteq.errors import RunError
-from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, targets_of, with_units
+from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, with_units
 from trusteq.explain.looks import looks
 from trusteq.explain.protocol import ProtocolSettings, Published, published
 from trusteq.models.base import Identity
 from trusteq.record.responses import Response, Responses
+from trusteq.tasks.rows import Rows
+from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from trusteq.record.directory import Run
+    from trusteq.tasks.task import Task
 
 SEGMENT, COLUMN = "segment ", "column "
 
 
 def read_items(run: Run) -> Items:
     """The items in the order in which they were asked about; arrays that models read are not kept."""
-    table, labels, n = run.table("items"), run.audit["labels"], run.audit["items"]
-    names = [str(name) for name in table.columns]
+    return items_of(run.table("items"), run.audit, run.manifest["data"]["source"])
+
+
+def items_of(table: pd.DataFrame, audit: Mapping[str, Any], source: str) -> Items:
+    """The same from the run's table of items and its ``audit.json``."""
+    n, names = audit["items"], [str(name) for name in table.columns]
+    labels = audit["labels"] or (sorted(set(table["label"])) if n["labelled"] else [])
     code = {label: i for i, label in enumerate(labels)}
     return Items(
         ids=table["id"].tolist(),
@@ -38,7 +46,7 @@ def read_items(run: Run) -> Items:
         label_names=tuple(labels) if n["labelled"] else (),
         columns={name.removeprefix(COLUMN): table[name].tolist() for name in names if name.startswith(COLUMN)},
         clusters=None if n["clusters"] is None else table["cluster"].tolist(),
-        source=run.manifest["data"]["source"],
+        source=source,
         ignored=n["ignored"],
     )
 
@@ -46,13 +54,14 @@ def read_items(run: Run) -> Items:
 def read_responses(run: Run, items: Items) -> Responses:
     """All that the models of a run said about these items of it."""
     labels, settings = tuple(run.audit["labels"]), run.audit["settings"]
+    task = task_named(settings.get("task", CLASSES))
     told = [*run.manifest["models"], *([run.manifest["peer"]] if run.manifest["peer"] else [])]
     audited = [run.audit["reference"], *run.audit["candidates"], *([run.audit["peer"]] if run.audit["peer"] else [])]
     everybody = [
         Response(
             model["name"],
             Identity(model["kind"], model["location"], model["content"], model["details"]),
-            _answers(run, model["predictions"], labels),
+            rows_of(run.table(model["predictions"].removesuffix(".parquet")), task, labels, items.ids),
             batch=seen["batch"],
         )
         for model, seen in zip(told, audited, strict=True)
@@ -61,6 +70,7 @@ def read_responses(run: Run, items: Items) -> Responses:
         labels,
         tuple(everybody[: len(run.manifest["models"])]),
         everybody[-1] if run.manifest["peer"] else None,
+        task=task.name,
     )
     files = [model["predictions"] for model in told]
     if settings["explain"] is not None:
@@ -74,7 +84,7 @@ def _explanation(
     run: Run, items: Items, said: Responses, settings: ExplainSettings, files: Sequence[str]
 ) -> Explanation:
     """The answers to perturbed items, by plans that are drawn anew."""
-    seed = run.audit["settings"]["seed"]
+    seed, task = run.audit["settings"]["seed"], task_named(said.task)
     to_explain, wordless = with_units(items, settings, seed=seed)
     ids, counts = _runs_of(run.table("plan")["id"])
     place = {id_: i for i, id_ in enumerate(items.ids)}
@@ -95,11 +105,14 @@ def _explanation(
         units,
         plans,
         tuple(_tables(run, file, "values/", said.labels, counts) for file in files),
-        targets_of(settings, [model.probabilities for model in said.everybody], items.gold(said.labels), positions),
+        task.targets(
+            [model.rows for model in said.everybody], task.gold(items, said.labels), positions, settings.target
+        ),
         tuple(wordless),
         tuple(items.segments),
         len(positions) / len(to_explain) if settings.until == "decided" else 1.0,
         tuple(_tables(run, file, "removed/", said.labels, removed) for file in files),
+        task.name,
     )
 
 
@@ -130,6 +143,17 @@ def _published(run: Run, items: Items, settings: ProtocolSettings) -> Published:
             f"give {len(made.positions)}; audit again"
         )
     return made
+
+
+def rows_of(table: pd.DataFrame, task: Task, labels: Sequence[str], ids: Sequence[str]) -> Rows:
+    """A model's answers to the items of these ids, from its table of predictions."""
+    columns = task.columns(labels)
+    values = np.ascontiguousarray(table[list(columns)].to_numpy(dtype=np.float64))
+    if task.one_row:
+        return Rows(values)
+    place = {id_: i for i, id_ in enumerate(ids)}
+    item = [place[id_] for id_ in table["item id" if "id" in columns else "id"]]
+    return Rows(values, np.bincount(np.array(item, dtype=np.int64), minlength=len(ids)))
 
 
 def _answers(run: Run, file: str, labels: Sequence[str]) -> NDArray[np.float64]:

@@ -5,26 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from trusteq.tasks.task import CLASSES
 
+if TYPE_CHECKING:
     from trusteq.explain.explanation import Explanation
     from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding, Identity
+    from trusteq.tasks.rows import Rows
 
 
 @dataclass(frozen=True)
 class Response:
     """One model's answers to all items.
 
-    probabilities: [items, labels], labels in the reference's order. findings: what was noticed when it was opened and
+    rows: its answers, labels in the reference's order. findings: what was noticed when it was opened and
     asked. batch: the items a call that it was held to; None where that does not matter.
     """
 
     name: str
     identity: Identity
-    probabilities: NDArray[np.float64]
+    rows: Rows
     findings: tuple[Finding, ...] = ()
     batch: int | None = None
 
@@ -33,6 +33,7 @@ class Response:
 class Responses:
     """All models' answers: the reference's first, then the candidates'.
 
+    labels: those that all items share, in the reference's order; () where they share none. task: what was asked.
     peer: the reference trained once more, where there is one. explanation, published: the answers to perturbed items,
     those of the peer last.
     """
@@ -42,6 +43,7 @@ class Responses:
     peer: Response | None = None
     explanation: Explanation | None = None
     published: Published | None = None
+    task: str = CLASSES
 
     @property
     def everybody(self) -> tuple[Response, ...]:

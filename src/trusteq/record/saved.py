@@ -10,6 +10,7 @@ from trusteq.errors import OptionError, RunError
 from trusteq.record.json_file import refuse_infinite
 from trusteq.record.schema import AuditDocument, Settings
 from trusteq.stats.limits import LIMITS, refuse_too_few, within_limits
+from trusteq.tasks.task import CLASSES, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +81,16 @@ def refuse_strangers(path: Path, manifest: Mapping[str, Any], audit: Mapping[str
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise RunError(f"{path / 'audit.json'}: damaged: two models are called {repeated[:80]!r}; copy the run again")
+    task = audit["settings"].get("task", CLASSES)
+    if task not in TASKS:
+        raise RunError(
+            f"{path}: a run of the task {task[:80]!r}, which this trusteq does not know; it knows {', '.join(TASKS)}"
+        )
+    if len(audit["labels"]) == 1 or not TASKS[task].columns(audit["labels"]):
+        raise RunError(
+            f"{path / 'audit.json'}: damaged: labels: there are {len(audit['labels'])}, two or more are needed; copy "
+            "the run again or audit again"
+        )
     if len(set(audit["labels"])) < len(audit["labels"]):
         raise RunError(f"{path / 'audit.json'}: damaged: a label is there twice; copy the run again")
     peers = [None if of["peer"] is None else of["peer"]["name"] for of in (manifest, audit)]

@@ -16,6 +16,7 @@ from trusteq.compare.measures import DIMENSIONS
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.protocol import ProtocolSettings
 from trusteq.policy import Dimension, Policy, Rule  # noqa: TC001 - pydantic reads them
+from trusteq.tasks.task import CLASSES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -297,6 +298,7 @@ class Settings(_Fixed):
     allow_same: bool
     explain: _of(ExplainSettings) | None  # type: ignore[valid-type]
     protocol: _of(ProtocolSettings) | None  # type: ignore[valid-type]
+    task: Annotated[str, Field(description="What was asked of an item.")] = CLASSES
 
 
 class AuditDocument(_Fixed):
@@ -306,7 +308,7 @@ class AuditDocument(_Fixed):
     exit_code: Literal[0, 1, 3]
     policy: Policy
     items: Items
-    labels: Annotated[list[str], Field(min_length=2)]
+    labels: Annotated[list[str], Field(description="Those that all items share; none where they share none.")]
     settings: Settings
     reference: Model
     candidates: Annotated[list[Candidate], Field(min_length=1)]

@@ -192,7 +192,7 @@ def verdict_from(content: Mapping[str, Any]) -> Verdict:
         DimensionVerdict(d["dimension"], Outcome(d["outcome"]), bool(d["required"]), tuple(map(_rule, d["rules"])))
         for d in content["dimensions"]
     )
-    return Verdict(Outcome(content["outcome"]), dimensions)
+    return Verdict(Outcome(content["outcome"]), dimensions, content["reason"])
 
 
 def _rule(content: Mapping[str, Any]) -> RuleVerdict:

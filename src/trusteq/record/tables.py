@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trusteq.compare.measures import METHODS
 from trusteq.errors import RunError
+from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,9 +65,10 @@ def _problems(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any) ->
     if len(set(table.column_names)) < table.num_columns:
         yield "a column is there twice"
     scores = name.startswith(("predictions/", "values/", "removed/"))
-    labels = list(audit["labels"])
-    key = "item id" if scores and "id" in labels else "id"
-    columns = {key: TEXT, **dict.fromkeys(labels, NUMBER)} if scores else dict(COLUMNS.get(name, {}))
+    task = task_named(audit["settings"].get("task", CLASSES))
+    numbers = task.columns(audit["labels"])
+    key = "item id" if scores and "id" in numbers else "id"
+    columns = {key: TEXT, **dict.fromkeys(numbers, NUMBER)} if scores else dict(COLUMNS.get(name, {}))
     if name == "items":
         columns |= {"label": TEXT} if audit["items"]["labelled"] else {}
         columns |= {"cluster": TEXT} if audit["items"]["clusters"] is not None else {}
@@ -82,15 +85,17 @@ def _problems(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any) ->
             yield f"column {column[:80]!r} has gaps"
         if (scores and kind == NUMBER) or column in _FINITE:
             finite = pc.all(pc.is_finite(values)).as_py()
-            high = 1.001 if name.startswith("predictions/") else 1e-6 if scores else None
+            high = task.largest if name.startswith("predictions/") else 1e-6 if scores else None
             if not finite or (high is not None and pc.max(values).as_py() > high):
                 yield f"column {column[:80]!r} holds a number that no model answers"
         if kind == WHOLE and pc.min(values).as_py() < 0:
             yield f"column {column[:80]!r} holds a number below 0"
-    yield from _strangers(name, table, audit, ids, key)
+    yield from _strangers(name, table, audit, ids, key, one_row=task.one_row)
 
 
-def _strangers(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any, key: str) -> Iterator[str]:
+def _strangers(
+    name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any, key: str, *, one_row: bool
+) -> Iterator[str]:
     """Items, models and labels that are none of the run's."""
     candidates = [candidate["name"] for candidate in audit["candidates"]]
     n = audit["items"]["n"]
@@ -100,15 +105,22 @@ def _strangers(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any, k
         if pc.count_distinct(table["id"]).as_py() != n:
             yield "an id is there twice"
     elif name.startswith("predictions/"):
-        if not table[key].cast(pa.string()).equals(ids):
+        own = table[key].cast(pa.string())
+        if not (own.equals(ids) if one_row else _in_order_of(own, ids)):
             yield "its ids are not those of items.parquet"
     elif key in table.column_names:
         yield from _outside(table, key, ids)
     yield from _outside(table, "candidate", candidates)
     if name in {"attributions", "top_words"}:
         yield from _outside(table, "model", [audit["reference"]["name"], *candidates])
-    if name == "attributions" or (name == "items" and audit["items"]["labelled"]):
+    if audit["labels"] and (name == "attributions" or (name == "items" and audit["items"]["labelled"])):
         yield from _outside(table, "label", audit["labels"])
+
+
+def _in_order_of(rows: pa.ChunkedArray, ids: pa.ChunkedArray) -> bool:
+    """Whether rows of an item stand together, in the order of the items; an item may have none."""
+    place = pc.index_in(rows, ids).to_numpy(zero_copy_only=False)
+    return not (np.isnan(place.astype(np.float64)).any() or (np.diff(place) < 0).any())
 
 
 def _outside(table: pa.Table, column: str, known: Any) -> Iterator[str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.explain.attributions import on_scale
 from trusteq.explain.explanation import FEWEST_MASKS, MASKS_PER_UNIT, MOST_MASKS, ExplainSettings
 from trusteq.explain.plan import mask_plan
 
@@ -71,7 +70,7 @@ def explained(evidence: Evidence) -> Explained | None:
             return None
         answers = frame[list(evidence.labels)].to_numpy(dtype=np.float64)
         values[name] = [
-            on_scale(part, evidence.labels.index(str(label)), settings.scale)
+            evidence.task.value(part, evidence.labels.index(str(label)), settings.scale)
             for label, part in zip(wanted, np.split(answers, ends[:-1]), strict=True)
         ]
     return Explained(settings, tuple(lengths), tuple(plans), values)

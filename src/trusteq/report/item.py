@@ -153,7 +153,7 @@ def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, me
         item,
         segments,
         {key.removeprefix("column "): text for key, text in found.items() if key.startswith("column ")},
-        found.get("label") if evidence.gold is not None else None,
+        _gold(evidence, row),
         _prediction(evidence, 0, row),
         _prediction(evidence, evidence.models.index(name), row),
         _words(evidence, item, name, tuple(segments), method),
@@ -206,10 +206,21 @@ def _alike(item: str, ids: list[str]) -> list[str]:
 
 
 def _prediction(evidence: Evidence, model: int, row: int) -> Prediction:
-    p = evidence.probabilities[model, row]
-    best = int(p.argmax())
-    shares = dict(zip(evidence.labels, p.tolist(), strict=True))
-    return Prediction(evidence.models[model], evidence.labels[best], float(p[best]), shares)
+    outcomes, task, labels = evidence.outcomes[model], evidence.task, evidence.labels
+    at = np.array([row]) if outcomes.item is None else np.flatnonzero(outcomes.item == row)
+    shares = dict(task.shares(evidence.rows[model], row, evidence.asked, labels))
+    if len(at) != 1:
+        return Prediction(evidence.models[model], f"{len(at):,} answers", float("nan"), shares)
+    (answer,) = task.named(outcomes.answer[at].astype(np.int64), np.array([row]), evidence.asked, labels)
+    return Prediction(evidence.models[model], answer, float(outcomes.confidence[at[0]]), shares)
+
+
+def _gold(evidence: Evidence, row: int) -> str | None:
+    """The words for the item's right answer; None where it is not known."""
+    if evidence.gold is None:
+        return None
+    (answer,) = evidence.task.named(evidence.gold[[row]], np.array([row]), evidence.asked, evidence.labels)
+    return answer
 
 
 def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, ...], method: str) -> Words | None:

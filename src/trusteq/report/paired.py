@@ -14,9 +14,9 @@ from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.change import Versions, alignment_changes, changes
 from trusteq.compare.measures import METHODS
 from trusteq.explain.attributions import attributions
+from trusteq.record.sampled import Sampled
 from trusteq.report import halves
 from trusteq.stats.resampling import Resampling
-from trusteq.tasks.outcomes import most_probable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
+    from trusteq.tasks.rows import Rows
 
 TOLERANCE = 1e-6
 """Probabilities closer than this are the same: other hardware rounds otherwise."""
@@ -65,6 +66,8 @@ class Paired:
     def match(self) -> Match:
         """Whether both hold the same items, by id, label and text, and the same predictions of the reference."""
         a, b = self.older.items, self.newer.items
+        if self.older.task is not self.newer.task:
+            return Match(False, f"the tasks differ: {self.older.task.name} and {self.newer.task.name}")
         if set(self.older.labels) != set(self.newer.labels):
             return Match(False, "the labels differ")
         if len(a) != len(b) or set(a["id"]) != set(b["id"]):
@@ -80,7 +83,10 @@ class Paired:
             if not np.array_equal(was[self._rows], is_):
                 where = "labels" if name == "label" else f"texts ({name.removeprefix('segment ')})"
                 return Match(False, f"items of the same id have other {where}")
-        gap = float(np.abs(self._predicted(self.older.models[0]) - self.newer.probabilities[0]).max())
+        before, now = self._answered(self.older.models[0]), self.newer.rows[0]
+        if not np.array_equal(before.item, now.item):
+            return Match(False, "the references give other numbers of answers")
+        gap = float(np.abs(before.values - now.values).max())
         if gap > TOLERANCE:
             return Match(False, f"the references answer differently: probabilities up to {gap:.2g} apart")
         return Match(True, f"the same {len(b):,} items, and the reference gives the same answers")
@@ -96,11 +102,7 @@ class Paired:
         versions = self._versions(before, now)
         reference = versions.reference.answer
         was, is_ = versions.older.answer == reference, versions.newer.answer == reference
-        flips = flipped_items(
-            versions.pair,
-            self.newer.items["id"].tolist(),
-            self._named,
-        )
+        flips = flipped_items(versions.pair, self._sample.ids, self._sample.named)
         return Answered(flips, int((was & ~is_).sum()), int((~was & is_).sum()))
 
     @cached_property
@@ -109,28 +111,26 @@ class Paired:
         place = {id_: row for row, id_ in enumerate(self.older.items["id"])}
         return np.array([place[id_] for id_ in self.newer.items["id"]], dtype=np.int64)
 
-    def _predicted(self, model: str) -> NDArray[np.float64]:
-        """A model's probabilities in the older run [items, labels], in the newer's order of both."""
-        older = self.older
-        columns = [older.labels.index(label) for label in self.newer.labels]
-        found: NDArray[np.float64] = older.probabilities[older.models.index(model)][self._rows][:, columns]
-        return found
-
-    def _named(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> list[str]:
-        return [self.newer.labels[code] for code in codes.tolist()]
+    def _answered(self, model: str) -> Rows:
+        """A model's answers in the older run, in the newer's order of items and labels."""
+        older, newer = self.older, self.newer
+        rows = older.rows[older.models.index(model)].take(self._rows)
+        return newer.task.in_order(rows, older.labels, newer.labels, model=model, reference=newer.models[0])
 
     def _versions(self, before: str, now: str) -> Versions:
-        sample, candidate = self._reference.resampling, self.newer.probabilities[self.newer.models.index(now)]
-        older, newer = (
-            Answers(most_probable(p, self.newer.gold), sample) for p in (self._predicted(before), candidate)
-        )
-        return Versions(self._reference, older, newer)
+        newer, sample = self.newer, self._reference.resampling
+        was = newer.task.outcomes(self._answered(before), newer.gold)
+        is_ = newer.outcomes[newer.models.index(now)]
+        return Versions(self._reference, Answers(was, sample), Answers(is_, sample))
+
+    @cached_property
+    def _sample(self) -> Sampled:
+        return Sampled(self.newer.asked, self.newer.labels, self.newer.task, self.newer.outcomes[0].item)
 
     @cached_property
     def _reference(self) -> Answers:
-        clusters = self.newer.items["cluster"].tolist() if "cluster" in self.newer.items else None
-        sample = self._resampling(len(self.newer.items), clusters)
-        return Answers(most_probable(self.newer.probabilities[0], self.newer.gold), sample)
+        outcomes = self.newer.outcomes[0]
+        return Answers(outcomes, self._resampling(len(outcomes), self._sample.clusters))
 
     def _resampling(self, n: int, clusters: Sequence[str] | None) -> Resampling:
         settings, level = self.newer.document["settings"], self.newer.document["policy"]["level"]

@@ -43,7 +43,7 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
 
     peer: its name and its probabilities [items, labels] for the audit's items, in the order of the audit's labels.
     """
-    answers = {model.name: model.predictions.probabilities.argmax(axis=1) for model in audit.models}
+    answers = {model.name: audit.task.outcomes(model.rows, None).answer for model in audit.models}
     if peer is not None:
         answers[peer[0]] = peer[1].argmax(axis=1)
     names = tuple(answers)

@@ -59,7 +59,7 @@ class Remembering:
             names = list(items.segments)
             parts = {name: [text[i] for text in new] for i, name in enumerate(names)}
             asked = Items([str(i) for i in range(len(new))], parts, may_be_empty=True)
-            self.known.update(zip(new, predict_all(self.model, asked), strict=True))
+            self.known.update(zip(new, predict_all(self.model, asked).values, strict=True))
         return np.stack([self.known[text] for text in texts])
 
     def findings(self) -> tuple[Finding, ...]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from trusteq.models.probe import CHUNK, SAMPLE, by_length, predict_in_shape, probe, probed, probing, spread
-from trusteq.models.traits import traits_of
+from trusteq.models.traits import task_of, traits_of
+from trusteq.tasks.rows import Rows, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a model answered: rows [rows, labels], and which items it could not read whole, with their length."""
+    """What a model answered: rows [rows, columns], and which items it could not read whole, with their length.
+
+    counts: how many rows each item has; None where each has one.
+    """
 
     rows: NDArray[np.float64]
     cut: Mapping[str, int] = field(default_factory=dict)
+    counts: NDArray[np.int64] | None = None
 
 
 class Shard(Protocol):
@@ -122,12 +127,12 @@ class Prediction:
         return digest("prediction", self.batch, self.asked.content())
 
     def run(self, model: Model, advance: Advance) -> Answered:
-        """The model's probabilities."""
+        """The model's checked answers."""
         cut = traits_of(model).truncated
         for id_ in self.asked.ids:  # an item of other data may have had the same id
             cut.pop(id_, None)
         rows = predict_in_shape(model, self.asked, self.batch or len(self.asked), advance)
-        return Answered(rows, {id_: cut[id_] for id_ in self.asked.ids if id_ in cut})
+        return Answered(rows.values, {id_: cut[id_] for id_ in self.asked.ids if id_ in cut}, rows.counts)
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,8 @@ class Probe:
 
     def run(self, model: Model, advance: Advance) -> Answered:
         """All answers."""
-        return Answered(probing(model, self.asked))
+        rows = probing(model, self.asked)
+        return Answered(rows.values, counts=rows.counts)
 
 
 def probe_at(executor: Executor, model: Model, items: Items) -> ProbeResult:
@@ -160,7 +166,7 @@ def probe_at(executor: Executor, model: Model, items: Items) -> ProbeResult:
     if not traits_of(model).runs:
         return probe(model, items)
     ((_, answer),) = executor.answers(model, [Probe(items.take(spread(items, SAMPLE)))], lambda n: None)
-    return probed(answer.rows)
+    return probed(Rows(answer.rows, answer.counts), task_of(model))
 
 
 def predict_at(
@@ -170,8 +176,8 @@ def predict_at(
     *,
     batch: int | None = None,
     advance: Advance = lambda n: None,
-) -> NDArray[np.float64]:
-    """Probabilities [items, labels], in calls of ``batch`` consecutive items; None where the company does not matter.
+) -> Rows:
+    """Checked answers, in calls of ``batch`` consecutive items; None where the company does not matter.
 
     Then a shard holds items of like length, so that hardly anything is padded.
     """
@@ -182,14 +188,14 @@ def predict_at(
     else:
         size = max(size // batch, 1) * batch
     shards = [Prediction(items.take(order[at : at + size]), batch) for at in range(0, len(items), size)]
-    rows: list[NDArray[np.float64]] = []
+    parts: list[Rows] = []
     for answer in in_order(executor.answers(model, shards, advance)):
-        rows.append(answer.rows)
+        parts.append(Rows(answer.rows, answer.counts))
         # Of a model that remembers which items it could not read whole.
         traits_of(model).truncated.update(answer.cut)
-    found = np.empty((len(items), len(model.labels)))
-    found[order] = np.concatenate(rows)
-    return found
+    place = np.empty(len(items), dtype=np.int64)
+    place[order] = np.arange(len(items))
+    return joined(parts).take(place)
 
 
 def digest(*parts: Any) -> str:

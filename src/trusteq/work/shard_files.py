@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trusteq.data.clean import clean
-from trusteq.models.traits import traits_of
+from trusteq.models.traits import task_of, traits_of
 from trusteq.work.folder import folder_at
 from trusteq.work.shard import HERE, Answered, digest
 
@@ -49,14 +49,14 @@ class ShardFiles:
         self.asked = self.taken_up = 0
         self._own: set[str] = set()
 
-    def read(self, key: str, size: int, labels: int) -> Answered | None:
+    def read(self, key: str, size: int, columns: int) -> Answered | None:
         """The answer of the shard with this key; None where there is none, or what is there is damaged."""
         name = f"{key}.parquet"
         content = self.folder.read(name)
         if content is None:
             return None
         try:
-            return _unpacked(content, key, size, labels)
+            return _unpacked(content, key, size, columns)
         except _NO_SHARD as error:
             reason = clean(" ".join(str(error).split())[:100])
             self.say(
@@ -79,26 +79,33 @@ class ShardFiles:
 def _packed(key: str, answer: Answered) -> bytes:
     rows = np.ascontiguousarray(answer.rows, dtype="<f8")
     told = {"schema_version": SCHEMA_VERSION, "key": key, "cut": dict(answer.cut), "sha256": _content(rows, answer.cut)}
+    if answer.counts is not None:
+        told["counts"] = answer.counts.tolist()
     table = pa.table({str(i): column for i, column in enumerate(rows.T)})
     out = BytesIO()
     pq.write_table(table.replace_schema_metadata({_METADATA: json.dumps(told, ensure_ascii=False)}), out)
     return out.getvalue()
 
 
-def _unpacked(content: bytes, key: str, size: int, labels: int) -> Answered:
+def _unpacked(content: bytes, key: str, size: int, columns: int) -> Answered:
     file = pq.ParquetFile(BytesIO(content))
     told = json.loads((file.schema_arrow.metadata or {})[_METADATA])
     if told["schema_version"] != SCHEMA_VERSION or told["key"] != key:
         raise ValueError("it is of other work")
     # Told before anything is unpacked: a small file can claim to hold a great deal.
     found = (file.metadata.num_rows, file.metadata.num_columns)
-    if found != (size, labels) or any(field.type != pa.float64() for field in file.schema_arrow):
-        raise ValueError(f"it holds {found[0]} x {found[1]} values, not {size} x {labels} numbers")
+    counts = None if told.get("counts") is None else np.array(told["counts"], dtype=np.int64)
+    if counts is not None:
+        if counts.ndim != 1 or len(counts) != size or (counts < 0).any():
+            raise ValueError(f"it does not say how many rows each of {size} items has")
+        size = int(counts.sum())
+    if found != (size, columns) or any(field.type != pa.float64() for field in file.schema_arrow):
+        raise ValueError(f"it holds {found[0]} x {found[1]} values, not {size} x {columns} numbers")
     rows = np.stack([column.to_numpy() for column in file.read().columns], axis=1)
     cut = {str(id_): int(tokens) for id_, tokens in told["cut"].items()}
     if told["sha256"] != _content(rows, cut):
         raise ValueError("its content is not what was written")
-    return Answered(rows, cut)
+    return Answered(rows, cut, counts)
 
 
 def _content(rows: NDArray[np.float64], cut: Any) -> str:
@@ -131,9 +138,9 @@ class Kept:
             return
         made_by = opening.content(), self.executor.threads
         keys = [digest(SCHEMA_VERSION, *made_by, shard.content()) for shard in shards]
-        missing = []
+        missing, columns = [], len(task_of(model).columns(model.labels))
         for number, (key, shard) in enumerate(zip(keys, shards, strict=True)):
-            found = self.files.read(key, shard.size, len(model.labels)) if self.resume else None
+            found = self.files.read(key, shard.size, columns) if self.resume else None
             self.files.count(key, found is not None)
             if found is None:
                 missing.append(number)

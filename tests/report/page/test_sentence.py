@@ -25,7 +25,7 @@ def judged():
 
 def candidates(judged, **outcomes):
     return [
-        replace(judged, name=name.replace("_", "-"), verdict=Verdict(outcome, judged.verdict.dimensions))
+        replace(judged, name=name.replace("_", "-"), verdict=Verdict(outcome, judged.verdict.dimensions, ""))
         for name, outcome in outcomes.items()
     ]
 
@@ -58,7 +58,7 @@ def rule(measure, outcome, estimate=(0.0, 0.0, 0.0), judged_on="interval", **mar
 
 def verdict(whole, *dimensions):
     made = [DimensionVerdict(name, outcome, True, tuple(rules)) for name, outcome, *rules in dimensions]
-    return Verdict(whole, tuple(made))
+    return Verdict(whole, tuple(made), "")
 
 
 def test_why_it_may():

@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.compare.measures import METHODS
 from trusteq.errors import MissingExtraError, OptionError
-from trusteq.explain.attributions import attributions, on_scale
+from trusteq.explain.attributions import attributions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def explanation_to_shap(explanation: Explanation, model: int, labels: Sequence[s
     except ModuleNotFoundError:
         raise MissingExtraError("a shap.Explanation", package="shap") from None
     tables = [
-        np.stack([on_scale(table, label, explanation.settings.scale) for label in range(len(labels))], axis=1)
+        np.stack([explanation.value(table, label) for label in range(len(labels))], axis=1)
         for table in explanation.tables[model]
     ]
     found = np.stack([a.whole for a in attributions(explanation.plans, tables, method)], axis=2)

@@ -56,9 +56,9 @@ class FlipsDisplay(Display):
 
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self | None:
-        """The flips between the reference and a candidate; None without labels."""
+        """The flips between the reference and a candidate; None without labels that the items share."""
         gold = evidence.gold
-        if gold is None:
+        if gold is None or not evidence.labels:
             return None
         many = len(evidence.labels)
         place = {label: code for code, label in enumerate(evidence.labels)}

@@ -13,7 +13,6 @@ from trusteq.report.figures.attributed import attributed
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import INK, MUTED, REFERENCE
-from trusteq.stats.rows import largest_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +45,7 @@ class PairsDisplay(Display):
     @classmethod
     def from_evidence(cls, evidence: Evidence) -> Self:
         """The agreement of all models with each other."""
-        answers = np.stack([largest_column(p)[0] for p in evidence.probabilities])
+        answers = np.stack([outcomes.answer for outcomes in evidence.outcomes])
         same = np.ones((len(answers), len(answers)))
         for a, b in combinations(range(len(answers)), 2):
             same[a, b] = same[b, a] = (answers[a] == answers[b]).mean()

@@ -13,7 +13,6 @@ from trusteq.report.figures.judged import estimate_from
 from trusteq.report.figures.lettering import legend_above
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import SIDES
-from trusteq.stats.rows import largest_column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,13 +49,11 @@ class RiskCoverageDisplay(Display):
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self | None:
         """The curves of the reference and a candidate; None without labels."""
-        gold = evidence.gold
-        if gold is None:
-            return None
         curves = []
-        for probabilities in evidence.probabilities[[0, evidence.models.index(candidate)]]:
-            answer, confidence = largest_column(probabilities)
-            curves.append(Risk(*risk_coverage(confidence, answer == gold)))
+        for outcomes in (evidence.outcomes[0], evidence.outcomes[evidence.models.index(candidate)]):
+            if outcomes.right is None:
+                return None
+            curves.append(Risk(*risk_coverage(outcomes.confidence, outcomes.right)))
         measures = evidence.candidate(candidate)["measures"]["calibration"]
         areas = [estimate_from(measures[f"aurc_{side}"]) for side in ("reference", "candidate")]
         return cls((evidence.models[0], candidate), (curves[0], curves[1]), (areas[0], areas[1]))

@@ -72,7 +72,7 @@ def _kinds(flips: pd.DataFrame, measures: Mapping[str, Estimate]) -> Table | Non
 
 def _by_label(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
     """The changes by the items' own label."""
-    if evidence.gold is None:
+    if evidence.gold is None or not evidence.labels:
         return None
     counts = flips.groupby(["gold", "kind"]).size().to_dict()
     n = np.bincount(evidence.gold, minlength=len(evidence.labels)).tolist()

@@ -14,7 +14,6 @@ from trusteq.report.page.slices import columns, in_order
 from trusteq.report.page.tables import Table, estimate_of, figure
 from trusteq.report.wording import interval
 from trusteq.stats.resampling import Resampling
-from trusteq.tasks.outcomes import most_probable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +136,7 @@ def _too_small(evidence: Evidence, candidate: Mapping[str, Any]) -> str:
         return ""
     explained = evidence.items["id"].isin(frame["id"].unique()).to_numpy()
     sample, models = Resampling(len(explained)), (0, evidence.models.index(candidate["name"]))
-    pair = Pair(*(Answers(most_probable(evidence.probabilities[model], evidence.gold), sample) for model in models))
+    pair = Pair(*(Answers(evidence.outcomes[model], sample) for model in models))
     found = [
         {"column": column, "value": value, "n": n}
         for column, values in {ANSWERS: answer_strata(pair), **columns(evidence)}.items()

@@ -64,7 +64,7 @@ def columns(evidence: Evidence) -> dict[str, Sequence[str]]:
     """What items are sliced by: their label, their columns, and their length in quarters [items]."""
     frame = evidence.items
     found: dict[str, Sequence[str]] = {}
-    if evidence.gold is not None:
+    if evidence.gold is not None and evidence.labels:
         found[LABEL] = [str(label) for label in frame["label"]]
     prefix = "column "
     for name in (str(name) for name in frame.columns if str(name).startswith(prefix)):

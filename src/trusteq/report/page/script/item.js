@@ -81,7 +81,7 @@ class Item {
     const heads = [element("td"), ...names.map((name, side) => element("th", { scope: "col" },
       element("span", { className: `swatch ${side ? "candidate" : "reference"}`, "aria-hidden": "true" }), isolated(name),
       rightness(items, models[side], i)))];
-    const some = items.shown === null ? "" : " The other labels have less.";
+    const some = items.shown === null || items.whole ? "" : " The other labels have less.";
     return element("table", { className: "probabilities" },
       element("caption", {}, `What each model gives each label.${some}`),
       element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows));

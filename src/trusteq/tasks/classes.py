@@ -1,0 +1,89 @@
+"""Classes: every item has one answer among the same labels, and a model gives each label a probability."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import special
+
+from trusteq.data.predictions import SUM_TOLERANCE, Predictions, checked
+from trusteq.errors import OptionError
+from trusteq.tasks.outcomes import Outcomes, most_probable
+from trusteq.tasks.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.tasks.task import By, Scale
+
+
+class Classes:
+    """Rows of probabilities [items, labels]; the most probable label is the answer."""
+
+    name = "classes"
+    one_row = True
+    largest = 1 + SUM_TOLERANCE
+    explained = True
+
+    def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """One a label."""
+        return tuple(labels)
+
+    def checked(self, raw: Any, *, items: Items, labels: Sequence[str], model: str) -> Rows:
+        """Probabilities whose rows sum to one."""
+        raw = raw.values if isinstance(raw, Rows) else raw
+        return Rows(checked(raw, labels=labels, ids=items.ids, model=model).probabilities)
+
+    def in_order(self, rows: Rows, own: Sequence[str], labels: Sequence[str], *, model: str, reference: str) -> Rows:
+        """Columns are matched by name."""
+        predictions = Predictions(tuple(own), rows.values)
+        return Rows(predictions.reordered(labels, model=model, reference=reference).probabilities)
+
+    def gold(self, items: Items, labels: Sequence[str]) -> NDArray[np.int64] | None:
+        """Matched by name."""
+        return items.gold(labels)
+
+    def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None) -> Outcomes:
+        """One an item."""
+        return most_probable(rows.values, gold)
+
+    def named(
+        self, codes: NDArray[np.int64], at: NDArray[np.int64], items: Items, labels: Sequence[str]
+    ) -> Sequence[str]:
+        """The labels."""
+        return [labels[code] for code in codes.tolist()]
+
+    def shares(self, rows: Rows, at: int, items: Items, labels: Sequence[str]) -> Mapping[str, float]:
+        """Each label's probability."""
+        return dict(zip(labels, rows.values[at].tolist(), strict=True))
+
+    def targets(
+        self, answers: Sequence[Rows], gold: NDArray[np.int64] | None, at: NDArray[np.int64], by: By
+    ) -> NDArray[np.int64]:
+        """The reference's answer, the gold label, or each model's own answer."""
+        own = np.stack([rows.values[at].argmax(axis=1) for rows in answers])
+        if by == "own":
+            return own
+        if by == "gold":
+            if gold is None:
+                raise OptionError("explain target gold: the items have no label; explain the reference's answer")
+            return np.broadcast_to(gold[at], own.shape)
+        return np.broadcast_to(own[0], own.shape)
+
+    def value(self, table: NDArray[np.float64], target: int, scale: Scale) -> NDArray[np.float64]:
+        """A label's probability, or the logarithm of its odds."""
+        return on_scale(table, target, scale)
+
+
+def on_scale(table: NDArray[np.float64], label: int, scale: Scale) -> NDArray[np.float64]:
+    """A label's values [masks] from log-probabilities [masks, labels]: its probability, or the log of its odds."""
+    own = table[:, label]
+    if scale == "probability":
+        return np.asarray(np.exp(own))
+    # From the others' probabilities: 1 - p would be nothing where p rounds to 1.
+    others = np.delete(table, label, axis=1)
+    return np.asarray(own - special.logsumexp(others, axis=1))
