@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 from cases import Table, case
+from edited import edited
 
 import trusteq
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.base import Identity
 from trusteq.models.function import FunctionModel
+from trusteq.record.plain import plain as as_json
 
 GOLDEN = Path(__file__).parent / "report" / "golden"
 FAST: dict[str, Any] = {"resamples": 100, "with_slices": False, "costs": "none"}
@@ -171,10 +173,12 @@ def tampered() -> Any:
             return [evil(entry, key) for entry in value]
         return f"{EVIL}{value}" if key in {"reason", "advice", "message", "model", "kind", "description"} else value
 
-    evidence = explained().evidence
-    finding = {"model": "nearly", "kind": "one answer", "message": "says one thing", "value": 1.0}
-    reference = {**evidence.document["reference"], "findings": [finding, {**finding, "kind": "other"}]}
-    return replace(evidence, document=evil({**evidence.document, "reference": reference}))
+    def rewrite(document: Any) -> None:
+        finding = {"model": "nearly", "kind": "one answer", "message": "says one thing", "value": 1.0}
+        document["reference"]["findings"] = [finding, {**finding, "kind": "other"}]
+        document.update(evil(document))
+
+    return edited(explained().evidence, rewrite)
 
 
 KINDS = {
@@ -198,7 +202,7 @@ def golden_files() -> dict[str, str]:
     evidence = explained().evidence
     measured = replace(evidence, costs=costs_of(evidence.models))
     return {
-        "audit.json": json.dumps(evidence.document, indent=1) + "\n",
+        "audit.json": json.dumps(as_json(evidence.document), indent=1) + "\n",
         "junit.xml": junit(measured),
         "markdown.md": markdown(measured),
         "model-card.md": model_card(measured),

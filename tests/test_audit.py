@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 import trusteq
 from trusteq.record.document import document
+from trusteq.record.plain import plain
 from trusteq.report.terminal import render
 from trusteq.verdict import Outcome
 
@@ -77,15 +78,15 @@ def test_lost_information_is_not_called_mended():
 def test_the_order_of_the_items_changes_nothing():
     large, small, items = case(300)
     shuffled = items.take(np.random.default_rng(0).permutation(len(items)))
-    one, other = (document(trusteq.audit(large, small, i, resamples=200)) for i in (items, shuffled))
+    one, other = (plain(document(trusteq.audit(large, small, i, resamples=200))) for i in (items, shuffled))
     assert one == other
 
 
 def test_another_candidate_changes_nothing_about_the_first():
     large, small, items = case(300)
     twin = replace(small, name="twin")
-    alone = document(trusteq.audit(large, small, items, **FAST))
-    beside = document(trusteq.audit(large, {"small": small, "twin": twin}, items, **FAST))
+    alone = plain(document(trusteq.audit(large, small, items, **FAST)))
+    beside = plain(document(trusteq.audit(large, {"small": small, "twin": twin}, items, **FAST)))
     assert alone["candidates"][0] == beside["candidates"][0]
     assert {**beside["candidates"][1], "name": "small", "identity": None} == {
         **beside["candidates"][0],

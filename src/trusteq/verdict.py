@@ -11,17 +11,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Len
 
 from trusteq.compare.measures import DIMENSIONS, in_words, judged_as, lacking
+from trusteq.policy import Dimension, Rule  # noqa: TC001 - read where a record is
 from trusteq.stats.equivalence import against
+from trusteq.stats.estimate import Estimate  # noqa: TC001
+from trusteq.stats.number import Count  # noqa: TC001
 from trusteq.stats.power import detectable_margin, items_to_decide
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from trusteq.policy import Policy, Rule
-    from trusteq.stats.estimate import Estimate
+    from trusteq.policy import Policy
 
 
 class Outcome(StrEnum):
@@ -33,7 +37,11 @@ class Outcome(StrEnum):
     NOT_MEASURED = "NOT MEASURED"
 
 
-EXIT_CODES = {
+Whole = Literal[Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED]
+"""What it may say of the whole."""
+ExitCode = Literal[0, 1, 3]
+
+EXIT_CODES: Mapping[Outcome, ExitCode] = {
     Outcome.EQUIVALENT: 0,
     Outcome.NOT_EQUIVALENT: 1,
     Outcome.UNDECIDED: 3,
@@ -53,9 +61,9 @@ class RuleVerdict:
     outcome: Outcome
     reason: str
     estimate: Estimate | None = None
-    items_needed: int | None = None
+    items_needed: Count | None = None
     detectable: float | None = None
-    clusters_needed: int | None = None
+    clusters_needed: Count | None = None
 
     def needed(self, dimension: str) -> str | None:
         """How much data would decide, in words; None where that is not known."""
@@ -69,7 +77,7 @@ class RuleVerdict:
 class DimensionVerdict:
     """One dimension's outcome, from its rules."""
 
-    dimension: str
+    dimension: Dimension
     outcome: Outcome
     required: bool
     rules: tuple[RuleVerdict, ...]
@@ -77,12 +85,11 @@ class DimensionVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome for one candidate, and what it rests on."""
+    """The outcome for one candidate, what it rests on, and why in one sentence."""
 
-    outcome: Outcome
-    dimensions: tuple[DimensionVerdict, ...]
+    outcome: Whole
+    dimensions: Annotated[tuple[DimensionVerdict, ...], Len(len(DIMENSIONS), len(DIMENSIONS))]
     reason: str
-    """Why, in one sentence."""
 
 
 def judge(
@@ -94,17 +101,18 @@ def judge(
     """
     measured = {name for estimates in measures.values() for name in estimates}
     dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size, measured) for d in DIMENSIONS)
-    outcomes = {d.outcome for d in dimensions if d.required}
+    required = [d for d in dimensions if d.required]
+    outcomes = {d.outcome for d in required}
     if Outcome.NOT_EQUIVALENT in outcomes:
-        whole = Outcome.NOT_EQUIVALENT
+        whole: Whole = Outcome.NOT_EQUIVALENT
     elif outcomes == {Outcome.EQUIVALENT}:
         whole = Outcome.EQUIVALENT
     else:
         whole = Outcome.UNDECIDED
-    return Verdict(whole, dimensions, _reason(whole, [d for d in dimensions if d.required], measured))
+    return Verdict(whole, dimensions, _reason(whole, required, measured))
 
 
-def _reason(whole: Outcome, required: Sequence[DimensionVerdict], measured: Collection[str]) -> str:
+def _reason(whole: Whole, required: Sequence[DimensionVerdict], measured: Collection[str]) -> str:
     """Why the required dimensions come to this, in one sentence."""
     if whole is Outcome.EQUIVALENT:
         return f"{_listed(d.dimension for d in required)} within margins"

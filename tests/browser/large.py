@@ -52,7 +52,7 @@ def evidence():
     )
     tables["flips"] = pd.concat([_flips(name, ids, gold, labels, answers, i) for i, name in enumerate(CANDIDATES, 1)])
     tables["attributions"] = _attributions(rng, tables["items"])
-    document = {**small.document, "items": {**small.document["items"], "n": ITEMS}}
+    document = replace(small.document, items=replace(small.document.items, n=ITEMS))
     return replace(small, document=document, table=lambda name: tables[name] if name in tables else small.table(name))
 
 

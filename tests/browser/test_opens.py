@@ -71,9 +71,7 @@ def test_on_a_phone_rules_and_items_are_told_without_scrolling_sideways(browser,
         assert not browser.find("#dimensions figure").is_displayed()
         outcomes = browser.all("#dimensions .outcome")
         assert len(outcomes) == sum(
-            len(d["rules"])
-            for candidate in made_up.evidence().document["candidates"]
-            for d in candidate["verdict"]["dimensions"]
+            len(d.rules) for candidate in made_up.evidence().document.candidates for d in candidate.verdict.dimensions
         )
         assert all(browser.run(visible, outcome) for outcome in outcomes)
         said = "return getComputedStyle(arguments[0], '::before').content"

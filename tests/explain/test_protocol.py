@@ -24,7 +24,7 @@ from trusteq.explain.respondent import respondents
 from trusteq.explain.scripted import lime_string, parted, shap_game, shap_string, shap_tree
 from trusteq.record.directory import rejudge
 from trusteq.record.document import document
-from trusteq.record.summary import summary
+from trusteq.record.plain import plain
 from trusteq.report.latex import latex
 from trusteq.report.page.calibration import calibration as calibration_page
 from trusteq.report.terminal import context
@@ -371,7 +371,7 @@ def test_every_two_models_are_in_the_table_and_in_the_run(tmp_path):
     assert [*measures, "jaccard_shap_ceiling"] == [one.name for one in MEASURES if "protocol" in one.needs]
     assert measures["jaccard_lime"] == result.pairs[1].mean
     assert measures["jaccard_shap_variance"].method.endswith("run once")
-    content = json.loads(json.dumps(document(result), allow_nan=False))["protocol"]
+    content = json.loads(json.dumps(plain(document(result)), allow_nan=False))["protocol"]
     assert [pair["second"] for pair in content["pairs"]] == ["mid", "small", "small"] * 2
     assert (content["name"], content["items"], content["seeds"]) == ("paper", 3, [0, 1, 2])
     run = trusteq.load_run(result.save(tmp_path / "run"))
@@ -426,8 +426,8 @@ def test_the_scripts_bins_of_confidence_are_measured_of_all_items_under_their_pr
 def test_the_scripts_calibration_errors_are_shown_where_they_were_measured(protocol):
     asked = {"items": pairs(23), "protocol": protocol, "explain": ExplainSettings(items=2)}
     result = audit(reads("large"), reads("small", 1, 0.3), **asked)
-    (candidate,), (judged,) = result.evidence.document["candidates"], summary(result.evidence.document).candidates
-    scores = calibration_page(result.evidence, candidate, judged.flat).scores
+    (judged,) = result.evidence.document.candidates
+    scores = calibration_page(result.evidence, judged).scores
     shown = (
         "ECE over the published scripts' quantile bins" in [row[0] for row in scores.rows],
         "ECE (quantile) & MCE (quantile)" in latex(result.evidence),

@@ -91,15 +91,15 @@ def seal(run: Path, spoilt: str) -> None:
 
 
 def _judge(audit: Any) -> None:
-    from trusteq.policy import Policy
-    from trusteq.record.document import measures_from, verdict_document
-    from trusteq.record.integrity import cluster_size
+    from trusteq.record.document import AuditDocument
+    from trusteq.record.plain import plain
+    from trusteq.record.reading import read
     from trusteq.verdict import EXIT_CODES, judge
 
-    policy, codes = Policy.model_validate(audit["policy"]), set()
-    for candidate in audit["candidates"]:
-        verdict = judge(measures_from(candidate), policy, cluster_size=cluster_size(audit))
-        candidate["verdict"] = verdict_document(verdict)
+    document, codes = read(json.dumps(audit), AuditDocument, where="audit.json"), set()
+    for candidate, told in zip(audit["candidates"], document.candidates, strict=True):
+        verdict = judge(told.measures, document.policy, cluster_size=document.cluster_size)
+        candidate["verdict"] = plain(verdict)
         codes.add(EXIT_CODES[verdict.outcome])
     audit["exit_code"] = next(code for code in (1, 3, 0) if code in codes)
 
@@ -164,7 +164,7 @@ def run_verified(folder: Path) -> Reader:
     from trusteq.auditing.verified import verified
     from trusteq.cli.verify import _told
     from trusteq.record.directory import load_run
-    from trusteq.record.document import plain
+    from trusteq.record.plain import plain
 
     def read(run: Path, _: str) -> None:
         found = verified(load_run(run))
@@ -178,19 +178,18 @@ def run_printed(folder: Path) -> Reader:
     """A run as trusteq show, diff and report print it, but for the page."""
     from trusteq.cli.report import FORMATS, maker
     from trusteq.record.directory import evidence, load_run
-    from trusteq.record.summary import summary
     from trusteq.report.difference import difference
     from trusteq.report.difference_terminal import render as render_difference
     from trusteq.report.item import item_document, item_view
     from trusteq.report.item_terminal import render
     from trusteq.report.size_and_speed import size_and_speed
-    from trusteq.report.terminal import render_summary
+    from trusteq.report.terminal import render_evidence
 
     sound = evidence(load_run(OLDER))
 
     def read(run: Path, _: str) -> None:
         found = evidence(load_run(run))
-        printed([render_summary(summary(found.document, notices=found.notices))])
+        printed([render_evidence(found)])
         if found.costs is not None:
             printed([size_and_speed(found.costs)])
         if run.name == "explained":

@@ -7,14 +7,16 @@ import numpy as np
 from cases import case
 
 import trusteq
-from trusteq.record.document import document, measures_from, plain
+from trusteq.record.document import AuditDocument, document
+from trusteq.record.plain import plain
+from trusteq.record.reading import read
 from trusteq.stats.estimate import Estimate
 
 
 def test_it_is_strict_json_and_holds_every_estimate_with_interval_n_and_method():
     large, small, items = case(200)
     result = trusteq.audit(large, small, items, resamples=200)
-    content = json.loads(json.dumps(document(result), allow_nan=False))
+    content = json.loads(json.dumps(plain(document(result)), allow_nan=False))
     for group in content["candidates"][0]["measures"].values():
         for name, e in group.items():
             assert set(e) == {"value", "low", "high", "n", "method", "level"}, name
@@ -24,8 +26,8 @@ def test_it_is_strict_json_and_holds_every_estimate_with_interval_n_and_method()
 def test_estimates_are_read_back_to_the_last_bit():
     large, small, items = case(200)
     result = trusteq.audit(large, small, items, resamples=200)
-    content = json.loads(json.dumps(document(result)))
-    assert measures_from(content["candidates"][0]) == result["small"].measures
+    text = json.dumps(plain(document(result)))
+    assert read(text, AuditDocument, where="here").candidates[0].measures == result["small"].measures
 
 
 def test_what_is_not_a_number_is_null():

@@ -12,8 +12,7 @@ from rehashed import rehashed
 
 from trusteq.errors import RunError
 from trusteq.record.directory import load_run, rejudge
-from trusteq.record.document import plain as as_json
-from trusteq.record.document import verdict_document
+from trusteq.record.plain import plain as as_json
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +159,7 @@ def test_a_policy_that_is_widened_in_both_files_is_another_verdict(run):
 def test_what_was_saved_is_judged_as_it_was(saved):
     run = load_run(saved)
     (verdict,) = rejudge(run, plain().policy).values()
-    assert as_json(verdict_document(verdict)) == run.audit["candidates"][0]["verdict"]
+    assert as_json(verdict) == run.audit["candidates"][0]["verdict"]
 
 
 def test_runs_without_hashes_are_read(run):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import Table, case
+from edited import edited
 from finished_runs import EVIL, FAST, HONEST, NEARLY, SHORTCUT, explained, hostile, pairs, plain, reader, unlabelled
 from rich.console import Console
 
@@ -90,9 +91,7 @@ def test_a_verdict_that_got_worse_is_exit_code_1_and_one_that_got_better_is_not(
     )
 
     def verdicts(run):
-        from trusteq.record.document import measures_from
-
-        return {c["name"]: judge(measures_from(c), wide) for c in run.document["candidates"]}
+        return {c.name: judge(c.measures, wide) for c in run.document.candidates}
 
     good, bad = better, audited(1.5)
     kinds = [v["small"].outcome for v in map(verdicts, (good, bad))]
@@ -324,8 +323,7 @@ def test_top_words_of_another_number_are_not_paired():
 
 def test_plans_drawn_otherwise_are_not_made_again():
     evidence = explained().evidence
-    told = {**evidence.document["explanation"], "plan": "0" * 64}
-    assert kept(replace(evidence, document={**evidence.document, "explanation": told})) is None
+    assert kept(edited(evidence, lambda d: d["explanation"].update(plan="0" * 64))) is None
     assert kept(plain().evidence) is None
 
 

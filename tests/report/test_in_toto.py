@@ -14,7 +14,6 @@ from rehashed import rehashed
 from trusteq import audit as trusteq_audit
 from trusteq.errors import RunError
 from trusteq.record.directory import evidence, load_run
-from trusteq.record.summary import summary_of
 from trusteq.report.in_toto import in_toto
 from trusteq.report.wording import urgent
 
@@ -42,7 +41,7 @@ def test_its_result_is_that_of_the_exit_code_and_undecided_is_no_pass(kind, tmp_
     audit = KINDS[kind]()
     _, made = statement(audit, tmp_path)
     result = made["predicate"]
-    warned = urgent(summary_of(audit.evidence).findings)
+    warned = urgent(audit.evidence.findings)
     assert result["result"] == ("FAILED" if audit.exit_code else "WARNED" if warned else "PASSED")
     assert (result["failedTests"] == []) == (audit.exit_code == 0)
     required = sum(d.required for c in audit.comparisons for d in c.verdict.dimensions) + len(audit)

@@ -1,10 +1,10 @@
 """LaTeX tables."""
 
 import re
-from copy import deepcopy
 from dataclasses import replace
 
 import pytest
+from edited import edited
 from finished_runs import EVIL, KINDS, costs_of, equivalent, explained, hostile, plain, protocol, unlabelled
 
 from trusteq.report.latex import escaped, latex
@@ -107,12 +107,13 @@ def test_alignment_stands_between_chance_and_ceiling():
 
 
 def test_jaccard_of_fewer_items_says_of_how_many():
-    evidence = explained().evidence
-    document = deepcopy(evidence.document)
-    for candidate in document["candidates"]:
-        for method in ("lime", "shapley"):
-            candidate["measures"]["explanation"][f"jaccard_halves_{method}"]["n"] = 7
-    assert "independent masks, 7 items of more words than those" in latex(replace(evidence, document=document))
+    def change(document):
+        for candidate in document["candidates"]:
+            for method in ("lime", "shapley"):
+                candidate["measures"]["explanation"][f"jaccard_halves_{method}"]["n"] = 7
+
+    text = latex(edited(explained().evidence, change))
+    assert "independent masks, 7 items of more words than those" in text
 
 
 def test_size_and_latency_stand_beside_accuracy_where_they_were_measured():

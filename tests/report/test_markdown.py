@@ -122,8 +122,8 @@ def test_the_headline_is_the_answer(result, said):
 
 def test_a_comment_is_never_too_long():
     evidence = hostile().evidence
-    many = [{**evidence.document["candidates"][i % 3], "name": f"{i}" + "x" * 3000} for i in range(150)]
-    text = markdown(replace(evidence, document={**evidence.document, "candidates": many}))
+    many = tuple(replace(evidence.document.candidates[i % 3], name=f"{i}" + "x" * 3000) for i in range(150))
+    text = markdown(replace(evidence, document=replace(evidence.document, candidates=many)))
     assert len(text) <= LARGEST < 65_536
     assert "More than fits in a comment" in text
     assert text.rstrip().endswith("</sub>")

@@ -6,7 +6,9 @@ from statistics import mean, stdev
 import pandas as pd
 import pytest
 
+from trusteq.compare.published import PairAgreement
 from trusteq.record.directory import load_run
+from trusteq.record.document import ProtocolSummary
 from trusteq.stats.estimate import Estimate
 from trusteq.study.markdown import Repetition, _cell, _costs, _protocol, repetition, tables
 
@@ -153,15 +155,10 @@ def test_costs_are_means_over_seeds_in_their_units():
 
 @pytest.mark.parametrize(("runs", "variance"), [(5, "0.002000"), (1, "run once")])
 def test_the_protocol_has_mean_and_variance_over_its_runs(runs, variance):
-    from trusteq.record.document import plain
-
     def stored(mean, spread):
-        pair = {"method": "lime", "first": "a", "second": "b", "runs": [0.0] * runs, "mean": plain(estimate(mean))}
-        audit = {
-            "settings": {"protocol": {"k": 10}},
-            "protocol": {"items": 200, "pairs": [{**pair, "variance": {"value": spread}}]},
-        }
-        return Repetition(0, None, [], Stored(audit=audit))
+        pair = PairAgreement("a", "b", "lime", (0.0,) * runs, estimate(mean), estimate(spread))
+        protocol = ProtocolSummary("paper", 200, (), (0,), (pair,))
+        return Repetition(0, None, [], Stored(document=Stored(k=10, protocol=protocol)))
 
     title, text = _protocol(("a", "b"), [stored(0.5, 0.001), stored(0.7, 0.003)])
     assert title == "Under the published protocol, 200 items, Jaccard of the top 10:"

@@ -12,7 +12,8 @@ import trusteq
 from trusteq.auditing.computed import FINDINGS, computed
 from trusteq.errors import RunError
 from trusteq.record.directory import manifest, tables
-from trusteq.record.document import document, plain
+from trusteq.record.document import document
+from trusteq.record.plain import plain
 from trusteq.record.read_back import read_items, read_responses
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ def verified(run: Run, tell: Callable[[str, int, int], None] = lambda stage, don
             f"{run.directory}: written by an older trusteq, which did not keep all that models said; audit again"
         )
     items = read_items(run)
-    audit = computed(read_responses(run, items), items, run.policy, run.audit["settings"], tell=tell)
+    audit = computed(read_responses(run, items), items, run.policy, run.document.settings, tell=tell)
     unchecked = ["what was noticed when models were opened and asked; what they cost; other audits; rows left out"]
-    pairs = [*_leaves("audit.json", run.audit, document(audit)), *_cells(run, audit)]
+    pairs = [*_leaves("audit.json", run.audit, plain(document(audit))), *_cells(run, audit)]
     hashes, made = ["ids", "asked", "content"], manifest(audit)
     if arrays := run.manifest["data"]["arrays"]:
         unchecked.append(f"the arrays that models read ({', '.join(arrays)}), which a run does not keep")

@@ -146,8 +146,9 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     from trusteq.record.directory import free_directory, manifest
     from trusteq.record.document import document
     from trusteq.record.history import attempt_of, beside, history_of, notices
+    from trusteq.record.plain import plain
     from trusteq.report.size_and_speed import size_and_speed
-    from trusteq.report.terminal import render
+    from trusteq.report.terminal import render_evidence
 
     policy = read_policy(asked["policy"])
     if asked["dimensions"]:
@@ -232,9 +233,9 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
         click.echo(f"trusteq: {clean(note)}", err=True)
     with told_anyway(result.exit_code, path):
         if asked["as_json"]:
-            print_json(document(result))
+            print_json(plain(document(result)))
         else:
-            show(render(result, known))
+            show(render_evidence(replace(result.evidence, notices=known)))
             if result.costs is not None:
                 show(size_and_speed(result.costs.document()))
             click.echo(f"run directory: {clean(str(path))}", err=True)

@@ -36,7 +36,7 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     from trusteq.policy import read_policy
     from trusteq.record.audit import exit_code
     from trusteq.record.directory import load_run, notices_of, rejudge
-    from trusteq.record.summary import WIDER, about_policy, summary
+    from trusteq.record.policy_findings import about_policy
     from trusteq.report.wording import URGENT
 
     finished = load_run(run)
@@ -49,8 +49,8 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
         raise click.UsageError(f"--candidate {strange}: {run} has no such candidate; there are {', '.join(judged)}")
     judged = {name: verdict for name, verdict in judged.items() if name in only or not only}
     code = exit_code(verdict.outcome for verdict in judged.values())
-    told = summary(finished.audit, where=f"{run}/audit.json", notices=notices_of(finished))
-    known = (*about_policy(policy), *(f for f in told.findings if f.kind in URGENT - {WIDER}))
+    noticed = (*notices_of(finished), *finished.document.findings)
+    known = (*about_policy(policy), *(f for f in noticed if f.kind in URGENT))
     with told_anyway(code, run):
         if as_json:
             print_json(_document(policy, code, judged, known))
@@ -60,30 +60,26 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
 
 
 def _show(finished: Run, policy: Policy, judged: Mapping[str, Verdict], known: Sequence[Finding]) -> None:
-    from trusteq.record.document import measures_from
     from trusteq.report import terminal
 
-    items = finished.audit["items"]
-    show(terminal.headline(finished.audit["reference"]["name"], items["n"], policy, items.get("ignored", 0)))
+    document = finished.document
+    show(terminal.headline(document.reference.name, document.items.n, policy, document.items.ignored))
     show(terminal.verdicts(judged.items()))
     if told := terminal.warnings(known):
         show(*told)
-    for candidate in finished.audit["candidates"]:
-        if candidate["name"] not in judged:
-            continue
-        flat = {name: e for group in measures_from(candidate).values() for name, e in group.items()}
-        verdict = judged[candidate["name"]]
-        show(terminal.reason(candidate["name"], verdict))
-        show(terminal.rules(verdict, flat, policy))
+    for candidate in document.candidates:
+        if (verdict := judged.get(candidate.name)) is not None:
+            show(terminal.reason(candidate.name, verdict))
+            show(terminal.rules(verdict, candidate.flat, policy))
 
 
 def _document(policy: Policy, code: int, judged: Mapping[str, Verdict], known: Sequence[Finding]) -> dict[str, Any]:
-    from trusteq.record.document import plain, verdict_document
+    from trusteq.record.plain import plain
 
     return {
         "exit_code": code,
         "policy": policy.model_dump(mode="json"),
         "policy_sha256": policy.content(),
-        "candidates": {name: verdict_document(verdict) for name, verdict in judged.items()},
+        "candidates": plain(judged),
         "notices": plain(known),
     }

@@ -25,22 +25,21 @@ def show(run: str, item: str | None, candidate: str | None, method: str | None, 
     Exit code: 0, whatever the verdict; 2 error.
     """  # noqa: D301
     from trusteq.record.directory import evidence, load_run
-    from trusteq.record.summary import summary
+    from trusteq.record.plain import plain
     from trusteq.report.item import METHOD, item_document, item_view
     from trusteq.report.item_terminal import render
     from trusteq.report.size_and_speed import size_and_speed
-    from trusteq.report.terminal import render_summary
+    from trusteq.report.terminal import render_evidence
 
     found = evidence(load_run(run))
-    told = summary(found.document, where=f"{run}/audit.json", notices=found.notices)
     if item is None:
         for flag, given in (("--candidate", candidate), ("--method", method)):
             if given is not None:
                 raise click.UsageError(f"{flag} {given} has no effect without --item; name one, or leave it out")
         if as_json:
-            screen.print_json(found.document)
+            screen.print_json(plain(found.document))
         else:
-            screen.show(render_summary(told))
+            screen.show(render_evidence(found))
             if found.costs is not None:
                 screen.show(size_and_speed(found.costs))
         return 0

@@ -35,7 +35,7 @@ def verify(run: str, as_json: bool, quiet: bool) -> int:
     """  # noqa: D301
     from trusteq.auditing.verified import verified
     from trusteq.record.directory import load_run
-    from trusteq.record.document import plain
+    from trusteq.record.plain import plain
 
     with progress(quiet=quiet or as_json) as tell:
         found = verified(load_run(run), tell)

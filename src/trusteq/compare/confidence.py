@@ -7,20 +7,47 @@ in the top bin and 44 % of BERT-Tiny's.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from trusteq.compare.bins import FINE_EDGES, WIDE_EDGES, wide_bin
+from trusteq.stats.estimate import Estimate  # noqa: TC001 - read where a record is
+from trusteq.stats.number import Count, Share  # noqa: TC001
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Answers, Pair
-    from trusteq.stats.estimate import Estimate
 
 _FINE_WIDTHS = np.diff(np.append(FINE_EDGES, 1.0))
 NULL_DRAWS = 2_000
+
+
+class Bin(TypedDict):
+    """One of ten bins of confidence."""
+
+    low: Share
+    high: Share
+    count: Count
+    share: Estimate | None
+    confidence: float | None
+    accuracy: Estimate | None
+
+
+class Null(TypedDict):
+    """What a perfectly calibrated model with these confidences would score at this n: mean and 95 % quantile."""
+
+    mean: float
+    q95: float
+
+
+class Saturation(TypedDict):
+    """Share of confidences at exactly 1, and how many distinct ones there are."""
+
+    certain: Share
+    distinct: float
 
 
 def confidence_profiles(pair: Pair) -> dict[str, Estimate]:
@@ -57,11 +84,11 @@ def overconfidence(pair: Pair) -> dict[str, Estimate]:
     )
 
 
-def reliability_table(answers: Answers) -> list[dict[str, Any]]:
+def reliability_table(answers: Answers) -> list[Bin]:
     """The paper's reliability table: each of ten equal-width bins with share, mean confidence and accuracy."""
     bins = wide_bin(answers.confidence)
     share = answers.resampling.share
-    rows = []
+    rows: list[Bin] = []
     for b in range(len(WIDE_EDGES) - 1):
         inside = bins == b
         rows.append(
@@ -79,7 +106,7 @@ def reliability_table(answers: Answers) -> list[dict[str, Any]]:
     return rows
 
 
-def calibrated_null(answers: Answers, *, seed: int) -> dict[str, dict[str, float]]:
+def calibrated_null(answers: Answers, *, seed: int) -> dict[str, Null]:
     """What a perfectly calibrated model with these confidences would score at this n: mean and 95 % quantile.
 
     Binned errors are never 0, not even for a perfect model, and the sharper the model and the smaller the sample the
@@ -97,7 +124,7 @@ def calibrated_null(answers: Answers, *, seed: int) -> dict[str, dict[str, float
     return {name: {"mean": float(x.mean()), "q95": float(np.quantile(x, 0.95))} for name, x in null.items()}
 
 
-def saturation(answers: Answers) -> dict[str, float]:
+def saturation(answers: Answers) -> Saturation:
     """Share of confidences at exactly 1 and the number of distinct ones: half precision and coarse grids show here."""
     return {
         "certain": float((answers.confidence == 1.0).mean()),

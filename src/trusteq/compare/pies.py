@@ -7,9 +7,12 @@ most frequent answer over all candidates is not the reference's. They tend to be
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import TypedDict
+
+from trusteq.stats.number import Share  # noqa: TC001 - read where a record is
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
     from trusteq.compare.behaviour import Named
 
 
+class Pie(TypedDict):
+    """An item that most candidates answer unlike the reference."""
+
+    id: str
+    gold: str | None
+    reference_answer: str
+    modal_answer: str
+    share: Share
+
+
 def pies(
     reference: NDArray[np.int64],
     candidates: Iterable[NDArray[np.int64]],
@@ -26,7 +39,7 @@ def pies(
     ids: Sequence[str],
     named: Named,
     gold: NDArray[np.int64] | None,
-) -> list[dict[str, Any]]:
+) -> list[Pie]:
     """The items, by falling share of candidates behind the modal answer, then by id.
 
     ``reference`` and each of ``candidates`` are answers [items]. When several answers are equally frequent and
@@ -52,7 +65,7 @@ def pies(
         named(reference[at], at),
         named(codes[votes[unlike].argmax(axis=1)], at),
     )
-    rows = [
+    rows: list[Pie] = [
         {
             "id": ids[i],
             "gold": right,

@@ -6,11 +6,17 @@ same cut-off lets fewer items through; on one that is too sure it lets wrong one
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, cast
 
 import numpy as np
+from typing_extensions import TypedDict
+
+from trusteq.stats.estimate import Estimate  # noqa: TC001 - read where a record is
+from trusteq.stats.number import Share  # noqa: TC001
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Answers, Pair
@@ -19,7 +25,27 @@ STEPS = 1_000
 CUT_OFFS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def threshold_table(pair: Pair) -> list[dict[str, Any]]:
+class Replacement(TypedDict):
+    """A cut-off of the candidate that keeps the reference's accuracy."""
+
+    cut_off: float
+    coverage: Share
+    accuracy: Share
+
+
+class Threshold(TypedDict):
+    """What a cut-off on confidence does; accuracies and replacement only with labels."""
+
+    cut_off: Share
+    coverage_reference: Estimate
+    coverage_candidate: Estimate
+    crossing: Estimate
+    accuracy_reference: NotRequired[Estimate | None]
+    accuracy_candidate: NotRequired[Estimate | None]
+    replacement: NotRequired[Replacement | None]
+
+
+def threshold_table(pair: Pair) -> list[Threshold]:
     """For each cut-off: share accepted and accuracy of the accepted for both models, and the share of items that cross.
 
     ``replacement`` is the candidate's lowest cut-off that keeps the accuracy the reference had among its
@@ -27,15 +53,16 @@ def threshold_table(pair: Pair) -> list[dict[str, Any]]:
     these items: allow for that.
     """
     share = pair.resampling.share
+    of_all = cast("Callable[..., Estimate]", share)  # None only among none
     accepted = _accepted(pair.candidate) if pair.labelled else None
-    rows = []
+    rows: list[Threshold] = []
     for cut_off in CUT_OFFS:
         reference, candidate = (a.confidence >= cut_off for a in (pair.reference, pair.candidate))
-        row: dict[str, Any] = {
+        row: Threshold = {
             "cut_off": cut_off,
-            "coverage_reference": share(reference, what="accepted"),
-            "coverage_candidate": share(candidate, what="accepted"),
-            "crossing": share(reference != candidate, what="accepted by one model only"),
+            "coverage_reference": of_all(reference, what="accepted"),
+            "coverage_candidate": of_all(candidate, what="accepted"),
+            "crossing": of_all(reference != candidate, what="accepted by one model only"),
         }
         if accepted is not None:
             row["accuracy_reference"] = share(pair.reference.right, among=reference, what="right among accepted")
@@ -47,7 +74,7 @@ def threshold_table(pair: Pair) -> list[dict[str, Any]]:
     return rows
 
 
-def replacement_cut_off(candidate: Answers, accuracy: float) -> dict[str, float] | None:
+def replacement_cut_off(candidate: Answers, accuracy: float) -> Replacement | None:
     """The candidate's lowest cut-off at which its accepted answers are at least this accurate, and what it accepts.
 
     In thousandths, so that a cut-off as it is printed does what is said of it.
@@ -68,7 +95,7 @@ def _accepted(
 
 def _lowest(
     cut_off: NDArray[np.float64], count: NDArray[np.int64], right: NDArray[np.float64], accuracy: float
-) -> dict[str, float] | None:
+) -> Replacement | None:
     good = np.flatnonzero(right >= accuracy * count - 1e-9)
     if not good.size:
         return None

@@ -32,6 +32,7 @@ from trusteq.compare.padded import check, inside, ratio, total
 from trusteq.stats.coded import coded
 from trusteq.stats.estimate import LEVEL, Estimate
 from trusteq.stats.multiplicity import benjamini_hochberg
+from trusteq.stats.number import Count, Number  # noqa: TC001 - read where a record is
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,18 +56,18 @@ class WordLean:
     """
 
     word: str
-    items: int
-    occurrences: int
-    lean_reference: float
-    lean_candidate: float
+    items: Count
+    occurrences: Count
+    lean_reference: Number
+    lean_candidate: Number
     lean_difference: Estimate
-    signed_reference: float
-    signed_candidate: float
+    signed_reference: Number
+    signed_candidate: Number
     signed_difference: Estimate
-    p_lean: float
-    p_signed: float
-    p_value: float
-    q_value: float
+    p_lean: Number
+    p_signed: Number
+    p_value: Number
+    q_value: Number
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - read where a record is
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from trusteq.stats.number import Number  # noqa: TC001
 
+if TYPE_CHECKING:
     from trusteq.data.items import Items
 
 
@@ -35,7 +36,7 @@ class Finding:
     model: str
     kind: str
     message: str
-    value: float
+    value: Number
 
 
 @runtime_checkable

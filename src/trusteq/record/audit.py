@@ -7,17 +7,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.predictions import Predictions
+from trusteq.record.document import AuditedModel, Judged
 from trusteq.tasks.task import CLASSES, task_named
 from trusteq.verdict import EXIT_CODES, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
+    from trusteq.compare.pies import Pie
     from trusteq.compare.published import PairAgreement
     from trusteq.compare.slices import Slice
     from trusteq.compare.strata import Stratum
@@ -25,33 +27,25 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.explain.explanation import Explanation
     from trusteq.explain.protocol import Published
-    from trusteq.models.base import Finding, Identity
+    from trusteq.models.base import Finding
     from trusteq.models.cost import Costs
     from trusteq.policy import Policy
     from trusteq.record.evidence import Evidence
     from trusteq.record.history import History
     from trusteq.report.item import ItemView
-    from trusteq.stats.estimate import Estimate, PairedTest
+    from trusteq.stats.estimate import Estimate
     from trusteq.tasks.rows import Rows
     from trusteq.tasks.task import Task
-    from trusteq.verdict import Verdict
+    from trusteq.verdict import ExitCode
 
 
 @dataclass(frozen=True)
-class ModelResult:
+class ModelResult(AuditedModel):
     """One model's predictions and what was learnt about the model itself."""
 
-    name: str
-    identity: Identity
     columns: tuple[str, ...]
     """The names of the columns of its answers: the labels, where items share labels."""
     rows: Rows
-    findings: tuple[Finding, ...]
-    batch: int | None
-    """Items a call where the batch shape had to be fixed; None where it does not matter."""
-    reliability: list[dict[str, Any]]
-    calibrated_null: dict[str, dict[str, float]]
-    saturation: dict[str, float]
 
     @property
     def predictions(self) -> Predictions:
@@ -60,21 +54,14 @@ class ModelResult:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Judged):
     """One candidate against the reference."""
 
     candidate: ModelResult
-    measures: Mapping[str, Mapping[str, Estimate]]
-    remedies: Mapping[str, Estimate]
-    tests: Mapping[str, PairedTest]
     slices: list[Slice]
     strata: list[Stratum]
     words: WordLeans | None
-    skewsize: Mapping[str, Mapping[str, Estimate]]
     flips: list[dict[str, Any]]
-    thresholds: list[dict[str, Any]]
-    verdict: Verdict
-    advice: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -94,7 +81,7 @@ class Audit:
     gold: NDArray[np.int64] | None
     reference: ModelResult
     comparisons: tuple[Comparison, ...]
-    pies: list[dict[str, Any]]
+    pies: list[Pie]
     policy: Policy
     settings: Mapping[str, Any]
     item_findings: tuple[Finding, ...] = ()
@@ -132,7 +119,7 @@ class Audit:
         return self.models if self.peer is None else (*self.models, self.peer.candidate)
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """0 when every candidate is EQUIVALENT, 1 when one is NOT EQUIVALENT, else 3."""
         return exit_code(c.verdict.outcome for c in self.comparisons)
 
@@ -221,10 +208,10 @@ class Audit:
         return html(self)
 
 
-def exit_code(outcomes: Iterator[Outcome]) -> int:
+def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
     """The exit code of several candidates: the worst of NOT EQUIVALENT, UNDECIDED, EQUIVALENT."""
     codes = [EXIT_CODES[outcome] for outcome in outcomes]
-    return next(code for code in (1, 3, 0) if code in codes)
+    return max(codes, key=(0, 3, 1).index)
 
 
 def estimate_rows(audit: Audit) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from trusteq.errors import RunError
 from trusteq.models.cost import SCHEMA_VERSION
 from trusteq.record.json_file import read_json
-from trusteq.record.saved import refuse_damaged
+from trusteq.record.reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
         raise RunError(f"{path}: schema version {version!r} is none; copy the run again")
     if version > SCHEMA_VERSION:
         raise RunError(f"{path}: schema version {version}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq")
-    refuse_damaged(text, where=str(path), expected=_Costs)
+    read(text, _Costs, where=str(path))
     own = [model["name"] for model in content["models"]]
     if own != list(names):
         raise RunError(

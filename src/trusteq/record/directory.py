@@ -46,12 +46,11 @@ import trusteq
 from trusteq.data import parquet
 from trusteq.errors import PolicyError, RunError
 from trusteq.plugins import packages
-from trusteq.policy import Policy
 from trusteq.record.address import fetched, is_address
 from trusteq.record.audit import estimate_rows
 from trusteq.record.costs import FILE as COSTS
 from trusteq.record.costs import read_costs
-from trusteq.record.document import SCHEMA_VERSION, document, measures_from, plain
+from trusteq.record.document import SCHEMA_VERSION, AuditDocument, document
 from trusteq.record.evidence import Evidence
 from trusteq.record.explained import (
     attribution_columns,
@@ -66,7 +65,6 @@ from trusteq.record.history import attempt_of, beside, notices, read_history
 from trusteq.record.integrity import (
     MANIFEST,
     NO_HASHES,
-    cluster_size,
     file_hashes,
     is_listed,
     judged_again,
@@ -74,8 +72,9 @@ from trusteq.record.integrity import (
 )
 from trusteq.record.json_file import read_json
 from trusteq.record.older import as_today, refuse_newer
-from trusteq.record.saved import Manifest, refuse_damaged, refuse_strangers
-from trusteq.record.schema import AuditDocument
+from trusteq.record.plain import plain
+from trusteq.record.reading import read
+from trusteq.record.saved import Manifest, refuse_strangers
 from trusteq.record.tables import refuse_damaged_table
 from trusteq.verdict import judge
 
@@ -85,6 +84,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trusteq.models.base import Finding
+    from trusteq.policy import Policy
     from trusteq.record.audit import Audit, ModelResult
     from trusteq.record.history import History
     from trusteq.verdict import Verdict
@@ -104,7 +104,7 @@ class Run:
 
     directory: Path
     manifest: dict[str, Any]
-    audit: dict[str, Any]
+    document: AuditDocument
     costs: dict[str, Any] | None = None
     history: History | None = None
     copied: bool = False
@@ -112,7 +112,13 @@ class Run:
     @property
     def policy(self) -> Policy:
         """The policy that it was judged by."""
-        return Policy.model_validate(self.audit["policy"])
+        return self.document.policy
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        """``audit.json`` as JSON values."""
+        content: dict[str, Any] = plain(self.document)
+        return content
 
     def holds(self, file: str) -> bool:
         """Whether a file is of this run: it is there, and its hash is in the manifest, where that has any."""
@@ -124,7 +130,7 @@ class Run:
         if not self.holds(f"{name}.parquet"):
             raise RunError(f"{self.directory}: no table {name!r}")
         table = _read(path, _unpacked)
-        refuse_damaged_table(path, name, table, self.audit, None if name == "items" else self._ids)
+        refuse_damaged_table(path, name, table, self.document, None if name == "items" else self._ids)
         try:
             frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
         except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:  # a time zone that nobody knows
@@ -220,34 +226,38 @@ def _alive(pid: str) -> bool:
 def load_run(directory: str | Path) -> Run:
     """A finished run at a path or address, or one clear line about why there is none."""
     path = fetched(str(directory)) if is_address(directory) else Path(directory)
-    contents = []
-    for name in ("manifest.json", "audit.json"):
-        try:
-            content, text = read_json(path / name)
-        except FileNotFoundError:
-            raise RunError(f"{path}: not a run directory (no {name})") from None
-        version = content.get("schema_version") if isinstance(content, dict) else None
-        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-            raise RunError(f"{path / name}: schema version {version!r} is none; copy the run again or audit again")
-        if version > SCHEMA_VERSION:
-            raise RunError(
-                f"{path / name}: schema version {version!r}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq"
-            )
-        if version < SCHEMA_VERSION:
-            refuse_newer(path / name, content)
-            content = as_today(name, content)
-            text = json.dumps(content)
-        contents.append(content)
-        if name == "manifest.json":
-            _refuse_incomplete(path, content)
-        refuse_damaged(text, where=str(path / name), expected=Manifest if name == "manifest.json" else AuditDocument)
-    refuse_strangers(path, *contents)
-    names = [model["name"] for model in (contents[1]["reference"], *contents[1]["candidates"])]
-    costs = read_costs(path, names) if is_listed(COSTS, contents[0]) else None
-    refuse_changed(path, contents[0])
-    audit = judged_again(path, *contents)
-    history = read_history(path) if is_listed(HISTORY, contents[0]) else None
-    return Run(path, contents[0], audit, costs, history, copied=is_address(directory))
+    manifest, text = _read_today(path, MANIFEST)
+    _refuse_incomplete(path, manifest)
+    read(text, Manifest, where=str(path / MANIFEST))
+    content, text = _read_today(path, "audit.json")
+    document = read(text, AuditDocument, where=str(path / "audit.json"))
+    refuse_strangers(path, manifest, content)
+    names = [model.name for model in (document.reference, *document.candidates)]
+    costs = read_costs(path, names) if is_listed(COSTS, manifest) else None
+    refuse_changed(path, manifest)
+    document = judged_again(path, manifest, document)
+    history = read_history(path) if is_listed(HISTORY, manifest) else None
+    return Run(path, manifest, document, costs, history, copied=is_address(directory))
+
+
+def _read_today(path: Path, name: str) -> tuple[dict[str, Any], str]:
+    """One of the two JSON files that every run has, as content and as text; of an older version as today's."""
+    try:
+        content, text = read_json(path / name)
+    except FileNotFoundError:
+        raise RunError(f"{path}: not a run directory (no {name})") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise RunError(f"{path / name}: schema version {version!r} is none; copy the run again or audit again")
+    if version > SCHEMA_VERSION:
+        raise RunError(
+            f"{path / name}: schema version {version!r}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq"
+        )
+    if version < SCHEMA_VERSION:
+        refuse_newer(path / name, content)
+        content = as_today(name, content)
+        text = json.dumps(content)
+    return content, text
 
 
 def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
@@ -300,15 +310,14 @@ def _unpacked(path: Path, names: Sequence[str] | None = None) -> pa.Table:
 def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
     """Each candidate's verdict under another policy, from the run's estimates."""
     verdicts = {}
-    for candidate in run.audit["candidates"]:
-        measures = measures_from(candidate)
-        levels = {e.level for group in measures.values() for e in group.values()}
+    for candidate in run.document.candidates:
+        levels = {e.level for e in candidate.flat.values()}
         if levels and levels != {policy.level}:
             raise PolicyError(
                 f"policy {policy.name} asks for {policy.level:.10g} intervals, but this run's are {min(levels):.10g}; "
                 "set its level to that, or audit again with it"
             )
-        verdicts[candidate["name"]] = judge(measures, policy, cluster_size=cluster_size(run.audit))
+        verdicts[candidate.name] = judge(candidate.measures, policy, cluster_size=run.document.cluster_size)
     return verdicts
 
 
@@ -319,7 +328,7 @@ def _write(audit: Audit, draft: Path) -> None:
         _parquet(path, columns())
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
-    _json(draft / "audit.json", document(audit))
+    _json(draft / "audit.json", plain(document(audit)))
     if audit.costs is not None:
         _json(draft / COSTS, audit.costs.document())
     if audit.history is not None:
@@ -355,27 +364,28 @@ def evidence(run: Run) -> Evidence:
     def table(name: str) -> pd.DataFrame | None:
         return run.table(name) if run.holds(f"{name}.parquet") else None
 
-    return Evidence(run.audit, run.manifest, table, run.costs, run.directory, notices_of(run))
+    return Evidence(run.document, run.manifest, table, run.costs, run.directory, notices_of(run))
 
 
 def notices_of(run: Run) -> tuple[Finding, ...]:
     """What a reader must know of how a run came about."""
-    own = attempt_of(run.manifest, run.audit)
+    own = attempt_of(run.manifest, run.document)
     told = notices(run.history, () if own is None or run.copied else beside(run.directory, own))
     return told if run.manifest["files"] else (NO_HASHES, *told)
 
 
 def evidence_of(audit: Audit) -> Evidence:
-    """The same of an audit in memory, saved or not."""
+    """The same of an audit in memory, saved or not: what is told of it is what would be read back."""
     import pandas as pd
 
     made = tables(audit)
+    told = read(json.dumps(plain(document(audit))), AuditDocument, where="this audit")
 
     def table(name: str) -> pd.DataFrame | None:
         return pd.DataFrame(made[name]()) if name in made else None
 
     costs = None if audit.costs is None else audit.costs.document()
-    return Evidence(document(audit), manifest(audit), table, costs, notices=notices(audit.history, ()))
+    return Evidence(told, manifest(audit), table, costs, notices=notices(audit.history, ()))
 
 
 def manifest(audit: Audit) -> dict[str, Any]:

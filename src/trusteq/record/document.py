@@ -1,164 +1,282 @@
-"""``audit.json``: an audit as plain JSON values, and back to what a verdict needs."""
+"""What ``audit.json`` holds: written as JSON by `plain`, read back by `reading.read`, told to others by its schema.
+
+It is the whole audit but for predictions and the estimates of slices, which are Parquet in the run directory.
+"""
 
 from __future__ import annotations
 
-import math
-from dataclasses import fields, is_dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping  # noqa: TC003 - like all types below, read where a record is
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NotRequired, cast
 
 import numpy as np
-from pydantic import BaseModel
+from annotated_types import Len, MinLen
+from typing_extensions import TypedDict
 
-from trusteq.data.surrogates import readable
-from trusteq.stats.estimate import Estimate
+from trusteq.compare.confidence import Bin, Null, Saturation  # noqa: TC001
+from trusteq.compare.pies import Pie  # noqa: TC001
+from trusteq.compare.published import PairAgreement  # noqa: TC001
+from trusteq.compare.thresholds import Threshold  # noqa: TC001
+from trusteq.compare.words import WordLean  # noqa: TC001
+from trusteq.explain.explanation import ExplainSettings  # noqa: TC001
+from trusteq.explain.protocol import ProtocolSettings  # noqa: TC001
+from trusteq.models.base import Finding, Identity  # noqa: TC001
+from trusteq.policy import Dimension, Policy  # noqa: TC001
+from trusteq.record.sampled import mean_together
+from trusteq.stats.estimate import Estimate, PairedTest  # noqa: TC001
+from trusteq.stats.number import Count, Number, Positive  # noqa: TC001
+from trusteq.verdict import ExitCode, Verdict  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from trusteq.record.audit import Audit, Comparison
 
-    from trusteq.record.audit import Audit, Comparison, ModelResult
-    from trusteq.verdict import Verdict
-
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Literal[2] = 2
+FALSE_DISCOVERY_RATE = 0.05
 
 
-def document(audit: Audit) -> dict[str, Any]:
-    """The whole audit but for predictions and the full table of slices, which are Parquet in the run directory."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "exit_code": audit.exit_code,
-        "policy": plain(audit.policy),
-        "items": {
-            "n": len(audit.items),
-            "ignored": audit.items.ignored,
-            "clusters": None if audit.items.clusters is None else len(set(audit.items.clusters)),
-            "labelled": audit.gold is not None,
-            "findings": plain(audit.item_findings),
-        },
-        "labels": list(audit.labels),
-        "settings": plain(audit.settings),
-        "reference": _model(audit.reference),
-        "candidates": [_comparison(c) for c in audit.comparisons],
-        "peer": None if audit.peer is None else _comparison(audit.peer),
-        "pies": plain(audit.pies),
-        "explanation": _explained(audit),
-        "protocol": _protocol(audit),
-    }
+@dataclass(frozen=True)
+class ItemsSummary:
+    """The items that every model answered, how many were left out because of their label, and in how many clusters."""
+
+    n: Positive
+    ignored: Count
+    clusters: Positive | None
+    labelled: bool
+    findings: tuple[Finding, ...]
 
 
-def verdict_document(verdict: Verdict) -> dict[str, Any]:
-    """A verdict with its reason."""
-    return {**plain(verdict), "reason": verdict.reason}
+class Settings(TypedDict):
+    """How the audit was made, and what was asked of an item, by default for one of the labels."""
+
+    seed: Count
+    resamples: Count
+    batch: Count
+    with_slices: bool
+    allow_same: bool
+    explain: ExplainSettings | None
+    protocol: ProtocolSettings | None
+    task: NotRequired[str]
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON: dataclasses and models become objects, arrays lists, and what is not a number null.
+@dataclass(frozen=True)
+class AuditedModel:
+    """A model by itself.
 
-    Names of files that are not UTF-8 get replacement characters.
+    batch: items a call where the batch shape had to be fixed; None where it does not matter.
     """
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, str):
-        return readable(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, dict):
-        return {readable(str(key)): plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+
+    name: str
+    identity: Identity
+    batch: Positive | None
+    findings: tuple[Finding, ...]
+    reliability: Annotated[list[Bin], Len(10, 10)]
+    calibrated_null: dict[str, Null]
+    saturation: Saturation
 
 
-def measures_from(candidate: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
-    """The estimates of one candidate of a document, by dimension and measure."""
-    return {
-        dimension: {name: estimate_from(e) for name, e in measures.items()}
-        for dimension, measures in candidate["measures"].items()
-    }
+@dataclass(frozen=True)
+class Judged:
+    """What is said of a candidate beside the reference: the verdict and what it rests on."""
+
+    verdict: Verdict
+    advice: tuple[str, ...]
+    measures: Mapping[Dimension, Mapping[str, Estimate]]
+    remedies: Mapping[str, Estimate]
+    tests: Mapping[str, PairedTest]
+    thresholds: list[Threshold]
+    skewsize: Mapping[str, Mapping[str, Estimate]]
+
+    @cached_property
+    def flat(self) -> dict[str, Estimate]:
+        """Every estimate by its measure's name, whatever its dimension."""
+        return {name: e for group in self.measures.values() for name, e in group.items()}
 
 
-def estimate_from(content: Mapping[str, Any]) -> Estimate:
-    """An estimate of a document; null is what was not a number."""
-    value, low, high = (math.nan if content[end] is None else content[end] for end in ("value", "low", "high"))
-    return Estimate(value, low, high, content["n"], content["method"], content["level"])
+@dataclass(frozen=True)
+class SliceSummary:
+    """The items with one value of one column beside all others; its estimates are in estimates.parquet."""
+
+    column: str
+    value: str
+    n: Count
+    p_against_rest: Mapping[str, Number]
+    worse_than_rest: Mapping[str, bool]
+    tests: Mapping[str, PairedTest]
+    p_tests: Mapping[str, Number]
 
 
-def _explained(audit: Audit) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Stratum:
+    """Agreement of attributions over the explained items with one value of one column."""
+
+    column: str
+    value: str
+    n: Count
+    measures: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class AuditedCandidate(Judged, AuditedModel):
+    """A candidate beside the reference; the words are those that only one of the two leans on."""
+
+    slices: tuple[SliceSummary, ...]
+    strata: tuple[Stratum, ...]
+    words: tuple[WordLean, ...]
+    flipped: Count
+
+
+@dataclass(frozen=True)
+class UnitCounts:
+    """How many units the explained items have."""
+
+    mean: float
+    most: Count
+
+
+@dataclass(frozen=True)
+class MaskCounts:
+    """How many perturbations were asked about."""
+
+    mean: float
+    most: Count
+    all: Count
+
+
+@dataclass(frozen=True)
+class ExplanationSummary:
+    """How much was explained."""
+
+    items: Count
+    wordless: tuple[str, ...]
+    units: UnitCounts
+    masks: MaskCounts
+    exact: Count
+    plan: str
+
+
+@dataclass(frozen=True)
+class ProtocolSummary:
+    """What the published protocol explained, and every two models' agreement."""
+
+    name: str
+    items: Count
+    wordless: tuple[str, ...]
+    seeds: tuple[int, ...]
+    pairs: tuple[PairAgreement, ...]
+
+
+@dataclass(frozen=True)
+class AuditDocument:
+    """A finished audit: verdicts with their reasons, every estimate of the whole, and how it was made."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
+
+    schema_version: Literal[2]
+    exit_code: ExitCode
+    policy: Policy
+    items: ItemsSummary
+    labels: tuple[str, ...]
+    """Those that all items share; none where they share none."""
+    settings: Settings
+    reference: AuditedModel
+    candidates: Annotated[tuple[AuditedCandidate, ...], MinLen(1)]
+    peer: AuditedCandidate | None
+    """The reference trained once more, by the same rules."""
+    pies: list[Pie]
+    explanation: ExplanationSummary | None
+    protocol: ProtocolSummary | None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was learnt about the items and every model."""
+        peer = () if self.peer is None else (self.peer,)
+        models = (self.reference, *self.candidates, *peer)
+        return (*self.items.findings, *(finding for model in models for finding in model.findings))
+
+    @property
+    def explained(self) -> int | None:
+        """How many items were explained; None where nothing was."""
+        part = self.explanation or self.protocol
+        return None if part is None else part.items
+
+    @property
+    def k(self) -> int | None:
+        """How many words a top set holds; None where nothing was to be explained."""
+        how = self.settings["explain"] or self.settings["protocol"]
+        return None if how is None else how.k
+
+    @property
+    def cluster_size(self) -> float | None:
+        """The mean number of outcomes that belong together; None where every one stands by itself."""
+        items, agreement = self.items, self.candidates[0].measures.get("behaviour", {}).get("agreement")
+        return mean_together(items.n if agreement is None else agreement.n, items.n, items.clusters)
+
+
+def document(audit: Audit) -> AuditDocument:
+    """What ``audit.json`` holds of an audit."""
+    items = audit.items
+    return AuditDocument(
+        schema_version=SCHEMA_VERSION,
+        exit_code=audit.exit_code,
+        policy=audit.policy,
+        items=ItemsSummary(
+            n=len(items),
+            ignored=items.ignored,
+            clusters=None if items.clusters is None else len(set(items.clusters)),
+            labelled=audit.gold is not None,
+            findings=audit.item_findings,
+        ),
+        labels=audit.labels,
+        settings=cast("Settings", audit.settings),
+        reference=AuditedModel(**_fields(AuditedModel, audit.reference)),
+        candidates=tuple(map(_candidate, audit.comparisons)),
+        peer=None if audit.peer is None else _candidate(audit.peer),
+        pies=audit.pies,
+        explanation=_explanation(audit),
+        protocol=_protocol(audit),
+    )
+
+
+def _candidate(comparison: Comparison) -> AuditedCandidate:
+    leans = () if comparison.words is None else comparison.words.rows
+    return AuditedCandidate(
+        **_fields(AuditedModel, comparison.candidate),
+        **_fields(Judged, comparison),
+        slices=tuple(
+            SliceSummary(s.column, s.value, s.n, s.p_rest, s.worse_than_rest, s.tests, s.p_tests)
+            for s in comparison.slices
+        ),
+        strata=tuple(Stratum(s.column, s.value, s.n, s.measures) for s in comparison.strata),
+        words=tuple(lean for lean in leans if lean.q_value < FALSE_DISCOVERY_RATE),
+        flipped=len(comparison.flips),
+    )
+
+
+def _fields(kind: type, value: Any) -> dict[str, Any]:
+    """The values of the fields that a kind of value has."""
+    return {field.name: getattr(value, field.name) for field in fields(kind)}
+
+
+def _explanation(audit: Audit) -> ExplanationSummary | None:
     """How much was explained; the plans, values and attributions are Parquet in the run directory."""
     e = audit.explanation
     if e is None:
         return None
     masks = [len(plan) for plan in e.plans]
-    return {
-        "items": len(e.plans),
-        "wordless": list(e.wordless),
-        "units": {"mean": float(e.lengths.mean()), "most": int(e.lengths.max())},
-        "masks": {"mean": float(np.mean(masks)), "most": max(masks), "all": sum(masks)},
-        "exact": sum(plan.exact for plan in e.plans),
-        "plan": e.content(),
-    }
+    return ExplanationSummary(
+        items=len(e.plans),
+        wordless=e.wordless,
+        units=UnitCounts(mean=float(e.lengths.mean()), most=int(e.lengths.max())),
+        masks=MaskCounts(mean=float(np.mean(masks)), most=max(masks), all=sum(masks)),
+        exact=sum(plan.exact for plan in e.plans),
+        plan=e.content(),
+    )
 
 
-def _protocol(audit: Audit) -> dict[str, Any] | None:
-    """What the published protocol explained, and every two models' agreement; the words themselves are Parquet."""
+def _protocol(audit: Audit) -> ProtocolSummary | None:
+    """What the published protocol explained; the words themselves are Parquet."""
     p = audit.published
     if p is None:
         return None
-    return {
-        "name": p.settings.name,
-        "items": len(p.positions),
-        "wordless": list(p.wordless),
-        "seeds": list(p.seeds),
-        "pairs": plain(audit.pairs),
-    }
-
-
-def _words(comparison: Comparison) -> list[Any]:
-    """The words that only one model leans on, at a false discovery rate of 5 %."""
-    return [] if comparison.words is None else [row for row in comparison.words.rows if row.q_value < 0.05]
-
-
-def _model(model: ModelResult) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "identity": plain(model.identity),
-        "batch": model.batch,
-        "findings": plain(model.findings),
-        "reliability": plain(model.reliability),
-        "calibrated_null": plain(model.calibrated_null),
-        "saturation": plain(model.saturation),
-    }
-
-
-def _comparison(comparison: Comparison) -> dict[str, Any]:
-    return {
-        **_model(comparison.candidate),
-        "verdict": verdict_document(comparison.verdict),
-        "advice": list(comparison.advice),
-        "measures": plain(comparison.measures),
-        "remedies": plain(comparison.remedies),
-        "tests": plain(comparison.tests),
-        "thresholds": plain(comparison.thresholds),
-        "skewsize": plain(comparison.skewsize),
-        "slices": [
-            {
-                "column": s.column,
-                "value": s.value,
-                "n": s.n,
-                "p_against_rest": plain(s.p_rest),
-                "worse_than_rest": plain(s.worse_than_rest),
-                "tests": plain(s.tests),
-                "p_tests": plain(s.p_tests),
-            }
-            for s in comparison.slices
-        ],
-        "strata": plain(comparison.strata),
-        "words": plain(_words(comparison)),
-        "flipped": len(comparison.flips),
-    }
+    return ProtocolSummary(p.settings.name, len(p.positions), p.wordless, p.seeds, audit.pairs)

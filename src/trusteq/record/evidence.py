@@ -13,6 +13,7 @@ import numpy as np
 
 from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
+from trusteq.record.policy_findings import about_policy
 from trusteq.record.read_back import SEGMENT, items_of, rows_of
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.base import Finding
+    from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.tasks.outcomes import Outcomes
     from trusteq.tasks.rows import Rows
     from trusteq.tasks.task import Task
@@ -42,7 +44,7 @@ class Evidence:
     notices: what a reader must know of how it came about.
     """
 
-    document: Mapping[str, Any]
+    document: AuditDocument
     manifest: Mapping[str, Any]
     table: Callable[[str], pd.DataFrame | None]
     costs: Mapping[str, Any] | None = None
@@ -52,19 +54,23 @@ class Evidence:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that all items share, in the order of the probabilities' columns; () where they share none."""
-        return tuple(self.document["labels"])
+        return self.document.labels
 
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the reference and the candidates."""
-        return (self.document["reference"]["name"], *(c["name"] for c in self.document["candidates"]))
+        return (self.document.reference.name, *(c.name for c in self.document.candidates))
 
-    def candidate(self, name: str) -> Mapping[str, Any]:
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that was noticed: about the policy, about how the run came about, about the items and every model."""
+        return (*about_policy(self.document.policy), *self.notices, *self.document.findings)
+
+    def candidate(self, name: str) -> AuditedCandidate:
         """What ``audit.json`` says of a candidate."""
-        for candidate in self.document["candidates"]:
-            if candidate["name"] == name:
-                found: Mapping[str, Any] = candidate
-                return found
+        for candidate in self.document.candidates:
+            if candidate.name == name:
+                return candidate
         raise RunError(f"no candidate {name!r}; there are {', '.join(self.models[1:])}")
 
     @cached_property
@@ -100,7 +106,7 @@ class Evidence:
     @property
     def task(self) -> Task:
         """What was asked of an item."""
-        return task_named(self.document["settings"].get("task", CLASSES))
+        return task_named(self.document.settings.get("task", CLASSES))
 
     @cached_property
     def asked(self) -> Items:
@@ -125,7 +131,7 @@ class Evidence:
     @cached_property
     def gold(self) -> NDArray[np.int64] | None:
         """The codes of the items' right answers; None where they are not known."""
-        return self.task.gold(self.asked, self.labels) if self.document["items"]["labelled"] else None
+        return self.task.gold(self.asked, self.labels) if self.document.items.labelled else None
 
     def _needed(self, name: str) -> pd.DataFrame:
         table = self.table(name)

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trusteq.data.surrogates import readable
+from trusteq.errors import RunError
 from trusteq.models.base import Finding
+from trusteq.record.document import AuditDocument
 from trusteq.record.json_file import read_json
-from trusteq.record.saved import refuse_damaged
-from trusteq.verdict import Outcome
+from trusteq.record.plain import plain
+from trusteq.record.reading import read
+from trusteq.verdict import Outcome  # noqa: TC001 - pydantic reads it
 from trusteq.work.shard_files import Kept
 
 if TYPE_CHECKING:
@@ -78,21 +81,21 @@ class History(BaseModel):
     others: tuple[Attempt, ...] = ()
 
 
-def attempt_of(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> Attempt | None:
+def attempt_of(manifest: Mapping[str, Any], document: AuditDocument) -> Attempt | None:
     """The audit that a run's two files tell of; None where a model has no hash to be known by."""
     reference, *candidates = manifest["models"]
     if any(model["content"] is None for model in manifest["models"]):
         return None
-    verdicts = {candidate["name"]: Outcome(candidate["verdict"]["outcome"]) for candidate in document["candidates"]}
+    verdicts = {candidate.name: candidate.verdict.outcome for candidate in document.candidates}
     scores = [model["details"].get("scores") for model in manifest["models"]]
     peer = manifest["peer"] and manifest["peer"]["content"]
-    asked = [document["settings"], document["policy"], manifest["data"]["content"], document["labels"], scores, peer]
-    said = json.dumps(asked, sort_keys=True)
+    asked = [document.settings, document.policy, manifest["data"]["content"], document.labels, scores, peer]
+    said = json.dumps(plain(asked), sort_keys=True)
     return Attempt(
         items=manifest["data"]["asked"],
         reference=reference["content"],
-        seed=document["settings"]["seed"],
-        policy=readable(document["policy"]["name"])[:MOST_CHARACTERS],
+        seed=document.settings["seed"],
+        policy=readable(document.policy.name)[:MOST_CHARACTERS],
         settings=hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest(),
         outcomes={model["content"]: verdicts[model["name"]] for model in candidates},
     )
@@ -105,8 +108,7 @@ def read_history(directory: Path) -> History | None:
         _, text = read_json(path)
     except FileNotFoundError:
         return None
-    refuse_damaged(text, where=str(path), expected=History)
-    return History.model_validate_json(text)
+    return read(text, History, where=str(path))
 
 
 def history_of(executor: Executor, own: Attempt | None) -> History | None:
@@ -144,20 +146,20 @@ def beside(directory: Path, own: Attempt) -> Iterator[tuple[str, Attempt]]:
         if path == directory.resolve():
             continue
         try:
-            manifest = _loaded(path / "manifest.json")
+            manifest = json.loads(_text(path / "manifest.json"))
             if manifest["data"]["asked"] != own.items:
                 continue
-            other = attempt_of(manifest, _loaded(path / "audit.json"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            other = attempt_of(manifest, read(_text(path / "audit.json"), AuditDocument, where=path.name))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RunError):
             continue  # no run of today, or none at all
         if other is not None and own.rivals(other):
             yield path.name, other
 
 
-def _loaded(path: Path) -> Any:
+def _text(path: Path) -> str:
     if not path.is_file() or path.stat().st_size > MOST_BYTES:
         raise ValueError("no file of a run")
-    return json.loads(path.read_text("utf-8"))
+    return path.read_text("utf-8")
 
 
 def notices(history: History | None, others: Iterable[tuple[str, Attempt]]) -> tuple[Finding, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import trusteq
@@ -15,15 +16,16 @@ from trusteq.data.table import shown
 from trusteq.data.yaml_file import parse_yaml
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
-from trusteq.policy import Policy, parse_policy
-from trusteq.record.document import measures_from, verdict_document
-from trusteq.record.summary import verdict_from
+from trusteq.policy import parse_policy
+from trusteq.record.plain import plain
 from trusteq.verdict import EXIT_CODES, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from trusteq.policy import Policy
+    from trusteq.record.document import AuditDocument
     from trusteq.verdict import Verdict
 
 MANIFEST = "manifest.json"
@@ -78,41 +80,39 @@ def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
             )
 
 
-def judged_again(folder: Path, manifest: Mapping[str, Any], audit: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of ``audit.json`` with its verdicts in today's words.
+def judged_again(folder: Path, manifest: Mapping[str, Any], document: AuditDocument) -> AuditDocument:
+    """What ``audit.json`` holds with its verdicts in today's words.
 
     One clear line where a verdict is not what the run's estimates give under the run's policy.
     """
-    policy = Policy.model_validate(audit["policy"])
+    policy = document.policy
     if _saved_policy(folder / "policy.yaml") != policy:
         raise RunError(
             f"{folder / 'policy.yaml'}: not the policy in audit.json; copy the run again, or judge it by another with "
             "trusteq gate --policy"
         )
-    where, codes = folder / "audit.json", set()
+    where = folder / "audit.json"
     # Another version may say the same in other words.
-    of = verdict_document if manifest["trusteq"] == trusteq.__version__ else _outcomes
-    peer = audit["peer"]
+    said = plain if manifest["trusteq"] == trusteq.__version__ else _outcomes
+    peer = () if document.peer is None else (document.peer,)
     judged = []
-    for candidate in (*audit["candidates"], *([] if peer is None else [peer])):
-        verdict = judge(measures_from(candidate), policy, cluster_size=cluster_size(audit))
-        judged.append({**candidate, "verdict": verdict_document(verdict)})
-        if candidate is not peer:
-            codes.add(EXIT_CODES[verdict.outcome])
-        told = candidate["verdict"]
-        if (told if of is verdict_document else _outcomes(verdict_from(told))) != of(verdict):
+    for candidate in (*document.candidates, *peer):
+        verdict = judge(candidate.measures, policy, cluster_size=document.cluster_size)
+        judged.append(replace(candidate, verdict=verdict))
+        if said(candidate.verdict) != said(verdict):
             raise RunError(
-                f"{where}: damaged: its verdict on {candidate['name'][:80]!r} ({told['outcome']}) is not what its "
-                f"estimates and its policy give ({verdict.outcome}); copy the run again or audit again"
+                f"{where}: damaged: its verdict on {candidate.name[:80]!r} ({candidate.verdict.outcome}) is not what "
+                f"its estimates and its policy give ({verdict.outcome}); copy the run again or audit again"
             )
+    candidates = tuple(judged[: len(document.candidates)])
+    codes = {EXIT_CODES[candidate.verdict.outcome] for candidate in candidates}
     code = next(code for code in (1, 3, 0) if code in codes)
-    if audit["exit_code"] != code:
+    if document.exit_code != code:
         raise RunError(
-            f"{where}: damaged: its exit code is {audit['exit_code']}, its verdicts give {code}; "
+            f"{where}: damaged: its exit code is {document.exit_code}, its verdicts give {code}; "
             "copy the run again or audit again"
         )
-    candidates = judged if peer is None else judged[:-1]
-    return {**audit, "candidates": candidates, "peer": None if peer is None else judged[-1]}
+    return replace(document, candidates=candidates, peer=judged[-1] if peer else None)
 
 
 def _outcomes(verdict: Verdict) -> Any:
@@ -127,20 +127,6 @@ def _saved_policy(path: Path) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: cannot be read as text: {error}; copy the run again") from None
     return parse_policy(parse_yaml(text, where=str(path), error=RunError), where=str(path))
-
-
-def cluster_size(audit: Mapping[str, Any]) -> float | None:
-    """The mean number of outcomes that belong together; None where every one stands by itself."""
-    items = audit["items"]
-    agreement = audit["candidates"][0]["measures"].get("behaviour", {}).get("agreement")
-    return mean_together(items["n"] if agreement is None else agreement["n"], items["n"], items.get("clusters"))
-
-
-def mean_together(outcomes: int, items: int, clusters: int | None) -> float | None:
-    """How many of so many outcomes belong to one cluster, or else to one item; None where each item has just one."""
-    if clusters:
-        return outcomes / clusters
-    return None if outcomes == items else outcomes / items
 
 
 def _hash(path: Path) -> str:

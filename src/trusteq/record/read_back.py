@@ -11,19 +11,21 @@ from trusteq.data.items import Items
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, with_units
 from trusteq.explain.looks import looks
-from trusteq.explain.protocol import ProtocolSettings, Published, published
+from trusteq.explain.protocol import Published, published
 from trusteq.models.base import Identity
 from trusteq.record.responses import Response, Responses
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
+    from trusteq.explain.protocol import ProtocolSettings
     from trusteq.record.directory import Run
+    from trusteq.record.document import AuditDocument
     from trusteq.tasks.task import Task
 
 SEGMENT, COLUMN = "segment ", "column "
@@ -31,38 +33,39 @@ SEGMENT, COLUMN = "segment ", "column "
 
 def read_items(run: Run) -> Items:
     """The items in the order in which they were asked about; arrays that models read are not kept."""
-    return items_of(run.table("items"), run.audit, run.manifest["data"]["source"])
+    return items_of(run.table("items"), run.document, run.manifest["data"]["source"])
 
 
-def items_of(table: pd.DataFrame, audit: Mapping[str, Any], source: str) -> Items:
+def items_of(table: pd.DataFrame, document: AuditDocument, source: str) -> Items:
     """The same from the run's table of items and its ``audit.json``."""
-    n, names = audit["items"], [str(name) for name in table.columns]
-    labels = audit["labels"] or (sorted(set(table["label"])) if n["labelled"] else [])
+    n, names = document.items, [str(name) for name in table.columns]
+    labels = document.labels or tuple(sorted(set(table["label"])) if n.labelled else ())
     code = {label: i for i, label in enumerate(labels)}
     return Items(
         ids=table["id"].tolist(),
         segments={name.removeprefix(SEGMENT): table[name].tolist() for name in names if name.startswith(SEGMENT)},
-        labels=np.array([code[label] for label in table["label"]], dtype=np.int64) if n["labelled"] else None,
-        label_names=tuple(labels) if n["labelled"] else (),
+        labels=np.array([code[label] for label in table["label"]], dtype=np.int64) if n.labelled else None,
+        label_names=labels if n.labelled else (),
         columns={name.removeprefix(COLUMN): table[name].tolist() for name in names if name.startswith(COLUMN)},
-        clusters=None if n["clusters"] is None else table["cluster"].tolist(),
+        clusters=None if n.clusters is None else table["cluster"].tolist(),
         source=source,
-        ignored=n["ignored"],
+        ignored=n.ignored,
     )
 
 
 def read_responses(run: Run, items: Items) -> Responses:
     """All that the models of a run said about these items of it."""
-    labels, settings = tuple(run.audit["labels"]), run.audit["settings"]
+    document = run.document
+    labels, settings = document.labels, document.settings
     task = task_named(settings.get("task", CLASSES))
     told = [*run.manifest["models"], *([run.manifest["peer"]] if run.manifest["peer"] else [])]
-    audited = [run.audit["reference"], *run.audit["candidates"], *([run.audit["peer"]] if run.audit["peer"] else [])]
+    audited = [document.reference, *document.candidates, *([document.peer] if document.peer else [])]
     everybody = [
         Response(
             model["name"],
             Identity(model["kind"], model["location"], model["content"], model["details"]),
             rows_of(run.table(model["predictions"].removesuffix(".parquet")), task, labels, items.ids),
-            batch=seen["batch"],
+            batch=seen.batch,
         )
         for model, seen in zip(told, audited, strict=True)
     ]
@@ -74,9 +77,9 @@ def read_responses(run: Run, items: Items) -> Responses:
     )
     files = [model["predictions"] for model in told]
     if settings["explain"] is not None:
-        return replace(said, explanation=_explanation(run, items, said, ExplainSettings(**settings["explain"]), files))
-    if run.audit["protocol"] is not None:
-        return replace(said, published=_published(run, items, ProtocolSettings(**settings["protocol"])))
+        return replace(said, explanation=_explanation(run, items, said, replace(settings["explain"]), files))
+    if document.protocol is not None and settings["protocol"] is not None:
+        return replace(said, published=_published(run, items, settings["protocol"]))
     return said
 
 
@@ -84,7 +87,7 @@ def _explanation(
     run: Run, items: Items, said: Responses, settings: ExplainSettings, files: Sequence[str]
 ) -> Explanation:
     """The answers to perturbed items, by plans that are drawn anew."""
-    seed, task = run.audit["settings"]["seed"], task_named(said.task)
+    seed, task = run.document.settings["seed"], task_named(said.task)
     to_explain, wordless = with_units(items, settings, seed=seed)
     ids, counts = _runs_of(run.table("plan")["id"])
     place = {id_: i for i, id_ in enumerate(items.ids)}
@@ -118,7 +121,7 @@ def _explanation(
 
 def _published(run: Run, items: Items, settings: ProtocolSettings) -> Published:
     """The published protocol's top words."""
-    names = [run.audit["reference"]["name"], *(candidate["name"] for candidate in run.audit["candidates"])]
+    names = [run.document.reference.name, *(candidate.name for candidate in run.document.candidates)]
     table = run.table("top_words")
     tops: dict[str, Any] = {}
     for method, of_method in table.groupby("method", sort=False):
@@ -135,7 +138,7 @@ def _published(run: Run, items: Items, settings: ProtocolSettings) -> Published:
             f"{run.directory / 'top_words.parquet'}: damaged: {uneven[0]} was run more often on one model than on "
             "another; copy the run again"
         )
-    made = published(tops, items, settings, seed=run.audit["settings"]["seed"])
+    made = published(tops, items, settings, seed=run.document.settings["seed"])
     lengths = {len(one_run) for models in tops.values() for runs in models for one_run in runs}
     if lengths != {len(made.positions)}:
         raise RunError(

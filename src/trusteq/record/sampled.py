@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trusteq.record.integrity import mean_together
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -56,3 +54,10 @@ class Sampled:
     def named(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> Sequence[str]:
         """The words for answers with these codes, at these outcomes."""
         return self.task.named(codes, at if self.item is None else self.item[at], self.items, self.labels)
+
+
+def mean_together(outcomes: int, items: int, clusters: int | None) -> float | None:
+    """How many of so many outcomes belong to one cluster, or else to one item; None where each item has just one."""
+    if clusters:
+        return outcomes / clusters
+    return None if outcomes == items else outcomes / items

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from trusteq.errors import OptionError, RunError
-from trusteq.record.json_file import refuse_infinite
-from trusteq.record.schema import AuditDocument, Settings
+from trusteq.record.document import Settings  # noqa: TC001 - pydantic reads it
 from trusteq.stats.limits import LIMITS, refuse_too_few, within_limits
 from trusteq.tasks.task import CLASSES, TASKS
 
@@ -52,21 +51,6 @@ class Manifest(BaseModel):
     settings: Settings
     command: list[str] | None
     files: dict[str, str]
-
-
-def refuse_damaged(text: str, *, where: str, expected: type[BaseModel] = AuditDocument) -> None:
-    """Nothing, or one clear line about the first value in the JSON that no audit writes."""
-    try:
-        expected.model_validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "content"
-        found = first.get("input")
-        value = f" (found {str(found)[:40]!r})" if isinstance(found, (str, int, float)) else ""
-        message = first["msg"].removeprefix("Value error, ")
-        message = f"{message[:1].lower()}{message[1:]}"
-        raise RunError(f"{where}: damaged: {place}: {message}{value}; copy the run again or audit again") from None
-    refuse_infinite(text, where=where)
 
 
 def refuse_strangers(path: Path, manifest: Mapping[str, Any], audit: Mapping[str, Any]) -> None:

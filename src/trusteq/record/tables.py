@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from trusteq.record.document import AuditDocument
+
 TEXT, NUMBER, WHOLE, TEXTS = "texts", "numbers", "whole numbers", "lists of texts"
 
 _ANSWERS = {"id": TEXT, "model": TEXT, "word": TEXT, "segment": WHOLE, "start": WHOLE, "end": WHOLE, "label": TEXT}
@@ -52,26 +54,26 @@ _MAY_LACK = {"slice_column", "slice_value", "value", "low", "high", "p_against_r
 _FINITE = set(METHODS)
 
 
-def refuse_damaged_table(path: Path, name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any = None) -> None:
+def refuse_damaged_table(path: Path, name: str, table: pa.Table, document: AuditDocument, ids: Any = None) -> None:
     """Nothing, or one clear line about the first thing in the table ``name`` that no audit writes.
 
-    ``audit`` is the run's ``audit.json``; ``ids`` are those of its items, for every table but these.
+    ``ids`` are those of its items, for every table but these.
     """
-    for problem in _problems(name, table, audit, ids):
+    for problem in _problems(name, table, document, ids):
         raise RunError(f"{path}: damaged: {problem}; copy the run again or audit again")
 
 
-def _problems(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any) -> Iterator[str]:
+def _problems(name: str, table: pa.Table, document: AuditDocument, ids: Any) -> Iterator[str]:
     if len(set(table.column_names)) < table.num_columns:
         yield "a column is there twice"
     scores = name.startswith(("predictions/", "values/", "removed/"))
-    task = task_named(audit["settings"].get("task", CLASSES))
-    numbers = task.columns(audit["labels"])
+    task = task_named(document.settings.get("task", CLASSES))
+    numbers = task.columns(document.labels)
     key = "item id" if scores and "id" in numbers else "id"
     columns = {key: TEXT, **dict.fromkeys(numbers, NUMBER)} if scores else dict(COLUMNS.get(name, {}))
     if name == "items":
-        columns |= {"label": TEXT} if audit["items"]["labelled"] else {}
-        columns |= {"cluster": TEXT} if audit["items"]["clusters"] is not None else {}
+        columns |= {"label": TEXT} if document.items.labelled else {}
+        columns |= {"cluster": TEXT} if document.items.clusters is not None else {}
         columns |= {n: TEXT for n in table.column_names if n.startswith(("segment ", "column "))}
     for column, kind in columns.items():
         if column not in table.column_names:
@@ -90,15 +92,15 @@ def _problems(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any) ->
                 yield f"column {column[:80]!r} holds a number that no model answers"
         if kind == WHOLE and pc.min(values).as_py() < 0:
             yield f"column {column[:80]!r} holds a number below 0"
-    yield from _strangers(name, table, audit, ids, key, one_row=task.one_row)
+    yield from _strangers(name, table, document, ids, key, one_row=task.one_row)
 
 
 def _strangers(
-    name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any, key: str, *, one_row: bool
+    name: str, table: pa.Table, document: AuditDocument, ids: Any, key: str, *, one_row: bool
 ) -> Iterator[str]:
     """Items, models and labels that are none of the run's."""
-    candidates = [candidate["name"] for candidate in audit["candidates"]]
-    n = audit["items"]["n"]
+    candidates = [candidate.name for candidate in document.candidates]
+    n = document.items.n
     if name == "items":
         if table.num_rows != n:
             yield f"{table.num_rows:,} items, where audit.json has {n:,}"
@@ -112,9 +114,9 @@ def _strangers(
         yield from _outside(table, key, ids)
     yield from _outside(table, "candidate", candidates)
     if name in {"attributions", "top_words"}:
-        yield from _outside(table, "model", [audit["reference"]["name"], *candidates])
-    if audit["labels"] and (name == "attributions" or (name == "items" and audit["items"]["labelled"])):
-        yield from _outside(table, "label", audit["labels"])
+        yield from _outside(table, "model", [document.reference.name, *candidates])
+    if document.labels and (name == "attributions" or (name == "items" and document.items.labelled)):
+        yield from _outside(table, "label", list(document.labels))
 
 
 def _in_order_of(rows: pa.ChunkedArray, ids: pa.ChunkedArray) -> bool:

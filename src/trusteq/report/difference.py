@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.compare.change import apart
 from trusteq.compare.measures import always_told
 from trusteq.errors import RunError
-from trusteq.record.summary import WIDER, Judged, about_policy, origin, summary_of
+from trusteq.record.plain import plain
 from trusteq.report.paired import Paired
 from trusteq.verdict import Outcome
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from trusteq.policy import Policy
+    from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.evidence import Evidence
-    from trusteq.record.summary import Summary
     from trusteq.report.paired import Answered, Match
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
@@ -115,8 +115,8 @@ class Setting:
 class Difference:
     """Two audits beside each other."""
 
-    older: Summary
-    newer: Summary
+    older: Evidence
+    newer: Evidence
     match: Match
     candidates: tuple[CandidateDifference, ...]
     only_before: tuple[str, ...]
@@ -131,7 +131,7 @@ class Difference:
     @property
     def same_policy(self) -> bool:
         """Whether both were judged by the same."""
-        return self.older.policy.content() == self.newer.policy.content()
+        return self.older.document.policy.content() == self.newer.document.policy.content()
 
 
 def difference(
@@ -143,14 +143,11 @@ def difference(
     policy: Policy | None = None,
 ) -> Difference:
     """What changed from the older to the newer; other verdicts than the runs' own, by another policy, where given."""
-    was, is_ = (
-        _judged(summary_of(run), verdicts, policy)
-        for run, verdicts in ((older, older_verdicts), (newer, newer_verdicts))
-    )
-    pairs = _matched(was, is_)
+    was, is_ = (_judged(run, verdicts, policy) for run, verdicts in ((older, older_verdicts), (newer, newer_verdicts)))
+    pairs = _matched(was.document, is_.document)
     together = Paired(older, newer)
     how = together.match
-    hashes = [{model.name: model.content for model in origin(run.manifest).models} for run in (older, newer)]
+    hashes = [{model["name"]: model["content"] for model in run.manifest["models"]} for run in (older, newer)]
     candidates = []
     for before, now in pairs:
         wanted = {*always_told(), *_rules(before), *_rules(now)}
@@ -172,22 +169,23 @@ def difference(
         is_,
         how,
         tuple(candidates),
-        tuple(c.name for c in was.candidates if c not in [before for before, _ in pairs]),
-        tuple(c.name for c in is_.candidates if c not in [now for _, now in pairs]),
+        tuple(c.name for c in was.document.candidates if c not in [before for before, _ in pairs]),
+        tuple(c.name for c in is_.document.candidates if c not in [now for _, now in pairs]),
         tuple(_settings(older, newer)),
     )
 
 
-def _judged(told: Summary, verdicts: Mapping[str, Verdict] | None, policy: Policy | None) -> Summary:
+def _judged(run: Evidence, verdicts: Mapping[str, Verdict] | None, policy: Policy | None) -> Evidence:
+    document = run.document
     if policy is not None:
-        rest = (f for f in told.findings if f.kind != WIDER)
-        told = replace(told, policy=policy, findings=(*about_policy(policy), *rest))
-    if verdicts is None:
-        return told
-    return replace(told, candidates=tuple(replace(c, verdict=verdicts[c.name]) for c in told.candidates))
+        document = replace(document, policy=policy)
+    if verdicts is not None:
+        judged = tuple(replace(c, verdict=verdicts[c.name]) for c in document.candidates)
+        document = replace(document, candidates=judged)
+    return replace(run, document=document)
 
 
-def _matched(was: Summary, is_: Summary) -> list[tuple[Judged, Judged]]:
+def _matched(was: AuditDocument, is_: AuditDocument) -> list[tuple[AuditedCandidate, AuditedCandidate]]:
     """Candidates of the same name; the only ones, whatever their names."""
     if len(was.candidates) == len(is_.candidates) == 1:
         return [(was.candidates[0], is_.candidates[0])]
@@ -199,7 +197,7 @@ def _matched(was: Summary, is_: Summary) -> list[tuple[Judged, Judged]]:
     return pairs
 
 
-def _rules(candidate: Judged) -> dict[str, RuleVerdict]:
+def _rules(candidate: AuditedCandidate) -> dict[str, RuleVerdict]:
     return {rule.measure: rule for dimension in candidate.verdict.dimensions for rule in dimension.rules}
 
 
@@ -212,7 +210,7 @@ def _dimensions(before: Verdict, now: Verdict) -> dict[str, Step]:
     }
 
 
-def _changes(before: Judged, now: Judged, paired: Mapping[str, Estimate]) -> Iterator[Change]:
+def _changes(before: AuditedCandidate, now: AuditedCandidate, paired: Mapping[str, Estimate]) -> Iterator[Change]:
     """What rules judge first, in their order; then what else is told."""
     was, is_ = _rules(before), _rules(now)
     dimensions: dict[str, set[str]] = {}
@@ -248,7 +246,7 @@ def _told(run: Evidence) -> Iterator[tuple[str, Any]]:
     yield from _flat("items", manifest.get("data"))
     for name in ("labels", "settings", "plan"):
         yield from _flat(name, manifest.get(name))
-    yield from _flat("policy", run.document.get("policy"))
+    yield from _flat("policy", plain(run.document.policy))
     for name in ("trusteq", "python", "platform", "versions"):
         yield from _flat(name, manifest.get(name))
 

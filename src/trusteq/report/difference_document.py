@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trusteq.record.document import plain
+from trusteq.record.plain import plain
 from trusteq.report.wording import URGENT
 
 if TYPE_CHECKING:
-    from trusteq.record.summary import Summary
+    from trusteq.record.evidence import Evidence
     from trusteq.report.difference import CandidateDifference, Change, Difference, Step
 
 SCHEMA_VERSION = 1
@@ -30,7 +30,7 @@ def difference_document(found: Difference) -> dict[str, Any]:
     }
 
 
-def _first(told: Summary) -> list[dict[str, Any]]:
+def _first(told: Evidence) -> list[dict[str, Any]]:
     """What must be read before any number."""
     return [plain(finding) for finding in told.findings if finding.kind in URGENT]
 

@@ -41,7 +41,7 @@ def render(found: Difference, older: str, newer: str) -> RenderableType:
         Text(),
     ]
     for candidate in found.candidates:
-        parts += [*_candidate(candidate, found.newer.policy.level), Text()]
+        parts += [*_candidate(candidate, found.newer.document.policy.level), Text()]
     for names, when in ((found.only_before, "only in the first run"), (found.only_now, "only in the second run")):
         if names:
             parts.append(Text(f"{when}: {', '.join(map(clean, names))}"))
@@ -66,7 +66,7 @@ def _headline(found: Difference) -> Text:
 
 
 def _how(found: Difference) -> str:
-    level = percent(found.newer.policy.level)
+    level = percent(found.newer.document.policy.level)
     if found.match.paired:
         return f"changes are paired, with {level} intervals"
     return f"changes are taken as of independent samples, with {level} intervals"

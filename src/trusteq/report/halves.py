@@ -38,13 +38,9 @@ class Explained:
 
 def explained(evidence: Evidence) -> Explained | None:
     """The run's plans and values; None where it has none, or drew its plans otherwise than this trusteq does."""
-    told = evidence.document.get("explanation")
+    told, settings = evidence.document.explanation, evidence.document.settings["explain"]
     table, plan = evidence.attributions, evidence.table("plan")
-    if told is None or table is None or plan is None:
-        return None
-    try:
-        settings = ExplainSettings(**evidence.document["settings"]["explain"])
-    except TypeError:
+    if told is None or settings is None or table is None or plan is None:
         return None
     # By hand, for grouping takes ids that differ after a zero character for the same.
     lengths: dict[str, int] = {}
@@ -53,8 +49,8 @@ def explained(evidence: Evidence) -> Explained | None:
         targets[model, id_] = label
         if model == evidence.models[0]:
             lengths[id_] = lengths.get(id_, 0) + 1
-    plans = [_plan(settings, id_, n, evidence.document["settings"]["seed"]) for id_, n in lengths.items()]
-    if hashlib.sha256("".join(one.content() for one in plans).encode()).hexdigest() != told["plan"]:
+    plans = [_plan(settings, id_, n, evidence.document.settings["seed"]) for id_, n in lengths.items()]
+    if hashlib.sha256("".join(one.content() for one in plans).encode()).hexdigest() != told.plan:
         return None
     ends = np.cumsum([len(one) for one in plans])
     if ends[-1] != len(plan):

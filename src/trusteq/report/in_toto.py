@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
-from trusteq.record.summary import summary_of
 from trusteq.report.wording import urgent
 from trusteq.verdict import Outcome
 
@@ -32,9 +31,9 @@ def in_toto(evidence: Evidence) -> str:
     """
     if evidence.directory is None:
         raise RunError("an in-toto statement is about the files of a run; save the audit first")
-    told = summary_of(evidence)
+    told = evidence.document
     tests = [(f"{clean(c.name)}: {what}", outcome) for c in told.candidates for what, outcome in _required(c.verdict)]
-    warned = [clean(sentence) for sentence in urgent(told.findings)]
+    warned = [clean(sentence) for sentence in urgent(evidence.findings)]
     statement = {
         "_type": STATEMENT,
         "subject": [_file(evidence, "manifest.json")],

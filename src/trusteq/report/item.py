@@ -16,6 +16,7 @@ from trusteq.compare.padded import rounded
 from trusteq.compare.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
+from trusteq.explain.explanation import ExplainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +143,7 @@ def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, me
         raise RunError(f"there are several candidates; name one of {', '.join(evidence.models[1:])}")
     if method not in METHODS:
         raise RunError(f"no method {method!r}; choose from {', '.join(METHODS)}")
-    name = evidence.candidate(candidate or evidence.models[1])["name"]
+    name = evidence.candidate(candidate or evidence.models[1]).name
     row = position(evidence, item)
     found: dict[str, str] = {
         str(key): str(value) for key, value in evidence.items.iloc[row].items() if value is not None
@@ -234,9 +235,8 @@ def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, .
         return None
     if int(a["segment"].max()) >= len(segments):
         raise RunError(f"{evidence.directory or 'this audit'}: damaged: words of item {item!r} are of no text of it")
-    settings = evidence.document["settings"]["explain"] or {}
-    k = int(settings.get("k", 10))
-    top_a, top_b = (_top(part, method, k) for part in (a, b))
+    settings = evidence.document.settings["explain"] or ExplainSettings()
+    top_a, top_b = (_top(part, method, settings.k) for part in (a, b))
     words = tuple(
         Word(
             word=str(word),
@@ -260,9 +260,7 @@ def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, .
             strict=True,
         )
     )
-    return Words(
-        method, str(settings.get("scale", "probability")), k, str(a["label"].iloc[0]), str(b["label"].iloc[0]), words
-    )
+    return Words(method, settings.scale, settings.k, str(a["label"].iloc[0]), str(b["label"].iloc[0]), words)
 
 
 def _top(rows: pd.DataFrame, method: str, k: int) -> NDArray[np.bool_]:

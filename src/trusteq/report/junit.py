@@ -13,15 +13,14 @@ from xml.etree import ElementTree as ET
 
 from trusteq.compare.measures import in_words
 from trusteq.data.clean import clean
-from trusteq.record.summary import summary_of
 from trusteq.report.wording import interval, margin, rule_words, urgent
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
-    from trusteq.record.summary import Judged, Summary
     from trusteq.verdict import DimensionVerdict, RuleVerdict
 
 TIMESTAMP = "1970-01-01T00:00:00"
@@ -29,16 +28,15 @@ TIMESTAMP = "1970-01-01T00:00:00"
 
 def junit(evidence: Evidence) -> str:
     """The XML file, in ASCII."""
-    told = summary_of(evidence)
     root = ET.Element("testsuites")
-    for number, candidate in enumerate(told.candidates):
-        root.append(_suite(told, candidate, number, evidence))
+    for number, candidate in enumerate(evidence.document.candidates):
+        root.append(_suite(evidence, candidate, number))
     ET.indent(root)
     made: bytes = ET.tostring(root, encoding="us-ascii", xml_declaration=True)
     return f"{made.decode('ascii')}\n"
 
 
-def _suite(told: Summary, candidate: Judged, number: int, evidence: Evidence) -> ET.Element:
+def _suite(evidence: Evidence, candidate: AuditedCandidate, number: int) -> ET.Element:
     cases = [_overall(candidate), *(_case(candidate, d) for d in candidate.verdict.dimensions)]
     suite = ET.Element("testsuite", name=_name(candidate.name), package="trusteq", id=str(number))
     suite.set("hostname", "localhost")
@@ -49,22 +47,22 @@ def _suite(told: Summary, candidate: Judged, number: int, evidence: Evidence) ->
     suite.set("skipped", str(sum(case.find("skipped") is not None for case in cases)))
     suite.set("time", "0")
     properties = ET.SubElement(suite, "properties")
-    for name, value in _properties(told, candidate, evidence):
+    for name, value in _properties(evidence, candidate):
         ET.SubElement(properties, "property", name=name, value=clean(value))
     suite.extend(cases)
-    ET.SubElement(suite, "system-out").text = "\n".join(_lines(told, candidate))
+    ET.SubElement(suite, "system-out").text = "\n".join(_lines(evidence, candidate))
     ET.SubElement(suite, "system-err").text = ""
     return suite
 
 
-def _overall(candidate: Judged) -> ET.Element:
+def _overall(candidate: AuditedCandidate) -> ET.Element:
     case = _empty(candidate, "overall")
     if candidate.verdict.outcome is not Outcome.EQUIVALENT:
         _failure(case, candidate.verdict.outcome, candidate.verdict.reason, candidate.advice)
     return case
 
 
-def _case(candidate: Judged, dimension: DimensionVerdict) -> ET.Element:
+def _case(candidate: AuditedCandidate, dimension: DimensionVerdict) -> ET.Element:
     case = _empty(candidate, dimension.dimension)
     if dimension.outcome is Outcome.EQUIVALENT:
         return case
@@ -78,7 +76,7 @@ def _case(candidate: Judged, dimension: DimensionVerdict) -> ET.Element:
     return case
 
 
-def _empty(candidate: Judged, name: str) -> ET.Element:
+def _empty(candidate: AuditedCandidate, name: str) -> ET.Element:
     return ET.Element("testcase", name=name, classname=f"trusteq.{_name(candidate.name)}", time="0")
 
 
@@ -88,13 +86,14 @@ def _failure(case: ET.Element, outcome: Outcome, reason: str, more: list[str] | 
     failure.text = "\n".join(clean(line) for line in more)
 
 
-def _properties(told: Summary, candidate: Judged, evidence: Evidence) -> Iterator[tuple[str, str]]:
+def _properties(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[tuple[str, str]]:
     """What was compared, and every estimate that a rule judges."""
-    yield "reference", told.reference
+    told = evidence.document
+    yield "reference", told.reference.name
     yield "verdict", candidate.verdict.outcome
     yield "policy", told.policy.name
     yield "policy.sha256", told.policy.content()
-    yield "items", str(told.items)
+    yield "items", str(told.items.n)
     yield "trusteq", str(evidence.manifest.get("trusteq", ""))
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
@@ -106,9 +105,9 @@ def _properties(told: Summary, candidate: Judged, evidence: Evidence) -> Iterato
                 yield f"{stem}.n", str(e.n)
 
 
-def _lines(told: Summary, candidate: Judged) -> Iterator[str]:
+def _lines(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[str]:
     """What must be known before any number, and a line a rule."""
-    yield from map(clean, urgent(told.findings))
+    yield from map(clean, urgent(evidence.findings))
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
             yield f"{dimension.dimension}: {_judged(rule)}"

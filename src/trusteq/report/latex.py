@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, METHODS, method_title
 from trusteq.data.clean import clean
-from trusteq.record.summary import origin, summary_of
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.wording import number, percent, policy_words, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from trusteq.record.document import AuditDocument, ProtocolSummary
     from trusteq.record.evidence import Evidence
-    from trusteq.record.summary import Protocol, Summary
     from trusteq.stats.estimate import Estimate
 
 LONGEST, LONGEST_SENTENCE = 80, 800
@@ -55,19 +54,19 @@ _UNKNOWN = frozenset("ÐðÞþ")
 
 def latex(evidence: Evidence) -> str:
     """The tables, to be read into a paper."""
-    told, found = summary_of(evidence), origin(evidence.manifest)
+    told, manifest = evidence.document, evidence.manifest
     tables = [
-        _verdicts(told),
-        _accuracy(told, evidence),
+        _verdicts(evidence),
+        _accuracy(evidence),
         _calibration(told),
-        _bins(told, evidence),
-        *(_agreement(told.protocol, method) for method in _methods(told.protocol)),
+        _bins(told),
+        *(_agreement(told, method) for method in _methods(told.protocol)),
         _alignment(told),
     ]
     head = [
         "% Tables of a trusteq audit; they need \\usepackage{booktabs}.",
-        f"% trusteq {_comment(found.version)}, items {_comment(found.items)}",
-        *(f"% {_comment(model.name)}: {_comment(model.content or 'no hash')}" for model in found.models),
+        f"% trusteq {_comment(manifest['trusteq'])}, items {_comment(manifest['data']['content'])}",
+        *(f"% {_comment(model['name'])}: {_comment(model['content'] or 'no hash')}" for model in manifest["models"]),
     ]
     return "\n".join(head) + "\n\n" + "\n\n".join(table for table in tables if table) + "\n"
 
@@ -110,15 +109,16 @@ def _table(caption: str, label: str, columns: str, head: Sequence[str], rows: Se
     return "\n".join(lines)
 
 
-def _models(told: Summary) -> Iterator[tuple[str, Mapping[str, Estimate], str]]:
+def _models(told: AuditDocument) -> Iterator[tuple[str, Mapping[str, Estimate], str]]:
     """Each model's name, the estimates that hold its own figures, and the ending of their names."""
-    yield told.reference, told.candidates[0].flat, "reference"
+    yield told.reference.name, told.candidates[0].flat, "reference"
     for candidate in told.candidates:
         yield candidate.name, candidate.flat, "candidate"
 
 
-def _verdicts(told: Summary) -> str:
+def _verdicts(evidence: Evidence) -> str:
     """Each candidate's verdict, by dimension too, and how many answers change."""
+    told = evidence.document
     rows = [
         [
             escaped(candidate.name),
@@ -129,38 +129,39 @@ def _verdicts(told: Summary) -> str:
         for candidate in told.candidates
     ]
     caption = (
-        f"May it replace {escaped(told.reference)}? Policy {escaped(policy_words(told.policy))}, in parentheses what "
-        f"it does not require; share of answers that differ, with its {_percent(told)} interval."
+        f"May it replace {escaped(told.reference.name)}? Policy {escaped(policy_words(told.policy))}, in parentheses "
+        f"what it does not require; share of answers that differ, with its {_percent(told)} interval."
     )
-    caption += "".join(f" To be read first: {escaped(s, LONGEST_SENTENCE)}." for s in urgent(told.findings))
+    caption += "".join(f" To be read first: {escaped(s, LONGEST_SENTENCE)}." for s in urgent(evidence.findings))
     head = ["Candidate", *(dimension.capitalize() for dimension in DIMENSIONS), "Verdict", "Changed"]
     return _table(caption, "verdicts", "l" + "l" * (len(DIMENSIONS) + 1) + "r", head, rows)
 
 
-def _accuracy(told: Summary, evidence: Evidence) -> str | None:
+def _accuracy(evidence: Evidence) -> str | None:
     """Accuracy, size and latency of every model; None where neither was measured."""
+    told = evidence.document
     costs = {} if evidence.costs is None else {c.name: c for c in cost_words(evidence.costs)}
-    if not told.labelled and not costs:
+    if not told.items.labelled and not costs:
         return None
-    head = ["Model", *(["Accuracy"] if told.labelled else [])]
+    head = ["Model", *(["Accuracy"] if told.items.labelled else [])]
     head += ["Parameters", "On disk", "Latency"] if costs else []
     rows = []
     for name, flat, side in _models(told):
         row = [escaped(name)]
-        if told.labelled:
+        if told.items.labelled:
             row.append(_estimate(flat.get(f"accuracy_{side}")))
         if costs:
             own = costs.get(name)
             row += [MISSING] * 3 if own is None else [own.parameters, own.disk, own.latency]
         rows.append(row)
-    caption = f"{told.items:,} items, with {_percent(told)} intervals."
+    caption = f"{told.items.n:,} items, with {_percent(told)} intervals."
     if evidence.costs is not None:
         caption += f" Latency of one item: median and quartiles, {escaped(where(evidence.costs))}."
     return _table(caption, "accuracy", "l" + "r" * (len(head) - 1), head, rows)
 
 
-def _calibration(told: Summary) -> str | None:
-    if not told.labelled:
+def _calibration(told: AuditDocument) -> str | None:
+    if not told.items.labelled:
         return None
     measures = {"ece": "ECE", "mce": "MCE", "brier": "Brier"}
     caption = (
@@ -177,26 +178,27 @@ def _calibration(told: Summary) -> str | None:
     return _table(caption, "calibration", "l" + "r" * len(measures), ["Model", *measures.values()], rows)
 
 
-def _bins(told: Summary, evidence: Evidence) -> str:
+def _bins(told: AuditDocument) -> str:
     """The share of predictions in each bin of confidence; bins that no model uses are left out."""
-    models = [evidence.document["reference"], *evidence.document["candidates"]]
+    models = [told.reference, *told.candidates]
     rows = []
-    for row in zip(*(model["reliability"] for model in models), strict=True):
+    for row in zip(*(model.reliability for model in models), strict=True):
         if any(cell["count"] for cell in row):
             end = "]" if row[0]["high"] == 1 else ")"
             bin_ = f"$[{row[0]['low']:.1f}, {row[0]['high']:.1f}{end}$"
-            rows.append([bin_, *(f"{100 * cell['count'] / told.items:.2f}" for cell in row)])
+            rows.append([bin_, *(f"{100 * cell['count'] / told.items.n:.2f}" for cell in row)])
     head = ["Confidence", *(escaped(name) for name, _, _ in _models(told))]
     caption = r"Share of predictions in each bin of confidence, in \%."
     return _table(caption, "confidence", "l" + "r" * len(models), head, rows)
 
 
-def _methods(protocol: Protocol | None) -> list[str]:
+def _methods(protocol: ProtocolSummary | None) -> list[str]:
     return [] if protocol is None else list(dict.fromkeys(pair.method for pair in protocol.pairs))
 
 
-def _agreement(protocol: Protocol | None, method: str) -> str | None:
+def _agreement(told: AuditDocument, method: str) -> str | None:
     """Every two models' Jaccard under the published protocol: each run, mean and variance."""
+    protocol = told.protocol
     pairs = [pair for pair in protocol.pairs if pair.method == method] if protocol else []
     if protocol is None or not pairs:
         return None
@@ -215,13 +217,13 @@ def _agreement(protocol: Protocol | None, method: str) -> str | None:
     head = ["Models", *each, "Mean", *(["Variance"] if several else [])]
     once = "" if several else ", run once"
     caption = (
-        f"Jaccard of the top {protocol.k} words by {method_title(method)}, protocol {escaped(protocol.name)}, "
+        f"Jaccard of the top {told.k} words by {method_title(method)}, protocol {escaped(protocol.name)}, "
         f"{protocol.items:,} items{once}."
     )
     return _table(caption, f"jaccard-{method}", "l" + "r" * (len(head) - 1), head, rows)
 
 
-def _alignment(told: Summary) -> str | None:
+def _alignment(told: AuditDocument) -> str | None:
     """Alignment and Jaccard between floor and ceiling, a row a candidate and method; None where nothing is aligned."""
     rows, long = [], None
     for candidate in told.candidates:
@@ -236,7 +238,7 @@ def _alignment(told: Summary) -> str | None:
         return None
     of_these = "" if long in (None, told.explained) else f", {long:,} items of more words than those"
     caption = (
-        f"Agreement of attributions with those of {escaped(told.reference)}, {told.explained:,} items, with "
+        f"Agreement of attributions with those of {escaped(told.reference.name)}, {told.explained:,} items, with "
         f"{_percent(told)} intervals: cosine without the explainer's noise; Jaccard of the top words on independent "
         f"masks{of_these}, beside what chance gives and what the reference scores against itself."
     )
@@ -244,7 +246,7 @@ def _alignment(told: Summary) -> str | None:
     return _table(caption, "alignment", "llrrrr", head, rows)
 
 
-def _percent(told: Summary) -> str:
+def _percent(told: AuditDocument) -> str:
     return percent(told.policy.level).replace("%", r"\%")
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS
-from trusteq.record.summary import origin, summary_of
 from trusteq.report.cost_words import cost_words, where
 from trusteq.report.markdown_text import details, escaped, table
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, policy_words, rule_words, sides, title
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
+    from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.evidence import Evidence
-    from trusteq.record.summary import Judged, Summary
     from trusteq.verdict import DimensionVerdict
 
 MARKER = "<!-- trusteq -->"
@@ -30,9 +29,9 @@ NAME = 80
 
 def markdown(evidence: Evidence) -> str:
     """The comment."""
-    told = summary_of(evidence)
+    told = evidence.document
     parts = [MARKER, f"### {headline(told)}", asked(told), verdict_table(told)]
-    parts += [f"> **{escaped(f.model, NAME)}**: {escaped(f.message)}" for f in told.findings if f.kind in URGENT]
+    parts += [f"> **{escaped(f.model, NAME)}**: {escaped(f.message)}" for f in evidence.findings if f.kind in URGENT]
     folded = [details(f"The numbers of {escaped(c.name, NAME)}", rule_table(told, c)) for c in told.candidates]
     if evidence.costs is not None:
         folded.append(details("Size and speed", cost_table(evidence)))
@@ -47,9 +46,9 @@ def markdown(evidence: Evidence) -> str:
     return "\n\n".join([*parts, last]) + "\n"
 
 
-def headline(told: Summary) -> str:
+def headline(told: AuditDocument) -> str:
     """The answer in one sentence."""
-    reference = escaped(told.reference, NAME)
+    reference = escaped(told.reference.name, NAME)
     if len(told.candidates) > 1:
         may = sum(c.verdict.outcome is Outcome.EQUIVALENT for c in told.candidates)
         return f"{may} of {len(told.candidates)} candidates may replace {reference}"
@@ -62,15 +61,16 @@ def headline(told: Summary) -> str:
     return f"{name} may not replace {reference}"
 
 
-def asked(told: Summary) -> str:
+def asked(told: AuditDocument) -> str:
     """Of what, by what."""
-    left_out = f" ({told.ignored:,} ignored by label)" if told.ignored else ""
+    ignored = told.items.ignored
+    left_out = f" ({ignored:,} ignored by label)" if ignored else ""
     left_out += f", {told.explained:,} of them explained" if told.explained is not None else ""
     policy = escaped(policy_words(told.policy))
-    return f"{told.items:,} items{left_out}, policy {policy}, {percent(told.policy.level)} intervals"
+    return f"{told.items.n:,} items{left_out}, policy {policy}, {percent(told.policy.level)} intervals"
 
 
-def verdict_table(told: Summary) -> str:
+def verdict_table(told: AuditDocument) -> str:
     """One line a candidate."""
     rows = [
         [
@@ -93,7 +93,7 @@ def dimension(verdict: DimensionVerdict) -> str:
     return outcome(verdict.outcome) if verdict.required else f"({verdict.outcome.lower()})"
 
 
-def rule_table(told: Summary, candidate: Judged) -> str:
+def rule_table(told: AuditDocument, candidate: AuditedCandidate) -> str:
     """One line a rule: both models' figures, what is judged with its interval, the margin, the outcome."""
     rows = [
         [
@@ -120,15 +120,15 @@ def cost_table(evidence: Evidence) -> str:
 
 def provenance(evidence: Evidence) -> str:
     """Version and hashes, in one line."""
-    found = origin(evidence.manifest)
+    manifest = evidence.manifest
     models = ", ".join(
-        f"{escaped(model.name, NAME)} {escaped(model.content[:12]) if model.content else 'without a hash'}"
-        for model in found.models
+        f"{escaped(model['name'], NAME)} {escaped(model['content'][:12]) if model['content'] else 'without a hash'}"
+        for model in manifest["models"]
     )
-    return f"trusteq {escaped(found.version, NAME)}; items {escaped(found.items[:12])}; {models}"
+    return f"trusteq {escaped(manifest['trusteq'], NAME)}; items {escaped(manifest['data']['content'][:12])}; {models}"
 
 
-def _why(candidate: Judged) -> str:
+def _why(candidate: AuditedCandidate) -> str:
     """The reason and what to look at."""
     said = f"**{escaped(candidate.name, NAME)}** is {outcome(candidate.verdict.outcome)}: "
     said += escaped(candidate.verdict.reason)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import in_words
-from trusteq.record.summary import origin, summary_of
 from trusteq.report.markdown import NAME, cost_table, headline, outcome, rule_table, verdict_table
 from trusteq.report.markdown_text import escaped, table
 from trusteq.report.wording import interval, percent, policy_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.evidence import Evidence
-    from trusteq.record.summary import Judged, Origin, Summary
 
 _BESIDE = ("regressions", "corrections", "ece_difference", "brier_difference", "confidence_shift")
 """Measures that readers of a card look for, whatever the policy judges."""
@@ -24,16 +23,16 @@ _BESIDE = ("regressions", "corrections", "ece_difference", "brier_difference", "
 
 def model_card(evidence: Evidence) -> str:
     """The section, to be pasted into a card."""
-    told, found = summary_of(evidence), origin(evidence.manifest)
-    made_by = f"trusteq {escaped(found.version, NAME)} under policy {escaped(policy_words(told.policy))}"
+    told, manifest = evidence.document, evidence.manifest
+    made_by = f"trusteq {escaped(manifest['trusteq'], NAME)} under policy {escaped(policy_words(told.policy))}"
     parts = [
         "## Trust-equivalence audit",
         f"**{headline(told)}**, by {made_by}.",
         "### What was compared",
-        _models(told, found),
-        _items(told, found),
+        _models(manifest),
+        _items(told, manifest["data"]),
         "### How",
-        _how(told, found),
+        _how(told),
         "### Results",
         verdict_table(told),
     ]
@@ -41,50 +40,52 @@ def model_card(evidence: Evidence) -> str:
         parts += [*_result(told, candidate)]
     if evidence.costs is not None:
         parts += ["### Size and speed", cost_table(evidence)]
-    parts += ["### Limits", "\n".join(f"- {sentence}" for sentence in _limits(told))]
+    parts += ["### Limits", "\n".join(f"- {sentence}" for sentence in _limits(evidence))]
     return "\n\n".join(parts) + "\n"
 
 
-def _models(told: Summary, found: Origin) -> str:
+def _models(manifest: Mapping[str, Any]) -> str:
     rows = [
         [
-            "reference" if number == 0 else "candidate",
-            escaped(model.name, NAME),
-            escaped(model.kind, NAME),
-            f"`{model.content}`" if model.content and re.fullmatch(r"[0-9a-f]+", model.content) else "none",
+            model["role"],
+            escaped(model["name"], NAME),
+            escaped(model["kind"], NAME),
+            f"`{model['content']}`" if model["content"] and re.fullmatch(r"[0-9a-f]+", model["content"]) else "none",
         ]
-        for number, model in enumerate(found.models)
+        for model in manifest["models"]
     ]
     return table(["role", "model", "kind", "SHA-256 of its content"], rows)
 
 
-def _items(told: Summary, found: Origin) -> str:
+def _items(told: AuditDocument, data: Mapping[str, Any]) -> str:
     """The items, by the last part of where they came from: the rest is nobody's business."""
-    source = re.split(r"[/\\]", found.source.rstrip("/\\"))[-1]
-    said = f"{told.items:,} items of {escaped(source, NAME)}"
-    if told.clusters is not None:
-        said += f" in {told.clusters:,} clusters"
-    if told.ignored:
-        said += f", {told.ignored:,} more ignored by label"
+    source = re.split(r"[/\\]", data["source"].rstrip("/\\"))[-1]
+    items = told.items
+    said = f"{items.n:,} items of {escaped(source, NAME)}"
+    if items.clusters is not None:
+        said += f" in {items.clusters:,} clusters"
+    if items.ignored:
+        said += f", {items.ignored:,} more ignored by label"
     labels = ", ".join(escaped(label, NAME) for label in told.labels[:20])
     more = f" and {len(told.labels) - 20} more" if len(told.labels) > 20 else ""
-    gold = "with gold labels" if told.labelled else "without gold labels"
-    return f"{said}, {gold}; {len(told.labels)} labels: {labels}{more}. SHA-256 of the items: {escaped(found.items)}."
+    gold = "with gold labels" if items.labelled else "without gold labels"
+    content = escaped(data["content"])
+    return f"{said}, {gold}; {len(told.labels)} labels: {labels}{more}. SHA-256 of the items: {content}."
 
 
-def _how(told: Summary, found: Origin) -> str:
-    policy, settings = told.policy, found.settings
+def _how(told: AuditDocument) -> str:
+    policy, settings = told.policy, told.settings
     said = [
         f"Every model answered the same items. Differences are candidate minus reference; in brackets are "
-        f"{percent(policy.level)} intervals on paired items ({settings.get('resamples', 0):,} resamples where they are "
-        f"resampled, seed {settings.get('seed', 0)}). A rule holds when the whole interval lies within its margin."
+        f"{percent(policy.level)} intervals on paired items ({settings['resamples']:,} resamples where they are "
+        f"resampled, seed {settings['seed']}). A rule holds when the whole interval lies within its margin."
     ]
     if policy.description:
         said.append(f"The policy: {escaped(policy.description)}")
     if told.protocol is not None:
         said.append(
             f"Explanations follow protocol {escaped(told.protocol.name)} on {told.protocol.items:,} items: Jaccard of "
-            f"the top {told.protocol.k} words."
+            f"the top {told.k} words."
         )
     elif told.explained is not None:
         said.append(
@@ -94,7 +95,7 @@ def _how(told: Summary, found: Origin) -> str:
     return "\n\n".join(said)
 
 
-def _result(told: Summary, candidate: Judged) -> Iterator[str]:
+def _result(told: AuditDocument, candidate: AuditedCandidate) -> Iterator[str]:
     yield f"#### {escaped(candidate.name, NAME)}"
     yield f"{outcome(candidate.verdict.outcome)}: {escaped(candidate.verdict.reason)}"
     yield rule_table(told, candidate)
@@ -105,18 +106,19 @@ def _result(told: Summary, candidate: Judged) -> Iterator[str]:
         yield table(["beside the policy's rules", f"[{percent(told.policy.level)}]"], rows)
 
 
-def _limits(told: Summary) -> Iterator[str]:
+def _limits(evidence: Evidence) -> Iterator[str]:
     """What the verdict does not say."""
+    told = evidence.document
     yield (
         "The verdict is about items like these, within these margins, at this level. It says nothing about other data, "
         "and the margins are the policy's."
     )
-    if not told.labelled:
+    if not told.items.labelled:
         yield "Without gold labels neither accuracy nor calibration against them was measured."
     missing = {d.dimension for c in told.candidates for d in c.verdict.dimensions if d.outcome is Outcome.NOT_MEASURED}
     for dimension in sorted(missing):
         yield f"{dimension.capitalize()} was not measured."
-    if told.explained is not None and told.explained < told.items:
+    if told.explained is not None and told.explained < told.items.n:
         yield f"Explanations are of {told.explained:,} items drawn at random, not of all."
-    for finding in told.findings:
+    for finding in evidence.findings:
         yield f"{escaped(finding.model, NAME)}: {escaped(finding.message)}."

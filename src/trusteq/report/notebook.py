@@ -8,35 +8,36 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS
 from trusteq.data.clean import clean
-from trusteq.record.summary import summary_of
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
 
 if TYPE_CHECKING:
     from trusteq.record.audit import Audit
+    from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
-    from trusteq.record.summary import Judged
     from trusteq.verdict import Outcome
 
 
 def html(audit: Audit) -> str:
     """The audit as an HTML fragment; every text in it is escaped."""
-    told = summary_of(audit.evidence)
+    evidence = audit.evidence
+    told = evidence.document
     head = _row("th", "candidate", "verdict", *DIMENSIONS)
     body = "".join(
         _row("td", c.name, _outcome(c.verdict.outcome), *(_outcome(d.outcome) for d in c.verdict.dimensions))
         for c in told.candidates
     )
+    of = f"{told.items.n:,} items, policy {_text(told.policy.name)}"
     parts = [
-        f"<p>May it replace <b>{_text(told.reference)}</b>? {told.items:,} items, policy {_text(told.policy.name)}</p>",
+        f"<p>May it replace <b>{_text(told.reference.name)}</b>? {of}</p>",
         f"<table><thead>{head}</thead><tbody>{body}</tbody></table>",
-        *(f"<p><b>! {_text(f.model)}</b>: {_text(f.message)}</p>" for f in told.findings if f.kind in URGENT),
-        _figure(audit.evidence),
+        *(f"<p><b>! {_text(f.model)}</b>: {_text(f.message)}</p>" for f in evidence.findings if f.kind in URGENT),
+        _figure(evidence),
         *(_candidate(c, percent(told.policy.level)) for c in told.candidates),
     ]
     return f'<div class="trusteq">{"".join(parts)}</div>'
 
 
-def _candidate(c: Judged, level: str) -> str:
+def _candidate(c: AuditedCandidate, level: str) -> str:
     """The rules behind a verdict and what to look at."""
     rows = "".join(
         _row(

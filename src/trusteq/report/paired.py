@@ -133,7 +133,7 @@ class Paired:
         return Answers(outcomes, self._resampling(len(outcomes), self._sample.clusters))
 
     def _resampling(self, n: int, clusters: Sequence[str] | None) -> Resampling:
-        settings, level = self.newer.document["settings"], self.newer.document["policy"]["level"]
+        settings, level = self.newer.document.settings, self.newer.document.policy.level
         resamples = min(settings["resamples"], MOST_RESAMPLES)
         return Resampling(n, clusters=clusters, resamples=resamples, seed=settings["seed"], level=level)
 

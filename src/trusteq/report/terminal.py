@@ -12,8 +12,6 @@ from rich.text import Text
 from trusteq.compare.behaviour import FLIP_MEASURES
 from trusteq.compare.measures import DIMENSIONS, METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
-from trusteq.record.document import document
-from trusteq.record.summary import summary
 from trusteq.report.fitting import Fitting
 from trusteq.report.wording import (
     MARKS,
@@ -40,7 +38,8 @@ if TYPE_CHECKING:
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
     from trusteq.record.audit import Audit
-    from trusteq.record.summary import Protocol, Summary
+    from trusteq.record.document import ProtocolSummary
+    from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import RuleVerdict, Verdict
 
@@ -52,17 +51,18 @@ STYLES = {
 }
 
 
-def render(audit: Audit, notices: Sequence[Finding] = ()) -> RenderableType:
-    """The whole audit; ``notices`` are what is known of how it came about."""
-    return render_summary(summary(document(audit), notices=notices))
+def render(audit: Audit) -> RenderableType:
+    """The whole audit."""
+    return render_evidence(audit.evidence)
 
 
-def render_summary(told: Summary) -> RenderableType:
+def render_evidence(evidence: Evidence) -> RenderableType:
     """The same of an audit in memory or a finished run."""
+    told = evidence.document
     parts: list[RenderableType] = [
-        headline(told.reference, told.items, told.policy, told.ignored, told.explained),
+        headline(told.reference.name, told.items.n, told.policy, told.items.ignored, told.explained),
         verdicts([(c.name, c.verdict) for c in told.candidates]),
-        *warnings(told.findings),
+        *warnings(evidence.findings),
     ]
     for c in told.candidates:
         parts += [
@@ -77,11 +77,12 @@ def render_summary(told: Summary) -> RenderableType:
         table = rules(told.peer.verdict, told.peer.flat, told.policy)
         parts += [Text(heading, style="bold"), Padding(table, (0, 0, 0, 2))]
     if told.protocol is not None:
-        parts += [Text(f"\n{published_title(told.protocol)}", style="bold"), published_pairs(told.protocol.pairs)]
+        title = f"\n{published_title(told.protocol, told.k)}"
+        parts += [Text(title, style="bold"), published_pairs(told.protocol.pairs)]
     if told.pies:
-        share = "1 item is" if told.pies == 1 else f"{told.pies:,} items are"
+        share = "1 item is" if len(told.pies) == 1 else f"{len(told.pies):,} items are"
         parts.append(Text(f"\n{share} answered unlike the reference by most candidates (pies in audit.json)"))
-    parts += findings(told.findings)
+    parts += findings(evidence.findings)
     return Group(*parts)
 
 
@@ -186,10 +187,10 @@ def published_words(measures: Mapping[str, Estimate], method: str) -> str:
     return said if ceiling is None else f"{said} and the reference against itself {number(ceiling.value)}"
 
 
-def published_title(protocol: Protocol) -> str:
+def published_title(protocol: ProtocolSummary, k: int | None) -> str:
     """What the table of all pairs shows."""
     return (
-        f"Jaccard of the top {protocol.k} words, protocol {protocol.name}, {protocol.items:,} items, "
+        f"Jaccard of the top {k} words, protocol {protocol.name}, {protocol.items:,} items, "
         f"LIME's seeds {', '.join(str(seed) for seed in protocol.seeds)}"
     )
 

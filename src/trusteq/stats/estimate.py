@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from trusteq.stats.number import Count, Level, Number, Positive  # noqa: TC001 - read where a record is
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,12 +17,12 @@ LEVEL = 0.95
 class Estimate:
     """A number with its n, its interval and the way it was computed."""
 
-    value: float
-    low: float
-    high: float
-    n: int
+    value: Number
+    low: Number
+    high: Number
+    n: Positive
     method: str
-    level: float = LEVEL
+    level: Level = LEVEL
 
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
@@ -30,8 +32,8 @@ class Estimate:
 class PairedTest:
     """A test's statistic (None where the test has none), degrees of freedom, p-value, n and method."""
 
-    p_value: float
-    n: int
+    p_value: Number
+    n: Count
     method: str
     statistic: float | None = None
     df: int | None = None

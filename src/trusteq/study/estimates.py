@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
-
-from trusteq.record.document import estimate_from
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from trusteq.compare.published import PairAgreement
     from trusteq.stats.estimate import Estimate
     from trusteq.study.markdown import Repetition
 
@@ -30,24 +29,24 @@ def estimates(found: Sequence[Repetition]) -> str:
 
 
 def _rows(repetition: Repetition) -> Iterator[Row]:
-    reference = repetition.run.audit["reference"]["name"]
+    reference = repetition.run.document.reference.name
     for candidate, measures in repetition.measures.items():
         for measure, estimate in measures.items():
             yield _row("audit", reference, candidate, measure, estimate)
     for pair in repetition.pairs:
-        for measure, estimate in pair["estimates"].items():
-            yield _row("pairs", pair["first"], pair["second"], measure, estimate_from(estimate))
-    if repetition.protocol is not None:
-        for pair in repetition.protocol.audit["protocol"]["pairs"]:
-            yield from _of_protocol(pair)
+        for measure, estimate in pair.estimates.items():
+            yield _row("pairs", pair.first, pair.second, measure, estimate)
+    protocol = None if repetition.protocol is None else repetition.protocol.document.protocol
+    for agreement in () if protocol is None else protocol.pairs:
+        yield from _of_protocol(agreement)
 
 
-def _of_protocol(pair: Mapping[str, Any]) -> Iterator[Row]:
+def _of_protocol(pair: PairAgreement) -> Iterator[Row]:
     """The mean over the protocol's runs, their variance, and each run, which has no interval."""
-    about, measure = ("protocol", pair["first"], pair["second"]), f"jaccard_{pair['method']}"
-    yield _row(*about, measure, estimate_from(pair["mean"]))
-    yield _row(*about, f"{measure}_variance", estimate_from(pair["variance"]))
-    for number, value in enumerate(pair["runs"], 1):
+    about, measure = ("protocol", pair.first, pair.second), f"jaccard_{pair.method}"
+    yield _row(*about, measure, pair.mean)
+    yield _row(*about, f"{measure}_variance", pair.variance)
+    for number, value in enumerate(pair.runs, 1):
         yield (*about, f"{measure}_run_{number}", value, *[""] * 5)
 
 

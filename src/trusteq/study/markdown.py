@@ -6,7 +6,6 @@ its interval over items.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -14,10 +13,11 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import METHODS, method_title
-from trusteq.errors import StudyError
+from trusteq.errors import RunError, StudyError
 from trusteq.record.directory import load_run
-from trusteq.record.document import estimate_from, measures_from
+from trusteq.record.reading import read
 from trusteq.report.markdown_text import escaped, table
+from trusteq.study.pairs import PairMeasures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,28 +38,25 @@ class Repetition:
 
     seed: int
     run: Run
-    pairs: Sequence[Mapping[str, Any]]
+    pairs: Sequence[PairMeasures]
     protocol: Run | None
 
     @cached_property
     def measures(self) -> dict[str, dict[str, Estimate]]:
         """Each candidate's estimates by name."""
-        return {
-            candidate["name"]: {name: e for group in measures_from(candidate).values() for name, e in group.items()}
-            for candidate in self.run.audit["candidates"]
-        }
+        return {candidate.name: candidate.flat for candidate in self.run.document.candidates}
 
     def own(self, model: str, measure: str) -> Estimate | None:
         """An estimate of one model by itself."""
-        if model == self.run.audit["reference"]["name"]:
+        if model == self.run.document.reference.name:
             return next(iter(self.measures.values())).get(f"{measure}_reference")
         return self.measures.get(model, {}).get(f"{measure}_candidate")
 
     def between(self, first: str, second: str, measure: str) -> Estimate | None:
         """An estimate of two models."""
         for pair in self.pairs:
-            if {pair["first"], pair["second"]} == {first, second} and measure in pair["estimates"]:
-                return estimate_from(pair["estimates"][measure])
+            if {pair.first, pair.second} == {first, second} and measure in pair.estimates:
+                return pair.estimates[measure]
         return None
 
 
@@ -69,7 +66,7 @@ def tables(study: Study, found: Sequence[Repetition]) -> str:
         return f"# {study.name}\n\nNo seed is done yet.\n"
     models = (study.audit.reference, *study.candidates())
     all_models = (*models, *(() if study.audit.peer is None else (study.audit.peer,)))
-    items = found[0].run.audit["items"]["n"]
+    items = found[0].run.document.items.n
     parts = [
         f"# {study.name}",
         " ".join(study.description.split()),
@@ -115,8 +112,8 @@ def repetition(directory: Path, seed: int) -> Repetition:
     """What a study's folder holds of a seed that is done."""
     file = directory / "pairs" / f"seed-{seed}.json"
     try:
-        pairs = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        pairs = read(file.read_text("utf-8"), list[PairMeasures], where=file.name)
+    except (OSError, ValueError, RunError) as error:
         raise StudyError(f"{file}: cannot be read ({error}); remove runs/seed-{seed} and run the study again") from None
     protocol = directory / "protocol" / f"seed-{seed}"
     return Repetition(
@@ -139,9 +136,9 @@ def _verdicts(study: Study, found: Sequence[Repetition]) -> str:
     rows = []
     for name in study.candidates():
         for r in found:
-            candidate = next(c for c in r.run.audit["candidates"] if c["name"] == name)
+            (candidate,) = (c for c in r.run.document.candidates if c.name == name)
             estimates = (r.measures[name].get(measure) for measure, _ in asked)
-            rows.append((escaped(name), str(r.seed), candidate["verdict"]["outcome"], *map(_interval, estimates)))
+            rows.append((escaped(name), str(r.seed), candidate.verdict.outcome, *map(_interval, estimates)))
     return table(("candidate", "seed", "verdict", *(words for _, words in asked)), rows)
 
 
@@ -178,24 +175,25 @@ def _pairs(
 
 def _protocol(models: Sequence[str], found: Sequence[Repetition]) -> list[str]:
     """Mean and variance over the protocol's own runs, as the paper prints them; both averaged over seeds."""
-    ran = [r.protocol.audit for r in found if r.protocol is not None]
+    audits = [r.protocol.document for r in found if r.protocol is not None]
+    ran = [audit.protocol for audit in audits if audit.protocol is not None]
     if not ran:
         return []
-    items, k = ran[0]["protocol"]["items"], ran[0]["settings"]["protocol"]["k"]
-    methods = dict.fromkeys(pair["method"] for pair in ran[0]["protocol"]["pairs"])
+    items, k = ran[0].items, audits[0].k
+    methods = dict.fromkeys(pair.method for pair in ran[0].pairs)
     rows = []
     for first, second in combinations(models, 2):
         cells = []
         for method in methods:
             pairs = [
                 pair
-                for audit in ran
-                for pair in audit["protocol"]["pairs"]
-                if pair["method"] == method and {pair["first"], pair["second"]} == {first, second}
+                for protocol in ran
+                for pair in protocol.pairs
+                if pair.method == method and {pair.first, pair.second} == {first, second}
             ]
-            cells.append(_cell([estimate_from(pair["mean"]) for pair in pairs]))
-            several = len(pairs[0]["runs"]) > 1
-            cells.append(f"{mean(pair['variance']['value'] for pair in pairs):.6f}" if several else "run once")
+            cells.append(_cell([pair.mean for pair in pairs]))
+            several = len(pairs[0].runs) > 1
+            cells.append(f"{mean(pair.variance.value for pair in pairs):.6f}" if several else "run once")
         rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
     return [
         f"Under the published protocol, {items:,} items, Jaccard of the top {k}:",
@@ -226,10 +224,10 @@ def _scaled(value: float | None, by: float) -> float | None:
 def _share(found: Sequence[Repetition], model: str, low: float, high: float) -> str:
     shares = []
     for r in found:
-        entries = [r.run.audit["reference"], *r.run.audit["candidates"]]
-        bins = next(entry["reliability"] for entry in entries if entry["name"] == model)
-        inside = (b["share"]["value"] for b in bins if b["low"] >= low - 1e-9 and b["high"] <= high + 1e-9)
-        shares.append(sum(inside))
+        entries = [r.run.document.reference, *r.run.document.candidates]
+        (bins,) = (entry.reliability for entry in entries if entry.name == model)
+        inside = (b["share"] for b in bins if b["low"] >= low - 1e-9 and b["high"] <= high + 1e-9)
+        shares.append(sum(share.value for share in inside if share is not None))
     return f"{mean(shares):.1%}"
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.alignment import Explained, noise_free, top_sets
+from trusteq.stats.estimate import Estimate  # noqa: TC001 - read where a study is
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.record.audit import Audit
-    from trusteq.stats.estimate import Estimate
 
 KEPT = (
     "alignment",

@@ -36,10 +36,10 @@ def test_each_item_s_cosine_and_jaccard_are_those_of_its_words(explained, displa
 
 @pytest.mark.parametrize("method", ["lime", "shapley"])
 def test_their_means_are_the_run_s_measures(explained, display, method):
-    measures = explained.candidate("poor")["measures"]["explanation"]
-    assert display.cosine[method].mean() == pytest.approx(measures[f"cosine_{method}"]["value"])
-    assert display.jaccard[method].mean() == pytest.approx(measures[f"jaccard_{method}"]["value"])
-    assert display.chance.mean() == pytest.approx(measures[f"jaccard_chance_{method}"]["value"])
+    measures = explained.candidate("poor").measures["explanation"]
+    assert display.cosine[method].mean() == pytest.approx(measures[f"cosine_{method}"].value)
+    assert display.jaccard[method].mean() == pytest.approx(measures[f"jaccard_{method}"].value)
+    assert display.chance.mean() == pytest.approx(measures[f"jaccard_chance_{method}"].value)
 
 
 def test_a_flat_model_has_no_cosine_and_is_said_so(explained):

@@ -39,10 +39,10 @@ def test_bars_and_numbers_are_those_counts(wordless):
 
 def test_intervals_are_those_of_the_run_where_it_has_them(wordless):
     display = FlipsDisplay.from_evidence(wordless, candidate="small")
-    measures = wordless.candidate("small")["measures"]["behaviour"]
+    measures = wordless.candidate("small").measures["behaviour"]
     for column, measure in enumerate(("regressions", "corrections")):
         e = measures[measure]
-        assert (display.low[0, column], display.high[0, column]) == (e["low"], e["high"])
+        assert (display.low[0, column], display.high[0, column]) == (e.low, e.high)
     assert np.isnan(display.low[1:]).all()
     row = {"candidate": "small", "measure": "corrections", "slice_column": "label", "slice_value": "yes"}
     table = pd.concat([wordless.estimates, pd.DataFrame([{**row, "low": 0.01, "high": 0.2}])])

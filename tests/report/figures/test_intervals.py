@@ -1,11 +1,12 @@
 """Every rule's estimate against its margin."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from edited import edited
 
+from trusteq.record.plain import plain
 from trusteq.report.figures.intervals import LEFT, RIGHT, IntervalsDisplay
 from trusteq.report.figures.palette import OUTCOMES
 
@@ -13,7 +14,7 @@ from trusteq.report.figures.palette import OUTCOMES
 def test_every_rule_of_every_candidate_has_a_row_on_the_margin_s_scale(explained):
     display = IntervalsDisplay.from_evidence(explained)
     rows = iter(zip(display.rules, display.low, display.value, display.high, strict=True))
-    for candidate in explained.document["candidates"]:
+    for candidate in plain(explained.document)["candidates"]:
         for dimension in candidate["verdict"]["dimensions"]:
             for rule in dimension["rules"]:
                 row, low, value, high = next(rows)
@@ -53,11 +54,12 @@ def test_outcomes_are_told_in_words_and_by_different_marks(explained):
 
 
 def test_values_are_told_as_in_the_tables(explained):
-    document = copy.deepcopy(explained.document)
-    rules = document["candidates"][0]["verdict"]["dimensions"][0]["rules"]
-    rules[0]["estimate"] |= {"value": 0.99996, "low": 0.999, "high": 1.0}
-    rules[1]["estimate"] |= {"value": 0.1195}
-    display = IntervalsDisplay.from_evidence(replace(explained, document=document))
+    def change(document):
+        rules = document["candidates"][0]["verdict"]["dimensions"][0]["rules"]
+        rules[0]["estimate"] |= {"value": 0.99996, "low": 0.999, "high": 1.0}
+        rules[1]["estimate"] |= {"value": 0.1195}
+
+    display = IntervalsDisplay.from_evidence(edited(explained, change))
     said = [text.get_text().partition(" (")[0] for text in display.plot().ax_.texts]
     assert {"0.99996", "0.1195"} <= set(said)
 
@@ -77,10 +79,11 @@ def test_what_lies_beyond_the_picture_is_an_arrow_with_its_distance(explained):
 
 
 def test_a_margin_on_either_side_is_named_so(explained):
-    document = copy.deepcopy(explained.document)
-    rule = document["candidates"][0]["verdict"]["dimensions"][0]["rules"][0]["rule"]
-    rule |= {"at_least": -0.05, "at_most": 0.05}
-    display = IntervalsDisplay.from_evidence(replace(explained, document=document), candidate="shortcut")
+    def change(document):
+        rule = document["candidates"][0]["verdict"]["dimensions"][0]["rules"][0]["rule"]
+        rule |= {"at_least": -0.05, "at_most": 0.05}
+
+    display = IntervalsDisplay.from_evidence(edited(explained, change), candidate="shortcut")
     assert display.acceptable[0].tolist() == [-1, 1]
     assert "−margin" in [tick.get_text() for tick in display.plot().ax_.get_xticklabels()]
 

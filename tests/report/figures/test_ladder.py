@@ -1,9 +1,7 @@
 """Chance, candidate, ceiling."""
 
-import copy
-from dataclasses import replace
-
 import pytest
+from edited import edited
 
 from trusteq.report.figures.ladder import LadderDisplay
 
@@ -11,7 +9,7 @@ from trusteq.report.figures.ladder import LadderDisplay
 def test_a_ladder_s_parts_are_the_run_s_measures(explained):
     display = LadderDisplay.from_evidence(explained)
     for ladder in display.ladders:
-        measures = explained.candidate(ladder.candidate)["measures"]["explanation"]
+        measures = explained.candidate(ladder.candidate).measures["explanation"]
         method = ladder.method
         names = {
             "alignment, noise taken out": ("alignment_{}", None, None),
@@ -28,9 +26,9 @@ def test_a_ladder_s_parts_are_the_run_s_measures(explained):
             else:
                 expected = measures[name.format(method)]
                 assert (estimate.value, estimate.low, estimate.high) == (
-                    expected["value"],
-                    expected["low"],
-                    expected["high"],
+                    expected.value,
+                    expected.low,
+                    expected.high,
                 )
         assert ladder.margin == (0.95 if ladder.kind.startswith("alignment") else None)
     assert {ladder.method for ladder in display.ladders} == {"lime", "shapley"}
@@ -45,13 +43,13 @@ def test_candidates_of_one_score_stand_together(explained):
 
 def test_the_paper_s_protocol_has_its_own_names(published):
     display = LadderDisplay.from_evidence(published, candidate="small")
-    measures = published.candidate("small")["measures"]["explanation"]
+    measures = published.candidate("small").measures["explanation"]
     lime, shap = display.ladders
     assert (lime.method, shap.method) == ("lime", "shap")
-    assert lime.score.value == measures["jaccard_lime"]["value"]
-    assert lime.chance.value == measures["jaccard_lime_chance"]["value"]
-    assert lime.ceiling.value == measures["jaccard_lime_ceiling"]["value"]
-    assert shap.score.value == measures["jaccard_shap"]["value"]
+    assert lime.score.value == measures["jaccard_lime"].value
+    assert lime.chance.value == measures["jaccard_lime_chance"].value
+    assert lime.ceiling.value == measures["jaccard_lime_ceiling"].value
+    assert shap.score.value == measures["jaccard_shap"].value
     assert shap.ceiling is None
     assert (lime.margin, shap.margin) == (0.7, 0.7)
 
@@ -72,11 +70,12 @@ def test_without_explanations_there_is_none(wordless):
 
 
 def test_beside_a_peer_the_ceiling_is_the_peer_s_and_the_margin_is_not_of_the_score(explained):
-    document = copy.deepcopy(explained.document)
-    measures = document["candidates"][1]["measures"]["explanation"]
-    measures["alignment_lime_of_peer"] = {**measures["alignment_lime"], "value": 0.97}
-    measures["alignment_lime_to_peer"] = {**measures["alignment_lime"], "value": 0.95}
-    display = LadderDisplay.from_evidence(replace(explained, document=document), candidate="poor")
+    def change(document):
+        measures = document["candidates"][1]["measures"]["explanation"]
+        measures["alignment_lime_of_peer"] = {**measures["alignment_lime"], "value": 0.97}
+        measures["alignment_lime_to_peer"] = {**measures["alignment_lime"], "value": 0.95}
+
+    display = LadderDisplay.from_evidence(edited(explained, change), candidate="poor")
     lime = display.ladders[0]
     assert (lime.method, lime.ceiling.value, lime.margin) == ("lime", 0.97, None)
     said = [text.get_text() for text in display.plot().ax_.get_legend().get_texts()]

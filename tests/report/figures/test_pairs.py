@@ -23,17 +23,17 @@ def test_jaccard_with_the_reference_is_the_run_s_and_candidates_have_theirs(expl
         np.testing.assert_array_equal(matrix, matrix.T)
         np.testing.assert_array_equal(matrix.diagonal(), 1)
         for i, name in enumerate(display.names[1:], 1):
-            measures = explained.candidate(name)["measures"]["explanation"]
-            assert matrix[0, i] == pytest.approx(measures[f"jaccard_{method}"]["value"])
+            measures = explained.candidate(name).measures["explanation"]
+            assert matrix[0, i] == pytest.approx(measures[f"jaccard_{method}"].value)
         assert matrix[1, 2] not in {matrix[0, 1], matrix[0, 2], 1.0}
 
 
 def test_the_protocol_s_pairs_are_taken_as_they_are(published):
     display = PairsDisplay.from_evidence(published)
     assert set(display.jaccard) == {"lime", "shap"}
-    for pair in published.document["protocol"]["pairs"]:
-        a, b = (display.names.index(pair[side]) for side in ("first", "second"))
-        assert display.jaccard[pair["method"]][a, b] == display.jaccard[pair["method"]][b, a] == pair["mean"]["value"]
+    for pair in published.document.protocol.pairs:
+        a, b = (display.names.index(name) for name in (pair.first, pair.second))
+        assert display.jaccard[pair.method][a, b] == display.jaccard[pair.method][b, a] == pair.mean.value
 
 
 def test_cells_hold_numbers_and_nearly_all_is_not_all():

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
+from trusteq.policy import Rule
 from trusteq.report.figures.pareto import ParetoDisplay, worst_rule
-from trusteq.verdict import Outcome
+from trusteq.stats.estimate import Estimate
+from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
 
 
 def costs(**models):
@@ -18,13 +21,13 @@ def costs(**models):
 
 
 def rule(measure, value, outcome, **margins):
-    estimate = {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 9, "method": "m", "level": 0.95}
-    return {"measure": measure, "rule": margins, "outcome": outcome, "reason": "", "estimate": estimate}
+    estimate = Estimate(value, value - 0.01, value + 0.01, 9, "m")
+    return RuleVerdict(measure, Rule(**margins), Outcome(outcome), "", estimate)
 
 
 def judged(*rules, required=True):
-    dimension = {"dimension": "behaviour", "required": required, "outcome": "UNDECIDED", "rules": list(rules)}
-    return {"name": "small", "verdict": {"dimensions": [dimension]}}
+    dimension = DimensionVerdict("behaviour", Outcome.UNDECIDED, required, rules)
+    return SimpleNamespace(name="small", verdict=Verdict(Outcome.UNDECIDED, (dimension,)))
 
 
 def test_points_are_the_measured_size_and_latency(explained):

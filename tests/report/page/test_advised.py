@@ -49,7 +49,7 @@ def test_advice_leads_to_its_evidence(sentence, word, section):
 
 @pytest.mark.slow
 def test_no_advice_of_a_run_is_without_a_place():
-    sentences = [said for c in made_up.evidence().document["candidates"] for said in c["advice"]]
+    sentences = [said for c in made_up.evidence().document.candidates for said in c.advice]
     assert len(sentences) >= 4
     for sentence in sentences:
         assert advised(sentence).word != "Look at", sentence

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import sample_files
+from edited import edited
 from report.page import made_up
 
 from trusteq.cli.audit import audit as audit_command
@@ -111,23 +112,20 @@ def test_every_setting_of_explanations_is_an_option_of_the_command_line(forgetfu
 
 def test_a_policy_of_ones_own_is_the_file_of_the_run(forgetful):
     run = forgetful
-    policy = {**run.document["policy"], "name": "mine"}
-    changed = replace(run, document={**run.document, "policy": policy})
+    changed = edited(run, lambda d: d["policy"].update(name="mine"))
     assert options(command(changed).text)["policy"] == "policy.yaml"
 
 
 def test_what_the_run_does_not_tell_is_said(forgetful):
     run = forgetful
     frame = run.items.assign(cluster="a", **{"column genre": "b", "segment text": "c"})
-    document = {**run.document, "items": {**run.document["items"], "ignored": 7}}
-    peer = {"alignment_lime_of_peer": run.document["candidates"][0]["measures"]["behaviour"]["disagreement"]}
-    candidate = run.document["candidates"][0]
-    candidate = {**candidate, "measures": {**candidate["measures"], "explanation": peer}}
-    changed = replace(
-        run,
-        document={**document, "candidates": [candidate]},
-        table=lambda name: frame if name == "items" else run.table(name),
-    )
+
+    def change(content):
+        content["items"]["ignored"] = 7
+        measures = content["candidates"][0]["measures"]
+        measures["explanation"] = {"alignment_lime_of_peer": measures["behaviour"]["disagreement"]}
+
+    changed = replace(edited(run, change), table=lambda name: frame if name == "items" else run.table(name))
     made = command(changed)
     read = options(made.text)
     assert (read["cluster"], read["ignore_label"], read["peer"]) == ("CLUSTER", "IGNORED", "PEER")

@@ -74,9 +74,7 @@ def test_slices_are_the_runs_own(made):
     assert [genre["values"][code] for code in genre["codes"]] == list(made_up.evidence().items["column genre"])
     lengths = columns["text length"]["values"]
     assert lengths == sorted(lengths, key=lambda value: int(value.split("-")[0].split()[0]))
-    in_run = {
-        s["value"] for s in made_up.evidence().document["candidates"][0]["slices"] if s["column"] == "text length"
-    }
+    in_run = {s.value for s in made_up.evidence().document.candidates[0].slices if s.column == "text length"}
     assert in_run <= set(lengths)
 
 
@@ -143,4 +141,4 @@ def many_labels(many):
         for file in (model["predictions"] for model in made.manifest["models"])
     }
     tables["items"] = made.items.assign(label=rng.choice(labels, size=n))
-    return replace(made, document={**made.document, "labels": labels}, table=lambda name: tables.get(name))
+    return replace(made, document=replace(made.document, labels=tuple(labels)), table=lambda name: tables.get(name))

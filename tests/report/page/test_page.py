@@ -147,17 +147,16 @@ def test_the_order_is_the_readers(parsed):
 
 def test_the_verdict_stands_first_in_one_sentence(parsed):
     said = parsed.one("h1").text
-    outcomes = {c["name"]: c["verdict"]["outcome"] for c in made_up.evidence().document["candidates"]}
+    outcomes = {c.name: c.verdict.outcome for c in made_up.evidence().document.candidates}
     assert outcomes == {"int8": "UNDECIDED", "shortcut": "NOT EQUIVALENT"}
     assert said == "shortcut may not replace large; of int8 it is not yet known."
     assert parsed.one("title").text == f"{said} · trusteq"
 
 
 def test_every_rule_stands_with_its_interval_and_its_margin(html):
-    from trusteq.record.summary import summary
     from trusteq.report.wording import interval, margin
 
-    for candidate in summary(made_up.evidence().document).candidates:
+    for candidate in made_up.evidence().document.candidates:
         for dimension in candidate.verdict.dimensions:
             for rule in dimension.rules:
                 assert interval(rule.estimate) in html
@@ -166,7 +165,7 @@ def test_every_rule_stands_with_its_interval_and_its_margin(html):
 
 def test_every_sentence_of_advice_is_there(parsed):
     text = parsed.one("section", id="do").text
-    advice = [s for c in made_up.evidence().document["candidates"] for s in c["advice"]]
+    advice = [s for c in made_up.evidence().document.candidates for s in c.advice]
     assert advice
     for sentence in advice:
         for part in sentence.replace(" -> ", " → ").split("the most confident: "):
@@ -176,22 +175,21 @@ def test_every_sentence_of_advice_is_there(parsed):
 def test_advice_leads_to_its_candidates_evidence_and_to_the_item_it_names(parsed):
     advice = parsed.elements[[e.attributes.get("id") for e in parsed.elements].index("do") :]
     links = [e.attributes["href"] for e in advice[: [e.tag for e in advice].index("svg")] if e.tag == "a"]
-    for index, candidate in enumerate(made_up.evidence().document["candidates"]):
-        flips = made_up.evidence().flips.query("candidate == @candidate['name']")
+    for index, candidate in enumerate(made_up.evidence().document.candidates):
+        flips = made_up.evidence().flips.query("candidate == @candidate.name")
         wrong = flips[flips["kind"] == "right to wrong"]
         if len(flips):
             assert f"#behaviour-{index}" in links
             first = (wrong if len(wrong) else flips)["id"].iloc[0]
-            assert links[links.index(f"#behaviour-{index}") + 1] == f"#item={first}&candidate={candidate['name']}"
+            assert links[links.index(f"#behaviour-{index}") + 1] == f"#item={first}&candidate={candidate.name}"
     assert "#behaviour-1" in links
     assert all(link.startswith("#item=") or link[-2:] in {"-0", "-1"} for link in links)
 
 
 def test_every_estimate_is_there_with_its_method(parsed):
     text = parsed.one("section", id="estimates").text
-    for candidate in made_up.evidence().document["candidates"]:
-        for measures in candidate["measures"].values():
-            assert all(e["method"] in text for e in measures.values())
+    for candidate in made_up.evidence().document.candidates:
+        assert all(e.method in text for e in candidate.flat.values())
 
 
 def test_a_figure_has_a_name_for_those_who_cannot_see_it_and_a_caption(parsed):

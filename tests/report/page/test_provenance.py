@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from edited import edited
 from report.page import made_up
 
 from trusteq.report.page.glossary import GLOSSARY
@@ -18,15 +19,12 @@ def test_what_a_run_lacks_is_said():
     assert "70 of 110 items: 40 were explained" in said(made)
     assert "Memory" not in said(made)
     assert "Size, speed and memory" in said(replace(made, costs=None))
-    unlabelled = {**made.document, "items": {**made.document["items"], "labelled": False}}
-    assert "no labels" in said(replace(made, document=unlabelled))
-    nothing = {**made.document, "explanation": None}
-    assert "nothing was explained" in said(replace(made, document=nothing))
-    lenient = {**made.document, "policy": {**made.document["policy"], "required": ["behaviour"]}}
-    assert "does not require calibration or explanation" in said(replace(made, document=lenient))
-    clustered = {**made.document, "items": {**made.document["items"], "clusters": 30}}
+    assert "no labels" in said(edited(made, lambda d: d["items"].update(labelled=False)))
+    assert "nothing was explained" in said(edited(made, lambda d: d.update(explanation=None)))
+    lenient = edited(made, lambda d: d["policy"].update(required=["behaviour"]))
+    assert "does not require calibration or explanation" in said(lenient)
     assert "Dependence between items" in said(made)
-    assert "Dependence between items" not in said(replace(made, document=clustered))
+    assert "Dependence between items" not in said(edited(made, lambda d: d["items"].update(clusters=30)))
 
 
 def test_memory_that_was_not_looked_at_is_said():

@@ -8,7 +8,6 @@ from cases import case
 import trusteq
 from trusteq.policy import Rule, read_policy
 from trusteq.record.document import document
-from trusteq.record.summary import summary
 from trusteq.report.page.sentence import Name, answer, listed, share, why
 from trusteq.stats.estimate import Estimate
 from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
@@ -20,7 +19,7 @@ E, N, U, X = Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED, Outc
 def judged():
     large, small, items = case(100)
     made = trusteq.audit(large, small, items, resamples=100, with_slices=False, costs="none")
-    return summary(document(made)).candidates[0]
+    return document(made).candidates[0]
 
 
 def candidates(judged, **outcomes):

@@ -4,30 +4,31 @@ from dataclasses import replace
 
 from report.page import made_up
 
+from trusteq.record.document import Stratum
 from trusteq.report.page.explanation import explanation
 from trusteq.report.page.slices import columns, in_order, slices
 from trusteq.report.wording import number
 
 
 def candidate():
-    return made_up.evidence().document["candidates"][1]
+    return made_up.evidence().document.candidates[1]
 
 
 def test_lengths_come_from_short_to_long_and_other_slices_as_they_are():
     given = [("label", "b", 9), ("label", "a", 5), ("text length", "17-20 words", 9), ("text length", "7-16 words", 5)]
-    parts = [{"column": column, "value": value, "n": n} for column, value, n in given]
-    assert [part["value"] for part in in_order(parts)] == ["b", "a", "7-16 words", "17-20 words"]
+    parts = [Stratum(*one, {}) for one in given]
+    assert [part.value for part in in_order(parts)] == ["b", "a", "7-16 words", "17-20 words"]
 
 
 def test_a_slice_that_suffers_is_told_with_its_value_and_interval():
-    first = {**candidate()["slices"][0], "p_against_rest": {"js": 0.5, "regressions": 0.039}}
-    first["worse_than_rest"] = {"js": True, "regressions": True}
-    found = slices(made_up.evidence(), {**candidate(), "slices": [first]})
+    worse = {"js": True, "regressions": True}
+    first = replace(candidate().slices[0], p_against_rest={"js": 0.5, "regressions": 0.039}, worse_than_rest=worse)
+    found = slices(made_up.evidence(), replace(candidate(), slices=(first,)))
     frame = made_up.evidence().estimates
     (row,) = frame[
         (frame["candidate"] == "shortcut")
-        & (frame["slice_column"] == first["column"])
-        & (frame["slice_value"] == first["value"])
+        & (frame["slice_column"] == first.column)
+        & (frame["slice_value"] == first.value)
         & (frame["measure"] == "regressions")
     ].itertuples()
     assert found.worse == 1
@@ -38,9 +39,9 @@ def test_a_slice_that_suffers_is_told_with_its_value_and_interval():
 def test_slices_of_too_few_explained_items_are_named_beside_the_alignment_of_the_others():
     made = made_up.evidence()
     explained = made.items["id"].isin(made.attributions["id"])
-    said = explanation(made, candidate(), {}).too_small
+    said = explanation(made, candidate()).too_small
     assert said.startswith("Too few explained items for a row, fewer than 20: ")
-    shown = {(s["column"], s["value"]) for s in candidate()["strata"]}
+    shown = {(s.column, s.value) for s in candidate().strata}
     assert shown
     for column, values in columns(made).items():
         inside = [value for value, is_ in zip(values, explained, strict=True) if is_]
@@ -53,6 +54,6 @@ def test_of_very_many_small_slices_some_are_named():
     made = made_up.evidence()
     ids = made.items.assign(**{"column id": made.items["id"]})
     many = replace(made, table=lambda name: ids if name == "items" else made.table(name))
-    said = explanation(many, candidate(), {}).too_small
+    said = explanation(many, candidate()).too_small
     assert said.count(" = ") == 12
     assert said.endswith(" more.")

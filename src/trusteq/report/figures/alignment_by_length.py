@@ -147,8 +147,7 @@ def _mean(
     own = None if clusters is None else [clusters[i] for i in inside]
     if len(inside) < 2 or (own is not None and len(set(own)) < 2):
         return None
-    settings = evidence.document["settings"]
-    level = evidence.document["policy"]["level"]
+    settings, level = evidence.document.settings, evidence.document.policy.level
     resampling = Resampling(
         len(inside), clusters=own, resamples=settings["resamples"], seed=settings["seed"], level=level
     )

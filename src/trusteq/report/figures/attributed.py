@@ -11,6 +11,7 @@ from trusteq.compare.measures import METHODS
 from trusteq.compare.top_k import chance_jaccard, jaccard, top_k
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
+from trusteq.explain.explanation import ExplainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,4 +71,4 @@ def attributed(evidence: Evidence) -> Attributed | None:
                 raise RunError(f"{where}: attributions of {name!r} are cut off; audit again")
             model[item, place] = by_model[name][method]
         values[method] = padded
-    return Attributed(tuple(ids), lengths, values, evidence.document["settings"]["explain"]["k"])
+    return Attributed(tuple(ids), lengths, values, evidence.document.k or ExplainSettings.k)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -13,11 +13,12 @@ from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import SIDES, SURFACE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from trusteq.compare.confidence import Bin
     from trusteq.record.evidence import Evidence
 
 
@@ -39,17 +40,16 @@ class ConfidenceDisplay(Display):
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self:
         """The histograms of the reference and a candidate."""
-        models = evidence.document["reference"], evidence.candidate(candidate)
-        tables = [model["reliability"] for model in models]
-        measures = models[1]["measures"]["calibration"]
+        reference, other = evidence.document.reference, evidence.candidate(candidate)
+        tables = [reference.reliability, other.reliability]
         share, low, high = (np.stack([_shares(table, end) for table in tables]) for end in ("value", "low", "high"))
         return cls(
-            (models[0]["name"], candidate),
+            (reference.name, candidate),
             np.array([*(row["low"] for row in tables[0]), tables[0][-1]["high"]]),
             share,
             low,
             high,
-            np.array([measures[f"confidence_{side}"]["value"] for side in ("reference", "candidate")]),
+            np.array([other.flat[f"confidence_{side}"].value for side in ("reference", "candidate")]),
         )
 
     @property
@@ -88,5 +88,5 @@ class ConfidenceDisplay(Display):
         legend_above(ax)
 
 
-def _shares(table: Sequence[Mapping[str, Any]], end: str) -> NDArray[np.float64]:
-    return np.array([row["share"][end] for row in table], dtype=np.float64)
+def _shares(table: Sequence[Bin], end: str) -> NDArray[np.float64]:
+    return np.array([getattr(row["share"], end) for row in table], dtype=np.float64)

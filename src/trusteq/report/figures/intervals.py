@@ -14,17 +14,16 @@ from trusteq.report.figures.margins import margin_scale
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import GOOD, GRID, INK, MUTED, OUTCOMES
 from trusteq.report.wording import MARKS, margin, number, percent, rule_words, title
-from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from trusteq.record.evidence import Evidence
     from trusteq.report.figures.judged import Judged
-    from trusteq.verdict import RuleVerdict
+    from trusteq.verdict import Outcome, RuleVerdict
 
 LEFT, RIGHT = -1.5, 3.0
 """The part of the scale that is drawn; what lies beyond is an arrow at the edge."""
@@ -47,14 +46,14 @@ class IntervalsDisplay(Display):
     value: NDArray[np.float64]
     high: NDArray[np.float64]
     acceptable: NDArray[np.float64]
-    outcomes: dict[str, Outcome]
+    outcomes: Mapping[str, Outcome]
     level: float
 
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str | None = None) -> Self | None:
         """The rules of all candidates, or of one."""
-        chosen = [content for content in evidence.document["candidates"] if candidate in (None, content["name"])]
-        rules = [rule for content in chosen for rule in judged_rules(content)]
+        chosen = [one for one in evidence.document.candidates if candidate in (None, one.name)]
+        rules = [rule for one in chosen for rule in judged_rules(one)]
         if not rules:
             return None
         ends = np.full((len(rules), 5), np.nan)
@@ -62,10 +61,8 @@ class IntervalsDisplay(Display):
             if verdict.estimate is not None:
                 scale = margin_scale(verdict.measure, verdict.rule, verdict.estimate)
                 row[:] = *scale.of(verdict.estimate), scale.low, scale.high
-        outcomes = {content["name"]: Outcome(content["verdict"]["outcome"]) for content in chosen}
-        return cls(
-            rules, ends[:, 0], ends[:, 1], ends[:, 2], ends[:, 3:], outcomes, evidence.document["policy"]["level"]
-        )
+        outcomes = {one.name: one.verdict.outcome for one in chosen}
+        return cls(rules, ends[:, 0], ends[:, 1], ends[:, 2], ends[:, 3:], outcomes, evidence.document.policy.level)
 
     @property
     def size(self) -> tuple[float, float]:

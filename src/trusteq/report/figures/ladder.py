@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from trusteq.compare.measures import METHOD_TITLES, judged_as, method_title
 from trusteq.report.figures.display import Display
-from trusteq.report.figures.judged import estimate_from
 from trusteq.report.figures.lettering import beside, heading, key, legend_above, no_sides
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import CANDIDATE, GRID, INK, MUTED, REFERENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
+    from trusteq.policy import Policy
+    from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
@@ -58,17 +59,16 @@ class LadderDisplay(Display):
     def from_evidence(cls, evidence: Evidence, *, candidate: str | None = None) -> Self | None:
         """The ladders of all candidates, or of one; None where nothing was explained."""
         document = evidence.document
-        settings = document["settings"]["explain"] or document["settings"]["protocol"]
         found = [
             ladder
-            for content in document["candidates"]
-            if candidate is None or content["name"] == candidate
-            for ladder in _ladders(content, document["policy"])
+            for one in document.candidates
+            if candidate in (None, one.name)
+            for ladder in _ladders(one, document.policy)
         ]
-        if not found:
+        if not found or document.k is None:
             return None
         groups = list(dict.fromkeys((ladder.method, ladder.kind) for ladder in found))
-        return cls(sorted(found, key=lambda ladder: groups.index((ladder.method, ladder.kind))), settings["k"])
+        return cls(sorted(found, key=lambda ladder: groups.index((ladder.method, ladder.kind))), document.k)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -150,10 +150,10 @@ _KINDS = (
 )
 
 
-def _ladders(candidate: Mapping[str, Any], policy: Mapping[str, Any]) -> list[Ladder]:
+def _ladders(candidate: AuditedCandidate, policy: Policy) -> list[Ladder]:
     """Every ladder that one candidate's measures allow."""
-    measures = {name: estimate_from(e) for name, e in candidate["measures"].get("explanation", {}).items()}
-    rules = policy["rules"].get("explanation", {})
+    measures = candidate.measures.get("explanation", {})
+    rules = policy.rules.get("explanation", {})
     found = []
     for method in METHOD_TITLES:
         for kind, of_score, *of_ends in _KINDS:
@@ -162,7 +162,8 @@ def _ladders(candidate: Mapping[str, Any], policy: Mapping[str, Any]) -> list[La
             if score not in measures or (chance and chance not in measures) or not np.isfinite(measures[score].value):
                 continue
             # Beside a peer the rule is about the ratio to it.
-            margin = rules.get(score, {}).get("at_least") if judged_as(score, measures) == score else None
+            rule = rules.get(score) if judged_as(score, measures) == score else None
+            margin = None if rule is None else rule.at_least
             floor, top = (measures.get(name) if name else None for name in (chance, ceiling))
-            found.append(Ladder(candidate["name"], method, kind, measures[score], floor, top, margin))
+            found.append(Ladder(candidate.name, method, kind, measures[score], floor, top, margin))
     return found

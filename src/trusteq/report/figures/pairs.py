@@ -49,8 +49,7 @@ class PairsDisplay(Display):
         same = np.ones((len(answers), len(answers)))
         for a, b in combinations(range(len(answers)), 2):
             same[a, b] = same[b, a] = (answers[a] == answers[b]).mean()
-        settings = evidence.document["settings"]["explain"] or evidence.document["settings"]["protocol"]
-        return cls(evidence.models, same, _jaccard(evidence), settings and settings["k"])
+        return cls(evidence.models, same, _jaccard(evidence), evidence.document.k)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -107,12 +106,12 @@ def _jaccard(evidence: Evidence) -> dict[str, NDArray[np.float64]]:
     """The mean Jaccard of every two models' top words, by method."""
     many = len(evidence.models)
     found: dict[str, NDArray[np.float64]] = {}
-    protocol = evidence.document["protocol"]
+    protocol = evidence.document.protocol
     if protocol is not None:
-        for pair in protocol["pairs"]:
-            matrix = found.setdefault(pair["method"], np.ones((many, many)))
-            a, b = (evidence.models.index(pair[side]) for side in ("first", "second"))
-            matrix[a, b] = matrix[b, a] = pair["mean"]["value"]
+        for pair in protocol.pairs:
+            matrix = found.setdefault(pair.method, np.ones((many, many)))
+            a, b = (evidence.models.index(name) for name in (pair.first, pair.second))
+            matrix[a, b] = matrix[b, a] = pair.mean.value
         return found
     items = attributed(evidence)
     if items is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
 
 LEAST, MOST = 0.05, 50.0
@@ -61,8 +62,8 @@ class ParetoDisplay(Display):
     @classmethod
     def from_evidence(cls, evidence: Evidence) -> Self | None:
         """What is known of the models' size and latency; None where nothing is."""
-        worst = {content["name"]: worst_rule(content) for content in evidence.document["candidates"]}
-        outcomes = {c["name"]: Outcome(c["verdict"]["outcome"]) for c in evidence.document["candidates"]}
+        worst = {c.name: worst_rule(c) for c in evidence.document.candidates}
+        outcomes = {c.name: c.verdict.outcome for c in evidence.document.candidates}
         found = {}
         for what, prices in (("size", _sizes(evidence)), ("latency", _latencies(evidence))):
             if prices is None:
@@ -112,7 +113,7 @@ class ParetoDisplay(Display):
         legend_above(axes[0], keys, columns=3)
 
 
-def worst_rule(candidate: Mapping[str, Any]) -> tuple[Ends, str] | None:
+def worst_rule(candidate: AuditedCandidate) -> tuple[Ends, str] | None:
     """The required rule that a candidate fails most, as low end, value and high end in margins, and its measure."""
     found = []
     for _, _, required, verdict in judged_rules(candidate):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -14,11 +14,12 @@ from trusteq.report.figures.palette import GRID, MUTED, SIDES, SURFACE
 from trusteq.report.wording import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from trusteq.compare.confidence import Bin
     from trusteq.record.evidence import Evidence
 
 
@@ -49,17 +50,16 @@ class ReliabilityDisplay(Display):
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self | None:
         """The curves of the reference and a candidate; None without labels."""
-        models = evidence.document["reference"], evidence.candidate(candidate)
-        curves = [_curve(model["reliability"]) for model in models]
+        reference, other = evidence.document.reference, evidence.candidate(candidate)
+        curves = [_curve(model.reliability) for model in (reference, other)]
         if not all(len(curve.count) for curve in curves):
             return None
-        measures = models[1]["measures"]["calibration"]
-        errors = [measures[f"ece_{side}"]["value"] for side in ("reference", "candidate")]
+        errors = [other.flat[f"ece_{side}"].value for side in ("reference", "candidate")]
         return cls(
-            (models[0]["name"], candidate),
+            (reference.name, candidate),
             (curves[0], curves[1]),
             (errors[0], errors[1]),
-            evidence.document["policy"]["level"],
+            evidence.document.policy.level,
         )
 
     @property
@@ -96,11 +96,11 @@ class ReliabilityDisplay(Display):
         ax.spines["bottom"].set_color(GRID)
 
 
-def _curve(table: Sequence[Mapping[str, Any]]) -> Curve:
-    rows = [row for row in table if row["confidence"] is not None and row["accuracy"] is not None]
-    accuracy = np.array([[row["accuracy"][end] for end in ("value", "low", "high")] for row in rows]).reshape(-1, 3)
+def _curve(table: Sequence[Bin]) -> Curve:
+    rows = [(row, e) for row in table if row["confidence"] is not None and (e := row["accuracy"]) is not None]
+    accuracy = np.array([[e.value, e.low, e.high] for _, e in rows]).reshape(-1, 3)
     return Curve(
-        np.array([row["count"] for row in rows], dtype=np.int64),
-        np.array([row["confidence"] for row in rows], dtype=np.float64),
+        np.array([row["count"] for row, _ in rows], dtype=np.int64),
+        np.array([row["confidence"] for row, _ in rows], dtype=np.float64),
         *accuracy.T,
     )

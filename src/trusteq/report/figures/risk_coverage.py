@@ -9,7 +9,6 @@ import numpy as np
 
 from trusteq.compare.selective import risk_coverage
 from trusteq.report.figures.display import Display
-from trusteq.report.figures.judged import estimate_from
 from trusteq.report.figures.lettering import legend_above
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import SIDES
@@ -54,8 +53,8 @@ class RiskCoverageDisplay(Display):
             if outcomes.right is None:
                 return None
             curves.append(Risk(*risk_coverage(outcomes.confidence, outcomes.right)))
-        measures = evidence.candidate(candidate)["measures"]["calibration"]
-        areas = [estimate_from(measures[f"aurc_{side}"]) for side in ("reference", "candidate")]
+        measures = evidence.candidate(candidate).flat
+        areas = [measures[f"aurc_{side}"] for side in ("reference", "candidate")]
         return cls((evidence.models[0], candidate), (curves[0], curves[1]), (areas[0], areas[1]))
 
     @property

@@ -62,7 +62,7 @@ class WordsDisplay(Display):
             own["q_value"].to_numpy(dtype=np.float64),
             lean,
             signed,
-            evidence.document["policy"]["level"],
+            evidence.document.policy.level,
         )
 
     @property

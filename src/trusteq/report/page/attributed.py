@@ -11,6 +11,7 @@ from trusteq.compare.measures import METHODS, method_title
 from trusteq.compare.published import word_jaccard
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
+from trusteq.explain.explanation import ExplainSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,14 +85,14 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
 
     code = {label: k for k, label in enumerate(evidence.labels)}
     spans = parts[0][["segment", "start", "end"]].to_numpy()
-    settings = evidence.document["settings"]["explain"]
+    settings = evidence.document.settings["explain"] or ExplainSettings()
     words = {
         "kind": "weights",
         "methods": methods,
         "digits": DIGITS,
-        "k": settings["k"],
-        "scale": settings["scale"],
-        "merged": settings["units"] == "words-merged",
+        "k": settings.k,
+        "scale": settings.scale,
+        "merged": settings.units == "words-merged",
         "spans": [spans[row].ravel().tolist() for row in rows],
         "targets": [[code[label] for label in part["label"].to_numpy()[starts[keep]]] for part in parts],
         "values": [[whole(part, method) for part in parts] for method in methods],

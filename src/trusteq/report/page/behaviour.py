@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from trusteq.compare.behaviour import FLIP_MEASURES, FLIPS
 from trusteq.report.page.tables import Table, share
 from trusteq.report.page.texts import excerpt, fragment, segments
 from trusteq.report.wording import p_value
-from trusteq.stats.estimate import PairedTest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
+    from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
@@ -44,19 +44,19 @@ class Behaviour:
     items: Table | None
 
 
-def behaviour(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapping[str, Estimate]) -> Behaviour:
+def behaviour(evidence: Evidence, candidate: AuditedCandidate) -> Behaviour:
     """The answers of one candidate."""
     flips = evidence.flips
-    own = flips[flips["candidate"] == candidate["name"]]
+    own = flips[flips["candidate"] == candidate.name]
     surest = _surest(own)
-    test = candidate["tests"].get("mcnemar")
+    measures, test = candidate.flat, candidate.tests.get("mcnemar")
     return Behaviour(
         changed=len(own),
         first=str(surest["id"].iloc[0]) if len(surest) else None,
         disagreement=share(measures.get("disagreement")),
         kinds=_kinds(own, measures),
         by_label=_by_label(evidence, own),
-        mcnemar=None if test is None else p_value(PairedTest(**test)),
+        mcnemar=None if test is None else p_value(test),
         moves=_moves(own),
         items=_items(evidence, own),
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trusteq.auditing.advice import TARGETS
 from trusteq.compare.measures import in_words
-from trusteq.report.page.tables import Table, difference_rows, estimate_of, figure, share
+from trusteq.report.page.tables import Table, difference_rows, figure, share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from trusteq.compare.confidence import Bin
+    from trusteq.compare.thresholds import Threshold
+    from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
@@ -42,8 +45,9 @@ class Calibration:
     remedies: Table | None
 
 
-def calibration(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapping[str, Estimate]) -> Calibration:
+def calibration(evidence: Evidence, candidate: AuditedCandidate) -> Calibration:
     """The confidence of one candidate."""
+    measures = candidate.flat
     means = [measures.get(f"confidence_{side}") for side in ("reference", "candidate")]
     rows = difference_rows(measures, SCORES)
     heads = ("score", "reference", "candidate", "difference")
@@ -51,9 +55,9 @@ def calibration(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapp
         mean=None if None in means else (share(means[0]), share(means[1])),
         scores=Table("Scores of calibration, with intervals", heads, rows) if rows else None,
         usable=_usable(measures),
-        bins=_bins(evidence.document["reference"]["reliability"], candidate["reliability"]),
-        cut_offs=_cut_offs(candidate["thresholds"]),
-        remedies=_remedies(candidate, measures),
+        bins=_bins(evidence.document.reference.reliability, candidate.reliability),
+        cut_offs=_cut_offs(candidate.thresholds),
+        remedies=_remedies(candidate),
     )
 
 
@@ -68,21 +72,21 @@ def _usable(measures: Mapping[str, Estimate]) -> Table | None:
     return Table("Share of items that can be answered at an accuracy, the surest first", heads, rows) if rows else None
 
 
-def _bins(reference: list[Any], candidate: list[Any]) -> Table:
+def _bins(reference: Sequence[Bin], candidate: Sequence[Bin]) -> Table:
     """Both models' reliability by bins of confidence."""
     rows = []
     for a, b in zip(reference, candidate, strict=True):
         cells = [f"{a['low']:.1f} to {a['high']:.1f}"]
         for side in (a, b):
-            confidence, accuracy = side["confidence"], estimate_of(side.get("accuracy"))
-            cells += [f"{side['count']:,}", "–" if confidence is None else f"{confidence:.3f}", share(accuracy)]
+            confidence = side["confidence"]
+            cells += [f"{side['count']:,}", "–" if confidence is None else f"{confidence:.3f}", share(side["accuracy"])]
         rows.append(tuple(cells))
     sides = ("reference", "candidate")
     heads = ("confidence", *(f"{side}: {what}" for side in sides for what in ("items", "mean confidence", "right")))
     return Table("Confidence and share of right answers by bin", heads, rows)
 
 
-def _cut_offs(thresholds: list[Any]) -> Table:
+def _cut_offs(thresholds: Sequence[Threshold]) -> Table:
     """What today's cut-offs do on the candidate."""
     labelled = any("accuracy_reference" in row for row in thresholds)
     heads = ["cut-off", "reference accepts", "candidate accepts", "accepted by one only"]
@@ -91,26 +95,26 @@ def _cut_offs(thresholds: list[Any]) -> Table:
     rows = []
     for row in thresholds:
         cells = [f"{row['cut_off']:g}"]
-        cells += [share(estimate_of(row[name])) for name in ("coverage_reference", "coverage_candidate", "crossing")]
+        cells += [share(row["coverage_reference"]), share(row["coverage_candidate"]), share(row["crossing"])]
         if labelled:
-            cells += [share(estimate_of(row[f"accuracy_{side}"])) for side in ("reference", "candidate")]
+            cells += [share(row["accuracy_reference"]), share(row["accuracy_candidate"])]
             instead = row["replacement"]
             cells.append("–" if instead is None else f"{instead['cut_off']:.3f} accepts {instead['coverage']:.1%}")
         rows.append(tuple(cells))
     return Table("What a cut-off on confidence accepts", heads, rows)
 
 
-def _remedies(candidate: Mapping[str, Any], measures: Mapping[str, Estimate]) -> Table | None:
+def _remedies(candidate: AuditedCandidate) -> Table | None:
     """The judged calibration measures as they are, and after each temperature."""
-    found = {name: estimate_of(e) for name, e in candidate["remedies"].items()}
-    targets = [target for target in TARGETS if found.get(f"temperature_{target}") is not None]
+    found, measures = candidate.remedies, candidate.flat
+    targets = [target for target in TARGETS if f"temperature_{target}" in found]
     if not targets:
         return None
     judged = [
-        rule["measure"]
-        for dimension in candidate["verdict"]["dimensions"]
-        if dimension["dimension"] == "calibration"
-        for rule in dimension["rules"]
+        rule.measure
+        for dimension in candidate.verdict.dimensions
+        if dimension.dimension == "calibration"
+        for rule in dimension.rules
     ]
     rows = [("T that divides the logits", "1", *(figure(found[f"temperature_{target}"]) for target in targets))]
     for name in judged:

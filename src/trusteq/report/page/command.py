@@ -54,24 +54,24 @@ def command(evidence: Evidence) -> Command:
     lines = ["trusteq audit", *(_model(model) for model in models)]
     lines += [_option("--data", evidence.manifest["data"]["source"])]
     unknown: list[str] = []
-    items = evidence.document["items"]
+    items = evidence.document.items
     texts = [str(name).removeprefix("segment ") for name in evidence.items.columns if str(name).startswith("segment ")]
     if texts:
         lines.append(_option("--text", ",".join(texts)))
-    if items["labelled"]:
+    if items.labelled:
         lines.append("--label LABEL")
         unknown.append("LABEL: the column that holds the labels.")
-    if items["ignored"]:
+    if items.ignored:
         lines.append("--ignore-label IGNORED")
-        unknown.append(f"IGNORED: the labels of the {items['ignored']:,} items that were left out.")
+        unknown.append(f"IGNORED: the labels of the {items.ignored:,} items that were left out.")
     columns = [str(name).removeprefix("column ") for name in evidence.items.columns if str(name).startswith("column ")]
     lines += [_option("--slice", column) for column in columns]
     if "cluster" in evidence.items.columns:
         lines.append("--cluster CLUSTER")
         unknown.append("CLUSTER: the column that says which items belong together.")
-    lines += _policy(evidence.document["policy"])
+    lines += _policy(evidence.document.policy)
     lines += _settings(settings)
-    if any("peer" in needs_of(name) for c in evidence.document["candidates"] for name in _explained(c)):
+    if any("peer" in needs_of(name) for c in evidence.document.candidates for name in c.flat):
         lines.append("--peer PEER")
         unknown.append("PEER: where the reference trained once more is kept.")
     unknown.append(
@@ -101,8 +101,7 @@ def _option(flag: str, value: object) -> str:
     return f"{flag} {shlex.quote(str(value))}"
 
 
-def _policy(content: Mapping[str, Any]) -> list[str]:
-    policy = Policy.model_validate(content)
+def _policy(policy: Policy) -> list[str]:
     preset = read_policy(policy.name) if policy.name in PRESETS else None
     if preset == policy:
         return [f"--policy {policy.name}"]
@@ -128,11 +127,6 @@ def _settings(settings: Mapping[str, Any]) -> list[str]:
         said = {**explain, "items": explain["items"] or "all"}
         lines += [_option(flag, said[name]) for name, flag in _EXPLAIN.items() if said.get(name) is not None]
     return lines
-
-
-def _explained(candidate: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = candidate["measures"].get("explanation", {})
-    return found
 
 
 def _names(names: list[str]) -> str:

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.compare.strata import ANSWERS, MIN_ITEMS, answer_strata
+from trusteq.record.document import Stratum
 from trusteq.report.page.slices import columns, in_order
-from trusteq.report.page.tables import Table, estimate_of, figure
+from trusteq.report.page.tables import Table, figure
 from trusteq.report.wording import interval
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
@@ -46,19 +48,19 @@ class ExplanationPart:
     unlike: int
 
 
-def explanation(evidence: Evidence, candidate: Mapping[str, Any], measures: Mapping[str, Estimate]) -> ExplanationPart:
+def explanation(evidence: Evidence, candidate: AuditedCandidate) -> ExplanationPart:
     """What was measured of one candidate's attributions."""
-    words = evidence.words
-    own = None if words is None else words[words["candidate"] == candidate["name"]]
+    measures, words = candidate.flat, evidence.words
+    own = None if words is None else words[words["candidate"] == candidate.name]
     return ExplanationPart(
         _summary(measures),
         _ladder(measures) or _published(measures),
-        _strata(candidate["strata"]),
+        _strata(candidate.strata),
         _too_small(evidence, candidate),
         _transfer(measures),
         None if own is None else _words(own),
         0 if own is None else len(own),
-        len(candidate["words"]),
+        len(candidate.words),
     )
 
 
@@ -118,34 +120,34 @@ def _by_method(measures: Mapping[str, Estimate], names: Mapping[str, str]) -> li
     return rows
 
 
-def _strata(strata: list[Any]) -> Table | None:
+def _strata(strata: Sequence[Stratum]) -> Table | None:
     """Alignment for what the models answered, each label, slice and quarter of length."""
     rows = []
     for s in in_order(strata):
-        found = [estimate_of(s["measures"].get(f"alignment_{method}")) for method in METHODS]
+        found = [s.measures.get(f"alignment_{method}") for method in METHODS]
         if any(found):
-            rows.append((f"{s['column']} = {s['value']}", f"{s['n']:,}", *(figure(e) for e in found)))
+            rows.append((f"{s.column} = {s.value}", f"{s.n:,}", *(figure(e) for e in found)))
     heads = ("items with", "items", *(f"alignment, {method_title(method)}" for method in METHODS))
     return Table("Where alignment is high and low", heads, rows) if rows else None
 
 
-def _too_small(evidence: Evidence, candidate: Mapping[str, Any]) -> str:
+def _too_small(evidence: Evidence, candidate: AuditedCandidate) -> str:
     """The slices of which too few items were explained for an alignment of their own, with how many."""
     frame = evidence.attributions
-    if frame is None or not candidate["strata"]:
+    if frame is None or not candidate.strata:
         return ""
     explained = evidence.items["id"].isin(frame["id"].unique()).to_numpy()
-    sample, models = Resampling(len(explained)), (0, evidence.models.index(candidate["name"]))
+    sample, models = Resampling(len(explained)), (0, evidence.models.index(candidate.name))
     pair = Pair(*(Answers(evidence.outcomes[model], sample) for model in models))
     found = [
-        {"column": column, "value": value, "n": n}
+        Stratum(column, value, n, {})
         for column, values in {ANSWERS: answer_strata(pair), **columns(evidence)}.items()
         for value, n in Counter(compress(values, explained)).most_common()
         if n < MIN_ITEMS
     ]
     if not found:
         return ""
-    said = [f"{s['column']} = {s['value']} ({s['n']:,})" for s in in_order(found)]
+    said = [f"{s.column} = {s.value} ({s.n:,})" for s in in_order(found)]
     more = f" and {len(said) - MOST_SMALL:,} more" if len(said) > MOST_SMALL else ""
     return f"Too few explained items for a row, fewer than {MIN_ITEMS}: {', '.join(said[:MOST_SMALL])}{more}."
 

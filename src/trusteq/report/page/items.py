@@ -123,8 +123,8 @@ def _unexplained(evidence: Evidence, found: Attributed | None) -> str:
     said = "This item was not explained."
     if found.left_out:
         said = "This page has no words of this item: it was not explained, or they are in attributions.parquet only."
-    asked = evidence.document["settings"]["explain"] or {}
-    if asked.get("items") is None:
+    how = evidence.document.settings["explain"]
+    if how is None or how.items is None:
         return said
     n, of = len(found.at) + found.left_out, len(evidence.items)
     return (

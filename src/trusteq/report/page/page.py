@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, method_title
 from trusteq.data.clean import clean
-from trusteq.record.summary import summary_of
 from trusteq.report.page import provenance
 from trusteq.report.page.advised import Step, advised
 from trusteq.report.page.assets import assets
@@ -30,15 +29,15 @@ from trusteq.verdict import Outcome
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
-    from trusteq.record.summary import Judged, Summary
 
 
 @dataclass(frozen=True)
 class Candidate:
     """One candidate, section by section."""
 
-    judged: Judged
+    judged: AuditedCandidate
     why: str
     do: str
     steps: list[Step]
@@ -57,7 +56,7 @@ class Candidate:
 
 def page(evidence: Evidence) -> str:
     """The report of a finished audit; the same bytes for the same run."""
-    said = summary_of(evidence)
+    document = evidence.document
     own, made, figure = assets(), browser(evidence), drawer(evidence)
     return (
         _environment()
@@ -66,13 +65,13 @@ def page(evidence: Evidence) -> str:
             own=own,
             data_items=block(made.items),
             data_words=None if made.words is None else block(made.words),
-            answer=answer(said.reference, said.candidates),
-            summary=said,
-            many=len(said.candidates) > 1,
-            level=percent(said.policy.level),
-            candidates=[_candidate(evidence, said, judged) for judged in said.candidates],
-            warnings=[f for f in said.findings if f.kind in URGENT],
-            findings=[f for f in said.findings if f.kind not in URGENT],
+            answer=answer(document.reference.name, document.candidates),
+            document=document,
+            many=len(document.candidates) > 1,
+            level=percent(document.policy.level),
+            candidates=[_candidate(evidence, judged) for judged in document.candidates],
+            warnings=[f for f in evidence.findings if f.kind in URGENT],
+            findings=[f for f in evidence.findings if f.kind not in URGENT],
             figure=figure,
             added_figures=added(evidence, figure),
             most_drawn=MOST_DRAWN,
@@ -80,7 +79,7 @@ def page(evidence: Evidence) -> str:
             costs=costs(evidence),
             models=provenance.models(evidence),
             facts=provenance.facts(evidence),
-            pairs=pairs(evidence) if len(said.candidates) > 1 else None,
+            pairs=pairs(evidence) if len(document.candidates) > 1 else None,
             command=command(evidence),
             not_measured=provenance.not_measured(evidence),
             glossary=GLOSSARY,
@@ -89,20 +88,19 @@ def page(evidence: Evidence) -> str:
     )
 
 
-def _candidate(evidence: Evidence, said: Summary, judged: Judged) -> Candidate:
-    content = evidence.candidate(judged.name)
+def _candidate(evidence: Evidence, judged: AuditedCandidate) -> Candidate:
     reasons = why(judged.verdict, judged.flat)
-    answers = behaviour(evidence, content, judged.flat)
+    answers = behaviour(evidence, judged)
     return Candidate(
         judged,
         f"{reasons[:1].upper()}{reasons[1:]}.",
         _DO[judged.verdict.outcome],
         [advised(sentence, answers.first) for sentence in judged.advice],
         answers,
-        calibration(evidence, content, judged.flat),
-        explanation(evidence, content, judged.flat),
-        slices(evidence, content),
-        every_estimate(judged.measures, said.policy.level),
+        calibration(evidence, judged),
+        explanation(evidence, judged),
+        slices(evidence, judged),
+        every_estimate(judged.measures, evidence.document.policy.level),
         every_test(judged.tests),
     )
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import DIMENSIONS
-from trusteq.policy import Policy
 from trusteq.report.page.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from trusteq.record.evidence import Evidence
 
 
@@ -38,7 +35,7 @@ def facts(evidence: Evidence) -> Table:
         ("SHA-256 of the items", data["content"]),
         ("SHA-256 of their ids", data["ids"]),
     ]
-    rows.append(("SHA-256 of the policy", Policy.model_validate(evidence.document["policy"]).content()))
+    rows.append(("SHA-256 of the policy", evidence.document.policy.content()))
     if manifest["plan"] is not None:
         rows.append(("SHA-256 of the mask plan", manifest["plan"]))
     rows += [(name.replace("_", " "), _said(settings[name])) for name in _SETTINGS if name in settings]
@@ -63,23 +60,22 @@ def not_measured(evidence: Evidence) -> list[str]:
     """What this audit says nothing about, in sentences; the most telling first."""
     document = evidence.document
     said: list[str] = []
-    required = set(document["policy"]["required"])
-    if not document["items"]["labelled"]:
+    required = set(document.policy.required)
+    if not document.items.labelled:
         said.append(
             "Whether the answers are right: the items have no labels, so accuracy, flips by right and wrong, and "
             "every score of calibration are missing."
         )
-    explained, protocol = document["explanation"], document["protocol"]
-    n = document["items"]["n"]
-    if explained is None and protocol is None:
+    explained, n = document.explained, document.items.n
+    if explained is None:
         said.append("What the models look at: nothing was explained.")
     else:
-        of = (explained or protocol)["items"]
-        if of < n:
+        if explained < n:
             said.append(
-                f"What the models look at in {n - of:,} of {n:,} items: {of:,} were explained, chosen at random."
+                f"What the models look at in {n - explained:,} of {n:,} items: {explained:,} were explained, chosen at "
+                "random."
             )
-        if explained is not None:
+        if document.explanation is not None:
             said.append(
                 "What the models look at beyond the words left out: punctuation always stayed, and so did the order."
             )
@@ -90,12 +86,11 @@ def not_measured(evidence: Evidence) -> list[str]:
         said.append("Size, speed and memory of the models: not measured in this run.")
     elif all(model.get("peak_bytes") is None for model in evidence.costs["models"]):
         said.append("Memory of the models: not measured in this run (--costs full does).")
-    said += _always(document)
+    said += _always(clustered=document.items.clusters is not None)
     return said
 
 
-def _always(document: Mapping[str, Any]) -> list[str]:
-    clustered = document["items"]["clusters"] is not None
+def _always(*, clustered: bool) -> list[str]:
     return [
         "Other data. The verdict holds for items like these; what the models do on other languages, topics or times is "
         "unknown.",

@@ -12,7 +12,7 @@ from trusteq.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trusteq.record.summary import Judged
+    from trusteq.record.document import AuditedCandidate
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 
@@ -30,7 +30,7 @@ Said = tuple[str, ...]
 """The parts of a sentence; names are `Name`."""
 
 
-def answer(reference: str, candidates: Sequence[Judged]) -> Said:
+def answer(reference: str, candidates: Sequence[AuditedCandidate]) -> Said:
     """Which candidates may replace the reference, which may not, of which it is not known; and why, of a single one."""
     large = Name(reference)
     verdicts = [(c.name, c.verdict) for c in candidates]
@@ -41,15 +41,15 @@ def answer(reference: str, candidates: Sequence[Judged]) -> Said:
             return ("Whether ", small, " may replace ", large, " is not yet known", reason)
         return (small, _MAY[outcome], large, reason)
     groups = {outcome: [name for name, v in verdicts if v.outcome is outcome] for outcome in _ALL}
-    for outcome, names in groups.items():
+    for of_all, names in groups.items():
         if len(names) == len(verdicts):
-            before, after = _ALL[outcome].format(len(names)).split("REFERENCE")
+            before, after = _ALL[of_all].format(len(names)).split("REFERENCE")
             return (before, large, after)
     parts: list[Said] = []
-    for outcome in (Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT):
-        if groups[outcome]:
-            whom = (_MAY[outcome].removesuffix(" replace "),) if parts else (_MAY[outcome], large)
-            parts.append((*_names(groups[outcome]), *whom))
+    for known in (Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT):
+        if groups[known]:
+            whom = (_MAY[known].removesuffix(" replace "),) if parts else (_MAY[known], large)
+            parts.append((*_names(groups[known]), *whom))
     if groups[Outcome.UNDECIDED]:
         parts.append(("of ", *_names(groups[Outcome.UNDECIDED]), " it is not yet known"))
     return (*parts[0], *(word for part in parts[1:] for word in ("; ", *part)), ".")

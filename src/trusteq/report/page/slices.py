@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from trusteq.report.page.texts import segments
 from trusteq.report.wording import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from trusteq.record.document import AuditedCandidate, SliceSummary, Stratum
     from trusteq.record.evidence import Evidence
 
 MEASURES = ("accuracy_difference", "disagreement", "confidence_shift", "smooth_ece_difference")
 ALPHA = 0.05
+
+Part = TypeVar("Part", "SliceSummary", "Stratum")
 
 
 @dataclass(frozen=True)
@@ -31,29 +34,27 @@ class Slices:
     worse: int
 
 
-def slices(evidence: Evidence, candidate: Mapping[str, Any]) -> Slices:
+def slices(evidence: Evidence, candidate: AuditedCandidate) -> Slices:
     """The slices of one candidate."""
     frame = evidence.estimates
-    own = frame[(frame["candidate"] == candidate["name"]) & frame["slice_value"].notna()]
+    own = frame[(frame["candidate"] == candidate.name) & frame["slice_value"].notna()]
     found = {
-        (row.slice_column, row.slice_value, row.measure): f"{number(row.value)} [{number(row.low)}, {number(row.high)}]"
-        for row in own.itertuples(index=False)
+        (row["slice_column"], row["slice_value"], row["measure"]): "{} [{}, {}]".format(
+            *(number(row[end]) for end in ("value", "low", "high"))
+        )
+        for row in own.to_dict("records")
     }
     names = [name for name in MEASURES if any(key[2] == name for key in found)]
     rows, worse = [], 0
-    for s in in_order(candidate["slices"]):
-        sure = [
-            (p, name)
-            for name, p in s["p_against_rest"].items()
-            if p is not None and p < ALPHA and s["worse_than_rest"].get(name)
-        ]
+    for s in in_order(candidate.slices):
+        sure = [(p, name) for name, p in s.p_against_rest.items() if p < ALPHA and s.worse_than_rest.get(name)]
         worse += bool(sure)
         said = ""
         if sure:
             p, name = min(sure)
-            said = f"{in_words(name)} {found.get((s['column'], s['value'], name), '')}, p\u00a0=\u00a0{p:.2g}"
-        cells = [found.get((s["column"], s["value"], name), "–") for name in names]
-        rows.append((f"{s['column']} = {s['value']}", f"{s['n']:,}", *cells, said))
+            said = f"{in_words(name)} {found.get((s.column, s.value, name), '')}, p\u00a0=\u00a0{p:.2g}"
+        cells = [found.get((s.column, s.value, name), "–") for name in names]
+        rows.append((f"{s.column} = {s.value}", f"{s.n:,}", *cells, said))
     if not rows:
         return Slices(None, 0)
     heads = ("items with", "items", *(in_words(name) for name in names), "worse than the rest (Holm)")
@@ -75,11 +76,11 @@ def columns(evidence: Evidence) -> dict[str, Sequence[str]]:
     return found
 
 
-def in_order(parts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def in_order(parts: Iterable[Part]) -> list[Part]:
     """Slices column by column as they come, those of a length from short to long."""
     found = list(parts)
-    place = {column: i for i, column in enumerate(dict.fromkeys(part["column"] for part in found))}
-    return sorted(found, key=lambda s: (place[s["column"]], natural(s["value"]) if s["column"] == LENGTH else ([], "")))
+    place = {column: i for i, column in enumerate(dict.fromkeys(part.column for part in found))}
+    return sorted(found, key=lambda s: (place[s.column], natural(s.value) if s.column == LENGTH else ([], "")))
 
 
 def natural(text: str) -> tuple[list[tuple[int, str]], str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import in_words, sides_of
-from trusteq.record.document import estimate_from
 from trusteq.report.wording import interval, number, p_value, percent
 
 if TYPE_CHECKING:
@@ -44,11 +43,6 @@ def difference_rows(measures: Mapping[str, Estimate], stems: Mapping[str, str | 
         last = "" if apart is None else interval(apart)
         rows.append((words or entered[0].words, interval(reference), interval(candidate), last))
     return rows
-
-
-def estimate_of(content: Mapping[str, Any] | None) -> Estimate | None:
-    """An estimate of ``audit.json``, if there is one."""
-    return None if content is None else estimate_from(content)
 
 
 def share(estimate: Estimate | None) -> str:

@@ -1,0 +1,81 @@
+"""Values read back from the JSON of a run, each checked, or one clear line about the first that no audit writes."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from trusteq.errors import RunError
+from trusteq.record.json_file import refuse_infinite
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+
+T = TypeVar("T")
+
+
+def read(text: str, kind: type[T], *, where: str) -> T:
+    """The value of this kind that the JSON holds."""
+    known: Any = kind
+    try:
+        value: T = adapter(known).validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "content"
+        found = first.get("input")
+        shown = f" (found {str(found)[:40]!r})" if isinstance(found, (str, int, float)) else ""
+        raise RunError(
+            f"{where}: damaged: {place}: {_message(first)}{shown}; copy the run again or audit again"
+        ) from None
+    refuse_infinite(text, where=where)
+    return value
+
+
+def _message(error: Any) -> str:
+    if error["type"] == "unexpected_keyword_argument":
+        return "extra inputs are not permitted"
+    message = re.sub(r"<[\w.]+: ('[^']*')>", r"\1", error["msg"].removeprefix("Value error, "))
+    message = message.replace("Tuple ", "List ")  # as JSON calls it
+    return f"{message[:1].lower()}{message[1:]}"
+
+
+@cache
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """What reads values of a kind and tells their schema."""
+    whole: Any = Annotated[kind, _AsWritten()]
+    return TypeAdapter(whole)
+
+
+class _AsWritten:
+    """Marks what holds every field: a default is for whoever makes a value, not for whoever reads one.
+
+    Nor are settings checked as those that a user gives; whoever uses them does that.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        schema = handler(source)
+        _require_fields(schema, handler, set())
+        return schema
+
+
+def _require_fields(schema: Any, handler: GetCoreSchemaHandler, seen: set[str]) -> None:
+    if isinstance(schema, list):
+        for part in schema:
+            _require_fields(part, handler, seen)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "definition-ref":
+        if schema["schema_ref"] in seen:
+            return
+        seen.add(schema["schema_ref"])
+        schema = handler.resolve_ref_schema(schema)
+    if schema.get("type") == "dataclass":
+        schema["post_init"] = False
+    if schema.get("type") == "dataclass-field" and schema["schema"]["type"] == "default":
+        schema["schema"] = schema["schema"]["schema"]
+    for name, part in schema.items():
+        if name != "metadata":
+            _require_fields(part, handler, seen)
