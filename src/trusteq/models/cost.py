@@ -7,7 +7,9 @@ from one run to the next.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+from annotated_types import MinLen
 
 from trusteq.data.surrogates import readable
 from trusteq.errors import OptionError, TrusteqError
@@ -18,6 +20,7 @@ from trusteq.models.cost_speed import Spread, measure_speed
 from trusteq.models.library_output import one_line
 from trusteq.models.probe import spread
 from trusteq.models.traits import traits_of
+from trusteq.stats.number import Count  # noqa: TC001 - read where a record is
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,10 +47,10 @@ class ModelCost:
     """
 
     name: str
-    parameters: int | None = None
-    disk_bytes: int | None = None
-    weights_bytes: int | None = None
-    peak_bytes: int | None = None
+    parameters: Count | None = None
+    disk_bytes: Count | None = None
+    weights_bytes: Count | None = None
+    peak_bytes: Count | None = None
     latency: Spread | None = None
     throughput: Spread | None = None
 
@@ -60,8 +63,8 @@ class Costs:
     """
 
     machine: Machine
-    items: int
-    models: tuple[ModelCost, ...]
+    items: Count
+    models: Annotated[tuple[ModelCost, ...], MinLen(1)]
     notes: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trusteq.stats.number import Positive  # noqa: TC001 - read where a record is
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,8 +27,8 @@ class Machine:
     """
 
     processor: str
-    cores: int
-    threads: int | None
+    cores: Positive
+    threads: Positive | None
     platform: str
     device: str
 

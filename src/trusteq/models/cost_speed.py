@@ -15,6 +15,7 @@ import numpy as np
 
 from trusteq.models.library_output import one_line
 from trusteq.models.probe import predict_in_shape, spread
+from trusteq.stats.number import Amount, Positive  # noqa: TC001 - read where a record is
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,10 +45,10 @@ FIRST_LOOK, FIRST_SECONDS = 8, 0.25
 class Spread:
     """The median and quartiles of ``n`` measurements."""
 
-    median: float
-    low: float
-    high: float
-    n: int
+    median: Amount
+    low: Amount
+    high: Amount
+    n: Positive
 
 
 @dataclass(frozen=True)

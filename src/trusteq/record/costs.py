@@ -2,72 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
-
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import RunError
-from trusteq.models.cost import SCHEMA_VERSION
+from trusteq.models.cost import SCHEMA_VERSION, Costs
 from trusteq.record.json_file import read_json
 from trusteq.record.reading import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from trusteq.models.cost_speed import Spread
+
 FILE = "costs.json"
-
-_STRICT = ConfigDict(strict=True)
-
-_Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Count = Annotated[int, Field(ge=0)]
-
-
-class _Machine(BaseModel):
-    model_config = _STRICT
-
-    processor: str
-    cores: int = Field(ge=1)
-    threads: Annotated[int, Field(ge=1)] | None
-    platform: str
-    device: str
-
-
-class _Spread(BaseModel):
-    model_config = _STRICT
-
-    median: _Amount
-    low: _Amount
-    high: _Amount
-    n: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.low <= self.median <= self.high:
-            raise PydanticCustomError("order", "the median is outside its quartiles")
-        return self
-
-
-class _Model(BaseModel):
-    model_config = _STRICT
-
-    name: str
-    parameters: _Count | None
-    disk_bytes: _Count | None
-    weights_bytes: _Count | None
-    peak_bytes: _Count | None
-    latency: _Spread | None
-    throughput: _Spread | None
-
-
-class _Costs(BaseModel):
-    model_config = _STRICT
-
-    machine: _Machine
-    items: _Count
-    models: list[_Model] = Field(min_length=1)
-    notes: list[str]
 
 
 def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
@@ -82,8 +30,11 @@ def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
         raise RunError(f"{path}: schema version {version!r} is none; copy the run again")
     if version > SCHEMA_VERSION:
         raise RunError(f"{path}: schema version {version}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq")
-    read(text, _Costs, where=str(path))
-    own = [model["name"] for model in content["models"]]
+    costs = read(text, Costs, where=str(path))
+    for place, spread in _spreads(costs):
+        if not spread.low <= spread.median <= spread.high:
+            raise RunError(f"{path}: damaged: {place}: the median is outside its quartiles; copy the run again")
+    own = [model.name for model in costs.models]
     if own != list(names):
         raise RunError(
             f"{path}: is about {', '.join(own)[:200]}, but this run's models are {', '.join(names)[:200]}; "
@@ -91,3 +42,11 @@ def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
         )
     found: dict[str, Any] = content
     return found
+
+
+def _spreads(costs: Costs) -> Iterator[tuple[str, Spread]]:
+    """What was timed of the models, and where it stands."""
+    for i, model in enumerate(costs.models):
+        for name, spread in (("latency", model.latency), ("throughput", model.throughput)):
+            if spread is not None:
+                yield f"models.{i}.{name}", spread

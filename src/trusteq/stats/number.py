@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Ge(0)]
 Positive = Annotated[int, Ge(1)]
+Amount = Annotated[float, Gt(0), Lt(math.inf)]
 Share = Annotated[float, Ge(0), Le(1)]
 Level = Annotated[float, Gt(0), Lt(1)]
 
