@@ -28,8 +28,16 @@ from trusteq.compare.published import pair_agreements, published_measures
 from trusteq.compare.repeated_rows import repeated_rows
 from trusteq.compare.retraining import no_retraining
 from trusteq.compare.skewsize import skewsize
-from trusteq.compare.slices import LABEL, MIN_ITEMS, slice_columns, slices
-from trusteq.compare.strata import ANSWERS, Stratum, answer_strata, strata
+from trusteq.compare.slices import (
+    ANSWERS,
+    LABEL,
+    MIN_ITEMS,
+    Slice,
+    aligned_slices,
+    answers_in_words,
+    slice_columns,
+    slices,
+)
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.repeats import repeats
 from trusteq.errors import ModelError
@@ -252,12 +260,12 @@ def compare(
     measures = measure_all(pair, own)
     for dimension, more in (published or {}).items():
         measures[dimension] = {**measures.get(dimension, {}), **more}
-    parts: list[Stratum] = []
+    parts: list[Slice] = []
     if aligned is not None:
         measures["explanation"] = aligned.measures
-        by = {ANSWERS: answer_strata(pair), **columns} if columns else {}
+        by = {ANSWERS: answers_in_words(pair), **columns} if columns else {}
         some = {name: [values[i] for i in aligned.positions] for name, values in by.items()}
-        parts = strata(aligned.explained, some, aligned.clusters)
+        parts = aligned_slices(aligned.explained, some, aligned.clusters)
     remedies = measure_remedies(pair)
     columns = {name: sample.each(values) for name, values in columns.items()}
     found = slices(pair, columns, sample.clusters, own)

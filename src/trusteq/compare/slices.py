@@ -2,7 +2,8 @@
 
 A slice is compared with all other items, so its p-value says "the candidate differs more here than elsewhere".
 Over all slices of a run the p-values of one measure are corrected together (Holm). Intervals of slices are not
-widened.
+widened. Explained items are cut in the same way, and by what the two models answered, to show where attributions agree
+less.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from trusteq.compare import behaviour, divergence, scores
+from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.measured import measure_all
 from trusteq.compare.measures import MEASURES, Measure
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.compare.alignment import Explained
     from trusteq.data.items import Items
     from trusteq.stats.estimate import Estimate, PairedTest
 
-MIN_ITEMS = 30
+MIN_ITEMS, MIN_EXPLAINED = 30, 20
 MAX_VALUES = 20
 SLICE_RESAMPLES = 1_000
-LABEL, LENGTH = "label", "text length"
+LABEL, LENGTH, ANSWERS = "label", "text length", "answers"
 
 WORSE = {measure.name: measure.worse for measure in MEASURES}
 """By measure, the sign that is worse; 0 where neither is."""
@@ -41,17 +44,18 @@ WORSE = {measure.name: measure.worse for measure in MEASURES}
 
 @dataclass(frozen=True)
 class Slice:
-    """Measures, paired tests and p-values against the rest for the items with one value of one column.
+    """Measures by dimension, paired tests and p-values against the rest for the items with one value of one column.
 
     ``p_rest`` are Holm-adjusted over all slices of the run, by measure; so are the tests' p-values in ``p_tests``.
-    ``worse_than_rest`` says on which side of the rest the slice lies, where one side is worse.
+    ``worse_than_rest`` says on which side of the rest the slice lies, where one side is worse. Slices of the explained
+    items have measures alone.
     """
 
     column: str
     value: str
     n: int
     measures: Mapping[str, Mapping[str, Estimate]]
-    tests: Mapping[str, PairedTest]
+    tests: Mapping[str, PairedTest] = field(default_factory=dict)
     p_rest: Mapping[str, float] = field(default_factory=dict)
     p_tests: Mapping[str, float] = field(default_factory=dict)
     worse_than_rest: Mapping[str, bool] = field(default_factory=dict)
@@ -95,14 +99,10 @@ def slices(
     """
     found: list[Slice] = []
     inside_each: list[NDArray[np.int64]] = []
-    for column, values in columns.items():
-        names, code = coded(values)
-        for value, _ in _frequent(values):
-            inside = np.flatnonzero(code == names.index(value))
-            if clusters is not None and len(np.unique(pair.resampling.unit[inside])) < 2:
-                continue
-            found.append(_slice(_part(pair, inside, clusters), column, value, own))
-            inside_each.append(inside)
+    for column, value, inside in _cut(columns, clusters, least=MIN_ITEMS, by_name=True):
+        part = _part(pair, inside, clusters)
+        found.append(Slice(column, value, len(inside), measure_all(part, own), behaviour.tests(part)))
+        inside_each.append(inside)
     against_rest, worse = _beside_rest(pair, inside_each)
     adjusted_rest = _adjusted(against_rest)
     adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in found])
@@ -112,8 +112,35 @@ def slices(
     ]
 
 
-def _slice(part: Pair, column: str, value: str, own: Sequence[Measure]) -> Slice:
-    return Slice(column, value, part.resampling.n, measure_all(part, own), behaviour.tests(part))
+def aligned_slices(
+    explained: Sequence[Explained], columns: Mapping[str, Sequence[str]], clusters: Sequence[str] | None
+) -> list[Slice]:
+    """The same of the explained items, `MIN_EXPLAINED` or more, with the agreement of the two models' attributions."""
+    found = []
+    for column, value, inside in _cut(columns, clusters, least=MIN_EXPLAINED, by_name=False):
+        measures = {
+            f"{name}_{part.method}": estimate
+            for part in (_explained_part(one, inside, clusters) for one in explained)
+            for name, estimate in {**noise_free(part), **top_sets(part)}.items()
+            if estimate is not None
+        }
+        found.append(Slice(column, value, len(inside), {"explanation": measures}))
+    return found
+
+
+def answers_in_words(pair: Pair) -> list[str]:
+    """What the two models answered to each item, in words [items]: a column to cut explained items by."""
+    same = pair.reference.answer == pair.candidate.answer
+    if not pair.labelled:
+        return ["same answer" if s else "other answer" for s in same]
+    right, still = pair.reference.right, pair.candidate.right
+    words = {
+        (True, True): "both right",
+        (True, False): "right to wrong",
+        (False, True): "wrong to right",
+    }
+    wrong = {True: "same wrong answer", False: "wrong to other wrong"}
+    return [words.get((bool(r), bool(c)), wrong[bool(s)]) for r, c, s in zip(right, still, same, strict=True)]
 
 
 def _beside_rest(
@@ -183,22 +210,55 @@ def _sum_of_squares(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
     return float(np.square(np.bincount(unit, weights=x)).sum())
 
 
-def _frequent(values: Sequence[str]) -> list[tuple[str, int]]:
-    counts = sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
-    return [(value, n) for value, n in counts[:MAX_VALUES] if n >= MIN_ITEMS]
+def _cut(
+    columns: Mapping[str, Sequence[str]],
+    clusters: Sequence[str] | None,
+    *,
+    least: int,
+    by_name: bool,
+) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
+    """Each column's most frequent values with the items inside, of at least so many and not all of one cluster.
+
+    Equally frequent ones come in alphabetical order, or in that of the items.
+    """
+    for column, values in columns.items():
+        names, code = coded(values)
+        counts = sorted(Counter(values).items(), key=lambda entry: (-entry[1], entry[0] if by_name else ""))
+        for value in (value for value, n in counts[:MAX_VALUES] if n >= least):
+            inside = np.flatnonzero(code == names.index(value))
+            if clusters is None or len({clusters[i] for i in inside.tolist()}) > 1:
+                yield column, value, inside
 
 
 def _part(pair: Pair, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Pair:
     """The pair on the slice's items, resampled by themselves."""
-    whole = pair.resampling
-    resampling = Resampling(
+    resampling = _resampled(pair.resampling, inside, clusters, most=SLICE_RESAMPLES)
+    return Pair(*(Answers(a.outcomes.take(inside), resampling) for a in (pair.reference, pair.candidate)))
+
+
+def _explained_part(explained: Explained, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Explained:
+    """The same of explained items."""
+    return replace(
+        explained,
+        reference=explained.reference.take(inside),
+        candidate=explained.candidate.take(inside),
+        lengths=explained.lengths[inside],
+        spread_reference=explained.spread_reference[inside],
+        spread_candidate=explained.spread_candidate[inside],
+        resampling=_resampled(explained.resampling, inside, clusters),
+    )
+
+
+def _resampled(
+    whole: Resampling, inside: NDArray[np.int64], clusters: Sequence[str] | None, most: int | None = None
+) -> Resampling:
+    return Resampling(
         len(inside),
         clusters=None if clusters is None else [clusters[i] for i in inside.tolist()],
-        resamples=min(SLICE_RESAMPLES, whole.resamples),
+        resamples=whole.resamples if most is None else min(most, whole.resamples),
         seed=whole.seed,
         level=whole.level,
     )
-    return Pair(*(Answers(a.outcomes.take(inside), resampling) for a in (pair.reference, pair.candidate)))
 
 
 def _adjusted(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from trusteq.compare.pies import Pie
     from trusteq.compare.published import PairAgreement
     from trusteq.compare.slices import Slice
-    from trusteq.compare.strata import Stratum
     from trusteq.compare.words import WordLeans
     from trusteq.data.items import Items
     from trusteq.explain.explanation import Explanation
@@ -59,7 +58,8 @@ class Comparison(Judged):
 
     candidate: ModelResult
     slices: list[Slice]
-    strata: list[Stratum]
+    strata: list[Slice]
+    """Slices of the explained items, with the agreement of attributions."""
     words: WordLeans | None
     flips: list[dict[str, Any]]
 
@@ -250,10 +250,7 @@ def estimate_rows(audit: Audit) -> Iterator[dict[str, Any]]:
         for column, measures in c.skewsize.items():
             for measure, estimate in measures.items():
                 yield row(c.name, "behaviour", measure, estimate, column)
-        for s in c.slices:
+        for s in (*c.slices, *c.strata):
             for dimension, measures in s.measures.items():
                 for measure, estimate in measures.items():
                     yield row(c.name, dimension, measure, estimate, s.column, s.value, s.p_rest.get(measure))
-        for part in c.strata:
-            for measure, estimate in part.measures.items():
-                yield row(c.name, "explanation", measure, estimate, part.column, part.value)

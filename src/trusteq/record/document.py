@@ -94,12 +94,18 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class SliceSummary:
-    """The items with one value of one column beside all others; its estimates are in estimates.parquet."""
+class Part:
+    """The items with one value of one column, and how many there are."""
 
     column: str
     value: str
     n: Count
+
+
+@dataclass(frozen=True)
+class SliceSummary(Part):
+    """The items with one value of one column beside all others; its estimates are in estimates.parquet."""
+
     p_against_rest: Mapping[str, Number]
     worse_than_rest: Mapping[str, bool]
     tests: Mapping[str, PairedTest]
@@ -107,12 +113,9 @@ class SliceSummary:
 
 
 @dataclass(frozen=True)
-class Stratum:
+class Stratum(Part):
     """Agreement of attributions over the explained items with one value of one column."""
 
-    column: str
-    value: str
-    n: Count
     measures: Mapping[str, Estimate]
 
 
@@ -247,7 +250,7 @@ def _candidate(comparison: Comparison) -> AuditedCandidate:
             SliceSummary(s.column, s.value, s.n, s.p_rest, s.worse_than_rest, s.tests, s.p_tests)
             for s in comparison.slices
         ),
-        strata=tuple(Stratum(s.column, s.value, s.n, s.measures) for s in comparison.strata),
+        strata=tuple(Stratum(s.column, s.value, s.n, s.measures["explanation"]) for s in comparison.strata),
         words=tuple(lean for lean in leans if lean.q_value < FALSE_DISCOVERY_RATE),
         flipped=len(comparison.flips),
     )

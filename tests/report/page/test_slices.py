@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from report.page import made_up
 
-from trusteq.record.document import Stratum
+from trusteq.record.document import Part
 from trusteq.report.page.explanation import explanation
 from trusteq.report.page.slices import columns, in_order, slices
 from trusteq.report.wording import number
@@ -16,7 +16,7 @@ def candidate():
 
 def test_lengths_come_from_short_to_long_and_other_slices_as_they_are():
     given = [("label", "b", 9), ("label", "a", 5), ("text length", "17-20 words", 9), ("text length", "7-16 words", 5)]
-    parts = [Stratum(*one, {}) for one in given]
+    parts = [Part(*one) for one in given]
     assert [part.value for part in in_order(parts)] == ["b", "a", "7-16 words", "17-20 words"]
 
 

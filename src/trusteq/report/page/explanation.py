@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
-from trusteq.compare.strata import ANSWERS, MIN_ITEMS, answer_strata
-from trusteq.record.document import Stratum
-from trusteq.report.page.slices import columns, in_order
+from trusteq.compare.slices import ANSWERS, MIN_EXPLAINED, answers_in_words
+from trusteq.record.document import Part
+from trusteq.report.page.slices import columns, in_order, row, sliced
 from trusteq.report.page.tables import Table, figure
 from trusteq.report.wording import interval
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
 
@@ -55,7 +55,7 @@ def explanation(evidence: Evidence, candidate: AuditedCandidate) -> ExplanationP
     return ExplanationPart(
         _summary(measures),
         _ladder(measures) or _published(measures),
-        _strata(candidate.strata),
+        _strata(evidence, candidate),
         _too_small(evidence, candidate),
         _transfer(measures),
         None if own is None else _words(own),
@@ -120,13 +120,11 @@ def _by_method(measures: Mapping[str, Estimate], names: Mapping[str, str]) -> li
     return rows
 
 
-def _strata(strata: Sequence[Stratum]) -> Table | None:
+def _strata(evidence: Evidence, candidate: AuditedCandidate) -> Table | None:
     """Alignment for what the models answered, each label, slice and quarter of length."""
-    rows = []
-    for s in in_order(strata):
-        found = [s.measures.get(f"alignment_{method}") for method in METHODS]
-        if any(found):
-            rows.append((f"{s.column} = {s.value}", f"{s.n:,}", *(figure(e) for e in found)))
+    names = [f"alignment_{method}" for method in METHODS]
+    found = sliced(evidence, candidate)
+    rows = [row(s, names, found) for s in in_order(candidate.strata) if not s.measures.keys().isdisjoint(names)]
     heads = ("items with", "items", *(f"alignment, {method_title(method)}" for method in METHODS))
     return Table("Where alignment is high and low", heads, rows) if rows else None
 
@@ -140,16 +138,16 @@ def _too_small(evidence: Evidence, candidate: AuditedCandidate) -> str:
     sample, models = Resampling(len(explained)), (0, evidence.models.index(candidate.name))
     pair = Pair(*(Answers(evidence.outcomes[model], sample) for model in models))
     found = [
-        Stratum(column, value, n, {})
-        for column, values in {ANSWERS: answer_strata(pair), **columns(evidence)}.items()
+        Part(column, value, n)
+        for column, values in {ANSWERS: answers_in_words(pair), **columns(evidence)}.items()
         for value, n in Counter(compress(values, explained)).most_common()
-        if n < MIN_ITEMS
+        if n < MIN_EXPLAINED
     ]
     if not found:
         return ""
     said = [f"{s.column} = {s.value} ({s.n:,})" for s in in_order(found)]
     more = f" and {len(said) - MOST_SMALL:,} more" if len(said) > MOST_SMALL else ""
-    return f"Too few explained items for a row, fewer than {MIN_ITEMS}: {', '.join(said[:MOST_SMALL])}{more}."
+    return f"Too few explained items for a row, fewer than {MIN_EXPLAINED}: {', '.join(said[:MOST_SMALL])}{more}."
 
 
 def _transfer(measures: Mapping[str, Estimate]) -> str | None:

@@ -15,15 +15,15 @@ from trusteq.report.page.texts import segments
 from trusteq.report.wording import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from trusteq.record.document import AuditedCandidate, SliceSummary, Stratum
+    from trusteq.record.document import AuditedCandidate, Part
     from trusteq.record.evidence import Evidence
 
 MEASURES = ("accuracy_difference", "disagreement", "confidence_shift", "smooth_ece_difference")
 ALPHA = 0.05
 
-Part = TypeVar("Part", "SliceSummary", "Stratum")
+P = TypeVar("P", bound="Part")
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,7 @@ class Slices:
 
 def slices(evidence: Evidence, candidate: AuditedCandidate) -> Slices:
     """The slices of one candidate."""
-    frame = evidence.estimates
-    own = frame[(frame["candidate"] == candidate.name) & frame["slice_value"].notna()]
-    found = {
-        (row["slice_column"], row["slice_value"], row["measure"]): "{} [{}, {}]".format(
-            *(number(row[end]) for end in ("value", "low", "high"))
-        )
-        for row in own.to_dict("records")
-    }
+    found = sliced(evidence, candidate)
     names = [name for name in MEASURES if any(key[2] == name for key in found)]
     rows, worse = [], 0
     for s in in_order(candidate.slices):
@@ -53,12 +46,29 @@ def slices(evidence: Evidence, candidate: AuditedCandidate) -> Slices:
         if sure:
             p, name = min(sure)
             said = f"{in_words(name)} {found.get((s.column, s.value, name), '')}, p\u00a0=\u00a0{p:.2g}"
-        cells = [found.get((s.column, s.value, name), "–") for name in names]
-        rows.append((f"{s.column} = {s.value}", f"{s.n:,}", *cells, said))
+        rows.append((*row(s, names, found), said))
     if not rows:
         return Slices(None, 0)
     heads = ("items with", "items", *(in_words(name) for name in names), "worse than the rest (Holm)")
     return Slices(Table("Slices", heads, rows, words=frozenset({0, len(heads) - 1})), worse)
+
+
+def sliced(evidence: Evidence, candidate: AuditedCandidate) -> dict[tuple[str, str, str], str]:
+    """Every estimate of every slice of one candidate with its interval, by column, value and measure."""
+    frame = evidence.estimates
+    own = frame[(frame["candidate"] == candidate.name) & frame["slice_value"].notna()]
+    keys = zip(own["slice_column"], own["slice_value"], own["measure"], strict=True)
+    ends = zip(own["value"], own["low"], own["high"], strict=True)
+    return {
+        key: f"{number(value)} [{number(low)}, {number(high)}]"
+        for key, (value, low, high) in zip(keys, ends, strict=True)
+    }
+
+
+def row(part: Part, names: Iterable[str], found: Mapping[tuple[str, str, str], str]) -> tuple[str, ...]:
+    """What a slice is, how many items it holds, and its estimates of these names; a dash where there is none."""
+    cells = (found.get((part.column, part.value, name), "–") for name in names)
+    return (f"{part.column} = {part.value}", f"{part.n:,}", *cells)
 
 
 def columns(evidence: Evidence) -> dict[str, Sequence[str]]:
@@ -76,7 +86,7 @@ def columns(evidence: Evidence) -> dict[str, Sequence[str]]:
     return found
 
 
-def in_order(parts: Iterable[Part]) -> list[Part]:
+def in_order(parts: Iterable[P]) -> list[P]:
     """Slices column by column as they come, those of a length from short to long."""
     found = list(parts)
     place = {column: i for i, column in enumerate(dict.fromkeys(part.column for part in found))}
