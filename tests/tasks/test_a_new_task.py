@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import importlib
 import io
 import json
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rich.console import Console
 
 import trusteq
 from trusteq.auditing.verified import verified
+from trusteq.cli.report import FORMATS
 from trusteq.compare.measures import NEEDS
 from trusteq.errors import ModelError, OptionError, RunError
 from trusteq.models.base import Identity
@@ -21,6 +23,8 @@ from trusteq.models.traits import Traits
 from trusteq.policy import parse_policy
 from trusteq.record.directory import evidence, load_run, rejudge
 from trusteq.report.difference import difference
+from trusteq.report.figures.catalog import FIGURES, make
+from trusteq.report.figures.file import rendered
 from trusteq.report.page.items import browser
 from trusteq.report.page.page import page
 from trusteq.report.terminal import render
@@ -187,6 +191,21 @@ def test_choices_go_from_models_to_a_page(choices, tmp_path):
     assert "option 1 of q7" in shown
     assert result.predictions().groupby("model")["share"].sum().round(6).tolist() == [400.0] * 3
     assert difference(evidence(run), evidence(run)).match.paired
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_choices_are_told_in_every_format(choices, name, tmp_path):
+    result = audited([choices["large"], choices["far"]], chosen(60))
+    run = evidence(load_run(result.save(tmp_path / "run")))
+    module, _, function = FORMATS[name].partition(":")
+    assert "far" in getattr(importlib.import_module(module), function)(run)
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_every_figure_of_choices_is_drawn_or_left_out(choices, name):
+    run = audited([choices["large"], choices["far"]], chosen(60)).evidence
+    figure = make(run, name, "far" if FIGURES[name].per_candidate else None)
+    assert figure is None or rendered(figure, "svg")
 
 
 def assert_shown(held, result):
