@@ -858,4 +858,25 @@ NAMED = (
         "if False:",
         "test_policy",
     ),
+    (
+        "outcomes of one item count as independent",
+        "record/sampled.py",
+        "return None if self.item is None else self.ids",
+        "return None",
+        "tasks/test_a_new_task",
+    ),
+    (
+        "models of different tasks are compared",
+        "auditing/audit.py",
+        "if task_of(model) is not task:",
+        "if False:",
+        "tasks/test_a_new_task",
+    ),
+    (
+        "a measure is asked of outcomes that lack what it needs",
+        "compare/measured.py",
+        "if pair.met.issuperset(entered[0].needs)",
+        "if pair.labelled",
+        "compare/test_measured",
+    ),
 )

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import importlib
 import io
 import json
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rich.console import Console
 
 import trusteq
 from trusteq.auditing.verified import verified
+from trusteq.cli.report import FORMATS
 from trusteq.compare.measures import NEEDS
 from trusteq.errors import ModelError, OptionError, RunError
 from trusteq.models.base import Identity
@@ -21,6 +23,9 @@ from trusteq.models.traits import Traits
 from trusteq.policy import parse_policy
 from trusteq.record.directory import evidence, load_run, rejudge
 from trusteq.report.difference import difference
+from trusteq.report.figures.catalog import FIGURES, make
+from trusteq.report.figures.file import rendered
+from trusteq.report.page.items import browser
 from trusteq.report.page.page import page
 from trusteq.report.terminal import render
 from trusteq.stats.resampling import Resampling
@@ -180,11 +185,38 @@ def test_choices_go_from_models_to_a_page(choices, tmp_path):
     Console(file=out, width=120).print(render(result))
     assert "may it replace large?" in out.getvalue().casefold()
     html = page(evidence(run))
-    assert "option 1 of q7" in html or "deflate" in html
+    assert "large" in html
+    assert_shown(browser(evidence(run)).items, result)
     shown = str(result.item("q7", "far"))
     assert "option 1 of q7" in shown
     assert result.predictions().groupby("model")["share"].sum().round(6).tolist() == [400.0] * 3
     assert difference(evidence(run), evidence(run)).match.paired
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_choices_are_told_in_every_format(choices, name, tmp_path):
+    result = audited([choices["large"], choices["far"]], chosen(60))
+    run = evidence(load_run(result.save(tmp_path / "run")))
+    module, _, function = FORMATS[name].partition(":")
+    assert "far" in getattr(importlib.import_module(module), function)(run)
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_every_figure_of_choices_is_drawn_or_left_out(choices, name):
+    run = audited([choices["large"], choices["far"]], chosen(60)).evidence
+    figure = make(run, name, "far" if FIGURES[name].per_candidate else None)
+    assert figure is None or rendered(figure, "svg")
+
+
+def assert_shown(held, result):
+    """Of each item the page holds its own options, what each model gives them, and what both answer."""
+    for i, options in enumerate(map(json.loads, result.items.columns["options"])):
+        assert [held["labels"][k] for k in held["shown"][i]] == options
+        for m, model in enumerate(result.models):
+            shares = model.rows.values[model.rows.item == i, 0]
+            assert held["probabilities"][m][i] == np.rint(shares * held["digits"]).astype(int).tolist()
+            assert held["labels"][held["answers"][m][i]] == options[int(shares.argmax())]
+        assert held["labels"][held["gold"][i]] == options[result.gold[i]]
 
 
 def test_measures_of_choices_are_those_of_a_slow_count(choices):
@@ -403,7 +435,13 @@ def test_tokens_go_from_models_to_a_page(tokens, tmp_path):
     rule = verdict.dimensions[0].rules[0]
     assert rule.estimate.n > 40 * 5
     assert page(evidence(run))
-    assert "answers" in str(result.item("d003"))
+    held, outcomes = browser(evidence(run)).items, evidence(run).outcomes
+    differ = outcomes[0].answer != outcomes[1].answer
+    first = int(outcomes[0].item[differ][0])
+    changed, count = differ[outcomes[0].item == first].sum(), (outcomes[0].item == first).sum()
+    assert held["labels"][held["answers"][1][first]] == f"{changed} of {count} answers changed"
+    assert held["labels"][held["answers"][0][first]] == f"{count} answers"
+    assert f"{changed} of {count} answers changed" in str(result.item(f"d{first:03}"))
     assert {flip["kind"] for flip in result["small"].flips} <= {
         "right to wrong",
         "wrong to right",
@@ -431,7 +469,7 @@ def test_models_with_other_outcomes_are_refused(tokens):
 
 
 def test_nobody_asks_which_task_it_is():
-    """Whoever does would have to know the next one. That runs of classes name no task is for older runs."""
+    """Whoever does would have to know the next one, too. Runs of classes name no task, for older ones do not."""
     found = []
     for path in sorted(SOURCE.rglob("*.py")):
         if path.parent.name == "tasks":

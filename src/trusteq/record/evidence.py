@@ -15,10 +15,11 @@ from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
 from trusteq.record.policy_findings import about_policy
 from trusteq.record.read_back import SEGMENT, items_of, rows_of
+from trusteq.tasks.rows import Rows
 from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from trusteq.models.base import Finding
     from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.tasks.outcomes import Outcomes
-    from trusteq.tasks.rows import Rows
     from trusteq.tasks.task import Task
 
 
@@ -100,8 +100,9 @@ class Evidence:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Probabilities [models, items, labels], the reference first; where items share labels."""
-        return np.stack([rows.values for rows in self.rows])
+        """Answers of one row each [models, items, columns], the reference's first: probabilities of labels, say."""
+        columns = list(self.task.columns(self.labels))
+        return np.stack([table[columns].to_numpy(dtype=np.float64) for table in self._predictions()])
 
     @property
     def task(self) -> Task:
@@ -118,10 +119,14 @@ class Evidence:
     @cached_property
     def rows(self) -> tuple[Rows, ...]:
         """Each model's answers, the reference's first."""
-        files = {model["name"]: model["predictions"] for model in self.manifest["models"]}
-        tables = (self._needed(files[name].removesuffix(".parquet")) for name in self.models)
+        if self.task.one_row:
+            return tuple(map(Rows, self.probabilities))
         ids = self.items["id"].tolist()
-        return tuple(rows_of(table, self.task, self.labels, ids) for table in tables)
+        return tuple(rows_of(table, self.task, self.labels, ids) for table in self._predictions())
+
+    def _predictions(self) -> Iterator[pd.DataFrame]:
+        files = {model["name"]: model["predictions"] for model in self.manifest["models"]}
+        return (self._needed(files[name].removesuffix(".parquet")) for name in self.models)
 
     @cached_property
     def outcomes(self) -> tuple[Outcomes, ...]:

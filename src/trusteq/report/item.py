@@ -211,9 +211,16 @@ def _prediction(evidence: Evidence, model: int, row: int) -> Prediction:
     at = np.array([row]) if outcomes.item is None else np.flatnonzero(outcomes.item == row)
     shares = dict(task.shares(evidence.rows[model], row, evidence.asked, labels))
     if len(at) != 1:
-        return Prediction(evidence.models[model], f"{len(at):,} answers", float("nan"), shares)
+        changed = int((outcomes.answer[at] != evidence.outcomes[0].answer[at]).sum())
+        said, sure = several(len(at), changed), float(outcomes.confidence[at].sum() / max(len(at), 1))
+        return Prediction(evidence.models[model], said, sure, shares)
     (answer,) = task.named(outcomes.answer[at].astype(np.int64), np.array([row]), evidence.asked, labels)
     return Prediction(evidence.models[model], answer, float(outcomes.confidence[at[0]]), shares)
+
+
+def several(answers: int, changed: int) -> str:
+    """The words for so many answers to one item, of which some are not the reference's."""
+    return f"{changed:,} of {answers:,} answers changed" if changed else f"{answers:,} answers"
 
 
 def _gold(evidence: Evidence, row: int) -> str | None:

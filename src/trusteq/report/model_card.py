@@ -69,8 +69,8 @@ def _items(told: AuditDocument, data: Mapping[str, Any]) -> str:
     labels = ", ".join(escaped(label, NAME) for label in told.labels[:20])
     more = f" and {len(told.labels) - 20} more" if len(told.labels) > 20 else ""
     gold = "with gold labels" if items.labelled else "without gold labels"
-    content = escaped(data["content"])
-    return f"{said}, {gold}; {len(told.labels)} labels: {labels}{more}. SHA-256 of the items: {content}."
+    shared = f"; {len(told.labels)} labels: {labels}{more}" if told.labels else ""
+    return f"{said}, {gold}{shared}. SHA-256 of the items: {escaped(data['content'])}."
 
 
 def _how(told: AuditDocument) -> str:
@@ -113,7 +113,7 @@ def _limits(evidence: Evidence) -> Iterator[str]:
         "The verdict is about items like these, within these margins, at this level. It says nothing about other data, "
         "and the margins are the policy's."
     )
-    if not told.items.labelled:
+    if not any("accuracy_reference" in candidate.flat for candidate in told.candidates):
         yield "Without gold labels neither accuracy nor calibration against them was measured."
     missing = {d.dimension for c in told.candidates for d in c.verdict.dimensions if d.outcome is Outcome.NOT_MEASURED}
     for dimension in sorted(missing):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.report.item import several
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -92,10 +94,7 @@ def _words(evidence: Evidence, outcomes: Outcomes) -> Sequence[str]:
     reference = evidence.outcomes[0]
     counts = np.bincount(outcomes.item, minlength=n).tolist()
     changed = np.bincount(outcomes.item, weights=outcomes.answer != reference.answer, minlength=n).astype(np.int64)
-    return [
-        f"{other:,} of {count:,} answers changed" if other else f"{count:,} answers"
-        for count, other in zip(counts, changed.tolist(), strict=True)
-    ]
+    return list(map(several, counts, changed.tolist()))
 
 
 def _mean_of_item(x: NDArray[np.float64], outcomes: Outcomes, evidence: Evidence) -> NDArray[np.float64]:

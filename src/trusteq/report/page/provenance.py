@@ -61,7 +61,7 @@ def not_measured(evidence: Evidence) -> list[str]:
     document = evidence.document
     said: list[str] = []
     required = set(document.policy.required)
-    if not document.items.labelled:
+    if not document.items.labelled and evidence.outcomes[0].right is None:
         said.append(
             "Whether the answers are right: the items have no labels, so accuracy, flips by right and wrong, and "
             "every score of calibration are missing."
