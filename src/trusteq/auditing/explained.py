@@ -11,6 +11,7 @@ from trusteq.compare.alignment import Explained, against_peer, alignment, pooled
 from trusteq.compare.measures import METHODS
 from trusteq.compare.transfer import transfer
 from trusteq.compare.words import WordLeans, word_leans
+from trusteq.data.segment import a
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
 from trusteq.explain.looks import stretches
@@ -60,15 +61,16 @@ def explain_settings(
                     f"model {model.name} ({model.identity.kind}) cannot be asked about perturbed texts, so nothing can "
                     "be explained; leave explanations out (--no-explain)"
                 )
-        array = next((name for name, values in items.segments.items() if isinstance(values, np.ndarray)), None)
-        if array is not None:
-            raise OptionError(
-                f"segment {array!r} is an array, and only texts can be explained; leave explanations out (--no-explain)"
-            )
+        for name, segment in items.segments.items():
+            if segment.texts() is None:
+                raise OptionError(
+                    f"segment {name!r} is {a(segment.kind)}, and only texts can be explained; leave explanations out "
+                    "(--no-explain)"
+                )
         if isinstance(asked, ExplainSettings) and asked.target == "gold" and items.labels is None:
             raise OptionError("explain target gold: the items have no label; name its column (--label)")
         return asked if isinstance(asked, ExplainSettings) else ExplainSettings()
-    readable = bool(items.segments) and not any(isinstance(v, np.ndarray) for v in items.segments.values())
+    readable = bool(items.segments) and all(segment.texts() is not None for segment in items.segments.values())
     return ExplainSettings() if asked is None and readable and all(map(explainable, models)) else None
 
 

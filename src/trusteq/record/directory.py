@@ -3,7 +3,7 @@
     manifest.json        what was compared: content hashes, versions, settings, seed; the SHA-256 of every other file
     audit.json           verdicts and every estimate of the whole
     policy.yaml          the policy it was judged by
-    items.parquet        id, texts, label, cluster, slice columns
+    items.parquet        id, texts and arrays, label, cluster, slice columns
     predictions/*.parquet  one file a model: id and one column a label
     estimates.parquet    every estimate, slices included, one row each
     flips.parquet        the items whose answer changed
@@ -37,13 +37,13 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 import trusteq
 from trusteq.data import parquet
+from trusteq.data.segment import is_described
 from trusteq.errors import PolicyError, RunError
 from trusteq.plugins import packages
 from trusteq.policy import Policy
@@ -72,6 +72,7 @@ from trusteq.record.integrity import (
     judged_again,
     refuse_changed,
 )
+from trusteq.record.item_table import frame, item_columns, other_segments, write_table
 from trusteq.record.json_file import read_json
 from trusteq.record.older import as_today, refuse_newer
 from trusteq.record.saved import Manifest, refuse_damaged, refuse_strangers
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from trusteq.data.segment import Segment
     from trusteq.models.base import Finding
     from trusteq.record.audit import Audit, ModelResult
     from trusteq.record.history import History
@@ -120,16 +122,29 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the run's Parquet tables: "estimates", "flips", "items" or "predictions/<file>"."""
+        try:
+            frame: pd.DataFrame = self._arrow(name).to_pandas(ignore_metadata=True)
+        except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:  # a time zone that nobody knows
+            raise RunError(f"{self.directory / name}.parquet: damaged: {error}; copy the run again") from error
+        return frame
+
+    def other_segments(self) -> dict[str, Segment]:
+        """What the models read beside texts, by name, where a file can hold it."""
+        path = self.directory / "items.parquet"
+        if not any(is_described(field) for field in _read(path, pq.read_schema)):
+            return {}
+        try:
+            return other_segments(self._arrow("items"))
+        except ValueError as error:
+            raise RunError(f"{path}: damaged: {error}; copy the run again or audit again") from None
+
+    def _arrow(self, name: str) -> pa.Table:
         path = self.directory / f"{name}.parquet"
         if not self.holds(f"{name}.parquet"):
             raise RunError(f"{self.directory}: no table {name!r}")
         table = _read(path, _unpacked)
         refuse_damaged_table(path, name, table, self.audit, None if name == "items" else self._ids)
-        try:
-            frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-        except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:  # a time zone that nobody knows
-            raise RunError(f"{path}: damaged: {error}; copy the run again") from error
-        return frame
+        return table
 
     @cached_property
     def _ids(self) -> pa.ChunkedArray:
@@ -284,7 +299,7 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
 def _unpacked(path: Path, names: Sequence[str] | None = None) -> pa.Table:
     """The named columns, by default all, as the file says they are; texts are shown to be text."""
     with parquet.opened(path) as file:
-        schema = file.metadata.schema.to_arrow_schema()
+        schema = _with_metadata(file.metadata.schema.to_arrow_schema(), file.schema_arrow)
         odd = next((name for name in names or () if schema.names.count(name) != 1), None)
         if odd is not None:
             raise RunError(
@@ -295,6 +310,13 @@ def _unpacked(path: Path, names: Sequence[str] | None = None) -> pa.Table:
         table = pa.Table.from_batches([batch.cast(schema) for batch in found], schema)
     table.validate(full=True)
     return table
+
+
+def _with_metadata(schema: pa.Schema, told: pa.Schema) -> pa.Schema:
+    """The schema with what the file tells of its columns beside their types."""
+    if schema.names != told.names:
+        return schema
+    return pa.schema([field.with_metadata(other.metadata) for field, other in zip(schema, told, strict=True)])
 
 
 def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
@@ -316,7 +338,7 @@ def _write(audit: Audit, draft: Path) -> None:
     for name, columns in tables(audit).items():
         path = draft / f"{name}.parquet"
         path.parent.mkdir(exist_ok=True)
-        _parquet(path, columns())
+        write_table(columns(), path)
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
     _json(draft / "audit.json", document(audit))
@@ -355,7 +377,7 @@ def evidence(run: Run) -> Evidence:
     def table(name: str) -> pd.DataFrame | None:
         return run.table(name) if run.holds(f"{name}.parquet") else None
 
-    return Evidence(run.audit, run.manifest, table, run.costs, run.directory, notices_of(run))
+    return Evidence(run.audit, run.manifest, table, run.costs, run.directory, notices_of(run), run.other_segments)
 
 
 def notices_of(run: Run) -> tuple[Finding, ...]:
@@ -367,15 +389,15 @@ def notices_of(run: Run) -> tuple[Finding, ...]:
 
 def evidence_of(audit: Audit) -> Evidence:
     """The same of an audit in memory, saved or not."""
-    import pandas as pd
-
     made = tables(audit)
 
     def table(name: str) -> pd.DataFrame | None:
-        return pd.DataFrame(made[name]()) if name in made else None
+        return frame(made[name]()) if name in made else None
 
     costs = None if audit.costs is None else audit.costs.document()
-    return Evidence(document(audit), manifest(audit), table, costs, notices=notices(audit.history, ()))
+    others = {name: segment for name, segment in audit.items.segments.items() if segment.about()}
+    told = notices(audit.history, ())
+    return Evidence(document(audit), manifest(audit), table, costs, notices=told, others=lambda: others)
 
 
 def manifest(audit: Audit) -> dict[str, Any]:
@@ -391,7 +413,7 @@ def manifest(audit: Audit) -> dict[str, Any]:
             "source": plain(audit.items.source),
             "content": audit.items.content(),
             "asked": replace(audit.items, labels=None, label_names=(), columns={}, clusters=None).content(),
-            "arrays": [name for name, values in audit.items.segments.items() if isinstance(values, np.ndarray)],
+            "arrays": [name for name, segment in audit.items.segments.items() if not segment.storable],
             "items": len(audit.items),
             "ids": _hash("\n".join(audit.items.ids)),
         },
@@ -441,23 +463,8 @@ def _flip_columns(audit: Audit) -> dict[str, Any]:
     return {name: [row[name] for row in flips] for name in names}
 
 
-def _item_columns(audit: Audit) -> dict[str, Any]:
-    items = audit.items
-    columns: dict[str, Any] = {"id": items.ids}
-    columns |= {f"segment {n}": v for n, v in items.segments.items() if not isinstance(v, np.ndarray)}
-    if items.labels is not None:
-        columns["label"] = [items.label_names[code] for code in items.labels]
-    if items.clusters is not None:
-        columns["cluster"] = list(items.clusters)
-    return columns | {f"column {name}": list(values) for name, values in items.columns.items()}
-
-
-_TABLES = {"items": _item_columns, "estimates": _estimate_columns, "flips": _flip_columns}
+_TABLES = {"items": lambda audit: item_columns(audit.items), "estimates": _estimate_columns, "flips": _flip_columns}
 _EXPLAINED_TABLES = {"plan": plan_columns, "attributions": attribution_columns, "words": word_columns}
-
-
-def _parquet(path: Path, columns: dict[str, Any]) -> None:
-    pq.write_table(pa.table(columns), path, compression="zstd")
 
 
 def _json(path: Path, content: Any) -> None:

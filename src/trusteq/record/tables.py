@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trusteq.compare.measures import METHODS
+from trusteq.data.segment import is_described
 from trusteq.errors import RunError
+from trusteq.record.item_table import COLUMN, SEGMENT
 from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
@@ -72,7 +74,9 @@ def _problems(name: str, table: pa.Table, audit: Mapping[str, Any], ids: Any) ->
     if name == "items":
         columns |= {"label": TEXT} if audit["items"]["labelled"] else {}
         columns |= {"cluster": TEXT} if audit["items"]["clusters"] is not None else {}
-        columns |= {n: TEXT for n in table.column_names if n.startswith(("segment ", "column "))}
+        # Of a segment that is no text its kind looks at the column.
+        texts = [field.name for field in table.schema if not is_described(field)]
+        columns |= {name: TEXT for name in texts if name.startswith((SEGMENT, COLUMN))}
     for column, kind in columns.items():
         if column not in table.column_names:
             yield f"no column {column[:80]!r}"

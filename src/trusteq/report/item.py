@@ -16,6 +16,8 @@ from trusteq.compare.padded import rounded
 from trusteq.compare.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
+from trusteq.record.item_table import SEGMENT
+from trusteq.report.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,11 +146,11 @@ def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, me
         raise RunError(f"no method {method!r}; choose from {', '.join(METHODS)}")
     name = evidence.candidate(candidate or evidence.models[1])["name"]
     row = position(evidence, item)
-    found: dict[str, str] = {
-        str(key): str(value) for key, value in evidence.items.iloc[row].items() if value is not None
-    }
+    table = evidence.items
+    told = {str(key): table[key].iloc[row] for key in table if not str(key).startswith(SEGMENT)}
+    found = {key: str(value) for key, value in told.items() if value is not None}
     item = found["id"]
-    segments = {key.removeprefix("segment "): text for key, text in found.items() if key.startswith("segment ")}
+    segments = {name: shown(segment, [row])[0] for name, segment in evidence.segments.items()}
     return ItemView(
         item,
         segments,
