@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trusteq.explain.table import Perturbation, Question
-from trusteq.explain.units import cutter
+from trusteq.explain.units import cut_named
 from trusteq.models.open import open_model
 from trusteq.models.probe import probe
 from trusteq.models.traits import traits_of
@@ -80,7 +80,7 @@ def test_answers_come_in_order_whenever_they_are_done():
 def test_all_that_decides_an_answer_is_in_its_piece(items):
     some, other = items.take(range(5)), items.take(range(1, 6))
     assert Prediction(some).content() == Prediction(items.take(range(5))).content()
-    units = cutter("words")(("the dog runs",))
+    units = cut_named("words").of(("the dog runs",))
     masks = np.array([[True, True, True], [True, False, True]])
     plain = Perturbation((Question(units, masks),), "remove", alone=False, segments=("text",))
     contents = [
@@ -92,7 +92,7 @@ def test_all_that_decides_an_answer_is_in_its_piece(items):
         replace(plain, alone=True).content(),
         replace(plain, segments=("a",)).content(),
         replace(plain, questions=(Question(units, ~masks),)).content(),
-        replace(plain, questions=(Question(cutter("sentences")(("the dog runs",)), masks[:, :1]),)).content(),
+        replace(plain, questions=(Question(cut_named("sentences").of(("the dog runs",)), masks[:, :1]),)).content(),
     ]
     assert len(set(contents)) == len(contents)
 

@@ -15,7 +15,7 @@ from trusteq.errors import DataError
 
 if TYPE_CHECKING:
     import hashlib
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -68,6 +68,11 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
     def take(self, at: NDArray[np.int64]) -> Arrays:
         """The rows at these positions, in this order."""
         return Arrays(self.values[at])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Arrays]) -> Arrays:
+        """The rows of all parts, in order."""
+        return cls(np.concatenate([part.values for part in parts]))
 
     def texts(self) -> None:
         """None."""

@@ -52,6 +52,10 @@ class Segment(Protocol):
     def take(self, at: NDArray[np.int64]) -> Self:
         """The values at these positions, in this order."""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The values of all parts, in order."""
+
     def texts(self) -> Sequence[str] | None:
         """The values as texts, for models that read texts; None where they are none."""
 

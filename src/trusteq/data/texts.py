@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -46,6 +47,11 @@ class Texts(list[str]):
     def take(self, at: NDArray[np.int64]) -> Texts:
         """The texts at these positions, in this order."""
         return Texts(map(self.__getitem__, at.tolist()))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Texts]) -> Texts:
+        """The texts of all parts, in order."""
+        return cls(chain.from_iterable(parts))
 
     def texts(self) -> Sequence[str]:
         """Itself."""

@@ -17,6 +17,7 @@ from trusteq.compare.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
 from trusteq.record.item_table import SEGMENT
+from trusteq.report.placed import placed
 from trusteq.report.shown import shown
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, me
     found = {key: str(value) for key, value in told.items() if value is not None}
     item = found["id"]
     segments = {name: shown(segment, [row])[0] for name, segment in evidence.segments.items()}
+    explained, with_units = _words(evidence, item, row, name, method)
+    segments |= with_units
     return ItemView(
         item,
         segments,
@@ -158,7 +161,7 @@ def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, me
         _gold(evidence, row),
         _prediction(evidence, 0, row),
         _prediction(evidence, evidence.models.index(name), row),
-        _words(evidence, item, name, tuple(segments), method),
+        explained,
         _top_words(evidence, item, name),
     )
 
@@ -225,26 +228,27 @@ def _gold(evidence: Evidence, row: int) -> str | None:
     return answer
 
 
-def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, ...], method: str) -> Words | None:
-    """Both models' attributions; None where the item was not explained."""
-    table = evidence.attributions
+def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str) -> tuple[Words | None, dict[str, str]]:
+    """Both models' attributions, None where the item was not explained; and the segments in which units are named."""
+    table, segments = evidence.attributions, tuple(evidence.segments)
     if table is None:
-        return None
+        return None, {}
     rows = table[table["id"] == item]
     a, b = (rows[rows["model"] == name] for name in (evidence.models[0], candidate))
     if not len(a) or len(a) != len(b):
-        return None
+        return None, {}
     if int(a["segment"].max()) >= len(segments):
         raise RunError(f"{evidence.directory or 'this audit'}: damaged: words of item {item!r} are of no text of it")
+    spans, said = placed(evidence.segments, a, np.zeros(1, dtype=np.int64), np.array([row]))
     settings = evidence.document["settings"]["explain"] or {}
     k = int(settings.get("k", 10))
     top_a, top_b = (_top(part, method, k) for part in (a, b))
     words = tuple(
         Word(
             word=str(word),
-            segment=segments[int(segment)],
-            start=int(start),
-            end=int(end),
+            segment=segments[segment],
+            start=start,
+            end=end,
             reference=float(reference),
             candidate=float(other),
             reference_error=float(reference_error),
@@ -252,8 +256,10 @@ def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, .
             reference_top=bool(in_a),
             candidate_top=bool(in_b),
         )
-        for word, segment, start, end, reference, other, reference_error, other_error, in_a, in_b in zip(
-            *(a[name] for name in ("word", "segment", "start", "end", method)),
+        for word, (segment, start, end), reference, other, reference_error, other_error, in_a, in_b in zip(
+            a["word"],
+            spans.tolist(),
+            a[method],
             b[method],
             a[f"{method}_error"],
             b[f"{method}_error"],
@@ -262,9 +268,9 @@ def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, .
             strict=True,
         )
     )
-    return Words(
-        method, str(settings.get("scale", "probability")), k, str(a["label"].iloc[0]), str(b["label"].iloc[0]), words
-    )
+    first, second = (str(part["label"].iloc[0]) for part in (a, b))
+    found = Words(method, str(settings.get("scale", "probability")), k, first, second, words)
+    return found, {name: texts[row] for name, texts in said.items()}
 
 
 def _top(rows: pd.DataFrame, method: str, k: int) -> NDArray[np.bool_]:

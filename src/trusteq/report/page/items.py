@@ -38,7 +38,7 @@ def browser(evidence: Evidence) -> Browser:
     answers, gold = held.answers, held.gold
     found = attributed(evidence, answers)
     at = _chosen(held, found)
-    texts, cut = _within({name: shown(segment, at.tolist()) for name, segment in evidence.segments.items()})
+    texts, cut = _within(_texts(evidence, at, found))
     left_out = []
     if len(at) < n:
         left_out.append(
@@ -89,6 +89,15 @@ def _chosen(held: ItemAnswers, found: Attributed | None) -> NDArray[np.int64]:
     # Of equally telling ones, a regular sample: places by the golden ratio are spread evenly.
     spread = np.arange(n) * 0.6180339887498949 % 1
     return np.sort(np.lexsort((spread, -telling))[:MOST_ITEMS])
+
+
+def _texts(evidence: Evidence, at: NDArray[np.int64], found: Attributed | None) -> dict[str, list[str]]:
+    """The chosen items in words, by segment; of explained ones with the names of units that are no words."""
+    texts = {name: shown(segment, at.tolist()) for name, segment in evidence.segments.items()}
+    explained = set() if found is None else set(found.at.tolist())
+    for name, said in ({} if found is None else found.texts).items():
+        texts[name] = [said[i] if i in explained else text for i, text in zip(at.tolist(), texts[name], strict=True)]
+    return texts
 
 
 def _within(texts: dict[str, list[str]]) -> tuple[dict[str, list[str]], int | None]:
