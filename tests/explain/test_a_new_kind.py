@@ -149,7 +149,7 @@ class Tiles:
         return self.picture.shape, self.picture.tobytes().hex()
 
 
-TILED = Cut(frozenset({"picture"}), lambda values: Tiles(*values), ("top", "left"), ("remove", "black"))
+TILED = Cut(frozenset({"picture"}), "tile", lambda values: Tiles(*values), ("top", "left"), ("remove", "black"))
 
 
 def register(patch):
@@ -288,6 +288,7 @@ def test_one_item_is_shown_with_its_tiles(audited, saved):
     shape = audited.items.segments["photo"].shape
     assert str(kept) == str(held)
     assert f"photo: picture of {shape} tile 1.1 tile 1.2" in str(kept)
+    assert "what each tile brings" in str(kept)
     assert [word.word for word in kept.explained.words] == list(Tiles(np.zeros(shape)).names)
     for word in kept.explained.words:
         assert kept.segments["photo"][word.start : word.end] == word.word
@@ -371,6 +372,7 @@ def test_pictures_and_texts_are_explained_together(tmp_path):
     for word in view.explained.words:
         assert view.segments[word.segment][word.start : word.end] == word.word
     assert {word.segment for word in view.explained.words} == {"caption", "photo"}
+    assert view.explained.unit == "word or tile"
 
 
 def test_a_run_of_a_kind_that_nobody_knows_is_one_line(saved, monkeypatch):

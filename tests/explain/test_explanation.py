@@ -188,7 +188,7 @@ def test_there_is_no_gold_label_without_labels():
 
 def test_a_model_whose_answer_to_the_whole_text_differs_is_refused():
     items = some_items()
-    with pytest.raises(ModelError, match="m: item 'i0' with no word left out is answered differently"):
+    with pytest.raises(ModelError, match="m: item 'i0' with nothing left out is answered differently"):
         explain(respondents([GOOD], [GOOD.predict(items)[:, ::-1]], LABELS), items, ExplainSettings(), gold=None)
 
 

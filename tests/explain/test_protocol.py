@@ -246,7 +246,7 @@ def test_the_papers_protocol_alone_holds_the_whole_text_against_the_ordinary_ans
     predicted = [1 - model.predict(items)]
     asked, gold = respondents([model], predicted, LABELS), items.gold(LABELS)
     if name == "paper":
-        with pytest.raises(ModelError, match="with no word left out is answered differently"):
+        with pytest.raises(ModelError, match="with nothing left out is answered differently"):
             publish(asked, items, settings, gold=gold)
     else:
         assert len(publish(asked, items, settings, gold=gold).positions) == len(items)

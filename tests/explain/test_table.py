@@ -325,5 +325,5 @@ def test_a_predictions_file_cannot_be_asked():
 def test_another_answer_to_the_whole_text_is_an_error():
     model, predicted = Custom(None), np.array([0.3, 0.7])
     round_trip(model, np.log([[0.3005, 0.6995]]), predicted, "i1")
-    with pytest.raises(ModelError, match="'i1' with no word left out is answered differently"):
+    with pytest.raises(ModelError, match="'i1' with nothing left out is answered differently"):
         round_trip(model, np.log([[0.31, 0.69]]), predicted, "i1")

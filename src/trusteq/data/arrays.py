@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -104,8 +105,8 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def storable(self) -> bool:
-        """Whether a column can hold it: Python objects it cannot."""
-        return not self.values.dtype.hasobject
+        """Whether a column can hold it: Python objects and records it cannot."""
+        return PLAIN.fullmatch(self.values.dtype.str) is not None
 
     def column(self) -> pa.Array:
         """Numbers, or lists of as many as an item has; of types that only NumPy knows, their bytes."""
@@ -150,15 +151,26 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         return cls(found.astype(dtype, copy=False).reshape(items, *shape))
 
 
+PLAIN = re.compile(r"[<>|][biufcmMSU]\d+(\[\d*[a-zA-Z]+\])?")
+"""How NumPy writes the types whose values are their bytes: numbers, times and texts of a fixed width."""
+
+
 def _described(about: Mapping[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """The type and the shape of an item."""
+    name, shape = about.get("dtype"), about.get("shape")
+    sizes = shape if isinstance(shape, list) else [-1]
+    error = ValueError(f"no type and shape of an array: {str(name)[:80]}, {str(shape)[:80]}")
+    if not isinstance(name, str) or not PLAIN.fullmatch(name):
+        raise error
+    if not all(isinstance(size, int) and 0 <= size < 2**31 for size in sizes):
+        raise error
     try:
-        dtype, shape = np.dtype(about["dtype"]), tuple(map(int, about["shape"]))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"no type and shape of an array: {error}") from None
-    if dtype.hasobject or dtype.itemsize == 0 or min(shape, default=1) < 0:
-        raise ValueError(f"no type and shape of an array: {dtype}, {shape}")
-    return dtype, shape
+        dtype = np.dtype(name)
+    except TypeError:
+        raise error from None
+    if dtype.itemsize == 0:
+        raise error
+    return dtype, tuple(sizes)
 
 
 def _is_number(dtype: np.dtype[Any]) -> bool:

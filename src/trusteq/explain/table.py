@@ -138,7 +138,7 @@ def round_trip(
     moved = float(np.abs(np.exp(table[0]) - predicted).max())
     if not moved <= tolerance:
         raise ModelError(
-            f"model {model.name}: item {item!r} with no word left out is answered differently (a probability moved by "
+            f"model {model.name}: item {item!r} with nothing left out is answered differently (a probability moved by "
             f"{moved:.2g}) from the item itself: its explanation would be of another input, or the model does not "
             "answer the same twice"
         )

@@ -56,18 +56,19 @@ class Units(Protocol):
 class Cut:
     """A way to part items into units.
 
-    kinds: the kinds of segment that it reads. of: the units of one item's values, one for each of its segments that the
-    cut reads, in order. places: the names in `Units.places`. perturb: what can become of a unit left out, "remove"
-    first; None where any text may be put in its place.
+    kinds: the kinds of segment that it reads. unit: what one unit is called in sentences. of: the units of one item's
+    values, one for each of its segments that the cut reads, in order. places: the names in `Units.places`. perturb:
+    what can become of a unit left out, "remove" first; None where any text may be put in its place.
     """
 
     kinds: frozenset[str]
+    unit: str
     of: Callable[[tuple[Any, ...]], Units]
     places: tuple[str, ...] = ()
     perturb: tuple[str, ...] | None = (REMOVE,)
 
 
-_OF_TEXTS = partial(Cut, frozenset({"text"}), places=("start", "end"), perturb=None)
+_OF_TEXTS = partial(Cut, frozenset({"text"}), "word", places=("start", "end"), perturb=None)
 
 CUTS: dict[str, Cut] = {
     "words": _OF_TEXTS(words),
@@ -89,6 +90,11 @@ def cut_named(name: str) -> Cut:
 def cuts_named(names: str) -> list[Cut]:
     """The cuts of the names in a text like "words+tiles", one for each kind of segment."""
     return [cut_named(names)] if names.startswith("re:") else [cut_named(name) for name in names.split("+")]
+
+
+def unit_named(names: str) -> str:
+    """What one of these units is called in sentences."""
+    return " or ".join(dict.fromkeys(cut.unit for cut in cuts_named(names)))
 
 
 def places_named(names: str) -> list[str]:

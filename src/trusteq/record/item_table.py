@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +14,8 @@ from trusteq.data.texts import Texts
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    import pandas as pd
 
     from trusteq.data.items import Items
     from trusteq.data.segment import Segment
@@ -54,6 +55,8 @@ def write_table(columns: Mapping[str, Any], path: Path) -> None:
 
 def frame(columns: Mapping[str, Any]) -> pd.DataFrame:
     """The columns as a data frame: segments that are no texts as a file of them is read."""
+    import pandas as pd
+
     odd = [name for name, field in zip(columns, arrow_table(columns).schema, strict=True) if is_described(field)]
     return pd.DataFrame({**columns, **{name: columns[name].column().to_pandas() for name in odd}})
 

@@ -16,6 +16,7 @@ from trusteq.compare.padded import rounded
 from trusteq.compare.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
+from trusteq.explain.units import unit_named
 from trusteq.record.item_table import SEGMENT
 from trusteq.report.placed import placed
 from trusteq.report.shown import shown
@@ -77,7 +78,10 @@ class Word:
 
 @dataclass(frozen=True)
 class Words:
-    """Both models' attributions of one item by one method; the label that each was explained for."""
+    """Both models' attributions of one item by one method; the label that each was explained for.
+
+    unit: what one of the words is called, where they are no words.
+    """
 
     method: str
     scale: str
@@ -85,6 +89,7 @@ class Words:
     reference_label: str
     candidate_label: str
     words: tuple[Word, ...]
+    unit: str = "word"
 
     @property
     def largest(self) -> float:
@@ -269,7 +274,8 @@ def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str)
         )
     )
     first, second = (str(part["label"].iloc[0]) for part in (a, b))
-    found = Words(method, str(settings.get("scale", "probability")), k, first, second, words)
+    scale, unit = str(settings.get("scale", "probability")), unit_named(settings.get("units", "words"))
+    found = Words(method, scale, k, first, second, words, unit)
     return found, {name: texts[row] for name, texts in said.items()}
 
 

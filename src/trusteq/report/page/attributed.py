@@ -11,6 +11,7 @@ from trusteq.compare.measures import METHODS, method_title
 from trusteq.compare.published import word_jaccard
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
+from trusteq.explain.units import unit_named
 from trusteq.report.placed import placed
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
         "kind": "weights",
         "methods": methods,
         "digits": DIGITS,
+        "unit": unit_named(settings["units"]),
         "k": settings["k"],
         "scale": settings["scale"],
         "merged": settings["units"] == "words-merged",
