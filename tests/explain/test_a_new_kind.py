@@ -68,7 +68,7 @@ class Pictures:
     def refuse_unfit(self, where):
         for number, raw in enumerate(self.raw, 1):
             if len(raw) != np.prod(self.shape):
-                raise trusteq.DataError(f"{where}: number {number} is no picture of {self.shape}; crop it")
+                raise trusteq.DataError(f"{where}: number {number} is not a picture of {self.shape}; crop it")
 
     def first_empty(self):
         return None
@@ -341,7 +341,7 @@ def test_what_becomes_of_tiles_is_the_kinds_to_say():
     asked = []
     counting = trusteq.from_callable(lambda x: asked.append(x) or answers(side)(x), labels=LABELS, name="counting")
     for wanted, said in (
-        (ExplainSettings(perturb="mask"), "explain perturb 'mask': units 'tiles' know remove, black only"),
+        (ExplainSettings(perturb="mask"), "explain perturb 'mask': units 'tiles' only support remove, black"),
         (ExplainSettings(units="words"), "explain units 'words': segment 'photo' is a picture, .* choose tiles"),
     ):
         with pytest.raises(trusteq.OptionError, match=said):
@@ -377,12 +377,14 @@ def test_pictures_and_texts_are_explained_together(tmp_path):
 
 def test_a_run_of_a_kind_that_nobody_knows_is_one_line(saved, monkeypatch):
     monkeypatch.delitem(KINDS, "picture")
-    with pytest.raises(trusteq.RunError, match="'segment photo': a segment of kind 'picture', and this trusteq knows"):
+    with pytest.raises(
+        trusteq.RunError, match="'segment photo': unknown kind of segment 'picture'; this trusteq knows"
+    ):
         read_items(load_run(saved))
 
 
 def test_the_kind_checks_its_own_values():
-    with pytest.raises(trusteq.DataError, match="segment 'photo': number 2 is no picture of"):
+    with pytest.raises(trusteq.DataError, match="segment 'photo': number 2 is not a picture of"):
         trusteq.Items(["a", "b"], {"photo": Pictures((bytes(432), b"x"), (12, 12, 3))})
 
 

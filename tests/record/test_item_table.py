@@ -105,7 +105,7 @@ def test_runs_of_other_arrays_are_not_paired(saved):
     ("about", "said"),
     [
         (b'{"kind": "array", "dtype": "|u1", "shape": [3]}', "column 'segment pixels': lists of 20 numbers, not 3"),
-        (b'{"kind": "smell"}', "column 'segment pixels': a segment of kind 'smell'"),
+        (b'{"kind": "smell"}', "column 'segment pixels': unknown kind of segment 'smell'"),
         (b"{", "column 'segment pixels': metadata"),
     ],
 )

@@ -159,7 +159,7 @@ def _described(about: Mapping[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]
     """The type and the shape of an item."""
     name, shape = about.get("dtype"), about.get("shape")
     sizes = shape if isinstance(shape, list) else [-1]
-    error = ValueError(f"no type and shape of an array: {str(name)[:80]}, {str(shape)[:80]}")
+    error = ValueError(f"not the type and shape of an array: {str(name)[:80]}, {str(shape)[:80]}")
     if not isinstance(name, str) or not PLAIN.fullmatch(name):
         raise error
     if not all(isinstance(size, int) and 0 <= size < 2**31 for size in sizes):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.data.label_sets import enumerated, listed, refuse_alike, remedy
-from trusteq.data.segment import a, segment_of
+from trusteq.data.segment import segment_of, with_article
 from trusteq.data.texts import refuse_other_than_texts
 from trusteq.errors import DataError, LabelError
 
@@ -188,7 +188,9 @@ class Items:
         for name, segment in self.segments.items():
             texts = segment.texts()
             if texts is None:
-                raise DataError(f"{self.source}: segment {name!r} is {a(segment.kind)}; this model reads text")
+                raise DataError(
+                    f"{self.source}: segment {name!r} is {with_article(segment.kind)}; this model reads text"
+                )
             found.append(texts)
         return tuple(found)
 

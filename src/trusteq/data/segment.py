@@ -111,8 +111,8 @@ def segment_of(values: Any, where: str) -> Segment:
     return next(segment for segment in held if segment is not None)
 
 
-def a(kind: str) -> str:
-    """The kind with its article."""
+def with_article(kind: str) -> str:
+    """The kind with its article: "a text", "an array"."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
@@ -124,7 +124,7 @@ def stored_segment(column: pa.ChunkedArray, about: Mapping[str, Any]) -> Segment
     """The segment that a column holds, of the kind that it is said to be; a ValueError where it does not."""
     name = about.get("kind", Texts.kind)
     if name not in KINDS:
-        raise ValueError(f"a segment of kind {name!r}, and this trusteq knows {', '.join(KINDS)}")
+        raise ValueError(f"unknown kind of segment {name!r}; this trusteq knows {', '.join(KINDS)}")
     return KINDS[name].stored(column, about)
 
 

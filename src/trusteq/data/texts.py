@@ -90,7 +90,7 @@ class Texts(list[str]):
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Texts:
         """The texts of a column; a ValueError where it holds anything else."""
         if about or column.null_count:
-            raise ValueError(f"no column of texts: {about or 'gaps'}")
+            raise ValueError(f"not a column of texts: {about or 'gaps'}")
         return cls(column.cast(pa.string()).to_pylist())
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trusteq.data.segment import a
+from trusteq.data.segment import with_article
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.joined import JoinedUnits
 from trusteq.explain.words import REMOVE, by_pattern, sentences, words
@@ -110,8 +110,8 @@ def default_units(items: Items) -> str:
         if not fit:
             known = " and ".join(f"{kind}s" for kind in dict.fromkeys(k for cut in CUTS.values() for k in cut.kinds))
             raise OptionError(
-                f"segment {name!r} is {a(segment.kind)}, and only {known} can be explained; leave explanations out "
-                "(--no-explain)"
+                f"segment {name!r} is {with_article(segment.kind)}, and only {known} can be explained; "
+                "leave explanations out (--no-explain)"
             )
         names.append(fit[0])
     return "+".join(dict.fromkeys(names)) or next(iter(CUTS))
@@ -127,7 +127,7 @@ def refuse_unfit(names: str, perturb: str, items: Items) -> None:
     default_units(items)
     for cut, _ in _parts(names, items):
         if cut.perturb is not None and perturb not in cut.perturb:
-            raise OptionError(f"explain perturb {perturb!r}: units {names!r} know {', '.join(cut.perturb)} only")
+            raise OptionError(f"explain perturb {perturb!r}: units {names!r} only support {', '.join(cut.perturb)}")
 
 
 def cutter(names: str | None, items: Items) -> Callable[[int], Units]:
@@ -158,8 +158,8 @@ def _parts(names: str, items: Items) -> list[tuple[Cut, list[int]]]:
         at = next((at for at, cut in enumerate(cuts) if segment.kind in cut.kinds), None)
         if at is None:
             raise OptionError(
-                f"explain units {names!r}: segment {name!r} is {a(segment.kind)}, which has no such units; choose "
-                f"{' or '.join(_fit(segment))}"
+                f"explain units {names!r}: segment {name!r} is {with_article(segment.kind)}, which has no such units; "
+                f"choose {' or '.join(_fit(segment))}"
             )
         found.setdefault(at, []).append(number)
     return [(cuts[at], numbers) for at, numbers in sorted(found.items())]

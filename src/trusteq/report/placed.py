@@ -33,14 +33,14 @@ def placed(
     if {"start", "end"} <= set(rows.columns):
         spans[:, 1:] = rows[["start", "end"]]
     names = rows["word"].tolist()
-    said: dict[str, dict[int, str]] = {}
+    texts: dict[str, dict[int, str]] = {}
     for number, (name, segment) in enumerate(segments.items()):
         if segment.texts() is None:
-            said[name] = {}
+            texts[name] = {}
             for item, units in zip(at.tolist(), np.split(np.arange(len(rows)), starts[1:]), strict=True):
                 text = shown(segment, [item])[0]
                 for unit in units[spans[units, 0] == number].tolist():
                     spans[unit, 1:] = len(text) + 1, len(text) + 1 + len(names[unit])
                     text += f" {names[unit]}"
-                said[name][item] = text
-    return spans, said
+                texts[name][item] = text
+    return spans, texts
