@@ -42,7 +42,7 @@ from trusteq.explain.precision import PRECISIONS, in_precision
 from trusteq.explain.respondent import respondents
 from trusteq.explain.splice import splicer
 from trusteq.explain.table import Question, value_tables
-from trusteq.explain.units import Units, by_pattern, sentences
+from trusteq.explain.words import TextUnits, by_pattern, sentences
 from trusteq.models.token_rows import joined
 from trusteq.stats.resampling import Resampling
 from trusteq.work.freed_memory import keep_freed_memory
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trusteq.explain.precision import Precision
-    from trusteq.explain.units import Cut
+    from trusteq.explain.words import CutTexts
 
 CUT = "\x1f"
 """Stands between the segments of a pair: to lime no word, so it is never left out."""
@@ -70,16 +70,16 @@ def timed(*sides: Callable[[], Any], repeats: int) -> list[tuple[float, Any]]:
     return [(median(s), r) for s, r in zip(seconds, results, strict=True)]
 
 
-def merged(texts: tuple[str, ...]) -> Units:
+def merged(texts: tuple[str, ...]) -> TextUnits:
     """Words as lime cuts them: runs of letters and digits, equal ones one unit."""
     units = by_pattern(r"\w+")(texts)
     place: dict[str, int] = {}
-    return Units(texts, units.spans, np.array([place.setdefault(word, len(place)) for word in units.words]))
+    return TextUnits(texts, units.spans, np.array([place.setdefault(word, len(place)) for word in units.names]))
 
 
-def trusteq_words(texts: tuple[str, ...]) -> Units:
+def trusteq_words(texts: tuple[str, ...]) -> TextUnits:
     """Our words."""
-    from trusteq.explain.units import words
+    from trusteq.explain.words import words
 
     return words(texts)
 
@@ -122,7 +122,7 @@ def library_lime(predict: Any, texts: tuple[str, ...], samples: int, labels: int
     return coefficients, explainer.masks
 
 
-def engine_lime(model: Any, units: Sequence[Units], masks: Sequence[Any]) -> list[Any]:
+def engine_lime(model: Any, units: Sequence[TextUnits], masks: Sequence[Any]) -> list[Any]:
     """The same coefficients from the same masks, each distinct one asked once, all items together."""
     once = [distinct(m) for m in masks]
     tables = value_tables(model, [Question(u, rows) for u, (rows, _) in zip(units, once, strict=True)])
@@ -132,7 +132,7 @@ def engine_lime(model: Any, units: Sequence[Units], masks: Sequence[Any]) -> lis
     ]
 
 
-def library_shap(predict: Any, units: Units, batch: int | str = 64) -> Any:
+def library_shap(predict: Any, units: TextUnits, batch: int | str = 64) -> Any:
     """shap's partition values [units, labels] over our tree, in batches of this size ("auto": its default)."""
     from shap.explainers import Partition
 
@@ -141,14 +141,14 @@ def library_shap(predict: Any, units: Units, batch: int | str = 64) -> Any:
         shape = (1, len(units))
 
         def __call__(self, mask: Any, x: Any) -> Any:
-            return (np.array([CUT.join(units.render(np.asarray(mask, dtype=bool)))]),)
+            return (np.array([CUT.join(units.write(np.asarray(mask, dtype=bool)))]),)
 
     explainer = Partition(predict, Masker())
     values = explainer(np.zeros((1, len(units))), max_evals=100_000, batch_size=batch, silent=True).values[0]
     return np.asarray(values)
 
 
-def engine_owen(model: Any, units: Sequence[Units]) -> list[Any]:
+def engine_owen(model: Any, units: Sequence[TextUnits]) -> list[Any]:
     """The same values from one table of all items."""
     plans = [owen_plan(u.segments) for u in units]
     tables = value_tables(model, [Question(u, p.masks) for u, p in zip(units, plans, strict=True)])
@@ -168,7 +168,11 @@ def agreement(theirs: Sequence[Any], ours: Sequence[Any], k: int = 10) -> str:
 
 
 def same_work(
-    model: Any, asked: Any, pairs: Sequence[tuple[str, ...]], given: argparse.Namespace, owen_cut: Cut = trusteq_words
+    model: Any,
+    asked: Any,
+    pairs: Sequence[tuple[str, ...]],
+    given: argparse.Namespace,
+    owen_cut: CutTexts = trusteq_words,
 ) -> dict[str, float]:
     """Seconds an item of both libraries, and the ratios. asked: the model that the engine asks, perhaps in 16 bits."""
     samples, repeats = given.samples, given.repeats
@@ -214,7 +218,7 @@ def by_default(model: Any, texts: tuple[str, ...]) -> float:
     return time.perf_counter() - start
 
 
-def overhead(model: Any, pairs: Sequence[tuple[str, ...]], repeats: int, owen_cut: Cut = trusteq_words) -> None:
+def overhead(model: Any, pairs: Sequence[tuple[str, ...]], repeats: int, owen_cut: CutTexts = trusteq_words) -> None:
     """Seconds of everything over seconds of the bare model on the very same rows in the very same batches."""
     units = [trusteq_words(texts) for texts in pairs]
     plans = [mask_plan(str(i), len(u), masks=256) for i, u in enumerate(units)]
@@ -222,7 +226,7 @@ def overhead(model: Any, pairs: Sequence[tuple[str, ...]], repeats: int, owen_cu
     owen = [owen_plan(u.segments) for u in parts]
     make = splicer(model)
 
-    def rows(units: Sequence[Units], masks: Sequence[Any]) -> Any:
+    def rows(units: Sequence[TextUnits], masks: Sequence[Any]) -> Any:
         return joined([make.rows(u, m, len(m) // 2) for u, m in zip(units, masks, strict=True)])
 
     def sampled() -> None:

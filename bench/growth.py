@@ -91,7 +91,7 @@ def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[]
 
 def all_series(data: Path, models: Path, share: float) -> list[Series]:
     """The four; ``share`` of the items of each, for a quick try."""
-    from trusteq.explain.units import words
+    from trusteq.explain.words import words
 
     def opened(folder: str, count: int) -> list[Any]:
         return [trusteq.open_model(str(models / folder), name=f"model {i}") for i in range(count)]
@@ -222,7 +222,7 @@ def rows(model: Any, items: trusteq.Items) -> TokenRows:
     """The rows that the audit's explanations ask about."""
     from trusteq.explain.plan import mask_plan
     from trusteq.explain.splice import splicer
-    from trusteq.explain.units import words
+    from trusteq.explain.words import words
     from trusteq.models.token_rows import joined
 
     make, parts = splicer(model), []

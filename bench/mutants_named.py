@@ -159,17 +159,17 @@ NAMED = (
     ),
     (
         "the first word stays whatever the mask says",
-        "explain/units.py",
+        "explain/words.py",
         "                if kept[unit]:\n                    written +=",
         "                if kept[unit] or unit == 0:\n                    written +=",
-        "explain/test_units",
+        "explain/test_words",
     ),
     (
         "a word left out leaves its blank",
-        "explain/units.py",
+        "explain/words.py",
         "written += (gap or owed, word)",
         "written += (gap or owed or ' ', word)",
-        "explain/test_units",
+        "explain/test_words",
     ),
     (
         "the unmasked text need not get the ordinary answer",
@@ -557,7 +557,7 @@ NAMED = (
     (
         "early looks forget that they are early",
         "auditing/explained.py",
-        "made = replace(joined, seen=len(joined.positions) / len(lots))",
+        "made = replace(joined, seen=len(joined.positions) / len(order))",
         "made = replace(joined, seen=1.0)",
         "test_explained",
     ),

@@ -148,7 +148,7 @@ def know(every: Sequence[Case]) -> list[Known]:
             asked = respondents(models, answers, labels)
             made = explain(asked, pool, ExplainSettings(items=EXPLAINED), gold=gold)
             attributed, spread, lengths = made.attributions(), made.spread(), made.lengths
-            words = tuple(units.words for units in made.units)
+            words = tuple(units.names for units in made.units)
         for i, case in enumerate(some, 1):
             explained = tuple(
                 Explained(method, a[0], a[i], lengths, spread[0], spread[i], Resampling(len(lengths), resamples=2))

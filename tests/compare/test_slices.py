@@ -6,8 +6,9 @@ from scipy import stats
 from trusteq.compare import noise_bias
 from trusteq.compare import slices as module
 from trusteq.compare.measured import measure_all
-from trusteq.compare.slices import LABEL, LENGTH, item_values, p_against_rest, quarters, slice_columns, slices
+from trusteq.compare.slices import LABEL, item_values, p_against_rest, quarters, slice_columns, slices
 from trusteq.data.items import Items
+from trusteq.data.texts import LENGTH
 from trusteq.stats.multiplicity import holm
 
 
@@ -44,15 +45,15 @@ def test_without_labels_and_texts_only_the_items_own_columns_remain():
 
 
 def test_quarters_of_eight_different_lengths_hold_two_each():
-    assert quarters(np.array([8, 1, 2, 7, 3, 4, 5, 6])) == [
+    assert quarters(np.array([8, 1, 2, 7, 3, 4, 5, 6]), "word") == [
         "7-8 words", "1-2 words", "1-2 words", "7-8 words", "3-4 words", "3-4 words", "5-6 words", "5-6 words",
     ]  # fmt: skip
 
 
 def test_equal_lengths_stay_in_one_quarter():
-    assert quarters(np.array([5] * 9 + [9])) == ["5 words"] * 9 + ["9 words"]
-    assert quarters(np.array([3])) == ["3 words"]
-    assert quarters(np.array([1])) == ["1 word"]
+    assert quarters(np.array([5] * 9 + [9]), "word") == ["5 words"] * 9 + ["9 words"]
+    assert quarters(np.array([3]), "word") == ["3 words"]
+    assert quarters(np.array([1]), "word") == ["1 word"]
 
 
 # The p-value against the rest ----------------------------------------------------------------------

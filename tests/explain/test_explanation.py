@@ -141,7 +141,7 @@ def test_the_values_are_those_of_the_explained_label_on_the_scale_asked_for():
     items = some_items()
     found = explained([GOOD, BAD], items, scale="log-odds")
     for i, values in enumerate(found.values()):
-        texts = [text for (text,) in found.units[i].render_many(found.plans[i].masks)]
+        texts = [text for (text,) in found.units[i].write_many(found.plans[i].masks)]
         sign = 1 if found.targets[0, i] == 1 else -1
         score = [sum({"good": 2.0, "bad": -2.0}.get(word, 0.1) for word in text.split()) for text in texts]
         np.testing.assert_allclose(values[:, 0], sign * np.array(score), atol=1e-9)
@@ -188,7 +188,7 @@ def test_there_is_no_gold_label_without_labels():
 
 def test_a_model_whose_answer_to_the_whole_text_differs_is_refused():
     items = some_items()
-    with pytest.raises(ModelError, match="m: item 'i0' with no word left out is answered differently"):
+    with pytest.raises(ModelError, match="m: item 'i0' with nothing left out is answered differently"):
         explain(respondents([GOOD], [GOOD.predict(items)[:, ::-1]], LABELS), items, ExplainSettings(), gold=None)
 
 

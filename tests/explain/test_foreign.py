@@ -517,7 +517,7 @@ def test_a_run_s_attributions_are_read_back_as_they_were_made(audit, tmp_path):
     for holder, scale in ((audit, None), (run, None), (path, "log-odds"), (audit.attributions(), "log-odds")):
         back = trusteq.read_attributions(holder, model="small", method="shapley", scale=scale)
         assert (back.values == made).all()
-        assert back.units == tuple(units.words for units in audit.explanation.units)
+        assert back.units == tuple(units.names for units in audit.explanation.units)
         assert back.scale == "log-odds"
         assert back.ids == tuple(audit.items.ids[i] for i in audit.explanation.positions)
         assert back.labels == tuple(audit.labels[i] for i in audit.explanation.targets[1])
@@ -568,7 +568,7 @@ def test_an_export_adds_up_and_reads_back(audit, monkeypatch):
         p = audit.models[1].predictions.probabilities[at]
         odds = np.log(p / (1 - p))
         assert exported.base_values[i] + exported.values[i].sum(axis=0) == pytest.approx(odds)
-        assert tuple(exported.data[i]) == explanation.units[i].words
+        assert tuple(exported.data[i]) == explanation.units[i].names
     labels = [audit.labels[i] for i in explanation.targets[1]]
     back = trusteq.read_attributions(exported, label=labels)
     assert back.values == pytest.approx(explanation.attributions()["shapley"][1].whole, abs=1e-12)

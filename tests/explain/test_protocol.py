@@ -223,13 +223,13 @@ SCRIPTED = replace(FEW, name="paper-scripts")
 
 def joined(units, mask):
     """The whole string of a perturbation, before it is parted."""
-    return replace(units, pair=False).render(mask)[0]
+    return replace(units, pair=False).write(mask)[0]
 
 
 def test_lime_s_words_and_strings_are_those_of_lime():
     units, theirs = lime_string(PAIR), IndexedString(" [SEP] ".join(PAIR))
-    assert units.words == tuple(theirs.inverse_vocab)
-    assert "SEP" in units.words
+    assert units.names == tuple(theirs.inverse_vocab)
+    assert "SEP" in units.names
     for mask in np.random.default_rng(0).random((50, len(units))) < 0.5:
         assert joined(units, mask) == theirs.inverse_removing(np.flatnonzero(~mask))
 
@@ -246,7 +246,7 @@ def test_the_papers_protocol_alone_holds_the_whole_text_against_the_ordinary_ans
     predicted = [1 - model.predict(items)]
     asked, gold = respondents([model], predicted, LABELS), items.gold(LABELS)
     if name == "paper":
-        with pytest.raises(ModelError, match="with no word left out is answered differently"):
+        with pytest.raises(ModelError, match="with nothing left out is answered differently"):
             publish(asked, items, settings, gold=gold)
     else:
         assert len(publish(asked, items, settings, gold=gold).positions) == len(items)
@@ -255,7 +255,7 @@ def test_the_papers_protocol_alone_holds_the_whole_text_against_the_ordinary_ans
 def test_shap_s_tokens_and_strings_are_those_of_shap():
     units, masker = shap_string(PAIR), shap.maskers.Text(blanks)
     string = " [SEP] ".join(PAIR)
-    assert list(units.words) == masker.feature_names(string)[0]
+    assert list(units.names) == masker.feature_names(string)[0]
     for mask in np.random.default_rng(0).random((50, len(units))) < 0.5:
         assert joined(units, mask) == masker(mask, string)[0][0]
     assert joined(units, np.zeros(len(units), bool)) == "..."
@@ -303,7 +303,7 @@ def test_owen_values_of_a_pair_are_those_of_shap_within_its_budget(length):
     explainer = shap.explainers.Partition(predict, shap.maskers.Text(blanks))
     theirs = explainer([" [SEP] ".join(texts)], max_evals=500, silent=True).values[0]
     units = shap_string(texts)
-    game = shap_game(shap_tree(units.words), 500)
+    game = shap_game(shap_tree(units.names), 500)
     masks, asked = next(game), 0
     while True:
         asked += len(masks)
@@ -331,7 +331,7 @@ def test_without_its_separator_a_pair_is_all_premise():
 def test_more_than_half_of_the_samples_lose_the_separator():
     units = lime_string(tuple(segment[0] for segment in pairs(1).segments.values()))
     assert len(units) == 21
-    empty = [hypothesis == "" for _, hypothesis in units.render_many(lime_masks(21, 4000, seed=0))]
+    empty = [hypothesis == "" for _, hypothesis in units.write_many(lime_masks(21, 4000, seed=0))]
     # (n + 1) / 2n
     assert np.mean(empty) == pytest.approx(22 / 42, abs=0.03)
 

@@ -8,7 +8,7 @@ import pytest
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.rounds import ask_until_certain
 from trusteq.explain.shapley import shapley
-from trusteq.explain.units import words
+from trusteq.explain.words import words
 
 TEXT = ("one two three four five six seven eight nine ten eleven twelve thirteen fourteen",)
 

@@ -117,10 +117,10 @@ def played(game, answer):
 @pytest.mark.parametrize("pair", PAIRS)
 def test_lime_s_words_and_strings_are_those_of_lime(pair):
     units, theirs = lime_pair(pair), IndexedString(whole(pair))
-    assert units.words == tuple(theirs.inverse_vocab)
+    assert units.names == tuple(theirs.inverse_vocab)
     masks = np.random.default_rng(0).random((50, len(units))) < 0.6
     for mask in np.concatenate([masks, masks[:1] | True, masks[:1] & False]):
-        assert units.render(mask) == parted(theirs.inverse_removing(np.flatnonzero(~mask)))
+        assert units.write(mask) == parted(theirs.inverse_removing(np.flatnonzero(~mask)))
 
 
 def scripted_lime(explainer, text, gold, k=10):
@@ -145,11 +145,11 @@ def test_lime_s_list_of_words_is_that_of_lime_on_its_own_masks(pair, gold):
     masks = np.ones((100, len(units)), dtype=bool)
     for mask, size in zip(masks[1:], state.randint(1, len(units) + 1, 99), strict=True):
         mask[state.choice(range(len(units)), size, replace=False)] = False
-    texts = units.render_many(masks)
+    texts = units.write_many(masks)
     assert texts == [parted(text) for text in asked]
     values = model_of([f"{a}  {b}" for a, b in texts])
     fit = lime_fit(masks, values[:, [gold]], kept=20)[:, 0]
-    assert list(top_words(units.words, fit, 10, DROPPED, supporting)) == expected
+    assert list(top_words(units.names, fit, 10, DROPPED, supporting)) == expected
 
 
 def test_words_against_the_gold_label_are_left_out_and_an_empty_list_is_possible():
@@ -163,9 +163,9 @@ def test_words_against_the_gold_label_are_left_out_and_an_empty_list_is_possible
 def test_a_word_left_out_parts_the_pair_in_its_place():
     units = lime_pair(("a b c?", "d e"))
     keep = np.ones(5, dtype=bool)
-    assert units.render(keep) == ("a b c?", "d e")
-    assert units.render(keep & (np.arange(5) != 1)) == ("a", "c?  d e")
-    assert units.render(keep & (np.arange(5) != 4)) == ("a b c?", "d")
+    assert units.write(keep) == ("a b c?", "d e")
+    assert units.write(keep & (np.arange(5) != 1)) == ("a", "c?  d e")
+    assert units.write(keep & (np.arange(5) != 4)) == ("a b c?", "d")
 
 
 # SHAP --------------------------------------------------------------------------------------------
@@ -174,12 +174,12 @@ def test_a_word_left_out_parts_the_pair_in_its_place():
 @pytest.mark.parametrize("pair", PAIRS)
 def test_shap_s_tokens_and_strings_are_those_of_shap(pair):
     units, masker = shap_pair(pair), shap.maskers.Text(PATTERN)
-    assert list(units.words) == masker.feature_names(whole(pair))[0]
+    assert list(units.names) == masker.feature_names(whole(pair))[0]
     assert len(units) == len(re.findall(PATTERN, whole(pair)))
     masks = np.random.default_rng(0).random((50, len(units))) < 0.6
     for mask in np.concatenate([masks, masks[:1] | True, masks[:1] & False]):
         (text,) = masker(mask, whole(pair))[0]
-        assert units.render(mask) == (text, "")
+        assert units.write(mask) == (text, "")
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -209,13 +209,13 @@ def test_values_are_those_of_shap_given_its_draws(pair, monkeypatch):
     explainer = shap.Explainer(predict, shap.maskers.Text(PATTERN), algorithm="permutation", seed=43)
     monkeypatch.setattr(np.random, "randn", np.random.default_rng(5).standard_normal)
     theirs = explainer([text], max_evals=max(100, 2 * len(units) + 1), batch_size=512, silent=True)
-    ours = played(walk_game(units, 100, 5), lambda masks: model_of([a for a, _ in units.render_many(masks)]))
+    ours = played(walk_game(units, 100, 5), lambda masks: model_of([a for a, _ in units.write_many(masks)]))
     assert ours == pytest.approx(theirs.values[0], abs=1e-9)
     assert np.abs(ours).max() > 0.001
     # One call a walk there and back; together they ask what the game asks.
     assert len(asked) == max(100 // (2 * len(units) + 1), 1)
     masks = next(walk_game(units, 100, 5))
-    assert {a for a, _ in units.render_many(masks)} == {text for batch in asked for text in batch}
+    assert {a for a, _ in units.write_many(masks)} == {text for batch in asked for text in batch}
     # The list of words, as the scripts sort and cut it.
     for gold in (0, 1):
         listed = [
@@ -223,7 +223,7 @@ def test_values_are_those_of_shap_given_its_draws(pair, monkeypatch):
         ]
         listed.sort(key=lambda item: item[1], reverse=True)
         expected = list(dict.fromkeys(word for word, _ in listed if word != "[EMPTY]"))[:10]
-        assert list(top_words(units.words, ours[:, gold], 10, DROPPED, signed)) == expected
+        assert list(top_words(units.names, ours[:, gold], 10, DROPPED, signed)) == expected
 
 
 def test_orders_keep_groups_together_and_each_is_as_likely():
@@ -306,13 +306,13 @@ def test_the_words_of_the_protocol_are_made_of_its_own_masks():
     pair = tuple(texts[1] for texts in items.segments.values())
     units = lime_pair(pair)
     masks = lime_masks(len(units), 100, seed=stream(8, "lime", "i1"))
-    answers = reads("large").function(units.render_many(masks))
+    answers = reads("large").function(units.write_many(masks))
     fit = lime_fit(masks, answers[:, [1]], kept=20)[:, 0]
-    assert published.tops["lime"][0][1][1] == top_words(units.words, fit, 10, DROPPED, supporting)
+    assert published.tops["lime"][0][1][1] == top_words(units.names, fit, 10, DROPPED, supporting)
     tokens = shap_pair(pair)
     game = walk_game(tokens, 100, stream(8, "shap\x00large", "i1"))
-    gains = played(game, lambda masks: reads("large").function(tokens.render_many(masks)))
-    assert published.tops["shap"][0][1][1] == top_words(tokens.words, gains[:, 1], 10, DROPPED, signed)
+    gains = played(game, lambda masks: reads("large").function(tokens.write_many(masks)))
+    assert published.tops["shap"][0][1][1] == top_words(tokens.names, gains[:, 1], 10, DROPPED, signed)
 
 
 def test_chance_is_that_of_sets_as_large_as_the_models_own():

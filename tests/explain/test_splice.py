@@ -20,7 +20,7 @@ from oracles.tokenizers import (
 )
 
 from trusteq.explain.splice import may_splice, splicer
-from trusteq.explain.units import cutter
+from trusteq.explain.units import cut_named
 
 NORMALIZERS = (
     {},
@@ -72,7 +72,7 @@ def splicers():
 def test_what_is_spliced_is_what_the_perturbed_texts_give(splicers, texts, cut, options):
     """Without the check on two rows: the condition alone must be enough."""
     made = splicers[options]
-    units = cutter(cut)(tuple(texts))
+    units = cut_named(cut).of(tuple(texts))
     if made._stand_alone(units):
         masks = some_masks(len(units))
         equal_rows(made._spliced(units, masks, typed=True), one_by_one(made.model, units, masks))
@@ -96,7 +96,7 @@ def test_what_is_spliced_is_what_the_perturbed_texts_give(splicers, texts, cut, 
 def test_ordinary_texts_are_spliced(text):
     """Or all would be right only because nothing is: two texts an item are tokenized, whatever the masks."""
     reader = Reader(word_pieces())
-    units = cutter("words")((text, "A woman sleeps."))
+    units = cut_named("words").of((text, "A woman sleeps."))
     masks = some_masks(len(units))
     expected = one_by_one(reader, units, masks)
     reader.encoded = 0
@@ -119,21 +119,21 @@ def test_ordinary_texts_are_spliced(text):
 )
 def test_what_would_stick_together_goes_through_its_text(text, why):
     reader = Reader(word_pieces())
-    units = cutter("words")((text,))
+    units = cut_named("words").of((text,))
     masks = some_masks(len(units))
     assert not splicer(reader)._stand_alone(units), why
     equal_rows(splicer(reader).rows(units, masks, 2), one_by_one(reader, units, masks))
 
 
 def test_chinese_characters_are_words_only_to_a_tokenizer_that_makes_them_so():
-    units = cutter("words")(("中文",))
+    units = cut_named("words").of(("中文",))
     assert splicer(Reader(word_pieces()))._stand_alone(units)
     assert not splicer(Reader(word_pieces(handle_chinese_chars=False)))._stand_alone(units)
 
 
 def test_what_goes_with_a_word_must_be_a_blank_to_the_tokenizer_too():
     """It keeps control characters where it does not clean its text; Python takes this one for a blank."""
-    units = cutter("words")(("good \x1c bad film",))
+    units = cut_named("words").of(("good \x1c bad film",))
     masks = some_masks(len(units))
     reader = Reader(word_pieces(clean_text=False))
     equal_rows(splicer(reader).rows(units, masks, 4), one_by_one(reader, units, masks))
@@ -147,13 +147,13 @@ def test_a_token_added_to_the_vocabulary_that_leaving_out_would_make_goes_throug
         tokenizer = word_pieces()
         tokenizer.add_tokens([token])
         reader = Reader(tokenizer)
-        units = cutter("words")(("the new good york",))
+        units = cut_named("words").of(("the new good york",))
         masks = some_masks(len(units))
         expected = one_by_one(reader, units, masks)
         assert len({len(ids) for ids, _ in expected}) > 1
         assert not splicer(reader)._stand_alone(units)
         equal_rows(splicer(reader).rows(units, masks, 3), expected)
-        assert splicer(reader)._stand_alone(cutter("words")(("the good film",)))
+        assert splicer(reader)._stand_alone(cut_named("words").of(("the good film",)))
 
 
 def test_a_model_without_segment_ids_is_spliced_too():
@@ -165,7 +165,7 @@ def test_a_model_without_segment_ids_is_spliced_too():
             return type(rows)(rows.ids, np.zeros_like(rows.types), rows.starts)
 
     reader = Untyped(word_pieces())
-    units = cutter("words")(("the good dog", "a bad film"))
+    units = cut_named("words").of(("the good dog", "a bad film"))
     masks = some_masks(len(units))
     expected = one_by_one(reader, units, masks)
     reader.encoded = 0
@@ -182,7 +182,7 @@ def test_a_tokenizer_that_is_not_what_it_writes_is_not_spliced(spoilt):
             return super().encode([("bad",) if row[0] == spoilt else row for row in texts])
 
     reader = Wrapped(word_pieces())
-    units = cutter("words")(("the good dog",))
+    units = cut_named("words").of(("the good dog",))
     masks = some_masks(len(units))
     equal_rows(splicer(reader).rows(units, masks, 2), one_by_one(reader, units, masks))
 
@@ -191,7 +191,7 @@ def test_a_tokenizer_that_is_not_what_it_writes_is_not_spliced(spoilt):
 def test_an_item_too_long_for_the_model_is_cut_as_its_texts_are(pair):
     reader = Reader(word_pieces(), limit=8)
     given_texts = ("the good dog runs outside not very", "a bad film")[: 1 + pair]
-    units = cutter("words")(given_texts)
+    units = cut_named("words").of(given_texts)
     masks = some_masks(len(units))
     rows = splicer(reader).rows(units, masks, 5)
     assert rows.lengths.max() == 8
@@ -202,7 +202,7 @@ def test_an_item_too_long_for_the_model_is_cut_as_its_texts_are(pair):
 def test_other_tokenizers_are_not_spliced_and_still_right(make):
     reader = Reader(make())
     assert not may_splice(json.loads(reader.tokenizer_json()))
-    units = cutter("words")((" The good dog, the €5 film", "a good 中文"))
+    units = cut_named("words").of((" The good dog, the €5 film", "a good 中文"))
     masks = some_masks(len(units))
     equal_rows(splicer(reader).rows(units, masks, 3), one_by_one(reader, units, masks))
 
@@ -214,7 +214,7 @@ def test_berts_kind_is_told_from_others():
 
 def test_a_replacement_goes_through_the_text():
     reader = Reader(word_pieces())
-    units = cutter("words")(("the good dog",))
+    units = cut_named("words").of(("the good dog",))
     masks = some_masks(len(units))
     rows = splicer(reader, "[MASK]").rows(units, masks, 3)
     equal_rows(rows, one_by_one(reader, units, masks, "[MASK]"))
@@ -227,5 +227,5 @@ def test_a_model_without_a_tokenizer_of_the_library_goes_through_the_text():
             return None
 
     reader = Slow(word_pieces())
-    units = cutter("words")(("the good dog",))
+    units = cut_named("words").of(("the good dog",))
     equal_rows(splicer(reader).rows(units, some_masks(3), 3), one_by_one(reader, units, some_masks(3)))

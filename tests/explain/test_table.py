@@ -12,7 +12,7 @@ from trusteq.explain import table as table_module
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.splice import splicer
 from trusteq.explain.table import SMALLEST, Question, explainable, round_trip, value_tables
-from trusteq.explain.units import words
+from trusteq.explain.words import words
 from trusteq.models.base import Identity
 from trusteq.models.function import from_callable
 from trusteq.models.token_rows import token_rows
@@ -94,7 +94,7 @@ def test_perturbations_get_what_the_model_predicts_of_their_texts(opened, kind):
     model = opened[kind]
     for given in (*TEXTS, *PAIRS):
         asked = question(given)
-        texts = asked.units.render_many(asked.masks)
+        texts = asked.units.write_many(asked.masks)
         segments = {f"segment {i}": list(segment) for i, segment in enumerate(zip(*texts, strict=True))}
         written = Items([str(i) for i in range(len(texts))], segments, may_be_empty=True)
         (table,) = value_tables(model, [asked])
@@ -192,7 +192,7 @@ def test_a_function_is_asked_about_the_texts_themselves_and_empty_ones_too(pertu
     model = from_callable(lambda texts: (seen.extend(texts), likes_good(texts))[1], labels=["no", "yes"], name="m")
     asked = question(("good film",))
     (table,) = value_tables(model, [asked], perturb=perturb, alone=alone)
-    expected = [text for (text,) in asked.units.render_many(asked.masks, None if perturb == "remove" else perturb)]
+    expected = [text for (text,) in asked.units.write_many(asked.masks, None if perturb == "remove" else perturb)]
     assert seen == expected
     assert seen[:2] == {"remove": ["good film", ""], "...": ["good film", "... ..."], "": ["good film", " "]}[perturb]
     np.testing.assert_allclose(np.exp(table), likes_good(expected))
@@ -325,5 +325,5 @@ def test_a_predictions_file_cannot_be_asked():
 def test_another_answer_to_the_whole_text_is_an_error():
     model, predicted = Custom(None), np.array([0.3, 0.7])
     round_trip(model, np.log([[0.3005, 0.6995]]), predicted, "i1")
-    with pytest.raises(ModelError, match="'i1' with no word left out is answered differently"):
+    with pytest.raises(ModelError, match="'i1' with nothing left out is answered differently"):
         round_trip(model, np.log([[0.31, 0.69]]), predicted, "i1")

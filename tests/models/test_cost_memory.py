@@ -9,7 +9,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from trusteq.data.arrays import Arrays
 from trusteq.data.items import Items
+from trusteq.data.texts import Texts
 from trusteq.errors import ModelError
 from trusteq.models import cost_memory
 from trusteq.models.cost_child import as_json, from_json
@@ -86,7 +88,7 @@ def test_the_process_opens_the_model_as_it_was_opened(onnx_bert, bert, items, mo
         "budget": 9,
     }
     assert question["shape"] == 4
-    assert question["segments"]["text"] == items.segments["text"]
+    assert from_json(question["segments"]["text"]) == items.segments["text"]
 
 
 def test_whether_scores_are_probabilities_is_left_open_where_nobody_said_so(onnx_bert, items, monkeypatch):
@@ -162,14 +164,14 @@ def test_memory_of_an_accelerator_is_not_confused_with_the_processor_s(bert, ite
     [np.arange(6, dtype=np.int8).reshape(2, 3), np.ones((2, 2, 2), dtype=np.float16), np.array(["ä", "b"])],
 )
 def test_arrays_arrive_as_they_were(array):
-    back = from_json(json.loads(json.dumps(as_json(array))))
+    back = from_json(json.loads(json.dumps(as_json(Arrays(array)))))
     assert back.dtype == array.dtype
     np.testing.assert_array_equal(back, array)
 
 
 def test_texts_arrive_as_they_were():
     texts = ("größer 世界", "\x00\x1b[2J", "</script>")
-    assert from_json(json.loads(json.dumps(as_json(texts)))) == list(texts)
+    assert from_json(json.loads(json.dumps(as_json(Texts(texts))))) == list(texts)
 
 
 @linux

@@ -34,7 +34,7 @@ def test_one_text_segment_is_given_as_a_list_of_texts():
 
 
 def test_one_array_segment_is_given_as_it_is():
-    assert given(TABLE) is TABLE.segments["row"]
+    assert given(TABLE) is TABLE.segments["row"].values
 
 
 def test_several_segments_are_given_as_one_tuple_an_item():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from trusteq.data.items import Items
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.table import Question, value_tables
-from trusteq.explain.units import words
+from trusteq.explain.words import words
 from trusteq.models.token_rows import TokenModel, joined, token_rows
 
 lists = st.lists(st.lists(st.integers(1, 9), max_size=5), min_size=1, max_size=5)

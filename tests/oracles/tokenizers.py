@@ -86,7 +86,7 @@ class Reader:
 
 def one_by_one(reader, units, masks, replacement=None):
     """The ids and types of each perturbed text, tokenized by itself."""
-    texts = [units.render(mask, replacement) for mask in masks]
+    texts = [units.write(mask, replacement) for mask in masks]
     return [reader.encode([text]).row(0) for text in texts]
 
 

@@ -35,9 +35,9 @@ def audited(**options):
     return package.audit(reader(HONEST, "honest"), reader(NEARLY, "nearly"), items, **{**FAST, **options})
 
 
-def with_arrays():
+def with_arrays(dtype=np.float64):
     large, small, items = case(60)
-    return package.audit(large, small, replace(items, segments={"x": np.ones((60, 3))}), **FAST)
+    return package.audit(large, small, replace(items, segments={"x": np.ones((60, 3), dtype)}), **FAST)
 
 
 MORE = {
@@ -49,6 +49,7 @@ MORE = {
     "scripts": lambda: audited(protocol="paper-scripts", policy="paper", explain=ExplainSettings(items=3)),
     "questions": lambda: audited(protocol="paper-scripts-qqp", policy="paper", explain=ExplainSettings(items=3)),
     "arrays": with_arrays,
+    "objects": lambda: with_arrays(object),
     "all slices": lambda: package.audit(*case(400), resamples=100, costs="none"),
 }
 
@@ -63,7 +64,7 @@ def test_every_kind_of_run_comes_to_the_same_to_the_bit(kind, tmp_path):
     assert found.models == len(made.everybody)
     assert found.values > 100
     assert (found.perturbations > 0) == (made.explanation is not None)
-    assert ("arrays" in " ".join(found.unchecked)) == (kind == "arrays")
+    assert ("the arrays that models read" in " ".join(found.unchecked)) == (kind == "objects")
 
 
 @pytest.fixture(scope="module")

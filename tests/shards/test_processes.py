@@ -12,7 +12,7 @@ from wayward_shards import Slow, Told
 
 from trusteq.errors import LabelError, ModelError, OptionError
 from trusteq.explain.table import Question, value_tables
-from trusteq.explain.units import cutter
+from trusteq.explain.units import cut_named
 from trusteq.models.traits import Traits
 from trusteq.work import processes
 from trusteq.work.executor import executor
@@ -31,7 +31,7 @@ def run(place, model, shards):
 @pytest.mark.parametrize("kind", [pytest.param("model", marks=pytest.mark.slow), "light"])
 def test_two_processes_give_the_bytes_of_one(kind, items, request):
     model = request.getfixturevalue(kind)
-    cut = cutter("words")
+    cut = cut_named("words").of
     questions = [Question(cut((text,)), masks_of(len(cut((text,))))) for text in items.segments["text"][:30]]
     expected = predict_at(HERE, model, items).values, value_tables(model, questions)
     with executor(workers=2) as place:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trusteq.explain.table import Perturbation, Question
-from trusteq.explain.units import cutter
+from trusteq.explain.units import cut_named
 from trusteq.models.open import open_model
 from trusteq.models.probe import probe
 from trusteq.models.traits import traits_of
@@ -80,7 +80,7 @@ def test_answers_come_in_order_whenever_they_are_done():
 def test_all_that_decides_an_answer_is_in_its_piece(items):
     some, other = items.take(range(5)), items.take(range(1, 6))
     assert Prediction(some).content() == Prediction(items.take(range(5))).content()
-    units = cutter("words")(("the dog runs",))
+    units = cut_named("words").of(("the dog runs",))
     masks = np.array([[True, True, True], [True, False, True]])
     plain = Perturbation((Question(units, masks),), "remove", alone=False, segments=("text",))
     contents = [
@@ -92,7 +92,7 @@ def test_all_that_decides_an_answer_is_in_its_piece(items):
         replace(plain, alone=True).content(),
         replace(plain, segments=("a",)).content(),
         replace(plain, questions=(Question(units, ~masks),)).content(),
-        replace(plain, questions=(Question(cutter("sentences")(("the dog runs",)), masks[:, :1]),)).content(),
+        replace(plain, questions=(Question(cut_named("sentences").of(("the dog runs",)), masks[:, :1]),)).content(),
     ]
     assert len(set(contents)) == len(contents)
 
@@ -162,3 +162,11 @@ def test_a_model_is_probed_where_it_is_asked_so_that_one_that_hangs_meets_the_de
 def test_a_file_of_predictions_is_not_probed(items, tmp_path):
     (tmp_path / "p.csv").write_text("id,a,b\n" + "".join(f"{id_},0.5,0.5\n" for id_ in items.ids))
     assert probe_at(HERE, open_model(tmp_path / "p.csv"), items).n == 0
+
+
+def test_the_key_of_perturbed_texts_is_what_it_always_was():
+    """Under which finished work lies in folders of older versions."""
+    units = cut_named("words-merged").of(("the dog, the größer 世界", "a cat"))
+    masks = np.array([[1] * len(units), [0] * len(units), [1, 0] * 3 + [1]], dtype=bool)
+    shard = Perturbation((Question(units, masks),), "remove", True, ("premise", "hypothesis"))
+    assert shard.content() == "4364ce6de25a1e3a7eb33baa7520dc2c358d4101c5921a5b140975890dc1cb96"

@@ -15,7 +15,7 @@ import numpy as np
 from trusteq.auditing.computed import computed
 from trusteq.auditing.explained import decided_by, explain_enough, explain_settings
 from trusteq.compare.own_measures import entries, own_measures
-from trusteq.compare.slices import LABEL, LENGTH
+from trusteq.compare.slices import LABEL
 from trusteq.data.items import Items
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, ModelError, OptionError
@@ -352,7 +352,7 @@ def _in_own_precision(
 
 def _refuse_own_names(items: Items) -> None:
     """Stop where a column would be confused with a slice that every audit makes."""
-    own = {LENGTH} if items.segments else set()
+    own = {name for segment in items.segments.values() for name in segment.counted}
     if items.labels is not None and LABEL in items.columns:
         codes = items.labels.tolist()
         if list(items.columns[LABEL]) not in ([items.label_names[c] for c in codes], list(map(str, codes))):

@@ -339,8 +339,9 @@ def _about_items(items: Items, known: Sequence[NDArray[Any]]) -> tuple[Finding, 
     """What was learnt about the items themselves, from their texts or else from what is known of each [items, ...]."""
     where = "" if items.clusters is None else " in another cluster"
     kind, found = "repeated items", repeats(items)
-    said = f"{found:,} of {len(items):,} repeat the text of another item{where}"
-    if known and not any(not isinstance(values, np.ndarray) for values in items.segments.values()):
+    kinds = " and ".join(dict.fromkeys(segment.kind for segment in items.segments.values() if segment.copies_repeat))
+    said = f"{found:,} of {len(items):,} repeat the {kinds} of another item{where}"
+    if known and not any(segment.copies_repeat for segment in items.segments.values()):
         kind, found = "repeated rows", repeated_rows(known, items.clusters)
         said = f"{found:,} of {len(items):,} have the gold label and every model's probabilities of another item{where}"
         said += ", more often than independent items could"

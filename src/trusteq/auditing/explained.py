@@ -16,6 +16,7 @@ from trusteq.explain.explanation import ExplainSettings, Explanation, explain, w
 from trusteq.explain.looks import stretches
 from trusteq.explain.removal import removal
 from trusteq.explain.table import explainable
+from trusteq.explain.units import default_units, have_units, refuse_unfit
 from trusteq.stats.coded import coded
 from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequence_of_ratio
 from trusteq.stats.equivalence import Outcome, against
@@ -60,16 +61,15 @@ def explain_settings(
                     f"model {model.name} ({model.identity.kind}) cannot be asked about perturbed texts, so nothing can "
                     "be explained; leave explanations out (--no-explain)"
                 )
-        array = next((name for name, values in items.segments.items() if isinstance(values, np.ndarray)), None)
-        if array is not None:
-            raise OptionError(
-                f"segment {array!r} is an array, and only texts can be explained; leave explanations out (--no-explain)"
-            )
+        settings = asked if isinstance(asked, ExplainSettings) else ExplainSettings()
+        units = default_units(items) if settings.units is None else settings.units
+        refuse_unfit(units, settings.perturb, items)
         if isinstance(asked, ExplainSettings) and asked.target == "gold" and items.labels is None:
             raise OptionError("explain target gold: the items have no label; name its column (--label)")
-        return asked if isinstance(asked, ExplainSettings) else ExplainSettings()
-    readable = bool(items.segments) and not any(isinstance(v, np.ndarray) for v in items.segments.values())
-    return ExplainSettings() if asked is None and readable and all(map(explainable, models)) else None
+        return replace(settings, units=units)
+    if asked is False or not have_units(items) or not all(map(explainable, models)):
+        return None
+    return ExplainSettings(units=default_units(items))
 
 
 def explain_enough(
@@ -92,17 +92,17 @@ def explain_enough(
     def some(at: Sequence[int]) -> Explanation:
         return explain(asked, items, settings, gold=gold, seed=whole.seed, only=at)
 
-    lots, wordless = with_units(items, settings, seed=whole.seed)
+    order, wordless = with_units(items, settings, seed=whole.seed)
     if settings.until != "decided":
-        made = some(lots)
+        made = some(order)
         return replace(made, wordless=tuple(wordless))
     margins = rules.rules.get("explanation", {})
     so_far: Explanation | None = None
     before: list[Outcome] = []
-    for stretch in stretches(lots, items, rules.min_items):
+    for stretch in stretches(order, items, rules.min_items):
         part = some(stretch)
         joined = part if so_far is None else so_far.joined(part)
-        so_far = made = replace(joined, seen=len(joined.positions) / len(lots))
+        so_far = made = replace(joined, seen=len(joined.positions) / len(order))
         at_hand = _clusters(items, made.positions)
         said = [sequences(one, seen=made.seen, clusters=at_hand) for one in beside(made, items, whole)[:candidates]]
         wanted = decided_by(rules)
@@ -204,7 +204,7 @@ def align(
     removed = removal(explanation)
     resampling, lengths = found[0][0].resampling, explanation.lengths
     peer = found[-1] if has_peer else ()
-    words = [units.words for units in explanation.units]
+    words = [units.names for units in explanation.units]
     made = []
     for i, ours in enumerate(found, 1):
         measures = {name: e for one in ours for name, e in alignment(one).items()}

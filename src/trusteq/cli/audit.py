@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     "--masks", type=click.IntRange(10, 100_000), help="Perturbations an item.  [default: 4 a word, 32 to 256]"
 )
 @click.option(
-    "--units", default="words", show_default=True, help="What is left out: words, words-merged, sentences, re:PATTERN."
+    "--units", help="What is left out: words, words-merged, sentences, re:PATTERN.  [default: words of texts]"
 )
 @click.option(
     "--perturb", default="remove", show_default=True, help="What a word left out becomes: remove, mask, or a text."

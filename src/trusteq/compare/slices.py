@@ -25,18 +25,19 @@ from trusteq.stats.multiplicity import holm
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from trusteq.compare.alignment import Explained
     from trusteq.data.items import Items
+    from trusteq.data.segment import Segment
     from trusteq.stats.estimate import Estimate, PairedTest
 
 MIN_ITEMS, MIN_EXPLAINED = 30, 20
 MAX_VALUES = 20
 SLICE_RESAMPLES = 1_000
-LABEL, LENGTH, ANSWERS = "label", "text length", "answers"
+LABEL, ANSWERS = "label", "answers"
 
 WORSE = {measure.name: measure.worse for measure in MEASURES}
 """By measure, the sign that is worse; 0 where neither is."""
@@ -67,23 +68,29 @@ def slice_columns(items: Items, gold: NDArray[np.int64] | None, labels: Sequence
     if gold is not None:
         columns[LABEL] = [labels[code] for code in gold]
     columns |= items.columns
-    texts = [values for values in items.segments.values() if not isinstance(values, np.ndarray)]
-    if texts:
-        words = np.array([sum(len(text.split()) for text in row) for row in zip(*texts, strict=True)])
-        columns[LENGTH] = quarters(words)
-    return columns
+    return columns | count_columns(items.segments.values())
 
 
-def quarters(counts: NDArray[np.int64]) -> list[str]:
+def count_columns(segments: Iterable[Segment]) -> dict[str, list[str]]:
+    """What is counted in the items' segments, such as the words of texts, in quarters; of several segments together."""
+    counts: dict[tuple[str, str], NDArray[np.int64]] = {}
+    for segment in segments:
+        for name, word in segment.counted.items():
+            counts[name, word] = counts.get((name, word), 0) + segment.counts(name)
+    return {name: quarters(found, word) for (name, word), found in counts.items()}
+
+
+def quarters(counts: NDArray[np.int64], word: str) -> list[str]:
     """Each count's quarter as a readable range [items], such as "8-12 words"; equal counts stay together."""
     edges = np.unique(np.quantile(counts, [0.25, 0.5, 0.75], method="inverted_cdf"))
     which = np.searchsorted(edges, counts, side="left")
-    names = {int(q): _range(int(counts[which == q].min()), int(counts[which == q].max())) for q in np.unique(which)}
+    parts = {int(q): counts[which == q] for q in np.unique(which)}
+    names = {q: _range(int(part.min()), int(part.max()), word) for q, part in parts.items()}
     return [names[int(q)] for q in which]
 
 
-def _range(low: int, high: int) -> str:
-    words = "word" if high == 1 else "words"
+def _range(low: int, high: int, word: str) -> str:
+    words = word if high == 1 else f"{word}s"
     return f"{low} {words}" if low == high else f"{low}-{high} {words}"
 
 

@@ -31,7 +31,7 @@ def called_like(name: str | None, names: Sequence[str]) -> str | None:
 
 def shared_columns(items: Items, names: Sequence[str]) -> dict[str, str]:
     """The columns of a file that should hold what the items hold, their texts and gold labels: by the items' name."""
-    held = [name for name, values in items.segments.items() if not isinstance(values, np.ndarray)]
+    held = [name for name, segment in items.segments.items() if segment.texts() is not None]
     found = {name: called_like(name, names) for name in [*held, items.label_column]}
     return {name: column for name, column in found.items() if name is not None and column is not None}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.hashing import PIECE_TEXTS, packed, update_with
 from trusteq.data.label_sets import enumerated, listed, refuse_alike, remedy
-from trusteq.data.surrogates import are_texts, is_unicode
+from trusteq.data.segment import segment_of, with_article
+from trusteq.data.texts import refuse_other_than_texts
 from trusteq.errors import DataError, LabelError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Items:
     """Examples to judge, one position an item in every field.
 
     ids: unique names [items].
-    segments: what the models read, by name: texts [items], or arrays [items, ...].
+    segments: what the models read, by name; texts [items] or an array [items, ...] become a `Segment`.
     labels: gold codes [items] into ``label_names``; None when there are no labels.
     columns: further values for slices, by name, as texts [items].
     clusters: which items belong together (hypotheses of one premise) [items]; None when all are independent.
@@ -34,7 +34,7 @@ class Items:
     """
 
     ids: Sequence[str]
-    segments: Mapping[str, Sequence[str] | NDArray[Any]] = field(default_factory=dict)
+    segments: Mapping[str, Any] = field(default_factory=dict)
     labels: NDArray[np.int64] | None = None
     label_names: tuple[str, ...] = ()
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -58,13 +58,15 @@ class Items:
         # What is read by position later must be: a pandas Series answers by its index.
         held = {
             "ids": _by_position(self.ids),
-            "segments": {name: _by_position(values) for name, values in self.segments.items()},
+            "segments": {
+                name: segment_of(values, f"{self.source}: segment {name!r}") for name, values in self.segments.items()
+            },
             "columns": {name: _by_position(values) for name, values in self.columns.items()},
             "clusters": None if self.clusters is None else _by_position(self.clusters),
         }
         for name, values in held.items():
             object.__setattr__(self, name, values)
-        self._refuse_what_is_no_text()
+        self._refuse_unfit()
         n = len(self.ids)
         if n == 0:
             raise DataError(f"{self.source}: no items; the file or the selection is empty")
@@ -76,8 +78,6 @@ class Items:
             **({"clusters": self.clusters} if self.clusters is not None else {}),
         }
         for name, values in parts.items():
-            if isinstance(values, np.ndarray) and values.ndim == 0:
-                raise DataError(f"{self.source}: {name} is one value, {str(values)[:80]!r}; give one for each item")
             if len(values) != n:
                 raise DataError(f"{self.source}: {name} has {len(values)} values for {n} items")
         if codes is not None:
@@ -98,14 +98,13 @@ class Items:
                         f"{self.source}: items {before + 1} and {row + 1} have the same id {id_!r}; "
                         "ids must be unique, or match by row number with --by-row"
                     )
-        for name, values in self.segments.items():
-            if self.may_be_empty or isinstance(values, np.ndarray):
-                continue
-            for item, text in enumerate(values if not all(map(str.strip, values)) else ()):
-                if not text.strip():
-                    raise DataError(
-                        f"{self._item(item)}: segment {name!r} is empty ({text!r}); drop the item or fill in its text"
-                    )
+        for name, segment in self.segments.items() if not self.may_be_empty else ():
+            item = segment.first_empty()
+            if item is not None:
+                raise DataError(
+                    f"{self._item(item)}: segment {name!r} is empty ({segment[item]!r}); drop the item or fill in its "
+                    f"{segment.kind}"
+                )
 
     def _codes(self) -> NDArray[np.integer[Any]]:
         """The labels as an array of whole numbers [items]."""
@@ -126,32 +125,20 @@ class Items:
             )
         return codes
 
-    def _refuse_what_is_no_text(self) -> None:
-        texts = {name: values for name, values in self.segments.items() if not isinstance(values, np.ndarray)}
-        parts: dict[str, Any] = {
+    def _refuse_unfit(self) -> None:
+        """Stop at the first value that is not of its kind: ids, names and columns are texts."""
+        texts: dict[str, Any] = {
             "ids": self.ids,
-            **{f"segment {name!r}": values for name, values in texts.items()},
             "label names": self.label_names,
             **{f"column {name!r}": values for name, values in self.columns.items()},
             **({"clusters": self.clusters} if self.clusters is not None else {}),
         }
-        for name, values in parts.items():
+        for name, values in texts.items():
             if isinstance(values, str):
                 raise DataError(f"{self.source}: {name} must be a list of texts, found the text {values[:40]!r}")
-            if are_texts(values):
-                continue
-            for position, value in enumerate(values):
-                if not isinstance(value, str):
-                    kind = type(value).__name__
-                    raise DataError(
-                        f"{self.source}: {name} must be texts, but number {position + 1} is {value!r} of type {kind}; "
-                        "write [str(value) for value in values], with a text for what is missing"
-                    )
-                if not is_unicode(value):
-                    raise DataError(
-                        f"{self.source}: {name}: number {position + 1} is no valid Unicode ({value!r}); "
-                        "write whole characters"
-                    )
+            refuse_other_than_texts(values, f"{self.source}: {name}")
+        for name, segment in self.segments.items():
+            segment.refuse_unfit(f"{self.source}: segment {name!r}")
 
     def _item(self, position: int) -> str:
         """The words that find an item in its source."""
@@ -172,7 +159,7 @@ class Items:
         return replace(
             self,
             ids=pick(self.ids),
-            segments={name: pick(values) for name, values in self.segments.items()},
+            segments={name: segment.take(at) for name, segment in self.segments.items()},
             labels=None if self.labels is None else self.labels[at],
             columns={name: pick(values) for name, values in self.columns.items()},
             clusters=None if self.clusters is None else pick(self.clusters),
@@ -190,26 +177,22 @@ class Items:
             parts["clusters"] = self.clusters
         for name, values in parts.items():
             digest.update(f"{name}\x00".encode())
-            if isinstance(values, np.ndarray):
-                digest.update(f"{values.dtype.str} {values.shape}\x00".encode())
-                if values.dtype.hasobject:  # its bytes are addresses
-                    for value in values.ravel():
-                        update_with(digest, value)
-                else:
-                    digest.update(np.ascontiguousarray(values).tobytes())
-            else:
-                for start in range(0, len(values), PIECE_TEXTS):
-                    digest.update(packed(values[start : start + PIECE_TEXTS]))
+            segment_of(values, name).add_to(digest)
         return digest.hexdigest()
 
     def texts(self) -> tuple[Sequence[str], ...]:
-        """The text segments in order; an error where a segment is an array or there is none."""
+        """The text segments in order; an error where a segment is of another kind or there is none."""
         if not self.segments:
             raise DataError(f"{self.source}: no text was named; say which columns to read, e.g. --text sentence")
-        for name, values in self.segments.items():
-            if isinstance(values, np.ndarray):
-                raise DataError(f"{self.source}: segment {name!r} is an array; this model reads text")
-        return tuple(cast("Sequence[str]", values) for values in self.segments.values())
+        found = []
+        for name, segment in self.segments.items():
+            texts = segment.texts()
+            if texts is None:
+                raise DataError(
+                    f"{self.source}: segment {name!r} is {with_article(segment.kind)}; this model reads text"
+                )
+            found.append(texts)
+        return tuple(found)
 
     def gold(self, labels: Sequence[str]) -> NDArray[np.int64] | None:
         """Gold codes [items] into ``labels``, matched by name; None without labels."""

@@ -13,6 +13,7 @@ from trusteq.data.items import Items
 from trusteq.data.label_sets import CODE, enumerated, listed
 from trusteq.data.prediction_file import refuse_both
 from trusteq.data.readers import column_names, read_table
+from trusteq.data.segment import segment_of
 from trusteq.data.table import Table, shown
 from trusteq.errors import DataError, LabelError
 
@@ -70,7 +71,7 @@ def read_items(
 
     return Items(
         ids=[str(row + 1) for row in rows] if id is None else kept(table.ids(id)),
-        segments={name: kept(_segment(table, name)) for name in text},
+        segments={name: segment_of(_segment(table, name), name).take(rows) for name in text},
         labels=codes,
         label_names=names,
         columns={name: kept(table.texts(name, missing="(missing)")) for name in slices},

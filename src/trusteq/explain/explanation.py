@@ -19,8 +19,9 @@ from trusteq.explain.attributions import Attributions, attributions
 from trusteq.explain.plan import FEWEST, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
 from trusteq.explain.rounds import ask_until_certain
-from trusteq.explain.table import REMOVE, Question, round_trip
-from trusteq.explain.units import Units, cutter
+from trusteq.explain.table import Question, round_trip
+from trusteq.explain.units import Units, cuts_named, cutter
+from trusteq.explain.words import REMOVE
 from trusteq.models.probe import BATCH_TOLERANCE
 from trusteq.tasks.task import CLASSES, By, Scale, task_named
 
@@ -48,7 +49,8 @@ class ExplainSettings:
     """How explanations are made.
 
     items: how many items are explained, chosen at random; None for all. masks: perturbations an item, by default
-    `MASKS_PER_UNIT` times its units. units: "words", "words-merged", "sentences" or "re:PATTERN". perturb: "remove",
+    `MASKS_PER_UNIT` times its units. units: how items are cut, one of `explain.units.CUTS` ("words", "words-merged",
+    "sentences") or "re:PATTERN"; by default as their kind of segment is. perturb: "remove", or of units of texts
     "mask", or a text to put in place. target: which label is explained, the reference's answer, the gold label, or
     each model's own answer. k: how many words the top sets hold. until: "end" for all of ``items``, "decided" to stop
     as soon as the policy's rules on alignment are decided, "stable" to add perturbations to an item until the top words
@@ -58,7 +60,7 @@ class ExplainSettings:
 
     items: int | None = ITEMS
     masks: int | None = None
-    units: str = "words"
+    units: str | None = None
     perturb: str = REMOVE
     target: By = "reference"
     scale: Scale = "probability"
@@ -83,9 +85,11 @@ class ExplainSettings:
             raise OptionError(f"explain until {self.until!r}: choose {', '.join(get_args(Until))}")
         if self.precision not in PRECISIONS:
             raise OptionError(f"explain precision {self.precision!r}: choose {', '.join(PRECISIONS)}")
+        if self.units is None:
+            return
         if not isinstance(self.units, str):
             raise OptionError(f"explain units {self.units!r}: give words, words-merged, sentences or re:PATTERN")
-        cutter(self.units)
+        cuts_named(self.units)
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,8 @@ class Explanation:
 
     positions: the explained items' places in the audit's items [explained]. units, plans: theirs. tables: for each
     model, log-probabilities [masks, labels] of each item. targets: the explained label [models, explained].
-    wordless: ids of chosen items without any unit, left out. segments: the names of the items' texts. seen: the share
-    that these are of the items to explain, below 1 where enough was known early. removed: for each model,
+    wordless: ids of chosen items without any unit, left out. segments: the names of the items' segments. seen: the
+    share that these are of the items to explain, below 1 where enough was known early. removed: for each model,
     log-probabilities of each item without some top words, as `explain.removal` asks for them. task: what the models
     were asked.
     """
@@ -177,14 +181,12 @@ def explain(
 
     only: the positions of the items to explain, by default those that the settings choose.
     """
-    cut = cutter(settings.units)
-    names, segments = tuple(items.segments), items.texts()
+    units_of, names = cutter(settings.units, items), tuple(items.segments)
     positions, units, wordless = [], [], []
     for i in sorted(chosen(items, settings.items, seed=seed) if only is None else only):
-        made = cut(tuple(segment[i] for segment in segments))
-        if len(made):
+        if len(cut := units_of(i)):
             positions.append(i)
-            units.append(made)
+            units.append(cut)
         else:
             wordless.append(items.ids[i])
     if len(positions) < 2:
@@ -242,8 +244,8 @@ def chosen(items: Items, count: int | None, *, seed: int) -> list[int]:
 
     Items of one cluster stand together.
     """
-    drawn = lots(items.ids if items.clusters is None else items.clusters, seed=seed)
-    return sorted(range(len(items)), key=lambda i: (drawn[i], items.ids[i]))[:count]
+    keys = random_keys(items.ids if items.clusters is None else items.clusters, seed=seed)
+    return sorted(range(len(items)), key=lambda i: (keys[i], items.ids[i]))[:count]
 
 
 def with_units(items: Items, settings: ExplainSettings, *, seed: int) -> tuple[list[int], list[str]]:
@@ -252,13 +254,13 @@ def with_units(items: Items, settings: ExplainSettings, *, seed: int) -> tuple[l
     Where it is stopped once a rule is decided, the order is the same for every seed: else the same audit could be
     repeated until items come first that decide it as wished.
     """
-    cut, segments = cutter(settings.units), items.texts()
+    units_of = cutter(settings.units, items)
     found: list[int] = []
     wordless: list[str] = []
     for i in chosen(items, None, seed=0 if settings.until == "decided" else seed):
         if settings.items is not None and len(found) >= settings.items:
             break
-        if len(cut(tuple(segment[i] for segment in segments))):
+        if len(units_of(i)):
             found.append(i)
         else:
             wordless.append(items.ids[i])
@@ -267,12 +269,12 @@ def with_units(items: Items, settings: ExplainSettings, *, seed: int) -> tuple[l
 
 def choose(ids: Sequence[str], count: int | None, *, seed: int) -> list[int]:
     """Positions of up to ``count`` items, in order: a random choice that depends on nothing but ids and seed."""
-    drawn = lots(ids, seed=seed)
-    return sorted(sorted(range(len(ids)), key=drawn.__getitem__)[:count])
+    keys = random_keys(ids, seed=seed)
+    return sorted(sorted(range(len(ids)), key=keys.__getitem__)[:count])
 
 
-def lots(names: Sequence[str], *, seed: int) -> list[bytes]:
-    """A lot for each name: sorted by it they are in random order, whatever order they come in."""
+def random_keys(names: Sequence[str], *, seed: int) -> list[bytes]:
+    """A key for each name: sorted by it they are in random order, whatever order they come in."""
     return [hashlib.sha256(f"{seed}\x00explain\x00{name}".encode()).digest() for name in names]
 
 
@@ -291,18 +293,18 @@ def replanned(
 
     Where perturbations were added until top words were certain, the number is one of those that were tried.
     """
-    cut, segments = cutter(settings.units), items.texts()
+    units_of = cutter(settings.units, items)
     units, plans = [], []
     for i, count in zip(positions.tolist(), counts.tolist(), strict=True):
-        own = cut(tuple(segment[i] for segment in segments))
-        if not len(own):
+        cut = units_of(i)
+        if not len(cut):
             raise ValueError(f"item {items.ids[i]!r} has no unit")
-        whole = mask_plan(items.ids[i], len(own), masks=_masks(settings, len(own)), seed=seed)
-        size = _default_masks(len(own)) if settings.until == "stable" else len(whole)
+        whole = mask_plan(items.ids[i], len(cut), masks=_masks(settings, len(cut)), seed=seed)
+        size = _default_masks(len(cut)) if settings.until == "stable" else len(whole)
         while len(plan := whole.first(size)[0]) < min(count, len(whole)):
             size *= 2
         if len(plan) != count:
             raise ValueError(f"{count} masks of item {items.ids[i]!r}, seed and settings give {len(plan)}")
-        units.append(own)
+        units.append(cut)
         plans.append(plan)
     return tuple(units), tuple(plans)

@@ -17,13 +17,13 @@ GROWTH = 1.5
 """How many times more items each look has seen than the one before."""
 
 
-def looks(lots: Sequence[int], items: Items, settings: ExplainSettings, fewest: int) -> list[list[int]]:
-    """The items explained at each look, in their order: at all of them where it does not stop once it is decided."""
-    parts = stretches(lots, items, fewest) if settings.until == "decided" else [list(lots)]
+def looks(order: Sequence[int], items: Items, settings: ExplainSettings, fewest: int) -> list[list[int]]:
+    """The items explained at each look, sorted, of those in a random ``order``: all where nothing stops it early."""
+    parts = stretches(order, items, fewest) if settings.until == "decided" else [list(order)]
     return list(accumulate(map(sorted, parts)))
 
 
-def stretches(lots: Sequence[int], items: Items, fewest: int) -> list[list[int]]:
+def stretches(order: Sequence[int], items: Items, fewest: int) -> list[list[int]]:
     """Items between looks, the first of them after `FIRST_LOOK` items (or clusters) or ``fewest``, if these are more.
 
     A cluster is never cut.
@@ -32,7 +32,7 @@ def stretches(lots: Sequence[int], items: Items, fewest: int) -> list[list[int]]
     parts: list[list[int]] = [[]]
     seen: set[str] = set()
     wanted = float(first)
-    for i in lots:
+    for i in order:
         own = items.ids[i] if items.clusters is None else items.clusters[i]
         if own not in seen and len(seen) >= wanted:
             parts.append([])

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,8 @@ from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
 from trusteq.explain.owen import EVALUATIONS, owen_plan
 from trusteq.explain.plan import distinct
 from trusteq.explain.scripted import DROPPED, lime_string, reached, shap_game, shap_string, shap_tree
-from trusteq.explain.table import REMOVE, Question, round_trip
-from trusteq.explain.units import cutter
+from trusteq.explain.table import Question, round_trip
+from trusteq.explain.words import REMOVE, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.explain.respondent import Respondent
     from trusteq.explain.scripted import Game
-    from trusteq.explain.units import Cut, Units
+    from trusteq.explain.words import CutTexts, TextUnits
     from trusteq.models.base import Model
 
 SCRIPTED = ("paper-scripts", "paper-scripts-qqp")
@@ -99,19 +100,19 @@ class _Way:
     draws: whether SHAP's runs differ. shap_words: what SHAP's units [units] are called in the lists.
     """
 
-    lime: Cut
-    shap: Cut
-    game: Callable[[Units, int, int], Game]
+    lime: CutTexts
+    shap: CutTexts
+    game: Callable[[TextUnits, int, int], Game]
     perturb: str
     dropped: frozenset[str]
     checked: bool
     draws: bool = False
     lime_rank: Rank = by_size
     shap_rank: Rank = by_size
-    shap_words: Callable[[Units], Words] = attrgetter("words")
+    shap_words: Callable[[TextUnits], Words] = attrgetter("names")
 
 
-def _owen(units: Units, evaluations: int, _seed: int) -> Game:
+def _owen(units: TextUnits, evaluations: int, _seed: int) -> Game:
     """Owen values over the words' own tree, whose masks are known beforehand."""
     plan = owen_plan(units.segments, evaluations=evaluations)
     values = yield plan.masks
@@ -120,8 +121,8 @@ def _owen(units: Units, evaluations: int, _seed: int) -> Game:
 
 _WAYS = {
     "paper": _Way(
-        cutter("words-merged"),
-        cutter("words"),
+        partial(words, merge_equal=True),
+        words,
         _owen,
         REMOVE,
         frozenset(),
@@ -132,7 +133,7 @@ _WAYS = {
     "paper-scripts": _Way(
         lime_string,
         shap_string,
-        lambda units, evaluations, _: shap_game(shap_tree(units.words), evaluations),
+        lambda units, evaluations, _: shap_game(shap_tree(units.names), evaluations),
         "",
         DROPPED,
         checked=False,
@@ -197,7 +198,7 @@ def publish(
     if len(at) < 2:
         raise DataError(f"{items.source}: {len(at)} of the chosen items have a word; nothing can be explained")
     seeds = tuple(seed + run for run in range(settings.runs))
-    words = {i: (units[0].words, way.shap_words(units[1])) for i, units in cut.items()}
+    words = {i: (units[0].names, way.shap_words(units[1])) for i, units in cut.items()}
 
     def top(words: Words, weights: NDArray[np.float64], rank: Rank) -> Words:
         return top_words(words, weights, settings.k, way.dropped, rank)
@@ -240,7 +241,7 @@ def published(
     """These top words of the models, with what the items alone tell of them."""
     way = _WAYS[settings.name]
     cut, empty = _cut(items, settings, seed=seed)
-    words = [(units[0].words, way.shap_words(units[1])) for units in cut.values()]
+    words = [(units[0].names, way.shap_words(units[1])) for units in cut.values()]
     return Published(
         settings,
         np.array(list(cut), dtype=np.int64),
@@ -256,7 +257,7 @@ def published(
 
 def _cut(
     items: Items, settings: ProtocolSettings, *, seed: int
-) -> tuple[dict[int, tuple[Units, Units]], tuple[str, ...]]:
+) -> tuple[dict[int, tuple[TextUnits, TextUnits]], tuple[str, ...]]:
     """LIME's and SHAP's units of each chosen item, by its position; and the ids of those without any."""
     way, segments = _WAYS[settings.name], items.texts()
     found, empty = {}, []
@@ -271,7 +272,7 @@ def _cut(
 
 
 def _played(
-    units: Sequence[Units], games: Sequence[Game], ask: Callable[[list[Question]], list[NDArray[np.float64]]]
+    units: Sequence[TextUnits], games: Sequence[Game], ask: Callable[[list[Question]], list[NDArray[np.float64]]]
 ) -> list[NDArray[np.float64]]:
     """What each game finds that each of its units brings [units, labels], all games asking side by side."""
     asked = {at: next(game) for at, game in enumerate(games)}

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trusteq.explain.table import REMOVE, value_tables
+from trusteq.explain.table import value_tables
+from trusteq.explain.words import REMOVE
 from trusteq.models.traits import task_of
 from trusteq.tasks.rows import Rows
 from trusteq.work.shard import HERE, predict_at

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trusteq.explain.owen import Group
-from trusteq.explain.units import Units
+from trusteq.explain.words import TextUnits
 
 SEPARATOR = "[SEP]"
 DROPPED = frozenset({"", "[EMPTY]", "[SEP]", "[CLS]", "[PAD]", "<s>", "</s>"})
@@ -43,7 +43,7 @@ _ENDS = (".", "?", "!")
 
 
 @dataclass(frozen=True, eq=False)
-class LimeString(Units):
+class LimeString(TextUnits):
     """Words of one string; what is left out leaves the blanks around it."""
 
     pair: bool = False
@@ -54,7 +54,7 @@ class LimeString(Units):
 
 
 @dataclass(frozen=True, eq=False)
-class ShapString(Units):
+class ShapString(TextUnits):
     """Tokens of one string; a run of them left out becomes one "..."."""
 
     pair: bool = False
@@ -92,9 +92,9 @@ def shap_string(texts: tuple[str, ...]) -> ShapString:
     return ShapString((string,), _spans(spans), np.arange(len(spans)), len(texts) > 1)
 
 
-def reached(units: Units) -> tuple[str, ...]:
+def reached(units: TextUnits) -> tuple[str, ...]:
     """The tokens [units] as they enter the scripts' lists; "" for the last, before which their loop stops."""
-    return (*units.words[:-1], "")
+    return (*units.names[:-1], "")
 
 
 def _spans(found: list[tuple[int, int]]) -> NDArray[np.int64]:

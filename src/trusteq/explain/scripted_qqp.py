@@ -26,7 +26,7 @@ import numpy as np
 from trusteq.explain.plan import distinct
 from trusteq.explain.scripted import LimeString, collapsed, lime_string, shap_tree
 from trusteq.explain.shapley import shapley_from_permutations
-from trusteq.explain.units import Units
+from trusteq.explain.words import TextUnits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,19 +48,19 @@ class LimePair(LimeString):
         return parted(*super()._write(kept, replacement))
 
 
-class ShapPair(Units):
+class ShapPair(TextUnits):
     """Tokens of a pair; a run of them left out becomes one "...", and all blanks become one."""
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The tokens [units]; "" for the last, which is never written."""
-        return (*super().words[:-1], "")
+        return (*super().names[:-1], "")
 
     def _write(self, kept: list[bool], replacement: str | None) -> tuple[str, ...]:
         return parted(collapsed(pieces(self), kept))
 
 
-def pieces(units: Units) -> list[str]:
+def pieces(units: TextUnits) -> list[str]:
     """What is written for each token [units]: the blanks before it and itself; for the last the blanks alone."""
     cuts = [0, *units.spans[:-1, 2].tolist(), int(units.spans[-1, 1])]
     return [units.texts[0][start:end] for start, end in pairwise(cuts)]
@@ -89,7 +89,7 @@ def parted(text: str) -> tuple[str, str]:
     return first.strip(), second.strip()
 
 
-def walk_game(units: Units, evaluations: int, seed: int) -> Game:
+def walk_game(units: TextUnits, evaluations: int, seed: int) -> Game:
     """Shapley values from the mean gain along random orders, each walked forth and back."""
     rng = np.random.default_rng(seed)
     tree = pair_tree(pieces(units))

@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.models.token_rows import TokenRows
+from trusteq.errors import OptionError
+from trusteq.explain.words import MASK, REMOVE, TextUnits
+from trusteq.models.token_rows import TokenRows, joined
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
@@ -42,17 +46,17 @@ class Splicer:
     replacement: str | None = None
     _parting: dict[str, bool] = field(default_factory=dict, repr=False)
 
-    def rows(self, units: Units, masks: NDArray[np.bool_], check: int) -> TokenRows:
+    def rows(self, units: TextUnits, masks: NDArray[np.bool_], check: int) -> TokenRows:
         """One row a mask [masks, units], the first of which keeps all.
 
         That one and the one at ``check`` are compared with the tokens of their texts.
         """
         if self.tokenizer is not None and self.replacement is None and self._stand_alone(units):
-            some = self.model.encode(units.render_many(masks[[0, check]]))
+            some = self.model.encode(units.write_many(masks[[0, check]]))
             spliced = self._spliced(units, masks, typed=bool(some.types.any()))
             if spliced is not None and spliced.row(0) == some.row(0) and spliced.row(check) == some.row(1):
                 return spliced
-        return self._encoded(units.render_many(masks, self.replacement))
+        return self._encoded(units.write_many(masks, self.replacement))
 
     def _encoded(self, texts: list[tuple[str, ...]]) -> TokenRows:
         """The tokens of the texts; where there is not one, which no model can read, those of a stand-in."""
@@ -64,7 +68,7 @@ class Splicer:
             rows = self.model.encode(texts)
         return rows
 
-    def _spliced(self, units: Units, masks: NDArray[np.bool_], *, typed: bool) -> TokenRows | None:
+    def _spliced(self, units: TextUnits, masks: NDArray[np.bool_], *, typed: bool) -> TokenRows | None:
         """The rows, or None where the whole text is too long; ``typed`` says whether the model reads segment ids."""
         whole = self.tokenizer.encode(*units.texts)
         if self.model.limit is not None and len(whole.ids) > self.model.limit:
@@ -79,7 +83,7 @@ class Splicer:
             np.concatenate([[0], np.cumsum(kept.sum(axis=1))]),
         )
 
-    def _owners(self, units: Units, whole: Any) -> NDArray[np.int64]:
+    def _owners(self, units: TextUnits, whole: Any) -> NDArray[np.int64]:
         """The unit each token belongs to, by where it begins in its segment; ``len(units)`` for none [tokens]."""
         owner = np.full(len(whole.ids), len(units), dtype=np.int64)
         segment = np.array([-1 if s is None else s for s in whole.sequence_ids])
@@ -94,7 +98,7 @@ class Splicer:
                 owner[at[inside]] = units.unit[mine[found[inside]]]
         return owner
 
-    def _stand_alone(self, units: Units) -> bool:
+    def _stand_alone(self, units: TextUnits) -> bool:
         """Whether leaving units out, in any combination, joins nothing and parts nothing."""
         for text in units.texts:
             # What is left out goes with the blanks before it, and those must be blanks to the tokenizer too.
@@ -142,6 +146,27 @@ class Splicer:
             parts = "".join("\n" if self._parts(c) else c for c in content).split("\n")
             (normalized if token.normalized else given).append(max(parts, key=len) or content[:1])
         return given, normalized
+
+
+def by_tokens(
+    model: TokenModel, asked: Iterable[tuple[Units, NDArray[np.bool_]]], perturb: str, *, alone: bool
+) -> NDArray[np.float64] | None:
+    """Log-probabilities [masks of all, labels] of items with units left out, each its units and masks [masks, units].
+
+    None where a unit is not of texts, which alone have tokens.
+    """
+    replacement = None if perturb == REMOVE else perturb
+    if perturb == MASK:
+        replacement = model.mask_token
+        if replacement is None:
+            raise OptionError(f"model {model.name}: its tokenizer has no mask token; leave words out instead (remove)")
+    make, rows = splicer(model, replacement), []
+    for units, masks in asked:
+        if not isinstance(units, TextUnits):
+            return None
+        # Any row but the first will do to check the splice; the middle one is as good as a random one.
+        rows.append(make.rows(units, masks, len(masks) // 2))
+    return model.answer(joined(rows), alone=alone)
 
 
 def splicer(model: TokenModel, replacement: str | None = None) -> Splicer:

@@ -14,9 +14,9 @@ import numpy as np
 
 from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError
-from trusteq.explain.splice import splicer
+from trusteq.explain.splice import by_tokens
+from trusteq.explain.words import REMOVE
 from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
-from trusteq.models.token_rows import joined
 from trusteq.models.traits import task_of, traits_of
 from trusteq.work.shard import HERE, Answered, digest, in_order
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from trusteq.explain.units import Units
     from trusteq.models.base import Model
-    from trusteq.models.token_rows import TokenModel
     from trusteq.work.shard import Executor
 
 ROWS = 4
@@ -36,8 +35,6 @@ enough to share out."""
 
 SMALLEST = 1e-15
 """What a probability of 0 counts as where a model gives no logits."""
-
-REMOVE, MASK = "remove", "mask"
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Question:
 
 
 def explainable(model: Model) -> bool:
-    """Whether a model can be asked about texts that are not in the data, and its task says what that explains."""
+    """Whether a model can be asked about items that are not in the data, and its task says what that explains."""
     return traits_of(model).changeable and task_of(model).explained
 
 
@@ -65,10 +62,10 @@ def value_tables(
 ) -> list[NDArray[np.float64]]:
     """Log-probabilities [masks, labels] of each question's perturbations.
 
-    ``perturb`` is "remove", "mask" for the tokenizer's mask token, or a text to put in place of each unit left out.
-    ``alone`` asks for one row at a time, for models whose answers depend on their batch. ``segments`` are the names
-    that a model finds the texts under. ``advance`` is told the number of items after each chunk. ``executor`` says
-    where the model is asked.
+    ``perturb`` says what becomes of units left out: "remove" of every kind, of texts also "mask" for the tokenizer's
+    mask token, or a text to put in their place. ``alone`` asks for one row at a time, for models whose answers depend
+    on their batch. ``segments`` are the names that a model finds the items' segments under. ``advance`` is told the
+    number of items after each chunk. ``executor`` says where the model is asked.
     """
     if not explainable(model):
         raise ModelError(f"model {model.name} cannot be asked about perturbed texts; explain without it (--no-explain)")
@@ -100,32 +97,34 @@ class Perturbation:
         return sum(len(q.masks) for q in self.questions)
 
     def content(self) -> str:
-        """SHA-256 of texts, units, masks and how they are asked."""
-        asked = [
-            (
-                q.units.texts,
-                q.units.spans.tolist(),
-                q.units.unit.tolist(),
-                q.masks.shape,
-                np.packbits(q.masks).tobytes().hex(),
-            )
-            for q in self.questions
-        ]
-        return digest("perturbation", self.perturb, self.alone, self.segments, asked)
+        """SHA-256 of units, masks and how they are asked."""
+        questions = [(*q.units.content(), q.masks.shape, np.packbits(q.masks).tobytes().hex()) for q in self.questions]
+        return digest("perturbation", self.perturb, self.alone, self.segments, questions)
 
     def run(self, model: Model, advance: Callable[[int], None]) -> Answered:
         """Log-probabilities [perturbations, labels], one question's after the other's."""
-        by_tokens = traits_of(model).tokens
-        if by_tokens is not None:
-            ask = _tokens(by_tokens, self.perturb, self.alone)
-        else:
-            ask = _texts(model, self.perturb, self.alone, self.segments)
-        rows = ask(self.questions)
+        tokens, rows = traits_of(model).tokens, None
+        if tokens is not None:
+            rows = by_tokens(tokens, ((q.units, q.masks) for q in self.questions), self.perturb, alone=self.alone)
+        if rows is None:
+            rows = self._rendered(model)
         ends = np.cumsum([len(q.masks) for q in self.questions])
         tables = np.split(rows, ends[:-1])
         finite = [_finite(model, question, table) for question, table in zip(self.questions, tables, strict=True)]
         advance(len(self.questions))
         return Answered(np.concatenate(finite))
+
+    def _rendered(self, model: Model) -> NDArray[np.float64]:
+        """Log-probabilities [perturbations, labels], asked as any items are."""
+        try:
+            parts = [q.units.render(q.masks, self.perturb) for q in self.questions]
+        except OptionError as error:
+            raise OptionError(f"model {model.name} {error}") from None
+        names = self.segments or [f"segment {number}" for number in range(len(parts[0]))]
+        segments = {name: type(own[0]).joined(own) for name, own in zip(names, zip(*parts, strict=True), strict=True)}
+        items = Items([str(i) for i in range(self.size)], segments, may_be_empty=True)
+        answers = predict_in_shape(model, items, 1 if self.alone else len(items))
+        return np.asarray(np.log(np.maximum(answers.values, SMALLEST)))
 
 
 def round_trip(
@@ -139,7 +138,7 @@ def round_trip(
     moved = float(np.abs(np.exp(table[0]) - predicted).max())
     if not moved <= tolerance:
         raise ModelError(
-            f"model {model.name}: item {item!r} with no word left out is answered differently (a probability moved by "
+            f"model {model.name}: item {item!r} with nothing left out is answered differently (a probability moved by "
             f"{moved:.2g}) from the item itself: its explanation would be of another input, or the model does not "
             "answer the same twice"
         )
@@ -149,8 +148,10 @@ def _finite(model: Model, question: Question, table: NDArray[np.float64]) -> NDA
     """The log-probabilities [masks, labels], those of 0 in a row as `SMALLEST`; an error for what is no number."""
     nothing = np.flatnonzero(np.isnan(table).any(axis=1))
     if nothing.size:
-        texts = question.units.render(question.masks[nothing[0]])
-        raise ModelError(f"model {model.name}: its answer to the perturbed text {str(texts)[:80]} is no number")
+        changed = question.units.render(question.masks[nothing[:1]], REMOVE)
+        what = " and ".join(dict.fromkeys(segment.kind for segment in changed))
+        shown = str(tuple(segment[0] for segment in changed))[:80]
+        raise ModelError(f"model {model.name}: its answer to the perturbed {what} {shown} is no number")
     zero = np.isneginf(table).any(axis=1, keepdims=True)
     return np.where(zero, np.maximum(table, np.log(SMALLEST)), table)
 
@@ -166,37 +167,3 @@ def _chunks(questions: Sequence[Question], most: int) -> Iterator[list[Question]
         rows += len(question.masks)
     if chunk:
         yield chunk
-
-
-def _tokens(model: TokenModel, perturb: str, alone: bool) -> Callable[[Sequence[Question]], NDArray[np.float64]]:
-    replacement = None if perturb == REMOVE else perturb
-    if perturb == MASK:
-        replacement = model.mask_token
-        if replacement is None:
-            raise OptionError(f"model {model.name}: its tokenizer has no mask token; leave words out instead (remove)")
-    make = splicer(model, replacement)
-
-    def ask(chunk: Sequence[Question]) -> NDArray[np.float64]:
-        # Any row but the first will do to check the splice; the middle one is as good as a random one.
-        rows = joined([make.rows(q.units, q.masks, len(q.masks) // 2) for q in chunk])
-        return model.answer(rows, alone=alone)
-
-    return ask
-
-
-def _texts(
-    model: Model, perturb: str, alone: bool, names: Sequence[str]
-) -> Callable[[Sequence[Question]], NDArray[np.float64]]:
-    if perturb == MASK:
-        raise OptionError(f"model {model.name} has no tokenizer and so no mask token; leave words out instead (remove)")
-    replacement = None if perturb == REMOVE else perturb
-
-    def ask(chunk: Sequence[Question]) -> NDArray[np.float64]:
-        texts = [text for q in chunk for text in q.units.render_many(q.masks, replacement)]
-        parts = list(zip(*texts, strict=True))
-        segments = dict(zip(names or [f"segment {i}" for i in range(len(parts))], map(list, parts), strict=True))
-        items = Items([str(i) for i in range(len(texts))], segments, may_be_empty=True)
-        answers = predict_in_shape(model, items, 1 if alone else len(items))
-        return np.asarray(np.log(np.maximum(answers.values, SMALLEST)))
-
-    return ask

@@ -7,20 +7,23 @@ answer. It writes on stdout, as JSON, its resident memory before and the most it
 from __future__ import annotations
 
 import base64
-import io
 import json
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import pyarrow as pa
 
 from trusteq.data.items import Items
+from trusteq.data.segment import stored_segment
 from trusteq.errors import TrusteqError
 from trusteq.models.open import open_model, prepare
 from trusteq.models.probe import predict_all, predict_in_shape
+
+if TYPE_CHECKING:
+    from trusteq.data.segment import Segment
 
 
 def main() -> int:
@@ -68,20 +71,21 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
-def as_json(values: Any) -> Any:
-    """A segment as JSON: a list of texts, or an array's bytes; never a pickle."""
-    if not isinstance(values, np.ndarray):
-        return list(values)
-    stream = io.BytesIO()
-    np.save(stream, values, allow_pickle=False)
-    return {"array": base64.b64encode(stream.getvalue()).decode("ascii")}
+def as_json(segment: Segment) -> dict[str, Any]:
+    """A segment as JSON: its column, as Arrow writes it, and what must be said of it; never a pickle."""
+    if not segment.storable:
+        raise ValueError(f"a segment that no file can hold ({segment.kind})")
+    table = pa.table({"values": segment.column()})
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    return {"about": segment.about(), "column": base64.b64encode(stream.getvalue()).decode("ascii")}
 
 
-def from_json(content: Any) -> Any:
+def from_json(content: dict[str, Any]) -> Segment:
     """The segment that `as_json` wrote."""
-    if isinstance(content, list):
-        return content
-    return np.load(io.BytesIO(base64.b64decode(content["array"])), allow_pickle=False)
+    table = pa.ipc.open_stream(base64.b64decode(content["column"])).read_all()
+    return stored_segment(table["values"], content["about"])
 
 
 if __name__ == "__main__":

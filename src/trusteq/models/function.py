@@ -34,7 +34,8 @@ class FunctionModel:
     def predict(self, items: Items) -> NDArray[np.floating[Any]]:
         """What the function answers.
 
-        It is given the texts as a list, the array, or for several segments a list with one tuple an item.
+        It is given the one segment as its kind hands it out (texts as a list, an array as it is), of several a list
+        with one tuple an item.
         """
         parts = list(items.segments.values())
         if not parts:
@@ -42,7 +43,7 @@ class FunctionModel:
         if len(parts) > 1:
             inputs: Any = list(zip(*parts, strict=True))
         else:
-            inputs = parts[0] if isinstance(parts[0], np.ndarray) else list(parts[0])
+            inputs = parts[0].inputs()
         answer = self._in_order(self.function(inputs))
         try:
             values = np.asarray(answer)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.data.segment import Segment
     from trusteq.models.token_rows import TokenRows
 
 TOKEN_BUDGET = 1024
@@ -301,9 +302,9 @@ class OnnxModel:
             for at, together in self._rows(np.arange(start, min(start + ROWS, len(items)))):
                 yield at, {key: values[together] for key, values in feed.items()}
 
-    def _cast(self, segment: Any, entry: Any) -> NDArray[Any]:
+    def _cast(self, segment: Segment, entry: Any) -> NDArray[Any]:
         """The segment [items, ...] in the type and number of axes that the graph declares for this input."""
-        is_text = not isinstance(segment, np.ndarray)
+        is_text = segment.texts() is not None
         wants_text = entry.type == "tensor(string)"
         if is_text and not wants_text:
             raise ModelError(

@@ -156,9 +156,6 @@ def spread(items: Items, sample: int) -> NDArray[np.int64]:
 
 def by_length(items: Items) -> NDArray[np.int64]:
     """Positions of all items from the shortest to the longest, whatever order the items are in."""
-    texts = [values for values in items.segments.values() if not isinstance(values, np.ndarray)]
-    ranked = sorted(
-        range(len(items)),
-        key=lambda i: (sum(len(text[i]) for text in texts), hashlib.sha256(items.ids[i].encode()).digest()),
-    )
+    sizes = sum((segment.sizes() for segment in items.segments.values()), np.zeros(len(items), np.int64)).tolist()
+    ranked = sorted(range(len(items)), key=lambda i: (sizes[i], hashlib.sha256(items.ids[i].encode()).digest()))
     return np.array(ranked, dtype=np.int64)

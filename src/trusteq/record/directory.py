@@ -3,7 +3,7 @@
     manifest.json        what was compared: content hashes, versions, settings, seed; the SHA-256 of every other file
     audit.json           verdicts and every estimate of the whole
     policy.yaml          the policy it was judged by
-    items.parquet        id, texts, label, cluster, slice columns
+    items.parquet        id, texts and arrays, label, cluster, slice columns
     predictions/*.parquet  one file a model: id and one column a label
     estimates.parquet    every estimate, slices included, one row each
     flips.parquet        the items whose answer changed
@@ -37,13 +37,13 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 import trusteq
 from trusteq.data import parquet
+from trusteq.data.segment import is_described
 from trusteq.errors import PolicyError, RunError
 from trusteq.plugins import packages
 from trusteq.record.address import fetched, is_address
@@ -70,6 +70,7 @@ from trusteq.record.integrity import (
     judged_again,
     refuse_changed,
 )
+from trusteq.record.item_table import frame, item_columns, other_segments, write_table
 from trusteq.record.json_file import read_json
 from trusteq.record.older import as_today, refuse_newer
 from trusteq.record.plain import plain
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from trusteq.data.segment import Segment
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
     from trusteq.record.audit import Audit, ModelResult
@@ -126,16 +128,29 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the run's Parquet tables: "estimates", "flips", "items" or "predictions/<file>"."""
+        try:
+            frame: pd.DataFrame = self._arrow(name).to_pandas(ignore_metadata=True)
+        except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:  # a time zone that nobody knows
+            raise RunError(f"{self.directory / name}.parquet: damaged: {error}; copy the run again") from error
+        return frame
+
+    def other_segments(self) -> dict[str, Segment]:
+        """What the models read beside texts, by name, where a file can hold it."""
+        path = self.directory / "items.parquet"
+        if not any(is_described(field) for field in _read(path, pq.read_schema)):
+            return {}
+        try:
+            return other_segments(self._arrow("items"))
+        except ValueError as error:
+            raise RunError(f"{path}: damaged: {error}; copy the run again or audit again") from None
+
+    def _arrow(self, name: str) -> pa.Table:
         path = self.directory / f"{name}.parquet"
         if not self.holds(f"{name}.parquet"):
             raise RunError(f"{self.directory}: no table {name!r}")
         table = _read(path, _unpacked)
         refuse_damaged_table(path, name, table, self.document, None if name == "items" else self._ids)
-        try:
-            frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-        except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:  # a time zone that nobody knows
-            raise RunError(f"{path}: damaged: {error}; copy the run again") from error
-        return frame
+        return table
 
     @cached_property
     def _ids(self) -> pa.ChunkedArray:
@@ -294,7 +309,7 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
 def _unpacked(path: Path, names: Sequence[str] | None = None) -> pa.Table:
     """The named columns, by default all, as the file says they are; texts are shown to be text."""
     with parquet.opened(path) as file:
-        schema = file.metadata.schema.to_arrow_schema()
+        schema = _with_metadata(file.metadata.schema.to_arrow_schema(), file.schema_arrow)
         odd = next((name for name in names or () if schema.names.count(name) != 1), None)
         if odd is not None:
             raise RunError(
@@ -305,6 +320,13 @@ def _unpacked(path: Path, names: Sequence[str] | None = None) -> pa.Table:
         table = pa.Table.from_batches([batch.cast(schema) for batch in found], schema)
     table.validate(full=True)
     return table
+
+
+def _with_metadata(schema: pa.Schema, told: pa.Schema) -> pa.Schema:
+    """The schema with what the file tells of its columns beside their types."""
+    if schema.names != told.names:
+        return schema
+    return pa.schema([field.with_metadata(other.metadata) for field, other in zip(schema, told, strict=True)])
 
 
 def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
@@ -325,7 +347,7 @@ def _write(audit: Audit, draft: Path) -> None:
     for name, columns in tables(audit).items():
         path = draft / f"{name}.parquet"
         path.parent.mkdir(exist_ok=True)
-        _parquet(path, columns())
+        write_table(columns(), path)
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
     _json(draft / "audit.json", plain(document(audit)))
@@ -364,7 +386,7 @@ def evidence(run: Run) -> Evidence:
     def table(name: str) -> pd.DataFrame | None:
         return run.table(name) if run.holds(f"{name}.parquet") else None
 
-    return Evidence(run.document, run.manifest, table, run.costs, run.directory, notices_of(run))
+    return Evidence(run.document, run.manifest, table, run.costs, run.directory, notices_of(run), run.other_segments)
 
 
 def notices_of(run: Run) -> tuple[Finding, ...]:
@@ -376,16 +398,16 @@ def notices_of(run: Run) -> tuple[Finding, ...]:
 
 def evidence_of(audit: Audit) -> Evidence:
     """The same of an audit in memory, saved or not: what is told of it is what would be read back."""
-    import pandas as pd
-
     made = tables(audit)
     told = read(json.dumps(plain(document(audit))), AuditDocument, where="this audit")
 
     def table(name: str) -> pd.DataFrame | None:
-        return pd.DataFrame(made[name]()) if name in made else None
+        return frame(made[name]()) if name in made else None
 
     costs = None if audit.costs is None else audit.costs.document()
-    return Evidence(told, manifest(audit), table, costs, notices=notices(audit.history, ()))
+    others = {name: segment for name, segment in audit.items.segments.items() if segment.about()}
+    noticed = notices(audit.history, ())
+    return Evidence(told, manifest(audit), table, costs, notices=noticed, others=lambda: others)
 
 
 def manifest(audit: Audit) -> dict[str, Any]:
@@ -401,7 +423,7 @@ def manifest(audit: Audit) -> dict[str, Any]:
             "source": plain(audit.items.source),
             "content": audit.items.content(),
             "asked": replace(audit.items, labels=None, label_names=(), columns={}, clusters=None).content(),
-            "arrays": [name for name, values in audit.items.segments.items() if isinstance(values, np.ndarray)],
+            "arrays": [name for name, segment in audit.items.segments.items() if not segment.storable],
             "items": len(audit.items),
             "ids": _hash("\n".join(audit.items.ids)),
         },
@@ -451,23 +473,8 @@ def _flip_columns(audit: Audit) -> dict[str, Any]:
     return {name: [row[name] for row in flips] for name in names}
 
 
-def _item_columns(audit: Audit) -> dict[str, Any]:
-    items = audit.items
-    columns: dict[str, Any] = {"id": items.ids}
-    columns |= {f"segment {n}": v for n, v in items.segments.items() if not isinstance(v, np.ndarray)}
-    if items.labels is not None:
-        columns["label"] = [items.label_names[code] for code in items.labels]
-    if items.clusters is not None:
-        columns["cluster"] = list(items.clusters)
-    return columns | {f"column {name}": list(values) for name, values in items.columns.items()}
-
-
-_TABLES = {"items": _item_columns, "estimates": _estimate_columns, "flips": _flip_columns}
+_TABLES = {"items": lambda audit: item_columns(audit.items), "estimates": _estimate_columns, "flips": _flip_columns}
 _EXPLAINED_TABLES = {"plan": plan_columns, "attributions": attribution_columns, "words": word_columns}
-
-
-def _parquet(path: Path, columns: dict[str, Any]) -> None:
-    pq.write_table(pa.table(columns), path, compression="zstd")
 
 
 def _json(path: Path, content: Any) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 
 from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
+from trusteq.record.item_table import SEGMENT, segments_of
 from trusteq.record.policy_findings import about_policy
-from trusteq.record.read_back import SEGMENT, items_of, rows_of
+from trusteq.record.read_back import items_of, rows_of
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.data.segment import Segment
     from trusteq.models.base import Finding
     from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.tasks.outcomes import Outcomes
@@ -42,6 +44,7 @@ class Evidence:
     costs: what ``costs.json`` holds; None where nothing was measured.
     directory: where it was read from; None for an audit in memory.
     notices: what a reader must know of how it came about.
+    others: the segments that are no texts, by name.
     """
 
     document: AuditDocument
@@ -50,6 +53,7 @@ class Evidence:
     costs: Mapping[str, Any] | None = None
     directory: Path | None = None
     notices: tuple[Finding, ...] = ()
+    others: Callable[[], Mapping[str, Segment]] = dict
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -77,6 +81,11 @@ class Evidence:
     def items(self) -> pd.DataFrame:
         """One row an item: id, ``segment NAME``, label, cluster, ``column NAME``."""
         return self._needed("items")
+
+    @cached_property
+    def segments(self) -> dict[str, Segment]:
+        """What the models read, by name, in the order of the table's columns."""
+        return segments_of(self.items, self.others())
 
     @cached_property
     def estimates(self) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 plan.parquet           one row a perturbation: item id, its mask (one character a unit, 1 kept), in which halves
 values/*.parquet       one file a model: item id, and for each perturbation the log-probability of each label
 removed/*.parquet      the same for each item whole, without the top words of each model, and without random ones
-attributions.parquet   one row an item, unit and model: word, span, attribution and standard error by method
+attributions.parquet   one row an item, unit and model: name, place, attribution and standard error by method
 words.parquet          one row a candidate and word: how much both models lean on it
 top_words.parquet      under the published protocol: one row a model, method, run and item, with its top words
 """
@@ -63,8 +63,10 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
     explanation = _explanation(audit)
     found = explanation.attributions()
     lengths = explanation.lengths
-    words = [word for units in explanation.units for word in units.words]
-    spans = np.concatenate([units.spans[np.unique(units.unit, return_index=True)[1]] for units in explanation.units])
+    words = [name for units in explanation.units for name in units.names]
+    segments = np.concatenate([units.segments for units in explanation.units])
+    where = [units.places for units in explanation.units]
+    places = {name: np.concatenate([own[name] for own in where]) for name in where[0]}
     # As objects: an array of texts is as wide as the longest, and drops what ends in a zero character.
     ids = np.repeat(np.array([audit.items.ids[p] for p in explanation.positions], dtype=object), lengths)
     inside = np.arange(int(lengths.max())) < lengths[:, None]
@@ -76,9 +78,8 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
             "id": ids,
             "model": np.repeat(np.array([result.name], dtype=object), len(words)),
             "word": texts,
-            "segment": spans[:, 0],
-            "start": spans[:, 1],
-            "end": spans[:, 2],
+            "segment": segments,
+            **places,
             "label": np.repeat(targets, lengths),
         }
         for method, models in found.items():

@@ -13,37 +13,39 @@ from trusteq.explain.explanation import ExplainSettings, Explanation, replanned,
 from trusteq.explain.looks import looks
 from trusteq.explain.protocol import Published, published
 from trusteq.models.base import Identity
+from trusteq.record.item_table import COLUMN, segments_of
 from trusteq.record.responses import Response, Responses
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
+    from trusteq.data.segment import Segment
     from trusteq.explain.protocol import ProtocolSettings
     from trusteq.record.directory import Run
     from trusteq.record.document import AuditDocument
     from trusteq.tasks.task import Task
 
-SEGMENT, COLUMN = "segment ", "column "
-
 
 def read_items(run: Run) -> Items:
-    """The items in the order in which they were asked about; arrays that models read are not kept."""
-    return items_of(run.table("items"), run.document, run.manifest["data"]["source"])
+    """The items in the order in which they were asked about; of segments those that a file can hold."""
+    return items_of(run.table("items"), run.document, run.manifest["data"]["source"], run.other_segments())
 
 
-def items_of(table: pd.DataFrame, document: AuditDocument, source: str) -> Items:
-    """The same from the run's table of items and its ``audit.json``."""
+def items_of(
+    table: pd.DataFrame, document: AuditDocument, source: str, others: Mapping[str, Segment] | None = None
+) -> Items:
+    """The same from the run's table of items, its ``audit.json`` and the segments that are no texts."""
     n, names = document.items, [str(name) for name in table.columns]
     labels = document.labels or tuple(sorted(set(table["label"])) if n.labelled else ())
     code = {label: i for i, label in enumerate(labels)}
     return Items(
         ids=table["id"].tolist(),
-        segments={name.removeprefix(SEGMENT): table[name].tolist() for name in names if name.startswith(SEGMENT)},
+        segments=segments_of(table, others or {}),
         labels=np.array([code[label] for label in table["label"]], dtype=np.int64) if n.labelled else None,
         label_names=labels if n.labelled else (),
         columns={name.removeprefix(COLUMN): table[name].tolist() for name in names if name.startswith(COLUMN)},

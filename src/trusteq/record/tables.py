@@ -9,7 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trusteq.compare.measures import METHODS
+from trusteq.data.segment import is_described
 from trusteq.errors import RunError
+from trusteq.explain.units import places_named
+from trusteq.record.item_table import COLUMN, SEGMENT
 from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 TEXT, NUMBER, WHOLE, TEXTS = "texts", "numbers", "whole numbers", "lists of texts"
 
-_ANSWERS = {"id": TEXT, "model": TEXT, "word": TEXT, "segment": WHOLE, "start": WHOLE, "end": WHOLE, "label": TEXT}
+_ANSWERS = {"id": TEXT, "model": TEXT, "word": TEXT, "segment": WHOLE, "label": TEXT}
 _LEANS = ("lean_reference", "lean_candidate", "signed_reference", "signed_candidate", "p_value", "q_value")
 _ENDS = ("", "_low", "_high")
 
@@ -74,7 +77,11 @@ def _problems(name: str, table: pa.Table, document: AuditDocument, ids: Any) -> 
     if name == "items":
         columns |= {"label": TEXT} if document.items.labelled else {}
         columns |= {"cluster": TEXT} if document.items.clusters is not None else {}
-        columns |= {n: TEXT for n in table.column_names if n.startswith(("segment ", "column "))}
+        # Of a segment that is no text its kind looks at the column.
+        texts = [field.name for field in table.schema if not is_described(field)]
+        columns |= {name: TEXT for name in texts if name.startswith((SEGMENT, COLUMN))}
+    if name == "attributions" and document.settings["explain"] is not None:
+        columns |= dict.fromkeys(places_named(document.settings["explain"].units), WHOLE)
     for column, kind in columns.items():
         if column not in table.column_names:
             yield f"no column {column[:80]!r}"

@@ -17,6 +17,10 @@ from trusteq.compare.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
+from trusteq.explain.units import unit_named
+from trusteq.record.item_table import SEGMENT
+from trusteq.report.placed import placed
+from trusteq.report.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +79,10 @@ class Word:
 
 @dataclass(frozen=True)
 class Words:
-    """Both models' attributions of one item by one method; the label that each was explained for."""
+    """Both models' attributions of one item by one method; the label that each was explained for.
+
+    unit: what one of the words is called, where they are no words.
+    """
 
     method: str
     scale: str
@@ -83,6 +90,7 @@ class Words:
     reference_label: str
     candidate_label: str
     words: tuple[Word, ...]
+    unit: str = "word"
 
     @property
     def largest(self) -> float:
@@ -145,11 +153,13 @@ def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, me
         raise RunError(f"no method {method!r}; choose from {', '.join(METHODS)}")
     name = evidence.candidate(candidate or evidence.models[1]).name
     row = position(evidence, item)
-    found: dict[str, str] = {
-        str(key): str(value) for key, value in evidence.items.iloc[row].items() if value is not None
-    }
+    table = evidence.items
+    told = {str(key): table[key].iloc[row] for key in table if not str(key).startswith(SEGMENT)}
+    found = {key: str(value) for key, value in told.items() if value is not None}
     item = found["id"]
-    segments = {key.removeprefix("segment "): text for key, text in found.items() if key.startswith("segment ")}
+    segments = {name: shown(segment, [row])[0] for name, segment in evidence.segments.items()}
+    explained, with_units = _words(evidence, item, row, name, method)
+    segments |= with_units
     return ItemView(
         item,
         segments,
@@ -157,7 +167,7 @@ def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, me
         _gold(evidence, row),
         _prediction(evidence, 0, row),
         _prediction(evidence, evidence.models.index(name), row),
-        _words(evidence, item, name, tuple(segments), method),
+        explained,
         _top_words(evidence, item, name),
     )
 
@@ -231,25 +241,26 @@ def _gold(evidence: Evidence, row: int) -> str | None:
     return answer
 
 
-def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, ...], method: str) -> Words | None:
-    """Both models' attributions; None where the item was not explained."""
-    table = evidence.attributions
+def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str) -> tuple[Words | None, dict[str, str]]:
+    """Both models' attributions, None where the item was not explained; and the segments in which units are named."""
+    table, segments = evidence.attributions, tuple(evidence.segments)
     if table is None:
-        return None
+        return None, {}
     rows = table[table["id"] == item]
     a, b = (rows[rows["model"] == name] for name in (evidence.models[0], candidate))
     if not len(a) or len(a) != len(b):
-        return None
+        return None, {}
     if int(a["segment"].max()) >= len(segments):
         raise RunError(f"{evidence.directory or 'this audit'}: damaged: words of item {item!r} are of no text of it")
+    spans, said = placed(evidence.segments, a, np.zeros(1, dtype=np.int64), np.array([row]))
     settings = evidence.document.settings["explain"] or ExplainSettings()
     top_a, top_b = (_top(part, method, settings.k) for part in (a, b))
     words = tuple(
         Word(
             word=str(word),
-            segment=segments[int(segment)],
-            start=int(start),
-            end=int(end),
+            segment=segments[segment],
+            start=start,
+            end=end,
             reference=float(reference),
             candidate=float(other),
             reference_error=float(reference_error),
@@ -257,8 +268,10 @@ def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, .
             reference_top=bool(in_a),
             candidate_top=bool(in_b),
         )
-        for word, segment, start, end, reference, other, reference_error, other_error, in_a, in_b in zip(
-            *(a[name] for name in ("word", "segment", "start", "end", method)),
+        for word, (segment, start, end), reference, other, reference_error, other_error, in_a, in_b in zip(
+            a["word"],
+            spans.tolist(),
+            a[method],
             b[method],
             a[f"{method}_error"],
             b[f"{method}_error"],
@@ -267,7 +280,9 @@ def _words(evidence: Evidence, item: str, candidate: str, segments: tuple[str, .
             strict=True,
         )
     )
-    return Words(method, settings.scale, settings.k, str(a["label"].iloc[0]), str(b["label"].iloc[0]), words)
+    first, second = (str(part["label"].iloc[0]) for part in (a, b))
+    found = Words(method, settings.scale, settings.k, first, second, words, unit_named(settings.units))
+    return found, {name: texts[row] for name, texts in said.items()}
 
 
 def _top(rows: pd.DataFrame, method: str, k: int) -> NDArray[np.bool_]:

@@ -31,9 +31,10 @@ def html(view: ItemView) -> str:
     else:
         labels = dict.fromkeys((view.explained.reference_label, view.explained.candidate_label))
         what = " and ".join(_text(label) for label in labels)
+        unit = _text(view.explained.unit)
         parts.append(
-            f"<p>what each word brings {what}, by {method_title(view.explained.method)}: {_mark('for', 1.0)} it, "
-            f"{_mark('against', -1.0)} it; <b>bold</b> is among a model's {view.explained.k} weightiest words; "
+            f"<p>what each {unit} brings {what}, by {method_title(view.explained.method)}: {_mark('for', 1.0)} it, "
+            f"{_mark('against', -1.0)} it; <b>bold</b> is among a model's {view.explained.k} weightiest {unit}s; "
             f"{_mark('faint and dotted', 0.5, unsure=True)} is within two standard errors of 0: it may be nothing</p>"
         )
         parts += [

@@ -117,8 +117,8 @@ def _heading(view: ItemView, explained: Words) -> Text:
     what = " and ".join(clean(label) for label in labels)
     scale = "" if explained.scale == "probability" else f" ({explained.scale})"
     return Text.assemble(
-        (f"what each word brings {what}{scale}, by {method_title(explained.method)}", "bold"),
-        (f"; * among a model's {explained.k} weightiest words\n", "dim"),
+        (f"what each {explained.unit} brings {what}{scale}, by {method_title(explained.method)}", "bold"),
+        (f"; * among a model's {explained.k} weightiest {explained.unit}s\n", "dim"),
         ("█ speaks for it", FOR),
         "   ",
         ("▒ speaks against it", AGAINST),
@@ -152,7 +152,7 @@ class _Bars:
                 yield Text()
         if len(shown) < len(self.explained.words):
             rest = len(self.explained.words) - len(shown)
-            yield Text(f"and {rest:,} words of less weight (--json has them all)", style="dim")
+            yield Text(f"and {rest:,} {self.explained.unit}s of less weight (--json has them all)", style="dim")
 
     def _line(self, word: Word, middle: int, bar: int, figure: int, error: int) -> Text:
         largest = self.explained.largest

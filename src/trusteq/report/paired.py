@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.data.segment import Segment
     from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
     from trusteq.tasks.rows import Rows
@@ -73,16 +75,14 @@ class Paired:
         if len(a) != len(b) or set(a["id"]) != set(b["id"]):
             both = len(set(a["id"]) & set(b["id"]))
             return Match(False, f"the items differ: {len(a):,} and {len(b):,}, of which {both:,} have the same id")
-        texts = [name for name in a.columns if name.startswith("segment ") and name in b.columns]
-        for name in ("label", *texts):
-            if (name in a) != (name in b):
-                return Match(False, "only one of the runs has gold labels")
-            if name not in a:
-                continue
-            was, is_ = (frame[name].to_numpy(dtype=object) for frame in (a, b))
-            if not np.array_equal(was[self._rows], is_):
-                where = "labels" if name == "label" else f"texts ({name.removeprefix('segment ')})"
-                return Match(False, f"items of the same id have other {where}")
+        if ("label" in a) != ("label" in b):
+            return Match(False, "only one of the runs has gold labels")
+        if "label" in a and a["label"].iloc[self._rows].tolist() != b["label"].tolist():
+            return Match(False, "items of the same id have other labels")
+        for name, segment in self.older.segments.items():
+            other = self.newer.segments.get(name)
+            if other is not None and _content(segment.take(self._rows)) != _content(other):
+                return Match(False, f"items of the same id have other {segment.kind}s ({name})")
         before, now = self._answered(self.older.models[0]), self.newer.rows[0]
         if not np.array_equal(before.item, now.item):
             return Match(False, "the references give other numbers of answers")
@@ -167,3 +167,9 @@ class Paired:
             then = Explained(method, reference, was, b.lengths, spread[0], spread[1], sample, b.settings.k)
             found |= alignment_changes(then, replace(then, candidate=candidate, spread_candidate=spread[2]))
         return found
+
+
+def _content(segment: Segment) -> bytes:
+    digest = hashlib.sha256()
+    segment.add_to(digest)
+    return digest.digest()

@@ -20,13 +20,14 @@ from trusteq.data.readers import read_table
 from trusteq.data.table import Table, shown
 from trusteq.errors import DataError, LabelError, OptionError
 from trusteq.explain.exchange.attribution_set import AttributionSet, attribution_set, item_name
+from trusteq.explain.units import CUTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Label = str | int | Sequence[str | int]
 
-_KEYS = ("id", "model", "word", "segment", "start", "end", "label")
+_KEYS = ("id", "model", "word", "segment", "label")
 
 
 def read_attributions(
@@ -231,8 +232,9 @@ def _from_table(
         source = f"{source} ({only})"
     else:
         _without_effect(f"{source} (no column 'model')", model=model)
+    told = {*_KEYS, *(place for cut in CUTS.values() for place in cut.places)}
     methods = [
-        name for name in table.columns if name not in _KEYS and not name.endswith("_error") and not names_rows(name)
+        name for name in table.columns if name not in told and not name.endswith("_error") and not names_rows(name)
     ]
     weights = table.values(_choice(method, methods, "method", source))
     keys, words = table.texts("id"), table.texts("word", missing="")

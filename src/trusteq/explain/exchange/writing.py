@@ -50,7 +50,7 @@ def explanation_to_shap(explanation: Explanation, model: int, labels: Sequence[s
     return shap.Explanation(
         values=_ragged([found[i, :n] for i, n in enumerate(explanation.lengths)]),
         base_values=np.stack([table[1] for table in tables]),  # a plan's second mask keeps nothing
-        data=tuple(np.array(units.words, dtype=object) for units in explanation.units),
+        data=tuple(np.array(units.names, dtype=object) for units in explanation.units),
         output_names=list(labels),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,12 @@ from trusteq.compare.published import word_jaccard
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
+from trusteq.explain.units import unit_named
+from trusteq.report.placed import placed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -32,13 +36,15 @@ class Attributed:
 
     at: their places among all items. agreement: of each method that an item can be seen by, how it was measured in a
     word or two (``name``) and in more (``what``), and its ``values`` [candidates][explained]. words: the data block.
-    left_out: how many more were explained than the page holds.
+    left_out: how many more were explained than the page holds. texts: by segment and item, the words in which units
+    that are no words stand.
     """
 
     at: NDArray[np.int64]
     agreement: list[dict[str, Any]]
     words: dict[str, Any]
     left_out: int = 0
+    texts: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 def attributed(evidence: Evidence, answers: NDArray[np.int64]) -> Attributed | None:
@@ -84,12 +90,13 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
         return [[round(x) if np.isfinite(x) else None for x in values[row]] for row in rows]
 
     code = {label: k for k, label in enumerate(evidence.labels)}
-    spans = parts[0][["segment", "start", "end"]].to_numpy()
+    spans, texts = placed(evidence.segments, parts[0], starts, at)
     settings = evidence.document.settings["explain"] or ExplainSettings()
     words = {
         "kind": "weights",
         "methods": methods,
         "digits": DIGITS,
+        "unit": unit_named(settings.units),
         "k": settings.k,
         "scale": settings.scale,
         "merged": settings.units == "words-merged",
@@ -106,7 +113,7 @@ def _weighed(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
         }
         for method, found in zip(methods, scores, strict=True)
     ]
-    return Attributed(at[keep], agreement, words, len(at) - len(keep))
+    return Attributed(at[keep], agreement, words, len(at) - len(keep), texts)
 
 
 def _telling(

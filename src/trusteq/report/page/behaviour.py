@@ -9,7 +9,8 @@ import numpy as np
 
 from trusteq.compare.behaviour import FLIP_MEASURES, FLIPS
 from trusteq.report.page.tables import Table, share
-from trusteq.report.page.texts import excerpt, fragment, segments
+from trusteq.report.page.texts import excerpt, fragment
+from trusteq.report.shown import shown as in_words
 from trusteq.report.wording import p_value
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _items(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
     chosen = _surest(flips)
     shown = chosen.head(MOST_ITEMS)
     place = {id_: i for i, id_ in enumerate(evidence.items["id"])}
-    texts = segments(evidence)
+    segments = evidence.segments
     rows, links = [], []
     for row in shown.to_dict("records"):
         cells = [
@@ -109,12 +110,13 @@ def _items(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
             *([] if row["gold"] is None else [row["gold"]]),
             *(f"{row[f'{side}_answer']} {row[f'{side}_confidence']:.3f}" for side in ("reference", "candidate")),
         ]
-        if texts:
-            cells.append(excerpt([values[place[row["id"]]] for values in texts.values()]))
+        if segments:
+            cells.append(excerpt([in_words(segment, [place[row["id"]]])[0] for segment in segments.values()]))
         rows.append(tuple(cells))
         links.append(fragment(row["id"], row["candidate"]))
     labelled = bool(np.all([gold is not None for gold in shown["gold"]]))
-    heads = ("item", *(("label",) if labelled else ()), "reference", "candidate", *(("text",) if texts else ()))
+    kinds = " and ".join(dict.fromkeys(segment.kind for segment in segments.values()))
+    heads = ("item", *(("label",) if labelled else ()), "reference", "candidate", *((kinds,) if segments else ()))
     what = "answers that turned wrong" if shown["kind"].iloc[0] == "right to wrong" else "changed answers"
     of = len(chosen)
     count = f"The {len(rows)} of {of:,}" if len(rows) < of else "All"

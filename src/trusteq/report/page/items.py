@@ -12,7 +12,7 @@ from trusteq.data.surrogates import readable
 from trusteq.report.page.answers import DIGITS, ItemAnswers, item_answers, probabilities
 from trusteq.report.page.attributed import Attributed, attributed
 from trusteq.report.page.slices import columns, natural
-from trusteq.report.page.texts import segments
+from trusteq.report.shown import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def browser(evidence: Evidence) -> Browser:
     answers, gold = held.answers, held.gold
     found = attributed(evidence, answers)
     at = _chosen(held, found)
-    texts, cut = _within(segments(evidence), at)
+    texts, cut = _within(_texts(evidence, at, found))
     left_out = []
     if len(at) < n:
         left_out.append(
@@ -91,9 +91,18 @@ def _chosen(held: ItemAnswers, found: Attributed | None) -> NDArray[np.int64]:
     return np.sort(np.lexsort((spread, -telling))[:MOST_ITEMS])
 
 
-def _within(texts: dict[str, list[str]], at: NDArray[np.int64]) -> tuple[dict[str, list[str]], int | None]:
-    """The texts of the chosen items, and the length they were cut to where all together were too long."""
-    chosen = {name: [readable(values[i]) for i in at.tolist()] for name, values in texts.items()}
+def _texts(evidence: Evidence, at: NDArray[np.int64], found: Attributed | None) -> dict[str, list[str]]:
+    """The chosen items in words, by segment; of explained ones with the names of units that are no words."""
+    texts = {name: shown(segment, at.tolist()) for name, segment in evidence.segments.items()}
+    explained = set() if found is None else set(found.at.tolist())
+    for name, said in ({} if found is None else found.texts).items():
+        texts[name] = [said[i] if i in explained else text for i, text in zip(at.tolist(), texts[name], strict=True)]
+    return texts
+
+
+def _within(texts: dict[str, list[str]]) -> tuple[dict[str, list[str]], int | None]:
+    """The texts, and the length they were cut to where all together were too long."""
+    chosen = {name: list(map(readable, values)) for name, values in texts.items()}
     lengths = np.array([len(text) for values in chosen.values() for text in values])
     if lengths.sum() <= MOST_CHARACTERS:
         return chosen, None

@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
 from trusteq.compare.measures import in_words
-from trusteq.compare.slices import LABEL, LENGTH, quarters
+from trusteq.compare.slices import LABEL, count_columns
+from trusteq.data.segment import KINDS
 from trusteq.report.page.tables import Table
-from trusteq.report.page.texts import segments
 from trusteq.report.wording import number
 
 if TYPE_CHECKING:
@@ -80,17 +78,14 @@ def columns(evidence: Evidence) -> dict[str, Sequence[str]]:
     prefix = "column "
     for name in (str(name) for name in frame.columns if str(name).startswith(prefix)):
         found[name.removeprefix(prefix)] = [str(value) for value in frame[name]]
-    if texts := segments(evidence):
-        counts = np.array([sum(len(text.split()) for text in row) for row in zip(*texts.values(), strict=True)])
-        found[LENGTH] = quarters(counts)
-    return found
+    return found | count_columns(evidence.segments.values())
 
 
 def in_order(parts: Iterable[P]) -> list[P]:
-    """Slices column by column as they come, those of a length from short to long."""
-    found = list(parts)
+    """Slices column by column as they come, those of a count from few to many."""
+    found, counts = list(parts), {name for kind in KINDS.values() for name in kind.counted}
     place = {column: i for i, column in enumerate(dict.fromkeys(part.column for part in found))}
-    return sorted(found, key=lambda s: (place[s.column], natural(s.value) if s.column == LENGTH else ([], "")))
+    return sorted(found, key=lambda s: (place[s.column], natural(s.value) if s.column in counts else ([], "")))
 
 
 def natural(text: str) -> tuple[list[tuple[int, str]], str]:

@@ -1,4 +1,4 @@
-"""Items' texts, and the address of an item in the page."""
+"""The beginning of an item, and its address in the page."""
 
 from __future__ import annotations
 
@@ -11,16 +11,7 @@ from trusteq.data.surrogates import readable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trusteq.record.evidence import Evidence
-
 LONGEST_EXCERPT = 160
-
-
-def segments(evidence: Evidence) -> dict[str, list[str]]:
-    """The items' texts by segment; nothing where items are no texts."""
-    prefix = "segment "
-    names = [str(name) for name in evidence.items.columns if str(name).startswith(prefix)]
-    return {name.removeprefix(prefix): [str(text) for text in evidence.items[name]] for name in names}
 
 
 def excerpt(texts: Sequence[str]) -> str:

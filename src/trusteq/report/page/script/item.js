@@ -108,7 +108,7 @@ class Item {
         highlighted(text, segment, side, found))))));
     const said = agreement === null ? "" : ` The ${items.measure.what} is ${sayable(agreement, 2)} here, noise included.`;
     return element("div", { className: "explained" }, this.methods(), this.legend(found, names), ...parts,
-      element("p", { className: "fine" }, `${this.aim(found, names)}${said}`), wordTable(items, found, names, texts));
+      element("p", { className: "fine" }, `${this.aim(found, names)}${said}`), wordTable(items, found, names, texts, words.unit));
   }
 
   plainTexts(texts) {
@@ -161,7 +161,7 @@ class Item {
     const [a, b] = found.sides.map((side) => visible(items.labels[side.target]));
     const scale = words.scale === "log-odds" ? "log-odds" : "probability";
     const merged = words.merged ? " Equal words are one unit, marked where it first stands." : "";
-    return a === b ? `What each word adds to the ${scale} of ${a}.${merged}`
-      : `What each word adds to the ${scale} of ${a} in ${names[0]}, of ${b} in ${names[1]}.${merged}`;
+    return a === b ? `What each ${words.unit} adds to the ${scale} of ${a}.${merged}`
+      : `What each ${words.unit} adds to the ${scale} of ${a} in ${names[0]}, of ${b} in ${names[1]}.${merged}`;
   }
 }

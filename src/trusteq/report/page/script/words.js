@@ -54,8 +54,8 @@ function highlighted(text, segment, side, found) {
 const signed = (weight) => (weight > 0 ? "+" : "") + sayable(weight, 3);
 
 /** Every word with both weights, the weightiest first. */
-function wordTable(items, found, names, texts) {
-  const heads = ["word", ...(texts.length > 1 ? ["segment"] : []), ...names.flatMap((name) => [name, "rank"])];
+function wordTable(items, found, names, texts, unit) {
+  const heads = [unit, ...(texts.length > 1 ? ["segment"] : []), ...names.flatMap((name) => [name, "rank"])];
   const order = found.spans.map((_, unit) => unit)
     .sort((a, b) => Math.min(...found.sides.map((s) => s.rank[a])) - Math.min(...found.sides.map((s) => s.rank[b])) || a - b);
   const rows = order.map((unit) => {
@@ -69,9 +69,9 @@ function wordTable(items, found, names, texts) {
   });
   const head = element("tr", {}, ...heads.map((name, i) =>
     element("th", { scope: "col", className: i < heads.length - 4 ? "" : "figure" }, isolated(name))));
-  return element("details", {}, element("summary", {}, "Every word as a table"),
-    element("div", { className: "scroll", role: "group", "aria-label": "Every word", tabIndex: 0 },
-      element("table", {}, element("caption", {}, "Weight of every word, ± standard error"),
+  return element("details", {}, element("summary", {}, `Every ${unit} as a table`),
+    element("div", { className: "scroll", role: "group", "aria-label": `Every ${unit}`, tabIndex: 0 },
+      element("table", {}, element("caption", {}, `Weight of every ${unit}, ± standard error`),
         element("thead", {}, head), element("tbody", {}, ...rows))));
 }
 

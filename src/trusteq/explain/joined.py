@@ -1,0 +1,56 @@
+"""Units of an item whose segments are of several kinds: those of each kind, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.data.segment import Segment
+    from trusteq.explain.units import Units
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedUnits:
+    """The units of all parts, each with the numbers of the item's segments that it is made of."""
+
+    parts: tuple[tuple[tuple[int, ...], Units], ...]
+
+    def __len__(self) -> int:
+        return sum(len(units) for _, units in self.parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of all parts [units]."""
+        return tuple(name for _, units in self.parts for name in units.names)
+
+    @property
+    def segments(self) -> NDArray[np.int64]:
+        """The number of each unit's segment in the item [units]."""
+        return np.concatenate([np.array(numbers)[units.segments] for numbers, units in self.parts])
+
+    @property
+    def places(self) -> dict[str, NDArray[np.int64]]:
+        """Those of all parts [units]; 0 where a part does not have them."""
+        names = dict.fromkeys(name for _, units in self.parts for name in units.places)
+        none = np.zeros(len(self), dtype=np.int64)
+        return {
+            name: np.concatenate([units.places.get(name, none[: len(units)]) for _, units in self.parts])
+            for name in names
+        }
+
+    def render(self, kept: NDArray[np.bool_], perturb: str) -> tuple[Segment, ...]:
+        """The segments of all parts, in the item's order."""
+        found: dict[int, Segment] = {}
+        masks = np.split(kept, np.cumsum([len(units) for _, units in self.parts])[:-1], axis=1)
+        for (numbers, units), own in zip(self.parts, masks, strict=True):
+            found |= zip(numbers, units.render(own, perturb), strict=True)
+        return tuple(found[number] for number in sorted(found))
+
+    def content(self) -> tuple[Any, ...]:
+        """That of all parts."""
+        return tuple((numbers, units.content()) for numbers, units in self.parts)
