@@ -414,7 +414,7 @@ def test_parquet_texts_that_are_not_utf8_are_refused(tmp_path, refused):
 
 def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, refused, monkeypatch):
     """Told long before it is in memory."""
-    monkeypatch.setattr("trusteq.data.lines.LARGEST", 10_000)
+    monkeypatch.setattr("trusteq.data.lines.MAX_UNPACKED_BYTES", 10_000)
     with gzip.open(tmp_path / "bomb.csv.gz", "wt", encoding="utf-8") as file:
         file.write("a,b\n")
         file.write("x,y\n" * 500_000)
@@ -423,7 +423,7 @@ def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, refused, monk
 
 
 def test_a_line_without_end_is_not_read(tmp_path, refused, monkeypatch):
-    monkeypatch.setattr("trusteq.data.lines.LONGEST", 1_000)
+    monkeypatch.setattr("trusteq.data.lines.MAX_LINE_BYTES", 1_000)
     (tmp_path / "long.jsonl").write_text('{"a": "' + "x" * 1_000 + '"}', "utf-8")
     with refused("long.jsonl: line 1", "longer than 1,000 bytes"):
         read_table(tmp_path / "long.jsonl")

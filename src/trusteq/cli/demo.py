@@ -36,7 +36,7 @@ def demo(digits: bool, seed: int, out: Path | None, quiet: bool) -> int:
     from trusteq.demo.threads import few_threads, wait_passively
 
     wait_passively()
-    from trusteq.data.whole_file import write_whole
+    from trusteq.data.atomic_file import write_atomically
     from trusteq.demo.demo import audit_sentences, free_run, models_folder
     from trusteq.demo.digits import audit_digits
     from trusteq.demo.fetch import FetchError
@@ -65,7 +65,7 @@ def demo(digits: bool, seed: int, out: Path | None, quiet: bool) -> int:
             result = audit_digits(seed=seed, tell=tell, say=say)
         path = result.save(out)
         tell("write the page", 0, 1)
-        write_whole(path / "report.html", page(result.evidence))
+        write_atomically(path / "report.html", page(result.evidence))
         tell("write the page", 1, 1)
     show(render(result))
     if result.costs is not None:

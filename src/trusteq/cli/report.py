@@ -10,7 +10,7 @@ import click
 
 from trusteq.cli.no_repeats import Once
 from trusteq.data.clean import clean
-from trusteq.data.whole_file import write_whole
+from trusteq.data.atomic_file import write_atomically
 from trusteq.errors import RunError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def report(run: str, form: str, out: str | None) -> int:
     own = {(Path(run) / file).resolve() for file in found.manifest["files"]}
     if inside and (target.suffix in {".json", ".parquet"} or target.resolve() in own):
         raise RunError(f"{out}: the run's own files are called so; choose another --out")
-    write_whole(target, text)
+    write_atomically(target, text)
     click.echo(f"{form}: {clean(out)}", err=True)
     return 0
 

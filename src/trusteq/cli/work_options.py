@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trusteq.data.clean import clean
-from trusteq.data.whole_file import refuse_link
+from trusteq.data.atomic_file import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Where tables come from: the reader of each kind of file, chosen by its name's end; or a data frame."""
+"""Tables from files, by the suffix of their name, from Hugging Face datasets and from data frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trusteq.plugins import with_added
 __all__ = ["READERS", "Table", "column_names", "read_table", "readers"]
 
 Reader = Callable[[Path, Sequence[str] | None, int | None], Table]
-"""From a path, the columns to keep (None: all) and the most rows to read (0: names only) to a table."""
+"""Takes a path, the columns to read (None: all) and the maximum number of rows (0: names only); returns a table."""
 
 READERS: dict[str, Reader] = {
     ".parquet": parquet.read,
@@ -28,11 +28,11 @@ READERS: dict[str, Reader] = {
     ".ndjson": jsonl.read,
     ".ndjson.gz": jsonl.read,
 }
-"""trusteq's own readers, by the end of a file's name."""
+"""trusteq's own readers, by file suffix."""
 
 
 def readers() -> dict[str, Reader]:
-    """The reader of each kind of file, by the end of its name; those of plugins, too."""
+    """The reader of each kind of file, by its suffix, including those of plugins."""
     return with_added("trusteq.readers", READERS, callable)
 
 
@@ -44,9 +44,9 @@ def read_table(
     limit: int | None = None,
     download: bool = False,
 ) -> Table:
-    """The asked-for columns (None: all) of a data file, Hugging Face dataset or data frame; at least one row.
+    """The requested columns (None: all) of a data file, Hugging Face dataset or data frame; at least one row.
 
-    ``download`` allows to fetch what is on the hub alone.
+    ``download`` allows downloading from the hub.
     """
     table = _read(source, columns, split, limit, download)
     if table.rows == 0:
@@ -55,7 +55,7 @@ def read_table(
 
 
 def column_names(source: str | Path | Any, *, split: str | None = None, download: bool = False) -> list[str]:
-    """The names of the columns there are; for JSON lines, the keys of the first line."""
+    """The names of all columns; for JSON lines, the keys of the first line."""
     return list(_read(source, None, split, 0, download).columns)
 
 
