@@ -578,7 +578,7 @@ NAMED = (
     (
         "a candidate may take the reference's name",
         "cli/audit.py",
-        "            if name in chosen:",
+        "            if default in explicit_names:",
         "            if False:",
         "cli/test_main",
     ),
