@@ -56,7 +56,7 @@ def _read(path: Path, columns: Sequence[str] | None, limit: int | None, delimite
 
 
 def _refuse_other_delimiter(header: list[str], row: list[str], delimiter: str, path: str) -> None:
-    """Stop if the header is one cell, and another delimiter splits it and the first row into equally many."""
+    """Stop if the header is one cell, but another delimiter splits it and the first row into equally many."""
     for other, name in _DELIMITERS.items():
         count = header[0].count(other)
         if other != delimiter and len(header) == 1 and count and (not row or delimiter.join(row).count(other) == count):

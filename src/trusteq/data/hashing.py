@@ -1,4 +1,4 @@
-"""Content hashes of files and folders, independent of their own name and time."""
+"""Content hashes of files and folders, independent of their names and times of writing."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def names_rows(name: str) -> bool:
 def read_with_ids(
     read: Read, columns: Sequence[str], names: Collection[str], optional: Sequence[str] = ()
 ) -> tuple[Table, str | None]:
-    """The columns, and the optional ones that can be read; and which of ``names`` holds the rows' ids, None without.
+    """The columns, and the optional ones that can be read; and which of ``names`` holds the rows' ids, or None.
 
     A column named "id" or as an item's id (in any case) always does; else the first whose name looks like an id and
     whose values are all different. Row numbers are ids only if they are not in rising order.

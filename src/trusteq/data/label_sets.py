@@ -48,8 +48,9 @@ def refuse_alike(labels: Sequence[str], where: str, remedy: str) -> None:
         other = labels[earlier]
         if other == label:
             raise LabelError(f"{where}: label {label!r} appears twice; {remedy}")
-        quote, detail = (repr, "spaces") if other.split() == label.split() else (ascii, "equivalent characters")
-        raise LabelError(f"{where}: labels {quote(other)} and {quote(label)} differ only in {detail}; {remedy}")
+        same_words = other.split() == label.split()
+        quote, problem = (repr, "differ only in spaces") if same_words else (ascii, "look the same")
+        raise LabelError(f"{where}: labels {quote(other)} and {quote(label)} {problem}; {remedy}")
 
 
 def _appearance(label: str) -> str:
@@ -87,7 +88,7 @@ def _missing(labels: Sequence[str], others: Sequence[str]) -> list[str]:
 
 
 def _near_match(labels: Sequence[str], others: Sequence[str]) -> str:
-    """In words, the first two labels that differ only in spaces, Unicode form or case; empty without any."""
+    """A sentence about the first two that differ only in spaces, Unicode form or case; empty if there are none."""
     for detail, normalized in _VARIANTS:
         by_form = {normalized(label): label for label in labels}
         match = next((label for label in others if normalized(label) in by_form), None)

@@ -1,4 +1,4 @@
-"""Memory that reading a file took, more than what is kept needs."""
+"""Memory that reading a file took and that is no longer needed."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _read(
         return frame.read(source, columns, limit)
     if not isinstance(source, str | Path):
         kind = type(source).__name__
-        raise DataError(f"items of type {kind}: give the path of a file, a Hugging Face dataset's name or a data frame")
+        raise DataError(f"items of type {kind}: give a file's path, the name of a Hugging Face dataset or a data frame")
     return _read_file(source, columns, split, limit, download)
 
 
@@ -76,11 +76,12 @@ def _read_file(
     path: str | Path, columns: Sequence[str] | None, split: str | None, limit: int | None, download: bool
 ) -> Table:
     file = Path(path)
-    known = readers()
-    suffix = next((end for end in sorted(known, key=len, reverse=True) if file.name.lower().endswith(end)), None)
+    by_suffix = readers()
+    longest_first = sorted(by_suffix, key=len, reverse=True)
+    suffix = next((suffix for suffix in longest_first if file.name.lower().endswith(suffix)), None)
     if suffix is None and _is_hub_id(str(path)) and not download:
         raise DataError(
-            f"{path}: no such file or folder; if it is a dataset on the hub, allow to fetch it (--download)"
+            f"{path}: no such file or folder; if it is a dataset on the hub, allow its download (--download)"
         )
     if suffix is None and (file.is_dir() or _is_hub_id(str(path))):
         return huggingface.read(str(path), columns, limit, split)
@@ -89,18 +90,19 @@ def _read_file(
     if file.is_dir():
         raise DataError(f"{path}: a folder where a {suffix} file is expected; name one file in it")
     if suffix is None:
-        raise DataError(f"{path}: no reader for {file.suffix or 'a name without an ending'!r}; use {', '.join(known)}")
+        ending = file.suffix or "a name without a suffix"
+        raise DataError(f"{path}: no reader for {ending!r}; use {', '.join(by_suffix)}")
     if split is not None:
         raise DataError(f"{path}: --split {split} is for Hugging Face datasets; a {suffix} file has no splits")
     if not file.is_file():
-        raise DataError(f"{path}: no file but a pipe or a device; write what it gives to a file")
+        raise DataError(f"{path}: a pipe or a device, not a file; save its output to a file first")
     if file.stat().st_size == 0:
         raise DataError(f"{path}: empty, 0 bytes; check how the file was written")
-    return known[suffix](file, columns, limit)
+    return by_suffix[suffix](file, columns, limit)
 
 
 def _is_hub_id(source: str) -> bool:
     """Whether this can only be ``owner/name`` on the hub; a mistyped path must not reach the network."""
     owner = Path(source).parent
-    looks = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(:[\w.-]+)?", source) is not None
-    return looks and not Path(source).exists() and not owner.exists() and not Path(source).suffix[1:].isalpha()
+    matches = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(:[\w.-]+)?", source) is not None
+    return matches and not Path(source).exists() and not owner.exists() and not Path(source).suffix[1:].isalpha()
