@@ -578,7 +578,7 @@ NAMED = (
     (
         "a candidate may take the reference's name",
         "cli/audit.py",
-        "            if name in chosen:",
+        "            if default in explicit_names:",
         "            if False:",
         "cli/test_main",
     ),
@@ -649,15 +649,15 @@ NAMED = (
     (
         "gold labels in a file of predictions are not compared",
         "data/contradictions.py",
-        "np.flatnonzero((meant[value] != codes) & ~gap[value])",
+        "np.flatnonzero((meaning[index] != codes) & ~empty[index])",
         "np.flatnonzero(np.zeros(len(codes), dtype=bool))",
         "data/test_contradictions",
     ),
     (
         "ids under another name give way to row numbers",
         "data/id_columns.py",
-        "return table, next(iter(own), next(told, None))",
-        "return table, next((name for name in own if name == 'id'), None)",
+        "return table, next(iter(exact), next(distinct, None))",
+        "return table, next((name for name in exact if name == 'id'), None)",
         "data/test_id_columns",
     ),
     (
@@ -783,7 +783,7 @@ NAMED = (
     ),
     (
         "a report is written wherever a link leads",
-        "data/whole_file.py",
+        "data/atomic_file.py",
         "if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):",
         "if False:",
         "hostile/test_links",

@@ -588,7 +588,7 @@ def test_a_label_that_no_item_has_is_one_where_rows_sum_to_1_with_it(tmp_path):
 
 
 def test_items_whose_labels_are_codes_are_told_how_to_name_them(told):
-    assert told([0, 1], {}).endswith("if these are codes, say which label each stands for: --label-names no,yes")
+    assert told([0, 1], {}).endswith("if these are codes, name the label of each: --label-names no,yes")
 
 
 def test_logits_without_gold_labels_need_names(told):

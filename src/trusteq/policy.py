@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from trusteq.compare.measures import DIMENSIONS, in_words, named, names_of, needs_of
-from trusteq.data.yaml_file import MOST_CHARACTERS, parse_yaml, validated
+from trusteq.data.yaml_file import MAX_CHARACTERS, parse_yaml, validated
 from trusteq.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class Rule(BaseModel):
     at_most: float | None = Field(None, allow_inf_nan=False, description="The highest acceptable value.")
     judged_on: Literal["interval", "value", "significance"] = Field(
         "interval",
-        description="interval: the whole interval must lie within the margin (an equivalence test). value: the bare "
-        "number decides. significance: passes unless the interval lies wholly beyond the margin, as in "
-        "published protocols.",
+        description="interval: the whole interval must lie within the margin (an equivalence test). value: the "
+        "estimate alone must. significance: fails only if the whole interval lies beyond the margin, as in published "
+        "protocols.",
     )
 
     @field_validator("at_least", "at_most", mode="before")
@@ -56,7 +56,7 @@ class Rule(BaseModel):
         return self
 
     def allows(self, value: float) -> bool:
-        """Whether a bare number lies within the margin."""
+        """Whether the value lies within the margin."""
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
     def __str__(self) -> str:
@@ -68,15 +68,15 @@ class Rule(BaseModel):
 
 
 class Policy(BaseModel):
-    """All margins together, and which dimensions a verdict needs."""
+    """All margins together, and which dimensions EQUIVALENT requires."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1)
     description: str = ""
     level: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals that rules are judged on.")
-    min_items: int = Field(100, ge=2, description="With fewer items nothing is called EQUIVALENT.")
-    required: tuple[Dimension, ...] = Field(min_length=1, description="Dimensions that EQUIVALENT needs.")
+    min_items: int = Field(100, ge=2, description="With fewer items, no verdict is EQUIVALENT.")
+    required: tuple[Dimension, ...] = Field(min_length=1, description="Dimensions that EQUIVALENT requires.")
     rules: dict[Dimension, dict[str, Rule]] = Field(description="Margins, by dimension and measure.")
 
     @field_validator("level", "min_items", mode="before")
@@ -90,18 +90,18 @@ class Policy(BaseModel):
         cls, rules: dict[Dimension, dict[str, Rule]], info: ValidationInfo
     ) -> dict[Dimension, dict[str, Rule]]:
         for dimension, measures in rules.items():
-            known = [_measure(dimension, name, info.context or ()) for name in measures]
-            if known and all(measure.side == "reference" for measure in known):
+            entries = [_measure(dimension, name, info.context or ()) for name in measures]
+            if entries and all(measure.side == "reference" for measure in entries):
                 raise ValueError(
-                    f"{dimension} has rules about the reference alone ({', '.join(measures)}), which no candidate can "
+                    f"{dimension} has only rules about the reference ({', '.join(measures)}), which no candidate can "
                     "break; add one about the candidate or the difference"
                 )
-            for measure in known:
+            for measure in entries:
                 _refuse_vacuous(measure, measures[measure.name])
                 if measure.beside_peer in measures:
                     raise ValueError(
                         f"{dimension} has margins for {measure.name} and {measure.beside_peer}, but with a peer the "
-                        "first is judged as the second; leave one out"
+                        "first is judged as the second; remove one"
                     )
         return rules
 
@@ -113,25 +113,25 @@ class Policy(BaseModel):
         return self
 
     def content(self) -> str:
-        """SHA-256 of everything in it."""
-        said = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+        """SHA-256 of the whole policy."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
     def needs_protocol(self) -> bool:
-        """Whether it has a rule about what only the published protocol measures."""
+        """Whether it has a rule on a measure that only the published protocol has."""
         return any("protocol" in needs_of(name) for rules in self.rules.values() for name in rules)
 
     def requiring(self, dimensions: tuple[str, ...], own: Sequence[Measure] = ()) -> Policy:
-        """The same policy with other required dimensions; ``own`` are the measures that are not trusteq's."""
+        """The same policy with other required dimensions; ``own`` are the user's own measures."""
         for name in dimensions:
             if name not in DIMENSIONS:
                 raise PolicyError(f"no dimension {name!r}; choose from {', '.join(DIMENSIONS)}")
         content = self.model_dump() | {"required": dimensions}
         if set(dimensions) != set(self.required):
-            # A description speaks of what the policy itself requires.
-            said = self.description.partition(_REQUIRED_HERE)[0].rstrip()
-            content["description"] = f"{said}{_REQUIRED_HERE}{', '.join(dimensions)}.".lstrip()
+            # The description is about the policy's own required dimensions.
+            description = self.description.partition(_REQUIRED_HERE)[0].rstrip()
+            content["description"] = f"{description}{_REQUIRED_HERE}{', '.join(dimensions)}.".lstrip()
         return parse_policy(content, where=f"policy {self.name}", own=own)
 
 
@@ -145,25 +145,25 @@ def _no_bool(value: Any) -> Any:
 
 
 def _measure(dimension: str, name: str, own: Sequence[Measure]) -> Measure:
-    """The dimension's measure of this name, of those that trusteq has, plugins add or the user has of their own."""
-    measure = named(name) or next((one for one in own if one.name == name), None)
+    """The dimension's measure of this name, among trusteq's, plugins' and the user's own."""
+    measure = named(name) or next((candidate for candidate in own if candidate.name == name), None)
     if measure is None or measure.dimension != dimension:
-        near = difflib.get_close_matches(name, names_of(dimension), n=1)
-        hint = f"; did you mean {near[0]}?" if near else "; see 'trusteq policy measures'"
+        similar = difflib.get_close_matches(name, names_of(dimension), n=1)
+        hint = f"; did you mean {similar[0]}?" if similar else "; see 'trusteq policy measures'"
         raise ValueError(f"{dimension} has no measure {name!r}{hint}")
     return measure
 
 
 def _refuse_vacuous(measure: Measure, rule: Rule) -> None:
-    """Stop at a margin that every value keeps, or none can."""
+    """Stop at a margin that every possible value satisfies, or that none can."""
     low, high = measure.bounds
-    least = -math.inf if rule.at_least is None else rule.at_least
-    most = math.inf if rule.at_most is None else rule.at_most
-    always = f"{measure.name} is always from {low:.4g} to {high:.4g}"
-    if least <= low and most >= high:
-        raise ValueError(f"{always}, so {rule} could never fail; narrow the margin")
-    if least > high or most < low:
-        raise ValueError(f"{always}, so {rule} could never pass; widen the margin")
+    minimum = -math.inf if rule.at_least is None else rule.at_least
+    maximum = math.inf if rule.at_most is None else rule.at_most
+    bounds = f"{measure.name} is always from {low:.4g} to {high:.4g}"
+    if minimum <= low and maximum >= high:
+        raise ValueError(f"{bounds}, so {rule} could never fail; narrow the margin")
+    if minimum > high or maximum < low:
+        raise ValueError(f"{bounds}, so {rule} could never pass; widen the margin")
 
 
 def policy_schema() -> dict[str, Any]:
@@ -178,14 +178,14 @@ def policy_schema() -> dict[str, Any]:
 
 
 def read_policy(source: str | Path | Policy | Mapping[str, Any], own: Sequence[Measure] = ()) -> Policy:
-    """A policy from a preset's name, a YAML file, a mapping of the same content, or itself.
+    """A policy from a preset's name, a YAML file, a mapping of the same content, or a `Policy` itself.
 
-    ``own`` are measures that are not trusteq's and that it may have rules about.
+    ``own`` are measures of the user's own, on which it may have rules.
     """
     if isinstance(source, Policy):
-        return _under_its_own_name(source, "policy")
+        return _with_checked_name(source, "policy")
     if isinstance(source, Mapping):
-        return _under_its_own_name(parse_policy(dict(source), where="policy", own=own), "policy")
+        return _with_checked_name(parse_policy(dict(source), where="policy", own=own), "policy")
     if not isinstance(source, (str, Path)):
         raise PolicyError(f"policy is {source!r}; give a preset's name, a YAML file, a mapping or a trusteq.Policy")
     if source in PRESETS:
@@ -193,13 +193,13 @@ def read_policy(source: str | Path | Policy | Mapping[str, Any], own: Sequence[M
     where = str(source)
     try:
         with Path(source).open(encoding="utf-8") as stream:
-            text = stream.read(MOST_CHARACTERS + 1)  # of a device there is no end
+            text = stream.read(MAX_CHARACTERS + 1)  # limited: a device has no end
     except FileNotFoundError:
         raise PolicyError(f"{where}: no such policy file; presets are {' and '.join(PRESETS)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError(f"{where}: cannot be read as text: {error}") from None
     content = parse_yaml(text, where=where, error=PolicyError)
-    return _under_its_own_name(parse_policy(content, where=where, own=own), where)
+    return _with_checked_name(parse_policy(content, where=where, own=own), where)
 
 
 @cache
@@ -210,43 +210,42 @@ def preset(name: str) -> Policy:
 
 
 def comes_with_trusteq(policy: Policy) -> bool:
-    """Whether it says what a preset says, whatever it requires of that."""
+    """Whether it has the rules of a preset, whichever dimensions it requires."""
     return any(_is_preset(policy, name) for name in PRESETS)
 
 
 def _is_preset(policy: Policy, name: str) -> bool:
-    usual = preset(name)
-    return policy.model_copy(update={"required": usual.required, "description": usual.description}) == usual
+    original = preset(name)
+    update = {"required": original.required, "description": original.description}
+    return policy.model_copy(update=update) == original
 
 
-def _under_its_own_name(policy: Policy, where: str) -> Policy:
-    """The policy, unless it calls itself as a preset does that says something else."""
+def _with_checked_name(policy: Policy, where: str) -> Policy:
+    """The policy, unless it has the name of a preset but other rules."""
     name = policy.name.strip().casefold()
     if name in PRESETS and not _is_preset(policy, name):
-        raise PolicyError(
-            f"{where}: calls itself {policy.name!r}, which is a preset that says something else; give it another name"
-        )
+        raise PolicyError(f"{where}: has the name of the preset {policy.name!r} but other rules; give it another name")
     return policy
 
 
 def wider(policy: Policy, usual: Policy) -> list[str]:
-    """In what a policy lets more pass than the usual one, in words: the usual in brackets."""
-    said = [f"{dimension} is not required" for dimension in usual.required if dimension not in policy.required]
+    """Where a policy is more permissive than the usual one, in words, with the usual margin in brackets."""
+    differences = [f"{dimension} is not required" for dimension in usual.required if dimension not in policy.required]
     for dimension in (dimension for dimension in usual.required if dimension in policy.required):
         for measure, rule in usual.rules[dimension].items():
-            own = policy.rules[dimension].get(measure)
-            if own is None:
-                said.append(f"{in_words(measure)} has no margin ({_margin(rule)})")
-            elif _lets_more_pass(own, rule):
-                said.append(f"{in_words(measure)} {_margin(own)} ({_margin(rule)})")
+            policy_rule = policy.rules[dimension].get(measure)
+            if policy_rule is None:
+                differences.append(f"{in_words(measure)} has no margin ({_margin(rule)})")
+            elif _is_wider(policy_rule, rule):
+                differences.append(f"{in_words(measure)} {_margin(policy_rule)} ({_margin(rule)})")
     if policy.level < usual.level:
-        said.append(f"{100 * policy.level:.10g}% intervals ({100 * usual.level:.10g}%)")
+        differences.append(f"{100 * policy.level:.10g}% intervals ({100 * usual.level:.10g}%)")
     if policy.min_items < usual.min_items:
-        said.append(f"at least {policy.min_items} items ({usual.min_items})")
-    return said
+        differences.append(f"at least {policy.min_items} items ({usual.min_items})")
+    return differences
 
 
-def _lets_more_pass(rule: Rule, usual: Rule) -> bool:
+def _is_wider(rule: Rule, usual: Rule) -> bool:
     low, usual_low = (-math.inf if r.at_least is None else r.at_least for r in (rule, usual))
     high, usual_high = (math.inf if r.at_most is None else r.at_most for r in (rule, usual))
     looser = rule.judged_on != usual.judged_on and usual.judged_on == "interval"

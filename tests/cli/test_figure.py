@@ -74,7 +74,7 @@ def test_a_run_tells_which_figures_it_has(run):
         (["flips"], "name the file to write, e.g. --out flips.pdf"),
         (["flips", "--candidate", "small", "--out", "f.jpg"], "f.jpg: a figure is written as .pdf, .svg or .png"),
         ([], "name a figure: intervals, reliability"),
-        (["flips", "--list", "--candidate", "small"], "leave out NAME and --candidate"),
+        (["flips", "--list", "--candidate", "small"], "remove NAME and --candidate"),
         (["flips", "--candidate", "small", "--out", "nowhere/f.pdf"], "nowhere"),
     ],
 )

@@ -132,7 +132,7 @@ def test_gate_judges_one_candidate_of_several(files):
     assert "small" not in shown
     done = trusteq("gate", "run", "--candidate", "smal", cwd=files)
     assert done.returncode == 2
-    assert done.stderr == "error: --candidate smal: run has no such candidate; there are small, open\n"
+    assert done.stderr == "error: --candidate smal: run has no such candidate; choose from small, open\n"
 
 
 def test_gate_without_a_policy_repeats_the_run_s_own_verdict(files):
@@ -173,8 +173,8 @@ def one_line(done: subprocess.CompletedProcess[str], *says: str) -> None:
         (("large.csv", "large.csv"), "--allow-same"),
         (("large.csv", "small.csv", "--label", "golden"), "gold"),
         (("large.csv", "small.csv", "--policy", "nope.yaml"), "nope.yaml"),
-        (("large.csv", "small.csv", "--scores", "odds"), "neither probabilities nor logits"),
-        (("large.csv", "small.csv", "--labels", "tiny=a,b"), "no model is called 'tiny'"),
+        (("large.csv", "small.csv", "--scores", "odds"), "'odds' is not one of probabilities, logits"),
+        (("large.csv", "small.csv", "--labels", "tiny=a,b"), "no model named 'tiny'; choose from large, small"),
         (("large.csv", "small.csv", "--labels", "small=a,b,c"), "small.csv"),
         (("large.csv", "small.csv", "--text", "sentence"), "sentence"),
         (("large.csv", "small.csv", "--batch", "0"), "--batch"),
@@ -231,7 +231,10 @@ def test_an_option_that_would_be_ignored_is_refused(files, arguments, says):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("audit", "a", "b", "--text", "one", "--text", "two"), "--text is given twice; give it once, several columns"),
+        (
+            ("audit", "a", "b", "--text", "one", "--text", "two"),
+            "--text is given twice; give it once, with commas between columns",
+        ),
         (("audit", "a", "b", "--seed", "1", "--seed", "1"), "--seed is given twice; give it once"),
         *(
             ((command, "run", "--out", "x", "--out", "y"), "--out is given twice; give it once")
@@ -251,7 +254,7 @@ def test_a_candidates_own_gold_labels_must_be_the_references(files, by):
     assert trusteq("audit", "large.csv", "small.csv", *QUICK, *by, cwd=files).returncode != 2
     small.assign(gold=np.roll(small["gold"], 1)).to_csv(files / "small.csv", index=False)
     done = trusteq("audit", "large.csv", "small.csv", *QUICK, *by, cwd=files)
-    one_line(done, "small.csv: line ", "where the gold label is", "items are at odds")
+    one_line(done, "small.csv: line ", "but the gold label is", "items conflict")
 
 
 def test_ids_called_otherwise_are_not_passed_over(files):
@@ -274,20 +277,20 @@ def test_an_option_that_concerns_another_model_is_refused(files):
 
 
 def test_one_name_for_two_models_is_refused(files):
-    one_line(trusteq("audit", "large.csv", "x=small.csv", "x=open.csv", *QUICK, cwd=files), "two models are called 'x'")
+    one_line(trusteq("audit", "large.csv", "x=small.csv", "x=open.csv", *QUICK, cwd=files), "two models are named 'x'")
 
 
 @pytest.mark.parametrize("option", [("--workers", "3"), ("--work", "kept"), ("--deadline", "9"), ("--ray",)])
 def test_work_that_files_do_not_make_is_not_shared_out(files, option):
     done = trusteq("audit", "large.csv", "small.csv", *QUICK, *option, cwd=files)
-    one_line(done, f"{option[0]} has no effect: no model here is asked, all are files; leave it out")
+    one_line(done, f"{option[0]} has no effect: all models here are files of predictions; remove it")
     assert not (files / "kept").exists()
 
 
 def test_a_model_holds_no_items(files):
     (files / "m.onnx").write_bytes(b"")
     done = trusteq("audit", "m.onnx", "small.csv", "--label", "gold", cwd=files)
-    one_line(done, "m is a model and holds no items; name their file with --data")
+    one_line(done, "m is a model and contains no items; name an items file with --data")
 
 
 def test_without_labels_the_option_for_them_is_named(files):
@@ -312,7 +315,7 @@ def test_only_the_same_file_is_numbered_and_never_by_a_name_that_is_taken():
 @pytest.mark.parametrize("models", [("large.csv", "large=small.csv", "open.csv"), ("large.csv", "large=small.csv")])
 def test_a_candidate_never_takes_the_name_of_the_reference_s_file(files, models):
     """It would take its place, and the random candidate be the reference."""
-    says = "two models are called 'large': large.csv after its file, small.csv by NAME=LOCATION; choose another name"
+    says = "two models are named 'large': large.csv after its file, small.csv by NAME=LOCATION; choose another name"
     one_line(trusteq("audit", *models, *QUICK, cwd=files), says)
 
 

@@ -11,7 +11,7 @@ from command import one_line, trusteq
 from finished_runs import equivalent, plain, unlabelled
 
 from trusteq.cli import report
-from trusteq.data.whole_file import write_whole
+from trusteq.data.atomic_file import write_atomically
 from trusteq.errors import RunError
 from trusteq.report.junit import junit
 from trusteq.report.latex import latex
@@ -90,7 +90,7 @@ def test_a_failure_while_writing_leaves_what_was_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(RunError, match="No space left on device"):
-        write_whole(path, "new")
+        write_atomically(path, "new")
     assert path.read_text("utf-8") == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["trust.xml"]
 
@@ -98,12 +98,12 @@ def test_a_failure_while_writing_leaves_what_was_there(tmp_path, monkeypatch):
 def test_a_link_is_followed_and_a_pipe_is_not_replaced(tmp_path):
     (tmp_path / "real.xml").write_text("old", "utf-8")
     (tmp_path / "link.xml").symlink_to("real.xml")
-    write_whole(tmp_path / "link.xml", "new")
+    write_atomically(tmp_path / "link.xml", "new")
     assert (tmp_path / "link.xml").is_symlink()
     assert (tmp_path / "real.xml").read_text("utf-8") == "new"
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    write_whole(tmp_path / "pipe", "new")
+    write_atomically(tmp_path / "pipe", "new")
     assert os.read(reader, 10) == b"new"
     os.close(reader)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)

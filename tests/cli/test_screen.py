@@ -20,7 +20,7 @@ def clock(monkeypatch):
 
 
 def test_a_stage_that_is_quick_has_one_line(clock, capsys):
-    with screen.progress(quiet=False) as tell:
+    with screen.show_progress(quiet=False) as tell:
         for done in range(11):
             tell("predict large", done, 10)
             clock(1)
@@ -29,7 +29,7 @@ def test_a_stage_that_is_quick_has_one_line(clock, capsys):
 
 
 def test_a_stage_that_is_long_tells_every_minute_how_long_it_still_takes(clock, capsys):
-    with screen.progress(quiet=False) as tell:
+    with screen.show_progress(quiet=False) as tell:
         for done in range(0, 1_001, 10):
             tell("explain", done, 1_000)
             clock(30)
@@ -44,7 +44,7 @@ def test_a_stage_that_is_long_tells_every_minute_how_long_it_still_takes(clock, 
 
 
 def test_what_was_done_before_makes_nobody_hope(clock, capsys):
-    with screen.progress(quiet=False) as tell:
+    with screen.show_progress(quiet=False) as tell:
         tell("explain", 0, 1_000)
         tell("explain", 900, 1_000)
         for done in (910, 920, 930):
@@ -57,7 +57,7 @@ def test_what_was_done_before_makes_nobody_hope(clock, capsys):
 
 
 def test_json_lines_hold_the_end_of_every_stage(clock, capsys):
-    with screen.progress(quiet=False, as_json=True) as tell:
+    with screen.show_progress(quiet=False, as_json=True) as tell:
         for done in range(101):
             tell("a\nb", done, 100)
             clock(0.1)
@@ -69,6 +69,6 @@ def test_json_lines_hold_the_end_of_every_stage(clock, capsys):
 
 
 def test_quiet_is_quiet(capsys):
-    with screen.progress(quiet=True, as_json=True) as tell:
+    with screen.show_progress(quiet=True, as_json=True) as tell:
         tell("a", 0, 1)
     assert capsys.readouterr().err == ""

@@ -90,9 +90,9 @@ def test_what_only_prints_has_failed_when_it_could_not(folder, command):
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (MemoryError("Unable to allocate 9.2 GiB"), "not enough memory (Unable to allocate 9.2 GiB); give it more"),
-        (MemoryError(), "not enough memory; give it more"),
-        (ImportError("libtorch_cpu.so: failed to map segment"), "memory is too little"),
+        (MemoryError("Unable to allocate 9.2 GiB"), "not enough memory (Unable to allocate 9.2 GiB); use fewer items"),
+        (MemoryError(), "not enough memory; use fewer items"),
+        (ImportError("libtorch_cpu.so: failed to map segment"), "there is not enough memory"),
     ],
 )
 def test_little_memory_is_one_line(folder, monkeypatch, error, says):

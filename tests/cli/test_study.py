@@ -55,4 +55,4 @@ def test_interrupted_it_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr("trusteq.study.run.run_study", stop)
     code, _, err = run("mini-nli", "--data", str(tmp_path))
     assert code == 130
-    assert "the same command goes on" in err
+    assert "run the same command again to continue" in err

@@ -77,4 +77,4 @@ def test_interrupted_it_says_how_to_go_on(base, lessons, tmp_path, monkeypatch):
     monkeypatch.setattr("trusteq.train.fine_tuned.fine_tune", stop)
     code, _, err = run(base, *lessons, "--out", str(tmp_path / "m"))
     assert code == 130
-    assert "the same command goes on" in err
+    assert "run the same command again to continue" in err

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trusteq.data.contradictions import called_like
+from trusteq.data.contradictions import same_name
 from trusteq.data.prediction_file import read_predictions
 from trusteq.data.read import read_items
 from trusteq.errors import DataError
@@ -56,7 +56,7 @@ def test_the_first_item_whose_gold_label_differs_is_named_and_all_are_counted(sa
     other = names(gold)
     other[6], other[9] = LABELS[(gold[6] + 1) % 3], LABELS[(gold[9] + 1) % 3]
     parts = (
-        f"line 8: item 'u6': column 'label' says {other[6]!r}, where the gold label is {LABELS[gold[6]]!r}",
+        f"line 8: item 'u6': column 'label' says {other[6]!r}, but the gold label is {LABELS[gold[6]]!r}",
         "2 of 60",
     )
     with refused("p.csv", *parts, "--id", "--label-names", error=DataError):
@@ -82,7 +82,7 @@ def test_the_column_is_found_in_any_case(said, gold, refused, column):
 )
 def test_gold_labels_may_be_written_otherwise(said, gold, write, refused):
     np.testing.assert_allclose(said(label=write(gold)), said.probabilities)
-    with refused("where the gold label is", error=DataError):
+    with refused("but the gold label is", error=DataError):
         said(label=write(np.roll(gold, 1)))
 
 
@@ -111,7 +111,7 @@ def test_items_that_were_not_read_from_a_column_are_not_compared(said, items, go
 
 
 def test_names_are_alike_but_for_case_and_spaces():
-    assert called_like("Label", ["id", " label"]) == " label"
-    assert called_like("label", ["Label", "label"]) == "label"
-    assert called_like("label", ["labels"]) is None
-    assert called_like(None, ["label"]) is None
+    assert same_name("Label", ["id", " label"]) == " label"
+    assert same_name("label", ["Label", "label"]) == "label"
+    assert same_name("label", ["labels"]) is None
+    assert same_name(None, ["label"]) is None

@@ -32,7 +32,7 @@ def test_a_missing_label_is_said_of_the_one_that_has_it():
 @pytest.mark.parametrize(
     ("one", "other", "said"),
     [
-        ("yes", "yes ", "'yes' and 'yes ' differ only in spaces at their ends"),
+        ("yes", "yes ", "'yes' and 'yes ' differ only in leading or trailing spaces"),
         ("Yes", "yes", "'Yes' and 'yes' differ only in case"),
         (
             unicodedata.normalize("NFC", "café"),
@@ -53,7 +53,7 @@ def test_many_labels_are_not_all_repeated_in_the_advice():
 
 
 def test_labels_that_are_codes_need_their_names():
-    said = "if these are codes, say which label each stands for: --label-names no,yes"
+    said = "if these are codes, name the label of each: --label-names no,yes"
     assert remedy(["0", "1"], ["no", "yes"]) == remedy(["0.0", "1.0"], ["no", "yes"]) == said
 
 

@@ -289,15 +289,15 @@ def test_a_bad_row_is_named_by_its_place_in_the_file(tmp_path, refused, suffix, 
 
 def test_probabilities_are_not_taken_for_logits(file, refused):
     path = file("id,no,yes\nc,0.1,0.9\nb,0.25,0.75\na,0.1,0.9\n")
-    with refused(f"{path}: line 4: item 'a'", "[0.1, 0.9]", "leave out --scores logits", error=ModelError):
+    with refused(f"{path}: line 4: item 'a'", "[0.1, 0.9]", "remove --scores logits", error=ModelError):
         read(path, scores="logits")
 
 
 def test_percentages_are_not_taken_for_logits(file, refused):
     """Softmax makes certainties of them: a candidate that hesitates would look as sure as the reference."""
     path = file("id,no,yes\nc,40,60\nb,55,45\na,30,70\n")
-    parts = "line 4: item 'a'", "[30.0, 70.0]", "divide them by 100, and leave out --scores logits"
-    with refused(str(path), *parts, "give their softmax", error=ModelError):
+    parts = "line 4: item 'a'", "[30.0, 70.0]", "divide them by 100, and remove --scores logits"
+    with refused(str(path), *parts, "write their softmax", error=ModelError):
         read(path, scores="logits")
 
 
@@ -360,5 +360,5 @@ def test_a_column_of_text_may_begin_with_gaps(file):
 def test_a_column_of_numbers_that_begins_with_a_gap_is_heard_of(file, refused):
     path = file("id,no,yes\na,,0.9\nb,0.2,0.8\nc,0.3,0.7\n")
     assert label_columns(path) == ["no", "yes"]
-    with refused("line 2", "item 'a'", "column 'no' is not a number: ''", error=DataError):
+    with refused("line 2", "item 'a'", "column 'no': '' is not a number", error=DataError):
         read(path)

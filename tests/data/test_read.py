@@ -247,7 +247,7 @@ def test_a_list_of_one_is_no_label(file, refused):
 
 
 def test_a_thousand_names_are_not_all_listed(file, refused):
-    with refused("label '1000', which is no code from 0 to 999", "n9 and 990 more}", error=DataError):
+    with refused("label '1000', which is not a code from 0 to 999", "n9 and 990 more}", error=DataError):
         read_items(file("y\n1000\n"), label="y", label_names=[f"n{i}" for i in range(1_000)])
 
 

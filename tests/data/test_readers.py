@@ -222,7 +222,7 @@ def test_a_gap_in_lists_of_numbers_is_refused(tmp_path, refused, value):
         pytest.param("plain.jsonl.gz", b'{"a": 1}\n', ["broken gzip after line 0"], id="plain.jsonl.gz"),
         pytest.param("plain.parquet", b"id,text\n1,a\n", ["not a Parquet file"], id="plain.parquet"),
         pytest.param("t.xlsx", b"PK", ["no reader for '.xlsx'", ".parquet, .csv"], id="t.xlsx"),
-        pytest.param("noending", b"PK", ["no reader for 'a name without an ending'"], id="noending"),
+        pytest.param("noending", b"PK", ["no reader for 'a name without a suffix'"], id="noending"),
     ],
 )
 def test_a_broken_file_is_refused_in_one_line(tmp_path, refused, name, content, parts):
@@ -310,7 +310,7 @@ def test_nothing_is_looked_up_on_the_hub_unless_that_is_allowed(tmp_path, refuse
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(readers.huggingface, "read", lambda *_: pytest.fail("asked the hub"))
     for ask in (read_table, readers.column_names):
-        with refused("dta/items: no such file or folder", "allow to fetch it (--download)"):
+        with refused("dta/items: no such file or folder", "allow its download (--download)"):
             ask("dta/items")
 
 
@@ -414,7 +414,7 @@ def test_parquet_texts_that_are_not_utf8_are_refused(tmp_path, refused):
 
 def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, refused, monkeypatch):
     """Told long before it is in memory."""
-    monkeypatch.setattr("trusteq.data.lines.LARGEST", 10_000)
+    monkeypatch.setattr("trusteq.data.lines.MAX_UNPACKED_BYTES", 10_000)
     with gzip.open(tmp_path / "bomb.csv.gz", "wt", encoding="utf-8") as file:
         file.write("a,b\n")
         file.write("x,y\n" * 500_000)
@@ -423,7 +423,7 @@ def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, refused, monk
 
 
 def test_a_line_without_end_is_not_read(tmp_path, refused, monkeypatch):
-    monkeypatch.setattr("trusteq.data.lines.LONGEST", 1_000)
+    monkeypatch.setattr("trusteq.data.lines.MAX_LINE_BYTES", 1_000)
     (tmp_path / "long.jsonl").write_text('{"a": "' + "x" * 1_000 + '"}', "utf-8")
     with refused("long.jsonl: line 1", "longer than 1,000 bytes"):
         read_table(tmp_path / "long.jsonl")
@@ -438,5 +438,5 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, name, refused):
     else:
         path.symlink_to("/dev/zero")
     for read in (read_table, column_names):
-        with refused(name, "no file but a pipe or a device"):
+        with refused(name, "a pipe or a device, not a file"):
             read(path)

@@ -162,13 +162,13 @@ def run_verified(folder: Path) -> Reader:
     from dataclasses import asdict
 
     from trusteq.auditing.verified import verified
-    from trusteq.cli.verify import _told
+    from trusteq.cli.verify import _lines
     from trusteq.record.directory import load_run
     from trusteq.record.plain import plain
 
     def read(run: Path, _: str) -> None:
         found = verified(load_run(run))
-        printed(_told(found, "run"))
+        printed(_lines(found, "run"))
         json.dumps(plain(asdict(found)))
 
     return today(folder, read, seconds=20)

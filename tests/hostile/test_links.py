@@ -9,7 +9,7 @@ import pytest
 from command import one_line, trusteq
 from finished_runs import equivalent
 
-from trusteq.data.whole_file import write_whole
+from trusteq.data.atomic_file import write_atomically
 from trusteq.work.folder import LocalFolder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not everybody may make links there")
@@ -67,7 +67,7 @@ def test_a_figure(place):
 
 def test_a_link_within_the_folder_is_followed(tmp_path):
     (tmp_path / "page.html").symlink_to("real.html")
-    write_whole(tmp_path / "page.html", "x")
+    write_atomically(tmp_path / "page.html", "x")
     assert (tmp_path / "real.html").read_text() == "x"
     assert (tmp_path / "page.html").is_symlink()
 
@@ -75,13 +75,13 @@ def test_a_link_within_the_folder_is_followed(tmp_path):
 def test_a_folder_that_the_user_names_may_be_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "reports").symlink_to("real", target_is_directory=True)
-    write_whole(tmp_path / "reports" / "page.html", "x")
+    write_atomically(tmp_path / "reports" / "page.html", "x")
     assert (tmp_path / "real" / "page.html").read_text() == "x"
 
 
 def test_a_hard_link_keeps_its_other_name(place):
     (place / "run" / "report.html").hardlink_to(place.parent / "victim" / "kept")
-    write_whole(place / "run" / "report.html", "x")
+    write_atomically(place / "run" / "report.html", "x")
     unharmed(place)
 
 

@@ -325,4 +325,4 @@ def test_no_resume_without_work_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("id,no,yes\n1,0.5,0.5\n2,0.4,0.6\n")
     (tmp_path / "b.csv").write_text("id,no,yes\n1,0.5,0.5\n2,0.3,0.7\n")
     done = trusteq("audit", "a.csv", "b.csv", "--no-resume", cwd=tmp_path)
-    one_line(done, "--no-resume has no effect: no model here is asked")
+    one_line(done, "--no-resume has no effect: all models here are files of predictions")

@@ -254,7 +254,8 @@ def test_a_hash_of_what_is_no_file_of_a_run(file, run):
 
 @pytest.mark.parametrize("name", ["policy.yaml", "audit.json", "items.parquet"])
 def test_a_report_does_not_take_the_place_of_a_file_of_the_run(name, run):
-    one_line(trusteq("report", run, "--as", "markdown", "--out", run / name), "the run's own files are called so")
+    done = trusteq("report", run, "--as", "markdown", "--out", run / name)
+    one_line(done, "names like this are reserved for the run's own files")
     assert load_run(run).manifest["files"]
 
 

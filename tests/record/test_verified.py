@@ -271,13 +271,13 @@ def printed(run, code):
 def test_what_it_prints(run, saved):
     said = printed(saved, 0)
     assert "estimates, " in said
-    assert "computed again from the predictions of 3 models and their answers to " in said
-    assert "all are as the run says, to the bit" in said
+    assert "recomputed from the predictions of 3 models and their answers to " in said
+    assert "all match the run, to the bit" in said
     assert "not compared: what was noticed when models were opened" in said
     document(run, lambda d: d["candidates"][0].update(flipped=77))
     said = printed(run, 1)
-    assert "1 value is not as the run says" in said
-    assert "audit.json: candidates.0.flipped: 77, computed " in said
+    assert "1 value does not match the run" in said
+    assert "audit.json: candidates.0.flipped: run has 77, recomputed " in said
 
 
 def test_rounding_is_told_and_passes(run):
@@ -287,7 +287,7 @@ def test_rounding_is_told_and_passes(run):
     found = json.loads(done.stdout)
     assert found["rounded"] > 10
     assert 0 < found["largest"] < 1e-13
-    assert "differ by rounding, at most by 1e-14" in printed(run, 0)
+    assert "differ only by rounding, by at most 1e-14" in printed(run, 0)
 
 
 def test_a_difference_that_no_rounding_makes_is_none(run):
@@ -303,7 +303,7 @@ def test_what_is_nothing_but_rounding_may_be_any_such_nothing(run):
         return frame.assign(shapley=np.where(small, -3e-15, shapley))
 
     edit(run, "attributions.parquet", change)
-    assert "differ by rounding" in printed(run, 0)
+    assert "differ only by rounding" in printed(run, 0)
 
 
 @pytest.mark.slow

@@ -112,7 +112,7 @@ def test_an_interruption_says_how_to_go_on(words, undisturbed, tmp_path, monkeyp
     monkeypatch.setattr(_computed, "align", stop)
     done = trusteq(*words, "--out", "run", cwd=tmp_path)
     assert done.returncode == 130
-    assert "finished work is kept in run.work, and the same command goes on" in done.stderr
+    assert "finished work is in run.work; run the same command again to continue" in done.stderr
     monkeypatch.undo()
     trusteq(*words, "--out", "run", cwd=tmp_path)
     assert files(tmp_path / "run") == undisturbed

@@ -221,5 +221,5 @@ def test_labels_in_another_order_and_predictions_of_other_items_are_told(files):
     large = files("large.csv", p, np.array(["maybe", "no", "yes"])[gold])
     shifted = audited(large, files("small.csv", np.roll(q, 1, axis=0)))
     assert {(f.model, f.kind) for f in shifted.findings} == {("small", "chance")}
-    with pytest.raises(TrusteqError, match="where the gold label is"):
+    with pytest.raises(TrusteqError, match="but the gold label is"):
         audited(large, files("small.csv", q, np.roll(np.array(["maybe", "no", "yes"])[gold], 1)))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from click.core import ParameterSource
 
-from trusteq.cli.lists import listed
-from trusteq.cli.model_options import OpensModels, model_backends, no_effect, options_for, refuse_unused
-from trusteq.cli.screen import print_json, progress, show
-from trusteq.cli.streams import told_anyway
-from trusteq.cli.work_options import WORK, asked_executor, work_options
+from trusteq.cli.lists import comma_separated
+from trusteq.cli.model_options import ModelCommand, model_backends, no_effect, options_for, refuse_unused
+from trusteq.cli.screen import print_json, show, show_progress
+from trusteq.cli.streams import print_or_warn
+from trusteq.cli.work_options import WORK, chosen_executor, work_options
 from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
 from trusteq.stats.limits import LIMITS
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
 
 
-@click.command(cls=OpensModels)
+@click.command(cls=ModelCommand)
 @click.argument("reference", metavar="REFERENCE")
 @click.argument("candidates", metavar="CANDIDATE...", nargs=-1, required=True)
 @click.option(
     "--data", help="Items: Parquet, CSV, TSV or JSONL (.gz), a dataset folder or hub id.  [default: REFERENCE]"
 )
 @click.option("--text", help="Columns that the models read, in order: --text premise,hypothesis.")
-@click.option("--label", help="Column with the gold label; without it, what needs labels is not measured.")
+@click.option("--label", help="Column with the gold label; without it, measures that need labels are skipped.")
 @click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column.")
-@click.option("--ignore-label", help="Leave out items with these labels, e.g. -1 for SNLI's undecided.")
+@click.option("--ignore-label", help="Exclude items with these labels, e.g. -1 for SNLI's items without a gold label.")
 @click.option(
     "--id",
     "id_column",
-    help="Column with item ids.  [default: one called so (id, uid, item_id, ...), else row numbers]",
+    help="Column with item ids.  [default: a column named id, uid, item_id, ..., else row numbers]",
 )
-@click.option("--by-row", is_flag=True, help="Match predictions files by row number, whatever their ids.")
+@click.option("--by-row", is_flag=True, help="Match prediction files by row number, ignoring ids.")
 @click.option("--slice", "slices", multiple=True, help="Column to slice by; may be repeated.")
 @click.option("--cluster", help="Column that says which items belong together, e.g. the premise.")
 @click.option("--split", help="Split of a Hugging Face dataset.")
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
-    help="Items a call for models whose answers depend on their batch.  [default: 1]",
+    help="Batch size for models whose answers depend on the batch.  [default: 1]",
 )
 @click.option("--policy", default="default", show_default=True, help="Preset (default, paper) or YAML file.")
-@click.option("--dimensions", help="What EQUIVALENT requires: behaviour,calibration[,explanation].")
+@click.option("--dimensions", help="Dimensions that EQUIVALENT requires: behaviour,calibration[,explanation].")
 @click.option(
     "--resamples",
     type=click.IntRange(*LIMITS["resamples"]),
@@ -58,77 +58,87 @@ if TYPE_CHECKING:
     show_default=True,
     help="Bootstrap resamples.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything random.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
 @click.option("--no-explain", is_flag=True, help="Skip the explanations, the slowest part.")
-@click.option("--explain-items", default="500", show_default=True, help="How many items to explain, at random; or all.")
 @click.option(
-    "--masks", type=click.IntRange(10, 100_000), help="Perturbations an item.  [default: 4 a word, 32 to 256]"
+    "--explain-items", default="500", show_default=True, help="Number of items to explain, chosen at random; or all."
+)
+@click.option(
+    "--masks", type=click.IntRange(10, 100_000), help="Perturbations per item.  [default: 4 per word, 32 to 256]"
 )
 @click.option(
     "--units", help="What is left out: words, words-merged, sentences, re:PATTERN.  [default: words of texts]"
 )
 @click.option(
-    "--perturb", default="remove", show_default=True, help="What a word left out becomes: remove, mask, or a text."
+    "--perturb",
+    default="remove",
+    show_default=True,
+    help="What replaces a word that is left out: remove (nothing), mask, or a text.",
 )
 @click.option(
     "--explain-label",
     type=click.Choice(["reference", "gold", "own"]),
     default="reference",
     show_default=True,
-    help="Which answer is explained: the reference's, the gold label, or each model's own.",
+    help="Which label is explained: the reference's answer, the gold label, or each model's own answer.",
 )
 @click.option(
     "--scale",
     type=click.Choice(["probability", "log-odds"]),
     default="probability",
     show_default=True,
-    help="What attributions add up to.",
+    help="Scale of the attributions.",
 )
 @click.option(
     "--protocol",
     type=click.Choice(["paper", "paper-scripts", "paper-scripts-qqp"]),
-    help="Explain as arXiv 2508.13533 does: as described, or as its scripts do, whose bins of confidence are measured, "
-    "too; -qqp as those for pairs of questions.  [default: paper for --policy paper]",
+    help="Explain as in arXiv 2508.13533: paper as it describes, paper-scripts as its scripts do (also measures their "
+    "confidence bins), paper-scripts-qqp as its scripts for pairs of questions do.  [default: paper for --policy "
+    "paper]",
 )
-@click.option("--peer", help="The reference trained once more: alignment is judged against what that reaches.")
+@click.option(
+    "--peer", help="A retrained reference, e.g. with another seed: alignment is judged relative to what it reaches."
+)
 @click.option(
     "--until",
     type=click.Choice(["end", "decided", "stable"]),
     default="end",
     show_default=True,
-    help="Explain all chosen items; or stop once the rules on alignment are decided; or ask more about each item until "
-    "its top words are certified.",
+    help="end: explain all chosen items. decided: stop once the rules on alignment are decided. stable: add "
+    "perturbations to each item until its top words are certified.",
 )
 @click.option(
     "--precision",
     type=click.Choice(["own", "bfloat16", "float16"]),
     default="own",
     show_default=True,
-    help="Ask about perturbed texts in 16 bits, faster where the processor has units for it; what that moves is said.",
+    help="Run perturbed texts in 16 bits, faster where the processor supports it; the effect is reported.",
 )
-@click.option("-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Words in the top sets.")
+@click.option(
+    "-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Number of words in the top sets."
+)
 @click.option("--no-slices", is_flag=True, help="Skip the slices, the slowest part for many items.")
 @click.option(
     "--costs",
     type=click.Choice(["none", "quick", "full"]),
     default="quick",
     show_default=True,
-    help="Measure what each model costs: size and speed on some of the items (quick, at most about 3 s a model), and "
-    "memory in a process of its own (full, which opens each model once more).",
+    help="Measure each model's cost. quick: size, and speed on some of the items (at most about 3 s per model). full: "
+    "also memory, in a separate process that opens the model again.",
 )
-@click.option("--allow-same", is_flag=True, help="Compare a model even with itself.")
+@click.option("--allow-same", is_flag=True, help="Allow comparing a model with itself.")
 @click.option(
     "--out", help="Run directory, or an address for it (s3://...).  [default: trusteq-run, trusteq-run-2, ...]"
 )
 @work_options
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json on stdout instead of the table.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--progress-json", is_flag=True, help="Progress on stderr as one JSON object a line.")
-def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
-    """Tell whether each CANDIDATE may replace the REFERENCE.
+@click.option("--progress-json", is_flag=True, help="Progress on stderr as JSON, one object per line.")
+def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
+    """Check whether each CANDIDATE may replace the REFERENCE.
 
     A model is a transformers folder or hub id (safetensors), an .onnx file or folder, or a file of predictions with
-    one column a label; NAME=LOCATION names it.
+    one column per label; NAME=LOCATION sets its name.
 
     \b
     trusteq audit models/bert models/bert-int8 --data test.parquet --text sentence --label label
@@ -150,111 +160,117 @@ def audit(reference: str, candidates: tuple[str, ...], **asked: Any) -> int:
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render_evidence
 
-    policy = read_policy(asked["policy"])
-    if asked["dimensions"]:
-        policy = policy.requiring(listed(asked["dimensions"]))
-    out = free_address(asked["out"]) if is_address(asked["out"]) else free_directory(asked["out"])
-    named = names_and_locations([reference, *candidates, *([asked["peer"]] if asked["peer"] else [])])
-    data = asked["data"] or named[0][1]
-    files = [location.lower().endswith(tuple(readers())) for _, location in named]
-    if asked["data"] is None and not files[0]:
-        raise click.UsageError(f"{named[0][0]} is a model and holds no items; name their file with --data")
-    if all(files):
-        _refuse_idle_work()
-    slices = tuple(part for given in asked["slices"] for part in listed(given))
-    if slices and asked["no_slices"]:
+    policy = read_policy(options["policy"])
+    if options["dimensions"]:
+        policy = policy.requiring(comma_separated(options["dimensions"]))
+    out = free_address(options["out"]) if is_address(options["out"]) else free_directory(options["out"])
+    locations = names_and_locations([reference, *candidates, *([options["peer"]] if options["peer"] else [])])
+    reference_name, reference_location = locations[0]
+    are_files = [location.lower().endswith(tuple(readers())) for _, location in locations]
+    if options["data"] is None and not are_files[0]:
+        raise click.UsageError(f"{reference_name} is a model and contains no items; name an items file with --data")
+    if all(are_files):
+        _refuse_unused_work_options()
+    slices = tuple(column for value in options["slices"] for column in comma_separated(value))
+    if slices and options["no_slices"]:
         raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
     context = click.get_current_context()
-    backends = model_backends(named)
-    refuse_unused(asked, cast("OpensModels", context.command).model_options, backends)
-    # Models that are run are run in batches; all of them take a budget.
-    if asked["batch"] and not any(BUDGET in backend.options for backend in backends.values()):
+    backends = model_backends(locations)
+    refuse_unused(options, cast("ModelCommand", context.command).model_options, backends)
+    # Only models that run in batches take a budget; files of predictions do not.
+    if options["batch"] and not any(BUDGET in backend.options for backend in backends.values()):
         raise no_effect("--batch", backends)
-    explain = _explain(asked, asked["protocol"] or ("paper" if policy.needs_protocol else None))
-    _tell_too_few(asked, policy, explain)
-    unread = next((name for name, backend in backends.items() if backend.reads_texts), None)
-    if unread is not None and not asked["text"]:
-        raise click.UsageError(f"model {unread} reads texts; name their columns with --text, in its order")
-    telling = progress(
-        quiet=asked["quiet"] or (asked["as_json"] and not asked["progress_json"]), as_json=asked["progress_json"]
-    )
-    with telling as tell, asked_executor(asked, out) as asking:
-        tell("read items", 0, 1)
+    explain = _explain_settings(options, options["protocol"] or ("paper" if policy.needs_protocol else None))
+    _warn_if_too_few(options, policy, explain)
+    text_model = next((name for name, backend in backends.items() if backend.reads_texts), None)
+    if text_model is not None and not options["text"]:
+        raise click.UsageError(f"model {text_model} reads texts; name their columns with --text, in the model's order")
+    quiet = options["quiet"] or (options["as_json"] and not options["progress_json"])
+    with (
+        show_progress(quiet=quiet, as_json=options["progress_json"]) as progress,
+        chosen_executor(options, out) as executor,
+    ):
+        progress("read items", 0, 1)
         items = read_items(
-            data,
-            text=listed(asked["text"]),
-            label=asked["label"],
-            label_names=listed(asked["label_names"]) or None,
-            id=asked["id_column"],
-            by_row=asked["by_row"],
+            options["data"] or reference_location,
+            text=comma_separated(options["text"]),
+            label=options["label"],
+            label_names=comma_separated(options["label_names"]) or None,
+            id=options["id_column"],
+            by_row=options["by_row"],
             slices=slices,
-            cluster=asked["cluster"],
-            ignore_labels=listed(asked["ignore_label"]),
-            split=asked["split"],
-            download=asked["download"],
+            cluster=options["cluster"],
+            ignore_labels=comma_separated(options["ignore_label"]),
+            split=options["split"],
+            download=options["download"],
         )
-        tell("read items", 1, 1)
-        # A predictions file may hold the items' own columns beside its labels.
-        own = {asked["label"], asked["cluster"], *slices, *listed(asked["text"])} - {None}
-        of_items = {"id": asked["id_column"], "by_row": asked["by_row"], "not_labels": tuple(sorted(own))}
+        progress("read items", 1, 1)
+        # A file of predictions may repeat the items' columns: these are not labels.
+        item_columns = {options["label"], options["cluster"], *slices, *comma_separated(options["text"])} - {None}
+        matching = {"id": options["id_column"], "by_row": options["by_row"], "not_labels": tuple(sorted(item_columns))}
         models = {
-            name: open_model(location, name=name, options=options_for(name, backends, asked, of_items))
-            for name, location in named
+            name: open_model(location, name=name, options=options_for(name, backends, options, matching))
+            for name, location in locations
         }
-        peer = named[len(candidates) + 1 :]
+        peer = locations[len(candidates) + 1 :]
         result = run_audit(
-            models.pop(named[0][0]),
+            models.pop(reference_name),
             models,
             items,
             policy=policy,
-            batch=asked["batch"] or 1,
-            resamples=asked["resamples"],
-            seed=asked["seed"],
-            with_slices=not asked["no_slices"],
-            allow_same=asked["allow_same"],
+            batch=options["batch"] or 1,
+            resamples=options["resamples"],
+            seed=options["seed"],
+            with_slices=not options["no_slices"],
+            allow_same=options["allow_same"],
             explain=explain,
-            protocol=asked["protocol"],
+            protocol=options["protocol"],
             peer=models.pop(peer[0][0]) if peer else None,
-            costs=asked["costs"],
-            executor=asking,
-            progress=tell,
+            costs=options["costs"],
+            executor=executor,
+            progress=progress,
         )
         attempt = attempt_of(manifest(result), document(result))
         result = replace(
             result,
-            command=words_of(context),
-            history=history_of(asking, attempt if asked["work"] else None),
+            command=command_words(context),
+            history=history_of(executor, attempt if options["work"] else None),
         )
         path = result.save(out) if isinstance(out, Path) else save_at(result, out)
-    rivals = beside(path, attempt) if isinstance(path, Path) and attempt is not None else ()
-    known = notices(result.history, rivals)
-    notes = [*(result.costs.notes if result.costs else ()), *(f.message for f in known if f.kind == "taken up")]
+    other_runs = beside(path, attempt) if isinstance(path, Path) and attempt is not None else ()
+    findings = notices(result.history, other_runs)
+    notes = [*(result.costs.notes if result.costs else ()), *(f.message for f in findings if f.kind == "taken up")]
     for note in notes:
         click.echo(f"trusteq: {clean(note)}", err=True)
-    with told_anyway(result.exit_code, path):
-        if asked["as_json"]:
+    with print_or_warn(result.exit_code, path):
+        if options["as_json"]:
             print_json(plain(document(result)))
         else:
-            show(render_evidence(replace(result.evidence, notices=known)))
+            show(render_evidence(replace(result.evidence, notices=findings)))
             if result.costs is not None:
                 show(size_and_speed(result.costs.document()))
             click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
 
 
-def _tell_too_few(asked: dict[str, Any], policy: Policy, explain: ExplainSettings | bool | None) -> None:
-    """Say beforehand that so few explained items can never be EQUIVALENT under this policy."""
-    few = getattr(explain, "items", None)
-    if few is not None and few < policy.min_items and "explanation" in policy.required and not asked["quiet"]:
+def _warn_if_too_few(options: dict[str, Any], policy: Policy, explain: ExplainSettings | bool | None) -> None:
+    """Warn before the audit that with so few explained items no candidate can be EQUIVALENT under this policy."""
+    explained = getattr(explain, "items", None)
+    if (
+        explained is not None
+        and explained < policy.min_items
+        and "explanation" in policy.required
+        and not options["quiet"]
+    ):
         click.echo(
-            f"trusteq: {few} explained items are fewer than the {policy.min_items} that policy {clean(policy.name)} "
-            f"asks for, so nothing will be called EQUIVALENT; --explain-items {policy.min_items} is enough",
+            f"trusteq: {explained} explained items are fewer than the {policy.min_items} that policy "
+            f"{clean(policy.name)} requires, so no candidate can be EQUIVALENT; use --explain-items {policy.min_items}",
             err=True,
         )
 
 
-def words_of(context: click.Context) -> tuple[str, ...]:
-    """The command line as it was meant, in one order: what was given, but for where it went and how it was shown."""
+def command_words(context: click.Context) -> tuple[str, ...]:
+    """The command line in a fixed order, without the options that decide where results go and how they are shown."""
     words = ["audit"]
     options: list[str] = []
     for parameter in context.command.get_params(context):
@@ -273,34 +289,35 @@ def words_of(context: click.Context) -> tuple[str, ...]:
 
 def names_and_locations(specs: Sequence[str]) -> list[tuple[str, str]]:
     """Name and location of each model: NAME=LOCATION, or named after its file or folder, parents added until unique."""
-    given: list[tuple[str | None, str]] = []
+    parsed: list[tuple[str | None, str]] = []
     for spec in specs:
         name, sign, location = spec.partition("=")
         explicit = sign and name and location and not Path(spec).exists() and not set(name) & set("/\\")
-        given.append((readable(name), location) if explicit else (None, spec))
-    chosen = [name for name, _ in given if name is not None]
-    for name in chosen:
-        if chosen.count(name) > 1:
-            raise click.UsageError(f"two models are called {name!r}; name them apart, e.g. {name}-2=LOCATION")
-    for depth in range(1, 1 + max(len(Path(location).parts) for _, location in given)):
-        named = [(name or _name(location, depth), location) for name, location in given]
+        parsed.append((readable(name), location) if explicit else (None, spec))
+    explicit_names = [name for name, _ in parsed if name is not None]
+    for name in explicit_names:
+        if explicit_names.count(name) > 1:
+            raise click.UsageError(f"two models are named {name!r}; give them different names, e.g. {name}-2=LOCATION")
+    for depth in range(1, 1 + max(len(Path(location).parts) for _, location in parsed)):
+        named = [(name or _name(location, depth), location) for name, location in parsed]
         if len({name for name, _ in named}) == len(named):
             return named
-    # The same file twice: told apart by number, and refused later unless that is meant.
-    taken = {name: location for name, location in given if name is not None}
-    apart = []
-    for (name, location), (own, _) in zip(named, given, strict=True):
-        if own is None:
-            if name in chosen:
+    # The same file twice: numbered here, and refused later unless that is intended.
+    by_name = {name: location for name, location in parsed if name is not None}
+    unique = []
+    for (default, location), (explicit_name, _) in zip(named, parsed, strict=True):
+        unique_name = explicit_name
+        if unique_name is None:
+            if default in explicit_names:
                 raise click.UsageError(
-                    f"two models are called {name!r}: {location} after its file, {taken[name]} by NAME=LOCATION; "
-                    "choose another name"
+                    f"two models are named {default!r}: {location} after its file, {by_name[default]} by "
+                    "NAME=LOCATION; choose another name"
                 )
-            numbered = (name, *(f"{name}-{i}" for i in range(2, len(given) + 2)))
-            own = next(free for free in numbered if free not in taken)
-            taken[own] = location
-        apart.append((own, location))
-    return apart
+            numbered = (default, *(f"{default}-{i}" for i in range(2, len(parsed) + 2)))
+            unique_name = next(free for free in numbered if free not in by_name)
+            by_name[unique_name] = location
+        unique.append((unique_name, location))
+    return unique
 
 
 def _name(location: str, depth: int) -> str:
@@ -313,51 +330,51 @@ def _name(location: str, depth: int) -> str:
     )
 
 
-def _refuse_idle_work() -> None:
-    """Stop where work is to be shared out or kept and there is none: predictions are read from files."""
+def _refuse_unused_work_options() -> None:
+    """Stop at an option about workers or finished work where no model runs: all are files of predictions."""
     context = click.get_current_context()
     for option in WORK:
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             flag = f"--{option.replace('_', '-')}"
-            raise click.UsageError(f"{flag} has no effect: no model here is asked, all are files; leave it out")
+            raise click.UsageError(f"{flag} has no effect: all models here are files of predictions; remove it")
 
 
-def _explain(asked: dict[str, Any], protocol: str | None) -> ExplainSettings | bool | None:
-    """How to explain: not at all, as asked, or None where nothing was said and what can be explained is."""
+def _explain_settings(options: dict[str, Any], protocol: str | None) -> ExplainSettings | bool | None:
+    """How to explain: False for not at all, or the settings; None without options, when all models that can be are."""
     from trusteq.explain.explanation import ExplainSettings
 
     context = click.get_current_context()
-    said = [
+    given = [
         option for option in _EXPLAIN_OPTIONS if context.get_parameter_source(option) is not ParameterSource.DEFAULT
     ]
-    if asked["no_explain"]:
-        said += [option for option in ("protocol", "peer") if asked[option]]
-        if said:
-            flag = "-k" if said[0] == "top" else f"--{said[0].replace('_', '-')}"
+    if options["no_explain"]:
+        given += [option for option in ("protocol", "peer") if options[option]]
+        if given:
+            flag = "-k" if given[0] == "top" else f"--{given[0].replace('_', '-')}"
             raise click.UsageError(f"{flag} and --no-explain exclude each other; give one of the two")
         return False
-    if not said:
+    if not given:
         return None
-    if protocol and said != ["explain_items"]:
-        flag = next("-k" if o == "top" else f"--{o.replace('_', '-')}" for o in said if o != "explain_items")
-        raise click.UsageError(f"{flag} has no effect under protocol {protocol}, which says how to explain")
-    items = asked["explain_items"]
+    if protocol and given != ["explain_items"]:
+        flag = next("-k" if o == "top" else f"--{o.replace('_', '-')}" for o in given if o != "explain_items")
+        raise click.UsageError(f"{flag} has no effect under protocol {protocol}, which fixes how to explain; remove it")
+    items = options["explain_items"]
     if items != "all" and not items.isdecimal():
         raise click.BadParameter(f"{items!r} is neither a number nor all", param_hint="--explain-items")
     return ExplainSettings(
         items=None if items == "all" else int(items),
-        masks=asked["masks"],
-        units=asked["units"],
-        perturb=asked["perturb"],
-        target=asked["explain_label"],
-        scale=asked["scale"],
-        k=asked["top"],
-        until=asked["until"],
-        precision=asked["precision"],
+        masks=options["masks"],
+        units=options["units"],
+        perturb=options["perturb"],
+        target=options["explain_label"],
+        scale=options["scale"],
+        k=options["top"],
+        until=options["until"],
+        precision=options["precision"],
     )
 
 
 _NOT_REPEATED = ("out", "as_json", "quiet", "progress_json", *WORK)
-"""Options that decide where work is done and results go, not what they are."""
+"""Options that decide where work is done and results go, but not the results themselves."""
 
 _EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until", "precision")

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import click
 
-from trusteq.cli.no_repeats import Once
+from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show
 
 
-@click.command(cls=Once)
+@click.command(cls=NoRepeats)
 @click.argument("older", metavar="RUN1", type=click.Path(path_type=str))
 @click.argument("newer", metavar="RUN2", type=click.Path(path_type=str))
 @click.option("--policy", default=None, help="Judge both runs by this preset or YAML file; default: each by its own.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything that is known of the difference as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole comparison as JSON.")
 def diff(older: str, newer: str, policy: str | None, as_json: bool) -> int:
-    """Tell what changed from RUN1 to RUN2: verdicts, estimates with intervals of their change, answers, settings.
+    """Show what changed from RUN1 to RUN2: verdicts, estimates with intervals of their change, answers, settings.
 
-    Candidates are matched by name; where each run has one, these are. Runs of the same items beside the same reference
-    are compared item by item.
+    Candidates are matched by name; if each run has only one, these two are compared. Runs with the same items and the
+    same reference are compared item by item.
 
     \b
     trusteq diff audits/1.0 audits/1.1
 
     Exit codes: 0 no verdict got worse, 1 a candidate's verdict or that of a required dimension got worse, 2 error.
-    EQUIVALENT is best, NOT EQUIVALENT worst; UNDECIDED and NOT MEASURED stand between.
+    EQUIVALENT is best, NOT EQUIVALENT worst; UNDECIDED and NOT MEASURED are in between.
     """  # noqa: D301
     from trusteq.policy import read_policy
     from trusteq.record.directory import evidence, load_run, rejudge
@@ -33,10 +33,10 @@ def diff(older: str, newer: str, policy: str | None, as_json: bool) -> int:
 
     runs = [load_run(older), load_run(newer)]
     judged_by = None if policy is None else read_policy(policy)
-    was, is_ = [None, None] if judged_by is None else [rejudge(run, judged_by) for run in runs]
-    found = difference(*map(evidence, runs), older_verdicts=was, newer_verdicts=is_, policy=judged_by)
+    before, after = [None, None] if judged_by is None else [rejudge(run, judged_by) for run in runs]
+    result = difference(*map(evidence, runs), older_verdicts=before, newer_verdicts=after, policy=judged_by)
     if as_json:
-        print_json(difference_document(found))
+        print_json(difference_document(result))
     else:
-        show(render(found, older, newer))
-    return found.exit_code
+        show(render(result, older, newer))
+    return result.exit_code

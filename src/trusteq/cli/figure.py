@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trusteq.cli.no_repeats import Once
+from trusteq.cli.no_repeats import NoRepeats
 
 if TYPE_CHECKING:
     from trusteq.record.evidence import Evidence
 
 
-@click.command(cls=Once)
+@click.command(cls=NoRepeats)
 @click.argument("run", type=click.Path(path_type=str))
 @click.argument("name", required=False)
-@click.option("--candidate", default=None, help="Whose figure it is; needed where a run has several candidates.")
-@click.option("--out", type=click.Path(path_type=str), default=None, help="The file to write: .pdf, .svg or .png.")
-@click.option("--list", "listed", is_flag=True, help="Print which figures this run has.")
+@click.option("--candidate", default=None, help="Candidate to draw; needed if the run has several.")
+@click.option("--out", type=click.Path(path_type=str), default=None, help="Output file: .pdf, .svg or .png.")
+@click.option("--list", "listed", is_flag=True, help="List the figures that this run has.")
 def figure(run: str, name: str | None, candidate: str | None, out: str | None, listed: bool) -> int:
     """Draw the figure NAME of the finished RUN directory; the same run gives the same bytes.
 
@@ -31,25 +31,25 @@ def figure(run: str, name: str | None, candidate: str | None, out: str | None, l
 
     if listed:
         given = {"NAME": name, "--candidate": candidate, "--out": out}
-        idle = [option for option, value in given.items() if value is not None]
-        if idle:
-            raise OptionError(f"--list prints what the run has; leave out {' and '.join(idle)}")
+        unused = [option for option, value in given.items() if value is not None]
+        if unused:
+            raise OptionError(f"--list only lists the run's figures; remove {' and '.join(unused)}")
         _list(evidence(load_run(run)))
         return 0
     if name is None:
-        raise OptionError(f"name a figure: {', '.join(figures())}; --list says which this run has")
+        raise OptionError(f"name a figure: {', '.join(figures())}; --list shows which of them this run has")
     if out is None:
         raise OptionError(f"name the file to write, e.g. --out {name}.pdf")
     kind_of(out)
-    found = make(evidence(load_run(run)), name, candidate)
-    if found is None:
+    drawing = make(evidence(load_run(run)), name, candidate)
+    if drawing is None:
         raise OptionError(f"{run}: has no figure {name}, which needs {figures()[name].needs}")
-    click.echo(clean(str(save(found, out))))
+    click.echo(clean(str(save(drawing, out))))
     return 0
 
 
 def _list(evidence: Evidence) -> None:
-    """Print the figures that a run has, and those that it lacks."""
+    """Print which figures a run has, and what the others need."""
     from rich.table import Table
     from rich.text import Text
 
@@ -63,10 +63,10 @@ def _list(evidence: Evidence) -> None:
         table.add_column(column, header_style="dim", overflow="fold")
     missing = []
     for figure in figures().values():
-        asked = candidates if figure.per_candidate else (None,)
-        if any(make(evidence, figure.name, name) is not None for name in asked):
+        subjects = candidates if figure.per_candidate else (None,)
+        if any(make(evidence, figure.name, name) is not None for name in subjects):
             table.add_row(Text(figure.name), Text(figure.of), Text(figure.shows))
         else:
             missing.append(f"not in this run: {figure.name}, which needs {figure.needs}")
-    said = (f"candidates: {', '.join(candidates)}", *missing)
-    show(table, Text(), *(Text(clean(line)) for line in said))
+    lines = (f"candidates: {', '.join(candidates)}", *missing)
+    show(table, Text(), *(Text(clean(line)) for line in lines))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trusteq.cli.lists import listed
-from trusteq.cli.no_repeats import Once
+from trusteq.cli.lists import comma_separated
+from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show
-from trusteq.cli.streams import told_anyway
+from trusteq.cli.streams import print_or_warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from trusteq.verdict import Verdict
 
 
-@click.command(cls=Once)
+@click.command(cls=NoRepeats)
 @click.argument("run", type=click.Path(path_type=str))
 @click.option(
     "--policy", "policy_name", default=None, help="Preset (default, paper) or YAML file; default: the run's own."
 )
-@click.option("--dimensions", default=None, help="What EQUIVALENT requires, e.g. behaviour,calibration.")
+@click.option("--dimensions", default=None, help="Dimensions that EQUIVALENT requires, e.g. behaviour,calibration.")
 @click.option("--candidate", "only", multiple=True, help="Judge only this candidate; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[str, ...], as_json: bool) -> int:
     """Judge the finished RUN directory by a policy; no model is loaded.
 
-    Exit codes: 0 every candidate is EQUIVALENT, 1 one is NOT EQUIVALENT, 3 UNDECIDED, 2 error.
+    Exit codes: 0 every candidate is EQUIVALENT, 1 at least one is NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """
     from trusteq.policy import read_policy
     from trusteq.record.audit import exit_code
@@ -42,38 +42,38 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     finished = load_run(run)
     policy = finished.policy if policy_name is None else read_policy(policy_name)
     if dimensions is not None:
-        policy = policy.requiring(listed(dimensions))
+        policy = policy.requiring(comma_separated(dimensions))
     judged = rejudge(finished, policy)
-    strange = next((name for name in only if name not in judged), None)
-    if strange is not None:
-        raise click.UsageError(f"--candidate {strange}: {run} has no such candidate; there are {', '.join(judged)}")
+    unknown = next((name for name in only if name not in judged), None)
+    if unknown is not None:
+        raise click.UsageError(f"--candidate {unknown}: {run} has no such candidate; choose from {', '.join(judged)}")
     judged = {name: verdict for name, verdict in judged.items() if name in only or not only}
     code = exit_code(verdict.outcome for verdict in judged.values())
-    noticed = (*notices_of(finished), *finished.document.findings)
-    known = (*about_policy(policy), *(f for f in noticed if f.kind in URGENT))
-    with told_anyway(code, run):
+    findings = (*notices_of(finished), *finished.document.findings)
+    warnings = (*about_policy(policy), *(f for f in findings if f.kind in URGENT))
+    with print_or_warn(code, run):
         if as_json:
-            print_json(_document(policy, code, judged, known))
+            print_json(_document(policy, code, judged, warnings))
         else:
-            _show(finished, policy, judged, known)
+            _show(finished, policy, judged, warnings)
     return code
 
 
-def _show(finished: Run, policy: Policy, judged: Mapping[str, Verdict], known: Sequence[Finding]) -> None:
+def _show(finished: Run, policy: Policy, judged: Mapping[str, Verdict], warnings: Sequence[Finding]) -> None:
     from trusteq.report import terminal
 
     document = finished.document
     show(terminal.headline(document.reference.name, document.items.n, policy, document.items.ignored))
     show(terminal.verdicts(judged.items()))
-    if told := terminal.warnings(known):
-        show(*told)
+    if lines := terminal.warnings(warnings):
+        show(*lines)
     for candidate in document.candidates:
         if (verdict := judged.get(candidate.name)) is not None:
             show(terminal.reason(candidate.name, verdict))
             show(terminal.rules(verdict, candidate.flat, policy))
 
 
-def _document(policy: Policy, code: int, judged: Mapping[str, Verdict], known: Sequence[Finding]) -> dict[str, Any]:
+def _document(policy: Policy, code: int, judged: Mapping[str, Verdict], warnings: Sequence[Finding]) -> dict[str, Any]:
     from trusteq.record.plain import plain
 
     return {
@@ -81,5 +81,5 @@ def _document(policy: Policy, code: int, judged: Mapping[str, Verdict], known: S
         "policy": policy.model_dump(mode="json"),
         "policy_sha256": policy.content(),
         "candidates": plain(judged),
-        "notices": plain(known),
+        "notices": plain(warnings),
     }

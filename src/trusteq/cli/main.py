@@ -1,4 +1,4 @@
-"""``trusteq``: the group of commands, and how errors leave it."""
+"""``trusteq``: the group of commands, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EXIT_BROKEN_PIPE = 141
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(trusteq.__version__, prog_name="trusteq")
 def cli() -> None:
-    """Tell whether a compressed model may replace its large counterpart.
+    """Check whether a compressed model may replace its large counterpart.
 
     Exit codes of audit and gate: 0 EQUIVALENT, 1 NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """
@@ -48,10 +48,10 @@ for command in (audit, gate, verify, show, diff, report, figure, demo, train, co
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on stderr and exit code 2."""
+    """Run the command line; a mistake of the user is one line on stderr and exit code 2."""
     prepare()
     keep_freed_memory()
-    # torch makes this folder when it is imported, used or not, and leaves it behind; here nothing is compiled.
+    # torch creates this folder on import, used or not, and leaves it behind; trusteq compiles nothing.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
     try:
         code = cli.main(prog_name="trusteq", standalone_mode=False)
@@ -63,25 +63,28 @@ def main() -> None:
         sys.exit(EXIT_ERROR)
     except click.ClickException as error:
         _fail(error.format_message(), EXIT_ERROR)
-    except (click.exceptions.Abort, KeyboardInterrupt) as stopped:
-        _fail(str(stopped) or "interrupted; nothing was written", EXIT_INTERRUPTED)
-    except SystemExit as left:
-        # Commands return their code; click itself leaves with 1 when nobody reads stdout any more, which must not
-        # look like a verdict.
+    except (click.exceptions.Abort, KeyboardInterrupt) as interrupt:
+        _fail(str(interrupt) or "interrupted; nothing was written", EXIT_INTERRUPTED)
+    except SystemExit as stop:
+        # Commands return their code; click itself exits with 1 when nobody reads stdout any more, which must not look
+        # like a verdict.
         abandon_stdout()
-        sys.exit(EXIT_BROKEN_PIPE if left.code == 1 else left.code)
+        sys.exit(EXIT_BROKEN_PIPE if stop.code == 1 else stop.code)
     except MemoryError as error:
-        said = f" ({error})" if str(error) else ""
-        _fail(f"not enough memory{said}; give it more, or fewer items", EXIT_ERROR)
+        detail = f" ({error})" if str(error) else ""
+        _fail(f"not enough memory{detail}; use fewer items, or a machine with more memory", EXIT_ERROR)
     except ImportError as error:
-        _fail(f"a library cannot be loaded: {error}; its installation is damaged, or memory is too little", EXIT_ERROR)
+        _fail(
+            f"a library cannot be loaded: {error}; its installation is damaged, or there is not enough memory",
+            EXIT_ERROR,
+        )
     except OSError as error:
         abandon_stdout()
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
     except Exception:
-        # Ours, not the user's: show where, but never as a verdict's code.
+        # Our mistake, not the user's: show where it happened, but never exit with the code of a verdict.
         traceback.print_exc()
-        _fail("this is a defect of trusteq; please report the lines above", EXIT_ERROR)
+        _fail("this is a bug in trusteq; please report the lines above", EXIT_ERROR)
     sys.exit(code)
 
 

@@ -1,10 +1,10 @@
-"""``trusteq policy``: look at the presets, the schema and the measures that rules can name."""
+"""``trusteq policy``: the presets, the schema and the measures that rules can name."""
 
 from __future__ import annotations
 
 import click
 
-from trusteq.cli.no_repeats import Once
+from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json
 
 
@@ -13,10 +13,10 @@ def policy() -> None:
     """Show presets, the JSON Schema of policies, and the measures that rules can name."""
 
 
-@policy.command(cls=Once)
+@policy.command(cls=NoRepeats)
 @click.argument("name", default="default")
 def show(name: str) -> None:
-    """Print a preset or check a policy file; a good start for one of your own."""
+    """Print a preset, as a start for a policy of your own, or check a policy file."""
     import yaml
 
     from trusteq.policy import read_policy
@@ -25,7 +25,7 @@ def show(name: str) -> None:
     click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)
 
 
-@policy.command(cls=Once)
+@policy.command(cls=NoRepeats)
 def schema() -> None:
     """Print the JSON Schema of policies."""
     from trusteq.policy import policy_schema
@@ -33,7 +33,7 @@ def schema() -> None:
     print_json(policy_schema())
 
 
-@policy.command(cls=Once)
+@policy.command(cls=NoRepeats)
 def measures() -> None:
     """Print the names of all measures, by dimension."""
     from trusteq.compare.measures import DIMENSIONS, names_of

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trusteq.cli.no_repeats import Once
+from trusteq.cli.no_repeats import NoRepeats
+from trusteq.data.atomic_file import write_atomically
 from trusteq.data.clean import clean
-from trusteq.data.whole_file import write_whole
 from trusteq.errors import RunError
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ FORMATS = {
     "latex": "trusteq.report.latex:latex",
     "in-toto": "trusteq.report.in_toto:in_toto",
 }
-"""The function ``(Evidence) -> str`` that makes each format; imported when asked for."""
+"""The function ``(Evidence) -> str`` that makes each format; imported when needed."""
 
 
-@click.command(cls=Once)
+@click.command(cls=NoRepeats)
 @click.argument("run", type=click.Path(path_type=str))
 @click.option(
     "--as",
@@ -41,8 +41,8 @@ FORMATS = {
 )
 @click.option(
     "--out",
-    help="Where to write; - is stdout.  [default: for html report.html in RUN, or here if RUN is an address; else "
-    "stdout]",
+    help="Output file; - for stdout.  [default: for html, report.html in RUN, or in the current folder if RUN is an "
+    "address; else stdout]",
 )
 def report(run: str, form: str, out: str | None) -> int:
     """Write the report of the finished RUN directory; no model is loaded.
@@ -51,25 +51,25 @@ def report(run: str, form: str, out: str | None) -> int:
     trusteq report trusteq-run
     trusteq report trusteq-run --as junit --out trust.xml
 
-    Exit code: 0 when it is written, whatever the verdict; 2 error.
+    Exit codes: 0 written, for any verdict; 2 error.
     """  # noqa: D301
     from trusteq.record.address import is_address
     from trusteq.record.directory import evidence, load_run
 
-    found = evidence(load_run(run))
-    text = maker(form)(found)
+    content = evidence(load_run(run))
+    text = maker(form)(content)
     if out is None:
-        beside = Path() if is_address(run) else Path(run)
-        out = str(beside / "report.html") if form == "html" else "-"
+        folder = Path() if is_address(run) else Path(run)
+        out = str(folder / "report.html") if form == "html" else "-"
     if out == "-":
         click.echo(text, nl=not text.endswith("\n"))
         return 0
     target = Path(out)
     inside = not is_address(run) and target.resolve().is_relative_to(Path(run).resolve())
-    own = {(Path(run) / file).resolve() for file in found.manifest["files"]}
-    if inside and (target.suffix in {".json", ".parquet"} or target.resolve() in own):
-        raise RunError(f"{out}: the run's own files are called so; choose another --out")
-    write_whole(target, text)
+    run_files = {(Path(run) / file).resolve() for file in content.manifest["files"]}
+    if inside and (target.suffix in {".json", ".parquet"} or target.resolve() in run_files):
+        raise RunError(f"{out}: names like this are reserved for the run's own files; choose another --out")
+    write_atomically(target, text)
     click.echo(f"{form}: {clean(out)}", err=True)
     return 0
 
@@ -77,5 +77,5 @@ def report(run: str, form: str, out: str | None) -> int:
 def maker(form: str) -> Callable[[Evidence], str]:
     """The function that makes a format."""
     module, _, name = FORMATS[form].partition(":")
-    found: Callable[[Evidence], str] = getattr(importlib.import_module(module), name)
-    return found
+    function: Callable[[Evidence], str] = getattr(importlib.import_module(module), name)
+    return function

@@ -1,4 +1,4 @@
-"""What the commands print on: results on stdout, progress and notes on stderr."""
+"""Output of the commands: results on stdout, progress and notes on stderr."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 120
 LINE_EVERY, JSON_EVERY = 60.0, 1.0
-"""Seconds between two lines about one stage."""
+"""Seconds between two lines about the same stage."""
 
 
 def show(*parts: RenderableType) -> None:
-    """Print on stdout; where it is no terminal, in lines wide enough for tables and without blanks at their ends."""
+    """Print on stdout; if that is not a terminal, in lines wide enough for tables, without trailing blanks."""
     console = Console(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
         console.print(*parts, sep="\n")
@@ -39,13 +39,13 @@ def show(*parts: RenderableType) -> None:
 
 def print_json(content: Any) -> None:
     """Print JSON on stdout."""
-    # ASCII, so that no control character of a label reaches the terminal.
+    # ASCII, so that no control character in a label reaches the terminal.
     click.echo(json.dumps(content, indent=1, allow_nan=False))
 
 
 @contextmanager
-def progress(*, quiet: bool, as_json: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """A function to tell ``(stage, done, total)``, on stderr: bars on a terminal, lines elsewhere or as JSON."""
+def show_progress(*, quiet: bool, as_json: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A function that shows ``(stage, done, total)`` on stderr: as bars on a terminal, elsewhere as lines or JSON."""
     if quiet:
         yield lambda stage, done, total: None
         return
@@ -69,38 +69,38 @@ def progress(*, quiet: bool, as_json: bool = False) -> Iterator[Callable[[str, i
 
 
 class _Lines:
-    """A line when a stage begins and whenever so many seconds have passed, and with JSON when it ends."""
+    """A line when a stage starts, after every ``interval`` seconds, and (in JSON) when the stage ends."""
 
-    def __init__(self, every: float, line: Callable[[str, int, int, float, float | None], str | None]) -> None:
-        self.every, self.line = every, line
-        self.begun: dict[str, float] = {}
-        self.told: dict[str, tuple[float, int]] = {}
+    def __init__(self, interval: float, line: Callable[[str, int, int, float, float | None], str | None]) -> None:
+        self.interval, self.line = interval, line
+        self.started: dict[str, float] = {}
+        self.printed: dict[str, tuple[float, int]] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        before, then = self.told.get(stage, (now, done))
-        if stage in self.told and now - before < self.every and done < total:
+        last_time, last_done = self.printed.get(stage, (now, done))
+        if stage in self.printed and now - last_time < self.interval and done < total:
             return
-        # By how fast it went since the last line: what was kept from before is read in no time.
-        left = (now - before) * (total - done) / (done - then) if done > then else None
-        text = self.line(stage, done, total, now - self.begun.setdefault(stage, now), left)
+        # From the speed since the last line: results reused from an earlier run take no time and would mislead.
+        remaining = (now - last_time) * (total - done) / (done - last_done) if done > last_done else None
+        text = self.line(stage, done, total, now - self.started.setdefault(stage, now), remaining)
         if text is not None:
-            self.told[stage] = now, done
+            self.printed[stage] = now, done
             print(text, file=sys.stderr, flush=True)
 
 
-def _plain_line(stage: str, done: int, total: int, seconds: float, left: float | None) -> str | None:
+def _plain_line(stage: str, done: int, total: int, seconds: float, remaining: float | None) -> str | None:
     if not seconds:
         return f"trusteq: {clean(stage)} ({total:,})"
-    if done >= total or seconds < LINE_EVERY:  # what is done soon needs no more words
+    if done >= total or seconds < LINE_EVERY:  # a short stage needs no second line
         return None
-    more = "" if left is None else f", about {_in_words(left)} left"
-    return f"trusteq: {clean(stage)}: {done:,} of {total:,}{more}"
+    time_left = "" if remaining is None else f", about {_in_words(remaining)} left"
+    return f"trusteq: {clean(stage)}: {done:,} of {total:,}{time_left}"
 
 
-def _json_line(stage: str, done: int, total: int, seconds: float, left: float | None) -> str:
-    told = {"stage": stage, "done": done, "total": total, "seconds": round(seconds, 3)}
-    return json.dumps(told if left is None else {**told, "left": round(left, 3)})
+def _json_line(stage: str, done: int, total: int, seconds: float, remaining: float | None) -> str:
+    entry = {"stage": stage, "done": done, "total": total, "seconds": round(seconds, 3)}
+    return json.dumps(entry if remaining is None else {**entry, "left": round(remaining, 3)})
 
 
 def _in_words(seconds: float) -> str:

@@ -1,40 +1,45 @@
-"""``trusteq selftest``: whether the audit is right on one's own model and items."""
+"""``trusteq selftest``: whether the audit is right on the user's own model and items."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trusteq.cli.lists import listed
-from trusteq.cli.no_repeats import Once
-from trusteq.cli.screen import print_json, progress, show
+from trusteq.cli.lists import comma_separated
+from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.screen import print_json, show, show_progress
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from trusteq.validity.selftest import SelfTest
 
 
-@click.command(cls=Once)
+@click.command(cls=NoRepeats)
 @click.argument("model", metavar="MODEL")
-@click.option("--data", required=True, help="Labelled items: Parquet, CSV, TSV or JSONL (.gz), or a data set's hub id.")
+@click.option(
+    "--data", required=True, help="Labelled items: Parquet, CSV, TSV or JSONL (.gz), or the hub id of a dataset."
+)
 @click.option("--text", required=True, help="Columns that the model reads, in order: --text premise,hypothesis.")
 @click.option("--label", required=True, help="Column with the gold label.")
 @click.option("--id", "id_column", help="Column with the items' ids.")
 @click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column.")
 @click.option("--split", help="Split of a Hugging Face dataset.")
-@click.option(
-    "--items", type=click.IntRange(400), default=1000, show_default=True, help="At most so many of the items."
-)
-@click.option("--explain-items", type=click.IntRange(100), default=100, show_default=True, help="How many to explain.")
-@click.option("--device", help="Where the model runs, e.g. cuda.")
-@click.option("--download", is_flag=True, help="Allow fetching a hub id; nothing else ever goes online.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything random.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--items", type=click.IntRange(400), default=1000, show_default=True, help="Use at most this many items.")
+@click.option("--explain-items", type=click.IntRange(100), default=100, show_default=True, help="Items to explain.")
+@click.option("--device", help="Device, e.g. cuda.")
+@click.option("--download", is_flag=True, help="Allow downloads from the Hugging Face hub; nothing else goes online.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
-def selftest(model: str, **asked: Any) -> int:
-    """Try the audit on MODEL and your own items: what is the same must pass, what was planted must be caught.
+def selftest(model: str, **options: Any) -> int:
+    """Test the audit on MODEL and your own items: an identical model must pass, planted differences must be caught.
 
     Four candidates are made from the model: itself; a shortcut that gives the same answers but decides by a planted
-    word in part of the items; a copy that is less sure; one that answers by lot. Then it says what as many items can
-    decide. The model is asked once for all of them.
+    word in some of the items; a less confident copy; one that answers at random. Then it says what this number of
+    items can decide. The model runs only once, for all of them.
 
     \b
     trusteq selftest models/bert --data test.parquet --text sentence --label label
@@ -48,31 +53,31 @@ def selftest(model: str, **asked: Any) -> int:
     from trusteq.models.open import ModelOptions, open_model
     from trusteq.validity.selftest import selftest as run_selftest
 
-    with progress(quiet=asked["quiet"] or asked["as_json"]) as tell:
+    with show_progress(quiet=options["quiet"] or options["as_json"]) as progress:
         items = read_items(
-            asked["data"],
-            text=listed(asked["text"]),
-            label=asked["label"],
-            label_names=listed(asked["label_names"]) or None,
-            id=asked["id_column"],
-            split=asked["split"],
-            download=asked["download"],
+            options["data"],
+            text=comma_separated(options["text"]),
+            label=options["label"],
+            label_names=comma_separated(options["label_names"]) or None,
+            id=options["id_column"],
+            split=options["split"],
+            download=options["download"],
         )
-        opened = open_model(model, options=ModelOptions(device=asked["device"], download=asked["download"]))
+        opened = open_model(model, options=ModelOptions(device=options["device"], download=options["download"]))
         if not explainable(opened):
-            raise OptionError(f"model {opened.name} cannot be asked about other texts; give a model, not its answers")
+            raise OptionError(f"model {opened.name} cannot run on new texts; give a model, not a file of its answers")
         if items.labels is not None:
             items.gold(opened.labels)
-        some = items.take(choose(items.ids, asked["items"], seed=asked["seed"]))
-        found = run_selftest(opened, some, explain_items=asked["explain_items"], seed=asked["seed"], tell=tell)
-    if asked["as_json"]:
-        print_json({**asdict(found), "passed": found.passed})
+        some = items.take(choose(items.ids, options["items"], seed=options["seed"]))
+        result = run_selftest(opened, some, explain_items=options["explain_items"], seed=options["seed"], tell=progress)
+    if options["as_json"]:
+        print_json({**asdict(result), "passed": result.passed})
     else:
-        show(*_told(found))
-    return 0 if found.passed else 1
+        show(*_lines(result))
+    return 0 if result.passed else 1
 
 
-def _told(found: Any) -> list[Any]:
+def _lines(result: SelfTest) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
@@ -81,14 +86,14 @@ def _told(found: Any) -> list[Any]:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("candidate", "what it is", "should be", "is", ""):
         table.add_column(column, header_style="dim", overflow="fold")
-    for check in found.checks:
+    for check in result.checks:
         row = (check.name, check.planted, check.expected.value, check.found.value, "right" if check.passed else "WRONG")
         table.add_row(*map(Text, row))
-    said = [f"{check.name}: {clean(check.because)}" for check in found.checks]
-    reach = [
-        f"{found.items:,} items, {r.changed:.0%} of the answers changed: a candidate that is as accurate is shown to "
-        f"lose less than {100 * r.loss:.1f} points"
+    reasons = [f"{check.name}: {clean(check.because)}" for check in result.checks]
+    detectable = [
+        f"{result.items:,} items, {r.changed:.0%} of the answers changed: an equally accurate candidate can be shown "
+        f"to lose less than {100 * r.loss:.1f} points"
         + ("" if r.needed is None else f"; less than 1 point takes about {r.needed:,} items")
-        for r in found.reach
+        for r in result.reach
     ]
-    return [table, Text(), *map(Text, said), Text(), *map(Text, reach)]
+    return [table, Text(), *map(Text, reasons), Text(), *map(Text, detectable)]

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or no longer read: none of them changes what a command found."""
+"""Standard streams that are closed, full or no longer read: none of them changes the result of a command."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class _Unheard(io.TextIOWrapper):
-    """Standard error that drops what cannot be written: progress and notes end no audit."""
+class _BestEffort(io.TextIOWrapper):
+    """Standard error that drops what cannot be written: an audit does not stop over progress and notes."""
 
     def write(self, text: str, /) -> int:
         with suppress(OSError):
@@ -28,30 +28,30 @@ class _Unheard(io.TextIOWrapper):
 
 
 def prepare() -> None:
-    """Have three open streams, none of which stops at a sign that it cannot show."""
-    # A closed one would lend its number to the next file that is opened, and whatever is printed would end in there.
-    # That of stdout is taken by what cannot be written, so that it is noticed.
+    """Make sure that all three streams are open, and replace characters that they cannot show."""
+    # A closed stream's number would go to the next file that is opened, and all output would end up in that file.
+    # In place of stdout stands a stream that cannot be written, so that the loss of the output is noticed.
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
     if sys.stdout is None:
-        sys.stdout = io.TextIOWrapper(_bytes(1), encoding="utf-8")
+        sys.stdout = io.TextIOWrapper(_binary(1), encoding="utf-8")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    if sys.stderr is None or sys.stderr is sys.__stderr__:  # not where a program of its own reads it
+    if sys.stderr is None or sys.stderr is sys.__stderr__:  # unless the caller replaced it
         encoding = sys.stderr.encoding if sys.stderr else "utf-8"
-        sys.stderr = _Unheard(_bytes(2), encoding=encoding, errors="replace", line_buffering=True)
+        sys.stderr = _BestEffort(_binary(2), encoding=encoding, errors="replace", line_buffering=True)
 
 
-def _bytes(number: int) -> io.BufferedWriter:
+def _binary(number: int) -> io.BufferedWriter:
     return io.BufferedWriter(io.FileIO(number, "w", closefd=False))
 
 
 @contextmanager
-def told_anyway(code: int, where: Any) -> Iterator[None]:
-    """Print what is also kept elsewhere: if that fails, one line says so and the command goes on."""
+def print_or_warn(code: int, where: Any) -> Iterator[None]:
+    """Print what is also saved in ``where``: if printing fails, say so in one line and continue."""
     try:
         yield
         sys.stdout.flush()
@@ -64,6 +64,6 @@ def told_anyway(code: int, where: Any) -> Iterator[None]:
 
 
 def abandon_stdout() -> None:
-    """Let what is still to be printed go nowhere, also what Python would print when it ends."""
+    """Discard all further output, including what Python would still flush at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

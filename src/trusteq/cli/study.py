@@ -6,30 +6,30 @@ from pathlib import Path
 
 import click
 
-from trusteq.cli.no_repeats import Once
-from trusteq.cli.screen import progress
+from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.screen import show_progress
 from trusteq.data.clean import clean
 from trusteq.study.plan import read_study, shipped, text_of
 
 EPILOG = "\b\nStudies that come with trusteq:\n" + "\n".join(f"  {name}" for name in shipped())
 
 
-@click.command(cls=Once, epilog=EPILOG)
+@click.command(cls=NoRepeats, epilog=EPILOG)
 @click.argument("study", metavar="STUDY")
-@click.option("--data", type=click.Path(path_type=Path), default=Path(), help="Folder that holds the study's items.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of everything it makes.  [default: its name]")
-@click.option("--seeds", help="Only these of its training seeds: --seeds 0,1")
-@click.option("--download", is_flag=True, help="Allow fetching models from a hub; nothing else ever goes online.")
-@click.option("--anyway", is_flag=True, help="Go on without the GPU that it needs.")
-@click.option("--show", "shown", is_flag=True, help="Print the study's YAML and do nothing.")
+@click.option("--data", type=click.Path(path_type=Path), default=Path(), help="Folder with the study's items.")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder.  [default: the study's name]")
+@click.option("--seeds", help="Run only these training seeds: --seeds 0,1")
+@click.option("--download", is_flag=True, help="Allow downloads from the Hugging Face hub; nothing else goes online.")
+@click.option("--anyway", is_flag=True, help="Run without the GPU that the study needs.")
+@click.option("--show", "shown", is_flag=True, help="Print the study's YAML and exit.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def study(
     study: str, data: Path, out: Path | None, seeds: str | None, download: bool, anyway: bool, shown: bool, quiet: bool
 ) -> int:
     """Repeat a STUDY, a name below or a YAML file: train, compress, audit all against all, print the tables.
 
-    Each training seed gives models, an audit (an ordinary run directory) and every two models' agreement. Interrupted,
-    the same command goes on; processes with different --seeds may share one --out.
+    Each training seed gives models, an audit (an ordinary run directory) and the agreement of every pair of models. If
+    interrupted, run the same command again to continue; processes with different --seeds may share one --out.
 
     \b
     trusteq study mini-nli --data texts --out mini-nli
@@ -41,21 +41,21 @@ def study(
     plan = read_study(study)
     from trusteq.study.run import run_study
 
-    with progress(quiet=quiet) as tell:
+    with show_progress(quiet=quiet) as progress:
         try:
-            done = run_study(
+            result = run_study(
                 plan,
                 data=data,
                 out=out or Path(plan.name),
                 seeds=None if seeds is None else _numbers(seeds),
                 download=download,
                 anyway=anyway,
-                tell=tell,
+                tell=progress,
                 say=(lambda line: None) if quiet else (lambda line: click.echo(f"trusteq: {clean(line)}", err=True)),
             )
         except KeyboardInterrupt:
-            raise click.Abort("interrupted; the same command goes on") from None
-    click.echo(done.tables, nl=False)
+            raise click.Abort("interrupted; run the same command again to continue") from None
+    click.echo(result.tables, nl=False)
     return 0
 
 

@@ -1,12 +1,12 @@
-"""Training data: the options that name it, and how it is read."""
+"""Training data: its options, and reading it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from trusteq.cli.lists import listed
+from trusteq.cli.lists import comma_separated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,33 +20,35 @@ TRAINING_DATA = ("data", "dev", "text", "label", "label_names", "ignore_label", 
 def training_data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The command with the options that name training data."""
     for option in (
-        click.option("--cluster", help="Column that says which items belong together, and are held out together."),
-        click.option("--ignore-label", help="Leave out items with these labels, e.g. -1."),
+        click.option("--cluster", help="Column that says which items belong together and are held out together."),
+        click.option("--ignore-label", help="Exclude items with these labels, e.g. -1."),
         click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column."),
         click.option("--label", help="Column with the gold label."),
         click.option("--text", help="Columns that the model reads, in order: --text premise,hypothesis."),
-        click.option("--dev", help="Items that choose the epoch.  [default: a tenth of --data, held out]"),
-        click.option("--data", help="Items to learn from: Parquet, CSV, TSV or JSONL (.gz)."),
+        click.option("--dev", help="Items used to choose the epoch.  [default: a tenth of --data, held out]"),
+        click.option("--data", help="Training items: Parquet, CSV, TSV or JSONL (.gz)."),
     ):
         command = option(command)
     return command
 
 
-def read_training_data(asked: dict[str, Any], which: str, tell: Callable[[str, int, int], None]) -> Items | None:
-    """The items of --data or --dev; None where there are none."""
-    if asked[which] is None:
+def read_training_data(
+    options: dict[str, Any], which: Literal["data", "dev"], progress: Callable[[str, int, int], None]
+) -> Items | None:
+    """The items of --data or --dev; None without that option."""
+    if options[which] is None:
         return None
     from trusteq.data.read import read_items
 
-    tell(f"read {which}", 0, 1)
+    progress(f"read {which}", 0, 1)
     items = read_items(
-        asked[which],
-        text=listed(asked["text"]),
-        label=asked["label"],
-        label_names=listed(asked["label_names"]) or None,
-        cluster=asked["cluster"],
-        ignore_labels=listed(asked["ignore_label"]),
-        download=asked["download"],
+        options[which],
+        text=comma_separated(options["text"]),
+        label=options["label"],
+        label_names=comma_separated(options["label_names"]) or None,
+        cluster=options["cluster"],
+        ignore_labels=comma_separated(options["ignore_label"]),
+        download=options["download"],
     )
-    tell(f"read {which}", 1, 1)
+    progress(f"read {which}", 1, 1)
     return items

@@ -1,73 +1,75 @@
-"""``trusteq verify``: a finished run computed once more, without any model."""
+"""``trusteq verify``: a finished run recomputed, without any model."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from trusteq.cli.no_repeats import Once
-from trusteq.cli.screen import print_json, progress, show
+from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.screen import print_json, show, show_progress
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from trusteq.auditing.verified import Verified
 
 SHOWN = 20
-"""Differences that are listed; JSON has them all."""
+"""Differences that are listed; --json lists all."""
 
 
-@click.command(cls=Once)
+@click.command(cls=NoRepeats)
 @click.argument("run", type=click.Path(path_type=str))
-@click.option("--json", "as_json", is_flag=True, help="Print what was compared and every difference as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison and all differences as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def verify(run: str, as_json: bool, quiet: bool) -> int:
-    """Compute the finished RUN directory once more from the models' answers in it, and tell what differs.
+    """Recompute the finished RUN directory from the answers stored in it, and report differences.
 
-    Every file is checked by its hash, every verdict, estimate, slice and attribution by computing it. Whether the
-    models really gave these answers only asking them again would show: the hashes of their files are in
-    manifest.json, and so is all that the same audit needs.
+    Every file is checked by its hash; every verdict, estimate, slice and attribution is recomputed. Only running the
+    models again would show whether they really gave these answers: manifest.json has the hashes of their files and
+    everything needed to repeat the audit.
 
     \b
     trusteq verify trusteq-run
 
-    Exit codes: 0 all is as computed, 1 something differs, 2 error.
+    Exit codes: 0 everything matches, 1 something differs, 2 error.
     """  # noqa: D301
     from trusteq.auditing.verified import verified
     from trusteq.record.directory import load_run
     from trusteq.record.plain import plain
 
-    with progress(quiet=quiet or as_json) as tell:
-        found = verified(load_run(run), tell)
+    with show_progress(quiet=quiet or as_json) as progress:
+        result = verified(load_run(run), progress)
     if as_json:
-        print_json({**plain(asdict(found)), "passed": found.passed})
+        print_json({**plain(asdict(result)), "passed": result.passed})
     else:
-        show(*_told(found, run))
-    return 0 if found.passed else 1
+        show(*_lines(result, run))
+    return 0 if result.passed else 1
 
 
-def _told(found: Verified, run: str) -> list[Any]:
+def _lines(result: Verified, run: str) -> list[RenderableType]:
     from rich.text import Text
 
     from trusteq.data.clean import clean
 
-    asked = f" and their answers to {found.perturbations:,} perturbations" if found.perturbations else ""
+    perturbed = f" and their answers to {result.perturbations:,} perturbations" if result.perturbations else ""
     lines = [
-        f"{run}: {found.estimates:,} estimates, {found.values:,} values in all, computed again from the predictions of "
-        f"{found.models} models{asked}"
+        f"{run}: {result.estimates:,} estimates, {result.values:,} values in all, recomputed from the predictions of "
+        f"{result.models} models{perturbed}"
     ]
-    if found.passed:
-        lines.append("all are as the run says" + (", to the bit" if not found.rounded else ""))
+    if result.passed:
+        lines.append("all match the run" + (", to the bit" if not result.rounded else ""))
     else:
-        count = len(found.differences)
-        lines.append(f"{'1 value is' if count == 1 else f'{count:,} values are'} not as the run says:")
-        lines += [f"  {one.where}: {one.told!r}, computed {one.found!r}" for one in found.differences[:SHOWN]]
-        if len(found.differences) > SHOWN:
-            lines.append(f"  and {len(found.differences) - SHOWN:,} more (--json lists all)")
-    if found.rounded:
+        count = len(result.differences)
+        lines.append(f"{'1 value does' if count == 1 else f'{count:,} values do'} not match the run:")
+        lines += [f"  {d.where}: run has {d.told!r}, recomputed {d.found!r}" for d in result.differences[:SHOWN]]
+        if len(result.differences) > SHOWN:
+            lines.append(f"  and {len(result.differences) - SHOWN:,} more (--json lists all)")
+    if result.rounded:
         lines.append(
-            f"{found.rounded:,} differ by rounding, at most by {found.largest:.1g} of their size: another processor or "
-            "other versions of libraries do that"
+            f"{result.rounded:,} differ only by rounding, by at most {result.largest:.1g} of their size, as on another "
+            "processor or with other versions of libraries"
         )
-    lines.append("not compared: " + "; ".join(found.unchecked))
+    lines.append("not compared: " + "; ".join(result.unchecked))
     return [Text(clean(line), overflow="fold") for line in lines]

@@ -1,4 +1,4 @@
-"""Where an audit's work is done and its finished work kept: the options, and the executor that they ask for."""
+"""Options for where an audit's work runs and where finished work is stored, and the executor they choose."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trusteq.data.atomic_file import refuse_link
 from trusteq.data.clean import clean
-from trusteq.data.whole_file import refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,21 +21,17 @@ WORK = ("workers", "work", "no_resume", "ray", "ray_address", "gpus", "deadline"
 
 
 def work_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command with the options that say where work is done."""
+    """The command with the options for where work runs."""
     for option in (
         click.option(
             "--deadline",
             type=float,
-            help="Seconds that a shard may take in a worker, its model open, before the model counts as stuck.",
+            help="Seconds that a worker may take for a shard, once its model is open, before it counts as stuck.",
         ),
-        click.option("--gpus", type=float, default=0.0, help="GPUs that each actor of Ray needs, e.g. 0.5."),
-        click.option("--ray-address", help="Let actors of the Ray cluster at this address do the work, e.g. auto."),
-        click.option("--ray", is_flag=True, help="Let --workers actors of Ray on this machine do the work."),
-        click.option(
-            "--no-resume",
-            is_flag=True,
-            help="Ask for everything anew, whatever finished work there is.",
-        ),
+        click.option("--gpus", type=float, default=0.0, help="GPUs per Ray actor, e.g. 0.5."),
+        click.option("--ray-address", help="Run the work on the Ray cluster at this address, e.g. auto."),
+        click.option("--ray", is_flag=True, help="Run the work with --workers Ray actors on this machine."),
+        click.option("--no-resume", is_flag=True, help="Compute everything again, ignoring finished work."),
         click.option(
             "--work",
             help="Folder (or address, s3://...) for finished shards of work, kept for other audits of these models "
@@ -46,7 +42,7 @@ def work_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(1, 1024),
             default=1,
             show_default=True,
-            help="Processes that share the work.",
+            help="Number of worker processes.",
         ),
     ):
         command = option(command)
@@ -54,54 +50,55 @@ def work_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def asked_executor(asked: dict[str, Any], out: str | Path) -> Iterator[Executor]:
-    """What was asked for; its finished work goes when the audit is done, unless its folder was asked for."""
+def chosen_executor(options: dict[str, Any], out: str | Path) -> Iterator[Executor]:
+    """The chosen executor; finished work is deleted when the audit is done, unless --work names its folder."""
     from trusteq.errors import TrusteqError
     from trusteq.work.executor import executor
     from trusteq.work.folder import folder_at
 
-    keep = _kept_in(asked["work"], out)
-    made = executor(
-        workers=asked["workers"],
-        keep=keep,
-        resume=not asked["no_resume"],
-        deadline=asked["deadline"],
-        ray=asked["ray"] if asked["ray_address"] is None else asked["ray_address"],
-        gpus=asked["gpus"],
-        say=_say,
+    folder = _work_folder(options["work"], out)
+    chosen = executor(
+        workers=options["workers"],
+        keep=folder,
+        resume=not options["no_resume"],
+        deadline=options["deadline"],
+        ray=options["ray"] if options["ray_address"] is None else options["ray_address"],
+        gpus=options["gpus"],
+        say=_notify,
     )
-    here = Path(keep).is_dir
+    is_local = Path(folder).is_dir
     try:
-        with made as asking:
-            yield asking
+        with chosen as running:
+            yield running
     except KeyboardInterrupt:
-        said = f"interrupted; finished work is kept in {clean(keep)}, and the same command goes on" if here() else ""
-        raise click.Abort(said) from None
+        message = f"interrupted; finished work is in {clean(folder)}; run the same command again to continue"
+        raise click.Abort(message if is_local() else "") from None
     except TrusteqError:
-        if here() and not asked["quiet"]:
-            _say(f"finished work is kept in {keep}")
+        if is_local() and not options["quiet"]:
+            _notify(f"finished work is in {folder}")
         raise
-    if not asked["work"]:
-        folder_at(keep).remove()
+    if not options["work"]:
+        folder_at(folder).remove()
 
 
-def _kept_in(asked: str | None, out: str | Path) -> str:
-    if asked is None:
+def _work_folder(work: str | None, out: str | Path) -> str:
+    """The folder or address of finished work; OUT.work without --work."""
+    if work is None:
         if not isinstance(out, str):
             refuse_link(Path(f"{out}.work"))
         return f"{out}.work"
-    if "://" in asked:
-        return asked
-    chosen = Path(asked).expanduser()
+    if "://" in work:
+        return work
+    folder = Path(work).expanduser()
     if isinstance(out, str):
-        return str(chosen)
+        return str(folder)
     run = out.resolve()
-    if run == chosen.resolve() or run in chosen.resolve().parents:
+    if run == folder.resolve() or run in folder.resolve().parents:
         raise click.UsageError(
-            f"--work {asked} is in the run directory {out}, which must be free; choose another folder"
+            f"--work {work} is inside the run directory {out}, which must not exist yet; choose another folder"
         )
-    return str(chosen)
+    return str(folder)
 
 
-def _say(line: str) -> None:
+def _notify(line: str) -> None:
     click.echo(f"trusteq: {clean(line)}", err=True)

@@ -17,8 +17,8 @@ import numpy as np
 
 from trusteq.compress.compressed import attempt
 from trusteq.compress.methods import METHODS, checked_options
+from trusteq.data.atomic_file import refuse_link
 from trusteq.data.items import Items
-from trusteq.data.whole_file import refuse_link
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
 from trusteq.models.token_rows import joined

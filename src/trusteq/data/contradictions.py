@@ -1,6 +1,6 @@
-"""What a file of predictions says of its items beside the predictions: it must be what the items say themselves.
+"""Texts and gold labels in a file of predictions: they must match those of the items.
 
-Other gold labels, or the texts of other items, show that rows were matched to the wrong items or labels misnamed.
+If they contradict the items, rows were matched to the wrong items, or labels have the wrong names.
 """
 
 from __future__ import annotations
@@ -22,77 +22,85 @@ if TYPE_CHECKING:
     from trusteq.data.table import Table
 
 
-def called_like(name: str | None, names: Sequence[str]) -> str | None:
-    """The one of ``names`` that is ``name``, or differs from it only in case and the spaces around it."""
+def same_name(name: str | None, names: Sequence[str]) -> str | None:
+    """The one of ``names`` that equals ``name``, or differs only in case and the spaces around it; None without one."""
     if name is None or name in names:
         return name
     return next((other for other in names if other.strip().lower() == name.strip().lower()), None)
 
 
 def shared_columns(items: Items, names: Sequence[str]) -> dict[str, str]:
-    """The columns of a file that should hold what the items hold, their texts and gold labels: by the items' name."""
-    held = [name for name, segment in items.segments.items() if segment.texts() is not None]
-    found = {name: called_like(name, names) for name in [*held, items.label_column]}
-    return {name: column for name, column in found.items() if name is not None and column is not None}
+    """The file's columns that should repeat the items' texts and gold labels, by the name that the items use."""
+    texts = [name for name, segment in items.segments.items() if segment.texts() is not None]
+    columns = {name: same_name(name, names) for name in [*texts, items.label_column]}
+    return {name: column for name, column in columns.items() if name is not None and column is not None}
 
 
 def refuse_contradictions(
     table: Table, rows: NDArray[np.int64], items: Items, columns: dict[str, str], predictions: Predictions
 ) -> None:
-    """Stop at the first item, each in its row [items] of the file, of which a column says what the items deny."""
+    """Stop at the first item that a column of the file contradicts; ``rows`` [items] are the items' rows in it."""
     for name, column in columns.items():
         if column not in table.columns:
             continue
         values = table.values(column)
-        said = [values[row] for row in rows.tolist()]
-        found = _other_texts(said, items, name) if name in items.segments else _other_labels(said, items, predictions)
-        if found is not None:
-            at, problem = found
-            where = f"{table.source}: {table.place(int(rows[at[0]]))}: item {items.ids[at[0]]!r}: column {column!r}"
+        cells = [values[row] for row in rows.tolist()]
+        conflict = (
+            _other_texts(cells, items, name) if name in items.segments else _other_labels(cells, items, predictions)
+        )
+        if conflict is not None:
+            positions, problem = conflict
+            first = positions[0]
+            where = f"{table.source}: {table.place(int(rows[first]))}: item {items.ids[first]!r}: column {column!r}"
             raise DataError(
-                f"{where} {problem}; {len(at):,} of {len(items):,} items are at odds: check how rows are matched (--id,"
-                " --by-row) and labels are named (--label-names), or rename a column that means something else"
+                f"{where} {problem}; {len(positions):,} of {len(items):,} items conflict: check how rows are matched "
+                "(--id, --by-row) and labels are named (--label-names), or rename a column that means something else"
             )
 
 
-def _other_texts(said: Sequence[Any], items: Items, name: str) -> tuple[NDArray[np.int64], str] | None:
-    """Which items have the text of another one in the file, and whose the first has; a text of no item is let be."""
-    own = [text.strip() for text in items.segments[name]]
-    told = [text.strip() if isinstance(text, str) else "" for text in said]
-    if told == own:
+def _other_texts(cells: Sequence[Any], items: Items, name: str) -> tuple[NDArray[np.int64], str] | None:
+    """Positions of items with another item's text in the file, and whose the first has; new texts are allowed."""
+    expected = [text.strip() for text in items.segments[name]]
+    texts = [text.strip() if isinstance(text, str) else "" for text in cells]
+    if texts == expected:
         return None
-    first = {text: item for item, text in reversed(list(enumerate(own)))}
-    at = np.array([i for i, (a, b) in enumerate(zip(told, own, strict=True)) if a != b and a in first], dtype=np.int64)
-    return (at, f"holds the text of item {items.ids[first[told[at[0]]]]!r}") if len(at) else None
+    item_of = {text: item for item, text in reversed(list(enumerate(expected)))}
+    positions = np.array(
+        [i for i, (a, b) in enumerate(zip(texts, expected, strict=True)) if a != b and a in item_of], dtype=np.int64
+    )
+    if not len(positions):
+        return None
+    return positions, f"holds the text of item {items.ids[item_of[texts[positions[0]]]]!r}"
 
 
-def _other_labels(said: Sequence[Any], items: Items, predictions: Predictions) -> tuple[NDArray[np.int64], str] | None:
-    """Which items have another gold label in the file, and which the first; None where it holds the model's answers."""
+def _other_labels(cells: Sequence[Any], items: Items, predictions: Predictions) -> tuple[NDArray[np.int64], str] | None:
+    """Positions of items with another gold label in the file, and the first one's; None if these are the answers."""
     assert items.labels is not None  # noqa: S101 - the column they were read from has a name
-    at = _contradicted(said, items.label_names, items.labels)
+    positions = _contradicted(cells, items.label_names, items.labels)
     answers = predictions.probabilities.argmax(axis=1)
-    if not len(at) or not len(_contradicted(said, predictions.labels, answers)):
+    if not len(positions) or not len(_contradicted(cells, predictions.labels, answers)):
         return None
-    return at, f"says {shown(said[at[0]])}, where the gold label is {items.label_names[items.labels[at[0]]]!r}"
+    first = positions[0]
+    return positions, f"says {shown(cells[first])}, but the gold label is {items.label_names[items.labels[first]]!r}"
 
 
-def _contradicted(said: Sequence[Any], names: Sequence[str], codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Which values [items] mean another of ``names`` than ``codes`` [items] do; gaps mean nothing.
+def _contradicted(cells: Sequence[Any], names: Sequence[str], codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions of the cells [items] that mean another of ``names`` than ``codes`` [items]; empty cells mean nothing.
 
-    What is not among the names (a code, another spelling) means the name that it stands beside most often.
+    A value that is not among the names (a code, another spelling) means the name that it occurs with most often.
     """
     try:
-        number = {value: i for i, value in enumerate(dict.fromkeys(said))}
-        value = np.array([number[value] for value in said], dtype=np.int64)
-    except TypeError:  # lists are no labels
+        index_of = {value: i for i, value in enumerate(dict.fromkeys(cells))}
+        index = np.array([index_of[value] for value in cells], dtype=np.int64)
+    except TypeError:  # lists cannot be labels
         return np.zeros(0, dtype=np.int64)
-    pairs, counts = np.unique(value * len(names) + codes, return_counts=True)
+    pairs, counts = np.unique(index * len(names) + codes, return_counts=True)
     pairs = pairs[np.argsort(counts, kind="stable")]
-    meant = np.zeros(len(number), dtype=np.int64)
-    meant[pairs // len(names)] = pairs % len(names)  # the last of each value is the most frequent
-    place = {name: code for code, name in enumerate(names)}
-    for one, i in number.items():
-        text = str(int(one)) if isinstance(one, float) and one.is_integer() else str(one).strip()
-        meant[i] = place.get(text, meant[i])
-    gap = np.array([one is None or one != one or not str(one).strip() for one in number])
-    return np.flatnonzero((meant[value] != codes) & ~gap[value])
+    meaning = np.zeros(len(index_of), dtype=np.int64)
+    meaning[pairs // len(names)] = pairs % len(names)  # the last pair of each value is the most frequent
+    code_of = {name: code for code, name in enumerate(names)}
+    for value, i in index_of.items():
+        text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+        meaning[i] = code_of.get(text, meaning[i])
+    empty = np.array([value is None or value != value or not str(value).strip() for value in index_of])
+    return np.flatnonzero((meaning[index] != codes) & ~empty[index])

@@ -1,4 +1,4 @@
-"""Reader of CSV and TSV: Python's csv module in strict mode, one row in memory at a time."""
+"""Reader of CSV and TSV: Python's csv module in strict mode, row by row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.lines import lines
-from trusteq.data.table import Table, chosen, shown
+from trusteq.data.table import Table, selected, shown
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIELD_LIMIT = 2**27
-"""Characters in one field; a quote that is never closed would otherwise swallow the whole file."""
+"""Maximum characters in a field; otherwise a quote that is never closed would swallow the rest of the file."""
 
 
 def read_csv(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
-    """The asked-for columns of a comma-separated file, every value a text."""
+    """The requested columns of a comma-separated file, every value a text."""
     return _read(path, columns, limit, ",")
 
 
 def read_tsv(path: Path, columns: Sequence[str] | None, limit: int | None) -> Table:
-    """The asked-for columns of a tab-separated file, every value a text."""
+    """The requested columns of a tab-separated file, every value a text."""
     return _read(path, columns, limit, "\t")
 
 
@@ -36,9 +36,9 @@ def _read(path: Path, columns: Sequence[str] | None, limit: int | None, delimite
         raise DataError(f"{path}: empty; expected a header line and rows below it")
     first = next(records, None)
     _refuse_other_delimiter(header, [] if first is None else first[1], delimiter, str(path))
-    names = chosen(header, columns, str(path))
-    kept: dict[str, list[Any]] = {name: [] for name in names}
-    into = [(header.index(name), kept[name]) for name in names]
+    names = selected(header, columns, str(path))
+    values: dict[str, list[Any]] = {name: [] for name in names}
+    fields_to_values = [(header.index(name), values[name]) for name in names]
     starts = array("Q")
     for line, fields in records if first is None else chain([first], records):
         if limit is not None and len(starts) >= limit:
@@ -49,17 +49,17 @@ def _read(path: Path, columns: Sequence[str] | None, limit: int | None, delimite
                 f"(the row starts with {shown(fields[0])}); "
                 f"put fields that contain {delimiter!r} in double quotes"
             )
-        for position, values in into:
-            values.append(fields[position])
+        for position, column in fields_to_values:
+            column.append(fields[position])
         starts.append(line)
-    return Table(str(path), kept, len(starts), lines=starts)
+    return Table(str(path), values, len(starts), lines=starts)
 
 
 def _refuse_other_delimiter(header: list[str], row: list[str], delimiter: str, path: str) -> None:
-    """Stop where the header is one cell, and it and the first row are cut the same way by another sign."""
-    for sign, name in _DELIMITERS.items():
-        cuts = header[0].count(sign)
-        if sign != delimiter and len(header) == 1 and cuts and (not row or delimiter.join(row).count(sign) == cuts):
+    """Stop if the header is one cell, but another delimiter splits it and the first row into equally many."""
+    for other, name in _DELIMITERS.items():
+        count = header[0].count(other)
+        if other != delimiter and len(header) == 1 and count and (not row or delimiter.join(row).count(other) == count):
             raise DataError(
                 f"{path}: line 1: one column, {shown(header[0])}: its cells seem to be separated by {name}, not "
                 f"{_DELIMITERS[delimiter]}; write it with {_DELIMITERS[delimiter]}, or name a tab-separated file .tsv"
@@ -70,7 +70,7 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Fields of each row with the line it starts on; blank lines are skipped."""
+    """Fields of each row with the line on which it starts; blank lines are skipped."""
     csv.field_size_limit(FIELD_LIMIT)  # process-wide in csv; restoring it would race with other readers
     reader = csv.reader(lines(path), delimiter=delimiter, strict=True)
     start = 1

@@ -1,4 +1,4 @@
-"""Content hashes: what a file or folder holds, whatever it is called and whenever it was written."""
+"""Content hashes of files and folders, independent of their names and times of writing."""
 
 from __future__ import annotations
 
@@ -33,19 +33,21 @@ def content_hash(path: str | Path) -> str:
         if not files:
             raise DataError(f"{path}: a folder without files; there is nothing to hash")
         for name in sorted(files):
-            # Each file enters as two hashes of fixed length, so that no other folder gives the same bytes.
+            # Each file adds two hashes of fixed length, so that no other folder gives the same bytes.
             digest.update(hashlib.sha256(os.fsencode(name)).digest())
             content = hashlib.sha256()
             for piece in _pieces(files[name]):
                 content.update(piece)
             digest.update(content.digest())
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path and its rights") from None
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror or error}); check the path and its permissions"
+        ) from None
     return digest.hexdigest()
 
 
 def update_with(digest: hashlib._Hash, value: Any) -> None:
-    """Add a Python value to a hash: arrays and lists by all that they hold, anything else by its type and its words."""
+    """Add a Python value to a hash: arrays and lists with all their values, others as their type and text."""
     if isinstance(value, np.ndarray):
         digest.update(f"array {value.dtype.str} {value.shape}\x00".encode())
         if not value.dtype.hasobject:
@@ -57,29 +59,29 @@ def update_with(digest: hashlib._Hash, value: Any) -> None:
         for part in value:
             update_with(digest, part)
         return
-    with np.printoptions(threshold=sys.maxsize):  # of an array in it, too
+    with np.printoptions(threshold=sys.maxsize):  # also of an array inside
         encoded = f"{type(value).__name__} {value}".encode("utf-8", "surrogatepass")
     digest.update(len(encoded).to_bytes(8, "little") + encoded)
 
 
 def packed(texts: Sequence[str]) -> bytes:
-    """All texts, each as its bytes behind their number in 8 bytes: no two lists of texts are packed alike.
+    """All texts, each as its length in 8 bytes and its bytes: different lists of texts have different bytes.
 
-    All at once: one after the other takes ten times as long, and longer than the hash.
+    Vectorized: a loop over texts takes ten times as long, and longer than the hash itself.
     """
     array = pa.array(texts, pa.large_string())
     ends = np.frombuffer(array.buffers()[1], np.int64)[: len(texts) + 1]
     lengths = np.diff(ends)
-    whole = np.empty(int(ends[-1]) + 8 * len(texts), np.uint8)
-    numbers = (ends[:-1] + 8 * np.arange(len(texts)))[:, None] + np.arange(8)
-    is_text = np.ones(len(whole), np.bool_)
-    is_text[numbers] = False
-    whole[numbers] = lengths.astype("<i8").view(np.uint8).reshape(-1, 8)
-    whole[is_text] = np.frombuffer(array.buffers()[2] or b"", np.uint8)[: ends[-1]]
-    return whole.tobytes()
+    packed_bytes = np.empty(int(ends[-1]) + 8 * len(texts), np.uint8)
+    length_bytes = (ends[:-1] + 8 * np.arange(len(texts)))[:, None] + np.arange(8)
+    is_text = np.ones(len(packed_bytes), np.bool_)
+    is_text[length_bytes] = False
+    packed_bytes[length_bytes] = lengths.astype("<i8").view(np.uint8).reshape(-1, 8)
+    packed_bytes[is_text] = np.frombuffer(array.buffers()[2] or b"", np.uint8)[: ends[-1]]
+    return packed_bytes.tobytes()
 
 
 def _pieces(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as opened:
-        while piece := opened.read(PIECE_BYTES):
+    with file.open("rb") as stream:
+        while piece := stream.read(PIECE_BYTES):
             yield piece

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data import arrow
-from trusteq.data.table import Table, chosen
+from trusteq.data.table import Table, selected
 from trusteq.errors import DataError, MissingExtraError, TrusteqError
 
 if TYPE_CHECKING:
@@ -18,22 +18,22 @@ BATCH_ROWS = 1_000
 
 
 def read(source: str, columns: Sequence[str] | None, limit: int | None, split: str | None) -> Table:
-    """The asked-for columns of one split, streamed so that no copy is left in a cache."""
+    """The requested columns of one split, streamed so that no copy stays in a cache."""
     try:
         import datasets
     except ModuleNotFoundError:
         raise MissingExtraError(f"{source}: a Hugging Face dataset", "transformers") from None
     try:
         data = _opened(datasets, source, split)
-        # A streamed CSV or JSONL knows its columns only after a first look.
-        known = data.column_names or list(next(iter(data), {}))
-        names = chosen(known, columns, source)
+        # A streamed CSV or JSONL knows its columns only after the first row.
+        available = data.column_names or list(next(iter(data), {}))
+        names = selected(available, columns, source)
         if limit == 0:
             return Table(source, {name: [] for name in names}, 0)
         features = data.features or {}
         return arrow.table(
-            # With no column asked for, one is read all the same: it is what counts the rows.
-            _batches(data.select_columns(names or known[:1]), limit),
+            # If no column is requested, one is read all the same, to count the rows.
+            _batches(data.select_columns(names or available[:1]), limit),
             names,
             source=source,
             limit=limit,
@@ -56,22 +56,20 @@ def read(source: str, columns: Sequence[str] | None, limit: int | None, split: s
 def _opened(datasets: Any, source: str, split: str | None) -> Any:
     folder = Path(source)
     if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
-        found = datasets.load_from_disk(source)
+        data = datasets.load_from_disk(source)
     elif folder.is_dir():
-        found = datasets.load_dataset(source, streaming=True)
+        data = datasets.load_dataset(source, streaming=True)
     else:
         name, _, configuration = source.partition(":")
-        found = datasets.load_dataset(name, configuration or None, streaming=True)
-    # A folder of one split is that split itself, and may not know its name.
-    splits = dict(found) if isinstance(found, dict) else {str(found.split or "(unnamed)"): found}
+        data = datasets.load_dataset(name, configuration or None, streaming=True)
+    # A folder with a single split is that split itself, and may not know its name.
+    splits = dict(data) if isinstance(data, dict) else {str(data.split or "(unnamed)"): data}
     if split is None and len(splits) == 1:
         return next(iter(splits.values()))
     if split is None:
         raise DataError(f"{source}: has the splits {', '.join(splits)}; choose one with --split")
     if split not in splits:
-        raise DataError(
-            f"{source}: no split {split!r}; it has {', '.join(splits)}; name one, or none where there is one"
-        )
+        raise DataError(f"{source}: no split {split!r}; choose from {', '.join(splits)}")
     return splits[split]
 
 

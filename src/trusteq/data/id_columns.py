@@ -1,4 +1,4 @@
-"""Columns that name the rows of a file: told by what they are called, and by naming every row apart."""
+"""Id columns: recognised by their name, and by a different value in every row."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ if TYPE_CHECKING:
 
     Read = Callable[[Sequence[str]], Table]
 
-_OWN = re.compile(r"(item|example|sample|instance|record|row)?(id|uid|uuid|guid)")
-"""An item's own id, whatever the case and the signs between words: "ID", "uid", "Example-ID"."""
-_OTHER = re.compile(r".*[\W_](?i:id|uid|uuid|guid)|.*[a-z](ID|Id|UID|UUID|GUID)")
-"""The id of something, which may be the item or what many items share: "tweet_id", "promptID"."""
+_EXACT = re.compile(r"(item|example|sample|instance|record|row)?(id|uid|uuid|guid)")
+"""The id of an item, in any case and with any punctuation: "ID", "uid", "Example-ID"."""
+_SIMILAR = re.compile(r".*[\W_](?i:id|uid|uuid|guid)|.*[a-z](ID|Id|UID|UUID|GUID)")
+"""An id that may be the item's, or shared by many items: "tweet_id", "promptID"."""
 _NUMBERS = re.compile(r"|(?i:(.*[\W_])?(index|idx)|Unnamed: \d+|__index_level_\d+__)")
-"""Row numbers, as pandas writes them beside the data; ids where they are no longer in order."""
+"""Row numbers, as pandas writes them; they are ids if they are no longer in order."""
 
 
 def names_rows(name: str) -> bool:
-    """Whether a column of this name tells rows apart or counts them, so that its numbers are no label's scores."""
-    return any(pattern.fullmatch(name) for pattern in (_OTHER, _NUMBERS)) or _is_own(name)
+    """Whether a column of this name identifies or counts rows, so that its numbers are not scores of a label."""
+    return any(pattern.fullmatch(name) for pattern in (_SIMILAR, _NUMBERS)) or _is_exact(name)
 
 
 def read_with_ids(
-    read: Read, wanted: Sequence[str], names: Collection[str], optional: Sequence[str] = ()
+    read: Read, columns: Sequence[str], names: Collection[str], optional: Sequence[str] = ()
 ) -> tuple[Table, str | None]:
-    """The wanted columns and what can be read of the optional ones; and which of ``names`` holds the rows' ids, if any.
+    """The columns, and the optional ones that can be read; and which of ``names`` holds the rows' ids, or None.
 
-    A column called "id" does, in any case, and what is called an item's id; else the first that is called an id and is
-    different in every row. Row numbers are ids where they do not rise from row to row.
+    A column named "id" or as an item's id (in any case) always does; else the first whose name looks like an id and
+    whose values are all different. Row numbers are ids only if they are not in rising order.
     """
-    own = sorted((name for name in names if _is_own(name)), key=lambda name: (name != "id", name.lower() != "id"))[:1]
-    likely = [] if own else sorted(filter(names_rows, names), key=lambda name: bool(_NUMBERS.fullmatch(name)))
-    table = _read(read, [*wanted, *own], likely, optional)
-    told = (name for name in likely if name in table.columns and _tells_apart(table, name))
-    return table, next(iter(own), next(told, None))
+    exact = sorted(filter(_is_exact, names), key=lambda name: (name != "id", name.lower() != "id"))[:1]
+    likely = [] if exact else sorted(filter(names_rows, names), key=lambda name: bool(_NUMBERS.fullmatch(name)))
+    table = _read(read, [*columns, *exact], likely, optional)
+    distinct = (name for name in likely if name in table.columns and _identifies_rows(table, name))
+    return table, next(iter(exact), next(distinct, None))
 
 
-def _read(read: Read, wanted: Sequence[str], *optional: Sequence[str]) -> Table:
-    """All columns; without the last of the optional ones where they cannot be read, for nobody named those."""
+def _read(read: Read, columns: Sequence[str], *optional: Sequence[str]) -> Table:
+    """All columns; if they cannot be read, without the last group of optional ones, which the user did not name."""
     try:
-        return read(list(dict.fromkeys([*wanted, *chain(*optional)])))
+        return read(list(dict.fromkeys([*columns, *chain(*optional)])))
     except DataError:
         if not any(optional):
             raise
-        return _read(read, wanted, *optional[:-1])
+        return _read(read, columns, *optional[:-1])
 
 
-def _is_own(name: str) -> bool:
-    return _OWN.fullmatch(re.sub(r"[\W_]", "", name).lower()) is not None
+def _is_exact(name: str) -> bool:
+    return _EXACT.fullmatch(re.sub(r"[\W_]", "", name).lower()) is not None
 
 
-def _tells_apart(table: Table, name: str) -> bool:
-    """Whether the column has another value in every row, and does not just count them."""
+def _identifies_rows(table: Table, name: str) -> bool:
+    """Whether the column has a different value in every row, and does not just count the rows."""
     try:
         texts = table.texts(name)
     except DataError:

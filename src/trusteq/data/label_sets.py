@@ -1,4 +1,4 @@
-"""Two sets of label names, told apart in one line."""
+"""Differences between two sets of label names, in one line."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 CODE = re.compile(r"(\d+)(\.0+)?")
-"""A label's number, which pandas writes as a fraction where one is missing."""
+"""A label's code; pandas writes it as a float if another is missing."""
 _RENAME = "rename with --labels or drop them with --ignore-label"
 SHOWN = 10
-"""Labels that one message names."""
+"""Maximum labels that a message names."""
 
-_ALIKE: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("spaces at their ends", str.strip),
+_VARIANTS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("leading or trailing spaces", str.strip),
     ("Unicode normal form", lambda label: unicodedata.normalize("NFC", label)),
     ("case", str.casefold),
 )
-"""What two names of one label may differ in, and the function that takes it away."""
+"""How two spellings of a label may differ, and the function that removes that difference."""
 
 
 def listed(labels: Sequence[str]) -> str:
@@ -37,58 +37,63 @@ def enumerated(names: Sequence[str]) -> str:
 
 
 def refuse_alike(labels: Sequence[str], where: str, remedy: str) -> None:
-    """Stop where two labels of one set are the same, or look the same: they differ in spaces or Unicode form alone.
+    """Stop if two labels of a set are the same, or look the same: they differ only in spaces or Unicode form.
 
-    Labels that differ in case are two: letters are.
+    Labels that differ in case are different: they may be letters.
     """
     first: dict[str, int] = {}
     for number, label in enumerate(labels):
-        if (before := first.setdefault(_looks(label), number)) == number:
+        if (earlier := first.setdefault(_appearance(label), number)) == number:
             continue
-        other = labels[before]
+        other = labels[earlier]
         if other == label:
             raise LabelError(f"{where}: label {label!r} appears twice; {remedy}")
-        write, what = (repr, "spaces") if other.split() == label.split() else (ascii, "how Unicode writes them")
-        raise LabelError(f"{where}: labels {write(other)} and {write(label)} differ only in {what}; {remedy}")
+        same_words = other.split() == label.split()
+        quote, problem = (repr, "differ only in spaces") if same_words else (ascii, "look the same")
+        raise LabelError(f"{where}: labels {quote(other)} and {quote(label)} {problem}; {remedy}")
 
 
-def _looks(label: str) -> str:
-    """The label without what is not seen: the number of spaces, the Unicode form, characters without a shape."""
-    shown = "".join(sign for sign in label if unicodedata.category(sign) != "Cf") if not label.isascii() else label
-    return " ".join(unicodedata.normalize("NFC", shown).split())
+def _appearance(label: str) -> str:
+    """The label without what cannot be seen: the number of spaces, the Unicode form, invisible characters."""
+    visible = label if label.isascii() else "".join(c for c in label if unicodedata.category(c) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
 def difference(reference: str, labels: Sequence[str], model: str, others: Sequence[str]) -> str:
-    """Which labels only one of two models has, how nearly they are the same, and what to do."""
-    only, strange = _apart(labels, others), _apart(others, labels)
-    sides = [f"{who} has {listed(which)}" for who, which in ((reference, only), (model, strange)) if which]
-    said = f"labels differ: only {', only '.join(sides)}"
-    if len(only) < len(labels):
-        said += f" ({len(labels) - len(only):,} are shared)"
+    """Which labels only one of two models has, in what they differ if nearly equal, and what to do."""
+    only_reference, only_model = _missing(labels, others), _missing(others, labels)
+    sides = [
+        f"{name} has {listed(extra)}" for name, extra in ((reference, only_reference), (model, only_model)) if extra
+    ]
+    message = f"labels differ: only {', only '.join(sides)}"
+    if len(only_reference) < len(labels):
+        message += f" ({len(labels) - len(only_reference):,} are shared)"
     order = f"--labels {model}={','.join(labels)}" if len(labels) <= SHOWN else f"--labels {model}=..."
-    return f"{said}{_alike(only, strange)}; name the order with {order}"
+    return f"{message}{_near_match(only_reference, only_model)}; name the order with {order}"
 
 
 def remedy(gold: Sequence[str], labels: Sequence[str]) -> str:
-    """What to do where items have labels that a model does not answer."""
-    strange = _apart(gold, labels)
-    if len(strange) == len(gold) and all(CODE.fullmatch(label) for label in gold):
-        return f"if these are codes, say which label each stands for: --label-names {','.join(labels[:SHOWN])}"
-    alike = _alike(_apart(labels, gold), strange)
-    return f"{alike.removeprefix('; ')}; rename one of them" if alike else _RENAME
+    """What to do if items have labels that a model does not have."""
+    unknown = _missing(gold, labels)
+    if len(unknown) == len(gold) and all(CODE.fullmatch(label) for label in gold):
+        return f"if these are codes, name the label of each: --label-names {','.join(labels[:SHOWN])}"
+    match = _near_match(_missing(labels, gold), unknown)
+    return f"{match.removeprefix('; ')}; rename one of them" if match else _RENAME
 
 
-def _apart(labels: Sequence[str], others: Sequence[str]) -> list[str]:
+def _missing(labels: Sequence[str], others: Sequence[str]) -> list[str]:
+    """The labels that are not among the others."""
     known = set(others)
     return [label for label in labels if label not in known]
 
 
-def _alike(only: Sequence[str], strange: Sequence[str]) -> str:
-    for what, plain in _ALIKE:
-        names = {plain(label): label for label in only}
-        twin = next((label for label in strange if plain(label) in names), None)
-        if twin is not None:
-            # Escaped where the two would look the same.
-            write = ascii if what.startswith("Unicode") else repr
-            return f"; {write(names[plain(twin)])} and {write(twin)} differ only in {what}"
+def _near_match(labels: Sequence[str], others: Sequence[str]) -> str:
+    """A sentence about the first two that differ only in spaces, Unicode form or case; empty if there are none."""
+    for detail, normalized in _VARIANTS:
+        by_form = {normalized(label): label for label in labels}
+        match = next((label for label in others if normalized(label) in by_form), None)
+        if match is not None:
+            # Escaped if the two would look the same.
+            quote = ascii if detail.startswith("Unicode") else repr
+            return f"; {quote(by_form[normalized(match)])} and {quote(match)} differ only in {detail}"
     return ""

@@ -1,4 +1,4 @@
-"""Lines of a text file, plain or gzipped, decoded one by one so that an error knows its line."""
+"""Lines of a text file, plain or gzipped, decoded one by one so that an error can name its line."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-LONGEST = 2**26
-LARGEST, MOST_PACKED = 2**28, 200
-"""A packed file may unpack to `LARGEST` bytes, or to so many times its size; text of people shrinks to a tenth."""
+MAX_LINE_BYTES = 2**26
+MAX_UNPACKED_BYTES, MAX_RATIO = 2**28, 200
+"""A packed file may unpack to this many bytes, or to `MAX_RATIO` times its size; ordinary text packs to a tenth."""
 
 
 def lines(path: Path) -> Iterator[str]:
-    """Decoded lines with their ends; only a line feed ends a line, so texts may hold any other separator."""
-    number, seen = 0, 0
+    """Decoded lines with their line feeds; no other separator ends a line, so texts may contain them."""
+    number, bytes_read = 0, 0
     try:
         packed = path.suffix.lower() == ".gz"
-        most = max(LARGEST, MOST_PACKED * path.stat().st_size) if packed else None
+        limit = max(MAX_UNPACKED_BYTES, MAX_RATIO * path.stat().st_size) if packed else None
         with cast("IO[bytes]", gzip.open(path) if packed else path.open("rb")) as file:
-            for number, raw in enumerate(iter(partial(file.readline, LONGEST + 1), b""), 1):
-                seen += len(raw)
-                if len(raw) > LONGEST:
-                    raise DataError(f"{path}: line {number}: longer than {LONGEST:,} bytes; is it a data file?")
-                if most is not None and seen > most:
+            for number, raw in enumerate(iter(partial(file.readline, MAX_LINE_BYTES + 1), b""), 1):
+                bytes_read += len(raw)
+                if len(raw) > MAX_LINE_BYTES:
+                    raise DataError(f"{path}: line {number}: longer than {MAX_LINE_BYTES:,} bytes; is it a data file?")
+                if limit is not None and bytes_read > limit:
                     raise DataError(
-                        f"{path}: line {number}: unpacks to more than {most:,} bytes, {MOST_PACKED} times its size; "
-                        "unpack it yourself if that is meant"
+                        f"{path}: line {number}: unpacks to more than {limit:,} bytes, {MAX_RATIO} times its size; "
+                        "if this is intended, unpack it yourself"
                     )
                 if number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                     raise DataError(f"{path}: line 1: starts with bytes 0x{raw[:2].hex()}: UTF-16; save it as UTF-8")
@@ -52,4 +52,6 @@ def lines(path: Path) -> Iterator[str]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: broken gzip after line {number} ({error}); copy or download the file again") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the file and its rights") from None
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions"
+        ) from None

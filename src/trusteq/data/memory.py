@@ -1,13 +1,13 @@
-"""Memory that reading a file took, which is more than what is kept of it."""
+"""Memory that reading a file took and that is no longer needed."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
 
-def give_back() -> None:
-    """What Arrow has freed goes back to the system; where Arrow takes memory from the C library, all that is free.
+def release_memory() -> None:
+    """Return memory that Arrow has freed to the system (all free memory, if Arrow uses the C library's allocator).
 
-    It would be kept for more batches, and an audit's peak would be what reading left behind and what computing takes.
+    Otherwise Arrow keeps it for further batches, and it would add to an audit's peak memory during computation.
     """
     pa.default_memory_pool().release_unused()

@@ -1,4 +1,4 @@
-"""Predictions from a file: one row an item, one column a label."""
+"""Predictions from a file: one row per item, one column per label."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trusteq.data.contradictions import called_like, refuse_contradictions, shared_columns
+from trusteq.data.contradictions import refuse_contradictions, same_name, shared_columns
 from trusteq.data.id_columns import names_rows, read_with_ids
 from trusteq.data.predictions import checked, refuse_not_finite, softmax, unlike_logits
 from trusteq.data.readers import Table, column_names, read_table
-from trusteq.data.table import chosen, shown
+from trusteq.data.table import selected, shown
 from trusteq.errors import DataError, ModelError, OptionError
 
 if TYPE_CHECKING:
@@ -31,26 +31,26 @@ def label_columns(
     id: str | None = None,  # noqa: A002
     not_labels: Collection[str] = (),
 ) -> list[str]:
-    """The columns that hold a label's scores: ``labels``, or every column whose first value is a number.
+    """The columns that hold the scores of labels: ``labels``, or every column whose first value is a number.
 
-    Left out are ids, row numbers and the columns in ``not_labels``.
+    Ids, row numbers and the columns in ``not_labels`` are excluded.
     """
     if labels:
-        chosen(column_names(path), labels, str(path))
+        selected(column_names(path), labels, str(path))
         return list(labels)
-    left_out = {id, *not_labels}
-    asked = [name for name in column_names(path) if name not in left_out and not names_rows(name)]
-    first = read_table(path, asked, limit=1)
-    starts = {name: first.values(name)[0] for name in first.columns}
-    gaps = [name for name, value in starts.items() if _is_gap(value)]
-    starts |= _first_values(read_table(path, gaps)) if gaps else {}
-    found = [name for name, value in starts.items() if _number(value) is not None]
-    if not found:
+    excluded = {id, *not_labels}
+    columns = [name for name in column_names(path) if name not in excluded and not names_rows(name)]
+    first_row = read_table(path, columns, limit=1)
+    first_values = {name: first_row.values(name)[0] for name in first_row.columns}
+    gaps = [name for name, value in first_values.items() if _is_gap(value)]
+    first_values |= _first_values(read_table(path, gaps)) if gaps else {}
+    numeric = [name for name, value in first_values.items() if _number(value) is not None]
+    if not numeric:
         raise DataError(
-            f"{path}: no label columns: none of {shown(list(first.columns))} starts with a number "
-            f"in {first.place(0)}; write one column of probabilities a label"
+            f"{path}: no label columns: none of {shown(list(first_row.columns))} starts with a number "
+            f"in {first_row.place(0)}; write one column of probabilities per label"
         )
-    return found
+    return numeric
 
 
 def read_predictions(
@@ -66,24 +66,24 @@ def read_predictions(
 ) -> Predictions:
     """Probabilities for every item, in the order of the items.
 
-    Rows are matched by the column ``id``; without it by one called like the items' ids or like ids (`read_with_ids`),
+    Rows are matched by the column ``id``; without it by a column named as the items' ids or like ids (`read_with_ids`),
     unless ``by_row``; else by row number. ``labels`` and ``not_labels`` are as in `label_columns`; ``name`` is the
-    model's, for messages. What else the file says of its items must be what they say themselves.
+    model's, for messages. Texts and gold labels in the file must match those of the items.
     """
     refuse_both(id, by_row)
     columns = label_columns(path, labels=labels, id=id, not_labels=not_labels)
     names = [name for name in column_names(path) if name not in columns]
-    told = {} if str(path) == items.source else shared_columns(items, names)
+    to_check = {} if str(path) == items.source else shared_columns(items, names)
     if id is None and not by_row:
-        id = called_like(items.id_column, names)  # noqa: A001
-    guess = id is None and not by_row
-    table, found = read_with_ids(
+        id = same_name(items.id_column, names)  # noqa: A001
+    guess_id = id is None and not by_row
+    table, guessed_id = read_with_ids(
         partial(read_table, path),
         [*columns, *([] if id is None else [id])],
-        [n for n in names if n not in {*not_labels, *items.label_names}] if guess else [],
-        list(told.values()),
+        [n for n in names if n not in {*not_labels, *items.label_names}] if guess_id else [],
+        list(to_check.values()),
     )
-    id = found if guess else id  # noqa: A001
+    id = guessed_id if guess_id else id  # noqa: A001
     if id is not None:
         rows = _rows_by_id(table, id, items)
     elif by_row or _has_row_numbers(items):
@@ -100,25 +100,25 @@ def read_predictions(
 
     if scores == "logits":
         refuse_not_finite(values, columns, lambda item: f"{path}: {place(item)}: item {items.ids[item]!r}", "logit")
-        if (unlike := unlike_logits(values)) is not None:
-            what, remedy = unlike
+        if (mismatch := unlike_logits(values)) is not None:
+            kind, remedy = mismatch
             raise ModelError(
                 f"{path}: {place(0)}: item {items.ids[0]!r}: holds {shown(values[0].tolist())}: nearly all rows look "
-                f"like {what}, not logits; {f'{remedy}, and ' if remedy else ''}leave out --scores logits or say "
-                f"--scores {name}=probabilities (if they are logits after all, give their softmax)"
+                f"like {kind}, not logits; {f'{remedy}, and ' if remedy else ''}remove --scores logits or use "
+                f"--scores {name}=probabilities (if they really are logits, write their softmax)"
             )
         values = softmax(values)
     predictions = checked(values, labels=columns, ids=items.ids, model=name, where=str(path), place=place)
-    refuse_contradictions(table, rows, items, told, predictions)
+    refuse_contradictions(table, rows, items, to_check, predictions)
     return predictions
 
 
 def refuse_both(id: str | None, by_row: bool) -> None:  # noqa: A002
-    """Stop where rows are to be matched in two ways."""
+    """Stop if both ways to match rows are given."""
     if id is not None and by_row:
         raise OptionError(
             f"--id {id} matches rows by that column, --by-row by their number; give one of the two "
-            "(without --id a column called 'id' is still the items' name)"
+            "(without --id, a column named 'id' still gives the items' ids)"
         )
 
 
@@ -137,7 +137,7 @@ def _rows_by_id(table: Table, id_column: str, items: Items) -> NDArray[np.int64]
         raise DataError(
             f"{table.source}: no row with {id_column} {shown(missing[0])}; {len(missing)} of {len(items)} "
             f"items of {items.source} have none (ids here begin {shown(list(row_of)[:3])}); every item needs a row, "
-            "by ids of one column in both files (--id) or by row number (--by-row)"
+            "matched by ids of the same column in both files (--id) or by row number (--by-row)"
         )
     return np.array(rows, dtype=np.int64)
 
@@ -146,17 +146,17 @@ def _rows_by_number(table: Table, items: Items) -> NDArray[np.int64]:
     if table.rows == len(items):
         return np.arange(len(items))
     if table.rows == len(items) + items.ignored and _has_row_numbers(items):
-        # The file has a row for the ignored items too.
+        # The file also has rows for the ignored items.
         return np.array([int(id_) - 1 for id_ in items.ids], dtype=np.int64)
     ignored = f" (and {items.ignored} ignored ones)" if items.ignored else ""
     raise DataError(
         f"{table.source}: {table.rows} rows for {len(items)} items of {items.source}{ignored}; matching "
-        "by row number needs one row an item, or give both files an id column"
+        "by row number needs one row per item; or give both files an id column"
     )
 
 
 def _has_row_numbers(items: Items) -> bool:
-    """Whether the ids are row numbers of the items' file: rising from 1, gaps only for ignored items."""
+    """Whether the ids are row numbers in the items' file: rising from 1, with gaps only for ignored items."""
     if not all(id_.isascii() and id_.isdigit() and id_[0] != "0" for id_ in items.ids):
         return False
     numbers = [int(id_) for id_ in items.ids]
@@ -166,7 +166,7 @@ def _has_row_numbers(items: Items) -> bool:
 def _numbers(table: Table, name: str, row_of: NDArray[np.int64], items: Items) -> NDArray[np.float64]:
     """The column [rows] in float64; texts such as "nan" count as numbers here and are refused later.
 
-    ``row_of`` says which row each item is [items].
+    ``row_of`` [items] is each item's row.
     """
     column = table.columns[name]
     if isinstance(column, np.ndarray) and column.ndim == 1:
@@ -177,8 +177,8 @@ def _numbers(table: Table, name: str, row_of: NDArray[np.int64], items: Items) -
         if number is None:
             item = "".join(f"item {items.ids[i]!r}: " for i in np.flatnonzero(row_of == row).tolist())
             raise DataError(
-                f"{table.source}: {table.place(row)}: {item}column {name!r} is not a number: {shown(value)}; "
-                "mend the cell, or name the label columns with --labels"
+                f"{table.source}: {table.place(row)}: {item}column {name!r}: {shown(value)} is not a number; "
+                "correct the cell, or name the label columns with --labels"
             )
         numbers[row] = number
     return numbers
@@ -198,5 +198,5 @@ def _is_gap(value: Any) -> bool:
 
 
 def _first_values(table: Table) -> dict[str, Any]:
-    """The first value of each column that is no gap; a column of gaps has none."""
+    """The first value of each column that is not a gap; None for a column of gaps."""
     return {name: next((v for v in table.values(name) if not _is_gap(v)), None) for name in table.columns}

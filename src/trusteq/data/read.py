@@ -1,4 +1,4 @@
-"""Items from a data file or frame: which column is the text, the label, the id."""
+"""Items from a data file or data frame: which column is the text, the label, the id."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ def read_items(
     split: str | None = None,
     download: bool = False,
 ) -> Items:
-    """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is to be ignored.
+    """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is ignored.
 
-    Ids come from the column ``id``; without it from one that is called like ids (`read_with_ids`), unless ``by_row``;
-    else they are row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``. One name may
-    stand for a list of one. ``download`` allows to fetch a dataset from the hub; without it nothing goes online.
+    Ids come from the column ``id``; without it from a column named like ids (`read_with_ids`), unless ``by_row``; else
+    they are row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``. A single name may
+    replace a list of one. ``download`` allows downloading a dataset from the hub; without it nothing goes online.
     """
     refuse_both(id, by_row)
-    text, slices, ignore_labels = _several(text), _several(slices), _several(ignore_labels)
+    text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
     if isinstance(label_names, str):
         raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):
-        raise DataError(f"{_name(source)}: label names or labels to ignore, but no label column; name it with --label")
-    wanted = [*text, *slices, *(name for name in (label, id, cluster) if name is not None)]
+        raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
+    columns = [*text, *slices, *(name for name in (label, id, cluster) if name is not None)]
     read = partial(read_table, source, split=split, download=download)
     if id is not None or by_row:
-        table = read(list(dict.fromkeys(wanted)))
+        table = read(list(dict.fromkeys(columns)))
     else:
-        there = column_names(source, split=split, download=download)
-        others = [name for name in there if name not in {label, cluster, *slices}]
-        table, id = read_with_ids(read, wanted, others)  # noqa: A001
+        available = column_names(source, split=split, download=download)
+        others = [name for name in available if name not in {label, cluster, *slices}]
+        table, id = read_with_ids(read, columns, others)  # noqa: A001
 
     rows = np.arange(table.rows)
     codes: NDArray[np.int64] | None = None
@@ -64,18 +64,18 @@ def read_items(
     if label is not None:
         rows, codes, names = _labels(table, label, label_names, set(ignore_labels))
 
-    def kept(values: Any) -> Any:
+    def keep_rows(values: Any) -> Any:
         if len(rows) == table.rows:
             return values
         return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
 
     return Items(
-        ids=[str(row + 1) for row in rows] if id is None else kept(table.ids(id)),
+        ids=[str(row + 1) for row in rows] if id is None else keep_rows(table.ids(id)),
         segments={name: segment_of(_segment(table, name), name).take(rows) for name in text},
         labels=codes,
         label_names=names,
-        columns={name: kept(table.texts(name, missing="(missing)")) for name in slices},
-        clusters=None if cluster is None else kept(table.texts(cluster)),
+        columns={name: keep_rows(table.texts(name, missing="(missing)")) for name in slices},
+        clusters=None if cluster is None else keep_rows(table.texts(cluster)),
         source=table.source,
         ignored=table.rows - len(rows),
         places=rows + 1 if table.lines is None else np.asarray(table.lines, np.int64)[rows],
@@ -89,13 +89,13 @@ def _name(source: object) -> str:
     return str(source) if isinstance(source, str | Path) else type(source).__name__
 
 
-def _several(names: str | Sequence[str]) -> tuple[str, ...]:
-    """The names as texts, one name being a list of one."""
+def _as_tuple(names: str | Sequence[str]) -> tuple[str, ...]:
+    """The names as texts; a single name becomes a tuple of one."""
     return (names,) if isinstance(names, str) else tuple(str(name) for name in names)
 
 
 def _segment(table: Table, name: str) -> list[str] | NDArray[Any]:
-    """What a model reads: texts [items], or numbers [items, ...] where the file has lists of them."""
+    """What a model reads: texts [items], or numbers [items, ...] if the file has lists of them."""
     column = table.columns[name]
     if isinstance(column, np.ndarray) and column.ndim > 1:
         return column
@@ -112,25 +112,25 @@ def _segment(table: Table, name: str) -> list[str] | NDArray[Any]:
 def _labels(
     table: Table, name: str, label_names: Sequence[str] | None, ignored: Collection[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
-    """Rows that are kept, their codes, and the names the codes stand for."""
+    """Rows that are kept, their codes, and the label names of the codes."""
     raw = table.texts(name)
     values = table.values(name)
     for row, value in enumerate(values if float in set(map(type, values)) else ()):
         if isinstance(value, float) and not value.is_integer():
             raise table.error(row, name, f"is not a label: {value!r} is a fraction; name a column of classes")
 
-    names = tuple(str(given) for given in label_names or table.class_names.get(name, ()))
-    different = set(raw)
-    unknown = next((label for label in sorted(ignored) if label not in different and label not in names), None)
+    names = tuple(str(label_name) for label_name in label_names or table.class_names.get(name, ()))
+    distinct = set(raw)
+    unknown = next((label for label in sorted(ignored) if label not in distinct and label not in names), None)
     if unknown is not None:
         raise LabelError(
-            f"{table.source}: no item has the label {unknown!r} that --ignore-label names; "
-            f"column {name!r} has {listed(sorted({*names, *different}))}"
+            f"{table.source}: no item has the label {unknown!r} of --ignore-label; "
+            f"column {name!r} has {listed(sorted({*names, *distinct}))}"
         )
     if names:
         code_of = _codes(table, name, raw, names, ignored)
     else:
-        names = tuple(sorted(different - set(ignored)))
+        names = tuple(sorted(distinct - set(ignored)))
         code_of = {value: code for code, value in enumerate(names)}
     codes = np.fromiter((code_of.get(value, -1) for value in raw), np.int64, len(raw))
     rows = np.flatnonzero(codes >= 0)
@@ -140,22 +140,22 @@ def _labels(
 def _codes(
     table: Table, name: str, raw: Sequence[str], names: Sequence[str], ignored: Collection[str]
 ) -> dict[str, int]:
-    """The code that each value of the label column stands for, without those to be ignored."""
+    """The code of each value of the label column, without ignored ones."""
     if len(set(names)) != len(names):
-        twice = next(value for value in names if names.count(value) > 1)
-        raise DataError(f"{table.source}: label name {twice!r} is given twice; each code needs its own name")
-    known = {str(code): code for code in range(len(names))}
+        repeated = next(value for value in names if names.count(value) > 1)
+        raise DataError(f"{table.source}: label name {repeated!r} is given twice; each code needs its own name")
+    codes = {str(code): code for code in range(len(names))}
     code_of = {}
     for value in dict.fromkeys(raw):
         number = CODE.fullmatch(value)
-        code = known.get(number[1] if number else value)
+        code = codes.get(number[1] if number else value)
         if value in ignored or (code is not None and names[code] in ignored):
             continue
         if code is None:
             raise table.error(
                 raw.index(value),
                 name,
-                f"has label {shown(value)}, which is no code from 0 to {len(names) - 1} for the names "
+                f"has label {shown(value)}, which is not a code from 0 to {len(names) - 1} for the names "
                 f"{{{enumerated(names)}}}; name every code, or drop such items with --ignore-label",
             )
         code_of[value] = code

@@ -1,4 +1,4 @@
-"""Where tables come from: the reader of each kind of file, chosen by its name's end; or a data frame."""
+"""Tables from files, by the suffix of their name, from Hugging Face datasets and from data frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trusteq.plugins import with_added
 __all__ = ["READERS", "Table", "column_names", "read_table", "readers"]
 
 Reader = Callable[[Path, Sequence[str] | None, int | None], Table]
-"""From a path, the columns to keep (None: all) and the most rows to read (0: names only) to a table."""
+"""Takes a path, the columns to read (None: all) and the maximum number of rows (0: names only); returns a table."""
 
 READERS: dict[str, Reader] = {
     ".parquet": parquet.read,
@@ -28,11 +28,11 @@ READERS: dict[str, Reader] = {
     ".ndjson": jsonl.read,
     ".ndjson.gz": jsonl.read,
 }
-"""trusteq's own readers, by the end of a file's name."""
+"""trusteq's own readers, by file suffix."""
 
 
 def readers() -> dict[str, Reader]:
-    """The reader of each kind of file, by the end of its name; those of plugins, too."""
+    """The reader of each kind of file, by its suffix, including those of plugins."""
     return with_added("trusteq.readers", READERS, callable)
 
 
@@ -44,9 +44,9 @@ def read_table(
     limit: int | None = None,
     download: bool = False,
 ) -> Table:
-    """The asked-for columns (None: all) of a data file, Hugging Face dataset or data frame; at least one row.
+    """The requested columns (None: all) of a data file, Hugging Face dataset or data frame; at least one row.
 
-    ``download`` allows to fetch what is on the hub alone.
+    ``download`` allows downloading from the hub.
     """
     table = _read(source, columns, split, limit, download)
     if table.rows == 0:
@@ -55,7 +55,7 @@ def read_table(
 
 
 def column_names(source: str | Path | Any, *, split: str | None = None, download: bool = False) -> list[str]:
-    """The names of the columns there are; for JSON lines, the keys of the first line."""
+    """The names of all columns; for JSON lines, the keys of the first line."""
     return list(_read(source, None, split, 0, download).columns)
 
 
@@ -68,7 +68,7 @@ def _read(
         return frame.read(source, columns, limit)
     if not isinstance(source, str | Path):
         kind = type(source).__name__
-        raise DataError(f"items of type {kind}: give the path of a file, a Hugging Face dataset's name or a data frame")
+        raise DataError(f"items of type {kind}: give a file's path, the name of a Hugging Face dataset or a data frame")
     return _read_file(source, columns, split, limit, download)
 
 
@@ -76,11 +76,12 @@ def _read_file(
     path: str | Path, columns: Sequence[str] | None, split: str | None, limit: int | None, download: bool
 ) -> Table:
     file = Path(path)
-    known = readers()
-    suffix = next((end for end in sorted(known, key=len, reverse=True) if file.name.lower().endswith(end)), None)
+    by_suffix = readers()
+    longest_first = sorted(by_suffix, key=len, reverse=True)
+    suffix = next((suffix for suffix in longest_first if file.name.lower().endswith(suffix)), None)
     if suffix is None and _is_hub_id(str(path)) and not download:
         raise DataError(
-            f"{path}: no such file or folder; if it is a dataset on the hub, allow to fetch it (--download)"
+            f"{path}: no such file or folder; if it is a dataset on the hub, allow its download (--download)"
         )
     if suffix is None and (file.is_dir() or _is_hub_id(str(path))):
         return huggingface.read(str(path), columns, limit, split)
@@ -89,18 +90,19 @@ def _read_file(
     if file.is_dir():
         raise DataError(f"{path}: a folder where a {suffix} file is expected; name one file in it")
     if suffix is None:
-        raise DataError(f"{path}: no reader for {file.suffix or 'a name without an ending'!r}; use {', '.join(known)}")
+        ending = file.suffix or "a name without a suffix"
+        raise DataError(f"{path}: no reader for {ending!r}; use {', '.join(by_suffix)}")
     if split is not None:
         raise DataError(f"{path}: --split {split} is for Hugging Face datasets; a {suffix} file has no splits")
     if not file.is_file():
-        raise DataError(f"{path}: no file but a pipe or a device; write what it gives to a file")
+        raise DataError(f"{path}: a pipe or a device, not a file; save its output to a file first")
     if file.stat().st_size == 0:
         raise DataError(f"{path}: empty, 0 bytes; check how the file was written")
-    return known[suffix](file, columns, limit)
+    return by_suffix[suffix](file, columns, limit)
 
 
 def _is_hub_id(source: str) -> bool:
     """Whether this can only be ``owner/name`` on the hub; a mistyped path must not reach the network."""
     owner = Path(source).parent
-    looks = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(:[\w.-]+)?", source) is not None
-    return looks and not Path(source).exists() and not owner.exists() and not Path(source).suffix[1:].isalpha()
+    matches = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(:[\w.-]+)?", source) is not None
+    return matches and not Path(source).exists() and not owner.exists() and not Path(source).suffix[1:].isalpha()

@@ -1,4 +1,4 @@
-"""Texts that cannot be written as UTF-8: they hold surrogates, as names of files that are not UTF-8 do in Python."""
+"""Texts that cannot be written as UTF-8 because of surrogates, which Python uses in file names that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def is_unicode(text: str) -> bool:
 
 
 def are_texts(values: Iterable[Any]) -> bool:
-    """Whether all values are texts, and none of them of a kind of its own, that can be written as UTF-8."""
+    """Whether all values are of type str itself (no subclass) and can be written as UTF-8."""
     return set(map(type, values)) == {str} and (all(map(str.isascii, values)) or all(map(is_unicode, values)))
 
 
 def readable(text: str) -> str:
-    """The text with a replacement character for each byte or half character that cannot be written."""
+    """The text with U+FFFD in place of each surrogate."""
     return text if text.isascii() else SURROGATES.sub("\ufffd", text)

@@ -1,4 +1,4 @@
-"""Table: the columns somebody asked for, from whatever file they came."""
+"""Table: the requested columns of a file of any kind."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """Raw values by column name, one position a row in each.
+    """Raw values by column name, one per row.
 
-    columns: lists of Python values, or arrays [rows, ...] where the file itself holds numbers without gaps.
-    class_names: names of the codes 0, 1, ... for columns whose file states them.
-    lines: the line of the file that each row starts on; None where a file has no lines and rows are counted from 1.
+    columns: lists of Python values, or arrays [rows, ...] if the file itself has numbers without gaps.
+    class_names: names of the codes 0, 1, ... for columns for which the file states them.
+    lines: the line on which each row starts; None for files without lines, whose rows are counted from 1.
     """
 
     source: str
@@ -32,7 +32,7 @@ class Table:
     lines: Sequence[int] | None = None
 
     def place(self, row: int) -> str:
-        """The words that find a row in the file: "row 17", "line 18"."""
+        """Where a row is in the file: "row 17", "line 18"."""
         return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
     def values(self, name: str) -> list[Any]:
@@ -77,27 +77,27 @@ class Table:
             return ids
         first: dict[str, int] = {}
         for row, id_ in enumerate(ids):
-            if (before := first.setdefault(id_, row)) != row:
+            if (earlier := first.setdefault(id_, row)) != row:
                 raise DataError(
                     f"{self.source}: {self.place(row)}: id {shown(id_)} in column {name!r} appears twice, "
-                    f"first in {self.place(before)}; ids must be unique, or match by row number with --by-row"
+                    f"first in {self.place(earlier)}; ids must be unique, or match by row number with --by-row"
                 )
         return ids
 
 
-def chosen(names: Sequence[str], columns: Sequence[str] | None, source: str) -> list[str]:
-    """The columns to keep, as asked for (all when None); an error when one is not there, or there twice."""
+def selected(names: Sequence[str], columns: Sequence[str] | None, source: str) -> list[str]:
+    """The columns to read, without repeats (all names if None); an error if one is missing or ambiguous."""
     if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{source}: column {twice!r} appears twice in the header; give each column its own name")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{source}: column {repeated!r} appears twice in the header; give each column its own name")
     if columns is None:
         return list(names)
     for name in columns:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            similar = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {similar[0]!r}?" if similar else ""
             listed = ", ".join(repr(n) for n in names[:20]) + (f" and {len(names) - 20} more" if names[20:] else "")
-            raise DataError(f"{source}: no column {name!r}; the columns are {listed or 'none'}{meant}")
+            raise DataError(f"{source}: no column {name!r}; the columns are {listed or 'none'}{hint}")
     return list(dict.fromkeys(columns))
 
 

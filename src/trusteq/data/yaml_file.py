@@ -1,4 +1,4 @@
-"""YAML that users write: read safely, and checked against a model of what may stand in it."""
+"""YAML written by users: read safely, and validated against a pydantic model."""
 
 from __future__ import annotations
 
@@ -16,63 +16,61 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=BaseModel)
 
-MOST_VALUES = 100_000
-MOST_CHARACTERS, DEEPEST = 2**16, 100
-"""A policy or study is a page or two. What is longer, or opens more brackets at once, takes the library very long."""
+MAX_VALUES = 100_000
+MAX_CHARACTERS, MAX_DEPTH = 2**16, 100
+"""A policy or study is a page or two. Longer files, or more nested brackets, take the library very long."""
 
 
 def parse_yaml(text: str, *, where: str, error: type[TrusteqError]) -> Any:
-    """What the YAML says, or one clear line."""
-    if len(text) > MOST_CHARACTERS:
-        raise error(f"{where}: longer than {MOST_CHARACTERS:,} characters; shorten it, or name another file")
-    if max(accumulate((sign in "[{") - (sign in "]}") for sign in text), default=0) > DEEPEST:
-        raise error(f"{where}: not YAML that is meant: more than {DEEPEST} brackets are open at once; close them")
+    """The content of the YAML, or one clear line about what is wrong with it."""
+    if len(text) > MAX_CHARACTERS:
+        raise error(f"{where}: longer than {MAX_CHARACTERS:,} characters; shorten it, or name another file")
+    if max(accumulate((c in "[{") - (c in "]}") for c in text), default=0) > MAX_DEPTH:
+        raise error(f"{where}: more than {MAX_DEPTH} brackets are open at once; close them")
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        if _is_larger(node, MOST_VALUES):
-            raise error(
-                f"{where}: holds more than {MOST_VALUES:,} values, aliases counted as what they stand for; shorten it"
-            )
+        if _is_larger(node, MAX_VALUES):
+            raise error(f"{where}: more than {MAX_VALUES:,} values, with aliases written out; shorten it")
         return None if node is None else loader.construct_document(node)
-    except (yaml.YAMLError, RecursionError) as found:
-        raise error(f"{where}: not YAML: {' '.join(str(found).split())}") from None
-    except _NO_VALUE as found:
-        raise error(f"{where}: not YAML: a value is not what it says it is ({shown(str(found))}); mend it") from None
+    except (yaml.YAMLError, RecursionError) as problem:
+        raise error(f"{where}: not YAML: {' '.join(str(problem).split())}") from None
+    except _INVALID_VALUE as problem:
+        raise error(f"{where}: not YAML: a value does not match its type ({shown(str(problem))}); correct it") from None
 
 
-_NO_VALUE = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
-"""How the library stumbles over a date that does not exist, `!!bool maybe`, `!!int ''`, `!!timestamp x` or 1:1:1.5."""
+_INVALID_VALUE = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""What the library raises at a date that does not exist, `!!bool maybe`, `!!int ''`, `!!timestamp x` or 1:1:1.5."""
 
 
-def _is_larger(node: yaml.Node | None, most: int) -> bool:
-    """Whether there are more values in it: a few lines of aliases of aliases can stand for billions."""
-    left, seen = [node], 0
-    while left:
-        value = left.pop()
-        seen += 1
-        if seen + len(left) > most:
+def _is_larger(node: yaml.Node | None, limit: int) -> bool:
+    """Whether it has more values than the limit: a few lines of aliases of aliases can stand for billions."""
+    pending, count = [node], 0
+    while pending:
+        value = pending.pop()
+        count += 1
+        if count + len(pending) > limit:
             return True
         if isinstance(value, yaml.MappingNode):
-            left += [part for entry in value.value for part in entry]
+            pending += [part for entry in value.value for part in entry]
         elif isinstance(value, yaml.SequenceNode):
-            left += value.value
+            pending += value.value
     return False
 
 
 def validated(
     content: Any, kind: type[T], *, where: str, what: str, error: type[TrusteqError], context: Any = None
 ) -> T:
-    """The content as this kind of model, or one clear line about the first thing wrong with it.
+    """The content as this pydantic model, or one clear line about the first thing wrong with it.
 
-    ``context`` is what the model's own checks may look at.
+    ``context`` is passed to the model's validators.
     """
     if not isinstance(content, dict):
-        raise error(f"{where}: a {what} is a mapping of names to values, found {type(content).__name__}")
+        raise error(f"{where}: a {what} must be a mapping of names to values, found {type(content).__name__}")
     try:
         return kind.model_validate(content, context=context)
-    except ValidationError as found:
-        first = found.errors()[0]
+    except ValidationError as problem:
+        first = problem.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or what
         value = "" if isinstance(first.get("input"), dict) else f" (found {shown(first.get('input'))})"
         message = first["msg"].removeprefix("Value error, ")
@@ -80,7 +78,7 @@ def validated(
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, for which a repeated key is an error: the last would silently win."""
+    """YAML's safe loader, but a repeated key is an error: otherwise the last would silently win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """The mapping, or an error at its first repeated key."""
@@ -88,10 +86,10 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(
-                    None, None, "merge keys (<<) are not read; write the values out", key_node.start_mark
+                    None, None, "merge keys (<<) are not supported; write the values out", key_node.start_mark
                 )
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable):  # another is refused by the loader itself
+            if isinstance(key, Hashable):  # others are refused by the loader itself
                 if key in seen:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"key {shown(key)} appears twice", key_node.start_mark
@@ -100,7 +98,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """A whole number that can be written down again: one in hexadecimal may have more digits than Python prints."""
+        """A whole number of at most 64 bits; Python refuses to print very long ones, which are short in hexadecimal."""
         value: int = super().construct_yaml_int(node)
         if abs(value) >= 2**63:
             raise yaml.constructor.ConstructorError(None, None, "a number of more than 64 bits", node.start_mark)

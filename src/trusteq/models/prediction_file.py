@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from trusteq.data.hashing import content_hash
 from trusteq.data.label_sets import SHOWN, enumerated, listed, remedy
-from trusteq.data.memory import give_back
+from trusteq.data.memory import release_memory
 from trusteq.data.prediction_file import label_columns, read_predictions, refuse_both
 from trusteq.data.readers import readers
 from trusteq.errors import LabelError, ModelError
@@ -78,7 +78,7 @@ class PredictionFile:
             not_labels=self.not_labels,
             name=self.name,
         )
-        give_back()
+        release_memory()
         if content_hash(self.path) != self.identity.content:
             raise ModelError(f"model {self.name}: {self.path} changed while the audit ran; audit again")
         return predictions.probabilities

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trusteq.data.lines import LARGEST
+from trusteq.data.lines import MAX_UNPACKED_BYTES
 from trusteq.data.segment import about_column, is_described, is_segment, metadata, stored_segment
 from trusteq.data.texts import Texts
 
@@ -48,7 +48,9 @@ def write_table(columns: Mapping[str, Any], path: Path) -> None:
     """Write the columns as a Parquet file."""
     table = arrow_table(columns)
     # Of a file that unpacks to many times its size nobody can tell whether that is meant: what is large is not packed.
-    large = [field.name for field in table.schema if is_described(field) and table[field.name].nbytes > LARGEST]
+    large = [
+        field.name for field in table.schema if is_described(field) and table[field.name].nbytes > MAX_UNPACKED_BYTES
+    ]
     packing = {name: "none" if name in large else "zstd" for name in table.column_names}
     pq.write_table(table, path, compression=packing, use_dictionary=[n for n in packing if n not in large] or False)
 

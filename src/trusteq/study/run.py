@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trusteq
-from trusteq.data.whole_file import refuse_links_out, write_whole
+from trusteq.data.atomic_file import refuse_links_out, write_atomically
 from trusteq.errors import StudyError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.open import open_model
@@ -204,4 +204,4 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StudyError(f"{path.parent}: cannot be made: {error.strerror or error}") from None
-    write_whole(path, text)
+    write_atomically(path, text)

@@ -10,8 +10,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.atomic_file import refuse_link
 from trusteq.data.items import Items
-from trusteq.data.whole_file import refuse_link
 from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, TrusteqError
 from trusteq.models.files import tokenizer_files
 from trusteq.models.saving import save_checkpoint

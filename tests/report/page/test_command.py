@@ -9,7 +9,7 @@ from edited import edited
 from report.page import made_up
 
 from trusteq.cli.audit import audit as audit_command
-from trusteq.cli.audit import words_of
+from trusteq.cli.audit import command_words
 from trusteq.record.directory import evidence, load_run
 from trusteq.report.page.command import command
 
@@ -69,7 +69,7 @@ def test_every_option_that_was_typed_is_kept():
     typed += ["--labels", "a=no,yes", "--peer", "it's", "--out", "o", "--quiet", "--json"]
     context = audit_command.make_context("audit", list(typed))
     with context:
-        words = words_of(context)
+        words = command_words(context)
     again = audit_command.make_context("audit", list(words[1:])).params
     assert again == {**context.params, "out": None, "quiet": False, "as_json": False}
 

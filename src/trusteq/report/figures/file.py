@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trusteq.data.whole_file import write_whole
+from trusteq.data.atomic_file import write_atomically
 from trusteq.errors import OptionError
 from trusteq.report.figures.style import styled
 
@@ -56,5 +56,5 @@ def save(display: Display, path: str | Path) -> Path:
     """The file, written whole or not at all."""
     target = Path(path)
     content = rendered(display, kind_of(target))
-    write_whole(target, content)
+    write_atomically(target, content)
     return target

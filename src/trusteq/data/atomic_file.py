@@ -1,4 +1,4 @@
-"""A file written whole, or not at all, and in the folder that was named: never where a link leads."""
+"""Files written completely or not at all, and only inside the named folder: links out of it are never followed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from trusteq.errors import RunError
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write the file, or leave what is there; one clear line where it cannot be written."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write the file completely, or leave the old one; one clear line if it cannot be written."""
     content = content.encode() if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(content)  # a device or a pipe: nothing to be renamed
+            path.write_bytes(content)  # a device or a pipe, which cannot be replaced
             return
         if path.is_dir():
             raise IsADirectoryError(21, "is a directory")
@@ -30,14 +30,14 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def refuse_links_out(folder: Path) -> None:
-    """Nothing, or the error about the first link in a folder that leads out of it, where writing would follow it."""
+    """Nothing, or an error about the first link in a folder that leads out of it, and that writing would follow."""
     for parent, folders, files in os.walk(folder):
         for name in sorted((*folders, *files)):
             _refuse_link_out(Path(parent) / name, folder)
 
 
 def refuse_link(folder: Path) -> None:
-    """Nothing, or the error that says that a folder we name ourselves is a link, or has one in it that leads out."""
+    """Nothing, or an error if a folder that trusteq names itself is a link, or has one in it that leads out."""
     if folder.is_symlink():
         raise RunError(f"{folder}: is a symbolic link (to {folder.readlink()}); remove it, or choose another --out")
     refuse_links_out(folder)
