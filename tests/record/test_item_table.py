@@ -76,7 +76,7 @@ def test_a_file_of_texts_has_the_bytes_it_always_had(tmp_path):
 
 
 def test_what_is_large_is_not_packed_beyond_what_a_reader_believes(tmp_path, monkeypatch):
-    monkeypatch.setattr(item_table, "LARGEST", 1_000)
+    monkeypatch.setattr(item_table, "MAX_UNPACKED_BYTES", 1_000)
     made = audited(np.zeros((N, 50, 50)))
     run = load_run(made.save(tmp_path / "run"))
     assert (tmp_path / "run" / "items.parquet").stat().st_size > N * 50 * 50 * 8
