@@ -1,5 +1,6 @@
 """Finished work on disk: read when it is whole and of this very work, else set aside and done again."""
 
+import json
 import subprocess
 from io import BytesIO
 
@@ -39,6 +40,27 @@ def test_what_was_written_is_read_to_the_bit(files, said):
     assert found.cut == ANSWER.cut
     assert said == []
     assert [path.name for path in files.folder.path.iterdir()] == [f"{KEY}.parquet"]
+
+
+RAGGED = Answered(np.arange(6.0).reshape(6, 1), counts=np.array([2, 0, 4]))
+
+
+def test_how_many_rows_each_item_has_is_kept(files, said):
+    files.write(KEY, RAGGED)
+    found = files.read(KEY, 3, 1)
+    assert np.array_equal(found.rows, RAGGED.rows)
+    assert found.counts.tolist() == [2, 0, 4]
+    assert said == []
+
+
+@pytest.mark.parametrize("counts", [[2, 1, 3], [2, 4], [2, 0, 5], [-1, 3, 4], [[2, 0, 4]], "240"])
+def test_other_numbers_of_rows_are_set_aside(counts, files, said):
+    files.write(KEY, RAGGED)
+    table = pq.read_table(file_of(files))
+    told = json.loads(table.schema.metadata[b"trusteq"]) | {"counts": counts}
+    pq.write_table(table.replace_schema_metadata({b"trusteq": json.dumps(told)}), file_of(files))
+    assert files.read(KEY, 3, 1) is None
+    assert "set aside" in said[0]
 
 
 def test_the_same_answer_gives_the_same_bytes(tmp_path):

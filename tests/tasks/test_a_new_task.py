@@ -449,6 +449,20 @@ def test_tokens_go_from_models_to_a_page(tokens, tmp_path):
     }
 
 
+def test_an_item_may_have_no_outcome(tokens, tmp_path):
+    class Silent(Writer):
+        def predict(self, items):
+            answers = super().predict(items)
+            return [rows[:0] if id_ == "d007" else rows for id_, rows in zip(items.ids, answers, strict=True)]
+
+    result = audited([Silent("large", 1), Silent("small", 2)], documents(30))
+    run = load_run(result.save(tmp_path / "run"))
+    assert verified(run).passed
+    assert evidence(run).rows[0].counts.tolist() == result.reference.rows.counts.tolist()
+    assert evidence(run).rows[0].counts[7] == 0
+    assert page(evidence(run))
+
+
 def test_a_few_long_texts_are_few(tokens):
     """Hundreds of tokens of three texts do not show what holds of texts."""
     result = audited([tokens[0], Writer("copy", 1)], documents(3), policy={**STRICT, "min_items": 2})

@@ -144,8 +144,13 @@ class Evidence:
 
     @cached_property
     def gold(self) -> NDArray[np.int64] | None:
-        """The codes of the items' right answers; None where they are not known."""
-        return self.task.gold(self.asked, self.labels) if self.document.items.labelled else None
+        """The codes of the items' right answers, of shared labels their positions; None where they are not known."""
+        if not self.document.items.labelled:
+            return None
+        if not self.labels:
+            return self.task.gold(self.asked, ())
+        place = {label: code for code, label in enumerate(self.labels)}
+        return np.array([place[label] for label in self.items["label"]], dtype=np.int64)
 
     def _needed(self, name: str) -> pd.DataFrame:
         table = self.table(name)

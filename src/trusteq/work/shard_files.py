@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +78,7 @@ class ShardFiles:
 
 def _packed(key: str, answer: Answered) -> bytes:
     rows = np.ascontiguousarray(answer.rows, dtype="<f8")
-    told = {"schema_version": SCHEMA_VERSION, "key": key, "cut": dict(answer.cut), "sha256": _content(rows, answer.cut)}
+    told = {"schema_version": SCHEMA_VERSION, "key": key, "cut": dict(answer.cut), "sha256": _content(rows, answer)}
     if answer.counts is not None:
         told["counts"] = answer.counts.tolist()
     table = pa.table({str(i): column for i, column in enumerate(rows.T)})
@@ -103,14 +103,17 @@ def _unpacked(content: bytes, key: str, size: int, columns: int) -> Answered:
         raise ValueError(f"it holds {found[0]} x {found[1]} values, not {size} x {columns} numbers")
     rows = np.stack([column.to_numpy() for column in file.read().columns], axis=1)
     cut = {str(id_): int(tokens) for id_, tokens in told["cut"].items()}
-    if told["sha256"] != _content(rows, cut):
+    answer = Answered(rows, cut, counts)
+    if told["sha256"] != _content(rows, answer):
         raise ValueError("its content is not what was written")
-    return Answered(rows, cut, counts)
+    return answer
 
 
-def _content(rows: NDArray[np.float64], cut: Any) -> str:
+def _content(rows: NDArray[np.float64], answer: Answered) -> str:
     held = hashlib.sha256(np.ascontiguousarray(rows, dtype="<f8").tobytes())
-    held.update(digest(sorted(cut.items())).encode())
+    held.update(digest(sorted(answer.cut.items())).encode())
+    if answer.counts is not None:
+        held.update(digest(answer.counts.tolist()).encode())
     return held.hexdigest()
 
 
