@@ -225,7 +225,7 @@ def test_what_is_saved_wrong_is_refused(large, tmp_path, failing, one_line):
 def test_what_the_loader_does_not_open_is_refused(large, tmp_path, failing, one_line):
     failing(lambda source, **_: Compressed(lambda folder: (folder / "config.json").write_text("{}"), source.model))
     caught = refused(ModelError, large, tmp_path / "out")
-    one_line(caught, "the ordinary loader does not open the saved model", "it is no model folder")
+    one_line(caught, "the ordinary loader does not open the saved model", "it is not a model folder")
     assert ".trusteq-" not in str(caught.value)
 
 

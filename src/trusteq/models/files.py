@@ -1,4 +1,4 @@
-"""A model's files on disk: which are refused, and one hash of those that decide its answers."""
+"""A model's files on disk: which are refused, and a hash of those that decide its answers."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ TOKENIZER_FILES = (
     "tekken.json",
     "*.tokenizer",
 )
-"""Whatever a tokenizer of transformers reads of a folder but templates for chats."""
+"""Every file that a transformers tokenizer reads from a folder, except chat templates."""
 
 CONFIGURATIONS = ("config.json", "tokenizer_config.json", "special_tokens_map.json")
-"""Files that count, and are read, without what `lasting` leaves out."""
+"""Files that are hashed and read without the keys that `lasting` leaves out."""
 
 VOLATILE = frozenset({"_name_or_path", "name_or_path", "transformers_version", "is_local", "local_files_only"})
-"""Keys that tell where or by which version a model was saved, and nothing about its answers."""
+"""Keys that say where and with what version a model was saved, which does not affect its answers."""
 
 
 def refuse_pickle(path: Path, *, name: str) -> None:
-    """Nothing, or the error that says why a pickle file is never opened."""
+    """An error if the path is a pickle file, which is never opened."""
     if path.suffix.lower() in PICKLES:
         raise ModelError(
             f"model {name}: {path} is a pickle file, which could execute code when opened; trusteq never opens one: "
@@ -71,14 +71,14 @@ def read_config(path: Path, *, name: str) -> dict[str, Any]:
 
 def matching(folder: Path, patterns: Iterable[str]) -> dict[str, Path]:
     """Files directly in a folder that match one of the patterns, by name."""
-    found = {path.name: path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()}
-    for path in found.values():
+    files = {path.name: path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()}
+    for path in files.values():
         refuse_link_out(path, folder)
-    return found
+    return files
 
 
 def refuse_link_out(path: Path, folder: Path) -> None:
-    """Nothing, or the error that says that a model's file is somebody else's; the hub's cache links to its blobs."""
+    """An error if a model's file is a link to somewhere else; the hub's cache may link to its own blobs."""
     home, target = folder.resolve(), path.resolve()
     hub = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
     if not (target.is_relative_to(home) or target.is_relative_to(hub)):
@@ -86,7 +86,7 @@ def refuse_link_out(path: Path, folder: Path) -> None:
 
 
 def files_hash(files: Mapping[str, Path], *, name: str) -> str:
-    """SHA-256 over names and contents in the order of names; of configurations what is `lasting`."""
+    """SHA-256 of names and contents in the order of names; of a configuration only the `lasting` keys."""
     total = hashlib.sha256()
     for file, path in sorted(files.items()):
         if file in CONFIGURATIONS:
@@ -94,13 +94,13 @@ def files_hash(files: Mapping[str, Path], *, name: str) -> str:
         else:
             with path.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256")
-        # Digests, not bytes, so that no shift of bytes from one file to the next gives the same hash.
+        # Digests, not bytes, so that moving bytes from one file to the next changes the hash.
         total.update(file.encode() + b"\0" + content.digest())
     return total.hexdigest()
 
 
 def lasting(configuration: Path, *, name: str) -> dict[str, Any]:
-    """A configuration without ``VOLATILE`` keys and, for a tokenizer, without what names a file; {} without one.
+    """A configuration without `VOLATILE` keys and, for a tokenizer, without keys that name a file; {} if there is none.
 
     transformers opens some of the files that a tokenizer's configuration names, wherever they are.
     """
@@ -109,20 +109,20 @@ def lasting(configuration: Path, *, name: str) -> dict[str, Any]:
         try:
             content = _without_files(content)
         except RecursionError as error:
-            raise ModelError(f"model {name}: {configuration} is nested too deeply; mend it") from error
-    elif configuration.name == "special_tokens_map.json":  # transformers takes any key for an argument
+            raise ModelError(f"model {name}: {configuration} is nested too deeply; fix it") from error
+    elif configuration.name == "special_tokens_map.json":  # transformers treats every key as an argument
         content = {key: value for key, value in content.items() if key.endswith(("_token", "_tokens"))}
     return content
 
 
 def _without_files(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_files(held) for key, held in value.items() if not key.endswith("_file")}
-    return [_without_files(held) for held in value] if isinstance(value, list) else value
+        return {key: _without_files(inner) for key, inner in value.items() if not key.endswith("_file")}
+    return [_without_files(inner) for inner in value] if isinstance(value, list) else value
 
 
 def tokenizer_files(files: Mapping[str, Path]) -> list[Path]:
-    """Those of a model's files that belong to its tokenizer."""
+    """The files of a model that belong to its tokenizer."""
     return [path for file, path in files.items() if any(fnmatchcase(file, pattern) for pattern in TOKENIZER_FILES)]
 
 
@@ -130,7 +130,7 @@ def tokenizer_files(files: Mapping[str, Path]) -> list[Path]:
 def staged(files: Mapping[str, Path], *, name: str) -> Iterator[Path]:
     """A folder for a library to load from, which holds what `files_hash` covers and nothing else.
 
-    So a configuration that names another file beside it finds none, and nobody loads what was not hashed.
+    So a configuration that names another file does not find it, and nothing is loaded that was not hashed.
     """
     with tempfile.TemporaryDirectory(prefix="trusteq-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
@@ -140,11 +140,11 @@ def staged(files: Mapping[str, Path], *, name: str) -> Iterator[Path]:
                 continue
             try:
                 (folder / file).symlink_to(path.resolve())
-            except OSError:  # not everybody may on Windows
+            except OSError:  # on Windows, not every user may create links
                 shutil.copyfile(path, folder / file)
         yield folder
 
 
 def holds_checkpoint(folder: Path) -> bool:
-    """Whether a folder holds a model of transformers: its configuration and weights."""
+    """Whether a folder holds a transformers model: its configuration and weights."""
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))

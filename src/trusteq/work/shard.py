@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from trusteq.models.probe import CHUNK, SAMPLE, by_length, predict_in_shape, probe, probed, probing, spread
+from trusteq.models.probe import (
+    CHUNK,
+    SAMPLE,
+    by_length,
+    predict_in_shape,
+    probe,
+    probe_answers,
+    probe_result,
+    sample_by_length,
+)
 from trusteq.models.traits import task_of, traits_of
 from trusteq.tasks.rows import Rows, joined
 
@@ -157,7 +166,7 @@ class Probe:
 
     def run(self, model: Model, advance: Advance) -> Answered:
         """The answers of every way."""
-        rows = probing(model, self.questions)
+        rows = probe_answers(model, self.questions)
         return Answered(rows.values, counts=rows.counts)
 
 
@@ -165,8 +174,8 @@ def probe_at(executor: Executor, model: Model, items: Items) -> ProbeResult:
     """The same as `models.probe.probe`, with the model run by the executor."""
     if not traits_of(model).runs:
         return probe(model, items)
-    ((_, answer),) = executor.answers(model, [Probe(items.take(spread(items, SAMPLE)))], lambda n: None)
-    return probed(Rows(answer.rows, answer.counts), task_of(model))
+    ((_, answer),) = executor.answers(model, [Probe(items.take(sample_by_length(items, SAMPLE)))], lambda n: None)
+    return probe_result(Rows(answer.rows, answer.counts), task_of(model))
 
 
 def predict_at(
