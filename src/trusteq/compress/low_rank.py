@@ -21,11 +21,11 @@ def low_rank(source: TransformerModel, *, rank: int | None = None) -> Compressed
     """
     import torch
 
-    whole = factored = changed = 0
+    total = factored = changed = 0
     for module in linear_maps(source, "low-rank").values():
         weight = module.weight
         kept = min(weight.shape) // 2 if rank is None else rank
-        whole += weight.numel()
+        total += weight.numel()
         if not 0 < kept < min(weight.shape):
             factored += weight.numel()
             continue
@@ -39,8 +39,8 @@ def low_rank(source: TransformerModel, *, rank: int | None = None) -> Compressed
     return checkpoint(
         source,
         source.model,
-        f"stored as full matrices, so the size stays the same; as two factors where that is smaller, the {whole:,} "
+        f"stored as full matrices, so the size stays the same; as two factors where that is smaller, the {total:,} "
         f"linear weights would be {factored:,}",
-        linear_weights=whole,
+        linear_weights=total,
         as_factors=factored,
     )

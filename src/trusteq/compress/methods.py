@@ -84,15 +84,15 @@ class Option:
                 expected = " or ".join(self.choices) or "a text"
                 raise OptionError(f"{name} must be {expected}, found {value!r}")
             return value
-        whole = self.kind is int
-        good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if good:
-            good = self.low <= value <= self.high if self.inclusive else self.low < value < self.high  # type: ignore[operator]
-        if not good:
+        is_whole = self.kind is int
+        valid = isinstance(value, int if is_whole else (int, float)) and not isinstance(value, bool)
+        if valid:
+            valid = self.low <= value <= self.high if self.inclusive else self.low < value < self.high  # type: ignore[operator]
+        if not valid:
             between = (
                 f"from {self.low:,g} to {self.high:,g}" if self.inclusive else f"between {self.low:g} and {self.high:g}"
             )
-            raise OptionError(f"{name} must be a {'whole ' if whole else ''}number {between}, found {value!r}")
+            raise OptionError(f"{name} must be a {'whole ' if is_whole else ''}number {between}, found {value!r}")
         return self.kind(value)
 
 

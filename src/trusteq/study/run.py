@@ -70,7 +70,7 @@ def run_study(
     tell: Tell = lambda stage, done, total: None,
     say: Say = lambda line: None,
 ) -> Finished:
-    """The finished study: whatever is not done yet of these seeds is done, by default of all, and the tables written.
+    """The finished study: these seeds, by default all, are completed, and the tables are written.
 
     anyway: run without the GPU that a study needs. tell: called with (stage, done, total); say: with a line.
     """

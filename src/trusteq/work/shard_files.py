@@ -75,10 +75,10 @@ class ShardFiles:
             self.folder.set_aside(name)
             return None
 
-    def count(self, key: str, found: bool) -> None:
+    def count(self, key: str, exists: bool) -> None:
         """Count a shard that was looked up; what this process wrote itself is not taken up."""
         self.requested += 1
-        self.taken_up += found and key not in self._written
+        self.taken_up += exists and key not in self._written
 
     def write(self, key: str, answer: Answered) -> None:
         """Keep an answer."""
