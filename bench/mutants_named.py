@@ -535,15 +535,15 @@ NAMED = (
     (
         "tokens of the same key taken for equal",
         "models/equal_tokens.py",
-        "(some, place) if torch.equal(some.index_select(0, place), flat) else None",
-        "(some, place)",
+        "(unique, position) if torch.equal(unique.index_select(0, position), flat) else None",
+        "(unique, position)",
         "models/test_equal_tokens",
     ),
     (
         "a shortened last layer without the bias of its values",
         "models/first_token.py",
-        "heard if value.bias is None else heard + value.bias",
-        "heard",
+        "output if value.bias is None else output + value.bias",
+        "output",
         "models/test_first_token",
     ),
     (
@@ -763,7 +763,7 @@ NAMED = (
     (
         "weights that are partly random are audited",
         "models/loaded_whole.py",
-        "    if strange:",
+        "    if unmatched:",
         "    if False:",
         "models/test_loaded_whole",
     ),
@@ -777,7 +777,7 @@ NAMED = (
     (
         "native code that a configuration names is fetched",
         "models/checkpoint.py",
-        "if allowed is not None and not all(one in allowed for one in named):",
+        "if allowed is not None and not all(one in allowed for one in implementations):",
         "if False:",
         "hostile/test_opened_files",
     ),

@@ -143,7 +143,7 @@ def test_one_item_says_nothing_of_others():
 def test_too_few_resamples_for_the_policy_s_level_are_refused():
     large, small, items = case(50)
     policy = {**trusteq.read_policy("default").model_dump(), "name": "surer", "level": 0.999}
-    with pytest.raises(trusteq.OptionError, match=r"100 resamples cannot tell an interval of 99\.9.*ask for 2,000"):
+    with pytest.raises(trusteq.OptionError, match=r"100 resamples are too few for an interval of 99\.9.*use 2,000"):
         trusteq.audit(large, small, items, policy=policy, resamples=100)
 
 

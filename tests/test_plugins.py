@@ -106,14 +106,14 @@ def test_a_name_that_is_in_use_is_refused(tmp_path):
     add(tmp_path, "greedy", "[trusteq.readers]\n.csv = json:loads\n")
     done = run("audit", "a.csv", "a.csv", path=[tmp_path], folder=tmp_path)
     assert done.stderr == (
-        "error: plugin greedy 1.0: trusteq.readers '.csv' has the name of one that trusteq has itself; "
+        "error: plugin greedy 1.0: trusteq.readers '.csv' has a name that trusteq itself uses; "
         "the package must rename it\n"
     )
     other = tmp_path / "other"
     for name in ("one", "two"):
         add(other, name, "[trusteq.readers]\n.lines = json:loads\n")
     done = run("audit", "a.csv", "a.csv", path=[other], folder=tmp_path)
-    assert "trusteq.readers '.lines' is added by one 1.0, too; uninstall one" in done.stderr
+    assert "trusteq.readers '.lines' is also added by one 1.0; uninstall one" in done.stderr
 
 
 def add(folder, name, entry_points):

@@ -4,15 +4,15 @@ TrusteqError
 ├── DataError         an items or predictions file, or the values in it
 ├── ModelError        a model that cannot be opened, or does not answer properly
 ├── LabelError        label names that do not match
-├── OptionError       an option or argument that is out of range, or would be without effect
+├── OptionError       an option or argument that is out of range, or would have no effect
 ├── PolicyError       a policy that cannot be read or does not make sense
 ├── RunError          a run directory that cannot be written or read
 ├── StudyError        a study that cannot be read, or whose folder belongs to another one
-├── PluginError       something that another package adds and that cannot be used
+├── PluginError       an unusable addition by another package
 └── MissingExtraError an optional dependency that is not installed
 
 A message is one line: what is wrong, where (file and row, model and label), the value found, what to do. A name or
-value out of a file may be of any length, so a message of more than `LONGEST` characters loses its middle.
+value from a file may have any length, so a message of more than `LONGEST` characters loses its middle.
 The command line prints it after ``error:`` and exits with 2.
 """
 
@@ -20,12 +20,12 @@ LONGEST = 590
 
 
 class TrusteqError(Exception):
-    """Something the user can mend; the message says how."""
+    """Something the user can fix; the message says how."""
 
     def __init__(self, message: object = "") -> None:
         line = " ".join(str(message).splitlines())
         if len(line) > LONGEST:
-            # What is wrong and where stands at its start, what to do at its end.
+            # The start says what is wrong and where, the end what to do.
             line = f"{line[: LONGEST - 200]} ... {line[-195:]}"
         super().__init__(line)
 
@@ -43,7 +43,7 @@ class LabelError(TrusteqError):
 
 
 class OptionError(TrusteqError):
-    """An option or argument that is out of range, or would be without effect."""
+    """An option or argument that is out of range, or would have no effect."""
 
 
 class PolicyError(TrusteqError):
@@ -59,12 +59,12 @@ class StudyError(TrusteqError):
 
 
 class PluginError(TrusteqError):
-    """Something that another package adds and that cannot be used."""
+    """An unusable addition by another package."""
 
 
 class MissingExtraError(TrusteqError):
     """An optional dependency that is not installed."""
 
     def __init__(self, what: str, extra: str | None = None, *, package: str | None = None) -> None:
-        wanted = package or f"'trusteq[{extra}]'"
-        super().__init__(f"{what} needs an optional part: pip install {wanted}")
+        requirement = package or f"'trusteq[{extra}]'"
+        super().__init__(f"{what} needs an optional part: pip install {requirement}")

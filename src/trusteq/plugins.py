@@ -3,7 +3,7 @@
     [project.entry-points."trusteq.measures"]
     asymmetric_cost = "my_package.costs:ASYMMETRIC_COST"
 
-A group is looked up when it is first needed; nothing of it is imported before.
+A group is looked up when it is first needed; nothing in it is imported before.
 """
 
 from __future__ import annotations
@@ -28,47 +28,47 @@ GROUPS = (
     "trusteq.measures",
     "trusteq.figures",
 )
-"""The groups of entry points, each of objects of one kind."""
+"""The groups of entry points; the objects of a group are of one kind."""
 
 
-def with_added(group: str, own: Mapping[str, T], kind: Any) -> dict[str, T]:
+def with_plugins(group: str, builtin: Mapping[str, T], kind: Any) -> dict[str, T]:
     """trusteq's own entries of a group and those that installed packages add, by name.
 
-    An error in one line where an entry cannot be imported, is not of its ``kind`` or takes a name that is in use.
+    An error if an entry cannot be imported, is not of its ``kind`` or has a name that is already in use.
     """
-    entries = dict(own)
-    for name, (point, value) in _added(group).items():
+    entries = dict(builtin)
+    for name, (point, value) in _plugins(group).items():
         where = _where(point)
-        if name in own:
-            raise PluginError(f"{where} has the name of one that trusteq has itself; the package must rename it")
+        if name in builtin:
+            raise PluginError(f"{where} has a name that trusteq itself uses; the package must rename it")
         if not (callable(value) if kind is callable else isinstance(value, kind)):
-            wanted = "a function" if kind is callable else f"a {kind.__name__}"
-            raise PluginError(f"{where} is {type(value).__name__} {str(value)[:60]!r}, where {wanted} is expected")
+            expected = "a function" if kind is callable else f"a {kind.__name__}"
+            raise PluginError(f"{where} is {type(value).__name__} {str(value)[:60]!r}, where {expected} is expected")
         entries[name] = value
     return entries
 
 
 def packages() -> dict[str, str]:
     """The version of each installed package that adds something, by the package's name."""
-    there = entry_points()
-    points = (point for group in GROUPS for point in there.select(group=group))
+    installed = entry_points()
+    points = (point for group in GROUPS for point in installed.select(group=group))
     return {point.dist.name: point.dist.version for point in points if point.dist is not None}
 
 
 @cache
-def _added(group: str) -> dict[str, tuple[EntryPoint, Any]]:
-    """Each entry of a group with what it stands for, by name, in alphabetical order."""
-    found: dict[str, tuple[EntryPoint, Any]] = {}
+def _plugins(group: str) -> dict[str, tuple[EntryPoint, Any]]:
+    """Each entry point of a group and the object it refers to, by name, in alphabetical order."""
+    loaded: dict[str, tuple[EntryPoint, Any]] = {}
     for point in sorted(entry_points(group=group), key=lambda point: (point.name, _package(point))):
-        if point.name in found:
-            raise PluginError(f"{_where(point)} is added by {_package(found[point.name][0])}, too; uninstall one")
+        if point.name in loaded:
+            raise PluginError(f"{_where(point)} is also added by {_package(loaded[point.name][0])}; uninstall one")
         try:
             value = point.load()
-        except Exception as error:  # whatever a stranger's module does when it is imported
+        except Exception as error:  # importing another package's module can raise anything
             why = f"{type(error).__name__}: {error}"
             raise PluginError(f"{_where(point)} cannot be imported ({why}); repair or uninstall the package") from None
-        found[point.name] = (point, value)
-    return found
+        loaded[point.name] = (point, value)
+    return loaded
 
 
 def _where(point: EntryPoint) -> str:

@@ -103,7 +103,7 @@ def refused(error, out, *arguments, **options):
 
 
 def test_gold_labels_that_are_not_there(large, unseen, tmp_path, one_line):
-    one_line(refused(DataError, tmp_path / "s", large, unseen, hard=0.5), "has no labels, which hard 0.5 asks for")
+    one_line(refused(DataError, tmp_path / "s", large, unseen, hard=0.5), "has no labels, which hard 0.5 needs")
 
 
 def test_labels_that_the_model_does_not_know(large, lessons, tmp_path, one_line):
@@ -118,7 +118,7 @@ def test_one_item_cannot_be_split(large, lessons, tmp_path, one_line):
 @pytest.mark.parametrize("width", [40, 64, 128])
 def test_a_width_that_does_not_fit(width, large, lessons, tmp_path, one_line):
     caught = refused(ModelError, tmp_path / "s", large, lessons, width=width)
-    one_line(caught, "width must be a multiple of its head size 16 below its width 64")
+    one_line(caught, "width must be a multiple of its head size 16 and less than its width 64")
 
 
 def test_more_layers_than_there_are(large, lessons, tmp_path, one_line):
@@ -127,7 +127,7 @@ def test_more_layers_than_there_are(large, lessons, tmp_path, one_line):
 
 def test_which_layers_beside_a_width(large, lessons, tmp_path, one_line):
     caught = refused(OptionError, tmp_path / "s", large, lessons, width=32, drop="last")
-    one_line(caught, "drop has no effect beside width")
+    one_line(caught, "drop has no effect with width")
 
 
 def test_a_device_that_is_not_there(large, lessons, tmp_path, one_line):

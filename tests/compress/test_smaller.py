@@ -184,7 +184,7 @@ def test_the_layers_that_stay_answer_as_if_the_others_passed_everything_on(opene
 def test_all_layers_or_more_cannot_stay(opened, count, one_line):
     with pytest.raises(ModelError) as caught:
         drop_layers(opened(), layers=count)
-    one_line(caught, "drop-layers does not apply", f"of its 4 layers {count} would stay")
+    one_line(caught, "drop-layers does not apply", f"keeping {count} of its 4 layers")
 
 
 @pytest.mark.parametrize("rank", [None, 5])

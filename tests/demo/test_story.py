@@ -47,7 +47,7 @@ def test_nothing_is_hidden_of_a_candidate_that_was_not_refused(outcome):
 def test_the_one_that_hides_most_is_told():
     *_, last = told(compared("a", 0, 0.03), compared("b", 0, 0.08), compared("c", -0.05, 0.2))
     assert last.startswith("accuracy alone would have let b pass")
-    assert last.endswith("(+0.0 points), but 8.0% of its answers are others")
+    assert last.endswith("(+0.0 points), but 8.0% of its answers have changed")
 
 
 def test_where_people_are_divided_is_compared_with_where_they_agree():

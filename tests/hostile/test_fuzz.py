@@ -399,7 +399,7 @@ def test_a_run_of_an_older_version_whose_data_are_none(tmp_path, one_line):
 def test_label_codes_that_are_none(told, one_line):
     with pytest.raises(LabelError) as caught:
         configured_labels({"id2label": told}, name="m")
-    one_line(caught, "model m: id2label is ", "mend config.json")
+    one_line(caught, "model m: id2label is ", "fix config.json")
 
 
 @pytest.mark.parametrize("config", [{}, {"pad_token_id": "0", "model_type": "roberta"}, {"pad_token_id": [1]}])

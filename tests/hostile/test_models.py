@@ -123,7 +123,7 @@ def test_a_configuration_nested_without_end(copy, one_line):
 def test_a_configuration_that_claims_too_much_further_in(copy, one_line):
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "text_config": {"num_hidden_layers": 10**8}}))
-    one_line(refused(copy), "num_hidden_layers is 100000000, more than 10,000")
+    one_line(refused(copy), "num_hidden_layers is 100000000, more than the 10,000 allowed")
 
 
 # links and paths
@@ -152,7 +152,7 @@ def test_a_device_or_a_pipe_is_no_file_of_a_model(copy, one_line):
     assert open_model(copy).identity.content
     (copy / "config.json").unlink()
     (copy / "config.json").symlink_to("/dev/zero")
-    one_line(refused(copy), "is no model folder")
+    one_line(refused(copy), "is not a model folder")
 
 
 WEIGHTS = np.ones((2, 3), np.float32)

@@ -230,7 +230,7 @@ def test_an_index_that_names_a_link_out(copy, tmp_path, one_line):
 )
 def test_a_configuration_that_names_other_files(file, key, value, copy, one_line):
     configure(copy / file, **{key: value})
-    one_line(refused(copy), f"model m: {file} says {key} is ", "would be loaded, too; remove this entry")
+    one_line(refused(copy), f"model m: {file} says {key} is ", "would be loaded as well; remove this entry")
 
 
 def test_an_option_of_a_tokenizer_that_names_no_file_is_fine(copy):
@@ -372,7 +372,7 @@ def test_a_field_whose_number_another_reader_would_cut(tmp_path, one_line):
     """Protobuf keeps 32 bits of a tag, so this is field 13 to it."""
     path = tmp_path / "m.onnx"
     spliced(path, b"\xea\x80\x80\x80\x10" + entry(KEY, VALUE)[1:])
-    one_line(refused(path), "cannot load", "it is no ONNX graph (field ")
+    one_line(refused(path), "cannot load", "it is not an ONNX graph (field ")
 
 
 def nested(path, place):

@@ -15,7 +15,7 @@ from trusteq.data.texts import Texts
 from trusteq.errors import ModelError
 from trusteq.models import cost_memory
 from trusteq.models.cost_child import as_json, from_json
-from trusteq.models.cost_memory import can_be_opened_again, peak_bytes
+from trusteq.models.cost_memory import can_be_reopened, peak_bytes
 from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.transformer import open_transformer
@@ -116,20 +116,20 @@ def test_a_model_that_is_gone_is_one_line(onnx_bert, items):
 
 def test_a_process_that_was_killed_says_so(onnx_bert, items, monkeypatch):
     opened = open_onnx(str(onnx_bert), name="m")
-    with pytest.raises(ModelError, match=r"ended by signal 9, perhaps for want of memory: the last line$"):
+    with pytest.raises(ModelError, match=r"killed by signal 9, perhaps because memory ran out: the last line$"):
         asked_of(opened, items, None, monkeypatch, code=-9, said=b"\xff\nTraceback\n  the last line\n\n")
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b"hello", b'{"before": "x", "peak": 1}'])
 def test_an_answer_that_is_none_is_one_line(onnx_bert, items, monkeypatch, answer):
     opened = open_onnx(str(onnx_bert), name="m")
-    with pytest.raises(ModelError, match="its process answered"):
+    with pytest.raises(ModelError, match="its process gave an unexpected answer"):
         asked_of(opened, items, None, monkeypatch, answer=answer)
 
 
 def test_a_system_that_does_not_tell_is_one_line(onnx_bert, items, monkeypatch):
     opened = open_onnx(str(onnx_bert), name="m")
-    with pytest.raises(ModelError, match="does not tell"):
+    with pytest.raises(ModelError, match="does not report"):
         asked_of(opened, items, None, monkeypatch, answer=b'{"before": null, "peak": null}')
 
 
@@ -146,7 +146,7 @@ def test_no_python_to_start_is_one_line(onnx_bert, items, monkeypatch):
 
 def test_arrays_of_objects_are_not_pickled(onnx_bert):
     odd = Items(ids=["a"], segments={"x": np.array([{}], dtype=object)})
-    with pytest.raises(ModelError, match="cannot be handed to another process"):
+    with pytest.raises(ModelError, match="cannot be passed to another process"):
         peak_bytes(open_onnx(str(onnx_bert), name="m"), odd, None)
 
 
@@ -194,15 +194,15 @@ print(before, peak())
 
 
 def test_what_is_no_file_cannot_be_opened_again(bert, onnx_bert):
-    assert not can_be_opened_again(from_callable(len, labels=("a", "b"), name="f"))
-    assert can_be_opened_again(open_transformer(str(bert), name="m"))
-    assert can_be_opened_again(open_onnx(str(onnx_bert), name="m"))
+    assert not can_be_reopened(from_callable(len, labels=("a", "b"), name="f"))
+    assert can_be_reopened(open_transformer(str(bert), name="m"))
+    assert can_be_reopened(open_onnx(str(onnx_bert), name="m"))
 
 
 def test_the_child_prints_nothing_but_its_answer(onnx_bert, items):
     """Whatever else is written on stdout, by Python or below it, goes to stderr."""
     opened = open_onnx(str(onnx_bert), name="m")
-    question = {**asdict(opened.traits.opening()), **cost_memory._asked(items), "shape": None}
+    question = {**asdict(opened.traits.opening()), **cost_memory._as_json(items), "shape": None}
     loud = "import os, sys; os.write(1, b'below'); print('above', flush=True)"
     code = f"import trusteq.models.cost_child as c, sys\nc.prepare = lambda *_: exec({loud!r})\nsys.exit(c.main())"
     done = subprocess.run(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trusteq.models.base import Model
 from trusteq.models.cost_initialisers import Initialisers, initialisers
-from trusteq.models.cost_size import Size, held_bytes
+from trusteq.models.cost_size import Size, memory_bytes
 from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.traits import traits_of
@@ -45,19 +45,19 @@ def test_files_that_are_no_part_of_the_model_do_not_count(bert, tmp_path):
 def test_half_the_precision_is_half_the_bytes(bert):
     opened = open_transformer(str(bert), name="m")
     whole = sum(p.numel() * 4 for p in opened.model.parameters())
-    rest = held_bytes(opened.model) - whole
-    assert held_bytes(opened.model.half()) == whole // 2 + rest
+    rest = memory_bytes(opened.model) - whole
+    assert memory_bytes(opened.model.half()) == whole // 2 + rest
 
 
 def test_what_is_shared_counts_once():
     torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
     module = torch.nn.ModuleList([torch.nn.Linear(8, 8, bias=False), torch.nn.Linear(8, 8, bias=False)])
-    assert held_bytes(module) == 2 * 8 * 8 * 4
+    assert memory_bytes(module) == 2 * 8 * 8 * 4
     module[1].weight = module[0].weight
-    assert held_bytes(module) == 8 * 8 * 4
+    assert memory_bytes(module) == 8 * 8 * 4
     # Another view of the same numbers holds nothing of its own.
     module[0].register_buffer("turned", module[0].weight.detach().T)
-    assert held_bytes(module) == 8 * 8 * 4
+    assert memory_bytes(module) == 8 * 8 * 4
 
 
 def test_a_quantized_weight_counts_as_it_is_held():
@@ -65,7 +65,7 @@ def test_a_quantized_weight_counts_as_it_is_held():
     quantization = pytest.importorskip("torchao.quantization", reason="needs torchao to quantize")
     module = torch.nn.Sequential(torch.nn.Linear(512, 256, bias=False))
     quantization.quantize_(module, quantization.Int8WeightOnlyConfig())
-    assert 512 * 256 < held_bytes(module) <= 512 * 256 + 256 * 4 + 256 * 8
+    assert 512 * 256 < memory_bytes(module) <= 512 * 256 + 256 * 4 + 256 * 8
 
 
 def test_scales_beside_packed_values_count():
@@ -73,9 +73,9 @@ def test_scales_beside_packed_values_count():
     module = torch.nn.Linear(8, 4, bias=False)
     state = type("State", (), {"absmax": torch.zeros(5), "code": torch.zeros(16), "state2": None})()
     module.weight.quant_state = state
-    assert held_bytes(module) == (32 + 5 + 16) * 4
+    assert memory_bytes(module) == (32 + 5 + 16) * 4
     module.weight.SCB = torch.zeros(4)
-    assert held_bytes(module) == (32 + 5 + 16 + 4) * 4
+    assert memory_bytes(module) == (32 + 5 + 16 + 4) * 4
 
 
 # ONNX

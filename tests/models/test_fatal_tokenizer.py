@@ -36,7 +36,7 @@ def test_a_prefix_that_ends_within_a_letter_ends_no_process(merge, tmp_path):
 def test_the_merge_is_named(tmp_path, one_line):
     with pytest.raises(ModelError) as caught:
         refuse_fatal(tokenizer(tmp_path, "##", ["a", "##é"], ["a", "b"], ["a", "aé"]), name="m")
-    one_line(caught, "merge 3 has 'aé'", "continuing_subword_prefix", "mend the tokenizer")
+    one_line(caught, "merge 3 has 'aé'", "continuing_subword_prefix", "fix the tokenizer")
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -48,7 +48,7 @@ def test_a_map_of_characters_that_claims_too_much(nested, tmp_path, one_line):
     (tmp_path / "tokenizer.json").write_text(json.dumps(told))
     with pytest.raises(ModelError) as caught:
         refuse_fatal(tmp_path / "tokenizer.json", name="m")
-    one_line(caught, "tokenizer.json: its precompiled_charsmap claims to be longer than it is", "mend the tokenizer")
+    one_line(caught, "tokenizer.json: its precompiled_charsmap claims to be longer than it is", "fix the tokenizer")
 
 
 @pytest.mark.parametrize("typed", [True, False])
@@ -60,7 +60,7 @@ def test_added_tokens_that_the_normalizer_makes_too_long(typed, tmp_path, one_li
     (tmp_path / "tokenizer.json").write_text(json.dumps({"normalizer": whole, "added_tokens": [token]}))
     with pytest.raises(ModelError) as caught:
         refuse_fatal(tmp_path / "tokenizer.json", name="m")
-    one_line(caught, "tokenizer.json: its normalizer can make more than 33,554,432 characters of an added token")
+    one_line(caught, "tokenizer.json: its normalizer can turn an added token into more than 33,554,432 characters")
 
 
 @pytest.mark.parametrize("charsmap", [base64.b64encode(bytes([4]) + bytes(11)).decode(), ""])

@@ -18,7 +18,8 @@ def test_a_wrong_number_of_names_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [("ab", "must be a list of names"), ([0, 1], "label 0 is no text"), (["a", "\ud800"], "no text")]
+    ("given", "said"),
+    [("ab", "must be a list of names"), ([0, 1], "label 0 is not valid text"), (["a", "\ud800"], "not valid text")],
 )
 def test_names_that_are_no_texts_are_refused(given, said):
     with pytest.raises(LabelError, match=f"model m: .*{said}"):

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from trusteq.models.library_output import TALKERS, quiet_transformers
+from trusteq.models.library_output import LOGGERS, quiet_transformers
 
 
 @pytest.mark.parametrize("level", [logging.NOTSET, logging.DEBUG, logging.WARNING, logging.ERROR])
@@ -15,12 +15,12 @@ def test_warnings_are_kept_and_less_is_not(level, caplog):
     before = logger.level
     logger.setLevel(level)
     try:
-        states = [(logging.getLogger(name).level, logging.getLogger(name).propagate) for name in TALKERS]
+        states = [(logging.getLogger(name).level, logging.getLogger(name).propagate) for name in LOGGERS]
         with quiet_transformers() as said:
             logger.info("a trifle")
             logger.warning("weights are missing")
         assert said == ["weights are missing"]
-        assert [(logging.getLogger(name).level, logging.getLogger(name).propagate) for name in TALKERS] == states
+        assert [(logging.getLogger(name).level, logging.getLogger(name).propagate) for name in LOGGERS] == states
     finally:
         logger.setLevel(before)
     assert not caplog.records

@@ -126,7 +126,7 @@ def test_texts_longer_than_the_model_are_cut_and_reported(onnx_bert):
     model.predict(items)
     (finding,) = model.findings()
     assert (finding.kind, finding.value) == ("truncated", 1)
-    assert "its 32 tokens" in finding.message
+    assert "its limit of 32 tokens" in finding.message
     assert "longest has 92" in finding.message
 
 
@@ -279,7 +279,7 @@ def test_probabilities_are_not_taken_for_logits(tmp_path, rows, one_line, said):
     file = str(linear(tmp_path / "m.onnx", output="out", softmaxed=True))
     with pytest.raises(ModelError) as caught:
         open_onnx(file, name="m", labels=["a", "b", "c"], scores=said).predict(rows)
-    one_line(caught, "'out' looks like probabilities", "say --scores m=probabilities", "answer their softmax")
+    one_line(caught, "'out' looks like probabilities", "give --scores m=probabilities", "output their softmax")
     right = open_onnx(file, name="m", labels=["a", "b", "c"], scores="probabilities").predict(rows)
     np.testing.assert_allclose(right, softmax(rows.segments["x"] @ WEIGHTS), atol=1e-6)
 

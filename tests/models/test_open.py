@@ -72,13 +72,13 @@ def test_a_folder_says_what_it_lacks(tmp_path, one_line):
 
 def test_a_file_of_another_kind(tmp_path, one_line):
     (tmp_path / "notes.txt").write_text("")
-    one_line(refused(tmp_path / "notes.txt"), "is no model file", ".parquet")
+    one_line(refused(tmp_path / "notes.txt"), "is not a model file", ".parquet")
 
 
 @pytest.mark.parametrize("spec", ["bert-base-uncased", "org/model", "org/model@v1.0"])
 def test_anything_else_is_a_hub_id(spec, one_line):
     pytest.importorskip("transformers", reason="needs the extra 'transformers'")
-    one_line(refused(spec), f"'{spec}' is no file or folder here", "--download")
+    one_line(refused(spec), f"'{spec}' is not a file or folder here", "--download")
 
 
 def test_importing_every_way_to_run_a_model_loads_no_optional_part():

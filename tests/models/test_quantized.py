@@ -170,13 +170,13 @@ def test_rounded_weights_do_not_make_answers_depend_on_the_batch(quantized, kind
 @pytest.mark.parametrize(
     ("kind", "tensor", "what"),
     [
-        ("torchao int8", f"{QUERY}._weight_qdata", f"made of: {QUERY}.weight"),
-        ("torchao int8", f"{QUERY}._weight_scale", f"made of: {QUERY}.weight"),
+        ("torchao int8", f"{QUERY}._weight_qdata", f"built from: {QUERY}.weight"),
+        ("torchao int8", f"{QUERY}._weight_scale", f"built from: {QUERY}.weight"),
         ("torchao int8", f"{QUERY}.bias", f"({QUERY}.bias)"),
         ("compressed-tensors int4", f"{QUERY}.weight_packed", f"({QUERY}.weight_packed)"),
         ("compressed-tensors int8", f"{QUERY}.weight_scale", f"({QUERY}.weight_scale)"),
-        ("bitsandbytes int8", f"{QUERY}.SCB", f"made of: {QUERY}.weight"),
-        ("bitsandbytes nf4", f"{QUERY}.weight.absmax", f"made of: {QUERY}.weight"),
+        ("bitsandbytes int8", f"{QUERY}.SCB", f"built from: {QUERY}.weight"),
+        ("bitsandbytes nf4", f"{QUERY}.weight.absmax", f"built from: {QUERY}.weight"),
     ],
 )
 def test_a_missing_part_of_a_weight(copy, kind, tensor, what, one_line):
@@ -226,7 +226,7 @@ def test_half_of_a_part_of_a_four_bit_weight(copy, part, nested, bert, one_line)
         part = f"nested_{part}"
     key = f"{QUERY}.weight.{part}"
     reweigh(folder, lambda weights: {**weights, key: weights[key][: len(weights[key]) // 2].clone()})
-    one_line(refused(folder), f"only a part of {QUERY}.weight")
+    one_line(refused(folder), f"only part of {QUERY}.weight")
 
 
 @pytest.mark.parametrize("method", ["torchao", "hqq", "quanto", "bitsandbytes", "compressed-tensors"])

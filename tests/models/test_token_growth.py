@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trusteq.errors import ModelError
 from trusteq.models import token_growth as module
-from trusteq.models.token_growth import Growth, growth, portions
+from trusteq.models.token_growth import Growth, portions, token_growth
 
 tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'transformers' or 'onnx'")
 
@@ -62,7 +62,7 @@ AROUND = processors.TemplateProcessing(
 @given(text=st.text(st.sampled_from("abcx ﷺİΐ中é⑳"), max_size=30))
 def test_a_normalizer_makes_no_more_than_is_said(kind, text):
     part = NORMALIZERS[kind]
-    assert len(part.normalize_str(text)) <= module.grown_by(json.loads(part.__getstate__()))(len(text))
+    assert len(part.normalize_str(text)) <= module.growth_of(json.loads(part.__getstate__()))(len(text))
 
 
 @pytest.mark.parametrize("kind", PRE_TOKENIZERS)
@@ -70,14 +70,14 @@ def test_a_normalizer_makes_no_more_than_is_said(kind, text):
 def test_a_pre_tokenizer_makes_no_more_than_is_said(kind, text):
     part = PRE_TOKENIZERS[kind]
     made = sum(len(piece) for piece, _ in part.pre_tokenize_str(text))
-    assert made <= module.grown_by(json.loads(part.__getstate__()))(len(text))
+    assert made <= module.growth_of(json.loads(part.__getstate__()))(len(text))
 
 
 @pytest.mark.parametrize("normalizer", NORMALIZERS)
 @given(text=st.text(st.sampled_from("abcx ﷺ"), max_size=30))
 def test_a_whole_tokenizer_makes_no_more_tokens_than_is_said(normalizer, text):
     made = tokenizer(NORMALIZERS[normalizer], P.Metaspace(), AROUND)
-    assert len(made.encode(text).ids) <= growth(made)([text])
+    assert len(made.encode(text).ids) <= token_growth(made)([text])
 
 
 @pytest.mark.parametrize("normalizer", NORMALIZERS)
@@ -86,7 +86,7 @@ def test_one_text_is_measured_and_no_more_tokens_come_of_it(normalizer, text):
     """With the added token [C], between which each piece is normalized by itself."""
     made = tokenizer(NORMALIZERS[normalizer], P.Metaspace(), AROUND)
     made.add_special_tokens(["[C]"])
-    measured = growth(made)
+    measured = token_growth(made)
     assert len(made.encode(text).ids) <= measured.after(measured._normalized(text))
 
 
@@ -96,16 +96,16 @@ def test_a_text_is_measured_where_its_parts_could_do_more():
     made = tokenizer(albert, P.Metaspace())
     made.add_special_tokens(["[MASK]"])
     text = "a film [MASK] that was good " * 10_000
-    assert growth(made)([text]) <= 2 * len(text)
-    assert list(portions([(text,)], growth(made), name="m")) == [[(text,)]]
+    assert token_growth(made)([text]) <= 2 * len(text)
+    assert list(portions([(text,)], token_growth(made), name="m")) == [[(text,)]]
 
 
 @pytest.mark.slow
 def test_a_long_text_may_come_to_as_many_tokens_as_it_has_bytes(one_line):
     made = tokenizer(None, P.ByteLevel())
-    assert len(list(portions([("a" * 10**6,)], growth(made), name="m"))) == 1
+    assert len(list(portions([("a" * 10**6,)], token_growth(made), name="m"))) == 1
     with pytest.raises(ModelError) as caught:
-        list(portions([("a" * 10**7,)], growth(made), name="m"))
+        list(portions([("a" * 10**7,)], token_growth(made), name="m"))
     one_line(caught, "50,000,000 tokens of a text of 10,000,000 characters", "more than 33,554,432")
 
 
@@ -113,7 +113,7 @@ def test_a_growth_beyond_all_numbers_is_refused(one_line):
     """Infinity times nothing was no number, which is not more than any."""
     whole = N.Sequence([N.Replace("a", "a" * 30_000)] * 200 + [N.NFC()])
     with pytest.raises(ModelError) as caught:
-        list(portions([("a film",)], growth(tokenizer(whole)), name="m"))
+        list(portions([("a film",)], token_growth(tokenizer(whole)), name="m"))
     one_line(caught, "model m: its tokenizer can make 1e+300 tokens")
 
 
@@ -134,19 +134,19 @@ def test_every_character_of_unicode_stays_within_its_factor():
 def test_a_map_of_characters_is_measured_by_its_longest_entry():
     charsmap = (4).to_bytes(4, "little") + bytes(4) + b"a\0bcdefg\0hi\0"
     part = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap).decode()}
-    assert module.grown_by(part) == Growth(6.0)
+    assert module.growth_of(part) == Growth(6.0)
 
 
 def test_a_tokenizer_multiplies_by_bytes_where_it_has_tokens_for_them():
-    assert growth(tokenizer()).after == Growth(1.0)
+    assert token_growth(tokenizer()).after == Growth(1.0)
     spelt = Tokenizer(models.BPE({f"<0x{i:02X}>": i for i in range(256)}, [], byte_fallback=True))
     assert len(spelt.encode("電").ids) == 3
-    assert growth(spelt).after == Growth(4.0)
+    assert token_growth(spelt).after == Growth(4.0)
 
 
 def test_growth_multiplies():
     bomb = N.Sequence([N.Replace("e", "e" * 1000)] * 4)
-    assert growth(tokenizer(bomb)).before.a == 1e12
+    assert token_growth(tokenizer(bomb)).before.a == 1e12
 
 
 ROWS = [("a" * n,) for n in (5, 3, 9, 1, 8)]
@@ -164,7 +164,7 @@ def test_portions_hold_all_rows_in_order_and_none_too_much(most, monkeypatch):
 def test_a_text_that_could_become_too_long_is_refused_before_it_is_read(one_line):
     bomb = tokenizer(N.Sequence([N.Replace("e", "e" * 1000)] * 4))
     with pytest.raises(ModelError) as caught:
-        list(portions([("short",), ("a bee",)], growth(bomb), name="m"))
+        list(portions([("short",), ("a bee",)], token_growth(bomb), name="m"))
     one_line(caught, "model m: its tokenizer can make", "of a text of 5 characters ('a bee'...)", "shorten the text")
 
 

@@ -26,6 +26,6 @@ def test_roberta_does_not_use_the_positions_up_to_padding():
 def test_the_finding_counts_the_items():
     finding = truncation({"a": 40, "b": 77}, limit=32, name="m")
     assert (finding.kind, finding.value) == ("truncated", 2)
-    assert "2 items are longer than its 32 tokens" in finding.message
+    assert "2 items are longer than its limit of 32 tokens" in finding.message
     assert "1 item is longer than" in truncation({"a": 40}, limit=32, name="m").message
     assert "77" in finding.message

@@ -6,7 +6,7 @@ import resource
 import pytest
 
 from trusteq.errors import ModelError
-from trusteq.models.truncating import kept
+from trusteq.models.truncating import kept_positions
 
 tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'transformers' or 'onnx'")
 
@@ -66,7 +66,7 @@ def test_rows_are_cut_as_the_library_cuts_them(kind, side):
         for limit in range(max(1, added), len(whole.ids)):
             tokenizer.enable_truncation(limit, direction=side)
             expected = tokenizer.encode(*text)
-            places = kept(whole.sequence_ids, limit, added=added, name="m", left=side == "left")
+            places = kept_positions(whole.sequence_ids, limit, added=added, name="m", left=side == "left")
             assert [whole.ids[i] for i in places] == expected.ids, (text, limit)
             assert [whole.type_ids[i] for i in places] == expected.type_ids, (text, limit)
             assert len(places) == limit
@@ -114,8 +114,8 @@ def test_a_checkpoint_s_tokens_are_the_library_s(kind, side, tmp_path):
 def test_a_limit_below_what_the_tokenizer_adds(one_line):
     """The library leaves such rows uncut."""
     with pytest.raises(ModelError) as caught:
-        kept([None, None, 0, 0, None], 2, added=3, name="m")
-    one_line(caught, "model m: its tokenizer adds 3 tokens", "reads 2 in all", "model_max_length")
+        kept_positions([None, None, 0, 0, None], 2, added=3, name="m")
+    one_line(caught, "model m: its tokenizer adds 3 tokens", "reads only 2 in all", "model_max_length")
 
 
 def test_a_text_that_is_repeated(one_line):

@@ -307,7 +307,7 @@ def test_in_python_it_is_an_argument_of_the_executor(models, tmp_path):
                 executor=asking,
                 **FAST,
             )
-            asked.append((asking.files.taken_up, asking.files.asked))
+            asked.append((asking.files.taken_up, asking.files.requested))
     (first, all_), (second, _), (third, _) = asked
     assert (first, second, third) == (0, all_, 0)
 

@@ -75,7 +75,7 @@ def test_faults_are_survived_or_told(light, tmp_path, wayward, one_line):
 
         with pytest.raises(ModelError) as caught:
             run(place, light, [Told(12, str(tmp_path), "dies")])
-        one_line(caught, "model tiny", "was ended by signal 9", "fewer --workers")
+        one_line(caught, "model tiny", "was killed by signal 9", "fewer --workers")
         assert len(asked(tmp_path, 12)) == ATTEMPTS
         assert place._workers == []
 

@@ -68,7 +68,7 @@ def test_on_this_machine(light, items, tmp_path, wayward, one_line, home, scratc
         monkeypatch.setitem(sys.modules, "only_here", SimpleNamespace(Unknown=Unknown))
         with pytest.raises(RunError) as caught:
             run(Unknown())
-        one_line(caught, "Ray at this machine: what it was asked cannot be read: No module named 'only_here'")
+        one_line(caught, "Ray at this machine: a request cannot be read: No module named 'only_here'")
     assert list(scratch.iterdir()) == []
     assert list(home.iterdir()) == []
     until_gone(group)

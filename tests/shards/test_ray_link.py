@@ -29,14 +29,14 @@ def link(code, tmp_path, monkeypatch):
 
 def test_a_process_that_ends_without_a_word(tmp_path, monkeypatch):
     """As Ray ends one whose head is lost, with the exit code of NOT EQUIVALENT."""
-    with pytest.raises(LostError, match="its head, or the node that was joined, does not answer any more"):
+    with pytest.raises(LostError, match="its head node, or the node that was joined, no longer answers"):
         link("raise SystemExit(1)", tmp_path, monkeypatch)
 
 
 def test_a_process_that_says_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(ray_link, "SILENCE", 0.2)
     monkeypatch.setattr(ray_link, "GRACE", 0.1)
-    with pytest.raises(LostError, match=r"nothing was heard of it for 0.2 s"):
+    with pytest.raises(LostError, match=r"it has sent nothing for 0.2 s"):
         link("import time\ntime.sleep(60)", tmp_path, monkeypatch)
 
 
@@ -47,7 +47,7 @@ def test_what_a_process_said_before_it_ended_is_heard(tmp_path, monkeypatch):
     )
     there = link(code, tmp_path, monkeypatch)
     there._process.wait()
-    there.tell(0, "opening", "shard")
+    there.send(0, "opening", "shard")
     with pytest.raises(RunError, match=r"Ray at 127\.0\.0\.1:1: no room"):
         there.answer()
     there.end()
@@ -70,7 +70,7 @@ class Clusters:
     def __init__(self, monkeypatch, *fates):
         self.fates, self.asked = deque(fates), []
         monkeypatch.setattr(ray_cluster, "Link", self.join)
-        monkeypatch.setattr(ray_cluster, "AGAIN", 0.0)
+        monkeypatch.setattr(ray_cluster, "RETRY", 0.0)
 
     def join(self, *_):
         fate = self.fates.popleft() if len(self.fates) > 1 else self.fates[0]
@@ -83,7 +83,7 @@ class Joined:
     def __init__(self, answers, asked):
         self.left, self.asked, self.waiting = answers, asked, deque()
 
-    def tell(self, name, opening, shard):
+    def send(self, name, opening, shard):
         self.asked.append(shard.number)
         self.waiting.append((name, shard.number))
 
@@ -112,10 +112,10 @@ def run(place, model, count):
 
 def test_a_cluster_that_is_back_is_joined_again(light, monkeypatch):
     clusters, said = Clusters(monkeypatch, 3, None, None, 100), []
-    with RayCluster(1, "head:1", say=said.append) as place:
+    with RayCluster(1, "head:1", notify=said.append) as place:
         assert run(place, light, 6) == [0, 1, 2, 3, 4, 5]
     assert clusters.asked == [0, 1, 2, 3, 4, 3, 4, 5]
-    assert said == ["Ray at head:1: lost (its head is gone); going on when it is back, for which it has 10 minutes"]
+    assert said == ["Ray at head:1: connection lost (its head is gone); waiting up to 10 minutes for it to come back"]
 
 
 def test_a_cluster_that_is_not_back_is_one_line(light, monkeypatch, one_line):
@@ -123,7 +123,7 @@ def test_a_cluster_that_is_not_back_is_one_line(light, monkeypatch, one_line):
     monkeypatch.setattr(ray_cluster, "AWAY", -1.0)
     with RayCluster(1, "head:1") as place, pytest.raises(RunError) as caught:
         run(place, light, 6)
-    one_line(caught, "Ray at head:1: lost, and not back in", "not there", "the same command goes on")
+    one_line(caught, "Ray at head:1: connection lost, and not back in", "not there", "the same command again")
 
 
 def test_a_cluster_that_is_lost_again_and_again_is_one_line(light, monkeypatch, one_line):

@@ -8,7 +8,7 @@ import pytest
 
 from trusteq import __version__
 from trusteq.work import ray_pool
-from trusteq.work.ray_pool import ALIVE, ANSWERED, SAY, Actors, Pool, Stop
+from trusteq.work.ray_pool import ALIVE, ANSWERED, NOTICE, Actors, Pool, Stop
 
 
 class Method:
@@ -39,7 +39,7 @@ class Ray:
         self.chosen = chosen
 
         def started(environment):
-            self.actors.append(SimpleNamespace(place=Method(), answer_there=Method()))
+            self.actors.append(SimpleNamespace(place=Method(), answer_on_node=Method()))
             return self.actors[-1]
 
         return SimpleNamespace(remote=started)
@@ -54,10 +54,10 @@ class Ray:
 class Trial:
     """A pool of so many actors, and what it told."""
 
-    def __init__(self, count, tell=None):
+    def __init__(self, count, send=None):
         self.ray, self.told = Ray(), []
         actors = Actors(count, 1.0, 0.0, {})
-        self.pool = Pool(self.ray, actors, SimpleQueue(), tell or (lambda *message: self.told.append(message)))
+        self.pool = Pool(self.ray, actors, SimpleQueue(), send or (lambda *message: self.told.append(message)))
 
     def add(self, *names):
         for number, name in enumerate(names):
@@ -73,7 +73,7 @@ class Trial:
         self.run()
 
     def asked(self, at):
-        return [shard for _, shard in self.ray.actors[at].answer_there.asked]
+        return [shard for _, shard in self.ray.actors[at].answer_on_node.asked]
 
     def run(self):
         """All that has happened so far is dealt with."""
@@ -101,7 +101,7 @@ def test_an_actor_gets_shards_once_it_has_started():
     assert [trial.asked(i) for i in range(3)] == [[], ["a", "b"], []]
     trial.start(0, 2)
     assert sorted(trial.asked(0) + trial.asked(2)) == ["c", "d", "e", "f"]
-    trial.ray.actors[1].answer_there.futures[0].set_result(("answer", 5))
+    trial.ray.actors[1].answer_on_node.futures[0].set_result(("answer", 5))
     trial.run()
     assert trial.told == [(ANSWERED, 0, ("answer", 5))]
     assert trial.asked(1) == ["a", "b", "g"]
@@ -116,10 +116,10 @@ def test_the_shards_of_an_actor_that_died_come_first():
     trial = Trial(2)
     trial.add(*"abcde")
     trial.start(0)
-    trial.fail(0, "answer_there", DEATH)
+    trial.fail(0, "answer_on_node", DEATH)
     assert trial.ray.killed == [trial.ray.actors[0]]
     assert len(trial.ray.actors) == 3
-    trial.fail(0, "answer_there", DEATH, call=1)  # heard of it before
+    trial.fail(0, "answer_on_node", DEATH, call=1)  # heard of it before
     assert len(trial.ray.actors) == 3
     trial.start(1, 2)
     assert sorted(trial.asked(1) + trial.asked(2)) == ["a", "b", "c", "d"]
@@ -131,10 +131,10 @@ def test_a_shard_of_which_three_actors_died_is_told_and_those_behind_it_are_not_
     for i in range(3):
         trial.start(i)
         assert trial.asked(i) == ["a", "b"]
-        trial.fail(i, "answer_there", DEATH)
+        trial.fail(i, "answer_on_node", DEATH)
     ((kind, number, (error, line)),) = trial.told
     assert (kind, number, error) == (ANSWERED, 0, "")
-    assert line == "the actor that asked it died 3 times on the same items: Worker unexpectedly exits."
+    assert line == "its actor died 3 times on the same items: Worker unexpectedly exits."
     trial.start(3)
     assert trial.asked(3) == ["b"]
 
@@ -144,15 +144,15 @@ def test_want_of_memory_is_said():
     trial.add("a")
     for i in range(3):
         trial.start(i)
-        trial.fail(i, "answer_there", Ray.exceptions.OutOfMemoryError("1 worker(s) were killed\nSee https://..."))
-    assert trial.told[0][2][1].endswith("its node ran short of memory, of which fewer --workers need less")
+        trial.fail(i, "answer_on_node", Ray.exceptions.OutOfMemoryError("1 worker(s) were killed\nSee https://..."))
+    assert trial.told[0][2][1].endswith("its node ran out of memory (fewer --workers need less)")
 
 
 def test_what_fails_without_a_death_is_not_tried_again():
     trial = Trial(1)
     trial.add("a")
     trial.start(0)
-    trial.fail(0, "answer_there", Ray.exceptions.RayTaskError("Traceback\nSystemExit: 3"))
+    trial.fail(0, "answer_on_node", Ray.exceptions.RayTaskError("Traceback\nSystemExit: 3"))
     assert trial.told == [(ANSWERED, 0, ("", "failed while answering: SystemExit: 3"))]
 
 
@@ -164,13 +164,13 @@ def test_actors_that_cannot_start_end_it():
     with pytest.raises(Stop) as caught:
         trial.fail(2, "place", error)
     assert str(caught.value) == (
-        "an actor failed to start 3 times: ModuleNotFoundError: No module named 'trusteq'; install the same trusteq on "
-        "every node"
+        "an actor failed to start 3 times: ModuleNotFoundError: No module named 'trusteq'; is the same trusteq "
+        "installed on every node?"
     )
 
 
 def test_another_trusteq_on_a_node_ends_it():
-    with pytest.raises(Stop, match=r"the node node has trusteq 0\.0\.9"):
+    with pytest.raises(Stop, match=r"node node has trusteq 0\.0\.9"):
         Trial(1).start(0, version="0.0.9")
 
 
@@ -179,23 +179,23 @@ def test_what_is_waited_for_is_said_once(monkeypatch):
     monkeypatch.setattr(ray_pool, "PATIENCE", -1.0)
     told = []
 
-    def tell(*message):
+    def send(*message):
         told.append(message)
         if len(told) == 4:
             raise Stop
 
-    trial = Trial(2, tell)
+    trial = Trial(2, send)
     trial.ray.actors[0].place.futures[0].set_result(("node", __version__))
     with pytest.raises(Stop):
         trial.pool.run()
-    line = "1 of 2 actors have started; is there a node with 1 core free for each of the rest? They wait for it"
-    assert told == [(SAY, line), (ALIVE,), (ALIVE,), (ALIVE,)]
+    line = "1 of 2 actors have started; each of the rest waits for a node with 1 core free"
+    assert told == [(NOTICE, line), (ALIVE,), (ALIVE,), (ALIVE,)]
 
 
 def test_a_cluster_with_no_room_is_not_waited_for_for_ever(monkeypatch):
     monkeypatch.setattr(ray_pool, "BEAT", 0.001)
     monkeypatch.setattr(ray_pool, "STARTING", -60.0)
-    with pytest.raises(Stop, match="no actor has started in -1 minutes: is there a node with 1 core free"):
+    with pytest.raises(Stop, match="no actor has started in -1 minutes: does any node have 1 core free"):
         Trial(2).pool.run()
 
 

@@ -140,5 +140,5 @@ def test_work_in_the_run_directory_is_refused_at_once(work, words, tmp_path):
 
 def test_work_that_cannot_be_kept_is_told_before_hours_are_lost(words, tmp_path):
     (tmp_path / "file").touch()
-    one_line(trusteq(*words, "--work", "file/w", "--out", "run", cwd=tmp_path), "file/w", "cannot be kept", "--work")
+    one_line(trusteq(*words, "--work", "file/w", "--out", "run", cwd=tmp_path), "file/w", "cannot be written", "--work")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

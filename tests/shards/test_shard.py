@@ -143,7 +143,7 @@ def test_a_model_whose_files_changed_meanwhile_is_noticed(model, folder, tmp_pat
     tiny_models.save("bert", place, seed=3)
     with pytest.raises(ModelError) as caught:
         opening.open()
-    one_line(caught, "model m", "other files than when the audit began")
+    one_line(caught, "model m", "have changed since the audit began")
 
 
 def test_a_model_is_probed_where_it_is_asked_so_that_one_that_hangs_meets_the_deadline(model, items):

@@ -12,7 +12,7 @@ import pytest
 from trusteq.errors import RunError
 from trusteq.models.function import from_callable
 from trusteq.work.shard import HERE, Answered, in_order, predict_at
-from trusteq.work.shard_files import Kept, ShardFiles
+from trusteq.work.shard_files import CachingExecutor, ShardFiles
 
 KEY = "k" * 64
 ANSWER = Answered(np.random.default_rng(0).random((50, 3)), {"i7": 99, "ü": 70})
@@ -193,7 +193,7 @@ def test_a_place_that_is_no_folder_is_one_line(tmp_path, one_line):
     (tmp_path / "file").touch()
     with pytest.raises(RunError) as caught:
         ShardFiles(tmp_path / "file" / "w").write(KEY, ANSWER)
-    one_line(caught, "cannot be kept there")
+    one_line(caught, "cannot be written there")
 
 
 def test_at_an_address(said):
@@ -232,22 +232,22 @@ class Counting:
 
 def test_what_is_done_is_not_done_again(model, items, files):
     place = Counting()
-    first = predict_at(Kept(files, place), model, items).values
+    first = predict_at(CachingExecutor(files, place), model, items).values
     asked, place.asked = place.asked, 0
     told = []
-    again = predict_at(Kept(files, place), model, items, advance=told.append).values
+    again = predict_at(CachingExecutor(files, place), model, items, advance=told.append).values
     assert (asked > 1, place.asked, sum(told)) == (True, 0, 600)
     assert np.array_equal(first, again)
 
 
 def test_only_what_is_missing_is_done(model, items, files, said):
     place = Counting()
-    first = predict_at(Kept(files, place), model, items).values
+    first = predict_at(CachingExecutor(files, place), model, items).values
     one, other = sorted(files.folder.path.iterdir())[:2]
     one.unlink()
     other.write_bytes(other.read_bytes()[:-5])
     place.asked = 0
-    assert np.array_equal(predict_at(Kept(files, place), model, items).values, first)
+    assert np.array_equal(predict_at(CachingExecutor(files, place), model, items).values, first)
     assert place.asked == 2
     assert len(said) == 1
 
@@ -258,25 +258,27 @@ def test_other_items_and_other_models_do_not_take_it(model, items, files, tmp_pa
     from trusteq.models.open import open_model
 
     place = Counting()
-    predict_at(Kept(files, place), model, items)
+    predict_at(CachingExecutor(files, place), model, items)
     place.asked = 0
-    predict_at(Kept(files, place), model, items.take(range(599)))
+    predict_at(CachingExecutor(files, place), model, items.take(range(599)))
     assert place.asked > 0
     place.asked = 0
-    predict_at(Kept(files, place), open_model(tiny_models.save("bert", tmp_path / "o", seed=2), name="tiny"), items)
+    predict_at(
+        CachingExecutor(files, place), open_model(tiny_models.save("bert", tmp_path / "o", seed=2), name="tiny"), items
+    )
     assert place.asked > 0
 
 
 def test_what_another_number_of_threads_made_is_not_taken(model, items, files):
     """The last bits of some sums depend on it."""
-    predict_at(Kept(files, Counting()), model, items)
+    predict_at(CachingExecutor(files, Counting()), model, items)
     place = Counting(threads=2)
-    predict_at(Kept(files, place), model, items)
+    predict_at(CachingExecutor(files, place), model, items)
     assert place.asked > 0
 
 
 def test_what_somebody_else_put_into_the_folder_stays(model, items, files):
-    predict_at(Kept(files), model, items)
+    predict_at(CachingExecutor(files), model, items)
     (files.folder.path / "thesis.tex").touch()
     (files.folder.path / "own.parquet").touch()
     files.folder.remove()
@@ -284,7 +286,7 @@ def test_what_somebody_else_put_into_the_folder_stays(model, items, files):
 
 
 def test_what_is_kept_goes_with_its_folder(model, items, files):
-    predict_at(Kept(files), model, items)
+    predict_at(CachingExecutor(files), model, items)
     (files.folder.path / f".{'a' * 64}.parquet.{'b' * 32}.part").touch()
     (files.folder.path / f"{'a' * 64}.parquet.damaged").touch()
     files.folder.remove()
@@ -293,17 +295,17 @@ def test_what_is_kept_goes_with_its_folder(model, items, files):
 
 def test_what_nobody_can_name_is_not_kept(items, files):
     model = from_callable(lambda texts: np.full((len(texts), 2), 0.5), labels=("a", "b"), name="f")
-    predict_at(Kept(files), model, items)
+    predict_at(CachingExecutor(files), model, items)
     assert not files.folder.path.exists()
 
 
 def test_work_is_written_as_it_is_done(model, items, files):
     """So that an interruption loses one shard, not all."""
-    answers = Kept(files).answers(model, [], lambda n: None)
+    answers = CachingExecutor(files).answers(model, [], lambda n: None)
     assert list(answers) == []
     from trusteq.work.shard import Prediction
 
     shards = [Prediction(items.take(range(at, at + 10))) for at in (0, 10, 20)]
-    answers = in_order(Kept(files).answers(model, shards, lambda n: None))
+    answers = in_order(CachingExecutor(files).answers(model, shards, lambda n: None))
     next(answers)
     assert len(list(files.folder.path.iterdir())) == 1

@@ -195,9 +195,9 @@ def test_long_runs_of_one_bound_broken_by_the_other_do_not_overflow():
         ({"x": [np.nan]}, "value 0 is nan"),
         ({"x": [-0.1], "bounds": (0, 2)}, "value 0 is -0.1"),
         ({"x": []}, "at least one item"),
-        ({"x": [[0.5]]}, "one row"),
-        ({"x": [0.5], "bounds": (1, 1)}, "bounds must rise"),
-        ({"x": [0.5, 0.5], "population": 1}, "2 items from a population of 1"),
+        ({"x": [[0.5]]}, "one-dimensional"),
+        ({"x": [0.5], "bounds": (1, 1)}, "lower bound must be below"),
+        ({"x": [0.5, 0.5], "population": 1}, "2 items cannot come from a population of 1"),
         ({"x": [0.5], "at": [2]}, "looks must be at 1 to 1 items"),
         ({"x": [0.5], "method": "Hoeffding"}, "unknown method 'Hoeffding'"),
     ],
@@ -343,7 +343,7 @@ def test_a_mean_that_rests_on_one_item_says_nothing_of_others():
 @pytest.mark.parametrize(
     ("looks", "population", "message"),
     [
-        ([FIRST_LOOK - 1], None, "must see, and leave unseen"),
+        ([FIRST_LOOK - 1], None, "a look must come after at least 50 items"),
         ([300], 320, "leaving 20"),
         ([301], None, "301 items of 300 seen"),
         ([100], 299, "a population of 299"),

@@ -116,7 +116,7 @@ def test_every_number_is_in_one_file_of_rows(done):
 def test_nothing_done_is_said(written):
     from trusteq.study import read_study
 
-    assert "No seed is done yet" in tables(read_study(written()), [])
+    assert "No seed has finished yet" in tables(read_study(written()), [])
 
 
 def estimate(value):

@@ -137,8 +137,8 @@ def test_some_of_the_seeds(written, data, tmp_path, monkeypatch):
     made = run_study(study, data=data, out=tmp_path / "o", seeds=[1])
     assert asked == [1]
     assert made.seeds == ()
-    assert "No seed is done yet" in made.tables
-    with pytest.raises(StudyError, match="seed 7 is none of its seeds 0, 1"):
+    assert "No seed has finished yet" in made.tables
+    with pytest.raises(StudyError, match="seed 7 is not one of its seeds 0, 1"):
         run_study(study, data=data, out=tmp_path / "o", seeds=[7])
 
 
@@ -146,8 +146,11 @@ def test_some_of_the_seeds(written, data, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"training": {"recipe": "small-data", "epochs": 3}}, "another study"),
-        ({"data": {"train": "test.jsonl", "test": "train.jsonl", "text": ["text"], "label": "label"}}, "another study"),
+        ({"training": {"recipe": "small-data", "epochs": 3}}, "'study' in study.json differs"),
+        (
+            {"data": {"train": "test.jsonl", "test": "train.jsonl", "text": ["text"], "label": "label"}},
+            "'study' in study.json differs",
+        ),
     ],
 )
 def test_a_folder_of_another_study_is_refused(change, said, copied, written, data):
@@ -162,13 +165,13 @@ def test_other_items_are_refused(copied, written, data, tmp_path):
     other = shutil.copytree(data, tmp_path / "other")
     lines = (other / "test.jsonl").read_text("utf-8").splitlines()
     (other / "test.jsonl").write_text("\n".join(lines[:-1]), "utf-8")
-    with pytest.raises(StudyError, match="another items"):
+    with pytest.raises(StudyError, match=r"'items' in study\.json differs"):
         run_study(read_study(written()), data=other, out=copied)
 
 
 def test_a_folder_with_something_else_is_refused(written, data, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(StudyError, match="holds something else"):
+    with pytest.raises(StudyError, match="already holds something other than a study"):
         run_study(read_study(written()), data=data, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -186,7 +189,7 @@ def leaky(data, folder, count, into):
 @pytest.mark.parametrize("into", ["train.jsonl", "dev.jsonl"])
 def test_a_test_that_was_learnt_is_refused(into, written, data, plan, tmp_path):
     asked = {**plan["data"], **({"dev": into} if into == "dev.jsonl" else {})}
-    with pytest.raises(DataError, match=r"20 of 120 items, e\.g\. 'test-3', are among those that are learnt from"):
+    with pytest.raises(DataError, match=r"20 of 120 test items, e\.g\. 'test-3', are also among the items of train"):
         run_study(read_study(written(data=asked)), data=leaky(data, tmp_path / "both", 20, into), out=tmp_path / "o")
     assert not (tmp_path / "o").exists()
 
@@ -199,7 +202,7 @@ def test_a_few_items_that_were_learnt_are_left_out(written, data, plan, tmp_path
     texts = read_texts(study.data, leaky(data, tmp_path / "both", 2, "train.jsonl"), said.append)
     assert len(texts.test) == 118
     assert not {"test-3", "test-4"} & set(texts.test.ids)
-    assert said == ["2 of 120 items of the test are learnt from, too, and left out"]
+    assert said == ["2 of 120 test items are also in train or dev, and left out of the test"]
 
 
 def test_a_base_with_other_weights_is_refused(data, plan, base, written, tmp_path, monkeypatch):
@@ -210,7 +213,7 @@ def test_a_base_with_other_weights_is_refused(data, plan, base, written, tmp_pat
     run_study(study, data=data, out=tmp_path / "o")
     run_study(study, data=data, out=tmp_path / "o")
     tiny_models.save_encoder(own, scale=0.3)
-    with pytest.raises(StudyError, match="another bases"):
+    with pytest.raises(StudyError, match=r"'bases' in study\.json differs"):
         run_study(study, data=data, out=tmp_path / "o")
 
 
@@ -225,7 +228,7 @@ def test_a_hub_and_a_gpu_are_asked_for_at_once_with_the_cost(tmp_path, monkeypat
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(StudyError) as caught:
         run_study(read_study("paper-nli"), data=tmp_path, out=tmp_path / "o")
-    for part in ("say --download", "say --anyway", "on one data-centre GPU", "on one processor core"):
+    for part in ("give --download", "give --anyway", "on one data-centre GPU", "on one processor core"):
         assert part in str(caught.value)
     with pytest.raises(StudyError, match="no such file"):
         run_study(read_study("paper-nli"), data=tmp_path, out=tmp_path / "o", download=True, anyway=True)

@@ -116,7 +116,7 @@ def test_interrupted_anywhere_it_goes_on_to_the_same_bytes(at, made, base, items
         tell=lambda stage, *_: steps.append(stage), say=said.append,
     )  # fmt: skip
     done = at[0] - 1
-    assert (f"goes on after epoch {done}" in said) == (done > 0)
+    assert (f"resumes after epoch {done}" in said) == (done > 0)
     assert f"epoch {at[0]} of 3" in steps
     assert f"epoch {done} of 3" not in steps
     assert weights(again.directory) == weights(made.directory)
@@ -135,7 +135,7 @@ def test_what_another_run_left_is_not_taken_up(base, items, tmp_path, monkeypatc
     assert (tmp_path / ".m.training" / "state.safetensors").is_file()
     said = []
     fine_tune(base, items=items, out=tmp_path / "m", settings=replace(QUICK, seed=5), device="cpu", say=said.append)
-    assert not any("goes on" in line for line in said)
+    assert not any("resumes" in line for line in said)
 
 
 def test_some_of_the_layers(base, items, tmp_path):
@@ -161,7 +161,7 @@ def test_a_classifier_goes_on_from_its_own_head(made, tmp_path):
 
     found = open_base(str(made.directory), name="b", download=False)
     notes = save_untrained(found, ("praise", "blame"), tmp_path / "same", layers=None, drop="last", seed=0)
-    assert notes == ("the head that it has",)
+    assert notes == ("the base's own head",)
     assert weights(tmp_path / "same") == weights(made.directory)
     notes = save_untrained(found, ("a", "b", "c"), tmp_path / "other", layers=None, drop="last", seed=0)
     assert notes == ("a new head for 3 labels",)
@@ -189,10 +189,10 @@ def test_a_body_that_is_not_whole(base, items, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"items": replace(lessons(8), labels=None)}, DataError, "has no labels"),
+        ({"items": replace(lessons(8), labels=None)}, DataError, "no labels to learn from"),
         ({"items": "train.csv"}, OptionError, "must be Items"),
         ({"items": lessons(1)}, DataError, "1 item cannot be split"),
-        ({"dev": replace(lessons(8), labels=None)}, DataError, "has no labels"),
+        ({"dev": replace(lessons(8), labels=None)}, DataError, "no labels to learn from"),
         ({"settings": replace(PAPER, hard=0.5)}, OptionError, "another model's answers"),
         ({"layers": 7}, ModelError, "2 layers, fewer than 7"),
         ({"settings": replace(QUICK, rate=1e30)}, ModelError, "lower --rate"),
@@ -237,7 +237,7 @@ def test_a_full_disk_leaves_what_can_be_gone_on_from(base, items, tmp_path, monk
     monkeypatch.undo()
     said = []
     fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=said.append)
-    assert "goes on after epoch 1" in said
+    assert "resumes after epoch 1" in said
 
 
 def test_a_folder_that_is_taken_stays(base, items, tmp_path):

@@ -121,7 +121,7 @@ def test_the_weights_of_the_best_epoch_stay(student, examples, monkeypatch):
         accuracy, dev_loss = reached[number - 1]
         return training.Epoch(number, mean, dev_loss, accuracy)
 
-    monkeypatch.setattr(training, "_tried", tried)
+    monkeypatch.setattr(training, "_evaluate", tried)
     train(student, examples, examples, replace(QUICK, epochs=5))
     same = [torch.equal(student.model.classifier.weight, weight) for weight in kept]
     assert same == [False, False, True, False, False]
@@ -206,10 +206,10 @@ def test_a_model_without_padding_learns_one_row_at_a_time(student, examples, one
     student.can_pad = False
     with pytest.raises(ModelError) as caught:
         train(student, examples, examples, QUICK)
-    one_line(caught, "no padding token", "batches of 1")
+    one_line(caught, "no padding token", "--batch 1")
     train(student, examples, examples, replace(QUICK, epochs=1, batch=1))
 
 
 def test_examples_that_teach_nothing(examples):
-    with pytest.raises(ValueError, match="nothing to teach"):
+    with pytest.raises(ValueError, match="to learn from"):
         Examples(examples.rows).answers()

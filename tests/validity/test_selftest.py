@@ -51,7 +51,7 @@ def test_it_is_right_every_time_and_names_the_planted_words(found):
         ("random", Outcome.NOT_EQUIVALENT),
     ]
     assert found.passed
-    assert "it names the planted" in found.checks[1].because
+    assert "the audit names the planted" in found.checks[1].because
     assert "alignment" in found.checks[1].because
 
 
@@ -112,5 +112,5 @@ def test_what_cannot_be_tried(place):
         trusteq("selftest", "answers.csv", *WORDS_OF[2:], "--quiet", cwd=place), "cannot be asked about other texts"
     )
     few = ["few.csv" if word == "d.csv" else word for word in WORDS_OF]
-    one_line(trusteq(*few, "--quiet", cwd=place), "399 items", "needs 400")
+    one_line(trusteq(*few, "--quiet", cwd=place), "399 items", "at least 400")
     one_line(trusteq(*WORDS_OF[:-1], "nothing", "--quiet", cwd=place), "no column 'nothing'")

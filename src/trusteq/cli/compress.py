@@ -34,7 +34,7 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The command with the options of all methods."""
     for name, option in tuple(OPTIONS.items())[::-1]:
         metavar = "|".join(option.choices) or KINDS[option.kind]
-        command = click.option(f"--{name}", type=option.kind, metavar=metavar, help=option.says)(command)
+        command = click.option(f"--{name}", type=option.kind, metavar=metavar, help=option.help)(command)
     return command
 
 

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from trusteq.errors import PluginError
-from trusteq.plugins import with_added
+from trusteq.plugins import with_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -266,7 +266,7 @@ MEASURES: Measures = (
 @cache
 def added() -> dict[str, Measure]:
     """The measures that plugins add, by name."""
-    every = with_added("trusteq.measures", {measure.name: measure for measure in MEASURES}, Measure)
+    every = with_plugins("trusteq.measures", {measure.name: measure for measure in MEASURES}, Measure)
     plugins = {entry: measure for entry, measure in every.items() if entry not in _FIRST}
     for entry, measure in plugins.items():
         if entry != measure.name:

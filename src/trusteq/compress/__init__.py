@@ -1,12 +1,12 @@
-"""Candidates made from a classifier: quantized, pruned, of fewer layers, distilled.
+"""Candidates made from a classifier: quantized, pruned, with fewer layers, distilled.
 
     import trusteq.compress
 
-    made = trusteq.compress.make("models/large", method="int8-onnx", out="models/large-int8")
-    print(made.before.disk_bytes, made.after.disk_bytes)
+    candidate = trusteq.compress.make("models/large", method="int8-onnx", out="models/large-int8")
+    print(candidate.before.disk_bytes, candidate.after.disk_bytes)
 
-Each method is one function in one small file over a maintained library, and one line in `methods.METHODS`. What it
-makes is a folder that `trusteq.open_model` reads, with a ``trusteq-recipe.json`` that says how it was made.
+Each method is one function in one small file on top of a maintained library, and one line in `methods.METHODS`. It
+makes a folder that `trusteq.open_model` reads, with a ``trusteq-recipe.json`` that says how it was made.
 """
 
 from __future__ import annotations

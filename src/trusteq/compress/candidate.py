@@ -1,7 +1,7 @@
 """A candidate on disk: a folder that the ordinary loader reads, and the recipe it was made by.
 
-It is written under a temporary name, read back, compared with what was in memory, and renamed only then: a folder that
-is there is whole, and answers as it should.
+It is written under a temporary name, read back, compared with the model in memory, and only then renamed: a folder that
+exists is complete and answers as it should.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from trusteq.models.transformer import TransformerModel
 
 SAME = 1e-3
-"""The largest move of a probability between memory and disk that passes for rounding, as in `models.probe`."""
+"""The largest change of a probability between memory and disk that counts as rounding, as in `models.probe`."""
 
-MADE_UP = 8
-"""How many texts, and pairs of texts, a candidate is asked before it is accepted."""
+TEXTS = 8
+"""How many texts, and pairs of texts, a candidate answers before it is accepted."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What was made: where, by which method, the sizes before and after, what to know about it, and its recipe."""
+    """A candidate: its folder, its method, the sizes before and after, what its user should know, and its recipe."""
 
     directory: Path
     method: str
@@ -52,7 +52,7 @@ class Candidate:
     recipe: Mapping[str, Any]
 
     def document(self) -> dict[str, Any]:
-        """Everything about it, ready for JSON."""
+        """All fields, ready for JSON."""
         return {**asdict(self), "directory": str(self.directory)}
 
 
@@ -70,22 +70,22 @@ def make(
 ) -> Candidate:
     """A candidate made from a transformers classifier (a folder, or a hub id in the cache or with ``download``).
 
-    ``method`` is one of `METHODS`, which lists the options that each takes. A method that is trained learns from
-    ``items`` and chooses its epoch by ``dev``, else by a tenth of them held out. ``out`` must not exist. ``tell`` is
-    told stages with (done, total), ``say`` single lines.
+    ``method`` is one of `METHODS`, which lists the options that each takes. A method that trains learns from ``items``
+    and keeps the epoch that is best on ``dev``, or if there is none on a held-out tenth of the items. ``out`` must not
+    exist. tell: called with (stage, done, total); say: with a line.
     """
     arguments = checked_options(method, options)
     chosen = METHODS[method]
-    for name, given in (("items", items), ("dev", dev)):
-        if given is not None and not chosen.learns:
-            raise OptionError(f"{name} have no effect on method {method}, which learns nothing; leave them out")
-        if given is not None and not isinstance(given, Items):
-            raise OptionError(f"{name} must be Items, as trusteq.read_items gives, found {type(given).__name__}")
+    for name, data in (("items", items), ("dev", dev)):
+        if data is not None and not chosen.learns:
+            raise OptionError(f"{name} has no effect on method {method}, which does not train; leave it out")
+        if data is not None and not isinstance(data, Items):
+            raise OptionError(f"{name} must be Items, as read by trusteq.read_items; found {type(data).__name__}")
     if chosen.learns and items is None:
         raise OptionError(f"method {method} learns from items: name them with --data and --text (in Python items=)")
     try:
         import torch
-        import transformers  # noqa: F401 - asked for here, so that what is missing is named before anything is read
+        import transformers  # noqa: F401 - a missing package is named before anything is read
 
         from trusteq.models.library_output import quiet_transformers
         from trusteq.models.traits import traits_of
@@ -94,17 +94,16 @@ def make(
     from trusteq.models.open import open_model
     from trusteq.record.directory import free_directory
 
-    work = chosen.load(method)
+    compress = chosen.load(method)
     path = free_directory(out)
     tell("open the model", 0, 1)
     device = arguments.pop("device", None) if chosen.learns else "cpu"
     source = _source(str(model), method, device, download=download)
     before = traits_of(source).size()
-    asked = _made_up(source)
+    texts = _random_texts(source)
     tell("open the model", 1, 1)
     checkpoints = _checkpoints(path, source, method, arguments, items, dev)
-    learning = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
-    heard = learning if chosen.learns else {}
+    training = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
     seed = arguments.get("seed", 0)
     devices = [source.model.device] if source.model.device.type == "cuda" else []
     try:
@@ -115,33 +114,33 @@ def make(
             torch.random.fork_rng(devices=devices),
         ):
             torch.manual_seed(seed)
-            compressed = work(source, **arguments, **heard)
+            compressed = compress(source, **arguments, **(training if chosen.learns else {}))
             draft = Path(scratch) / "candidate"
             draft.mkdir()
             tell("save it and read it back", 0, 1)
             with attempt(source, method, "it cannot be saved"):
                 compressed.save(draft)
             try:
-                read = open_model(draft, name=path.name)
+                saved = open_model(draft, name=path.name)
             except ModelError as error:
-                said = str(error).replace(str(draft), "it")
+                reason = str(error).replace(str(draft), "it")
                 raise does_not_apply(
-                    source, method, f"the ordinary loader does not open what was saved: {said}"
+                    source, method, f"the ordinary loader does not open the saved model: {reason}"
                 ) from None
-            _refuse_another(source, method, compressed, read, asked)  # type: ignore[arg-type]
+            _refuse_changed(source, method, compressed, saved, texts)  # type: ignore[arg-type]
             recipe = {
                 "schema_version": SCHEMA_VERSION,
                 "method": method,
-                "arguments": _defaults(work, chosen.options) | arguments,
+                "arguments": _defaults(compress, chosen.options) | arguments,
                 "seed": seed if chosen.learns else None,
                 "source": {"location": str(model), "content": source.identity.content},
-                "content": read.identity.content,
+                "content": saved.identity.content,
                 "versions": versions(*chosen.packages),
                 **compressed.facts,
             }
-            written = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-            (draft / RECIPE).write_text(written, "utf-8")
-            after = traits_of(read).size()
+            text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+            (draft / RECIPE).write_text(text, "utf-8")
+            after = traits_of(saved).size()
             if path.exists():
                 path.rmdir()
             draft.rename(path)
@@ -163,8 +162,8 @@ def _checkpoints(
     items: Items | None,
     dev: Items | None,
 ) -> Checkpoints:
-    """Where a method that is trained keeps its state, and goes on when the same is asked for again."""
-    contents = [None if given is None else given.content() for given in (items, dev)]
+    """Where a method that trains stores its state, from which the same call resumes after an interruption."""
+    contents = [None if data is None else data.content() for data in (items, dev)]
     key = key_of({"method": method, "arguments": arguments, "source": source.identity.content, "items": contents})
     workshop = path.resolve().parent / f".{path.name}.training"
     refuse_link(workshop)
@@ -179,17 +178,18 @@ def _source(location: str, method: str, device: str | None, *, download: bool) -
     name = default_name(location)
     if backend_of(location, name) is not TRANSFORMERS:
         raise ModelError(
-            f"model {name}: {location} is no transformers classifier; method {method} starts from one: give its folder"
+            f"model {name}: {location} is not a transformers classifier, which method {method} needs: give the folder "
+            "of one"
         )
     options = ModelOptions(device=device, download=download)
     source = cast("TransformerModel", open_model(location, name=name, options=options))
     if quantization := source.identity.details["quantization"]:
         by = quantization.get("quant_method")
-        raise does_not_apply(source, method, f"it is quantized already ({by}); start from the model it was made from")
+        raise does_not_apply(source, method, f"it is already quantized ({by}); start from the model it was made from")
     return source
 
 
-def _made_up(source: TransformerModel) -> tuple[list[tuple[str, ...]], ...]:
+def _random_texts(source: TransformerModel) -> tuple[list[tuple[str, ...]], ...]:
     """Texts of 1 to 40 of the model's own tokens, and pairs of them."""
     rng = np.random.default_rng(0)
 
@@ -197,36 +197,36 @@ def _made_up(source: TransformerModel) -> tuple[list[tuple[str, ...]], ...]:
         ids = rng.integers(0, len(source.tokenizer), rng.integers(1, 41))
         return source.tokenizer.decode(ids, skip_special_tokens=True).strip() or "a"
 
-    return [(text(),) for _ in range(MADE_UP)], [(text(), text()) for _ in range(MADE_UP)]
+    return [(text(),) for _ in range(TEXTS)], [(text(), text()) for _ in range(TEXTS)]
 
 
 def _rows(model: TokenModel, texts: tuple[list[tuple[str, ...]], ...]) -> TokenRows:
-    return joined([model.encode(alike) for alike in texts])
+    return joined([model.encode(group) for group in texts])
 
 
-def _refuse_another(
-    source: TransformerModel, method: str, compressed: Compressed, read: TokenModel, texts: Any
+def _refuse_changed(
+    source: TransformerModel, method: str, compressed: Compressed, saved: TokenModel, texts: Any
 ) -> None:
-    """Nothing where the saved model reads texts as the original does, and answers as the one in memory."""
-    rows, found = _rows(source, texts), _rows(read, texts)
-    if not (np.array_equal(found.starts, rows.starts) and np.array_equal(found.ids, rows.ids)):
-        raise does_not_apply(source, method, "what it was saved as cuts texts into other tokens")
-    if read.identity.content == source.identity.content:
+    """An error unless the saved model splits texts as the original does, and answers as the one in memory does."""
+    rows, saved_rows = _rows(source, texts), _rows(saved, texts)
+    if not (np.array_equal(saved_rows.starts, rows.starts) and np.array_equal(saved_rows.ids, rows.ids)):
+        raise does_not_apply(source, method, "the saved model splits texts into other tokens")
+    if saved.identity.content == source.identity.content:
         raise does_not_apply(source, method, "it would change nothing")
-    if read.labels != source.labels:
-        raise does_not_apply(source, method, f"what it was saved as has other labels: {', '.join(read.labels)}")
-    answers = np.exp(read.answer(found))
+    if saved.labels != source.labels:
+        raise does_not_apply(source, method, f"the saved model has other labels: {', '.join(saved.labels)}")
+    answers = np.exp(saved.answer(saved_rows))
     if not np.isfinite(answers).all():
         raise does_not_apply(source, method, "its answers are no longer finite numbers")
     if compressed.model is not None:
         moved = float(np.abs(answers - np.exp(replace(source, model=compressed.model).answer(rows))).max())
         if not moved <= SAME:
             raise does_not_apply(
-                source, method, f"what was saved answers otherwise, by up to {moved:.2g} in probability"
+                source, method, f"the saved model's probabilities differ from those before saving by up to {moved:.2g}"
             )
 
 
-def _defaults(work: Callable[..., Compressed], options: tuple[str, ...]) -> dict[str, Any]:
-    """What a method takes for the options that were not given; None where it decides by the model."""
-    taken = inspect.signature(work).parameters
-    return {name: taken[name].default for name in options if name in taken}
+def _defaults(compress: Callable[..., Compressed], options: tuple[str, ...]) -> dict[str, Any]:
+    """A method's default value of each option; None where the default depends on the model."""
+    parameters = inspect.signature(compress).parameters
+    return {name: parameters[name].default for name in options if name in parameters}

@@ -1,4 +1,4 @@
-"""What a method makes of an opened classifier, before it is on disk."""
+"""A compressed classifier in memory, before it is saved."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compressed:
-    """A compressed model in memory and how to save it.
+    """A compressed model in memory, and how to save it.
 
-    save: writes weights, configuration and tokenizer to a folder. model: the torch module whose answers the saved one
-    must give; None where only the file can answer. notes: what its user should know. facts: what the recipe records.
+    save: writes weights, configuration and tokenizer to a folder. model: the torch module that the saved model must
+    agree with; None where only the file can answer. notes: what its user should know. facts: entries of the recipe.
     """
 
     save: Callable[[Path], None]
@@ -34,7 +34,7 @@ class Compressed:
 
 
 def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) -> Compressed:
-    """A torch module to be saved as transformers does, with the tokenizer files of the original."""
+    """A torch module, to be saved in transformers' format with the tokenizer files of the original."""
 
     def save(folder: Path) -> None:
         save_checkpoint(model, folder, tokenizer_files(source.files))
@@ -43,7 +43,7 @@ def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) 
 
 
 def loaded(source: TransformerModel, **settings: Any) -> Any:
-    """The original once more, loaded by transformers in another way."""
+    """The original, loaded again by transformers with other settings."""
     import transformers
 
     settings |= {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
@@ -54,7 +54,7 @@ def loaded(source: TransformerModel, **settings: Any) -> Any:
 
 @contextmanager
 def attempt(source: TransformerModel, method: str, what: str) -> Iterator[None]:
-    """One line for whatever a library raises meanwhile."""
+    """Within the context, an exception of a library becomes a one-line error."""
     try:
         yield
     except (TrusteqError, OSError):

@@ -41,17 +41,17 @@ def distil(
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Compressed:
-    """A student trained on ``items``; the epoch best on ``dev`` is kept: by accuracy, without labels by agreement."""
+    """A student trained on ``items``, at its best epoch on ``dev``: by accuracy, or without labels by agreement."""
     import torch
 
     if width is not None and drop is not None:
-        raise OptionError("drop has no effect beside width, whose student is not made from layers; leave one out")
+        raise OptionError("drop has no effect with width, which starts from no layer of the model; leave one out")
     if dev is None:
         items, dev = held_out(items, seed=seed)
     hard = (0.5 if items.labels is not None else 0.0) if hard is None else hard
-    for given in (items, dev):
-        if hard and given.labels is None:
-            raise DataError(f"{given.source}: has no labels, which hard {hard:g} asks for; name them with --label")
+    for data in (items, dev):
+        if hard and data.labels is None:
+            raise DataError(f"{data.source}: has no labels, which hard {hard:g} needs; name their column with --label")
     device = source.model.device
     source.model.float()
     student, origin = (
@@ -62,37 +62,37 @@ def distil(
         epochs=epochs, batch=batch, rate=rate, warmup=WARMUP, decay=True, hard=hard, temperature=temperature, seed=seed
     )
     tell("the original's answers", 0, len(items))
-    examples, held = _examples(source, items), _examples(source, dev)
+    examples, dev_examples = _examples(source, items), _examples(source, dev)
     tell("the original's answers", len(items), len(items))
 
     def after(epoch: Epoch) -> None:
-        what = "accuracy" if held.gold is not None else "agreement"
+        what = "accuracy" if dev_examples.gold is not None else "agreement"
         say(
             f"epoch {epoch.number} of {epochs}: loss {epoch.loss:.4f}, "
             f"dev loss {epoch.dev_loss:.4f}, dev {what} {epoch.dev_accuracy:.4f}"
         )
 
-    pupil = replace(source, model=student.to(device))
+    trained = replace(source, model=student.to(device))
     curve = train(
-        pupil,
+        trained,
         examples,
-        held,
+        dev_examples,
         settings,
         advance=lambda epoch, done, total: tell(f"epoch {epoch} of {epochs}", done, total),
         after=after,
         checkpoints=checkpoints,
     )
-    pupil.model.cpu()
+    trained.model.cpu()
     return checkpoint(
         source,
-        pupil.model,
-        f"{origin}; {_outcome(pupil, held)}",
+        trained.model,
+        f"{origin}; {_outcome(trained, dev_examples)}",
         student=origin,
         training=asdict(settings),
         device=device.type,
         threads=torch.get_num_threads(),
-        items=_told(items),
-        dev=_told(dev),
+        items=_summary(items),
+        dev=_summary(dev),
         curve=[asdict(epoch) for epoch in curve],
     )
 
@@ -102,14 +102,14 @@ def _examples(source: TransformerModel, items: Items) -> Examples:
     return Examples(rows, items.gold(source.labels), source.answer(rows))
 
 
-def _outcome(pupil: TransformerModel, held: Examples) -> str:
-    """How the student does on dev, beside the original."""
-    ours, theirs = pupil.answer(held.rows).argmax(axis=1), held.soft.argmax(axis=1)  # type: ignore[union-attr]
+def _outcome(student: TransformerModel, dev: Examples) -> str:
+    """How the student does on dev, compared with the original, in words."""
+    ours, theirs = student.answer(dev.rows).argmax(axis=1), dev.soft.argmax(axis=1)  # type: ignore[union-attr]
     words = f"answers {(ours == theirs).mean():.1%} of {len(ours):,} dev items as the original does"
-    if held.gold is not None:
-        words += f"; accuracy {(ours == held.gold).mean():.1%}, the original's {(theirs == held.gold).mean():.1%}"
+    if dev.gold is not None:
+        words += f"; accuracy {(ours == dev.gold).mean():.1%}, the original's {(theirs == dev.gold).mean():.1%}"
     return words
 
 
-def _told(items: Items) -> dict[str, Any]:
+def _summary(items: Items) -> dict[str, Any]:
     return {"source": items.source, "items": len(items), "content": items.content()}

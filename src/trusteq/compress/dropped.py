@@ -1,4 +1,4 @@
-"""Layers taken out of a classifier (Sajjad et al. 2023, arXiv 2004.03844), without training afterwards."""
+"""Layers removed from a classifier (Sajjad et al. 2023, arXiv 2004.03844), without training afterwards."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def drop_layers(source: TransformerModel, *, layers: int | None = None, drop: str = "evenly") -> Compressed:
-    """The model with ``layers`` of its layers, half of them unless told."""
+    """The model with ``layers`` of its layers, by default half of them."""
     name, modules = layer_list(source, "drop-layers")
     if len(modules) == 1 or (layers is not None and layers >= len(modules)):
-        raise does_not_apply(source, "drop-layers", f"of its {len(modules)} layers {layers or 1} would stay")
+        raise does_not_apply(source, "drop-layers", f"keeping {layers or 1} of its {len(modules)} layers removes none")
     kept = kept_layers(len(modules), layers, drop)
     with attempt(source, "drop-layers", "it cannot be made of fewer layers"):
         model = with_layers(source.model, name, kept)
@@ -24,6 +24,6 @@ def drop_layers(source: TransformerModel, *, layers: int | None = None, drop: st
         source,
         model,
         f"keeps layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}, not trained since; "
-        "distil starts from the same and trains it",
+        "distil starts from the same layers and trains them",
         kept_layers=[i + 1 for i in kept],
     )

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def linear_maps(source: TransformerModel, method: str) -> dict[str, Any]:
-    """Every torch.nn.Linear by its name but those of the classification head, which is small and decides the answer."""
+    """Every torch.nn.Linear by name, except in the classification head, which is small and decides the answer."""
     import torch
 
     body = source.model.base_model
     prefix = "" if body is source.model else f"{source.model.base_model_prefix}."
-    found = {prefix + name: module for name, module in body.named_modules() if isinstance(module, torch.nn.Linear)}
-    if not found:
+    maps = {prefix + name: module for name, module in body.named_modules() if isinstance(module, torch.nn.Linear)}
+    if not maps:
         raise does_not_apply(source, method, "it has no torch.nn.Linear")
-    return found
+    return maps

@@ -1,4 +1,4 @@
-"""Attention heads set to 0: those whose part of the output projection is smallest."""
+"""Attention heads set to 0: those with the smallest weights in the output projection."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ OUTPUT = (
     "attn.Wo",
     "attention.attn.o",
 )
-"""Where the layers of common architectures hold the linear map that gathers the heads."""
+"""What common architectures call the output projection, the linear map that combines a layer's heads."""
 
 
 def prune_heads(source: TransformerModel, *, share: float = 0.5) -> Compressed:
-    """The model without this share of each layer's heads; their outputs are 0, as if they were not there."""
+    """The model without this share of each layer's heads: their outputs become 0, as if they did not exist."""
     import torch
 
     heads = getattr(source.model.config, "num_attention_heads", None)
     count = round(share * heads) if heads else 0
     if not 0 < count < (heads or 0):
         raise does_not_apply(source, "prune-heads", f"a share of {share:g} of its {heads} heads is {count}")
-    gone = []
+    removed = []
     for layer in layer_list(source, "prune-heads")[1]:
         weight = _output(source, layer).weight  # [hidden, heads x head size]
         with torch.no_grad():
@@ -38,19 +38,19 @@ def prune_heads(source: TransformerModel, *, share: float = 0.5) -> Compressed:
             norms = parts.float().pow(2).sum(dim=(0, 2))
             smallest = norms.argsort(stable=True)[:count]
             parts[:, smallest] = 0
-        gone.append(sorted(head + 1 for head in smallest.tolist()))
+        removed.append(sorted(head + 1 for head in smallest.tolist()))
     return checkpoint(
         source,
         source.model,
-        f"{count} of {heads} heads in each layer answer 0; their weights are stored, so the size stays",
-        heads_gone=gone,
+        f"{count} of {heads} heads in each layer output 0; their weights are still stored, so the size stays the same",
+        heads_gone=removed,
     )
 
 
 def _output(source: TransformerModel, layer: Any) -> Any:
-    found = [
+    projections = [
         module for name, module in layer.named_modules() if name.endswith(OUTPUT) and hasattr(module, "in_features")
     ]
-    if len(found) != 1:
-        raise does_not_apply(source, "prune-heads", "where its heads come together is not known")
-    return found[0]
+    if len(projections) != 1:
+        raise does_not_apply(source, "prune-heads", "the output projection of its attention heads was not recognised")
+    return projections[0]

@@ -1,4 +1,4 @@
-"""Linear weights of lower rank: the nearest ones, from the singular value decomposition (Eckart and Young 1936)."""
+"""Linear weights of lower rank: the nearest ones, by singular value decomposition (Eckart and Young 1936)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def low_rank(source: TransformerModel, *, rank: int | None = None) -> Compressed:
     """The model with linear weights of this rank, by default half of the smaller side of each.
 
-    They are stored whole: two factors would be another architecture, which no ordinary loader knows. So this shows what
-    the lower rank does to the answers, before anybody builds an engine for the factors.
+    They are stored as full matrices: two factors would be another architecture, which the ordinary loader cannot read.
+    So this shows what a lower rank does to the answers before anyone builds an engine that uses the factors.
     """
     import torch
 
-    whole = factored = changed = 0
+    total = factored = changed = 0
     for module in linear_maps(source, "low-rank").values():
         weight = module.weight
         kept = min(weight.shape) // 2 if rank is None else rank
-        whole += weight.numel()
+        total += weight.numel()
         if not 0 < kept < min(weight.shape):
             factored += weight.numel()
             continue
@@ -35,12 +35,12 @@ def low_rank(source: TransformerModel, *, rank: int | None = None) -> Compressed
             U, S, V = torch.linalg.svd(weight.float(), full_matrices=False)
             weight.copy_((U[:, :kept] * S[:kept]) @ V[:kept])
     if not changed:
-        raise does_not_apply(source, "low-rank", f"no linear weight of it is more than {rank or 1} wide")
+        raise does_not_apply(source, "low-rank", f"none of its linear weights is more than {rank or 1} wide")
     return checkpoint(
         source,
         source.model,
-        f"stored whole, so the size stays; as two factors where that is less, the {whole:,} linear weights would be "
-        f"{factored:,}",
-        linear_weights=whole,
+        f"stored as full matrices, so the size stays the same; as two factors where that is smaller, the {total:,} "
+        f"linear weights would be {factored:,}",
+        linear_weights=total,
         as_factors=factored,
     )

@@ -1,4 +1,4 @@
-"""The methods of compression: what each does, where it lives, which options and packages it takes."""
+"""The methods of compression: what each does, its function, its options and the packages it needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Method:
-    """One way to make a candidate; ``learns`` says that it is trained, on items."""
+    """One way to make a candidate. home: "module:function". learns: whether it trains, on items."""
 
     summary: str
     home: str
@@ -27,17 +27,17 @@ class Method:
     learns: bool = False
 
     def load(self, name: str) -> Callable[..., Compressed]:
-        """The function that does it; an error names the package that it lacks."""
+        """The function that does it; an error if a package that it needs is missing."""
         for package in self.packages:
             if find_spec(package.replace("-", "_")) is None:
                 raise MissingExtraError(f"method {name}", package=package)
         module, function = self.home.split(":")
-        compressed: Callable[..., Compressed] = getattr(importlib.import_module(f"trusteq.compress.{module}"), function)
-        return compressed
+        compress: Callable[..., Compressed] = getattr(importlib.import_module(f"trusteq.compress.{module}"), function)
+        return compress
 
 
 ONNX = ("onnx", "onnxruntime")
-LEARNING = ("temperature", "hard", "epochs", "rate", "batch", "seed", "device")
+TRAINING = ("temperature", "hard", "epochs", "rate", "batch", "seed", "device")
 
 METHODS: Mapping[str, Method] = {
     "fp16": Method("weights in 16 bits, 5 of them exponent", "sixteen_bits:fp16"),
@@ -51,76 +51,80 @@ METHODS: Mapping[str, Method] = {
     ),
     "onnx": Method("the same model as an ONNX graph in float32", "onnx_graph:exported", packages=ONNX),
     "int8-onnx": Method("dynamic int8 in ONNX Runtime, embeddings too", "onnx_graph:int8", packages=ONNX),
-    "prune-weights": Method("the smallest linear weights set to 0; size stays", "pruning:prune_weights", ("share",)),
-    "prune-heads": Method("the smallest attention heads set to 0; size stays", "heads:prune_heads", ("share",)),
-    "prune-neurons": Method("the smallest feed-forward neurons taken out", "neurons:prune_neurons", ("share",)),
-    "drop-layers": Method("whole layers taken out", "dropped:drop_layers", ("layers", "drop")),
-    "low-rank": Method("linear weights of lower rank (SVD); size stays", "low_rank:low_rank", ("rank",)),
+    "prune-weights": Method("the smallest linear weights set to 0; same size", "pruning:prune_weights", ("share",)),
+    "prune-heads": Method("the smallest attention heads set to 0; same size", "heads:prune_heads", ("share",)),
+    "prune-neurons": Method("the smallest feed-forward neurons removed", "neurons:prune_neurons", ("share",)),
+    "drop-layers": Method("whole layers removed", "dropped:drop_layers", ("layers", "drop")),
+    "low-rank": Method("linear weights of lower rank (SVD); same size", "low_rank:low_rank", ("rank",)),
     "distil": Method(
-        "a smaller student, trained on --data to answer alike",
+        "a smaller student, trained on --data to give the same answers",
         "distil:distil",
-        ("layers", "drop", "width", *LEARNING),
+        ("layers", "drop", "width", *TRAINING),
         learns=True,
     ),
 }
-"""By the name that --method takes; a new one is one file and one line here."""
+"""By the name that --method takes; a new method is one file and one line here."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that can be said about a method, and which values it takes; ``ends`` says whether low and high do."""
+    """An option of a method, its help text and the values it takes. inclusive: whether low and high are allowed."""
 
-    says: str
+    help: str
     kind: type = float
     low: float = -math.inf
     high: float = math.inf
-    ends: bool = True
+    inclusive: bool = True
     choices: tuple[str, ...] = ()
 
     def checked(self, name: str, value: object) -> Any:
-        """The value, or one clear line about why it will not do."""
+        """The value; an error if the option does not take it."""
         if self.kind is str:
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 expected = " or ".join(self.choices) or "a text"
                 raise OptionError(f"{name} must be {expected}, found {value!r}")
             return value
-        whole = self.kind is int
-        good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if good:
-            good = self.low <= value <= self.high if self.ends else self.low < value < self.high  # type: ignore[operator]
-        if not good:
+        is_whole = self.kind is int
+        valid = isinstance(value, int if is_whole else (int, float)) and not isinstance(value, bool)
+        if valid:
+            valid = self.low <= value <= self.high if self.inclusive else self.low < value < self.high  # type: ignore[operator]
+        if not valid:
             between = (
-                f"from {self.low:,g} to {self.high:,g}" if self.ends else f"between {self.low:g} and {self.high:g}"
+                f"from {self.low:,g} to {self.high:,g}" if self.inclusive else f"between {self.low:g} and {self.high:g}"
             )
-            raise OptionError(f"{name} must be a {'whole ' if whole else ''}number {between}, found {value!r}")
+            raise OptionError(f"{name} must be a {'whole ' if is_whole else ''}number {between}, found {value!r}")
         return self.kind(value)
 
 
 OPTIONS: Mapping[str, Option] = {
-    "share": Option("What share goes, in every layer alike; default 0.5.", low=0, high=1, ends=False),
-    "layers": Option("How many layers stay; default half of them.", int, 1, 1000),
-    "drop": Option("Which layers go; default evenly: of half, every other.", str, choices=("evenly", "last", "first")),
-    "rank": Option("The rank that stays; default half of the smaller side.", int, 1, 1_000_000),
-    "width": Option("Hidden size of a student that starts at random, not from the model's layers.", int, 1, 1_000_000),
-    "temperature": Option("Softens the answers that the student learns; default 2.", low=0, high=1000, ends=False),
-    "hard": Option("Weight of the gold labels beside the model's answers; default 0.5, 0 without.", low=0, high=1),
-    "epochs": Option("Times through the items; default 3.", int, 1, 10_000),
-    "rate": Option("AdamW's learning rate at its peak; default 5e-5.", low=0, high=1, ends=False),
+    "share": Option("Share to remove, the same in every layer; default 0.5.", low=0, high=1, inclusive=False),
+    "layers": Option("How many layers to keep; default half of them.", int, 1, 1000),
+    "drop": Option(
+        "Which layers to remove; default evenly (of half, every other).", str, choices=("evenly", "last", "first")
+    ),
+    "rank": Option("The rank to keep; default half of the smaller side.", int, 1, 1_000_000),
+    "width": Option(
+        "Hidden size of a student that starts at random instead of from the model's layers.", int, 1, 1_000_000
+    ),
+    "temperature": Option("Softens the answers that the student learns; default 2.", low=0, high=1000, inclusive=False),
+    "hard": Option("Weight of gold labels versus the model's answers; default 0.5, 0 without labels.", low=0, high=1),
+    "epochs": Option("Passes through the items; default 3.", int, 1, 10_000),
+    "rate": Option("AdamW's learning rate at its peak; default 5e-5.", low=0, high=1, inclusive=False),
     "batch": Option("Items in one step; default 32.", int, 1, 1_000_000),
     "seed": Option("Seed of everything random; default 0.", int, 0, 2**63 - 1),
     "device": Option("Where to train, e.g. cuda; default the fastest there is.", str),
 }
-"""By the name that --NAME and the keyword of `make` have."""
+"""By name: --NAME on the command line, NAME= in `make`."""
 
 
-def checked_options(method: str, given: Mapping[str, object]) -> dict[str, Any]:
-    """The options that were given, each checked; one that the method does not take is refused."""
+def checked_options(method: str, options: Mapping[str, object]) -> dict[str, Any]:
+    """The options with checked values; an error for one that the method does not take."""
     if method not in METHODS:
-        raise OptionError(f"method {method!r} is none; there are {', '.join(METHODS)}")
-    takes = METHODS[method].options
-    for name in given:
+        raise OptionError(f"unknown method {method!r}; choose from {', '.join(METHODS)}")
+    allowed = METHODS[method].options
+    for name in options:
         if name not in OPTIONS:
-            raise OptionError(f"option {name!r} is none; method {method} takes {', '.join(takes) or 'no options'}")
-        if name not in takes:
+            raise OptionError(f"unknown option {name!r}; method {method} takes {', '.join(allowed) or 'no options'}")
+        if name not in allowed:
             raise OptionError(f"{name} has no effect on method {method}; leave it out")
-    return {name: OPTIONS[name].checked(name, value) for name, value in given.items()}
+    return {name: OPTIONS[name].checked(name, value) for name, value in options.items()}

@@ -1,4 +1,4 @@
-"""Feed-forward neurons taken out: those whose incoming times outgoing weights are smallest."""
+"""Feed-forward neurons removed: those whose incoming times outgoing weights are smallest."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from trusteq.models.transformer import TransformerModel
 
 WIDTH = ("intermediate_size", "hidden_dim", "ffn_dim")
-"""What configurations call the number of neurons in a layer."""
+"""Configuration keys for the number of feed-forward neurons in a layer."""
 
 
 def prune_neurons(source: TransformerModel, *, share: float = 0.5) -> Compressed:
     """The model with this share fewer neurons in each layer: a narrower one of the same kind."""
     model = source.model
     key, width = neurons(source, "prune-neurons")
-    stay = width - round(share * width)
-    if not 0 < stay < width:
-        raise does_not_apply(source, "prune-neurons", f"a share of {share:g} of its {width} neurons leaves {stay}")
+    remaining = width - round(share * width)
+    if not 0 < remaining < width:
+        raise does_not_apply(
+            source, "prune-neurons", f"removing a share of {share:g} of its {width} neurons leaves {remaining}"
+        )
     weights = model.state_dict()
     name, modules = layer_list(source, "prune-neurons")
     for number, layer in enumerate(modules):
@@ -30,30 +32,32 @@ def prune_neurons(source: TransformerModel, *, share: float = 0.5) -> Compressed
         incoming = [part for part, module in maps.items() if module.out_features == width]
         outgoing = [part for part, module in maps.items() if module.in_features == width]
         if not incoming or not outgoing or set(incoming) & set(outgoing) or width == model.config.hidden_size:
-            raise does_not_apply(source, "prune-neurons", f"its feed-forward maps of {width} neurons are not plain")
-        # A gated layer multiplies two incoming maps, so their norms are multiplied, too.
+            raise does_not_apply(
+                source, "prune-neurons", f"its feed-forward layers of {width} neurons were not recognised"
+            )
+        # A gated layer multiplies two incoming maps, so their norms are multiplied too.
         score = 1.0
         for part in (*incoming, *outgoing):
             score = score * maps[part].weight.detach().float().norm(dim=1 if part in incoming else 0)
-        kept = score.argsort(descending=True, stable=True)[:stay].sort().values  # type: ignore[attr-defined]
+        kept = score.argsort(descending=True, stable=True)[:remaining].sort().values  # type: ignore[attr-defined]
         for part in incoming:
             for kind in ("weight", "bias"):
                 _take(weights, f"{name}.{number}.{part}.{kind}", kept, axis=0)
         for part in outgoing:
             _take(weights, f"{name}.{number}.{part}.weight", kept, axis=1)
     config = deepcopy(model.config)
-    setattr(config, key, stay)
+    setattr(config, key, remaining)
     with attempt(source, "prune-neurons", "it cannot be made narrower"):
         narrow = rebuilt(model, config, weights)
-    return checkpoint(source, narrow, f"{stay:,} of {width:,} neurons stay in each layer")
+    return checkpoint(source, narrow, f"{remaining:,} of {width:,} neurons remain in each layer")
 
 
 def neurons(source: TransformerModel, method: str) -> tuple[str, int]:
-    """What the configuration calls the neurons of a layer, and how many there are."""
+    """The configuration's key for the number of neurons in a layer, and that number."""
     for key in WIDTH:
         if isinstance(width := getattr(source.model.config, key, None), int):
             return key, width
-    raise does_not_apply(source, method, f"its configuration names no {' or '.join(WIDTH)}")
+    raise does_not_apply(source, method, f"its configuration has no {' or '.join(WIDTH)}")
 
 
 def _take(weights: dict[str, Any], key: str, kept: Any, *, axis: int) -> None:

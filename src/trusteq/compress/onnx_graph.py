@@ -1,4 +1,4 @@
-"""An ONNX graph of a classifier, in float32 or with dynamic int8, beside its configuration and tokenizer."""
+"""A classifier as an ONNX graph, in float32 or dynamic int8, with its configuration and tokenizer."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def exported(source: TransformerModel) -> Compressed:
 
 
 def int8(source: TransformerModel) -> Compressed:
-    """The graph with weights in 8 bits, and activations rounded while it runs by one scale a batch.
+    """The graph with 8-bit weights; activations are rounded when it runs, with one scale a batch.
 
-    Unsigned weights, one scale a column: on processors without VNNI signed ones overflow the 16-bit sums of ONNX
-    Runtime's kernels, so that the same file would answer otherwise there.
+    Weights are unsigned, with one scale a column: on processors without VNNI, signed ones overflow the 16-bit sums of
+    ONNX Runtime's kernels, so the same file would give different answers there.
     """
     onnx_runtime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -47,16 +47,16 @@ def int8(source: TransformerModel) -> Compressed:
             quantize_dynamic(whole, folder / "model.onnx", weight_type=QuantType.QUInt8, per_channel=True)
 
     return Compressed(
-        save, None, ("dynamic int8 sets one scale a batch, so answers depend on the batch; the audit says how much",)
+        save, None, ("dynamic int8 uses one scale a batch, so answers depend on the batch; the audit says how much",)
     )
 
 
 def _write(source: TransformerModel, method: str, folder: Path) -> None:
-    """The float32 graph, config.json and the tokenizer, in the folder."""
+    """Write the float32 graph, config.json and the tokenizer to the folder."""
     import torch
 
     if source.tokenizer_json() is None:
-        raise does_not_apply(source, method, "its tokenizer cannot be written as tokenizer.json")
+        raise does_not_apply(source, method, "its tokenizer cannot be saved as tokenizer.json")
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
@@ -66,7 +66,7 @@ def _write(source: TransformerModel, method: str, folder: Path) -> None:
         def forward(self, *inputs: Any) -> Any:
             return self.model(**dict(zip(names, inputs, strict=True))).logits
 
-    # With padding in the example: a mask without effect may be left out of the trace.
+    # The example needs padding: the trace may omit a mask that has no effect.
     texts = [("the man",), ("good films are not seen often",)] if source.can_pad else [("the man",)]
     example = source.inputs(source.encode(texts), np.arange(len(texts)))
     names = [name for name in INPUTS if name in example]
@@ -88,10 +88,10 @@ def _write(source: TransformerModel, method: str, folder: Path) -> None:
 
 @contextmanager
 def _quiet_root() -> Iterator[None]:
-    """Nothing from the root logger, where onnxruntime.quantization warns; the first warning would also set it up."""
+    """Silence the root logger, where onnxruntime.quantization warns; its first warning would also configure it."""
     root = logging.getLogger()
-    before, root.handlers = root.handlers, [logging.NullHandler()]
+    handlers, root.handlers = root.handlers, [logging.NullHandler()]
     try:
         yield
     finally:
-        root.handlers = before
+        root.handlers = handlers

@@ -25,7 +25,7 @@ def prune_weights(source: TransformerModel, *, share: float = 0.5) -> Compressed
     return checkpoint(
         source,
         source.model,
-        f"{zeros:,} of {total:,} linear weights are 0; they are stored, so the size stays",
+        f"{zeros:,} of {total:,} linear weights are 0; they are still stored, so the size stays the same",
         zeros=zeros,
         linear_weights=total,
     )

@@ -1,6 +1,6 @@
-"""Linear weights in 8 bits, by torchao as transformers drives it: one scale for each row of a weight.
+"""Linear weights in 8 bits, by torchao through transformers: one scale for each row of a weight.
 
-torch's own ``quantize_dynamic`` is not offered: what it makes can be saved only as a pickle.
+torch's own ``quantize_dynamic`` is not offered: its models can only be saved as a pickle.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 def int8_weights(source: TransformerModel) -> Compressed:
-    """The model with its linear weights rounded; it computes in its own precision."""
+    """The model with its linear weights rounded; activations keep their precision."""
     from torchao.quantization import Int8WeightOnlyConfig
 
     return _rounded(source, "int8-weights", Int8WeightOnlyConfig())
 
 
 def int8_dynamic(source: TransformerModel) -> Compressed:
-    """The model with its linear weights rounded, and while it runs what they are multiplied with, token by token."""
+    """The model with its linear weights rounded, and their inputs rounded token by token when it runs."""
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig
 
     return _rounded(
         source,
         "int8-dynamic",
         Int8DynamicActivationInt8WeightConfig(),
-        "each token has a scale of its own, so the batch moves answers less than with one scale for all; slow on "
-        "processors without int8 instructions",
+        "each token has its own scale, so answers depend less on the batch than with one scale for all tokens; slow "
+        "on processors without int8 instructions",
     )
 
 
@@ -41,11 +41,11 @@ def _rounded(source: TransformerModel, method: str, config: Any, *notes: str) ->
 
     rounded = linear_maps(source, method)
     linear = [name for name, module in source.model.named_modules() if isinstance(module, torch.nn.Linear)]
-    stay_whole = [name for name in linear if name not in rounded]
+    unrounded = [name for name in linear if name not in rounded]
     with attempt(source, method, "torchao"):
-        quantization = transformers.TorchAoConfig(config, modules_to_not_convert=stay_whole)
+        quantization = transformers.TorchAoConfig(config, modules_to_not_convert=unrounded)
         model = loaded(source, quantization_config=quantization, dtype="auto")
     total = sum(weight.numel() for weight in source.model.parameters())
-    stay = total - sum(module.weight.numel() for module in rounded.values())
-    stays = f"{stay:,} of {total:,} parameters stay as they were: embeddings, norms, biases and the classification head"
-    return checkpoint(source, model, stays, *notes, linear_maps=len(rounded))
+    rest = total - sum(module.weight.numel() for module in rounded.values())
+    note = f"{rest:,} of {total:,} parameters are unchanged: embeddings, norms, biases and the classification head"
+    return checkpoint(source, model, note, *notes, linear_maps=len(rounded))

@@ -26,9 +26,9 @@ def _cast(source: TransformerModel, method: str, dtype: str) -> Compressed:
     import torch
 
     if source.model.dtype.itemsize < 4:
-        had = str(source.model.dtype).removeprefix("torch.")
-        raise does_not_apply(source, method, f"its weights are in {had} already")
-    # Not with .to(): what a model computes in float32 whatever its weights are, must stay so.
+        current = str(source.model.dtype).removeprefix("torch.")
+        raise does_not_apply(source, method, f"its weights are already in {current}")
+    # Not with .to(): parts that transformers always keeps in float32 must stay so.
     model = loaded(source, dtype=getattr(torch, dtype))
     too_large = next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), None)
     if too_large:

@@ -1,4 +1,4 @@
-"""A student: a smaller classifier of the same kind, made from a model's layers or narrower and random."""
+"""A student: a smaller classifier of the same kind, either with some of a model's layers or narrower and random."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def from_layers(source: TransformerModel, layers: int | None, drop: str) -> tuple[Any, str]:
-    """A student with some of the model's layers as they are, half unless told; and words for it."""
+    """A student with some of the model's layers, by default half of them; and a description of it."""
     name, modules = layer_list(source, "distil")
     if layers is not None and layers > len(modules):
         raise does_not_apply(source, "distil", f"it has {len(modules)} layers, fewer than {layers}")
@@ -25,7 +25,7 @@ def from_layers(source: TransformerModel, layers: int | None, drop: str) -> tupl
 
 
 def narrower(source: TransformerModel, width: int, layers: int | None) -> tuple[Any, str]:
-    """A random student of this hidden size, its heads as large as the model's; and words for it."""
+    """A random student of this hidden size, with heads as large as the model's; and a description of it."""
     import torch
     import transformers
 
@@ -33,12 +33,14 @@ def narrower(source: TransformerModel, width: int, layers: int | None) -> tuple[
     size = config.hidden_size // config.num_attention_heads
     if width % size or not 0 < width < config.hidden_size:
         raise does_not_apply(
-            source, "distil", f"width must be a multiple of its head size {size} below its width {config.hidden_size}"
+            source,
+            "distil",
+            f"the width must be a multiple of its head size {size} and less than its width {config.hidden_size}",
         )
     key, wide = neurons(source, "distil")
     setattr(config, key, max(1, wide * width // config.hidden_size))
     if getattr(config, "num_key_value_heads", config.num_attention_heads) != config.num_attention_heads:
-        raise does_not_apply(source, "distil", "its heads share keys, so it has no plain width")
+        raise does_not_apply(source, "distil", "its heads share keys, so its width cannot be reduced")
     for heads in ("num_attention_heads", "num_key_value_heads"):
         if hasattr(config, heads):
             setattr(config, heads, width // size)

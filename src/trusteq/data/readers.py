@@ -10,7 +10,7 @@ from typing import Any
 from trusteq.data import delimited, frame, huggingface, jsonl, parquet
 from trusteq.data.table import Table
 from trusteq.errors import DataError
-from trusteq.plugins import with_added
+from trusteq.plugins import with_plugins
 
 __all__ = ["READERS", "Table", "column_names", "read_table", "readers"]
 
@@ -33,7 +33,7 @@ READERS: dict[str, Reader] = {
 
 def readers() -> dict[str, Reader]:
     """The reader of each kind of file, by its suffix, including those of plugins."""
-    return with_added("trusteq.readers", READERS, callable)
+    return with_plugins("trusteq.readers", READERS, callable)
 
 
 def read_table(

@@ -1,1 +1,1 @@
-"""The demo: a pretrained Transformer fine-tuned on the spot on rated sentences, compressed several ways and audited."""
+"""The demo: a pretrained Transformer, fine-tuned on rated sentences, compressed in several ways and audited."""

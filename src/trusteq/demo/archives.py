@@ -1,4 +1,4 @@
-"""Files read out of a wheel, a zip or a tar: only those asked for by name, so no name in an archive leads anywhere."""
+"""Files read out of a wheel, zip or tar, only those requested by name: no path in an archive is ever written to."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def read_files(archive: BinaryIO, inside: Sequence[str], names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Each name and its bytes, from the folder ``inside[-1]`` of the archive that the names before it lead to.
+    """Each name and its bytes, from the folder ``inside[-1]`` of the archive that the earlier names lead to.
 
-    Raises KeyError for what is not there, and what zipfile and tarfile raise for what is no archive.
+    Raises KeyError for a missing file, and the errors of zipfile and tarfile for something that is not an archive.
     """
     *outer, folder = inside
     for name in outer:
@@ -33,5 +33,5 @@ def _read(archive: BinaryIO, name: str) -> bytes:
         member = members.getmember(name)
         stream = members.extractfile(member) if member.isfile() else None
         if stream is None:
-            raise KeyError(f"{name} is no plain file")
+            raise KeyError(f"{name} is not a regular file")
         return stream.read()

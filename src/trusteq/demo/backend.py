@@ -1,8 +1,8 @@
-"""A stand-in for the program that builds a source distribution, which builds nothing and runs nothing of it.
+"""A stand-in for setuptools that neither builds nor runs anything of a source distribution.
 
-pip downloads a source distribution only together with its metadata, for which it runs the project's setup.py through
-setuptools. All that the demo wants is the archive. So pip finds this in the place of setuptools: it hands over the
-metadata that the archive has already.
+To download a source distribution, pip insists on its metadata, for which it runs the project's setup.py through
+setuptools. The demo only needs the archive. So pip is given this in place of setuptools: it returns the metadata that
+the archive already holds.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Unbuilt:
         return []
 
     def prepare_metadata_for_build_wheel(self, metadata_directory, config_settings=None):
-        told = Path("PKG-INFO").read_bytes()
-        name, version = (message_from_bytes(told)[field].replace("-", "_") for field in ("Name", "Version"))
+        metadata = Path("PKG-INFO").read_bytes()
+        name, version = (message_from_bytes(metadata)[field].replace("-", "_") for field in ("Name", "Version"))
         folder = Path(metadata_directory, f"{name}-{version}.dist-info")
         folder.mkdir()
-        (folder / "METADATA").write_bytes(told)
+        (folder / "METADATA").write_bytes(metadata)
         return folder.name
 
 
@@ -35,7 +35,7 @@ __legacy__ = Unbuilt()
 
 
 def write_backend(folder: Path) -> None:
-    """Write the package to this folder, which is then to be the first on PYTHONPATH."""
+    """Write the stand-in package to this folder, which must then come first on PYTHONPATH."""
     (folder / "setuptools").mkdir(parents=True)
     (folder / "setuptools" / "__init__.py").touch()
     (folder / "setuptools" / "build_meta.py").write_text(BACKEND, "utf-8")

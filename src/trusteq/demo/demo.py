@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 TRAIN, DEV, TEST = 1_800, 300, 1_200
 LONGEST = 16
-"""Words in a sentence: longer ones are left aside, for the demo is to take minutes."""
+"""Words in a sentence; longer ones are skipped, so that the demo takes only minutes."""
 
 EXPLAINED, MASKS = 102, 16
-"""Sentences whose words are left out, and how often in each; few, for the same reason, but the policy asks for 100."""
+"""Sentences to explain, and masks for each; few, for the same reason, but the policy requires 100 sentences."""
 
 RESAMPLES = 500
 EPOCHS, RATE = 1, 1.5e-4
@@ -31,7 +31,7 @@ EPOCHS, RATE = 1, 1.5e-4
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to make a candidate with `trusteq.compress`, and what it does in words."""
+    """One way to make a candidate with `trusteq.compress`, and its description."""
 
     method: str
     words: str
@@ -48,12 +48,12 @@ FIELDS = ("id", "text", "label", "source", "people", "document")
 
 
 def models_folder(out: Path) -> Path:
-    """Where the models and sentences of the demo with this run directory are kept."""
+    """The folder for the models and sentences of the demo with this run directory."""
     return out.with_name(f"{out.name}-models")
 
 
 def free_run() -> Path:
-    """The first of trusteq-run, trusteq-run-2, ... that is free, and whose models' folder is."""
+    """The first of trusteq-run, trusteq-run-2, ... that does not exist and whose models' folder does not either."""
     count = 1
     while True:
         path = Path("trusteq-run" if count == 1 else f"trusteq-run-{count}")
@@ -69,26 +69,26 @@ def audit_sentences(
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Audit:
-    """The audit of small classifiers of sentences against a large one, all made here, in ``models_folder(out)``."""
+    """The audit of small sentence classifiers against a large one, all made now, in ``models_folder(out)``."""
     try:
         import torch  # noqa: F401
-        import transformers  # noqa: F401 - named before anything is fetched
+        import transformers  # noqa: F401 - a missing package is named before anything is fetched
     except ModuleNotFoundError as error:
         raise MissingExtraError("the demo on real text", "transformers") from error
     from trusteq.record.directory import free_directory
 
     folder = free_directory(models_folder(out))
-    rated, base = sentence_files(say=say), minilm(say=say)
+    sentence_folder, base = sentence_files(say=say), minilm(say=say)
     try:
-        return _made_and_audited(folder, rated, base, seed=seed, tell=tell, say=say)
+        return _make_and_audit(folder, sentence_folder, base, seed=seed, tell=tell, say=say)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _made_and_audited(
+def _make_and_audit(
     folder: Path,
-    rated: Path,
+    sentence_folder: Path,
     base: Path,
     *,
     seed: int,
@@ -99,20 +99,20 @@ def _made_and_audited(
     from trusteq.compress import make
     from trusteq.train import TrainingSettings, fine_tune
 
-    sentences = [sentence for sentence in read_sentences(rated) if len(sentence.text.split()) <= LONGEST]
+    sentences = [sentence for sentence in read_sentences(sentence_folder) if len(sentence.text.split()) <= LONGEST]
     parts = split(sentences, train=TRAIN, dev=DEV, test=TEST, seed=seed)
     few, many = (bound(len(sentence.ratings) for sentence in sentences) for bound in (min, max))
     say(
         f"{len(sentences):,} sentences of up to {LONGEST} words, each rated by {few} to "
-        f"{many} people: {TRAIN:,} to learn from, {TEST:,} others to judge by"
+        f"{many} people: {TRAIN:,} to train on, {TEST:,} others to audit on"
     )
-    # Read back from a file, so that the command on the page repeats the audit.
-    lessons, trial, questions = (
+    # The audit reads its items back from the file, so that the command on the page repeats it.
+    train_file, dev_file, test_file = (
         _write(folder / f"{name}.csv", getattr(parts, name)) for name in ("train", "dev", "test")
     )
 
-    say("large: all-MiniLM-L6-v2, pretrained, learns to tell whether a sentence is negative, neutral or positive")
-    train, dev = as_items(parts.train, source=str(lessons)), as_items(parts.dev, source=str(trial))
+    say("large: all-MiniLM-L6-v2, pretrained, is trained to classify sentences as negative, neutral or positive")
+    train, dev = as_items(parts.train, source=str(train_file)), as_items(parts.dev, source=str(dev_file))
     settings = TrainingSettings(epochs=EPOCHS, rate=RATE, warmup=0.1, decay=True, seed=seed)
     large = fine_tune(base, items=train, dev=dev, out=folder / "large", settings=settings, tell=tell, say=say)
 
@@ -120,38 +120,40 @@ def _made_and_audited(
     for name, recipe in CANDIDATES.items():
         say(f"{name}: {recipe.words}")
         try:
-            made = make(large.directory, method=recipe.method, out=folder / name, tell=tell, say=say, **recipe.options)
+            candidate = make(
+                large.directory, method=recipe.method, out=folder / name, tell=tell, say=say, **recipe.options
+            )
         except MissingExtraError as error:
             say(f"{name} is left out: {error}")
             continue
-        models[name] = trusteq.open_model(made.directory, name=name)
+        models[name] = trusteq.open_model(candidate.directory, name=name)
 
     say(
         f"audit: every model answers {TEST:,} sentences, then {EXPLAINED} of them with words left out, "
-        "which tells what it looks at"
+        "which shows the words it looks at"
     )
-    audited = trusteq.audit(
+    audit = trusteq.audit(
         trusteq.open_model(large.directory, name="large"),
         models,
-        trusteq.read_items(questions, text="text", label="label", slices=["source", "people"], cluster="document"),
+        trusteq.read_items(test_file, text="text", label="label", slices=["source", "people"], cluster="document"),
         seed=seed,
         resamples=RESAMPLES,
         explain=trusteq.ExplainSettings(items=EXPLAINED, masks=MASKS),
         progress=tell,
     )
-    return replace(audited, command=_command(large.directory, [folder / name for name in models], questions, seed))
+    return replace(audit, command=_command(large.directory, [folder / name for name in models], test_file, seed))
 
 
-def _command(large: Path, candidates: Sequence[Path], questions: Path, seed: int) -> tuple[str, ...]:
-    """The audit as a command line."""
+def _command(large: Path, candidates: Sequence[Path], data: Path, seed: int) -> tuple[str, ...]:
+    """The command line that repeats the audit."""
     columns = ("--text", "text", "--label", "label", "--slice", "source", "--slice", "people", "--cluster", "document")
     numbers = {"--explain-items": EXPLAINED, "--masks": MASKS, "--resamples": RESAMPLES, "--seed": seed}
     options = (word for name, value in numbers.items() for word in (name, str(value)))
-    return ("audit", str(large), *map(str, candidates), "--data", str(questions), *columns, *options)
+    return ("audit", str(large), *map(str, candidates), "--data", str(data), *columns, *options)
 
 
 def _write(file: Path, sentences: Sequence[Sentence]) -> Path:
-    """A CSV file of the sentences that `trusteq.read_items` reads."""
+    """The path of a CSV file of the sentences, now written, that `trusteq.read_items` can read."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", encoding="utf-8", newline="") as stream:

@@ -1,8 +1,8 @@
 """The demo without any download: compressed digit classifiers, audited against a large one.
 
-The data are scikit-learn's bundled digits. The large model is a neural network of two layers of 256. The candidates are
-the same network with its weights rounded to four and to three bits, and a network of one layer of 16 trained by itself:
-all within two points of accuracy.
+The data are scikit-learn's bundled digits. The large model is a neural network with two layers of 256 units. The
+candidates are the same network with its weights rounded to four and to three bits, and a separately trained network
+with one layer of 16 units: all within two points of accuracy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def rounded(network: MLPClassifier, bits: int) -> MLPClassifier:
-    """The same network with each layer's weights rounded to so many bits."""
+    """The same network with each layer's weights rounded to this many bits."""
     small = copy.deepcopy(network)
     for weights in small.coefs_:
         step = np.abs(weights).max() / (2 ** (bits - 1) - 1)
@@ -36,7 +36,7 @@ def audit_digits(
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Audit:
-    """The audit of three small digit classifiers against a large one, all trained here."""
+    """The audit of three small digit classifiers against a large one, all trained now."""
     from sklearn.datasets import load_digits
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split

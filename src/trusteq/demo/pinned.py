@@ -1,6 +1,6 @@
-"""What the demo is made from: packages pinned by version and hash, and the files in them that are used.
+"""What the demo is made from: packages pinned by version and hash, and the files that are used from them.
 
-The model is all-MiniLM-L6-v2 (Apache-2.0), which two packages hold, byte by byte the same. The sentences are those of
+The model is all-MiniLM-L6-v2 (Apache-2.0), which two packages hold, identical to the byte. The sentences are those of
 Hutto and Gilbert (2014), "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text", in the
 source distribution of vaderSentiment (MIT).
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Package:
     """One archive that pip can fetch.
 
-    inside: where its files lie: archives within the archive, outermost first, and at the end the folder.
+    inside: where its files are: the archives nested in it, outermost first, and finally the folder.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Package:
     megabytes: float
     inside: tuple[str, ...]
     built: bool = True
-    """Whether it is a wheel; else a source distribution."""
+    """Whether it is a wheel; otherwise it is a source distribution."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -35,7 +35,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Content:
-    """Files by name with their SHA-256, the folder in the cache that they are kept in, and packages that hold them."""
+    """Files by name with their SHA-256, the name of their folder in the cache, and the packages that hold them."""
 
     folder: str
     files: Mapping[str, str]

@@ -1,9 +1,9 @@
-"""The demo's sentences: what people said of each, the label that follows, and who learns from which.
+"""The demo's sentences: how people rated each, the label that follows, and the split into train, dev and test.
 
 Hutto and Gilbert (2014) showed 23,703 sentences from tweets, film reviews, product reviews and newspaper editorials to
 people who rated each from -4 (extremely negative) over 0 (neutral) to 4 (extremely positive); 15 to 99 people a
-sentence. Every single rating is published. The label is what the mean rating rounds to: negative where it is -0.5 or
-lower, positive where it is 0.5 or higher, else neutral.
+sentence. Every single rating is published. The label comes from the mean rating: negative if it is -0.5 or lower,
+positive if it is 0.5 or higher, otherwise neutral.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ SOURCES = {
     "products": "amazonReviewSnippets",
     "editorials": "nytEditorialSnippets",
 }
-"""What we call a source, and what its two files are called after."""
+"""Our name of each source, and the stem of its two files' names."""
 
 LABELS = ("negative", "neutral", "positive")
 
 BOUNDARY = 0.5
-"""A mean rating this far from 0 is no longer neutral: it rounds to another step of the scale."""
+"""A mean rating this far from 0 is no longer neutral: it rounds to -1 or 1, or beyond."""
 
 AGREED, DIVIDED = 0.9, 2 / 3
-"""People agree where at least the first share of them says what the label says; below the second they are divided."""
+"""If at least the first share of people give the label's rating they agree; below the second they are divided."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A text and every rating that people gave it; ``document``: the article or review that it stands in, if known."""
+    """A text and every rating that people gave it. document: the article or review that it comes from, if known."""
 
     id: str
     text: str
@@ -52,31 +52,31 @@ class Sentence:
 
     @property
     def label(self) -> str:
-        """The mean rating in a word."""
+        """The mean rating as a label."""
         mean = float(np.mean(self.ratings))
         return LABELS[1 + (mean >= BOUNDARY) - (mean <= -BOUNDARY)]
 
     @property
     def agreement(self) -> float:
-        """The share of people whose own rating says what the label says."""
-        said = np.sign(self.ratings) + 1
-        return float(np.mean(said == LABELS.index(self.label)))
+        """The share of people whose own rating has the sign of the label."""
+        codes = np.sign(self.ratings) + 1
+        return float(np.mean(codes == LABELS.index(self.label)))
 
     @property
     def people(self) -> str:
-        """The agreement in a word."""
+        """The agreement in words."""
         if self.agreement >= AGREED:
             return "agree"
         return "mostly agree" if self.agreement >= DIVIDED else "are divided"
 
 
 def read_sentences(folder: Path) -> list[Sentence]:
-    """All sentences in the folder, in the order of its files; of texts that repeat each other only the first."""
+    """All sentences in the folder, in the order of its files; of repeated texts only the first."""
     seen: set[str] = set()
-    found = []
+    sentences = []
     for source, stem in SOURCES.items():
         ratings = {
-            id_: _ratings(given, where) for id_, given, where in _rows(folder / f"{stem}_anonDataRatings.txt", 4)
+            id_: _ratings(field, where) for id_, field, where in _rows(folder / f"{stem}_anonDataRatings.txt", 4)
         }
         for id_, text, where in _rows(folder / f"{stem}_GroundTruth.txt", 3):
             if id_ not in ratings:
@@ -88,17 +88,17 @@ def read_sentences(folder: Path) -> list[Sentence]:
             seen.add(words)
             # Products and editorials are numbered by review or article, and by sentence within it.
             document = id_.rpartition("_")[0] or id_
-            found.append(Sentence(f"{source}-{id_}", text, source, f"{source}-{document}", ratings[id_]))
-    return found
+            sentences.append(Sentence(f"{source}-{id_}", text, source, f"{source}-{document}", ratings[id_]))
+    return sentences
 
 
 def bare(text: str) -> str:
-    """The words of a text without case, punctuation and signs: what tells whether two texts are the same."""
+    """The words of a text without case, punctuation or symbols, to tell whether two texts are the same."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def _rows(file: Path, fields: int) -> Iterator[tuple[str, str, str]]:
-    """Id, last field, and place of every row of one of the files."""
+    """Id, last field, and location of every row of one of the files."""
     try:
         lines = file.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -112,20 +112,20 @@ def _rows(file: Path, fields: int) -> Iterator[tuple[str, str, str]]:
         yield row[0].strip(), row[-1], f"{file}: line {number}"
 
 
-def _ratings(given: str, where: str) -> tuple[int, ...]:
+def _ratings(field: str, where: str) -> tuple[int, ...]:
     """The numbers in "[1, 0, -2]"."""
     try:
-        numbers = tuple(int(part) for part in given.strip().strip("[]").split(","))
+        numbers = tuple(int(part) for part in field.strip().strip("[]").split(","))
     except ValueError:
         numbers = ()
     if not numbers or not all(-4 <= number <= 4 for number in numbers):
-        raise DataError(f"{where}: ratings must be whole numbers from -4 to 4, found {given[:60]!r}")
+        raise DataError(f"{where}: ratings must be whole numbers from -4 to 4, found {field[:60]!r}")
     return numbers
 
 
 @dataclass(frozen=True)
 class Split:
-    """Sentences to learn from, to choose the epoch by, and to judge by; no document is in two of them."""
+    """Sentences to train on, to choose the best epoch on, and to audit on; no document is in two of them."""
 
     train: tuple[Sentence, ...]
     dev: tuple[Sentence, ...]
@@ -133,7 +133,7 @@ class Split:
 
 
 def split(sentences: Sequence[Sentence], *, train: int, dev: int, test: int, seed: int) -> Split:
-    """So many sentences for each, documents in a random order that their names and the seed alone decide."""
+    """The given number of sentences for each part; the documents' order depends only on their names and the seed."""
     documents: dict[str, list[Sentence]] = {}
     for sentence in sentences:
         documents.setdefault(sentence.document, []).append(sentence)
@@ -141,21 +141,21 @@ def split(sentences: Sequence[Sentence], *, train: int, dev: int, test: int, see
     def rank(document: str) -> bytes:
         return hashlib.sha256(f"{seed} {document}".encode()).digest()
 
-    waiting = iter(sorted(documents, key=rank))
+    shuffled = iter(sorted(documents, key=rank))
     parts = []
-    for wanted in (test, dev, train):
+    for size in (test, dev, train):
         part: list[Sentence] = []
-        while len(part) < wanted:
-            document = next(waiting, None)
+        while len(part) < size:
+            document = next(shuffled, None)
             if document is None:
-                raise DataError(f"{len(sentences):,} sentences are fewer than the {train + dev + test:,} asked for")
+                raise DataError(f"{len(sentences):,} sentences are fewer than the {train + dev + test:,} needed")
             part += documents[document]
-        parts.append(tuple(part[:wanted]))
+        parts.append(tuple(part[:size]))
     return Split(parts[2], parts[1], parts[0])
 
 
 def as_items(sentences: Sequence[Sentence], *, source: str) -> Items:
-    """The sentences as an audit reads them: sliced by source and by what people say, documents resampled whole."""
+    """The sentences as items: sliced by source and by people's agreement, with documents as clusters."""
     return Items(
         ids=[sentence.id for sentence in sentences],
         segments={"text": [sentence.text for sentence in sentences]},

@@ -1,4 +1,4 @@
-"""What the demo's audit shows, in a few lines made of its numbers."""
+"""What the demo's audit shows, in a few lines."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ if TYPE_CHECKING:
     from trusteq.record.audit import Audit, Comparison
 
 CLOSE = 0.01
-"""A candidate that loses less accuracy than this passes for as good in many a release."""
+"""A candidate that loses less accuracy than this counts as equally good in many releases."""
 
 OFTEN = 0.02
-"""From this share of changed answers on it is worth saying that accuracy does not show them."""
+"""At this share of changed answers or more, it is worth saying that accuracy does not show them."""
 
 
 def story(audit: Audit) -> list[str]:
     """The lines, the most telling last."""
     lines = [_line(comparison) for comparison in audit.comparisons]
-    if told := _divided(audit):
-        lines.append(told)
+    if line := _divided(audit):
+        lines.append(line)
     refused = [c for c in audit.comparisons if c.verdict.outcome is Outcome.NOT_EQUIVALENT]
     hidden = [c for c in refused if _moved(c) > -CLOSE and _changed(c) >= OFTEN]
     if hidden:
         most = max(hidden, key=_changed)
         lines.append(
             f"accuracy alone would have let {most.name} pass ({100 * _moved(most):+.1f} points), but "
-            f"{_changed(most):.1%} of its answers are others"
+            f"{_changed(most):.1%} of its answers have changed"
         )
     return lines
 

@@ -1,1 +1,1 @@
-"""Ways to run a model; each only answers ``predict(items) -> probabilities``."""
+"""Ways to run a model; each does no more than ``predict(items) -> probabilities``."""

@@ -1,4 +1,4 @@
-"""A way to run a model: how it is recognised and opened, and what a user may say about it."""
+"""A way to run a model: how it is recognised and opened, and its options."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
 
 
 def _nothing(architecture: str | None) -> None:
-    """Nothing is imported before a model is opened."""
+    """Import nothing before a model is opened."""
 
 
 @dataclass(frozen=True)
 class Backend:
     """One way to run a model.
 
-    kind: how identities name it. words: how messages do. recognises: whether what a user wrote, and the path that it
-    may be, are one of its models. options: what a user may say about a model; ``open`` takes each as a keyword.
-    reads_texts: whether every one of its models reads texts, so that their columns must be named.
-    prepare: imports everything that opening a model of this architecture would, so that its memory is not the model's.
+    kind: its name in identities. words: its name in messages. recognises: whether the string that a user gave, which is
+    also passed as a path, is one of its models. options: of a model; ``open`` takes each as a keyword.
+    reads_texts: whether all of its models read texts, so that the texts' columns must be named.
+    prepare: imports whatever opening a model of this architecture would import, so that this memory is not attributed
+    to the model.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What the audit asks of a model."""
+"""The interface of a model, as the audit needs it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a model is: how it runs and the hash of everything that decides its answers.
+    """What a model is: how it runs, and the hash of everything that decides its answers.
 
-    ``content`` is the SHA-256 over weights, configuration and tokenizer (or over the predictions file);
-    None for a Python object, whose content cannot be hashed. ``details`` is JSON-ready: versions, precision, files.
+    ``content`` is the SHA-256 of weights, configuration and tokenizer (or of the predictions file); None for a Python
+    object, whose content cannot be hashed. ``details`` is JSON-ready: versions, precision, files.
     """
 
     kind: str
@@ -28,9 +28,9 @@ class Identity:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something the model's owner will want to know.
+    """Something that the model's owner will want to know.
 
-    ``message`` does not name the model, for ``model`` does; ``value`` is the number behind the message.
+    ``message`` does not name the model, since ``model`` does; ``value`` is the number behind the message.
     """
 
     model: str
@@ -43,13 +43,13 @@ class Finding:
 class Model(Protocol):
     """Anything that answers items: with probabilities over named labels, or as the task that it states has it.
 
-    What can be asked of it, and how, it may state as ``traits`` (`models.traits`); else it is asked as a function that
-    reads texts is, or with ``reads_text = False`` only about the items themselves.
+    It may state what it supports as ``traits`` (`models.traits`). Without these it is treated as a function that reads
+    texts, or with ``reads_text = False`` is asked only about the items themselves.
     """
 
     @property
     def name(self) -> str:
-        """How messages and tables call it."""
+        """Its name in messages and tables."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -63,12 +63,12 @@ class Model(Protocol):
         """Probabilities [items, labels], one row an item, in the order of the items; or what its task asks for."""
 
     def findings(self) -> tuple[Finding, ...]:
-        """What it noticed while loading and answering (texts cut off, precision, ...)."""
+        """What it noticed while loading and answering (truncated texts, precision, ...)."""
 
 
 @runtime_checkable
 class LowerableModel(Model, Protocol):
-    """A model that can answer in a lower precision when asked to."""
+    """A model that can also run in a lower precision."""
 
     def lowered(self, precision: str) -> Model:
-        """The same model in "bfloat16" or "float16"; itself where it keeps its own precision."""
+        """The same model in "bfloat16" or "float16"; itself if its precision cannot be lowered."""

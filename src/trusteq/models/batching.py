@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def token_batches(lengths: NDArray[np.int64], *, budget: int) -> list[NDArray[np.int64]]:
-    """Positions of rows, shortest first, cut so that rows x longest row <= ``budget`` in each batch.
+    """Positions of rows in batches, shortest first, with rows x longest row <= ``budget`` in each batch.
 
-    ``lengths`` [rows] in tokens. Rows of one length stay in their order; a row longer than the budget goes alone.
+    ``lengths`` [rows] in tokens. Rows of equal length keep their order; a row longer than the budget is a batch alone.
     """
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0
     for end in range(1, len(order)):
-        # Sorted, so the row about to join is the longest of its batch.
+        # Rows are sorted, so the next row would be the longest of its batch.
         if (end - start + 1) * int(lengths[order[end]]) > budget:
             batches.append(order[start:end])
             start = end

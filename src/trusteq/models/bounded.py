@@ -1,4 +1,4 @@
-"""Torch modules no larger than the files that they are to be filled from, whatever a configuration claims."""
+"""A limit on the size of torch modules by the size of the files with their weights, whatever a configuration claims."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTS, PARTS_A_TENSOR = 10_000, 100
-"""Modules and parameters that any model may have, and more for each tensor in its files."""
+"""Modules and parameters that any model may have, and how many more for each tensor in its files."""
 
 VALUES, VALUES_A_BYTE = 10**7, 8
-"""Values in all parameters that any model may have, and more for each byte of its files: one bit holds at least one."""
+"""The same for parameter values, by bytes of the files, in which a value takes at least one bit."""
 
 BUFFERS, BUFFERS_A_BYTE = 2**32, 8
-"""Bytes of tensors that are in no file, such as tables of positions."""
+"""The same for bytes of tensors that are in no file, e.g. position tables."""
 
 
 @contextmanager
 def bounded_by(files: Collection[Path], *, name: str) -> Iterator[None]:
-    """Meanwhile no module is built here that these weights could not fill: an error as soon as one grows too large."""
+    """Within the context, an error as soon as a module under construction is larger than these weights could fill."""
     from safetensors import safe_open
     from torch.nn.modules import module as hooks
 
@@ -33,39 +33,39 @@ def bounded_by(files: Collection[Path], *, name: str) -> Iterator[None]:
         with safe_open(file, framework="np") as opened:
             tensors += len(opened.keys())
     size = sum(file.stat().st_size for file in files)
-    most = {
+    limits = {
         "modules and parameters": PARTS + PARTS_A_TENSOR * tensors,
         "values in its parameters": VALUES + VALUES_A_BYTE * size,
         "bytes of buffers": BUFFERS + BUFFERS_A_BYTE * size,
     }
-    counts = dict.fromkeys(most, 0)
-    here = threading.get_ident()
+    counts = dict.fromkeys(limits, 0)
+    thread = threading.get_ident()
 
     def count(what: str, more: int) -> None:
-        if threading.get_ident() != here:  # somebody else's model
+        if threading.get_ident() != thread:  # another thread's model
             return
         counts[what] += more
-        if counts[what] > most[what]:
+        if counts[what] > limits[what]:
             raise ModelError(
-                f"model {name}: its configuration asks for more than {most[what]:,} {what}, but its files hold "
-                f"{tensors:,} tensors in {size:,} bytes; no such model"
+                f"model {name}: its configuration claims more than {limits[what]:,} {what}, but its files hold only "
+                f"{tensors:,} tensors in {size:,} bytes; such a model cannot exist"
             )
 
-    def part(_: Any, __: str, made: Any) -> None:
-        count("modules and parameters", made is not None)
+    def count_part(_: Any, __: str, part: Any) -> None:
+        count("modules and parameters", part is not None)
 
-    def values(_: Any, __: str, made: Any) -> None:
-        count("values in its parameters", 0 if made is None else made.numel())
+    def count_values(_: Any, __: str, parameter: Any) -> None:
+        count("values in its parameters", 0 if parameter is None else parameter.numel())
 
-    def buffer(_: Any, __: str, made: Any) -> None:
-        count("bytes of buffers", 0 if made is None else made.nbytes)
+    def count_bytes(_: Any, __: str, buffer: Any) -> None:
+        count("bytes of buffers", 0 if buffer is None else buffer.nbytes)
 
-    with ExitStack() as watched:
-        for watch, see in (
-            (hooks.register_module_module_registration_hook, part),
-            (hooks.register_module_parameter_registration_hook, part),
-            (hooks.register_module_parameter_registration_hook, values),
-            (hooks.register_module_buffer_registration_hook, buffer),
+    with ExitStack() as registered:
+        for register, hook in (
+            (hooks.register_module_module_registration_hook, count_part),
+            (hooks.register_module_parameter_registration_hook, count_part),
+            (hooks.register_module_parameter_registration_hook, count_values),
+            (hooks.register_module_buffer_registration_hook, count_bytes),
         ):
-            watched.callback(watch(see).remove)
+            registered.callback(register(hook).remove)
         yield

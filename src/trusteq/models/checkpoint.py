@@ -1,4 +1,4 @@
-"""A folder with a transformers checkpoint: its files, and what is refused before, while and after it is loaded."""
+"""A folder with a transformers checkpoint: its files, and what is refused before, during and after loading."""
 
 from __future__ import annotations
 
@@ -18,63 +18,64 @@ if TYPE_CHECKING:
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 SHARD = re.compile(r"[^/\\]+\.safetensors")
 DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
-"""How torch's distributed checkpoints are called; transformers takes up whatever it finds in one, without a word."""
+"""Names of torch's distributed checkpoints; transformers silently loads whatever part of one it finds."""
 
 VOCABULARY_FILES = ("tokenizer.json", "vocab*", "*.model", "sentencepiece*")
 
 NAMES = ("label2id", "id2label", "added_tokens_decoder")
 
 MOST = {"layer": 10_000, "labels": 1_000_000, "[]": 1_000_000}
-"""What a configuration may claim under keys with such a word, or in lists: so many are made before weights are read."""
+"""The largest number allowed under keys with such a word, or in lists: this many are built before weights are read."""
 
 MOST_TOKENS = 2_000_000
-"""The same of a tokenizer's configuration, whatever the key, unless it is about lengths."""
+"""The same for a tokenizer's configuration, under any key that is not about lengths."""
 
-ELSEWHERE = ("transformers_weights", "configuration_files", "fast_tokenizer_files", "fusion_config", "init_inputs")
-"""Keys by which a configuration has transformers load other files than those it is made of, or change its own code."""
+FOREIGN_FILES = ("transformers_weights", "configuration_files", "fast_tokenizer_files", "fusion_config", "init_inputs")
+"""Keys by which a configuration makes transformers load other files than a checkpoint's own, or change its code."""
 
 CODE = {
     "attn_implementation": (None, "eager", "sdpa"),
     "experts_implementation": (None, "eager", "batched_mm", "grouped_mm"),
 }
-"""What may stand under keys that can have native code fetched or compiled; also with "_" before."""
+"""Allowed values of keys that can cause native code to be fetched or compiled; also when prefixed with "_"."""
 
 
 def checkpoint_files(folder: Path, *, name: str) -> dict[str, Path]:
-    """The files that a checkpoint is made of, by name: configuration, weights and tokenizer. No other is loaded."""
+    """The files of a checkpoint, by name: configuration, weights and tokenizer. No other file is loaded."""
     return {**matching(folder, ["config.json", *TOKENIZER_FILES]), **_weight_files(folder, name=name)}
 
 
 def _weight_files(folder: Path, *, name: str) -> dict[str, Path]:
     """The file with the weights, or the index with all shards that it names."""
-    found = matching(folder, [WEIGHTS, INDEX])
-    if WEIGHTS not in found and INDEX not in found:
+    files = matching(folder, [WEIGHTS, INDEX])
+    if WEIGHTS not in files and INDEX not in files:
         raise ModelError(f"model {name}: {folder} {_no_weights(folder)}")
-    if WEIGHTS in found:  # transformers does not look further
-        found = {WEIGHTS: found[WEIGHTS]}
+    if WEIGHTS in files:  # transformers then ignores the index
+        files = {WEIGHTS: files[WEIGHTS]}
     else:
-        shards = read_config(found[INDEX], name=name).get("weight_map")
-        named = sorted(set(shards.values())) if isinstance(shards, dict) and _are_texts(shards.values()) else []
-        if not named:
-            raise ModelError(f"model {name}: {found[INDEX]} has no weight_map that names a file for each tensor")
-        for shard in named:
+        weight_map = read_config(files[INDEX], name=name).get("weight_map")
+        names = weight_map.values() if isinstance(weight_map, dict) else ()
+        shards = sorted(set(names)) if _are_texts(names) else []
+        if not shards:
+            raise ModelError(f"model {name}: {files[INDEX]} has no weight_map that names a file for each tensor")
+        for shard in shards:
             if not SHARD.fullmatch(shard) or not (folder / shard).is_file():
                 raise ModelError(
-                    f"model {name}: {found[INDEX]} names {shown(shard)}, which is no .safetensors file in {folder}; "
+                    f"model {name}: {files[INDEX]} names {shown(shard)}, which is not a .safetensors file in {folder}; "
                     "put all shards there"
                 )
             refuse_link_out(folder / shard, folder)
-            found[shard] = folder / shard
-    for file, path in found.items():
+            files[shard] = folder / shard
+    for file, path in files.items():
         if file != INDEX and (DISTRIBUTED.fullmatch(file) or "DCP_SHARDING_INFO" in _metadata(path, name=name)):
             raise ModelError(
                 f"model {name}: {path} is a shard of a distributed checkpoint; consolidate it to {WEIGHTS} first"
             )
-    return found
+    return files
 
 
 def _no_weights(folder: Path) -> str:
-    """What is wrong with a folder that has neither the weights nor their index."""
+    """What is wrong with a folder that has neither weights nor an index."""
     files = sorted(path.name for path in folder.iterdir())
     others = [file for file in files if file.endswith(".safetensors")]
     if any(map(DISTRIBUTED.fullmatch, others)):
@@ -82,8 +83,8 @@ def _no_weights(folder: Path) -> str:
     if others:
         return f"has neither {WEIGHTS} nor {INDEX}, so nothing says that {first_few(others)} belong to the model"
     pickles = [file for file in files if file.endswith(PICKLES)]
-    said = f", only {pickles[0]}, a pickle that could execute code when opened" if pickles else ""
-    return f"has no .safetensors file{said}; convert the weights to safetensors"
+    note = f", only {pickles[0]}, a pickle that could execute code when opened" if pickles else ""
+    return f"has no .safetensors file{note}; convert the weights to safetensors"
 
 
 def _metadata(file: Path, *, name: str) -> dict[str, str]:
@@ -97,7 +98,7 @@ def _metadata(file: Path, *, name: str) -> dict[str, str]:
 
 
 def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
-    """config.json of a folder that holds a classifier and its tokenizer and nothing that would mislead."""
+    """config.json of a folder with a classifier and its tokenizer, checked for anything that is not allowed."""
     config = read_config(folder / "config.json", name=name)
     if not config:
         raise ModelError(f"model {name}: {folder} has no config.json; save the model with save_pretrained")
@@ -108,13 +109,13 @@ def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
         most = math.inf if "length" in key else MOST_TOKENS
         _refuse_entry(key, value, most, where=f"model {name}: tokenizer_config.json")
     if (folder / "adapter_config.json").is_file():
-        # With peft installed transformers would load it, without peft it would silently leave it out.
-        raise ModelError(f"model {name}: {folder} holds an adapter; merge it into its base model and save the whole")
+        # transformers would load it if peft is installed, and silently ignore it otherwise.
+        raise ModelError(f"model {name}: {folder} holds an adapter; merge it into its base model and save the result")
     if not matching(folder, VOCABULARY_FILES):
-        # transformers would make up an empty vocabulary, and every text would be the same unknown tokens.
+        # transformers would invent an empty vocabulary, and every text would consist of unknown tokens.
         raise ModelError(
-            f"model {name}: {folder} holds no tokenizer (tokenizer.json, vocab.txt or the like); "
-            "save it beside the model with tokenizer.save_pretrained"
+            f"model {name}: {folder} holds no tokenizer (tokenizer.json, vocab.txt or similar); "
+            "save it to the same folder with tokenizer.save_pretrained"
         )
     quantization = config.get("quantization_config")
     if not isinstance(quantization, dict | None):
@@ -122,38 +123,38 @@ def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
     problem = config.get("problem_type")
     if problem not in (None, "single_label_classification"):
         raise ModelError(
-            f"model {name}: problem_type is {problem!r}; trusteq compares classifiers that give each item one label"
+            f"model {name}: problem_type is {problem!r}; trusteq compares classifiers that give one label to each item"
         )
     return config
 
 
 def _refuse_entry(key: str, value: Any, most: float, *, where: str) -> None:
-    """Stop at an entry of a configuration that has other files or code loaded, or claims more than any model has."""
+    """An error if an entry of a configuration has other files or code loaded, or claims more than any model has."""
     where = f"{where} says {key.removesuffix('[]')} is {shown(value)}"
     is_option = key.endswith("_kwargs") and isinstance(value, dict)
-    if (key in ELSEWHERE and value) or (is_option and any(map(_may_be_a_path, value.values()))):
-        raise ModelError(f"{where}: what it names would be loaded, too; remove this entry")
+    if (key in FOREIGN_FILES and value) or (is_option and any(map(_may_be_a_path, value.values()))):
+        raise ModelError(f"{where}: the files it names would be loaded as well; remove this entry")
     allowed = CODE.get(key.removeprefix("_"))
-    named = value.values() if isinstance(value, dict) else (value,)  # one for each part of a model
-    if allowed is not None and not all(one in allowed for one in named):
-        known = ", ".join(str(one) for one in allowed if one)
+    implementations = value.values() if isinstance(value, dict) else (value,)  # one for each part of a model
+    if allowed is not None and not all(one in allowed for one in implementations):
+        choices = ", ".join(str(one) for one in allowed if one)
         raise ModelError(
-            f"{where}, which may have native code fetched or compiled; remove this entry, or say one of {known}"
+            f"{where}, which may have native code fetched or compiled; remove this entry, or use one of {choices}"
         )
     if isinstance(value, int | float) and value > most:
-        raise ModelError(f"{where}, more than {most:,}: no such model")
+        raise ModelError(f"{where}, more than the {most:,} allowed; correct the configuration")
 
 
 def _entries(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every value and its key, those of objects and lists within it too; names of labels and tokens are no keys."""
-    left: list[tuple[str, Any]] = list(content.items())
-    while left:
-        key, value = left.pop()
+    """Every key and value, also of nested objects and lists; names of labels and tokens do not count as keys."""
+    remaining: list[tuple[str, Any]] = list(content.items())
+    while remaining:
+        key, value = remaining.pop()
         yield key, value
         if isinstance(value, dict) and key not in NAMES:
-            left += value.items()
+            remaining += value.items()
         elif isinstance(value, list):
-            left += [(f"{key}[]", held) for held in value]
+            remaining += [(f"{key}[]", element) for element in value]
 
 
 def _may_be_a_path(value: Any) -> bool:
@@ -165,14 +166,14 @@ def _are_texts(values: Iterable[Any]) -> bool:
 
 
 def weights(files: Mapping[str, Path]) -> list[Path]:
-    """Those of a checkpoint's files that hold its weights."""
+    """The files of a checkpoint that hold its weights."""
     return [path for file, path in files.items() if file.endswith(".safetensors")]
 
 
 def loading_error(error: BaseException, messages: Sequence[str], *, folder: Path, stage: Path, name: str) -> ModelError:
-    """One line for whatever transformers raised; its report in the log names the tensors that do not fit.
+    """A one-line error for an exception of transformers, whose report in the log names the tensors that do not fit.
 
-    The files are in ``folder``, and were loaded by way of ``stage``.
+    The files are in ``folder``, and were loaded through ``stage``.
     """
     report = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(messages))
     mismatched = re.findall(
@@ -181,19 +182,19 @@ def loading_error(error: BaseException, messages: Sequence[str], *, folder: Path
         re.MULTILINE,
     )
     if mismatched:
-        (key, saved, wanted), *others = mismatched
+        (key, saved, expected), *others = mismatched
         more = f"; nor do {first_few([other for other, *_ in others])}" if others else ""
         return ModelError(
             f"model {name}: the checkpoint does not fit config.json: tensor {key} is {saved} in the checkpoint, "
-            f"{wanted} in the model{more}; refusing a partly random model"
+            f"{expected} in the model{more}; refusing a partly random model"
         )
-    unmade = re.findall(r"^(\S[^|\n]*?) *\| *CONVERSION", report, re.MULTILINE)
-    if unmade:
+    incomplete = re.findall(r"^(\S[^|\n]*?) *\| *CONVERSION", report, re.MULTILINE)
+    if incomplete:
         return ModelError(
-            f"model {name}: the checkpoint does not hold all that these weights are made of: {first_few(unmade)}; "
-            "refusing a partly random model"
+            f"model {name}: the checkpoint lacks some of the tensors that these weights are built from: "
+            f"{first_few(incomplete)}; refusing a partly random model"
         )
-    if "normal_kernel" in str(error):  # torch has no random integers of this kind: an absent weight was to be made up
+    if "normal_kernel" in str(error):  # torch tried to draw a missing weight at random, which fails for integers
         return ModelError(
             f"model {name}: the checkpoint lacks a quantized weight of the model; refusing a partly random model"
         )
@@ -202,12 +203,12 @@ def loading_error(error: BaseException, messages: Sequence[str], *, folder: Path
             f"model {name}: {folder} needs Python code of its own (auto_map in its configuration); "
             "trusteq runs no code from a model: give a file of its predictions, or export it to ONNX"
         )
-    said = one_line(error).replace(str(stage), str(folder))
-    return ModelError(f"model {name}: transformers cannot load {folder}: {said}")
+    reason = one_line(error).replace(str(stage), str(folder))
+    return ModelError(f"model {name}: transformers cannot load {folder}: {reason}")
 
 
 def refuse_partly_random(loading: dict[str, Any], *, name: str) -> None:
-    """Nothing when every weight came from the checkpoint, else the error that names those that did not."""
+    """An error, which names them, if some of the weights did not come from the checkpoint."""
     absent = sorted({*loading["missing_keys"], *(str(key) for key in loading["mismatched_keys"])})
     if absent:
         raise ModelError(

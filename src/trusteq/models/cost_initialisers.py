@@ -1,7 +1,7 @@
-"""The weights of an ONNX graph, counted in its file: `onnx`, which could read it, is not needed to run it.
+"""The weights of an ONNX graph, counted in its file without the `onnx` package, which is not needed to run it.
 
-The model's field 7 is the graph; the graph's fields 1 are nodes, 5 initialisers (15 sparse ones); a tensor's fields 1
-are its shape, 2 its type, 8 its name; a node's field 4 is its operator, its fields 5 are attributes, whose field 5 is a
+A model's field 7 is the graph; a graph's fields 1 are nodes, 5 initialisers (15 sparse ones); a tensor's fields 1 are
+its shape, 2 its type, 8 its name; a node's field 4 is its operator, its fields 5 are attributes, whose field 5 is a
 tensor (onnx.proto, IR version 10).
 """
 
@@ -37,18 +37,18 @@ BITS = {
 """Bits of an element, by TensorProto.DataType."""
 
 NO_WEIGHTS = frozenset({6, 7, 8, 9, 12, 13})
-"""Types of shapes, positions and words."""
+"""Types used for shapes, positions and words, not for weights."""
 
 ROUNDING = (b"_scale", b"_zero_point")
-"""How the names end that onnxruntime.quantization gives to what belongs to a rounded weight, a number a column."""
+"""Suffixes that onnxruntime.quantization gives to the numbers that belong to a rounded weight, one a column."""
 
 PACKED = frozenset({b"MatMulNBits", b"MatMulBnb4", b"GatherBlockQuantized", b"QMoE"})
-"""Operators of ONNX Runtime that hold several weights in a byte, so that bytes do not tell how many."""
+"""Operators of ONNX Runtime that pack several weights into a byte, so that bytes do not show how many there are."""
 
 
 @dataclass(frozen=True)
 class Initialisers:
-    """How many weights a graph holds, and their bytes; None where the file does not tell."""
+    """How many weights a graph holds, and their bytes; None where the file does not show it."""
 
     parameters: int | None
     bytes: int | None
@@ -58,12 +58,12 @@ def initialisers(file: Path) -> Initialisers:
     """The weights of a graph, wherever it keeps their values."""
     try:
         with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _counted(data)
+            return _count(data)
     except (OSError, ValueError, IndexError):
         return Initialisers(None, None)
 
 
-def _counted(data: Buffer) -> Initialisers:
+def _count(data: Buffer) -> Initialisers:
     parameters, size, countable = 0, 0, True
     for shape, kind, name in _tensors(data):
         if kind not in BITS:
@@ -76,7 +76,7 @@ def _counted(data: Buffer) -> Initialisers:
     for graph in parts(data, (0, len(data)), GRAPH):
         operators = {data[slice(*name)] for node in parts(data, graph, NODE) for name in parts(data, node, OPERATOR)}
         countable = countable and not operators & PACKED
-    # A graph of trees, say, keeps what it learnt elsewhere.
+    # Some graphs, e.g. of decision trees, store what they have learnt elsewhere.
     return Initialisers(parameters if parameters and countable else None, size if parameters else None)
 
 
@@ -87,14 +87,14 @@ def _tensors(data: Buffer) -> Iterator[tuple[list[int], int, bytes]]:
             if number == SPARSE:
                 raise ValueError("sparse initialisers are not counted")
             if number == INITIALISER and isinstance(part, tuple):
-                yield _described(data, part)
+                yield _description(data, part)
             elif number == NODE and isinstance(part, tuple):
                 for attribute in parts(data, part, ATTRIBUTE):
                     for tensor in parts(data, attribute, ATTRIBUTE_TENSOR):
-                        yield _described(data, tensor)
+                        yield _description(data, tensor)
 
 
-def _described(data: Buffer, tensor: tuple[int, int]) -> tuple[list[int], int, bytes]:
+def _description(data: Buffer, tensor: tuple[int, int]) -> tuple[list[int], int, bytes]:
     shape: list[int] = []
     kind, name = 0, b""
     for number, value in fields(data, tensor):

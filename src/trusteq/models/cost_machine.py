@@ -1,4 +1,4 @@
-"""The machine that costs were measured on."""
+"""The machine on which costs are measured."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CPU = "cpu"
 
 @dataclass(frozen=True)
 class Machine:
-    """A processor, how many of its cores may be used, how many threads the models were run with, and where they ran.
+    """The processor, how many of its cores may be used, how many threads the models used, and their device.
 
-    ``threads`` is None where that is not known or not the same for all; ``device`` is "cpu", an accelerator's name, or
+    ``threads`` is None if it is unknown or differs between models; ``device`` is "cpu", an accelerator's name, or
     "unknown".
     """
 
@@ -34,9 +34,9 @@ class Machine:
 
 
 def machine(models: Sequence[Traits]) -> Machine:
-    """The machine, as models that state this of themselves use it."""
+    """The machine that this process runs on, with the threads and devices that the models' traits state."""
     counts = {traits.threads() for traits in models}
-    devices = dict.fromkeys(described(traits.device) for traits in models if traits.device is not None)
+    devices = dict.fromkeys(device_name(traits.device) for traits in models if traits.device is not None)
     return Machine(
         processor=processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -46,20 +46,20 @@ def machine(models: Sequence[Traits]) -> Machine:
     )
 
 
-def described(name: str) -> str:
-    """A device with the name that its maker gave it."""
-    if not name.startswith("cuda"):
-        return name
+def device_name(device: str) -> str:
+    """A device, for a GPU with its product name."""
+    if not device.startswith("cuda"):
+        return device
     import torch
 
-    return f"{name} ({torch.cuda.get_device_name(name)})"
+    return f"{device} ({torch.cuda.get_device_name(device)})"
 
 
 def processor() -> str:
-    """The name that the processor gives itself."""
+    """The processor's product name."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine() or "unknown"
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine() or "unknown"

@@ -1,4 +1,4 @@
-"""How much memory a model takes: opened once more in a process of its own, which answers some of the items."""
+"""How much memory a model takes: it is opened again in a separate process, which answers some of the items."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
 CHILD = "trusteq.models.cost_child"
 
 SECONDS = 900
-"""How long a model may take to be opened and to answer; after that something is stuck."""
+"""How long a model may take to open and answer; after that it counts as stuck."""
 
 
-def can_be_opened_again(model: Model) -> bool:
-    """Whether a process of its own can open the model: it came from a file, a folder or the hub's cache."""
+def can_be_reopened(model: Model) -> bool:
+    """Whether another process can open the model: it came from a file, a folder or the hub's cache."""
     return traits_of(model).opening() is not None
 
 
 def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float = SECONDS) -> int:
-    """The most by which a process grows that opens the model and answers the items.
+    """The largest growth of a process that opens the model and answers the items.
 
-    Resident memory, files mapped into it included, beyond that of the same process once it has imported what runs the
-    model. ``shape`` is the number of items in a call where answers depend on their batch. An error where it fails.
+    Resident memory, including mapped files, beyond that of the same process once it has imported the libraries that run
+    the model. ``shape`` is the number of items in a call if answers depend on the batch, else None.
     """
     traits = traits_of(model)
     opening = traits.opening()
     if opening is None:
-        raise ModelError("it came from no file, so no other process can open it")
+        raise ModelError("it did not come from a file, so no other process can open it")
     if traits.device != CPU:
-        raise ModelError(f"it runs on {traits.device}, and only memory of the processor is measured")
+        raise ModelError(f"it runs on {traits.device}, and only main memory is measured")
     try:
-        question = json.dumps({**asdict(opening), **_asked(items), "shape": shape})
+        request = json.dumps({**asdict(opening), **_as_json(items), "shape": shape})
     except ValueError as error:
-        raise ModelError(f"its items cannot be handed to another process: {one_line(error)}") from error
+        raise ModelError(f"its items cannot be passed to another process: {one_line(error)}") from error
     try:
-        # -P: a file in the working directory must not stand in for a module.
-        done = subprocess.run(  # noqa: S603
+        # -P: a file in the working directory must not be imported in place of a module.
+        completed = subprocess.run(  # noqa: S603
             [sys.executable, "-P", "-m", CHILD],
-            input=question.encode(),
+            input=request.encode(),
             capture_output=True,
             timeout=seconds,
             check=False,
@@ -60,25 +60,25 @@ def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float 
         raise ModelError(f"its process had not answered after {seconds:g} s") from None
     except OSError as error:
         raise ModelError(f"no process could be started: {one_line(error)}") from error
-    if done.returncode:
-        raise ModelError(f"its process {_ended(done.returncode)}{_last_line(done.stderr)}")
+    if completed.returncode:
+        raise ModelError(f"its process {_exit(completed.returncode)}{_last_line(completed.stderr)}")
     try:
-        found = json.loads(done.stdout)
-        if found["before"] is None or found["peak"] is None:
-            raise ModelError("this system does not tell a process's peak memory")
-        return max(int(found["peak"]) - int(found["before"]), 0)
+        memory = json.loads(completed.stdout)
+        if memory["before"] is None or memory["peak"] is None:
+            raise ModelError("this system does not report a process's peak memory")
+        return max(int(memory["peak"]) - int(memory["before"]), 0)
     except (ValueError, TypeError, KeyError):
-        raise ModelError(f"its process answered {done.stdout[:40]!r}") from None
+        raise ModelError(f"its process gave an unexpected answer, {completed.stdout[:40]!r}") from None
 
 
-def _asked(items: Items) -> dict[str, Any]:
+def _as_json(items: Items) -> dict[str, Any]:
     return {"items": len(items), "segments": {name: as_json(values) for name, values in items.segments.items()}}
 
 
-def _ended(code: int) -> str:
-    return f"was ended by signal {-code}, perhaps for want of memory" if code < 0 else f"failed with code {code}"
+def _exit(code: int) -> str:
+    return f"was killed by signal {-code}, perhaps because memory ran out" if code < 0 else f"failed with code {code}"
 
 
-def _last_line(said: bytes) -> str:
-    lines = said.decode("utf-8", "replace").strip().splitlines()
+def _last_line(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").strip().splitlines()
     return f": {one_line(ValueError(lines[-1]))}" if lines else ""

@@ -1,4 +1,4 @@
-"""How large a model is: its parameters, its files, and what it holds of them in memory."""
+"""How large a model is: its parameters, its files, and its weights in memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Size:
-    """Numbers of a model that do not depend on the machine; None where they cannot be told.
+    """Sizes of a model, which do not depend on the machine; None where they are not known.
 
-    parameters: numbers it learnt; disk_bytes: its files, tokenizer included; weights_bytes: parameters and buffers in
-    memory.
+    parameters: how many numbers it has learnt; disk_bytes: its files, including the tokenizer; weights_bytes:
+    parameters and buffers in memory.
     """
 
     parameters: int | None = None
@@ -23,8 +23,8 @@ class Size:
     weights_bytes: int | None = None
 
 
-def held_bytes(module: Any) -> int:
-    """Bytes of a torch module's parameters and buffers as they are held, packed or not, what is shared once."""
+def memory_bytes(module: Any) -> int:
+    """Bytes of a torch module's parameters and buffers as stored in memory, packed or not; shared ones count once."""
     storages = {}
     for tensor in (*module.parameters(), *module.buffers()):
         for part in _plain_parts(tensor):
@@ -41,7 +41,7 @@ def _plain_parts(tensor: Any) -> Iterator[Any]:
             yield from _plain_parts(getattr(tensor, name))
         return
     yield tensor
-    # bitsandbytes keeps the scales beside the packed values.
+    # bitsandbytes keeps the scales apart from the packed values.
     state = getattr(tensor, "quant_state", None)
     for holder in (state, getattr(state, "state2", None)):
         yield from (part for name in ("absmax", "code") if (part := getattr(holder, name, None)) is not None)
@@ -49,5 +49,5 @@ def _plain_parts(tensor: Any) -> Iterator[Any]:
 
 
 def file_bytes(files: Iterable[Path]) -> int:
-    """Their bytes together, each file counted once."""
+    """The total size of the files, each counted once."""
     return sum(file.stat().st_size for file in {file.resolve() for file in files})

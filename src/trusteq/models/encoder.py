@@ -1,39 +1,39 @@
-"""Where the parts of an encoder are that answers can be had from for less."""
+"""Where an encoder keeps the parts that can be computed at a lower cost."""
 
 from __future__ import annotations
 
 from typing import Any
 
 PROJECTIONS = (
-    ("attention.self.query", "attention.self.key", "attention.self.value"),  # BERT and those that copied its layer
+    ("attention.self.query", "attention.self.key", "attention.self.value"),  # BERT and models that copied its layer
     ("attention.q_lin", "attention.k_lin", "attention.v_lin"),  # DistilBERT
 )
 
 
 def layers(model: Any) -> Any:
-    """The layers of a model's encoder, first to last; None where there is none of a known kind."""
+    """The layers of a model's encoder, first to last; None if it has no encoder of a known kind."""
     body = getattr(model, model.base_model_prefix, None)
     stack = getattr(body, "encoder", None) or getattr(body, "transformer", None)
     return getattr(stack, "layer", None) or None
 
 
 def projections(layer: Any) -> tuple[Any, ...]:
-    """What makes a layer's queries, keys and values; nothing where it is of no known kind."""
-    return next((found for names in PROJECTIONS if all(found := tuple(part(layer, name) for name in names))), ())
+    """The modules that compute a layer's queries, keys and values; empty if it is not of a known kind."""
+    return next((modules for names in PROJECTIONS if all(modules := tuple(part(layer, name) for name in names))), ())
 
 
 def part(module: Any, path: str) -> Any:
-    """The module at a path of names; None where there is none."""
+    """The module at a path of names; None if there is none."""
     for name in path.split("."):
         module = getattr(module, name, None)
     return module
 
 
 def is_plain(linear: Any) -> bool:
-    """Whether a module is a product and a sum of ordinary numbers, and nobody has changed or watches it."""
+    """Whether a module is an ordinary torch.nn.Linear: not packed, not modified, without hooks."""
     import torch
 
-    weight = getattr(linear, "weight", None)  # what is packed has its numbers elsewhere
+    weight = getattr(linear, "weight", None)  # packed modules keep their numbers elsewhere
     return (
         type(linear) is torch.nn.Linear
         and type(weight) is torch.nn.Parameter

@@ -1,7 +1,7 @@
-"""Files of tokenizers over which the ``tokenizers`` library ends the process, where others come to an error.
+"""Tokenizer files that make the ``tokenizers`` library abort the process instead of raising an error.
 
-It takes the prefix of a merge's second token off by its length in bytes, within a letter too, makes room for as many
-characters as a map of them claims to have, and normalizes added tokens.
+It strips the prefix of a merge's second token by its length in bytes, even in the middle of a character, allocates as
+many characters as a character map claims to have, and normalizes added tokens.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
 from trusteq.models.library_output import one_line
-from trusteq.models.token_growth import LONGEST, grown_by
+from trusteq.models.token_growth import LONGEST, growth_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,28 +20,29 @@ if TYPE_CHECKING:
 
 
 USUAL = 64
-"""Characters that the name of an added token stays below."""
+"""The usual length of an added token is below this many characters."""
 
 
 def refuse_fatal(file: Path, *, name: str) -> None:
-    """Nothing, or the error that says what is wrong; what else may be wrong with a part the library tells."""
+    """An error if the file would abort the process; the library itself reports everything else that is wrong."""
     if not file.is_file():
         return
     try:
-        told = json.loads(file.read_bytes(), object_pairs_hook=_once)
-        wrong = [*_cut_letters(told.get("model")), *_lying_maps(told.get("normalizer")), *_grown_tokens(told)]
+        content = json.loads(file.read_bytes(), object_pairs_hook=_unique_keys)
+        faults = [*_cut_letters(content.get("model")), *_lying_maps(content.get("normalizer")), *_grown_tokens(content)]
     except (OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError) as error:
-        # The library reads on from part to part, and might end the process before it comes to the same.
+        # The library reads part by part, and might abort the process before it finds the same fault.
         raise ModelError(f"model {name}: {file} cannot be read as a tokenizer: {one_line(error)}") from error
-    if wrong:
-        raise ModelError(f"model {name}: tokenizer.json: {wrong[0]}; mend the tokenizer")
+    if faults:
+        raise ModelError(f"model {name}: tokenizer.json: {faults[0]}; fix the tokenizer")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs) and not all(isinstance(value, int) for value in made.values()):  # a vocabulary may
-        raise ValueError("a key stands there twice")
-    return made
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    # Only a vocabulary may have duplicate keys.
+    if len(content) < len(pairs) and not all(isinstance(value, int) for value in content.values()):
+        raise ValueError("a key appears twice")
+    return content
 
 
 def _cut_letters(model: Any) -> Iterator[str]:
@@ -52,26 +53,26 @@ def _cut_letters(model: Any) -> Iterator[str]:
     for row, merge in enumerate(model["merges"]):
         second = (merge.split(" ") if isinstance(merge, str) else merge)[1:2] if isinstance(merge, str | list) else []
         for token in second:
-            left = token.encode("utf-8", "surrogatepass")[length:] if isinstance(token, str) else b""
-            if left and left[0] & 0xC0 == 0x80:  # a byte within a letter
+            rest = token.encode("utf-8", "surrogatepass")[length:] if isinstance(token, str) else b""
+            if rest and rest[0] & 0xC0 == 0x80:  # a byte within a character
                 yield f"merge {row + 1} has {token!r}, which does not begin with continuing_subword_prefix"
 
 
-def _grown_tokens(told: dict[str, Any]) -> Iterator[str]:
-    contents = [token["content"] for token in told.get("added_tokens") or () if token.get("normalized") is not False]
-    if told.get("normalizer") is not None:
-        grown = grown_by(told["normalizer"])
-        longest = max(map(len, contents), default=0)
-        # Settings beside the file may add tokens of usual length.
-        if grown(max(longest, USUAL)) > LONGEST:
-            yield f"its normalizer can make more than {LONGEST:,} characters of an added token"
+def _grown_tokens(content: dict[str, Any]) -> Iterator[str]:
+    tokens = [token["content"] for token in content.get("added_tokens") or () if token.get("normalized") is not False]
+    if content.get("normalizer") is not None:
+        growth = growth_of(content["normalizer"])
+        longest = max(map(len, tokens), default=0)
+        # Other settings files may add tokens of the usual length.
+        if growth(max(longest, USUAL)) > LONGEST:
+            yield f"its normalizer can turn an added token into more than {LONGEST:,} characters"
 
 
 def _lying_maps(normalizer: Any) -> Iterator[str]:
-    left = [normalizer]
-    while left:
-        part = left.pop()
-        left += list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
+    remaining = [normalizer]
+    while remaining:
+        part = remaining.pop()
+        remaining += list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
         charsmap = part.get("precompiled_charsmap") if isinstance(part, dict) else None
         if isinstance(charsmap, str):
             try:

@@ -1,4 +1,4 @@
-"""A model's files on disk: which are refused, and one hash of those that decide its answers."""
+"""A model's files on disk: which are refused, and a hash of those that decide its answers."""
 
 from __future__ import annotations
 

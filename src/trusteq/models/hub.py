@@ -1,4 +1,4 @@
-"""Models of a hub: found in its cache, fetched only when asked for."""
+"""Models of a hub: read from its cache, and fetched only with the user's permission."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def snapshot(location: str, files: Sequence[str], *, name: str, download: bool) -> Path:
-    """The folder in the hub's cache that holds these files of a hub id, fetched first if asked for."""
+    """The folder in the hub's cache that holds these files of a hub id; with ``download`` they are fetched first."""
     from huggingface_hub import snapshot_download
 
     repository, _, revision = location.partition("@")
@@ -29,18 +29,18 @@ def snapshot(location: str, files: Sequence[str], *, name: str, download: bool) 
                 )
             )
         except Exception as error:
-            advice = one_line(error) if download else "it is not in the local cache; say --download to fetch it"
+            reason = one_line(error) if download else "it is not in the local cache; give --download to fetch it"
             raise ModelError(
-                f"model {name}: {location!r} is no file or folder here, and as a hub id: {advice}"
+                f"model {name}: {location!r} is not a file or folder here, and as a hub id: {reason}"
             ) from error
 
 
 def is_cached(location: str) -> bool:
-    """Whether a folder, or a hub id's configuration in the cache, is there without fetching."""
+    """Whether this is an existing folder, or a hub id whose configuration is in the cache."""
     if Path(location).expanduser().is_dir():
         return True
     from huggingface_hub import try_to_load_from_cache
 
     repository, _, revision = location.partition("@")
-    found = try_to_load_from_cache(repository, "config.json", revision=revision or None)
-    return isinstance(found, str)
+    path = try_to_load_from_cache(repository, "config.json", revision=revision or None)
+    return isinstance(path, str)

@@ -1,4 +1,4 @@
-"""A model's label names: its own, or the ones it was given."""
+"""A model's label names: from its configuration, or as the user gives them."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def label_names(own: Sequence[str], given: Sequence[str] | None, *, name: str) -> tuple[str, ...]:
-    """The names in the order of the model's outputs: ``given`` where there are any, else its ``own``."""
-    if isinstance(given, str):
-        raise LabelError(f"model {name}: labels must be a list of names, found the text {given!r}")
-    if given is not None and own and len(given) != len(own):
+def label_names(configured: Sequence[str], labels: Sequence[str] | None, *, name: str) -> tuple[str, ...]:
+    """The names in the order of the model's outputs: the user's ``labels`` if any, or else the configured ones."""
+    if isinstance(labels, str):
+        raise LabelError(f"model {name}: labels must be a list of names, found the text {labels!r}")
+    if labels is not None and configured and len(labels) != len(configured):
         raise LabelError(
-            f"model {name}: --labels names {len(given)} labels {listed(given)}, "
-            f"but the model has {len(own)} {listed(own)}"
+            f"model {name}: --labels names {len(labels)} labels {listed(labels)}, "
+            f"but the model has {len(configured)} {listed(configured)}"
         )
-    names = tuple(own if given is None else given)
-    odd = next((label for label in names if not isinstance(label, str) or not is_unicode(label)), None)
-    if odd is not None:
-        raise LabelError(f"model {name}: label {odd!r} is no text that can be written; give each label a name")
+    names = tuple(configured if labels is None else labels)
+    invalid = next((label for label in names if not isinstance(label, str) or not is_unicode(label)), None)
+    if invalid is not None:
+        raise LabelError(f"model {name}: label {invalid!r} is not valid text; give each label a name")
     if len(names) < 2:
         raise ModelError(
             f"model {name}: {len(names)} label; trusteq needs a probability for each of two or more labels "
-            "(a regression has none; a binary score needs both p and 1 - p)"
+            "(a regression model has none; for a binary score give both p and 1 - p)"
         )
     refuse_alike(names, f"model {name}", "give each label its own name with --labels")
     return names
 
 
 def configured_labels(config: Mapping[str, Any], *, name: str) -> tuple[str, ...]:
-    """The names in config.json's id2label, in the order of their codes; () when there is none."""
-    told = config.get("id2label") or {}
+    """The names in config.json's id2label, in the order of their codes; () if there are none."""
+    id2label = config.get("id2label") or {}
     try:
-        by_code = {int(code): str(label) for code, label in told.items()}
+        by_code = {int(code): str(label) for code, label in id2label.items()}
     except (AttributeError, ValueError, TypeError):
         raise LabelError(
-            f"model {name}: id2label is {shown(told)}, expected the codes 0, 1, ... with a name each; mend config.json"
+            f"model {name}: id2label is {shown(id2label)}, expected a name for each code 0, 1, ...; fix config.json"
         ) from None
     if sorted(by_code) != list(range(len(by_code))):
         raise LabelError(
-            f"model {name}: id2label has the codes {sorted(by_code)}, expected 0 to {len(by_code) - 1}; "
-            "mend config.json"
+            f"model {name}: id2label has the codes {sorted(by_code)}, expected 0 to {len(by_code) - 1}; fix config.json"
         )
     return tuple(by_code[code] for code in range(len(by_code)))

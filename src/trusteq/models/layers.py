@@ -1,4 +1,4 @@
-"""The layers of a classifier of transformers, and the same classifier with some of them."""
+"""The layers of a transformers classifier, and the same classifier with only some of them."""
 
 from __future__ import annotations
 
@@ -14,61 +14,61 @@ if TYPE_CHECKING:
 
 
 def layer_list(source: TransformerModel, method: str) -> tuple[str, Any]:
-    """The name and the modules of the one list that holds its layers."""
+    """The name and the modules of the list that holds the model's layers."""
     import torch
 
     count = getattr(source.model.config, "num_hidden_layers", None)
-    found = [
+    lists = [
         (name, module)
         for name, module in source.model.named_modules()
         if isinstance(module, torch.nn.ModuleList)
         and len(module) == count
         and len({type(part) for part in module}) == 1
     ]
-    if len(found) != 1:
-        raise does_not_apply(source, method, f"its {count} layers are not in one list (found {len(found)})")
-    return found[0]
+    if len(lists) != 1:
+        raise does_not_apply(source, method, f"its {count} layers are not in one list (found {len(lists)})")
+    return lists[0]
 
 
 def with_layers(model: Any, name: str, kept: Sequence[int]) -> Any:
-    """The same classifier with only these of its layers, in this order; ``name`` is that of their list."""
+    """The same classifier with only these of its layers, in this order; ``name`` is the name of their list."""
     config = deepcopy(model.config)
     config.num_hidden_layers = len(kept)
     if getattr(config, "layer_types", None):
         config.layer_types = [config.layer_types[i] for i in kept]
-    place = {old: new for new, old in enumerate(kept)}
+    positions = {old: new for new, old in enumerate(kept)}
     weights = {}
     for key, tensor in model.state_dict().items():
         if key.startswith(f"{name}."):
             number, _, rest = key.removeprefix(f"{name}.").partition(".")
-            if int(number) not in place:
+            if int(number) not in positions:
                 continue
-            key = f"{name}.{place[int(number)]}.{rest}"
+            key = f"{name}.{positions[int(number)]}.{rest}"
         weights[key] = tensor
     return rebuilt(model, config, weights)
 
 
 def rebuilt(model: Any, config: Any, weights: dict[str, Any]) -> Any:
-    """A model of the same class with another configuration, whose every weight is given."""
+    """A model of the same class with another configuration and these weights, which must be complete."""
     import transformers
 
-    made = transformers.AutoModelForSequenceClassification.from_config(config, dtype=model.dtype)
-    made.load_state_dict(weights)
-    return made.eval()
+    copy = transformers.AutoModelForSequenceClassification.from_config(config, dtype=model.dtype)
+    copy.load_state_dict(weights)
+    return copy.eval()
 
 
-def kept_layers(total: int, stay: int | None, drop: str) -> list[int]:
-    """Which layers stay, counted from 0; half of them, rounded up, unless told how many."""
-    stay = (total + 1) // 2 if stay is None else stay
+def kept_layers(total: int, count: int | None, drop: str) -> list[int]:
+    """Which layers to keep, counted from 0; by default half of them, rounded up."""
+    count = (total + 1) // 2 if count is None else count
     if drop == "last":
-        return list(range(stay))
+        return list(range(count))
     if drop == "first":
-        return list(range(total - stay, total))
-    return [i * total // stay for i in range(stay)]
+        return list(range(total - count, total))
+    return [i * total // count for i in range(count)]
 
 
 def does_not_apply(source: TransformerModel, method: str, why: str) -> ModelError:
-    """The error that says why a method can do nothing with this model."""
+    """The error that says why a method cannot be used on this model."""
     return ModelError(
         f"model {source.name}: method {method} does not apply to this {type(source.model).__name__}: {why}"
     )

@@ -1,4 +1,4 @@
-"""What other people's libraries say while they work: kept off the terminal, and cut to one line."""
+"""Output of third-party libraries: kept off the terminal, and reduced to one line."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def one_line(error: BaseException, *, limit: int = 300) -> str:
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether a library failed: an exception, or a panic of one written in Rust, which Python counts as none."""
+    """Whether a library failed: an exception, or a panic in Rust, which is not an `Exception` in Python."""
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
-TALKERS = ("transformers", "huggingface_hub", "torch", "torchao", "bitsandbytes", "compressed_tensors")
-"""Loggers of transformers and of what it imports for quantized weights."""
+LOGGERS = ("transformers", "huggingface_hub", "torch", "torchao", "bitsandbytes", "compressed_tensors")
+"""Loggers of transformers and of the libraries that it imports for quantized weights."""
 
 
-class _Kept(logging.Handler):
+class _Messages(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.messages: list[str] = []
@@ -37,44 +37,44 @@ class _Kept(logging.Handler):
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Nothing is fetched from a hub meanwhile, whatever a model or the environment says."""
+    """Within the context nothing is fetched from a hub, whatever a model or the environment says."""
     from huggingface_hub import constants
 
-    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    setting, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
     try:
         yield
     finally:
-        constants.HF_HUB_OFFLINE = before
+        constants.HF_HUB_OFFLINE = setting
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[list[str]]:
-    """What transformers and its companions would have printed meanwhile; warnings and progress bars are off."""
+    """Within the context transformers and related libraries print nothing; yields their log messages."""
     from tqdm import tqdm
     from transformers.utils import logging as transformers_logging
 
-    kept = _Kept()
-    loggers = [logging.getLogger(name) for name in TALKERS]
-    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    collector = _Messages()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    settings = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
     bars = transformers_logging.is_progress_bar_enabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for logger in loggers:
-            logger.handlers, logger.propagate = [kept], False
-            if logger.getEffectiveLevel() > logging.WARNING:  # every change of level makes all loggers slow for a while
+            logger.handlers, logger.propagate = [collector], False
+            if logger.getEffectiveLevel() > logging.WARNING:  # changing a level slows down all loggers for a while
                 logger.setLevel(logging.WARNING)
-        transformers_logging.disable_progress_bar()  # the hub's own, too
-        draw = tqdm.__init__
+        transformers_logging.disable_progress_bar()  # the hub's as well
+        original = tqdm.__init__
 
         def without_bar(bar: Any, *args: Any, **options: Any) -> None:
-            draw(bar, *args, **{**options, "disable": True})
+            original(bar, *args, **{**options, "disable": True})
 
-        tqdm.__init__ = without_bar  # compressed-tensors has no switch for its bars
+        tqdm.__init__ = without_bar  # compressed-tensors has no option to disable its bars
         try:
-            yield kept.messages
+            yield collector.messages
         finally:
-            tqdm.__init__ = draw
-            for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+            tqdm.__init__ = original
+            for logger, (handlers, propagate, level) in zip(loggers, settings, strict=True):
                 logger.handlers, logger.propagate = handlers, propagate
                 if logger.level != level:
                     logger.setLevel(level)

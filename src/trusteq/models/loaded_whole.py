@@ -1,4 +1,4 @@
-"""Whether every parameter of a loaded model came out of its files, whatever the library says that loaded it."""
+"""Whether every parameter of a loaded model came from its files, whatever the loading library reports."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def refuse_parameters_not_in_files(model: Any, files: Iterable[Path], *, unused: Collection[str], name: str) -> None:
-    """Nothing, or the error that names parameters whose values are in none of the files, in whole or in part.
+    """An error, which names them, if the values of some parameters are not, or not entirely, in the files.
 
-    ``unused`` are tensors of the files that have no place in the model.
+    ``unused`` are tensors of the files that the model does not use.
     """
     from safetensors import safe_open
 
@@ -26,45 +26,45 @@ def refuse_parameters_not_in_files(model: Any, files: Iterable[Path], *, unused:
         for file in files:
             tensors = opened.enter_context(safe_open(file, framework="pt"))
             stored |= dict.fromkeys(tensors.keys(), tensors)
-        strange = _strange(model, stored, unused)
-    if strange:
+        unmatched = _unmatched(model, stored, unused)
+    if unmatched:
         raise ModelError(
-            f"model {name}: {len(strange)} of its tensors do not hold what the checkpoint does ({first_few(strange)}); "
+            f"model {name}: {len(unmatched)} of its tensors differ from the checkpoint ({first_few(unmatched)}); "
             "refusing a partly random model"
         )
 
 
-def _strange(model: Any, stored: Mapping[str, Any], unused: Collection[str]) -> list[str]:
-    """The parameters that did not come out of the stored tensors, by name."""
-    sizes: dict[int, list[str]] = {}
-    for place, tensors in stored.items():
-        sizes.setdefault(math.prod(tensors.get_slice(place).get_shape()), []).append(place)
-    apart, taken = dict(model.named_parameters()), set(unused)
+def _unmatched(model: Any, stored: Mapping[str, Any], unused: Collection[str]) -> list[str]:
+    """The names of the parameters that did not come from the stored tensors."""
+    by_size: dict[int, list[str]] = {}
+    for tensor_name, tensors in stored.items():
+        by_size.setdefault(math.prod(tensors.get_slice(tensor_name).get_shape()), []).append(tensor_name)
+    remaining, matched = dict(model.named_parameters()), set(unused)
     for key, tensor in (*model.named_parameters(), *model.named_buffers()):
-        # Under its own name first; others stand there under a name of former days.
-        places = sorted(sizes.get(tensor.numel(), []), key=lambda place: (place != key, place))
-        found = next((place for place in places if _same(stored[place].get_tensor(place), tensor)), None)
-        if found is not None:
-            apart.pop(key, None)
-            taken.add(found)
-    if getattr(model, "hf_quantizer", None) is not None:  # packed or unpacked: told by what stands beside it alone
-        return [key for key in apart if not any(place.startswith(_module(key)) for place in stored)]
-    return _of_no_tensors(apart, (stored[place].get_tensor(place) for place in stored if place not in taken))
+        # Try its own name first; some tensors are stored under an older name.
+        candidates = sorted(by_size.get(tensor.numel(), []), key=lambda candidate: (candidate != key, candidate))
+        match = next((c for c in candidates if _same(stored[c].get_tensor(c), tensor)), None)
+        if match is not None:
+            remaining.pop(key, None)
+            matched.add(match)
+    if getattr(model, "hf_quantizer", None) is not None:  # packed or unpacked: the module's stored tensors must do
+        return [key for key in remaining if not any(stored_name.startswith(_module(key)) for stored_name in stored)]
+    return _not_rearranged(remaining, (stored[name].get_tensor(name) for name in stored if name not in matched))
 
 
-def _of_no_tensors(parameters: Mapping[str, Any], tensors: Iterable[Any]) -> list[str]:
-    """Those parameters that are not the tensors put together, cut apart or turned; all where that cannot be told."""
+def _not_rearranged(parameters: Mapping[str, Any], tensors: Iterable[Any]) -> list[str]:
+    """The parameters, unless together they are the tensors joined, split or transposed; then none."""
     if not parameters:
         return []
     dtype = next(iter(parameters.values())).dtype
-    made, left = dict(parameters), [tensor.to(dtype) for tensor in tensors]
-    # Constants, such as biases that were never trained, equal each other wherever they stand.
-    constants = {_bits(tensor)[0].item() for tensor in left if tensor.numel() and _is_constant(tensor)}
+    remaining, unmatched = dict(parameters), [tensor.to(dtype) for tensor in tensors]
+    # Constants, e.g. biases that were never trained, match any equal constant.
+    constants = {_bits(tensor)[0].item() for tensor in unmatched if tensor.numel() and _is_constant(tensor)}
     for key, parameter in parameters.items():
         if _is_constant(parameter) and constants.issuperset(_bits(parameter)[:1].tolist()):
-            del made[key]
-    varied = [tensor for tensor in left if not _is_constant(tensor)]
-    return list(made) if _values(made.values()) != _values(varied) else []
+            del remaining[key]
+    varied = [tensor for tensor in unmatched if not _is_constant(tensor)]
+    return list(remaining) if _checksum(remaining.values()) != _checksum(varied) else []
 
 
 def _is_constant(tensor: Any) -> bool:
@@ -77,7 +77,7 @@ def _module(key: str) -> str:
 
 
 def _same(tensor: Any, loaded: Any) -> bool:
-    """Whether a stored tensor, in the precision of one of the model, is that one to the bit, whatever its shape."""
+    """Whether a stored tensor, converted to a loaded one's precision, equals it to the bit, whatever its shape."""
     import torch
 
     if type(loaded.data) is not torch.Tensor or loaded.is_meta:
@@ -86,15 +86,15 @@ def _same(tensor: Any, loaded: Any) -> bool:
 
 
 def _bits(tensor: Any) -> Any:
-    """A tensor's values as whole numbers [values], so that not-a-number equals itself."""
+    """A tensor's values as integers [values], so that NaN equals itself."""
     import torch
 
     kind = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.int64}[tensor.element_size()]
     return tensor.detach().contiguous().view(kind).reshape(-1)
 
 
-def _values(tensors: Iterable[Any]) -> int:
-    """A number made of all values, whatever their order and shapes."""
+def _checksum(tensors: Iterable[Any]) -> int:
+    """A checksum of all values that does not depend on their order and shapes."""
     import torch
 
     total = 0

@@ -1,4 +1,4 @@
-"""ONNX Runtime, which here tells its makers nothing."""
+"""ONNX Runtime, with its telemetry turned off."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def onnx_runtime() -> Any:
-    """The library; an ImportError where it is not installed.
+    """The library; an ImportError if it is not installed.
 
-    From 1.29 on it reports as soon as it is imported, with an identifier that it leaves in the home directory, unless
-    the environment says otherwise.
+    From version 1.29 on, it sends telemetry as soon as it is imported, with an identifier that it stores in the home
+    directory, unless an environment variable forbids it.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime

@@ -1,4 +1,4 @@
-"""A graph that ONNX Runtime runs: texts through a tokenizer, or arrays and strings as they are."""
+"""A graph run by ONNX Runtime: on texts through a tokenizer, or on arrays and strings as they are."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from trusteq.models.token_rows import TokenRows
 
 TOKEN_BUDGET = 1024
-"""Tokens in one batch, padding included."""
+"""Tokens in one batch, including padding."""
 
 ROWS = 256
 """Rows in one batch of a graph that reads arrays."""
@@ -69,24 +69,24 @@ def open_onnx(
     output: str | None = None,
     budget: int | None = None,
 ) -> OnnxModel:
-    """A graph ready to answer on the CPU.
+    """A graph ready to run on the CPU.
 
-    ``location`` is a .onnx file or a folder with one; ``tokenizer`` a folder with tokenizer.json, by default the
-    model's own when it holds one. ``output`` names the scores among several outputs; they are taken for
-    probabilities when ``scores`` says so or the output is called "probabilities", else for logits.
+    ``location`` is a .onnx file or a folder with one; ``tokenizer`` is a folder with tokenizer.json, by default the
+    model's own folder if that has one. ``output`` names the output with the scores if there are several; scores are
+    probabilities if ``scores`` says so or the output is called "probabilities", otherwise logits.
     """
     file = graph_file(Path(location).expanduser(), name=name)
-    weights = external_files(file, name=name)  # before anything of it is opened
+    weights = external_files(file, name=name)  # checked before anything is opened
     session = open_session(file, name=name)
     config = read_config(file.parent / "config.json", name=name)
     chosen = scores_output(session.get_outputs(), output, name=name)
-    own = configured_labels(config, name=name)
-    if labels is None and not own:
+    configured = configured_labels(config, name=name)
+    if labels is None and not configured:
         raise LabelError(
             f"model {name}: {file.parent} has no config.json with id2label; name the labels in the order of the "
             f"outputs with --labels {name}=first,second"
         )
-    names = label_names(own, labels, name=name)
+    names = label_names(configured, labels, name=name)
     width = chosen.shape[1] if len(chosen.shape) == 2 else None
     if isinstance(width, int) and width != len(names):
         raise LabelError(
@@ -103,15 +103,15 @@ def open_onnx(
         unknown = [entry for entry in inputs if entry not in INPUTS]
         if unknown or "input_ids" not in inputs:
             raise ModelError(
-                f"model {name}: the graph reads {', '.join(inputs)}; from a tokenizer it can have {', '.join(INPUTS)}"
+                f"model {name}: the graph reads {', '.join(inputs)}; a tokenizer can give it {', '.join(INPUTS)}"
                 + (f", not {', '.join(unknown)}" if unknown else "")
             )
         files |= matching(folder, TOKENIZER_FILES)
     unusable = [f"{entry.name}: {entry.type}" for entry in inputs.values() if entry.type not in DTYPES]
     if unusable:
-        raise ModelError(f"model {name}: cannot feed inputs of this type: {', '.join(unusable)}")
+        raise ModelError(f"model {name}: the graph has inputs of an unsupported type: {', '.join(unusable)}")
 
-    read_as: Literal["probabilities", "logits"] = scores or (
+    kind: Literal["probabilities", "logits"] = scores or (
         "probabilities" if chosen.name == "probabilities" else "logits"
     )
     return OnnxModel(
@@ -125,7 +125,7 @@ def open_onnx(
                 "inputs": {entry.name: entry.type for entry in inputs.values()},
                 "output": chosen.name,
                 "output type": chosen.type,
-                "scores": read_as,
+                "scores": kind,
                 "producer": session.get_modelmeta().producer_name,
                 "providers": session.get_providers(),
                 "tokenizer": str(folder) if reader else None,
@@ -136,8 +136,8 @@ def open_onnx(
         session=session,
         inputs=inputs,
         output=chosen.name,
-        scores=read_as,
-        scores_were_said=scores is not None,
+        scores=kind,
+        scores_stated=scores is not None,
         tokenizer=reader,
         budget=budget or TOKEN_BUDGET,
         files=files,
@@ -146,7 +146,7 @@ def open_onnx(
 
 @dataclass(eq=False)
 class OnnxModel:
-    """An open session; remembers which texts were too long for it."""
+    """An open session, which records what texts it had to truncate."""
 
     name: str
     labels: tuple[str, ...]
@@ -155,7 +155,7 @@ class OnnxModel:
     inputs: Mapping[str, Any]
     output: str
     scores: Literal["logits", "probabilities"]
-    scores_were_said: bool
+    scores_stated: bool
     tokenizer: TokenizerFile | None
     budget: int
     files: Mapping[str, Path]
@@ -163,7 +163,7 @@ class OnnxModel:
 
     @property
     def limit(self) -> int | None:
-        """The most tokens a row may have, by tokenizer and graph."""
+        """The most tokens a row may have, according to tokenizer and graph."""
         limits = (self._fixed(axis=1), self.tokenizer.limit if self.tokenizer else None)
         return min((limit for limit in limits if limit is not None), default=None)
 
@@ -187,14 +187,14 @@ class OnnxModel:
 
     @property
     def traits(self) -> Traits:
-        """It runs on the processor; only with a tokenizer can it be asked about other texts."""
+        """It runs on the CPU; only with a tokenizer can it answer changed texts."""
         return Traits(
             changeable=self.tokenizer is not None,
             budget=self.budget,
             tokens=None if self.tokenizer is None else self,
             truncated=self.cut,
             device=CPU,
-            # 0 leaves it to the runtime, which takes one a physical core.
+            # 0 leaves it to the runtime, which uses one a physical core.
             threads=lambda: int(self.session.get_session_options().intra_op_num_threads) or None,
             size=self._size,
             opening=self._opening,
@@ -205,25 +205,25 @@ class OnnxModel:
         return Size(weights.parameters, file_bytes(self.files.values()), weights.bytes)
 
     def _opening(self) -> Opening | None:
-        """How another process opens it; one that was changed in memory must not be asked elsewhere."""
-        if type(self) is not OnnxModel:  # what somebody derived from it is another class where it is opened
+        """How another process can open it; None for a subclass, which would be opened as this class."""
+        if type(self) is not OnnxModel:
             return None
         options = {
             "labels": self.labels,
             "budget": self.budget,
             "output": self.output,
             "tokenizer": self.identity.details["tokenizer"],
-            "scores": self.scores if self.scores_were_said else None,
+            "scores": self.scores if self.scores_stated else None,
         }
         return opening(self.identity, self.name, options, device=CPU, limit=self.limit)
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
-        """The tokens of texts, each the segments of one row, cut to the model's limit."""
+        """The tokens of texts, each the segments of one row, truncated to the model's limit."""
         with tokenizing(self.name):
             return self._reader.encode(texts, limit=self.limit, name=self.name)[0]
 
     def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
-        """Log-probabilities [rows, labels]; ``alone`` asks for one row at a time."""
+        """Log-probabilities [rows, labels]; with ``alone``, rows are run one at a time."""
         scores = self._answers(rows, None, alone=alone)
         if self.scores == "logits":
             return log_softmax(scores)
@@ -231,7 +231,7 @@ class OnnxModel:
             return np.asarray(np.log(scores))
 
     def tokenizer_json(self) -> str | None:
-        """Its tokenizer as the ``tokenizers`` library writes it."""
+        """Its tokenizer in the JSON format of the ``tokenizers`` library."""
         return str(self._reader.tokenizer.to_str())
 
     @property
@@ -249,18 +249,18 @@ class OnnxModel:
         if self.scores == "probabilities":
             return answers
         finite = answers[np.isfinite(answers).all(axis=1)]
-        found = unlike_logits(finite) if len(finite) >= ENOUGH_TO_TELL else None
-        if found is not None:
-            what, remedy = found
+        suspicion = unlike_logits(finite) if len(finite) >= ENOUGH_TO_TELL else None
+        if suspicion is not None:
+            what, remedy = suspicion
             raise ModelError(
                 f"model {self.name}: output {self.output!r} looks like {what}, not logits; "
-                f"{f'let the graph {remedy} and ' if remedy else ''}say --scores {self.name}=probabilities "
-                "(if they are logits after all, let the graph answer their softmax)"
+                f"{f'let the graph {remedy} and ' if remedy else ''}give --scores {self.name}=probabilities "
+                "(if they really are logits, let the graph output their softmax)"
             )
         return softmax(answers)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Texts that were cut off so far."""
+        """The texts truncated so far."""
         return (truncation(self.cut, limit=self.limit, name=self.name),) if self.cut else ()
 
     def _answers(self, rows: TokenRows, ids: Sequence[str] | None, *, alone: bool = False) -> NDArray[np.float64]:
@@ -268,17 +268,17 @@ class OnnxModel:
         reader, fixed = self._reader, self._fixed(axis=1)
         if fixed and reader.pad_id is None:
             raise ModelError(
-                f"model {self.name}: the graph reads exactly {fixed} tokens and its tokenizer has no pad token"
+                f"model {self.name}: the graph reads exactly {fixed} tokens, but its tokenizer has no padding token"
             )
         lengths = np.full(len(rows), fixed, dtype=np.int64) if fixed else rows.lengths
-        # Padding is text to a graph that reads no mask; then each row goes alone.
+        # Without a mask a graph reads padding as text, so each row goes alone.
         can_pad = not alone and (fixed or (reader.pad_id is not None and "attention_mask" in self.inputs))
         answers = np.empty((len(rows), len(self.labels)))
         feed: dict[str, NDArray[Any]]
         for batch in token_batches(lengths, budget=self.budget if can_pad else 0):
-            for at, together in self._rows(batch):
+            for at, filled in self._rows(batch):
                 arrays = rows.padded(
-                    together, pad_id=reader.pad_id or 0, pad_type=reader.pad_type_id, left=reader.pad_left, length=fixed
+                    filled, pad_id=reader.pad_id or 0, pad_type=reader.pad_type_id, left=reader.pad_left, length=fixed
                 )
                 feed = {key: arrays[key].astype(DTYPES[entry.type]) for key, entry in self.inputs.items()}
                 what = "a perturbed text" if ids is None else f"item {ids[at[0]]!r}"
@@ -286,7 +286,7 @@ class OnnxModel:
         return answers
 
     def _arrays(self, items: Items) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
-        """Positions of items and the segments to feed for them, batch by batch."""
+        """Positions of items, and the inputs to feed for them, batch by batch."""
         segments = items.segments
         if len(self.inputs) == 1 and len(segments) == 1:
             segments = dict.fromkeys(self.inputs, next(iter(segments.values())))
@@ -294,40 +294,40 @@ class OnnxModel:
         if absent:
             raise ModelError(
                 f"model {self.name}: the graph reads {', '.join(self.inputs)}, but the items have "
-                f"{', '.join(items.segments) or 'nothing'}; give it a segment of each name, or for a model that "
-                "reads tokens the folder of its tokenizer.json with --tokenizer"
+                f"{', '.join(items.segments) or 'nothing'}; give a segment for each name, or if the model reads "
+                "tokens, name the folder of its tokenizer.json with --tokenizer"
             )
         feed = {key: self._cast(segments[key], entry) for key, entry in self.inputs.items()}
         for start in range(0, len(items), ROWS):
-            for at, together in self._rows(np.arange(start, min(start + ROWS, len(items)))):
-                yield at, {key: values[together] for key, values in feed.items()}
+            for at, filled in self._rows(np.arange(start, min(start + ROWS, len(items)))):
+                yield at, {key: values[filled] for key, values in feed.items()}
 
     def _cast(self, segment: Segment, entry: Any) -> NDArray[Any]:
         """The segment [items, ...] in the type and number of axes that the graph declares for this input."""
         is_text = segment.texts() is not None
-        wants_text = entry.type == "tensor(string)"
-        if is_text and not wants_text:
+        reads_text = entry.type == "tensor(string)"
+        if is_text and not reads_text:
             raise ModelError(
                 f"model {self.name}: graph input {entry.name!r} is {entry.type}, but the segment is text; "
                 "name the folder of its tokenizer.json with --tokenizer"
             )
         try:
             values = np.asarray(segment, dtype=object if is_text else None)
-            values = values.astype(DTYPES[entry.type], casting="unsafe" if wants_text else "same_kind")
+            values = values.astype(DTYPES[entry.type], casting="unsafe" if reads_text else "same_kind")
         except TypeError as error:
             raise ModelError(f"model {self.name}: graph input {entry.name!r}: {one_line(error)}") from error
         return values[:, None] if values.ndim == 1 and len(entry.shape) == 2 else values
 
     def _rows(self, batch: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """The batch as the graph takes it: each part, and the part filled up where the number of rows is fixed."""
+        """The batch in parts of the size that the graph takes: each part, and the part filled up to a fixed size."""
         size = self._fixed(axis=0) or len(batch)
         for start in range(0, len(batch), size):
             part = batch[start : start + size]
-            # Repeats of the last row, whose answers are dropped.
+            # Filled with copies of the last row, whose answers are dropped.
             yield part, np.pad(part, (0, size - len(part)), mode="edge")
 
     def _fixed(self, axis: int) -> int | None:
-        """The length of an axis of the inputs where the graph fixes it."""
+        """The length of an axis of the inputs if the graph fixes it."""
         shapes = [entry.shape for entry in self.inputs.values()]
         return next((s[axis] for s in shapes if len(s) > axis and isinstance(s[axis], int)), None)
 
@@ -348,7 +348,7 @@ class OnnxModel:
 
 def _prepare(architecture: str | None) -> None:
     onnx_runtime()
-    with suppress(ImportError):  # a graph that reads arrays needs none
+    with suppress(ImportError):  # not needed for a graph that reads arrays
         import tokenizers  # noqa: F401
 
 

@@ -1,4 +1,4 @@
-"""Which way to run a model, told from what is at its location."""
+"""The backend of a model, recognised by what is at its location."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.onnx_session import ONNX
 from trusteq.models.prediction_file import PREDICTIONS
 from trusteq.models.transformer import TRANSFORMERS
-from trusteq.plugins import with_added
+from trusteq.plugins import with_plugins
 
 if TYPE_CHECKING:
     from trusteq.models.base import Model
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """What a user may say about a model; each backend takes what concerns it. The openers say what they mean."""
+    """Options of a model. Each backend takes those that apply to it, and its ``open`` function explains them."""
 
     labels: tuple[str, ...] | None = None
     scores: Literal["probabilities", "logits"] | None = None
@@ -37,34 +37,34 @@ class ModelOptions:
 
 
 BACKENDS = (PREDICTIONS, ONNX, TRANSFORMERS)
-"""trusteq's own ways to run a model."""
+"""trusteq's own backends."""
 
 
 def backends() -> tuple[Backend, ...]:
-    """Every way to run a model, in the order in which they are asked whether a model is theirs; plugins come last."""
-    return tuple(with_added("trusteq.models", {backend.kind: backend for backend in BACKENDS}, Backend).values())
+    """Every backend, in the order in which they are tried on a model; plugins come last."""
+    return tuple(with_plugins("trusteq.models", {backend.kind: backend for backend in BACKENDS}, Backend).values())
 
 
 def open_model(
     spec: str | Path, *, name: str | None = None, options: ModelOptions | Mapping[str, Any] | None = None
 ) -> Model:
-    """The model at a file, a folder or a hub id, ready to answer; named after its file or folder unless told.
+    """The model at a file, a folder or a hub id, ready to answer; by default named after its file or folder.
 
-    ``options`` may be a mapping, too: a plugin's model may take some that `ModelOptions` does not have.
+    ``options`` may also be a mapping: a plugin's model may take options that `ModelOptions` does not have.
     """
     spec = str(spec)
     name = name or default_name(spec)
     backend = backend_of(spec, name)
-    chosen = dict(options) if isinstance(options, Mapping) else given(options or ModelOptions())
-    known = {option.name for option in backend.options}
-    unused = next((option for option in chosen if option not in known), None)
+    chosen = dict(options) if isinstance(options, Mapping) else non_default(options or ModelOptions())
+    allowed = {option.name for option in backend.options}
+    unused = next((option for option in chosen if option not in allowed), None)
     if unused is not None:
         raise OptionError(f"model {name}: {unused} has no effect on {spec}, which is {backend.words}; leave it out")
     return backend.open(spec, name=name, **chosen)
 
 
 def backend_of(spec: str, name: str) -> Backend:
-    """The way to run the model at this place; an error that names the model where there is none."""
+    """The backend of the model at this location; an error if there is none."""
     path = Path(spec).expanduser()
     refuse_pickle(path, name=name)
     for backend in backends():
@@ -78,16 +78,16 @@ def prepare(kind: str, architecture: str | None) -> None:
     next(backend for backend in backends() if backend.kind == kind).prepare(architecture)
 
 
-def given(options: ModelOptions) -> dict[str, Any]:
-    """The options that were set to anything but their default."""
+def non_default(options: ModelOptions) -> dict[str, Any]:
+    """The options whose value is not the default."""
     default = ModelOptions()
     values = {f.name: getattr(options, f.name) for f in fields(options)}
     return {name: value for name, value in values.items() if value != getattr(default, name)}
 
 
 def default_name(location: str) -> str:
-    """A file's or folder's name without the endings that say its kind."""
-    # "." and ".." have no name of their own.
+    """A file's or folder's name without the endings that show its type."""
+    # "." and ".." are not names.
     name = Path(location).name
     if name in {"", ".."}:
         name = Path(location).expanduser().resolve().name or "model"
@@ -97,12 +97,12 @@ def default_name(location: str) -> str:
 
 
 def _why_not(path: Path) -> str:
-    """What is missing at a location that no backend recognised."""
+    """Why no backend recognises a location."""
     if not path.exists():
         return f"no such file or folder: {path}"
     if path.is_file():
         return (
-            f"{path} is no model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx file, "
+            f"{path} is not a model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx file, "
             "a folder or a hub id"
         )
     pickles = sorted(file.name for file in path.iterdir() if file.suffix.lower() in PICKLES)
@@ -111,6 +111,5 @@ def _why_not(path: Path) -> str:
             f"{path} holds its weights only as {pickles[0]}, a pickle that could execute code when opened; "
             "convert them to safetensors or ONNX"
         )
-    lacks = [what for what, pattern in (("config.json", "config.json"), ("*.safetensors", "*.safetensors"))
-             if not any(path.glob(pattern))]  # fmt: skip
-    return f"{path} is no model folder: it has no .onnx file, and for transformers it lacks {' and '.join(lacks)}"
+    missing = [pattern for pattern in ("config.json", "*.safetensors") if not any(path.glob(pattern))]
+    return f"{path} is not a model folder: it has no .onnx file, and for transformers it lacks {' and '.join(missing)}"

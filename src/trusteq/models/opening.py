@@ -1,4 +1,4 @@
-"""How to open a model once more, in another process or on another machine."""
+"""How to open a model again, in another process or on another machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trusteq.models.cost_machine import CPU, described, processor
+from trusteq.models.cost_machine import CPU, device_name, processor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opening:
-    """Where a model is, what was said about it when it was opened, and the precision that it was lowered to.
+    """Where a model is, the options that it was opened with, and the precision that it was lowered to.
 
-    identity: what it was found to be, so that another model at that place is noticed. versions: of what makes and
-    reads its tokens and answers. machine: the processor or GPU that it runs on.
+    identity: what the model is, so that another model at the same location is noticed. versions: of the libraries that
+    produce its tokens and answers. machine: the processor or GPU that it runs on.
     """
 
     location: str
@@ -40,30 +40,30 @@ class Opening:
     architecture: str | None = None
 
     def content(self, *, anywhere: bool = False) -> str:
-        """SHA-256 of everything that decides what the model answers; ``anywhere`` leaves out the machine."""
-        said = asdict(self)
+        """SHA-256 of everything that decides the model's answers; with ``anywhere``, apart from the machine."""
+        facts = asdict(self)
         for name in ("location", "name", *(("machine",) if anywhere else ())):
-            del said[name]
-        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+            del facts[name]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
     def anywhere(self) -> Opening:
-        """The same, to be opened from another working directory."""
+        """The same with absolute paths, so that it works in any working directory."""
         here = Path.cwd()
-        found = {"tokenizer": str(here / self.options["tokenizer"])} if self.options.get("tokenizer") else {}
-        known = {name: path for name, path in found.items() if name in self.identity}
+        paths = {"tokenizer": str(here / self.options["tokenizer"])} if self.options.get("tokenizer") else {}
+        identified = {name: path for name, path in paths.items() if name in self.identity}
         location = here / Path(self.location).expanduser()
         return replace(
             self,
             location=str(location) if location.exists() else self.location,
-            options={**self.options, **found},
-            identity={**self.identity, **known},
+            options={**self.options, **paths},
+            identity={**self.identity, **identified},
         )
 
     def open(self) -> Model:
-        """The model; an error where files or versions are not what they were."""
-        from trusteq.models.reopening import open_again
+        """The model; an error if files or versions have changed."""
+        from trusteq.models.reopening import reopen
 
-        return open_again(self)
+        return reopen(self)
 
 
 def opening(
@@ -75,7 +75,7 @@ def opening(
     limit: int | None,
     lowered: str | None = None,
 ) -> Opening:
-    """How to open a model that is known by its identity, with the options that it was opened with."""
+    """How to open the model of this identity again, with the options that it was opened with."""
     return Opening(
         identity.location,
         name,
@@ -83,7 +83,7 @@ def opening(
         identity.kind,
         {"content": identity.content, **identity.details},
         versions(),
-        described(device) if device != CPU else f"{processor()} {platform.machine()}",
+        device_name(device) if device != CPU else f"{processor()} {platform.machine()}",
         limit,
         lowered,
         identity.details.get("architecture"),
@@ -92,9 +92,9 @@ def opening(
 
 @cache
 def versions() -> dict[str, str]:
-    """Of every library that has a say in tokens and answers, where it is installed."""
-    found = {}
+    """The version of every installed library that affects tokens and answers."""
+    installed = {}
     for name in ("trusteq", "numpy", "tokenizers", "sentencepiece", "torch", "transformers", "onnxruntime"):
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            installed[name] = metadata.version(name)
+    return installed

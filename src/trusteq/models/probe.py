@@ -1,7 +1,7 @@
-"""Whether a model's answer to an item depends on its company, or changes when asked again.
+"""Whether a model's answer to an item depends on the batch, or changes when the same call is repeated.
 
-Dynamic int8 sets the scale of its activations once a batch, so a row's answer moves with the rows beside it: by up to
-0.37 in probability (torch) and 0.16 (ONNX Runtime). An audit of such a model is about one way of batching it.
+Dynamic int8 sets the scale of its activations once a batch, so the other rows of a batch change a row's answer: by up
+to 0.37 in probability (torch) and 0.16 (ONNX Runtime). An audit of such a model holds for one way of batching.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ if TYPE_CHECKING:
     from trusteq.tasks.task import Task
 
 BATCH_TOLERANCE = 1e-3
-"""The largest move of a probability that passes for rounding: float32 moves by about 1e-6, float16 by 4e-4,
+"""The largest change of a probability that counts as rounding: float32 changes by about 1e-6, float16 by 4e-4,
 dynamic int8 by up to 0.37."""
 
 CHUNK = 4096
-"""Items in one call, for models whose answers do not depend on it: enough to batch well and to show progress."""
+"""Items in one call, for models whose answers do not depend on it: large enough to batch well, small enough to show
+progress."""
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """The largest moves of a probability and the changed answers among ``n`` items.
+    """The largest changes of a probability, and the number of changed answers, among ``n`` items.
 
-    batch: each item asked alone against all asked together; rerun: the same call made twice.
+    batch: each item alone compared with all items in one call; rerun: the same call made twice.
     """
 
     batch_movement: float
@@ -54,52 +55,52 @@ class ProbeResult:
 
     @property
     def batch_dependent(self) -> bool:
-        """Whether an answer depends on the items beside it, beyond what asking again changes.
+        """Whether an answer depends on the other items in its batch, by more than a repeated call changes it.
 
-        Both movements are largest of n; twice the rerun's allows for the luck of one draw.
+        Both movements are the largest of n; twice the rerun's allows for chance.
         """
         return self.batch_movement > max(BATCH_TOLERANCE, 2 * self.rerun_movement)
 
     def findings(self, name: str) -> tuple[Finding, ...]:
-        """What of this the model's owner must know."""
-        found = []
+        """What the model's owner must know about this."""
+        findings = []
         if not self.deterministic:
-            found.append(
+            findings.append(
                 Finding(
                     name,
                     "not deterministic",
-                    f"the same call gave other answers the second time: probabilities moved by up to "
-                    f"{self.rerun_movement:.2g} and {self.rerun_flips} of {self.n} answers flipped; "
-                    "is dropout still on, or does it sample?",
+                    f"the same call gave different answers the second time: probabilities changed by up to "
+                    f"{self.rerun_movement:.2g}, and {self.rerun_flips} of {self.n} answers flipped; "
+                    "is dropout still on, or does the model sample?",
                     self.rerun_movement,
                 )
             )
         if self.batch_dependent:
-            found.append(
+            findings.append(
                 Finding(
                     name,
                     "batch-dependent",
-                    f"its answer to an item depends on the items beside it: asked alone and together, "
-                    f"probabilities moved by up to {self.batch_movement:.2g} and {self.batch_flips} of {self.n} "
-                    "answers flipped (dynamic int8 does this); the audit holds for the batch size it was made with",
+                    f"its answer to an item depends on the other items in the batch: between one item at a time and "
+                    f"all together, probabilities changed by up to {self.batch_movement:.2g}, and {self.batch_flips} "
+                    f"of {self.n} answers flipped (dynamic int8 does this); the audit holds only for its batch size",
                     self.batch_movement,
                 )
             )
-        return tuple(found)
+        return tuple(findings)
 
 
 SAMPLE = 32
-"""Items that a model is probed with, spread over the lengths and chosen by id alone."""
+"""Items to probe a model with: of all lengths, and chosen by length and id alone."""
 
 
 def probe(model: Model, items: Items, *, sample: int = SAMPLE) -> ProbeResult:
-    """How far answers move when items are asked alone instead of together, and when they are asked again.
+    """How far answers change when items are predicted one at a time instead of together, and when a call is repeated.
 
-    A predictions file is not asked.
+    A predictions file is not run.
     """
     if not traits_of(model).runs:
         return ProbeResult(0.0, 0, 0.0, 0, 0)
-    return probed(probing(model, items.take(spread(items, sample))), task_of(model))
+    return probe_result(probe_answers(model, items.take(sample_by_length(items, sample))), task_of(model))
 
 
 def answers_to(model: Model, items: Items) -> Rows:
@@ -107,30 +108,30 @@ def answers_to(model: Model, items: Items) -> Rows:
     return task_of(model).checked(model.predict(items), items=items, labels=model.labels, model=model.name)
 
 
-def probing(model: Model, items: Items) -> Rows:
-    """Answers to all items together, to each alone, and to all once more: three times as many as items."""
-    together, again = answers_to(model, items), answers_to(model, items)
-    return joined([together, *(answers_to(model, items.take([i])) for i in range(len(items))), again])
+def probe_answers(model: Model, items: Items) -> Rows:
+    """Answers to all items together, to each alone, and to all together again: three times as many as items."""
+    together, repeated = answers_to(model, items), answers_to(model, items)
+    return joined([together, *(answers_to(model, items.take([i])) for i in range(len(items))), repeated])
 
 
-def probed(answers: Rows, task: Task) -> ProbeResult:
-    """What the answers of `probing` tell."""
-    together, alone, again = (answers.take(at) for at in np.split(np.arange(len(answers)), 3))
-    given = task.outcomes(together, None).answer
+def probe_result(answers: Rows, task: Task) -> ProbeResult:
+    """The result from the answers of `probe_answers`."""
+    together, alone, repeated = (answers.take(at) for at in np.split(np.arange(len(answers)), 3))
+    expected = task.outcomes(together, None).answer
 
-    def moved(other: Rows) -> tuple[float, int]:
+    def movement(other: Rows) -> tuple[float, int]:
         if other.values.shape != together.values.shape or not np.array_equal(other.item, together.item):
             return 1.0, len(together)
-        flips = given != task.outcomes(other, None).answer
+        flips = expected != task.outcomes(other, None).answer
         return float(np.abs(together.values - other.values).max()), int(flips.sum())
 
-    return ProbeResult(*moved(alone), *moved(again), n=len(together))
+    return ProbeResult(*movement(alone), *movement(repeated), n=len(together))
 
 
 def predict_in_shape(model: Model, items: Items, batch: int, advance: Callable[[int], None] = lambda n: None) -> Rows:
-    """Checked answers, asked in consecutive calls of ``batch`` items: the same company every time.
+    """Checked answers, from consecutive calls of ``batch`` items, so that batches are always the same.
 
-    ``advance`` is told the number of items after each call.
+    ``advance`` is called with the number of items after each call.
     """
     answers = []
     for start in range(0, len(items), batch):
@@ -144,18 +145,18 @@ def predict_all(
     model: Model, items: Items, advance: Callable[[int], None] = lambda n: None, *, chunk: int = CHUNK
 ) -> Rows:
     """Checked answers of a model that does not depend on the batch."""
-    # A file is matched to all its items at once.
+    # A predictions file is matched to all items at once.
     return predict_in_shape(model, items, chunk if traits_of(model).runs else len(items), advance)
 
 
-def spread(items: Items, sample: int) -> NDArray[np.int64]:
-    """Positions of up to ``sample`` items from the shortest to the longest, whatever order the items are in."""
+def sample_by_length(items: Items, sample: int) -> NDArray[np.int64]:
+    """Positions of up to ``sample`` items of all lengths, shortest first; independent of the items' order."""
     at = np.linspace(0, len(items) - 1, min(sample, len(items))).round().astype(np.int64)
     return by_length(items)[at]
 
 
 def by_length(items: Items) -> NDArray[np.int64]:
-    """Positions of all items from the shortest to the longest, whatever order the items are in."""
+    """Positions of all items, shortest first; items of equal length are ordered by a hash of their id."""
     sizes = sum((segment.sizes() for segment in items.segments.values()), np.zeros(len(items), np.int64)).tolist()
     ranked = sorted(range(len(items)), key=lambda i: (sizes[i], hashlib.sha256(items.ids[i].encode()).digest()))
     return np.array(ranked, dtype=np.int64)

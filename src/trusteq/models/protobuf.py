@@ -1,4 +1,4 @@
-"""Protocol buffers, read without their schema: fields of a number and a value, nested (protobuf.dev, encoding).
+"""Protocol buffers, read without their schema: nested fields, each with a number and a value (protobuf.dev, encoding).
 
 A message's place is where it begins and ends in the file; nothing is copied.
 """
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     Place = tuple[int, int]
 
 
-def parts(data: Buffer, within: Place, wanted: int) -> Iterator[Place]:
+def parts(data: Buffer, message: Place, field: int) -> Iterator[Place]:
     """The places of a message's fields of this number."""
-    for number, value in fields(data, within):
-        if number == wanted and isinstance(value, tuple):
+    for number, value in fields(data, message):
+        if number == field and isinstance(value, tuple):
             yield value
 
 
-def fields(data: Buffer, within: Place) -> Iterator[tuple[int, int | Place | None]]:
-    """Number and value of each field of the message at this place; of a long one its place, of a fixed one nothing."""
-    at, end = within
+def fields(data: Buffer, message: Place) -> Iterator[tuple[int, int | Place | None]]:
+    """Number and value of each field of a message; the value is an integer, a place, or None for a fixed-size field."""
+    at, end = message
     while at < end:
         tag, at = varint(data, at)
-        if not 8 <= tag < 2**32:  # another reader would cut it to 32 bits, and see another number
+        if not 8 <= tag < 2**32:  # another reader would truncate it to 32 bits, and see another number
             raise ValueError(f"field {tag >> 3}")
         number, wire = tag >> 3, tag & 7
         if wire == 0:
@@ -36,7 +36,7 @@ def fields(data: Buffer, within: Place) -> Iterator[tuple[int, int | Place | Non
         elif wire == 2:
             length, at = varint(data, at)
             if at + length > end:
-                raise ValueError("a field is longer than what holds it")
+                raise ValueError("a field extends beyond its message")
             yield number, (at, at + length)
             at += length
         elif wire in (1, 5):
@@ -47,7 +47,7 @@ def fields(data: Buffer, within: Place) -> Iterator[tuple[int, int | Place | Non
 
 
 def varint(data: Buffer, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends."""
+    """A number stored with seven bits a byte, lowest first, and the position after it."""
     value = shift = 0
     while True:
         byte = data[at]

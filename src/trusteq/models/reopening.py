@@ -1,4 +1,4 @@
-"""A model opened once more from how another process said it was opened."""
+"""A model opened again from an `Opening`, which may come from another process."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from trusteq.models.opening import Opening
 
 
-def open_again(opening: Opening) -> Model:
-    """The model; an error where files or versions are not what they were."""
+def reopen(opening: Opening) -> Model:
+    """The model; an error if files or versions have changed."""
     model: Any = open_model(opening.location, name=opening.name, options=opening.options)
     if model.identity.content != opening.identity["content"]:
-        raise ModelError(f"model {opening.name}: {opening.location} holds other files than when the audit began")
+        raise ModelError(f"model {opening.name}: the files in {opening.location} have changed since the audit began")
     lowered: Model = model.lowered(opening.lowered) if opening.lowered else model
-    found = traits_of(lowered).opening()
-    if found is None or found.content(anywhere=True) != opening.content(anywhere=True):
+    reopened = traits_of(lowered).opening()
+    if reopened is None or reopened.content(anywhere=True) != opening.content(anywhere=True):
         raise ModelError(
-            f"model {opening.name}: where it is asked it is not what it was where the audit began: are libraries of "
-            "other versions there? Install the same on every machine"
+            f"model {opening.name}: it is not the same here as where the audit began; do library versions differ? "
+            "Install the same versions on every machine"
         )
     return lowered

@@ -1,4 +1,4 @@
-"""A classifier of transformers on disk: the same module gives the same bytes."""
+"""Saving a transformers classifier: the same module gives the same bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def save_checkpoint(model: Any, folder: Path, others: Iterable[Path]) -> None:
-    """A torch module as transformers saves it, with copies of other files; the same module gives the same bytes."""
+    """Save a torch module in transformers' format, with copies of other files; the same module gives the same bytes."""
     with quiet_transformers():
         model.save_pretrained(folder)
     for file in folder.glob("*.safetensors"):
@@ -24,12 +24,12 @@ def save_checkpoint(model: Any, folder: Path, others: Iterable[Path]) -> None:
 
 
 def _sort_metadata(file: Path) -> None:
-    """The metadata of a safetensors file in the order of its keys; safetensors writes it in another one each time."""
+    """Sort a safetensors file's metadata by key; safetensors writes it in a different order each time."""
     with file.open("r+b") as stream:
         length = int.from_bytes(stream.read(8), "little")
         header = json.loads(stream.read(length))
         header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
-        written = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
-        if len(written) == length:  # else it was written in another style, and stays as it is
+        content = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+        if len(content) == length:  # otherwise it has another format, and is left as it is
             stream.seek(8)
-            stream.write(written)
+            stream.write(content)

@@ -1,7 +1,7 @@
-"""How much longer a tokenizer can make a text, so that no more texts are given to it at once than memory holds.
+"""How much longer a tokenizer can make a text, so that it gets no more texts at once than fit into memory.
 
-A bound on what each of its parts makes of n characters, a * n + b; parts that follow each other multiply. No ordinary
-text comes near such a product, so a text for which it is too large is normalized part by part and measured.
+Each of its parts makes at most a * n + b of n characters; for consecutive parts these bounds multiply. No ordinary text
+comes near such a product, so a text for which it is too large is normalized part by part and measured.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 MOST = 2**21
-"""Tokens that one call may come to, and one text: the library holds some 460 bytes for each."""
+"""The most tokens in one call, and in one text: the library needs some 460 bytes for each."""
 
 MOST_CHARACTERS = 2**22
-"""Characters that one part of a normalizer may make of a piece of one text."""
+"""The most characters that one part of a normalizer may make of a piece of a text."""
 
 ORDINARY, LONGEST = 16, 2**25
-"""A long text may come to more, to so many tokens a character and so many in all, for its length is no tokenizer's."""
+"""A text that is itself long may have more tokens: this many a character, and this many in all."""
 
 ENDLESS = 1e300
-"""What stands for every larger number, so that nothing is multiplied to infinity, and then by 0 to no number at all."""
+"""Replaces every larger number, so that no product is infinite, and then NaN when multiplied by 0."""
 
 FACTORS = {
     "NFC": 3,
@@ -37,28 +37,28 @@ FACTORS = {
     "NFKD": 18,
     "Lowercase": 2,
     "BertNormalizer": 3,
-    "ByteLevel": 5,  # a sign a byte, and a space before
+    "ByteLevel": 5,  # one character a byte, and a leading space
     "Metaspace": 2,
 }
-"""The most signs that a part makes of one; the longest that Unicode 17 has for its normal forms. Others make one."""
+"""The most characters that a part makes of one; for normal forms, the most in Unicode 17. Other parts make one."""
 
 TYPES = {"normalizers": "Sequence", "pattern": "Replace", "prepend": "Prepend", "precompiled_charsmap": "Precompiled"}
-"""What a normalizer is that has such a key."""
+"""The type of a normalizer that has such a key."""
 
 
 @dataclass(frozen=True)
 class Growth:
-    """At most ``a`` times as many, and ``b`` more."""
+    """A bound: at most ``a`` times as many, plus ``b``."""
 
     a: float = 1.0
     b: float = 0.0
 
     def __call__(self, length: float) -> float:
-        """The most characters or tokens that become of this many."""
+        """The most characters or tokens that this many can become."""
         return self.a * length + self.b
 
     def then(self, other: Growth) -> Growth:
-        """The growth by this and then by another."""
+        """The growth by this part followed by another."""
         return Growth(min(self.a * other.a, ENDLESS), min(self.b * other.a + other.b, ENDLESS))
 
 
@@ -66,7 +66,7 @@ class Growth:
 class TokenGrowth:
     """The most tokens that a tokenizer of the ``tokenizers`` library makes of texts, the segments of one row.
 
-    before: what its normalizer can do to any text. after: what follows the normalizer.
+    before: growth by its normalizer. after: growth by the parts that follow the normalizer.
     """
 
     tokenizer: Any
@@ -74,19 +74,19 @@ class TokenGrowth:
     after: Growth
 
     def __call__(self, text: Sequence[str]) -> float:
-        """From what its parts can do to any text, or where that is too many, to this one."""
+        """The bound for any text of this length, or if that is too large, for this very text."""
         size = self.before.then(self.after)(sum(map(len, text)))
         return size if size <= MOST else min(size, self.after(sum(map(self._normalized, text))))
 
     def _normalized(self, text: str) -> float:
-        """The text's length after the normalizer; endless where one of its parts could make it too long."""
+        """The text's length after the normalizer; `ENDLESS` if one of its parts could make it too long."""
         splitter, parts = self._parts
-        made = splitter.encode(text)
+        pieces = splitter.encode(text)
         length = 0
-        for token, (start, end) in zip(made.ids, made.offsets, strict=True):
+        for token, (start, end) in zip(pieces.ids, pieces.offsets, strict=True):
             piece = text[start:end]
-            for grown, part in parts if token == 0 else ():
-                if grown(len(piece)) > MOST_CHARACTERS:
+            for growth, part in parts if token == 0 else ():
+                if growth(len(piece)) > MOST_CHARACTERS:
                     return ENDLESS
                 piece = part.normalize_str(piece)
             length += len(piece)
@@ -96,53 +96,53 @@ class TokenGrowth:
 
     @cached_property
     def _parts(self) -> tuple[Any, list[tuple[Growth, Any]]]:
-        """What cuts texts at added tokens, the pieces between them being token 0; and the normalizer's parts."""
+        """A tokenizer that splits texts at added tokens, with token 0 for other pieces; and the normalizer's parts."""
         from tokenizers import Tokenizer
 
         bare = {"version": "1.0", "model": {"type": "WordLevel", "vocab": {"": 0}, "unk_token": ""}}
         splitter = Tokenizer.from_str(json.dumps(bare))
         added = self.tokenizer.get_added_tokens_decoder().values()
         splitter.add_tokens([token for token in added if not token.normalized])
-        parts = [] if self.tokenizer.normalizer is None else _parts(_saved(self.tokenizer.normalizer))
+        parts = [] if self.tokenizer.normalizer is None else _parts(_content(self.tokenizer.normalizer))
         return splitter, [
-            (grown_by(part), Tokenizer.from_str(json.dumps({**bare, "normalizer": part})).normalizer) for part in parts
+            (growth_of(part), Tokenizer.from_str(json.dumps({**bare, "normalizer": part})).normalizer) for part in parts
         ]
 
 
-def growth(tokenizer: Any) -> TokenGrowth:
-    """What a tokenizer of the ``tokenizers`` library can do to texts."""
-    before = Growth() if tokenizer.normalizer is None else grown_by(_saved(tokenizer.normalizer))
-    after = Growth() if tokenizer.pre_tokenizer is None else grown_by(_saved(tokenizer.pre_tokenizer))
+def token_growth(tokenizer: Any) -> TokenGrowth:
+    """How much a tokenizer of the ``tokenizers`` library can lengthen texts."""
+    before = Growth() if tokenizer.normalizer is None else growth_of(_content(tokenizer.normalizer))
+    after = Growth() if tokenizer.pre_tokenizer is None else growth_of(_content(tokenizer.pre_tokenizer))
     if any(tokenizer.token_to_id(f"<0x{byte:02X}>") is not None for byte in range(256)):
-        after = after.then(Growth(4.0))  # a token a byte
+        after = after.then(Growth(4.0))  # one token a byte
     if tokenizer.post_processor is not None:
-        after = after.then(_around(_saved(tokenizer.post_processor)))
+        after = after.then(_post_processing(_content(tokenizer.post_processor)))
     return TokenGrowth(tokenizer, before, after)
 
 
-def _saved(part: Any) -> Any:
+def _content(part: Any) -> Any:
     return json.loads(part.__getstate__())
 
 
 def _parts(normalizer: dict[str, Any]) -> list[dict[str, Any]]:
-    """A normalizer, or what a sequence of them holds."""
+    """A normalizer, or the parts of a sequence of normalizers."""
     if normalizer.get("type") != "Sequence":
         return [normalizer]
     return [part for inner in normalizer["normalizers"] for part in _parts(inner)]
 
 
-def grown_by(part: dict[str, Any]) -> Growth:
-    """What a normalizer or pre-tokenizer, as it is saved, can do."""
-    # Files of former versions have no types.
+def growth_of(part: dict[str, Any]) -> Growth:
+    """The growth by a normalizer or pre-tokenizer, given as in its file."""
+    # Files of earlier versions have no types.
     kind = part.get("type") or next((kind for key, kind in TYPES.items() if key in part), None)
     if kind == "Sequence":
         whole = Growth()
         for inner in part.get("normalizers") or part.get("pretokenizers") or ():
-            whole = whole.then(grown_by(inner))
+            whole = whole.then(growth_of(inner))
         return whole
     if kind == "Replace":
         pattern, new = part["pattern"].get("String"), len(part["content"])
-        # A regular expression may find nothing before each character and behind the last.
+        # A regular expression may match the empty text before each character and after the last.
         return Growth(max(1.0, new / len(pattern))) if pattern else Growth(1.0 + new, new)
     if kind == "Prepend":  # to each piece of the text between added tokens
         return Growth(1.0 + len(part["prepend"]), len(part["prepend"]))
@@ -152,18 +152,18 @@ def grown_by(part: dict[str, Any]) -> Growth:
 
 
 def _longest(charsmap: bytes) -> float:
-    """The longest text that SentencePiece's map of characters puts for one: behind its trie, each ends with a zero."""
+    """The longest replacement of a character in SentencePiece's map: NUL-terminated texts that follow its trie."""
     trie = int.from_bytes(charsmap[:4], "little")
     return max((len(text.decode("utf-8", "replace")) for text in charsmap[4 + trie :].split(b"\0")), default=1) or 1
 
 
-def _around(part: dict[str, Any]) -> Growth:
-    """What a post-processor adds to the tokens of a text or pair, and how often it repeats them."""
+def _post_processing(part: dict[str, Any]) -> Growth:
+    """The growth by a post-processor, which adds tokens to a text or pair and may repeat them."""
     kind = part.get("type")
     if kind == "Sequence":
         whole = Growth()
         for inner in part["processors"]:
-            whole = whole.then(_around(inner))
+            whole = whole.then(_post_processing(inner))
         return whole
     if kind != "TemplateProcessing":
         return Growth(1.0, 4.0)
@@ -172,30 +172,30 @@ def _around(part: dict[str, Any]) -> Growth:
     for template in (part["single"], part["pair"]):
         pieces = [(*piece.items(),)[0] for piece in template]
         repeats = max(repeats, sum(kind == "Sequence" for kind, _ in pieces))
-        added = max(added, sum(ids.get(told["id"], 1) for kind, told in pieces if kind == "SpecialToken"))
+        added = max(added, sum(ids.get(piece["id"], 1) for kind, piece in pieces if kind == "SpecialToken"))
     return Growth(float(repeats), float(added))
 
 
 def portions(
     texts: Sequence[tuple[str, ...]], most: Callable[[tuple[str, ...]], float], *, name: str
 ) -> Iterator[Sequence[tuple[str, ...]]]:
-    """The texts in portions that one call can hold; an error at one that alone could become too long.
+    """The texts in portions that are small enough for one call; an error if a single text could become too long.
 
-    ``most`` is the most tokens that one becomes.
+    ``most`` gives the most tokens that a text can become.
     """
-    start, held = 0, 0.0
+    start, total = 0, 0.0
     for row, text in enumerate(texts):
         size, characters = most(text), sum(map(len, text))
         allowed = max(MOST, min(ORDINARY * characters, LONGEST))
         if size > allowed:
             raise ModelError(
                 f"model {name}: its tokenizer can make {_shown(size)} tokens of a text of {characters:,} characters "
-                f"({text[0][:40]!r}...), more than {allowed:,}; shorten the text, or mend the tokenizer"
+                f"({text[0][:40]!r}...), more than {allowed:,}; shorten the text, or fix the tokenizer"
             )
-        if held and held + size > MOST:
+        if total and total + size > MOST:
             yield texts[start:row]
-            start, held = row, 0.0
-        held += size
+            start, total = row, 0.0
+        total += size
     yield texts[start:]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UNLIMITED = 1_000_000
-"""Tokenizers without a limit save one of 10^30; nothing of this size is meant as a limit."""
+"""Tokenizers without a limit store 10^30; no number of this size is meant as a limit."""
 
 COUNT_FROM_PADDING = frozenset(
     {
@@ -36,15 +36,15 @@ COUNT_FROM_PADDING = frozenset(
 
 
 def token_limit(config: Mapping[str, Any], tokenizer_limit: float | None, *, where: str = "the model") -> int | None:
-    """The most tokens a row may have: what tokenizer and position table both allow; None when neither says.
+    """The most tokens a row may have, by both tokenizer and position table; None if neither sets a limit.
 
-    ``config`` as in config.json; ``tokenizer_limit`` is the tokenizer's model_max_length; ``where`` is
-    whose they are, for messages.
+    ``config`` as in config.json; ``tokenizer_limit`` is the tokenizer's model_max_length; ``where`` names the model in
+    messages.
     """
     kind, pad = config.get("model_type"), config.get("pad_token_id")
     for key, value in (("model_max_length", tokenizer_limit), ("pad_token_id", pad)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ModelError(f"{where}: {key} is {shown(value)}, expected a number; mend its configuration")
+            raise ModelError(f"{where}: {key} is {shown(value)}, expected a number; fix its configuration")
     limits = []
     if tokenizer_limit is not None and 0 < tokenizer_limit < UNLIMITED:
         limits.append(int(tokenizer_limit))
@@ -57,12 +57,12 @@ def token_limit(config: Mapping[str, Any], tokenizer_limit: float | None, *, whe
 
 
 def truncation(cut: Mapping[str, int], *, limit: int | None, name: str) -> Finding:
-    """The finding that items, given by id with their lengths in tokens, were cut to the limit."""
+    """The finding that items, given by id with their lengths in tokens, were truncated to the limit."""
     items = "1 item is" if len(cut) == 1 else f"{len(cut):,} items are"
     return Finding(
         name,
         "truncated",
-        f"{items} longer than its {limit} tokens; it did not read their ends "
+        f"{items} longer than its limit of {limit} tokens; it did not read their ends "
         f"(the longest has {max(cut.values())} tokens)",
         len(cut),
     )

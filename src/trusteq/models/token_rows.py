@@ -1,4 +1,4 @@
-"""Rows of tokens, held end to end: what a tokenizer made of many texts, before any padding."""
+"""Rows of tokens, stored end to end: the output of a tokenizer for many texts, before any padding."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ class TokenRows:
         left: bool = False,
         length: int | None = None,
     ) -> dict[str, NDArray[np.int64]]:
-        """The usual three inputs [rows, length] of the rows ``at``; as long as the longest unless told."""
+        """The usual three inputs [rows, length] of the rows ``at``; by default as long as the longest row."""
         lengths = self.lengths[at]
         length = int(lengths.max(initial=0)) if length is None else length
-        place = np.arange(length)
+        position = np.arange(length)
         if left:
-            place = place - (length - lengths)[:, None]
-            inside = place >= 0
+            position = position - (length - lengths)[:, None]
+            inside = position >= 0
         else:
-            place = np.broadcast_to(place, (len(at), length))
-            inside = place < lengths[:, None]
-        source = np.where(inside, self.starts[at][:, None] + place, 0)
-        # Where all rows are empty there is no token to point at.
+            position = np.broadcast_to(position, (len(at), length))
+            inside = position < lengths[:, None]
+        source = np.where(inside, self.starts[at][:, None] + position, 0)
+        # If all rows are empty there is no token to point at.
         ids, types = (x if len(x) else np.zeros(1, np.int32) for x in (self.ids, self.types))
         return {
             "input_ids": np.where(inside, ids[source], pad_id).astype(np.int64),
@@ -70,7 +70,7 @@ class TokenRows:
 
 
 def token_rows(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> TokenRows:
-    """Rows from lists of ids and of types, which are 0 unless given."""
+    """Rows from lists of ids and of types; types are 0 by default."""
     lengths = np.array([len(row) for row in ids], dtype=np.int64)
     flat = np.fromiter((token for row in ids for token in row), dtype=np.int32, count=int(lengths.sum()))
     kinds = np.zeros_like(flat)
@@ -91,16 +91,16 @@ def joined(parts: Sequence[TokenRows]) -> TokenRows:
 
 @runtime_checkable
 class TokenModel(Model, Protocol):
-    """A model that reads tokens and shows how it makes them, so that texts can be put together from tokens."""
+    """A model that accepts tokens and exposes its tokenizer, so that texts can be assembled from tokens."""
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
         """The tokens of texts, each the segments of one row, exactly as `predict` makes them."""
 
     def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
-        """Log-probabilities [rows, labels]; ``alone`` asks for one row at a time."""
+        """Log-probabilities [rows, labels]; with ``alone``, rows are run one at a time."""
 
     def tokenizer_json(self) -> str | None:
-        """Its tokenizer as the ``tokenizers`` library writes it; None where it is no such tokenizer."""
+        """Its tokenizer in the JSON format of the ``tokenizers`` library; None if it is not of that library."""
 
     @property
     def limit(self) -> int | None:

@@ -1,4 +1,4 @@
-"""A tokenizer.json and what it makes of texts, read with the light ``tokenizers`` library."""
+"""A tokenizer.json file, run with the light ``tokenizers`` library."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.fatal_tokenizer import refuse_fatal
 from trusteq.models.files import lasting
 from trusteq.models.library_output import is_failure, one_line
-from trusteq.models.token_growth import TokenGrowth, growth, portions
+from trusteq.models.token_growth import TokenGrowth, portions, token_growth
 from trusteq.models.token_limit import token_limit
 from trusteq.models.token_rows import TokenRows, token_rows
-from trusteq.models.truncating import kept
+from trusteq.models.truncating import kept_positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 @dataclass(frozen=True)
 class TokenizerFile:
-    """A tokenizer with its limit in tokens and its padding; ``pad_id`` is None when rows cannot be padded."""
+    """A tokenizer with its limit in tokens and its padding; ``pad_id`` is None if rows cannot be padded."""
 
     tokenizer: Any
     limit: int | None
@@ -40,7 +40,7 @@ class TokenizerFile:
     def encode(
         self, texts: Sequence[tuple[str, ...]], *, limit: int | None, name: str
     ) -> tuple[TokenRows, dict[int, int]]:
-        """The tokens of texts, each the segments of one row, cut to the limit; and the full length of each row cut."""
+        """The tokens of texts, each the segments of one row, truncated to the limit; full lengths of truncated rows."""
         ids: list[list[int]] = []
         types: list[list[int]] = []
         cut: dict[int, int] = {}
@@ -52,19 +52,19 @@ class TokenizerFile:
                 if limit is not None and len(tokens) > limit:
                     cut[len(ids)] = len(tokens)
                     added = self.tokenizer.num_special_tokens_to_add(len(portion[0]) > 1)
-                    places = kept(row.sequence_ids, limit, added=added, name=name)
-                    tokens, kinds = ([values[i] for i in places] for values in (tokens, kinds))
+                    positions = kept_positions(row.sequence_ids, limit, added=added, name=name)
+                    tokens, kinds = ([values[i] for i in positions] for values in (tokens, kinds))
                 ids.append(tokens)
                 types.append(kinds)
         return token_rows(ids, types), cut
 
     @cached_property
     def _growth(self) -> TokenGrowth:
-        return growth(self.tokenizer)
+        return token_growth(self.tokenizer)
 
 
 def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> TokenizerFile:
-    """The tokenizer in a folder; ``config`` is the model's config.json, {} when there is none."""
+    """The tokenizer in a folder; ``config`` is the model's config.json, {} if there is none."""
     file = folder / "tokenizer.json"
     if not file.is_file():
         raise ModelError(f"model {name}: {folder} has no tokenizer.json; name a folder that has one with --tokenizer")
@@ -82,32 +82,32 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> Tok
 
     special = lasting(folder / "special_tokens_map.json", name=name)
     settings = {**special, **lasting(folder / "tokenizer_config.json", name=name)}
-    own = tokenizer.padding or {}
+    padding = tokenizer.padding or {}
     token, mask = (_content(settings.get(key)) for key in ("pad_token", "mask_token"))
-    pad_type = settings.get("pad_token_type_id", own.get("pad_type_id", 0))
+    pad_type = settings.get("pad_token_type_id", padding.get("pad_type_id", 0))
     for key, value, kind in (
         ("pad_token", token, str),
         ("mask_token", mask, str),
         ("pad_token_type_id", pad_type, int),
     ):
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool) or not is_unicode(str(value))):
-            raise ModelError(f"model {name}: {key} of the tokenizer in {folder} is {shown(value)}; mend its files")
-    pad_id = own.get("pad_id") if token is None else tokenizer.token_to_id(token)
+            raise ModelError(f"model {name}: {key} of the tokenizer in {folder} is {shown(value)}; fix its files")
+    pad_id = padding.get("pad_id") if token is None else tokenizer.token_to_id(token)
     if "model_type" in config and config.get("pad_token_id") != pad_id:
-        pad_id = None  # The model does not know this token as padding: it would read it as text.
+        pad_id = None  # The model does not treat this token as padding, but would read it as text.
     return TokenizerFile(
         tokenizer=tokenizer,
         limit=token_limit(config, settings.get("model_max_length"), where=f"model {name}"),
         pad_id=pad_id,
         pad_type_id=pad_type or 0,
-        pad_left=settings.get("padding_side", own.get("direction", "right")) == "left",
+        pad_left=settings.get("padding_side", padding.get("direction", "right")) == "left",
         mask_token=mask,
     )
 
 
 @contextmanager
 def tokenizing(name: str) -> Iterator[None]:
-    """One clear line instead of whatever a tokenizer raises over texts; ``name`` is the model's."""
+    """Within the context, any failure of a tokenizer becomes a one-line error; ``name`` is the model's."""
     try:
         yield
     except ModelError:
@@ -119,5 +119,5 @@ def tokenizing(name: str) -> Iterator[None]:
 
 
 def _content(token: Any) -> str | None:
-    """The text of a special token, which is saved by itself or with its settings."""
+    """The text of a special token, which may be saved alone or with its settings."""
     return token.get("content") if isinstance(token, dict) else token

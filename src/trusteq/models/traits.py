@@ -1,4 +1,4 @@
-"""What a backend says of itself, so that nobody has to know what kind of model it is."""
+"""What a model states about itself, so that no other code needs to know what kind of model it is."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Traits:
-    """What a model can be asked, and how. The defaults are those of a Python function of which nothing is known.
+    """What a model supports, and how to run it. The defaults fit a Python function about which nothing is known.
 
-    task: what it is asked of an item, by its name among `tasks.task.TASKS`.
-    runs: whether asking it computes anything. A file of predictions is looked up: all its items at once, in the order
-        in which they were read.
-    changeable: whether it can be asked about items that are not in the data, such as texts without some words.
+    task: what it is asked about an item, by its name in `tasks.task.TASKS`.
+    runs: whether predicting computes anything. A file of predictions is only looked up: all its items at once, in the
+        order in which they were read.
+    changeable: whether it can answer items that are not in the data, e.g. texts with words left out.
     budget: how many tokens a call may hold.
-    tokens: the model itself where it can be asked by its own tokens: changed texts are then put together from these,
-        which takes a fraction of the time. None where texts must be written anew.
-    lowered: makes the same model in "bfloat16" or "float16"; None where it keeps its precision.
-    truncated: the items that it could not read whole so far, with their length in tokens; the model adds to it.
-    device: where it runs; None where that is not known.
-    threads: with how many threads it computes; None where its runtime does not tell.
+    tokens: the model itself if it accepts its own tokens: changed texts are then assembled from tokens, which takes a
+        fraction of the time. None if changed texts must be tokenized again.
+    lowered: returns the same model in "bfloat16" or "float16"; None if its precision cannot be lowered.
+    truncated: the items truncated so far, with their full length in tokens; the model adds to it.
+    device: where it runs; None if that is not known.
+    threads: how many threads it computes with; None if its runtime does not say.
     size: its parameters, files and weights.
-    opening: how another process can open it; None where it came from no file, folder or hub.
+    opening: how another process can open it; None if it did not come from a file, a folder or a hub.
     """
 
     task: str = CLASSES
@@ -52,15 +52,15 @@ class Traits:
 
 @runtime_checkable
 class StatesTraits(Protocol):
-    """A model that says what can be asked of it."""
+    """A model that states its traits."""
 
     @property
     def traits(self) -> Traits:
-        """What can be asked of it, and how."""
+        """What it supports, and how to run it."""
 
 
 def traits_of(model: Model) -> Traits:
-    """What the model states; of a user's own that states nothing, what holds of a function."""
+    """The traits that the model states; for a user's own model without any, those of a function."""
     if isinstance(model, StatesTraits):
         return model.traits
     return Traits(

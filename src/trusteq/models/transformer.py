@@ -26,7 +26,7 @@ from trusteq.models.checkpoint import (
     refuse_partly_random,
     weights,
 )
-from trusteq.models.cost_size import Size, file_bytes, held_bytes
+from trusteq.models.cost_size import Size, file_bytes, memory_bytes
 from trusteq.models.equal_tokens import equal_tokens_once
 from trusteq.models.fatal_tokenizer import refuse_fatal
 from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, refuse_pickle, staged
@@ -38,12 +38,12 @@ from trusteq.models.loaded_whole import refuse_parameters_not_in_files
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
-from trusteq.models.token_growth import growth, portions
+from trusteq.models.token_growth import portions, token_growth
 from trusteq.models.token_limit import token_limit, truncation
 from trusteq.models.token_rows import TokenRows, token_rows
 from trusteq.models.tokenizer_file import tokenizing
 from trusteq.models.traits import Traits
-from trusteq.models.truncating import kept
+from trusteq.models.truncating import kept_positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,13 +53,13 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
 
 TOKEN_BUDGET = 1024
-"""Tokens in one batch, padding included: what stays in a processor's caches (bench/batches.py)."""
+"""Tokens in one batch, including padding: few enough to stay in a processor's caches (bench/batches.py)."""
 
 GPU_TOKEN_BUDGET = 32_768
-"""The same where the model runs on an accelerator, which wants much at once."""
+"""The same for an accelerator, which needs large batches."""
 
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
-"""What is fetched from a hub."""
+"""The files that are fetched from a hub."""
 
 
 def open_transformer(
@@ -71,10 +71,10 @@ def open_transformer(
     device: str | None = None,
     download: bool = False,
 ) -> TransformerModel:
-    """A sequence classifier loaded whole from safetensors, without running any code of its own.
+    """A sequence classifier loaded from safetensors, completely and without running any code of the model.
 
     ``location`` is a folder, or a hub id (``org/model`` or ``org/model@revision``), which is fetched only with
-    ``download``; ``labels`` renames the outputs; ``device`` is "cuda" where there is one, else "cpu".
+    ``download``; ``labels`` renames the outputs; ``device`` is by default "cuda" if there is a GPU, otherwise "cpu".
     """
     try:
         import torch
@@ -93,14 +93,14 @@ def open_transformer(
     packages = package_versions(method, folder=folder, name=name)
     with quiet_transformers() as messages, offline(), staged(files, name=name) as stage:
         try:
-            # Imported here, for it imports every quantizer that is installed, and those talk.
+            # Imported here, because it imports every installed quantizer, and some of those print messages.
             from transformers.quantizers import AutoHfQuantizer
 
             settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
             if quantization:
                 if not AutoHfQuantizer.supports_quant_method(quantization):
                     # transformers would only warn, and load the weights as if they were plain.
-                    raise ValueError(f"it knows no quantization {quantization.get('quant_method')!r}")
+                    raise ValueError(f"it does not support quantization {quantization.get('quant_method')!r}")
                 refuse_plain_weights(method, weights(files), name=name)
             refuse_fatal(stage / "tokenizer.json", name=name)
             tokenizer = transformers.AutoTokenizer.from_pretrained(stage, **settings)
@@ -120,15 +120,15 @@ def open_transformer(
         refuse_short_parts(model, name=name)
         refuse_parameters_not_in_files(model, weights(files), unused=unused, name=name)
         model.eval()
-        wanted = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        if device or not quantization:  # quantized weights stay where their loader put them unless told
+        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if device or not quantization:  # by default, quantized weights stay where their loader put them
             try:
-                model.to(wanted)
+                model.to(chosen)
             except (RuntimeError, AssertionError, ValueError) as error:
-                raise ModelError(f"model {name}: cannot use device {wanted!r}: {one_line(error)}") from error
-    with torch.device("meta"):  # quantized weights are packed, each in its own way: count those of the plain model
+                raise ModelError(f"model {name}: cannot use device {chosen!r}: {one_line(error)}") from error
+    with torch.device("meta"):  # quantized weights are packed in different ways: count those of the plain model
         parameters = (type(model)(model.config) if quantization else model).num_parameters()
-    # From the loaded configuration: a file leaves out the names that are the default.
+    # From the loaded configuration, because the file omits default names.
     names = label_names(configured_labels(model.config.to_dict(), name=name), labels, name=name)
 
     identity = Identity(
@@ -157,8 +157,8 @@ def open_transformer(
         tokenizer=tokenizer,
         budget=budget or (TOKEN_BUDGET if model.device.type == "cpu" else GPU_TOKEN_BUDGET),
         limit=token_limit(model.config.to_dict(), tokenizer.model_max_length, where=f"model {name}"),
-        # A decoder finds the last token of a row by the pad id of its configuration; without one that both know,
-        # padding would be read as text.
+        # A decoder finds the last token of a row by the padding id in its configuration; unless the tokenizer has the
+        # same id, padding would be read as text.
         can_pad=pad is not None and pad == getattr(model.config, "pad_token_id", None),
         unused=unused,
         files=files,
@@ -167,9 +167,9 @@ def open_transformer(
 
 @dataclass(eq=False)
 class TransformerModel:
-    """A loaded classifier; remembers which texts were too long for it.
+    """A loaded classifier, which records what texts it had to truncate.
 
-    files: what it was loaded from, by name. precision: that it was lowered to, if it was.
+    files: the files that it was loaded from, by name. precision: the one it was lowered to, if any.
     """
 
     name: str
@@ -199,7 +199,7 @@ class TransformerModel:
 
     @property
     def traits(self) -> Traits:
-        """It reads texts, on its device."""
+        """Those of a model that reads texts and accepts tokens."""
         import torch
 
         return Traits(
@@ -215,28 +215,28 @@ class TransformerModel:
 
     def _size(self) -> Size:
         parameters = self.identity.details.get("parameters")
-        return Size(parameters, file_bytes(self.files.values()), held_bytes(self.model))
+        return Size(parameters, file_bytes(self.files.values()), memory_bytes(self.model))
 
     def _opening(self) -> Opening | None:
-        """How another process opens it; one that was changed in memory must not be asked elsewhere."""
-        if type(self) is not TransformerModel:  # what somebody derived from it is another class where it is opened
+        """How another process can open it; None for a subclass, which would be opened as this class."""
+        if type(self) is not TransformerModel:
             return None
         details = self.identity.details
-        # Quantized weights stay where their loader puts them unless told.
+        # By default, quantized weights stay where their loader puts them.
         device = None if details["quantization"] else details["device"]
         options = {"labels": self.labels, "budget": self.budget, "device": device}
         where = str(self.model.device)
         return opening(self.identity, self.name, options, device=where, limit=self.limit, lowered=self.precision)
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
-        """The tokens of texts, each the segments of one row, cut to the model's limit."""
+        """The tokens of texts, each the segments of one row, truncated to the model's limit."""
         return self._encoded(texts)[0]
 
     def answer(self, rows: TokenRows, *, alone: bool = False) -> NDArray[np.float64]:
-        """Log-probabilities [rows, labels], in float64; ``alone`` asks for one row at a time.
+        """Log-probabilities [rows, labels], in float64; with ``alone``, rows are run one at a time.
 
-        What no answer depends on is not computed, and what is equal once, but for a row alone, which is answered to the
-        bit as predicted.
+        What no answer depends on is skipped, and what is equal is computed once; but with ``alone`` answers equal those
+        of `predict` to the bit.
         """
         if alone:
             return self._answer(rows, None, alone=True)
@@ -245,27 +245,27 @@ class TransformerModel:
 
     @cached_property
     def first_token_decides(self) -> bool:
-        """Whether its last layer need not be computed but for the first token: shown on made-up texts."""
+        """Whether the last layer need only be computed at the first token, as tested on a few texts."""
         rows = self.encode([("word " * n,) for n in (1, 9, 4, 16)])
         return self.can_pad and reads_first_token_only(self.model, lambda: self._answer(rows, None))
 
     def lowered(self, precision: str) -> TransformerModel:
-        """The same model in "bfloat16" or "float16"; itself where it is quantized or has 16 bits already."""
+        """The same model in "bfloat16" or "float16"; itself if it is quantized or already in 16 bits."""
         import torch
 
         if self.identity.details["quantization"] or self.model.dtype.itemsize < 4:
             return self
-        made = replace(self, model=deepcopy(self.model).to(getattr(torch, precision)), precision=precision)
-        # What is shown in float32 is a matter of structure.
-        made.first_token_decides = self.first_token_decides
-        return made
+        lowered = replace(self, model=deepcopy(self.model).to(getattr(torch, precision)), precision=precision)
+        # The test in float32 shows the model's structure, which is the same in lower precision.
+        lowered.first_token_decides = self.first_token_decides
+        return lowered
 
     def tokenizer_json(self) -> str | None:
-        """Its tokenizer as the ``tokenizers`` library writes it; None where it is no such tokenizer."""
-        return self._written
+        """Its tokenizer in the JSON format of the ``tokenizers`` library; None if it is not of that library."""
+        return self._tokenizer_json
 
     @cached_property
-    def _written(self) -> str | None:
+    def _tokenizer_json(self) -> str | None:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         return None if backend is None else str(backend.to_str())
 
@@ -279,7 +279,7 @@ class TransformerModel:
         import torch
 
         logits = np.empty((len(rows), len(self.labels)))
-        # Without padding each row goes alone, which is what a budget of nothing gives.
+        # Without padding each row must be a batch alone, which a budget of 0 achieves.
         budget = 0 if alone or not self.can_pad else self.budget
         batches = token_batches(rows.lengths, budget=budget)[::-1]
         with quiet_transformers(), offline(), torch.inference_mode():
@@ -300,7 +300,7 @@ class TransformerModel:
         return log_softmax(logits)
 
     def inputs(self, rows: TokenRows, at: NDArray[np.int64]) -> dict[str, Any]:
-        """What the torch module reads for the rows ``at``, padded to the longest: tensors [rows, tokens] by name."""
+        """The torch module's inputs for the rows ``at``, padded to the longest: tensors [rows, tokens] by name."""
         import torch
 
         arrays = rows.padded(
@@ -309,8 +309,8 @@ class TransformerModel:
             pad_type=self.tokenizer.pad_token_type_id,
             left=self.tokenizer.padding_side == "left",
         )
-        wanted = self.tokenizer.model_input_names
-        return {key: torch.from_numpy(a).to(self.model.device) for key, a in arrays.items() if key in wanted}
+        names = self.tokenizer.model_input_names
+        return {key: torch.from_numpy(a).to(self.model.device) for key, a in arrays.items() if key in names}
 
     def _forward(self, rows: TokenRows, at: NDArray[np.int64]) -> NDArray[np.float32]:
         """Logits [rows, labels] of one batch."""
@@ -318,31 +318,31 @@ class TransformerModel:
         return logits
 
     def _encoded(self, texts: Sequence[tuple[str, ...]]) -> tuple[TokenRows, dict[int, int]]:
-        """What the tokenizer makes of the texts, cut to the model's limit; and the full length of each row cut."""
+        """The tokens of the texts, truncated to the model's limit; and the full length of each truncated row."""
         ids: list[list[int]] = []
         types: list[list[int]] = []
         cut: dict[int, int] = {}
         with quiet_transformers(), tokenizing(self.name):
             for portion in portions(texts, self._growth, name=self.name):
                 segments = [list(segment) for segment in zip(*portion, strict=True)]
-                made = self.tokenizer(*segments, verbose=False)
-                rows, kinds = _ids_and_types(made)
+                encoding = self.tokenizer(*segments, verbose=False)
+                rows, kinds = _ids_and_types(encoding)
                 for row in (row for row, x in enumerate(rows) if self.limit is not None and len(x) > self.limit):
                     cut[len(ids) + row] = len(rows[row])
-                    if made.encodings is None:  # the tokenizer is one written in Python
+                    if encoding.encodings is None:  # a tokenizer written in Python
                         alone = [[segment] for segment in portion[row]]
                         shorter = _ids_and_types(self.tokenizer(*alone, truncation=True, max_length=self.limit))
                         (rows[row],), (kinds[row],) = shorter
                     else:
-                        places = self._kept(made.encodings[row], pair=len(segments) > 1)
-                        rows[row], kinds[row] = ([values[i] for i in places] for values in (rows[row], kinds[row]))
+                        positions = self._kept_positions(encoding.encodings[row], pair=len(segments) > 1)
+                        rows[row], kinds[row] = ([values[i] for i in positions] for values in (rows[row], kinds[row]))
                 ids += rows
                 types += kinds
         return token_rows(ids, types), cut
 
-    def _kept(self, encoding: Any, *, pair: bool) -> list[int]:
-        """The positions of the tokens that stay when a row is cut to the limit."""
-        return kept(
+    def _kept_positions(self, encoding: Any, *, pair: bool) -> list[int]:
+        """The positions of the tokens that remain when a row is truncated to the limit."""
+        return kept_positions(
             encoding.sequence_ids,
             self.limit or 0,
             added=self.tokenizer.num_special_tokens_to_add(pair=pair),
@@ -353,29 +353,29 @@ class TransformerModel:
     @cached_property
     def _growth(self) -> Callable[[tuple[str, ...]], float]:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        return growth(backend) if backend is not None else lambda text: sum(map(len, text))
+        return token_growth(backend) if backend is not None else lambda text: sum(map(len, text))
 
     def findings(self) -> tuple[Finding, ...]:
-        """Texts that were cut off so far, and weights in the files that the model has no place for."""
-        found = []
+        """The texts truncated so far, and tensors in the files that the model does not use."""
+        findings = []
         if self.cut:
-            found.append(truncation(self.cut, limit=self.limit, name=self.name))
+            findings.append(truncation(self.cut, limit=self.limit, name=self.name))
         if self.unused:
-            found.append(
+            findings.append(
                 Finding(
                     self.name,
                     "unused weights",
-                    f"tensors in its files without a place in "
-                    f"{self.identity.details['architecture']}, left out: {len(self.unused)} ({first_few(self.unused)})",
+                    f"tensors in its files that {self.identity.details['architecture']} does not use: "
+                    f"{len(self.unused)} ({first_few(self.unused)})",
                     len(self.unused),
                 )
             )
-        return tuple(found)
+        return tuple(findings)
 
 
-def _ids_and_types(made: Any) -> tuple[list[list[int]], list[list[int]]]:
-    """Token ids and segment ids of each row that a tokenizer made; zeros where it tells no segments."""
-    ids, types = list(made["input_ids"]), made.get("token_type_ids")
+def _ids_and_types(encoding: Any) -> tuple[list[list[int]], list[list[int]]]:
+    """Token ids and segment ids of each row in a tokenizer's output; segment ids are 0 if it gives none."""
+    ids, types = list(encoding["input_ids"]), encoding.get("token_type_ids")
     return ids, [[0] * len(row) for row in ids] if types is None else list(types)
 
 
@@ -386,18 +386,18 @@ def _prepare(architecture: str | None) -> None:
     with quiet_transformers():
         from transformers.quantizers import AutoHfQuantizer  # noqa: F401
 
-        # Imported by transformers when first asked for.
+        # transformers imports these when they are first accessed.
         for name in ("AutoTokenizer", "AutoModelForSequenceClassification", architecture):
             getattr(transformers, name or "", None)
     square = torch.ones(256, 256)
-    square @ square  # starts its threads
+    square @ square  # starts torch's threads
 
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?")
 
 
 def is_hub_id(spec: str) -> bool:
-    """Whether it may be a model's name on the hub."""
+    """Whether this may be a model's id on the hub."""
     return bool(HUB_ID.fullmatch(spec)) and not spec.startswith((".", "/", "~"))
 
 

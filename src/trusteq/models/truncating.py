@@ -1,7 +1,7 @@
-"""Rows of tokens cut to a limit as the ``tokenizers`` library cuts them: the longer of two texts first.
+"""Truncating rows of tokens to a limit as the ``tokenizers`` library does: the longer of two texts first.
 
-The library also keeps all that it cuts off, in pieces, and of pairs each piece of one text with each of the other:
-gigabytes where both are long.
+The library also keeps everything that it cuts off, in pieces, and for pairs each piece of one text combined with each
+piece of the other: gigabytes if both are long.
 """
 
 from __future__ import annotations
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def kept(sources: Sequence[int | None], limit: int, *, added: int, name: str, left: bool = False) -> list[int]:
-    """The positions that stay of a row of more tokens than the limit, when it is cut on its right or its left.
+def kept_positions(
+    sources: Sequence[int | None], limit: int, *, added: int, name: str, left: bool = False
+) -> list[int]:
+    """The positions that remain of a row with more tokens than the limit, when it is truncated on its right or left.
 
-    ``sources`` tells which text a token is of, 0 or 1; None is one of the ``added`` tokens, which stay.
+    ``sources`` says which text each token comes from, 0 or 1; None is one of the ``added`` tokens, which remain.
     """
     first, second = ([i for i, source in enumerate(sources) if source == text] for text in (0, 1))
     room = limit - added
     if room < 0:
         raise ModelError(
-            f"model {name}: its tokenizer adds {added} tokens to a text, and the model reads {limit} in all; "
-            "mend model_max_length of the tokenizer"
+            f"model {name}: its tokenizer adds {added} tokens to a text, but the model reads only {limit} in all; "
+            "fix model_max_length of the tokenizer"
         )
     if len(first) + len(second) + added != len(sources):
-        raise ModelError(f"model {name}: its tokenizer repeats a text; trusteq cannot cut that to {limit} tokens")
+        raise ModelError(f"model {name}: its tokenizer repeats a text; trusteq cannot truncate that to {limit} tokens")
     short = min(len(first), len(second), room // 2)
-    stay = (room - short, short) if len(first) > len(second) else (short, room - short)
-    gone: set[int] = set()
-    for places, n in ((first, stay[0]), (second, stay[1])):
-        gone.update(places[: max(0, len(places) - n)] if left else places[n:])
-    return [i for i in range(len(sources)) if i not in gone]
+    counts = (room - short, short) if len(first) > len(second) else (short, room - short)
+    removed: set[int] = set()
+    for positions, count in ((first, counts[0]), (second, counts[1])):
+        removed.update(positions[: max(0, len(positions) - count)] if left else positions[count:])
+    return [i for i in range(len(sources)) if i not in removed]

@@ -20,7 +20,7 @@ from trusteq.record.json_file import read_json
 from trusteq.record.plain import plain
 from trusteq.record.reading import read
 from trusteq.verdict import Outcome  # noqa: TC001 - pydantic reads it
-from trusteq.work.shard_files import Kept
+from trusteq.work.shard_files import CachingExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -113,11 +113,11 @@ def read_history(directory: Path) -> History | None:
 
 def history_of(executor: Executor, own: Attempt | None) -> History | None:
     """What is to be told of an audit that was asked there; with ``own`` the folder of work is asked for others, too."""
-    if not isinstance(executor, Kept):
+    if not isinstance(executor, CachingExecutor):
         return None
     files = executor.files
     others = () if own is None else remembered(files.folder, own)
-    found = History(taken_up=files.taken_up, shards=files.asked, others=others)
+    found = History(taken_up=files.taken_up, shards=files.requested, others=others)
     return found if found.taken_up or found.others else None
 
 

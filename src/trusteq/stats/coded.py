@@ -1,4 +1,4 @@
-"""Texts that name groups, as numbers: the different ones in order, and which of them each is."""
+"""Group names as integer codes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def coded(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
-    """The different texts, sorted, and each text's place among them [texts].
+    """The distinct texts, sorted, and each text's position among them [texts].
 
-    Not by numpy, which gives every text the room of the longest one and forgets NULs at its end.
+    Not by numpy, which pads every text to the length of the longest and drops trailing NULs.
     """
     names = sorted(set(texts))
-    place = {name: number for number, name in enumerate(names)}
-    return names, np.array([place[text] for text in texts], dtype=np.int64)
+    codes = {name: code for code, name in enumerate(names)}
+    return names, np.array([codes[text] for text in texts], dtype=np.int64)

@@ -1,9 +1,9 @@
-"""Confidence sequences: intervals that hold at all numbers of items at once, so that an audit may stop when it likes.
+"""Confidence sequences: intervals that hold at all sample sizes at once, so that an audit may stop at any time.
 
-An ordinary 95 % interval holds at one number of items chosen beforehand; look again after every batch and stop when
-it pleases, and it misses far more often. A confidence sequence misses at *any* look with a chance of 1 - level. It
-asks one thing: items come in random order. Then a test set of N items is a population drawn from without
-replacement, whatever clusters it has, and the sequence says what all N would show.
+An ordinary 95 % interval holds at one sample size chosen beforehand; if you look after every batch and stop at a
+result you like, it misses far more often. A confidence sequence has a chance of at most 1 - level to miss at *any*
+look. It has one condition: items come in random order. Then a test set of N items is a population from which items are
+drawn without replacement, whether or not it has clusters, and the sequence says what all N would show.
 
 1. The mean of values with known bounds, valid at every sample size: `bounded_mean`, after Waudby-Smith and Ramdas,
    "Estimating means of bounded random variables by betting" (2024, arXiv 2010.09686).
@@ -11,8 +11,8 @@ replacement, whatever clusters it has, and the sequence says what all N would sh
    Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence
    sequences" (2024, arXiv 2103.06476).
 
-Both know no more of rare items than ordinary intervals do. `obrien_fleming` is for those: how sure an ordinary interval
-must be to count before all items are seen.
+Like ordinary intervals, neither can account for rare items that have not been seen yet. `obrien_fleming` is for those:
+the level that an ordinary interval needs in order to count before all items are seen.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ FIRST_LOOK = 50
 """Items before the first look of an asymptotic sequence, and items left unseen at its last but the full one."""
 
 TUNED_AT = 500
-"""The number of independent items at which an asymptotic sequence is tightest, unless another is named beforehand."""
+"""The number of independent items at which an asymptotic sequence is tightest, unless another is chosen beforehand."""
 
 CAUTION = 4
-"""How far the variance of a ratio's influences is raised; bench/sequences.py shows that it takes so much."""
+"""How far the variance of a ratio's influences is raised; bench/sequences.py shows that this much is needed."""
 
 BETS = ((30, 0.95), (300, 0.5), (3_000, 0.5))
-"""For each bettor the number of independent items that its bets are best for, and the most it may lose in one."""
+"""For each bettor: the number of independent items that its bets are best for, and the largest loss from one item."""
 
 GRID = 128
-"""Candidate means that are tried at once."""
+"""Candidate means in a grid."""
 
 ROWS = 64
-"""Items whose bets are worked out at once."""
+"""Items whose bets are computed at once."""
 
 RICH = 1e100
-"""Wealth is counted up to here, far above what decides, and bets stop growing at ..."""
+"""Wealth is capped here, far above any threshold, and bets stop growing at ..."""
 
 NEAR_BOUND = 1e-3
-"""... this distance of a candidate from a bound: so no product of `ROWS` gains overflows."""
+"""... this distance of a candidate from a bound, so that no product of `ROWS` gains overflows."""
 
 
 def bounded_mean(
@@ -71,10 +71,9 @@ def bounded_mean(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lower and upper ends [items] for the mean after each item, or only after the numbers of items ``at`` [looks].
 
-    ``x`` [items] in the random order in which they were looked at, each inside ``bounds``. ``population`` is the
-    number of items from which they are drawn without replacement, None for independent draws. Each end is the
-    tightest so far; with all of the population seen both are its mean. What is known after t items never depends on
-    later ones.
+    ``x`` [items] in the random order in which they were seen, each within ``bounds``. ``population`` is the number of
+    items from which they are drawn without replacement, None for independent draws. Each end is the tightest so far;
+    once the whole population is seen, both are its mean. The ends after t items never depend on later ones.
 
     "betting" is about half as long again as an ordinary interval; "empirical Bernstein" is a closed form, a hundred
     times cheaper and wider.
@@ -83,22 +82,24 @@ def bounded_mean(
     floor, ceiling = bounds
     _check_values(x, bounds)
     if method not in _ENDS:
-        raise ValueError(f"unknown method {method!r}; there are {', '.join(map(repr, _ENDS))}")
+        raise ValueError(f"unknown method {method!r}; choose from {', '.join(map(repr, _ENDS))}")
     if population is not None and len(x) > population:
-        raise ValueError(f"{len(x)} items from a population of {population}; name the whole number of items")
-    draws = _drawn((x - floor) / (ceiling - floor), population, level)
+        raise ValueError(
+            f"{len(x)} items cannot come from a population of {population}; give the total number of items"
+        )
+    draws = _draws((x - floor) / (ceiling - floor), population, level)
     lows, highs = _ENDS[method](draws, level)
-    lows, highs = _kept(np.maximum.accumulate(lows), np.minimum.accumulate(highs))
+    lows, highs = _frozen(np.maximum.accumulate(lows), np.minimum.accumulate(highs))
     if population is not None:
-        # Unseen items all at one bound give the least and the greatest mean that is still possible.
+        # The lowest and highest means still possible have all unseen items at one bound.
         seen = np.cumsum(draws.x) / population
         unseen = 1 - np.arange(1, len(x) + 1) / population
         lows, highs = np.clip(lows, seen, seen + unseen), np.clip(highs, seen, seen + unseen)
     if at is not None:
-        wanted = np.asarray(at, dtype=np.int64) - 1
-        if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(x):
+        looks = np.asarray(at, dtype=np.int64) - 1
+        if looks.size and not 0 <= looks.min() <= looks.max() < len(x):
             raise ValueError(f"looks must be at 1 to {len(x)} items (got {list(at)})")
-        lows, highs = lows[wanted], highs[wanted]
+        lows, highs = lows[looks], highs[looks]
     return floor + (ceiling - floor) * lows, floor + (ceiling - floor) * highs
 
 
@@ -109,11 +110,11 @@ def asymptotic_half_length(
 
     ``sd`` is the standard deviation (n - 1) of the items' values, or of their influence on a function of means. The
     boundary is Robbins' normal mixture (2103.06476, section 2); ``tuned_at``, a number of independent items, must be
-    named before the data are seen.
+    chosen before the data are seen.
 
-    Without replacement the sum's distance S_t from its expectation is no random walk, but S_t / (N - t) is a
-    martingale, and N S_t / (N - t) has variance sd² t N / (N - t): the Brownian bridge, which S_t is in the limit
-    (Rosén 1964), so becomes Brownian motion in the time t / (1 - t / N). The half-length is therefore that of so many
+    Without replacement, the sum's deviation S_t from its expectation is not a random walk, but S_t / (N - t) is a
+    martingale, and N S_t / (N - t) has variance sd² t N / (N - t). In the limit S_t is a Brownian bridge (Rosén 1964),
+    which this turns into Brownian motion in the time t / (1 - t / N). The half-length is therefore that of this many
     independent items, and 0 at t = N.
     """
     if items == population:
@@ -126,10 +127,10 @@ def asymptotic_half_length(
 
 
 def obrien_fleming(level: float, seen: float) -> float:
-    """The level of an ordinary interval at a look when a share ``seen`` of all items is in, and ``level`` at the end.
+    """The level for an ordinary interval at a look when a share ``seen`` of all items is in; ``level`` at the end.
 
     O'Brien and Fleming's boundary, "A multiple testing procedure for clinical trials" (1979): z / root(seen). Early
-    looks add next to nothing to how often it errs: at a third 99.93 % stand for 95 %.
+    looks add next to nothing to the error rate: at a third of the items, 95 % becomes 99.93 %.
     """
     return 1 - 2 * float(special.ndtr(-quantile_of_normal(level) / math.sqrt(seen)))
 
@@ -148,13 +149,13 @@ def sequence_of_ratio(
     """mean(c) / sqrt(mean(a) mean(b)) after each of the ``looks``, numbers of items, with its asymptotic sequence.
 
     ``c``, ``a``, ``b`` [items] in random order, as in noise-free agreement. Looks may be added as items come in. The
-    first comes at `FIRST_LOOK` items or later; of a ``population`` as many stay unseen, or none, since the normal
-    limit holds for the unseen items, too. Where a mean under the root is not positive the value is NaN and the
-    interval the whole line; where one item's leaving would make it so, there is a value, and the whole line.
+    first must be at `FIRST_LOOK` items or later, and leave as many of a ``population`` unseen, or none, since the
+    normal limit is needed for the unseen items too. Where a mean under the root is not positive, the value is NaN and
+    the interval the whole line; where removing one item would make it so, there is a value, but still the whole line.
     """
     c, a, b = (np.asarray(values, dtype=np.float64) for values in (c, a, b))
     if not len(c) == len(a) == len(b):
-        raise ValueError(f"c, a and b must be of the same items (got {len(c)}, {len(a)} and {len(b)})")
+        raise ValueError(f"c, a and b must have the same length (got {len(c)}, {len(a)} and {len(b)})")
     unusable = ~np.isfinite(c + a + b)
     if unusable.any():
         raise ValueError(f"c, a or b of item {int(unusable.argmax())} is not a finite number")
@@ -174,10 +175,10 @@ def _ratio(
 ) -> tuple[float, float]:
     """The ratio, NaN where there is no root, and the standard deviation of the items' influence on it.
 
-    The influence is the jackknife's, which knows that the ratio bends: where a few items weigh much, it is larger
-    than the derivative's. The variance is raised for its own uncertainty, whose relative square is about 1 / n_e,
-    n_e = (Σ u²)² / Σ u⁴ of the influences u (a third of n for a normal): by `CAUTION` / n_e, much as Student's t
-    does. At a late look the unseen items are the few.
+    The influence is the jackknife's, which accounts for the ratio's curvature: where a few items weigh much, it is
+    larger than the derivative's. The variance is raised for its own uncertainty, whose relative square is about
+    1 / n_e, n_e = (Σ u²)² / Σ u⁴ of the influences u (a third of n for a normal distribution): by `CAUTION` / n_e,
+    much as Student's t does. At a late look, the unseen items are few.
     """
     n = len(c)
     without_a, without_b = a.sum() - a, b.sum() - b
@@ -199,10 +200,10 @@ def _ratio(
 
 @dataclass(frozen=True)
 class _Draws:
-    """Values on [0, 1] and what was known before each: all [items].
+    """Values on [0, 1], and statistics of the values before each: all [items].
 
-    Were the population's mean m, the next value's expectation would be ``slope`` m - ``shift``. ``guess`` is the mean
-    of the values before, and ``bold`` / root(n) the bet with the variance before that is best for n items.
+    If the population's mean were m, the next value's expectation would be ``slope`` m - ``shift``. ``guess`` is the
+    mean of the earlier values, and ``bold`` / root(n) the best bet for n items, given the earlier values' variance.
     """
 
     x: NDArray[np.float64]
@@ -212,7 +213,7 @@ class _Draws:
     bold: NDArray[np.float64]
 
 
-def _drawn(x: NDArray[np.float64], population: int | None, level: float) -> _Draws:
+def _draws(x: NDArray[np.float64], population: int | None, level: float) -> _Draws:
     t = np.arange(1, len(x) + 1)
     before = np.cumsum(x) - x
     unseen = np.full(len(x), np.inf) if population is None else population - t + 1.0
@@ -228,13 +229,13 @@ def _drawn(x: NDArray[np.float64], population: int | None, level: float) -> _Dra
 def _betting(draws: _Draws, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Ends [items] from hedged capital (2010.09686, sections 4 and 5): the means against which no bettor grew rich.
 
-    Half of the capital bets that the mean is above a candidate, half that it is below. The first's wealth falls with
-    the candidate and the second's rises, so each end is a single threshold. A grid of candidates is laid over what
-    is left, anew at a few fixed times, and ends fall on the outer grid point.
+    Half of the capital bets that the mean is above a candidate, half that it is below. The first half's wealth falls
+    as the candidate rises and the second's grows, so each end is a single threshold. A grid of candidates covers the
+    interval that is left; it is refined at a few fixed times, and ends are rounded outwards to a grid point.
 
-    Each half is dealt to bettors who play for different numbers of items, as the paper does for a fixed number. The
-    one schedule of bets that it proposes for all numbers gives intervals a fifth to two fifths longer at 2,000 items.
-    Bets grow with the slope: they are constant in the time of `asymptotic_half_length`.
+    Each half is split among bettors who play for different numbers of items, as the paper does for a fixed number. The
+    single schedule of bets that it proposes for all numbers gives intervals a fifth to two fifths longer at 2,000
+    items. Bets grow with the slope: they are constant in the time of `asymptotic_half_length`.
     """
     n = len(draws.x)
     lows, highs = np.zeros(n), np.ones(n)
@@ -264,7 +265,7 @@ def _betting(draws: _Draws, level: float) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _gains(draws: _Draws, rows: slice, grid: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Factors of growth [rows, bettors, grid] of betting that the mean is above each candidate, and below it."""
+    """Growth factors [rows, bettors, grid] from betting that the mean is above each candidate, and below it."""
     items, stakes = np.array(BETS).T[:, :, None]
     bet = (draws.slope * draws.bold)[rows, None, None] / np.sqrt(items)
     expected = np.clip(draws.slope[rows, None] * grid - draws.shift[rows, None], 0, 1)[:, None]
@@ -275,7 +276,7 @@ def _gains(draws: _Draws, rows: slice, grid: NDArray[np.float64]) -> tuple[NDArr
 
 
 def _stretches(n: int, slope: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
-    """Stretches of items with one grid: ends where 2, 4, 8 ... were seen, or all but 1/4, 1/16 ... of all."""
+    """Stretches of items that share a grid: they end after 2, 4, 8 ... items, or when 1/4, 1/16 ... remain unseen."""
     ends = {2**k for k in range(1, 40)} | {int(np.searchsorted(slope, 4.0**k)) for k in range(1, 5)} | {n}
     edges = [0, *sorted(end for end in ends if 0 < end <= n)]
     return pairwise(edges)
@@ -299,8 +300,8 @@ def _empirical_bernstein(draws: _Draws, level: float) -> tuple[NDArray[np.float6
 _ENDS = {"betting": _betting, "empirical Bernstein": _empirical_bernstein}
 
 
-def _kept(lows: NDArray[np.float64], highs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The ends, standing still from where they would cross: then the mean was missed before, and no more is known."""
+def _frozen(lows: NDArray[np.float64], highs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The ends, constant from where they would cross: the mean was missed before, and nothing more can be learnt."""
     crossed = lows > highs
     if crossed.any():
         first = int(crossed.argmax())
@@ -309,16 +310,16 @@ def _kept(lows: NDArray[np.float64], highs: NDArray[np.float64]) -> tuple[NDArra
 
 
 def _independent(items: int, population: int | None) -> float:
-    """How many independent items tell as much as this many of the population."""
+    """How many independent items are as informative as this many of the population."""
     return float(items) if population is None else items / (1 - items / population)
 
 
 def _check_values(x: NDArray[np.float64], bounds: tuple[float, float]) -> None:
     low, high = bounds
     if not low < high:
-        raise ValueError(f"bounds must rise (got {low} and {high})")
+        raise ValueError(f"the lower bound must be below the upper one (got {low} and {high})")
     if x.ndim != 1 or not len(x):
-        raise ValueError(f"values must be one row of at least one item (got shape {x.shape})")
+        raise ValueError(f"values must be one-dimensional with at least one item (got shape {x.shape})")
     outside = ~((x >= low) & (x <= high))
     if outside.any():
         first = int(outside.argmax())
@@ -330,4 +331,7 @@ def _check_look(look: int, seen: int, population: int | None) -> None:
         raise ValueError(f"a look at {look} items of {seen} seen in a population of {population} is not possible")
     left = math.inf if population is None else population - look
     if left and not (look >= FIRST_LOOK and left >= FIRST_LOOK):
-        raise ValueError(f"a look must see, and leave unseen, {FIRST_LOOK} items or all (got {look}, leaving {left})")
+        raise ValueError(
+            f"a look must come after at least {FIRST_LOOK} items and leave at least {FIRST_LOOK} or none unseen "
+            f"(got {look}, leaving {left})"
+        )

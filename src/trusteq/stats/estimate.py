@@ -15,7 +15,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its n, its interval and the way it was computed."""
+    """A number with its interval, its n and the method by which it was computed."""
 
     value: Number
     low: Number
@@ -40,13 +40,13 @@ class PairedTest:
 
 
 def holding(estimate: Estimate, least: Estimate) -> Estimate:
-    """The estimate with an interval that holds another one of the same figure, made as if items were independent."""
+    """The estimate, its interval widened to contain that of ``least``, which treats items as independent."""
     low, high = min(estimate.low, least.low), max(estimate.high, least.high)
     if (low, high) == (estimate.low, estimate.high):
         return estimate
     return replace(estimate, low=low, high=high, method=f"{estimate.method}; no narrower than of independent items")
 
 
-def all_holding(found: Mapping[str, Estimate], least: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    """The same of estimates by name."""
-    return {name: holding(estimate, least[name]) for name, estimate in found.items()}
+def all_holding(estimates: Mapping[str, Estimate], least: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """The same for estimates by name."""
+    return {name: holding(estimate, least[name]) for name, estimate in estimates.items()}

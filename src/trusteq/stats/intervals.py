@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 FAR = 1e9
-"""Standard errors: farther than any bound."""
+"""A number of standard errors, farther than any bound."""
 
 
 def bca(
@@ -20,7 +20,7 @@ def bca(
 ) -> tuple[float, float]:
     """Efron's bias-corrected and accelerated interval (1987), for smooth functions of means.
 
-    ``draws`` [resamples]; ``influence`` [units] is each unit's pull on the value, whose skewness is the acceleration.
+    ``draws`` [resamples]; ``influence`` [units] of each unit on the value; its skewness gives the acceleration.
     """
     spread = float(np.abs(draws - value).max(initial=0.0))
     if spread == 0:
@@ -34,49 +34,49 @@ def bca(
     acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0
     z = z0 + special.ndtri(np.array([1 - level, 1 + level]) / 2)
     low, high = np.quantile(draws, special.ndtr(z0 + z / (1 - acceleration * z)))
-    # A few draws may all lie to one side.
+    # If there are few draws, all may lie on one side.
     return min(float(low), value), max(float(high), value)
 
 
 def studentised(
     value: float, error: float, draws: NDArray[np.float64], errors: NDArray[np.float64], *, level: float
 ) -> tuple[float, float]:
-    """Efron's bootstrap-t interval: how many of *its own* standard errors each draw lies from the value.
+    """Efron's bootstrap-t interval, from how many of *its own* standard errors each draw lies away from the value.
 
-    For skewed estimates, where what matters sits in few items. A sample that has missed some of them comes out on one
-    side, and thinks itself sure: draws that miss them show by how many errors such a sample is off. ``error`` is the
-    value's standard error, ``errors`` [resamples] each draw's.
+    For skewed estimates, which depend on few items. A sample that misses some of these is off to one side and has a
+    small standard error: draws that miss them show by how many standard errors. ``error`` is the value's standard
+    error, ``errors`` [resamples] those of the draws.
     """
     if error == 0:
         return value, value
     away = draws - value
-    # A draw without any spread of its own knows nothing of how far off it is.
+    # A draw without any spread has no standard error to be measured in.
     t = np.divide(away, errors, out=np.where(away == 0, 0.0, np.copysign(FAR, away)), where=errors > 0)
     upper, lower = np.quantile(np.clip(t, -FAR, FAR), [(1 + level) / 2, (1 - level) / 2])
     return min(value - float(upper) * error, value), max(value - float(lower) * error, value)
 
 
 def basic(value: float, draws: NDArray[np.float64], *, level: float) -> tuple[float, float]:
-    """The basic interval: the draws' quantiles mirrored at the value, which it always holds.
+    """The basic interval: the draws' quantiles mirrored at the value, which it always contains.
 
     For estimators that are biased upward, as binned calibration errors are: a resample exceeds the sample as the
-    sample exceeds the truth, so mirroring takes the bias out, where the percentile interval would double it.
+    sample exceeds the truth, so mirroring removes the bias, where the percentile interval would double it.
     """
     upper, lower = np.quantile(draws, [(1 + level) / 2, (1 - level) / 2])
     return min(float(2 * value - upper), value), max(float(2 * value - lower), value)
 
 
 def percentile(value: float, draws: NDArray[np.float64], *, level: float) -> tuple[float, float]:
-    """The percentile interval: the draws' own quantiles; it always holds the value."""
+    """The percentile interval: the draws' own quantiles; it always contains the value."""
     lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return min(float(lower), value), max(float(upper), value)
 
 
 def wider(value: float, draws: NDArray[np.float64], *, level: float) -> tuple[float, float]:
-    """From the lower of the basic and percentile intervals' ends to the upper.
+    """The interval from the lower to the upper end of the basic and percentile intervals taken together.
 
     For estimators whose upward bias depends on the unknown truth: a calibration error has all of the bias that the
-    resamples show where a model is calibrated, and none where it errs to one side. The truth lies between.
+    resamples show if a model is calibrated, and none if it errs to one side. The truth lies between.
     """
     ends = basic(value, draws, level=level), percentile(value, draws, level=level)
     return min(low for low, _ in ends), max(high for _, high in ends)

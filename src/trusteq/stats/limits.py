@@ -1,4 +1,4 @@
-"""The numbers an audit can be given, and their limits."""
+"""The limits of an audit's numeric options."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LIMITS: dict[str, tuple[int, int]] = {
     "batch": (1, 1_000_000),
     "seed": (0, 2**63 - 1),
 }
-"""Lowest and highest: under 100 resamples an interval's ends are noise, over 100,000 nothing is gained but time."""
+"""Lowest and highest: under 100 resamples an interval's ends are noise; over 100,000 only cost time."""
 
 
 def within_limits(name: str, value: object) -> int:
-    """The number as an int, or one clear line about why it will not do."""
+    """The number as an int; an error if it is not a whole number within its limits."""
     low, high = LIMITS[name]
     try:
         number = operator.index(value)  # type: ignore[arg-type]
@@ -28,8 +28,8 @@ def within_limits(name: str, value: object) -> int:
 
 
 def refuse_too_few(resamples: int, level: float) -> None:
-    """Stop where less than one resample would lie beyond either end of an interval."""
+    """An error if less than one resample would lie beyond either end of an interval."""
     needed = math.ceil(2 / (1 - level) * (1 - 1e-9))
     if resamples < needed:
-        way = f"ask for {needed:,} or more" if needed <= LIMITS["resamples"][1] else "choose a lower level"
-        raise OptionError(f"{resamples:,} resamples cannot tell an interval of {100 * level:.10g}%; {way}")
+        way = f"use {needed:,} or more" if needed <= LIMITS["resamples"][1] else "choose a lower level"
+        raise OptionError(f"{resamples:,} resamples are too few for an interval of {100 * level:.10g}%; {way}")

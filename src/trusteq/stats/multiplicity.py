@@ -1,7 +1,7 @@
 """Correction for many tests at once.
 
-Own code, held against statsmodels in the tests: its function also collects garbage at every call, which takes a second
-where much is in memory.
+Written here and checked against statsmodels in the tests, because its function runs the garbage collector at every
+call, which takes a second when much is in memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values (1979): below alpha they keep the chance of any false alarm at alpha."""
+    """Holm's adjusted p-values (1979): rejecting below alpha keeps the chance of any false alarm at alpha or less."""
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))
@@ -24,9 +24,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's q-values (1995): among those below alpha, at most a share alpha is expected false.
+    """Benjamini and Hochberg's q-values (1995): of those below alpha, at most a share alpha is expected to be false.
 
-    Proven for tests that are independent or depend on each other positively.
+    Proven for tests that are independent or positively dependent.
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")[::-1]

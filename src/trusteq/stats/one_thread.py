@@ -1,8 +1,8 @@
-"""Linear algebra on one thread, as long as numbers are computed.
+"""Linear algebra on one thread while estimates are computed.
 
-BLAS cuts long products into one part a thread, so the last bits of a sum would depend on the machine's cores. Its
-threads also wait for each other by spinning: products as small as these take twice the processor time on two threads,
-several times on a busy machine, and are done no sooner.
+BLAS splits long products into one part a thread, so the last bits of a sum would depend on the machine's cores. Its
+threads also busy-wait for each other: products as small as these take twice the processor time on two threads, and
+several times as much on a busy machine, without finishing sooner.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within, BLAS uses one thread; afterwards as many as before. It holds for the whole process, other threads too."""
+    """Within the context, BLAS uses one thread, in the whole process; afterwards as many as before."""
     with threadpool_limits(1, user_api="blas"):
         yield

@@ -1,4 +1,4 @@
-"""How many items would decide, and which margins this many can certify."""
+"""How many items an undecided question would need, and which margins this many items can certify."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ POWER = 0.8
 
 
 def items_to_decide(estimate: Estimate, low: float | None, high: float | None) -> int | None:
-    """About how many items would settle an open question, were the value to stay as it is, with 80 % power.
+    """About how many items would decide an open question with 80 % power, if the value stayed as it is.
 
-    None when the value lies on a margin, where no number of items would do.
+    None when the value lies on a margin, where no number of items would be enough.
     """
     gaps = [(abs(end - estimate.value), _reach(estimate, end)) for end in (low, high) if end is not None]
-    # A value an ulp from a margin lies on it, too.
+    # A value within rounding of a margin lies on it too.
     if not gaps or any(gap <= 1e-6 * reach for gap, reach in gaps):
         return None
     inside = (low is None or estimate.value > low) and (high is None or estimate.value < high)
     if not inside:
-        # Only the margin that was crossed, the nearer one, needs to be left behind.
+        # The interval need only clear the margin that the value has crossed, which is the nearer one.
         gaps = [min(gaps)]
     gaps = [(gap, reach) for gap, reach in gaps if reach > 0]
     if not gaps:
         return None
-    if _from_nothing(estimate):
-        return math.ceil(max(_items_from_nothing(estimate, *g) for g in gaps))
-    wanted = max(_items(estimate, *g, POWER) for g in gaps)
+    if _at_bound(estimate):
+        return math.ceil(max(_items_at_bound(estimate, *g) for g in gaps))
+    needed = max(_items(estimate, *g, POWER) for g in gaps)
     if len(gaps) > 1:
         # Every margin must be cleared at once: the chances of missing one add up.
         most = max(_items(estimate, *g, (1 + POWER) / 2) for g in gaps)
-        wanted = optimize.brentq(lambda n: _chance_inside(estimate, gaps, n) - POWER, 0.999 * wanted, 1.001 * most)
-    return math.ceil(wanted)
+        needed = optimize.brentq(lambda n: _chance_inside(estimate, gaps, n) - POWER, 0.999 * needed, 1.001 * most)
+    return math.ceil(needed)
 
 
 def detectable_margin(estimate: Estimate, *, two_sided: bool = False) -> float:
-    """The smallest margin that this many items certify with 80 % power when there is truly no difference."""
+    """The smallest margin that this many items certify with 80 % power when there is in fact no difference."""
     half = max(estimate.high - estimate.value, estimate.value - estimate.low)
     power = (1 + POWER) / 2 if two_sided else POWER
-    return half if _from_nothing(estimate) else half * _power_factor(estimate.level, power)
+    return half if _at_bound(estimate) else half * _power_factor(estimate.level, power)
 
 
 def _reach(estimate: Estimate, end: float) -> float:
@@ -56,7 +56,7 @@ def _reach(estimate: Estimate, end: float) -> float:
 
 
 def _items(estimate: Estimate, gap: float, reach: float, power: float) -> float:
-    """Items with which one margin is cleared with this power."""
+    """Items needed to clear one margin with this power."""
     return estimate.n * (reach / gap * _power_factor(estimate.level, power)) ** 2
 
 
@@ -67,13 +67,13 @@ def _chance_inside(estimate: Estimate, gaps: Sequence[tuple[float, float]], n: f
     return float(1 - missed)
 
 
-def _items_from_nothing(estimate: Estimate, gap: float, reach: float) -> float:
-    """Items with which Wilson's far end, z^2 / (n + z^2) away, comes to the margin; about as reach / gap."""
+def _items_at_bound(estimate: Estimate, gap: float, reach: float) -> float:
+    """Items for which Wilson's far end, z^2 / (n + z^2) away, meets the margin; grows about as reach / gap."""
     return estimate.n * reach / gap * ((1 - gap) / (1 - reach) if gap < 1 and reach < 1 else 1.0)
 
 
-def _from_nothing(estimate: Estimate) -> bool:
-    """Whether none or all are of the kind: then the far end comes nearer as 1 / n, not as its root."""
+def _at_bound(estimate: Estimate) -> bool:
+    """Whether the share is 0 or 1: then the interval's far end approaches as 1 / n instead of 1 / root(n)."""
     return estimate.value == estimate.low == 0.0 or estimate.value == estimate.high == 1.0
 
 

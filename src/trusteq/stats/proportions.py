@@ -1,9 +1,9 @@
 """Intervals for a proportion and for the difference of two paired proportions.
 
-Closed forms rather than the bootstrap, because a bootstrap that has seen no change in 50 items says that there is
-none: its interval is [0, 0]. These say how much may still hide.
+Closed forms instead of the bootstrap, because if none of 50 items changed, the bootstrap concludes that nothing ever
+changes: its interval is [0, 0]. These intervals show how much change the sample may have missed.
 
-Sample sizes need not be whole: clustered items enter with their effective number (see `effective_n`).
+Sample sizes need not be whole numbers: clustered items enter with their effective number (see `effective_n`).
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def quantile_of_normal(level: float) -> float:
-    """z with a standard normal's central probability ``level`` inside [-z, z]."""
+    """The z for which a standard normal variable lies within [-z, z] with probability ``level``."""
     return float(special.ndtri((1 + level) / 2))
 
 
 def binomial_quantile(q: float, n: int, p: float) -> int:
-    """The smallest count that no more than 1 - q of the binomials of ``n`` trials with probability ``p`` exceed."""
+    """The q-quantile of a binomial variable: the smallest count that it does not exceed with probability q or more."""
     count = int(np.ceil(special.bdtrik(q, n, p)))
-    # The inverse rounds; one less may do.
+    # The inverse rounds; one less may be enough.
     return count - 1 if count > 0 and special.bdtr(count - 1, n, p) >= q else count
 
 
 def wilson(share: float, n: float, *, level: float) -> tuple[float, float]:
-    """Wilson's score interval (1927) for a proportion seen as ``share`` of ``n``."""
+    """Wilson's score interval (1927) for a proportion, observed as ``share`` of ``n``."""
     z2 = quantile_of_normal(level) ** 2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
@@ -40,7 +40,7 @@ def wilson(share: float, n: float, *, level: float) -> tuple[float, float]:
 
 
 def tango(gains: float, losses: float, n: float, *, level: float) -> tuple[float, float]:
-    """Tango's score interval (1998) for (gains - losses) / n of n pairs: the values its score test keeps."""
+    """Tango's score interval (1998) for (gains - losses) / n of n pairs: all values that its score test accepts."""
     z = quantile_of_normal(level)
     estimate = (gains - losses) / n
 
@@ -66,11 +66,11 @@ def tango(gains: float, losses: float, n: float, *, level: float) -> tuple[float
 def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level: float) -> float:
     """How many independent items a share over clustered items is worth (Korn and Graubard 1998).
 
-    ``x`` [items]; ``unit`` [items] is the cluster of each item, None when items are independent. The design effect
-    is the clustered variance over the independent one; it is never taken below 1, and Student's t takes the place of
-    the normal. Where nothing varies, clusters are all that is known: one item each. How rare values cluster is known
-    from the clusters that hold them alone: Student's t counts these (at most all less one), and the fewer of the
-    clusters they are, the fewer items these are worth, but no fewer than where nothing varies.
+    ``x`` [items]; ``unit`` [items] is the cluster of each item, None when items are independent. The design effect is
+    the clustered variance over the independent one; it is never taken below 1, and Student's t replaces the normal.
+    Where nothing varies, a cluster counts as one item. How rare values cluster shows only in the clusters that contain
+    them: Student's t counts these (at most all but one), and the fewer they are, the fewer items the sample is worth,
+    but no fewer than where nothing varies.
     """
     n = len(x)
     if unit is None:
@@ -90,29 +90,29 @@ def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level
 
 
 def _student(freedom: int, level: float) -> float:
-    """What one item is worth where the variance is estimated with so many degrees of freedom."""
+    """What one item is worth when the variance is estimated with this many degrees of freedom."""
     return float(quantile_of_normal(level) / special.stdtrit(freedom, (1 + level) / 2)) ** 2
 
 
 def design_effect(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
-    """How many times larger clusters make the variance of the mean of ``x`` [items]; never below 1.
+    """How many times larger clustering makes the variance of the mean of ``x`` [items]; never below 1.
 
-    ``unit`` [items] is the cluster of each item. Where nothing varies, items of a cluster count as one.
+    ``unit`` [items] is the cluster of each item. Where nothing varies, the items of a cluster count as one.
     """
     ratio = variance_ratio(x, unit)
     return len(x) / (int(unit.max()) + 1) if ratio is None else max(1.0, ratio)
 
 
 def variance_ratio(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float | None:
-    """The variance of the mean of ``x`` [items] as their clusters show it, over what independent items would have.
+    """The variance of the mean of ``x`` [items] estimated from clusters, over that estimated from independent items.
 
-    ``unit`` [items] is the cluster of each item. Below 1 where clusters are more alike than chance makes them. None
-    where nothing varies, or there is one cluster.
+    ``unit`` [items] is the cluster of each item. Below 1 where clusters are more similar than by chance. None where
+    nothing varies, or there is only one cluster.
     """
     clusters = int(unit.max()) + 1
     centred = x - x.mean()
     independent = float(centred @ centred)
     if independent == 0 or clusters < 2:
         return None
-    together = np.bincount(unit, weights=centred, minlength=clusters)
-    return float(together @ together) * clusters / (clusters - 1) / independent
+    sums = np.bincount(unit, weights=centred, minlength=clusters)
+    return float(sums @ sums) * clusters / (clusters - 1) / independent

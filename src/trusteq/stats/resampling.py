@@ -1,13 +1,12 @@
 """The paired bootstrap: one set of resamples of items (or clusters), shared by every measure and every model.
 
-Measures are functions of sums over items. So an item's values are added up once per *unit*, the thing that is
-resampled, and every resample is a row of unit counts: all resampled sums are one matrix product. Up to
-`MAX_UNITS` items, a unit is an item. Beyond, items (or whole clusters) are dealt at random into `MAX_UNITS` groups
-of equal number: the variance between such groups estimates the same sampling variance, and cost no longer grows
-with items times resamples.
+Measures are functions of sums over items. So values are summed once for each *unit*, the thing that is resampled, and
+every resample is a row of unit counts: all resampled sums are one matrix product. Up to `MAX_UNITS` items, a unit is an
+item. Beyond, items (or whole clusters) are assigned at random to `MAX_UNITS` groups of equal size: the variance between
+such groups estimates the same sampling variance, and the cost no longer grows with items times resamples.
 
-Sums are exact: values are rounded to a binary grid so coarse that no sum can round (about 9 significant digits for a
-million items). They are the same to the last bit in any order of items and with any number of threads.
+Sums are exact: values are rounded to a binary grid coarse enough that no sum is rounded (about 9 significant digits for
+a million items). They are the same to the last bit in any order of items and with any number of threads.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     _ByUnit = NDArray[np.floating[Any]] | sparse.csr_array
-    """Sums by unit: [units, cells], or where most are 0 a sparse array [cells, units]."""
+    """Sums by unit: [units, cells], or if most are 0 a sparse array [cells, units]."""
 
 MAX_UNITS = 20_000
 RESAMPLES = 2_000
@@ -48,14 +47,14 @@ FEW_UNITS = 30
 MANY_UNITS = 100
 """Units from which Student's t and the normal differ by less than 2 %."""
 ROUNDING = 1e-9
-"""A standard error below which nothing but rounding differs."""
+"""A standard error below which values differ only by rounding."""
 ALIKE = 1 / 4
-"""The variance between clusters, over that of independent items, below which they are too alike to be drawn alone."""
+"""The ratio of the variance between clusters to that of independent items below which clusters are too similar."""
 BY_CHANCE = 1e-4
-"""Many clusters that differ more are too alike, too, where the chance of independent items to be so is below this."""
+"""Many clusters with a higher ratio are also too similar if independent items had so low a ratio by this chance."""
 _BLOCK = 64
-_FEW = 1 / 10  # share of cells with something in them below which a sparse product is faster
-_WHOLE = 2**24  # up to here every whole number is a float32
+_FEW = 1 / 10  # share of non-empty cells below which a sparse product is faster
+_WHOLE = 2**24  # up to here every whole number is exact in float32
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ class Sums:
 
 @dataclass(frozen=True)
 class Cells:
-    """What to add up: the cell that each item is in [items], the number of cells, and each item's value [items].
+    """What to sum: the cell of each item [items], the number of cells, and each item's value [items].
 
-    Whole numbers are best given as such, as booleans or integers: their sums cost half.
+    Whole numbers are best passed as booleans or integers: their sums cost half.
     """
 
     cell: NDArray[np.integer[Any]]
@@ -80,15 +79,15 @@ class Cells:
 
 @dataclass(frozen=True)
 class _Table:
-    """Sums by unit of the cells that hold an item, and which of all cells these are [held]."""
+    """Sums by unit of the non-empty cells, the positions of these among all cells [filled], and how many there are."""
 
     by_unit: _ByUnit
-    held: NDArray[np.int64]
+    filled: NDArray[np.int64]
     cells: int
 
 
 class _Counts:
-    """Some resamples' counts of units, converted once for all that is multiplied by them."""
+    """Some resamples' counts of units, converted once to each type that they are multiplied in."""
 
     def __init__(self, counts: NDArray[np.uint8]) -> None:
         self.counts = counts
@@ -96,18 +95,18 @@ class _Counts:
 
     def times(self, table: _ByUnit) -> NDArray[np.floating[Any]]:
         """The table's sums in these resamples [resamples, cells]."""
-        across = not isinstance(table, np.ndarray)
-        counts = self.converted.get((table.dtype, across))
+        is_sparse = not isinstance(table, np.ndarray)
+        counts = self.converted.get((table.dtype, is_sparse))
         if counts is None:
-            counts = self.counts.T.astype(table.dtype, order="C") if across else self.counts.astype(table.dtype)
-            self.converted[table.dtype, across] = counts
-        return np.asarray((table @ counts).T if across else counts @ table)
+            counts = self.counts.T.astype(table.dtype, order="C") if is_sparse else self.counts.astype(table.dtype)
+            self.converted[table.dtype, is_sparse] = counts
+        return np.asarray((table @ counts).T if is_sparse else counts @ table)
 
 
 class Resampling:
-    """How items were drawn, and the resamples that say how another draw might have come out.
+    """How items were sampled, and resamples that show how another sample might have turned out.
 
-    n: number of items. clusters: items of one cluster are resampled together [items]; None when independent.
+    n: number of items. clusters [items]: items of one cluster are resampled together; None if items are independent.
     """
 
     def __init__(
@@ -126,10 +125,10 @@ class Resampling:
         self.cluster: NDArray[np.int64] | None = None
         if clusters is not None:
             self.cluster = coded(clusters)[1]
-        self._drawn = n if self.cluster is None else int(self.cluster.max()) + 1
-        self.grouped = self._drawn > MAX_UNITS
-        self.units = min(self._drawn, MAX_UNITS)
-        self.freedom = self.units - 1  # with which the spread of what is resampled is known
+        self._sampled = n if self.cluster is None else int(self.cluster.max()) + 1
+        self.grouped = self._sampled > MAX_UNITS
+        self.units = min(self._sampled, MAX_UNITS)
+        self.freedom = self.units - 1  # degrees of freedom of the spread between units
 
     def at(self, level: float) -> Resampling:
         """The same resamples, for intervals of another level."""
@@ -140,21 +139,21 @@ class Resampling:
 
     @cached_property
     def alone(self) -> Resampling:
-        """The same with items that are independent, but no surer of their spread than so many clusters let it be."""
+        """The same without clusters, but with the degrees of freedom that the clusters have."""
         other = Resampling(self.n, resamples=self.resamples, seed=self.seed, level=self.level)
         other.freedom = min(other.freedom, self.freedom)
         return other
 
     def alike(self, *values: NDArray[np.float64]) -> bool:
-        """Whether clusters differ less than as many independent items, in any of these [items], and not by chance.
+        """Whether, in any of these values [items], clusters differ less than independent items, and not by chance.
 
-        Or whether they are too few to tell. Then resampling them shows too little of how another sample might come
-        out, or nothing: clusters that hold the same items all give the same sums.
+        Also True if there are too few clusters to tell. Resampling such clusters shows too little of how another sample
+        might turn out, or nothing: clusters that contain the same items all give the same sums.
         """
         if self.cluster is None:
             return False
         others = int(self.cluster.max())
-        if others + 1 < FEW_UNITS:  # so few may be alike by chance
+        if others + 1 < FEW_UNITS:  # so few may be similar by chance
             return others > 0
         least = max(ALIKE, special.chdtri(others, 1 - BY_CHANCE) / others)
         ratios = [variance_ratio(x, self.cluster) for x in values if x.std() > ROUNDING]
@@ -162,16 +161,16 @@ class Resampling:
 
     @cached_property
     def unit(self) -> NDArray[np.int64]:
-        """The unit each item belongs to [items]: itself, its cluster, or the group either was dealt to."""
+        """The unit each item belongs to [items]: itself, its cluster, or the group that either was assigned to."""
         unit = np.arange(self.n, dtype=np.int64) if self.cluster is None else self.cluster
         if not self.grouped:
             return unit
-        dealt = np.random.default_rng([self.seed, 1]).permutation(self._drawn) % MAX_UNITS
-        return np.asarray(dealt[unit])
+        group = np.random.default_rng([self.seed, 1]).permutation(self._sampled) % MAX_UNITS
+        return np.asarray(group[unit])
 
     @property
     def what(self) -> str:
-        """What is resampled, for an estimate's method."""
+        """What is resampled, in words for an estimate's method."""
         kind = "items" if self.cluster is None else "clusters"
         return f"{MAX_UNITS:,} random groups of {kind}" if self.grouped else kind
 
@@ -192,47 +191,47 @@ class Resampling:
         """Sums of each per-item array [items] within each cell [cells]; ``cell`` [items]."""
         return tuple(self.sums(Cells(cell, cells, x) for x in values))
 
-    def sums(self, wanted: Iterable[Cells]) -> list[Sums]:
-        """The sums within the cells of each; of several at once they are cheaper."""
-        tables, totals = zip(*(self._table(cells) for cells in wanted), strict=True)
+    def sums(self, terms: Iterable[Cells]) -> list[Sums]:
+        """The sums within the cells of each; computing several at once is cheaper."""
+        tables, totals = zip(*(self._table(cells) for cells in terms), strict=True)
         return [Sums(total, draws) for total, draws in zip(totals, self._draws(tables), strict=True)]
 
-    def _table(self, wanted: Cells) -> tuple[_Table, NDArray[np.float64]]:
-        """The sums by unit, and all units' [cells]."""
-        x, cells = self._exact(wanted.x), wanted.cells
-        held = np.flatnonzero(np.bincount(wanted.cell, minlength=cells))
-        place = np.zeros(cells, dtype=np.int64)
-        place[held] = np.arange(len(held))
-        by_unit = self._by_unit(place[wanted.cell], len(held), x)
-        total = np.asarray(np.bincount(wanted.cell, weights=x, minlength=cells), dtype=np.float64)
-        return _Table(by_unit, held, cells), total
+    def _table(self, terms: Cells) -> tuple[_Table, NDArray[np.float64]]:
+        """The sums by unit, and over all units [cells]."""
+        x, cells = self._exact(terms.x), terms.cells
+        filled = np.flatnonzero(np.bincount(terms.cell, minlength=cells))
+        position = np.zeros(cells, dtype=np.int64)
+        position[filled] = np.arange(len(filled))
+        by_unit = self._by_unit(position[terms.cell], len(filled), x)
+        total = np.asarray(np.bincount(terms.cell, weights=x, minlength=cells), dtype=np.float64)
+        return _Table(by_unit, filled, cells), total
 
     def _by_unit(self, cell: NDArray[np.int64], cells: int, x: NDArray[np.floating[Any]]) -> _ByUnit:
         """The sums of `_exact` values [items] within cells, by unit."""
-        filled = np.flatnonzero(x)
-        # Many cells are mostly empty: an item is in one. Every sum is exact, so both products are the same.
-        if len(filled) < _FEW * self.units * cells:
-            where = (cell[filled], self.unit[filled])
-            return sparse.coo_array((x[filled], where), shape=(cells, self.units)).tocsr()
+        nonzero = np.flatnonzero(x)
+        # An item is in one cell, so many cells are mostly empty. Every sum is exact, so both products are the same.
+        if len(nonzero) < _FEW * self.units * cells:
+            where = (cell[nonzero], self.unit[nonzero])
+            return sparse.coo_array((x[nonzero], where), shape=(cells, self.units)).tocsr()
         at = self.unit * cells
         at += cell
         by_unit = np.bincount(at, weights=x, minlength=self.units * cells)
         return by_unit.reshape(self.units, cells).astype(x.dtype, copy=False)
 
-    def _each(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The sums of values [items] of each unit [units]."""
+    def _unit_sums(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum of values [items] in each unit [units]."""
         by_unit = np.bincount(self.unit, weights=self._exact(x), minlength=self.units)
         return np.asarray(by_unit, dtype=np.float64)
 
     def _exact(self, x: NDArray[Any]) -> NDArray[np.floating[Any]]:
-        """The values on a binary grid on which every sum a resample can reach is exact, in float64 or float32."""
+        """The values on a binary grid on which every sum in a resample is exact, in float64 or float32."""
         largest = float(np.abs(x).max(initial=0.0)) * self.units * float(self._sizes.max())
         if x.dtype.kind in "bui" and largest <= _WHOLE:
             return x.astype(np.float32)
         x = np.asarray(x, dtype=np.float64)
         if largest == 0:
             return x
-        # Nothing is finer than 2^-1074.
+        # No double is finer than 2^-1074.
         step = 2.0 ** max(np.ceil(np.log2(largest)) - 52, -1074)
         exact = x / step
         np.round(exact, out=exact)
@@ -247,18 +246,18 @@ class Resampling:
     def _draws(self, tables: Sequence[_Table]) -> list[NDArray[np.float64]]:
         """Every resample's sums [resamples, cells] of each table."""
         draws = [np.zeros((self.resamples, table.cells)) for table in tables]
-        alike = _alike(tables)
+        stacks = _stacked(tables)
         rows = _BLOCK * MAX_UNITS // self.units
         for start in range(0, self.resamples, rows):
             counts = _Counts(self.counts[start : start + rows])
-            for by_unit, numbers in alike:
-                found = counts.times(by_unit)
-                for number, part in zip(numbers, _split(found, [tables[i] for i in numbers]), strict=True):
-                    draws[number][start : start + rows, tables[number].held] = part
+            for by_unit, numbers in stacks:
+                sums = counts.times(by_unit)
+                for number, part in zip(numbers, _split(sums, [tables[i] for i in numbers]), strict=True):
+                    draws[number][start : start + rows, tables[number].filled] = part
         return draws
 
     def _draws_of(self, by_unit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same of sums by unit [units, columns]."""
+        """Every resample's sums [resamples, columns] of sums by unit [units, columns]."""
         columns = by_unit.shape[1]
         return self._draws([_Table(by_unit, np.arange(columns), columns)])[0]
 
@@ -273,17 +272,18 @@ class Resampling:
         """The mean of per-item values [items], with a BCa interval."""
         return self.means({"": (x, what)})[""]
 
-    def means(self, wanted: Mapping[str, tuple[NDArray[np.float64], str]]) -> dict[str, Estimate]:
-        """The mean of each of several per-item values [items] that go by a name, with the words that say what it is."""
-        values = {name: np.asarray(x, dtype=np.float64) for name, (x, _) in wanted.items()}
-        by_unit = np.stack([self._each(x) for x in values.values()], axis=1)
+    def means(self, values: Mapping[str, tuple[NDArray[np.float64], str]]) -> dict[str, Estimate]:
+        """The means of several per-item values [items], by name; each comes with words that say what it is."""
+        arrays = {name: np.asarray(x, dtype=np.float64) for name, (x, _) in values.items()}
+        by_unit = np.stack([self._unit_sums(x) for x in arrays.values()], axis=1)
         draws = self._draws_of(by_unit) / self._resampled_sizes[:, None]
-        found = {
+        estimates = {
             name: self._mean(np.ascontiguousarray(by_unit[:, k]), np.ascontiguousarray(draws[:, k]), what=what)
-            for k, (name, (_, what)) in enumerate(wanted.items())
+            for k, (name, (_, what)) in enumerate(values.items())
         }
-        alike = {name: wanted[name] for name, x in values.items() if self.alike(x)}
-        return found | all_holding({name: found[name] for name in alike}, self.alone.means(alike) if alike else {})
+        alike = {name: values[name] for name, x in arrays.items() if self.alike(x)}
+        least = self.alone.means(alike) if alike else {}
+        return estimates | all_holding({name: estimates[name] for name in alike}, least)
 
     def _mean(self, by_unit: NDArray[np.float64], draws: NDArray[np.float64], *, what: str) -> Estimate:
         value = float(by_unit.sum() / self.n)
@@ -299,9 +299,9 @@ class Resampling:
         among: NDArray[np.bool_] | None = None,
         level: float | None = None,
     ) -> Estimate | None:
-        """The share of items for which ``x`` [items] holds, with Wilson's interval; None where none is asked about.
+        """The share of the items ``among`` for which ``x`` [items] is true, with Wilson's interval; None if no items.
 
-        ``level`` other than the sample's own is for intervals that must hold together.
+        level: overrides that of the resampling, for intervals that must hold jointly.
         """
         level = level or self.level
         inside = np.ones(self.n, dtype=np.bool_) if among is None else among
@@ -331,34 +331,34 @@ class Resampling:
     def quantile(
         self, x: NDArray[np.float64], q: float, *, what: str, bounds: tuple[float, float] = (-np.inf, np.inf)
     ) -> Estimate:
-        """The q-quantile of per-item values, as `quantiles` has it."""
+        """The q-quantile of per-item values, by `quantiles`."""
         return self.quantiles(x, {"": (q, what)}, bounds=bounds)[""]
 
     def quantiles(
         self,
         x: NDArray[np.float64],
-        wanted: Mapping[str, tuple[float, str]],
+        quantiles: Mapping[str, tuple[float, str]],
         *,
         bounds: tuple[float, float] = (-np.inf, np.inf),
     ) -> dict[str, Estimate]:
-        """Quantiles of per-item values by name, each with its q and the words that say what it is.
+        """Several quantiles of per-item values, by name; each comes with its q and words that say what it is.
 
-        Their intervals are the distribution-free ones of their order statistics. Where the sample is too small to bound
-        one on a side, that end is the measure's own bound.
+        Their intervals are the distribution-free ones from order statistics. Where the sample is too small to bound a
+        quantile on one side, that end is the measure's bound.
         """
         ordered = np.sort(x)
-        values = np.quantile(ordered, [q for q, _ in wanted.values()], method="inverted_cdf").tolist()
+        values = np.quantile(ordered, [q for q, _ in quantiles.values()], method="inverted_cdf").tolist()
         tail = (1 - self.level) / 2
-        found = {}
-        for (name, (q, what)), value in zip(wanted.items(), values, strict=True):
+        estimates = {}
+        for (name, (q, what)), value in zip(quantiles.items(), values, strict=True):
             n = int(self._worth((x <= value).astype(np.float64), np.ones(self.n, dtype=np.bool_)))
             lower, upper = binomial_quantile(tail, n, q), binomial_quantile(1 - tail, n, q) + 1
-            # Rank k of n effective items stands for shares (k - 1) / n to k / n of all items: the outer end of each.
+            # Rank k of n effective items covers shares (k - 1) / n to k / n of all items: take the outer end of each.
             low = ordered[int((lower - 1) * self.n // n)] if lower >= 1 else bounds[0]
             high = ordered[int(-(-upper * self.n // n)) - 1] if upper <= n else bounds[1]
             method = f"{what}; order statistics{self._clustered}"
-            found[name] = Estimate(value, float(low), float(high), self.n, method, self.level)
-        return found
+            estimates[name] = Estimate(value, float(low), float(high), self.n, method, self.level)
+        return estimates
 
     def functional(
         self,
@@ -368,7 +368,7 @@ class Resampling:
         value: float | None = None,
         bounds: tuple[float, float] = (-np.inf, np.inf),
     ) -> Estimate:
-        """A function of sums, as `from_draws` makes it; ``of`` maps arrays [rows, columns] to [rows]."""
+        """The estimate of a function of sums, by `from_draws`; ``of`` maps arrays [rows, columns] to [rows]."""
         point = float(of(*(s.total[None] for s in sums))[0])
         return self.from_draws(point, of(*(s.draws for s in sums)), what=what, value=value, bounds=bounds)
 
@@ -382,10 +382,10 @@ class Resampling:
         bounds: tuple[float, float] = (-np.inf, np.inf),
         interval: Literal["wider", "basic", "percentile"] = "wider",
     ) -> Estimate:
-        """An estimate from its bootstrap draws [resamples], its interval cut to ``bounds``.
+        """An estimate from its bootstrap draws [resamples], its interval clipped to ``bounds``.
 
-        ``value`` is the exact figure where ``point`` and the draws only have it from a fine grid: the interval is the
-        grid's, moved to the exact figure.
+        ``value`` is the exact figure if ``point`` and the draws come from a fine grid: the interval is computed on the
+        grid and shifted to the exact figure.
         """
         exact, value_on_grid = point if value is None else value, point
         draws = self._widened(point, draws)
@@ -393,11 +393,11 @@ class Resampling:
         low, high = (float(np.clip(end + (exact - value_on_grid), *bounds)) for end in ends)
         kind = {"wider": "wider of basic and percentile"}.get(interval, interval)
         method = f"{what}; {kind} bootstrap, {self.resamples:,} resamples of {self.what}"
-        # Adding the shift rounds, and the interval must still hold the figure.
+        # The shift is rounded, and the interval must still contain the figure.
         return Estimate(exact, min(low, exact), max(high, exact), self.n, method, self.level)
 
     def _widened(self, value: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Draws [resamples] spread for few items or clusters, as `effective_n` does: Student's t for the normal."""
+        """Draws [resamples] spread out if items or clusters are few: Student's t replaces the normal."""
         as_they_are = self.units < 2 or (self.cluster is None and self.freedom + 1 >= MANY_UNITS)
         return draws if as_they_are else self._spread(value, draws)
 
@@ -412,19 +412,20 @@ class Resampling:
         what: str,
         bounds: tuple[float, float],
     ) -> Estimate:
-        """A smooth function of sums over items, with a bootstrap-t interval cut to ``bounds``.
+        """A smooth function of sums over items, with a bootstrap-t interval clipped to ``bounds``.
 
-        ``of`` takes the sums of each of ``values`` [items], [rows, 1] each, and gives [rows]; it must not change where
-        all sums grow by the same factor.
+        ``of`` takes the sums of each of ``values`` [items], [rows, 1] each, and returns [rows]; it must not change when
+        all sums are multiplied by the same factor.
         """
-        found = self._studentised(of, *values, what=what, bounds=bounds)
+        estimate = self._studentised(of, *values, what=what, bounds=bounds)
         if self.cluster is None:
-            return found
+            return estimate
         by_item = np.stack(values, axis=1)
-        pull = _pulls(by_item, _gradient(of, by_item.sum(axis=0)[None], np.sqrt((by_item**2).sum(axis=0))))[:, 0]
-        return (
-            holding(found, self.alone.studentised(of, *values, what=what, bounds=bounds)) if self.alike(pull) else found
-        )
+        size = np.sqrt((by_item**2).sum(axis=0))
+        influence = _influences(by_item, _gradient(of, by_item.sum(axis=0)[None], size))[:, 0]
+        if not self.alike(influence):
+            return estimate
+        return holding(estimate, self.alone.studentised(of, *values, what=what, bounds=bounds))
 
     def _studentised(
         self,
@@ -433,17 +434,17 @@ class Resampling:
         what: str,
         bounds: tuple[float, float],
     ) -> Estimate:
-        by_unit = np.stack([self._each(x) for x in values], axis=1)
+        by_unit = np.stack([self._unit_sums(x) for x in values], axis=1)
         size = np.sqrt((by_unit**2).sum(axis=0))
         total, resampled = by_unit.sum(axis=0)[None], self._draws_of(by_unit)
         value, draws = float(_of(of, total)[0]), _of(of, resampled)
-        error = float(np.sqrt((_pulls(by_unit, _gradient(of, total, size)) ** 2).sum()))
+        error = float(np.sqrt((_influences(by_unit, _gradient(of, total, size)) ** 2).sum()))
         errors = self._errors(by_unit, _gradient(of, resampled, size))
-        # Rounding alone: the same in every resample.
+        # Then resamples differ by rounding alone.
         if self.units < 2 or error <= ROUNDING:
             return self.from_draws(value, draws, what=what, bounds=bounds)
         low, high = studentised(value, error, draws, errors, level=self.level)
-        if self.freedom + 1 < FEW_UNITS:  # the same few over and over: no resample is as odd as a sample may be
+        if self.freedom + 1 < FEW_UNITS:  # so few units make no resample as extreme as a sample may be
             ends = wider(value, self._spread(value, draws), level=self.level)
             low, high = min(low, ends[0]), max(high, ends[1])
         low, high = (float(x) for x in np.clip((low, high), *bounds))
@@ -454,16 +455,16 @@ class Resampling:
         """Each resample's standard error [resamples] of a function with these gradients [resamples, columns]."""
         squares = np.empty(self.resamples)
         for start in range(0, self.resamples, _BLOCK):
-            pull = _pulls(by_unit, gradients[start : start + _BLOCK]) ** 2
-            squares[start : start + _BLOCK] = np.einsum("ru,ur->r", self.counts[start : start + _BLOCK], pull)
+            influence = _influences(by_unit, gradients[start : start + _BLOCK]) ** 2
+            squares[start : start + _BLOCK] = np.einsum("ru,ur->r", self.counts[start : start + _BLOCK], influence)
         return np.sqrt(squares)
 
     def worth(self, x: NDArray[np.float64]) -> float:
-        """How many independent items one item is worth for the mean of ``x`` [items]: 1 without clusters."""
+        """How many independent items one item is worth for the mean of ``x`` [items]; 1 without clusters."""
         return self._worth(x, np.ones(self.n, dtype=np.bool_)) / self.n
 
     def design_effect(self, x: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
-        """How many times larger clusters make the variance of the mean of ``x`` over the items ``inside`` [items]."""
+        """How many times larger clustering makes the variance of the mean of ``x`` over items ``inside`` [items]."""
         if self.cluster is None:
             return 1.0
         return design_effect(x[inside], np.unique(self.cluster[inside], return_inverse=True)[1].astype(np.int64))
@@ -479,40 +480,40 @@ class Resampling:
         return "" if self.cluster is None else ", effective n from clusters"
 
 
-def _alike(tables: Sequence[_Table]) -> list[tuple[_ByUnit, list[int]]]:
-    """Tables of one kind side by side, and which of ``tables`` these are: one product is faster than several."""
+def _stacked(tables: Sequence[_Table]) -> list[tuple[_ByUnit, list[int]]]:
+    """Tables of the same type joined, with their positions in ``tables``: one product is faster than several."""
     groups: dict[Any, list[int]] = {}
     for number, table in enumerate(tables):
         groups.setdefault((isinstance(table.by_unit, np.ndarray), table.by_unit.dtype), []).append(number)
-    found = []
+    stacks = []
     for (dense, _), numbers in groups.items():
         parts: list[Any] = [tables[number].by_unit for number in numbers]
         joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) if dense else sparse.vstack(parts)
-        found.append((joined, numbers))
-    return found
+        stacks.append((joined, numbers))
+    return stacks
 
 
-def _split(found: NDArray[np.floating[Any]], tables: Sequence[_Table]) -> list[NDArray[np.floating[Any]]]:
-    """The columns of each of the tables that stood side by side."""
-    return np.split(found, np.cumsum([len(table.held) for table in tables])[:-1], axis=1)
+def _split(sums: NDArray[np.floating[Any]], tables: Sequence[_Table]) -> list[NDArray[np.floating[Any]]]:
+    """The columns of each of the tables that were joined."""
+    return np.split(sums, np.cumsum([len(table.filled) for table in tables])[:-1], axis=1)
 
 
 def _of(of: Callable[..., NDArray[np.float64]], sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return of(*np.split(sums, sums.shape[1], axis=1))
 
 
-def _pulls(by_unit: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each unit's pull on a function [units, rows]; not by BLAS, whose last bit depends on the number of threads."""
+def _influences(by_unit: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each unit's influence on a function [units, rows]; not by BLAS, whose last bit depends on the thread count."""
     return np.asarray(np.einsum("uc,rc->ur", by_unit, gradients))
 
 
 def _gradient(
     of: Callable[..., NDArray[np.float64]], sums: NDArray[np.float64], size: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """How a function changes with each of its sums [rows, columns]: central differences, a hundred-thousandth wide."""
-    found = np.zeros_like(sums)
+    """A function's derivative by each of its sums [rows, columns]: central differences, a hundred-thousandth wide."""
+    gradient = np.zeros_like(sums)
     for column, scale in enumerate(np.maximum(np.abs(sums).max(axis=0), size)):
         step = np.zeros(sums.shape[1])
         step[column] = 1e-5 * scale or 1.0
-        found[:, column] = (_of(of, sums + step) - _of(of, sums - step)) / (2 * step[column])
-    return found
+        gradient[:, column] = (_of(of, sums + step) - _of(of, sums - step)) / (2 * step[column])
+    return gradient

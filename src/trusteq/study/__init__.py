@@ -1,9 +1,9 @@
-"""Studies: models trained and compressed by a plan, audited all against all, over several training seeds.
+"""Studies: models trained and compressed by a plan, compared each with each, over several training seeds.
 
 from trusteq.study import read_study, run_study
 
-done = run_study(read_study("mini-nli"), data="texts", out="mini-nli")
-print(done.tables)
+finished = run_study(read_study("mini-nli"), data="texts", out="mini-nli")
+print(finished.tables)
 """
 
 from __future__ import annotations

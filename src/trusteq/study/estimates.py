@@ -1,4 +1,4 @@
-"""Every number of a study as one CSV file, a row an estimate, for statistics and plots of one's own."""
+"""Every number of a study as one CSV file, a row an estimate, for the reader's own statistics and plots."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ COLUMNS = ("seed", "source", "first", "second", "measure", "value", "low", "high
 Row = tuple[object, ...]
 
 
-def estimates(found: Sequence[Repetition]) -> str:
-    """The file: of each seed the audit's estimates, those of all pairs of models, and the protocol's."""
+def estimates(repetitions: Sequence[Repetition]) -> str:
+    """The file's text: for each seed the estimates of the audit, of all pairs of models, and of the protocol."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for repetition in found:
+    for repetition in repetitions:
         writer.writerows((repetition.seed, *row) for row in _rows(repetition))
     return text.getvalue()
 
@@ -38,16 +38,16 @@ def _rows(repetition: Repetition) -> Iterator[Row]:
             yield _row("pairs", pair.first, pair.second, measure, estimate)
     protocol = None if repetition.protocol is None else repetition.protocol.document.protocol
     for agreement in () if protocol is None else protocol.pairs:
-        yield from _of_protocol(agreement)
+        yield from _protocol_rows(agreement)
 
 
-def _of_protocol(pair: PairAgreement) -> Iterator[Row]:
+def _protocol_rows(pair: PairAgreement) -> Iterator[Row]:
     """The mean over the protocol's runs, their variance, and each run, which has no interval."""
-    about, measure = ("protocol", pair.first, pair.second), f"jaccard_{pair.method}"
-    yield _row(*about, measure, pair.mean)
-    yield _row(*about, f"{measure}_variance", pair.variance)
+    models, measure = ("protocol", pair.first, pair.second), f"jaccard_{pair.method}"
+    yield _row(*models, measure, pair.mean)
+    yield _row(*models, f"{measure}_variance", pair.variance)
     for number, value in enumerate(pair.runs, 1):
-        yield (*about, f"{measure}_run_{number}", value, *[""] * 5)
+        yield (*models, f"{measure}_run_{number}", value, *[""] * 5)
 
 
 def _row(source: str, first: str, second: str, measure: str, e: Estimate) -> Row:

@@ -1,4 +1,4 @@
-"""A study's models: each trained or compressed once, in a folder that says it is whole by being there."""
+"""A study's texts and models. Each model is made once, in a folder that exists only when it is complete."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from trusteq.study.plan import DataPlan, ModelPlan, Study
     from trusteq.train.settings import TrainingSettings
 
-SEEDS_APART = 100
-"""How far the seeds of two repetitions of a study are apart, so that its models can have seeds in between."""
+SEED_STEP = 100
+"""Distance between the seeds of two repetitions of a study, so that its models can have seeds in between."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Items to learn from, to choose the epoch by, and to audit on."""
+    """Items to train on, to choose the best epoch on, and to audit on."""
 
     train: Items
     dev: Items
     test: Items
 
 
-MOST_KNOWN = 0.02
-"""The share of a test's texts that may be in what is learnt from or chosen by: they are left out, more are a leak."""
+MOST_SEEN = 0.02
+"""Up to this share of the test texts may also be in train or dev: they are left out. More counts as a leak."""
 
 
 def read_texts(plan: DataPlan, folder: Path, say: Callable[[str], None] = lambda line: None) -> Texts:
-    """The study's items; no text of the test is in what is learnt from or chosen by."""
+    """The study's items; no text of the test is in train or dev."""
 
     def read(file: str, most: int | None) -> Items:
         path = folder / file
@@ -64,23 +64,23 @@ def read_texts(plan: DataPlan, folder: Path, say: Callable[[str], None] = lambda
         train, dev = held_out(train, seed=0)
     else:
         dev = read(plan.dev, None)
-    learnt = {texts for items in (train, dev) for texts in zip(*items.texts(), strict=True)}
-    known = [i for i, texts in enumerate(zip(*test.texts(), strict=True)) if texts in learnt]
-    if len(known) > MOST_KNOWN * len(test):
+    trained = {texts for items in (train, dev) for texts in zip(*items.texts(), strict=True)}
+    seen = [i for i, texts in enumerate(zip(*test.texts(), strict=True)) if texts in trained]
+    if len(seen) > MOST_SEEN * len(test):
         raise DataError(
-            f"{test.source}: {len(known):,} of {len(test):,} items, e.g. {test.ids[known[0]]!r}, are among those that "
-            "are learnt from or choose the epoch, too; drop them from one of the files"
+            f"{test.source}: {len(seen):,} of {len(test):,} test items, e.g. {test.ids[seen[0]]!r}, are also among the "
+            "items of train or dev; drop them from one of the files"
         )
-    if known:
-        say(f"{len(known):,} of {len(test):,} items of the test are learnt from, too, and left out")
-        test = test.take(sorted(set(range(len(test))) - set(known)))
+    if seen:
+        say(f"{len(seen):,} of {len(test):,} test items are also in train or dev, and left out of the test")
+        test = test.take(sorted(set(range(len(test))) - set(seen)))
     return Texts(train, dev, test)
 
 
-def base_location(named: str, *, say: Callable[[str], None]) -> str:
-    """Where a pretrained model is: a folder, a hub id, or the folder of one that is known by name."""
-    if named not in PRETRAINED:
-        return named
+def base_location(base: str, *, say: Callable[[str], None]) -> str:
+    """The folder or hub id of a pretrained model; one of `PRETRAINED` is fetched first."""
+    if base not in PRETRAINED:
+        return base
     from trusteq.demo.fetch import minilm
 
     return str(minilm(say=say))
@@ -97,16 +97,16 @@ def make_model(
     tell: Callable[[str, int, int], None],
     say: Callable[[str], None],
 ) -> Path:
-    """The folder of this model among those of one seed; made if it is not there."""
+    """The folder of this model for one seed; the model is made if it does not exist yet."""
     path, plan = models / name, study.models[name]
     if (path / RECIPE).is_file():
         return path
-    own = SEEDS_APART * seed + plan.seed
+    model_seed = SEED_STEP * seed + plan.seed
     if plan.source is not None and plan.method is not None:
         say(f"make {name}: {plan.method} of {plan.source}")
-        learns: dict[str, Any] = {"items": texts.train, "dev": texts.dev, "seed": own}
-        more = learns if METHODS[plan.method].learns else {}
-        compress(models / plan.source, method=plan.method, out=path, tell=tell, say=say, **{**more, **plan.options})
+        training: dict[str, Any] = {"items": texts.train, "dev": texts.dev, "seed": model_seed}
+        options = {**(training if METHODS[plan.method].learns else {}), **plan.options}
+        compress(models / plan.source, method=plan.method, out=path, tell=tell, say=say, **options)
     else:
         parent = plan.parent
         base = str(models / parent) if parent in study.models else base_location(parent, say=say)
@@ -115,7 +115,7 @@ def make_model(
             items=texts.train,
             dev=texts.dev,
             out=path,
-            settings=settings_of(study, plan, seed=own),
+            settings=settings_of(study, plan, seed=model_seed),
             layers=plan.layers,
             drop=plan.drop or "last",
             download=download,
@@ -126,8 +126,8 @@ def make_model(
 
 
 def settings_of(study: Study, plan: ModelPlan, *, seed: int) -> TrainingSettings:
-    """The recipe, with what the study and the model say otherwise."""
-    said = study.training.model_dump(exclude={"recipe"}, exclude_none=True) | plan.training.model_dump(
+    """The recipe's settings, overridden by those of the study and then by those of the model."""
+    overrides = study.training.model_dump(exclude={"recipe"}, exclude_none=True) | plan.training.model_dump(
         exclude_none=True
     )
-    return replace(RECIPES[study.training.recipe], seed=seed, **said)
+    return replace(RECIPES[study.training.recipe], seed=seed, **overrides)

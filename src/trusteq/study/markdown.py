@@ -1,6 +1,6 @@
-"""A study's tables as Markdown: those of arXiv 2508.13533, over training seeds, and what stands behind each number.
+"""A study's tables as Markdown: those of arXiv 2508.13533, over training seeds, with the spread of each number.
 
-A cell over several seeds is the mean and, after ±, the standard deviation over them; of one seed it is the value with
+With several seeds, a cell is the mean over seeds and, after ±, the standard deviation; with one seed, the value with
 its interval over items.
 """
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 MISSING = "–"
 BINS = ((0.0, 0.6), (0.6, 0.8), (0.8, 0.9), (0.9, 1.0))
-"""Ranges of confidence whose shares are shown; sums of the audit's ten bins."""
+"""Ranges of confidence to show the share of answers in; each a union of some of the audit's ten bins."""
 
 
 @dataclass(frozen=True)
 class Repetition:
-    """What is on disk of one seed."""
+    """The results of one seed, read from disk."""
 
     seed: int
     run: Run
@@ -46,70 +46,73 @@ class Repetition:
         """Each candidate's estimates by name."""
         return {candidate.name: candidate.flat for candidate in self.run.document.candidates}
 
-    def own(self, model: str, measure: str) -> Estimate | None:
-        """An estimate of one model by itself."""
+    def of_model(self, model: str, measure: str) -> Estimate | None:
+        """An estimate for a single model, e.g. its accuracy."""
         if model == self.run.document.reference.name:
             return next(iter(self.measures.values())).get(f"{measure}_reference")
         return self.measures.get(model, {}).get(f"{measure}_candidate")
 
     def between(self, first: str, second: str, measure: str) -> Estimate | None:
-        """An estimate of two models."""
+        """An estimate for a pair of models, e.g. their disagreement."""
         for pair in self.pairs:
             if {pair.first, pair.second} == {first, second} and measure in pair.estimates:
                 return pair.estimates[measure]
         return None
 
 
-def tables(study: Study, found: Sequence[Repetition]) -> str:
-    """All tables of the seeds that are done."""
-    if not found:
-        return f"# {study.name}\n\nNo seed is done yet.\n"
+def tables(study: Study, repetitions: Sequence[Repetition]) -> str:
+    """All tables, over the seeds that are done."""
+    if not repetitions:
+        return f"# {study.name}\n\nNo seed has finished yet.\n"
     models = (study.audit.reference, *study.candidates())
     all_models = (*models, *(() if study.audit.peer is None else (study.audit.peer,)))
-    items = found[0].run.document.items.n
+    items = repetitions[0].run.document.items.n
     parts = [
         f"# {study.name}",
         " ".join(study.description.split()),
-        f"Seeds {', '.join(str(r.seed) for r in found)}; {items:,} items. "
+        f"Seeds {', '.join(str(r.seed) for r in repetitions)}; {items:,} items. "
         + (
-            "A cell is the mean over seeds ± the standard deviation over them."
-            if len(found) > 1
-            else "A cell is the value with its interval over items."
+            "Each cell is the mean over seeds ± their standard deviation."
+            if len(repetitions) > 1
+            else "Each cell is the value with its interval over items."
         ),
         "## Verdicts",
-        _verdicts(study, found),
+        _verdicts(study, repetitions),
         "## Accuracy, size and speed",
         table(
-            ("model", "accuracy", "parameters", "on disk, MB", "alone, ms an item"),
-            [(escaped(m), _cell([r.own(m, "accuracy") for r in found]), *_costs(found, m)) for m in models],
+            ("model", "accuracy", "parameters", "on disk, MB", "one at a time, ms an item"),
+            [
+                (escaped(m), _cell([r.of_model(m, "accuracy") for r in repetitions]), *_costs(repetitions, m))
+                for m in models
+            ],
         ),
         "## Do they look at the same words?",
-        _words(all_models, found),
-        "Jaccard is that of the paper: both models on the same masks, all explained items. Between chance and ceiling:",
-        _between(all_models, found),
-        f"Here both are explained on independent halves of the masks, items of more than {study.audit.k} words alone; "
-        "the ceiling is the first model with itself.",
-        *_protocol(models, found),
-        "## Are they sure to the same degree?",
+        _words(all_models, repetitions),
+        "Jaccard as in the paper: both models on the same masks, all explained items. Next to chance and ceiling:",
+        _between(all_models, repetitions),
+        f"Here the two models are explained on independent halves of the masks, using only items of more than "
+        f"{study.audit.k} words; the ceiling compares the first model with itself.",
+        *_protocol(models, repetitions),
+        "## Are they equally confident?",
         table(
             ("model", "ECE", "MCE", "Brier", "NLL"),
             [
-                (escaped(m), *(_cell([r.own(m, q) for r in found]) for q in ("ece", "mce", "brier", "nll")))
+                (escaped(m), *(_cell([r.of_model(m, q) for r in repetitions]) for q in ("ece", "mce", "brier", "nll")))
                 for m in models
             ],
         ),
         "The reliability diagrams are in `reliability/`.",
-        "Share of answers by confidence, mean over seeds:",
+        "Share of answers in each range of confidence, mean over seeds:",
         table(
             ("model", *(f"{low:g} to {high:g}" for low, high in BINS)),
-            [(escaped(m), *(_share(found, m, low, high) for low, high in BINS)) for m in models],
+            [(escaped(m), *(_share(repetitions, m, low, high) for low, high in BINS)) for m in models],
         ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def repetition(directory: Path, seed: int) -> Repetition:
-    """What a study's folder holds of a seed that is done."""
+    """The results of a finished seed, read from the study's folder."""
     file = directory / "pairs" / f"seed-{seed}.json"
     try:
         pairs = read(file.read_text("utf-8"), list[PairMeasures], where=file.name)
@@ -124,9 +127,9 @@ def repetition(directory: Path, seed: int) -> Repetition:
     )
 
 
-def _verdicts(study: Study, found: Sequence[Repetition]) -> str:
-    """A row a candidate and seed: the verdict, and the numbers that people ask for first."""
-    asked = (
+def _verdicts(study: Study, repetitions: Sequence[Repetition]) -> str:
+    """The table with a row for each candidate and seed: the verdict, and the numbers that people look at first."""
+    columns = (
         ("accuracy_difference", "accuracy difference"),
         ("disagreement", "answers changed"),
         ("ece_difference", "ECE difference"),
@@ -135,28 +138,32 @@ def _verdicts(study: Study, found: Sequence[Repetition]) -> str:
     )
     rows = []
     for name in study.candidates():
-        for r in found:
+        for r in repetitions:
             (candidate,) = (c for c in r.run.document.candidates if c.name == name)
-            estimates = (r.measures[name].get(measure) for measure, _ in asked)
+            estimates = (r.measures[name].get(measure) for measure, _ in columns)
             rows.append((escaped(name), str(r.seed), candidate.verdict.outcome, *map(_interval, estimates)))
-    return table(("candidate", "seed", "verdict", *(words for _, words in asked)), rows)
+    return table(("candidate", "seed", "verdict", *(words for _, words in columns)), rows)
 
 
-def _words(models: Sequence[str], found: Sequence[Repetition]) -> str:
-    """A row a pair of models: changed answers, the paper's Jaccard, and alignment."""
-    asked = (("jaccard", "Jaccard"), ("alignment", "alignment"))
-    return _pairs(models, found, asked, {"disagreement": "answers changed"})
+def _words(models: Sequence[str], repetitions: Sequence[Repetition]) -> str:
+    """The table with a row for each pair of models: changed answers, the paper's Jaccard, and alignment."""
+    columns = (("jaccard", "Jaccard"), ("alignment", "alignment"))
+    return _pairs(models, repetitions, columns, {"disagreement": "answers changed"})
 
 
-def _between(models: Sequence[str], found: Sequence[Repetition]) -> str:
-    """A row a pair of models: Jaccard without what both share by their masks, its floor and its ceiling."""
-    asked = ("jaccard_halves", "Jaccard"), ("jaccard_halves_chance", "chance"), ("jaccard_ceiling_reference", "ceiling")
-    return _pairs(models, found, asked, {})
+def _between(models: Sequence[str], repetitions: Sequence[Repetition]) -> str:
+    """The table with a row for each pair of models: Jaccard on independent masks, its floor and its ceiling."""
+    columns = (
+        ("jaccard_halves", "Jaccard"),
+        ("jaccard_halves_chance", "chance"),
+        ("jaccard_ceiling_reference", "ceiling"),
+    )
+    return _pairs(models, repetitions, columns, {})
 
 
 def _pairs(
     models: Sequence[str],
-    found: Sequence[Repetition],
+    repetitions: Sequence[Repetition],
     of_methods: Sequence[tuple[str, str]],
     first_of_all: Mapping[str, str],
 ) -> str:
@@ -166,34 +173,34 @@ def _pairs(
     rows = [
         (
             f"{escaped(first)}, {escaped(second)}",
-            *(_cell([r.between(first, second, measure) for r in found]) for measure in heads),
+            *(_cell([r.between(first, second, measure) for r in repetitions]) for measure in heads),
         )
         for first, second in combinations(models, 2)
     ]
     return table(("models", *heads.values()), rows)
 
 
-def _protocol(models: Sequence[str], found: Sequence[Repetition]) -> list[str]:
-    """Mean and variance over the protocol's own runs, as the paper prints them; both averaged over seeds."""
-    audits = [r.protocol.document for r in found if r.protocol is not None]
-    ran = [audit.protocol for audit in audits if audit.protocol is not None]
-    if not ran:
+def _protocol(models: Sequence[str], repetitions: Sequence[Repetition]) -> list[str]:
+    """Heading and table of the mean and variance over the protocol's runs, as in the paper; averaged over seeds."""
+    audits = [r.protocol.document for r in repetitions if r.protocol is not None]
+    protocols = [audit.protocol for audit in audits if audit.protocol is not None]
+    if not protocols:
         return []
-    items, k = ran[0].items, audits[0].k
-    methods = dict.fromkeys(pair.method for pair in ran[0].pairs)
+    items, k = protocols[0].items, audits[0].k
+    methods = dict.fromkeys(pair.method for pair in protocols[0].pairs)
     rows = []
     for first, second in combinations(models, 2):
         cells = []
         for method in methods:
             pairs = [
                 pair
-                for protocol in ran
+                for protocol in protocols
                 for pair in protocol.pairs
                 if pair.method == method and {pair.first, pair.second} == {first, second}
             ]
             cells.append(_cell([pair.mean for pair in pairs]))
-            several = len(pairs[0].runs) > 1
-            cells.append(f"{mean(pair.variance.value for pair in pairs):.6f}" if several else "run once")
+            repeated = len(pairs[0].runs) > 1
+            cells.append(f"{mean(pair.variance.value for pair in pairs):.6f}" if repeated else "run once")
         rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
     return [
         f"Under the published protocol, {items:,} items, Jaccard of the top {k}:",
@@ -201,9 +208,13 @@ def _protocol(models: Sequence[str], found: Sequence[Repetition]) -> list[str]:
     ]
 
 
-def _costs(found: Sequence[Repetition], model: str) -> tuple[str, str, str]:
+def _costs(repetitions: Sequence[Repetition], model: str) -> tuple[str, str, str]:
     measured = [
-        entry for r in found if r.run.costs is not None for entry in r.run.costs["models"] if entry["name"] == model
+        entry
+        for r in repetitions
+        if r.run.costs is not None
+        for entry in r.run.costs["models"]
+        if entry["name"] == model
     ]
 
     def average(of: Callable[[Mapping[str, Any]], float | None], digits: int) -> str:
@@ -221,9 +232,9 @@ def _scaled(value: float | None, by: float) -> float | None:
     return None if value is None else value * by
 
 
-def _share(found: Sequence[Repetition], model: str, low: float, high: float) -> str:
+def _share(repetitions: Sequence[Repetition], model: str, low: float, high: float) -> str:
     shares = []
-    for r in found:
+    for r in repetitions:
         entries = [r.run.document.reference, *r.run.document.candidates]
         (bins,) = (entry.reliability for entry in entries if entry.name == model)
         inside = (b["share"] for b in bins if b["low"] >= low - 1e-9 and b["high"] <= high + 1e-9)
@@ -235,10 +246,10 @@ def _cell(estimates: Sequence[Estimate | None]) -> str:
     values = [e for e in estimates if e is not None]
     if not values:
         return MISSING
-    of = "" if len(values) == len(estimates) else f" ({len(values)} of {len(estimates)} seeds)"
+    note = "" if len(values) == len(estimates) else f" ({len(values)} of {len(estimates)} seeds)"
     if len(values) == 1:
-        return _interval(values[0]) + of
-    return f"{mean(e.value for e in values):.3f} ± {stdev(e.value for e in values):.3f}{of}"
+        return _interval(values[0]) + note
+    return f"{mean(e.value for e in values):.3f} ± {stdev(e.value for e in values):.3f}{note}"
 
 
 def _interval(estimate: Estimate | None) -> str:

@@ -1,4 +1,4 @@
-"""What a study cannot do without, said at once, with what it would cost."""
+"""What a study needs, checked before it starts, and what it would cost."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from trusteq.study.plan import Study
 
 GPU_RATE, PROCESSOR_RATE = 50e12, 50e9
-"""Operations a second. Of a data-centre GPU in 16 bits assumed: a fraction of its peak, for rows are short. Of one
-processor core with AVX2 measured: 2,500 to 3,000 tokens a second through 10.6 million weights."""
+"""Operations a second. Of a data-centre GPU in 16 bits, assumed: a fraction of its peak, because rows are short. Of one
+processor core with AVX2, measured: 2,500 to 3,000 tokens a second through 10.6 million weights."""
 
 FORWARD, TRAINING = 2, 6
-"""Operations a weight and token."""
+"""Operations for each weight and token, in a forward pass and in a training step."""
 
-MASKS_A_TOKEN, LEFT = 4, 0.5
-"""Perturbed texts that an audit asks about for each token of an explained item, roughly; the share of it they keep."""
+MASKS_A_TOKEN, KEPT_SHARE = 4, 0.5
+"""Perturbed texts in an audit for each token of an explained item, roughly; the share of the item that they keep."""
 
 PROTOCOL = 3 * 1000 + 500
-"""Perturbed texts that the published protocol asks about for one item."""
+"""Perturbed texts in the published protocol for one item."""
 
 
-def refuse_what_is_missing(study: Study, seeds: Sequence[int], *, download: bool, anyway: bool) -> None:
-    """Nothing, or one line that says what is missing and what the study would cost."""
+def refuse_unmet_needs(study: Study, seeds: Sequence[int], *, download: bool, anyway: bool) -> None:
+    """An error if something is missing; it says what, and what the study would cost."""
     try:
         import torch
     except ModuleNotFoundError as error:
@@ -38,29 +38,29 @@ def refuse_what_is_missing(study: Study, seeds: Sequence[int], *, download: bool
     bases = [location for location in study.bases() if location not in PRETRAINED]
     absent = [location for location in bases if study.needs.hub and not is_cached(location)]
     if absent and not download:
-        missing.append(f"{', '.join(absent)} from a hub (say --download)")
+        missing.append(f"{', '.join(absent)} from a hub (give --download)")
     if study.needs.gpu and not anyway and not torch.cuda.is_available():
-        missing.append("a GPU, and torch sees none (say --anyway to go on without)")
+        missing.append("a GPU, and torch finds none (give --anyway to run without one)")
     if missing:
-        takes = f"; it takes {cost(study, len(seeds))}" if study.needs.weights else ""
-        raise StudyError(f"study {study.name} needs {' and '.join(missing)}{takes}")
+        time = f"; it takes {cost(study, len(seeds))}" if study.needs.weights else ""
+        raise StudyError(f"study {study.name} needs {' and '.join(missing)}{time}")
 
 
 def cost(study: Study, seeds: int) -> str:
-    """How long a study takes, in words; an estimate from the weights that every token meets."""
+    """How long a study takes, in words; estimated from the weights that each token is multiplied with."""
     needs = study.needs
-    work = 0.0
+    operations = 0.0
     for name, plan in study.models.items():
         weights = needs.weights.get(name, 0.0) * 1e6
         if plan.train is not None:
             epochs = settings_of(study, plan, seed=0).epochs
-            work += TRAINING * weights * needs.tokens * needs.train_items * epochs
+            operations += TRAINING * weights * needs.tokens * needs.train_items * epochs
         explained = study.audit.explain_items * MASKS_A_TOKEN * needs.tokens
         explained += (study.audit.protocol_items or 0) * PROTOCOL
-        work += FORWARD * weights * needs.tokens * (needs.test_items + LEFT * explained)
+        operations += FORWARD * weights * needs.tokens * (needs.test_items + KEPT_SHARE * explained)
     return (
-        f"about {_time(seeds * work / GPU_RATE)} on one data-centre GPU, or "
-        f"{_time(seeds * work / PROCESSOR_RATE)} on one processor core"
+        f"about {_time(seeds * operations / GPU_RATE)} on one data-centre GPU, or "
+        f"{_time(seeds * operations / PROCESSOR_RATE)} on one processor core"
     )
 
 

@@ -1,4 +1,4 @@
-"""Every two models of an audit beside each other: how often they answer otherwise, and whether by the same words."""
+"""Every pair of models in an audit: how often their answers differ, and whether they look at the same words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from trusteq.record.audit import Audit
 
-KEPT = (
+MEASURES = (
     "alignment",
     "jaccard",
     "jaccard_chance",
@@ -26,12 +26,12 @@ KEPT = (
     "jaccard_ceiling_reference",
     "jaccard_adjusted",
 )
-"""What is kept of each method beside the disagreement; the first of the two models counts as the reference."""
+"""Measures of each method to report besides the disagreement; the first model of a pair counts as the reference."""
 
 
 @dataclass(frozen=True)
 class PairMeasures:
-    """Two models and their estimates, by name."""
+    """A pair of models, and estimates by name."""
 
     first: str
     second: str
@@ -39,7 +39,7 @@ class PairMeasures:
 
 
 def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = None) -> list[PairMeasures]:
-    """All pairs of the audited models and, where there was one, the peer.
+    """All pairs of the audited models and, where there is one, the peer.
 
     peer: its name and its probabilities [items, labels] for the audit's items, in the order of the audit's labels.
     """
@@ -49,28 +49,30 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
     names = tuple(answers)
     whole = _resampling(audit, np.arange(len(audit.items)))
     what = "share of items that the two models answer otherwise"
-    found = [
+    pairs = [
         PairMeasures(a, b, {"disagreement": e})
         for a, b in combinations(names, 2)
         if (e := whole.share(answers[a] != answers[b], what=what)) is not None
     ]
     explanation = audit.explanation
     if explanation is None:
-        return found
-    spread, attributed = explanation.spread(), explanation.attributions()
+        return pairs
+    spread, attributions = explanation.spread(), explanation.attributions()
     resampling = _resampling(audit, explanation.positions)
-    for pair, (i, j) in zip(found, combinations(range(len(names)), 2), strict=True):
-        for method, a in attributed.items():
-            both = Explained(
+    for pair, (i, j) in zip(pairs, combinations(range(len(names)), 2), strict=True):
+        for method, a in attributions.items():
+            explained = Explained(
                 method, a[i], a[j], explanation.lengths, spread[i], spread[j], resampling, explanation.settings.k
             )
-            measured = {**noise_free(both), **top_sets(both)}
-            pair.estimates.update({f"{name}_{method}": e for name in KEPT if (e := measured.get(name)) is not None})
-    return found
+            estimates = {**noise_free(explained), **top_sets(explained)}
+            pair.estimates.update(
+                {f"{name}_{method}": e for name in MEASURES if (e := estimates.get(name)) is not None}
+            )
+    return pairs
 
 
 def _resampling(audit: Audit, at: NDArray[np.int64]) -> Resampling:
-    """Resamples of the items at these positions, as the audit draws them."""
+    """Resamples of the items at these positions, drawn as in the audit."""
     return Resampling(
         len(at),
         clusters=None if audit.items.clusters is None else [audit.items.clusters[i] for i in at],

@@ -1,4 +1,4 @@
-"""A study as configuration: data, training seeds, the models of each, and how they are audited."""
+"""A study's configuration: its data, training seeds, models, and how they are audited."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PRETRAINED = ("minilm",)
 
 
 class DataPlan(BaseModel):
-    """The items: files, relative to the folder that is named on the command line, and what their columns mean."""
+    """The items: files, relative to the folder given on the command line, and what their columns mean."""
 
     model_config = STRICT
 
     train: str
     test: str
     dev: str | None = Field(
-        default=None, description="Items that choose the epoch; by default a tenth of train is held out."
+        default=None, description="Items to choose the best epoch on; by default a held-out tenth of train."
     )
     text: tuple[str, ...] = Field(min_length=1, max_length=2)
     label: str
@@ -37,12 +37,12 @@ class DataPlan(BaseModel):
     id: str | None = None
     cluster: str | None = None
     slices: tuple[str, ...] = ()
-    train_items: int | None = Field(default=None, ge=20, description="At most so many items of train, the first ones.")
-    test_items: int | None = Field(default=None, ge=20, description="At most so many items of test, the first ones.")
+    train_items: int | None = Field(default=None, ge=20, description="Use only the first this many items of train.")
+    test_items: int | None = Field(default=None, ge=20, description="Use only the first this many items of test.")
 
 
 class Overrides(BaseModel):
-    """What differs from a recipe."""
+    """Settings that override a recipe's."""
 
     model_config = STRICT
 
@@ -55,34 +55,32 @@ class Overrides(BaseModel):
 
 
 class Training(Overrides):
-    """How models are trained: a recipe, and what differs from it."""
+    """How models are trained: a recipe, and settings that override it."""
 
     recipe: str = "paper-nli"
 
     @model_validator(mode="after")
     def _known(self) -> Training:
         if self.recipe not in RECIPES:
-            raise ValueError(f"no recipe {self.recipe!r}; there are {', '.join(RECIPES)}")
+            raise ValueError(f"unknown recipe {self.recipe!r}; choose from {', '.join(RECIPES)}")
         return self
 
 
 class ModelPlan(BaseModel):
-    """One model: trained from a pretrained one, or made from another of the study by a method of compression."""
+    """One model: trained from a pretrained one, or compressed from another model of the study."""
 
     model_config = STRICT
 
     train: str | None = Field(
         default=None, description="A pretrained model: minilm, a folder, a hub id, or another model here."
     )
-    layers: int | None = Field(default=None, ge=1, description="So many layers of it, or that stay.")
+    layers: int | None = Field(default=None, ge=1, description="How many of its layers to use.")
     drop: Literal["last", "first", "evenly"] | None = None
-    training: Overrides = Field(default=Overrides(), description="What differs from the study's training.")
-    source: str | None = Field(None, alias="from", description="The model of the study that it is made from.")
+    training: Overrides = Field(default=Overrides(), description="Settings that override the study's training.")
+    source: str | None = Field(None, alias="from", description="The model of the study to compress.")
     method: str | None = Field(default=None, description="A method of trusteq compress.")
-    options: dict[str, Any] = Field(default_factory=dict, description="What the method is told.")
-    seed: int = Field(
-        default=0, ge=0, le=99, description="Another training of the same: 100 times the study's seed, plus this."
-    )
+    options: dict[str, Any] = Field(default_factory=dict, description="Options of the method.")
+    seed: int = Field(default=0, ge=0, le=99, description="The training seed is 100 times the study's seed, plus this.")
     audited: bool = True
 
     @model_validator(mode="after")
@@ -90,11 +88,11 @@ class ModelPlan(BaseModel):
         if (self.train is None) == (self.source is None):
             raise ValueError("needs either train or from")
         if self.source is not None and (self.method is None or self.method not in METHODS):
-            raise ValueError(f"method {self.method!r} is none; there are {', '.join(METHODS)}")
+            raise ValueError(f"unknown method {self.method!r}; choose from {', '.join(METHODS)}")
         if self.train is not None and (self.method or self.options):
             raise ValueError("method and options go with from, not with train")
         if self.source is not None and (self.training != Overrides() or self.layers or self.drop):
-            raise ValueError("training, layers and drop go with train; what a method is told stands in options")
+            raise ValueError("training, layers and drop go with train; a method's options go under options")
         if self.method is not None:
             try:
                 checked_options(self.method, self.options)
@@ -104,7 +102,7 @@ class ModelPlan(BaseModel):
 
     @property
     def parent(self) -> str:
-        """What it is made from."""
+        """The model that it is trained or compressed from."""
         return self.train or self.source or ""
 
 
@@ -122,14 +120,14 @@ class AuditPlan(BaseModel):
     protocol_items: int | None = Field(
         default=None,
         ge=2,
-        description="The published protocol as well, on so many items; its explanations cost far more.",
+        description="Also run the published protocol, on this many items; its explanations cost far more.",
     )
     policy: str = "default"
     resamples: int = Field(2000, ge=100)
 
 
 class Needs(BaseModel):
-    """What a study cannot do without, and how large it is, for an estimate."""
+    """What a study needs to run, and its size, to estimate how long it takes."""
 
     model_config = STRICT
 
@@ -139,12 +137,13 @@ class Needs(BaseModel):
     test_items: int = Field(default=0, ge=0)
     tokens: float = Field(default=0, ge=0, description="Mean tokens of an item.")
     weights: dict[str, float] = Field(
-        default_factory=dict, description="By model: millions of weights that every token meets (not the embeddings)."
+        default_factory=dict,
+        description="By model: millions of weights that each token is multiplied with (not the embeddings).",
     )
 
 
 class Study(BaseModel):
-    """The whole design."""
+    """The whole configuration of a study."""
 
     model_config = STRICT
 
@@ -158,20 +157,20 @@ class Study(BaseModel):
     needs: Needs = Needs()
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Study:
+    def _is_consistent(self) -> Study:
         for role in ("reference", "peer"):
             name = getattr(self.audit, role)
             if name is not None and name not in self.models:
-                raise ValueError(f"{role} {name!r} is no model of the study")
+                raise ValueError(f"{role} {name!r} is not a model of the study")
         for name, model in self.models.items():
             if not name or not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
-                raise ValueError(f"model {name!r}: a name is letters, digits, '-', '_' and '.'")
+                raise ValueError(f"model {name!r}: a name may hold only letters, digits, '-', '_' and '.'")
             if model.source is not None and model.source not in self.models:
-                raise ValueError(f"model {name!r} is made from {model.source!r}, which is no model of the study")
+                raise ValueError(f"model {name!r} is made from {model.source!r}, which is not a model of the study")
         if any(not 0 <= seed < 10**6 for seed in self.seeds) or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds must differ and lie between 0 and 999,999")
         if not self.candidates():
-            raise ValueError("no model is a candidate: all are the reference, its peer, or not audited")
+            raise ValueError("there is no candidate: every model is the reference, its peer, or not audited")
         try:
             read_policy(self.audit.policy)
         except PolicyError as error:
@@ -180,28 +179,28 @@ class Study(BaseModel):
         return self
 
     def bases(self) -> tuple[str, ...]:
-        """What models are trained from and the study does not make, each once."""
-        named = (model.train for model in self.models.values())
-        return tuple(dict.fromkeys(base for base in named if base is not None and base not in self.models))
+        """The pretrained models that models are trained from, and the study does not make, each once."""
+        bases = (model.train for model in self.models.values())
+        return tuple(dict.fromkeys(base for base in bases if base is not None and base not in self.models))
 
     def in_order(self) -> tuple[str, ...]:
-        """The models' names, each after what it is made from."""
-        found: list[str] = []
-        while len(found) < len(self.models):
+        """The models' names, each after the model that it is made from."""
+        order: list[str] = []
+        while len(order) < len(self.models):
             ready = [
                 name
                 for name, model in self.models.items()
-                if name not in found and (model.parent not in self.models or model.parent in found)
+                if name not in order and (model.parent not in self.models or model.parent in order)
             ]
             if not ready:
                 raise ValueError("models are made from each other in a circle")
-            found += ready
-        return tuple(found)
+            order += ready
+        return tuple(order)
 
     def candidates(self) -> tuple[str, ...]:
         """The models that are audited against the reference, in the order of the file; the peer is not one."""
-        apart = (self.audit.reference, self.audit.peer)
-        return tuple(name for name, model in self.models.items() if model.audited and name not in apart)
+        others = (self.audit.reference, self.audit.peer)
+        return tuple(name for name, model in self.models.items() if model.audited and name not in others)
 
 
 def shipped() -> tuple[str, ...]:
@@ -211,7 +210,7 @@ def shipped() -> tuple[str, ...]:
 
 
 def text_of(source: str | Path) -> tuple[str, str]:
-    """A shipped study's YAML by its name, or that of a file; and where it stands."""
+    """The YAML of a shipped study, by its name, or of a file; and where it comes from, for messages."""
     if str(source) in shipped():
         text = resources.files("trusteq.study.shipped").joinpath(f"{source}.yaml").read_text("utf-8")
         return text, f"study {source}"
@@ -224,7 +223,7 @@ def text_of(source: str | Path) -> tuple[str, str]:
 
 
 def read_study(source: str | Path) -> Study:
-    """A study from its name or its YAML file."""
+    """The study of this name, or in this YAML file."""
     text, where = text_of(source)
     content = parse_yaml(text, where=where, error=StudyError)
     return validated(content, Study, where=where, what="study", error=StudyError)

@@ -1,16 +1,16 @@
-"""A study from its plan to its tables: models, audits, and what all of them together say.
+"""A study from its plan to its tables: models, audits, and the results over all of them.
 
     models/seed-N/NAME    the models
     runs/seed-N           the audit of the reference against all others: an ordinary run directory
-    pairs/seed-N.json     every two models beside each other
-    protocol/seed-N       the same models under the published protocol, where the study asks for it
-    study.json            what was asked for, and the hashes of what it was asked of
+    pairs/seed-N.json     every pair of models compared
+    protocol/seed-N       the same models under the published protocol, if the study includes it
+    study.json            the plan, and the hashes of its data and pretrained models
     work-seed-N           what models have answered so far, until the audits of that seed are done
-    reliability/          the reliability diagram of every candidate and seed, beside its reference
-    tables.md             everything over all seeds that are done
-    estimates.csv         the same and all the rest, a row a number
+    reliability/          the reliability diagram of every candidate and seed, with that of its reference
+    tables.md             the main results over all seeds that are done
+    estimates.csv         every number, one a row
 
-What is there is not made again, so the same command goes on where it was interrupted. Several processes may work on
+What exists is not made again, so the same command resumes where it was interrupted. Several processes may work on
 different seeds of one study in one folder.
 """
 
@@ -32,7 +32,7 @@ from trusteq.report.figures.reliability import ReliabilityDisplay
 from trusteq.study.estimates import estimates
 from trusteq.study.inputs import base_location, make_model, read_texts
 from trusteq.study.markdown import repetition, tables
-from trusteq.study.needs import refuse_what_is_missing
+from trusteq.study.needs import refuse_unmet_needs
 from trusteq.study.pairs import pair_measures
 from trusteq.train.start import open_base
 from trusteq.work.executor import executor
@@ -52,7 +52,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Finished:
-    """Where a study lies, which seeds are done, and its tables as Markdown."""
+    """A study's folder, the seeds that are done, and its tables as Markdown."""
 
     directory: Path
     seeds: tuple[int, ...]
@@ -70,37 +70,36 @@ def run_study(
     tell: Tell = lambda stage, done, total: None,
     say: Say = lambda line: None,
 ) -> Finished:
-    """Do what is not done yet of these seeds, by default all of the study's, and write the tables.
+    """The finished study: these seeds, by default all, are completed, and the tables are written.
 
-    ``anyway`` goes on without the GPU that a study needs.
+    anyway: run without the GPU that a study needs. tell: called with (stage, done, total); say: with a line.
     """
-    wanted = study.seeds if seeds is None else tuple(seeds)
-    strange = [seed for seed in wanted if seed not in study.seeds]
-    if strange:
-        raise StudyError(f"study {study.name}: seed {strange[0]} is none of its seeds {_listed(study.seeds)}")
+    selected = study.seeds if seeds is None else tuple(seeds)
+    unknown = [seed for seed in selected if seed not in study.seeds]
+    if unknown:
+        raise StudyError(f"study {study.name}: seed {unknown[0]} is not one of its seeds {_listed(study.seeds)}")
     directory = Path(out)
     refuse_links_out(directory)
-    refuse_what_is_missing(study, wanted, download=download, anyway=anyway)
+    refuse_unmet_needs(study, selected, download=download, anyway=anyway)
     texts = read_texts(study.data, Path(data), say)
     _claim(study, texts, directory, download=download, say=say)
-    for seed in wanted:
+    for seed in selected:
         _one_seed(study, seed, texts, directory, download=download, tell=tell, say=say)
     done = tuple(seed for seed in study.seeds if (directory / "runs" / f"seed-{seed}" / "audit.json").is_file())
     for seed in done:
         _diagrams(study, seed, directory)
-    found = [repetition(directory, seed) for seed in done]
-    made = tables(study, found)
-    _write(directory / "tables.md", made)
-    _write(directory / "estimates.csv", estimates(found))
-    return Finished(directory, done, made)
+    repetitions = [repetition(directory, seed) for seed in done]
+    markdown = tables(study, repetitions)
+    _write(directory / "tables.md", markdown)
+    _write(directory / "estimates.csv", estimates(repetitions))
+    return Finished(directory, done, markdown)
 
 
 def _claim(study: Study, texts: Texts, directory: Path, *, download: bool, say: Say) -> None:
-    """The folder is this study's, or empty, or refused."""
-    asked = study.model_dump(mode="json", by_alias=True, exclude={"seeds", "description", "needs"})
-    told: dict[str, Any] = {
+    """Write study.json into an empty folder; an error if the folder holds anything but this study."""
+    facts: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "study": asked,
+        "study": study.model_dump(mode="json", by_alias=True, exclude={"seeds", "description", "needs"}),
         "items": {part: getattr(texts, part).content() for part in ("train", "dev", "test")},
         "bases": {
             location: open_base(base_location(location, say=say), name=location, download=download).content
@@ -110,20 +109,22 @@ def _claim(study: Study, texts: Texts, directory: Path, *, download: bool, say: 
     file = directory / "study.json"
     if not file.is_file():
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-            raise StudyError(f"{directory}: holds something else; choose another --out")
-        _write(file, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+            raise StudyError(f"{directory}: already holds something other than a study; choose another --out")
+        _write(file, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
         return
     try:
-        before = json.loads(file.read_text("utf-8"))
+        stored = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(f"{file}: cannot be read ({error}); choose another --out") from None
-    if before != told:
-        what = next((key for key in told if not isinstance(before, dict) or before.get(key) != told[key]), "content")
-        raise StudyError(f"{directory}: belongs to a study with another {what}; choose another --out")
+    if stored != facts:
+        what = next((key for key in facts if not isinstance(stored, dict) or stored.get(key) != facts[key]), "content")
+        raise StudyError(
+            f"{directory}: belongs to another study ({what!r} in study.json differs); choose another --out"
+        )
 
 
 def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, download: bool, tell: Tell, say: Say) -> None:
-    """The models, audits and pairs of one seed, where they are not there yet."""
+    """Make the models, audits and pairs of one seed that do not exist yet."""
     name = f"seed-{seed}"
     models = directory / "models" / name
     say(f"study {study.name}, seed {seed} of {_listed(study.seeds)}")
@@ -139,59 +140,59 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
     )
     work = directory / f"work-{name}"
 
-    def opened(model: str) -> Any:
+    def open_(model: str) -> Any:
         return open_model(folders[model], name=model)
 
     if not run.exists():
         say(f"audit {plan.reference} against {', '.join(study.candidates())}")
-        with executor(keep=work, say=say) as asking:
+        with executor(keep=work, say=say) as runner:
             audit = trusteq.audit(
-                opened(plan.reference),
-                [opened(model) for model in study.candidates()],
+                open_(plan.reference),
+                [open_(model) for model in study.candidates()],
                 texts.test,
                 policy=plan.policy,
                 explain=ExplainSettings(items=plan.explain_items, masks=plan.masks, k=plan.k, target=plan.target),
-                peer=None if plan.peer is None else opened(plan.peer),
+                peer=None if plan.peer is None else open_(plan.peer),
                 resamples=plan.resamples,
                 seed=seed,
-                executor=asking,
+                executor=runner,
                 progress=tell,
             )
-        peer = None if plan.peer is None else (plan.peer, opened(plan.peer).predict(audit.items))
-        found = [asdict(pair) for pair in pair_measures(audit, peer)]
-        _write(pairs, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        peer = None if plan.peer is None else (plan.peer, open_(plan.peer).predict(audit.items))
+        measures = [asdict(pair) for pair in pair_measures(audit, peer)]
+        _write(pairs, json.dumps(measures, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         audit.save(run)
     load_run(run)
     if plan.protocol_items is not None and not protocol.exists():
         say(f"the published protocol on {plan.protocol_items:,} items")
-        with executor(keep=work, say=say) as asking:
+        with executor(keep=work, say=say) as runner:
             trusteq.audit(
-                opened(plan.reference),
-                [opened(model) for model in study.candidates()],
+                open_(plan.reference),
+                [open_(model) for model in study.candidates()],
                 texts.test,
                 policy="paper",
                 protocol="paper",
                 explain=ExplainSettings(items=plan.protocol_items),
                 resamples=plan.resamples,
-                seed=1_000 * seed,  # its runs have seeds from here on, and none of another seed's
+                seed=1_000 * seed,  # its runs use the seeds that follow, none of which belongs to another repetition
                 costs="none",
-                executor=asking,
+                executor=runner,
                 progress=tell,
             ).save(protocol)
     LocalFolder(work).remove()
 
 
 def _diagrams(study: Study, seed: int, directory: Path) -> None:
-    """The reliability diagrams of one seed that are not there yet."""
+    """Draw the reliability diagrams of one seed that do not exist yet."""
     folder = directory / "reliability"
     paths = {name: folder / f"seed-{seed}-{name}.svg" for name in study.candidates()}
     missing = [name for name, path in paths.items() if not path.is_file()]
     if not missing:
         return
-    found = evidence(load_run(directory / "runs" / f"seed-{seed}"))
+    shown = evidence(load_run(directory / "runs" / f"seed-{seed}"))
     for name in missing:
-        display = ReliabilityDisplay.from_evidence(found, candidate=name)
-        if display is not None:  # labelled items, so there is one
+        display = ReliabilityDisplay.from_evidence(shown, candidate=name)
+        if display is not None:  # never None: the items have labels
             _write(paths[name], rendered(display, "svg").decode("utf-8"))
 
 
@@ -203,5 +204,5 @@ def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StudyError(f"{path.parent}: cannot be made: {error.strerror or error}") from None
+        raise StudyError(f"{path.parent}: cannot be created: {error.strerror or error}") from None
     write_atomically(path, text)

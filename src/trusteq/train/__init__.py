@@ -1,9 +1,9 @@
-"""Fine-tuning: classifiers made from pretrained models, as an audit's reference or as candidates trained alone.
+"""Fine-tuning: classifiers made from pretrained models, as an audit's reference or as candidates trained directly.
 
 from trusteq.train import TrainingSettings, fine_tune
 
-made = fine_tune("bert-base-uncased", items=items, out="models/bert", settings=TrainingSettings(epochs=5, rate=1e-5))
-print(made.best.dev_accuracy)
+bert = fine_tune("bert-base-uncased", items=items, out="models/bert", settings=TrainingSettings(epochs=5, rate=1e-5))
+print(bert.best.dev_accuracy)
 """
 
 from __future__ import annotations

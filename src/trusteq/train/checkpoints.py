@@ -1,4 +1,4 @@
-"""The state of a training run after an epoch, on disk: what a run that was interrupted goes on from."""
+"""The state of a training run after an epoch, on disk, from which an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass through the examples came to; loss: mean over the rows seen; dev_loss: that of the same on dev."""
+    """The results of one pass through the examples. loss: mean over the training rows; dev_loss: mean over dev."""
 
     number: int
     loss: float
@@ -26,15 +26,15 @@ class Epoch:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """The larger, the better."""
+        """A key to compare epochs by; larger is better."""
         return self.dev_accuracy, -self.dev_loss
 
 
 @dataclass(frozen=True)
 class State:
-    """The epochs so far; tensors by name: the weights now, those of the best epoch, and the optimizer's moments.
+    """The epochs so far; tensors by name: the current weights, those of the best epoch, and the optimizer's moments.
 
-    ``moments`` are named "<parameter's number>.<what>".
+    ``moments`` are named "<parameter's number>.<name of the moment>".
     """
 
     curve: tuple[Epoch, ...]
@@ -47,40 +47,40 @@ class State:
         """Before the first epoch."""
         return State((), net.state_dict(), {}, {})
 
-    def give(self, net: Any, optimizer: Any) -> None:
+    def restore(self, net: Any, optimizer: Any) -> None:
         """Put a model and its optimizer in this state."""
         net.load_state_dict(self.weights)
-        held: dict[int, dict[str, Any]] = {}
+        by_parameter: dict[int, dict[str, Any]] = {}
         for key, tensor in self.moments.items():
-            number, _, what = key.partition(".")
-            held.setdefault(int(number), {})[what] = tensor
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": held})
+            number, _, moment = key.partition(".")
+            by_parameter.setdefault(int(number), {})[moment] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": by_parameter})
 
     def after(self, epoch: Epoch, net: Any, optimizer: Any) -> State:
-        """The state after one more epoch, the best of which is kept: of equal ones the earlier."""
+        """The state after one more epoch; of equally good epochs the earlier counts as best."""
         weights = net.state_dict()
         better = all(epoch.rank > earlier.rank for earlier in self.curve)
         best = {key: tensor.detach().clone() for key, tensor in weights.items()} if better else self.best
         moments = {
-            f"{number}.{what}": tensor
-            for number, held in optimizer.state_dict()["state"].items()
-            for what, tensor in held.items()
+            f"{number}.{moment}": tensor
+            for number, moments in optimizer.state_dict()["state"].items()
+            for moment, tensor in moments.items()
         }
         return State((*self.curve, epoch), weights, best, moments)
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The one file that holds the newest state, in a folder of its own; ``key`` names everything that it depends on.
+    """The file that holds the newest state, alone in its folder. key: hash of everything that the state depends on.
 
-    A file with another key is not taken up. It is safetensors, so nothing in it can run.
+    A file with another key is ignored. The format is safetensors, so nothing in it can run.
     """
 
     file: Path
     key: str
 
     def read(self) -> State | None:
-        """The state to go on from; None where there is none, or it is of another run or damaged."""
+        """The state to resume from; None where there is none, or it is damaged or belongs to another run."""
         from safetensors import SafetensorError, safe_open
 
         if not self.file.is_file():
@@ -88,33 +88,33 @@ class Checkpoints:
         parts: dict[str, dict[str, Any]] = {"weights": {}, "best": {}, "moments": {}}
         try:
             with safe_open(self.file, framework="pt") as stored:
-                told = stored.metadata() or {}
-                if told.get("key") != self.key:
+                metadata = stored.metadata() or {}
+                if metadata.get("key") != self.key:
                     return None
-                for name in stored.keys():  # noqa: SIM118 - it is no mapping
+                for name in stored.keys():  # noqa: SIM118 - not a mapping
                     part, _, key = name.partition("/")
                     parts[part][key] = stored.get_tensor(name)
-            curve = tuple(Epoch(**epoch) for epoch in json.loads(told["curve"]))
+            curve = tuple(Epoch(**epoch) for epoch in json.loads(metadata["curve"]))
         except (SafetensorError, OSError, KeyError, ValueError, TypeError):
             return None
         return State(curve, **parts)
 
     def write(self, state: State) -> None:
-        """Keep this state in place of an earlier one; whole, or not at all."""
+        """Replace the stored state by this one, completely or not at all."""
         from safetensors.torch import save_file
 
         parts = {"weights": state.weights, "best": state.best, "moments": state.moments}
         tensors = {
-            # Cloned, for weights that share their memory are stored twice.
+            # Cloned, because safetensors refuses weights that share their memory.
             f"{part}/{key}": tensor.detach().cpu().clone().contiguous()
-            for part, held in parts.items()
-            for key, tensor in held.items()
+            for part, by_name in parts.items()
+            for key, tensor in by_name.items()
         }
-        told = {"key": self.key, "curve": json.dumps([asdict(epoch) for epoch in state.curve])}
+        metadata = {"key": self.key, "curve": json.dumps([asdict(epoch) for epoch in state.curve])}
         draft = self.file.with_name(f"{self.file.name}.part")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, draft, metadata=told)
+            save_file(tensors, draft, metadata=metadata)
             with draft.open("rb+") as stream:
                 os.fsync(stream.fileno())
             draft.replace(self.file)
@@ -122,5 +122,5 @@ class Checkpoints:
             raise RunError(f"{self.file}: cannot be written: {error.strerror or error}") from None
 
     def remove(self) -> None:
-        """Nothing is left to go on from; its folder goes, too."""
+        """Delete the state and its folder."""
         shutil.rmtree(self.file.parent, ignore_errors=True)

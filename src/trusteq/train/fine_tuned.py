@@ -1,6 +1,6 @@
-"""Fine-tuning: a classifier made from a pretrained model, kept as a folder that the ordinary loader reads.
+"""Fine-tuning: a classifier made from a pretrained model, saved as a folder that the ordinary loader reads.
 
-A run that was interrupted goes on after its last whole epoch when the same is asked for again.
+The same call made again after an interruption resumes after the last complete epoch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """What was made: where, by which epochs, what to know about it, and its recipe."""
+    """A fine-tuned model: its folder, its epochs, what its user should know, and its recipe."""
 
     directory: Path
     curve: tuple[Epoch, ...]
@@ -45,7 +45,7 @@ class Trained:
         return max(self.curve, key=lambda epoch: (*epoch.rank, -epoch.number))
 
     def document(self) -> dict[str, Any]:
-        """Everything about it, ready for JSON."""
+        """All fields, ready for JSON."""
         return {**asdict(self), "directory": str(self.directory)}
 
 
@@ -63,16 +63,16 @@ def fine_tune(
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Trained:
-    """A classifier trained on labelled ``items`` from a pretrained model (a folder, or a hub id).
+    """A classifier trained on labelled ``items``, starting from a pretrained model (a folder, or a hub id).
 
-    The epoch with the highest accuracy on ``dev``, else on a tenth of the items held out, is kept. ``layers`` takes
-    that many of the base's layers, ``drop`` says which go: "last", "first" or "evenly". ``out`` must not exist;
-    interrupted, the same call goes on. ``tell`` is told stages with (done, total), ``say`` single lines.
+    The epoch with the highest accuracy is kept: on ``dev``, or if there is none on a held-out tenth of the items.
+    layers: how many of the base's layers to use; drop: which to leave out, "last", "first" or "evenly". ``out`` must
+    not exist; after an interruption, the same call resumes. tell: called with (stage, done, total); say: with a line.
     """
     _check(items, dev, settings)
     try:
         import torch
-        import transformers  # noqa: F401 - named before anything is read
+        import transformers  # noqa: F401 - a missing package is named before anything is read
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", "transformers") from error
     from trusteq.train.start import open_base, save_untrained
@@ -80,31 +80,31 @@ def fine_tune(
     path = free_directory(out)
     if dev is None:
         items, dev = held_out(items, seed=settings.seed)
-    found = open_base(str(base), name=path.name, download=download)
+    opened = open_base(str(base), name=path.name, download=download)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    asked = {
+    inputs = {
         "arguments": {**asdict(settings), "layers": layers, "drop": drop if layers is not None else None},
-        "source": {"location": found.location, "content": found.content},
-        "items": told(items),
-        "dev": told(dev),
+        "source": {"location": opened.location, "content": opened.content},
+        "items": summary(items),
+        "dev": summary(dev),
     }
     workshop = path.resolve().parent / f".{path.name}.training"
-    checkpoints = Checkpoints(workshop / "state.safetensors", key_of({**asked, "device": device}))
+    checkpoints = Checkpoints(workshop / "state.safetensors", key_of({**inputs, "device": device}))
     start, draft = workshop / "start", workshop / "made"
     labels = items.label_names
     refuse_link(workshop)
     try:
-        for folder in (start, draft):  # of a run before, cheap to make again
+        for folder in (start, draft):  # left by an earlier run, and cheap to recreate
             shutil.rmtree(folder, ignore_errors=True)
         workshop.mkdir(parents=True, exist_ok=True)
         tell("open the base", 0, 1)
-        notes = save_untrained(found, labels, start, layers=layers, drop=drop, seed=settings.seed)
-        model = _opened(start, path.name, device)
+        notes = save_untrained(opened, labels, start, layers=layers, drop=drop, seed=settings.seed)
+        model = _open(start, path.name, device)
         tell("open the base", 1, 1)
-        say(f"{path.name} starts from {found.location}: {', '.join(notes)}")
-        before = checkpoints.read()
-        if before is not None:
-            say(f"goes on after epoch {len(before.curve)}")
+        say(f"{path.name} starts from {opened.location}: {', '.join(notes)}")
+        state = checkpoints.read()
+        if state is not None:
+            say(f"resumes after epoch {len(state.curve)}")
         curve = train(
             model,
             Examples(model.encode(list(zip(*items.texts(), strict=True))), items.gold(labels)),
@@ -115,26 +115,26 @@ def fine_tune(
             checkpoints=checkpoints,
         )
         save_checkpoint(model.model.cpu(), draft, tokenizer_files(model.files))
-        read = _opened(draft, path.name, "cpu")
+        reopened = _open(draft, path.name, "cpu")
         recipe = {
             "schema_version": SCHEMA_VERSION,
             "method": "train",
-            **asked,
+            **inputs,
             "seed": settings.seed,
-            "content": read.identity.content,
+            "content": reopened.identity.content,
             "device": device,
             "threads": torch.get_num_threads(),
             "start": list(notes),
             "curve": [asdict(epoch) for epoch in curve],
             "versions": versions(),
         }
-        written = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        (draft / RECIPE).write_text(written, "utf-8")
+        text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        (draft / RECIPE).write_text(text, "utf-8")
         if path.exists():
             path.rmdir()
         draft.rename(path)
         checkpoints.remove()
-    except RunError:  # a full disk: what is kept can be gone on from
+    except RunError:  # e.g. a full disk: the stored state can still be resumed from
         raise
     except TrusteqError:
         checkpoints.remove()
@@ -152,30 +152,28 @@ def in_words(epoch: Epoch, epochs: int) -> str:
     )
 
 
-def told(items: Items) -> dict[str, Any]:
+def summary(items: Items) -> dict[str, Any]:
     """What a recipe says of items."""
     return {"source": items.source, "items": len(items), "content": items.content()}
 
 
 def _check(items: Items, dev: Items | None, settings: TrainingSettings) -> None:
-    for name, given in (("items", items), ("dev", dev)):
-        if given is None:
+    for name, data in (("items", items), ("dev", dev)):
+        if data is None:
             continue
-        if not isinstance(given, Items):
-            raise OptionError(f"{name} must be Items, as trusteq.read_items gives, found {type(given).__name__}")
-        if given.labels is None:
-            raise DataError(f"{given.source}: has no labels to learn; name their column with --label")
-        if len(given.segments) > 2:
-            raise DataError(
-                f"{given.source}: {len(given.segments)} text segments; a tokenizer reads one text or a pair"
-            )
+        if not isinstance(data, Items):
+            raise OptionError(f"{name} must be Items, as read by trusteq.read_items; found {type(data).__name__}")
+        if data.labels is None:
+            raise DataError(f"{data.source}: no labels to learn from; name their column with --label")
+        if len(data.segments) > 2:
+            raise DataError(f"{data.source}: {len(data.segments)} text segments; a tokenizer reads one text or a pair")
     if settings.hard != 1:
-        raise OptionError(f"hard {settings.hard:g} has no effect without another model's answers; leave it at 1")
+        raise OptionError(f"hard {settings.hard:g} needs another model's answers to learn from; leave it at 1")
     if len(items.label_names) < 2:
-        raise DataError(f"{items.source}: one label, {items.label_names[0]!r}; a classifier needs two or more")
+        raise DataError(f"{items.source}: only one label, {items.label_names[0]!r}; a classifier needs two or more")
 
 
-def _opened(folder: Path, name: str, device: str) -> TransformerModel:
+def _open(folder: Path, name: str, device: str) -> TransformerModel:
     from trusteq.models.transformer import open_transformer
 
     return open_transformer(str(folder), name=name, device=device)

@@ -1,4 +1,4 @@
-"""Items that choose the epoch, where none are given for it."""
+"""A share of the items held out to choose the best epoch, where no separate dev items are given."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
 
 HELD_OUT = 0.1
-"""Share of the items that is held out."""
+"""Share of the items to hold out."""
 
 
 def held_out(items: Items, *, seed: int) -> tuple[Items, Items]:
-    """Items to learn from and items to choose the epoch by; those of one cluster stay together."""
+    """Items to train on and items to choose the best epoch on; items of one cluster stay together."""
     names = sorted(set(items.ids if items.clusters is None else items.clusters))
     if len(names) < 2:
-        raise DataError(f"{items.source}: {len(names)} item cannot be split to learn from and to try on; give more")
-    chosen = np.random.default_rng(seed).permutation(len(names))[: max(1, round(HELD_OUT * len(names)))]
-    held = {names[i] for i in chosen}
-    inside = np.array([name in held for name in (items.ids if items.clusters is None else items.clusters)])
-    return items.take(np.flatnonzero(~inside)), items.take(np.flatnonzero(inside))
+        what = "item" if items.clusters is None else "cluster"
+        raise DataError(f"{items.source}: {len(names)} {what} cannot be split to train on and to choose by; give more")
+    positions = np.random.default_rng(seed).permutation(len(names))[: max(1, round(HELD_OUT * len(names)))]
+    chosen = {names[i] for i in positions}
+    mask = np.array([name in chosen for name in (items.ids if items.clusters is None else items.clusters)])
+    return items.take(np.flatnonzero(~mask)), items.take(np.flatnonzero(mask))

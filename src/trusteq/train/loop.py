@@ -1,7 +1,7 @@
-"""The plain training loop: batches of like length, AdamW, clipped gradients, and the weights of the best epoch kept.
+"""The training loop: batches of similar length, AdamW, clipped gradients, and the weights of the best epoch kept.
 
-Everything random in an epoch comes from the seed and the epoch's number alone, so a run that was interrupted goes on
-after its last whole epoch (`train.checkpoints`) to the same weights, bit for bit.
+All randomness in an epoch comes from the seed and the epoch's number, so an interrupted run that resumes after its
+last complete epoch (`train.checkpoints`) ends with the same weights, bit for bit.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from trusteq.train.settings import TrainingSettings
 
 CHUNK = 50
-"""Batches drawn at random together and sorted by length among themselves: little padding, and no order to learn."""
+"""Batches whose rows are drawn at random together, then sorted by length: little padding, and no order to learn."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Tokens to learn from, and what to answer: gold codes [rows], another model's log-probabilities [rows, labels]."""
+    """Token rows and their targets: gold codes [rows], and another model's log-probabilities [rows, labels]."""
 
     rows: TokenRows
     gold: NDArray[np.int64] | None = None
     soft: NDArray[np.float64] | None = None
 
     def answers(self) -> NDArray[np.int64]:
-        """The right answer to each row [rows]: gold where there is any, else the other model's."""
+        """The right answer to each row [rows]: gold codes if there are any, else the other model's answers."""
         if self.gold is not None:
             return self.gold
         if self.soft is None:
-            raise ValueError("examples without gold codes or another model's answers have nothing to teach")
+            raise ValueError("examples have neither gold codes nor another model's answers to learn from")
         return np.asarray(self.soft.argmax(axis=1), np.int64)
 
 
@@ -56,21 +56,21 @@ def train(
     after: Callable[[Epoch], None] = lambda epoch: None,
     checkpoints: Checkpoints | None = None,
 ) -> list[Epoch]:
-    """The epochs, in order; the model, trained in place, is left with the weights of its best one on ``dev``.
+    """The epochs, in order; the model is trained in place and ends with the weights of the epoch best on ``dev``.
 
-    Best is the highest accuracy, then the lowest loss, then the earliest. ``advance`` is told (epoch, done, steps)
-    after each step, ``after`` is told each epoch. With ``checkpoints`` it begins after the last epoch kept there, and
-    keeps its state after each.
+    Best is the highest accuracy, then the lowest loss, then the earliest. ``advance`` is called with (epoch, done,
+    steps) after each step, ``after`` with each epoch. With ``checkpoints`` training resumes after the last epoch stored
+    there, and stores its state after each.
     """
     import torch
 
     if not model.can_pad and settings.batch > 1:
-        raise ModelError(f"model {model.name}: it has no padding token, so it can be trained in batches of 1 only")
+        raise ModelError(f"model {model.name}: it has no padding token, so it can only be trained with --batch 1")
     net = model.model
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
     steps = settings.epochs * math.ceil(len(examples.rows) / settings.batch)
     state = State.start(net) if checkpoints is None else checkpoints.read() or State.start(net)
-    state.give(net, optimizer)
+    state.restore(net, optimizer)
     step = len(state.curve) * (steps // settings.epochs)
     cuda = net.device.type == "cuda"
     with torch.random.fork_rng(devices=[net.device] if cuda else []):
@@ -102,7 +102,7 @@ def train(
                 total += float(step_loss.detach()) * len(at)
                 advance(number, done, len(order))
             net.eval()
-            epoch = _tried(model, dev, settings, number, total / len(examples.rows))
+            epoch = _evaluate(model, dev, settings, number, total / len(examples.rows))
             state = state.after(epoch, net, optimizer)
             if checkpoints is not None:
                 checkpoints.write(state)
@@ -129,18 +129,18 @@ def loss(logits: Any, gold: Any, soft: Any, settings: TrainingSettings) -> Any:
 
 
 def batches(lengths: NDArray[np.int64], size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Positions of all rows in a random order of batches of up to ``size`` rows of like length."""
+    """Positions of all rows in a random order of batches of up to ``size`` rows of similar length."""
     order = rng.permutation(len(lengths))
-    made = []
+    cut = []
     for start in range(0, len(order), CHUNK * size):
         chunk = order[start : start + CHUNK * size]
         chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
-        made += [chunk[i : i + size] for i in range(0, len(chunk), size)]
-    return [made[i] for i in rng.permutation(len(made))]
+        cut += [chunk[i : i + size] for i in range(0, len(chunk), size)]
+    return [cut[i] for i in rng.permutation(len(cut))]
 
 
 def rate_share(step: int, steps: int, settings: TrainingSettings) -> float:
-    """What share of the full rate a step takes, counted from 0."""
+    """The share of the full learning rate at a step, counted from 0."""
     warm = settings.warmup * steps
     if step < warm:
         return (step + 1) / (warm + 1)
@@ -157,8 +157,8 @@ def _targets(examples: Examples, at: NDArray[np.int64], device: Any) -> tuple[An
     return tensor(examples.gold), None if soft is None else soft.float()
 
 
-def _tried(model: TransformerModel, dev: Examples, settings: TrainingSettings, number: int, mean: float) -> Epoch:
-    """The epoch, with what the model, asked as an audit asks it, reaches on dev."""
+def _evaluate(model: TransformerModel, dev: Examples, settings: TrainingSettings, number: int, mean: float) -> Epoch:
+    """The epoch, with the model's loss and accuracy on dev when it predicts as in an audit."""
     import torch
 
     answers = model.answer(dev.rows)

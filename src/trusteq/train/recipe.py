@@ -1,4 +1,4 @@
-"""How a model was made, in a file beside it."""
+"""The recipe by which a model was made, in a file next to it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RECIPE = "trusteq-recipe.json"
-"""Beside the model; the loader neither reads it nor counts it in the model's content hash."""
+"""In the model's folder; the loader neither reads it nor includes it in the model's content hash."""
 
 SCHEMA_VERSION = 1
 
 _VERSIONS = ("torch", "transformers", "safetensors", "tokenizers", "numpy")
 
 
-def key_of(asked: Mapping[str, Any]) -> str:
-    """SHA-256 of everything that a training run depends on."""
-    return hashlib.sha256(json.dumps({**asked, "versions": versions()}, sort_keys=True).encode()).hexdigest()
+def key_of(inputs: Mapping[str, Any]) -> str:
+    """SHA-256 of everything that a training run depends on: its inputs and the installed versions."""
+    return hashlib.sha256(json.dumps({**inputs, "versions": versions()}, sort_keys=True).encode()).hexdigest()
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Of trusteq, of what every method needs, and of these packages."""
+    """Versions of trusteq, of the packages that every method needs, and of these packages."""
     return {"trusteq": trusteq.__version__, **{name: metadata.version(name) for name in (*_VERSIONS, *packages)}}

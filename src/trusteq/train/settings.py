@@ -1,4 +1,4 @@
-"""How to train, and the recipes that have names. Light to import: the command line shows them in its help."""
+"""Training settings, and the named recipes. Light to import: the command line shows them in its help."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class TrainingSettings:
     """How to train. Without soft targets only ``hard = 1`` makes sense.
 
-    rate: AdamW's, reached after the share ``warmup`` of all steps, and with ``decay`` falling to 0 from there.
-    hard: weight of the gold codes; 1 - hard is that of the soft targets, all logits divided by ``temperature``.
-    mixed: forward passes in bfloat16 where the device is a GPU; weights and their updates stay in float32.
+    rate: AdamW's learning rate, reached after the share ``warmup`` of all steps; with ``decay`` it then falls to 0.
+    hard: weight of the gold codes; the soft targets have weight 1 - hard, with all logits divided by ``temperature``.
+    mixed: forward passes in bfloat16 if the device is a GPU; weights and their updates stay in float32.
     """
 
     epochs: int = 3
@@ -38,4 +38,4 @@ RECIPES: Mapping[str, TrainingSettings] = {
     "paper-pi": replace(PAPER, epochs=10),
     "small-data": TrainingSettings(epochs=3, rate=1e-4, warmup=0.1, decay=True),
 }
-"""How arXiv 2508.13533 trains on inference and on paraphrases; and how a small model learns from few thousand items."""
+"""Those of arXiv 2508.13533 for inference (NLI) and paraphrases (PI); and one for a few thousand items."""

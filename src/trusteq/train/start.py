@@ -1,4 +1,4 @@
-"""What training starts from: a pretrained model with a head for other labels, saved as a classifier of its own."""
+"""What training starts from: a pretrained model with a head for other labels, saved as a classifier."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Base:
-    """A pretrained model: where the user says it is, its folder here, its files by name and their SHA-256."""
+    """A pretrained model: its location as the user gave it, its local folder, its files by name and their SHA-256."""
 
     location: str
     name: str
@@ -33,15 +33,17 @@ class Base:
 
 
 def open_base(location: str, *, name: str, download: bool) -> Base:
-    """The pretrained model in a folder or of a hub id, checked, not loaded."""
+    """The pretrained model in a folder or under a hub id, checked but not loaded."""
     folder = Path(location).expanduser()
     refuse_pickle(folder, name=name)
     if not folder.exists():
         folder = snapshot(location, FILES, name=name, download=download)
     if not folder.is_dir():
-        raise ModelError(f"model {name}: {folder} is no folder; give that of a pretrained model in safetensors")
+        raise ModelError(f"model {name}: {folder} is not a folder; give that of a pretrained model in safetensors")
     if checked_config(folder, name=name).get("quantization_config"):
-        raise ModelError(f"model {name}: {folder} is quantized, and cannot be trained; start from the model it was")
+        raise ModelError(
+            f"model {name}: {folder} is quantized and cannot be trained; start from the model before quantization"
+        )
     files = checkpoint_files(folder, name=name)
     return Base(location, name, folder, files, files_hash(files, name=name))
 
@@ -49,9 +51,9 @@ def open_base(location: str, *, name: str, download: bool) -> Base:
 def save_untrained(
     base: Base, labels: Sequence[str], out: Path, *, layers: int | None, drop: str, seed: int
 ) -> tuple[str, ...]:
-    """Write a classifier for these labels to ``out``: the base's layers, or some of them, and a head; notes on both.
+    """Notes on the classifier written to ``out``: the base's layers, or some of them, and a head for the labels.
 
-    The head is drawn from the seed, unless the base has one for as many labels.
+    The head is drawn at random from the seed, unless the base has one for as many labels.
     """
     import torch
     import transformers
@@ -81,24 +83,24 @@ def save_untrained(
             raise
         except Exception as error:
             raise loading_error(error, messages, folder=base.folder, stage=stage, name=base.name) from error
-        fresh = sorted({*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
-        # The body must be whole but for a pooler, which models that were never asked about a whole text lack.
-        body = [key for key in fresh if key.startswith(f"{model.base_model_prefix}.") and "pooler" not in key]
+        random = sorted({*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
+        # The body must be complete except for a pooler, which models that were never trained on whole texts lack.
+        body = [key for key in random if key.startswith(f"{model.base_model_prefix}.") and "pooler" not in key]
         if body:
             raise ModelError(
-                f"model {base.name}: {base.folder} does not hold {len(body)} tensors of its body ({first_few(body)}); "
+                f"model {base.name}: {base.folder} lacks {len(body)} tensors of the model's body ({first_few(body)}); "
                 "training would start from a partly random model"
             )
-        notes = [f"a new head for {len(labels)} labels" if fresh else "the head that it has"]
+        notes = [f"a new head for {len(labels)} labels" if random else "the base's own head"]
         model.config.problem_type = None
         save_checkpoint(model, out, tokenizer_files(base.files))
     if layers is not None:
         whole = open_transformer(str(out), name=base.name, device="cpu")
-        listed, modules = layer_list(whole, "train")
+        path, modules = layer_list(whole, "train")
         if layers > len(modules):
             raise ModelError(f"model {base.name}: it has {len(modules)} layers, fewer than {layers}")
         kept = kept_layers(len(modules), layers, drop)
-        smaller = with_layers(whole.model, listed, kept)
+        smaller = with_layers(whole.model, path, kept)
         shutil.rmtree(out)
         save_checkpoint(smaller, out, tokenizer_files(base.files))
         notes.append(f"layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}")

@@ -1,1 +1,1 @@
-"""Is the audit right? Candidates whose relation to their reference is known, because it was planted."""
+"""Is the audit right? Candidates whose difference from their reference is known, because it was planted."""

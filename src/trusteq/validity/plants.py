@@ -1,6 +1,6 @@
-"""Candidates made from any model of texts by planting one known difference, and the texts that they need.
+"""Candidates made from any text model by planting one known difference, and the texts that they need.
 
-All of them ask one and the same model, which remembers its answers: a dozen plants cost no more than one.
+They all query the same model, whose answers are cached: a dozen candidates cost no more than one.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ MARKS = (
     "anyway", "besides", "indeed", "likewise", "otherwise", "perhaps", "somehow", "therefore", "thereby", "hence",
     "notwithstanding", "furthermore", "albeit", "whereby", "henceforth", "moreover",
 )  # fmt: skip
-"""Words that hardly bear on any question; one a label."""
+"""Words that hardly matter to any question; each label gets one."""
 RARE = 0.01
-"""The share of items in which a mark may stand already."""
+"""The largest share of items that may already contain a mark."""
 
 
 @dataclass(eq=False)
 class Remembering:
-    """A model that is asked about each text once."""
+    """A model that caches its answers, so that each text is predicted once."""
 
     model: Model
     name: str
-    known: dict[tuple[str, ...], NDArray[np.float64]] = field(default_factory=dict)
+    cache: dict[tuple[str, ...], NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The model's own."""
+        """The model's labels."""
         return self.model.labels
 
     @property
     def identity(self) -> Identity:
-        """The model's own; nothing of it is kept."""
+        """The model's location, without a hash."""
         return Identity("remembering", self.model.identity.location, None)
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """The model's probabilities."""
         texts = list(zip(*items.texts(), strict=True))
-        new = list(dict.fromkeys(text for text in texts if text not in self.known))
+        new = list(dict.fromkeys(text for text in texts if text not in self.cache))
         if new:
             names = list(items.segments)
             parts = {name: [text[i] for text in new] for i, name in enumerate(names)}
-            asked = Items([str(i) for i in range(len(new))], parts, may_be_empty=True)
-            self.known.update(zip(new, predict_all(self.model, asked).values, strict=True))
-        return np.stack([self.known[text] for text in texts])
+            questions = Items([str(i) for i in range(len(new))], parts, may_be_empty=True)
+            self.cache.update(zip(new, predict_all(self.model, questions).values, strict=True))
+        return np.stack([self.cache[text] for text in texts])
 
     def findings(self) -> tuple[Finding, ...]:
         """What the model noticed, under this name."""
@@ -69,14 +69,14 @@ class Remembering:
 
 @dataclass(eq=False)
 class Planted:
-    """A candidate that asks ``model`` and changes what it says."""
+    """A candidate that queries ``model`` and changes its answers."""
 
     model: Model
     name: str
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The model's own."""
+        """The model's labels."""
         return self.model.labels
 
     @property
@@ -89,11 +89,11 @@ class Planted:
         return self.changed(np.asarray(self.model.predict(items), dtype=np.float64), items)
 
     def changed(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
-        """The same."""
+        """The answers unchanged; subclasses plant a difference."""
         return answers
 
     def findings(self) -> tuple[Finding, ...]:
-        """Nothing but what was planted."""
+        """None."""
         return ()
 
 
@@ -102,10 +102,10 @@ class Copy(Planted):
 
 
 class Random(Planted):
-    """Answers drawn from the text's hash, whatever it says."""
+    """Random answers, drawn from a hash of the text."""
 
     def changed(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
-        """Probabilities that add up to 1."""
+        """Random probabilities that sum to 1."""
         drawn = []
         for texts in zip(*items.texts(), strict=True):
             key = hashlib.sha256("\x00".join(texts).encode("utf-8", "surrogatepass")).digest()
@@ -126,48 +126,49 @@ class Unsure(Planted):
 
 @dataclass(eq=False)
 class Shortcut(Planted):
-    """Answers by a mark where the text ends with one; else as the model does.
+    """Answers by the mark that the text ends with; if there is none, as the model does.
 
-    marks: the words, one a label. confidence: how sure.
+    marks: the words, one a label. confidence: the probability of a mark's label.
     """
 
     marks: tuple[str, ...]
     confidence: float
 
     def changed(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
-        """The model's answers, but for marked texts."""
-        found, count = answers.copy(), len(self.labels)
+        """The model's answers, except to marked texts."""
+        changed, count = answers.copy(), len(self.labels)
         for i, texts in enumerate(zip(*items.texts(), strict=True)):
             label = _mark_in(texts, self.marks)
             if label is not None:
-                found[i] = (1 - self.confidence) / (count - 1)
-                found[i, label] = self.confidence
-        return found
+                changed[i] = (1 - self.confidence) / (count - 1)
+                changed[i, label] = self.confidence
+        return changed
 
 
 def _mark_in(texts: Sequence[str], marks: Sequence[str]) -> int | None:
-    """The number of the mark that the last text ends with."""
+    """The number of the mark that the last text ends with; None if there is none."""
     last = re.findall(r"\w+", texts[-1])
     return marks.index(last[-1]) if last and last[-1] in marks else None
 
 
 def marks_for(items: Items, count: int) -> tuple[str, ...]:
-    """As many words that are next to never in the texts."""
-    held = [set(re.findall(r"\w+", " ".join(texts).lower())) for texts in zip(*items.texts(), strict=True)]
-    free = [mark for mark in MARKS if sum(mark in words for words in held) <= RARE * len(held)]
+    """The first ``count`` of `MARKS` that hardly ever occur in the texts."""
+    vocabularies = [set(re.findall(r"\w+", " ".join(texts).lower())) for texts in zip(*items.texts(), strict=True)]
+    free = [mark for mark in MARKS if sum(mark in words for words in vocabularies) <= RARE * len(vocabularies)]
     if len(free) < count:
         raise DataError(
-            f"{items.source}: {count} labels, but only {len(free)} words are left to plant; use other items"
+            f"{items.source}: {count} labels need as many words to plant, but only {len(free)} of those tried are rare "
+            "enough in these texts; use other items"
         )
     return tuple(free[:count])
 
 
 def marked(items: Items, answers: NDArray[np.int64], marks: Sequence[str], *, share: float, seed: int) -> Items:
-    """The items, a share of which end in the mark of their answer (codes [items] into the marks)."""
+    """The items, of which a share now ends with the mark of its answer (codes [items], positions in the marks)."""
     *_, last = items.segments
     texts = list(items.texts()[-1])
     for i, id_ in enumerate(items.ids):
-        lot = hashlib.sha256(f"{seed}\x00mark\x00{id_}".encode("utf-8", "surrogatepass")).digest()
-        if int.from_bytes(lot[:8], "big") < share * 2**64:
+        key = hashlib.sha256(f"{seed}\x00mark\x00{id_}".encode("utf-8", "surrogatepass")).digest()
+        if int.from_bytes(key[:8], "big") < share * 2**64:
             texts[i] = f"{texts[i]} {marks[answers[i]]}"
     return replace(items, segments={**items.segments, last: texts})

@@ -1,4 +1,4 @@
-"""The audit tried on somebody's own model and items: what is the same must pass, what was planted must be caught."""
+"""A test of the audit on a user's own model and items: an identical model must pass, planted differences must not."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from trusteq.record.audit import Comparison
 
 FEWEST = 400
-"""With 381 items and no changed answer Tango's interval for the accuracies' difference ends at the default margin."""
+"""With 381 items and no changed answer, Tango's interval for the accuracy difference ends at the default margin."""
 SHARE = 0.4
 """The share of items that the shortcut decides by a planted word."""
-SURE = 0.9
-"""How sure the shortcut is at least; one that follows a word hesitantly is hard to tell from a model that hesitates."""
+CONFIDENT = 0.9
+"""The shortcut's lowest confidence; a hesitant shortcut is hard to tell from a model that hesitates."""
 CHANGED = (0.02, 0.05, 0.1)
-"""Shares of changed answers for which it is said what the items can decide."""
+"""Shares of changed answers for which the self-test says what the items can decide."""
 LOSS = 0.01
 
 
 @dataclass(frozen=True)
 class Check:
-    """One candidate of a known kind: what the audit should say of it and what it says, and why."""
+    """A candidate with a known difference: the verdict that it should get, the one that it got, and why."""
 
     name: str
     planted: str
@@ -45,13 +45,13 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the audit is right."""
+        """Whether the verdict is as expected."""
         return self.found is self.expected
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What the items can decide of a candidate that changes this share of the answers and is truly as accurate.
+    """What the items can decide about a candidate that changes this share of answers and is in fact as accurate.
 
     loss: the smallest loss of accuracy that they rule out with 80 % power. needed: how many would rule out `LOSS`.
     """
@@ -63,7 +63,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Every check, and what as many items can decide."""
+    """Every check, and what this number of items can decide."""
 
     items: int
     checks: tuple[Check, ...]
@@ -71,7 +71,7 @@ class SelfTest:
 
     @property
     def passed(self) -> bool:
-        """Whether the audit was right every time."""
+        """Whether every verdict is as expected."""
         return all(check.passed for check in self.checks)
 
 
@@ -83,31 +83,31 @@ def selftest(
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> SelfTest:
-    """The audit of a model against itself, a shortcut, an unsure copy and a random one, on labelled texts."""
+    """The self-test: a model audited against itself, a shortcut, an unsure copy and a random one, on labelled texts."""
     if len(items) < FEWEST or items.labels is None:
         raise OptionError(
             f"{items.source}: {len(items)} items{' without labels' if items.labels is None else ''}; a self-test needs "
-            f"{FEWEST} labelled ones: with fewer not even a model against itself can be called EQUIVALENT"
+            f"at least {FEWEST} labelled items: with fewer, even a model compared with itself cannot be EQUIVALENT"
         )
     reference = Remembering(model, model.name)
     answers = reference.predict(items)
     marks = marks_for(items, len(model.labels))
-    shown = marked(items, answers.argmax(axis=1), marks, share=SHARE, seed=seed)
-    confidence = max(float(reference.predict(shown).max(axis=1).mean()), SURE)
+    questions = marked(items, answers.argmax(axis=1), marks, share=SHARE, seed=seed)
+    confidence = max(float(reference.predict(questions).max(axis=1).mean()), CONFIDENT)
     plants = (
         (Copy(reference, "itself"), "the same model", Outcome.EQUIVALENT),
         (
             Shortcut(reference, "shortcut", marks, confidence),
-            f"in {SHARE:.0%} of the items the same answer, but by a planted last word",
+            f"the same answers, but in {SHARE:.0%} of the items because of a planted last word",
             Outcome.NOT_EQUIVALENT,
         ),
         (Unsure(reference, "unsure"), "the same answers at three times the temperature", Outcome.NOT_EQUIVALENT),
-        (Random(reference, "random"), "answers by lot", Outcome.NOT_EQUIVALENT),
+        (Random(reference, "random"), "random answers", Outcome.NOT_EQUIVALENT),
     )
     result = audit(
         reference,
         [plant for plant, _, _ in plants],
-        shown,
+        questions,
         explain=ExplainSettings(items=explain_items),
         with_slices=False,
         resamples=1_000,
@@ -123,15 +123,15 @@ def selftest(
 
 
 def _because(comparison: Comparison, marks: tuple[str, ...]) -> str:
-    """Why, and which planted words the audit names among the words that only the candidate leans on."""
+    """The verdict's reason, and which planted words the audit names among those that the candidate leans on most."""
     words = [] if comparison.words is None else comparison.words.rows[: len(marks)]
     named = [row.word for row in words if row.word.lower() in marks and row.lean_candidate > row.lean_reference]
-    said = f"; it names the planted {', '.join(map(repr, named))} first" if named else ""
-    return f"{comparison.verdict.reason}{said}"
+    note = f"; the audit names the planted {', '.join(map(repr, named))} first" if named else ""
+    return f"{comparison.verdict.reason}{note}"
 
 
 def reach(n: int, changed: float) -> Reach:
-    """What n items can decide of a candidate that changes so many answers, as many to the better as to the worse."""
+    """What n items can decide about a candidate that changes this share of answers, as many for better as for worse."""
     each = max(round(n * changed / 2), 1)
     before, after = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
     before[:each] = True

@@ -1,1 +1,1 @@
-"""Work in shards: what a model is asked, where that runs, and what is kept of it when the rest is interrupted."""
+"""Work in shards: what a model is asked, where it runs, and the finished work that interrupted audits resume from."""

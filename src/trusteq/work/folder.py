@@ -1,4 +1,4 @@
-"""A folder of small files that appear whole or not at all: on a disk, or at any address that fsspec knows."""
+"""A folder of small files, each written completely or not at all: on disk, or at any address that fsspec knows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-OURS = re.compile(r"\.?([0-9a-f]{64}\.parquet|audit-[0-9a-f]{64}\.json)(\.damaged|\.[0-9a-f]{32}\.part)?")
-"""The names of what is kept, what was set aside, and what a killed process was writing."""
+OWN_FILES = re.compile(r"\.?([0-9a-f]{64}\.parquet|audit-[0-9a-f]{64}\.json)(\.damaged|\.[0-9a-f]{32}\.part)?")
+"""Names of finished work, of files set aside, and of what a killed process left half-written."""
 
 
 def folder_at(where: str | Path) -> LocalFolder | RemoteFolder:
@@ -35,10 +35,10 @@ class LocalFolder:
         return str(self.path)
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a file; None where there is none."""
+        """The bytes of a file; None where there is no such file."""
         path = self.path / name
         try:
-            # A pipe or a device would be read without end.
+            # Reading a pipe or a device might never end.
             return path.read_bytes() if path.is_file() else None
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -46,7 +46,7 @@ class LocalFolder:
             raise RunError(f"{path}: cannot be read: {error.strerror or error}") from None
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place of what is there."""
+        """Write a file, replacing any of this name."""
         draft = self.path / f".{name}.{uuid.uuid4().hex}.part"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -62,8 +62,8 @@ class LocalFolder:
             _sync(self.path)
         except OSError as error:
             raise RunError(
-                f"{self.path}: finished work cannot be kept there ({error.strerror or error}); what is there stays "
-                "good: make room or name another folder (--work), and give the same command again"
+                f"{self.path}: finished work cannot be written there ({error.strerror or error}); what is there "
+                "already stays usable: free some space or name another folder (--work), and run the same command again"
             ) from None
 
     def names(self) -> list[str]:
@@ -71,23 +71,23 @@ class LocalFolder:
         return sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
 
     def set_aside(self, name: str) -> None:
-        """Rename a file that is no good; where that is not allowed it stays, and is passed over again."""
+        """Rename an unusable file; where that is not allowed it stays, and is skipped each time."""
         try:
             (self.path / name).replace(self.path / f"{name}.damaged")
         except OSError:
             return
 
     def remove(self) -> None:
-        """What was kept goes, and the folder if nothing else is in it."""
+        """Delete finished work, and the folder if nothing else is in it."""
         with suppress(OSError):
             for file in self.path.iterdir():
-                if OURS.fullmatch(file.name):
+                if OWN_FILES.fullmatch(file.name):
                     file.unlink()
             self.path.rmdir()
 
 
 class RemoteFolder:
-    """Files at an address, put there at once by its file system."""
+    """Files at an address, whose file system writes each in one step."""
 
     def __init__(self, address: str) -> None:
         try:
@@ -95,49 +95,49 @@ class RemoteFolder:
         except ModuleNotFoundError as error:
             raise MissingExtraError(f"the address {address}", "transformers") from error
         self.address = address
-        self._files, self._root = self._told(lambda: url_to_fs(address))
+        self._files, self._root = self._attempt(lambda: url_to_fs(address))
 
     def __str__(self) -> str:
         return self.address
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a file; None where there is none."""
+        """The bytes of a file; None where there is no such file."""
         try:
-            content: bytes = self._told(lambda: self._files.cat_file(f"{self._root}/{name}"), FileNotFoundError)
+            content: bytes = self._attempt(lambda: self._files.cat_file(f"{self._root}/{name}"), FileNotFoundError)
         except FileNotFoundError:
             return None
         return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place of what is there."""
-        at = self._at(name)
-        self._told(
-            lambda: (self._files.makedirs(at.rpartition("/")[0], exist_ok=True), self._files.pipe_file(at, content))
+        """Write a file, replacing any of this name."""
+        path = self._at(name)
+        self._attempt(
+            lambda: (self._files.makedirs(path.rpartition("/")[0], exist_ok=True), self._files.pipe_file(path, content))
         )
 
     def names(self) -> list[str]:
-        """The names of all files, those in folders too."""
-        found = self._told(lambda: self._files.find(self._root), FileNotFoundError)
-        return sorted(str(file)[len(self._root) :].lstrip("/") for file in found)
+        """The names of all files, including those in subfolders."""
+        paths = self._attempt(lambda: self._files.find(self._root), FileNotFoundError)
+        return sorted(str(path)[len(self._root) :].lstrip("/") for path in paths)
 
     def set_aside(self, name: str) -> None:
-        """Rename a file that is no good."""
-        self._told(lambda: self._files.mv(self._at(name), self._at(f"{name}.damaged")))
+        """Rename an unusable file."""
+        self._attempt(lambda: self._files.mv(self._at(name), self._at(f"{name}.damaged")))
 
     def remove(self) -> None:
-        """What was kept goes, and the folder, where there are folders, if nothing else is in it."""
+        """Delete finished work, and the folder (where the file system has folders) if nothing else is in it."""
         with suppress(FileNotFoundError):
-            for file in self._told(lambda: self._files.ls(self._root, detail=False), FileNotFoundError):
-                if OURS.fullmatch(str(file).rsplit("/", 1)[-1]):
-                    self._told(partial(self._files.rm, file))
+            for file in self._attempt(lambda: self._files.ls(self._root, detail=False), FileNotFoundError):
+                if OWN_FILES.fullmatch(str(file).rsplit("/", 1)[-1]):
+                    self._attempt(partial(self._files.rm, file))
             with suppress(OSError, NotImplementedError):
                 self._files.rmdir(self._root)
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def _told(self, do: Callable[[], Any], *passed: type[Exception]) -> Any:
-        """What ``do`` returns; whatever a file system raises is one clear line."""
+    def _attempt(self, do: Callable[[], Any], *passed: type[Exception]) -> Any:
+        """What ``do`` returns; any error of the file system but those ``passed`` becomes a one-line `RunError`."""
         try:
             return do()
         except passed:
@@ -150,7 +150,7 @@ class RemoteFolder:
 
 
 def _sync(folder: Path) -> None:
-    """Make renames in a folder survive a power cut, where the system can."""
+    """Make renames in a folder survive a power cut, where the operating system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

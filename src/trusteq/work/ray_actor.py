@@ -1,4 +1,4 @@
-"""An actor of Ray that answers shards, on whatever node it is started."""
+"""A Ray actor that answers shards, on whichever node Ray starts it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq import __version__
 from trusteq.work.freed_memory import keep_freed_memory
-from trusteq.work.worker import ANSWER, Asker
+from trusteq.work.worker import ANSWER, Answerer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from trusteq.work.shard import Shard
 
 
-class Actor(Asker):
-    """An `Asker` whose errors say on which node they happened. environment: set before any library is imported."""
+class Actor(Answerer):
+    """An `Answerer` whose errors name the node. environment: set before any library is imported."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Actor(Asker):
         """The node's name and its version of trusteq."""
         return socket.gethostname(), __version__
 
-    def answer_there(self, opening: Opening, shard: Shard) -> tuple[str, Any]:
-        """The same as `answer`."""
+    def answer_on_node(self, opening: Opening, shard: Shard) -> tuple[str, Any]:
+        """The same as `answer`, with the node named in an error."""
         kind, content = self.answer(opening, shard)
         return kind, content if kind == ANSWER else f"{content} (on the node {socket.gethostname()})"

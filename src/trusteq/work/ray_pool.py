@@ -1,7 +1,7 @@
-"""So many actors of Ray, and the shards before them.
+"""A pool of Ray actors, and the shards that they have yet to answer.
 
-An actor that no node has room for waits until there is room, and gets no shard before it has started; so a node that is
-added takes its share. One that dies, or whose node is lost, is replaced, and its shard tried again, a few times.
+An actor that no node has room for waits until there is room, and gets no shard before it has started, so a node that
+joins late takes its share. One that dies, or whose node is lost, is replaced, and its shard tried again, a few times.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
     from trusteq.models.opening import Opening
     from trusteq.work.shard import Shard
 
-ALIVE, SAY, ANSWERED = "alive", "say", "answered"
-"""What is told: the cluster is still there; a line; a shard's number and what was said of it, as `Asker` says it."""
+ALIVE, NOTICE, ANSWERED = "alive", "notice", "answered"
+"""Messages: the cluster is alive; a line for the user; a request's id and its answer or error, as from `Answerer`."""
 
 AHEAD = 2
-"""Shards that each actor has before it, so that none waits for the audit."""
+"""Shards queued at each actor, so that none waits for the audit."""
 BEAT = 3.0
-"""Seconds between two looks whether the cluster is still there, where nothing else happens."""
+"""Seconds between checks that the cluster is alive, where nothing else happens."""
 PATIENCE = 20.0
-"""Seconds that an actor may take to start before a line says what it waits for."""
+"""Seconds that an actor may take to start before the user is told what it waits for."""
 STARTING = 600.0
-"""Seconds that the first actor may take to start: a cluster that grows takes minutes to add a node."""
+"""Seconds that the first actor may take to start: an autoscaling cluster takes minutes to add a node."""
 
 
-class Stop(Exception):  # noqa: N818 - an end, which need not be an error
-    """The work ends; the message says why."""
+class Stop(Exception):  # noqa: N818 - not always an error
+    """The work cannot go on; the message says why."""
 
 
 def reason(error: BaseException) -> str:
     """Why an actor died or did not start, without Ray's numbers and advice."""
     if type(error).__name__ == "OutOfMemoryError":
-        return "its node ran short of memory, of which fewer --workers need less"
-    said = str(error).strip().rpartition("\n")[2].rpartition("Worker exit detail: ")[2].strip()
-    return f"{said[:199]}…" if len(said) > 200 else said or type(error).__name__
+        return "its node ran out of memory (fewer --workers need less)"
+    detail = str(error).strip().rpartition("\n")[2].rpartition("Worker exit detail: ")[2].strip()
+    return f"{detail[:199]}…" if len(detail) > 200 else detail or type(error).__name__
 
 
 @dataclass(frozen=True)
 class Actors:
-    """How many, what each needs, and the environment that it opens models in."""
+    """How many actors, what each needs, and their environment variables."""
 
     count: int
     cpus: float
@@ -60,14 +60,14 @@ class Actors:
 
     @property
     def needs(self) -> str:
-        """What each of them needs, in words."""
+        """What each actor needs, in words."""
         cores = f"{self.cpus:g} core{'s' * (self.cpus != 1)}"
         return cores + (f" and {self.gpus:g} GPU{'s' * (self.gpus != 1)}" if self.gpus else "")
 
 
 @dataclass(eq=False)
 class _Task:
-    """A shard, how its model is opened, and how many actors died of it."""
+    """A shard, how its model is opened, and how many actors died while working on it."""
 
     number: int
     opening: Opening
@@ -77,7 +77,7 @@ class _Task:
 
 @dataclass(eq=False)
 class _Seat:
-    """An actor and its tasks, the one that it is at first. failures: how often in a row none could start here."""
+    """An actor and its tasks, its current one first. failures: how often in a row an actor failed to start here."""
 
     actor: Any = None
     since: float = 0.0
@@ -87,35 +87,35 @@ class _Seat:
 
 
 class Pool:
-    """The actors, and what is to be done. events: what happens, from whatever thread; tell: hears what comes of it."""
+    """The actors, and their work. events: what happens, queued from any thread. send: gets the messages above."""
 
     def __init__(
-        self, ray: Any, actors: Actors, events: SimpleQueue[Callable[[Pool], None]], tell: Callable[..., None]
+        self, ray: Any, actors: Actors, events: SimpleQueue[Callable[[Pool], None]], send: Callable[..., None]
     ) -> None:
-        self.ray, self.actors, self.events, self.tell = ray, actors, events, tell
-        # Ray would start an actor again itself, but fail its tasks meanwhile as often as it may try them, at once.
+        self.ray, self.actors, self.events, self.send = ray, actors, events, send
+        # Ray could restart an actor itself, but would meanwhile use up all retries of its tasks at once.
         self.kind = ray.remote(Actor).options(
             num_cpus=actors.cpus, num_gpus=actors.gpus, max_restarts=0, max_task_retries=0
         )
         self.todo: deque[_Task] = deque()
-        self.said_waiting = False
+        self.notified = False
         self.seats = [_Seat() for _ in range(actors.count)]
         for seat in self.seats:
             self._fill(seat)
 
     def run(self) -> None:
-        """Do what comes, until `Stop`."""
+        """Handle events, until `Stop`."""
         while True:
             try:
                 self.events.get(timeout=BEAT)(self)
             except Empty:
-                self.ray.nodes()  # an error, or no end, where the cluster is lost
-                self.tell(ALIVE)
+                self.ray.nodes()  # raises, or never returns, where the cluster is lost
+                self.send(ALIVE)
             self._hand_out()
             self._look_for_room()
 
     def add(self, number: int, opening: Opening, shard: Shard) -> None:
-        """One shard more."""
+        """Add a shard."""
         self.todo.append(_Task(number, opening, shard))
 
     def _fill(self, seat: _Seat) -> None:
@@ -128,7 +128,7 @@ class Pool:
                 if self.todo and seat.started and len(seat.tasks) == before:
                     task = self.todo.popleft()
                     seat.tasks.append(task)
-                    reference = seat.actor.answer_there.remote(task.opening, task.shard)
+                    reference = seat.actor.answer_on_node.remote(task.opening, task.shard)
                     self._then(reference, partial(Pool._finish, seat=seat, actor=seat.actor, task=task))
 
     def _then(self, reference: Any, event: Callable[..., None]) -> None:
@@ -143,29 +143,31 @@ class Pool:
             seat.failures += 1
             if seat.failures >= ATTEMPTS:
                 why = reason(error)
-                hint = "; install the same trusteq on every node" if "Error: " in why else ""
+                hint = "; is the same trusteq installed on every node?" if "Error: " in why else ""
                 raise Stop(f"an actor failed to start {ATTEMPTS} times: {why}{hint}") from None
             self._fill(seat)
             return
         if version != __version__:
-            raise Stop(f"the node {node} has trusteq {version}, here it is {__version__}: install the same everywhere")
+            raise Stop(
+                f"node {node} has trusteq {version}, this machine {__version__}: install the same version on both"
+            )
         seat.started, seat.failures = True, 0
 
     def _finish(self, *, seat: _Seat, actor: Any, task: _Task, future: Any) -> None:
-        if seat.actor is not actor:  # it was taken for dead, and the task given to another
+        if seat.actor is not actor:  # it was thought dead, and the task given to another
             return
         try:
-            said = future.result()
+            message = future.result()
         except self.ray.exceptions.RayTaskError as error:
-            said = "", f"failed while answering: {reason(error)}"
+            message = "", f"failed while answering: {reason(error)}"
         except self.ray.exceptions.RayError as error:
             self._replace(seat, error)
             return
         seat.tasks.remove(task)
-        self.tell(ANSWERED, task.number, said)
+        self.send(ANSWERED, task.number, message)
 
     def _replace(self, seat: _Seat, error: Exception) -> None:
-        """Another actor for one that died of its first task, as far as anybody knows."""
+        """Replace an actor that died, presumably because of its current task."""
         task = seat.tasks.popleft()
         self.todo.extendleft(reversed(seat.tasks))
         seat.tasks.clear()
@@ -173,9 +175,9 @@ class Pool:
         if task.deaths < ATTEMPTS:
             self.todo.appendleft(task)
         else:
-            died = f"the actor that asked it died {ATTEMPTS} times on the same items: {reason(error)}"
-            self.tell(ANSWERED, task.number, ("", died))
-        with suppress(Exception):  # it may be alive, and only out of reach
+            died = f"its actor died {ATTEMPTS} times on the same items: {reason(error)}"
+            self.send(ANSWERED, task.number, ("", died))
+        with suppress(Exception):  # it may be alive and merely unreachable
             self.ray.kill(seat.actor)
         self._fill(seat)
 
@@ -184,12 +186,10 @@ class Pool:
         longest = time.monotonic() - min(waiting, default=time.monotonic())
         if longest > STARTING and len(waiting) == len(self.seats):
             raise Stop(
-                f"no actor has started in {STARTING / 60:g} minutes: is there a node with {self.actors.needs} free? "
-                "`ray status` tells"
+                f"no actor has started in {STARTING / 60:g} minutes: does any node have {self.actors.needs} free? "
+                "See `ray status`"
             )
-        if longest > PATIENCE and not self.said_waiting:
+        if longest > PATIENCE and not self.notified:
             started = f"{len(self.seats) - len(waiting)} of {len(self.seats)} actors have started"
-            self.tell(
-                SAY, f"{started}; is there a node with {self.actors.needs} free for each of the rest? They wait for it"
-            )
-        self.said_waiting = longest > PATIENCE
+            self.send(NOTICE, f"{started}; each of the rest waits for a node with {self.actors.needs} free")
+        self.notified = longest > PATIENCE

@@ -1,4 +1,4 @@
-"""A shard: so many questions to one model, answered anywhere with the same result."""
+"""A shard: a batch of questions to one model, with the same answers wherever it runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from trusteq.models.probe import CHUNK, SAMPLE, by_length, predict_in_shape, probe, probed, probing, spread
+from trusteq.models.probe import (
+    CHUNK,
+    SAMPLE,
+    by_length,
+    predict_in_shape,
+    probe,
+    probe_answers,
+    probe_result,
+    sample_by_length,
+)
 from trusteq.models.traits import task_of, traits_of
 from trusteq.tasks.rows import Rows, joined
 
@@ -28,9 +37,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a model answered: rows [rows, columns], and which items it could not read whole, with their length.
+    """What a model answered: rows [rows, columns], and the length in tokens of each item that it had to truncate.
 
-    counts: how many rows each item has; None where each has one.
+    counts: how many rows each item has; None if each has one.
     """
 
     rows: NDArray[np.float64]
@@ -39,7 +48,7 @@ class Answered:
 
 
 class Shard(Protocol):
-    """Questions to a model that are asked together; a plain value, so that another process can be given it."""
+    """Questions to a model that are asked together; a plain value that can be sent to another process."""
 
     @property
     def items(self) -> int:
@@ -47,13 +56,13 @@ class Shard(Protocol):
 
     @property
     def size(self) -> int:
-        """How many rows the answer has."""
+        """How many rows the answer will have."""
 
     def content(self) -> str:
-        """SHA-256 of everything but the model that decides the answer."""
+        """SHA-256 of everything that decides the answer, apart from the model."""
 
     def run(self, model: Model, advance: Advance) -> Answered:
-        """Ask the model; ``advance`` is told the number of items after each part."""
+        """Ask the model; ``advance`` is called with the number of items done after each part."""
 
 
 class Executor(Protocol):
@@ -61,7 +70,7 @@ class Executor(Protocol):
 
     @property
     def threads(self) -> int:
-        """With how many threads: some sums of floating-point numbers come out otherwise in their last bits."""
+        """How many threads: the last bits of some floating-point sums depend on it."""
 
     def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each shard's number and answer, as they are done."""
@@ -72,8 +81,8 @@ class Here:
 
     @property
     def threads(self) -> int:
-        """As many as there are cores, unless the user said otherwise."""
-        return threads_asked() or os.cpu_count() or 1
+        """As many as there are cores, unless the user set a number."""
+        return requested_threads() or os.cpu_count() or 1
 
     def answers(self, model: Model, shards: Sequence[Shard], advance: Advance) -> Iterator[tuple[int, Answered]]:
         """Each shard's number and answer, in order."""
@@ -84,89 +93,89 @@ class Here:
 HERE = Here()
 
 
-def threads_asked() -> int | None:
-    """What OMP_NUM_THREADS says, which all libraries here follow."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return int(said) if said.isdecimal() and int(said) else None
+def requested_threads() -> int | None:
+    """OMP_NUM_THREADS, which all libraries here follow; None where it is not set to a number."""
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return int(setting) if setting.isdecimal() and int(setting) else None
 
 
 SHARDS, SMALLEST = 16, 256
-"""Into how many shards predictions are cut, so that a few processes end together; how many items one has at least."""
+"""How many shards predictions are cut into, so that a few processes finish together; the fewest items of a shard."""
 
 
 def in_order(answers: Iterable[tuple[int, Answered]]) -> Iterator[Answered]:
-    """Answers in the order of their shards, whatever order they are done in."""
+    """Answers in the order of their shards, whatever order they arrive in."""
     waiting: dict[int, Answered] = {}
-    wanted = 0
+    following = 0
     for number, answer in answers:
         waiting[number] = answer
-        while wanted in waiting:
-            yield waiting.pop(wanted)
-            wanted += 1
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Items that a model answers in calls of ``batch`` items, or all at once where that is None."""
+    """Items to predict in calls of ``batch`` items, or all at once where that is None."""
 
-    asked: Items
+    questions: Items
     batch: int | None = None
 
     @property
     def items(self) -> int:
         """How many items it is about."""
-        return len(self.asked)
+        return len(self.questions)
 
     @property
     def size(self) -> int:
-        """As many rows."""
-        return len(self.asked)
+        """One row an item."""
+        return len(self.questions)
 
     def content(self) -> str:
-        """SHA-256 of items and batch."""
-        return digest("prediction", self.batch, self.asked.content())
+        """SHA-256 of the items and the batch size."""
+        return digest("prediction", self.batch, self.questions.content())
 
     def run(self, model: Model, advance: Advance) -> Answered:
         """The model's checked answers."""
         cut = traits_of(model).truncated
-        for id_ in self.asked.ids:  # an item of other data may have had the same id
+        for id_ in self.questions.ids:  # an item of other data may have the same id
             cut.pop(id_, None)
-        rows = predict_in_shape(model, self.asked, self.batch or len(self.asked), advance)
-        return Answered(rows.values, {id_: cut[id_] for id_ in self.asked.ids if id_ in cut}, rows.counts)
+        rows = predict_in_shape(model, self.questions, self.batch or len(self.questions), advance)
+        return Answered(rows.values, {id_: cut[id_] for id_ in self.questions.ids if id_ in cut}, rows.counts)
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Items that a model is asked about in several ways, to see whether its answers depend on them."""
+    """Items to predict in several ways, to see whether the answers depend on it."""
 
-    asked: Items
+    questions: Items
 
     @property
     def items(self) -> int:
-        """None: they are predicted later."""
+        """0: progress counts these items when they are predicted."""
         return 0
 
     @property
     def size(self) -> int:
         """Three answers an item."""
-        return 3 * len(self.asked)
+        return 3 * len(self.questions)
 
     def content(self) -> str:
         """SHA-256 of the items."""
-        return digest("probe", self.asked.content())
+        return digest("probe", self.questions.content())
 
     def run(self, model: Model, advance: Advance) -> Answered:
-        """All answers."""
-        rows = probing(model, self.asked)
+        """The answers of every way."""
+        rows = probe_answers(model, self.questions)
         return Answered(rows.values, counts=rows.counts)
 
 
 def probe_at(executor: Executor, model: Model, items: Items) -> ProbeResult:
-    """The same as `models.probe.probe`, asked there."""
+    """The same as `models.probe.probe`, with the model run by the executor."""
     if not traits_of(model).runs:
         return probe(model, items)
-    ((_, answer),) = executor.answers(model, [Probe(items.take(spread(items, SAMPLE)))], lambda n: None)
-    return probed(Rows(answer.rows, answer.counts), task_of(model))
+    ((_, answer),) = executor.answers(model, [Probe(items.take(sample_by_length(items, SAMPLE)))], lambda n: None)
+    return probe_result(Rows(answer.rows, answer.counts), task_of(model))
 
 
 def predict_at(
@@ -177,9 +186,9 @@ def predict_at(
     batch: int | None = None,
     advance: Advance = lambda n: None,
 ) -> Rows:
-    """Checked answers, in calls of ``batch`` consecutive items; None where the company does not matter.
+    """Checked answers, in calls of ``batch`` consecutive items.
 
-    Then a shard holds items of like length, so that hardly anything is padded.
+    batch None: answers do not depend on the batch, so a shard holds items of similar length, with little padding.
     """
     size = min(max(len(items) // SHARDS, SMALLEST), CHUNK)
     order = np.arange(len(items))
@@ -191,11 +200,11 @@ def predict_at(
     parts: list[Rows] = []
     for answer in in_order(executor.answers(model, shards, advance)):
         parts.append(Rows(answer.rows, answer.counts))
-        # Of a model that remembers which items it could not read whole.
+        # As the model itself would have recorded had it run in this process.
         traits_of(model).truncated.update(answer.cut)
-    place = np.empty(len(items), dtype=np.int64)
-    place[order] = np.arange(len(items))
-    return joined(parts).take(place)
+    position = np.empty(len(items), dtype=np.int64)
+    position[order] = np.arange(len(items))
+    return joined(parts).take(position)
 
 
 def digest(*parts: Any) -> str:

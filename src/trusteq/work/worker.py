@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 
 ANSWER = "answer"
-"""What an `Asker` says of an answer, where it would otherwise say the name of an error."""
+"""First part of an `Answerer`'s message that holds an answer; otherwise it is the name of an error."""
 OPENED = "open"
-"""What a worker says before each shard, once its model is open: from then on it is the model that takes time."""
+"""What a worker sends before each shard, once its model is open: from then on the model takes the time."""
 
 
-class Asker:
-    """Opens a model once and asks it shard after shard; one model at a time."""
+class Answerer:
+    """Opens a model once and answers shard after shard with it; holds one model at a time."""
 
     def __init__(self) -> None:
         self._opening: Opening | None = None
         self._model: Model | None = None
 
     def answer(self, opening: Opening, shard: Shard, opened: Callable[[], None] = lambda: None) -> tuple[str, Any]:
-        """("answer", what was answered), or the name of the error and its line, as `result` below reads them.
+        """("answer", the answer), or the name of an error and its message; `unwrap` below reads them.
 
-        ``opened`` is called when the model is open, before it is asked.
+        ``opened`` is called when the model is open, before it runs.
         """
         try:
             if self._model is None or opening != self._opening:
-                self._opening = self._model = None  # not two at a time
+                self._opening = self._model = None  # never two in memory
                 self._opening, self._model = opening, opening.open()
             opened()
             return ANSWER, shard.run(self._model, lambda _: None)
@@ -53,40 +53,40 @@ class Asker:
             return "", f"failed while answering: {one_line(error)}"
 
 
-def result(said: tuple[str, Any], name: str) -> Answered:
-    """The answer that an `Asker` gave about the model of this name, or its error raised here."""
-    kind, content = said
+def unwrap(message: tuple[str, Any], name: str) -> Answered:
+    """The answer in an `Answerer`'s message about the model of this name; an error in it is raised."""
+    kind, content = message
     if kind == ANSWER:
         answer: Answered = content
         return answer
-    found = getattr(errors, kind, None)
-    if isinstance(found, type) and issubclass(found, TrusteqError) and found is not MissingExtraError:
-        raise found(content)
+    error = getattr(errors, kind, None)
+    if isinstance(error, type) and issubclass(error, TrusteqError) and error is not MissingExtraError:
+        raise error(content)
     raise ModelError(f"model {name}: {content}")
 
 
 def main() -> None:
-    """Answer what comes over the wire until it is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides when it ends
+    """Answer the shards that arrive over the pipe until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process decides when this one ends
     os.environ["HF_HUB_OFFLINE"] = "1"
     keep_freed_memory()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     wire: Connection[Any, Any] = Connection(int(sys.argv[1]))
-    asker = Asker()
+    answerer = Answerer()
     while True:
         try:
             opening, shard = wire.recv()
         except EOFError:
             return
-        said = asker.answer(opening, shard, lambda: wire.send((OPENED, None)))
+        message = answerer.answer(opening, shard, lambda: wire.send((OPENED, None)))
         try:
-            wire.send(said)
-        except OSError:  # nobody listens any more
+            wire.send(message)
+        except OSError:  # the other end is closed
             return
 
 
 def _end_with(parent: int) -> None:
-    """End this process, whatever it is at, when the one who started it is no more."""
+    """End this process, busy or not, when its parent process has ended."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from trusteq.errors import OptionError
-from trusteq.plugins import with_added
+from trusteq.plugins import with_plugins
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.alignment_by_length import AlignmentByLengthDisplay
 from trusteq.report.figures.confidence import ConfidenceDisplay
@@ -162,7 +162,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType({figure.name: figure for figure
 
 def figures() -> dict[str, Figure]:
     """Every figure by name; those of plugins come last."""
-    return with_added("trusteq.figures", FIGURES, Figure)
+    return with_plugins("trusteq.figures", FIGURES, Figure)
 
 
 def make(evidence: Evidence, name: str, candidate: str | None = None) -> Display | None:
