@@ -27,7 +27,7 @@ def rule(measure, value, outcome, **margins):
 
 def judged(*rules, required=True):
     dimension = DimensionVerdict("behaviour", Outcome.UNDECIDED, required, rules)
-    return SimpleNamespace(name="small", verdict=Verdict(Outcome.UNDECIDED, (dimension,)))
+    return SimpleNamespace(name="small", verdict=Verdict(Outcome.UNDECIDED, (dimension,), ""))
 
 
 def test_points_are_the_measured_size_and_latency(explained):
