@@ -203,7 +203,7 @@ def test_what_cannot_be_trained(change, error, said, base, items, tmp_path):
 
 
 def test_a_base_that_is_not_there(items, tmp_path):
-    assert "no file or folder here" in refused(ModelError, tmp_path / "m", "nobody/nothing", items=items)
+    assert "not a file or folder here" in refused(ModelError, tmp_path / "m", "nobody/nothing", items=items)
 
 
 def test_a_body_of_another_shape(base, items, tmp_path):

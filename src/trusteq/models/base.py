@@ -41,7 +41,7 @@ class Finding:
 
 @runtime_checkable
 class Model(Protocol):
-    """Anything that answers items: with probabilities over named labels, or as the task that it states has it.
+    """Anything that answers items: with probabilities over named labels, or in the form of the task that it states.
 
     It may state what it supports as ``traits`` (`models.traits`). Without these it is treated as a function that reads
     texts, or with ``reads_text = False`` is asked only about the items themselves.
@@ -53,14 +53,14 @@ class Model(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Label names, in the order of the answer's columns; () where items share no labels."""
+        """Label names, in the order of the answer's columns; () if items share no labels."""
 
     @property
     def identity(self) -> Identity:
         """What it is, for the manifest and for the refusal to compare a model with itself."""
 
     def predict(self, items: Items) -> Any:
-        """Probabilities [items, labels], one row an item, in the order of the items; or what its task asks for."""
+        """Probabilities [items, labels], in the order of the items; or the answers that its task requires."""
 
     def findings(self) -> tuple[Finding, ...]:
         """What it noticed while loading and answering (truncated texts, precision, ...)."""

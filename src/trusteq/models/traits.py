@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Traits:
     """What a model supports, and how to run it. The defaults fit a Python function about which nothing is known.
 
-    task: what it is asked about an item, by its name in `tasks.task.TASKS`.
+    task: the name of its task in `tasks.task.TASKS`.
     runs: whether predicting computes anything. A file of predictions is only looked up: all its items at once, in the
         order in which they were read.
     changeable: whether it can answer items that are not in the data, e.g. texts with words left out.
@@ -71,5 +71,5 @@ def traits_of(model: Model) -> Traits:
 
 
 def task_of(model: Model) -> Task:
-    """What the model is asked of an item."""
+    """The task of the model."""
     return task_named(traits_of(model).task)

@@ -1,4 +1,4 @@
-"""Kinds of numbers that a record holds: what is accepted where one is read, and what the record's schema says of it."""
+"""Types of numbers in a record: what is accepted when one is read, and how the record's schema describes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Level = Annotated[float, Gt(0), Lt(1)]
 
 
 class _NullIsNaN:
-    """Marks a number that a record holds as null where it could not be computed."""
+    """Marks a number that is null in a record if it could not be computed."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
         from pydantic_core import core_schema
@@ -26,7 +26,7 @@ class _NullIsNaN:
         def read(value: Any, number: Callable[[Any], float]) -> float:
             if value is None:
                 return math.nan
-            return value if type(value) is int else number(value)  # as it was written
+            return value if type(value) is int else number(value)  # unchanged, as it was written
 
         return core_schema.no_info_wrap_validator_function(read, handler(source))
 
@@ -35,4 +35,4 @@ class _NullIsNaN:
 
 
 Number = Annotated[float, _NullIsNaN()]
-"""A number, or NaN where it could not be computed."""
+"""A number, or NaN if it could not be computed."""

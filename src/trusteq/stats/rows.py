@@ -1,4 +1,4 @@
-"""Arithmetic on many short rows of probabilities: down their columns it takes half the time it takes along them."""
+"""Arithmetic on many short rows of probabilities, column by column, which takes half the time of row by row."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PROBABILITY_FLOOR = 1e-12
-"""Probabilities below it count as it wherever a logarithm is taken, so that one zero does not make a mean infinite."""
+"""Smaller probabilities are raised to this before a logarithm is taken, so that one zero makes no mean infinite."""
 
 AT_A_TIME = 2**15
-"""Numbers of an array that are worked on at once by `by_parts`."""
+"""How many numbers of an array `by_parts` works on at once."""
 
 FEW_COLUMNS = 5
-"""Up to here work goes faster column by column than along rows. Rows of more than 7 numpy adds up pairwise."""
+"""Up to this many columns, column by column is faster than row by row. (numpy sums rows of more than 7 pairwise.)"""
 
 
 def largest_column(p: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The column of each row's largest value [rows], the first of equals, and that value [rows]."""
+    """The column of each row's largest value [rows], the first one if tied, and that value [rows]."""
     columns = p.shape[1]
     if columns > FEW_COLUMNS:
         at = np.asarray(p.argmax(axis=1))
         return at, np.asarray(np.take_along_axis(p, at[:, None], axis=1)[:, 0])
-    # Down a few columns rather than along a million short rows: less than half the time.
+    # A few columns instead of a million short rows: less than half the time.
     best, where = p[:, 0].copy(), np.zeros(len(p), dtype=np.int8)
     for k in range(1, columns):
         np.maximum(where, (p[:, k] > best) * np.int8(k), out=where)
@@ -46,10 +46,9 @@ def largest(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def parts(rows: int, columns: int) -> Iterator[slice]:
-    """All rows, so few at a time that what is computed from them stays in the processor's cache and takes no memory.
+    """All rows in parts, small enough that results computed from them stay in the processor's cache.
 
-    Never one row by itself: numpy adds up one row of an array that is stored column by column in another order than
-    many.
+    Never a single row: in an array stored column by column, numpy sums a single row in another order than many rows.
     """
     size = max(2, AT_A_TIME // columns)
     for start in range(0, max(rows - 1, 1), size):
@@ -57,16 +56,16 @@ def parts(rows: int, columns: int) -> Iterator[slice]:
 
 
 def by_parts(of: Callable[..., NDArray[np.float64]], *arrays: NDArray[Any]) -> NDArray[np.float64]:
-    """What ``of`` finds for each row [rows] of its arrays [rows, ...], the first of which has columns."""
+    """The values of ``of`` for each row [rows] of the arrays [rows, ...], computed in parts; the first has columns."""
     rows, columns = arrays[0].shape
-    found = np.empty(rows)
+    values = np.empty(rows)
     for part in parts(rows, columns):
-        found[part] = of(*(array[part] for array in arrays))
-    return found
+        values[part] = of(*(array[part] for array in arrays))
+    return values
 
 
 def row_sums(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each row's sum [rows], to the last bit the one that numpy finds along the row."""
+    """Each row's sum [rows], identical to the last bit to numpy's sum along the row."""
     columns = x.shape[1]
     if columns > FEW_COLUMNS:
         return np.asarray(x.sum(axis=1))
@@ -77,7 +76,7 @@ def row_sums(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def taken(p: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The rows that a mask chooses; stored column by column where columns are few, as they are then worked on."""
+    """The rows that a mask selects; stored column by column if there are few columns, to be processed that way."""
     columns = p.shape[1]
     if columns > FEW_COLUMNS:
         return p[which]
@@ -88,6 +87,6 @@ def taken(p: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float6
 
 
 def floored_log(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Natural logarithms of probabilities, floored at `PROBABILITY_FLOOR`."""
+    """Natural logarithms of probabilities, which are first raised to at least `PROBABILITY_FLOOR`."""
     floored = np.maximum(p, PROBABILITY_FLOOR)
     return np.asarray(np.log(floored, out=floored))
