@@ -96,7 +96,7 @@ def test_without_the_sentences_digits_are_audited_and_one_line_says_so(tmp_path,
     done = run("demo", "--quiet", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        "trusteq: vaderSentiment 3.3.2 cannot be fetched: no package index answers; digits instead of sentences"
+        "trusteq: vaderSentiment 3.3.2 cannot be fetched: no package index answers; using digits instead of sentences"
     ]
     assert "small: accuracy" in done.stdout
     assert "trusteq-run-models" not in done.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 
 from trusteq.data.predictions import SUM_TOLERANCE, Predictions, checked
 from trusteq.errors import OptionError
@@ -84,6 +83,8 @@ def on_scale(table: NDArray[np.float64], label: int, scale: Scale) -> NDArray[np
     own = table[:, label]
     if scale == "probability":
         return np.asarray(np.exp(own))
+    from scipy import special  # which `trusteq --help` has no need of
+
     # From the others' probabilities: 1 - p would be nothing where p rounds to 1.
     others = np.delete(table, label, axis=1)
     return np.asarray(own - special.logsumexp(others, axis=1))
