@@ -74,9 +74,26 @@ def test_its_figure_is_listed_drawn_and_on_the_page(audited, installed):
 
 
 @pytest.mark.slow
-def test_without_it_the_run_is_still_read(audited):
+def test_its_measure_is_measured_judged_and_verified(audited, installed):
+    rules = "rules: {behaviour: {sure_mistakes: {at_most: 0.0001}}}"
+    (audited / "policy.yaml").write_text(f"name: sure\nrequired: [behaviour]\n{rules}\n")
+    done = run("gate", "run", "--policy", "policy.yaml", path=[installed], folder=audited)
+    assert (done.returncode, "sure mistakes" in done.stdout) == (1, True)
+    assert "sure_mistakes" in run("policy", "measures", path=[installed], folder=audited).stdout
+    assert run("verify", "run", path=[installed], folder=audited).returncode == 0
+    page = run("report", "run", "--out", "with.html", path=[installed], folder=audited)
+    assert (page.returncode, "sure mistakes" in (audited / "with.html").read_text()) == (0, True)
+
+
+@pytest.mark.slow
+def test_without_it_the_run_is_still_read_and_judged_but_not_recomputed(audited):
     assert "small.words" in run("show", "run", path=[], folder=audited).stdout
-    assert run("verify", "run", path=[], folder=audited).returncode == 0
+    done = run("gate", "run", "--policy", "policy.yaml", path=[], folder=audited)
+    assert (done.returncode, "sure mistakes" in done.stdout) == (1, True)
+    assert run("report", "run", "--out", "without.html", path=[], folder=audited).returncode == 0
+    done = run("verify", "run", path=[], folder=audited)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "measure 'sure_mistakes' is not trusteq's, and its code is not here; install the package" in done.stderr
 
 
 @pytest.mark.parametrize(

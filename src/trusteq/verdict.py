@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
@@ -23,9 +24,13 @@ from trusteq.stats.number import Count  # noqa: TC001
 from trusteq.stats.power import detectable_margin, items_to_decide
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from trusteq.compare.measures import Measure
     from trusteq.policy import Policy
+
+    Needs = Callable[[str], str | None]
+    """What a measure needs and does not have, in words, by its name."""
 
 
 class Outcome(StrEnum):
@@ -93,14 +98,20 @@ class Verdict:
 
 
 def judge(
-    measures: Mapping[str, Mapping[str, Estimate]], policy: Policy, *, cluster_size: float | None = None
+    measures: Mapping[str, Mapping[str, Estimate]],
+    policy: Policy,
+    *,
+    cluster_size: float | None = None,
+    own: Sequence[Measure] = (),
 ) -> Verdict:
     """The verdict on one candidate, from its estimates by dimension and measure.
 
-    ``cluster_size`` is the mean number of items in a cluster; None where every item stands by itself.
+    ``cluster_size`` is the mean number of items in a cluster; None where every item stands by itself. ``own`` are
+    measures that are not trusteq's.
     """
     measured = {name for estimates in measures.values() for name in estimates}
-    dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size, measured) for d in DIMENSIONS)
+    needs = partial(lacking, measured=measured, own=own)
+    dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs) for d in DIMENSIONS)
     required = [d for d in dimensions if d.required]
     outcomes = {d.outcome for d in required}
     if Outcome.NOT_EQUIVALENT in outcomes:
@@ -109,10 +120,10 @@ def judge(
         whole = Outcome.EQUIVALENT
     else:
         whole = Outcome.UNDECIDED
-    return Verdict(whole, dimensions, _reason(whole, required, measured))
+    return Verdict(whole, dimensions, _reason(whole, required, needs))
 
 
-def _reason(whole: Whole, required: Sequence[DimensionVerdict], measured: Collection[str]) -> str:
+def _reason(whole: Whole, required: Sequence[DimensionVerdict], needs: Needs) -> str:
     """Why the required dimensions come to this, in one sentence."""
     if whole is Outcome.EQUIVALENT:
         return f"{_listed(d.dimension for d in required)} within margins"
@@ -122,7 +133,7 @@ def _reason(whole: Whole, required: Sequence[DimensionVerdict], measured: Collec
     reasons = []
     for d in required:
         if d.outcome is Outcome.NOT_MEASURED:
-            reasons.append(_unmeasured(d.dimension, [lacking(r.measure, measured) for r in d.rules]))
+            reasons.append(_unmeasured(d.dimension, [needs(r.measure) for r in d.rules]))
         elif d.outcome is Outcome.UNDECIDED:
             reasons += [r.reason for r in d.rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
     return "; ".join(reasons)
@@ -133,7 +144,7 @@ def _judge_dimension(
     estimates: Mapping[str, Estimate],
     policy: Policy,
     cluster_size: float | None,
-    measured: Collection[str],
+    needs: Needs,
 ) -> DimensionVerdict:
     required = dimension in policy.required
     judged = []
@@ -141,7 +152,7 @@ def _judge_dimension(
         name = judged_as(entered, estimates)
         estimate = estimates.get(name)
         if estimate is None:
-            judged.append(_not_measured(name, rule, measured))
+            judged.append(_not_measured(name, rule, needs))
         else:
             judged.append(_judge_rule(name, rule, estimate, policy.min_items, cluster_size, dimension))
     outcomes = {r.outcome for r in judged}
@@ -156,8 +167,8 @@ def _judge_dimension(
     return DimensionVerdict(dimension, outcome, required, tuple(judged))
 
 
-def _not_measured(name: str, rule: Rule, measured: Collection[str]) -> RuleVerdict:
-    reason = _unmeasured(in_words(name), [lacking(name, measured)])
+def _not_measured(name: str, rule: Rule, needs: Needs) -> RuleVerdict:
+    reason = _unmeasured(in_words(name), [needs(name)])
     return RuleVerdict(name, rule, Outcome.NOT_MEASURED, reason)
 
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import trusteq
+from trusteq.auditing.verified import verified
 from trusteq.compare.own_measures import entries, from_entries, own_measures
 from trusteq.policy import read_policy
+from trusteq.record.directory import evidence, rejudge
+from trusteq.report.page.page import page
 
 LABELS = ("no", "yes")
 
@@ -109,6 +112,26 @@ def test_where_its_needs_are_not_met_it_is_not_measured():
     )
     assert "wrong_twice" not in result["small"].measures["behaviour"]
     assert result["small"].verdict.outcome == "UNDECIDED"
+    assert result["small"].verdict.reason == "behaviour was not measured (it needs gold labels)"
+
+
+def test_a_saved_run_is_read_judged_and_shown_where_its_code_is_not(audited, tmp_path):
+    result = audited([leaves_yes], {"leaves_yes": {"at_most": 0.05}})
+    run = trusteq.load_run(result.save(tmp_path / "run"))
+    assert run.document.own_measures[0].name == "leaves_yes"
+    assert run.document.candidates[0].verdict == result["small"].verdict
+    assert run.policy == result.policy
+    rows = run.table("estimates").query("measure == 'leaves_yes'")
+    assert len(rows) == 5
+    assert "leaves yes" in page(evidence(run))
+    assert rejudge(run, read_policy(LOOSE, run.document.own_measures))["small"].outcome == "EQUIVALENT"
+    with pytest.raises(trusteq.PolicyError, match="behaviour has no measure 'leaves_yes'"):
+        read_policy(LOOSE)
+    with pytest.raises(trusteq.RunError, match="measure 'leaves_yes' is not trusteq's, and its code is not here"):
+        verified(run)
+
+
+LOOSE = {"name": "loose", "required": ["behaviour"], "rules": {"behaviour": {"leaves_yes": {"at_most": 0.5}}}}
 
 
 def test_what_is_kept_of_it_comes_back():

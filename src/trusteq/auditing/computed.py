@@ -271,7 +271,7 @@ def compare(
     found = slices(pair, columns, sample.clusters, own)
     thresholds = threshold_table(pair)
     flips = flipped_items(pair, sample.ids, sample.named)
-    verdict = judge(measures, policy, cluster_size=sample.cluster_size)
+    verdict = judge(measures, policy, cluster_size=sample.cluster_size, own=own)
     sliced = {part.column for part in found}
     skew = {
         name: pair.measured(partial(skewsize, group=columns[name], column=name))

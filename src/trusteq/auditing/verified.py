@@ -10,6 +10,7 @@ import numpy as np
 
 import trusteq
 from trusteq.auditing.computed import FINDINGS, computed
+from trusteq.compare.own_measures import with_functions
 from trusteq.errors import RunError
 from trusteq.record.directory import manifest, tables
 from trusteq.record.document import document
@@ -83,8 +84,9 @@ def verified(run: Run, tell: Callable[[str, int, int], None] = lambda stage, don
         raise RunError(
             f"{run.directory}: written by an older trusteq, which did not keep all that models said; audit again"
         )
+    own = with_functions(run.document.own_measures, where=str(run.directory))
     items = read_items(run)
-    audit = computed(read_responses(run, items), items, run.policy, run.document.settings, tell=tell)
+    audit = computed(read_responses(run, items), items, run.policy, run.document.settings, own=own, tell=tell)
     unchecked = ["what was noticed when models were opened and asked; what they cost; other audits; rows left out"]
     pairs = [*_leaves("audit.json", run.audit, plain(document(audit))), *_cells(run, audit)]
     hashes, made = ["ids", "asked", "content"], manifest(audit)

@@ -32,7 +32,9 @@ def diff(older: str, newer: str, policy: str | None, as_json: bool) -> int:
     from trusteq.report.difference_terminal import render
 
     runs = [load_run(older), load_run(newer)]
-    judged_by = None if policy is None else read_policy(policy)
+    judged_by = (
+        None if policy is None else read_policy(policy, [one for run in runs for one in run.document.own_measures])
+    )
     before, after = [None, None] if judged_by is None else [rejudge(run, judged_by) for run in runs]
     result = difference(*map(evidence, runs), older_verdicts=before, newer_verdicts=after, policy=judged_by)
     if as_json:

@@ -40,9 +40,10 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     from trusteq.report.wording import URGENT
 
     finished = load_run(run)
-    policy = finished.policy if policy_name is None else read_policy(policy_name)
+    own = finished.document.own_measures
+    policy = finished.policy if policy_name is None else read_policy(policy_name, own)
     if dimensions is not None:
-        policy = policy.requiring(comma_separated(dimensions))
+        policy = policy.requiring(comma_separated(dimensions), own)
     judged = rejudge(finished, policy)
     unknown = next((name for name in only if name not in judged), None)
     if unknown is not None:

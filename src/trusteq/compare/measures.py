@@ -327,10 +327,12 @@ def always_told() -> list[str]:
     return list(dict.fromkeys(measure.name for measure in sorted(told, key=lambda one: stems.index(one.stem))))
 
 
-def lacking(name: str, measured: Collection[str]) -> str | None:
+def lacking(name: str, measured: Collection[str], own: Iterable[Measure] = ()) -> str | None:
     """What a measure needs and nothing of what was ``measured`` needs, in words; None where that is not known.
 
-    Of a name that stands for two measures it is not known which of them was measured.
+    Of a name that stands for two measures it is not known which of them was measured. ``own`` are measures that are not
+    trusteq's.
     """
     met = {need for other in _ONCE.intersection(measured) for need in _FIRST[other].needs}
-    return next((NEEDS[need] for need in needs_of(name) if need not in met), None)
+    needs = next((one.needs for one in own if one.name == name), needs_of(name))
+    return next((NEEDS[need] for need in needs if need not in met), None)

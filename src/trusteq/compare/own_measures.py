@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from annotated_types import Len
+from typing_extensions import TypedDict
 
 from trusteq.compare.measures import ANY, DIMENSIONS, HIGHER, LOWER, PREDICTED, Measure, added, named
-from trusteq.errors import OptionError, TrusteqError
+from trusteq.errors import OptionError, RunError, TrusteqError
 from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from trusteq.compare.answers import Pair
 
@@ -113,21 +116,31 @@ def estimated(entry: Measure, pair: Pair) -> dict[str, Estimate]:
     return {entry.name: estimate}
 
 
-def entries(measures: Sequence[Measure]) -> list[dict[str, Any]]:
-    """What a run keeps of measures that are not trusteq's."""
+class OwnMeasure(TypedDict):
+    """A measure that is not trusteq's, as a run keeps it; the bounds are null where there is none."""
+
+    name: str
+    dimension: str
+    bounds: Annotated[list[float | None], Len(2, 2)]
+    worse: Literal[-1, 0, 1]
+    needs: list[Literal["labels", "distribution"]]
+
+
+def entries(measures: Sequence[Measure]) -> list[OwnMeasure]:
+    """What a run keeps of these measures."""
     return [
-        {
-            "name": one.name,
-            "dimension": one.dimension,
-            "bounds": [None if math.isinf(end) else end for end in one.bounds],
-            "worse": one.worse,
-            "needs": list(one.needs),
-        }
+        OwnMeasure(
+            name=one.name,
+            dimension=one.dimension,
+            bounds=[None if math.isinf(end) else end for end in one.bounds],
+            worse=cast("Any", one.worse),
+            needs=cast("Any", list(one.needs)),
+        )
         for one in measures
     ]
 
 
-def from_entries(content: Sequence[Mapping[str, Any]]) -> tuple[Measure, ...]:
+def from_entries(content: Sequence[OwnMeasure]) -> tuple[Measure, ...]:
     """The measures that a run was made with, without their functions."""
     return tuple(
         Measure(
@@ -144,3 +157,14 @@ def from_entries(content: Sequence[Mapping[str, Any]]) -> tuple[Measure, ...]:
         )
         for one in content
     )
+
+
+def with_functions(measures: Sequence[Measure], *, where: str) -> tuple[Measure, ...]:
+    """The measures of a run as the plugins here have them; an error where one is of none of them."""
+    for one in measures:
+        if one.name not in added():
+            raise RunError(
+                f"{where}: measure {one.name[:80]!r} is not trusteq's, and its code is not here; "
+                "install the package that adds it"
+            )
+    return tuple(added()[one.name] for one in measures)

@@ -50,7 +50,7 @@ from trusteq.record.address import fetched, is_address
 from trusteq.record.audit import estimate_rows
 from trusteq.record.costs import FILE as COSTS
 from trusteq.record.costs import read_costs
-from trusteq.record.document import SCHEMA_VERSION, AuditDocument, document
+from trusteq.record.document import SCHEMA_VERSION, AuditDocument, document, read_document
 from trusteq.record.evidence import Evidence
 from trusteq.record.explained import (
     attribution_columns,
@@ -245,7 +245,7 @@ def load_run(directory: str | Path) -> Run:
     _refuse_incomplete(path, manifest)
     read(text, Manifest, where=str(path / MANIFEST))
     content, text = _read_today(path, "audit.json")
-    document = read(text, AuditDocument, where=str(path / "audit.json"))
+    document = read_document(text, where=str(path / "audit.json"))
     refuse_strangers(path, manifest, content)
     names = [model.name for model in (document.reference, *document.candidates)]
     costs = read_costs(path, names) if is_listed(COSTS, manifest) else None
@@ -339,7 +339,9 @@ def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
                 f"policy {policy.name} asks for {policy.level:.10g} intervals, but this run's are {min(levels):.10g}; "
                 "set its level to that, or audit again with it"
             )
-        verdicts[candidate.name] = judge(candidate.measures, policy, cluster_size=run.document.cluster_size)
+        verdicts[candidate.name] = judge(
+            candidate.measures, policy, cluster_size=run.document.cluster_size, own=run.document.own_measures
+        )
     return verdicts
 
 
@@ -399,7 +401,7 @@ def notices_of(run: Run) -> tuple[Finding, ...]:
 def evidence_of(audit: Audit) -> Evidence:
     """The same of an audit in memory, saved or not: what is told of it is what would be read back."""
     made = tables(audit)
-    told = read(json.dumps(plain(document(audit))), AuditDocument, where="this audit")
+    told = read_document(json.dumps(plain(document(audit))), where="this audit")
 
     def table(name: str) -> pd.DataFrame | None:
         return frame(made[name]()) if name in made else None

@@ -5,7 +5,10 @@ It is the whole audit but for predictions and the estimates of slices, which are
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping  # noqa: TC003 - like all types below, read where a record is
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NotRequired, cast
@@ -15,6 +18,7 @@ from annotated_types import Len, MinLen
 from typing_extensions import TypedDict
 
 from trusteq.compare.confidence import Bin, Null, Saturation  # noqa: TC001
+from trusteq.compare.own_measures import OwnMeasure, from_entries
 from trusteq.compare.pies import Pie  # noqa: TC001
 from trusteq.compare.published import PairAgreement  # noqa: TC001
 from trusteq.compare.thresholds import Threshold  # noqa: TC001
@@ -23,16 +27,19 @@ from trusteq.explain.explanation import ExplainSettings  # noqa: TC001
 from trusteq.explain.protocol import ProtocolSettings  # noqa: TC001
 from trusteq.models.base import Finding, Identity  # noqa: TC001
 from trusteq.policy import Dimension, Policy  # noqa: TC001
+from trusteq.record.reading import read
 from trusteq.record.sampled import mean_together
 from trusteq.stats.estimate import Estimate, PairedTest  # noqa: TC001
 from trusteq.stats.number import Count, Number, Positive  # noqa: TC001
 from trusteq.verdict import ExitCode, Verdict  # noqa: TC001
 
 if TYPE_CHECKING:
+    from trusteq.compare.measures import Measure
     from trusteq.record.audit import Audit, Comparison
 
 SCHEMA_VERSION: Literal[2] = 2
 FALSE_DISCOVERY_RATE = 0.05
+OWN_MEASURES = re.compile(r'"measures":\s*\[')
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class Settings(TypedDict):
     explain: ExplainSettings | None
     protocol: ProtocolSettings | None
     task: NotRequired[str]
+    measures: NotRequired[list[OwnMeasure]]
 
 
 @dataclass(frozen=True)
@@ -210,10 +218,24 @@ class AuditDocument:
         return None if how is None else how.k
 
     @property
+    def own_measures(self) -> tuple[Measure, ...]:
+        """The measures that are not trusteq's, without their functions."""
+        return from_entries(self.settings.get("measures", []))
+
+    @property
     def cluster_size(self) -> float | None:
         """The mean number of outcomes that belong together; None where every one stands by itself."""
         items, agreement = self.items, self.candidates[0].measures.get("behaviour", {}).get("agreement")
         return mean_together(items.n if agreement is None else agreement.n, items.n, items.clusters)
+
+
+def read_document(text: str, *, where: str) -> AuditDocument:
+    """What the JSON of an ``audit.json`` says, or one clear line about the first value that no audit writes."""
+    own: tuple[Measure, ...] = ()
+    if OWN_MEASURES.search(text):  # which the policy may have rules about, and it stands before them
+        with suppress(ValueError, LookupError, TypeError, RecursionError):
+            own = from_entries(json.loads(text)["settings"]["measures"])
+    return read(text, AuditDocument, where=where, context=own)
 
 
 def document(audit: Audit) -> AuditDocument:

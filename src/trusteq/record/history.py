@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
-from trusteq.record.document import AuditDocument
+from trusteq.record.document import read_document
 from trusteq.record.json_file import read_json
 from trusteq.record.plain import plain
 from trusteq.record.reading import read
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from trusteq.record.document import AuditDocument
     from trusteq.work.folder import LocalFolder, RemoteFolder
     from trusteq.work.shard import Executor
 
@@ -149,7 +150,7 @@ def beside(directory: Path, own: Attempt) -> Iterator[tuple[str, Attempt]]:
             manifest = json.loads(_text(path / "manifest.json"))
             if manifest["data"]["asked"] != own.items:
                 continue
-            other = attempt_of(manifest, read(_text(path / "audit.json"), AuditDocument, where=path.name))
+            other = attempt_of(manifest, read_document(_text(path / "audit.json"), where=path.name))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RunError):
             continue  # no run of today, or none at all
         if other is not None and own.rivals(other):

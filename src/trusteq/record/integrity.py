@@ -21,9 +21,10 @@ from trusteq.record.plain import plain
 from trusteq.verdict import EXIT_CODES, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from trusteq.compare.measures import Measure
     from trusteq.policy import Policy
     from trusteq.record.document import AuditDocument
     from trusteq.verdict import Verdict
@@ -86,7 +87,7 @@ def judged_again(folder: Path, manifest: Mapping[str, Any], document: AuditDocum
     One clear line where a verdict is not what the run's estimates give under the run's policy.
     """
     policy = document.policy
-    if _saved_policy(folder / "policy.yaml") != policy:
+    if _saved_policy(folder / "policy.yaml", document.own_measures) != policy:
         raise RunError(
             f"{folder / 'policy.yaml'}: not the policy in audit.json; copy the run again, or judge it by another with "
             "trusteq gate --policy"
@@ -97,7 +98,7 @@ def judged_again(folder: Path, manifest: Mapping[str, Any], document: AuditDocum
     peer = () if document.peer is None else (document.peer,)
     judged = []
     for candidate in (*document.candidates, *peer):
-        verdict = judge(candidate.measures, policy, cluster_size=document.cluster_size)
+        verdict = judge(candidate.measures, policy, cluster_size=document.cluster_size, own=document.own_measures)
         judged.append(replace(candidate, verdict=verdict))
         if said(candidate.verdict) != said(verdict):
             raise RunError(
@@ -121,12 +122,12 @@ def _outcomes(verdict: Verdict) -> Any:
     return verdict.outcome, [(d.dimension, d.outcome, d.required) for d in verdict.dimensions], rules
 
 
-def _saved_policy(path: Path) -> Policy:
+def _saved_policy(path: Path, own: Sequence[Measure]) -> Policy:
     try:
         text = path.read_text("utf-8") if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: cannot be read as text: {error}; copy the run again") from None
-    return parse_policy(parse_yaml(text, where=str(path), error=RunError), where=str(path))
+    return parse_policy(parse_yaml(text, where=str(path), error=RunError), where=str(path), own=own)
 
 
 def _hash(path: Path) -> str:

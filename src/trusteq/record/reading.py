@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def read(text: str, kind: type[T], *, where: str) -> T:
-    """The value of this kind that the JSON holds."""
+def read(text: str, kind: type[T], *, where: str, context: Any = None) -> T:
+    """The value of this kind that the JSON holds; ``context`` is what checks of its parts may look at."""
     known: Any = kind
     try:
-        value: T = adapter(known).validate_json(text, strict=True)
+        value: T = adapter(known).validate_json(text, strict=True, context=context)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "content"
