@@ -86,6 +86,41 @@ def test_its_measure_is_measured_judged_and_verified(audited, installed):
 
 
 @pytest.mark.slow
+def test_its_task_is_asked_of_its_models(audited, installed):
+    for name, weight in (("large", 2.0), ("small", 1.9)):
+        (audited / f"{name}.ballots").write_text(str(weight))
+    options = ["--data", "items.lines", "--text", "text", "--label", "label", "--out", "voted", "--resamples", 200]
+    done = run("audit", "large.ballots", "small.ballots", *options, path=[installed], folder=audited)
+    assert done.returncode in {0, 1, 3}, done.stderr
+    document = json.loads((audited / "voted" / "audit.json").read_text())
+    assert document["settings"]["task"] == "votes"
+    assert run("verify", "voted", path=[installed], folder=audited).returncode == 0
+    done = run("show", "voted", path=[], folder=audited)
+    assert (done.returncode, "a run of the task 'votes', which this trusteq does not know" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_its_units_are_explained(audited, installed):
+    options = ["--data", "items.lines", "--text", "text", "--units", "halves", "--out", "halved", "--resamples", 200]
+    done = run("audit", "large.words", "small.words", *options, path=[installed], folder=audited)
+    assert done.returncode in {0, 1, 3}, done.stderr
+    document = json.loads((audited / "halved" / "audit.json").read_text())
+    assert document["explanation"]["units"] == {"mean": 2.0, "most": 2}
+    assert run("verify", "halved", path=[installed], folder=audited).returncode == 0
+
+
+@pytest.mark.slow
+def test_its_kind_of_segment_is_known(audited, installed):
+    script = "from trusteq.data.segment import kinds; print(*kinds())"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(installed), str(Path(trusteq.__file__).parents[1])]),
+    }
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["text", "array", "colour"]
+
+
+@pytest.mark.slow
 def test_without_it_the_run_is_still_read_and_judged_but_not_recomputed(audited):
     assert "small.words" in run("show", "run", path=[], folder=audited).stdout
     done = run("gate", "run", "--policy", "policy.yaml", path=[], folder=audited)

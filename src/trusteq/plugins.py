@@ -1,4 +1,4 @@
-"""What other packages add to trusteq: models, readers, tasks, units, measures and figures, by entry points.
+"""What other packages add to trusteq by entry points: models, readers, tasks, segments, units, measures and figures.
 
     [project.entry-points."trusteq.measures"]
     asymmetric_cost = "my_package.costs:ASYMMETRIC_COST"
@@ -24,6 +24,7 @@ GROUPS = (
     "trusteq.models",
     "trusteq.readers",
     "trusteq.tasks",
+    "trusteq.segments",
     "trusteq.units",
     "trusteq.measures",
     "trusteq.figures",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeGuard
 from trusteq.data.arrays import Arrays
 from trusteq.data.texts import Texts
 from trusteq.errors import DataError
+from trusteq.plugins import with_plugins
 
 if TYPE_CHECKING:
     import hashlib
@@ -96,9 +97,14 @@ KINDS: dict[str, type[Segment]] = {
 """By name; of values that several kinds hold, the later kind is taken."""
 
 
+def kinds() -> dict[str, type[Segment]]:
+    """Every kind of segment by its name; those of plugins come last."""
+    return with_plugins("trusteq.segments", KINDS, type)
+
+
 def is_segment(values: Any) -> TypeGuard[Segment]:
     """Whether the values are a segment of a known kind."""
-    return isinstance(values, tuple(KINDS.values()))
+    return isinstance(values, tuple(kinds().values()))
 
 
 def segment_of(values: Any, where: str) -> Segment:
@@ -107,7 +113,7 @@ def segment_of(values: Any, where: str) -> Segment:
         return values
     if isinstance(values, str):
         raise DataError(f"{where} must be a list of texts, found the text {values[:40]!r}")
-    held = (kind.holding(values) for kind in reversed(KINDS.values()))
+    held = (kind.holding(values) for kind in reversed(kinds().values()))
     return next(segment for segment in held if segment is not None)
 
 
@@ -123,9 +129,10 @@ ABOUT = b"trusteq"
 def stored_segment(column: pa.ChunkedArray, about: Mapping[str, Any]) -> Segment:
     """The segment that a column holds, of the kind that it is said to be; a ValueError where it does not."""
     name = about.get("kind", Texts.kind)
-    if name not in KINDS:
-        raise ValueError(f"unknown kind of segment {name!r}; this trusteq knows {', '.join(KINDS)}")
-    return KINDS[name].stored(column, about)
+    known = kinds()
+    if name not in known:
+        raise ValueError(f"unknown kind of segment {name!r}; this trusteq knows {', '.join(known)}")
+    return known[name].stored(column, about)
 
 
 def metadata(about: Mapping[str, Any]) -> dict[bytes, bytes] | None:

@@ -14,6 +14,7 @@ from trusteq.data.segment import with_article
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.joined import JoinedUnits
 from trusteq.explain.words import REMOVE, by_pattern, sentences, words
+from trusteq.plugins import with_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,19 +79,25 @@ CUTS: dict[str, Cut] = {
 """By name; the first that reads a kind of segment is how that is cut unless told."""
 
 
+def cuts() -> dict[str, Cut]:
+    """Every cut by its name; those of plugins come last."""
+    return with_plugins("trusteq.units", CUTS, Cut)
+
+
 def cut_named(name: str) -> Cut:
     """The cut of that name, or that of a pattern given as ``re:PATTERN``."""
     if name.startswith("re:"):
         return _OF_TEXTS(by_pattern(name.removeprefix("re:")))
-    if name not in CUTS:
-        raise DataError(f"units {name!r} are unknown; choose {', '.join(CUTS)} or re:PATTERN")
-    return CUTS[name]
+    known = cuts()
+    if name not in known:
+        raise DataError(f"units {name!r} are unknown; choose {', '.join(known)} or re:PATTERN")
+    return known[name]
 
 
 def cuts_named(names: str | None) -> list[Cut]:
     """The cuts of the names in a text like "words+tiles", one for each kind of segment; the first of all for None."""
     if names is None:
-        return [next(iter(CUTS.values()))]
+        return [next(iter(cuts().values()))]
     return [cut_named(names)] if names.startswith("re:") else [cut_named(name) for name in names.split("+")]
 
 
@@ -110,7 +117,7 @@ def default_units(items: Items) -> str:
     for name, segment in items.segments.items():
         fit = _fit(segment)
         if not fit:
-            known = " and ".join(f"{kind}s" for kind in dict.fromkeys(k for cut in CUTS.values() for k in cut.kinds))
+            known = " and ".join(f"{kind}s" for kind in dict.fromkeys(k for cut in cuts().values() for k in cut.kinds))
             raise OptionError(
                 f"segment {name!r} is {with_article(segment.kind)}, and only {known} can be explained; "
                 "leave explanations out (--no-explain)"
@@ -149,7 +156,7 @@ def cutter(names: str | None, items: Items) -> Callable[[int], Units]:
 
 def _fit(segment: Segment) -> list[str]:
     """The names of the cuts that read segments of its kind."""
-    return [name for name, cut in CUTS.items() if segment.kind in cut.kinds]
+    return [name for name, cut in cuts().items() if segment.kind in cut.kinds]
 
 
 def _parts(names: str, items: Items) -> list[tuple[Cut, list[int]]]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from trusteq.errors import OptionError, RunError
 from trusteq.record.document import Settings  # noqa: TC001 - pydantic reads it
 from trusteq.stats.limits import LIMITS, refuse_too_few, within_limits
-from trusteq.tasks.task import CLASSES, TASKS
+from trusteq.tasks.task import CLASSES, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,11 +66,12 @@ def refuse_strangers(path: Path, manifest: Mapping[str, Any], audit: Mapping[str
     if repeated is not None:
         raise RunError(f"{path / 'audit.json'}: damaged: two models are called {repeated[:80]!r}; copy the run again")
     task = audit["settings"].get("task", CLASSES)
-    if task not in TASKS:
+    known = tasks()
+    if task not in known:
         raise RunError(
-            f"{path}: a run of the task {task[:80]!r}, which this trusteq does not know; it knows {', '.join(TASKS)}"
+            f"{path}: a run of the task {task[:80]!r}, which this trusteq does not know; it knows {', '.join(known)}"
         )
-    if len(audit["labels"]) == 1 or not TASKS[task].columns(audit["labels"]):
+    if len(audit["labels"]) == 1 or not known[task].columns(audit["labels"]):
         raise RunError(
             f"{path / 'audit.json'}: damaged: labels: there are {len(audit['labels'])}, two or more are needed; copy "
             "the run again or audit again"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from trusteq.errors import OptionError
+from trusteq.plugins import with_plugins
 from trusteq.tasks.classes import Classes
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ By = Literal["reference", "gold", "own"]
 Scale = Literal["probability", "log-odds"]
 
 
+@runtime_checkable
 class Task(Protocol):
     """What is asked of an item, and so what an answer looks like.
 
@@ -81,8 +83,14 @@ TASKS: dict[str, Task] = {task.name: task for task in (Classes(),)}
 """By name, every task that a model can state in its traits."""
 
 
+def tasks() -> dict[str, Task]:
+    """Every task by its name; those of plugins come last."""
+    return with_plugins("trusteq.tasks", TASKS, Task)
+
+
 def task_named(name: str) -> Task:
     """The task of this name, or one line about those there are."""
-    if name not in TASKS:
-        raise OptionError(f"there is no task {name!r}; choose from {', '.join(TASKS)}")
-    return TASKS[name]
+    known = tasks()
+    if name not in known:
+        raise OptionError(f"there is no task {name!r}; choose from {', '.join(known)}")
+    return known[name]

@@ -48,3 +48,20 @@ WORD_LISTS = Backend(
     options=(LABELS, Option("sharpness", "How many times as sure a word list is.", value="count")),
     reads_texts=True,
 )
+
+
+class Ballot(WordList):
+    @property
+    def traits(self):
+        return Traits(device="abacus", task="votes", changeable=False)
+
+    def predict(self, items):
+        return np.round(100 * super().predict(items))
+
+
+def open_ballot(location, *, name):
+    weight = float(Path(location).read_text())
+    return Ballot(name, ("bad", "good"), Identity("ballots", location, str(weight)), weight)
+
+
+BALLOTS = Backend("ballots", "ballots", lambda spec, _: spec.endswith(".ballots"), open_ballot, options=())

@@ -20,7 +20,7 @@ from trusteq.data.readers import read_table
 from trusteq.data.table import Table, shown
 from trusteq.errors import DataError, LabelError, OptionError
 from trusteq.explain.exchange.attribution_set import AttributionSet, attribution_set, item_name
-from trusteq.explain.units import CUTS
+from trusteq.explain.units import cuts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -232,7 +232,7 @@ def _from_table(
         source = f"{source} ({only})"
     else:
         _without_effect(f"{source} (no column 'model')", model=model)
-    told = {*_KEYS, *(place for cut in CUTS.values() for place in cut.places)}
+    told = {*_KEYS, *(place for cut in cuts().values() for place in cut.places)}
     methods = [
         name for name in table.columns if name not in told and not name.endswith("_error") and not names_rows(name)
     ]

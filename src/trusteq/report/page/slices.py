@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from trusteq.compare.measures import in_words
 from trusteq.compare.slices import LABEL, count_columns
-from trusteq.data.segment import KINDS
+from trusteq.data.segment import kinds
 from trusteq.report.page.tables import Table
 from trusteq.report.wording import number
 
@@ -83,7 +83,7 @@ def columns(evidence: Evidence) -> dict[str, Sequence[str]]:
 
 def in_order(parts: Iterable[P]) -> list[P]:
     """Slices column by column as they come, those of a count from few to many."""
-    found, counts = list(parts), {name for kind in KINDS.values() for name in kind.counted}
+    found, counts = list(parts), {name for kind in kinds().values() for name in kind.counted}
     place = {column: i for i, column in enumerate(dict.fromkeys(part.column for part in found))}
     return sorted(found, key=lambda s: (place[s.column], natural(s.value) if s.column in counts else ([], "")))
 
