@@ -116,7 +116,7 @@ def dealt(pair, clusters):
     order = np.lexsort((c.confidence, r.right, c.right))
     names = np.empty(len(order), dtype=object)
     names[order] = [f"c{i % clusters}" for i in range(len(order))]
-    p, q, gold = r.probabilities, c.probabilities, pair.gold
+    p, q, gold = r.probabilities, c.probabilities, pair.reference.gold
     return pair_of(p, q, gold, resamples=200, clusters=names.tolist())
 
 

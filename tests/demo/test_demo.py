@@ -57,7 +57,7 @@ def test_it_leaves_a_run_a_page_and_the_models(small, tmp_path):
     assert manifest["data"]["source"] == "trusteq-run-models/test.csv"
     assert [model["location"] for model in manifest["models"]] == [f"trusteq-run-models/{name}" for name in made]
     for told in (
-        "30 to learn from, 50 others to judge by",
+        "30 to train on, 50 others to audit on",
         "pruned: the smallest 10 %",
         "epoch 1 of 1",
         "write the page",

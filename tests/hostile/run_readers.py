@@ -35,7 +35,7 @@ def runs_of_today(folder: Path) -> list[str]:
     settings = ExplainSettings(items=3, masks=32)
     explained = trusteq.audit(*models, pairs(8), peer=peer, explain=settings, **{**FAST, "with_slices": True})
     explained.save(folder / "explained")
-    other = attempt_of(manifest(explained), explained.evidence.document)
+    other = attempt_of(manifest(explained), plain(explained.evidence.document))
     assert other is not None
     history = History(taken_up=1, shards=2, others=(other.model_copy(update={"seed": 7, "settings": "x"}),))
     (folder / "explained" / "work.json").write_text(history.model_dump_json(), "utf-8")

@@ -51,7 +51,7 @@ def test_what_unpacks_to_too_much_is_refused(name, bombs, one_line):
     assert column_names(bombs[name]) == ["text"]
     with pytest.raises(DataError) as caught:
         read_table(bombs[name])
-    one_line(caught, f"{bombs[name]}: unpacks to more than 268,435,456 bytes", "write it again")
+    one_line(caught, f"{bombs[name]}: unpacks to more than 268,435,456 bytes", "write it uncompressed")
 
 
 @pytest.mark.slow

@@ -121,7 +121,7 @@ def test_predictions_that_were_read_as_other_scores_are_asked_about_in_another_w
         details = open_predictions(str(tmp_path / "p.csv"), name="p", scores=scores).identity.details
         assert details == {"scores": scores}
         models = [{**model, "content": "same", "details": details} for model in run.manifest["models"]]
-        attempts.append(attempt_of({**run.manifest, "models": models}, run.document))
+        attempts.append(attempt_of({**run.manifest, "models": models}, run.audit))
     assert attempts[0].rivals(attempts[1])
 
 

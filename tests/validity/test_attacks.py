@@ -86,7 +86,7 @@ def asked_under(seed, reference, items):
     """Every text that an audit with this seed asks about."""
     watching = Remembering(reference.model, "watching")
     verdict(watching, Planted(watching, "copy"), items, seed=seed)
-    return {text for (text,) in watching.known}
+    return {text for (text,) in watching.cache}
 
 
 def test_a_shortcut_is_caught(reference, shortcut, items):

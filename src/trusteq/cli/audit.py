@@ -230,7 +230,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             executor=executor,
             progress=progress,
         )
-        attempt = attempt_of(manifest(result), document(result))
+        attempt = attempt_of(manifest(result), plain(document(result)))
         result = replace(
             result,
             command=command_words(context),

@@ -393,7 +393,7 @@ def evidence(run: Run) -> Evidence:
 
 def notices_of(run: Run) -> tuple[Finding, ...]:
     """What a reader must know of how a run came about."""
-    own = attempt_of(run.manifest, run.document)
+    own = attempt_of(run.manifest, run.audit)
     told = notices(run.history, () if own is None or run.copied else beside(run.directory, own))
     return told if run.manifest["files"] else (NO_HASHES, *told)
 

@@ -15,18 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
-from trusteq.record.document import read_document
 from trusteq.record.json_file import read_json
-from trusteq.record.plain import plain
 from trusteq.record.reading import read
-from trusteq.verdict import Outcome  # noqa: TC001 - pydantic reads it
+from trusteq.verdict import Outcome
 from trusteq.work.shard_files import CachingExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from trusteq.record.document import AuditDocument
     from trusteq.work.folder import LocalFolder, RemoteFolder
     from trusteq.work.shard import Executor
 
@@ -82,21 +79,24 @@ class History(BaseModel):
     others: tuple[Attempt, ...] = ()
 
 
-def attempt_of(manifest: Mapping[str, Any], document: AuditDocument) -> Attempt | None:
-    """The audit that a run's two files tell of; None where a model has no hash to be known by."""
+def attempt_of(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> Attempt | None:
+    """The audit that the values in a run's two files tell of; None where a model has no hash to be known by.
+
+    No other value in them is looked at, so that a run does not go unnoticed because of one.
+    """
     reference, *candidates = manifest["models"]
     if any(model["content"] is None for model in manifest["models"]):
         return None
-    verdicts = {candidate.name: candidate.verdict.outcome for candidate in document.candidates}
+    verdicts = {candidate["name"]: Outcome(candidate["verdict"]["outcome"]) for candidate in document["candidates"]}
     scores = [model["details"].get("scores") for model in manifest["models"]]
     peer = manifest["peer"] and manifest["peer"]["content"]
-    asked = [document.settings, document.policy, manifest["data"]["content"], document.labels, scores, peer]
-    said = json.dumps(plain(asked), sort_keys=True)
+    asked = [document["settings"], document["policy"], manifest["data"]["content"], document["labels"], scores, peer]
+    said = json.dumps(asked, sort_keys=True)
     return Attempt(
         items=manifest["data"]["asked"],
         reference=reference["content"],
-        seed=document.settings["seed"],
-        policy=readable(document.policy.name)[:MOST_CHARACTERS],
+        seed=document["settings"]["seed"],
+        policy=readable(document["policy"]["name"])[:MOST_CHARACTERS],
         settings=hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest(),
         outcomes={model["content"]: verdicts[model["name"]] for model in candidates},
     )
@@ -150,7 +150,7 @@ def beside(directory: Path, own: Attempt) -> Iterator[tuple[str, Attempt]]:
             manifest = json.loads(_text(path / "manifest.json"))
             if manifest["data"]["asked"] != own.items:
                 continue
-            other = attempt_of(manifest, read_document(_text(path / "audit.json"), where=path.name))
+            other = attempt_of(manifest, json.loads(_text(path / "audit.json")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RunError):
             continue  # no run of today, or none at all
         if other is not None and own.rivals(other):
