@@ -29,6 +29,7 @@ def runs_of_today(folder: Path) -> list[str]:
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.record.directory import manifest
     from trusteq.record.history import History, attempt_of
+    from trusteq.record.plain import plain
 
     models = reader(HONEST, "honest"), reader(NEARLY, "nearly")
     peer = reader({**HONEST, "film": -0.1}, "peer")
