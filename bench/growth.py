@@ -69,7 +69,7 @@ class Series:
 
 def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[], Explanation]:
     """Value tables of all models, and every candidate's attributions and alignment; predictions are made beforehand."""
-    from trusteq.auditing.explained import beside
+    from trusteq.auditing.explanations import with_reference
     from trusteq.compare.alignment import alignment
     from trusteq.explain.explanation import explain
     from trusteq.explain.respondent import respondents
@@ -81,7 +81,7 @@ def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[]
 
     def run() -> Explanation:
         made = explain(respondents(models, predicted, labels), items, settings, gold=None)
-        for candidate in beside(made, items, Resampling(len(items), resamples=RESAMPLES)):
+        for candidate in with_reference(made, items, Resampling(len(items), resamples=RESAMPLES)):
             for one in candidate:
                 alignment(one)
         return made

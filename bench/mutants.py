@@ -51,7 +51,7 @@ TESTS = (
     "tests/compare/test_*.py",
     "tests/explain/test_*.py",
     "tests/test_verdict.py",
-    "tests/test_explained.py",
+    "tests/test_explanations.py",
 )
 SLOW = ("tests/compare/test_coverage.py", "tests/test_audit.py")
 """Minutes long; only named mutants ask for them."""

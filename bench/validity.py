@@ -32,7 +32,7 @@ from customary import METHODS, Sample
 from validity_cases import Case, cases, tabular_cases, tasks
 from verdicts import measured
 
-from trusteq.auditing.explained import place, sequences, settled
+from trusteq.auditing.explanations import place_of, sequences, settled
 from trusteq.compare.alignment import Explained, Resamplings, products, sizes
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns
@@ -259,7 +259,7 @@ def early(explained: Sequence[Explained], at: NDArray[np.int64], policy: Policy)
         count = min(int(look), len(at))
         some = [replace(drawn(one, at[:count], seed=0), resampling=Resampling(count)) for one in explained]
         estimates = sequences(some, seen=count / len(at), clusters=None)
-        places = [place(estimates.get(name), rule) for name, rule in rules.items()]
+        places = [place_of(estimates.get(name), rule) for name, rule in rules.items()]
         if settled(before, places) or count == len(at):
             outcome = Outcome.UNDECIDED if "across" in places else Outcome.EQUIVALENT
             return {"items": count, "outcome": str(Outcome.NOT_EQUIVALENT if "outside" in places else outcome)}

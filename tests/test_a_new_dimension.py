@@ -33,7 +33,7 @@ from io import StringIO
 from rich.console import Console
 
 import trusteq
-from trusteq.auditing.verified import verified
+from trusteq.auditing.verify import verify_run
 from trusteq.policy import policy_schema
 from trusteq.report.page.page import page
 from trusteq.report.terminal import render
@@ -57,7 +57,7 @@ assert [(c.name, str(c.verdict.outcome)) for c in result.comparisons] == [
 ]
 assert result["wavering"].verdict.reason.startswith("wavering 0.25 [")
 run = trusteq.load_run(result.save("run"))
-assert verified(run).passed
+assert verify_run(run).passed
 shown = StringIO()
 Console(file=shown, width=200).print(render(result))
 assert "steadiness" in shown.getvalue()

@@ -56,7 +56,7 @@ def test_equal_answers_with_another_confidence_are_not_equivalent_and_one_temper
     assert outcomes["behaviour"] is Outcome.EQUIVALENT
     assert outcomes["calibration"] is Outcome.NOT_EQUIVALENT
     assert comparison.remedies["temperature_matched"].value == pytest.approx(0.5, abs=0.01)
-    assert comparison.advice[0].startswith("calibration is mended by T = 0.50")
+    assert comparison.advice[0].startswith("calibration is corrected by T = 0.50")
 
 
 def test_lost_information_is_not_called_mended():
@@ -136,7 +136,7 @@ def test_the_same_python_object_is_refused_as_its_own_candidate():
 
 def test_one_item_says_nothing_of_others():
     large, small, items = case(50)
-    with pytest.raises(trusteq.DataError, match="one item; nothing can be said of others like it"):
+    with pytest.raises(trusteq.DataError, match="a single item says nothing about others"):
         trusteq.audit(large, small, items.take([3]))
 
 
@@ -152,7 +152,7 @@ def test_a_column_without_a_frequent_value_is_said_not_to_be_sliced():
     items = replace(items, columns={"rare": list(items.ids), "group": items.columns["group"]})
     result = trusteq.audit(large, small, items, resamples=100, costs="none")
     (found,) = (f for f in result.findings if f.kind == "not sliced")
-    assert found.message == "column 'rare' was not sliced: a slice needs 30 items, its most frequent value has 1"
+    assert found.message == "column 'rare' was not sliced: a slice needs 30 items, but its most frequent value has 1"
     assert set(result["small"].skewsize) == {"group"}
 
 
@@ -174,7 +174,7 @@ def test_a_slice_column_called_as_our_own_is_refused():
     assert trusteq.audit(large, small, same, resamples=100, costs="none")["small"].slices
     for name, values in (("label", gold[::-1]), ("text length", gold)):
         other = replace(items, columns={name: values}, segments={"t": ["a word"] * 200})
-        with pytest.raises(trusteq.OptionError, match=f"may be called '{name}'"):
+        with pytest.raises(trusteq.OptionError, match=f"slice column '{name}' has the name of a slice"):
             trusteq.audit(large, small, other, resamples=100)
 
 
@@ -184,12 +184,12 @@ def test_tied_answers_are_counted():
     result = trusteq.audit(large, replace(small, answers=tied), items, **FAST)
     (found,) = (f for f in result.findings if f.kind == "tied answers")
     assert found.model == "small"
-    assert found.message == "2 of 60 answers are tied for the most probable label: the first counts"
+    assert found.message == "in 2 of 60 answers, labels tie for the most probable: the first one counts"
 
 
 def test_two_models_of_one_name_are_refused():
     large, small, items = case(50)
-    with pytest.raises(trusteq.ModelError, match="two models are called 'large'"):
+    with pytest.raises(trusteq.ModelError, match="two models are named 'large'"):
         trusteq.audit(large, replace(small, name="large"), items)
 
 
@@ -240,7 +240,7 @@ def test_a_model_that_gives_one_answer_only_is_reported():
     first = result["stuck"].candidate.findings[0]
     assert (first.kind, first.message) == (
         "one answer",
-        "answers 'maybe' to every one of 200 items: check what it reads",
+        "gives the answer 'maybe' to all 200 items: check its input",
     )
 
 
@@ -308,7 +308,7 @@ def test_a_planted_bad_slice_is_named():
         if group == "odd" and rng.random() < 0.3:
             small.answers[id_] = small.answers[id_][[1, 2, 0]]
     result = trusteq.audit(large, small, items, resamples=200)
-    assert any(sentence.startswith("group = odd suffers more than the rest") for sentence in result["small"].advice)
+    assert any(sentence.startswith("group = odd does worse than the rest") for sentence in result["small"].advice)
 
 
 def test_several_candidates_have_pies():
@@ -363,7 +363,7 @@ def test_a_mapping_names_candidates_whatever_they_call_themselves():
         name, labels, identity = "own", small.labels, small.identity
         predict, findings = small.predict, small.findings
 
-    with pytest.raises(trusteq.ModelError, match="candidate 'int8': the model calls itself 'own'"):
+    with pytest.raises(trusteq.ModelError, match="candidate 'int8': the model's own name is 'own'"):
         trusteq.audit(large, {"int8": Own()}, items, **FAST)
 
 
@@ -479,7 +479,7 @@ def test_clusters_are_counted_in_what_would_decide():
         ({"policy": {"name": "x"}}, trusteq.PolicyError, "policy: required: field required"),
         ({"policy": 0.05}, trusteq.PolicyError, "policy is 0.05; give a preset's name"),
         ({"dimensions": "beauty"}, trusteq.PolicyError, "no dimension 'beauty'"),
-        ({"explain": 40}, trusteq.OptionError, r"found 40; for a number of items say trusteq\.ExplainSettings\(items="),
+        ({"explain": 40}, trusteq.OptionError, r"found 40; for a number of items use trusteq\.ExplainSettings\(items="),
         ({"explain": "no"}, trusteq.OptionError, "explain must be True, False or ExplainSettings, found 'no'"),
         ({"explain": 0}, trusteq.OptionError, "found 0"),
     ],
@@ -493,7 +493,7 @@ def test_a_setting_that_makes_no_sense_is_refused(settings, error, says):
 @pytest.mark.parametrize("items", ["test.csv", Path("test.csv"), ["a text"], None])
 def test_items_that_are_none_are_told_how_to_be_read(items):
     large, small, _ = case(50)
-    with pytest.raises(trusteq.DataError, match=r"items are \w+ .*trusteq\.read_items\(path"):
+    with pytest.raises(trusteq.DataError, match=r"items must be trusteq.Items, found \w+ .*trusteq\.read_items\(path"):
         trusteq.audit(large, small, items)
 
 
@@ -559,7 +559,7 @@ def told(tmp_path):
 def test_a_number_beside_the_labels_is_none_and_said_before_it_is_read(told):
     said = told(["no", "yes"], {"score": [1.5, 2.5]})
     assert "column 'score' would be read as a label, but no item has that label" in said
-    assert said.endswith("name all the labels, those too that no item has: --labels m=no,yes")
+    assert said.endswith("name all labels, including those that no item has: --labels m=no,yes")
 
 
 @pytest.mark.parametrize("more", [{"fold": [0, 0]}, {"score": [0.01, 0.0]}])
@@ -593,4 +593,4 @@ def test_items_whose_labels_are_codes_are_told_how_to_name_them(told):
 
 def test_logits_without_gold_labels_need_names(told):
     said = told(["no", "yes"], {"tokens": [7, 9]}, scores="logits", label=None)
-    assert said.endswith("nothing shows which of them are logits; name them: --labels m=no,yes,tokens")
+    assert said.endswith("trusteq cannot tell which are logits; name them: --labels m=no,yes,tokens")

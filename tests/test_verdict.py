@@ -235,7 +235,7 @@ def test_what_fewer_items_than_resamples_need_show_beyond_a_margin_is_undecided(
         rule = dimension(judge(measured(OUTSIDE, INSIDE, n=n), policy()), "behaviour").rules[0]
         assert rule.outcome is expected
         if expected is UNDECIDED:
-            assert rule.reason.endswith("but fewer than 6 items show nothing")
+            assert rule.reason.endswith("but fewer than 6 items cannot show it")
             assert rule.items_needed == 100
 
 
@@ -248,7 +248,7 @@ def test_few_clusters_show_nothing_however_many_their_items():
         rule = dimension(verdict, "behaviour").rules[0]
         assert rule.outcome is expected
         if expected is UNDECIDED:
-            assert rule.reason.endswith("but fewer than 6 clusters show nothing")
+            assert rule.reason.endswith("but fewer than 6 clusters cannot show it")
             assert rule.items_needed == 720
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from trusteq.models.open import ModelOptions, open_model
     from trusteq.policy import Policy, read_policy
     from trusteq.record.audit import Audit
-    from trusteq.record.directory import load_run
+    from trusteq.record.run import load_run
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import Outcome
     from trusteq.work.executor import executor
@@ -103,7 +103,7 @@ _HOMES = {
     "compare_attributions": "trusteq.explain.exchange.agreement",
     "from_callable": "trusteq.models.function",
     "from_estimator": "trusteq.models.function",
-    "load_run": "trusteq.record.directory",
+    "load_run": "trusteq.record.run",
     "measure": "trusteq.compare.own_measures",
     "open_model": "trusteq.models.open",
     "read_attributions": "trusteq.explain.exchange.reading",

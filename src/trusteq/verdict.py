@@ -1,8 +1,8 @@
-"""From estimates and a policy to a verdict; no numbers are made here.
+"""From estimates and a policy to a verdict; nothing is estimated here.
 
 A rule is judged by where its estimate's interval lies. A dimension is EQUIVALENT when all its rules are, NOT
 EQUIVALENT when one is not. The whole is EQUIVALENT when every required dimension is: to claim it falsely, every
-one of the tests would have to be wrong, so none needs correction (intersection-union). What was not measured is
+one of the tests would have to be wrong, so none needs correction (intersection-union). Whatever was not measured is
 never EQUIVALENT.
 """
 
@@ -24,13 +24,13 @@ from trusteq.stats.number import Count  # noqa: TC001
 from trusteq.stats.power import detectable_margin, items_to_decide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from trusteq.compare.measures import Measure
     from trusteq.policy import Policy
 
     Needs = Callable[[str], str | None]
-    """What a measure needs and does not have, in words, by its name."""
+    """What a measure of this name needs and does not have, in words."""
 
 
 class Outcome(StrEnum):
@@ -43,7 +43,7 @@ class Outcome(StrEnum):
 
 
 Whole = Literal[Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED]
-"""What it may say of the whole."""
+"""The outcomes that the whole can have."""
 ExitCode = Literal[0, 1, 3]
 
 EXIT_CODES: Mapping[Outcome, ExitCode] = {
@@ -57,8 +57,8 @@ EXIT_CODES: Mapping[Outcome, ExitCode] = {
 class RuleVerdict:
     """One rule's outcome and why.
 
-    ``items_needed`` would decide it, in ``clusters_needed`` clusters of the present size where items come in
-    clusters; ``detectable`` is the smallest margin that this many items certify.
+    ``items_needed``: how many items would decide, in ``clusters_needed`` clusters of the present size if items come in
+    clusters. ``detectable``: the smallest margin that the present number of items can certify.
     """
 
     measure: str
@@ -71,7 +71,7 @@ class RuleVerdict:
     clusters_needed: Count | None = None
 
     def needed(self, dimension: str) -> str | None:
-        """How much data would decide, in words; None where that is not known."""
+        """How much data would decide, in words; None if that is not known."""
         if self.items_needed is None:
             return None
         items = f"about {self.items_needed:,} {DIMENSIONS[dimension].counted}"
@@ -90,7 +90,7 @@ class DimensionVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome for one candidate, what it rests on, and why in one sentence."""
+    """The outcome for one candidate, the dimensions it is based on, and the reason in one sentence."""
 
     outcome: Whole
     dimensions: Annotated[tuple[DimensionVerdict, ...], Len(len(DIMENSIONS), len(DIMENSIONS))]
@@ -102,15 +102,15 @@ def judge(
     policy: Policy,
     *,
     cluster_size: float | None = None,
-    own: Sequence[Measure] = (),
+    own_measures: Sequence[Measure] = (),
 ) -> Verdict:
     """The verdict on one candidate, from its estimates by dimension and measure.
 
-    ``cluster_size`` is the mean number of items in a cluster; None where every item stands by itself. ``own`` are
-    measures that are not trusteq's.
+    ``cluster_size`` is the mean number of items in a cluster; None if items are independent. ``own_measures`` are
+    measures of the user's, not trusteq's.
     """
     measured = {name for estimates in measures.values() for name in estimates}
-    needs = partial(lacking, measured=measured, own=own)
+    needs = partial(lacking, measured=measured, own=own_measures)
     dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs) for d in DIMENSIONS)
     required = [d for d in dimensions if d.required]
     outcomes = {d.outcome for d in required}
@@ -124,7 +124,7 @@ def judge(
 
 
 def _reason(whole: Whole, required: Sequence[DimensionVerdict], needs: Needs) -> str:
-    """Why the required dimensions come to this, in one sentence."""
+    """Why the required dimensions give this outcome, in one sentence."""
     if whole is Outcome.EQUIVALENT:
         return f"{_listed(d.dimension for d in required)} within margins"
     if whole is Outcome.NOT_EQUIVALENT:
@@ -148,8 +148,8 @@ def _judge_dimension(
 ) -> DimensionVerdict:
     required = dimension in policy.required
     judged = []
-    for entered, rule in policy.rules.get(dimension, {}).items():
-        name = judged_as(entered, estimates)
+    for measure, rule in policy.rules.get(dimension, {}).items():
+        name = judged_as(measure, estimates)
         estimate = estimates.get(name)
         if estimate is None:
             judged.append(_not_measured(name, rule, needs))
@@ -172,10 +172,10 @@ def _not_measured(name: str, rule: Rule, needs: Needs) -> RuleVerdict:
     return RuleVerdict(name, rule, Outcome.NOT_MEASURED, reason)
 
 
-def _unmeasured(what: str, needs: Sequence[str | None]) -> str:
-    """That something was not measured, and what it needs for that, as far as it is known."""
-    known = list(dict.fromkeys(need for need in needs if need is not None))
-    return f"{what} was not measured{f' (it needs {_listed(known)})' if known else ''}"
+def _unmeasured(subject: str, needs: Sequence[str | None]) -> str:
+    """The sentence that something was not measured, with what it needs if that is known."""
+    missing = list(dict.fromkeys(need for need in needs if need is not None))
+    return f"{subject} was not measured{f' (it needs {_listed(missing)})' if missing else ''}"
 
 
 def _judge_rule(
@@ -191,47 +191,48 @@ def _judge_rule(
         place = "inside" if rule.allows(estimate.value) else "outside"
     elif rule.judged_on == "significance" and place == "across":
         place = "inside"
-    said = f"{in_words(name)} {estimate}"
+    figure = f"{in_words(name)} {estimate}"
     fewest = fewest_to_resample(estimate.level)
-    # Some items are few of their clusters' and may be of as many clusters as there are of them.
-    together = 1.0 if cluster_size is None or not DIMENSIONS[dimension].of_all else cluster_size
-    if place == "outside" and rule.judged_on != "value" and estimate.n / together < fewest:
-        units = DIMENSIONS[dimension].counted if together == 1 else "clusters"
-        reason = f"{said} is not {rule}, but fewer than {fewest} {units} show nothing"
+    # A sample of the items may have as many clusters as items.
+    per_cluster = 1.0 if cluster_size is None or not DIMENSIONS[dimension].of_all else cluster_size
+    if place == "outside" and rule.judged_on != "value" and estimate.n / per_cluster < fewest:
+        units = DIMENSIONS[dimension].counted if per_cluster == 1 else "clusters"
+        reason = f"{figure} is not {rule}, but fewer than {fewest} {units} cannot show it"
         return RuleVerdict(
-            name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * together), min_items)
+            name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * per_cluster), min_items)
         )
     if place == "outside":
-        return RuleVerdict(name, rule, Outcome.NOT_EQUIVALENT, f"{said} is not {rule}", estimate)
+        return RuleVerdict(name, rule, Outcome.NOT_EQUIVALENT, f"{figure} is not {rule}", estimate)
     detectable = detectable_margin(estimate, two_sided=low is not None and high is not None)
     if place == "across":
         items = items_to_decide(estimate, low, high)
         if items is not None and rule.allows(estimate.value):
             items = max(items, min_items)
         clusters = None if items is None or cluster_size is None else math.ceil(items / cluster_size)
-        open_ = RuleVerdict(name, rule, Outcome.UNDECIDED, "", estimate, items, detectable, clusters)
-        more = f"{open_.needed(dimension) or 'it lies on the margin; no number of items'} would decide"
-        return replace(open_, reason=f"{said} may or may not be {rule}: {more}")
-    if together > 1 and rule.judged_on == "interval" and estimate.n / together < fewest:
-        reason = f"{said} is {rule}, but fewer than {fewest} clusters show nothing"
+        undecided = RuleVerdict(name, rule, Outcome.UNDECIDED, "", estimate, items, detectable, clusters)
+        needed = undecided.needed(dimension) or "it lies exactly on the margin; no number of items"
+        return replace(undecided, reason=f"{figure} may or may not be {rule}: {needed} would decide")
+    if per_cluster > 1 and rule.judged_on == "interval" and estimate.n / per_cluster < fewest:
+        reason = f"{figure} is {rule}, but fewer than {fewest} clusters cannot show it"
         return RuleVerdict(
-            name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * together), min_items), detectable
+            name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * per_cluster), min_items), detectable
         )
     if estimate.n < min_items:
         few = f"{estimate.n} {DIMENSIONS[dimension].counted} are fewer than the {min_items} that the policy asks for"
-        reason = f"{said} is {rule}, but {few}"
+        reason = f"{figure} is {rule}, but {few}"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)
-    return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{said} is {rule}", estimate, None, detectable)
+    return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{figure} is {rule}", estimate, None, detectable)
 
 
 def fewest_to_resample(level: float) -> int:
-    """Fewer items lie all on one side of what is true with a chance, 2^(1-n), that an interval of this level forbids.
+    """The fewest items for which an interval of this level can be valid.
 
-    And what resamples make of them lies there, too.
+    With probability 2^(1-n), all of n items lie on the same side of the true value, and so do all their resamples. For
+    fewer items than these, that is more likely than the level allows.
     """
     return 1 + math.ceil(-math.log2(1 - level))
 
 
-def _listed(names: object) -> str:
-    words = [str(name) for name in names]  # type: ignore[attr-defined]
+def _listed(names: Iterable[str]) -> str:
+    words = [str(name) for name in names]
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

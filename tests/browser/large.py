@@ -10,7 +10,7 @@ import pandas as pd
 from report.page import made_up
 
 import trusteq
-from trusteq.record.directory import evidence_of
+from trusteq.record.evidence import evidence_of
 from trusteq.report.page import page as module
 from trusteq.report.page.page import page
 

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browser.conftest import running  # noqa: E402
 from report.page import made_up  # noqa: E402
 
-from trusteq.record.directory import evidence_of  # noqa: E402
+from trusteq.record.evidence import evidence_of  # noqa: E402
 from trusteq.report.page.items import browser  # noqa: E402
 from trusteq.report.page.page import page  # noqa: E402
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from trusteq.cli.main import main
-from trusteq.record.directory import load_run
+from trusteq.record.run import load_run
 
 onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")

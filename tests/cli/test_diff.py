@@ -52,14 +52,14 @@ def test_what_must_be_read_first_and_another_policy_are_said(runs):
         library.audit(large, small, items, policy=policy, **FAST).save(runs / name)
     said = " ".join(trusteq("diff", "narrow", "loose", cwd=runs).stdout.split())
     assert "no verdict got worse; better, by another policy: small" in said
-    assert "! narrow, policy narrow: lets more pass than trusteq's default policy" in said
-    assert "! loose, policy loose: lets more pass than trusteq's default policy (in brackets): " in said
+    assert "! narrow, policy narrow: is more permissive than trusteq's default policy" in said
+    assert "! loose, policy loose: is more permissive than trusteq's default policy (in brackets): " in said
     told = json.loads(trusteq("diff", "narrow", "loose", "--json", cwd=runs).stdout)
     assert not told["same_policy"]
     assert [[one["kind"] for one in told["read_first"][when]] for when in ("before", "now")] == [["wider policy"]] * 2
     said = trusteq("diff", "narrow", "loose", "--policy", "loose/policy.yaml", cwd=runs).stdout
     assert "by another policy" not in said
-    assert said.count("lets more pass") == 1
+    assert said.count("is more permissive") == 1
 
 
 def test_mistakes_are_one_line(runs):

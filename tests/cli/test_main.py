@@ -144,7 +144,7 @@ def test_gate_without_a_policy_repeats_the_run_s_own_verdict(files):
 def test_gate_refuses_a_level_that_the_run_does_not_have(files):
     trusteq("audit", "large.csv", "small.csv", *QUICK, "--out", "run", cwd=files)
     (files / "p.yaml").write_text(Path(files / policy(files)).read_text("utf-8") + "level: 0.9\n", "utf-8")
-    one_line(trusteq("gate", "run", "--policy", "p.yaml", cwd=files), "asks for 0.9 intervals, but this run's are 0.95")
+    one_line(trusteq("gate", "run", "--policy", "p.yaml", cwd=files), "needs 0.9 intervals, but this run has 0.95")
 
 
 def test_dimensions_say_what_is_required(files):
@@ -426,7 +426,7 @@ def test_a_reader_that_leaves_early_is_no_verdict(files):
 
 
 def test_a_defect_of_ours_is_no_verdict_either(files, monkeypatch):
-    monkeypatch.setattr("trusteq.record.directory.load_run", lambda _: 1 / 0)
+    monkeypatch.setattr("trusteq.record.run.load_run", lambda _: 1 / 0)
     done = trusteq("gate", "run", cwd=files)
     assert done.returncode == 2
     assert "ZeroDivisionError" in done.stderr

@@ -99,5 +99,5 @@ def test_little_memory_is_one_line(folder, monkeypatch, error, says):
     def fails(_):
         raise error
 
-    monkeypatch.setattr("trusteq.record.directory.load_run", fails)
+    monkeypatch.setattr("trusteq.record.run.load_run", fails)
     one_line(trusteq("gate", "plain", cwd=folder), says)

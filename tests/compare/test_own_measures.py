@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import trusteq
-from trusteq.auditing.verified import verified
+from trusteq.auditing.verify import verify_run
 from trusteq.compare.own_measures import entries, from_entries, own_measures
 from trusteq.policy import read_policy
-from trusteq.record.directory import evidence, rejudge
+from trusteq.record.evidence import evidence
+from trusteq.record.run import rejudge
 from trusteq.report.page.page import page
 
 LABELS = ("no", "yes")
@@ -128,7 +129,7 @@ def test_a_saved_run_is_read_judged_and_shown_where_its_code_is_not(audited, tmp
     with pytest.raises(trusteq.PolicyError, match="behaviour has no measure 'leaves_yes'"):
         read_policy(LOOSE)
     with pytest.raises(trusteq.RunError, match="measure 'leaves_yes' is not trusteq's, and its code is not here"):
-        verified(run)
+        verify_run(run)
 
 
 LOOSE = {"name": "loose", "required": ["behaviour"], "rules": {"behaviour": {"leaves_yes": {"at_most": 0.5}}}}

@@ -35,7 +35,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "minilm", lambda say: base)
     # These take seconds of their own.
     monkeypatch.setattr("trusteq.auditing.audit.measure_costs", lambda *_, **__: None)
-    monkeypatch.setattr("trusteq.auditing.computed.slices", lambda *_, **__: [])
+    monkeypatch.setattr("trusteq.auditing.compute.slices", lambda *_, **__: [])
     for name, value in {"TRAIN": 30, "DEV": 10, "TEST": 50, "EXPLAINED": 10, "EPOCHS": 1}.items():
         monkeypatch.setattr(demo, name, value)
     without = {name: recipe for name, recipe in demo.CANDIDATES.items() if name == "pruned"}

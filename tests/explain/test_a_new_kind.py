@@ -14,15 +14,16 @@ import pyarrow as pa
 import pytest
 
 import trusteq
-from trusteq.auditing.computed import computed
-from trusteq.auditing.verified import verified
+from trusteq.auditing.compute import compute_audit
+from trusteq.auditing.verify import verify_run
 from trusteq.data.segment import KINDS
 from trusteq.data.texts import Texts
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.units import CUTS, Cut, cutter
 from trusteq.policy import read_policy
-from trusteq.record.directory import evidence, evidence_of, load_run, rejudge
-from trusteq.record.read_back import read_items, read_responses
+from trusteq.record.evidence import evidence, evidence_of
+from trusteq.record.run import load_run, rejudge
+from trusteq.record.stored_responses import read_items, read_responses
 from trusteq.report.item import item_view
 from trusteq.report.page.items import browser
 from trusteq.report.page.page import page
@@ -251,7 +252,7 @@ def test_a_run_gives_the_pictures_back_and_comes_to_the_same(audited, saved):
     back = read_items(run)
     assert back.content() == audited.items.content()
     assert back.segments["photo"].raw == audited.items.segments["photo"].raw
-    found = verified(run)
+    found = verify_run(run)
     assert found.differences == ()
     assert (found.rounded, found.largest) == (0, 0.0)
     assert found.perturbations > 0
@@ -263,7 +264,7 @@ def test_it_is_judged_by_another_policy_without_any_model(audited, saved):
     paper = read_policy("paper")
     assert set(rejudge(run, paper)) == {"nearly", "shortcut"}
     items = read_items(run)
-    again = computed(read_responses(run, items), items, paper, run.audit["settings"])
+    again = compute_audit(read_responses(run, items), items, paper, run.audit["settings"])
     assert again.policy.name == "paper"
     for one, other in zip(again.comparisons, audited.comparisons, strict=True):
         assert one.measures["explanation"] == other.measures["explanation"]
@@ -367,7 +368,7 @@ def test_pictures_and_texts_are_explained_together(tmp_path):
     assert made["small"].measures["explanation"]["alignment_shapley"].value > 0.99
     assert made.explanation.units[0].segments.tolist() == [0] * (len(made.explanation.units[0]) - 16) + [1] * 16
     run = load_run(made.save(tmp_path / "run"))
-    assert verified(run).differences == ()
+    assert verify_run(run).differences == ()
     view = item_view(evidence(run), made.items.ids[made.explanation.positions[0]])
     for word in view.explained.words:
         assert view.segments[word.segment][word.start : word.end] == word.word
@@ -421,7 +422,7 @@ def test_nobody_asks_what_kind_of_segment_or_units_it_is():
     assert found == [f"{SPLICES}: isinstance(units, TextUnits)"]
 
 
-@pytest.mark.parametrize("file", ["explain/table.py", "explain/explanation.py", "record/explained.py"])
+@pytest.mark.parametrize("file", ["explain/table.py", "explain/explanation.py", "record/explanation_tables.py"])
 def test_what_asks_and_records_knows_no_words(file):
     names = {
         node.attr for node in ast.walk(ast.parse((SOURCE / file).read_text("utf-8"))) if isinstance(node, ast.Attribute)

@@ -22,9 +22,9 @@ from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
 from trusteq.explain.respondent import respondents
 from trusteq.explain.scripted import lime_string, parted, shap_game, shap_string, shap_tree
-from trusteq.record.directory import rejudge
 from trusteq.record.document import document
 from trusteq.record.plain import plain
+from trusteq.record.run import rejudge
 from trusteq.report.latex import latex
 from trusteq.report.page.calibration import calibration as calibration_page
 from trusteq.report.terminal import context

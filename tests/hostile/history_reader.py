@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def histories(folder: Path) -> Reader:
     """Two audits on record and one beside; who finds fewer passed over what is spoilt."""
-    from trusteq.record.history import History, attempt_of, beside, notices, remembered
+    from trusteq.record.history import History, attempt_of, neighbouring_runs, notices, recorded_rivals
     from trusteq.work.folder import LocalFolder
 
     runs_of_today(folder)
@@ -28,12 +28,12 @@ def histories(folder: Path) -> Reader:
     own = found.model_copy(update={"settings": "own"})
     work = LocalFolder(folder / "work")
     for seed in (7, 8):
-        remembered(work, found.model_copy(update={"seed": seed, "settings": str(seed)}))
+        recorded_rivals(work, found.model_copy(update={"seed": seed, "settings": str(seed)}))
     records = sorted(path.relative_to(folder).as_posix() for path in (folder / "work").iterdir())
 
     def read(_: str) -> None:
-        others = remembered(work, own)
-        runs = list(beside(folder / "protocol", own))
+        others = recorded_rivals(work, own)
+        runs = list(neighbouring_runs(folder / "protocol", own))
         printed(list(notices(History(others=others), runs)))
         if (len(others), len(runs)) != (2, 1):
             raise TrusteqError("passed over")

@@ -27,8 +27,8 @@ def runs_of_today(folder: Path) -> list[str]:
 
     import trusteq
     from trusteq.explain.explanation import ExplainSettings
-    from trusteq.record.directory import manifest
     from trusteq.record.history import History, attempt_of
+    from trusteq.record.manifest import manifest
     from trusteq.record.plain import plain
 
     models = reader(HONEST, "honest"), reader(NEARLY, "nearly")
@@ -140,7 +140,7 @@ def run_loaded(folder: Path) -> Reader:
 
 def loaded(run: Path, file: str) -> None:
     """Open the run and judge it again; read the table, if the file is one."""
-    from trusteq.record.directory import load_run, rejudge
+    from trusteq.record.run import load_run, rejudge
 
     found = load_run(run)
     if file.endswith(".parquet"):
@@ -162,13 +162,13 @@ def run_verified(folder: Path) -> Reader:
     """A run computed once more, as trusteq verify tells of it."""
     from dataclasses import asdict
 
-    from trusteq.auditing.verified import verified
+    from trusteq.auditing.verify import verify_run
     from trusteq.cli.verify import _lines
-    from trusteq.record.directory import load_run
     from trusteq.record.plain import plain
+    from trusteq.record.run import load_run
 
     def read(run: Path, _: str) -> None:
-        found = verified(load_run(run))
+        found = verify_run(load_run(run))
         printed(_lines(found, "run"))
         json.dumps(plain(asdict(found)))
 
@@ -178,7 +178,8 @@ def run_verified(folder: Path) -> Reader:
 def run_printed(folder: Path) -> Reader:
     """A run as trusteq show, diff and report print it, but for the page."""
     from trusteq.cli.report import FORMATS, maker
-    from trusteq.record.directory import evidence, load_run
+    from trusteq.record.evidence import evidence
+    from trusteq.record.run import load_run
     from trusteq.report.difference import difference
     from trusteq.report.difference_terminal import render as render_difference
     from trusteq.report.item import item_document, item_view
@@ -208,7 +209,8 @@ def run_printed(folder: Path) -> Reader:
 def run_page(folder: Path) -> Reader:
     """A run as the page of trusteq report."""
     from trusteq.cli.report import maker
-    from trusteq.record.directory import evidence, load_run
+    from trusteq.record.evidence import evidence
+    from trusteq.record.run import load_run
 
     return today(folder, lambda run, _: maker("html")(evidence(load_run(run))).encode() and None, seconds=40)
 

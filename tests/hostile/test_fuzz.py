@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 from rehashed import rehashed
 
 import trusteq
-from trusteq.auditing.verified import verified
+from trusteq.auditing.verify import verify_run
 from trusteq.data.readers import read_table
 from trusteq.errors import DataError, LabelError, MissingExtraError, ModelError, PolicyError, RunError, TrusteqError
 from trusteq.models.labels import configured_labels
 from trusteq.models.token_limit import token_limit
 from trusteq.policy import read_policy
-from trusteq.record.directory import load_run
+from trusteq.record.run import load_run
 from trusteq.study.plan import read_study
 from trusteq.work.shard import Answered
 from trusteq.work.shard_files import ShardFiles
@@ -346,7 +346,7 @@ def test_words_of_one_model_from_fewer_runs(tmp_path, one_line):
     odd = pc.and_(pc.equal(table["model"], "nearly"), pc.equal(table["run"], 2))
     pq.write_table(table.filter(pc.invert(odd)), path)
     with pytest.raises(RunError) as caught:
-        verified(load_run(rehashed(tmp_path / "run")))
+        verify_run(load_run(rehashed(tmp_path / "run")))
     one_line(caught, "top_words.parquet: damaged: lime was run more often on one model", "copy the run again")
 
 

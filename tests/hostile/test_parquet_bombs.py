@@ -13,7 +13,7 @@ from rehashed import rehashed
 import trusteq
 from trusteq.data.readers import column_names, read_table
 from trusteq.errors import DataError
-from trusteq.record.directory import load_run
+from trusteq.record.run import load_run
 
 
 def repeated(text, times):

@@ -8,7 +8,7 @@ from command import trusteq as command
 import trusteq
 from trusteq.errors import RunError
 from trusteq.record.address import LAST, free_address, save_at
-from trusteq.record.directory import load_run
+from trusteq.record.run import load_run
 from trusteq.work.folder import RemoteFolder
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra 'transformers'")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command import one_line, trusteq
 
-from trusteq.record.directory import load_run, rejudge
+from trusteq.record.run import load_run, rejudge
 
 STORED = sorted((Path(__file__).parent / "golden").iterdir())
 

@@ -13,8 +13,9 @@ from finished_runs import FAST, HONEST, KINDS, NEARLY, pairs, reader
 import trusteq as package
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.prediction_file import open_predictions
-from trusteq.record.directory import load_run, notices_of
+from trusteq.record.evidence import notices_of
 from trusteq.record.history import MOST_NAMED, attempt_of
+from trusteq.record.run import load_run
 from trusteq.work.executor import executor
 
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
@@ -253,7 +254,7 @@ def test_work_that_was_taken_up_is_said_and_recorded(models, tmp_path):
     again = audit(models, tmp_path, "--work", "w", out="two")
     told = json.loads((tmp_path / "two" / "work.json").read_text())
     assert told["taken_up"] == told["shards"] > 2
-    said = f"trusteq: {told['shards']} of {told['shards']} shards of work were taken up, not asked for anew\n"
+    said = f"trusteq: {told['shards']} of {told['shards']} shards of work were reused from an earlier audit\n"
     assert again.stderr == f"{said}run directory: two\n"
     assert said.removeprefix("trusteq: ").strip() in " ".join(trusteq("show", tmp_path / "two").stdout.split())
     for file in ("audit.json", "estimates.parquet"):

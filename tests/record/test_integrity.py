@@ -11,8 +11,8 @@ from finished_runs import costs_of, equivalent, explained, peered, plain
 from rehashed import rehashed
 
 from trusteq.errors import RunError
-from trusteq.record.directory import load_run, rejudge
 from trusteq.record.plain import plain as as_json
+from trusteq.record.run import load_run, rejudge
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_byte_in_any_file(explained_too, tmp_path):
         before = (run / file).read_bytes()
         # A blank at the end of JSON and YAML means nothing, and what is behind a Parquet file makes it none.
         (run / file).write_bytes(before + b" ")
-        with pytest.raises(RunError, match=r"changed since the run was written|damaged or cut off"):
+        with pytest.raises(RunError, match=r"changed since the run was written|damaged or truncated"):
             load_run(run)
         (run / file).write_bytes(before)
     load_run(run)
@@ -135,7 +135,7 @@ def test_a_verdict_in_other_words_of_another_version_is_read(run):
     (run / "manifest.json").write_text(json.dumps({**manifest, "trusteq": "0.0.9"}))
     assert trusteq("gate", run).returncode == 1
     edit(run, passing)
-    one_line(trusteq("gate", run), "is not what its estimates and its policy give (NOT EQUIVALENT)")
+    one_line(trusteq("gate", run), "does not follow from its estimates and policy (NOT EQUIVALENT)")
 
 
 def test_a_widened_policy_is_not_judged_by(run):
@@ -153,7 +153,7 @@ def test_a_policy_that_is_widened_in_both_files_is_another_verdict(run):
     policy["rules"]["behaviour"]["disagreement"]["at_most"] = 0.99
     (run / "policy.yaml").write_text(yaml.safe_dump(policy))
     edit(run, lambda document: document["policy"]["rules"]["behaviour"]["disagreement"].update(at_most=0.99))
-    one_line(trusteq("gate", run), "its verdict on 'small' (NOT EQUIVALENT) is not what its estimates")
+    one_line(trusteq("gate", run), "its verdict on 'small' (NOT EQUIVALENT) does not follow from its estimates")
 
 
 def test_what_was_saved_is_judged_as_it_was(saved):
@@ -172,7 +172,10 @@ def test_runs_without_hashes_are_read(run):
     assert load_run(run).manifest["schema_version"] == 1
     for command in ("gate", "show"):
         said = " ".join(trusteq(command, run).stdout.split())
-        assert "! run: written by an older trusteq, without hashes of its files: nothing shows that they are" in said
+        assert (
+            "! run: written by an older trusteq, without hashes of its files: changes to them cannot be detected"
+            in said
+        )
 
 
 @pytest.mark.parametrize("left", ["files", "asked", "arrays"])
@@ -249,7 +252,7 @@ def test_what_the_manifest_says_twice(change, what, run):
 def test_a_hash_of_what_is_no_file_of_a_run(file, run):
     """It was opened, and of a huge one nobody saw the end."""
     change_manifest(run, lambda manifest: manifest["files"].update({file: "0" * 64}))
-    one_line(trusteq("gate", run), "is no file of a run")
+    one_line(trusteq("gate", run), "is not a file of a run")
 
 
 @pytest.mark.parametrize("name", ["policy.yaml", "audit.json", "items.parquet"])
@@ -281,7 +284,7 @@ def test_settings_that_no_audit_takes(settings, said, run):
 
 def test_a_peer_that_the_manifest_does_not_know(run):
     edit(run, lambda document: document.update(peer=document["candidates"][0]))
-    one_line(trusteq("show", run), "damaged: peers differ: manifest.json has None, audit.json small")
+    one_line(trusteq("show", run), "damaged: peers differ: manifest.json has None, audit.json has small")
 
 
 def test_a_policy_that_took_a_preset_s_name(run):
@@ -296,7 +299,7 @@ def test_a_policy_that_took_a_preset_s_name(run):
     (run / "policy.yaml").write_text(yaml.safe_dump(json.loads((run / "audit.json").read_text())["policy"]))
     rehashed(run)
     said = " ".join(trusteq("gate", run).stdout.split())
-    assert "! policy default: says something else than the one that comes with this trusteq under its name; it " in said
+    assert "! policy default: differs from the preset of the same name in this trusteq; it " in said
 
 
 def test_a_flipped_verdict_on_the_peer(tmp_path):
@@ -306,7 +309,7 @@ def test_a_flipped_verdict_on_the_peer(tmp_path):
         document["peer"]["verdict"]["outcome"] = "EQUIVALENT"
 
     edit(run, flip)
-    one_line(trusteq("show", run), "damaged: its verdict on 'peer' (EQUIVALENT) is not what its estimates")
+    one_line(trusteq("show", run), "damaged: its verdict on 'peer' (EQUIVALENT) does not follow from its estimates")
 
 
 def test_reasons_are_those_of_the_estimates_whatever_version_wrote_them(run):

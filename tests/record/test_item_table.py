@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import trusteq
-from trusteq.auditing.verified import verified
+from trusteq.auditing.verify import verify_run
 from trusteq.errors import RunError
 from trusteq.record import item_table
-from trusteq.record.directory import evidence, evidence_of, load_run
+from trusteq.record.evidence import evidence, evidence_of
 from trusteq.record.integrity import MANIFEST, file_hashes
 from trusteq.record.json_file import read_json
-from trusteq.record.read_back import read_items
+from trusteq.record.run import load_run
+from trusteq.record.stored_responses import read_items
 from trusteq.report.item import item_view
 from trusteq.report.page.page import page
 from trusteq.report.paired import Paired
@@ -57,7 +58,7 @@ def test_a_run_gives_its_arrays_back_to_the_bit(saved):
 
 
 def test_it_is_verified_arrays_and_all(saved):
-    found = verified(load_run(saved))
+    found = verify_run(load_run(saved))
     assert found.passed
     assert "arrays" not in " ".join(found.unchecked)
 

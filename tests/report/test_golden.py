@@ -8,7 +8,9 @@ import json
 import pytest
 from finished_runs import GOLDEN, explained, golden_files
 
-from trusteq.record.directory import evidence, load_run, save
+from trusteq.record.evidence import evidence
+from trusteq.record.run import load_run
+from trusteq.record.saving import save
 from trusteq.report.junit import junit
 from trusteq.report.latex import latex
 from trusteq.report.markdown import markdown

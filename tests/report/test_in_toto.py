@@ -13,7 +13,8 @@ from rehashed import rehashed
 
 from trusteq import audit as trusteq_audit
 from trusteq.errors import RunError
-from trusteq.record.directory import evidence, load_run
+from trusteq.record.evidence import evidence
+from trusteq.record.run import load_run
 from trusteq.report.in_toto import in_toto
 from trusteq.report.wording import urgent
 
@@ -53,7 +54,7 @@ def test_a_pass_of_which_something_must_be_read_first_is_a_warning(tmp_path):
     result = statement(equivalent(), tmp_path)[1]["predicate"]
     assert result["result"] == "WARNED"
     policy, repeats = result["warnedTests"]
-    assert policy.startswith("policy wide: lets more pass than trusteq's default policy")
+    assert policy.startswith("policy wide: is more permissive than trusteq's default policy")
     assert repeats.startswith("items: 119 of 120 repeat the text of another item")
 
 

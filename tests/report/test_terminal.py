@@ -56,7 +56,7 @@ def test_what_numbers_are_worth_stands_above_them():
     large, _, items = case(60)
     stuck = replace(large, name="stuck", answers={i: [0.1, 0.8, 0.1] for i in items.ids})
     out = shown(trusteq.audit(large, stuck, replace(items, segments={"t": ["same"] * 60}), resamples=200))
-    for said in ("! stuck: answers 'maybe' to every one of 60 items", "! items: 59 of 60 repeat the text"):
+    for said in ("! stuck: gives the answer 'maybe' to all 60 items", "! items: 59 of 60 repeat the text"):
         assert out.index("verdict") < out.index(said) < out.index("stuck is")
 
 

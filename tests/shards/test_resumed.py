@@ -104,7 +104,7 @@ def test_a_second_candidate_takes_up_the_references_work(words, undisturbed, onn
 
 
 def test_an_interruption_says_how_to_go_on(words, undisturbed, tmp_path, monkeypatch):
-    from trusteq.auditing import computed as _computed
+    from trusteq.auditing import compute as _computed
 
     def stop(*_, **__):
         raise KeyboardInterrupt

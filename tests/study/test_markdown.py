@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from trusteq.compare.published import PairAgreement
-from trusteq.record.directory import load_run
 from trusteq.record.document import ProtocolSummary
+from trusteq.record.run import load_run
 from trusteq.stats.estimate import Estimate
 from trusteq.study.markdown import Repetition, _cell, _costs, _protocol, repetition, tables
 

@@ -11,7 +11,7 @@ from oracles import tiny_models
 
 import trusteq
 from trusteq.errors import DataError, ModelError, StudyError
-from trusteq.record.directory import load_run
+from trusteq.record.run import load_run
 from trusteq.study import read_study, run_study
 
 
@@ -107,7 +107,7 @@ def test_what_is_missing_is_made_again_to_the_same_bytes(copied, written, data):
 
 @pytest.mark.slow
 def test_an_audit_that_is_killed_goes_on_from_its_work(copied, written, data, monkeypatch):
-    import trusteq.auditing.computed
+    import trusteq.auditing.compute
     from trusteq.work.shard import HERE
 
     before = files(copied, ".parquet")
@@ -117,7 +117,7 @@ def test_an_audit_that_is_killed_goes_on_from_its_work(copied, written, data, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(trusteq.auditing.computed, "compare", stop)
+        patch.setattr(trusteq.auditing.compute, "compare", stop)
         with pytest.raises(KeyboardInterrupt):
             run_study(read_study(written()), data=data, out=copied)
     assert list(copied.glob("work-seed-0/*.parquet"))

@@ -14,14 +14,15 @@ from oracles import bootstrap, calibration
 from rich.console import Console
 
 import trusteq
-from trusteq.auditing.verified import verified
+from trusteq.auditing.verify import verify_run
 from trusteq.cli.report import FORMATS
 from trusteq.compare.measures import NEEDS
 from trusteq.errors import ModelError, OptionError, RunError
 from trusteq.models.base import Identity
 from trusteq.models.traits import Traits
 from trusteq.policy import parse_policy
-from trusteq.record.directory import evidence, load_run, rejudge
+from trusteq.record.evidence import evidence
+from trusteq.record.run import load_run, rejudge
 from trusteq.report.difference import difference
 from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.file import rendered
@@ -179,7 +180,7 @@ def test_choices_go_from_models_to_a_page(choices, tmp_path):
     assert result["same"].verdict.outcome == "EQUIVALENT"
     assert result["far"].verdict.outcome == "NOT EQUIVALENT"
     run = load_run(result.save(tmp_path / "run"))
-    assert verified(run).passed
+    assert verify_run(run).passed
     assert {name: v.outcome for name, v in rejudge(run, EASY).items()} == {"same": "EQUIVALENT", "far": "EQUIVALENT"}
     out = io.StringIO()
     Console(file=out, width=120).print(render(result))
@@ -302,7 +303,7 @@ def test_models_of_different_tasks_are_refused(choices):
 def test_what_has_no_explanation_is_not_explained_unless_asked(choices):
     models = [choices["large"], choices["far"]]
     assert audited(models, chosen(40)).explanation is None
-    with pytest.raises(OptionError, match="cannot be asked about perturbed texts"):
+    with pytest.raises(OptionError, match="cannot run on changed texts"):
         audited(models, chosen(40), explain=True)
 
 
@@ -430,7 +431,7 @@ def test_clusters_of_items_hold_all_their_outcomes(tokens):
 def test_tokens_go_from_models_to_a_page(tokens, tmp_path):
     result = audited(tokens, documents(40))
     run = load_run(result.save(tmp_path / "run"))
-    assert verified(run).passed
+    assert verify_run(run).passed
     (verdict,) = rejudge(run, EASY).values()
     rule = verdict.dimensions[0].rules[0]
     assert rule.estimate.n > 40 * 5
@@ -457,7 +458,7 @@ def test_an_item_may_have_no_outcome(tokens, tmp_path):
 
     result = audited([Silent("large", 1), Silent("small", 2)], documents(30))
     run = load_run(result.save(tmp_path / "run"))
-    assert verified(run).passed
+    assert verify_run(run).passed
     assert evidence(run).rows[0].counts.tolist() == result.reference.rows.counts.tolist()
     assert evidence(run).rows[0].counts[7] == 0
     assert page(evidence(run))

@@ -67,7 +67,7 @@ def test_it_is_right_every_time_and_names_the_planted_words(found):
 def test_an_audit_that_is_broken_is_found_out(broken, wrong, model, items, monkeypatch):
     from dataclasses import replace
 
-    from trusteq.auditing import computed as _computed
+    from trusteq.auditing import compute as _computed
 
     judge = _computed.judge
     monkeypatch.setattr(_computed, "judge", lambda *a, **k: replace(judge(*a, **k), outcome=broken(None, None)))

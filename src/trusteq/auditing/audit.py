@@ -1,4 +1,4 @@
-"""The whole audit, top to bottom: identify, predict, compare, judge.
+"""The whole audit, top to bottom: identify, predict, explain, compare, judge.
 
 The module is private so that ``trusteq.audit`` is the function.
 """
@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.auditing.computed import computed
-from trusteq.auditing.explained import decided_by, explain_enough, explain_settings
+from trusteq.auditing.compute import compute_audit
+from trusteq.auditing.explanations import deciding_measures, explain_settings, explain_until_decided
 from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import LABEL
 from trusteq.data.items import Items
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import DataError, ModelError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
-from trusteq.explain.protocol import ProtocolSettings, protocol_settings, publish
+from trusteq.explain.protocol import ProtocolSettings, publish
+from trusteq.explain.protocol import protocol_settings as protocol_settings_of
 from trusteq.explain.removal import without_top_words
 from trusteq.explain.respondent import Respondent, silent
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
-from trusteq.models.function import as_model, called
+from trusteq.models.function import as_model, renamed
 from trusteq.models.probe import predict_all
 from trusteq.models.traits import task_of, traits_of
 from trusteq.policy import Policy, read_policy
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from trusteq.compare.answers import Pair
     from trusteq.compare.measures import Measure
     from trusteq.explain.explanation import ExplainSettings, Explanation
+    from trusteq.explain.precision import Precision
     from trusteq.models.base import Model
     from trusteq.models.cost import Effort
     from trusteq.record.audit import Audit
@@ -78,125 +80,151 @@ def audit(
     """The audit of one or more candidates against a reference on the same items.
 
     Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or a scikit-learn
-    estimator; a mapping names the candidates. ``dimensions`` says what EQUIVALENT requires in place of the
-    policy's own. ``batch`` is the number of items a call for models whose answers depend on their batch. ``explain``
-    says how to explain, or whether: by default what can be explained is. ``protocol`` is "paper", "paper-scripts" or
+    estimator; a mapping names the candidates. ``dimensions`` replaces the policy's choice of what EQUIVALENT requires.
+    ``batch`` is the number of items per call for models whose answers depend on their batch. ``explain`` says how to
+    explain, or whether; by default every model that can be explained is. ``protocol`` is "paper", "paper-scripts" or
     "paper-scripts-qqp", to explain as published instead; a policy that judges what only it measures implies "paper".
-    ``peer`` is the reference trained once more: alignment is then judged against what that reaches.
+    ``peer`` is a retrained reference: alignment is then judged against what the peer reaches.
     ``measures`` are functions of your own, from the pair of models' answers to an estimate: see `trusteq.measure`.
-    ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s a model; "full" to see
-    how much memory it takes, too, in a process of its own; or "none".
-    ``executor`` says where models are asked and what is kept of that: `trusteq.executor`.
-    ``progress(stage, done, total)`` is told how far the work is.
+    ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s per model; "full" to
+    measure its memory as well, in a separate process; or "none".
+    ``executor`` says where models run and what is kept of their answers: `trusteq.executor`.
+    ``progress(stage, done, total)`` is called as the work advances.
     """
-    own = own_measures(measures)
-    rules = read_policy(policy, own)
-    if dimensions is not None:
-        rules = rules.requiring((dimensions,) if isinstance(dimensions, str) else tuple(dimensions), own)
+    extra_measures = own_measures(measures)
+    rules = _rules(policy, dimensions, extra_measures)
     resamples, seed, batch = (
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
     )
     refuse_too_few(resamples, rules.level)
-    _refuse_what_cannot_be_sampled(items)
+    _refuse_too_few_items(items)
     if with_slices:
-        _refuse_own_names(items)
-    tell = progress or silent
+        _refuse_built_in_slice_names(items)
+    progress = progress or silent
     models = identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
-    following, how = _how_to_explain(protocol, explain, rules, models, items)
+    protocol_settings, explanation_settings = _how_to_explain(protocol, explain, rules, models, items)
     task = one_task(models)
     if items.labels is not None and traits_of(models.reference).runs:
-        task.gold(items, models.reference.labels)  # labels that do not fit are told before hours of work
+        task.gold(items, models.reference.labels)  # labels that do not fit are an error before hours of work
 
-    items, asked, responses = _asked(models, items, batch=batch, executor=executor, tell=tell)
-    labels = asked[0].labels
-    gold = task.gold(items, labels)
+    ordered, respondents, responses = _predict_all(models, items, batch=batch, executor=executor, progress=progress)
+    labels = respondents[0].labels
+    gold = task.gold(ordered, labels)
+
     if explain is None and any(f.kind == "not deterministic" for response in responses for f in response.findings):
-        how = None  # what an explanation attributes to words would be the model's own noise
+        explanation_settings = None  # the model's own noise would be attributed to words
     explanation, published = None, None
-    if how is not None:
-        through = in_precision(models.everybody, how.precision)
-        lowered = [one.through(model) for one, model in zip(asked, through, strict=True)]
-        whole = Resampling(len(items), clusters=items.clusters, resamples=resamples, seed=seed, level=rules.level)
-        explanation = explain_enough(
-            lowered, items, how, gold=gold, rules=rules, candidates=len(models.candidates), whole=whole
+    if explanation_settings is not None:
+        explainable = _in_precision(respondents, explanation_settings.precision)
+        resampling = Resampling(
+            len(ordered), clusters=ordered.clusters, resamples=resamples, seed=seed, level=rules.level
         )
-        responses = _in_own_precision(responses, asked, lowered, explanation)
-        removed = without_top_words(lowered, explanation, explanation.attributions()["shapley"], seed=seed)
+        explanation = explain_until_decided(
+            explainable,
+            ordered,
+            explanation_settings,
+            gold=gold,
+            rules=rules,
+            candidates=len(models.candidates),
+            resampling=resampling,
+        )
+        responses = _with_precision_loss(responses, respondents, explainable, explanation)
+        removed = without_top_words(explainable, explanation, explanation.attributions()["shapley"], seed=seed)
         explanation = replace(explanation, removed=removed)
-    if following is not None and gold is not None:
-        published = publish(asked, items, following, gold=gold, seed=seed)
+    if protocol_settings is not None and gold is not None:
+        published = publish(respondents, ordered, protocol_settings, gold=gold, seed=seed)
 
-    of_peer = None if models.peer is None else responses.pop()
-    said = Responses(labels, tuple(responses), of_peer, explanation, published, task.name)
+    audited = len(models.audited)
+    peer_response = None if models.peer is None else responses[audited]
+    answers = Responses(labels, tuple(responses[:audited]), peer_response, explanation, published, task.name)
     settings = {
         "seed": seed,
         "resamples": resamples,
         "batch": batch,
         "with_slices": with_slices,
         "allow_same": allow_same,
-        "explain": None if how is None else asdict(how),
-        "protocol": None if following is None else asdict(following),
+        "explain": None if explanation_settings is None else asdict(explanation_settings),
+        "protocol": None if protocol_settings is None else asdict(protocol_settings),
         **({} if task.name == CLASSES else {"task": task.name}),
-        **({"measures": entries(own)} if own else {}),
+        **({"measures": entries(extra_measures)} if extra_measures else {}),
     }
-    found = computed(said, items, rules, settings, own=own, tell=tell)
-    # Last, so that nothing else depends on it.
-    shapes = [response.batch for response in said.models]
-    return replace(found, costs=measure_costs(models.audited, items, shapes, effort=effort, tell=tell))
+    finished = compute_audit(answers, ordered, rules, settings, own_measures=extra_measures, progress=progress)
+    # Measured last, so that nothing else depends on it.
+    batch_shapes = [response.batch for response in answers.models]
+    measured_costs = measure_costs(models.audited, ordered, batch_shapes, effort=effort, tell=progress)
+    return replace(finished, costs=measured_costs)
 
 
-def _refuse_what_cannot_be_sampled(items: object) -> None:
-    """Stop at what is no items, or holds nothing that another sample could differ in."""
+def _rules(
+    policy: str | Path | Policy | Mapping[str, Any],
+    dimensions: str | Sequence[str] | None,
+    extra_measures: Sequence[Measure],
+) -> Policy:
+    """The policy to judge by, with these dimensions required in place of its own choice, if any are given."""
+    rules = read_policy(policy, extra_measures)
+    if dimensions is None:
+        return rules
+    return rules.requiring((dimensions,) if isinstance(dimensions, str) else tuple(dimensions), extra_measures)
+
+
+def _refuse_too_few_items(items: object) -> None:
+    """Stop if these are not items, or if they are a single item or cluster, which says nothing about others."""
     if not isinstance(items, Items):
         raise DataError(
-            f"items are {type(items).__name__} {str(items)[:80]!r}; "
-            "read a file with trusteq.read_items(path, text=..., label=...), or make trusteq.Items"
+            f"items must be trusteq.Items, found {type(items).__name__} {str(items)[:80]!r}; "
+            "read a file with trusteq.read_items(path, text=..., label=...)"
         )
     if len(items) < 2:
-        raise DataError(f"{items.source}: one item; nothing can be said of others like it")
+        raise DataError(f"{items.source}: a single item says nothing about others; give more items")
     if items.clusters is not None and len(set(items.clusters)) < 2:
-        raise DataError(f"{items.source}: all items are in one cluster; nothing can be said of others like it")
+        raise DataError(
+            f"{items.source}: all items are in one cluster, which says nothing about others; give items of more "
+            "clusters"
+        )
 
 
 def _how_to_explain(
     protocol: str | None, explain: ExplainSettings | bool | None, rules: Policy, models: Models, items: Items
 ) -> tuple[ProtocolSettings | None, ExplainSettings | None]:
-    """By which published protocol, and how of our own; each None where not, and one of them always."""
-    following, peer = follow(protocol, explain, rules, models.audited, items), models.peer
-    if following is not None:
+    """The settings of the published protocol and those of trusteq's own explanations; at least one of them is None."""
+    protocol_settings, peer = requested_protocol(protocol, explain, rules, models.audited, items), models.peer
+    if protocol_settings is not None:
         if peer is not None:
-            raise OptionError(f"peer {peer.name} has no effect under protocol {following.name}; leave it out")
-        explain = False
-    how = explain_settings(True if peer is not None and explain is None else explain, models.everybody, items)
-    if peer is not None and how is None:
-        raise OptionError(f"peer {peer.name} has no effect without explanations; leave out one of the two")
-    if how is not None and how.until == "decided" and not decided_by(rules):
+            raise OptionError(f"peer {peer.name} has no effect under protocol {protocol_settings.name}; remove it")
+        return protocol_settings, None
+    required = True if peer is not None and explain is None else explain
+    settings = explain_settings(required, models.everybody, items)
+    if peer is not None and settings is None:
+        raise OptionError(f"peer {peer.name} has no effect without explanations; remove one of the two")
+    if settings is not None and settings.until == "decided" and not deciding_measures(rules):
         raise OptionError(
-            f"until decided: policy {rules.name} has no rule on alignment, which alone decides when to stop; explain "
-            "until the end"
+            f"until decided needs a policy with a rule on alignment, and {rules.name} has none; use until end"
         )
-    if peer is not None and how is not None and how.until == "decided":
-        raise OptionError("intervals against a peer do not hold at every look: explain until the end, or leave it out")
-    return following, how
+    if peer is not None and settings is not None and settings.until == "decided":
+        raise OptionError(
+            f"until decided cannot be combined with peer {peer.name}: intervals against a peer are not valid at every "
+            "look; use until end, or remove the peer"
+        )
+    return None, settings
 
 
-def follow(
-    asked: str | None, explain: ExplainSettings | bool | None, policy: Policy, models: Sequence[Model], items: Items
+def requested_protocol(
+    name: str | None, explain: ExplainSettings | bool | None, policy: Policy, models: Sequence[Model], items: Items
 ) -> ProtocolSettings | None:
-    """The published protocol's settings where it is asked for, or the policy needs it and models can be explained."""
-    if asked is None:
+    """The settings of the published protocol if it is named, or if the policy needs it and models can be explained."""
+    if name is None:
         if not policy.needs_protocol or explain_settings(explain, models, items) is None:
             return None
-        asked = "paper"
-    settings = protocol_settings(asked, explain, items, models)
+        name = "paper"
+    settings = protocol_settings_of(name, explain, items, models)
     explain_settings(True, models, items)
     return settings
 
 
 @dataclass(frozen=True)
 class Models:
-    """Those of an audit: the reference, its candidates, and perhaps the reference trained once more."""
+    """The models of an audit: the reference, its candidates, and the retrained reference if there is one."""
 
     reference: Model
     candidates: tuple[Model, ...]
@@ -209,7 +237,7 @@ class Models:
 
     @property
     def everybody(self) -> tuple[Model, ...]:
-        """They and the peer, which comes last."""
+        """The audited models, then the peer if there is one."""
         return self.audited if self.peer is None else (*self.audited, self.peer)
 
 
@@ -220,7 +248,7 @@ def identify(
     *,
     allow_same: bool,
 ) -> Models:
-    """The models, each with a name of its own; the reference itself is refused as a candidate unless allowed."""
+    """The models, each with a unique name; a candidate that is the reference itself is refused unless allowed."""
     if isinstance(candidates, Mapping):
         named = list(candidates.items())
     elif isinstance(candidates, (list, tuple)):
@@ -229,37 +257,49 @@ def identify(
         named = [("candidate", candidates)]
     if not named:
         raise ModelError("no candidate; an audit needs a reference and one or more candidates")
-    if peer is not None:
-        named.append(("peer", peer))
-    model = as_model(reference, name="reference")
-    others = [as_model(candidate, name=name) for name, candidate in named]
+    base = as_model(reference, name="reference")
+    compared = [as_model(candidate, name=name) for name, candidate in named]
     if isinstance(candidates, Mapping):
-        others[: len(candidates)] = [called(m, name) for m, name in zip(others, candidates, strict=False)]
-    names = [model.name, *(other.name for other in others)]
+        compared = [renamed(model, name) for model, name in zip(compared, candidates, strict=True)]
+    retrained = None if peer is None else as_model(peer, name="peer")
+    models = Models(base, tuple(compared), retrained)
+    _refuse_bad_names([model.name for model in models.everybody])
+    if allow_same:
+        return models
+    sources = [candidate for _, candidate in named]
+    if retrained is not None:
+        for source, model in zip(sources, compared, strict=True):
+            if source is peer or _same_content(model, retrained):
+                raise ModelError(
+                    f"peer {retrained.name} is the same model as candidate {model.name}; give a retrained reference"
+                )
+        sources.append(peer)
+    for source, model in zip(sources, models.everybody[1:], strict=True):
+        if source is reference or _same_content(model, base):
+            raise ModelError(
+                f"{model.name} is the same model as {base.name} (content "
+                f"{(model.identity.content or 'one Python object')[:16]}); a model compared with itself always passes; "
+                "use --allow-same if you mean it"
+            )
+    return models
+
+
+def _refuse_bad_names(names: Sequence[str]) -> None:
+    """Stop if a model's name cannot be written, or if two models have the same name."""
     for name in names:
         if not isinstance(name, str) or not is_unicode(name):
-            raise ModelError(f"a model is called {name!r}, which cannot be written; give it another name")
+            raise ModelError(f"model name {name!r} has characters that cannot be written; give the model another name")
         if names.count(name) > 1:
-            raise ModelError(f"two models are called {name!r}; name them apart, e.g. {name}-int8=LOCATION")
-    if peer is not None:
-        for (_, given), other in zip(named[:-1], others[:-1], strict=True):
-            same = other.identity.content is not None and other.identity.content == others[-1].identity.content
-            if not allow_same and (given is peer or same):
-                raise ModelError(
-                    f"peer {others[-1].name} is candidate {other.name} itself; give the reference, trained once more"
-                )
-    for (_, given), other in zip(named, others, strict=True):
-        content = other.identity.content
-        if not allow_same and (given is reference or (content is not None and content == model.identity.content)):
-            raise ModelError(
-                f"{other.name} is the same model as {model.name} (content {(content or 'one Python object')[:16]}); "
-                "a model compared with itself always passes; say --allow-same if that is meant"
-            )
-    return Models(model, tuple(others)) if peer is None else Models(model, tuple(others[:-1]), others[-1])
+            raise ModelError(f"two models are named {name!r}; give them different names, e.g. {name}-int8=LOCATION")
+
+
+def _same_content(one: Model, other: Model) -> bool:
+    """Whether two models have the same hash, where both have one."""
+    return one.identity.content is not None and one.identity.content == other.identity.content
 
 
 def one_task(models: Models) -> Task:
-    """What all models are asked of an item; models of different tasks are refused."""
+    """The task of all models; models of different tasks are refused."""
     task = task_of(models.reference)
     for model in models.everybody:
         if task_of(model) is not task:
@@ -271,91 +311,103 @@ def one_task(models: Models) -> Task:
 
 
 def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
-    """Positions of the ids from the shortest to the longest, those of one length in alphabetical order."""
-    length = np.fromiter(map(len, ids), np.int64, len(ids))
-    longer, after = np.diff(length), np.fromiter(map(operator.lt, ids, ids[1:]), np.bool_, len(ids) - 1)
-    if ((longer > 0) | ((longer == 0) & after)).all():
+    """Positions of the ids from the shortest to the longest, those of equal length in alphabetical order."""
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    growth, ascending = np.diff(lengths), np.fromiter(map(operator.lt, ids, ids[1:]), np.bool_, len(ids) - 1)
+    if ((growth > 0) | ((growth == 0) & ascending)).all():
         return np.arange(len(ids))
-    order: list[int] = np.argsort(length, kind="stable").tolist()
-    ends = np.cumsum(np.bincount(length)).tolist()
+    order: list[int] = np.argsort(lengths, kind="stable").tolist()
+    ends = np.cumsum(np.bincount(lengths)).tolist()
     for start, end in zip([0, *ends], ends, strict=False):
         order[start:end] = sorted(order[start:end], key=ids.__getitem__)
     return np.array(order)
 
 
-def _asked(
-    models: Models, items: Items, *, batch: int, executor: Executor, tell: Progress
+def _predict_all(
+    models: Models, items: Items, *, batch: int, executor: Executor, progress: Progress
 ) -> tuple[Items, list[Respondent], list[Response]]:
-    """The items in one order whatever the order of their file, each model with its answers to them, and what it said.
+    """The items ordered by id, every model as a respondent that can be asked more, and its responses to the items.
 
-    So resamples and batches are the same. Answers are in the order of the reference's labels.
+    Whatever the order of the file, resamples and batches are then the same. Answers are in the order of the
+    reference's labels.
     """
     order = by_id(items.ids)
-    sorted_ = items if (order == np.arange(len(items))).all() else items.take(order)
-    labels: tuple[str, ...] = ()
+    ordered = items if (order == np.arange(len(items))).all() else items.take(order)
     task = task_of(models.reference)
-    asked, responses = [], []
+    labels: tuple[str, ...] = ()
+    respondents, responses = [], []
     for model in models.everybody:
-        rows, findings, shape = _predict(model, sorted_, items, order, batch=batch, executor=executor, tell=tell)
+        rows, findings, shape = _predict(
+            model, items, order, ordered, batch=batch, executor=executor, progress=progress
+        )
         labels = labels or tuple(model.labels)
-        # Put in order at once: only what is kept stays in memory.
+        # Reordered at once, so that only what is kept stays in memory.
         rows = task.in_order(rows, model.labels, labels, model=model.name, reference=models.reference.name)
-        asked.append(Respondent(model, labels, rows, shape, executor, tell))
+        respondents.append(Respondent(model, labels, rows, shape, executor, progress))
         responses.append(Response(model.name, model.identity, rows, findings, shape))
-    return sorted_, asked, responses
+    return ordered, respondents, responses
 
 
 def _predict(
     model: Model,
     items: Items,
-    given: Items,
     order: NDArray[np.int64],
+    ordered: Items,
     *,
     batch: int,
     executor: Executor,
-    tell: Progress,
+    progress: Progress,
 ) -> tuple[Rows, tuple[Finding, ...], int | None]:
-    """A model's checked answers, what was found on the way, and the batch shape it was held to."""
+    """A model's checked answers to the ordered items, findings about it, and its batch shape if that must be fixed."""
     stage, done = f"predict {model.name}", 0
-    tell(stage, 0, len(items))
+    progress(stage, 0, len(items))
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        tell(stage, done, len(items))
+        progress(stage, done, len(items))
 
-    probed = probe_at(executor, model, items)
-    fixed = batch if probed.batch_dependent else None
+    probe = probe_at(executor, model, ordered)
+    shape = batch if probe.batch_dependent else None
     if traits_of(model).runs:
-        rows = predict_at(executor, model, items, batch=fixed, advance=advance)
+        rows = predict_at(executor, model, ordered, batch=shape, advance=advance)
     else:
-        # Rows of a file may be matched by number, which only the items' own order tells.
-        rows = predict_all(model, given, advance).take(order)
-    rows = task_of(model).checked(rows, items=items, labels=model.labels, model=model.name)
-    findings = [*model.findings(), *probed.findings(model.name)]
-    if fixed:
-        findings.append(Finding(model.name, "fixed batch", f"asked in batches of exactly {batch}", float(batch)))
-    return rows, tuple(findings), fixed
+        # Rows of a file may be matched by row number, so it needs the items in the order of their own file.
+        rows = predict_all(model, items, advance).take(order)
+    rows = task_of(model).checked(rows, items=ordered, labels=model.labels, model=model.name)
+    findings = [*model.findings(), *probe.findings(model.name)]
+    if shape:
+        findings.append(Finding(model.name, "fixed batch", f"run in batches of exactly {batch}", float(batch)))
+    return rows, tuple(findings), shape
 
 
-def _in_own_precision(
-    responses: Sequence[Response], asked: Sequence[Respondent], lowered: Sequence[Respondent], explanation: Explanation
+def _in_precision(respondents: Sequence[Respondent], precision: Precision) -> list[Respondent]:
+    """The respondents with their models in this precision, where a model supports it."""
+    models = in_precision([respondent.model for respondent in respondents], precision)
+    return [respondent.through(model) for respondent, model in zip(respondents, models, strict=True)]
+
+
+def _with_precision_loss(
+    responses: Sequence[Response],
+    respondents: Sequence[Respondent],
+    lowered: Sequence[Respondent],
+    explanation: Explanation,
 ) -> list[Response]:
-    """The responses, with what each model lost where it was explained in 16 bits."""
-    told = list(responses)
-    for i, (one, low) in enumerate(zip(asked, lowered, strict=True)):
-        if low is not one:
-            lost = moved_by_precision(one, i, explanation)
-            told[i] = replace(told[i], findings=(*told[i].findings, lost))
-    return told
+    """The responses, with a finding about what each model lost if it was explained in a lower precision."""
+    result = list(responses)
+    for i, (full, low) in enumerate(zip(respondents, lowered, strict=True)):
+        if low is not full:
+            loss = moved_by_precision(full, i, explanation)
+            result[i] = replace(result[i], findings=(*result[i].findings, loss))
+    return result
 
 
-def _refuse_own_names(items: Items) -> None:
-    """Stop where a column would be confused with a slice that every audit makes."""
-    own = {name for segment in items.segments.values() for name in segment.counted}
+def _refuse_built_in_slice_names(items: Items) -> None:
+    """Stop if a column has the name of a slice that every audit makes."""
+    built_in = {name for segment in items.segments.values() for name in segment.counted}
     if items.labels is not None and LABEL in items.columns:
         codes = items.labels.tolist()
         if list(items.columns[LABEL]) not in ([items.label_names[c] for c in codes], list(map(str, codes))):
-            own.add(LABEL)
-    for name in sorted(own & set(items.columns)):
-        raise OptionError(f"no column to slice by may be called {name!r}, as a slice of every audit is; rename it")
+            built_in.add(LABEL)
+    for name in sorted(built_in & set(items.columns)):
+        raise OptionError(f"slice column {name!r} has the name of a slice that every audit makes; rename the column")

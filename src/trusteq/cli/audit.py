@@ -153,10 +153,11 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     from trusteq.models.options import BUDGET
     from trusteq.policy import read_policy
     from trusteq.record.address import free_address, is_address, save_at
-    from trusteq.record.directory import free_directory, manifest
     from trusteq.record.document import document
-    from trusteq.record.history import attempt_of, beside, history_of, notices
+    from trusteq.record.history import attempt_of, history_of, neighbouring_runs, notices
+    from trusteq.record.manifest import manifest
     from trusteq.record.plain import plain
+    from trusteq.record.saving import free_directory
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render_evidence
 
@@ -237,7 +238,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             history=history_of(executor, attempt if options["work"] else None),
         )
         path = result.save(out) if isinstance(out, Path) else save_at(result, out)
-    other_runs = beside(path, attempt) if isinstance(path, Path) and attempt is not None else ()
+    other_runs = neighbouring_runs(path, attempt) if isinstance(path, Path) and attempt is not None else ()
     findings = notices(result.history, other_runs)
     notes = [*(result.costs.notes if result.costs else ()), *(f.message for f in findings if f.kind == "taken up")]
     for note in notes:

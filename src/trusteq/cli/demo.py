@@ -40,7 +40,7 @@ def demo(digits: bool, seed: int, out: Path | None, quiet: bool) -> int:
     from trusteq.demo.fetch import FetchError
     from trusteq.demo.story import story
     from trusteq.errors import MissingExtraError
-    from trusteq.record.directory import free_directory
+    from trusteq.record.saving import free_directory
     from trusteq.report.page.page import page
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render

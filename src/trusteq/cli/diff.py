@@ -26,7 +26,8 @@ def diff(older: str, newer: str, policy: str | None, as_json: bool) -> int:
     EQUIVALENT is best, NOT EQUIVALENT worst; UNDECIDED and NOT MEASURED are in between.
     """  # noqa: D301
     from trusteq.policy import read_policy
-    from trusteq.record.directory import evidence, load_run, rejudge
+    from trusteq.record.evidence import evidence
+    from trusteq.record.run import load_run, rejudge
     from trusteq.report.difference import difference
     from trusteq.report.difference_document import difference_document
     from trusteq.report.difference_terminal import render

@@ -25,7 +25,8 @@ def figure(run: str, name: str | None, candidate: str | None, out: str | None, l
     """
     from trusteq.data.clean import clean
     from trusteq.errors import OptionError
-    from trusteq.record.directory import evidence, load_run
+    from trusteq.record.evidence import evidence
+    from trusteq.record.run import load_run
     from trusteq.report.figures.catalog import figures, make
     from trusteq.report.figures.file import kind_of, save
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
-    from trusteq.record.directory import Run
+    from trusteq.record.run import Run
     from trusteq.verdict import Verdict
 
 
@@ -35,8 +35,9 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     """
     from trusteq.policy import read_policy
     from trusteq.record.audit import exit_code
-    from trusteq.record.directory import load_run, notices_of, rejudge
+    from trusteq.record.evidence import notices_of
     from trusteq.record.policy_findings import about_policy
+    from trusteq.record.run import load_run, rejudge
     from trusteq.report.wording import URGENT
 
     finished = load_run(run)

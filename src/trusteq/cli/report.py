@@ -54,7 +54,8 @@ def report(run: str, form: str, out: str | None) -> int:
     Exit codes: 0 written, for any verdict; 2 error.
     """  # noqa: D301
     from trusteq.record.address import is_address
-    from trusteq.record.directory import evidence, load_run
+    from trusteq.record.evidence import evidence
+    from trusteq.record.run import load_run
 
     content = evidence(load_run(run))
     text = maker(form)(content)

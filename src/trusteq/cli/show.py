@@ -24,8 +24,9 @@ def show(run: str, item: str | None, candidate: str | None, method: str | None, 
 
     Exit codes: 0 for any verdict, 2 error.
     """  # noqa: D301
-    from trusteq.record.directory import evidence, load_run
+    from trusteq.record.evidence import evidence
     from trusteq.record.plain import plain
+    from trusteq.record.run import load_run
     from trusteq.report.item import METHOD, item_document, item_view
     from trusteq.report.item_terminal import render
     from trusteq.report.size_and_speed import size_and_speed

@@ -13,7 +13,7 @@ from trusteq.cli.screen import print_json, show, show_progress
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from trusteq.auditing.verified import Verified
+    from trusteq.auditing.verify import Verified
 
 SHOWN = 20
 """Differences that are listed; --json lists all."""
@@ -35,12 +35,12 @@ def verify(run: str, as_json: bool, quiet: bool) -> int:
 
     Exit codes: 0 everything matches, 1 something differs, 2 error.
     """  # noqa: D301
-    from trusteq.auditing.verified import verified
-    from trusteq.record.directory import load_run
+    from trusteq.auditing.verify import verify_run
     from trusteq.record.plain import plain
+    from trusteq.record.run import load_run
 
     with show_progress(quiet=quiet or as_json) as progress:
-        result = verified(load_run(run), progress)
+        result = verify_run(load_run(run), progress)
     if as_json:
         print_json({**plain(asdict(result)), "passed": result.passed})
     else:

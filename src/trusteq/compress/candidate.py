@@ -92,7 +92,7 @@ def make(
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"method {method}", "transformers") from error
     from trusteq.models.open import open_model
-    from trusteq.record.directory import free_directory
+    from trusteq.record.saving import free_directory
 
     compress = chosen.load(method)
     path = free_directory(out)

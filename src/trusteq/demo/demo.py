@@ -75,7 +75,7 @@ def audit_sentences(
         import transformers  # noqa: F401 - a missing package is named before anything is fetched
     except ModuleNotFoundError as error:
         raise MissingExtraError("the demo on real text", "transformers") from error
-    from trusteq.record.directory import free_directory
+    from trusteq.record.saving import free_directory
 
     folder = free_directory(models_folder(out))
     sentence_folder, base = sentence_files(say=say), minilm(say=say)

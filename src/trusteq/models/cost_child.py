@@ -1,7 +1,8 @@
-"""How much memory one model takes, found in a process of its own: ``python -m trusteq.models.cost_child``.
+"""How much memory a model takes, measured in a separate process: ``python -m trusteq.models.cost_child``.
 
-It reads on stdin, as JSON, which model to open and the items; imports what runs the model; then opens it and lets it
-answer. It writes on stdout, as JSON, its resident memory before and the most it was afterwards, in bytes.
+It reads a request as JSON on stdin: which model to open, and the items. It imports the libraries that run the model,
+opens the model and runs it on the items. It writes as JSON on stdout its resident memory before that and its peak
+afterwards, in bytes.
 """
 
 from __future__ import annotations
@@ -27,32 +28,32 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Answer the question on stdin."""
-    # Whatever libraries print must not stand in the answer.
-    answer = os.dup(1)
+    """Measure the model that the request on stdin names."""
+    # Anything that libraries print must not end up in the result.
+    result = os.dup(1)
     os.dup2(2, 1)
-    asked = json.loads(sys.stdin.buffer.read())
-    segments = {name: from_json(values) for name, values in asked["segments"].items()}
-    items = Items(ids=[str(i) for i in range(asked["items"])], segments=segments)
-    prepare(asked["kind"], asked["architecture"])
+    request = json.loads(sys.stdin.buffer.read())
+    segments = {name: from_json(values) for name, values in request["segments"].items()}
+    items = Items(ids=[str(i) for i in range(request["items"])], segments=segments)
+    prepare(request["kind"], request["architecture"])
     forget_peak()
     before = peak()
     try:
-        model = open_model(asked["location"], name=asked["name"], options=asked["options"])
-        if asked["shape"] is None:
+        model = open_model(request["location"], name=request["name"], options=request["options"])
+        if request["shape"] is None:
             predict_all(model, items)
         else:
-            predict_in_shape(model, items, asked["shape"])
+            predict_in_shape(model, items, request["shape"])
     except TrusteqError as error:
         print(error, file=sys.stderr)
         return 2
-    with os.fdopen(answer, "w") as stream:
+    with os.fdopen(result, "w") as stream:
         json.dump({"before": before, "peak": peak()}, stream)
     return 0
 
 
 def peak() -> int | None:
-    """The most resident memory this process has had, in bytes; None where the system does not tell."""
+    """The peak resident memory of this process, in bytes; None if the system does not report it."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text("utf-8", errors="replace").splitlines():
             if line.startswith("VmHWM:"):
@@ -61,20 +62,20 @@ def peak() -> int | None:
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Elsewhere the same call counts the process that started this one, too.
+    # On other systems the same call includes the process that started this one.
     return None
 
 
 def forget_peak() -> None:
-    """Let the peak begin from what is resident now, where Linux allows that."""
+    """Reset the peak to the memory that is resident now, if this is Linux and allows it."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
 def as_json(segment: Segment) -> dict[str, Any]:
-    """A segment as JSON: its column, as Arrow writes it, and what must be said of it; never a pickle."""
+    """A segment as JSON: its column in Arrow's format and its description; never a pickle."""
     if not segment.storable:
-        raise ValueError(f"a segment that no file can hold ({segment.kind})")
+        raise ValueError(f"a segment of kind {segment.kind} cannot be stored in a file")
     table = pa.table({"values": segment.column()})
     stream = pa.BufferOutputStream()
     with pa.ipc.new_stream(stream, table.schema) as writer:

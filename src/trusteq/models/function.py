@@ -32,66 +32,66 @@ class FunctionModel:
     function: Callable[[Any], Any]
 
     def predict(self, items: Items) -> NDArray[np.floating[Any]]:
-        """What the function answers.
+        """The function's probabilities.
 
-        It is given the one segment as its kind hands it out (texts as a list, an array as it is), of several a list
-        with one tuple an item.
+        It gets a single segment in the form of its kind (texts as a list, an array as it is), several segments as a
+        list with one tuple per item.
         """
-        parts = list(items.segments.values())
-        if not parts:
-            raise DataError(f"{items.source}: no input was named for model {self.name}; say which columns to read")
-        if len(parts) > 1:
-            inputs: Any = list(zip(*parts, strict=True))
+        segments = list(items.segments.values())
+        if not segments:
+            raise DataError(f"{items.source}: model {self.name} has no input; name the columns to read")
+        if len(segments) > 1:
+            inputs: Any = list(zip(*segments, strict=True))
         else:
-            inputs = parts[0].inputs()
+            inputs = segments[0].inputs()
         answer = self._in_order(self.function(inputs))
         try:
             values = np.asarray(answer)
             if np.iscomplexobj(values):
-                raise ModelError(f"model {self.name}: the answer holds complex numbers; answer real probabilities")
+                raise ModelError(f"model {self.name}: the function returned complex numbers; return real probabilities")
             return values.astype(np.float64)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ModelError(
-                f"model {self.name}: the answer is no table of numbers [items, labels]: {one_line(error)}"
+                f"model {self.name}: the function did not return a table of numbers [items, labels]: {one_line(error)}"
             ) from error
 
     @property
     def traits(self) -> Traits:
-        """Nothing is known of a function."""
+        """The defaults, as nothing is known about a function."""
         return Traits()
 
     def _in_order(self, answer: Any) -> Any:
-        """The answer, a data frame's columns put in the order of the labels by name."""
+        """The answer; the columns of a data frame are put in the order of the labels."""
         columns = getattr(answer, "columns", None)
         if columns is None or not hasattr(answer, "to_numpy"):
             return answer
         names = [str(column) for column in columns]
         if sorted(names) != sorted(self.labels):
             raise ModelError(
-                f"model {self.name}: the answer is a data frame with the columns {listed(names)}, but the labels are "
-                f"{listed(self.labels)}; name its columns by label, or answer .to_numpy() in their order"
+                f"model {self.name}: the function returned a data frame with columns {listed(names)}, but the labels "
+                f"are {listed(self.labels)}; name its columns after them, or return .to_numpy() in their order"
             )
         return answer.to_numpy()[:, [names.index(label) for label in self.labels]]
 
     def findings(self) -> tuple[Finding, ...]:
-        """Nothing: a function is not looked into."""
+        """None, as a function is not inspected."""
         return ()
 
 
 def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str) -> FunctionModel:
-    """A model that asks a function for probabilities [items, labels], in the order of ``labels``."""
+    """A model that calls a function for probabilities [items, labels], in the order of ``labels``."""
     where = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__name__)}"
     identity = Identity("callable", where, None)
     return FunctionModel(name, label_names((), labels, name=name), identity, function)
 
 
 def from_estimator(estimator: Any, *, name: str, labels: Sequence[str] | None = None) -> FunctionModel:
-    """A model that asks a fitted scikit-learn classifier; its labels are ``classes_`` unless renamed."""
+    """A model that calls a fitted scikit-learn classifier; its labels are ``classes_`` unless renamed."""
     kind = type(estimator)
     if not hasattr(estimator, "predict_proba"):
         raise ModelError(
             f"model {name}: {kind.__name__} has no predict_proba; wrap it in "
-            "sklearn.calibration.CalibratedClassifierCV, or give a function of your own with from_callable"
+            "sklearn.calibration.CalibratedClassifierCV, or use a function of your own with from_callable"
         )
     if not hasattr(estimator, "classes_"):
         raise ModelError(f"model {name}: {kind.__name__} has no classes_; fit it first")
@@ -100,23 +100,23 @@ def from_estimator(estimator: Any, *, name: str, labels: Sequence[str] | None = 
     return FunctionModel(name, names, identity, estimator.predict_proba)
 
 
-def called(model: Model, name: str) -> Model:
+def renamed(model: Model, name: str) -> Model:
     """The model under another name."""
     if model.name == name:
         return model
     if not is_dataclass(model) or isinstance(model, type):
-        raise ModelError(f"candidate {name!r}: the model calls itself {model.name!r}; give it one of the two names")
-    renamed: Model = replace(model, name=name)
-    return renamed
+        raise ModelError(f"candidate {name!r}: the model's own name is {model.name!r}; use the same name for both")
+    result: Model = replace(model, name=name)
+    return result
 
 
-def as_model(thing: Any, *, name: str) -> Model:
-    """The model itself, or a fitted scikit-learn classifier made into one."""
-    if isinstance(thing, Model):
-        return thing
-    if hasattr(thing, "predict_proba") or hasattr(thing, "classes_"):
-        return from_estimator(thing, name=name)
+def as_model(model: Any, *, name: str) -> Model:
+    """The model itself, or a fitted scikit-learn classifier wrapped as one."""
+    if isinstance(model, Model):
+        return model
+    if hasattr(model, "predict_proba") or hasattr(model, "classes_"):
+        return from_estimator(model, name=name)
     raise ModelError(
-        f"model {name}: {type(thing).__name__} is neither a trusteq model nor a classifier with predict_proba; "
+        f"model {name}: {type(model).__name__} is neither a trusteq model nor a classifier with predict_proba; "
         "open a file or folder with open_model, or wrap a function with from_callable(function, labels=[...])"
     )

@@ -1,4 +1,4 @@
-"""A file of predictions as a model that only knows the items in it."""
+"""A file of predictions as a model that can answer only the items in it."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ class PredictionFile:
     by_row: bool
     not_labels: tuple[str, ...]
     named: bool = False
-    """Whether the labels were named, not found by being numbers."""
+    """Whether the user named the labels; otherwise every column of numbers is taken for one."""
 
     @property
     def traits(self) -> Traits:
-        """What it answers is written down."""
+        """Its answers are stored, so it cannot run on anything else."""
         return Traits(runs=False, changeable=False)
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """The file's probabilities [items, labels], in the order of the items.
 
-        A column that holds numbers, and that no item has for its label, is a label all the same where it is not 0
-        throughout and rows sum to 1 with it: a few of a thousand labels are in no sample.
+        A column of numbers that is no item's label still counts as a label if it is not 0 throughout and rows sum to 1
+        with it: out of a thousand labels, some are missing from every sample.
         """
-        strangers = self._strangers(items)
-        if strangers is None:
+        doubtful = self._doubtful_labels(items)
+        if doubtful is None:
             return self._read(items)
-        names, error = strangers
+        names, error = doubtful
         if self.scores == "logits":
             raise error
         try:
-            found = self._read(items)
+            probabilities = self._read(items)
         except ModelError:
             raise error from None
-        if any(not found[:, self.labels.index(name)].any() for name in names):
+        if any(not probabilities[:, self.labels.index(name)].any() for name in names):
             raise error
-        return found
+        return probabilities
 
     def _read(self, items: Items) -> NDArray[np.float64]:
         predictions = read_predictions(
@@ -83,35 +83,35 @@ class PredictionFile:
             raise ModelError(f"model {self.name}: {self.path} changed while the audit ran; audit again")
         return predictions.probabilities
 
-    def _strangers(self, items: Items) -> tuple[list[str], LabelError] | None:
-        """Columns that are labels only by holding numbers, and what to say where nothing else shows that they are."""
+    def _doubtful_labels(self, items: Items) -> tuple[list[str], LabelError] | None:
+        """Columns taken for labels only because they hold numbers, and the error to raise if nothing confirms them."""
         if self.named:
             return None
         where = f"{self.identity.location}: column"
         if items.labels is None:
             if self.scores == "logits":
                 raise LabelError(
-                    f"{where}s {enumerated(self.labels)} hold numbers, and without gold labels nothing shows which of "
-                    f"them are logits; name them: {self._naming(self.labels)}"
+                    f"{where}s {enumerated(self.labels)} hold numbers, and without gold labels trusteq cannot tell "
+                    f"which are logits; name them: {self._naming(self.labels)}"
                 )
             return None
-        known = set(items.label_names)
-        names = [name for name in self.labels if name not in known]
-        # A label whose items were left out is missing from theirs with reason.
+        item_labels = set(items.label_names)
+        names = [name for name in self.labels if name not in item_labels]
+        # A label whose items were excluded is rightly missing from the others.
         if items.ignored or not names:
             return None
-        own = [name for name in self.labels if name in known]
-        if own:
-            advice = f"name all the labels, those too that no item has: {self._naming(own)}"
+        shared = [name for name in self.labels if name in item_labels]
+        if shared:
+            advice = f"name all labels, including those that no item has: {self._naming(shared)}"
         else:
-            advice = f"theirs are {listed(items.label_names)}; {remedy(items.label_names, self.labels)}"
+            advice = f"the items' labels are {listed(items.label_names)}; {remedy(items.label_names, self.labels)}"
         return names, LabelError(f"{where} {names[0]!r} would be read as a label, but no item has that label; {advice}")
 
     def _naming(self, labels: Sequence[str]) -> str:
         return f"--labels {self.name}={','.join(labels[:SHOWN])}{',...' if len(labels) > SHOWN else ''}"
 
     def findings(self) -> tuple[Finding, ...]:
-        """Nothing: what is wrong with a file is an error."""
+        """None: whatever is wrong with a file is an error."""
         return ()
 
 
@@ -125,7 +125,7 @@ def open_predictions(
     by_row: bool = False,
     not_labels: Collection[str] = (),
 ) -> PredictionFile:
-    """A model that answers from a file; ``labels`` names its columns, else they are found as in `label_columns`."""
+    """A model that answers from a file; ``labels`` names its columns, which `label_columns` finds otherwise."""
     path = Path(location).expanduser()
     if not path.is_file():
         raise ModelError(f"model {name}: no such file: {path}")

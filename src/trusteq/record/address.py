@@ -1,6 +1,6 @@
-"""A run directory at an address that fsspec knows, s3://bucket/run: put there when whole, fetched to be read.
+"""A run directory at an address that fsspec knows, e.g. s3://bucket/run: uploaded when complete, fetched to be read.
 
-``manifest.json`` is put there last, so a run that has one is complete.
+``manifest.json`` is uploaded last, so a run that has one is complete.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)?[A-Za-z0-9_-][A-Za-z0-9._-]
 
 
 def is_address(where: object) -> bool:
-    """Whether it is s3://bucket/run or the like, not a path."""
+    """Whether this is an address such as s3://bucket/run, not a path."""
     return isinstance(where, str) and "://" in where
 
 
@@ -46,7 +46,7 @@ def save_at(audit: Audit, address: str) -> str:
 
 
 def fetched(address: str) -> Path:
-    """A copy of the run at an address, which goes when this process ends."""
+    """A copy of the run at an address, deleted when this process ends."""
     folder = RemoteFolder(address)
     if folder.read(LAST) is None:
         raise RunError(f"{address}: not a run directory (no {LAST})")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelResult(AuditedModel):
-    """One model's predictions and what was learnt about the model itself."""
+    """One model's answers, and findings about the model itself."""
 
     columns: tuple[str, ...]
     """The names of the columns of its answers: the labels, where items share labels."""
@@ -88,24 +88,24 @@ class Audit:
     explanation: Explanation | None = None
     published: Published | None = None
     pairs: tuple[PairAgreement, ...] = ()
-    """Every two models' agreement under the published protocol."""
+    """The agreement of each pair of models under the published protocol."""
     costs: Costs | None = None
-    """Size, speed and memory of the models; None where nothing was measured."""
+    """Size, speed and memory of the models; None if nothing was measured."""
     peer: Comparison | None = None
-    """The reference trained once more, where there was one, beside the reference itself."""
+    """The retrained reference compared with the reference itself, if there was one."""
     command: tuple[str, ...] | None = None
-    """The words of the command line behind it; None where it was called from Python."""
+    """The command line that made it, word by word; None if it was called from Python."""
     history: History | None = None
-    """Finished work that it took up, and other audits of the same that are on record; None where there is nothing."""
+    """Finished work that it reused, and other recorded audits of the same models and items; None if neither."""
 
     @property
     def task(self) -> Task:
-        """What was asked of an item."""
+        """The task that the models were given."""
         return task_named(self.settings.get("task", CLASSES))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was learnt about the items and every model."""
+        """Findings about the items and every model."""
         return (*self.item_findings, *(f for model in self.everybody for f in model.findings))
 
     @property
@@ -115,7 +115,7 @@ class Audit:
 
     @property
     def everybody(self) -> tuple[ModelResult, ...]:
-        """The models and, where there is one, the peer."""
+        """The models and the peer, if there is one."""
         return self.models if self.peer is None else (*self.models, self.peer.candidate)
 
     @property
@@ -144,13 +144,13 @@ class Audit:
         return f"<Audit of {len(self.items):,} items against {self.reference.name}; {outcomes}>"
 
     def estimates(self) -> pd.DataFrame:
-        """Every estimate of the whole and of every slice, one row each."""
+        """Every estimate over all items and over each slice, one row each."""
         import pandas as pd
 
         return pd.DataFrame(estimate_rows(self))
 
     def predictions(self) -> pd.DataFrame:
-        """Every model's answers, one row an item and model where answers are of one row."""
+        """Every model's answers, one row per item and model if an answer is one row."""
         import pandas as pd
 
         frames = []
@@ -162,23 +162,23 @@ class Audit:
         return pd.concat(frames, ignore_index=True)
 
     def attributions(self) -> pd.DataFrame:
-        """Every unit's attribution and standard error by every method, one row an item, unit and model."""
+        """Every unit's attribution and standard error by every method, one row per item, unit and model."""
         import pandas as pd
 
-        from trusteq.record.explained import attribution_columns
+        from trusteq.record.explanation_tables import attribution_columns
 
         return pd.DataFrame(attribution_columns(self))
 
     def agreement(self) -> pd.DataFrame:
-        """How far both models' words agree, by every score, beside chance: a row an item, candidate and method."""
+        """How much both models' words agree by every score, and by chance: one row per item, candidate and method."""
         import pandas as pd
 
-        from trusteq.record.explained import agreement_columns
+        from trusteq.record.explanation_tables import agreement_columns
 
         return pd.DataFrame(agreement_columns(self))
 
     def flips(self) -> pd.DataFrame:
-        """The items whose answer changed, one row an item and candidate."""
+        """The items whose answer changed, one row per item and candidate."""
         import pandas as pd
 
         return pd.DataFrame([{"candidate": c.name, **row} for c in self.comparisons for row in c.flips])
@@ -186,11 +186,11 @@ class Audit:
     @cached_property
     def evidence(self) -> Evidence:
         """What reports and figures are drawn from."""
-        from trusteq.record.directory import evidence_of
+        from trusteq.record.evidence import evidence_of
 
         return evidence_of(self)
 
-    def item(self, id: str, candidate: str | None = None) -> ItemView:  # noqa: A002 - what it is called everywhere
+    def item(self, id: str, candidate: str | None = None) -> ItemView:  # noqa: A002 - the name used everywhere
         """One item as the reference and a candidate, by default the only one, see it: for a notebook or to print."""
         from trusteq.report.item import item_view
 
@@ -198,7 +198,7 @@ class Audit:
 
     def save(self, directory: str | Path) -> Path:
         """Write the run directory; see `trusteq.record.directory`."""
-        from trusteq.record.directory import save
+        from trusteq.record.saving import save
 
         return save(self, directory)
 

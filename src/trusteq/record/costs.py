@@ -19,7 +19,7 @@ FILE = "costs.json"
 
 
 def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
-    """What a run says its models, called so and in this order, cost; None where it says nothing."""
+    """The costs of a run's models, which have these names in this order; None if the run has none."""
     path = directory / FILE
     try:
         content, text = read_json(path)
@@ -27,25 +27,25 @@ def read_costs(directory: Path, names: Sequence[str]) -> dict[str, Any] | None:
         return None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise RunError(f"{path}: schema version {version!r} is none; copy the run again")
+        raise RunError(f"{path}: unknown schema version {version!r}; copy the run again")
     if version > SCHEMA_VERSION:
         raise RunError(f"{path}: schema version {version}; this trusteq reads up to {SCHEMA_VERSION}; upgrade trusteq")
     costs = read(text, Costs, where=str(path))
     for place, spread in _spreads(costs):
         if not spread.low <= spread.median <= spread.high:
             raise RunError(f"{path}: damaged: {place}: the median is outside its quartiles; copy the run again")
-    own = [model.name for model in costs.models]
-    if own != list(names):
+    measured = [model.name for model in costs.models]
+    if measured != list(names):
         raise RunError(
-            f"{path}: is about {', '.join(own)[:200]}, but this run's models are {', '.join(names)[:200]}; "
+            f"{path}: is about {', '.join(measured)[:200]}, but this run's models are {', '.join(names)[:200]}; "
             "copy the run again"
         )
-    found: dict[str, Any] = content
-    return found
+    checked: dict[str, Any] = content
+    return checked
 
 
 def _spreads(costs: Costs) -> Iterator[tuple[str, Spread]]:
-    """What was timed of the models, and where it stands."""
+    """The models' timings, each with its place in the file."""
     for i, model in enumerate(costs.models):
         for name, spread in (("latency", model.latency), ("throughput", model.throughput)):
             if spread is not None:

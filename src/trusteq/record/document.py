@@ -1,6 +1,6 @@
-"""What ``audit.json`` holds: written as JSON by `plain`, read back by `reading.read`, told to others by its schema.
+"""What ``audit.json`` holds: written as JSON by `plain`, read back by `reading.read`, published as a schema.
 
-It is the whole audit but for predictions and the estimates of slices, which are Parquet in the run directory.
+It is the whole audit except predictions and the estimates of slices, which are Parquet files in the run directory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ OWN_MEASURES = re.compile(r'"measures":\s*\[')
 
 @dataclass(frozen=True)
 class ItemsSummary:
-    """The items that every model answered, how many were left out because of their label, and in how many clusters."""
+    """The items that every model answered: how many, in how many clusters, and how many were excluded by label."""
 
     n: Positive
     ignored: Count
@@ -54,7 +54,7 @@ class ItemsSummary:
 
 
 class Settings(TypedDict):
-    """How the audit was made, and what was asked of an item, by default for one of the labels."""
+    """How the audit was made, and the task that the models were given, by default to choose one of the labels."""
 
     seed: Count
     resamples: Count
@@ -69,9 +69,9 @@ class Settings(TypedDict):
 
 @dataclass(frozen=True)
 class AuditedModel:
-    """A model by itself.
+    """A model on its own.
 
-    batch: items a call where the batch shape had to be fixed; None where it does not matter.
+    batch: items per call if the batch shape had to be fixed; None if it does not matter.
     """
 
     name: str
@@ -85,7 +85,7 @@ class AuditedModel:
 
 @dataclass(frozen=True)
 class Judged:
-    """What is said of a candidate beside the reference: the verdict and what it rests on."""
+    """A candidate compared with the reference: the verdict and what it is based on."""
 
     verdict: Verdict
     advice: tuple[str, ...]
@@ -112,7 +112,7 @@ class Part:
 
 @dataclass(frozen=True)
 class SliceSummary(Part):
-    """The items with one value of one column beside all others; its estimates are in estimates.parquet."""
+    """The items with one value of one column compared with all others; the estimates are in estimates.parquet."""
 
     p_against_rest: Mapping[str, Number]
     worse_than_rest: Mapping[str, bool]
@@ -129,7 +129,7 @@ class Stratum(Part):
 
 @dataclass(frozen=True)
 class AuditedCandidate(Judged, AuditedModel):
-    """A candidate beside the reference; the words are those that only one of the two leans on."""
+    """A candidate compared with the reference; the words are those that the two weigh differently."""
 
     slices: tuple[SliceSummary, ...]
     strata: tuple[Stratum, ...]
@@ -147,7 +147,7 @@ class UnitCounts:
 
 @dataclass(frozen=True)
 class MaskCounts:
-    """How many perturbations were asked about."""
+    """How many perturbations the models ran on."""
 
     mean: float
     most: Count
@@ -168,7 +168,7 @@ class ExplanationSummary:
 
 @dataclass(frozen=True)
 class ProtocolSummary:
-    """What the published protocol explained, and every two models' agreement."""
+    """What the published protocol explained, and the agreement of each pair of models."""
 
     name: str
     items: Count
@@ -179,7 +179,7 @@ class ProtocolSummary:
 
 @dataclass(frozen=True)
 class AuditDocument:
-    """A finished audit: verdicts with their reasons, every estimate of the whole, and how it was made."""
+    """A finished audit: verdicts with their reasons, every estimate over all items, and how it was made."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
 
@@ -188,58 +188,58 @@ class AuditDocument:
     policy: Policy
     items: ItemsSummary
     labels: tuple[str, ...]
-    """Those that all items share; none where they share none."""
+    """The labels that all items share; none if they share none."""
     settings: Settings
     reference: AuditedModel
     candidates: Annotated[tuple[AuditedCandidate, ...], MinLen(1)]
     peer: AuditedCandidate | None
-    """The reference trained once more, by the same rules."""
+    """The retrained reference, judged by the same rules."""
     pies: list[Pie]
     explanation: ExplanationSummary | None
     protocol: ProtocolSummary | None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was learnt about the items and every model."""
+        """Findings about the items and every model."""
         peer = () if self.peer is None else (self.peer,)
         models = (self.reference, *self.candidates, *peer)
         return (*self.items.findings, *(finding for model in models for finding in model.findings))
 
     @property
     def explained(self) -> int | None:
-        """How many items were explained; None where nothing was."""
+        """How many items were explained; None if nothing was."""
         part = self.explanation or self.protocol
         return None if part is None else part.items
 
     @property
     def k(self) -> int | None:
-        """How many words a top set holds; None where nothing was to be explained."""
-        how = self.settings["explain"] or self.settings["protocol"]
-        return None if how is None else how.k
+        """How many words a top set holds; None if nothing was to be explained."""
+        settings = self.settings["explain"] or self.settings["protocol"]
+        return None if settings is None else settings.k
 
     @property
     def own_measures(self) -> tuple[Measure, ...]:
-        """The measures that are not trusteq's, without their functions."""
+        """The user's own measures, without their functions."""
         return from_entries(self.settings.get("measures", []))
 
     @property
     def cluster_size(self) -> float | None:
-        """The mean number of outcomes that belong together; None where every one stands by itself."""
+        """The mean number of outcomes that belong together; None if all are independent."""
         items, agreement = self.items, self.candidates[0].measures.get("behaviour", {}).get("agreement")
         return mean_together(items.n if agreement is None else agreement.n, items.n, items.clusters)
 
 
 def read_document(text: str, *, where: str) -> AuditDocument:
-    """What the JSON of an ``audit.json`` says, or one clear line about the first value that no audit writes."""
-    own: tuple[Measure, ...] = ()
-    if OWN_MEASURES.search(text):  # which the policy may have rules about, and it stands before them
+    """The content of an ``audit.json``; the first value that no audit writes is a one-line error."""
+    measures: tuple[Measure, ...] = ()
+    if OWN_MEASURES.search(text):  # needed first, as the policy may have rules about them and precedes them
         with suppress(ValueError, LookupError, TypeError, RecursionError):
-            own = from_entries(json.loads(text)["settings"]["measures"])
-    return read(text, AuditDocument, where=where, context=own)
+            measures = from_entries(json.loads(text)["settings"]["measures"])
+    return read(text, AuditDocument, where=where, context=measures)
 
 
 def document(audit: Audit) -> AuditDocument:
-    """What ``audit.json`` holds of an audit."""
+    """The ``audit.json`` of an audit."""
     items = audit.items
     return AuditDocument(
         schema_version=SCHEMA_VERSION,
@@ -285,23 +285,25 @@ def _fields(kind: type, value: Any) -> dict[str, Any]:
 
 def _explanation(audit: Audit) -> ExplanationSummary | None:
     """How much was explained; the plans, values and attributions are Parquet in the run directory."""
-    e = audit.explanation
-    if e is None:
+    explanation = audit.explanation
+    if explanation is None:
         return None
-    masks = [len(plan) for plan in e.plans]
+    masks = [len(plan) for plan in explanation.plans]
     return ExplanationSummary(
-        items=len(e.plans),
-        wordless=e.wordless,
-        units=UnitCounts(mean=float(e.lengths.mean()), most=int(e.lengths.max())),
+        items=len(explanation.plans),
+        wordless=explanation.wordless,
+        units=UnitCounts(mean=float(explanation.lengths.mean()), most=int(explanation.lengths.max())),
         masks=MaskCounts(mean=float(np.mean(masks)), most=max(masks), all=sum(masks)),
-        exact=sum(plan.exact for plan in e.plans),
-        plan=e.content(),
+        exact=sum(plan.exact for plan in explanation.plans),
+        plan=explanation.content(),
     )
 
 
 def _protocol(audit: Audit) -> ProtocolSummary | None:
     """What the published protocol explained; the words themselves are Parquet."""
-    p = audit.published
-    if p is None:
+    published = audit.published
+    if published is None:
         return None
-    return ProtocolSummary(p.settings.name, len(p.positions), p.wordless, p.seeds, audit.pairs)
+    return ProtocolSummary(
+        published.settings.name, len(published.positions), published.wordless, published.seeds, audit.pairs
+    )

@@ -1,10 +1,11 @@
 """Evidence: everything a page, a figure or a table is drawn from, whether read from a run or still in memory.
 
-Nothing in ``report/`` asks a model or an `Audit`; it reads this.
+Nothing in ``report/`` uses a model or an `Audit`; it reads this.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,15 @@ import numpy as np
 
 from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
-from trusteq.record.item_table import SEGMENT, segments_of
+from trusteq.record.document import document, read_document
+from trusteq.record.history import attempt_of, neighbouring_runs, notices
+from trusteq.record.integrity import NO_HASHES
+from trusteq.record.item_table import SEGMENT, frame, segments_of
+from trusteq.record.manifest import manifest
+from trusteq.record.plain import plain
 from trusteq.record.policy_findings import about_policy
-from trusteq.record.read_back import items_of, rows_of
+from trusteq.record.saving import tables
+from trusteq.record.stored_responses import items_of, rows_of
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -29,7 +36,9 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.data.segment import Segment
     from trusteq.models.base import Finding
+    from trusteq.record.audit import Audit
     from trusteq.record.document import AuditDocument, AuditedCandidate
+    from trusteq.record.run import Run
     from trusteq.tasks.outcomes import Outcomes
     from trusteq.tasks.task import Task
 
@@ -40,11 +49,11 @@ class Evidence:
 
     document, manifest: what ``audit.json`` and ``manifest.json`` hold.
     table: the table of a name ("items", "estimates", "flips", "attributions", "words", "predictions/<file>"),
-        or None where the audit has none.
-    costs: what ``costs.json`` holds; None where nothing was measured.
+        or None if the audit has no such table.
+    costs: what ``costs.json`` holds; None if nothing was measured.
     directory: where it was read from; None for an audit in memory.
-    notices: what a reader must know of how it came about.
-    others: the segments that are no texts, by name.
+    notices: findings about how the audit came about.
+    others: the segments that are not texts, by name.
     """
 
     document: AuditDocument
@@ -57,7 +66,7 @@ class Evidence:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that all items share, in the order of the probabilities' columns; () where they share none."""
+        """The labels that all items share, in the order of the probabilities' columns; () if they share none."""
         return self.document.labels
 
     @property
@@ -67,7 +76,7 @@ class Evidence:
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """All that was noticed: about the policy, about how the run came about, about the items and every model."""
+        """All findings: about the policy, how the run came about, the items and every model."""
         return (*about_policy(self.document.policy), *self.notices, *self.document.findings)
 
     def candidate(self, name: str) -> AuditedCandidate:
@@ -79,7 +88,7 @@ class Evidence:
 
     @cached_property
     def items(self) -> pd.DataFrame:
-        """One row an item: id, ``segment NAME``, label, cluster, ``column NAME``."""
+        """One row per item: id, ``segment NAME``, label, cluster, ``column NAME``."""
         return self._needed("items")
 
     @cached_property
@@ -99,31 +108,31 @@ class Evidence:
 
     @cached_property
     def attributions(self) -> pd.DataFrame | None:
-        """One row an item, unit and model; None where nothing was explained."""
+        """One row per item, unit and model; None if nothing was explained."""
         return self.table("attributions")
 
     @cached_property
     def words(self) -> pd.DataFrame | None:
-        """One row a candidate and tested word; None where nothing was explained."""
+        """One row per candidate and tested word; None if nothing was explained."""
         return self.table("words")
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Answers of one row each [models, items, columns], the reference's first: probabilities of labels, say."""
+        """Answers of one row each [models, items, columns], the reference's first, e.g. probabilities of labels."""
         columns = list(self.task.columns(self.labels))
         return np.stack([table[columns].to_numpy(dtype=np.float64) for table in self._predictions()])
 
     @property
     def task(self) -> Task:
-        """What was asked of an item."""
+        """The task that the models were given."""
         return task_named(self.document.settings.get("task", CLASSES))
 
     @cached_property
     def asked(self) -> Items:
-        """The items without what models read: ids, labels, clusters and columns."""
-        known = self.items[[name for name in self.items.columns if not str(name).startswith(SEGMENT)]]
-        whole = known.apply(lambda column: column.map(readable, na_action="ignore"))
-        return items_of(whole, self.document, self.manifest["data"]["source"])
+        """The items without their segments: ids, labels, clusters and columns."""
+        table = self.items[[name for name in self.items.columns if not str(name).startswith(SEGMENT)]]
+        valid = table.apply(lambda column: column.map(readable, na_action="ignore"))
+        return items_of(valid, self.document, self.manifest["data"]["source"])
 
     @cached_property
     def rows(self) -> tuple[Rows, ...]:
@@ -144,16 +153,47 @@ class Evidence:
 
     @cached_property
     def gold(self) -> NDArray[np.int64] | None:
-        """The codes of the items' right answers, of shared labels their positions; None where they are not known."""
+        """The codes of the items' right answers (positions in the shared labels, if any); None if unknown."""
         if not self.document.items.labelled:
             return None
         if not self.labels:
             return self.task.gold(self.asked, ())
-        place = {label: code for code, label in enumerate(self.labels)}
-        return np.array([place[label] for label in self.items["label"]], dtype=np.int64)
+        codes = {label: code for code, label in enumerate(self.labels)}
+        return np.array([codes[label] for label in self.items["label"]], dtype=np.int64)
 
     def _needed(self, name: str) -> pd.DataFrame:
         table = self.table(name)
         if table is None:
             raise RunError(f"{self.directory or 'this audit'}: no table {name!r}")
         return table
+
+
+def evidence(run: Run) -> Evidence:
+    """What the reports of a finished run are drawn from."""
+
+    def table(name: str) -> pd.DataFrame | None:
+        return run.table(name) if run.holds(f"{name}.parquet") else None
+
+    return Evidence(run.document, run.manifest, table, run.costs, run.directory, notices_of(run), run.other_segments)
+
+
+def notices_of(run: Run) -> tuple[Finding, ...]:
+    """Findings about how a run came about."""
+    attempt = attempt_of(run.manifest, run.audit)
+    neighbours = () if attempt is None or run.copied else neighbouring_runs(run.directory, attempt)
+    findings = notices(run.history, neighbours)
+    return findings if run.manifest["files"] else (NO_HASHES, *findings)
+
+
+def evidence_of(audit: Audit) -> Evidence:
+    """What the reports of an audit in memory are drawn from: the same that would be read back once it is saved."""
+    columns = tables(audit)
+    read_back = read_document(json.dumps(plain(document(audit))), where="this audit")
+
+    def table(name: str) -> pd.DataFrame | None:
+        return frame(columns[name]()) if name in columns else None
+
+    costs = None if audit.costs is None else audit.costs.document()
+    others = {name: segment for name, segment in audit.items.segments.items() if segment.about()}
+    findings = notices(audit.history, ())
+    return Evidence(read_back, manifest(audit), table, costs, notices=findings, others=lambda: others)

@@ -1,7 +1,7 @@
-"""How a run came about: finished work that it took up, and other audits of the same models and items.
+"""How a run came about: finished work that it reused, and other audits of the same models and items.
 
-``work.json`` is written only where there is something to tell, and apart from all else: the same audit gives the same
-bytes whether it was interrupted or not, and whatever was audited before.
+``work.json`` is written only if there is something to report, and is separate from everything else: the same audit
+gives the same bytes whether it was interrupted or not, and whatever was audited before.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ if TYPE_CHECKING:
 
 FILE = "work.json"
 
-MOST_BESIDE = 1_000
-"""Runs beside a run that are looked into."""
+MOST_NEIGHBOURS = 1_000
+"""How many runs in the same folder are inspected."""
 
 MOST_BYTES = 2**28
-"""Size of a file of theirs that is read."""
+"""The size in bytes up to which their files are read."""
 
 MOST_CHARACTERS = 80
-"""Of a policy's name."""
+"""The length to which a policy's name is cut."""
 
 MOST_NAMED = 5
-"""Other audits that a sentence names."""
+"""How many other audits a sentence names."""
 
 _STRICT = ConfigDict(strict=True, frozen=True, extra="forbid")
 _Count = Annotated[int, Field(ge=0)]
 
 
 class Attempt(BaseModel):
-    """One audit: of what, how, and what came of it.
+    """One audit: of what, how, and with which outcomes.
 
-    items: the hash of ids and what the models read. reference: that of its content. settings: that of the settings, the
-    policy, the items' labels, clusters and columns, and of how predictions were read. outcomes: the verdicts by the
-    hash of each candidate's content.
+    items: the hash of the ids and of what the models read. reference: the hash of the reference. settings: the hash of
+    the settings, the policy, the items' labels, clusters and columns, and how predictions were read. outcomes: the
+    verdicts, by each candidate's hash.
     """
 
     model_config = _STRICT
@@ -63,13 +63,13 @@ class Attempt(BaseModel):
     outcomes: dict[str, Outcome]
 
     def rivals(self, other: Attempt) -> bool:
-        """Whether the other asked the same of the same in another way: with another seed, say, or other margins."""
+        """Whether the other audited the same models and items differently, e.g. with another seed or other margins."""
         same = (self.items, self.reference) == (other.items, other.reference)
         return same and not self.outcomes.keys().isdisjoint(other.outcomes) and self.settings != other.settings
 
 
 class History(BaseModel):
-    """What ``work.json`` holds: how many shards of work were taken up of how many, and other audits known of."""
+    """What ``work.json`` holds: how many shards of work were reused (``taken_up``), of how many, and other audits."""
 
     model_config = _STRICT
 
@@ -80,9 +80,9 @@ class History(BaseModel):
 
 
 def attempt_of(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> Attempt | None:
-    """The audit that the values in a run's two files tell of; None where a model has no hash to be known by.
+    """The audit that the values in a run's two files describe; None if a model has no hash to be recognised by.
 
-    No other value in them is looked at, so that a run does not go unnoticed because of one.
+    No other value in them is read, so that none of those can hide a run.
     """
     reference, *candidates = manifest["models"]
     if any(model["content"] is None for model in manifest["models"]):
@@ -90,20 +90,27 @@ def attempt_of(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> Atte
     verdicts = {candidate["name"]: Outcome(candidate["verdict"]["outcome"]) for candidate in document["candidates"]}
     scores = [model["details"].get("scores") for model in manifest["models"]]
     peer = manifest["peer"] and manifest["peer"]["content"]
-    asked = [document["settings"], document["policy"], manifest["data"]["content"], document["labels"], scores, peer]
-    said = json.dumps(asked, sort_keys=True)
+    settings = [
+        document["settings"],
+        document["policy"],
+        manifest["data"]["content"],
+        document["labels"],
+        scores,
+        peer,
+    ]
+    text = json.dumps(settings, sort_keys=True)
     return Attempt(
         items=manifest["data"]["asked"],
         reference=reference["content"],
         seed=document["settings"]["seed"],
         policy=readable(document["policy"]["name"])[:MOST_CHARACTERS],
-        settings=hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest(),
+        settings=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
         outcomes={model["content"]: verdicts[model["name"]] for model in candidates},
     )
 
 
 def read_history(directory: Path) -> History | None:
-    """What a run's ``work.json`` tells; None where there is none."""
+    """What a run's ``work.json`` holds; None if there is none."""
     path = directory / FILE
     try:
         _, text = read_json(path)
@@ -112,35 +119,35 @@ def read_history(directory: Path) -> History | None:
     return read(text, History, where=str(path))
 
 
-def history_of(executor: Executor, own: Attempt | None) -> History | None:
-    """What is to be told of an audit that was asked there; with ``own`` the folder of work is asked for others, too."""
+def history_of(executor: Executor, attempt: Attempt | None) -> History | None:
+    """What there is to report of an audit that ran on ``executor``; its folder of work may know of others."""
     if not isinstance(executor, CachingExecutor):
         return None
     files = executor.files
-    others = () if own is None else remembered(files.folder, own)
-    found = History(taken_up=files.taken_up, shards=files.requested, others=others)
-    return found if found.taken_up or found.others else None
+    others = () if attempt is None else recorded_rivals(files.folder, attempt)
+    history = History(taken_up=files.taken_up, shards=files.requested, others=others)
+    return history if history.taken_up or history.others else None
 
 
-def remembered(folder: LocalFolder | RemoteFolder, own: Attempt) -> tuple[Attempt, ...]:
-    """The audits that are on record in a folder of work and rival this one, which is put on record itself."""
-    found = []
+def recorded_rivals(folder: LocalFolder | RemoteFolder, attempt: Attempt) -> tuple[Attempt, ...]:
+    """The audits recorded in a folder of work that rival this one, which is then recorded there, too."""
+    recorded = []
     for name in folder.names():
         if name.startswith("audit-") and name.endswith(".json"):
             try:
-                found.append(Attempt.model_validate_json(folder.read(name) or b""))
+                recorded.append(Attempt.model_validate_json(folder.read(name) or b""))
             except ValidationError:
-                continue  # nothing rests on it
-    written = own.model_dump_json().encode()
+                continue  # no result depends on it
+    written = attempt.model_dump_json().encode()
     folder.write(f"audit-{hashlib.sha256(written).hexdigest()}.json", written)
-    rivals = {other.model_dump_json(): other for other in found if own.rivals(other)}
+    rivals = {other.model_dump_json(): other for other in recorded if attempt.rivals(other)}
     return tuple(rivals[key] for key in sorted(rivals))
 
 
-def beside(directory: Path, own: Attempt) -> Iterator[tuple[str, Attempt]]:
-    """The runs that lie beside this one and rival it, by the name of their folder."""
+def neighbouring_runs(directory: Path, attempt: Attempt) -> Iterator[tuple[str, Attempt]]:
+    """The runs in the same parent folder that rival this one, each with the name of its folder."""
     try:
-        folders = sorted(path.parent for path in directory.resolve().parent.glob("*/manifest.json"))[:MOST_BESIDE]
+        folders = sorted(path.parent for path in directory.resolve().parent.glob("*/manifest.json"))[:MOST_NEIGHBOURS]
     except OSError:
         return
     for path in folders:
@@ -148,41 +155,41 @@ def beside(directory: Path, own: Attempt) -> Iterator[tuple[str, Attempt]]:
             continue
         try:
             manifest = json.loads(_text(path / "manifest.json"))
-            if manifest["data"]["asked"] != own.items:
+            if manifest["data"]["asked"] != attempt.items:
                 continue
             other = attempt_of(manifest, json.loads(_text(path / "audit.json")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RunError):
-            continue  # no run of today, or none at all
-        if other is not None and own.rivals(other):
+            continue  # not a run, or not of this version
+        if other is not None and attempt.rivals(other):
             yield path.name, other
 
 
 def _text(path: Path) -> str:
     if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise ValueError("no file of a run")
+        raise ValueError("not a file of a run")
     return path.read_text("utf-8")
 
 
 def notices(history: History | None, others: Iterable[tuple[str, Attempt]]) -> tuple[Finding, ...]:
-    """What a reader must know of how a run came about."""
-    made = []
+    """Findings about how a run came about."""
+    findings = []
     named = [*others, *((f"seed {a.seed}", a) for a in (history.others if history else ()))]
-    known: dict[str, tuple[str, Attempt]] = {}
+    distinct: dict[str, tuple[str, Attempt]] = {}
     for name, attempt in named:
-        known.setdefault(attempt.model_dump_json(), (name, attempt))
-    if known:
+        distinct.setdefault(attempt.model_dump_json(), (name, attempt))
+    if distinct:
         message = (
-            f"{len(known)} other {'audit' if len(known) == 1 else 'audits'} of these models and items with other seeds "
-            f"or settings: {_listed(list(known.values()))}; one that is picked from several is right less often than "
-            "its intervals say"
+            f"{len(distinct)} other {'audit' if len(distinct) == 1 else 'audits'} of these models and items with other "
+            f"seeds or settings: {_listed(list(distinct.values()))}; a result picked from several is right less often "
+            "than its intervals say"
         )
-        made.append(Finding("other runs", "other runs", message, float(len(known))))
+        findings.append(Finding("other runs", "other runs", message, float(len(distinct))))
     if history is not None and history.taken_up:
-        message = f"{history.taken_up:,} of {history.shards:,} shards of work were taken up, not asked for anew"
-        made.append(Finding("work", "taken up", message, float(history.taken_up)))
-    return tuple(made)
+        message = f"{history.taken_up:,} of {history.shards:,} shards of work were reused from an earlier audit"
+        findings.append(Finding("work", "taken up", message, float(history.taken_up)))
+    return tuple(findings)
 
 
-def _listed(known: Sequence[tuple[str, Attempt]]) -> str:
-    said = [f"{name} (policy {a.policy}, {', '.join(a.outcomes.values())})" for name, a in known[:MOST_NAMED]]
-    return ", ".join(said) + (f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else "")
+def _listed(attempts: Sequence[tuple[str, Attempt]]) -> str:
+    first = [f"{name} (policy {a.policy}, {', '.join(a.outcomes.values())})" for name, a in attempts[:MOST_NAMED]]
+    return ", ".join(first) + (f" and {len(attempts) - MOST_NAMED} more" if len(attempts) > MOST_NAMED else "")

@@ -1,7 +1,7 @@
 """Whether a run is still what was written: every file by its hash, every verdict by its estimates and its policy.
 
-``manifest.json`` holds the SHA-256 of all other files, so whoever vouches for it vouches for the run. Without such a
-voucher hashes tell of accidents only; what a run says of its own estimates is judged again whenever it is read.
+``manifest.json`` holds the SHA-256 of all other files, so whoever vouches for it vouches for the run. If nobody does,
+hashes only detect accidents; but a run's verdicts are derived from its estimates again whenever it is read.
 """
 
 from __future__ import annotations
@@ -39,95 +39,96 @@ _FILE = re.compile(
 NO_HASHES = Finding(
     "run",
     "no hashes",
-    "written by an older trusteq, without hashes of its files: nothing shows that they are as they were written; audit "
-    "again",
+    "written by an older trusteq, without hashes of its files: changes to them cannot be detected; audit again",
     1.0,
 )
-"""What must be known of a run of schema version 1."""
+"""The finding about every run of schema version 1."""
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file in a folder but the manifest, by its path in there."""
+    """The SHA-256 of every file in a folder but the manifest, by its path within the folder."""
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {file: _hash(folder / file) for file in files if file != MANIFEST}
 
 
 def is_listed(file: str, manifest: Mapping[str, Any]) -> bool:
-    """Whether a file belongs to a run: the manifest has its hash, or has none of any, as in schema version 1."""
+    """Whether a file belongs to a run: the manifest lists its hash, or lists none at all, as in schema version 1."""
     files = manifest.get("files")
     return not files or file in files
 
 
 def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Nothing, or one clear line about the first file that is not what the manifest says; others may lie beside it."""
+    """Stop at the first file that does not match its hash in the manifest; the folder may hold other files, too."""
     files = manifest.get("files") or {}
     if not files and manifest["schema_version"] > 1:
         raise RunError(f"{folder / MANIFEST}: damaged: it holds no hash of any file; copy the run again or audit again")
-    for file, told in files.items():
+    for file, expected in files.items():
         if not _FILE.fullmatch(file):
-            raise RunError(f"{folder / MANIFEST}: damaged: {shown(file)} is no file of a run; copy the run again")
+            raise RunError(f"{folder / MANIFEST}: damaged: {shown(file)} is not a file of a run; copy the run again")
         path = folder / file
         try:
             inside = path.resolve().is_relative_to(folder.resolve())
-            found = _hash(path) if inside and path.is_file() else None
+            actual = _hash(path) if inside and path.is_file() else None
         except OSError as error:
             raise RunError(f"{path}: cannot be read ({error.strerror or error}); copy the run again") from None
-        if found is None:
+        if actual is None:
             raise RunError(f"{folder}: incomplete: no {file}; copy the run again or audit again")
-        if found != told:
+        if actual != expected:
             raise RunError(
-                f"{path}: changed since the run was written: its SHA-256 begins with {found[:12]}, {MANIFEST} says "
-                f"{told[:12]}; copy the run again or audit again"
+                f"{path}: changed since the run was written: its SHA-256 begins with {actual[:12]}, but {MANIFEST} "
+                f"says {expected[:12]}; copy the run again or audit again"
             )
 
 
-def judged_again(folder: Path, manifest: Mapping[str, Any], document: AuditDocument) -> AuditDocument:
-    """What ``audit.json`` holds with its verdicts in today's words.
+def checked_verdicts(folder: Path, manifest: Mapping[str, Any], document: AuditDocument) -> AuditDocument:
+    """The content of ``audit.json``, with its verdicts in the words of this version.
 
-    One clear line where a verdict is not what the run's estimates give under the run's policy.
+    A verdict that does not follow from the run's estimates and policy is a one-line error.
     """
     policy = document.policy
     if _saved_policy(folder / "policy.yaml", document.own_measures) != policy:
         raise RunError(
-            f"{folder / 'policy.yaml'}: not the policy in audit.json; copy the run again, or judge it by another with "
-            "trusteq gate --policy"
+            f"{folder / 'policy.yaml'}: not the policy in audit.json; copy the run again, or judge it by another "
+            "policy with trusteq gate --policy"
         )
     where = folder / "audit.json"
-    # Another version may say the same in other words.
-    said = plain if manifest["trusteq"] == trusteq.__version__ else _outcomes
+    # Another version may have worded its reasons differently.
+    compared = plain if manifest["trusteq"] == trusteq.__version__ else _without_reasons
     peer = () if document.peer is None else (document.peer,)
     judged = []
     for candidate in (*document.candidates, *peer):
-        verdict = judge(candidate.measures, policy, cluster_size=document.cluster_size, own=document.own_measures)
+        verdict = judge(
+            candidate.measures, policy, cluster_size=document.cluster_size, own_measures=document.own_measures
+        )
         judged.append(replace(candidate, verdict=verdict))
-        if said(candidate.verdict) != said(verdict):
+        if compared(candidate.verdict) != compared(verdict):
             raise RunError(
-                f"{where}: damaged: its verdict on {candidate.name[:80]!r} ({candidate.verdict.outcome}) is not what "
-                f"its estimates and its policy give ({verdict.outcome}); copy the run again or audit again"
+                f"{where}: damaged: its verdict on {candidate.name[:80]!r} ({candidate.verdict.outcome}) does not "
+                f"follow from its estimates and policy ({verdict.outcome}); copy the run again or audit again"
             )
     candidates = tuple(judged[: len(document.candidates)])
     codes = {EXIT_CODES[candidate.verdict.outcome] for candidate in candidates}
     code = next(code for code in (1, 3, 0) if code in codes)
     if document.exit_code != code:
         raise RunError(
-            f"{where}: damaged: its exit code is {document.exit_code}, its verdicts give {code}; "
+            f"{where}: damaged: its exit code is {document.exit_code}, but its verdicts give {code}; "
             "copy the run again or audit again"
         )
     return replace(document, candidates=candidates, peer=judged[-1] if peer else None)
 
 
-def _outcomes(verdict: Verdict) -> Any:
-    """A verdict without the words of its reasons."""
+def _without_reasons(verdict: Verdict) -> Any:
+    """A verdict without the sentences that give its reasons."""
     rules = [[(r.measure, r.rule, r.outcome, r.estimate) for r in d.rules] for d in verdict.dimensions]
     return verdict.outcome, [(d.dimension, d.outcome, d.required) for d in verdict.dimensions], rules
 
 
-def _saved_policy(path: Path, own: Sequence[Measure]) -> Policy:
+def _saved_policy(path: Path, own_measures: Sequence[Measure]) -> Policy:
     try:
         text = path.read_text("utf-8") if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: cannot be read as text: {error}; copy the run again") from None
-    return parse_policy(parse_yaml(text, where=str(path), error=RunError), where=str(path), own=own)
+    return parse_policy(parse_yaml(text, where=str(path), error=RunError), where=str(path), own=own_measures)
 
 
 def _hash(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""items.parquet: the items as columns of a table, and their segments read back from these."""
+"""items.parquet: the items as columns of a table, and their segments read back from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEGMENT, COLUMN = "segment ", "column "
 
 
 def item_columns(items: Items) -> dict[str, Any]:
-    """One row an item: id, its segments where a file can hold them, label, cluster, columns."""
+    """One row per item: id, the segments that a file can store, label, cluster, columns."""
     columns: dict[str, Any] = {"id": items.ids}
     columns |= {f"{SEGMENT}{name}": segment for name, segment in items.segments.items() if segment.storable}
     if items.labels is not None:
@@ -35,7 +35,7 @@ def item_columns(items: Items) -> dict[str, Any]:
 
 
 def arrow_table(columns: Mapping[str, Any]) -> pa.Table:
-    """The columns, with what must be said of the segments among them."""
+    """The columns as a table, with descriptions of the segments among them."""
     segments = {name: values for name, values in columns.items() if is_segment(values)}
     table = pa.table({**columns, **{name: segment.column() for name, segment in segments.items()}})
     for at, field in enumerate(table.schema):
@@ -47,7 +47,7 @@ def arrow_table(columns: Mapping[str, Any]) -> pa.Table:
 def write_table(columns: Mapping[str, Any], path: Path) -> None:
     """Write the columns as a Parquet file."""
     table = arrow_table(columns)
-    # Of a file that unpacks to many times its size nobody can tell whether that is meant: what is large is not packed.
+    # Nobody can tell whether a file that unpacks to many times its size is an attack, so large columns are not packed.
     large = [
         field.name for field in table.schema if is_described(field) and table[field.name].nbytes > MAX_UNPACKED_BYTES
     ]
@@ -56,27 +56,27 @@ def write_table(columns: Mapping[str, Any], path: Path) -> None:
 
 
 def frame(columns: Mapping[str, Any]) -> pd.DataFrame:
-    """The columns as a data frame: segments that are no texts as a file of them is read."""
+    """The columns as a data frame; segments that are not texts look as if read from the file."""
     import pandas as pd
 
-    odd = [name for name, field in zip(columns, arrow_table(columns).schema, strict=True) if is_described(field)]
-    return pd.DataFrame({**columns, **{name: columns[name].column().to_pandas() for name in odd}})
+    others = [name for name, field in zip(columns, arrow_table(columns).schema, strict=True) if is_described(field)]
+    return pd.DataFrame({**columns, **{name: columns[name].column().to_pandas() for name in others}})
 
 
 def other_segments(table: pa.Table) -> dict[str, Segment]:
-    """The segments in a table of items that are no texts; a ValueError about a column that does not hold one."""
-    found = {}
+    """The segments in a table of items that are not texts; a ValueError if a column does not hold one."""
+    segments = {}
     for field in table.schema:
         if field.name.startswith(SEGMENT):
             try:
                 if about := about_column(field):
-                    found[field.name.removeprefix(SEGMENT)] = stored_segment(table[field.name], about)
+                    segments[field.name.removeprefix(SEGMENT)] = stored_segment(table[field.name], about)
             except (ValueError, pa.ArrowException) as error:
                 raise ValueError(f"column {field.name!r}: {error}") from None
-    return found
+    return segments
 
 
 def segments_of(items: pd.DataFrame, others: Mapping[str, Segment]) -> dict[str, Segment]:
-    """The segments in a data frame of items, in order, given those that are no texts."""
+    """The segments in a data frame of items, in order; ``others`` are those that are not texts."""
     columns = {str(name).removeprefix(SEGMENT): name for name in items.columns if str(name).startswith(SEGMENT)}
     return {name: others[name] if name in others else Texts(map(str, items[key])) for name, key in columns.items()}

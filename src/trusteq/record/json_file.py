@@ -1,4 +1,4 @@
-"""A JSON file of a run: numbers are of 64 bits and finite, texts are whole characters, as an audit writes them."""
+"""A JSON file of a run. As an audit writes it, numbers have 64 bits and are finite, and texts are valid Unicode."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def read_json(path: Path) -> tuple[Any, str]:
-    """What the file holds, and its text; FileNotFoundError where there is none, else one clear line."""
+    """The file's content and its text; FileNotFoundError if there is none, a one-line error if it cannot be read."""
     if path.exists() and not path.is_file():
-        raise RunError(f"{path}: no regular file; copy the run again")
+        raise RunError(f"{path}: not a regular file; copy the run again")
     try:
         text = path.read_text("utf-8")
         content = json.loads(text, parse_int=_whole)
-        json.dumps(content, ensure_ascii=False).encode()  # fails at half a surrogate pair
+        json.dumps(content, ensure_ascii=False).encode()  # fails on half a surrogate pair
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:
@@ -28,7 +28,7 @@ def read_json(path: Path) -> tuple[Any, str]:
 
 
 def refuse_infinite(text: str, *, where: str) -> None:
-    """Nothing, or one clear line about the first number in the JSON that is none."""
+    """Stop at the first number in the JSON that is not finite."""
     try:
         json.loads(text, parse_float=_finite, parse_constant=_finite)
     except ValueError as error:
@@ -38,12 +38,12 @@ def refuse_infinite(text: str, *, where: str) -> None:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is no finite number")
+        raise ValueError(f"{text[:40]} is not a finite number")
     return value
 
 
 def _whole(text: str) -> int:
     value = int(text)
     if abs(value) >= 2**63:
-        raise ValueError(f"{text[:40]} is a number of more than 64 bits")
+        raise ValueError(f"{text[:40]} does not fit into 64 bits")
     return value

@@ -14,9 +14,9 @@ from trusteq.data.surrogates import readable
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON: dataclasses and models become objects, arrays lists, and what is not a number null.
+    """A value as JSON: dataclasses and models become objects, tuples lists, and numbers that are not finite null.
 
-    Names of files that are not UTF-8 get replacement characters.
+    File names that are not UTF-8 get replacement characters.
     """
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""What a reader must know of a policy that is none of those that come with trusteq."""
+"""Findings about a policy that is not one of trusteq's presets."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
 
 WIDER = "wider policy"
-"""The kind of finding that is about a policy, not about a run."""
+"""The kind of finding that is about a policy, not a run."""
 
 
 def about_policy(policy: Policy) -> tuple[Finding, ...]:
-    """A finding about a policy of the user's own; nothing where it comes with trusteq."""
+    """A finding about a policy of the user's own; none if it comes with trusteq."""
     if comes_with_trusteq(policy):
         return ()
-    said = wider(policy, preset("default"))
-    told = [f"lets more pass than trusteq's default policy (in brackets): {'; '.join(said)}"] if said else []
+    wider_margins = wider(policy, preset("default"))
+    parts = []
     if policy.name.strip().casefold() in PRESETS:
-        told.insert(0, "says something else than the one that comes with this trusteq under its name")
-    return (Finding(f"policy {policy.name}", WIDER, "; it ".join(told), float(len(said))),) if told else ()
+        parts.append("differs from the preset of the same name in this trusteq")
+    if wider_margins:
+        parts.append(f"is more permissive than trusteq's default policy (in brackets): {'; '.join(wider_margins)}")
+    if not parts:
+        return ()
+    return (Finding(f"policy {policy.name}", WIDER, "; it ".join(parts), float(len(wider_margins))),)

@@ -1,4 +1,4 @@
-"""Values read back from the JSON of a run, each checked, or one clear line about the first that no audit writes."""
+"""Values read back from the JSON of a run, each checked; the first that no audit writes is a one-line error."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ T = TypeVar("T")
 
 
 def read(text: str, kind: type[T], *, where: str, context: Any = None) -> T:
-    """The value of this kind that the JSON holds; ``context`` is what checks of its parts may look at."""
-    known: Any = kind
+    """The value of this kind that the JSON holds; ``context`` is passed to the checks of its parts."""
+    hashable: Any = kind
     try:
-        value: T = adapter(known).validate_json(text, strict=True, context=context)
+        value: T = adapter(hashable).validate_json(text, strict=True, context=context)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "content"
-        found = first.get("input")
-        shown = f" (found {str(found)[:40]!r})" if isinstance(found, (str, int, float)) else ""
+        value_found = first.get("input")
+        shown = f" (found {str(value_found)[:40]!r})" if isinstance(value_found, (str, int, float)) else ""
         raise RunError(
             f"{where}: damaged: {place}: {_message(first)}{shown}; copy the run again or audit again"
         ) from None
@@ -44,15 +44,15 @@ def _message(error: Any) -> str:
 
 @cache
 def adapter(kind: Any) -> TypeAdapter[Any]:
-    """What reads values of a kind and tells their schema."""
-    whole: Any = Annotated[kind, _AsWritten()]
-    return TypeAdapter(whole)
+    """The adapter that reads values of a kind and gives their schema."""
+    complete: Any = Annotated[kind, _AsWritten()]
+    return TypeAdapter(complete)
 
 
 class _AsWritten:
-    """Marks what holds every field: a default is for whoever makes a value, not for whoever reads one.
+    """Marks values that must have every field: defaults are for making a value, not for reading one.
 
-    Nor are settings checked as those that a user gives; whoever uses them does that.
+    Nor does it check settings as it would a user's; the code that uses them does.
     """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:

@@ -1,4 +1,4 @@
-"""What the models of an audit said: all that its numbers are computed from, whoever asked them and whenever."""
+"""The answers of an audit's models: everything that its numbers are computed from, fresh or read back from a run."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Response:
     """One model's answers to all items.
 
-    rows: its answers, labels in the reference's order. findings: what was noticed when it was opened and
-    asked. batch: the items a call that it was held to; None where that does not matter.
+    rows: its answers, labels in the reference's order. findings: what opening and running it showed. batch: how many
+    items it got per call, if that had to be fixed; None if it does not matter.
     """
 
     name: str
@@ -33,9 +33,9 @@ class Response:
 class Responses:
     """All models' answers: the reference's first, then the candidates'.
 
-    labels: those that all items share, in the reference's order; () where they share none. task: what was asked.
-    peer: the reference trained once more, where there is one. explanation, published: the answers to perturbed items,
-    those of the peer last.
+    labels: those that all items share, in the reference's order; () if they share none. task: the name of the task.
+    peer: the retrained reference, if there is one. explanation, published: the answers to perturbed items, the peer's
+    last.
     """
 
     labels: tuple[str, ...]

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 class Sampled:
     """Which item each outcome belongs to, and which outcomes belong together.
 
-    labels: those that all items share. item: the position of the item that each outcome belongs to; None where every
-    item has one.
+    labels: those that all items share. item: the position of each outcome's item; None if every item has one outcome.
     """
 
     items: Items
@@ -40,14 +39,14 @@ class Sampled:
 
     @cached_property
     def clusters(self) -> Sequence[str] | None:
-        """Which outcomes belong together [outcomes]: those of one cluster, or else of one item; None where none do."""
+        """Which outcomes belong together [outcomes]: those of one cluster, or else of one item; None if none do."""
         if self.items.clusters is not None:
             return self.each(self.items.clusters)
         return None if self.item is None else self.ids
 
     @property
     def cluster_size(self) -> float | None:
-        """The mean number of outcomes that belong together; None where each stands by itself."""
+        """The mean number of outcomes that belong together; None if all are independent."""
         clusters = self.items.clusters
         return mean_together(len(self.ids), len(self.items), None if clusters is None else len(set(clusters)))
 
@@ -57,7 +56,7 @@ class Sampled:
 
 
 def mean_together(outcomes: int, items: int, clusters: int | None) -> float | None:
-    """How many of so many outcomes belong to one cluster, or else to one item; None where each item has just one."""
+    """The mean number of outcomes per cluster, or else per item; None if each item has exactly one."""
     if clusters:
         return outcomes / clusters
     return None if outcomes == items else outcomes / items

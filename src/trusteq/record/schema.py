@@ -1,7 +1,7 @@
 """The JSON Schema of ``audit.json``; ``python -m trusteq.record.schema`` prints it.
 
-Where a structure is fixed nothing else may stand in it. Names of measures, tests, slices and of what a model's details
-hold are the run's own. A number that could not be computed is null.
+A fixed structure may hold nothing else. The names of measures, tests and slices, and the keys of a model's details,
+depend on the run. A number that could not be computed is null.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def audit_schema() -> dict[str, Any]:
 
 
 def text() -> str:
-    """The schema as it is published."""
+    """The published schema."""
     return json.dumps(audit_schema(), indent=1) + "\n"
 
 

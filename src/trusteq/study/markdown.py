@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import METHODS, method_title
 from trusteq.errors import RunError, StudyError
-from trusteq.record.directory import load_run
 from trusteq.record.reading import read
+from trusteq.record.run import load_run
 from trusteq.report.markdown_text import escaped, table
 from trusteq.study.pairs import PairMeasures
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from trusteq.record.directory import Run
+    from trusteq.record.run import Run
     from trusteq.stats.estimate import Estimate
     from trusteq.study.plan import Study
 

@@ -26,7 +26,8 @@ from trusteq.data.atomic_file import refuse_links_out, write_atomically
 from trusteq.errors import StudyError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.open import open_model
-from trusteq.record.directory import evidence, load_run
+from trusteq.record.evidence import evidence
+from trusteq.record.run import load_run
 from trusteq.report.figures.file import rendered
 from trusteq.report.figures.reliability import ReliabilityDisplay
 from trusteq.study.estimates import estimates

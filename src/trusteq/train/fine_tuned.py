@@ -15,7 +15,7 @@ from trusteq.data.items import Items
 from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, TrusteqError
 from trusteq.models.files import tokenizer_files
 from trusteq.models.saving import save_checkpoint
-from trusteq.record.directory import free_directory
+from trusteq.record.saving import free_directory
 from trusteq.train.checkpoints import Checkpoints, Epoch
 from trusteq.train.held_out import held_out
 from trusteq.train.loop import Examples, train

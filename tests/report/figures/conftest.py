@@ -8,7 +8,7 @@ import pytest
 from cases import case
 
 import trusteq
-from trusteq.record.directory import evidence, evidence_of
+from trusteq.record.evidence import evidence, evidence_of
 
 NAMES = ("anna", "ben", "carl", "dora")
 FILLER = ("the", "film", "was", "quite", "really", "once", "more", "and", "seen", "by", "us", "all", "there", "then")

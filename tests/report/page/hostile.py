@@ -9,7 +9,7 @@ import numpy as np
 import trusteq
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.policy import read_policy
-from trusteq.record.directory import evidence_of
+from trusteq.record.evidence import evidence_of
 from trusteq.report.page.page import page
 
 SCRIPT = "<script>window.pwned = true; alert(1)</script>"

@@ -11,7 +11,7 @@ import numpy as np
 
 import trusteq
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.record.directory import evidence_of
+from trusteq.record.evidence import evidence_of
 from trusteq.report.page.page import page
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from report.page import made_up
 
 from trusteq.cli.audit import audit as audit_command
 from trusteq.cli.audit import command_words
-from trusteq.record.directory import evidence, load_run
+from trusteq.record.evidence import evidence
+from trusteq.record.run import load_run
 from trusteq.report.page.command import command
 
 

@@ -9,7 +9,7 @@ from oracles import attributions
 
 import trusteq
 from trusteq import Outcome
-from trusteq.auditing.explained import sequences, settled
+from trusteq.auditing.explanations import sequences, settled
 from trusteq.compare.alignment import noise_free, products
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, chosen
@@ -83,7 +83,7 @@ def test_the_shortcut_s_words_are_named(result):
     assert set(NAMES) <= set(leans)
     assert all(leans[name].lean_candidate > 2 > 1 > leans[name].lean_reference for name in NAMES)
     assert not [row for row in result["copy"].words.rows if row.q_value < 0.05]
-    assert any("leans unlike the reference on" in said for said in result["shortcut"].advice)
+    assert any("weighs these words differently from the reference: " in said for said in result["shortcut"].advice)
 
 
 def test_leaving_out_the_reference_s_words_takes_nothing_from_a_shortcut(result):
@@ -158,7 +158,7 @@ def test_alignment_is_judged_against_a_peer():
     ("explain", "said"),
     [
         (False, "no effect without explanations"),
-        (ExplainSettings(until="decided"), "do not hold at every look"),
+        (ExplainSettings(until="decided"), "are not valid at every look"),
     ],
 )
 def test_a_peer_that_could_not_be_used_is_refused(explain, said):
@@ -238,7 +238,7 @@ def test_a_peer_that_is_no_retraining_lowers_no_bar_and_is_told(peer, why):
     made = audited_beside(peer())
     (told,) = [f for f in made.findings if f.kind == "no retraining"]
     assert told.model == "peer"
-    assert "is not the reference trained once more: " in told.message
+    assert "is not a retrained reference: " in told.message
     assert why in told.message
     measures = made["b"].measures["explanation"]
     assert not [name for name in measures if name.endswith("_to_peer")]
@@ -442,7 +442,7 @@ def test_items_without_words_make_room_for_others_and_are_told(until):
 
 def test_a_peer_that_is_a_candidate_is_refused():
     one, again = (Table(name, {}, content="the same weights") for name in ("one", "again"))
-    with pytest.raises(trusteq.ModelError, match="peer again is candidate one itself"):
+    with pytest.raises(trusteq.ModelError, match="peer again is the same model as candidate one"):
         trusteq.audit(model(HONEST, "a"), one, reviews(), peer=again, **FAST)
 
 

@@ -1,4 +1,4 @@
-"""Runs of former schema versions, read as today's."""
+"""Runs of older schema versions, upgraded to the present one."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def refuse_newer(where: Path, content: dict[str, Any]) -> None:
-    """Stop at a file that says it is of a former version and holds what only later ones hold."""
+def refuse_later_fields(where: Path, content: dict[str, Any]) -> None:
+    """Stop if a file claims an older version, but has fields that only later versions have."""
     data = content.get("data", {})
     if not isinstance(data, dict) or (where.name == "manifest.json" and not data):
         raise RunError(f"{where}: damaged: data: should be an object; copy the run again or audit again")
-    known = {*content, *data}
-    later = [name for name in ("files", "asked", "arrays") if name in known]
+    fields = {*content, *data}
+    later = [name for name in ("files", "asked", "arrays") if name in fields]
     if later:
         raise RunError(
             f"{where}: damaged: schema version {content['schema_version']} has no {later[0]!r}; copy the run again"
         )
 
 
-def as_today(name: str, content: dict[str, Any]) -> dict[str, Any]:
-    """What one of a run's two JSON files would hold had it been written today; as it is where it was.
+def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
+    """The content of one of a run's two JSON files in the present schema version.
 
-    Version 1 had no hashes of files, and told of the reference trained once more nothing but what it is.
+    Version 1 had no hashes of files, and of the retrained reference only its identity.
     """
     if content["schema_version"] > 1:
         return content

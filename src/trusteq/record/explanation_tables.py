@@ -1,11 +1,11 @@
 """What a run keeps of its explanations: plans, value tables and attributions, as columns of Parquet tables.
 
-plan.parquet           one row a perturbation: item id, its mask (one character a unit, 1 kept), in which halves
-values/*.parquet       one file a model: item id, and for each perturbation the log-probability of each label
-removed/*.parquet      the same for each item whole, without the top words of each model, and without random ones
-attributions.parquet   one row an item, unit and model: name, place, attribution and standard error by method
-words.parquet          one row a candidate and word: how much both models lean on it
-top_words.parquet      under the published protocol: one row a model, method, run and item, with its top words
+plan.parquet           one row per perturbation: item id, its mask (one character per unit, 1 if kept), in which halves
+values/*.parquet       one file per model: item id, and for each perturbation the log-probability of each label
+removed/*.parquet      the same for each complete item, without the top words of each model, and without random ones
+attributions.parquet   one row per item, unit and model: name, place, attribution and standard error by method
+words.parquet          one row per candidate and word: how much both models lean on it
+top_words.parquet      under the published protocol: one row per model, method, run and item, with its top words
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def plan_columns(audit: Audit) -> dict[str, Any]:
-    """One row a perturbation: in how many pairs of each half it is, and its mask."""
+    """One row per perturbation: its mask, and in how many pairs of each half it is."""
     explanation = _explanation(audit)
     columns: dict[str, list[Any]] = {"id": [], "mask": [], "first_half": [], "second_half": []}
     for position, plan in zip(explanation.positions, explanation.plans, strict=True):
@@ -46,7 +46,7 @@ def value_columns(audit: Audit, model: int) -> dict[str, Any]:
 
 
 def removed_columns(audit: Audit, model: int) -> dict[str, Any]:
-    """One model's log-probabilities for each item whole, without each model's top words, and without random ones."""
+    """One model's log-probabilities for each complete item, without each model's top words, and without random ones."""
     explanation = _explanation(audit)
     tables = explanation.removed[model]
     ids = [audit.items.ids[p] for p, table in zip(explanation.positions, tables, strict=True) for _ in table]
@@ -59,15 +59,15 @@ def _answers(audit: Audit, ids: list[str], table: NDArray[np.float64]) -> dict[s
 
 
 def attribution_columns(audit: Audit) -> dict[str, Any]:
-    """One row an item, unit and model."""
+    """One row per item, unit and model."""
     explanation = _explanation(audit)
-    found = explanation.attributions()
+    by_method = explanation.attributions()
     lengths = explanation.lengths
     words = [name for units in explanation.units for name in units.names]
     segments = np.concatenate([units.segments for units in explanation.units])
-    where = [units.places for units in explanation.units]
-    places = {name: np.concatenate([own[name] for own in where]) for name in where[0]}
-    # As objects: an array of texts is as wide as the longest, and drops what ends in a zero character.
+    by_item = [units.places for units in explanation.units]
+    places = {name: np.concatenate([item[name] for item in by_item]) for name in by_item[0]}
+    # As objects, because an array of texts is as wide as the longest and drops zero characters at their ends.
     ids = np.repeat(np.array([audit.items.ids[p] for p in explanation.positions], dtype=object), lengths)
     inside = np.arange(int(lengths.max())) < lengths[:, None]
     texts = np.array(words, dtype=object)
@@ -82,7 +82,7 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
             **places,
             "label": np.repeat(targets, lengths),
         }
-        for method, models in found.items():
+        for method, models in by_method.items():
             part[method] = models[model].whole[inside]
             part[f"{method}_error"] = models[model].error[inside]
         for name, values in part.items():
@@ -91,7 +91,7 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
 
 
 def word_columns(audit: Audit) -> dict[str, Any]:
-    """One row a candidate and tested word: how both models lean on it."""
+    """One row per candidate and tested word: how much both models lean on it."""
     rows = [(c.name, row) for c in audit.comparisons if c.words is not None for row in c.words.rows]
     names = ["word", "items", "occurrences", "lean_reference", "lean_candidate", "signed_reference"]
     names += ["signed_candidate", "p_value", "q_value"]
@@ -104,32 +104,32 @@ def word_columns(audit: Audit) -> dict[str, Any]:
 
 
 def agreement_columns(audit: Audit) -> dict[str, Any]:
-    """One row an item, candidate and method: every score in use, from all masks, and what chance gives where known."""
+    """One row per item, candidate and method: every score from all masks, and its chance level where known."""
     explanation = _explanation(audit)
     lengths, k = explanation.lengths, explanation.settings.k
     ids = [audit.items.ids[p] for p in explanation.positions]
     parts: dict[str, list[Any]] = {"id": [], "candidate": [], "method": [], "words": []}
-    for method, found in explanation.attributions().items():
-        for candidate, made in zip(audit, found[1:], strict=False):  # a peer is none
+    for method, models in explanation.attributions().items():
+        for candidate, attributed in zip(audit, models[1:], strict=False):  # the peer, which is last, is left out
             parts["id"] += ids
             parts["candidate"] += [candidate] * len(ids)
             parts["method"] += [method] * len(ids)
             parts["words"] += lengths.tolist()
             for name, score in SCORES.items():
-                parts.setdefault(name, []).extend(score.of(found[0].whole, made.whole, lengths, k))
+                parts.setdefault(name, []).extend(score.of(models[0].whole, attributed.whole, lengths, k))
                 if score.chance is not None:
                     parts.setdefault(f"{name}_chance", []).extend(score.chance(lengths, k))
     return parts
 
 
 def top_word_columns(audit: Audit) -> dict[str, Any]:
-    """One row a model, method, run and item: its top words, the most important first."""
-    p = audit.published
-    if p is None:
+    """One row per model, method, run and item: its top words, the most important first."""
+    published = audit.published
+    if published is None:
         raise OptionError('this audit followed no published protocol; audit again with protocol="paper"')
-    ids = [audit.items.ids[at] for at in p.positions]
+    ids = [audit.items.ids[position] for position in published.positions]
     columns: dict[str, list[Any]] = {"id": [], "model": [], "method": [], "run": [], "words": []}
-    for method, models in p.tops.items():
+    for method, models in published.tops.items():
         for model, runs in zip(audit.models, models, strict=True):
             for run, words in enumerate(runs, 1):
                 columns["id"] += ids

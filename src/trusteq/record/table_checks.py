@@ -1,4 +1,4 @@
-"""The tables of a run: which columns each has, of which kind, checked where they are read."""
+"""Checks of a run's tables when they are read: columns, types, and that they belong to this run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TEXT, NUMBER, WHOLE, TEXTS = "texts", "numbers", "whole numbers", "lists of texts"
 
-_ANSWERS = {"id": TEXT, "model": TEXT, "word": TEXT, "segment": WHOLE, "label": TEXT}
+_UNIT = {"id": TEXT, "model": TEXT, "word": TEXT, "segment": WHOLE, "label": TEXT}
 _LEANS = ("lean_reference", "lean_candidate", "signed_reference", "signed_candidate", "p_value", "q_value")
 _ENDS = ("", "_low", "_high")
 
@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("reference_confidence", "candidate_confidence"), NUMBER),
     },
     "plan": {"id": TEXT, "mask": TEXT, "first_half": WHOLE, "second_half": WHOLE},
-    "attributions": {**_ANSWERS, **{f"{method}{end}": NUMBER for method in METHODS for end in ("", "_error")}},
+    "attributions": {**_UNIT, **{f"{method}{end}": NUMBER for method in METHODS for end in ("", "_error")}},
     "words": {
         **dict.fromkeys(("candidate", "word"), TEXT),
         **dict.fromkeys(("items", "occurrences"), WHOLE),
@@ -49,18 +49,18 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
     "top_words": {**dict.fromkeys(("id", "model", "method"), TEXT), "run": WHOLE, "words": TEXTS},
 }
-"""By table, the columns that it has in every run."""
+"""The columns that each table has in every run, with their types."""
 
 _MAY_LACK = {"slice_column", "slice_value", "value", "low", "high", "p_against_rest", "gold"}
-"""Columns with gaps; elsewhere a gap is damage. Numbers that could not be computed are NaN."""
+"""Columns that may have gaps; in others a gap is damage. Numbers that could not be computed are NaN."""
 
 _FINITE = set(METHODS)
 
 
 def refuse_damaged_table(path: Path, name: str, table: pa.Table, document: AuditDocument, ids: Any = None) -> None:
-    """Nothing, or one clear line about the first thing in the table ``name`` that no audit writes.
+    """Stop at the first thing in the table ``name`` that no audit writes.
 
-    ``ids`` are those of its items, for every table but these.
+    ``ids`` are the ids of the run's items, for every table but that of the items.
     """
     for problem in _problems(name, table, document, ids):
         raise RunError(f"{path}: damaged: {problem}; copy the run again or audit again")
@@ -68,7 +68,7 @@ def refuse_damaged_table(path: Path, name: str, table: pa.Table, document: Audit
 
 def _problems(name: str, table: pa.Table, document: AuditDocument, ids: Any) -> Iterator[str]:
     if len(set(table.column_names)) < table.num_columns:
-        yield "a column is there twice"
+        yield "a column appears twice"
     scores = name.startswith(("predictions/", "values/", "removed/"))
     task = task_named(document.settings.get("task", CLASSES))
     numbers = task.columns(document.labels)
@@ -77,7 +77,7 @@ def _problems(name: str, table: pa.Table, document: AuditDocument, ids: Any) -> 
     if name == "items":
         columns |= {"label": TEXT} if document.items.labelled else {}
         columns |= {"cluster": TEXT} if document.items.clusters is not None else {}
-        # Of a segment that is no text its kind looks at the column.
+        # A segment that is not text is checked by its kind.
         texts = [field.name for field in table.schema if not is_described(field)]
         columns |= {name: TEXT for name in texts if name.startswith((SEGMENT, COLUMN))}
     if name == "attributions" and document.settings["explain"] is not None:
@@ -96,26 +96,26 @@ def _problems(name: str, table: pa.Table, document: AuditDocument, ids: Any) -> 
             finite = pc.all(pc.is_finite(values)).as_py()
             high = task.largest if name.startswith("predictions/") else 1e-6 if scores else None
             if not finite or (high is not None and pc.max(values).as_py() > high):
-                yield f"column {column[:80]!r} holds a number that no model answers"
+                yield f"column {column[:80]!r} holds a number that no model could give"
         if kind == WHOLE and pc.min(values).as_py() < 0:
             yield f"column {column[:80]!r} holds a number below 0"
-    yield from _strangers(name, table, document, ids, key, one_row=task.one_row)
+    yield from _foreign_values(name, table, document, ids, key, one_row=task.one_row)
 
 
-def _strangers(
+def _foreign_values(
     name: str, table: pa.Table, document: AuditDocument, ids: Any, key: str, *, one_row: bool
 ) -> Iterator[str]:
-    """Items, models and labels that are none of the run's."""
+    """Items, models and labels that do not belong to the run."""
     candidates = [candidate.name for candidate in document.candidates]
     n = document.items.n
     if name == "items":
         if table.num_rows != n:
-            yield f"{table.num_rows:,} items, where audit.json has {n:,}"
+            yield f"{table.num_rows:,} items, but audit.json has {n:,}"
         if pc.count_distinct(table["id"]).as_py() != n:
-            yield "an id is there twice"
+            yield "an id appears twice"
     elif name.startswith("predictions/"):
-        own = table[key].cast(pa.string())
-        if not (own.equals(ids) if one_row else _in_order_of(own, ids)):
+        row_ids = table[key].cast(pa.string())
+        if not (row_ids.equals(ids) if one_row else _in_order_of(row_ids, ids)):
             yield "its ids are not those of items.parquet"
     elif key in table.column_names:
         yield from _outside(table, key, ids)
@@ -127,24 +127,24 @@ def _strangers(
 
 
 def _in_order_of(rows: pa.ChunkedArray, ids: pa.ChunkedArray) -> bool:
-    """Whether rows of an item stand together, in the order of the items; an item may have none."""
+    """Whether the rows of each item are contiguous and in the order of the items; an item may have none."""
     place = pc.index_in(rows, ids).to_numpy(zero_copy_only=False)
     return not (np.isnan(place.astype(np.float64)).any() or (np.diff(place) < 0).any())
 
 
-def _outside(table: pa.Table, column: str, known: Any) -> Iterator[str]:
+def _outside(table: pa.Table, column: str, allowed: Any) -> Iterator[str]:
     if column not in table.column_names or not table.num_rows:
         return
     values = table[column].cast(pa.string())
-    known = pa.array(known, pa.string()) if isinstance(known, list) else known
-    if not pc.all(pc.is_in(values, known)).as_py():
-        strange = values.filter(pc.invert(pc.is_in(values, known)))[0].as_py()
-        yield f"column {column!r} holds {str(strange)[:80]!r}, which is none of the run's"
+    allowed = pa.array(allowed, pa.string()) if isinstance(allowed, list) else allowed
+    if not pc.all(pc.is_in(values, allowed)).as_py():
+        foreign = values.filter(pc.invert(pc.is_in(values, allowed)))[0].as_py()
+        yield f"column {column!r} holds {str(foreign)[:80]!r}, which is not in this run"
 
 
-def _is(kind: str, found: pa.DataType) -> bool:
+def _is(kind: str, type_: pa.DataType) -> bool:
     if kind == TEXTS:
-        return (pa.types.is_list(found) or pa.types.is_large_list(found)) and _is(TEXT, found.value_type)
+        return (pa.types.is_list(type_) or pa.types.is_large_list(type_)) and _is(TEXT, type_.value_type)
     if kind == TEXT:
-        return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
-    return bool(pa.types.is_int64(found) or (kind == NUMBER and pa.types.is_float64(found)))
+        return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+    return bool(pa.types.is_int64(type_) or (kind == NUMBER and pa.types.is_float64(type_)))

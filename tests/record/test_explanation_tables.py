@@ -7,8 +7,8 @@ import pytest
 
 import trusteq
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.record.directory import load_run
-from trusteq.record.explained import attribution_columns, plan_columns, value_columns
+from trusteq.record.explanation_tables import attribution_columns, plan_columns, value_columns
+from trusteq.record.run import load_run
 from trusteq.verdict import Outcome
 
 LABELS = ("bad", "good")

@@ -1,4 +1,4 @@
-"""What the models said, read back from a finished run: enough to compute all of its numbers once more."""
+"""The models' answers read back from a finished run: enough to compute all of its numbers again."""
 
 from __future__ import annotations
 
@@ -26,97 +26,100 @@ if TYPE_CHECKING:
 
     from trusteq.data.segment import Segment
     from trusteq.explain.protocol import ProtocolSettings
-    from trusteq.record.directory import Run
     from trusteq.record.document import AuditDocument
+    from trusteq.record.run import Run
     from trusteq.tasks.task import Task
 
 
 def read_items(run: Run) -> Items:
-    """The items in the order in which they were asked about; of segments those that a file can hold."""
+    """The items in the order of the answers, with the segments that a file can store."""
     return items_of(run.table("items"), run.document, run.manifest["data"]["source"], run.other_segments())
 
 
 def items_of(
     table: pd.DataFrame, document: AuditDocument, source: str, others: Mapping[str, Segment] | None = None
 ) -> Items:
-    """The same from the run's table of items, its ``audit.json`` and the segments that are no texts."""
-    n, names = document.items, [str(name) for name in table.columns]
-    labels = document.labels or tuple(sorted(set(table["label"])) if n.labelled else ())
-    code = {label: i for i, label in enumerate(labels)}
+    """The same from the run's table of items, its ``audit.json`` and the segments that are not texts."""
+    summary, names = document.items, [str(name) for name in table.columns]
+    labels = document.labels or tuple(sorted(set(table["label"])) if summary.labelled else ())
+    codes = {label: i for i, label in enumerate(labels)}
     return Items(
         ids=table["id"].tolist(),
         segments=segments_of(table, others or {}),
-        labels=np.array([code[label] for label in table["label"]], dtype=np.int64) if n.labelled else None,
-        label_names=labels if n.labelled else (),
+        labels=np.array([codes[label] for label in table["label"]], dtype=np.int64) if summary.labelled else None,
+        label_names=labels if summary.labelled else (),
         columns={name.removeprefix(COLUMN): table[name].tolist() for name in names if name.startswith(COLUMN)},
-        clusters=None if n.clusters is None else table["cluster"].tolist(),
+        clusters=None if summary.clusters is None else table["cluster"].tolist(),
         source=source,
-        ignored=n.ignored,
+        ignored=summary.ignored,
     )
 
 
 def read_responses(run: Run, items: Items) -> Responses:
-    """All that the models of a run said about these items of it."""
+    """All answers of a run's models to these items, which are the run's."""
     document = run.document
     labels, settings = document.labels, document.settings
     task = task_named(settings.get("task", CLASSES))
-    told = [*run.manifest["models"], *([run.manifest["peer"]] if run.manifest["peer"] else [])]
-    audited = [document.reference, *document.candidates, *([document.peer] if document.peer else [])]
+    in_manifest = [*run.manifest["models"], *([run.manifest["peer"]] if run.manifest["peer"] else [])]
+    in_audit = [document.reference, *document.candidates, *([document.peer] if document.peer else [])]
     everybody = [
         Response(
             model["name"],
             Identity(model["kind"], model["location"], model["content"], model["details"]),
             rows_of(run.table(model["predictions"].removesuffix(".parquet")), task, labels, items.ids),
-            batch=seen.batch,
+            batch=audited.batch,
         )
-        for model, seen in zip(told, audited, strict=True)
+        for model, audited in zip(in_manifest, in_audit, strict=True)
     ]
-    said = Responses(
+    responses = Responses(
         labels,
         tuple(everybody[: len(run.manifest["models"])]),
         everybody[-1] if run.manifest["peer"] else None,
         task=task.name,
     )
-    files = [model["predictions"] for model in told]
+    files = [model["predictions"] for model in in_manifest]
     if settings["explain"] is not None:
-        return replace(said, explanation=_explanation(run, items, said, replace(settings["explain"]), files))
+        return replace(responses, explanation=_explanation(run, items, responses, replace(settings["explain"]), files))
     if document.protocol is not None and settings["protocol"] is not None:
-        return replace(said, published=_published(run, items, settings["protocol"]))
-    return said
+        return replace(responses, published=_published(run, items, settings["protocol"]))
+    return responses
 
 
 def _explanation(
-    run: Run, items: Items, said: Responses, settings: ExplainSettings, files: Sequence[str]
+    run: Run, items: Items, responses: Responses, settings: ExplainSettings, files: Sequence[str]
 ) -> Explanation:
-    """The answers to perturbed items, by plans that are drawn anew."""
-    seed, task = run.document.settings["seed"], task_named(said.task)
+    """The answers to perturbed items, with plans drawn again from the seed."""
+    seed, task = run.document.settings["seed"], task_named(responses.task)
     to_explain, wordless = with_units(items, settings, seed=seed)
     ids, counts = _runs_of(run.table("plan")["id"])
-    place = {id_: i for i, id_ in enumerate(items.ids)}
-    positions = np.array([place[id_] for id_ in ids], dtype=np.int64)
+    position_of = {id_: i for i, id_ in enumerate(items.ids)}
+    positions = np.array([position_of[id_] for id_ in ids], dtype=np.int64)
     if positions.tolist() not in looks(to_explain, items, settings, run.policy.min_items):
         raise RunError(
-            f"{run.directory / 'plan.parquet'}: not the items that the seed and the settings draw to be explained; "
+            f"{run.directory / 'plan.parquet'}: these are not the items that the seed and the settings would choose; "
             "audit again"
         )
     try:
         units, plans = replanned(items, settings, positions, counts, seed=seed)
     except ValueError as error:
         raise RunError(f"{run.directory / 'plan.parquet'}: {error}; audit again") from None
-    removed = np.full(len(ids), len(said.everybody) + 2)
+    removed = np.full(len(ids), len(responses.everybody) + 2)
     return Explanation(
         settings,
         positions,
         units,
         plans,
-        tuple(_tables(run, file, "values/", said.labels, counts) for file in files),
+        tuple(_tables(run, file, "values/", responses.labels, counts) for file in files),
         task.targets(
-            [model.rows for model in said.everybody], task.gold(items, said.labels), positions, settings.target
+            [model.rows for model in responses.everybody],
+            task.gold(items, responses.labels),
+            positions,
+            settings.target,
         ),
         tuple(wordless),
         tuple(items.segments),
         len(positions) / len(to_explain) if settings.until == "decided" else 1.0,
-        tuple(_tables(run, file, "removed/", said.labels, removed) for file in files),
+        tuple(_tables(run, file, "removed/", responses.labels, removed) for file in files),
         task.name,
     )
 
@@ -137,17 +140,17 @@ def _published(run: Run, items: Items, settings: ProtocolSettings) -> Published:
     uneven = [method for method, models in tops.items() if len({len(runs) for runs in models}) > 1]
     if uneven:
         raise RunError(
-            f"{run.directory / 'top_words.parquet'}: damaged: {uneven[0]} was run more often on one model than on "
+            f"{run.directory / 'top_words.parquet'}: damaged: {uneven[0]} ran more often on one model than on "
             "another; copy the run again"
         )
-    made = published(tops, items, settings, seed=run.document.settings["seed"])
+    result = published(tops, items, settings, seed=run.document.settings["seed"])
     lengths = {len(one_run) for models in tops.values() for runs in models for one_run in runs}
-    if lengths != {len(made.positions)}:
+    if lengths != {len(result.positions)}:
         raise RunError(
-            f"{run.directory / 'top_words.parquet'}: words of {max(lengths, default=0)} items, the items and the seed "
-            f"give {len(made.positions)}; audit again"
+            f"{run.directory / 'top_words.parquet'}: words of {max(lengths, default=0)} items, but the items and the "
+            f"seed give {len(result.positions)}; audit again"
         )
-    return made
+    return result
 
 
 def rows_of(table: pd.DataFrame, task: Task, labels: Sequence[str], ids: Sequence[str]) -> Rows:
@@ -156,8 +159,8 @@ def rows_of(table: pd.DataFrame, task: Task, labels: Sequence[str], ids: Sequenc
     values = np.ascontiguousarray(table[list(columns)].to_numpy(dtype=np.float64))
     if task.one_row:
         return Rows(values)
-    place = {id_: i for i, id_ in enumerate(ids)}
-    item = [place[id_] for id_ in table["item id" if "id" in columns else "id"]]
+    position_of = {id_: i for i, id_ in enumerate(ids)}
+    item = [position_of[id_] for id_ in table["item id" if "id" in columns else "id"]]
     return Rows(values, np.bincount(np.array(item, dtype=np.int64), minlength=len(ids)))
 
 
@@ -168,11 +171,13 @@ def _answers(run: Run, file: str, labels: Sequence[str]) -> NDArray[np.float64]:
 def _tables(
     run: Run, file: str, kind: str, labels: Sequence[str], counts: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], ...]:
-    """A model's log-probabilities item by item, of so many rows each."""
-    own = file.replace("predictions/", kind, 1)
-    answers = _answers(run, own, labels)
+    """A model's log-probabilities item by item; ``counts`` says how many rows each item has."""
+    table = file.replace("predictions/", kind, 1)
+    answers = _answers(run, table, labels)
     if len(answers) != counts.sum():
-        raise RunError(f"{run.directory / own}: {len(answers):,} rows, the plan has {counts.sum():,}; audit again")
+        raise RunError(
+            f"{run.directory / table}: {len(answers):,} rows, but the plan has {counts.sum():,}; audit again"
+        )
     return tuple(np.split(answers, np.cumsum(counts)[:-1]))
 
 

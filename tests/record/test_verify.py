@@ -21,13 +21,13 @@ from finished_runs import FAST, HONEST, KINDS, NEARLY, equivalent, pairs, peered
 from rehashed import rehashed
 
 import trusteq as package
-from trusteq.auditing import computed as computing
-from trusteq.auditing.computed import FINDINGS, computed
-from trusteq.auditing.verified import verified
+from trusteq.auditing import compute as computing
+from trusteq.auditing.compute import FINDINGS, compute_audit
+from trusteq.auditing.verify import verify_run
 from trusteq.compare import chance
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.record.directory import load_run
-from trusteq.record.read_back import read_items, read_responses
+from trusteq.record.run import load_run
+from trusteq.record.stored_responses import read_items, read_responses
 
 
 def audited(**options):
@@ -58,7 +58,7 @@ MORE = {
 @pytest.mark.parametrize("kind", [*KINDS, *MORE])
 def test_every_kind_of_run_comes_to_the_same_to_the_bit(kind, tmp_path):
     made = {**KINDS, **MORE}[kind]()
-    found = verified(load_run(made.save(tmp_path / "run")))
+    found = verify_run(load_run(made.save(tmp_path / "run")))
     assert found.differences == ()
     assert (found.rounded, found.largest) == (0, 0.0)
     assert found.models == len(made.everybody)
@@ -216,9 +216,9 @@ def test_items_that_were_explained_and_left_out(until, tmp_path):
     run = load_run(made.save(tmp_path / "run"))
     items = read_items(run)
     said = replace(read_responses(run, items), explanation=explanation)
-    picked = computed(said, items, run.policy, run.audit["settings"]).save(tmp_path / "picked")
+    picked = compute_audit(said, items, run.policy, run.audit["settings"]).save(tmp_path / "picked")
     assert trusteq("verify", tmp_path / "run", "--quiet").returncode == 0
-    one_line(trusteq("verify", picked, "--quiet"), "not the items that the seed and the settings draw to be explained")
+    one_line(trusteq("verify", picked, "--quiet"), "these are not the items that the seed and settings would choose")
 
 
 @pytest.mark.slow
@@ -242,7 +242,7 @@ def test_all_kinds_of_findings_that_are_computed_are_known():
     """By the source: one that is not in the list would not be compared."""
     source = Path(computing.__file__).read_text("utf-8")
     made = set(re.findall(r'Finding\([^()]*?, "([a-z- ]+)", ', source)) | set(
-        re.findall(r'kind, found = "(.*?)"', source)
+        re.findall(r'kind, count = "(.*?)"', source)
     )
     assert made | set(misfit_kinds()) == FINDINGS
 
@@ -273,7 +273,7 @@ def test_what_it_prints(run, saved):
     assert "estimates, " in said
     assert "recomputed from the predictions of 3 models and their answers to " in said
     assert "all match the run, to the bit" in said
-    assert "not compared: what was noticed when models were opened" in said
+    assert "not compared: findings from opening and running the models" in said
     document(run, lambda d: d["candidates"][0].update(flipped=77))
     said = printed(run, 1)
     assert "1 value does not match the run" in said
@@ -334,7 +334,7 @@ def test_top_words_of_fewer_items(tmp_path):
     schema = pq.read_schema(run / "top_words.parquet")
     pq.write_table(pa.Table.from_pandas(some, schema, preserve_index=False), run / "top_words.parquet")
     rehashed(run)
-    one_line(trusteq("verify", run), "top_words.parquet: words of 3 items, the items and the seed give 4")
+    one_line(trusteq("verify", run), "top_words.parquet: words of 3 items, but the items and the seed give 4")
 
 
 @pytest.mark.slow
@@ -342,7 +342,7 @@ def test_another_version_may_word_it_otherwise(run):
     document(run, lambda d: d["candidates"][0]["verdict"].update(reason="said otherwise"))
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps({**manifest, "trusteq": "0.0.9"}))
-    assert "sentences, which trusteq 0.0.9 may have worded otherwise" in printed(run, 0)
+    assert "sentences, which trusteq 0.0.9 may have worded differently" in printed(run, 0)
     document(run, lambda d: d["candidates"][0].update(flipped=77))
     assert differing(run) == ["audit.json: candidates.0.flipped"]
 
@@ -352,4 +352,4 @@ def test_a_run_without_its_hashes(tmp_path):
 
     run = load_run(plain().save(tmp_path / "run"))
     with pytest.raises(RunError, match="written by an older trusteq"):
-        verified(replace(run, manifest={**run.manifest, "files": {}}))
+        verify_run(replace(run, manifest={**run.manifest, "files": {}}))

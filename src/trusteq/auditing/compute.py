@@ -1,0 +1,387 @@
+"""Everything that an audit computes from the models' answers: measures, slices, verdicts. No model runs here.
+
+So a finished run, which keeps the answers, can be computed again at any time, under any policy, by anyone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.auditing.advice import advise
+from trusteq.auditing.explanations import Aligned, align, resampling_at
+from trusteq.compare.alignment import LEAST_PEER
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.behaviour import accuracy, flipped_items
+from trusteq.compare.behaviour import tests as behaviour_tests
+from trusteq.compare.binned_calibration import quantile_calibration
+from trusteq.compare.chance import misfit
+from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
+from trusteq.compare.measured import measure_all, measure_remedies
+from trusteq.compare.measures import METHODS, in_words
+from trusteq.compare.pies import pies
+from trusteq.compare.published import pair_agreements, published_measures
+from trusteq.compare.repeated_rows import repeated_rows
+from trusteq.compare.retraining import no_retraining
+from trusteq.compare.skewsize import skewsize
+from trusteq.compare.slices import (
+    ANSWERS,
+    LABEL,
+    MIN_ITEMS,
+    Slice,
+    aligned_slices,
+    answers_in_words,
+    slice_columns,
+    slices,
+)
+from trusteq.compare.thresholds import threshold_table
+from trusteq.data.repeats import repeats
+from trusteq.errors import ModelError
+from trusteq.explain.protocol import SCRIPTED
+from trusteq.models.base import Finding
+from trusteq.record.audit import Audit, Comparison, ModelResult
+from trusteq.record.sampled import Sampled
+from trusteq.stats.one_thread import one_thread
+from trusteq.stats.resampling import Resampling
+from trusteq.tasks.task import task_named
+from trusteq.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.compare.measures import Measure
+    from trusteq.compare.published import PairAgreement
+    from trusteq.data.items import Items
+    from trusteq.policy import Policy
+    from trusteq.record.responses import Response, Responses
+    from trusteq.stats.estimate import Estimate
+    from trusteq.tasks.outcomes import Outcomes
+
+    Progress = Callable[[str, int, int], None]
+
+
+FINDINGS = frozenset(
+    {
+        "identical",
+        "tied answers",
+        "one answer",
+        "labels misnamed",
+        "below majority",
+        "chance",
+        "saturated",
+        "saturated logits",
+        "no retraining",
+        "repeated items",
+        "repeated rows",
+        "not sliced",
+        "no words",
+    }
+)
+"""Kinds of findings that are computed here; opening and running a model adds others."""
+
+
+@one_thread()
+def compute_audit(
+    responses: Responses,
+    items: Items,
+    policy: Policy,
+    settings: Mapping[str, Any],
+    *,
+    own_measures: Sequence[Measure] = (),
+    progress: Progress = lambda stage, done, total: None,
+) -> Audit:
+    """The audit of these responses to the items, which are in the order of the responses.
+
+    ``own_measures`` are measures of the user's, not trusteq's.
+    """
+    labels, seed, task = responses.labels, settings["seed"], task_named(responses.task)
+    gold = task.gold(items, labels)
+    reference_response, *candidate_responses = responses.models
+    outcomes = task.outcomes(reference_response.rows, gold)
+    sample = Sampled(items, labels, task, outcomes.item)
+    resampling = Resampling(
+        len(outcomes), clusters=sample.clusters, resamples=settings["resamples"], seed=seed, level=policy.level
+    )
+
+    def answers_of(response: Response) -> Answers:
+        """Made anew at each use: what is cached in them is freed with them, so memory does not grow with models."""
+        others = task.outcomes(response.rows, gold)
+        _refuse_different_outcomes(outcomes, others, items, reference_response.name, response.name)
+        return Answers(others, resampling)
+
+    reference_answers = Answers(outcomes, resampling)
+    reference = _model_result(reference_response, reference_answers, sample, seed)
+    candidates = [_model_result(response, answers_of(response), sample, seed) for response in candidate_responses]
+    for i, response in enumerate(candidate_responses):
+        if response.rows.equals(reference_response.rows):
+            message = f"its predictions are identical to those of {reference.name}, on every item"
+            identical = Finding(candidates[i].name, "identical", message, 1.0)
+            candidates[i] = replace(candidates[i], findings=(*candidates[i].findings, identical))
+
+    explanation, published = responses.explanation, responses.published
+    peer, peer_pair, peer_is_retrained = None, None, False
+    if responses.peer is not None:
+        peer_answers = answers_of(responses.peer)
+        peer_pair = Pair(reference_answers, peer_answers)
+        peer = _model_result(responses.peer, peer_answers, sample, seed)
+        peer, peer_is_retrained = _check_retraining(peer, reference, peer_pair)
+    aligned = None
+    if explanation is not None:
+        aligned = align(explanation, items, resampling, has_peer=peer is not None, lowers=peer_is_retrained)
+
+    agreements: tuple[PairAgreement, ...] = ()
+    by_protocol: list[dict[str, dict[str, Estimate]]] = [{} for _ in candidates]
+    if published is not None:
+        names = [reference.name, *(candidate.name for candidate in candidates)]
+        explained_sample = resampling_at(published.positions, resampling, items)
+        agreements = pair_agreements(published, names, explained_sample)
+        by_protocol = [
+            {"explanation": published_measures(published, agreements, reference.name, name, explained_sample)}
+            for name in names[1:]
+        ]
+        if published.settings.name in SCRIPTED:
+            for estimates, response in zip(by_protocol, candidate_responses, strict=True):
+                pair = Pair(reference_answers, answers_of(response))
+                estimates["calibration"] = pair.measured(quantile_calibration)
+
+    columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
+    comparisons = []
+    for i, (candidate, response) in enumerate(zip(candidates, candidate_responses, strict=True)):
+        progress("compare", i, len(candidates))
+        pair = Pair(reference_answers, answers_of(response))
+        alignment = aligned[i] if aligned else None
+        comparisons.append(compare(pair, candidate, sample, columns, policy, alignment, by_protocol[i], own_measures))
+    progress("compare", len(candidates), len(candidates))
+    exemplars = []
+    if len(candidates) > 1:
+        all_answers = (answers_of(response).answer for response in candidate_responses)
+        exemplars = pies(
+            reference_answers.answer, all_answers, ids=sample.ids, named=sample.named, gold=reference_answers.gold
+        )
+
+    facts: list[NDArray[Any]] = []
+    if task.one_row:
+        facts = [*(response.rows.values for response in responses.models), *([] if gold is None else [gold])]
+    item_findings = (
+        *_repeated_items(items, facts),
+        *(_columns_not_sliced(items, comparisons) if settings["with_slices"] else ()),
+        *(() if explanation is None else _items_without_words(explanation.wordless)),
+    )
+    peer_comparison = None
+    if peer is not None and peer_pair is not None:
+        alignment = aligned[-1] if aligned else None
+        peer_comparison = compare(peer_pair, peer, sample, {}, policy, alignment, own_measures=own_measures)
+        if peer_is_retrained:
+            copies = [c.name for c, a in zip(candidates, aligned or (), strict=False) if _closer_to_peer(a.measures)]
+            peer_comparison = _check_peer_alignment(peer_comparison, copies)
+    return Audit(
+        items=items,
+        labels=labels,
+        gold=gold,
+        reference=reference,
+        comparisons=tuple(comparisons),
+        pies=exemplars,
+        policy=policy,
+        settings=settings,
+        item_findings=item_findings,
+        explanation=explanation,
+        published=published,
+        pairs=agreements,
+        peer=peer_comparison,
+    )
+
+
+def _refuse_different_outcomes(
+    expected: Outcomes, outcomes: Outcomes, items: Items, reference: str, model: str
+) -> None:
+    """Stop if a model's outcomes do not belong to the same items as the reference's."""
+    expected_items, item = (np.arange(len(o)) if o.item is None else o.item for o in (expected, outcomes))
+    if np.array_equal(expected_items, item):
+        return
+    expected_counts, counts = (np.bincount(positions, minlength=len(items)) for positions in (expected_items, item))
+    first = int(np.flatnonzero(expected_counts != counts)[0])
+    raise ModelError(
+        f"model {model}: item {items.ids[first]!r} has {counts[first]} outcomes, but {expected_counts[first]} with "
+        f"{reference}; they can only be compared one by one"
+    )
+
+
+def _check_retraining(peer: ModelResult, reference: ModelResult, pair: Pair) -> tuple[ModelResult, bool]:
+    """The peer, with a finding if something shows that it is not a retrained reference; and whether nothing does."""
+    peer_details, details = ({"kind": model.identity.kind, **model.identity.details} for model in (peer, reference))
+    accuracies = accuracy(pair) if pair.labelled else {}
+    reason = no_retraining(peer_details, details, accuracies.get("accuracy_difference"))
+    if reason is None:
+        return peer, True
+    message = f"is not a retrained reference: {reason}; candidates are judged without it"
+    return replace(peer, findings=(Finding(peer.name, "no retraining", message, 1.0), *peer.findings)), False
+
+
+def _closer_to_peer(measures: Mapping[str, Estimate]) -> bool:
+    """Whether a candidate is judged without a well-aligned peer, because the two are closest to each other."""
+    return any(
+        f"alignment_{method}_to_peer" not in measures and measures[of_peer].low >= LEAST_PEER
+        for method in METHODS
+        if (of_peer := f"alignment_{method}_of_peer") in measures
+    )
+
+
+def _check_peer_alignment(peer: Comparison, copies: Sequence[str]) -> Comparison:
+    """The peer, with a finding for each reason why its alignment does not show what retraining changes.
+
+    copies: the candidates that agree with the peer more than with the reference.
+    """
+    measures = peer.measures.get("explanation", {})
+    names = [name for name in (f"alignment_{method}" for method in METHODS) if name in measures]
+    low = [f"{in_words(name)} {measures[name]}" for name in names if measures[name].low < LEAST_PEER]
+    messages = [
+        f"it and {name} agree more with each other than with the reference, as if one were made from the other; "
+        f"{name} is judged without it"
+        for name in copies
+    ]
+    if low:
+        reason = f"its {' and '.join(low)} is not shown to be at least {LEAST_PEER}; candidates are judged without it"
+        messages.insert(0, reason)
+    findings = [Finding(peer.name, "no retraining", message, 1.0) for message in messages]
+    return replace(peer, candidate=replace(peer.candidate, findings=(*findings, *peer.candidate.findings)))
+
+
+def compare(
+    pair: Pair,
+    candidate: ModelResult,
+    sample: Sampled,
+    columns: Mapping[str, Sequence[str]],
+    policy: Policy,
+    aligned: Aligned | None = None,
+    published: Mapping[str, Mapping[str, Estimate]] | None = None,
+    own_measures: Sequence[Measure] = (),
+) -> Comparison:
+    """Every measure of one candidate against the reference, the verdict, and advice.
+
+    ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
+    the user's.
+    """
+    measures = measure_all(pair, own_measures)
+    for dimension, estimates in (published or {}).items():
+        measures[dimension] = {**measures.get(dimension, {}), **estimates}
+    strata: list[Slice] = []
+    if aligned is not None:
+        measures["explanation"] = aligned.measures
+        all_columns = {ANSWERS: answers_in_words(pair), **columns} if columns else {}
+        explained_columns = {name: [values[i] for i in aligned.positions] for name, values in all_columns.items()}
+        strata = aligned_slices(aligned.explained, explained_columns, aligned.clusters)
+    remedies = measure_remedies(pair)
+    columns = {name: sample.each(values) for name, values in columns.items()}
+    parts = slices(pair, columns, sample.clusters, own_measures)
+    thresholds = threshold_table(pair)
+    flips = flipped_items(pair, sample.ids, sample.named)
+    words = None if aligned is None else aligned.words
+    verdict = judge(measures, policy, cluster_size=sample.cluster_size, own_measures=own_measures)
+    sliced = {part.column for part in parts}
+    skew = {
+        name: pair.measured(partial(skewsize, group=columns[name], column=name))
+        for name in columns
+        if name in sliced - {LABEL}
+    }
+    return Comparison(
+        candidate=candidate,
+        measures=measures,
+        remedies=remedies,
+        tests=behaviour_tests(pair),
+        slices=parts,
+        strata=strata,
+        words=words,
+        skewsize={name: estimates for name, estimates in skew.items() if estimates},
+        flips=flips,
+        thresholds=thresholds,
+        verdict=verdict,
+        advice=advise(verdict, policy, measures, remedies, parts, thresholds, flips, words),
+    )
+
+
+def _model_result(response: Response, answers: Answers, sample: Sampled, seed: int) -> ModelResult:
+    """What is known about one model on its own."""
+    name, findings, labels = response.name, response.findings, sample.labels
+    distribution = answers.outcomes.distribution
+    tied = 0
+    if distribution is not None:
+        tied = int(np.count_nonzero((distribution == answers.confidence[:, None]).sum(axis=1) > 1))
+    if tied:
+        message = (
+            f"in {tied:,} of {len(answers.answer):,} answers, labels tie for the most probable: the first one counts"
+        )
+        findings = (*findings, Finding(name, "tied answers", message, float(tied)))
+    distinct = np.unique(answers.answer)
+    if distribution is not None and len(distinct) == 1 and len(answers.answer) > 1:
+        message = f"gives the answer {labels[distinct[0]]!r} to all {len(answers.answer):,} items: check its input"
+        findings = (Finding(name, "one answer", message, 1.0), *findings)
+    if (kind_and_message := misfit(answers, labels)) is not None:
+        findings = (Finding(name, *kind_and_message, float(answers.right.mean())), *findings)
+    saturated = saturation(answers)
+    if saturated["certain"] > 0.01 and response.identity.details.get("scores") == "logits":
+        message = (
+            f"{saturated['certain']:.1%} of confidences are exactly 1: the values read as logits are so far apart that "
+            "they may not be logits; check --scores"
+        )
+        findings = (Finding(name, "saturated logits", message, saturated["certain"]), *findings)
+    elif saturated["certain"] > 0.01:
+        message = f"{saturated['certain']:.1%} of confidences are exactly 1: check its precision"
+        findings = (*findings, Finding(name, "saturated", message, saturated["certain"]))
+    return ModelResult(
+        name=name,
+        identity=response.identity,
+        columns=sample.task.columns(labels),
+        rows=response.rows,
+        findings=findings,
+        batch=response.batch,
+        reliability=reliability_table(answers),
+        calibrated_null=calibrated_null(answers, seed=seed) if answers.labelled else {},
+        saturation=saturated,
+    )
+
+
+def _repeated_items(items: Items, facts: Sequence[NDArray[Any]]) -> Iterator[Finding]:
+    """A finding about items that repeat others, by their texts or else by ``facts``, arrays of [items, ...]."""
+    where = "" if items.clusters is None else " in another cluster"
+    kind, count = "repeated items", repeats(items)
+    contents = " and ".join(dict.fromkeys(segment.kind for segment in items.segments.values() if segment.copies_repeat))
+    summary = f"{count:,} of {len(items):,} repeat the {contents} of another item{where}"
+    if facts and not any(segment.copies_repeat for segment in items.segments.values()):
+        kind, count = "repeated rows", repeated_rows(facts, items.clusters)
+        summary = (
+            f"{count:,} of {len(items):,} have the gold label and every model's probabilities of another "
+            f"item{where}, more than independent items would"
+        )
+    if count:
+        message = (
+            f"{summary}; intervals treat them as independent and "
+            "are too narrow: drop the repeats, or name a column with --cluster that says which items belong together"
+        )
+        yield Finding("items", kind, message, float(count))
+
+
+def _columns_not_sliced(items: Items, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
+    """A finding about each column that was named to slice by, but has no value that is frequent enough."""
+    sliced = {part.column for comparison in comparisons for part in comparison.slices}
+    for name in items.columns:
+        if name not in sliced:
+            largest = Counter(items.columns[name]).most_common(1)[0][1]
+            clusters = "" if items.clusters is None else " of two clusters or more"
+            message = (
+                f"column {name!r} was not sliced: a slice needs {MIN_ITEMS} items{clusters}, but its most frequent "
+                f"value has {largest:,}"
+            )
+            yield Finding("items", "not sliced", message, float(largest))
+
+
+def _items_without_words(ids: Sequence[str]) -> Iterator[Finding]:
+    """A finding about the items that could not be explained, if there are any."""
+    if ids:
+        message = f"{len(ids):,} without a word to leave out were not explained, e.g. {ids[0]!r}"
+        yield Finding("items", "no words", message, float(len(ids)))
