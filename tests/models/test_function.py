@@ -42,7 +42,7 @@ def test_several_segments_are_given_as_one_tuple_an_item():
 
 
 def test_items_without_segments_are_refused():
-    with pytest.raises(DataError, match="no input was named"):
+    with pytest.raises(DataError, match="model f has no input"):
         given(Items(ids=["a"]))
 
 

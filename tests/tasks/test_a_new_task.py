@@ -476,7 +476,7 @@ def test_models_with_other_outcomes_are_refused(tokens):
         def predict(self, items):
             return [rows[1:] for rows in super().predict(items)]
 
-    with pytest.raises(ModelError, match=r"model short: item 'd000' has \d+ outcomes, of large it has \d+"):
+    with pytest.raises(ModelError, match=r"model short: item 'd000' has \d+ outcomes, but \d+ in model large"):
         audited([tokens[0], Short("short", 2)], documents(20))
 
 

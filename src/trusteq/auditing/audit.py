@@ -97,7 +97,7 @@ def audit(
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
     )
     refuse_too_few(resamples, rules.level)
-    _refuse_too_few_items(items)
+    _refuse_unusable_items(items)
     if with_slices:
         _refuse_built_in_slice_names(items)
     progress = progress or silent
@@ -168,7 +168,7 @@ def _rules(
     return rules.requiring((dimensions,) if isinstance(dimensions, str) else tuple(dimensions), extra_measures)
 
 
-def _refuse_too_few_items(items: object) -> None:
+def _refuse_unusable_items(items: object) -> None:
     """Stop if these are not items, or if they are a single item or cluster, which says nothing about others."""
     if not isinstance(items, Items):
         raise DataError(

@@ -207,8 +207,8 @@ def _refuse_different_outcomes(
     expected_counts, counts = (np.bincount(positions, minlength=len(items)) for positions in (expected_items, item))
     first = int(np.flatnonzero(expected_counts != counts)[0])
     raise ModelError(
-        f"model {model}: item {items.ids[first]!r} has {counts[first]} outcomes, but {expected_counts[first]} with "
-        f"{reference}; they can only be compared one by one"
+        f"model {model}: item {items.ids[first]!r} has {counts[first]} outcomes, but {expected_counts[first]} in model "
+        f"{reference}; outcomes can only be compared one by one"
     )
 
 
