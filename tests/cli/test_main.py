@@ -295,7 +295,7 @@ def test_a_model_holds_no_items(files):
 
 def test_without_labels_the_option_for_them_is_named(files):
     done = trusteq("audit", "large.csv", "small.csv", "--dimensions", "behaviour", "--no-slices", cwd=files)
-    assert "name their column (--label)" in " ".join(done.stdout.split())
+    assert "name the label column (--label)" in " ".join(done.stdout.split())
 
 
 def test_names_given_by_hand_are_never_numbered():

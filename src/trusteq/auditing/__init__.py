@@ -1,1 +1,1 @@
-"""The audit: models are asked, what they said is computed and judged, and may be computed again."""
+"""The audit: models run, their answers are compared and judged, and a finished run can be computed again."""

@@ -1,4 +1,4 @@
-"""Every number of a study as one CSV file, a row an estimate, for the reader's own statistics and plots."""
+"""Every number of a study as one CSV file, one row per estimate, for the reader's own statistics and plots."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def tables(study: Study, repetitions: Sequence[Repetition]) -> str:
         _verdicts(study, repetitions),
         "## Accuracy, size and speed",
         table(
-            ("model", "accuracy", "parameters", "on disk, MB", "one at a time, ms an item"),
+            ("model", "accuracy", "parameters", "on disk, MB", "one at a time, ms per item"),
             [
                 (escaped(m), _cell([r.of_model(m, "accuracy") for r in repetitions]), *_costs(repetitions, m))
                 for m in models
@@ -128,7 +128,7 @@ def repetition(directory: Path, seed: int) -> Repetition:
 
 
 def _verdicts(study: Study, repetitions: Sequence[Repetition]) -> str:
-    """The table with a row for each candidate and seed: the verdict, and the numbers that people look at first."""
+    """The table with a row for each candidate and seed: the verdict and the most important numbers."""
     columns = (
         ("accuracy_difference", "accuracy difference"),
         ("disagreement", "answers changed"),
@@ -164,12 +164,12 @@ def _between(models: Sequence[str], repetitions: Sequence[Repetition]) -> str:
 def _pairs(
     models: Sequence[str],
     repetitions: Sequence[Repetition],
-    of_methods: Sequence[tuple[str, str]],
-    first_of_all: Mapping[str, str],
+    by_method: Sequence[tuple[str, str]],
+    before: Mapping[str, str],
 ) -> str:
-    """Measures of every two models, each with its head; some are of a method."""
-    heads = {f"{measure}_{m}": f"{head}, {method_title(m)}" for m in METHODS for measure, head in of_methods}
-    heads = {**first_of_all, **heads}
+    """The table of each pair of models, a column per measure: those in ``before``, then those of each method."""
+    heads = {f"{measure}_{m}": f"{head}, {method_title(m)}" for m in METHODS for measure, head in by_method}
+    heads = {**before, **heads}
     rows = [
         (
             f"{escaped(first)}, {escaped(second)}",
@@ -217,8 +217,8 @@ def _costs(repetitions: Sequence[Repetition], model: str) -> tuple[str, str, str
         if entry["name"] == model
     ]
 
-    def average(of: Callable[[Mapping[str, Any]], float | None], digits: int) -> str:
-        values = [value for entry in measured if (value := of(entry)) is not None]
+    def average(figure: Callable[[Mapping[str, Any]], float | None], digits: int) -> str:
+        values = [value for entry in measured if (value := figure(entry)) is not None]
         return f"{mean(values):,.{digits}f}" if values else MISSING
 
     return (
@@ -228,15 +228,15 @@ def _costs(repetitions: Sequence[Repetition], model: str) -> tuple[str, str, str
     )
 
 
-def _scaled(value: float | None, by: float) -> float | None:
-    return None if value is None else value * by
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
 
 
 def _share(repetitions: Sequence[Repetition], model: str, low: float, high: float) -> str:
     shares = []
     for r in repetitions:
-        entries = [r.run.document.reference, *r.run.document.candidates]
-        (bins,) = (entry.reliability for entry in entries if entry.name == model)
+        models = [r.run.document.reference, *r.run.document.candidates]
+        (bins,) = (entry.reliability for entry in models if entry.name == model)
         inside = (b["share"] for b in bins if b["low"] >= low - 1e-9 and b["high"] <= high + 1e-9)
         shares.append(sum(share.value for share in inside if share is not None))
     return f"{mean(shares):.1%}"

@@ -1,4 +1,4 @@
-"""Every pair of models in an audit: how often their answers differ, and whether they look at the same words."""
+"""Every pair of models in an audit: how often their answers differ, and how well their explanations agree."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
     if peer is not None:
         answers[peer[0]] = peer[1].argmax(axis=1)
     names = tuple(answers)
-    whole = _resampling(audit, np.arange(len(audit.items)))
-    what = "share of items that the two models answer otherwise"
+    all_items = _resampling(audit, np.arange(len(audit.items)))
+    description = "share of items that the two models answer otherwise"
     pairs = [
         PairMeasures(a, b, {"disagreement": e})
         for a, b in combinations(names, 2)
-        if (e := whole.share(answers[a] != answers[b], what=what)) is not None
+        if (e := all_items.share(answers[a] != answers[b], what=description)) is not None
     ]
     explanation = audit.explanation
     if explanation is None:
         return pairs
     spread, attributions = explanation.spread(), explanation.attributions()
-    resampling = _resampling(audit, explanation.positions)
+    explained_items = _resampling(audit, explanation.positions)
     for pair, (i, j) in zip(pairs, combinations(range(len(names)), 2), strict=True):
         for method, a in attributions.items():
             explained = Explained(
-                method, a[i], a[j], explanation.lengths, spread[i], spread[j], resampling, explanation.settings.k
+                method, a[i], a[j], explanation.lengths, spread[i], spread[j], explained_items, explanation.settings.k
             )
             estimates = {**noise_free(explained), **top_sets(explained)}
             pair.estimates.update(
@@ -71,11 +71,11 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
     return pairs
 
 
-def _resampling(audit: Audit, at: NDArray[np.int64]) -> Resampling:
+def _resampling(audit: Audit, positions: NDArray[np.int64]) -> Resampling:
     """Resamples of the items at these positions, drawn as in the audit."""
     return Resampling(
-        len(at),
-        clusters=None if audit.items.clusters is None else [audit.items.clusters[i] for i in at],
+        len(positions),
+        clusters=None if audit.items.clusters is None else [audit.items.clusters[i] for i in positions],
         resamples=int(audit.settings["resamples"]),
         seed=int(audit.settings["seed"]),
         level=audit.policy.level,

@@ -8,7 +8,7 @@
     work-seed-N           what models have answered so far, until the audits of that seed are done
     reliability/          the reliability diagram of every candidate and seed, with that of its reference
     tables.md             the main results over all seeds that are done
-    estimates.csv         every number, one a row
+    estimates.csv         every number, one per row
 
 What exists is not made again, so the same command resumes where it was interrupted. Several processes may work on
 different seeds of one study in one folder.
@@ -118,10 +118,8 @@ def _claim(study: Study, texts: Texts, directory: Path, *, download: bool, say: 
     except (OSError, ValueError) as error:
         raise StudyError(f"{file}: cannot be read ({error}); choose another --out") from None
     if stored != facts:
-        what = next((key for key in facts if not isinstance(stored, dict) or stored.get(key) != facts[key]), "content")
-        raise StudyError(
-            f"{directory}: belongs to another study ({what!r} in study.json differs); choose another --out"
-        )
+        key = next((key for key in facts if not isinstance(stored, dict) or stored.get(key) != facts[key]), "content")
+        raise StudyError(f"{directory}: belongs to another study ({key!r} in study.json differs); choose another --out")
 
 
 def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, download: bool, tell: Tell, say: Say) -> None:
@@ -190,9 +188,9 @@ def _diagrams(study: Study, seed: int, directory: Path) -> None:
     missing = [name for name, path in paths.items() if not path.is_file()]
     if not missing:
         return
-    shown = evidence(load_run(directory / "runs" / f"seed-{seed}"))
+    finished = evidence(load_run(directory / "runs" / f"seed-{seed}"))
     for name in missing:
-        display = ReliabilityDisplay.from_evidence(shown, candidate=name)
+        display = ReliabilityDisplay.from_evidence(finished, candidate=name)
         if display is not None:  # never None: the items have labels
             _write(paths[name], rendered(display, "svg").decode("utf-8"))
 
