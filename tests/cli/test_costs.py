@@ -128,7 +128,7 @@ def test_gate_and_damaged_costs(files, tmp_path):
     (tmp_path / "run" / "costs.json").write_text("{}", "utf-8")
     done = trusteq("gate", "run", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "costs.json: schema version None is none" in done.stderr
+    assert "costs.json: unknown schema version None" in done.stderr
     (tmp_path / "run" / "costs.json").unlink()
     done = trusteq("gate", "run", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

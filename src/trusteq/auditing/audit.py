@@ -276,10 +276,11 @@ def identify(
         sources.append(peer)
     for source, model in zip(sources, models.everybody[1:], strict=True):
         if source is reference or _same_content(model, base):
+            content = model.identity.content
+            evidence = "the same Python object" if content is None else f"content {content[:16]}"
             raise ModelError(
-                f"{model.name} is the same model as {base.name} (content "
-                f"{(model.identity.content or 'one Python object')[:16]}); a model compared with itself always passes; "
-                "use --allow-same if you mean it"
+                f"{model.name} is the same model as {base.name} ({evidence}); a model compared with itself always "
+                "passes; use --allow-same if you mean it"
             )
     return models
 

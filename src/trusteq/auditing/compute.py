@@ -103,19 +103,23 @@ def compute_audit(
     labels, seed, task = responses.labels, settings["seed"], task_named(responses.task)
     gold = task.gold(items, labels)
     reference_response, *candidate_responses = responses.models
-    outcomes = task.outcomes(reference_response.rows, gold)
-    sample = Sampled(items, labels, task, outcomes.item)
+    reference_outcomes = task.outcomes(reference_response.rows, gold)
+    sample = Sampled(items, labels, task, reference_outcomes.item)
     resampling = Resampling(
-        len(outcomes), clusters=sample.clusters, resamples=settings["resamples"], seed=seed, level=policy.level
+        len(reference_outcomes),
+        clusters=sample.clusters,
+        resamples=settings["resamples"],
+        seed=seed,
+        level=policy.level,
     )
 
     def answers_of(response: Response) -> Answers:
-        """Made anew at each use: what is cached in them is freed with them, so memory does not grow with models."""
-        others = task.outcomes(response.rows, gold)
-        _refuse_different_outcomes(outcomes, others, items, reference_response.name, response.name)
-        return Answers(others, resampling)
+        """Its answers, made at each use: what they cache is freed with them, so memory does not grow with models."""
+        outcomes = task.outcomes(response.rows, gold)
+        _refuse_different_outcomes(reference_outcomes, outcomes, items, reference_response.name, response.name)
+        return Answers(outcomes, resampling)
 
-    reference_answers = Answers(outcomes, resampling)
+    reference_answers = Answers(reference_outcomes, resampling)
     reference = _model_result(reference_response, reference_answers, sample, seed)
     candidates = [_model_result(response, answers_of(response), sample, seed) for response in candidate_responses]
     for i, response in enumerate(candidate_responses):
@@ -264,6 +268,7 @@ def compare(
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and advice.
 
+    ``columns`` are those to slice by, each with a value per item.
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
     the user's.
     """
@@ -277,16 +282,16 @@ def compare(
         explained_columns = {name: [values[i] for i in aligned.positions] for name, values in all_columns.items()}
         strata = aligned_slices(aligned.explained, explained_columns, aligned.clusters)
     remedies = measure_remedies(pair)
-    columns = {name: sample.each(values) for name, values in columns.items()}
-    parts = slices(pair, columns, sample.clusters, own_measures)
+    by_outcome = {name: sample.each(values) for name, values in columns.items()}
+    parts = slices(pair, by_outcome, sample.clusters, own_measures)
     thresholds = threshold_table(pair)
     flips = flipped_items(pair, sample.ids, sample.named)
     words = None if aligned is None else aligned.words
     verdict = judge(measures, policy, cluster_size=sample.cluster_size, own_measures=own_measures)
     sliced = {part.column for part in parts}
     skew = {
-        name: pair.measured(partial(skewsize, group=columns[name], column=name))
-        for name in columns
+        name: pair.measured(partial(skewsize, group=values, column=name))
+        for name, values in by_outcome.items()
         if name in sliced - {LABEL}
     }
     return Comparison(
