@@ -48,7 +48,7 @@ def test_ten_items_are_undecided_even_for_identical_models():
     assert result.exit_code == 3
 
 
-def test_equal_answers_with_another_confidence_are_not_equivalent_and_one_temperature_mends_them():
+def test_equal_answers_with_another_confidence_are_not_equivalent_and_one_temperature_corrects_them():
     large, small, items = case(2000, noise=0.0, sharpness=0.5)
     result = trusteq.audit(large, small, items, **FAST)
     comparison = result["small"]
@@ -59,7 +59,7 @@ def test_equal_answers_with_another_confidence_are_not_equivalent_and_one_temper
     assert comparison.advice[0].startswith("calibration is corrected by T = 0.50")
 
 
-def test_lost_information_is_not_called_mended():
+def test_lost_information_is_not_called_corrected():
     large, _, items = case(3000)
     rng = np.random.default_rng(1)
     # Right answers, but a confidence that says nothing.
@@ -72,7 +72,7 @@ def test_lost_information_is_not_called_mended():
     result = trusteq.audit(large, Table("blurred", blurred), items, **FAST)
     said = result["blurred"].advice[0]
     assert "information is lost" in said
-    assert "mended by" not in said
+    assert "corrected by" not in said
 
 
 def test_the_order_of_the_items_changes_nothing():

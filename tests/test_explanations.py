@@ -271,7 +271,7 @@ def test_a_candidate_beside_its_own_copy_is_judged_without_it(changed):
     (told,) = [f for f in made.findings if f.kind == "no retraining"]
     assert told.model == "peer"
     assert told.message == (
-        "it and b agree with each other more than either does with the reference, as if one were made of the other; "
+        "it and b agree more with each other than with the reference, as if one were made from the other; "
         "b is judged without it"
     )
 

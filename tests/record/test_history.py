@@ -249,12 +249,12 @@ def test_an_audit_that_stops_early_sees_the_same_items_whatever_the_seed():
 
 def test_work_that_was_taken_up_is_said_and_recorded(models, tmp_path):
     first = audit(models, tmp_path, "--work", "w", out="one")
-    assert "taken up" not in first.stderr
+    assert "reused" not in first.stderr
     assert not (tmp_path / "one" / "work.json").exists()
     again = audit(models, tmp_path, "--work", "w", out="two")
     told = json.loads((tmp_path / "two" / "work.json").read_text())
     assert told["taken_up"] == told["shards"] > 2
-    said = f"trusteq: {told['shards']} of {told['shards']} shards of work were reused from an earlier audit\n"
+    said = f"trusteq: {told['shards']} of {told['shards']} shards of work were reused, not computed again\n"
     assert again.stderr == f"{said}run directory: two\n"
     assert said.removeprefix("trusteq: ").strip() in " ".join(trusteq("show", tmp_path / "two").stdout.split())
     for file in ("audit.json", "estimates.parquet"):
@@ -264,7 +264,7 @@ def test_work_that_was_taken_up_is_said_and_recorded(models, tmp_path):
 def test_work_can_be_asked_for_anew(models, tmp_path):
     audit(models, tmp_path, "--work", "w", out="one")
     done = audit(models, tmp_path, "--work", "w", "--no-resume", out="two")
-    assert "taken up" not in done.stderr
+    assert "reused" not in done.stderr
     assert not (tmp_path / "two" / "work.json").exists()
 
 
@@ -286,7 +286,7 @@ def test_forged_work_is_taken_up_and_told_and_no_resume_is_the_way_out(models, t
     audit(models, tmp_path, "--work", "w", out="honest")
     forged(tmp_path / "w", "large")
     told = audit(models, tmp_path, "--work", "w", out="forged")
-    assert "taken up" in told.stderr
+    assert "reused" in told.stderr
     audit(models, tmp_path, "--work", "w", "--no-resume", out="anew")
     honest, fooled, anew = (
         pd.read_parquet(tmp_path / run / "predictions" / "00-large.parquet") for run in ("honest", "forged", "anew")

@@ -218,7 +218,9 @@ def test_items_that_were_explained_and_left_out(until, tmp_path):
     said = replace(read_responses(run, items), explanation=explanation)
     picked = compute_audit(said, items, run.policy, run.audit["settings"]).save(tmp_path / "picked")
     assert trusteq("verify", tmp_path / "run", "--quiet").returncode == 0
-    one_line(trusteq("verify", picked, "--quiet"), "these are not the items that the seed and settings would choose")
+    one_line(
+        trusteq("verify", picked, "--quiet"), "these are not the items that the seed and the settings would choose"
+    )
 
 
 @pytest.mark.slow

@@ -104,10 +104,13 @@ def explain_until_decided(
         joined = part if earlier is None else earlier.joined(part)
         explanation = replace(joined, seen=len(joined.positions) / len(order))
         clusters = _clusters(items, explanation.positions)
+        by_candidate = [
+            sequences(explained, seen=explanation.seen, clusters=clusters)
+            for explained in with_reference(explanation, items, resampling)[:candidates]
+        ]
         places = [
             place_of(estimates.get(name), margins[name])
-            for explained in with_reference(explanation, items, resampling)[:candidates]
-            for estimates in [sequences(explained, seen=explanation.seen, clusters=clusters)]
+            for estimates in by_candidate
             for name in deciding_measures(rules)
         ]
         if settled(earlier_places, places):

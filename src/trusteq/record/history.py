@@ -185,7 +185,7 @@ def notices(history: History | None, others: Iterable[tuple[str, Attempt]]) -> t
         )
         findings.append(Finding("other runs", "other runs", message, float(len(distinct))))
     if history is not None and history.taken_up:
-        message = f"{history.taken_up:,} of {history.shards:,} shards of work were reused from an earlier audit"
+        message = f"{history.taken_up:,} of {history.shards:,} shards of work were reused, not computed again"
         findings.append(Finding("work", "taken up", message, float(history.taken_up)))
     return tuple(findings)
 
