@@ -347,7 +347,7 @@ def test_words_of_one_model_from_fewer_runs(tmp_path, one_line):
     pq.write_table(table.filter(pc.invert(odd)), path)
     with pytest.raises(RunError) as caught:
         verify_run(load_run(rehashed(tmp_path / "run")))
-    one_line(caught, "top_words.parquet: damaged: lime was run more often on one model", "copy the run again")
+    one_line(caught, "top_words.parquet: damaged: lime ran more often on one model", "copy the run again")
 
 
 def test_a_table_with_a_time_zone_that_nobody_knows(run, one_line):
