@@ -57,8 +57,8 @@ def test_strangers_names_are_shown_and_command_nothing():
 def test_what_must_be_read_first_is_in_the_caption_of_the_verdicts():
     made = latex(equivalent().evidence)
     caption = next(line for line in made.splitlines() if "May it replace" in line)
-    assert "To be read first: policy wide: lets more pass than trusteq's default policy" in caption
-    assert "To be read first: items: 119 of 120 repeat the text of another item" in caption
+    assert "Read this first: policy wide: lets more pass than trusteq's default policy" in caption
+    assert "Read this first: items: 119 of 120 repeat the text of another item" in caption
     assert "To be read first" not in latex(plain().evidence)
 
 
