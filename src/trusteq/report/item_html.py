@@ -36,8 +36,8 @@ def html(view: ItemView) -> str:
         parts.append(
             f"<p>what each {unit} contributes to {targets}, by {method_title(view.explained.method)}: "
             f"{_mark('supports', 1.0)} it, {_mark('opposes', -1.0)} it; <b>bold</b> is one of a model's top "
-            f"{view.explained.k} {units}; {_mark('faint and dotted', 0.5, unsure=True)} is within two standard errors of "
-            "0, so there may be no effect</p>"
+            f"{view.explained.k} {units}; {_mark('faint and dotted', 0.5, unsure=True)} is within two standard errors "
+            "of 0, so there may be no effect</p>"
         )
         parts += [
             _texts(view.reference, view.segments, view.explained, "reference"),

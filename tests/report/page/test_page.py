@@ -325,3 +325,8 @@ def test_attributions_that_were_cut_off_are_refused():
     short = made.attributions.iloc[:-1]
     with pytest.raises(trusteq.TrusteqError, match="attributions are incomplete"):
         page(replace(made, table=lambda name: short if name == "attributions" else made.table(name)))
+
+
+def test_no_template_shows_its_own_syntax(html):
+    assert "{{" not in html
+    assert "{%" not in html

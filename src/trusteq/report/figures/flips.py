@@ -10,7 +10,7 @@ import numpy as np
 from trusteq.compare.behaviour import FLIPS
 from trusteq.compare.slices import LABEL
 from trusteq.report.figures.display import Display
-from trusteq.report.figures.lettering import beside, legend_above, no_sides
+from trusteq.report.figures.lettering import legend_above, no_sides, text_right_of
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import BAD, GOOD, INK, MUTED, SURFACE
 
@@ -133,7 +133,7 @@ class FlipsDisplay(Display):
             for height, text in [(-0.75, head), *zip(y, cells, strict=True)]:
                 is_head = text is head
                 colour = MUTED if is_head else INK
-                beside(ax, text, height, points=points, colour=colour, va="bottom" if is_head else "center")
+                text_right_of(ax, text, height, points=points, colour=colour, va="bottom" if is_head else "center")
         lost, won = (max(float(end), 0.1) for end in bar_ends.max(axis=0))
         room = 0.14 * (lost + won)
         ax.set_xlim(-lost - room, won + room)

@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.judged_rules import judged_rules
-from trusteq.report.figures.lettering import beside, heading, no_sides
+from trusteq.report.figures.lettering import heading, no_sides, text_right_of
 from trusteq.report.figures.margins import margin_scale
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import GOOD, GRID, INK, MUTED, OUTCOMES
@@ -76,8 +76,8 @@ class IntervalsDisplay(Display):
         self._estimates(ax, y)
         for rule, place in zip(self.rules, y, strict=True):
             verdict = rule.verdict
-            beside(ax, f"{MARKS[verdict.outcome]} {rule_words(verdict)}", place, points=_FIRST_COLUMN)
-            beside(ax, _numbers(verdict), place, points=_SECOND_COLUMN, colour=MUTED)
+            text_right_of(ax, f"{MARKS[verdict.outcome]} {rule_words(verdict)}", place, points=_FIRST_COLUMN)
+            text_right_of(ax, _numbers(verdict), place, points=_SECOND_COLUMN, colour=MUTED)
         ax.set_yticks(y, [shown(title(rule.verdict.measure), 34) for rule in self.rules])
         no_sides(ax)
         ax.set_ylim(bottom, -0.6)

@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.compare.measures import METHOD_TITLES, judged_as, method_title
 from trusteq.report.figures.display import Display
-from trusteq.report.figures.lettering import beside, heading, key, legend_above, no_sides
+from trusteq.report.figures.lettering import heading, key, legend_above, no_sides, text_right_of
 from trusteq.report.figures.names import shown
 from trusteq.report.figures.palette import CANDIDATE, GRID, INK, MUTED, REFERENCE
 
@@ -86,7 +86,7 @@ class LadderDisplay(Display):
                 group = (ladder.method, ladder.kind)
                 heading(ax, f"{ladder.kind.format(k=self.k)}, {method_title(ladder.method)}", y)
                 y += 1.0
-            beside(ax, f"{ladder.score.value:.3f}", y)
+            text_right_of(ax, f"{ladder.score.value:.3f}", y)
             places.append(y)
             y += 1.0
         self._marks(ax, np.array(places))

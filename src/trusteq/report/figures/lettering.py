@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 
-def beside(ax: Axes, text: str, y: float, *, points: float = 8, colour: str = INK, va: str = "center") -> None:
+def text_right_of(ax: Axes, text: str, y: float, *, points: float = 8, colour: str = INK, va: str = "center") -> None:
     """Text at a height of the data, this many points to the right of the axes, whatever their width."""
     ax.annotate(
         text,

@@ -136,9 +136,9 @@ def _stem(measure: str) -> str:
 
 _BROKEN = {
     "smooth_ece": "it is worse calibrated",
-    "confidence_profile_distance": "its confidence differs",
+    "confidence_profile_distance": "it differs in confidence",
     "alignment": "it looks at different words",
-    "jaccard": "its top words differ",
+    "jaccard": "it has different top words",
 }
 _OPEN = {
     "accuracy": "it is as accurate",
