@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import in_words, lacking, named, sides_of
 from trusteq.errors import DataError
-from trusteq.explain.units import unit_named
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -132,6 +131,8 @@ def not_measured(dimension: DimensionVerdict, measured: Collection[str]) -> str:
 
 def unit_of(document: AuditDocument) -> str:
     """What one of the things whose weight a run explains is called, such as "word"; "unit" where no cut is known."""
+    from trusteq.explain.units import unit_named  # it loads pyarrow, which other words do without
+
     settings = document.settings["explain"]
     try:
         return unit_named(None if settings is None else settings.units)

@@ -11,7 +11,7 @@ from trusteq.compare.measures import method_title
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import key, legend_above, no_sides
 from trusteq.report.figures.model_attributions import model_attributions
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import CANDIDATE, INK, MUTED, SURFACE
 from trusteq.report.wording import plural
 
@@ -96,7 +96,7 @@ class AlignmentDisplay(Display):
         middle = key("median, middle half", color=INK, linewidth=3.0, marker="D", markerfacecolor=SURFACE)
         legend_above(cosine, [middle])
         legend_above(jaccard)
-        cosine.set_title(f"{len(self.ids):,} items, {shown(self.names[0])} and {shown(self.names[1])}", pad=22)
+        cosine.set_title(f"{len(self.ids):,} items, {shortened(self.names[0])} and {shortened(self.names[1])}", pad=22)
 
 
 def _ridge(ax: Axes, scores: NDArray[np.float64], row: int) -> None:

@@ -12,7 +12,7 @@ from trusteq.compare.top_k import chance_jaccard
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import MUTED, OF_METHOD, SURFACE
 from trusteq.report.wording import plural
 from trusteq.stats.resampling import Resampling
@@ -99,7 +99,7 @@ class AlignmentByLengthDisplay(Display):
             legend_above(ax, columns=3)
         cosine.set_ylabel("cosine of the attributions, mean")
         jaccard.set_ylabel(f"Jaccard of the top {self.k} {plural(self.unit)}, mean")
-        cosine.set_title(f"{shown(self.names[0])} and {shown(self.names[1])}", pad=22)
+        cosine.set_title(f"{shortened(self.names[0])} and {shortened(self.names[1])}", pad=22)
 
     def _line(self, ax: Axes, method: str, means: Sequence[Estimate | None], *, offset: float) -> None:
         side = OF_METHOD[method]

@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import SIDES, SURFACE
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ConfidenceDisplay(Display):
                 edgecolor=side.colour,
                 hatch=None if i == 0 else "////",
                 linewidth=1.0,
-                label=f"{shown(name, 30)} (mean {self.mean[i]:.3f})",
+                label=f"{shortened(name, 30)} (mean {self.mean[i]:.3f})",
             )
             used = self.share[i] > 0
             error = np.maximum([self.share[i] - self.low[i], self.high[i] - self.share[i]], 0)[:, used]

@@ -11,7 +11,7 @@ from trusteq.compare.behaviour import FLIPS
 from trusteq.compare.slices import LABEL
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above, no_sides, text_right_of
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import BAD, GOOD, INK, MUTED, SURFACE
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ class FlipsDisplay(Display):
         """The rows to draw: if there are too many classes, those with the fewest flips together."""
         ends = np.stack([self.low, self.high], axis=2)
         if len(self.classes) <= MOST_CLASSES + 1:
-            return _Rows([shown(name) for name in self.classes], self.items, self.counts, ends)
+            return _Rows([shortened(name) for name in self.classes], self.items, self.counts, ends)
         by_flips = np.argsort(-self.counts[1:].sum(axis=1), kind="stable")
         shown_alone, rest = np.sort(by_flips[:MOST_CLASSES]) + 1, by_flips[MOST_CLASSES:] + 1
         chosen = [0, *shown_alone.tolist()]
-        names = [shown(self.classes[i]) for i in chosen]
+        names = [shortened(self.classes[i]) for i in chosen]
         items = np.array([*self.items[chosen], self.items[rest].sum()])
         counts = np.concatenate([self.counts[chosen], self.counts[rest].sum(axis=0, keepdims=True)])
         ends = np.concatenate([ends[chosen], np.full((1, 2, 2), np.nan)])
@@ -141,7 +141,7 @@ class FlipsDisplay(Display):
         ax.set_yticks(y, [f"{name} ({n:,})" for name, n in zip(names, items, strict=True)])
         no_sides(ax)
         ax.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}%")
-        ax.set_xlabel(f"share of the class's items, {shown(self.names[0])} → {shown(self.names[1])}")
+        ax.set_xlabel(f"share of the class's items, {shortened(self.names[0])} → {shortened(self.names[1])}")
         legend_above(ax, columns=2)
 
 

@@ -11,7 +11,7 @@ from trusteq.report.figures.display import Display
 from trusteq.report.figures.judged_rules import judged_rules
 from trusteq.report.figures.lettering import heading, no_sides, text_right_of
 from trusteq.report.figures.margins import margin_scale
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import GOOD, GRID, INK, MUTED, OUTCOMES
 from trusteq.report.wording import MARKS, margin, number, percent, rule_words, title
 
@@ -78,7 +78,7 @@ class IntervalsDisplay(Display):
             verdict = rule.verdict
             text_right_of(ax, f"{MARKS[verdict.outcome]} {rule_words(verdict)}", place, points=_FIRST_COLUMN)
             text_right_of(ax, _numbers(verdict), place, points=_SECOND_COLUMN, colour=MUTED)
-        ax.set_yticks(y, [shown(title(rule.verdict.measure), 34) for rule in self.rules])
+        ax.set_yticks(y, [shortened(title(rule.verdict.measure), 34) for rule in self.rules])
         no_sides(ax)
         ax.set_ylim(bottom, -0.6)
         ax.set_xlim(LEFT, RIGHT)
@@ -94,7 +94,7 @@ class IntervalsDisplay(Display):
             if rule.candidate != before:
                 y += 0.3 if before is not None else 0.0
                 outcome = self.outcomes[rule.candidate]
-                heading(ax, f"{shown(rule.candidate, 36)}  {MARKS[outcome]} {outcome}", y)
+                heading(ax, f"{shortened(rule.candidate, 36)}  {MARKS[outcome]} {outcome}", y)
                 y, before = y + 1.0, rule.candidate
             places.append(y)
             y += 1.0

@@ -10,7 +10,7 @@ import numpy as np
 from trusteq.compare.measures import METHOD_TITLES, judged_as, method_title
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import heading, key, legend_above, no_sides, text_right_of
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import CANDIDATE, GRID, INK, MUTED, REFERENCE
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class LadderDisplay(Display):
             places.append(y)
             y += 1.0
         self._marks(ax, np.array(places))
-        ax.set_yticks(places, [shown(ladder.candidate) for ladder in self.ladders])
+        ax.set_yticks(places, [shortened(ladder.candidate) for ladder in self.ladders])
         no_sides(ax)
         ax.set_ylim(y - 0.4, -0.6)
         ends = [end for ladder in self.ladders for end in (FLOOR, ladder.score.low, ladder.score.high)]

@@ -11,18 +11,18 @@ _MOST_ACCENTS = 2
 """Combining marks drawn on one letter; more would run into the lines above."""
 
 
-def shown(text: str, most: int = 24) -> str:
-    """The text without control characters and at most ``most`` letters wide, cut in its middle.
+def shortened(text: str, limit: int = 24) -> str:
+    """The text without control characters and at most ``limit`` letters wide, cut in the middle.
 
     Names of models differ at their ends ("bert-base-uncased-int8"), so both ends stay.
     """
     letters = _letters(clean(text).strip())
     if not letters:
         return "(empty)"
-    if sum(map(_width, letters)) <= most:
+    if sum(map(_width, letters)) <= limit:
         return "".join(letters)
-    tail = _fitting(letters[::-1], (most - 1) // 2)[::-1]
-    head = _fitting(letters, most - 1 - sum(map(_width, tail)))
+    tail = _fitting(letters[::-1], (limit - 1) // 2)[::-1]
+    head = _fitting(letters, limit - 1 - sum(map(_width, tail)))
     return "".join([*head, ELLIPSIS, *tail])
 
 

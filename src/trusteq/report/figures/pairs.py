@@ -11,7 +11,7 @@ import numpy as np
 from trusteq.compare.measures import method_title
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.model_attributions import model_attributions
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import INK, MUTED, REFERENCE
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class PairsDisplay(Display):
         for ax, matrix, title in zip(axes, [self.same_answer, *self.jaccard.values()], titles, strict=True):
             _matrix(ax, matrix)
             ax.set_title(title)
-            names = [shown(name, 16) for name in self.names]
+            names = [shortened(name, 16) for name in self.names]
             places = np.arange(len(names))
             upright = len(names) > MOST_SLANTED
             ax.set_xticks(

@@ -11,7 +11,7 @@ from trusteq.report.figures.display import Display
 from trusteq.report.figures.judged_rules import judged_rules
 from trusteq.report.figures.lettering import key, legend_above
 from trusteq.report.figures.margins import margin_scale
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import GOOD, GRID, INK, OUTCOMES, REFERENCE
 from trusteq.verdict import Outcome
 
@@ -162,7 +162,7 @@ def _draw_point(ax: Axes, point: Point, label: float) -> None:
         ax.plot([price, price], [below, above], color=colour, linewidth=1.4)
     ax.plot([low, high], [y, y], color=colour, linewidth=1.4)
     ax.annotate(
-        shown(point.name, 20),
+        shortened(point.name, 20),
         (price, y),
         xytext=(1.04, label),
         textcoords="axes fraction",

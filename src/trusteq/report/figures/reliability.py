@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import GRID, MUTED, SIDES, SURFACE
 from trusteq.report.wording import percent
 
@@ -82,7 +82,7 @@ class ReliabilityDisplay(Display):
                 linestyle=side.line,
                 elinewidth=1.0,
                 capsize=2.5,
-                label=f"{shown(name, 30)} (ECE {error:.3f})",
+                label=f"{shortened(name, 30)} (ECE {error:.3f})",
             )
         ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", zorder=1, label="perfect calibration")
         low = max(0.0, np.floor(start * 10) / 10 - 0.02)

@@ -10,7 +10,7 @@ import numpy as np
 from trusteq.compare.selective import risk_coverage
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import SIDES
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RiskCoverageDisplay(Display):
         highest = 0.0
         for name, curve, side, area in zip(self.names, self.curves, SIDES, self.area, strict=True):
             drawn = np.unique(np.linspace(0, len(curve.coverage) - 1, MOST_POINTS).astype(np.int64))
-            label = f"{shown(name, 26)} (area {area.value:.3f} [{area.low:.3f}, {area.high:.3f}])"
+            label = f"{shortened(name, 26)} (area {area.value:.3f} [{area.low:.3f}, {area.high:.3f}])"
             ax.plot(curve.coverage[drawn], curve.risk[drawn], color=side.colour, linestyle=side.line, label=label)
             # A point at the end, where everything is answered, so that lines can be told apart without colour.
             ax.plot(curve.coverage[-1:], curve.risk[-1:], side.marker, color=side.colour, clip_on=False)

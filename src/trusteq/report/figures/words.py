@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import key, legend_above, no_sides
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import CANDIDATE, INK, MUTED, REFERENCE, SURFACE
 from trusteq.report.wording import about, percent, unit_of
 
@@ -99,9 +99,9 @@ class WordsDisplay(Display):
             ax.set_xlim(max(left, -limit), min(right, limit))
             ax.set_xlabel(f"difference of {title}, {percent(self.level)} interval", size=8)
         lean, signed = axes
-        lean.set_yticks(np.arange(len(chosen)), [f"{shown(self.words[i], 18)} ({self.items[i]:,})" for i in chosen])
+        lean.set_yticks(np.arange(len(chosen)), [f"{shortened(self.words[i], 18)} ({self.items[i]:,})" for i in chosen])
         signed.set_yticks(np.arange(len(chosen)), [""] * len(chosen))
         title = f"{stand_out:,} of {len(self.words):,} words stand out (filled)" if stand_out else "no word stands out"
         signed.set_title(about(title, self.unit), size=8, color=MUTED)
         more = zip(self.names[::-1], (CANDIDATE, REFERENCE), "so", strict=True)
-        legend_above(lean, [key(f"more in {shown(name, 26)}", color=c, marker=m) for name, c, m in more])
+        legend_above(lean, [key(f"more in {shortened(name, 26)}", color=c, marker=m) for name, c, m in more])
