@@ -76,7 +76,7 @@ def test_it_filters_by_what_becomes_of_the_answer(page, known, kind):
     page.choose("show", kind)
     assert ids(page) == [id_ for id_, is_ in zip(known["ids"], wanted, strict=True) if is_]
     n = int(wanted.sum())
-    assert page.find("#count").text == (f"{n} of 110 items" if n else "No item of 110 is like that.")
+    assert page.find("#count").text == (f"{n} of 110 items" if n else "None of the 110 items matches.")
 
 
 def test_it_filters_by_slice(page, known):
@@ -115,7 +115,7 @@ def test_it_searches_ids_and_texts_in_any_letters(page):
     assert 0 < len(wanted) < frame["segment premise"].str.contains("violin").sum()
     assert ids(page) == wanted
     page.find("#search").send_keys("!")
-    assert page.find("#count").text == "No item of 110 is like that."
+    assert page.find("#count").text == "None of the 110 items matches."
     assert page.find("#count").get_attribute("aria-live") == "polite"
 
 
@@ -245,7 +245,7 @@ def test_what_may_be_nothing_is_faint_and_dotted(browser, path):
         drawn = browser.run(
             "return [...document.querySelectorAll('.sides > div:last-child .unit')].map((u) => {"
             "const s = getComputedStyle(u);"
-            "return [s.borderBottomStyle === 'dotted', s.color, s.fontWeight === '400', u.title.includes('may be')] })"
+            "return [s.borderBottomStyle === 'dotted', s.color, s.fontWeight === '400', u.title.includes('effect')] })"
         )
         ink = browser.run("return getComputedStyle(document.getElementById('item-title')).color")
         for (dotted, colour, thin, said), weight, error in zip(
@@ -266,7 +266,7 @@ def test_the_legend_says_whose_answer_the_words_speak_for(browser, path, known):
     for i, whose in ((changed[0], "the reference's answer"), (same[0], "the answer of both")):
         open_item(browser, path, known["ids"][i])
         label = known["labels"][before[i]]
-        assert browser.find(".legend").text.startswith(f"speaks for speaks against '{label}', {whose};")
+        assert browser.find(".legend").text.startswith(f"supports opposes '{label}', {whose};")
 
 
 def test_an_item_that_was_not_explained_says_how_to_explain_more(browser, path, known):
@@ -374,7 +374,7 @@ def test_advice_leads_to_the_evidence_of_its_own_candidate_and_to_the_item_it_na
 def test_an_address_of_what_the_page_does_not_hold_is_told(browser, path, known):
     browser.open(path, "#item=nonexistent")
     line = browser.find("#astray")
-    assert line.text.startswith("This page holds no item 'nonexistent'.")
+    assert line.text.startswith("This page has no item 'nonexistent'.")
     assert browser.run(
         "const r = arguments[0].getBoundingClientRect(); return r.top > 0 && r.bottom < innerHeight", line
     )

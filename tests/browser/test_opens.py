@@ -28,7 +28,7 @@ def test_it_opens_without_a_request_or_a_complaint(browser, path):
     browser.open(path)
     assert requests(browser) == [path.as_uri()]
     assert browser.driver.get_log("browser") == []
-    assert browser.find("h1").text == "shortcut may not replace large; of int8 it is not yet known."
+    assert browser.find("h1").text == "shortcut may not replace large; it is undecided whether int8 may."
 
 
 def test_a_style_or_script_that_is_smuggled_in_has_no_effect(browser, path):

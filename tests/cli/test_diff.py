@@ -51,7 +51,7 @@ def test_what_must_be_read_first_and_another_policy_are_said(runs):
         policy = {"name": name, "required": ["behaviour"], "rules": {"behaviour": rule}}
         library.audit(large, small, items, policy=policy, **FAST).save(runs / name)
     said = " ".join(trusteq("diff", "narrow", "loose", cwd=runs).stdout.split())
-    assert "no verdict got worse; better, by another policy: small" in said
+    assert "no verdict got worse; better (judged by another policy): small" in said
     assert "! narrow, policy narrow: is more permissive than trusteq's default policy" in said
     assert "! loose, policy loose: is more permissive than trusteq's default policy (in brackets): " in said
     told = json.loads(trusteq("diff", "narrow", "loose", "--json", cwd=runs).stdout)

@@ -4,14 +4,17 @@ Pictures are defined here alone, cut into tiles, and taken through everything th
 """
 
 import ast
+import io
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 import trusteq
 from trusteq.auditing.compute import compute_audit
@@ -25,9 +28,11 @@ from trusteq.record.evidence import evidence, evidence_of
 from trusteq.record.run import load_run, rejudge
 from trusteq.record.stored_responses import read_items, read_responses
 from trusteq.report.item import item_view
+from trusteq.report.latex import latex
 from trusteq.report.page.items import browser
 from trusteq.report.page.page import page
-from trusteq.report.shown import SHOWN
+from trusteq.report.segment_text import AS_TEXT
+from trusteq.report.terminal import render_evidence
 
 SOURCE = Path(trusteq.__file__).parent
 SIDE, TILES = 12, 4
@@ -157,7 +162,7 @@ def register(patch):
     """The three entries."""
     patch.setitem(KINDS, "picture", Pictures)
     patch.setitem(CUTS, "tiles", TILED)
-    patch.setitem(SHOWN, "picture", lambda picture: f"picture of {picture.shape}")
+    patch.setitem(AS_TEXT, "picture", lambda picture: f"picture of {picture.shape}")
 
 
 @pytest.fixture(autouse=True)
@@ -289,7 +294,7 @@ def test_one_item_is_shown_with_its_tiles(audited, saved):
     shape = audited.items.segments["photo"].shape
     assert str(kept) == str(held)
     assert f"photo: picture of {shape} tile 1.1 tile 1.2" in str(kept)
-    assert "what each tile brings" in str(kept)
+    assert "what each tile contributes to" in str(kept)
     assert [word.word for word in kept.explained.words] == list(Tiles(np.zeros(shape)).names)
     for word in kept.explained.words:
         assert kept.segments["photo"][word.start : word.end] == word.word
@@ -310,6 +315,22 @@ def test_the_page_shows_them(audited, saved):
     assert made == page(evidence_of(audited))
     assert "picture of (12, 12, 3) tile 1.1 tile 1.2" in made
     assert '<th scope="row"><bdi>tile 3.2</bdi></th>' in made  # the tile that the shortcut leans on
+
+
+@pytest.mark.slow
+def test_no_report_calls_tiles_words(audited):
+    run = evidence_of(audited)
+    # The policy's description is its author's, and advice is stored as it was given.
+    candidates = tuple(replace(c, advice=()) for c in run.document.candidates)
+    policy = run.document.policy.model_copy(update={"description": ""})
+    run = replace(run, document=replace(run.document, candidates=candidates, policy=policy))
+    seen = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", "", page(run), flags=re.DOTALL)
+    terminal = Console(file=io.StringIO(), width=400)
+    terminal.print(render_evidence(run))
+    item = str(audited.item(audited.items.ids[audited.explanation.positions[0]], "shortcut"))
+    for text in (seen, latex(run), item, terminal.file.getvalue()):
+        assert "tiles" in text
+        assert re.findall(r"[^\n]*\b[Ww]ords?\b[^\n]*", text) == []
 
 
 def test_nothing_is_decoded_but_what_is_asked_about():

@@ -19,7 +19,7 @@ from trusteq.record.run import load_run
 from trusteq.record.stored_responses import read_items
 from trusteq.report.item import item_view
 from trusteq.report.page.page import page
-from trusteq.report.paired import Paired
+from trusteq.report.paired_runs import PairedRuns
 
 N = 60
 
@@ -97,9 +97,9 @@ def test_the_item_and_the_page_show_numbers(saved):
 def test_runs_of_other_arrays_are_not_paired(saved):
     other = pixels()
     other[7, 0, 0] ^= 1
-    matches = [Paired(evidence(load_run(saved)), evidence_of(audited(x))).match for x in (pixels(), other)]
+    matches = [PairedRuns(evidence(load_run(saved)), evidence_of(audited(x))).match for x in (pixels(), other)]
     assert [match.paired for match in matches] == [True, False]
-    assert matches[1].reason == "items of the same id have other arrays (pixels)"
+    assert matches[1].reason == "items with the same id have different arrays (pixels)"
 
 
 @pytest.mark.parametrize(

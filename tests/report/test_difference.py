@@ -19,8 +19,8 @@ from trusteq.explain.explanation import ExplainSettings
 from trusteq.report.difference import Change, Step, difference
 from trusteq.report.difference_document import difference_document
 from trusteq.report.difference_terminal import render
-from trusteq.report.halves import explained as kept
-from trusteq.report.paired import Paired
+from trusteq.report.mask_values import mask_values
+from trusteq.report.paired_runs import PairedRuns
 from trusteq.stats.estimate import Estimate
 from trusteq.verdict import Outcome, judge
 
@@ -61,7 +61,7 @@ def test_a_run_beside_itself_has_not_changed():
     assert found.settings == ()
     (candidate,) = found.candidates
     assert not any(change.moved for change in candidate.changes)
-    assert (candidate.answered.flips, candidate.answered.no_longer, candidate.answered.again) == ([], 0, 0)
+    assert (candidate.answered.flips, candidate.answered.lost, candidate.answered.regained) == ([], 0, 0)
     assert "nothing else differs" in shown(found)
     assert "no verdict got worse" in shown(found)
 
@@ -136,7 +136,7 @@ def test_paired_changes_are_those_of_the_same_items(better):
     old, new = (run.probabilities[1].argmax(axis=1) for run in (plain().evidence, better))
     assert len(candidate.answered.flips) == np.count_nonzero(old != new) > 0
     reference = better.probabilities[0].argmax(axis=1)
-    assert candidate.answered.again == np.count_nonzero((old != reference) & (new == reference))
+    assert candidate.answered.regained == np.count_nonzero((old != reference) & (new == reference))
 
 
 def test_the_order_of_items_and_labels_does_not_matter(better):
@@ -178,14 +178,14 @@ def test_items_are_matched_by_id_not_by_place(better):
     [
         (lambda: audited(take=np.arange(100)), "the items differ: 120 and 100, of which 100 have the same id"),
         (lambda: _renamed(), "of which 0 have the same id"),
-        (lambda: audited(labels=np.zeros(120, dtype=np.int64)), "items of the same id have other labels"),
+        (lambda: audited(labels=np.zeros(120, dtype=np.int64)), "items with the same id have different labels"),
         (lambda: unlabelled().evidence, "only one of the runs has gold labels"),
         (lambda: explained().evidence, "the labels differ"),
         (lambda: _other_reference(1e-3), "the references answer differently: probabilities up to 0.001 apart"),
     ],
 )
 def test_why_runs_cannot_be_paired_is_said(other, said):
-    how = Paired(plain().evidence, other()).match
+    how = PairedRuns(plain().evidence, other()).match
     assert not how.paired
     assert said in how.reason
 
@@ -213,12 +213,12 @@ def test_other_texts_under_the_same_ids_are_other_items():
         trusteq.audit(reader(HONEST, "a"), reader(NEARLY, "b"), given, explain=False, **FAST).evidence
         for given in (items, changed)
     ]
-    assert Paired(*runs).match.reason == "items of the same id have other texts (second)"
-    assert Paired(runs[0], runs[0]).match.paired
+    assert PairedRuns(*runs).match.reason == "items with the same id have different texts (second)"
+    assert PairedRuns(runs[0], runs[0]).match.paired
 
 
 def test_a_reference_that_rounds_differently_is_the_same():
-    assert Paired(plain().evidence, _other_reference(1e-8)).match.paired
+    assert PairedRuns(plain().evidence, _other_reference(1e-8)).match.paired
 
 
 def test_unpaired_changes_are_as_of_independent_samples():
@@ -228,7 +228,7 @@ def test_unpaired_changes_are_as_of_independent_samples():
     assert not change.paired
     assert change.change == apart(change.before, change.now)
     assert candidate.answered is None
-    assert "as of independent samples" in shown(found)
+    assert "as for independent samples" in shown(found)
 
 
 def estimate(value, low, high, **other):
@@ -273,7 +273,7 @@ def test_alignment_is_made_again_from_what_a_run_keeps():
     from trusteq.explain.attributions import attributions
     from trusteq.stats.resampling import Resampling
 
-    run = kept(explained().evidence)
+    run = mask_values(explained().evidence)
     values = [np.stack(v, axis=1) for v in zip(run.values["honest"], run.values["shortcut"], strict=True)]
     spread = np.stack([v.var(axis=0) for v in values], axis=1)
     table = explained().attributions()
@@ -323,8 +323,8 @@ def test_top_words_of_another_number_are_not_paired():
 
 def test_plans_drawn_otherwise_are_not_made_again():
     evidence = explained().evidence
-    assert kept(edited(evidence, lambda d: d["explanation"].update(plan="0" * 64))) is None
-    assert kept(plain().evidence) is None
+    assert mask_values(edited(evidence, lambda d: d["explanation"].update(plan="0" * 64))) is None
+    assert mask_values(plain().evidence) is None
 
 
 # Which candidates, and how it is told -------------------------------------------------------------

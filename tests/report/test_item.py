@@ -81,7 +81,7 @@ def test_words_of_no_text_are_one_line():
         evidence,
         table=lambda name: evidence.table(name).assign(segment=7) if name == "attributions" else evidence.table(name),
     )
-    with pytest.raises(trusteq.RunError, match="damaged: words of item 'review-3' are of no text of it"):
+    with pytest.raises(trusteq.RunError, match="damaged: words of item 'review-3' belong to none of its texts"):
         item_view(far, "review-3", "nearly")
 
 

@@ -57,9 +57,9 @@ def test_strangers_names_are_shown_and_command_nothing():
 def test_what_must_be_read_first_is_in_the_caption_of_the_verdicts():
     made = latex(equivalent().evidence)
     caption = next(line for line in made.splitlines() if "May it replace" in line)
-    assert "To be read first: policy wide: is more permissive than trusteq's default policy" in caption
-    assert "To be read first: items: 119 of 120 repeat the text of another item" in caption
-    assert "To be read first" not in latex(plain().evidence)
+    assert "Read this first: policy wide: is more permissive than trusteq's default policy" in caption
+    assert "Read this first: items: 119 of 120 repeat the text of another item" in caption
+    assert "Read this first" not in latex(plain().evidence)
 
 
 def test_a_verdict_stands_beside_its_dimensions_and_the_answers_that_change():

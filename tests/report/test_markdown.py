@@ -125,7 +125,7 @@ def test_a_comment_is_never_too_long():
     many = tuple(replace(evidence.document.candidates[i % 3], name=f"{i}" + "x" * 3000) for i in range(150))
     text = markdown(replace(evidence, document=replace(evidence.document, candidates=many)))
     assert len(text) <= LARGEST < 65_536
-    assert "More than fits in a comment" in text
+    assert "Too long for a comment" in text
     assert text.rstrip().endswith("</sub>")
 
 
@@ -157,6 +157,6 @@ def test_a_card_does_not_tell_where_files_lie():
 
 def test_a_card_says_what_was_not_measured():
     text = model_card(unlabelled().evidence)
-    assert "- Without gold labels neither accuracy nor calibration against them was measured." in text
-    assert "- Explanation was not measured." in text
+    assert "- Without gold labels, neither accuracy nor calibration error was measured." in text
+    assert "- Explanation was not measured (it needs explained items)." in text
     assert "protocol paper on 4 items" in model_card(protocol().evidence)

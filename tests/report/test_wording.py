@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from trusteq.report.wording import number
+from trusteq.report.wording import about, listed, number, plural
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,15 @@ def test_a_figure_has_four_digits_or_what_small_ones_need(value, said):
 def test_what_is_less_than_1_is_never_called_1(value):
     assert float(number(value)) < 1
     assert number(-value) == f"-{number(value)}"
+
+
+def test_lists():
+    assert (listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])) == ("a", "a and b", "a, b and c")
+
+
+def test_a_text_about_words_is_about_the_units_of_the_run():
+    text = "Words that weigh more: a word in 3 words, in other words; wording"
+    assert about(text, "word") == text
+    assert about(text, "tile") == "Tiles that weigh more: a tile in 3 tiles, in other tiles; wording"
+    assert about("Word, words", "word or tile") == "Word or tile, words or tiles"
+    assert plural("word or tile") == "words or tiles"

@@ -442,7 +442,11 @@ def test_tokens_go_from_models_to_a_page(tokens, tmp_path):
     changed, count = differ[outcomes[0].item == first].sum(), (outcomes[0].item == first).sum()
     assert held["labels"][held["answers"][1][first]] == f"{changed} of {count} answers changed"
     assert held["labels"][held["answers"][0][first]] == f"{count} answers"
-    assert f"{changed} of {count} answers changed" in str(result.item(f"d{first:03}"))
+    assert f"item d{first:03}: {changed} of {count} answers changed\n" in str(result.item(f"d{first:03}"))
+    same = next(i for i in range(40) if not differ[outcomes[0].item == i].any())
+    said = f"item d{same:03}: none of {(outcomes[0].item == same).sum()} answers changed"
+    assert f"{said}\n" in str(result.item(f"d{same:03}"))
+    assert f"<b>{said.replace(': ', '</b>: ')}</p>" in result.item(f"d{same:03}")._repr_html_()
     assert {flip["kind"] for flip in result["small"].flips} <= {
         "right to wrong",
         "wrong to right",

@@ -1,7 +1,7 @@
 """Segment: what the models read of every item, of one kind; nothing but the kind looks at its values.
 
 A kind is a class in a file of its own and an entry in `KINDS`. How an item of it is shown is an entry in
-`trusteq.report.shown`, how it is parted into units one in `trusteq.explain.units`.
+`trusteq.report.segment_text`, how it is parted into units one in `trusteq.explain.units`.
 """
 
 from __future__ import annotations

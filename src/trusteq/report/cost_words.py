@@ -1,4 +1,4 @@
-"""What was measured of each model's size and speed, in words."""
+"""Each model's measured size and speed, as text."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def where(costs: Mapping[str, Any]) -> str:
     """On what machine, and on how many items."""
     machine = costs["machine"]
     threads = f", {machine['threads']} threads" if machine.get("threads") else ""
-    built = f"{machine['cores']} cores{threads}; {machine['device']}"
-    return f"{costs['items']:,} items on {machine['processor']} ({built})"
+    hardware = f"{machine['cores']} cores{threads}; {machine['device']}"
+    return f"{costs['items']:,} items on {machine['processor']} ({hardware})"
 
 
 def _parameters(count: int | None) -> str:
@@ -53,7 +53,7 @@ def _parameters(count: int | None) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes in the unit that leaves one to three digits before the point."""
+    """A number of bytes in the unit that leaves one to three digits before the decimal point."""
     if count is None:
         return MISSING
     for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):

@@ -1,4 +1,4 @@
-"""What changed between two audits: verdicts, estimates with intervals of their change, answers, and how it was done."""
+"""What changed between two audits: verdicts, estimates with intervals of their change, answers, and settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trusteq.compare.change import apart
 from trusteq.compare.measures import always_told
 from trusteq.errors import RunError
 from trusteq.record.plain import plain
-from trusteq.report.paired import Paired
+from trusteq.report.paired_runs import PairedRuns
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
     from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.evidence import Evidence
-    from trusteq.report.paired import Answered, Match
+    from trusteq.report.paired_runs import Answered, Match
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 
 RANK = {Outcome.EQUIVALENT: 0, Outcome.UNDECIDED: 1, Outcome.NOT_MEASURED: 1, Outcome.NOT_EQUIVALENT: 2}
-"""Higher is worse. What is no longer measured is no longer shown to be equivalent, and no more than that."""
+"""Higher is worse. What is no longer measured is no longer shown to be equivalent, but not shown to differ either."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Step:
 class Change:
     """One measure before and now, and by how much it changed: None where no interval can be given.
 
-    paired: whether the change is of the same items beside the same reference. before_rule, now_rule: what the policies
-    made of it.
+    paired: whether the change was computed on the same items with the same reference. before_rule, now_rule: how the
+    policies judged it.
     """
 
     measure: str
@@ -69,13 +69,13 @@ class Change:
 
     @property
     def moved(self) -> bool:
-        """Whether the change's interval leaves no room for none at all."""
+        """Whether the interval of the change excludes 0."""
         e = self.change
         return e is not None and (e.low > 0 or e.high < 0)
 
     @property
     def direction(self) -> str:
-        """What the rule's margin says of the change: better, worse or just moved; empty where none is shown."""
+        """Whether the change is better or worse by the rule's margin, or just moved; empty where no change is shown."""
         if not self.moved or self.change is None:
             return ""
         rule = self.now_rule or self.before_rule
@@ -104,7 +104,7 @@ class CandidateDifference:
 
 @dataclass(frozen=True)
 class Setting:
-    """Something about how the two audits were made that differs."""
+    """A setting, or another fact about how the audits were made, that differs between them."""
 
     name: str
     before: Any
@@ -113,7 +113,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two audits beside each other."""
+    """Two audits compared."""
 
     older: Evidence
     newer: Evidence
@@ -130,7 +130,7 @@ class Difference:
 
     @property
     def same_policy(self) -> bool:
-        """Whether both were judged by the same."""
+        """Whether both were judged by the same policy."""
         return self.older.document.policy.content() == self.newer.document.policy.content()
 
 
@@ -142,32 +142,32 @@ def difference(
     newer_verdicts: Mapping[str, Verdict] | None = None,
     policy: Policy | None = None,
 ) -> Difference:
-    """What changed from the older to the newer; other verdicts than the runs' own, by another policy, where given."""
+    """What changed from the older to the newer; verdicts by another policy replace the runs' own where given."""
     was, is_ = (_judged(run, verdicts, policy) for run, verdicts in ((older, older_verdicts), (newer, newer_verdicts)))
     pairs = _matched(was.document, is_.document)
-    together = Paired(older, newer)
-    how = together.match
+    paired_runs = PairedRuns(older, newer)
+    match = paired_runs.match
     hashes = [{model["name"]: model["content"] for model in run.manifest["models"]} for run in (older, newer)]
     candidates = []
     for before, now in pairs:
-        wanted = {*always_told(), *_rules(before), *_rules(now)}
-        paired = together.changes(before.name, now.name, wanted) if how.paired else {}
-        known = hashes[0].get(before.name)
+        names = {*always_told(), *_rules(before), *_rules(now)}
+        paired = paired_runs.changes(before.name, now.name, names) if match.paired else {}
+        content = hashes[0].get(before.name)
         candidates.append(
             CandidateDifference(
                 name=now.name,
                 before=before.name,
-                same_model=known is not None and known == hashes[1].get(now.name),
+                same_model=content is not None and content == hashes[1].get(now.name),
                 verdict=Step(before.verdict.outcome, now.verdict.outcome),
                 dimensions=_dimensions(before.verdict, now.verdict),
                 changes=tuple(_changes(before, now, paired)),
-                answered=together.answered(before.name, now.name) if how.paired else None,
+                answered=paired_runs.answered(before.name, now.name) if match.paired else None,
             )
         )
     return Difference(
         was,
         is_,
-        how,
+        match,
         tuple(candidates),
         tuple(c.name for c in was.document.candidates if c not in [before for before, _ in pairs]),
         tuple(c.name for c in is_.document.candidates if c not in [now for _, now in pairs]),
@@ -186,13 +186,13 @@ def _judged(run: Evidence, verdicts: Mapping[str, Verdict] | None, policy: Polic
 
 
 def _matched(was: AuditDocument, is_: AuditDocument) -> list[tuple[AuditedCandidate, AuditedCandidate]]:
-    """Candidates of the same name; the only ones, whatever their names."""
+    """Pairs of candidates with the same name; if each run has just one, these two whatever their names."""
     if len(was.candidates) == len(is_.candidates) == 1:
         return [(was.candidates[0], is_.candidates[0])]
     by_name = {c.name: c for c in was.candidates}
     pairs = [(by_name[c.name], c) for c in is_.candidates if c.name in by_name]
     if not pairs:
-        names = (", ".join(c.name for c in told.candidates) for told in (was, is_))
+        names = (", ".join(c.name for c in document.candidates) for document in (was, is_))
         raise RunError(f"no candidate is in both runs: {next(names)} in the first, {next(names)} in the second")
     return pairs
 
@@ -211,13 +211,13 @@ def _dimensions(before: Verdict, now: Verdict) -> dict[str, Step]:
 
 
 def _changes(before: AuditedCandidate, now: AuditedCandidate, paired: Mapping[str, Estimate]) -> Iterator[Change]:
-    """What rules judge first, in their order; then what else is told."""
+    """The measures that rules judge, in their order; then those that are always reported."""
     was, is_ = _rules(before), _rules(now)
     dimensions: dict[str, set[str]] = {}
     for candidate in (before, now):
         for d in candidate.verdict.dimensions:
-            own = {*candidate.measures.get(d.dimension, {}), *(rule.measure for rule in d.rules)}
-            dimensions[d.dimension] = dimensions.get(d.dimension, set()) | own
+            names = {*candidate.measures.get(d.dimension, {}), *(rule.measure for rule in d.rules)}
+            dimensions[d.dimension] = dimensions.get(d.dimension, set()) | names
     for name in dict.fromkeys([*is_, *was, *always_told()]):
         a, b = before.flat.get(name), now.flat.get(name)
         if a is None and b is None and name not in is_ and name not in was:
@@ -225,24 +225,24 @@ def _changes(before: AuditedCandidate, now: AuditedCandidate, paired: Mapping[st
         change = paired.get(name) if a is not None and b is not None else None
         if change is None and a is not None and b is not None:
             change = apart(a, b)
-        dimension = next((d for d, names in dimensions.items() if name in names), "")
+        dimension = next((d for d, measures in dimensions.items() if name in measures), "")
         yield Change(name, dimension, a, b, change, name in paired, was.get(name), is_.get(name))
 
 
 def _settings(older: Evidence, newer: Evidence) -> Iterator[Setting]:
     """What differs in items, models, settings, policy and versions."""
-    was, is_ = (dict(_told(run)) for run in (older, newer))
+    was, is_ = (dict(_facts(run)) for run in (older, newer))
     for name in dict.fromkeys([*was, *is_]):
         if was.get(name) != is_.get(name):
             yield Setting(name, was.get(name), is_.get(name))
 
 
-def _told(run: Evidence) -> Iterator[tuple[str, Any]]:
-    """What a run tells of how it was made, what matters most first."""
+def _facts(run: Evidence) -> Iterator[tuple[str, Any]]:
+    """How a run was made, by name; what matters most first."""
     manifest = run.manifest
     for number, model in enumerate(manifest["models"]):
-        what = "reference" if number == 0 else f"candidate {model['name']}"
-        yield from _flat(what, {key: model.get(key) for key in ("name", "kind", "location", "content", "details")})
+        role = "reference" if number == 0 else f"candidate {model['name']}"
+        yield from _flat(role, {key: model.get(key) for key in ("name", "kind", "location", "content", "details")})
     yield from _flat("items", manifest.get("data"))
     for name in ("labels", "settings", "plan"):
         yield from _flat(name, manifest.get(name))

@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-def difference_document(found: Difference) -> dict[str, Any]:
-    """Everything that is known of the difference."""
+def difference_document(difference: Difference) -> dict[str, Any]:
+    """The whole difference."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "exit_code": found.exit_code,
-        "paired": found.match.paired,
-        "reason": found.match.reason,
-        "candidates": [_candidate(candidate) for candidate in found.candidates],
-        "only_before": plain(found.only_before),
-        "only_now": plain(found.only_now),
-        "settings": plain(found.settings),
-        "same_policy": found.same_policy,
-        "read_first": {"before": _first(found.older), "now": _first(found.newer)},
+        "exit_code": difference.exit_code,
+        "paired": difference.match.paired,
+        "reason": difference.match.reason,
+        "candidates": [_candidate(candidate) for candidate in difference.candidates],
+        "only_before": plain(difference.only_before),
+        "only_now": plain(difference.only_now),
+        "settings": plain(difference.settings),
+        "same_policy": difference.same_policy,
+        "read_first": {"before": _read_first(difference.older), "now": _read_first(difference.newer)},
     }
 
 
-def _first(told: Evidence) -> list[dict[str, Any]]:
+def _read_first(evidence: Evidence) -> list[dict[str, Any]]:
     """What must be read before any number."""
-    return [plain(finding) for finding in told.findings if finding.kind in URGENT]
+    return [plain(finding) for finding in evidence.findings if finding.kind in URGENT]
 
 
 def _candidate(candidate: CandidateDifference) -> dict[str, Any]:
@@ -49,8 +49,8 @@ def _candidate(candidate: CandidateDifference) -> dict[str, Any]:
         if answers is None
         else {
             "changed": len(answers.flips),
-            "no_longer_the_reference_s": answers.no_longer,
-            "again_the_reference_s": answers.again,
+            "no_longer_the_reference_s": answers.lost,
+            "again_the_reference_s": answers.regained,
             "items": [
                 {
                     "id": plain(row["id"]),

@@ -1,4 +1,4 @@
-"""The difference of two audits in the terminal: what got worse first, then how far each figure moved."""
+"""The difference of two audits in the terminal: what got worse first, then how much each figure changed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.text import Text
 
 from trusteq.compare.measures import in_words
 from trusteq.data.clean import clean
-from trusteq.report.fitting import Fitting
-from trusteq.report.terminal import outcome, rule_outcome, sentences
+from trusteq.report.responsive_table import ResponsiveTable
+from trusteq.report.terminal import outcome, rule_outcome, warning_lines
 from trusteq.report.wording import MARKS, interval, margin, number, percent, urgent
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from trusteq.report.difference import CandidateDifference, Change, Difference, Setting, Step
-    from trusteq.report.paired import Answered
+    from trusteq.report.paired_runs import Answered
     from trusteq.stats.estimate import Estimate
 
 LONGEST = 60
@@ -31,67 +31,70 @@ LONGEST = 60
 MOST_SETTINGS = 20
 
 
-def render(found: Difference, older: str, newer: str) -> RenderableType:
-    """The whole difference between the runs called so."""
+def render(difference: Difference, older: str, newer: str) -> RenderableType:
+    """The whole difference; ``older`` and ``newer`` are the names of the two runs."""
     parts: list[RenderableType] = [
         Text.assemble("\nWhat changed from ", (clean(older), "bold"), " to ", (clean(newer), "bold"), "?"),
-        _headline(found),
-        Text(f"{found.match.reason}: {_how(found)}", style="dim"),
-        *_first(found, older, newer),
+        _headline(difference),
+        Text(f"{difference.match.reason}: {_pairing(difference)}", style="dim"),
+        *_read_first(difference, older, newer),
         Text(),
     ]
-    for candidate in found.candidates:
-        parts += [*_candidate(candidate, found.newer.document.policy.level), Text()]
-    for names, when in ((found.only_before, "only in the first run"), (found.only_now, "only in the second run")):
+    for candidate in difference.candidates:
+        parts += [*_candidate(candidate, difference.newer.document.policy.level), Text()]
+    for names, when in (
+        (difference.only_before, "only in the first run"),
+        (difference.only_now, "only in the second run"),
+    ):
         if names:
             parts.append(Text(f"{when}: {', '.join(map(clean, names))}"))
-    parts += _settings(found.settings)
+    parts += _settings(difference.settings)
     return Group(*parts)
 
 
-def _first(found: Difference, older: str, newer: str) -> Iterator[RenderableType]:
-    """What must be read of either run before any number."""
-    was, is_ = urgent(found.older.findings), urgent(found.newer.findings)
-    yield from sentences([f"{older}, {one}" for one in was if one not in is_])
-    yield from sentences([f"{newer}, {one}" if one not in was else one for one in is_])
+def _read_first(difference: Difference, older: str, newer: str) -> Iterator[RenderableType]:
+    """What must be read before any number, of either run."""
+    was, is_ = urgent(difference.older.findings), urgent(difference.newer.findings)
+    yield from warning_lines([f"{older}, {warning}" for warning in was if warning not in is_])
+    yield from warning_lines([f"{newer}, {warning}" if warning not in was else warning for warning in is_])
 
 
-def _headline(found: Difference) -> Text:
-    by = "" if found.same_policy else ", by another policy"
-    worse = [clean(candidate.name) for candidate in found.candidates if candidate.worse]
+def _headline(difference: Difference) -> Text:
+    by = "" if difference.same_policy else " (judged by another policy)"
+    worse = [clean(candidate.name) for candidate in difference.candidates if candidate.worse]
     if worse:
         return Text(f"worse{by}: {', '.join(worse)}", style="bold red")
-    better = [clean(candidate.name) for candidate in found.candidates if candidate.verdict.better]
+    better = [clean(candidate.name) for candidate in difference.candidates if candidate.verdict.better]
     return Text(f"no verdict got worse{f'; better{by}: ' + ', '.join(better) if better else ''}", style="bold")
 
 
-def _how(found: Difference) -> str:
-    level = percent(found.newer.document.policy.level)
-    if found.match.paired:
+def _pairing(difference: Difference) -> str:
+    level = percent(difference.newer.document.policy.level)
+    if difference.match.paired:
         return f"changes are paired, with {level} intervals"
-    return f"changes are taken as of independent samples, with {level} intervals"
+    return f"changes are computed as for independent samples, with {level} intervals"
 
 
 def _candidate(candidate: CandidateDifference, level: float) -> Iterator[RenderableType]:
-    said = Text.assemble((clean(candidate.name), "bold"))
+    title = Text.assemble((clean(candidate.name), "bold"))
     if candidate.before != candidate.name:
-        said.append(f" (was {clean(candidate.before)})")
+        title.append(f" (was {clean(candidate.before)})")
     if candidate.same_model:
-        said.append(", the same model")
-    yield Text.assemble(said, ": ", *_step(candidate.verdict))
+        title.append(", the same model")
+    yield Text.assemble(title, ": ", *_step(candidate.verdict))
     steps = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name, step in candidate.dimensions.items():
         steps.add_row(name, Text.assemble(*_step(step)))
     yield Padding(steps, (0, 0, 0, 2))
-    silent = {name for name, step in candidate.dimensions.items() if step.unmeasured and not step.required}
-    shown = [c for c in candidate.changes if c.moved or ((c.now_rule or c.before_rule) and c.dimension not in silent)]
+    unjudged = {name for name, step in candidate.dimensions.items() if step.unmeasured and not step.required}
+    shown = [c for c in candidate.changes if c.moved or ((c.now_rule or c.before_rule) and c.dimension not in unjudged)]
     yield Padding(_changes(shown, level), (1, 0, 0, 2))
     if candidate.answered is not None:
         yield Padding(Text(_answers(candidate.answered), style="dim", overflow="fold"), (0, 0, 0, 2))
 
 
 def _step(step: Step) -> list[Any]:
-    """An outcome before and now, told once where it stays."""
+    """An outcome before and now, shown once where it stays."""
     if not step.required:
         words = step.now.lower() if step.before is step.now else f"{step.before.lower()} -> {step.now.lower()}"
         return [(f"({words})", "dim")]
@@ -102,7 +105,7 @@ def _step(step: Step) -> list[Any]:
 
 
 def _changes(changes: Sequence[Change], level: float) -> RenderableType:
-    """A line a measure; where there is no room for that, a few lines each."""
+    """A line per measure; in a narrow terminal, a few lines each."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("measure", header_style="dim", min_width=12)
     for column in ("before", "now"):
@@ -122,7 +125,7 @@ def _changes(changes: Sequence[Change], level: float) -> RenderableType:
         moved = [Text(f"change {by}  {change.direction}".rstrip())] if by else []
         judged = Text.assemble(f"margin {limit}: " if limit else "", _outcomes(change))
         lines.append(Padding(Group(*moved, judged), (0, 0, 0, 2)))
-    return Fitting(table, Group(*lines))
+    return ResponsiveTable(table, Group(*lines))
 
 
 def _value(estimate: Estimate | None) -> str:
@@ -130,10 +133,10 @@ def _value(estimate: Estimate | None) -> str:
 
 
 def _outcomes(change: Change) -> Text:
-    """What the rule says now, and by its sign what it said before where that was something else."""
+    """The rule's outcome now, and the sign of its earlier one where that differs."""
     before, now = change.before_rule, change.now_rule
     if now is None:
-        return Text("no rule" if before is None else f"no rule any more (was {MARKS[before.outcome]})", style="dim")
+        return Text("no rule" if before is None else f"no longer has a rule (was {MARKS[before.outcome]})", style="dim")
     if before is None:
         return Text.assemble(rule_outcome(now), (" (new rule)", "dim"))
     if before.outcome is now.outcome:
@@ -144,18 +147,18 @@ def _outcomes(change: Change) -> Text:
 def _answers(answered: Answered) -> str:
     flips = answered.flips
     if not flips:
-        return "not one answer changed"
-    said = "1 answer changed" if len(flips) == 1 else f"{len(flips):,} answers changed"
+        return "no answer changed"
+    text = "1 answer changed" if len(flips) == 1 else f"{len(flips):,} answers changed"
     kinds = [row["kind"] for row in flips]
     if "unlabelled" not in kinds:
         counts = ((kinds.count(kind), kind) for kind in dict.fromkeys(("right to wrong", "wrong to right", *kinds)))
-        said += f" since the first run: {', '.join(f'{count:,} from {kind}' for count, kind in counts)}"
-    said += (
-        f"; {answered.no_longer:,} no longer as the reference answers, {answered.again:,} newly so; most confident: "
+        text += f" since the first run: {', '.join(f'{count:,} from {kind}' for count, kind in counts)}"
+    text += (
+        f"; {answered.lost:,} no longer match the reference, {answered.regained:,} now do; most confident: "
         f"item {clean(flips[0]['id'])}, {clean(flips[0]['reference_answer'])} -> {clean(flips[0]['candidate_answer'])} "
         f"at {flips[0]['candidate_confidence']:.3f}"
     )
-    return said
+    return text
 
 
 def _settings(settings: Sequence[Setting]) -> list[RenderableType]:
@@ -165,16 +168,18 @@ def _settings(settings: Sequence[Setting]) -> list[RenderableType]:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for setting in settings[:MOST_SETTINGS]:
-        table.add_row(Text(clean(setting.name)), Text(f"{_shown(setting.before)} -> {_shown(setting.now)}"))
-    left = len(settings) - MOST_SETTINGS
+        table.add_row(
+            Text(clean(setting.name)), Text(f"{_setting_text(setting.before)} -> {_setting_text(setting.now)}")
+        )
+    remaining = len(settings) - MOST_SETTINGS
     parts: list[RenderableType] = [Text("what else differs", style="bold"), Padding(table, (0, 0, 0, 2))]
-    return [*parts, Text(f"  and {left:,} more (--json has them all)", style="dim")] if left > 0 else parts
+    return [*parts, Text(f"  and {remaining:,} more (--json has them all)", style="dim")] if remaining > 0 else parts
 
 
-def _shown(value: Any) -> str:
-    """A setting's value; a hash by its beginning."""
+def _setting_text(value: Any) -> str:
+    """A setting's value; of a hash the beginning."""
     if value is None:
         return "none"
-    said = value if isinstance(value, str) else json.dumps(value)
-    said = said[:12] if len(said) == 64 and not said.strip("0123456789abcdef") else said
-    return clean(said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…")
+    text = value if isinstance(value, str) else json.dumps(value)
+    text = text[:12] if len(text) == 64 and not text.strip("0123456789abcdef") else text
+    return clean(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")

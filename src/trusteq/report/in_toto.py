@@ -1,4 +1,4 @@
-"""An audit as an in-toto statement, for whoever signs evidence and passes it on: what was tested, and how it went.
+"""An audit as an in-toto statement, to be signed and passed on as evidence: what was tested, and the results.
 
 The subject is ``manifest.json``, which holds the SHA-256 of every other file of the run; the predicate is in-toto's
 Test Result v0.1. Signed by cosign or any other tool that writes envelopes (DSSE), it is an attestation.
@@ -25,24 +25,26 @@ PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 
 
 def in_toto(evidence: Evidence) -> str:
-    """The statement as JSON, in ASCII. Whatever is required and not EQUIVALENT failed: undecided is not a pass.
+    """The statement as JSON, in ASCII. Anything required that is not EQUIVALENT failed: undecided is not a pass.
 
-    What must be read before any number stands among the warnings.
+    What must be read before any number is listed as a warning.
     """
     if evidence.directory is None:
-        raise RunError("an in-toto statement is about the files of a run; save the audit first")
-    told = evidence.document
-    tests = [(f"{clean(c.name)}: {what}", outcome) for c in told.candidates for what, outcome in _required(c.verdict)]
-    warned = [clean(sentence) for sentence in urgent(evidence.findings)]
+        raise RunError("an in-toto statement lists the files of a run; save the audit first")
+    document = evidence.document
+    tests = [
+        (f"{clean(c.name)}: {part}", outcome) for c in document.candidates for part, outcome in _required(c.verdict)
+    ]
+    warnings = [clean(sentence) for sentence in urgent(evidence.findings)]
     statement = {
         "_type": STATEMENT,
-        "subject": [_file(evidence, "manifest.json")],
+        "subject": [_digest(evidence, "manifest.json")],
         "predicateType": PREDICATE,
         "predicate": {
-            "result": "FAILED" if told.exit_code else "WARNED" if warned else "PASSED",
-            "configuration": [_file(evidence, "policy.yaml"), *_inputs(evidence)],
+            "result": "FAILED" if document.exit_code else "WARNED" if warnings else "PASSED",
+            "configuration": [_digest(evidence, "policy.yaml"), *_inputs(evidence)],
             "passedTests": [name for name, outcome in tests if outcome is Outcome.EQUIVALENT],
-            "warnedTests": warned,
+            "warnedTests": warnings,
             "failedTests": [name for name, outcome in tests if outcome is not Outcome.EQUIVALENT],
         },
     }
@@ -57,7 +59,7 @@ def _required(verdict: Any) -> Iterator[tuple[str, Outcome]]:
 
 
 def _inputs(evidence: Evidence) -> Iterator[dict[str, Any]]:
-    """The items and the models by trusteq's own hashes of their contents, which are of no single file."""
+    """The items and the models with trusteq's hashes of their contents, which are not hashes of single files."""
     yield {"name": "items", "digest": {"trusteqContent": evidence.manifest["data"]["content"]}}
     for model in evidence.manifest["models"]:
         if model["content"] is not None:
@@ -65,7 +67,7 @@ def _inputs(evidence: Evidence) -> Iterator[dict[str, Any]]:
             yield {"name": name, "digest": {"trusteqContent": model["content"]}}
 
 
-def _file(evidence: Evidence, name: str) -> dict[str, Any]:
-    assert evidence.directory is not None  # noqa: S101 - seen to above
+def _digest(evidence: Evidence, name: str) -> dict[str, Any]:
+    assert evidence.directory is not None  # noqa: S101 - checked above
     content = (evidence.directory / name).read_bytes()
     return {"name": name, "digest": {"sha256": hashlib.sha256(content).hexdigest()}}

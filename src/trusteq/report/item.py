@@ -1,4 +1,4 @@
-"""One item as two models see it: both predictions, and both models' words on one scale."""
+"""One item as two models see it: both predictions, and both models' attributions on one scale."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from trusteq.compare.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.explain.units import unit_named
 from trusteq.record.item_table import SEGMENT
-from trusteq.report.placed import placed
-from trusteq.report.shown import shown
+from trusteq.report.segment_text import segment_texts
+from trusteq.report.unit_spans import unit_spans
+from trusteq.report.wording import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 METHOD = "shapley"
 SURE = 2
-"""An attribution closer to zero than so many standard errors may be nothing."""
+"""An attribution closer to zero than this many standard errors may be no effect at all."""
 
 MOST_COMPARED = 20_000
-"""Ids that an unknown one is compared with; more would take seconds."""
+"""Ids that an unknown id is compared with; more would take seconds."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Word:
-    """A word, where it stands (segment's name, first character, end), and what it brings each model's answer.
+    """A word, its place (segment's name, first character, end), and what it contributes to each model's answer.
 
-    ``_error`` are standard errors, ``_top`` whether it is among the model's k weightiest words.
+    ``_error`` are standard errors; ``_top`` says whether it is one of the model's k words with the most weight.
     """
 
     word: str
@@ -68,20 +68,20 @@ class Word:
 
     @property
     def reference_unsure(self) -> bool:
-        """Whether its weight in the reference may be nothing."""
+        """Whether its weight in the reference may be 0."""
         return abs(self.reference) < SURE * self.reference_error
 
     @property
     def candidate_unsure(self) -> bool:
-        """Whether its weight in the candidate may be nothing."""
+        """Whether its weight in the candidate may be 0."""
         return abs(self.candidate) < SURE * self.candidate_error
 
 
 @dataclass(frozen=True)
 class Words:
-    """Both models' attributions of one item by one method; the label that each was explained for.
+    """Both models' attributions of one item by one method, and the label that each explains.
 
-    unit: what one of the words is called, where they are no words.
+    unit: what one of the words is called; other kinds of segments have other units.
     """
 
     method: str
@@ -94,7 +94,7 @@ class Words:
 
     @property
     def largest(self) -> float:
-        """The largest attribution of either model: the end of the scale they share."""
+        """The largest attribution of either model, the end of their shared scale."""
         return max((abs(a) for word in self.words for a in (word.reference, word.candidate)), default=0.0)
 
 
@@ -109,7 +109,10 @@ class TopWords:
 
 @dataclass(frozen=True)
 class ItemView:
-    """One item beside both models' answers to it; words where it was explained."""
+    """One item with both models' answers to it, and their attributions where it was explained.
+
+    answers: how many answers a model gives to the item.
+    """
 
     id: str
     segments: Mapping[str, str]
@@ -119,16 +122,27 @@ class ItemView:
     candidate: Prediction
     explained: Words | None
     top_words: tuple[TopWords, ...]
+    answers: int = 1
 
     @property
     def change(self) -> str:
-        """What the candidate's answer changes, in words."""
+        """The kind of change from the reference's answer to the candidate's, in words."""
         before, now = self.reference.answer, self.candidate.answer
         if before == now:
             return "same answer"
         if self.gold is None:
             return "other answer"
         return FLIPS[0] if before == self.gold else FLIPS[1] if now == self.gold else FLIPS[2]
+
+    @property
+    def summary(self) -> str | None:
+        """How many answers change, where the item does not have just one."""
+        if self.answers == 1:
+            return None
+        if not self.answers:
+            return "no answers"
+        changed = self.reference.answer != self.candidate.answer
+        return self.candidate.answer if changed else f"none of {self.answers:,} answers changed"
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -146,34 +160,35 @@ class ItemView:
 
 
 def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, method: str = METHOD) -> ItemView:
-    """One item beside the reference's and a candidate's answers; the only candidate if none is named."""
+    """One item with the reference's and a candidate's answers; the only candidate if none is named."""
     if candidate is None and len(evidence.models) > 2:
-        raise RunError(f"there are several candidates; name one of {', '.join(evidence.models[1:])}")
+        raise RunError(f"the run has several candidates; name one of {', '.join(evidence.models[1:])}")
     if method not in METHODS:
         raise RunError(f"no method {method!r}; choose from {', '.join(METHODS)}")
     name = evidence.candidate(candidate or evidence.models[1]).name
     row = position(evidence, item)
     table = evidence.items
-    told = {str(key): table[key].iloc[row] for key in table if not str(key).startswith(SEGMENT)}
-    found = {key: str(value) for key, value in told.items() if value is not None}
-    item = found["id"]
-    segments = {name: shown(segment, [row])[0] for name, segment in evidence.segments.items()}
+    values = {str(key): table[key].iloc[row] for key in table if not str(key).startswith(SEGMENT)}
+    fields = {key: str(value) for key, value in values.items() if value is not None}
+    item = fields["id"]
+    segments = {name: segment_texts(segment, [row])[0] for name, segment in evidence.segments.items()}
     explained, with_units = _words(evidence, item, row, name, method)
     segments |= with_units
     return ItemView(
         item,
         segments,
-        {key.removeprefix("column "): text for key, text in found.items() if key.startswith("column ")},
+        {key.removeprefix("column "): text for key, text in fields.items() if key.startswith("column ")},
         _gold(evidence, row),
         _prediction(evidence, 0, row),
         _prediction(evidence, evidence.models.index(name), row),
         explained,
         _top_words(evidence, item, name),
+        len(_answer_positions(evidence, 0, row)),
     )
 
 
 def item_document(views: list[ItemView]) -> dict[str, Any]:
-    """One item's views, one a candidate, as plain values."""
+    """One item's views, one per candidate, as plain values."""
     first = views[0]
     return {
         "id": first.id,
@@ -194,47 +209,53 @@ def item_document(views: list[ItemView]) -> dict[str, Any]:
 
 
 def position(evidence: Evidence, item: str) -> int:
-    """The item's row in the run's tables, or one clear line with ids that look alike."""
+    """The item's row in the run's tables; an unknown id is an error that suggests similar ones."""
     ids: list[str] = evidence.items["id"].tolist()
-    for same in (lambda one: one == item, lambda one: clean(one) == item):
-        found = [row for row, one in enumerate(ids) if same(one)]
-        if len(found) == 1:
-            return found[0]
-    longer = sorted((one for one in ids if item and one.startswith(item)), key=len)
-    near = list(dict.fromkeys([*longer, *difflib.get_close_matches(item, _alike(item, ids), n=3, cutoff=0.5)]))[:3]
-    hint = f"did you mean {' or '.join(repr(one) for one in near)}?" if near else f"ids look like {ids[0]!r}"
+    for same in (lambda id_: id_ == item, lambda id_: clean(id_) == item):
+        rows = [row for row, id_ in enumerate(ids) if same(id_)]
+        if len(rows) == 1:
+            return rows[0]
+    longer = sorted((id_ for id_ in ids if item and id_.startswith(item)), key=len)
+    near = list(dict.fromkeys([*longer, *difflib.get_close_matches(item, _comparable(item, ids), n=3, cutoff=0.5)]))[:3]
+    hint = f"did you mean {' or '.join(repr(id_) for id_ in near)}?" if near else f"ids look like {ids[0]!r}"
     raise RunError(f"{evidence.directory or 'this audit'}: no item {item[:80]!r}; {hint}")
 
 
-def _alike(item: str, ids: list[str]) -> list[str]:
-    """The ids worth comparing with: all, or of very many those that hold a number or a word of it."""
+def _comparable(item: str, ids: list[str]) -> list[str]:
+    """The ids worth comparing with: all, or if there are very many, those that contain its last number or word."""
     if len(ids) <= MOST_COMPARED:
         return ids
     parts = [part for part in re.findall(r"\d+|[^\W\d_]{2,}", item) if len(part) > 1]
-    return [one for one in ids if one.casefold() == item.casefold() or all(part in one for part in parts[-1:])][
+    return [id_ for id_ in ids if id_.casefold() == item.casefold() or all(part in id_ for part in parts[-1:])][
         :MOST_COMPARED
     ]
 
 
 def _prediction(evidence: Evidence, model: int, row: int) -> Prediction:
     outcomes, task, labels = evidence.outcomes[model], evidence.task, evidence.labels
-    at = np.array([row]) if outcomes.item is None else np.flatnonzero(outcomes.item == row)
+    at = _answer_positions(evidence, model, row)
     shares = dict(task.shares(evidence.rows[model], row, evidence.asked, labels))
     if len(at) != 1:
         changed = int((outcomes.answer[at] != evidence.outcomes[0].answer[at]).sum())
-        said, sure = several(len(at), changed), float(outcomes.confidence[at].sum() / max(len(at), 1))
-        return Prediction(evidence.models[model], said, sure, shares)
+        confidence = float(outcomes.confidence[at].sum() / max(len(at), 1))
+        return Prediction(evidence.models[model], several(len(at), changed), confidence, shares)
     (answer,) = task.named(outcomes.answer[at].astype(np.int64), np.array([row]), evidence.asked, labels)
     return Prediction(evidence.models[model], answer, float(outcomes.confidence[at[0]]), shares)
 
 
+def _answer_positions(evidence: Evidence, model: int, row: int) -> NDArray[np.int64]:
+    """Where a model's answers to an item are among all its answers."""
+    outcomes = evidence.outcomes[model]
+    return np.array([row]) if outcomes.item is None else np.flatnonzero(outcomes.item == row)
+
+
 def several(answers: int, changed: int) -> str:
-    """The words for so many answers to one item, of which some are not the reference's."""
+    """In words, how many answers an item has and how many of them differ from the reference's."""
     return f"{changed:,} of {answers:,} answers changed" if changed else f"{answers:,} answers"
 
 
 def _gold(evidence: Evidence, row: int) -> str | None:
-    """The words for the item's right answer; None where it is not known."""
+    """The item's right answer in words; None where it is unknown."""
     if evidence.gold is None:
         return None
     (answer,) = evidence.task.named(evidence.gold[[row]], np.array([row]), evidence.asked, evidence.labels)
@@ -242,7 +263,7 @@ def _gold(evidence: Evidence, row: int) -> str | None:
 
 
 def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str) -> tuple[Words | None, dict[str, str]]:
-    """Both models' attributions, None where the item was not explained; and the segments in which units are named."""
+    """Both models' attributions, None where the item was not explained; and the texts that have names of units."""
     table, segments = evidence.attributions, tuple(evidence.segments)
     if table is None:
         return None, {}
@@ -251,8 +272,10 @@ def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str)
     if not len(a) or len(a) != len(b):
         return None, {}
     if int(a["segment"].max()) >= len(segments):
-        raise RunError(f"{evidence.directory or 'this audit'}: damaged: words of item {item!r} are of no text of it")
-    spans, said = placed(evidence.segments, a, np.zeros(1, dtype=np.int64), np.array([row]))
+        raise RunError(
+            f"{evidence.directory or 'this audit'}: damaged: words of item {item!r} belong to none of its texts"
+        )
+    spans, texts = unit_spans(evidence.segments, a, np.zeros(1, dtype=np.int64), np.array([row]))
     settings = evidence.document.settings["explain"] or ExplainSettings()
     top_a, top_b = (_top(part, method, settings.k) for part in (a, b))
     words = tuple(
@@ -281,15 +304,15 @@ def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str)
         )
     )
     first, second = (str(part["label"].iloc[0]) for part in (a, b))
-    found = Words(method, settings.scale, settings.k, first, second, words, unit_named(settings.units))
-    return found, {name: texts[row] for name, texts in said.items()}
+    explained = Words(method, settings.scale, settings.k, first, second, words, unit_of(evidence.document))
+    return explained, {name: by_item[row] for name, by_item in texts.items()}
 
 
 def _top(rows: pd.DataFrame, method: str, k: int) -> NDArray[np.bool_]:
-    """Which words are the k weightiest [words]; one that brings nothing but rounding is none of them."""
+    """Which words are the k with the most weight [words]; a weight that is 0 but for rounding never counts."""
     a = rows[method].to_numpy(dtype=np.float64)[None]
-    found = top_k(a, np.array([a.shape[1]], dtype=np.int64), k)[0]
-    return np.asarray(found & (rounded(a)[0] != 0))
+    top = top_k(a, np.array([a.shape[1]], dtype=np.int64), k)[0]
+    return np.asarray(top & (rounded(a)[0] != 0))
 
 
 def _top_words(evidence: Evidence, item: str, candidate: str) -> tuple[TopWords, ...]:
@@ -298,7 +321,7 @@ def _top_words(evidence: Evidence, item: str, candidate: str) -> tuple[TopWords,
     if table is None:
         return ()
     rows = table[(table["id"] == item) & (table["run"] == 1)]
-    found = []
+    by_method = []
     for method in dict.fromkeys(rows["method"]):
         sides = [
             tuple(str(word) for word in words)
@@ -306,5 +329,5 @@ def _top_words(evidence: Evidence, item: str, candidate: str) -> tuple[TopWords,
             for words in rows[(rows["method"] == method) & (rows["model"] == name)]["words"]
         ]
         if len(sides) == 2:
-            found.append(TopWords(str(method), *sides))
-    return tuple(found)
+            by_method.append(TopWords(str(method), *sides))
+    return tuple(by_method)

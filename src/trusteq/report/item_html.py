@@ -1,7 +1,7 @@
-"""One item in a notebook: both models' probabilities, and its text with each model's words on one shared scale.
+"""One item in a notebook: both models' probabilities, and its text with each model's weights on one shared scale.
 
-Colours are transparent, so that they serve light and dark notebooks; blue and orange are told apart by everybody, and
-what speaks against a label is underlined as well.
+Colours are transparent, so that they work in light and dark notebooks. Blue and orange can be told apart by people who
+are colour-blind, and what opposes a label is underlined, too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from trusteq.compare.measures import method_title
 from trusteq.data.clean import clean
 from trusteq.report.item_terminal import MOST_LABELS, legible
+from trusteq.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,17 +26,18 @@ LONGEST = 5_000
 
 def html(view: ItemView) -> str:
     """The item as an HTML fragment without scripts; every text in it is escaped."""
-    parts = [f"<p><b>item {_text(view.id)}</b>: {_text(_said(view))}</p>", _probabilities(view)]
+    parts = [f"<p><b>item {_text(view.id)}</b>: {_text(_answers(view))}</p>", _probabilities(view)]
     if view.explained is None:
         parts += [f"<p><b>{_text(name)}</b>: {_text(text[:LONGEST])}</p>" for name, text in view.segments.items()]
     else:
         labels = dict.fromkeys((view.explained.reference_label, view.explained.candidate_label))
-        what = " and ".join(_text(label) for label in labels)
-        unit = _text(view.explained.unit)
+        targets = " and ".join(_text(label) for label in labels)
+        unit, units = _text(view.explained.unit), _text(plural(view.explained.unit))
         parts.append(
-            f"<p>what each {unit} brings {what}, by {method_title(view.explained.method)}: {_mark('for', 1.0)} it, "
-            f"{_mark('against', -1.0)} it; <b>bold</b> is among a model's {view.explained.k} weightiest {unit}s; "
-            f"{_mark('faint and dotted', 0.5, unsure=True)} is within two standard errors of 0: it may be nothing</p>"
+            f"<p>what each {unit} contributes to {targets}, by {method_title(view.explained.method)}: "
+            f"{_mark('supports', 1.0)} it, {_mark('opposes', -1.0)} it; <b>bold</b> is one of a model's top "
+            f"{view.explained.k} {units}; {_mark('faint and dotted', 0.5, unsure=True)} is within two standard errors "
+            "of 0, so there may be no effect</p>"
         )
         parts += [
             _texts(view.reference, view.segments, view.explained, "reference"),
@@ -45,7 +47,9 @@ def html(view: ItemView) -> str:
     return f'<div class="trusteq">{"".join(parts)}</div>'
 
 
-def _said(view: ItemView) -> str:
+def _answers(view: ItemView) -> str:
+    if view.summary is not None:
+        return view.summary
     gold = "" if view.gold is None else f" (gold {view.gold})"
     if view.reference.answer == view.candidate.answer:
         return f"both answer {view.reference.answer}{gold}"
@@ -67,8 +71,8 @@ def _probabilities(view: ItemView) -> str:
 
 
 def _probability(prediction: Prediction, label: str) -> str:
-    said = f"{prediction.probabilities[label]:.4f}"
-    return f"<td><b>{said}</b></td>" if label == prediction.answer else f"<td>{said}</td>"
+    number = f"{prediction.probabilities[label]:.4f}"
+    return f"<td><b>{number}</b></td>" if label == prediction.answer else f"<td>{number}</td>"
 
 
 def _texts(prediction: Prediction, segments: Mapping[str, str], explained: Words, side: str) -> str:
@@ -102,13 +106,13 @@ def _in_order(words: Sequence[Word], segment: str) -> list[Word]:
 
 
 def _mark(text: str, strength: float, *, bold: bool = False, unsure: bool = False, title: str = "") -> str:
-    """A word on a ground as strong as its share of the largest attribution; faint where that may be nothing."""
+    """A word on a background as strong as its share of the largest attribution; faint where that may be 0."""
     colour = FOR if strength >= 0 else AGAINST
     line = ";text-decoration:underline dotted" if unsure else "" if strength >= 0 else ";text-decoration:underline"
     weight = ";font-weight:bold" if bold else ""
     style = f"background:rgba({colour},{min(abs(strength), 1.0) * (0.2 if unsure else 0.8):.2f}){line}{weight}"
-    told = f' title="{escape(title)}"' if title else ""
-    return f'<span style="{style}"{told}>{escape(text)}</span>'
+    tooltip = f' title="{escape(title)}"' if title else ""
+    return f'<span style="{style}"{tooltip}>{escape(text)}</span>'
 
 
 def _top_words(view: ItemView, top: TopWords) -> str:

@@ -1,4 +1,4 @@
-"""One item in the terminal: both models' probabilities and words side by side, bars on one shared scale."""
+"""One item in the terminal: both models' probabilities and weights side by side, as bars on one shared scale."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from trusteq.compare.measures import method_title
 from trusteq.data.clean import clean
+from trusteq.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +26,12 @@ MOST_LABELS = 10
 MOST_WORDS = 60
 LONGEST_TEXT = 2_000
 SHORTEST_BAR = 10
-"""Columns; where bars would be shorter, standard errors are left out."""
+"""Columns; standard errors are left out where bars would be shorter."""
 WIDEST = 100
-"""Columns beyond which bars only grow apart."""
+"""Columns; in a wider terminal the bars would only move apart."""
 
 FOR, AGAINST = "cyan", "dark_orange"
-"""What speaks for the explained label and against it; the bars' pattern tells the same without colour."""
+"""What supports the explained label and what opposes it; the pattern of the bars shows the same without colour."""
 
 
 def render(view: ItemView) -> RenderableType:
@@ -39,9 +40,9 @@ def render(view: ItemView) -> RenderableType:
     for name, text in view.segments.items():
         shown = legible(text)
         more = f" … ({len(shown) - LONGEST_TEXT:,} more characters)" if len(shown) > LONGEST_TEXT else ""
-        said = Text.assemble((f"{clean(name)}: ", "dim"), shown[:LONGEST_TEXT], (more, "dim"))
-        said.overflow = "fold"
-        parts.append(said)
+        line = Text.assemble((f"{clean(name)}: ", "dim"), shown[:LONGEST_TEXT], (more, "dim"))
+        line.overflow = "fold"
+        parts.append(line)
     parts += [Text(), _probabilities(view)] if view.segments else [_probabilities(view)]
     if view.explained is not None:
         parts += [Text(), _heading(view, view.explained), _Bars(view.explained, tuple(view.segments))]
@@ -53,35 +54,37 @@ def render(view: ItemView) -> RenderableType:
 
 
 def signed(value: float) -> str:
-    """An attribution to three digits; what rounds to 0 has no sign."""
-    said = f"{value:+.3f}"
-    return said if float(said) else "0.000"
+    """An attribution to three decimal places; without a sign where it rounds to 0."""
+    number = f"{value:+.3f}"
+    return number if float(number) else "0.000"
 
 
 def legible(text: str) -> str:
-    """A text on one line and without control characters, character for character, so that places stay the same."""
+    """A text on one line and without control characters, each replaced by one character so that positions stay."""
     return clean(re.sub(r"\s", " ", text))
 
 
 def _title(view: ItemView) -> Text:
     changed = view.reference.answer != view.candidate.answer
-    said = Text.assemble(("\n", ""), (f"item {clean(view.id)}", "bold"), ": ")
-    if changed:
-        turned = f"{clean(view.reference.answer)} -> {clean(view.candidate.answer)}"
-        said.append(f"{turned}, {view.change}" if view.gold is not None else turned, style="bold yellow")
+    title = Text.assemble(("\n", ""), (f"item {clean(view.id)}", "bold"), ": ")
+    if view.summary is not None:
+        title.append(clean(view.summary), style="bold yellow" if changed else "")
+    elif changed:
+        answers = f"{clean(view.reference.answer)} -> {clean(view.candidate.answer)}"
+        title.append(f"{answers}, {view.change}" if view.gold is not None else answers, style="bold yellow")
     else:
-        said.append(f"both answer {clean(view.reference.answer)}")
+        title.append(f"both answer {clean(view.reference.answer)}")
         if view.gold is not None:
-            said.append(", and are right" if view.gold == view.reference.answer else ", and are wrong")
+            title.append(", which is right" if view.gold == view.reference.answer else ", which is wrong")
     if view.gold is not None:
-        said.append(f" (gold {clean(view.gold)})")
-    said.append("".join(f"   {clean(name)}: {clean(value)}" for name, value in view.columns.items()), style="dim")
-    said.append("\n")
-    return said
+        title.append(f" (gold {clean(view.gold)})")
+    title.append("".join(f"   {clean(name)}: {clean(value)}" for name, value in view.columns.items()), style="dim")
+    title.append("\n")
+    return title
 
 
 def _probabilities(view: ItemView) -> Table:
-    """A line a label: the gold one, and the most probable of either model."""
+    """A line per label: the gold one, and the most probable of either model."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("probability", header_style="dim", overflow="fold")
     for prediction in (view.reference, view.candidate):
@@ -106,30 +109,30 @@ def _probabilities(view: ItemView) -> Table:
                 if holds
             ]
             table.add_row(Text(clean(label)), *cells, Text("  ".join(marks), style="dim"))
-    left = len(a) - len(chosen & set(a))
-    if left:
-        table.add_row(Text(f"and {left:,} less probable labels", style="dim"), "", "", "")
+    omitted = len(a) - len(chosen & set(a))
+    if omitted:
+        table.add_row(Text(f"and {omitted:,} less probable labels", style="dim"), "", "", "")
     return table
 
 
 def _heading(view: ItemView, explained: Words) -> Text:
     labels = dict.fromkeys((explained.reference_label, explained.candidate_label))
-    what = " and ".join(clean(label) for label in labels)
+    targets = " and ".join(clean(label) for label in labels)
     scale = "" if explained.scale == "probability" else f" ({explained.scale})"
     return Text.assemble(
-        (f"what each {explained.unit} brings {what}{scale}, by {method_title(explained.method)}", "bold"),
-        (f"; * among a model's {explained.k} weightiest {explained.unit}s\n", "dim"),
-        ("█ speaks for it", FOR),
+        (f"what each {explained.unit} contributes to {targets}{scale}, by {method_title(explained.method)}", "bold"),
+        (f"; * one of a model's top {explained.k} {plural(explained.unit)}\n", "dim"),
+        ("█ supports it", FOR),
         "   ",
-        ("▒ speaks against it", AGAINST),
-        ("   ░ within two standard errors of 0, so it may be nothing\n", "dim"),
+        ("▒ opposes it", AGAINST),
+        ("   ░ within two standard errors of 0, so there may be no effect\n", "dim"),
         (f"{clean(view.reference.model)} on the left, {clean(view.candidate.model)} on the right\n", "dim"),
     )
 
 
 @dataclass(frozen=True)
 class _Bars:
-    """Both models' bars, back to back with the words between them; as wide as there is room."""
+    """Both models' bars, back to back with the words between them, as wide as the terminal allows."""
 
     explained: Words
     segments: Sequence[str]
@@ -140,7 +143,7 @@ class _Bars:
         middle = min(max((cell_len(legible(w.word)) for w in shown), default=4), max(width // 4, 8))
         figure = max((len(signed(a)) for w in shown for a in (w.reference, w.candidate)), default=6)
         error = max((len(_error(e)) for w in shown for e in (w.reference_error, w.candidate_error)), default=0)
-        bar, wide = ((width - middle - 2 * (wanted + len(" " + " * "))) // 2 for wanted in (figure, figure + 1 + error))
+        bar, wide = ((width - middle - 2 * (cells + len(" " + " * "))) // 2 for cells in (figure, figure + 1 + error))
         bar, error = (wide, error) if wide >= SHORTEST_BAR else (max(bar, 3), 0)
         for number, segment in enumerate(self.segments):
             words = [word for word in shown if word.segment == segment]
@@ -152,7 +155,7 @@ class _Bars:
                 yield Text()
         if len(shown) < len(self.explained.words):
             rest = len(self.explained.words) - len(shown)
-            yield Text(f"and {rest:,} {self.explained.unit}s of less weight (--json has them all)", style="dim")
+            yield Text(f"and {rest:,} {plural(self.explained.unit)} of less weight (--json has them all)", style="dim")
 
     def _line(self, word: Word, middle: int, bar: int, figure: int, error: int) -> Text:
         largest = self.explained.largest
@@ -180,12 +183,12 @@ class _Bars:
 
 
 def _shown(words: Sequence[Word]) -> list[Word]:
-    """The words in reading order; of very many the weightiest."""
+    """The words in reading order; if there are very many, those with the most weight."""
     if len(words) <= MOST_WORDS:
         return list(words)
     weight = [max(abs(word.reference), abs(word.candidate)) for word in words]
-    kept = set(sorted(range(len(words)), key=lambda at: (-weight[at], at))[:MOST_WORDS])
-    return [word for at, word in enumerate(words) if at in kept]
+    heaviest = set(sorted(range(len(words)), key=lambda i: (-weight[i], i))[:MOST_WORDS])
+    return [word for i, word in enumerate(words) if i in heaviest]
 
 
 def _error(error: float) -> str:
@@ -193,7 +196,7 @@ def _error(error: float) -> str:
 
 
 def _bar(value: float, largest: float, width: int, *, unsure: bool) -> str:
-    """A bar from its foot to its tip: whole and half cells for what speaks for the label, hatched for the rest."""
+    """A bar from its base to its tip: full and half cells for what supports the label, hatched for the rest."""
     halves = round(2 * width * abs(value) / largest) if largest > 0 else 0
     if unsure or value < 0:
         return ("░" if unsure else "▒") * ((halves + 1) // 2)
@@ -210,18 +213,18 @@ def _top(word: Word) -> bool:
 
 
 def _top_words(view: ItemView, top: TopWords) -> RenderableType:
-    """Two lists, the most important first; words that both hold are marked."""
+    """Two lists, the most important first; words in both are marked."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("", header_style="dim", justify="right")
     for prediction in (view.reference, view.candidate):
         table.add_column(Text(clean(prediction.model), overflow="ellipsis"))
     both = set(top.reference) & set(top.candidate)
-    for place in range(max(len(top.reference), len(top.candidate))):
+    for rank in range(max(len(top.reference), len(top.candidate))):
         cells = (
-            Text(f"{'* ' if words[place] in both else '  '}{legible(words[place])}") if place < len(words) else Text()
+            Text(f"{'* ' if words[rank] in both else '  '}{legible(words[rank])}") if rank < len(words) else Text()
             for words in (top.reference, top.candidate)
         )
-        table.add_row(str(place + 1), *cells)
+        table.add_row(str(rank + 1), *cells)
     return Group(
         Text.assemble((f"top words by {method_title(top.method)}", "bold"), ("; * in both lists", "dim")), table
     )

@@ -1,9 +1,9 @@
-"""An audit as JUnit XML, which CI servers show beside the tests.
+"""An audit as JUnit XML, which CI servers show with the tests.
 
-A suite a candidate, a case a dimension and one overall. What is required and not EQUIVALENT fails: NOT EQUIVALENT,
-UNDECIDED and NOT MEASURED are types of failure, so a file without failures is exit code 0. What is not required is
-skipped unless it is EQUIVALENT. It is valid by Ant's schema and by Jenkins's; a run keeps no times, so there the
-timestamp that the first demands is a constant.
+A suite per candidate, in it a case per dimension and one overall. A required dimension that is not EQUIVALENT fails:
+NOT EQUIVALENT, UNDECIDED and NOT MEASURED are types of failure, so a file without failures means exit code 0. A
+dimension that is not required is skipped unless it is EQUIVALENT. The file is valid by Ant's schema and by Jenkins's;
+a run stores no times, so the timestamp that Ant's schema demands is a constant.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from trusteq.compare.measures import in_words
 from trusteq.data.clean import clean
-from trusteq.report.wording import interval, margin, rule_words, urgent
+from trusteq.report.wording import interval, margin, not_measured, rule_words, urgent
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def junit(evidence: Evidence) -> str:
     for number, candidate in enumerate(evidence.document.candidates):
         root.append(_suite(evidence, candidate, number))
     ET.indent(root)
-    made: bytes = ET.tostring(root, encoding="us-ascii", xml_declaration=True)
-    return f"{made.decode('ascii')}\n"
+    content: bytes = ET.tostring(root, encoding="us-ascii", xml_declaration=True)
+    return f"{content.decode('ascii')}\n"
 
 
 def _suite(evidence: Evidence, candidate: AuditedCandidate, number: int) -> ET.Element:
@@ -68,7 +68,7 @@ def _case(candidate: AuditedCandidate, dimension: DimensionVerdict) -> ET.Elemen
         return case
     open_ = {Outcome.UNDECIDED, Outcome.NOT_MEASURED} if dimension.outcome is Outcome.UNDECIDED else {dimension.outcome}
     reason = "; ".join(rule.reason for rule in dimension.rules if rule.outcome in open_)
-    reason = reason or f"{dimension.dimension} was not measured"
+    reason = reason or not_measured(dimension, candidate.flat)
     if dimension.required:
         _failure(case, dimension.outcome, reason, [rule.reason for rule in dimension.rules])
     else:
@@ -81,19 +81,19 @@ def _empty(candidate: AuditedCandidate, name: str) -> ET.Element:
 
 
 def _failure(case: ET.Element, outcome: Outcome, reason: str, more: list[str] | tuple[str, ...]) -> None:
-    said = f"undecided is not a pass: {reason}" if outcome is Outcome.UNDECIDED else f"{outcome.lower()}: {reason}"
-    failure = ET.SubElement(case, "failure", type=str(outcome), message=clean(said))
+    message = f"undecided is not a pass: {reason}" if outcome is Outcome.UNDECIDED else f"{outcome.lower()}: {reason}"
+    failure = ET.SubElement(case, "failure", type=str(outcome), message=clean(message))
     failure.text = "\n".join(clean(line) for line in more)
 
 
 def _properties(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[tuple[str, str]]:
     """What was compared, and every estimate that a rule judges."""
-    told = evidence.document
-    yield "reference", told.reference.name
+    document = evidence.document
+    yield "reference", document.reference.name
     yield "verdict", candidate.verdict.outcome
-    yield "policy", told.policy.name
-    yield "policy.sha256", told.policy.content()
-    yield "items", str(told.items.n)
+    yield "policy", document.policy.name
+    yield "policy.sha256", document.policy.content()
+    yield "items", str(document.items.n)
     yield "trusteq", str(evidence.manifest.get("trusteq", ""))
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
@@ -106,7 +106,7 @@ def _properties(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[tup
 
 
 def _lines(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[str]:
-    """What must be known before any number, and a line a rule."""
+    """What must be read before any number, and a line per rule."""
     yield from map(clean, urgent(evidence.findings))
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
@@ -114,8 +114,8 @@ def _lines(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[str]:
 
 
 def _judged(rule: RuleVerdict) -> str:
-    found = "" if rule.estimate is None else f"{interval(rule.estimate)} "
-    return f"{in_words(rule.measure)} {found}(margin {margin(rule)}): {rule_words(rule)}"
+    estimate = "" if rule.estimate is None else f"{interval(rule.estimate)} "
+    return f"{in_words(rule.measure)} {estimate}(margin {margin(rule)}): {rule_words(rule)}"
 
 
 def _name(name: str) -> str:

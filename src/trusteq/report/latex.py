@@ -1,9 +1,7 @@
 """An audit as LaTeX tables: verdicts, and tables like those of arXiv 2508.13533.
 
-Those are accuracy and cost, calibration, confidence, agreement.
-
-They need the package booktabs and nothing else. What OT1, the encoding that LaTeX starts with, has no sign for is named
-by its code point.
+The latter are accuracy and cost, calibration, confidence, and agreement. They need the package booktabs and nothing
+else. A character that OT1, LaTeX's default encoding, does not have is printed as its code point.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING
 from trusteq.compare.measures import DIMENSIONS, METHODS, method_title
 from trusteq.data.clean import clean
 from trusteq.report.cost_words import MISSING, cost_words, where
-from trusteq.report.wording import number, percent, policy_words, urgent
+from trusteq.report.wording import number, percent, plural, policy_words, unit_of, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,15 +51,15 @@ _UNKNOWN = frozenset("ÐðÞþ")
 
 
 def latex(evidence: Evidence) -> str:
-    """The tables, to be read into a paper."""
-    told, manifest = evidence.document, evidence.manifest
+    """The tables, to include in a paper."""
+    document, manifest = evidence.document, evidence.manifest
     tables = [
         _verdicts(evidence),
         _accuracy(evidence),
-        _calibration(told),
-        _bins(told),
-        *(_agreement(told, method) for method in _methods(told.protocol)),
-        _alignment(told),
+        _calibration(document),
+        _bins(document),
+        *(_agreement(document, method) for method in _methods(document.protocol)),
+        _alignment(document),
     ]
     head = [
         "% Tables of a trusteq audit; they need \\usepackage{booktabs}.",
@@ -72,7 +70,7 @@ def latex(evidence: Evidence) -> str:
 
 
 def escaped(text: str, longest: int = LONGEST) -> str:
-    """A stranger's text for LaTeX: shown as it is, or by its code points."""
+    """Untrusted text for LaTeX: each character as it is, or as its code point."""
     shown = clean(text)
     shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
     return "{}".join("".join(_sign(character) for character in part) for part in _LIGATURES.split(shown))
@@ -87,7 +85,7 @@ def _sign(character: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """A text inside a comment, on its one line."""
+    """A text inside a comment, on a single line."""
     return clean(text)[:LONGEST]
 
 
@@ -109,16 +107,16 @@ def _table(caption: str, label: str, columns: str, head: Sequence[str], rows: Se
     return "\n".join(lines)
 
 
-def _models(told: AuditDocument) -> Iterator[tuple[str, Mapping[str, Estimate], str]]:
-    """Each model's name, the estimates that hold its own figures, and the ending of their names."""
-    yield told.reference.name, told.candidates[0].flat, "reference"
-    for candidate in told.candidates:
+def _models(document: AuditDocument) -> Iterator[tuple[str, Mapping[str, Estimate], str]]:
+    """Each model's name, the estimates with its figures, and the suffix of their names."""
+    yield document.reference.name, document.candidates[0].flat, "reference"
+    for candidate in document.candidates:
         yield candidate.name, candidate.flat, "candidate"
 
 
 def _verdicts(evidence: Evidence) -> str:
     """Each candidate's verdict, by dimension too, and how many answers change."""
-    told = evidence.document
+    document = evidence.document
     rows = [
         [
             escaped(candidate.name),
@@ -126,68 +124,69 @@ def _verdicts(evidence: Evidence) -> str:
             candidate.verdict.outcome,
             _estimate(candidate.flat.get("disagreement")),
         ]
-        for candidate in told.candidates
+        for candidate in document.candidates
     ]
     caption = (
-        f"May it replace {escaped(told.reference.name)}? Policy {escaped(policy_words(told.policy))}, in parentheses "
-        f"what it does not require; share of answers that differ, with its {_percent(told)} interval."
+        f"May it replace {escaped(document.reference.name)}? Policy {escaped(policy_words(document.policy))}; "
+        "dimensions that it does not require are in parentheses; share of answers that differ, with its "
+        f"{_percent(document)} interval."
     )
-    caption += "".join(f" To be read first: {escaped(s, LONGEST_SENTENCE)}." for s in urgent(evidence.findings))
+    caption += "".join(f" Read this first: {escaped(s, LONGEST_SENTENCE)}." for s in urgent(evidence.findings))
     head = ["Candidate", *(dimension.capitalize() for dimension in DIMENSIONS), "Verdict", "Changed"]
     return _table(caption, "verdicts", "l" + "l" * (len(DIMENSIONS) + 1) + "r", head, rows)
 
 
 def _accuracy(evidence: Evidence) -> str | None:
     """Accuracy, size and latency of every model; None where neither was measured."""
-    told = evidence.document
+    document = evidence.document
     costs = {} if evidence.costs is None else {c.name: c for c in cost_words(evidence.costs)}
-    if not told.items.labelled and not costs:
+    if not document.items.labelled and not costs:
         return None
-    head = ["Model", *(["Accuracy"] if told.items.labelled else [])]
+    head = ["Model", *(["Accuracy"] if document.items.labelled else [])]
     head += ["Parameters", "On disk", "Latency"] if costs else []
     rows = []
-    for name, flat, side in _models(told):
+    for name, flat, side in _models(document):
         row = [escaped(name)]
-        if told.items.labelled:
+        if document.items.labelled:
             row.append(_estimate(flat.get(f"accuracy_{side}")))
         if costs:
-            own = costs.get(name)
-            row += [MISSING] * 3 if own is None else [own.parameters, own.disk, own.latency]
+            cost = costs.get(name)
+            row += [MISSING] * 3 if cost is None else [cost.parameters, cost.disk, cost.latency]
         rows.append(row)
-    caption = f"{told.items.n:,} items, with {_percent(told)} intervals."
+    caption = f"{document.items.n:,} items, with {_percent(document)} intervals."
     if evidence.costs is not None:
         caption += f" Latency of one item: median and quartiles, {escaped(where(evidence.costs))}."
     return _table(caption, "accuracy", "l" + "r" * (len(head) - 1), head, rows)
 
 
-def _calibration(told: AuditDocument) -> str | None:
-    if not told.items.labelled:
+def _calibration(document: AuditDocument) -> str | None:
+    if not document.items.labelled:
         return None
     measures = {"ece": "ECE", "mce": "MCE", "brier": "Brier"}
     caption = (
-        f"Calibration, with {_percent(told)} intervals: ECE and MCE over 10 bins of equal width, Brier score summed "
-        "over labels."
+        f"Calibration, with {_percent(document)} intervals: ECE and MCE over 10 bins of equal width, Brier score "
+        "summed over labels."
     )
-    if "ece_quantile_reference" in told.candidates[0].flat:
+    if "ece_quantile_reference" in document.candidates[0].flat:
         measures |= {"ece_quantile": "ECE (quantile)", "mce_quantile": "MCE (quantile)"}
         caption = f"{caption[:-1]}; quantile: over the 10 quantile bins of the published scripts."
     rows = [
         [escaped(name), *(_estimate(flat.get(f"{measure}_{side}")) for measure in measures)]
-        for name, flat, side in _models(told)
+        for name, flat, side in _models(document)
     ]
     return _table(caption, "calibration", "l" + "r" * len(measures), ["Model", *measures.values()], rows)
 
 
-def _bins(told: AuditDocument) -> str:
+def _bins(document: AuditDocument) -> str:
     """The share of predictions in each bin of confidence; bins that no model uses are left out."""
-    models = [told.reference, *told.candidates]
+    models = [document.reference, *document.candidates]
     rows = []
     for row in zip(*(model.reliability for model in models), strict=True):
         if any(cell["count"] for cell in row):
             end = "]" if row[0]["high"] == 1 else ")"
             bin_ = f"$[{row[0]['low']:.1f}, {row[0]['high']:.1f}{end}$"
-            rows.append([bin_, *(f"{100 * cell['count'] / told.items.n:.2f}" for cell in row)])
-    head = ["Confidence", *(escaped(name) for name, _, _ in _models(told))]
+            rows.append([bin_, *(f"{100 * cell['count'] / document.items.n:.2f}" for cell in row)])
+    head = ["Confidence", *(escaped(name) for name, _, _ in _models(document))]
     caption = r"Share of predictions in each bin of confidence, in \%."
     return _table(caption, "confidence", "l" + "r" * len(models), head, rows)
 
@@ -196,9 +195,9 @@ def _methods(protocol: ProtocolSummary | None) -> list[str]:
     return [] if protocol is None else list(dict.fromkeys(pair.method for pair in protocol.pairs))
 
 
-def _agreement(told: AuditDocument, method: str) -> str | None:
-    """Every two models' Jaccard under the published protocol: each run, mean and variance."""
-    protocol = told.protocol
+def _agreement(document: AuditDocument, method: str) -> str | None:
+    """Each pair of models' Jaccard under the published protocol: each run, mean and variance."""
+    protocol = document.protocol
     pairs = [pair for pair in protocol.pairs if pair.method == method] if protocol else []
     if protocol is None or not pairs:
         return None
@@ -217,37 +216,42 @@ def _agreement(told: AuditDocument, method: str) -> str | None:
     head = ["Models", *each, "Mean", *(["Variance"] if several else [])]
     once = "" if several else ", run once"
     caption = (
-        f"Jaccard of the top {told.k} words by {method_title(method)}, protocol {escaped(protocol.name)}, "
+        f"Jaccard of the top {document.k} words by {method_title(method)}, protocol {escaped(protocol.name)}, "
         f"{protocol.items:,} items{once}."
     )
     return _table(caption, f"jaccard-{method}", "l" + "r" * (len(head) - 1), head, rows)
 
 
-def _alignment(told: AuditDocument) -> str | None:
-    """Alignment and Jaccard between floor and ceiling, a row a candidate and method; None where nothing is aligned."""
-    rows, long = [], None
-    for candidate in told.candidates:
+def _alignment(document: AuditDocument) -> str | None:
+    """Alignment and Jaccard between floor and ceiling, a row per candidate and method; None if not measured."""
+    rows, items_of_halves = [], None
+    for candidate in document.candidates:
         for method in METHODS:
             names = ("alignment", "jaccard_halves", "jaccard_halves_chance", "jaccard_ceiling_reference")
-            found = [candidate.flat.get(f"{name}_{method}") for name in names]
-            if any(e is not None for e in found):
-                rows.append([escaped(candidate.name), method_title(method), *(_estimate(e) for e in found)])
+            estimates = [candidate.flat.get(f"{name}_{method}") for name in names]
+            if any(e is not None for e in estimates):
+                rows.append([escaped(candidate.name), method_title(method), *(_estimate(e) for e in estimates)])
             halves = candidate.flat.get(f"jaccard_halves_{method}")
-            long = long if halves is None else halves.n
-    if not rows or told.protocol is not None:
+            items_of_halves = items_of_halves if halves is None else halves.n
+    if not rows or document.protocol is not None:
         return None
-    of_these = "" if long in (None, told.explained) else f", {long:,} items of more words than those"
+    units = plural(unit_of(document))
+    on_items = (
+        ""
+        if items_of_halves in (None, document.explained)
+        else f", {items_of_halves:,} items of more {units} than those"
+    )
     caption = (
-        f"Agreement of attributions with those of {escaped(told.reference.name)}, {told.explained:,} items, with "
-        f"{_percent(told)} intervals: cosine without the explainer's noise; Jaccard of the top words on independent "
-        f"masks{of_these}, beside what chance gives and what the reference scores against itself."
+        f"Agreement of attributions with those of {escaped(document.reference.name)}, {document.explained:,} items, "
+        f"with {_percent(document)} intervals: cosine without the explainer's noise; Jaccard of the top {units} on "
+        f"independent masks{on_items}, with the chance level and the reference's score against itself."
     )
     head = ["Model", "Method", "Alignment", "Jaccard", "Chance", "Ceiling"]
     return _table(caption, "alignment", "llrrrr", head, rows)
 
 
-def _percent(told: AuditDocument) -> str:
-    return percent(told.policy.level).replace("%", r"\%")
+def _percent(document: AuditDocument) -> str:
+    return percent(document.policy.level).replace("%", r"\%")
 
 
 def _estimate(estimate: Estimate | None) -> str:
@@ -257,7 +261,7 @@ def _estimate(estimate: Estimate | None) -> str:
 
 
 def _number(value: float) -> str:
-    """A figure; what is tiny in powers of ten."""
-    said = number(value)
-    stem, sign, power = said.partition("e")
-    return f"${stem} \\times 10^{{{int(power)}}}$" if sign else f"${said}$"
+    """A figure; a tiny one with a power of ten."""
+    text = number(value)
+    stem, sign, power = text.partition("e")
+    return f"${stem} \\times 10^{{{int(power)}}}$" if sign else f"${text}$"

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from trusteq.verdict import DimensionVerdict
 
 MARKER = "<!-- trusteq -->"
-"""First line of every comment, so that a script finds the one to replace."""
+"""First line of every comment, by which a script finds the one to replace."""
 
 LARGEST = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
 
-MORE = "More than fits in a comment: the rest is in the run directory."
+MORE = "Too long for a comment: the rest is in the run directory."
 
 NAME = 80
 """Characters of a model's name."""
@@ -29,30 +29,30 @@ NAME = 80
 
 def markdown(evidence: Evidence) -> str:
     """The comment."""
-    told = evidence.document
-    parts = [MARKER, f"### {headline(told)}", asked(told), verdict_table(told)]
+    document = evidence.document
+    parts = [MARKER, f"### {headline(document)}", scope(document), verdict_table(document)]
     parts += [f"> **{escaped(f.model, NAME)}**: {escaped(f.message)}" for f in evidence.findings if f.kind in URGENT]
-    folded = [details(f"The numbers of {escaped(c.name, NAME)}", rule_table(told, c)) for c in told.candidates]
+    folded = [details(f"Numbers for {escaped(c.name, NAME)}", rule_table(document, c)) for c in document.candidates]
     if evidence.costs is not None:
         folded.append(details("Size and speed", cost_table(evidence)))
     last = f"<sub>{provenance(evidence)}</sub>"
-    left = LARGEST - sum(len(part) + 2 for part in [*parts, last, MORE])
-    for part in [*(_why(c) for c in told.candidates), *folded]:
-        left -= len(part) + 2
-        if left < 0:
+    remaining = LARGEST - sum(len(part) + 2 for part in [*parts, last, MORE])
+    for part in [*(_reasons(c) for c in document.candidates), *folded]:
+        remaining -= len(part) + 2
+        if remaining < 0:
             parts.append(MORE)
             break
         parts.append(part)
     return "\n\n".join([*parts, last]) + "\n"
 
 
-def headline(told: AuditDocument) -> str:
+def headline(document: AuditDocument) -> str:
     """The answer in one sentence."""
-    reference = escaped(told.reference.name, NAME)
-    if len(told.candidates) > 1:
-        may = sum(c.verdict.outcome is Outcome.EQUIVALENT for c in told.candidates)
-        return f"{may} of {len(told.candidates)} candidates may replace {reference}"
-    (only,) = told.candidates
+    reference = escaped(document.reference.name, NAME)
+    if len(document.candidates) > 1:
+        may = sum(c.verdict.outcome is Outcome.EQUIVALENT for c in document.candidates)
+        return f"{may} of {len(document.candidates)} candidates may replace {reference}"
+    (only,) = document.candidates
     name = escaped(only.name, NAME)
     if only.verdict.outcome is Outcome.EQUIVALENT:
         return f"{name} may replace {reference}"
@@ -61,30 +61,30 @@ def headline(told: AuditDocument) -> str:
     return f"{name} may not replace {reference}"
 
 
-def asked(told: AuditDocument) -> str:
-    """Of what, by what."""
-    ignored = told.items.ignored
-    left_out = f" ({ignored:,} ignored by label)" if ignored else ""
-    left_out += f", {told.explained:,} of them explained" if told.explained is not None else ""
-    policy = escaped(policy_words(told.policy))
-    return f"{told.items.n:,} items{left_out}, policy {policy}, {percent(told.policy.level)} intervals"
+def scope(document: AuditDocument) -> str:
+    """What the verdict is based on: items, policy, level."""
+    ignored = document.items.ignored
+    left_out = f" ({ignored:,} excluded by label)" if ignored else ""
+    left_out += f", {document.explained:,} of them explained" if document.explained is not None else ""
+    policy = escaped(policy_words(document.policy))
+    return f"{document.items.n:,} items{left_out}, policy {policy}, {percent(document.policy.level)} intervals"
 
 
-def verdict_table(told: AuditDocument) -> str:
-    """One line a candidate."""
+def verdict_table(document: AuditDocument) -> str:
+    """One line per candidate."""
     rows = [
         [
             escaped(c.name, NAME),
             f"**{outcome(c.verdict.outcome)}**",
             *(dimension(d) for d in c.verdict.dimensions),
         ]
-        for c in told.candidates
+        for c in document.candidates
     ]
     return table(["candidate", "verdict", *DIMENSIONS], rows)
 
 
 def outcome(value: Outcome) -> str:
-    """An outcome by sign and word."""
+    """An outcome as sign and word."""
     return f"{MARKS[value]} {value}"
 
 
@@ -93,8 +93,8 @@ def dimension(verdict: DimensionVerdict) -> str:
     return outcome(verdict.outcome) if verdict.required else f"({verdict.outcome.lower()})"
 
 
-def rule_table(told: AuditDocument, candidate: AuditedCandidate) -> str:
-    """One line a rule: both models' figures, what is judged with its interval, the margin, the outcome."""
+def rule_table(document: AuditDocument, candidate: AuditedCandidate) -> str:
+    """One line per rule: both models' figures, what is judged with its interval, the margin, the outcome."""
     rows = [
         [
             escaped(title(rule.measure)),
@@ -106,12 +106,12 @@ def rule_table(told: AuditDocument, candidate: AuditedCandidate) -> str:
         for d in candidate.verdict.dimensions
         for rule in d.rules
     ]
-    level = percent(told.policy.level)
+    level = percent(document.policy.level)
     return table(["measure", "reference", "candidate", f"difference [{level}]", "margin", ""], rows, right=(1, 2))
 
 
 def cost_table(evidence: Evidence) -> str:
-    """One line a model, and where it was measured."""
+    """One line per model, and where it was measured."""
     costs = evidence.costs or {}
     rows = [[escaped(c.name, NAME), c.parameters, c.disk, c.memory, c.latency, c.throughput] for c in cost_words(costs)]
     head = ["model", "parameters", "on disk", "memory", "latency [quartiles]", "throughput [quartiles]"]
@@ -128,8 +128,8 @@ def provenance(evidence: Evidence) -> str:
     return f"trusteq {escaped(manifest['trusteq'], NAME)}; items {escaped(manifest['data']['content'][:12])}; {models}"
 
 
-def _why(candidate: AuditedCandidate) -> str:
-    """The reason and what to look at."""
-    said = f"**{escaped(candidate.name, NAME)}** is {outcome(candidate.verdict.outcome)}: "
-    said += escaped(candidate.verdict.reason)
-    return "\n".join([said, "", *(f"- {escaped(sentence)}" for sentence in candidate.advice)]).rstrip()
+def _reasons(candidate: AuditedCandidate) -> str:
+    """The reason for a verdict, and what to look at."""
+    text = f"**{escaped(candidate.name, NAME)}** is {outcome(candidate.verdict.outcome)}: "
+    text += escaped(candidate.verdict.reason)
+    return "\n".join([text, "", *(f"- {escaped(sentence)}" for sentence in candidate.advice)]).rstrip()

@@ -1,4 +1,4 @@
-"""Strangers' text inside Markdown: shown as it is, on one line, commanding nothing and calling nobody."""
+"""Untrusted text inside Markdown: shown as it is, on one line, formatting nothing and mentioning nobody."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST = 600
 """Characters of one text; a comment holds some 65,000 in all."""
 
 BREAK = "&#8203;"
-"""A zero-width space: GitHub finds mentions, issues and links after the Markdown is read, so no escape stops them."""
+"""A zero-width space: GitHub finds mentions and links after it has parsed the Markdown, so escapes do not help."""
 
 _MARKS = re.compile(r"([\\`*_{}\[\]|~$])")
 _CALLS = re.compile(r"([@#!%]|\bGH-|://|\bwww\.)(?=\w)", re.IGNORECASE)
@@ -38,5 +38,5 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable
 
 
 def details(title: str, content: str) -> str:
-    """A part that opens when its title is clicked."""
+    """A section that opens when its title is clicked."""
     return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.compare.measures import in_words
 from trusteq.report.markdown import NAME, cost_table, headline, outcome, rule_table, verdict_table
 from trusteq.report.markdown_text import escaped, table
-from trusteq.report.wording import interval, percent, policy_words
+from trusteq.report.wording import interval, not_measured, percent, policy_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.evidence import Evidence
 
-_BESIDE = ("regressions", "corrections", "ece_difference", "brier_difference", "confidence_shift")
-"""Measures that readers of a card look for, whatever the policy judges."""
+_FURTHER = ("regressions", "corrections", "ece_difference", "brier_difference", "confidence_shift")
+"""Measures that readers of a card look for, whether or not the policy judges them."""
 
 
 def model_card(evidence: Evidence) -> str:
     """The section, to be pasted into a card."""
-    told, manifest = evidence.document, evidence.manifest
-    made_by = f"trusteq {escaped(manifest['trusteq'], NAME)} under policy {escaped(policy_words(told.policy))}"
+    document, manifest = evidence.document, evidence.manifest
+    auditor = f"trusteq {escaped(manifest['trusteq'], NAME)} under policy {escaped(policy_words(document.policy))}"
     parts = [
         "## Trust-equivalence audit",
-        f"**{headline(told)}**, by {made_by}.",
+        f"**{headline(document)}**, by {auditor}.",
         "### What was compared",
         _models(manifest),
-        _items(told, manifest["data"]),
+        _items(document, manifest["data"]),
         "### How",
-        _how(told),
+        _how(document),
         "### Results",
-        verdict_table(told),
+        verdict_table(document),
     ]
-    for candidate in told.candidates:
-        parts += [*_result(told, candidate)]
+    for candidate in document.candidates:
+        parts += [*_result(document, candidate)]
     if evidence.costs is not None:
         parts += ["### Size and speed", cost_table(evidence)]
     parts += ["### Limits", "\n".join(f"- {sentence}" for sentence in _limits(evidence))]
@@ -57,68 +57,73 @@ def _models(manifest: Mapping[str, Any]) -> str:
     return table(["role", "model", "kind", "SHA-256 of its content"], rows)
 
 
-def _items(told: AuditDocument, data: Mapping[str, Any]) -> str:
-    """The items, by the last part of where they came from: the rest is nobody's business."""
+def _items(document: AuditDocument, data: Mapping[str, Any]) -> str:
+    """The items, with the last part of their source: a published card must not show the rest of a path."""
     source = re.split(r"[/\\]", data["source"].rstrip("/\\"))[-1]
-    items = told.items
-    said = f"{items.n:,} items of {escaped(source, NAME)}"
+    items = document.items
+    summary = f"{items.n:,} items of {escaped(source, NAME)}"
     if items.clusters is not None:
-        said += f" in {items.clusters:,} clusters"
+        summary += f" in {items.clusters:,} clusters"
     if items.ignored:
-        said += f", {items.ignored:,} more ignored by label"
-    labels = ", ".join(escaped(label, NAME) for label in told.labels[:20])
-    more = f" and {len(told.labels) - 20} more" if len(told.labels) > 20 else ""
+        summary += f", {items.ignored:,} more excluded by label"
+    labels = ", ".join(escaped(label, NAME) for label in document.labels[:20])
+    more = f" and {len(document.labels) - 20} more" if len(document.labels) > 20 else ""
     gold = "with gold labels" if items.labelled else "without gold labels"
-    shared = f"; {len(told.labels)} labels: {labels}{more}" if told.labels else ""
-    return f"{said}, {gold}{shared}. SHA-256 of the items: {escaped(data['content'])}."
+    shared = f"; {len(document.labels)} labels: {labels}{more}" if document.labels else ""
+    return f"{summary}, {gold}{shared}. SHA-256 of the items: {escaped(data['content'])}."
 
 
-def _how(told: AuditDocument) -> str:
-    policy, settings = told.policy, told.settings
-    said = [
+def _how(document: AuditDocument) -> str:
+    policy, settings = document.policy, document.settings
+    sentences = [
         f"Every model answered the same items. Differences are candidate minus reference; in brackets are "
         f"{percent(policy.level)} intervals on paired items ({settings['resamples']:,} resamples where they are "
         f"resampled, seed {settings['seed']}). A rule holds when the whole interval lies within its margin."
     ]
     if policy.description:
-        said.append(f"The policy: {escaped(policy.description)}")
-    if told.protocol is not None:
-        said.append(
-            f"Explanations follow protocol {escaped(told.protocol.name)} on {told.protocol.items:,} items: Jaccard of "
-            f"the top {told.k} words."
+        sentences.append(f"The policy: {escaped(policy.description)}")
+    if document.protocol is not None:
+        sentences.append(
+            f"Explanations follow protocol {escaped(document.protocol.name)} on {document.protocol.items:,} items: "
+            f"Jaccard of the top {document.k} words."
         )
-    elif told.explained is not None:
-        said.append(
-            f"{told.explained:,} items were explained by LIME and Shapley values from the same perturbations for every "
-            "model; alignment is the cosine of two models' attributions with the explainer's noise taken out."
+    elif document.explained is not None:
+        sentences.append(
+            f"{document.explained:,} items were explained by LIME and Shapley values from the same perturbations for "
+            "every model; alignment is the cosine of two models' attributions with the explainer's noise removed."
         )
-    return "\n\n".join(said)
+    return "\n\n".join(sentences)
 
 
-def _result(told: AuditDocument, candidate: AuditedCandidate) -> Iterator[str]:
+def _result(document: AuditDocument, candidate: AuditedCandidate) -> Iterator[str]:
     yield f"#### {escaped(candidate.name, NAME)}"
     yield f"{outcome(candidate.verdict.outcome)}: {escaped(candidate.verdict.reason)}"
-    yield rule_table(told, candidate)
+    yield rule_table(document, candidate)
     judged = {rule.measure for dimension in candidate.verdict.dimensions for rule in dimension.rules}
-    beside = [name for name in _BESIDE if name in candidate.flat and name not in judged]
-    if beside:
-        rows = [[in_words(name), interval(candidate.flat[name])] for name in beside]
-        yield table(["beside the policy's rules", f"[{percent(told.policy.level)}]"], rows)
+    further = [name for name in _FURTHER if name in candidate.flat and name not in judged]
+    if further:
+        rows = [[in_words(name), interval(candidate.flat[name])] for name in further]
+        yield table(["besides the policy's rules", f"[{percent(document.policy.level)}]"], rows)
 
 
 def _limits(evidence: Evidence) -> Iterator[str]:
-    """What the verdict does not say."""
-    told = evidence.document
+    """What the verdict does not cover."""
+    document = evidence.document
     yield (
         "The verdict is about items like these, within these margins, at this level. It says nothing about other data, "
         "and the margins are the policy's."
     )
-    if not any("accuracy_reference" in candidate.flat for candidate in told.candidates):
-        yield "Without gold labels neither accuracy nor calibration against them was measured."
-    missing = {d.dimension for c in told.candidates for d in c.verdict.dimensions if d.outcome is Outcome.NOT_MEASURED}
-    for dimension in sorted(missing):
-        yield f"{dimension.capitalize()} was not measured."
-    if told.explained is not None and told.explained < told.items.n:
-        yield f"Explanations are of {told.explained:,} items drawn at random, not of all."
+    if not any("accuracy_reference" in candidate.flat for candidate in document.candidates):
+        yield "Without gold labels, neither accuracy nor calibration error was measured."
+    missing = {
+        not_measured(d, c.flat)
+        for c in document.candidates
+        for d in c.verdict.dimensions
+        if d.outcome is Outcome.NOT_MEASURED
+    }
+    for sentence in sorted(missing):
+        yield f"{sentence[:1].upper()}{sentence[1:]}."
+    if document.explained is not None and document.explained < document.items.n:
+        yield f"Explanations are of {document.explained:,} items chosen at random, not of all."
     for finding in evidence.findings:
         yield f"{escaped(finding.model, NAME)}: {escaped(finding.message)}."

@@ -1,4 +1,4 @@
-"""An audit in a notebook: the verdict table, the rules' intervals where drawing is cheap, and the rules, as HTML."""
+"""An audit in a notebook, as HTML: the verdicts, a figure of the rules where matplotlib is loaded, and the rules."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 def html(audit: Audit) -> str:
     """The audit as an HTML fragment; every text in it is escaped."""
     evidence = audit.evidence
-    told = evidence.document
+    document = evidence.document
     head = _row("th", "candidate", "verdict", *DIMENSIONS)
     body = "".join(
         _row("td", c.name, _outcome(c.verdict.outcome), *(_outcome(d.outcome) for d in c.verdict.dimensions))
-        for c in told.candidates
+        for c in document.candidates
     )
-    of = f"{told.items.n:,} items, policy {_text(told.policy.name)}"
+    scope = f"{document.items.n:,} items, policy {_text(document.policy.name)}"
     parts = [
-        f"<p>May it replace <b>{_text(told.reference.name)}</b>? {of}</p>",
+        f"<p>May it replace <b>{_text(document.reference.name)}</b>? {scope}</p>",
         f"<table><thead>{head}</thead><tbody>{body}</tbody></table>",
         *(f"<p><b>! {_text(f.model)}</b>: {_text(f.message)}</p>" for f in evidence.findings if f.kind in URGENT),
         _figure(evidence),
-        *(_candidate(c, percent(told.policy.level)) for c in told.candidates),
+        *(_candidate(c, percent(document.policy.level)) for c in document.candidates),
     ]
     return f'<div class="trusteq">{"".join(parts)}</div>'
 
@@ -60,7 +60,7 @@ def _candidate(c: AuditedCandidate, level: str) -> str:
 
 
 def _figure(evidence: Evidence) -> str:
-    """Every rule's interval against its margin; nothing where matplotlib would have to be loaded first."""
+    """Every rule's interval against its margin; nothing where matplotlib is not loaded yet."""
     if "matplotlib.figure" not in sys.modules:
         return ""
     from trusteq.report.figures.catalog import make

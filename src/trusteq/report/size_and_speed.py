@@ -1,4 +1,4 @@
-"""What the models cost, in the terminal: each figure, and what it is of the reference's."""
+"""What the models cost, in the terminal: each figure, and its ratio to the reference's."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COLUMNS = (
     ("parameters", "parameters", "parameters"),
     ("on disk", "disk", "disk_bytes"),
     ("memory", "memory", "peak_bytes"),
-    ("alone, an item", "latency", "latency"),
+    ("one by one", "latency", "latency"),
     ("in batches", "throughput", "throughput"),
 )
 """Heading, name in `CostWords`, and name in ``costs.json``."""
 
 
 def size_and_speed(costs: Mapping[str, Any]) -> RenderableType:
-    """One line a model; what was measured of none of them is left out."""
+    """One line per model; a column that was measured for none of them is left out."""
     models, words = costs["models"], cost_words(costs)
     shown = [column for column in COLUMNS if any(model[column[2]] is not None for model in models)]
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
@@ -37,23 +37,23 @@ def size_and_speed(costs: Mapping[str, Any]) -> RenderableType:
         table.add_column(heading, header_style="dim", justify="right")
         table.add_column("")
     reference = models[0]
-    for model, said in zip(models, words, strict=True):
+    for model, texts in zip(models, words, strict=True):
         row = [Text(clean(model["name"]), overflow="fold")]
         for _, word, key in shown:
             ratio = "" if model is reference else times(model[key], reference[key])
-            # A ratio stands nearer to its figure than to the next.
-            row += [Text(f" {getattr(said, word)}"), Text(ratio, style="dim")]
+            # The blank keeps a ratio nearer to its figure than to the next one.
+            row += [Text(f" {getattr(texts, word)}"), Text(ratio, style="dim")]
         table.add_row(*row)
-    # A table of names alone says nothing.
+    # A table of nothing but names says nothing.
     parts = [Padding(table, (0, 0, 0, 2))] if shown else []
     title = Text.assemble(("\nsize and speed", "bold"), f"   {clean(where(costs))}")
     return Group(title, *parts)
 
 
 def times(figure: Any, reference: Any) -> str:
-    """What a figure is of the reference's; nothing where one is not known."""
+    """A figure's ratio to the reference's; empty where one is unknown."""
     if not figure or not reference:
         return ""
-    mine, its = (f["median"] if isinstance(f, dict) else f for f in (figure, reference))
-    ratio = mine / its
+    value, base = (f["median"] if isinstance(f, dict) else f for f in (figure, reference))
+    ratio = value / base
     return f"{ratio:.2f}x" if ratio < 10 else f"{ratio:,.0f}x"

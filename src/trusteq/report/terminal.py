@@ -12,7 +12,7 @@ from rich.text import Text
 from trusteq.compare.behaviour import FLIP_MEASURES
 from trusteq.compare.measures import DIMENSIONS, METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
-from trusteq.report.fitting import Fitting
+from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.wording import (
     MARKS,
     URGENT,
@@ -21,10 +21,12 @@ from trusteq.report.wording import (
     number,
     p_value,
     percent,
+    plural,
     policy_words,
     rule_words,
     sides,
     title,
+    unit_of,
     urgent,
 )
 from trusteq.verdict import Outcome
@@ -57,38 +59,40 @@ def render(audit: Audit) -> RenderableType:
 
 
 def render_evidence(evidence: Evidence) -> RenderableType:
-    """The same of an audit in memory or a finished run."""
-    told = evidence.document
+    """The whole audit, of one in memory or a finished run."""
+    document, unit = evidence.document, unit_of(evidence.document)
     parts: list[RenderableType] = [
-        headline(told.reference.name, told.items.n, told.policy, told.items.ignored, told.explained),
-        verdicts([(c.name, c.verdict) for c in told.candidates]),
+        headline(
+            document.reference.name, document.items.n, document.policy, document.items.ignored, document.explained
+        ),
+        verdicts([(c.name, c.verdict) for c in document.candidates]),
         *warnings(evidence.findings),
     ]
-    for c in told.candidates:
+    for c in document.candidates:
         parts += [
             reason(c.name, c.verdict),
-            Padding(rules(c.verdict, c.flat, told.policy), (0, 0, 0, 2)),
-            _indented(context(c.flat, c.tests)),
+            Padding(rules(c.verdict, c.flat, document.policy), (0, 0, 0, 2)),
+            _indented(context(c.flat, c.tests, unit)),
         ]
         if c.advice:
             parts += [Text("\n  what to look at", style="bold"), _bullets(c.advice)]
-    if told.peer is not None:
-        heading = f"\n{clean(told.peer.name)}, the reference trained once more, by the same rules"
-        table = rules(told.peer.verdict, told.peer.flat, told.policy)
+    if document.peer is not None:
+        heading = f"\n{clean(document.peer.name)}, the retrained reference, judged by the same rules"
+        table = rules(document.peer.verdict, document.peer.flat, document.policy)
         parts += [Text(heading, style="bold"), Padding(table, (0, 0, 0, 2))]
-    if told.protocol is not None:
-        title = f"\n{published_title(told.protocol, told.k)}"
-        parts += [Text(title, style="bold"), published_pairs(told.protocol.pairs)]
-    if told.pies:
-        share = "1 item is" if len(told.pies) == 1 else f"{len(told.pies):,} items are"
-        parts.append(Text(f"\n{share} answered unlike the reference by most candidates (pies in audit.json)"))
+    if document.protocol is not None:
+        title = f"\n{published_title(document.protocol, document.k)}"
+        parts += [Text(title, style="bold"), published_pairs(document.protocol.pairs)]
+    if document.pies:
+        count = "1 item" if len(document.pies) == 1 else f"{len(document.pies):,} items"
+        parts.append(Text(f"\nmost candidates answer {count} differently from the reference (pies in audit.json)"))
     parts += findings(evidence.findings)
     return Group(*parts)
 
 
 def headline(reference: str, n: int, policy: Policy, ignored: int = 0, explained: int | None = None) -> Text:
-    """What was asked, of how many items, under which policy, how many items were left out and how many explained."""
-    left_out = f" ({ignored:,} ignored by label)" if ignored else ""
+    """The question, the number of items (excluded and explained ones, too), the policy and the level of intervals."""
+    left_out = f" ({ignored:,} excluded by label)" if ignored else ""
     left_out += f", {explained:,} of them explained" if explained is not None else ""
     return Text.assemble(
         "\nMay it replace ",
@@ -97,25 +101,25 @@ def headline(reference: str, n: int, policy: Policy, ignored: int = 0, explained
     )
 
 
-def verdicts(named: Iterable[tuple[str, Verdict]]) -> RenderableType:
-    """One line a candidate: overall, then dimension by dimension."""
+def verdicts(candidates: Iterable[tuple[str, Verdict]]) -> RenderableType:
+    """One line per candidate: overall, then dimension by dimension."""
     lines: list[Text] = []
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for column in ("candidate", "verdict", *DIMENSIONS):
         table.add_column(column, header_style="dim", no_wrap=column != "candidate")
-    for name, verdict in named:
+    for name, verdict in candidates:
         by_dimension = [
             outcome(d.outcome) if d.required else Text(f"({d.outcome.lower()})", style="dim")
             for d in verdict.dimensions
         ]
         table.add_row(Text(clean(name), style="bold"), outcome(verdict.outcome), *by_dimension)
         lines.append(Text.assemble((clean(name), "bold"), ": ", outcome(verdict.outcome), overflow="fold"))
-        lines += [Text.assemble(f"  {d}: ", said) for d, said in zip(DIMENSIONS, by_dimension, strict=True)]
-    return Fitting(table, Group(*lines))
+        lines += [Text.assemble(f"  {d}: ", result) for d, result in zip(DIMENSIONS, by_dimension, strict=True)]
+    return ResponsiveTable(table, Group(*lines))
 
 
 def outcome(value: Outcome) -> Text:
-    """An outcome, told by word, sign and colour."""
+    """An outcome as word, sign and colour."""
     return Text(f"{MARKS[value]} {value}", style=STYLES[value])
 
 
@@ -126,13 +130,13 @@ def rule_outcome(rule: RuleVerdict) -> Text:
 
 def reason(name: str, verdict: Verdict) -> Text:
     """The verdict on one candidate and why."""
-    said = Text.assemble("\n", (clean(name), "bold"), " is ", outcome(verdict.outcome), ": ", clean(verdict.reason))
-    said.overflow = "fold"
-    return said
+    text = Text.assemble("\n", (clean(name), "bold"), " is ", outcome(verdict.outcome), ": ", clean(verdict.reason))
+    text.overflow = "fold"
+    return text
 
 
 def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) -> RenderableType:
-    """One line a rule: both models' figures, what is judged with its interval, the margin, the outcome."""
+    """One line per rule: both models' figures, what is judged with its interval, the margin, the outcome."""
     lines: list[Text] = []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("measure", header_style="dim", min_width=14)
@@ -145,36 +149,36 @@ def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) ->
             continue
         for rule in dimension.rules:
             judged = "not measured" if rule.estimate is None else interval(rule.estimate)
-            own = sides(rule.measure, measures)
-            table.add_row(title(rule.measure), *own, judged, margin(rule), rule_outcome(rule))
-            beside = f" {own[0]} -> {own[1]}, difference" if all(own) else ""
+            both = sides(rule.measure, measures)
+            table.add_row(title(rule.measure), *both, judged, margin(rule), rule_outcome(rule))
+            change = f" {both[0]} -> {both[1]}, difference" if all(both) else ""
             lines.append(
-                Text.assemble(f"{title(rule.measure)}{beside} {judged}, margin {margin(rule)}: ", rule_outcome(rule))
+                Text.assemble(f"{title(rule.measure)}{change} {judged}, margin {margin(rule)}: ", rule_outcome(rule))
             )
-    return Fitting(table, Group(*lines))
+    return ResponsiveTable(table, Group(*lines))
 
 
-def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest]) -> list[str]:
-    """The paper's figures and the flips, in two lines."""
-    said: list[str] = []
+def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest], unit: str = "word") -> list[str]:
+    """The flips, the paper's figures, and the agreement on what explanations weigh, each in a line."""
+    lines: list[str] = []
     if "regressions" in measures:
         counts = [f"{measures[m].value:.1%} {words}" for m, words in FLIP_MEASURES.items()]
-        said.append(f"flips: {', '.join(counts)}; McNemar {p_value(tests['mcnemar'])}")
+        lines.append(f"flips: {', '.join(counts)}; McNemar {p_value(tests['mcnemar'])}")
     if paper := _moved(measures, _PAPER):
-        said.append(f"{paper} (10 bins; Brier summed over labels)")
+        lines.append(f"{paper} (10 bins; Brier summed over labels)")
     if scripts := _moved(measures, _SCRIPTS):
-        said.append(f"{scripts} (10 quantile bins, as the published scripts)")
+        lines.append(f"{scripts} (10 quantile bins, as the published scripts)")
     if "jaccard_lime_chance" in measures:
-        return [*said, *(published_words(measures, method) for method in PUBLISHED_METHODS)]
-    said += [top_words(measures, method) for method in METHODS if f"jaccard_{method}" in measures]
-    return said
+        return [*lines, *(published_words(measures, method) for method in PUBLISHED_METHODS)]
+    lines += [top_words(measures, method, unit) for method in METHODS if f"jaccard_{method}" in measures]
+    return lines
 
 
-def _moved(measures: Mapping[str, Estimate], named: Sequence[tuple[str, str]]) -> str:
-    """What each of these measures is for the reference and for the candidate, of those there are."""
+def _moved(measures: Mapping[str, Estimate], titles: Sequence[tuple[str, str]]) -> str:
+    """The reference's and the candidate's figure of each of these measures that the run has."""
     return ", ".join(
-        f"{words} {number(measures[f'{m}_reference'].value)} -> {number(measures[f'{m}_candidate'].value)}"
-        for m, words in named
+        f"{name} {number(measures[f'{m}_reference'].value)} -> {number(measures[f'{m}_candidate'].value)}"
+        for m, name in titles
         if f"{m}_reference" in measures
     )
 
@@ -182,13 +186,13 @@ def _moved(measures: Mapping[str, Estimate], named: Sequence[tuple[str, str]]) -
 def published_words(measures: Mapping[str, Estimate], method: str) -> str:
     """Jaccard of the top words under the published protocol, between its floor and its ceiling."""
     j, chance = (number(measures[f"jaccard_{method}{part}"].value) for part in ("", "_chance"))
-    said = f"top words by {method_title(method)}: Jaccard {j}, where chance gives {chance}"
     ceiling = measures.get(f"jaccard_{method}_ceiling")
-    return said if ceiling is None else f"{said} and the reference against itself {number(ceiling.value)}"
+    itself = "" if ceiling is None else f", reference against itself {number(ceiling.value)}"
+    return f"top words by {method_title(method)}: Jaccard {j} (chance {chance}{itself})"
 
 
 def published_title(protocol: ProtocolSummary, k: int | None) -> str:
-    """What the table of all pairs shows."""
+    """The title of the table of all pairs."""
     return (
         f"Jaccard of the top {k} words, protocol {protocol.name}, {protocol.items:,} items, "
         f"LIME's seeds {', '.join(str(seed) for seed in protocol.seeds)}"
@@ -208,34 +212,34 @@ def published_pairs(pairs: Sequence[PairAgreement]) -> RenderableType:
     return Padding(table, (0, 0, 0, 2))
 
 
-def top_words(measures: Mapping[str, Estimate], method: str) -> str:
-    """Jaccard of the top words between its floor and its ceiling."""
+def top_words(measures: Mapping[str, Estimate], method: str, unit: str = "word") -> str:
+    """Jaccard of the top words, or other units, with its floor and its ceiling."""
     j = {name: measures.get(f"jaccard_{name}_{method}") for name in ("halves_chance", "halves", "ceiling_reference")}
-    said = f"top words by {method_title(method)}: Jaccard {number(measures[f'jaccard_{method}'].value)} on shared masks"
+    value = number(measures[f"jaccard_{method}"].value)
+    text = f"top {plural(unit)} by {method_title(method)}: Jaccard {value} on shared masks"
     if f"jaccard_chance_{method}" in measures:
-        said += f" (chance {number(measures[f'jaccard_chance_{method}'].value)})"
+        text += f" (chance {number(measures[f'jaccard_chance_{method}'].value)})"
     if j["halves"] is not None and j["ceiling_reference"] is not None and j["halves_chance"] is not None:
-        said += (
-            f"; on independent masks {number(j['halves'].value)}, where chance gives "
-            f"{number(j['halves_chance'].value)} and the reference against itself "
-            f"{number(j['ceiling_reference'].value)}"
+        text += (
+            f"; on independent masks {number(j['halves'].value)} (chance {number(j['halves_chance'].value)}, "
+            f"reference against itself {number(j['ceiling_reference'].value)})"
         )
-    return said
+    return text
 
 
-def warnings(found: Sequence[Finding]) -> list[RenderableType]:
-    """What a reader must know before any number."""
-    return sentences(urgent(found))
+def warnings(all_findings: Sequence[Finding]) -> list[RenderableType]:
+    """What must be read before any number."""
+    return warning_lines(urgent(all_findings))
 
 
-def sentences(first: Sequence[str]) -> list[RenderableType]:
-    """The same in words."""
-    return [Text(), _bullets(first, sign="!", style="bold yellow")] if first else []
+def warning_lines(warned: Sequence[str]) -> list[RenderableType]:
+    """Warnings as marked lines; nothing where there are none."""
+    return [Text(), _bullets(warned, sign="!", style="bold yellow")] if warned else []
 
 
-def findings(found: Sequence[Finding]) -> list[RenderableType]:
-    """What else was found out about the models themselves."""
-    rest = [f"{f.model}: {f.message}" for f in found if f.kind not in URGENT]
+def findings(all_findings: Sequence[Finding]) -> list[RenderableType]:
+    """What else was found about the models."""
+    rest = [f"{f.model}: {f.message}" for f in all_findings if f.kind not in URGENT]
     return [Text("\nabout the models", style="bold"), _bullets(rest)] if rest else []
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import in_words, named, sides_of
+from trusteq.compare.measures import in_words, lacking, named, sides_of
+from trusteq.errors import DataError
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
+    from trusteq.record.document import AuditDocument
     from trusteq.stats.estimate import Estimate, PairedTest
-    from trusteq.verdict import RuleVerdict
+    from trusteq.verdict import DimensionVerdict, RuleVerdict
 
 MARKS = {
     Outcome.EQUIVALENT: "=",
@@ -30,7 +33,6 @@ RULE_WORDS = {
 }
 """What a rule's outcome is called: a candidate that is better than it must be is within the margin, not equivalent."""
 
-
 URGENT = frozenset(
     {
         "one answer",
@@ -46,11 +48,13 @@ URGENT = frozenset(
         "saturated logits",
     }
 )
-"""Kinds of findings that stand above the numbers, for they say what these are worth."""
+"""Kinds of findings that are listed above the numbers, because they say what the numbers are worth."""
+
+_WORD = re.compile(r"\b([Ww])ord(s?)\b")
 
 
 def urgent(findings: Iterable[Finding]) -> list[str]:
-    """What must be read before any number, each a sentence about what it names."""
+    """What must be read before any number, each a sentence that starts with the model it is about."""
     return [f"{f.model}: {f.message}" for f in findings if f.kind in URGENT]
 
 
@@ -62,13 +66,13 @@ def rule_words(rule: RuleVerdict) -> str:
 
 
 def title(measure: str) -> str:
-    """A measure's name as words, without the "difference" that heads its column."""
-    known = named(measure)
-    return in_words(measure) if known is None else known.heading
+    """A measure's name in words, without "difference", which is the heading of its column."""
+    entry = named(measure)
+    return in_words(measure) if entry is None else entry.heading
 
 
 def policy_words(policy: Policy) -> str:
-    """A policy's name and the beginning of its hash, by which it is told from others of the name."""
+    """A policy's name and the beginning of its hash, which distinguishes it from others of the same name."""
     return f"{policy.name} ({policy.content()[:12]})"
 
 
@@ -78,7 +82,7 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A figure with four digits behind the point, or as many as small ones and those just below 1 need."""
+    """A figure with four decimal places; more for tiny figures and for those just below 1."""
     if value != 0 and abs(value) < 1e-3:
         return f"{value:.1e}"
     digits = 4
@@ -94,11 +98,11 @@ def interval(estimate: Estimate) -> str:
 
 def sides(measure: str, measures: Mapping[str, Estimate]) -> tuple[str, str]:
     """The reference's and the candidate's own figure behind a difference; empty where there are none."""
-    known = named(measure)
-    if known is None or known.side != "difference":
+    entry = named(measure)
+    if entry is None or entry.side != "difference":
         return "", ""
-    both = (measures.get(own.name) for own in sides_of(known.stem)[:2])
-    reference, candidate = ("" if e is None else number(e.value) for e in both)
+    estimates = (measures.get(one_side.name) for one_side in sides_of(entry.stem)[:2])
+    reference, candidate = ("" if e is None else number(e.value) for e in estimates)
     return reference, candidate
 
 
@@ -110,6 +114,45 @@ def margin(rule: RuleVerdict) -> str:
     if low is not None and high is not None:
         return f"{low:g} to {high:g}"
     return f"≥ {low:g}" if low is not None else f"≤ {high:g}"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """The parts as a list inside a sentence: "a, b and c"."""
+    *head, last = list(parts) or [""]
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def not_measured(dimension: DimensionVerdict, measured: Collection[str]) -> str:
+    """That a dimension was not measured, and what it needs as far as is known; ``measured`` are names of measures."""
+    needs = (lacking(rule.measure, measured) for rule in dimension.rules)
+    missing = dict.fromkeys(need for need in needs if need is not None)
+    return f"{dimension.dimension} was not measured" + (f" (it needs {listed(missing)})" if missing else "")
+
+
+def unit_of(document: AuditDocument) -> str:
+    """What one of the things whose weight a run explains is called, such as "word"; "unit" where no cut is known."""
+    from trusteq.explain.units import unit_named  # it loads pyarrow, which other words do without
+
+    settings = document.settings["explain"]
+    try:
+        return unit_named(None if settings is None else settings.units)
+    except DataError:
+        return "unit"
+
+
+def plural(unit: str) -> str:
+    """Several of these units: "words or tiles"."""
+    return " or ".join(f"{name}s" for name in unit.split(" or "))
+
+
+def about(text: str, unit: str) -> str:
+    """A text about words, about these units instead."""
+
+    def renamed(match: re.Match[str]) -> str:
+        name = plural(unit) if match[2] else unit
+        return name.capitalize() if match[1] == "W" else name
+
+    return _WORD.sub(renamed, text)
 
 
 def p_value(test: PairedTest) -> str:

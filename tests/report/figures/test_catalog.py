@@ -70,7 +70,7 @@ def test_the_only_candidate_need_not_be_named(wordless):
 
 
 def test_of_several_candidates_one_must_be_chosen(explained):
-    with pytest.raises(OptionError, match="flips is of one candidate; choose from shortcut, poor"):
+    with pytest.raises(OptionError, match="flips shows one candidate; choose from shortcut, poor"):
         make(explained, "flips")
 
 
@@ -78,11 +78,11 @@ def test_of_several_candidates_one_must_be_chosen(explained):
     ("name", "candidate", "said"),
     [
         ("relibility", None, "no figure 'relibility'; did you mean reliability?"),
-        ("zzz", None, "no figure 'zzz'; there are intervals, reliability, "),
+        ("zzz", None, "no figure 'zzz'; choose from intervals, reliability, "),
         ("flips", "por", "no candidate 'por'; did you mean poor?"),
-        ("flips", "large", "no candidate 'large'; there are shortcut, poor"),
-        ("intervals", "zzz", "no candidate 'zzz'; there are shortcut, poor"),
-        ("pairs", "poor", "pairs shows all models; leave out the candidate 'poor'"),
+        ("flips", "large", "no candidate 'large'; choose from shortcut, poor"),
+        ("intervals", "zzz", "no candidate 'zzz'; choose from shortcut, poor"),
+        ("pairs", "poor", "pairs shows all models; remove candidate 'poor'"),
     ],
 )
 def test_wrong_names_are_told_with_what_is_near(explained, name, candidate, said):

@@ -12,7 +12,7 @@ def test_a_ladder_s_parts_are_the_run_s_measures(explained):
         measures = explained.candidate(ladder.candidate).measures["explanation"]
         method = ladder.method
         names = {
-            "alignment, noise taken out": ("alignment_{}", None, None),
+            "alignment, noise removed": ("alignment_{}", None, None),
             "Jaccard of the top {k}, independent masks": (
                 "jaccard_halves_{}",
                 "jaccard_halves_chance_{}",

@@ -34,7 +34,7 @@ def test_points_are_the_measured_size_and_latency(explained):
     measured = replace(explained, costs=costs(large=(4e6, 0.02), shortcut=(1e6, 0.005), poor=(2e6, None)))
     display = ParetoDisplay.from_evidence(measured)
     size, latency = display.points.values()
-    assert list(display.points) == ["size, MB on disk", "latency, ms an item, quartiles"]
+    assert list(display.points) == ["size, MB on disk", "latency, ms per item, quartiles"]
     assert [(p.name, p.price) for p in size] == [("large", (4, 4, 4)), ("shortcut", (1, 1, 1)), ("poor", (2, 2, 2))]
     assert [p.name for p in latency] == ["large", "shortcut"]
     assert latency[1].price == pytest.approx((2.5, 5, 10))

@@ -8,7 +8,7 @@ import pytest
 from report.page import made_up
 
 from trusteq.compare.vectors import cosine
-from trusteq.report.page import attributed, items
+from trusteq.report.page import explained_items, items
 from trusteq.report.page.items import browser
 
 
@@ -63,7 +63,7 @@ def test_agreement_is_the_cosine_of_each_methods_attributions(made, place, metho
 def test_how_more_items_are_explained_is_said(made):
     assert made.items["unexplained"] == (
         "This item was not explained. An audit explains a random sample, here 40 of 110 items; --explain-items N "
-        "explains more, --explain-items all every one."
+        "explains more, --explain-items all explains every one."
     )
 
 
@@ -99,18 +99,20 @@ def test_texts_that_are_too_long_together_are_cut_and_it_is_said(monkeypatch):
     made = browser(made_up.evidence())
     lengths = [len(text) for texts in made.items["texts"] for text in texts]
     assert sum(lengths) <= 5_000
-    assert f"cut after {max(lengths)} characters" in made.left_out[0]
+    assert f"truncated after {max(lengths)} characters" in made.left_out[0]
 
 
 def test_of_too_many_words_changed_and_least_aligned_items_stay(monkeypatch):
-    monkeypatch.setattr(attributed, "MOST_NUMBERS", 6_000)
+    monkeypatch.setattr(explained_items, "MOST_NUMBERS", 6_000)
     made, whole = browser(made_up.evidence()), browser(made_up.evidence())
     monkeypatch.undo()
     whole = browser(made_up.evidence())
     kept = set(made.items["explained"])
     assert 0 < len(kept) < 40
     assert f"{len(kept)} of 40 explained items" in made.left_out[0]
-    assert made.items["unexplained"].startswith("This page has no words of this item: it was not explained, or ")
+    assert made.items["unexplained"].startswith(
+        "This page has no word weights for this item: it was not explained, or "
+    )
     answers = np.array(whole.items["answers"])
     changed = {at for at in whole.items["explained"] if (answers[1:, at] != answers[0, at]).any()}
     assert changed <= kept or kept <= changed

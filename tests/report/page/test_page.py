@@ -150,7 +150,7 @@ def test_the_verdict_stands_first_in_one_sentence(parsed):
     said = parsed.one("h1").text
     outcomes = {c.name: c.verdict.outcome for c in made_up.evidence().document.candidates}
     assert outcomes == {"int8": "UNDECIDED", "shortcut": "NOT EQUIVALENT"}
-    assert said == "shortcut may not replace large; of int8 it is not yet known."
+    assert said == "shortcut may not replace large; it is undecided whether int8 may."
     assert parsed.one("title").text == f"{said} · trusteq"
 
 
@@ -266,7 +266,7 @@ def test_without_explanations(undrawn):
 def test_with_predictions_only(undrawn):
     large, small, items = case(150)
     made = parse(page(evidence_of(trusteq.audit(large, small, items, resamples=100, with_slices=False, costs="none"))))
-    assert made.one("h1").text.startswith("Whether small may replace large is not yet known: ")
+    assert made.one("h1").text.startswith("It is undecided whether small may replace large: ")
     assert json.loads(made.one("script", id="data-items").text)["segments"] == []
 
 
@@ -275,7 +275,7 @@ def test_one_candidate_needs_no_choice(undrawn):
     assert not made.all("fieldset", id="switch")
     assert not made.all("select", id="candidate")
     assert not made.all("section", id="together")
-    assert "The candidates together" not in headings(made)
+    assert "All candidates compared" not in headings(made)
 
 
 @pytest.mark.slow
@@ -324,5 +324,10 @@ def test_of_very_many_candidates_the_first_have_figures(monkeypatch):
 def test_attributions_that_were_cut_off_are_refused():
     made = made_up.evidence()
     short = made.attributions.iloc[:-1]
-    with pytest.raises(trusteq.TrusteqError, match="attributions are cut off"):
+    with pytest.raises(trusteq.TrusteqError, match="attributions are incomplete"):
         page(replace(made, table=lambda name: short if name == "attributions" else made.table(name)))
+
+
+def test_no_template_shows_its_own_syntax(html):
+    assert "{{" not in html
+    assert "{%" not in html

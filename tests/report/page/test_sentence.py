@@ -6,9 +6,10 @@ import pytest
 from cases import case
 
 import trusteq
+from trusteq.compare.measures import DIMENSIONS
 from trusteq.policy import Rule, read_policy
 from trusteq.record.document import document
-from trusteq.report.page.sentence import Name, answer, listed, share, why
+from trusteq.report.page.sentence import Name, answer, reasons, share
 from trusteq.stats.estimate import Estimate
 from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
 
@@ -33,12 +34,13 @@ def candidates(judged, **outcomes):
     ("outcomes", "said"),
     [
         ({"a": E, "b": N, "c": N}, "a may replace large; b and c may not."),
-        ({"a": E, "b": E, "c": U}, "a and b may replace large; of c it is not yet known."),
-        ({"a": N, "b": U}, "a may not replace large; of b it is not yet known."),
-        ({"a": E, "b": N, "c": U}, "a may replace large; b may not; of c it is not yet known."),
+        ({"a": E, "b": E, "c": U}, "a and b may replace large; it is undecided whether c may."),
+        ({"a": N, "b": U}, "a may not replace large; it is undecided whether b may."),
+        ({"a": E, "b": N, "c": U}, "a may replace large; b may not; it is undecided whether c may."),
+        ({"a": E, "b": U, "c": U}, "a may replace large; it is undecided whether b and c may."),
         ({"a": E, "b": E}, "All 2 candidates may replace large."),
         ({"a": N, "b": N}, "None of the 2 candidates may replace large."),
-        ({"a": U, "b": U}, "Whether any of the 2 candidates may replace large is not yet known."),
+        ({"a": U, "b": U}, "It is undecided whether any of the 2 candidates may replace large."),
         ({f"c{i}": N for i in range(8)} | {"good": E}, "good may replace large; 8 candidates may not."),
     ],
 )
@@ -55,6 +57,10 @@ def rule(measure, outcome, estimate=(0.0, 0.0, 0.0), judged_on="interval", **mar
     return RuleVerdict(measure, Rule(**margin, judged_on=judged_on), outcome, "", Estimate(*estimate, 1_500, "made up"))
 
 
+def unmeasured(measure):
+    return RuleVerdict(measure, Rule(at_least=0.9), X, f"{measure} was not measured (it needs something)")
+
+
 def verdict(whole, *dimensions):
     made = [DimensionVerdict(name, outcome, True, tuple(rules)) for name, outcome, *rules in dimensions]
     return Verdict(whole, tuple(made), "")
@@ -66,7 +72,14 @@ def test_why_it_may():
         (d, E, *(rule(m, E, **r.model_dump(exclude={"judged_on"})) for m, r in policy.rules[d].items()))
         for d in policy.required
     ]
-    assert why(verdict(E, *names), {}) == "it answers alike, is as sure and looks at the same words, within the margins"
+    alike = [DIMENSIONS[name].alike.removeprefix("it ") for name in ("behaviour", "calibration", "explanation")]
+    assert reasons(verdict(E, *names), {}) == "it {}, {} and {}, within the margins".format(*alike)
+
+
+def test_reasons_name_the_units_that_were_explained():
+    broken = verdict(N, ("explanation", N, rule("alignment_lime", N, at_least=0.9)))
+    assert reasons(broken, {}) == "it looks at different words"
+    assert reasons(broken, {}, "tile") == "it looks at different tiles"
 
 
 def test_why_it_may_not_says_each_reason_once():
@@ -81,20 +94,20 @@ def test_why_it_may_not_says_each_reason_once():
             rule("alignment_shapley_to_peer", N, at_least=0.9),
         ),
     )
-    said = "it changes 12% of the answers (at most 5% may), is worse calibrated and looks at other words"
-    assert why(broken, {}) == said
+    said = "it changes 12% of the answers (at most 5% allowed), is worse calibrated and looks at different words"
+    assert reasons(broken, {}) == said
 
 
 def test_a_loss_of_accuracy_is_told_with_both_figures():
     broken = verdict(N, ("behaviour", N, rule("accuracy_difference", N, (-0.33, -0.36, -0.3), at_least=-0.01)))
     both = {f"accuracy_{side}": Estimate(v, v, v, 9, "") for side, v in (("reference", 0.77), ("candidate", 0.44))}
-    assert why(broken, both) == "it is right less often (44% instead of 77%)"
-    assert why(broken, {}) == "it is right less often"
+    assert reasons(broken, both) == "it is less accurate (44% instead of 77%)"
+    assert reasons(broken, {}) == "it is less accurate"
 
 
 def test_a_measure_that_has_no_words_of_its_own_is_named():
     broken = verdict(N, ("calibration", N, rule("nll_difference", N, at_most=0.1)))
-    assert why(broken, {}) == "it is beyond the margin of NLL difference"
+    assert reasons(broken, {}) == "it is beyond the margin of NLL difference"
 
 
 def test_why_it_is_not_known():
@@ -103,14 +116,29 @@ def test_why_it_is_not_known():
         ("behaviour", U, rule("accuracy_difference", U, at_least=-0.01), rule("disagreement", E, at_most=0.05)),
         ("explanation", X),
     )
-    assert why(unknown, {}) == "1,500 items leave open whether it is right as often; explanation was not measured"
+    assert reasons(unknown, {}) == "1,500 items do not show whether it is as accurate; explanation was not measured"
+
+
+def test_what_was_not_measured_says_what_it_needs():
+    unknown = verdict(
+        U,
+        ("behaviour", X, unmeasured("accuracy_difference")),
+        ("calibration", U, rule("smooth_ece_difference", U, at_most=0.02), unmeasured("ece_difference")),
+        ("explanation", X, unmeasured("alignment_lime"), unmeasured("alignment_shapley")),
+    )
+    assert reasons(unknown, {}) == (
+        "1,500 items do not show whether it is as well calibrated; "
+        "ece_difference was not measured (it needs something); "
+        "behaviour was not measured (it needs gold labels); "
+        "explanation was not measured (it needs explained items)"
+    )
 
 
 def test_passing_a_policy_that_needs_no_proof_is_not_called_alike():
     passed = verdict(E, ("calibration", E, rule("ece_difference", E, judged_on="significance", at_least=0, at_most=0)))
-    assert why(passed, {}) == "it passes what the policy asks of calibration"
+    assert reasons(passed, {}) == "it passes the policy's rules on calibration"
     failed = verdict(N, ("calibration", N, rule("ece_difference", N, judged_on="significance", at_least=0, at_most=0)))
-    assert why(failed, {}) == "it differs significantly in ECE"
+    assert reasons(failed, {}) == "it differs significantly in ECE"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +147,3 @@ def test_passing_a_policy_that_needs_no_proof_is_not_called_alike():
 )
 def test_shares_are_said_as_people_say_them(value, said):
     assert share(value) == said
-
-
-def test_lists():
-    assert (listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])) == ("a", "a and b", "a, b and c")

@@ -40,7 +40,7 @@ def test_slices_of_too_few_explained_items_are_named_beside_the_alignment_of_the
     made = made_up.evidence()
     explained = made.items["id"].isin(made.attributions["id"])
     said = explanation(made, candidate()).too_small
-    assert said.startswith("Too few explained items for a row, fewer than 20: ")
+    assert said.startswith("Slices with fewer than 20 explained items have no row: ")
     shown = {(s.column, s.value) for s in candidate().strata}
     assert shown
     for column, values in columns(made).items():

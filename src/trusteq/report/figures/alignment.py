@@ -1,4 +1,4 @@
-"""How far the two models agree on each item: the distribution of cosine and of top-k Jaccard over the items."""
+"""How much the two models agree on each item: the distribution of cosine and of top-k Jaccard over the items."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from trusteq.compare.measures import method_title
-from trusteq.report.figures.attributed import attributed
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import key, legend_above, no_sides
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.model_attributions import model_attributions
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import CANDIDATE, INK, MUTED, SURFACE
+from trusteq.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,16 +27,16 @@ BINS = 20
 """Bars of a histogram from 0 to 1."""
 
 MOST_VALUES = 31
-"""Up to so many different values each has a bar of its own."""
+"""Up to this many different values, each has a bar of its own."""
 
 
 @dataclass(eq=False)
 class AlignmentDisplay(Display):
     """Per-item agreement of the reference and a candidate on the same masks, the explainer's noise included.
 
-    names: of the two. ids: of the explained items. lengths: their words [items]. cosine, jaccard: by method [items];
-    cosine is NaN where a model's attributions are all 0. chance: Jaccard of two random sets [items]. k: words in a top
-    set.
+    names: of the two models. ids: of the explained items. lengths: their numbers of words [items]. cosine, jaccard: by
+    method [items]; cosine is NaN where a model's attributions are all 0. chance: Jaccard of two random sets [items]. k:
+    words in a top set. unit: what is called a word here.
     """
 
     names: tuple[str, str]
@@ -45,27 +46,29 @@ class AlignmentDisplay(Display):
     jaccard: Mapping[str, NDArray[np.float64]]
     chance: NDArray[np.float64]
     k: int
+    unit: str = "word"
 
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self | None:
         """The agreement of the reference and a candidate; None where nothing was explained."""
-        found = attributed(evidence)
-        if found is None:
+        attributions = model_attributions(evidence)
+        if attributions is None:
             return None
-        other = evidence.models.index(candidate)
+        model = evidence.models.index(candidate)
         return cls(
             (evidence.models[0], candidate),
-            found.ids,
-            found.lengths,
-            {method: found.cosine(method, 0, other) for method in found.values},
-            {method: found.jaccard(method, 0, other) for method in found.values},
-            found.chance,
-            found.k,
+            attributions.ids,
+            attributions.lengths,
+            {method: attributions.cosine(method, 0, model) for method in attributions.values},
+            {method: attributions.jaccard(method, 0, model) for method in attributions.values},
+            attributions.chance,
+            attributions.k,
+            attributions.unit,
         )
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height in inches: a ridge a method."""
+        """Width and height in inches: a ridge per method."""
         return 6.5, 1.1 + 0.95 * len(self.cosine)
 
     @property
@@ -87,38 +90,38 @@ class AlignmentDisplay(Display):
         cosine.set_xlim(max(-1.02, np.floor(10 * min(0.0, *ends)) / 10 - 0.02), 1.02)
         jaccard.set_xlim(-0.02, 1.02)
         cosine.set_xlabel("cosine of the attributions")
-        jaccard.set_xlabel(f"Jaccard of the top {self.k} words")
+        jaccard.set_xlabel(f"Jaccard of the top {self.k} {plural(self.unit)}")
         jaccard.set_yticklabels([])
         jaccard.axvline(float(self.chance.mean()), color=MUTED, linewidth=1.2, linestyle=":", label="chance, mean")
         middle = key("median, middle half", color=INK, linewidth=3.0, marker="D", markerfacecolor=SURFACE)
         legend_above(cosine, [middle])
         legend_above(jaccard)
-        cosine.set_title(f"{len(self.ids):,} items, {shown(self.names[0])} and {shown(self.names[1])}", pad=22)
+        cosine.set_title(f"{len(self.ids):,} items, {shortened(self.names[0])} and {shortened(self.names[1])}", pad=22)
 
 
 def _ridge(ax: Axes, scores: NDArray[np.float64], row: int) -> None:
-    """A distribution that stands on its row, with the median and the middle half beneath."""
-    some = scores[np.isfinite(scores)]
-    if not some.size:
+    """A distribution on its row, with the median and the middle half below it."""
+    defined = scores[np.isfinite(scores)]
+    if not defined.size:
         ax.annotate("not defined on any item", (0.5, row + 0.3), ha="center", size=8, color=MUTED)
         return
-    values, count = np.unique(np.round(some, 9), return_counts=True)
-    if len(values) <= MOST_VALUES and len(values) < len(some):
-        # Jaccard of sets of k takes k + 1 values: in bins some would stand together and others empty.
+    values, count = np.unique(np.round(defined, 9), return_counts=True)
+    if len(values) <= MOST_VALUES and len(values) < len(defined):
+        # Jaccard of sets of k takes k + 1 values: some bins would hold several of them and others none.
         ax.bar(values, 0.8 * count / count.max(), 0.022, bottom=row, color=CANDIDATE, alpha=0.55)
     else:
-        _histogram(ax, some, row)
-    low, median, high = np.quantile(some, [0.25, 0.5, 0.75])
+        _histogram(ax, defined, row)
+    low, median, high = np.quantile(defined, [0.25, 0.5, 0.75])
     ax.plot([low, high], [row, row], color=INK, linewidth=3.0, solid_capstyle="butt", zorder=4)
     ax.plot([median], [row], "D", color=INK, markerfacecolor=SURFACE, markersize=5, zorder=5)
 
 
-def _histogram(ax: Axes, some: NDArray[np.float64], row: int) -> None:
+def _histogram(ax: Axes, scores: NDArray[np.float64], row: int) -> None:
     edges = np.linspace(-1, 1, 2 * BINS + 1)
-    count, _ = np.histogram(np.clip(some, -1, 1), edges)
+    count, _ = np.histogram(np.clip(scores, -1, 1), edges)
     height = row + 0.8 * np.repeat(count, 2) / count.max()
     x = np.repeat(edges, 2)[1:-1]
     inside = np.flatnonzero(np.repeat(count, 2))
-    at = slice(int(inside[0]), int(inside[-1]) + 1)
-    ax.fill_between(x[at], row, height[at], color=CANDIDATE, alpha=0.3, linewidth=0)
-    ax.plot(x[at], height[at], color=CANDIDATE, linewidth=1.0)
+    drawn = slice(int(inside[0]), int(inside[-1]) + 1)
+    ax.fill_between(x[drawn], row, height[drawn], color=CANDIDATE, alpha=0.3, linewidth=0)
+    ax.plot(x[drawn], height[drawn], color=CANDIDATE, linewidth=1.0)

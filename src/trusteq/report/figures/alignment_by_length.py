@@ -12,8 +12,9 @@ from trusteq.compare.top_k import chance_jaccard
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import MUTED, OF_METHOD, SURFACE
+from trusteq.report.wording import plural
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
 
 GROUPS, MIN_ITEMS = 5, 10
-"""At most so many groups of length, each of at least so many items."""
+"""At most this many groups of length, and at least this many items in each."""
 
 
 @dataclass(eq=False)
 class AlignmentByLengthDisplay(Display):
-    """Mean agreement of the reference and a candidate in groups of items of like length.
+    """Mean agreement of the reference and a candidate in groups of items of similar length.
 
-    names: of the two. words: mean number of words [groups]. items: in each group [groups]. cosine, jaccard: by method,
-    an estimate a group, None where it has no value. chance_words, chance: the exact Jaccard of two random sets of an
-    item of so many words. k: words in a top set.
+    names: of the two models. words: mean number of words [groups]. items: in each group [groups]. cosine, jaccard: by
+    method, an estimate per group, None where it has no value. chance_words, chance: numbers of words, and the exact
+    Jaccard of two random sets from an item of that many. k: words in a top set. unit: what is called a word here.
     """
 
     names: tuple[str, str]
@@ -46,6 +47,7 @@ class AlignmentByLengthDisplay(Display):
     chance_words: NDArray[np.int64]
     chance: NDArray[np.float64]
     k: int
+    unit: str = "word"
 
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self | None:
@@ -56,11 +58,11 @@ class AlignmentByLengthDisplay(Display):
         groups = length_groups(per_item.lengths)
         clusters = _clusters(evidence, per_item.ids)
 
-        def means(scores: NDArray[np.float64], what: str) -> list[Estimate | None]:
-            inside = (np.flatnonzero(groups == group) for group in range(groups.max() + 1))
-            return [_mean(scores, each, clusters, evidence, what) for each in inside]
+        def means(scores: NDArray[np.float64], description: str) -> list[Estimate | None]:
+            members = (np.flatnonzero(groups == group) for group in range(groups.max() + 1))
+            return [_mean(scores, positions, clusters, evidence, description) for positions in members]
 
-        every = np.arange(per_item.lengths.min(), per_item.lengths.max() + 1)
+        lengths = np.arange(per_item.lengths.min(), per_item.lengths.max() + 1)
         items = np.bincount(groups)
         return cls(
             per_item.names,
@@ -68,9 +70,10 @@ class AlignmentByLengthDisplay(Display):
             items,
             {method: means(scores, "cosine of attributions") for method, scores in per_item.cosine.items()},
             {method: means(scores, f"Jaccard of the top {per_item.k}") for method, scores in per_item.jaccard.items()},
-            every,
-            chance_jaccard(every, per_item.k),
+            lengths,
+            chance_jaccard(lengths, per_item.k),
             per_item.k,
+            per_item.unit,
         )
 
     @property
@@ -90,20 +93,20 @@ class AlignmentByLengthDisplay(Display):
             ax.grid(visible=True, axis="y")
             for i, (method, means) in enumerate(scores.items()):
                 self._line(ax, method, means, offset=(i - 0.5) * 0.008)
-            ax.set_xlabel("words in the item")
+            ax.set_xlabel(f"{plural(self.unit)} in the item")
             ax.set_ylim(min(0.0, *_lows(scores)) - 0.02, 1.02)
             ax.set_xlim(self.chance_words[0] - 0.5, self.chance_words[-1] + 0.5)
             legend_above(ax, columns=3)
         cosine.set_ylabel("cosine of the attributions, mean")
-        jaccard.set_ylabel(f"Jaccard of the top {self.k} words, mean")
-        cosine.set_title(f"{shown(self.names[0])} and {shown(self.names[1])}", pad=22)
+        jaccard.set_ylabel(f"Jaccard of the top {self.k} {plural(self.unit)}, mean")
+        cosine.set_title(f"{shortened(self.names[0])} and {shortened(self.names[1])}", pad=22)
 
     def _line(self, ax: Axes, method: str, means: Sequence[Estimate | None], *, offset: float) -> None:
         side = OF_METHOD[method]
-        some = [i for i, mean in enumerate(means) if mean is not None]
+        measured = [i for i, mean in enumerate(means) if mean is not None]
         ends = np.array([(mean.low, mean.value, mean.high) for mean in means if mean is not None]).reshape(-1, 3)
         ax.errorbar(
-            self.words[some] + offset * np.ptp(self.chance_words),
+            self.words[measured] + offset * np.ptp(self.chance_words),
             ends[:, 1],
             yerr=np.maximum([ends[:, 1] - ends[:, 0], ends[:, 2] - ends[:, 1]], 0),
             color=side.colour,
@@ -117,7 +120,7 @@ class AlignmentByLengthDisplay(Display):
 
 
 def length_groups(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The group of each item [items], shorter ones first: about equally large, equal lengths together."""
+    """The group of each item [items], shorter ones first: about equally large, equal lengths in the same."""
     groups = max(1, min(GROUPS, len(lengths) // MIN_ITEMS))
     edges = np.unique(np.quantile(lengths, np.arange(1, groups) / groups, method="inverted_cdf"))
     return np.unique(np.searchsorted(edges, lengths, side="left"), return_inverse=True)[1].astype(np.int64)
@@ -131,24 +134,24 @@ def _clusters(evidence: Evidence, ids: Sequence[str]) -> list[str] | None:
     """The cluster of each explained item; None where items are independent."""
     if "cluster" not in evidence.items:
         return None
-    of = dict(zip(evidence.items["id"], evidence.items["cluster"], strict=True))
-    return [of[each] for each in ids]
+    cluster_of = dict(zip(evidence.items["id"], evidence.items["cluster"], strict=True))
+    return [cluster_of[id_] for id_ in ids]
 
 
 def _mean(
     scores: NDArray[np.float64],
-    inside: NDArray[np.int64],
+    positions: NDArray[np.int64],
     clusters: Sequence[str] | None,
     evidence: Evidence,
-    what: str,
+    description: str,
 ) -> Estimate | None:
-    """The mean over some items with its interval; None where too few have a score."""
-    inside = inside[np.isfinite(scores[inside])]
-    own = None if clusters is None else [clusters[i] for i in inside]
-    if len(inside) < 2 or (own is not None and len(set(own)) < 2):
+    """The mean score of the items at these positions, with its interval; None where too few have a score."""
+    positions = positions[np.isfinite(scores[positions])]
+    of_items = None if clusters is None else [clusters[i] for i in positions]
+    if len(positions) < 2 or (of_items is not None and len(set(of_items)) < 2):
         return None
     settings, level = evidence.document.settings, evidence.document.policy.level
     resampling = Resampling(
-        len(inside), clusters=own, resamples=settings["resamples"], seed=settings["seed"], level=level
+        len(positions), clusters=of_items, resamples=settings["resamples"], seed=settings["seed"], level=level
     )
-    return resampling.mean(scores[inside], what=what)
+    return resampling.mean(scores[positions], what=description)

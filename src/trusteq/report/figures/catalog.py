@@ -1,4 +1,4 @@
-"""Every figure there is, by name: what it shows, of which models, and how to make it.
+"""Every figure by name: what it shows, of which models, and how to make it.
 
     display = make(evidence, "reliability", "int8")
     display.plot()
@@ -40,9 +40,9 @@ Of = Literal["a candidate", "all candidates, or one", "all models"]
 class Figure:
     """One figure of the catalogue.
 
-    of: whose it is. shows: what a reader sees, in one sentence. needs: what a run must have, for a message. display:
-    makes it from evidence, and from a candidate where it is of one; None where the run lacks what it needs. caption:
-    what stands below it on the page.
+    of: the models it shows. shows: what a reader sees, in one sentence. needs: what a run must have, for a message.
+    display: makes it from evidence, and a candidate if it shows one; None where the run lacks what it needs. caption:
+    the text below it on the page.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Figure:
 
     @property
     def per_candidate(self) -> bool:
-        """Whether it is of one candidate, so that there are as many as candidates."""
+        """Whether it shows one candidate, so that a run has one for each."""
         return self.of == "a candidate"
 
 
@@ -69,8 +69,8 @@ _ALL = (
         "a rule that was judged",
         IntervalsDisplay.from_evidence,
         "Every rule of the policy: the estimate, its interval and the margin. An interval inside the margin shows that "
-        "the difference is acceptable, one wholly outside that it is not; one that crosses the margin is undecided, "
-        "and so is one that rests on fewer items than the policy asks for.",
+        "the difference is acceptable, one entirely outside that it is not; one that crosses the margin is "
+        "undecided, and so is one that is based on fewer items than the policy requires.",
     ),
     Figure(
         "reliability",
@@ -95,7 +95,7 @@ _ALL = (
         "where accuracy was lost and gained: answers that turned wrong or right, by class",
         "labels",
         FlipsDisplay.from_evidence,
-        "Changed answers, by what the change does and by label.",
+        "Changed answers, by kind of change and by label.",
     ),
     Figure(
         "ladder",
@@ -111,13 +111,13 @@ _ALL = (
         "agreement on the words, item by item: distributions of cosine and Jaccard",
         "explanations other than the protocol's",
         AlignmentDisplay.from_evidence,
-        "How far the two models agree on the words of each item. Noise of the explainer is not removed from single "
+        "How much the two models agree on the words of each item. Noise of the explainer is not removed from single "
         "items, so they look lower than the alignment of all items together.",
     ),
     Figure(
         "alignment-by-length",
         "a candidate",
-        "agreement on the words by the number of words, beside chance",
+        "agreement on the words by text length, with the chance level",
         "explanations of ten items, other than the protocol's",
         AlignmentByLengthDisplay.from_evidence,
         "Agreement by the length of the texts.",
@@ -128,23 +128,23 @@ _ALL = (
         "the words that one model leans on and the other does not",
         "explanations in which a word is in eight items or more",
         WordsDisplay.from_evidence,
-        "The words that the two models lean on most differently. A lean of 1 is the weight of an average word.",
+        "The words whose weight differs most between the two models. A lean of 1 is the weight of an average word.",
     ),
     Figure(
         "pareto",
         "all models",
         "size and latency against the distance from the reference",
-        "measured costs, or models that tell their number of parameters",
+        "measured costs, or models that report their number of parameters",
         ParetoDisplay.from_evidence,
-        "What each candidate saves, and what that costs in trust.",
+        "What each candidate saves, and how far it moves from the reference in return.",
     ),
     Figure(
         "pairs",
         "all models",
-        "every two models: share of equal answers, and of shared top words",
+        "each pair of models: share of equal answers, and of shared top words",
         "predictions",
         PairsDisplay.from_evidence,
-        "How far every two models agree.",
+        "How much each pair of models agrees.",
     ),
     Figure(
         "risk-coverage",
@@ -168,7 +168,7 @@ def figures() -> dict[str, Figure]:
 def make(evidence: Evidence, name: str, candidate: str | None = None) -> Display | None:
     """The display of a figure; None where the run lacks what it needs.
 
-    A figure of one candidate needs its name where there are several. One of all candidates shows just the named one.
+    A figure of one candidate needs its name if there are several. One of all candidates then shows only the named one.
     """
     known = figures()
     figure = known.get(name)
@@ -179,16 +179,16 @@ def make(evidence: Evidence, name: str, candidate: str | None = None) -> Display
         raise OptionError(f"no candidate {candidate!r}{_near(candidate, candidates)}")
     if figure.of == "all models":
         if candidate is not None:
-            raise OptionError(f"{name} shows all models; leave out the candidate {candidate!r}")
+            raise OptionError(f"{name} shows all models; remove candidate {candidate!r}")
         return figure.display(evidence)
     if candidate is None and figure.per_candidate:
         if len(candidates) > 1:
-            raise OptionError(f"{name} is of one candidate; choose from {', '.join(candidates)}")
+            raise OptionError(f"{name} shows one candidate; choose from {', '.join(candidates)}")
         (candidate,) = candidates
     return figure.display(evidence, candidate=candidate)
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """A hint at what may have been meant, else all that there is."""
+    """A hint at similar names, or else all names."""
     near = difflib.get_close_matches(name, list(known), n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}"
+    return f"; did you mean {' or '.join(near)}?" if near else f"; choose from {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""How sure both models are: the share of their answers in each bin of confidence."""
+"""How confident both models are: the share of their answers in each bin of confidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import SIDES, SURFACE
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class ConfidenceDisplay(Display):
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self:
         """The histograms of the reference and a candidate."""
-        reference, other = evidence.document.reference, evidence.candidate(candidate)
-        tables = [reference.reliability, other.reliability]
+        reference, judged = evidence.document.reference, evidence.candidate(candidate)
+        tables = [reference.reliability, judged.reliability]
         share, low, high = (np.stack([_shares(table, end) for table in tables]) for end in ("value", "low", "high"))
         return cls(
             (reference.name, candidate),
@@ -49,7 +49,7 @@ class ConfidenceDisplay(Display):
             share,
             low,
             high,
-            np.array([other.flat[f"confidence_{side}"].value for side in ("reference", "candidate")]),
+            np.array([judged.flat[f"confidence_{side}"].value for side in ("reference", "candidate")]),
         )
 
     @property
@@ -63,21 +63,21 @@ class ConfidenceDisplay(Display):
         width = np.diff(self.edges) * 0.42
         centres = (self.edges[:-1] + self.edges[1:]) / 2
         for i, (name, side) in enumerate(zip(self.names, SIDES, strict=True)):
-            at = centres + (i - 0.5) * width
+            x = centres + (i - 0.5) * width
             ax.bar(
-                at,
+                x,
                 self.share[i],
                 width,
                 color=side.colour if i == 0 else SURFACE,
                 edgecolor=side.colour,
                 hatch=None if i == 0 else "////",
                 linewidth=1.0,
-                label=f"{shown(name, 30)} (mean {self.mean[i]:.3f})",
+                label=f"{shortened(name, 30)} (mean {self.mean[i]:.3f})",
             )
-            some = self.share[i] > 0
-            reach = np.maximum([self.share[i] - self.low[i], self.high[i] - self.share[i]], 0)[:, some]
+            used = self.share[i] > 0
+            error = np.maximum([self.share[i] - self.low[i], self.high[i] - self.share[i]], 0)[:, used]
             ax.errorbar(
-                at[some], self.share[i][some], yerr=reach, fmt="none", ecolor=side.colour, elinewidth=1.0, capsize=2
+                x[used], self.share[i][used], yerr=error, fmt="none", ecolor=side.colour, elinewidth=1.0, capsize=2
             )
         first = int(np.flatnonzero(self.share.sum(axis=0))[0])
         ax.set_xlim(self.edges[first] - 0.01, self.edges[-1] + 0.01)

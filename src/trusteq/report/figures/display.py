@@ -1,4 +1,4 @@
-"""A display: arrays that were computed once, and a way to draw them, in scikit-learn's manner.
+"""A display: arrays that are computed once, and a method that draws them, as in scikit-learn.
 
 ``XDisplay.from_evidence(evidence, candidate=...)`` computes; ``.plot(ax=None)`` draws and returns the display, which
 then has ``ax_`` (a tuple where a figure has several panels) and ``figure_``.
@@ -23,13 +23,13 @@ class Display(ABC):
     """What all displays have in common."""
 
     ax_: Any
-    """The axes that were drawn on: one, or a tuple of one a panel."""
+    """The axes that were drawn on: one, or a tuple with one per panel."""
     figure_: Any
     """The figure they belong to."""
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height of the figure in inches, where it is not given."""
+        """Default width and height of the figure in inches."""
         return 6.5, 3.6
 
     @property
@@ -40,7 +40,7 @@ class Display(ABC):
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> Self:
         """Draw, on the given axes or on a new figure.
 
-        Several panels share out the place of one axes, or take a sequence of as many.
+        Several panels divide the place of a single axes, or take a sequence with one axes each.
         """
         with styled():
             axes = self._axes(ax)
@@ -51,34 +51,34 @@ class Display(ABC):
 
     @abstractmethod
     def _draw(self, *axes: Axes) -> None:
-        """Draw on one axes a panel."""
+        """Draw on the axes of each panel."""
 
     def axes_in(self, figure: Figure) -> tuple[Axes, ...]:
-        """New axes in an empty figure, one a panel."""
+        """New axes in an empty figure, one per panel."""
         grid = figure.add_gridspec(1, len(self.panels), width_ratios=self.panels)
         return tuple(figure.add_subplot(grid[0, i]) for i in range(len(self.panels)))
 
     def _axes(self, ax: Axes | Sequence[Axes] | None) -> tuple[Axes, ...]:
         from matplotlib.axes import Axes
 
-        many = len(self.panels)
+        count = len(self.panels)
         if ax is None:
-            # As scikit-learn's displays do, so that a notebook shows the figure. Nothing else here asks pyplot.
+            # As scikit-learn's displays do, so that a notebook shows the figure. Nothing else here uses pyplot.
             from matplotlib import pyplot
 
             return self.axes_in(pyplot.figure(figsize=self.size, layout="constrained"))
         if not isinstance(ax, Axes):
             axes = tuple(ax)
-            if len(axes) != many:
-                raise OptionError(f"{type(self).__name__} has {many} panels, and {len(axes)} axes were given")
+            if len(axes) != count:
+                raise OptionError(f"{type(self).__name__} has {count} panels, and {len(axes)} axes were given")
             return axes
-        if many == 1:
+        if count == 1:
             return (ax,)
         place = ax.get_subplotspec()
         if place is None:
             raise OptionError(
-                f"{type(self).__name__} has {many} panels: give so many axes, or one that plt.subplots() made"
+                f"{type(self).__name__} has {count} panels: give {count} axes, or one made by plt.subplots()"
             )
         ax.set_axis_off()
-        cells = place.subgridspec(1, many, width_ratios=self.panels)
-        return tuple(ax.figure.add_subplot(cells[0, i]) for i in range(many))
+        cells = place.subgridspec(1, count, width_ratios=self.panels)
+        return tuple(ax.figure.add_subplot(cells[0, i]) for i in range(count))

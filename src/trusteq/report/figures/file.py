@@ -1,4 +1,4 @@
-"""A display as the bytes of a PDF, SVG or PNG file: the same bytes for the same display, for they hold no date."""
+"""A display as the bytes of a PDF, SVG or PNG file: the same bytes for the same display, as they hold no date."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def rendered(display: Display, kind: str, *, bare: bool = False, **settings: Any) -> bytes:
-    """The display drawn anew, as a file of this kind; ``bare`` leaves out the surfaces behind the drawing."""
+    """The display, drawn as the bytes of a file of this kind; ``bare`` omits the background of figure and axes."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     out = BytesIO()
     with styled(**settings), warnings.catch_warnings():
-        # A letter that no installed font has is drawn as a box.
+        # A character that no installed font has is drawn as a box.
         warnings.filterwarnings("ignore", r"(?s)Glyph .* missing from")
         figure = Figure(figsize=display.size, layout="constrained")
         axes = display.axes_in(figure)
         display.plot(axes)
         if bare:
-            for patch in (figure.patch, *(each.patch for each in figure.axes)):
+            for patch in (figure.patch, *(axis.patch for axis in figure.axes)):
                 patch.set_visible(False)
         if kind == "svg":
             # Laid out once; `savefig` would do so twice, which is half the time of a page.
@@ -45,15 +45,15 @@ def rendered(display: Display, kind: str, *, bare: bool = False, **settings: Any
 
 
 def kind_of(path: str | Path) -> str:
-    """The kind of file that a name asks for."""
+    """The kind of file by its name's extension."""
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in KINDS:
-        raise OptionError(f"{path}: a figure is written as .pdf, .svg or .png; name the file so")
+        raise OptionError(f"{path}: a figure must be .pdf, .svg or .png; change the file name")
     return kind
 
 
 def save(display: Display, path: str | Path) -> Path:
-    """The file, written whole or not at all."""
+    """The path of the written file, which is complete or was not written at all."""
     target = Path(path)
     content = rendered(display, kind_of(target))
     write_atomically(target, content)

@@ -1,8 +1,8 @@
-"""A display as an ``<svg>`` element inside HTML: one drawing for light and dark, harmless under a strict policy.
+"""A display as an ``<svg>`` element inside HTML: one drawing for light and dark, allowed by a strict policy.
 
-matplotlib's SVG is taken apart and put together again: no metadata, no ``<style>`` and no ``style="..."`` (a
-Content-Security-Policy refuses both), no reference that leaves the element, identifiers of its own, colours as CSS
-custom properties with the printed colour to fall back on, text as text in the page's own font.
+matplotlib's SVG is rebuilt: no metadata, no ``<style>`` and no ``style="..."`` (a
+Content-Security-Policy refuses both), no reference to anything outside the element, unique identifiers, colours as
+CSS custom properties that fall back on the printed colour, and text as text in the page's own font.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ POINTS_TO_PIXELS = 4 / 3
 _URL = re.compile(r"url\(#([\w-]+)\)")
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _ROOT = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
-"""What matplotlib says of all elements in its ``<style>``."""
+"""What matplotlib's ``<style>`` sets for all elements."""
 
 _COLOURS = {colour: f"var(--{role}, {colour})" for role, colour in ROLES.items()}
 _DROPPED = {"font-family", "font-stretch"}
@@ -32,7 +32,7 @@ _DROPPED = {"font-family", "font-stretch"}
 
 def inline_svg(display: Display, *, label: str) -> str:
     """The display as ``<svg role="img" aria-label=...>``; the same display and label give the same text."""
-    # Our own drawing: every name in it was escaped by matplotlib.
+    # This is trusteq's own drawing, in which matplotlib has escaped every name.
     drawn = ElementTree.fromstring(rendered(display, "svg", bare=True, **{"svg.fonttype": "none"}))  # noqa: S314
     content = _element(drawn)
     _drop(content, "metadata", "style")
@@ -54,17 +54,17 @@ def inline_svg(display: Display, *, label: str) -> str:
 
 
 def _element(source: ElementTree.Element) -> ElementTree.Element:
-    """The element and all within it, without namespaces, its style as attributes."""
-    made = ElementTree.Element(_local(source.tag))
+    """The element and its descendants without namespaces, with styles as attributes."""
+    rebuilt = ElementTree.Element(_local(source.tag))
     for key, value in source.attrib.items():
         if _local(key) == "style":
-            made.attrib |= _presentation(value)
+            rebuilt.attrib |= _presentation(value)
         else:
-            made.set(_local(key), _COLOURS.get(value, " ".join(_NUMBER.sub(_rounded, value).split())))
-    if made.tag in {"text", "tspan"}:
-        made.text = source.text
-    made.extend(_element(child) for child in source)
-    return made
+            rebuilt.set(_local(key), _COLOURS.get(value, " ".join(_NUMBER.sub(_rounded, value).split())))
+    if rebuilt.tag in {"text", "tspan"}:
+        rebuilt.text = source.text
+    rebuilt.extend(_element(child) for child in source)
+    return rebuilt
 
 
 def _presentation(style: str) -> dict[str, str]:
@@ -89,7 +89,7 @@ def _referred(element: ElementTree.Element) -> list[str]:
 
 
 def _name(element: ElementTree.Element, used: set[str], prefix: str) -> None:
-    """Give an element that is referred to a name of its own; the others need none."""
+    """Give an element that is referred to a unique name; remove the names of others."""
     name = element.attrib.pop("id", None)
     for key, value in element.attrib.items():
         element.set(key, f"#{prefix}{value[1:]}" if key == "href" else _URL.sub(rf"url(#{prefix}\1)", value))

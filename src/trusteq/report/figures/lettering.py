@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 
-def beside(ax: Axes, text: str, y: float, *, points: float = 8, colour: str = INK, va: str = "center") -> None:
-    """Text at a height of the data, so many points right of the axes, however wide they come out."""
+def text_right_of(ax: Axes, text: str, y: float, *, points: float = 8, colour: str = INK, va: str = "center") -> None:
+    """Text at a height of the data, this many points to the right of the axes, whatever their width."""
     ax.annotate(
         text,
         (1, y),
@@ -50,6 +50,6 @@ def legend_above(ax: Axes, keys: Sequence[Line2D] | None = None, *, columns: int
 
 
 def no_sides(ax: Axes) -> None:
-    """Rows told by their names alone: no line and no ticks at the left."""
+    """Neither a line nor ticks at the left, for rows that have names."""
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class MarginScale:
     """A measure's values in margins: ``offset + slope * value``; acceptable from ``low`` to ``high``.
 
-    A value that only has to be small enough, or large enough, has no lower end: below 0 it is better than the same.
+    A value that only has to be small enough, or large enough, has no lower limit: below 0 it is better than equal.
     """
 
     offset: float
@@ -34,30 +34,30 @@ class MarginScale:
 def margin_scale(measure: str, rule: Rule, estimate: Estimate) -> MarginScale:
     """The scale on which the rule's margin is 1, or both of its margins are -1 and 1.
 
-    A margin without width (no significant difference from 0) has no such scale: there the estimate's farther end is 1,
-    and just 0 is acceptable.
+    A margin of width 0 (no significant difference from 0) has no such scale: there the estimate's farther end is 1, and
+    only 0 is acceptable.
     """
     low, high = rule.at_least, rule.at_most
     if low is not None and high is not None:
         middle, half = (low + high) / 2, (high - low) / 2
-        unit = half or _reach(estimate, middle)
+        unit = half or _half_width(estimate, middle)
         return MarginScale(-middle / unit, 1 / unit, -float(half > 0), float(half > 0))
     margin, sign = (low, -1.0) if low is not None else (high, 1.0)
     assert margin is not None  # noqa: S101 - a rule has a margin
-    unit = abs(margin - _best(measure, at_least=low is not None)) or _reach(estimate, margin)
+    unit = abs(margin - _best(measure, at_least=low is not None)) or _half_width(estimate, margin)
     return MarginScale(1 - sign * margin / unit, sign / unit, -math.inf, 1.0)
 
 
 def _best(measure: str, *, at_least: bool) -> float:
-    """The value of a candidate that is just like the reference, or as good as can be."""
-    known = named(measure)
-    if known is not None and known.best is not None:
-        return known.best
-    low, high = ANY if known is None else known.bounds
-    best, otherwise = (high, 1.0) if at_least else (low, 0.0)
-    return best if math.isfinite(best) else otherwise
+    """The value of a candidate that is just like the reference, or else the best possible value."""
+    entry = named(measure)
+    if entry is not None and entry.best is not None:
+        return entry.best
+    low, high = ANY if entry is None else entry.bounds
+    best, fallback = (high, 1.0) if at_least else (low, 0.0)
+    return best if math.isfinite(best) else fallback
 
 
-def _reach(estimate: Estimate, centre: float) -> float:
-    """How far the interval's farther end is from the centre; 1 where it is nowhere else."""
+def _half_width(estimate: Estimate, centre: float) -> float:
+    """The distance of the interval's farther end from the centre; 1 where that is 0."""
     return max(abs(estimate.low - centre), abs(estimate.high - centre)) or 1.0

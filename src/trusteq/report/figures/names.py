@@ -1,4 +1,4 @@
-"""Names, labels and words of the user as a figure can show them: on one line, harmless, and not too long."""
+"""The user's names, labels and words as a figure can show them: on one line, harmless, and not too long."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from trusteq.data.clean import clean
 
 ELLIPSIS = "…"
 _MOST_ACCENTS = 2
-"""Marks on one letter that are drawn; any number of them would climb over the lines above."""
+"""Combining marks drawn on one letter; more would run into the lines above."""
 
 
-def shown(text: str, most: int = 24) -> str:
-    """The text without control characters and at most ``most`` letters wide, cut in its middle.
+def shortened(text: str, limit: int = 24) -> str:
+    """The text without control characters and at most ``limit`` letters wide, cut in the middle.
 
     Names of models differ at their ends ("bert-base-uncased-int8"), so both ends stay.
     """
     letters = _letters(clean(text).strip())
     if not letters:
         return "(empty)"
-    if sum(map(_width, letters)) <= most:
+    if sum(map(_width, letters)) <= limit:
         return "".join(letters)
-    tail = _fitting(letters[::-1], (most - 1) // 2)[::-1]
-    head = _fitting(letters, most - 1 - sum(map(_width, tail)))
+    tail = _fitting(letters[::-1], (limit - 1) // 2)[::-1]
+    head = _fitting(letters, limit - 1 - sum(map(_width, tail)))
     return "".join([*head, ELLIPSIS, *tail])
 
 
@@ -39,17 +39,17 @@ def _letters(text: str) -> list[str]:
 
 
 def _width(letter: str) -> int:
-    """How many ordinary letters wide a letter is; a ligature counts as what it stands for."""
+    """A letter's width in ordinary letters; a ligature counts as the letters it stands for."""
     plain = unicodedata.normalize("NFKC", letter[0])
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain)
 
 
 def _fitting(letters: list[str], room: int) -> list[str]:
     """As many of the first letters as fit."""
-    taken: list[str] = []
+    fitting: list[str] = []
     for letter in letters:
         room -= _width(letter)
         if room < 0:
             break
-        taken.append(letter)
-    return taken
+        fitting.append(letter)
+    return fitting

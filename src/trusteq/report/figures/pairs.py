@@ -1,4 +1,4 @@
-"""All models pair by pair: how often they answer alike, and how much of their top words they share."""
+"""All models pair by pair: how often they give the same answer, and how many of their top words they share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from trusteq.compare.measures import method_title
-from trusteq.report.figures.attributed import attributed
 from trusteq.report.figures.display import Display
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.model_attributions import model_attributions
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import INK, MUTED, REFERENCE
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from trusteq.record.evidence import Evidence
 
 MOST_SLANTED = 6
-"""Up to so many names stand slanted under a matrix, more stand upright."""
+"""Up to this many names are slanted under a matrix; more are upright."""
 
 MOST_NUMBERED = 12
-"""Up to so many models the cells hold their numbers."""
+"""Up to this many models, the cells show their numbers."""
 
 
 @dataclass(eq=False)
 class PairsDisplay(Display):
-    """Every two models' agreement.
+    """Each pair of models' agreement.
 
     names: of all models, the reference first. same_answer: share of items [models, models]. jaccard: by method, the
     mean Jaccard of the top k words [models, models]; empty where nothing was explained. k: words in a top set.
@@ -53,13 +53,13 @@ class PairsDisplay(Display):
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height in inches: a square a matrix."""
+        """Width and height in inches: a square per matrix."""
         side = min(2.6, 1.1 + 0.28 * len(self.names))
         return 1.3 + side * len(self.panels), (1.2 if len(self.names) <= MOST_SLANTED else 1.7) + side
 
     @property
     def panels(self) -> tuple[float, ...]:
-        """The answers, then a matrix a method."""
+        """The answers, then a matrix per method."""
         return (1.0,) * (1 + len(self.jaccard))
 
     def _draw(self, *axes: Axes) -> None:
@@ -70,53 +70,55 @@ class PairsDisplay(Display):
         for ax, matrix, title in zip(axes, [self.same_answer, *self.jaccard.values()], titles, strict=True):
             _matrix(ax, matrix)
             ax.set_title(title)
-            names = [shown(name, 16) for name in self.names]
+            names = [shortened(name, 16) for name in self.names]
             places = np.arange(len(names))
-            many = len(names) > MOST_SLANTED
-            ax.set_xticks(places, names, rotation=90 if many else 40, ha="right", va="center", rotation_mode="anchor")
+            upright = len(names) > MOST_SLANTED
+            ax.set_xticks(
+                places, names, rotation=90 if upright else 40, ha="right", va="center", rotation_mode="anchor"
+            )
             ax.set_yticks(places, names if ax is axes[0] else [""] * len(names))
             ax.tick_params(length=0, labelsize=8 if len(names) <= MOST_NUMBERED else 6.5)
 
 
 def _matrix(ax: Axes, matrix: NDArray[np.float64]) -> None:
-    """Squares the darker the higher, with their numbers; the diagonal is empty."""
+    """A square per pair, darker for more agreement, with its number; the diagonal is empty."""
     from matplotlib.patches import Rectangle
 
-    many = len(matrix)
-    for row, column in np.ndindex(many, many):
+    models = len(matrix)
+    for row, column in np.ndindex(models, models):
         if row == column:
             ax.annotate("·", (column, row), ha="center", va="center", color=MUTED)
             continue
         value = float(matrix[row, column])
-        # No darker than that numbers can be read on it.
+        # Never so dark that the number on it could not be read.
         ax.add_patch(
             Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=REFERENCE, alpha=0.6 * value, linewidth=0)
         )
-        if many <= MOST_NUMBERED:
-            said = ">.99" if 0.995 <= value < 1 else f"{value:.2f}"
-            ax.annotate(said, (column, row), ha="center", va="center", size=7.5 if many <= 6 else 6.5, color=INK)
-    ax.set_xlim(-0.55, many - 0.45)
-    ax.set_ylim(many - 0.45, -0.55)
+        if models <= MOST_NUMBERED:
+            text = ">.99" if 0.995 <= value < 1 else f"{value:.2f}"
+            ax.annotate(text, (column, row), ha="center", va="center", size=7.5 if models <= 6 else 6.5, color=INK)
+    ax.set_xlim(-0.55, models - 0.45)
+    ax.set_ylim(models - 0.45, -0.55)
     ax.set_aspect("equal")
     for spine in ax.spines.values():
         spine.set_visible(False)
 
 
 def _jaccard(evidence: Evidence) -> dict[str, NDArray[np.float64]]:
-    """The mean Jaccard of every two models' top words, by method."""
-    many = len(evidence.models)
-    found: dict[str, NDArray[np.float64]] = {}
+    """The mean Jaccard of each pair of models' top words, by method."""
+    models = len(evidence.models)
+    matrices: dict[str, NDArray[np.float64]] = {}
     protocol = evidence.document.protocol
     if protocol is not None:
         for pair in protocol.pairs:
-            matrix = found.setdefault(pair.method, np.ones((many, many)))
+            matrix = matrices.setdefault(pair.method, np.ones((models, models)))
             a, b = (evidence.models.index(name) for name in (pair.first, pair.second))
             matrix[a, b] = matrix[b, a] = pair.mean.value
-        return found
-    items = attributed(evidence)
-    if items is not None:
-        for method in items.values:
-            matrix = found[method] = np.ones((many, many))
-            for a, b in combinations(range(many), 2):
-                matrix[a, b] = matrix[b, a] = items.jaccard(method, a, b).mean()
-    return found
+        return matrices
+    attributions = model_attributions(evidence)
+    if attributions is not None:
+        for method in attributions.values:
+            matrix = matrices[method] = np.ones((models, models))
+            for a, b in combinations(range(models), 2):
+                matrix[a, b] = matrix[b, a] = attributions.jaccard(method, a, b).mean()
+    return matrices

@@ -1,4 +1,4 @@
-"""What colours, markers and line styles stand for: every difference is told by a shape as well, never by colour alone.
+"""What colours, markers and line styles mean: every difference is shown by a shape as well, never by colour alone.
 
 The hues are Okabe and Ito's, darkened until they can be read as thin lines on paper. On the page each role is a CSS
 custom property of the same name, so no two roles may share a colour.
@@ -66,4 +66,4 @@ OF_METHOD = {
     "shapley": Side(INK, "^", "--"),
     "shap": Side(INK, "^", "--"),
 }
-"""How one candidate's explanations by each method are drawn, side by side."""
+"""How one candidate's explanations by each method are drawn in the same axes."""

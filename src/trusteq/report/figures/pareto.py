@@ -1,4 +1,4 @@
-"""Size and latency against trust: which candidate buys how much, at what price."""
+"""Size and latency against the distance from the reference: what each candidate saves, and at what price."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from trusteq.report.figures.display import Display
-from trusteq.report.figures.judged import judged_rules
+from trusteq.report.figures.judged_rules import judged_rules
 from trusteq.report.figures.lettering import key, legend_above
 from trusteq.report.figures.margins import margin_scale
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import GOOD, GRID, INK, OUTCOMES, REFERENCE
 from trusteq.verdict import Outcome
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from trusteq.record.evidence import Evidence
 
 LEAST, MOST = 0.05, 50.0
-"""Distances drawn, in margins; what lies beyond stands at the edge."""
+"""The distances that are drawn, in margins; what is beyond them is drawn at the edge."""
 
 ROOM = 1.8
-"""How many times farther the axis goes."""
+"""The factor by which the axis extends beyond them."""
 
 TOP = LEAST / 1.35
-"""Where the reference stands, which differs from itself in nothing."""
+"""Where the reference is drawn, whose distance from itself is 0."""
 
 _SEVERITY = (Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED, Outcome.EQUIVALENT)
 
@@ -40,7 +40,7 @@ Ends = tuple[float, float, float]
 
 
 class Point(NamedTuple):
-    """A model's price and how far it is from the reference.
+    """A model's price and its distance from the reference.
 
     price: low end, value, high end, in the panel's unit. distance: the same of its worst rule, in margins; None for the
     reference. outcome: of the candidate as a whole; None for the reference. rule: the measure of the worst rule.
@@ -55,17 +55,17 @@ class Point(NamedTuple):
 
 @dataclass(eq=False)
 class ParetoDisplay(Display):
-    """The points of each panel, the reference first: by what is paid, such as "size on disk (MB)"."""
+    """The points of each panel, the reference first; by price, such as "size, MB on disk"."""
 
     points: Mapping[str, tuple[Point, ...]]
 
     @classmethod
     def from_evidence(cls, evidence: Evidence) -> Self | None:
-        """What is known of the models' size and latency; None where nothing is."""
+        """The models' size and latency, as far as known; None where neither is."""
         worst = {c.name: worst_rule(c) for c in evidence.document.candidates}
         outcomes = {c.name: c.verdict.outcome for c in evidence.document.candidates}
-        found = {}
-        for what, prices in (("size", _sizes(evidence)), ("latency", _latencies(evidence))):
+        panels = {}
+        for title, prices in (("size", _sizes(evidence)), ("latency", _latencies(evidence))):
             if prices is None:
                 continue
             unit, price_of = prices
@@ -75,8 +75,8 @@ class ParetoDisplay(Display):
                 if name in price_of and (distance is not None or name not in worst):
                     points.append(Point(name, price_of[name], distance, outcomes.get(name), rule))
             if any(point.distance is not None for point in points):
-                found[f"{what}, {unit}"] = tuple(points)
-        return cls(found) if found else None
+                panels[f"{title}, {unit}"] = tuple(points)
+        return cls(panels) if panels else None
 
     @property
     def size(self) -> tuple[float, float]:
@@ -85,11 +85,11 @@ class ParetoDisplay(Display):
 
     @property
     def panels(self) -> tuple[float, ...]:
-        """One a price."""
+        """One per price."""
         return (1.0,) * len(self.points)
 
     def _draw(self, *axes: Axes) -> None:
-        for ax, (what, points) in zip(axes, self.points.items(), strict=True):
+        for ax, (title, points) in zip(axes, self.points.items(), strict=True):
             ax.set_yscale("log")
             ax.set_ylim(MOST * ROOM, LEAST / ROOM)
             ax.axhspan(LEAST / ROOM, 1, color=GOOD, alpha=0.13, linewidth=0)
@@ -99,7 +99,7 @@ class ParetoDisplay(Display):
             ends = [end for point in points for end in point.price]
             room = 0.25 * (max(ends) - min(ends)) or 0.5 * max(ends)
             ax.set_xlim(min(ends) - room, max(ends) + room)
-            ax.set_xlabel(what)
+            ax.set_xlabel(title)
             ticks = {0.1: "0.1×", 1.0: "margin", 10.0: "10×"}
             ax.set_yticks(list(ticks), list(ticks.values()) if ax is axes[0] else [""] * len(ticks))
             ax.set_yticks([], minor=True)
@@ -115,7 +115,7 @@ class ParetoDisplay(Display):
 
 def worst_rule(candidate: AuditedCandidate) -> tuple[Ends, str] | None:
     """The required rule that a candidate fails most, as low end, value and high end in margins, and its measure."""
-    found = []
+    ranked = []
     for _, _, required, verdict in judged_rules(candidate):
         if required and verdict.estimate is not None and verdict.outcome in _SEVERITY:
             scale = margin_scale(verdict.measure, verdict.rule, verdict.estimate)
@@ -123,12 +123,12 @@ def worst_rule(candidate: AuditedCandidate) -> tuple[Ends, str] | None:
             if np.isfinite(ends).all():
                 if ends[1] < 0 and scale.low > -np.inf:  # a margin on either side
                     ends = (-ends[2], -ends[1], -ends[0])
-                found.append((_SEVERITY.index(verdict.outcome), -ends[1], verdict.measure, ends))
-    return (min(found)[3], min(found)[2]) if found else None
+                ranked.append((_SEVERITY.index(verdict.outcome), -ends[1], verdict.measure, ends))
+    return (min(ranked)[3], min(ranked)[2]) if ranked else None
 
 
 def _sizes(evidence: Evidence) -> tuple[str, dict[str, Ends]] | None:
-    """How large each model is: on disk, in memory, or in parameters, whichever the run knows of a candidate first."""
+    """Each model's size: on disk, in memory or in parameters, the first that the run has for some candidate."""
     models = [] if evidence.costs is None else evidence.costs["models"]
     counted = [{"name": m["name"], **m.get("details", {})} for m in evidence.manifest["models"]]
     for field, rows, unit, divisor in (
@@ -137,9 +137,9 @@ def _sizes(evidence: Evidence) -> tuple[str, dict[str, Ends]] | None:
         ("parameters", models, "million parameters", 1e6),
         ("parameters", counted, "million parameters", 1e6),
     ):
-        found = {row["name"]: (row[field] / divisor,) * 3 for row in rows if row.get(field) is not None}
-        if set(found) - {evidence.models[0]}:
-            return unit, found
+        sizes = {row["name"]: (row[field] / divisor,) * 3 for row in rows if row.get(field) is not None}
+        if set(sizes) - {evidence.models[0]}:
+            return unit, sizes
     return None
 
 
@@ -147,12 +147,12 @@ def _latencies(evidence: Evidence) -> tuple[str, dict[str, Ends]] | None:
     """The median time of one item and its quartiles; None where no candidate was timed."""
     models = [] if evidence.costs is None else evidence.costs["models"]
     times = {row["name"]: row["latency"] for row in models if row.get("latency") is not None}
-    found = {name: (1e3 * t["low"], 1e3 * t["median"], 1e3 * t["high"]) for name, t in times.items()}
-    return ("ms an item, quartiles", found) if set(found) - {evidence.models[0]} else None
+    ends = {name: (1e3 * t["low"], 1e3 * t["median"], 1e3 * t["high"]) for name, t in times.items()}
+    return ("ms per item, quartiles", ends) if set(ends) - {evidence.models[0]} else None
 
 
 def _draw_point(ax: Axes, point: Point, label: float) -> None:
-    """A model at its price, its name beside the axes at the height ``label`` (a share of the axes)."""
+    """A model at its price, its name to the right of the axes at the height ``label`` (a share of the axes)."""
     low, price, high = point.price
     if point.distance is None or point.outcome is None:
         colour, marker, face, y = REFERENCE, "*", REFERENCE, TOP
@@ -162,7 +162,7 @@ def _draw_point(ax: Axes, point: Point, label: float) -> None:
         ax.plot([price, price], [below, above], color=colour, linewidth=1.4)
     ax.plot([low, high], [y, y], color=colour, linewidth=1.4)
     ax.annotate(
-        shown(point.name, 20),
+        shortened(point.name, 20),
         (price, y),
         xytext=(1.04, label),
         textcoords="axes fraction",
@@ -184,17 +184,17 @@ def _draw_point(ax: Axes, point: Point, label: float) -> None:
 
 
 def _heights(points: tuple[Point, ...]) -> list[float]:
-    """Where each name stands [points], as shares of the axes: beside its point, but never on another name."""
+    """The height of each name [points], as shares of the axes: level with its point, but never on another name."""
     top, bottom = np.log(LEAST / ROOM), np.log(MOST * ROOM)
     y = [TOP if point.distance is None else float(np.clip(point.distance[1], LEAST, MOST)) for point in points]
-    wanted = (bottom - np.log(y)) / (bottom - top)
+    ideal = (bottom - np.log(y)) / (bottom - top)
     gap = min(0.06, 1 / len(points))
     heights = np.empty(len(points))
     lowest = 0.0
-    for row in np.argsort(wanted, kind="stable"):
-        heights[row] = lowest = max(float(wanted[row]), lowest)
+    for row in np.argsort(ideal, kind="stable"):
+        heights[row] = lowest = max(float(ideal[row]), lowest)
         lowest += gap
-    # Names that were pushed beyond the top push the others down again.
+    # Names pushed beyond the top push the others down again.
     highest = 0.98
     for row in np.argsort(-heights, kind="stable"):
         heights[row] = highest = min(float(heights[row]), highest)

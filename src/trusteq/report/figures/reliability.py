@@ -1,4 +1,4 @@
-"""Reliability diagrams of both models over each other: how often they are right when they are so sure."""
+"""Reliability diagrams of both models over each other: how often they are right at each level of confidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import GRID, MUTED, SIDES, SURFACE
 from trusteq.report.wording import percent
 
@@ -38,8 +38,8 @@ class Curve:
 class ReliabilityDisplay(Display):
     """The two models' curves.
 
-    names: of the reference and the candidate. curves: theirs. calibration_error: their ECE. level:
-    of the intervals.
+    names: of the reference and the candidate. curves, calibration_error: of both; the latter is the ECE. level: of the
+    intervals.
     """
 
     names: tuple[str, str]
@@ -50,11 +50,11 @@ class ReliabilityDisplay(Display):
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self | None:
         """The curves of the reference and a candidate; None without labels."""
-        reference, other = evidence.document.reference, evidence.candidate(candidate)
-        curves = [_curve(model.reliability) for model in (reference, other)]
+        reference, judged = evidence.document.reference, evidence.candidate(candidate)
+        curves = [_curve(model.reliability) for model in (reference, judged)]
         if not all(len(curve.count) for curve in curves):
             return None
-        errors = [other.flat[f"ece_{side}"].value for side in ("reference", "candidate")]
+        errors = [judged.flat[f"ece_{side}"].value for side in ("reference", "candidate")]
         return cls(
             (reference.name, candidate),
             (curves[0], curves[1]),
@@ -64,7 +64,7 @@ class ReliabilityDisplay(Display):
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height in inches: a square with its axes."""
+        """Width and height in inches: a square and its axes."""
         return 4.6, 4.4
 
     def _draw(self, *axes: Axes) -> None:
@@ -82,9 +82,9 @@ class ReliabilityDisplay(Display):
                 linestyle=side.line,
                 elinewidth=1.0,
                 capsize=2.5,
-                label=f"{shown(name, 30)} (ECE {error:.3f})",
+                label=f"{shortened(name, 30)} (ECE {error:.3f})",
             )
-        ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", zorder=1, label="as right as sure")
+        ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", zorder=1, label="perfect calibration")
         low = max(0.0, np.floor(start * 10) / 10 - 0.02)
         ax.set_xlim(low, 1.02)
         ax.set_ylim(low, 1.02)

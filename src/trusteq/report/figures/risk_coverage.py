@@ -1,4 +1,4 @@
-"""Risk and coverage of both models: how wrong each is when it may keep silent where it is least sure."""
+"""Risk and coverage of both models: how often each is wrong if it answers only where it is most confident."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from trusteq.compare.selective import risk_coverage
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
-from trusteq.report.figures.names import shown
+from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import SIDES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MOST_POINTS = 400
 """Points drawn of a curve."""
 
 SETTLED = 0.05
-"""The share of items from which on a curve is no longer up and down by single items."""
+"""The share of items from which a curve no longer jumps with single items."""
 
 
 class Risk(NamedTuple):
@@ -38,7 +38,7 @@ class Risk(NamedTuple):
 class RiskCoverageDisplay(Display):
     """The two models' curves.
 
-    names: of the reference and the candidate. curves: theirs. area: under each curve.
+    names: of the reference and the candidate. curves: of both. area: under each curve.
     """
 
     names: tuple[str, str]
@@ -65,17 +65,17 @@ class RiskCoverageDisplay(Display):
     def _draw(self, *axes: Axes) -> None:
         (ax,) = axes
         ax.grid(visible=True)
-        most = 0.0
+        highest = 0.0
         for name, curve, side, area in zip(self.names, self.curves, SIDES, self.area, strict=True):
-            at = np.unique(np.linspace(0, len(curve.coverage) - 1, MOST_POINTS).astype(np.int64))
-            label = f"{shown(name, 26)} (area {area.value:.3f} [{area.low:.3f}, {area.high:.3f}])"
-            ax.plot(curve.coverage[at], curve.risk[at], color=side.colour, linestyle=side.line, label=label)
-            # A point at the end, where the whole is answered, so that lines can be told without colour.
+            drawn = np.unique(np.linspace(0, len(curve.coverage) - 1, MOST_POINTS).astype(np.int64))
+            label = f"{shortened(name, 26)} (area {area.value:.3f} [{area.low:.3f}, {area.high:.3f}])"
+            ax.plot(curve.coverage[drawn], curve.risk[drawn], color=side.colour, linestyle=side.line, label=label)
+            # A point at the end, where everything is answered, so that lines can be told apart without colour.
             ax.plot(curve.coverage[-1:], curve.risk[-1:], side.marker, color=side.colour, clip_on=False)
             settled = curve.risk[curve.coverage >= min(SETTLED, float(curve.coverage[-1]))]
-            most = max(most, float(settled.max()))
+            highest = max(highest, float(settled.max()))
         ax.set_xlim(0, 1)
-        ax.set_ylim(0, max(1.1 * most, 0.01))
-        ax.set_xlabel("share of items answered, the surest first")
-        ax.set_ylabel("share wrong of the answered")
+        ax.set_ylim(0, max(1.1 * highest, 0.01))
+        ax.set_xlabel("share of items answered, most confident first")
+        ax.set_ylabel("share of wrong answers among them")
         legend_above(ax)

@@ -1,4 +1,4 @@
-"""The look of every figure, whatever the user's own settings of matplotlib are."""
+"""The look of every figure, whatever the user's own matplotlib settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SETTINGS: dict[str, Any] = {
-    # Names and labels are the user's: `$` in them is a letter, and no TeX ever sees them.
+    # Names and labels are the user's: `$` in them is a character, and TeX never reads them.
     "text.parse_math": False,
     "text.usetex": False,
     "axes.formatter.use_mathtext": False,
@@ -49,7 +49,7 @@ _SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "figure.constrained_layout.w_pad": 0.06,
     "figure.constrained_layout.h_pad": 0.06,
-    # Bytes that depend on nothing but the drawing, and fonts that journals accept.
+    # Bytes that depend only on the drawing, and fonts that journals accept.
     "svg.hashsalt": "trusteq",
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
@@ -67,16 +67,16 @@ _FURTHER_FONTS = (
     "Noto Sans Devanagari",
     "Noto Sans Thai",
 )
-"""Fonts of common systems for what matplotlib's own lacks; those that are installed stand behind it."""
+"""Fonts of common systems for characters that matplotlib's own font lacks; used where installed."""
 
 
 @contextmanager
 def styled(**more: Any) -> Iterator[None]:
-    """Within, matplotlib draws as trusteq's figures look; afterwards its settings are the user's again."""
+    """A context in which matplotlib draws in trusteq's style; afterwards the user's settings are back."""
     from cycler import cycler
     from matplotlib import style
 
-    # Whatever is not given a colour is ink: matplotlib's own first colour is no role of the page.
+    # Anything without a colour is ink: matplotlib's own first colour has no role on the page.
     ink = cycler(color=[palette.INK])
     with style.context(["default", {**_SETTINGS, "axes.prop_cycle": ink, "font.family": _fonts(), **more}]):
         yield

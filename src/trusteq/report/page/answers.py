@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from trusteq.tasks.outcomes import Outcomes
 
 DIGITS = 10_000
-"""Probabilities are whole numbers of this part."""
+"""Probabilities are stored as whole numbers, in this fraction of 1."""
 
 MOST_LABELS = 12
-"""With more labels an item shows only those that some model gives weight, and its own."""
+"""With more labels, an item shows only those that some model finds most probable, and its own."""
 TOP_LABELS = 3
 
 
 @dataclass(frozen=True)
 class ItemAnswers:
-    """Answers as positions among ``labels`` [models, items], how sure each is [models, items], and gold [items]."""
+    """Answers as positions in ``labels`` [models, items], their confidence [models, items], and gold [items]."""
 
     labels: tuple[str, ...]
     answers: NDArray[np.int64]
@@ -36,47 +36,51 @@ class ItemAnswers:
 
 
 def item_answers(evidence: Evidence) -> ItemAnswers:
-    """Each item's answers: its only ones, or of several how many there are and how many a candidate changes."""
+    """Each model's answer to each item; where there are several, how many and how many of them a candidate changes."""
     confidence = np.stack([_mean_of_item(outcomes.confidence, outcomes, evidence) for outcomes in evidence.outcomes])
     if evidence.labels:
         answers = np.stack([outcomes.answer.astype(np.int64) for outcomes in evidence.outcomes])
         return ItemAnswers(evidence.labels, answers, confidence, evidence.gold)
-    said = [_words(evidence, outcomes) for outcomes in evidence.outcomes]
+    texts = [_answer_texts(evidence, outcomes) for outcomes in evidence.outcomes]
     if evidence.gold is not None:
         every = np.arange(len(evidence.items))
-        said.append(evidence.task.named(evidence.gold, every, evidence.asked, ()))
-    labels = tuple(sorted({word for words in said for word in words}))
-    place = {label: code for code, label in enumerate(labels)}
-    codes = np.array([[place[word] for word in words] for words in said], dtype=np.int64)
+        texts.append(evidence.task.named(evidence.gold, every, evidence.asked, ()))
+    labels = tuple(sorted({text for of_model in texts for text in of_model}))
+    code_of = {label: code for code, label in enumerate(labels)}
+    codes = np.array([[code_of[text] for text in of_model] for of_model in texts], dtype=np.int64)
     models = len(evidence.outcomes)
     return ItemAnswers(labels, codes[:models], confidence, codes[models] if len(codes) > models else None)
 
 
-def probabilities(evidence: Evidence, shown: ItemAnswers, at: NDArray[np.int64]) -> dict[str, Any]:
-    """Each model's probabilities of the chosen items, of many labels the few that matter; and the labels' names."""
-    confidences = np.rint(shown.confidence[:, at] * DIGITS).astype(np.int64).tolist()
+def probabilities(evidence: Evidence, answers: ItemAnswers, chosen: NDArray[np.int64]) -> dict[str, Any]:
+    """Each model's probabilities for the chosen items; if there are many labels, only for the few that matter."""
+    confidences = np.rint(answers.confidence[:, chosen] * DIGITS).astype(np.int64).tolist()
     if not evidence.labels:
-        return {"confidences": confidences, **_of_options(evidence, shown, at)}
-    p, gold = evidence.probabilities[:, at], None if shown.gold is None else shown.gold[at]
-    whole = np.rint(p * DIGITS).astype(np.int64)
+        return {"confidences": confidences, **_of_options(evidence, answers, chosen)}
+    p, gold = evidence.probabilities[:, chosen], None if answers.gold is None else answers.gold[chosen]
+    integers = np.rint(p * DIGITS).astype(np.int64)
     if p.shape[2] <= MOST_LABELS:
-        return {"confidences": confidences, "shown": None, "probabilities": [model.ravel().tolist() for model in whole]}
+        return {
+            "confidences": confidences,
+            "shown": None,
+            "probabilities": [model.ravel().tolist() for model in integers],
+        }
     top = np.argsort(-p, axis=2, kind="stable")[:, :, :TOP_LABELS]
-    own = [] if gold is None else [gold[:, None]]
-    few = [list(dict.fromkeys(row)) for row in np.concatenate([*top, *own], axis=1).tolist()]
-    values = [[[model[i][k] for k in labels] for i, labels in enumerate(few)] for model in whole.tolist()]
-    return {"confidences": confidences, "shown": few, "probabilities": values}
+    right = [] if gold is None else [gold[:, None]]
+    shown = [list(dict.fromkeys(row)) for row in np.concatenate([*top, *right], axis=1).tolist()]
+    values = [[[model[i][k] for k in labels] for i, labels in enumerate(shown)] for model in integers.tolist()]
+    return {"confidences": confidences, "shown": shown, "probabilities": values}
 
 
-def _of_options(evidence: Evidence, shown: ItemAnswers, at: NDArray[np.int64]) -> dict[str, Any]:
-    """The options of each chosen item, by their positions among all labels, and what each model gives them."""
-    task, asked = evidence.task, evidence.asked
-    of_models = [[task.shares(rows, i, asked, ()) for i in at.tolist()] for rows in evidence.rows]
-    names = list(dict.fromkeys([*shown.labels, *(name for shares in of_models[0] for name in shares)]))
-    place = {name: code for code, name in enumerate(names)}
+def _of_options(evidence: Evidence, answers: ItemAnswers, chosen: NDArray[np.int64]) -> dict[str, Any]:
+    """The options of each chosen item, by their positions among all labels, and their probabilities in each model."""
+    task, items = evidence.task, evidence.asked
+    of_models = [[task.shares(rows, i, items, ()) for i in chosen.tolist()] for rows in evidence.rows]
+    names = list(dict.fromkeys([*answers.labels, *(name for shares in of_models[0] for name in shares)]))
+    code_of = {name: code for code, name in enumerate(names)}
     return {
         "labels": names,
-        "shown": [[place[name] for name in shares] for shares in of_models[0]],
+        "shown": [[code_of[name] for name in shares] for shares in of_models[0]],
         "probabilities": [
             [[round(share * DIGITS) for share in shares.values()] for shares in of_model] for of_model in of_models
         ],
@@ -84,8 +88,8 @@ def _of_options(evidence: Evidence, shown: ItemAnswers, at: NDArray[np.int64]) -
     }
 
 
-def _words(evidence: Evidence, outcomes: Outcomes) -> Sequence[str]:
-    """The words for a model's answer to each item."""
+def _answer_texts(evidence: Evidence, outcomes: Outcomes) -> Sequence[str]:
+    """A model's answer to each item, in words."""
     if outcomes.item is None:
         return evidence.task.named(
             outcomes.answer.astype(np.int64), np.arange(len(outcomes)), evidence.asked, evidence.labels

@@ -36,7 +36,7 @@ class Assets:
 
 
 def assets() -> Assets:
-    """The page's own files; the dark colours stand in two places, for readers who choose and for those who do not."""
+    """The page's own files; the dark colours are there twice, for a reader's choice and for the system's setting."""
     dark = _read("style/dark.css").strip()
     style = _read("style/light.css")
     style += f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme='light']) {{\n{dark}\n}} }}\n"

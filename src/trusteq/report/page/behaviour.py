@@ -1,4 +1,4 @@
-"""Where the answers went: flips by what they do and from which label to which, and the flipped items."""
+"""Which answers change: flips by kind and from label to label, and the flipped items."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.behaviour import FLIP_MEASURES, FLIPS
-from trusteq.report.page.tables import Table, share
+from trusteq.report.page.html_table import Table, share
 from trusteq.report.page.texts import excerpt, fragment
-from trusteq.report.shown import shown as in_words
+from trusteq.report.segment_text import segment_texts
 from trusteq.report.wording import p_value
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
 
 MOST_ITEMS = 8
-"""Flipped items listed by kind; the browser has them all."""
+"""Flipped items that are listed; the browser has them all."""
 MOST_MOVES = 12
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """One candidate's answers beside the reference's.
+    """One candidate's answers compared with the reference's.
 
-    changed: how many answers change. first: the id of the surest new mistake, else of the surest change; None without
-    changes. kinds: what they do, with shares. mcnemar: whether as many turn right as wrong.
+    changed: how many answers change. first: the id of the most confident new mistake, else of the most confident
+    change; None without changes. kinds: how many changes of each kind. mcnemar: whether as many turn right as wrong.
     """
 
     changed: int
@@ -49,11 +49,11 @@ def behaviour(evidence: Evidence, candidate: AuditedCandidate) -> Behaviour:
     """The answers of one candidate."""
     flips = evidence.flips
     own = flips[flips["candidate"] == candidate.name]
-    surest = _surest(own)
+    first = _first_to_show(own)
     measures, test = candidate.flat, candidate.tests.get("mcnemar")
     return Behaviour(
         changed=len(own),
-        first=str(surest["id"].iloc[0]) if len(surest) else None,
+        first=str(first["id"].iloc[0]) if len(first) else None,
         disagreement=share(measures.get("disagreement")),
         kinds=_kinds(own, measures),
         by_label=_by_label(evidence, own),
@@ -67,25 +67,25 @@ def _kinds(flips: pd.DataFrame, measures: Mapping[str, Estimate]) -> Table | Non
     if "regressions" not in measures:
         return None
     counts = flips["kind"].value_counts()
-    rows = [(words, f"{counts.get(words, 0):,}", share(measures[name])) for name, words in FLIP_MEASURES.items()]
-    return Table("Changed answers by what the change does", ("change", "items", "share of all items"), rows)
+    rows = [(kind, f"{counts.get(kind, 0):,}", share(measures[name])) for name, kind in FLIP_MEASURES.items()]
+    return Table("Changed answers by kind of change", ("change", "items", "share of all items"), rows)
 
 
 def _by_label(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
-    """The changes by the items' own label."""
+    """The changes by the items' gold label."""
     if evidence.gold is None or not evidence.labels:
         return None
     counts = flips.groupby(["gold", "kind"]).size().to_dict()
     n = np.bincount(evidence.gold, minlength=len(evidence.labels)).tolist()
     rows = [
-        (label, f"{count:,}", *(f"{counts.get((label, words), 0):,}" for words in FLIPS))
+        (label, f"{count:,}", *(f"{counts.get((label, kind), 0):,}" for kind in FLIPS))
         for label, count in zip(evidence.labels, n, strict=True)
     ]
-    return Table("Changed answers by the items' label", ("label", "items", *FLIPS), rows)
+    return Table("Changed answers by the items' gold label", ("label", "items", *FLIPS), rows)
 
 
 def _moves(flips: pd.DataFrame) -> Table | None:
-    """From which label to which, the most frequent first."""
+    """The changes from label to label, the most frequent first."""
     if not len(flips):
         return None
     counts = flips.groupby(["reference_answer", "candidate_answer"]).size().reset_index(name="n")
@@ -96,12 +96,12 @@ def _moves(flips: pd.DataFrame) -> Table | None:
 
 
 def _items(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
-    """The flipped items the candidate is surest of, those that turn wrong first."""
+    """The flipped items, highest confidence of the candidate first; only those that turned wrong if any did."""
     if not len(flips):
         return None
-    chosen = _surest(flips)
+    chosen = _first_to_show(flips)
     shown = chosen.head(MOST_ITEMS)
-    place = {id_: i for i, id_ in enumerate(evidence.items["id"])}
+    position_of = {id_: i for i, id_ in enumerate(evidence.items["id"])}
     segments = evidence.segments
     rows, links = [], []
     for row in shown.to_dict("records"):
@@ -111,20 +111,21 @@ def _items(evidence: Evidence, flips: pd.DataFrame) -> Table | None:
             *(f"{row[f'{side}_answer']} {row[f'{side}_confidence']:.3f}" for side in ("reference", "candidate")),
         ]
         if segments:
-            cells.append(excerpt([in_words(segment, [place[row["id"]]])[0] for segment in segments.values()]))
+            cells.append(
+                excerpt([segment_texts(segment, [position_of[row["id"]]])[0] for segment in segments.values()])
+            )
         rows.append(tuple(cells))
         links.append(fragment(row["id"], row["candidate"]))
     labelled = bool(np.all([gold is not None for gold in shown["gold"]]))
     kinds = " and ".join(dict.fromkeys(segment.kind for segment in segments.values()))
     heads = ("item", *(("label",) if labelled else ()), "reference", "candidate", *((kinds,) if segments else ()))
-    what = "answers that turned wrong" if shown["kind"].iloc[0] == "right to wrong" else "changed answers"
-    of = len(chosen)
-    count = f"The {len(rows)} of {of:,}" if len(rows) < of else "All"
-    caption = f"{count} {what}, those the candidate is surest of first"
+    subject = "answers that turned wrong" if shown["kind"].iloc[0] == "right to wrong" else "changed answers"
+    count = f"{len(rows)} of {len(chosen):,}" if len(rows) < len(chosen) else "All"
+    caption = f"{count} {subject}, highest confidence of the candidate first"
     return Table(caption, heads, rows, words=frozenset(range(len(heads))), links=links)
 
 
-def _surest(flips: pd.DataFrame) -> pd.DataFrame:
-    """The answers that turned wrong, else all that changed; those that the candidate is surest of first."""
+def _first_to_show(flips: pd.DataFrame) -> pd.DataFrame:
+    """The answers that turned wrong, or all that changed if none did; most confident first."""
     wrong = flips[flips["kind"] == "right to wrong"]
     return wrong if len(wrong) else flips

@@ -1,4 +1,4 @@
-"""How sure the models are: calibration by bins, the usual scores, what cut-offs do, and whether a temperature helps."""
+"""How confident the models are: calibration by bins, the usual scores, cut-offs, and whether a temperature helps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.auditing.advice import TARGETS
 from trusteq.compare.measures import in_words
-from trusteq.report.page.tables import Table, difference_rows, figure, share
+from trusteq.report.page.html_table import Table, difference_rows, figure, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ SCORES = {
     "smooth_ece": None,
     "ece": None,
     "ece_debiased": None,
-    "mce": "MCE, the largest gap of a bin",
+    "mce": "MCE, the largest gap in any bin",
     "ece_quantile": "ECE over the published scripts' quantile bins",
     "mce_quantile": "MCE over the published scripts' quantile bins",
     "brier": "Brier score, summed over labels",
     "nll": "negative log likelihood",
-    "overconfidence": "overconfidence: mean confidence less accuracy",
+    "overconfidence": "overconfidence: mean confidence minus accuracy",
     "discrimination": None,
     "aurc": "area under the risk-coverage curve",
 }
@@ -35,7 +35,7 @@ SCORES = {
 
 @dataclass(frozen=True)
 class Calibration:
-    """One candidate's confidence beside the reference's."""
+    """One candidate's confidence compared with the reference's."""
 
     mean: tuple[str, str] | None
     scores: Table | None
@@ -53,7 +53,7 @@ def calibration(evidence: Evidence, candidate: AuditedCandidate) -> Calibration:
     heads = ("score", "reference", "candidate", "difference")
     return Calibration(
         mean=None if None in means else (share(means[0]), share(means[1])),
-        scores=Table("Scores of calibration, with intervals", heads, rows) if rows else None,
+        scores=Table("Calibration scores, with intervals", heads, rows) if rows else None,
         usable=_usable(measures),
         bins=_bins(evidence.document.reference.reliability, candidate.reliability),
         cut_offs=_cut_offs(candidate.thresholds),
@@ -62,14 +62,18 @@ def calibration(evidence: Evidence, candidate: AuditedCandidate) -> Calibration:
 
 
 def _usable(measures: Mapping[str, Estimate]) -> Table | None:
-    """How much can be answered, the most confident first, at a given accuracy."""
+    """The share of items that can be answered at a given accuracy, most confident first."""
     rows = []
     for accuracy in (90, 95, 99):
         sides = [measures.get(f"usable_{accuracy}_{side}") for side in ("reference", "candidate", "difference")]
         if any(sides):
             rows.append((f"{accuracy}% right", *(share(e) for e in sides)))
     heads = ("accuracy", "reference", "candidate", "difference")
-    return Table("Share of items that can be answered at an accuracy, the surest first", heads, rows) if rows else None
+    return (
+        Table("Share of items that can be answered at a given accuracy, most confident first", heads, rows)
+        if rows
+        else None
+    )
 
 
 def _bins(reference: Sequence[Bin], candidate: Sequence[Bin]) -> Table:
@@ -82,12 +86,12 @@ def _bins(reference: Sequence[Bin], candidate: Sequence[Bin]) -> Table:
             cells += [f"{side['count']:,}", "–" if confidence is None else f"{confidence:.3f}", share(side["accuracy"])]
         rows.append(tuple(cells))
     sides = ("reference", "candidate")
-    heads = ("confidence", *(f"{side}: {what}" for side in sides for what in ("items", "mean confidence", "right")))
+    heads = ("confidence", *(f"{side}: {column}" for side in sides for column in ("items", "mean confidence", "right")))
     return Table("Confidence and share of right answers by bin", heads, rows)
 
 
 def _cut_offs(thresholds: Sequence[Threshold]) -> Table:
-    """What today's cut-offs do on the candidate."""
+    """The effect of the same cut-offs on both models."""
     labelled = any("accuracy_reference" in row for row in thresholds)
     heads = ["cut-off", "reference accepts", "candidate accepts", "accepted by one only"]
     if labelled:
@@ -98,16 +102,16 @@ def _cut_offs(thresholds: Sequence[Threshold]) -> Table:
         cells += [share(row["coverage_reference"]), share(row["coverage_candidate"]), share(row["crossing"])]
         if labelled:
             cells += [share(row["accuracy_reference"]), share(row["accuracy_candidate"])]
-            instead = row["replacement"]
-            cells.append("–" if instead is None else f"{instead['cut_off']:.3f} accepts {instead['coverage']:.1%}")
+            other = row["replacement"]
+            cells.append("–" if other is None else f"{other['cut_off']:.3f} accepts {other['coverage']:.1%}")
         rows.append(tuple(cells))
-    return Table("What a cut-off on confidence accepts", heads, rows)
+    return Table("Effect of a confidence cut-off", heads, rows)
 
 
 def _remedies(candidate: AuditedCandidate) -> Table | None:
     """The judged calibration measures as they are, and after each temperature."""
-    found, measures = candidate.remedies, candidate.flat
-    targets = [target for target in TARGETS if f"temperature_{target}" in found]
+    remedies, measures = candidate.remedies, candidate.flat
+    targets = [target for target in TARGETS if f"temperature_{target}" in remedies]
     if not targets:
         return None
     judged = [
@@ -116,9 +120,9 @@ def _remedies(candidate: AuditedCandidate) -> Table | None:
         if dimension.dimension == "calibration"
         for rule in dimension.rules
     ]
-    rows = [("T that divides the logits", "1", *(figure(found[f"temperature_{target}"]) for target in targets))]
+    rows = [("T that divides the logits", "1", *(figure(remedies[f"temperature_{target}"]) for target in targets))]
     for name in judged:
-        after = [found.get(f"{name}_{target}") for target in targets]
+        after = [remedies.get(f"{name}_{target}") for target in targets]
         rows.append((in_words(name), figure(measures.get(name)), *(figure(e) for e in after)))
     heads = ("measure", "as it is", *(f"T {TARGETS[target]}" for target in targets))
-    return Table("What one temperature would change", heads, rows)
+    return Table("Effect of one temperature", heads, rows)

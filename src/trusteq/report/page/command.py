@@ -1,4 +1,4 @@
-"""The command that would repeat a run, as far as the run tells, and what it does not tell."""
+"""The command that would repeat a run, as far as the run stores it, and what is missing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import needs_of
 from trusteq.policy import PRESETS, Policy, read_policy
+from trusteq.report.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ _EXPLAIN = {
 class Command:
     """The command line; None where no command can repeat the run.
 
-    unknown: what whoever repeats the run must know beside it, in sentences.
+    unknown: what else one must know to repeat the run, in sentences.
     """
 
     text: str | None
@@ -43,14 +44,16 @@ class Command:
 
 
 def command(evidence: Evidence) -> Command:
-    """The command behind a run: as it was typed where the run keeps that, else as far as its settings tell."""
+    """The command of a run: as typed if the run stores that, else rebuilt from its settings."""
     if (typed := evidence.manifest.get("command")) is not None:
         return Command(_wrapped(["trusteq", *map(str, typed)]), ())
     models, settings = evidence.manifest["models"], evidence.manifest["settings"]
-    foreign = [model["name"] for model in models if model["kind"] not in RUN_KINDS]
-    if foreign:
-        said = f"No command repeats this run: {_names(foreign)} came from Python code, which the run does not keep."
-        return Command(None, (said, "In Python, trusteq.audit takes the settings listed below."))
+    from_python = [model["name"] for model in models if model["kind"] not in RUN_KINDS]
+    if from_python:
+        reason = (
+            f"No command repeats this run: {listed(from_python)} came from Python code, which the run does not store."
+        )
+        return Command(None, (reason, "In Python, trusteq.audit takes the settings listed below."))
     lines = ["trusteq audit", *(_model(model) for model in models)]
     lines += [_option("--data", evidence.manifest["data"]["source"])]
     unknown: list[str] = []
@@ -73,16 +76,16 @@ def command(evidence: Evidence) -> Command:
     lines += _settings(settings)
     if any("peer" in needs_of(name) for c in evidence.document.candidates for name in c.flat):
         lines.append("--peer PEER")
-        unknown.append("PEER: where the reference trained once more is kept.")
+        unknown.append("PEER: where the retrained reference is stored.")
     unknown.append(
-        "How files were read and models opened (ids, label names, logits, tokenizer, device) is not kept as options; "
-        "the hashes below tell whether the same was read."
+        "How files were read and models opened (ids, label names, logits, tokenizer, device) is not stored as options; "
+        "use the hashes below to check that you read the same content."
     )
     return Command(" \\\n    ".join(lines), tuple(unknown))
 
 
 def _wrapped(words: list[str]) -> str:
-    """The words on lines that begin with an option each."""
+    """The words of a command, a new line before each option."""
     lines: list[list[str]] = [[]]
     for word in words:
         if re.match(r"--?[a-z]", word):
@@ -124,10 +127,6 @@ def _settings(settings: Mapping[str, Any]) -> list[str]:
     elif explain is None:
         lines.append("--no-explain")
     else:
-        said = {**explain, "items": explain["items"] or "all"}
-        lines += [_option(flag, said[name]) for name, flag in _EXPLAIN.items() if said.get(name) is not None]
+        values = {**explain, "items": explain["items"] or "all"}
+        lines += [_option(flag, values[name]) for name, flag in _EXPLAIN.items() if values.get(name) is not None]
     return lines
-
-
-def _names(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

@@ -1,4 +1,4 @@
-"""What the models cost: size and speed, where they were measured."""
+"""The models' size and speed, where they were measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trusteq.report.cost_words import cost_words, where
-from trusteq.report.page.tables import Table
+from trusteq.report.page.html_table import Table
 from trusteq.report.size_and_speed import COLUMNS
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CostPart:
-    """The table, and what whoever reads it must know."""
+    """The table, whether it shows memory, and notes about the numbers."""
 
     table: Table
     memory: bool
@@ -24,15 +24,15 @@ class CostPart:
 
 def costs(evidence: Evidence) -> CostPart | None:
     """Size and speed of every model; None where nothing was measured."""
-    found = evidence.costs
-    if found is None:
+    measured = evidence.costs
+    if measured is None:
         return None
     shown = [
-        (head, said) for head, said, name in COLUMNS if any(model.get(name) is not None for model in found["models"])
+        (head, field) for head, field, key in COLUMNS if any(model.get(key) is not None for model in measured["models"])
     ]
-    rows = [(words.name, *(getattr(words, said) for _, said in shown)) for words in cost_words(found)]
-    caption = f"Measured on {where(found)}; medians with quartiles"
-    memory = any(said == "memory" for _, said in shown)
+    rows = [(texts.name, *(getattr(texts, field) for _, field in shown)) for texts in cost_words(measured)]
+    caption = f"Measured on {where(measured)}; medians with quartiles"
+    memory = any(field == "memory" for _, field in shown)
     return CostPart(
-        Table(caption, ("model", *(head for head, _ in shown)), rows), memory, tuple(found.get("notes", ()))
+        Table(caption, ("model", *(head for head, _ in shown)), rows), memory, tuple(measured.get("notes", ()))
     )

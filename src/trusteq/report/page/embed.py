@@ -1,4 +1,4 @@
-"""Values as a data block of the page: JSON that cannot end its element, packed where it is long."""
+"""Values as a data block of the page: JSON that cannot close its element, compressed where it is long."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 PLAIN = 300_000
-"""Characters up to which a block stays readable JSON."""
+"""Characters up to which a block is plain JSON."""
 
 _RISKY = re.compile("[<>&\u2028\u2029]")
 
 
 @dataclass(frozen=True)
 class Block:
-    """The content of a ``<script>`` element that is no script, and the type that says how to read it."""
+    """The content of a ``<script>`` element that holds data, and the type that says how to read it."""
 
     content: str
     type: str
 
 
 def block(value: Any) -> Block:
-    """The value as JSON; as base64 of zlib's format where that is long."""
+    """The value as JSON; compressed by zlib and in base64 where that is long."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if len(text) <= PLAIN:
-        return Block(_RISKY.sub(lambda found: f"\\u{ord(found[0]):04x}", text), "application/json")
+        return Block(_RISKY.sub(lambda match: f"\\u{ord(match[0]):04x}", text), "application/json")
     return Block(base64.b64encode(zlib.compress(text.encode(), 9)).decode(), "application/zlib")

@@ -1,4 +1,4 @@
-"""The page's figures: drawn by `trusteq.report.figures`, with what each shows in words."""
+"""The page's figures: drawn by `trusteq.report.figures`, each with a caption."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import method_title
-from trusteq.report.page.tables import Table
+from trusteq.report.page.html_table import Table
+from trusteq.report.wording import about, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,8 @@ def drawer(evidence: Evidence) -> Callable[..., Figure | None]:
         display = make(evidence, name, candidate)
         if display is None:
             return None
-        whose, caption = "" if candidate is None else f"{candidate}: ", figures()[name].caption
+        whose = "" if candidate is None else f"{candidate}: "
+        caption = about(figures()[name].caption, unit_of(evidence.document))
         return Figure(inline_svg(display, label=f"{whose}{caption}"), caption)
 
     return draw
@@ -64,16 +66,16 @@ def added(evidence: Evidence, draw: Callable[..., Figure | None]) -> list[tuple[
 
 
 def pairs(evidence: Evidence) -> Table:
-    """How far every two models agree, as a table."""
+    """How much each pair of models agrees, as a table."""
     from trusteq.report.figures.pairs import PairsDisplay
 
-    found = PairsDisplay.from_evidence(evidence)
-    matrices = {"same answer": found.same_answer}
+    display = PairsDisplay.from_evidence(evidence)
+    matrices = {"same answer": display.same_answer}
     matrices |= {
-        f"Jaccard of the top {found.k}, {method_title(name)}": matrix for name, matrix in found.jaccard.items()
+        f"Jaccard of the top {display.k}, {method_title(name)}": matrix for name, matrix in display.jaccard.items()
     }
     rows = [
-        (f"{found.names[a]} and {found.names[b]}", *(f"{matrix[a, b]:.3f}" for matrix in matrices.values()))
-        for a, b in combinations(range(len(found.names)), 2)
+        (f"{display.names[a]} and {display.names[b]}", *(f"{matrix[a, b]:.3f}" for matrix in matrices.values()))
+        for a, b in combinations(range(len(display.names)), 2)
     ]
-    return Table("How far every two models agree", ("models", *matrices), rows)
+    return Table("How much each pair of models agrees", ("models", *matrices), rows)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, method_title
+from trusteq.compare.measures import DIMENSIONS, lacking, method_title
 from trusteq.data.clean import clean
 from trusteq.report.page import provenance
-from trusteq.report.page.advised import Step, advised
+from trusteq.report.page.advice_steps import Step, advice_step
 from trusteq.report.page.assets import assets
 from trusteq.report.page.behaviour import Behaviour, behaviour
 from trusteq.report.page.calibration import Calibration, calibration
@@ -18,12 +18,24 @@ from trusteq.report.page.embed import block
 from trusteq.report.page.explanation import ExplanationPart, explanation
 from trusteq.report.page.figures import MOST_DRAWN, added, drawer, pairs
 from trusteq.report.page.glossary import GLOSSARY
+from trusteq.report.page.html_table import Table, every_estimate, every_test
 from trusteq.report.page.items import browser
-from trusteq.report.page.sentence import Name, answer, why
+from trusteq.report.page.sentence import Name, answer, reasons
 from trusteq.report.page.slices import Slices, slices
-from trusteq.report.page.tables import Table, every_estimate, every_test
 from trusteq.report.page.texts import fragment
-from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
+from trusteq.report.wording import (
+    MARKS,
+    URGENT,
+    about,
+    interval,
+    margin,
+    percent,
+    plural,
+    rule_words,
+    sides,
+    title,
+    unit_of,
+)
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -38,8 +50,8 @@ class Candidate:
     """One candidate, section by section."""
 
     judged: AuditedCandidate
-    why: str
-    do: str
+    reasons: str
+    action: str
     steps: list[Step]
     behaviour: Behaviour
     calibration: Calibration
@@ -57,25 +69,27 @@ class Candidate:
 def page(evidence: Evidence) -> str:
     """The report of a finished audit; the same bytes for the same run."""
     document = evidence.document
-    own, made, figure = assets(), browser(evidence), drawer(evidence)
+    unit, items, figure = unit_of(document), browser(evidence), drawer(evidence)
     return (
         _environment()
         .get_template("page.html")
         .render(
-            own=own,
-            data_items=block(made.items),
-            data_words=None if made.words is None else block(made.words),
-            answer=answer(document.reference.name, document.candidates),
+            assets=assets(),
+            data_items=block(items.items),
+            data_words=None if items.words is None else block(items.words),
+            answer=answer(document.reference.name, document.candidates, unit),
+            unit=unit,
+            units=plural(unit),
             document=document,
             many=len(document.candidates) > 1,
             level=percent(document.policy.level),
-            candidates=[_candidate(evidence, judged) for judged in document.candidates],
+            candidates=[_candidate(evidence, judged, unit) for judged in document.candidates],
             warnings=[f for f in evidence.findings if f.kind in URGENT],
             findings=[f for f in evidence.findings if f.kind not in URGENT],
             figure=figure,
             added_figures=added(evidence, figure),
             most_drawn=MOST_DRAWN,
-            browser=made,
+            browser=items,
             costs=costs(evidence),
             models=provenance.models(evidence),
             facts=provenance.facts(evidence),
@@ -88,32 +102,33 @@ def page(evidence: Evidence) -> str:
     )
 
 
-def _candidate(evidence: Evidence, judged: AuditedCandidate) -> Candidate:
-    reasons = why(judged.verdict, judged.flat)
+def _candidate(evidence: Evidence, judged: AuditedCandidate, unit: str) -> Candidate:
+    because = reasons(judged.verdict, judged.flat, unit)
     answers = behaviour(evidence, judged)
+    steps = [advice_step(sentence, answers.first) for sentence in judged.advice]
     return Candidate(
         judged,
-        f"{reasons[:1].upper()}{reasons[1:]}.",
-        _DO[judged.verdict.outcome],
-        [advised(sentence, answers.first) for sentence in judged.advice],
+        f"{because[:1].upper()}{because[1:]}.",
+        _ACTIONS[judged.verdict.outcome],
+        [step._replace(word=about(step.word, unit)) for step in steps],
         answers,
         calibration(evidence, judged),
-        explanation(evidence, judged),
+        explanation(evidence, judged, unit),
         slices(evidence, judged),
-        every_estimate(judged.measures, evidence.document.policy.level),
+        every_estimate(judged.measures, evidence.document.policy.level, unit),
         every_test(judged.tests),
     )
 
 
-_DO = {
-    Outcome.EQUIVALENT: "It may be put in the reference's place, as far as this policy and these items go.",
-    Outcome.NOT_EQUIVALENT: "Do not put it in the reference's place as it is.",
+_ACTIONS = {
+    Outcome.EQUIVALENT: "By this policy and on these items, it may replace the reference.",
+    Outcome.NOT_EQUIVALENT: "Do not replace the reference with it as it is.",
     Outcome.UNDECIDED: "Do not decide yet.",
 }
 
 
 def _environment() -> Environment:
-    """Templates in which every value is escaped, and no text can command what shows it."""
+    """Templates in which every value is escaped and no text can control what displays it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -131,7 +146,9 @@ def _environment() -> Environment:
     environment.globals |= {
         "DIMENSIONS": DIMENSIONS,
         "MARKS": MARKS,
+        "about": about,
         "is_name": lambda part: isinstance(part, Name),
+        "lacking": lacking,
         "method_title": method_title,
         "interval": interval,
         "margin": margin,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import DIMENSIONS
-from trusteq.report.page.tables import Table
+from trusteq.report.page.html_table import Table
+from trusteq.report.wording import plural, unit_of
 
 if TYPE_CHECKING:
     from trusteq.record.evidence import Evidence
 
 
 def models(evidence: Evidence) -> Table:
-    """What every model is, and the hash of all that decides its answers."""
+    """What every model is, and the hash of everything that determines its answers."""
     rows = []
     peer = evidence.manifest.get("peer")
     for model in [*evidence.manifest["models"], *([peer] if peer else [])]:
@@ -23,7 +24,7 @@ def models(evidence: Evidence) -> Table:
         content = model["content"] or "none: a Python object"
         rows.append((model["name"], model["role"], model["kind"], model["location"], ", ".join(facts) or "–", content))
     heads = ("model", "role", "runs as", "location", "details", "SHA-256 of its content")
-    return Table("The models", heads, rows, words=frozenset(range(len(heads))))
+    return Table("Models", heads, rows, words=frozenset(range(len(heads))))
 
 
 def facts(evidence: Evidence) -> Table:
@@ -38,10 +39,10 @@ def facts(evidence: Evidence) -> Table:
     rows.append(("SHA-256 of the policy", evidence.document.policy.content()))
     if manifest["plan"] is not None:
         rows.append(("SHA-256 of the mask plan", manifest["plan"]))
-    rows += [(name.replace("_", " "), _said(settings[name])) for name in _SETTINGS if name in settings]
+    rows += [(name.replace("_", " "), _setting(settings[name])) for name in _SETTINGS if name in settings]
     for part in ("explain", "protocol"):
         if settings.get(part) is not None:
-            rows += [(f"{part}: {name}", _said(value)) for name, value in settings[part].items()]
+            rows += [(f"{part}: {name}", _setting(value)) for name, value in settings[part].items()]
     rows += [("trusteq", manifest["trusteq"]), ("Python", manifest["python"]), ("platform", manifest["platform"])]
     rows += list(manifest["versions"].items())
     return Table("Data, settings and versions", ("", ""), rows, words=frozenset({0, 1}))
@@ -50,59 +51,59 @@ def facts(evidence: Evidence) -> Table:
 _SETTINGS = ("seed", "resamples", "batch", "with_slices", "allow_same")
 
 
-def _said(value: Any) -> str:
+def _setting(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "by default" if value is None else str(value)
+    return "default" if value is None else str(value)
 
 
 def not_measured(evidence: Evidence) -> list[str]:
-    """What this audit says nothing about, in sentences; the most telling first."""
+    """What this audit says nothing about, in sentences; the most important first."""
     document = evidence.document
-    said: list[str] = []
-    required = set(document.policy.required)
+    gaps: list[str] = []
+    unit = unit_of(document)
+    required, units = set(document.policy.required), plural(unit)
     if not document.items.labelled and evidence.outcomes[0].right is None:
-        said.append(
+        gaps.append(
             "Whether the answers are right: the items have no labels, so accuracy, flips by right and wrong, and "
             "every score of calibration are missing."
         )
     explained, n = document.explained, document.items.n
     if explained is None:
-        said.append("What the models look at: nothing was explained.")
+        gaps.append(f"Which {units} the models look at: nothing was explained.")
     else:
         if explained < n:
-            said.append(
-                f"What the models look at in {n - explained:,} of {n:,} items: {explained:,} were explained, chosen at "
-                "random."
+            gaps.append(
+                f"Which {units} the models look at in {n - explained:,} of {n:,} items: only {explained:,} were "
+                "explained, chosen at random."
             )
         if document.explanation is not None:
-            said.append(
-                "What the models look at beyond the words left out: punctuation always stayed, and so did the order."
-            )
-    spared = [dimension for dimension in DIMENSIONS if dimension not in required]
-    if spared:
-        said.append(f"The policy does not require {' or '.join(spared)}; the verdict does not depend on it.")
+            kept = "punctuation and word order were never changed" if unit == "word" else f"only {units} were left out"
+            gaps.append(f"Anything but {units}: {kept}.")
+    optional = [dimension for dimension in DIMENSIONS if dimension not in required]
+    if optional:
+        gaps.append(f"The policy does not require {' or '.join(optional)}; the verdict does not depend on it.")
     if evidence.costs is None:
-        said.append("Size, speed and memory of the models: not measured in this run.")
+        gaps.append("Size, speed and memory of the models: not measured in this run.")
     elif all(model.get("peak_bytes") is None for model in evidence.costs["models"]):
-        said.append("Memory of the models: not measured in this run (--costs full does).")
-    said += _always(clustered=document.items.clusters is not None)
-    return said
+        gaps.append("Memory of the models: not measured in this run (--costs full does).")
+    gaps += _always(clustered=document.items.clusters is not None)
+    return gaps
 
 
 def _always(*, clustered: bool) -> list[str]:
     return [
-        "Other data. The verdict holds for items like these; what the models do on other languages, topics or times is "
-        "unknown.",
+        "Other data. The verdict holds for items like these; how the models behave on other languages, topics or times "
+        "is unknown.",
         *(
             ()
             if clustered
             else (
-                "Dependence between items: each was taken to stand by itself. If several come from one source, name it "
-                "with --cluster; intervals are too narrow otherwise.",
+                "Dependence between items: they were treated as independent. If several come from one source, "
+                "name it with --cluster; otherwise intervals are too narrow.",
             )
         ),
-        "Attacks: how easily an answer can be turned on purpose.",
+        "Attacks: how easily an answer can be changed on purpose.",
         "Fairness beyond the slices shown: a group that no column names cannot be seen.",
-        "Whether the reference is good enough for its task: here it is the yardstick.",
+        "Whether the reference is good enough for its task: here it is taken as the standard.",
     ]

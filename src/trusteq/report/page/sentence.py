@@ -1,4 +1,4 @@
-"""The answer in one sentence that can be repeated, and each candidate's reasons in another."""
+"""The answer in one sentence that can be quoted, and each candidate's reasons in another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, in_words, named
-from trusteq.report.wording import percent, title
+from trusteq.report.wording import about, listed, not_measured, percent, title
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -26,32 +26,33 @@ class Name(str):
     __slots__ = ()
 
 
-Said = tuple[str, ...]
+Sentence = tuple[str, ...]
 """The parts of a sentence; names are `Name`."""
 
 
-def answer(reference: str, candidates: Sequence[AuditedCandidate]) -> Said:
-    """Which candidates may replace the reference, which may not, of which it is not known; and why, of a single one."""
+def answer(reference: str, candidates: Sequence[AuditedCandidate], unit: str = "word") -> Sentence:
+    """Which candidates may replace the reference, which may not, and which are undecided; for a single one also why."""
     large = Name(reference)
     verdicts = [(c.name, c.verdict) for c in candidates]
     if len(candidates) == 1:
         (only,) = candidates
-        small, outcome, reason = Name(only.name), only.verdict.outcome, f": {why(only.verdict, only.flat)}."
+        small, outcome = Name(only.name), only.verdict.outcome
+        because = f": {reasons(only.verdict, only.flat, unit)}."
         if outcome is Outcome.UNDECIDED:
-            return ("Whether ", small, " may replace ", large, " is not yet known", reason)
-        return (small, _MAY[outcome], large, reason)
+            return ("It is undecided whether ", small, " may replace ", large, because)
+        return (small, _MAY[outcome], large, because)
     groups = {outcome: [name for name, v in verdicts if v.outcome is outcome] for outcome in _ALL}
-    for of_all, names in groups.items():
+    for common, names in groups.items():
         if len(names) == len(verdicts):
-            before, after = _ALL[of_all].format(len(names)).split("REFERENCE")
+            before, after = _ALL[common].format(len(names)).split("REFERENCE")
             return (before, large, after)
-    parts: list[Said] = []
-    for known in (Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT):
-        if groups[known]:
-            whom = (_MAY[known].removesuffix(" replace "),) if parts else (_MAY[known], large)
-            parts.append((*_names(groups[known]), *whom))
+    parts: list[Sentence] = []
+    for decided in (Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT):
+        if groups[decided]:
+            may = (_MAY[decided].removesuffix(" replace "),) if parts else (_MAY[decided], large)
+            parts.append((*_names(groups[decided]), *may))
     if groups[Outcome.UNDECIDED]:
-        parts.append(("of ", *_names(groups[Outcome.UNDECIDED]), " it is not yet known"))
+        parts.append(("it is undecided whether ", *_names(groups[Outcome.UNDECIDED]), " may"))
     return (*parts[0], *(word for part in parts[1:] for word in ("; ", *part)), ".")
 
 
@@ -59,56 +60,52 @@ _MAY = {Outcome.EQUIVALENT: " may replace ", Outcome.NOT_EQUIVALENT: " may not r
 _ALL = {
     Outcome.EQUIVALENT: "All {} candidates may replace REFERENCE.",
     Outcome.NOT_EQUIVALENT: "None of the {} candidates may replace REFERENCE.",
-    Outcome.UNDECIDED: "Whether any of the {} candidates may replace REFERENCE is not yet known.",
+    Outcome.UNDECIDED: "It is undecided whether any of the {} candidates may replace REFERENCE.",
 }
 
 
-def why(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
-    """The reasons for a verdict in plain words: the end of a sentence."""
+def reasons(verdict: Verdict, measures: Mapping[str, Estimate], unit: str = "word") -> str:
+    """The reasons for a verdict in plain words: the end of a sentence. ``unit`` is what explanations weigh."""
+    return about(_reasons(verdict, measures), unit)
+
+
+def _reasons(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
     required = [d for d in verdict.dimensions if d.required]
     if verdict.outcome is Outcome.EQUIVALENT:
         if any(r.rule.judged_on != "interval" for d in required for r in d.rules):
-            return f"it passes what the policy asks of {listed(d.dimension for d in required)}"
+            return f"it passes the policy's rules on {listed(d.dimension for d in required)}"
         return _joined([DIMENSIONS[d.dimension].alike for d in required]) + ", within the margins"
     measured = [d for d in required if d.outcome is not Outcome.NOT_MEASURED]
     if verdict.outcome is Outcome.NOT_EQUIVALENT:
         rules = [r for d in measured for r in d.rules]
         return _joined([_broken(r, measures) for r in rules if r.outcome is Outcome.NOT_EQUIVALENT])
-    unsure: dict[str, list[RuleVerdict]] = {}
+    undecided: dict[str, list[str]] = {}
     for d in measured:
-        left = [r for r in d.rules if r.outcome in {Outcome.UNDECIDED, Outcome.NOT_MEASURED}]
-        if left:
+        questions = [_open(r.measure) for r in d.rules if r.outcome is Outcome.UNDECIDED]
+        if questions:
             items = max((r.estimate.n for r in d.rules if r.estimate), default=0)
-            unsure.setdefault(f"{items:,} {DIMENSIONS[d.dimension].counted}", []).extend(left)
-    said = [
-        f"{items} leave open whether {listed(dict.fromkeys(_open(r.measure) for r in left))}"
-        for items, left in unsure.items()
+            undecided.setdefault(f"{items:,} {DIMENSIONS[d.dimension].counted}", []).extend(questions)
+    parts = [
+        f"{items} do not show whether {listed(dict.fromkeys(questions))}" for items, questions in undecided.items()
     ]
-    missing = [d.dimension for d in required if d.outcome is Outcome.NOT_MEASURED]
-    if missing:
-        said.append(f"{listed(missing)} {'was' if len(missing) == 1 else 'were'} not measured")
-    return "; ".join(said)
+    parts += [r.reason for d in measured for r in d.rules if r.outcome is Outcome.NOT_MEASURED]
+    parts += [not_measured(d, measures) for d in required if d.outcome is Outcome.NOT_MEASURED]
+    return "; ".join(dict.fromkeys(parts))
 
 
-def listed(words: Iterable[str]) -> str:
-    """The words as a list inside a sentence: "a, b and c"."""
-    found = list(words)
-    return " and ".join([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else "".join(found)
-
-
-def _names(names: Sequence[str]) -> Said:
+def _names(names: Sequence[str]) -> Sentence:
     if len(names) > MOST_NAMES:
         return (f"{len(names)} candidates",)
-    said: list[str] = []
+    parts: list[str] = []
     for i, name in enumerate(names):
-        said += [*([] if i == 0 else [" and " if i == len(names) - 1 else ", "]), Name(name)]
-    return tuple(said)
+        parts += [*([] if i == 0 else [" and " if i == len(names) - 1 else ", "]), Name(name)]
+    return tuple(parts)
 
 
-def _joined(parts: Iterable[str]) -> str:
-    """The different parts as one; "it" is said once."""
-    found = list(dict.fromkeys(parts))
-    return listed([found[0], *(part.removeprefix("it ") for part in found[1:])])
+def _joined(clauses: Iterable[str]) -> str:
+    """The different clauses as one, with a single "it"."""
+    first, *others = dict.fromkeys(clauses)
+    return listed([first, *(clause.removeprefix("it ") for clause in others)])
 
 
 def _broken(rule: RuleVerdict, measures: Mapping[str, Estimate]) -> str:
@@ -119,10 +116,10 @@ def _broken(rule: RuleVerdict, measures: Mapping[str, Estimate]) -> str:
     if stem == "accuracy" and e is not None and e.value < 0:
         both = [measures.get(f"accuracy_{side}") for side in ("reference", "candidate")]
         figures = [share(x.value) for x in both if x is not None]
-        return "it is right less often" + (f" ({figures[1]} instead of {figures[0]})" if len(figures) == 2 else "")
+        return "it is less accurate" + (f" ({figures[1]} instead of {figures[0]})" if len(figures) == 2 else "")
     if stem == "disagreement" and e is not None:
-        most = rule.rule.at_most
-        allowed = "" if most is None else f" (at most {percent(most)} may)"
+        limit = rule.rule.at_most
+        allowed = "" if limit is None else f" (at most {percent(limit)} allowed)"
         return f"it changes {share(e.value)} of the answers{allowed}"
     return _BROKEN.get(stem, f"it is beyond the margin of {in_words(rule.measure)}")
 
@@ -132,29 +129,29 @@ def _open(measure: str) -> str:
 
 
 def _stem(measure: str) -> str:
-    """A measure's name without what it is a difference of, the method it was made by, or the peer it is held to."""
-    known = named(measure)
-    return measure if known is None or known.side in {"reference", "candidate"} else known.stem
+    """A measure's name without "difference", the method it was made by, or the peer it is compared with."""
+    entry = named(measure)
+    return measure if entry is None or entry.side in {"reference", "candidate"} else entry.stem
 
 
 _BROKEN = {
     "smooth_ece": "it is worse calibrated",
-    "confidence_profile_distance": "it is sure to a different degree",
-    "alignment": "it looks at other words",
-    "jaccard": "it has other top words",
+    "confidence_profile_distance": "it differs in confidence",
+    "alignment": "it looks at different words",
+    "jaccard": "it has different top words",
 }
 _OPEN = {
-    "accuracy": "it is right as often",
-    "disagreement": "it answers alike",
+    "accuracy": "it is as accurate",
+    "disagreement": "it gives the same answers",
     "smooth_ece": "it is as well calibrated",
-    "confidence_profile_distance": "it is as sure",
+    "confidence_profile_distance": "it is equally confident",
     "alignment": "it looks at the same words",
     "jaccard": "it has the same top words",
 }
 
 
 def share(value: float) -> str:
-    """A share in percent as one says it: "12%", "0.4%"."""
+    """A share in percent as people say it: "12%", "0.4%"."""
     if not math.isfinite(value):
         return "an unknown share"
     digits = 0 if value == 0 or 0.0995 <= abs(value) <= 0.9 or value == 1 else 1

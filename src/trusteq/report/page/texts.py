@@ -1,4 +1,4 @@
-"""The beginning of an item, and its address in the page."""
+"""The beginning of an item's texts, and its address on the page."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LONGEST_EXCERPT = 160
 
 def excerpt(texts: Sequence[str]) -> str:
     """The beginning of an item's texts, in one line."""
-    said = " · ".join(" ".join(text[: 2 * LONGEST_EXCERPT].split()) for text in texts)
-    return said if len(said) <= LONGEST_EXCERPT else said[: LONGEST_EXCERPT - 1].rstrip() + "…"
+    line = " · ".join(" ".join(text[: 2 * LONGEST_EXCERPT].split()) for text in texts)
+    return line if len(line) <= LONGEST_EXCERPT else line[: LONGEST_EXCERPT - 1].rstrip() + "…"
 
 
 def fragment(id_: str, candidate: str) -> str:
-    """The end of the page's address that opens an item beside a candidate."""
+    """The fragment of the page's address that opens an item with a candidate."""
     return f"#item={quote(readable(id_), safe='')}&candidate={quote(clean(candidate), safe='')}"

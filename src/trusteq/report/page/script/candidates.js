@@ -33,7 +33,7 @@ function candidateSwitch(whenChosen, settle) {
   return choose;
 }
 
-/** Go to the part of the evidence that the address names, and show the candidate it is about; null where it names none. */
+/** Go to the part of the evidence that the address names and show its candidate; null where it names none. */
 function toEvidence(choose) {
   const block = document.querySelector(".of-candidate[id='" + CSS.escape(location.hash.slice(1)) + "']");
   if (!block) return null;
@@ -45,14 +45,14 @@ function toEvidence(choose) {
   return block;
 }
 
-/** The button that goes through the colours: the system's, light, dark. */
+/** The button that cycles through the colours: the system's, light, dark. */
 function themeButton() {
   const button = byId("theme");
   const themes = ["auto", "light", "dark"];
   const root = document.documentElement;
-  const say = () => { byId("theme-now").textContent = root.dataset.theme ?? "auto"; };
+  const showTheme = () => { byId("theme-now").textContent = root.dataset.theme ?? "auto"; };
   button.hidden = false;
-  say();
+  showTheme();
   button.addEventListener("click", () => {
     const next = themes[(themes.indexOf(root.dataset.theme ?? "auto") + 1) % themes.length];
     if (next === "auto") delete root.dataset.theme;
@@ -60,12 +60,12 @@ function themeButton() {
     try {
       if (next === "auto") localStorage.removeItem("trusteq-theme");
       else localStorage.setItem("trusteq-theme", next);
-    } catch { /* it holds until the page is closed */ }
-    say();
+    } catch { /* the choice lasts until the page is closed */ }
+    showTheme();
   });
 }
 
-/** Only what can be scrolled is a stop of the Tab key. */
+/** The Tab key stops only at areas that can be scrolled. */
 function scrollStops() {
   const areas = [...document.querySelectorAll(".scroll")];
   const settle = () => {

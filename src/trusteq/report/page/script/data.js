@@ -9,7 +9,7 @@ async function read(id) {
   return JSON.parse(await new Response(text).text());
 }
 
-/** What the list and the item show, computed from the items' block. */
+/** What the list and the item show, computed from the items' data block. */
 class Items {
   constructor(data) {
     Object.assign(this, data);
@@ -20,7 +20,7 @@ class Items {
     this.method = 0;
   }
 
-  /** The candidate's position among the models: the reference is the first. */
+  /** The candidate's position among the models, of which the reference is the first. */
   get other() {
     return this.candidate + 1;
   }
@@ -37,12 +37,12 @@ class Items {
     return this.confidences[model][i] / this.digits;
   }
 
-  /** How agreement is measured by the method that is shown; null where nothing was explained. */
+  /** The agreement score of the method that is shown; null where nothing was explained. */
   get measure() {
     return this.agreement && this.agreement[this.method];
   }
 
-  /** How far the two models' words agree on an item; null where that is not known. */
+  /** How much the two models agree on an item's words; null where that is unknown. */
   agreementOf(i) {
     const at = this.explainedAt.get(i);
     return at === undefined ? null : this.measure.values[this.candidate][at];
@@ -54,11 +54,11 @@ class Items {
   }
 
   probability(model, i, nth) {
-    const own = this.probabilities[model];
-    return (this.shown === null ? own[i * this.labels.length + nth] : own[i][nth]) / this.digits;
+    const ofModel = this.probabilities[model];
+    return (this.shown === null ? ofModel[i * this.labels.length + nth] : ofModel[i][nth]) / this.digits;
   }
 
-  /** What a search looks through: id and texts in small letters, made when first asked for. */
+  /** The text that a search looks through: id and texts in lower case, built when first needed. */
   searchable(i) {
     this.lowered ??= new Array(this.count);
     return (this.lowered[i] ??= [this.ids[i], ...this.texts.map((texts) => texts[i])].join("\n").toLowerCase());

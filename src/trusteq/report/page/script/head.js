@@ -6,5 +6,5 @@
   try {
     const theme = localStorage.getItem("trusteq-theme");
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
-  } catch { /* a page that may not store anything follows the system */ }
+  } catch { /* without permission to store anything, the page follows the system */ }
 })();

@@ -13,7 +13,7 @@ class Item {
     list.current = i;
     list.mark();
     const names = [items.models[0], items.models[items.other]];
-    const texts = items.texts.map((own) => own[i]);
+    const texts = items.texts.map((ofItems) => ofItems[i]);
     const explained = items.explainedAt.get(i);
     const title = element("h3", { id: "item-title", tabIndex: -1 }, "Item ", isolated(items.ids[i]));
     holder.replaceChildren(...[
@@ -47,7 +47,7 @@ class Item {
       element("a", { href: this.list.address(i) }, "link to this item"));
   }
 
-  /** The keys n and p, pressed inside the item, lead to the next one and the previous. */
+  /** Inside the item, the keys n and p go to the next and the previous one. */
   key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     this.holder.querySelector(`.steps a[aria-keyshortcuts="${CSS.escape(event.key)}"]`)?.click();
@@ -65,7 +65,7 @@ class Item {
     const { items } = this;
     const models = [0, items.other];
     const rows = items.labelsOf(i).map((label, nth) => {
-      const own = items.gold !== null && items.gold[i] === label;
+      const isGold = items.gold !== null && items.gold[i] === label;
       const cells = models.map((model, side) => {
         const p = items.probability(model, i, nth);
         const answered = items.answers[model][i] === label;
@@ -76,18 +76,18 @@ class Item {
           answered ? element("span", { className: "note" }, "answer") : null);
       });
       return element("tr", {}, element("th", { scope: "row" }, isolated(items.labels[label]),
-        own ? element("span", { className: "note" }, "label") : null), ...cells);
+        isGold ? element("span", { className: "note" }, "label") : null), ...cells);
     });
     const heads = [element("td"), ...names.map((name, side) => element("th", { scope: "col" },
       element("span", { className: `swatch ${side ? "candidate" : "reference"}`, "aria-hidden": "true" }), isolated(name),
       rightness(items, models[side], i)))];
-    const some = items.shown === null || items.whole ? "" : " The other labels have less.";
+    const rest = items.shown === null || items.whole ? "" : " All other labels have lower probabilities.";
     return element("table", { className: "probabilities" },
-      element("caption", {}, `What each model gives each label.${some}`),
+      element("caption", {}, `Probability of each label, by model.${rest}`),
       element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows));
   }
 
-  /** The texts of an item that was not explained. */
+  /** The texts of an item that was not explained, and why it was not. */
   plain(texts) {
     if (!texts.length) return null;
     const parts = texts.map((text, segment) => element("div", {},
@@ -99,16 +99,16 @@ class Item {
     const { items, words } = this;
     const models = [0, items.other];
     if (words.kind === "tops") return element("div", {}, this.plainTexts(texts), topWords(items, words, at, names, models));
-    const found = weighed(words, at, items.method, models);
+    const weights = itemWeights(words, at, items.method, models);
     const agreement = items.measure.values[items.candidate][at];
     const parts = texts.map((text, segment) => element("section", { className: "segment", "aria-label": visible(items.segments[segment]) },
       element("h4", {}, isolated(items.segments[segment])),
-      element("div", { className: "sides" }, ...found.sides.map((side, s) => element("div", {},
+      element("div", { className: "sides" }, ...weights.sides.map((side, s) => element("div", {},
         element("h5", {}, element("span", { className: `swatch ${s ? "candidate" : "reference"}`, "aria-hidden": "true" }), isolated(names[s])),
-        highlighted(text, segment, side, found))))));
-    const said = agreement === null ? "" : ` The ${items.measure.what} is ${sayable(agreement, 2)} here, noise included.`;
-    return element("div", { className: "explained" }, this.methods(), this.legend(found, names), ...parts,
-      element("p", { className: "fine" }, `${this.aim(found, names)}${said}`), wordTable(items, found, names, texts, words.unit));
+        highlighted(text, segment, side, weights))))));
+    const score = agreement === null ? "" : ` The ${items.measure.what} is ${formatted(agreement, 2)} here, noise included.`;
+    return element("div", { className: "explained" }, this.methods(), this.legend(weights, names), ...parts,
+      element("p", { className: "fine" }, `${this.aim(weights, names)}${score}`), wordTable(items, weights, names, texts, words.unit));
   }
 
   plainTexts(texts) {
@@ -129,25 +129,25 @@ class Item {
       });
       return element("label", {}, input, element("span", {}, METHOD_NAMES[method] ?? method));
     });
-    return element("fieldset", { className: "switch" }, element("legend", {}, "Words by"), ...choices);
+    return element("fieldset", { className: "switch" }, element("legend", {}, `${capitalized(this.words.units)} by`), ...choices);
   }
 
-  legend(found, names) {
+  legend(weights, names) {
     const sample = (kind, words) => {
       const mark = element("span", { className: `unit ${kind}` }, words);
       mark.style.setProperty("--strength", "0.75");
       return mark;
     };
-    return element("p", { className: "legend" }, sample("for", "speaks for"), " ", sample("against", "speaks against"),
-      " ", ...this.explainedFor(found, names), "; the thicker, the more. ",
-      `Full strength is ${found.largest.toFixed(3)} for both models. With its rank: one of the ${found.k} weightiest. `,
-      sample("unsure", "faint and dotted"), ": within two standard errors of zero, so it may be nothing.");
+    return element("p", { className: "legend" }, sample("for", "supports"), " ", sample("against", "opposes"),
+      " ", ...this.explainedFor(weights, names), "; the thicker the line, the stronger. ",
+      `The darkest shade is ${weights.largest.toFixed(3)} for both models. A number is the rank among the top ${weights.k} ${this.words.units}. `,
+      sample("unsure", "faint and dotted"), ": within two standard errors of zero, so there may be no effect.");
   }
 
-  /** The label that the words were weighed for, and whose answer it is. */
-  explainedFor(found, names) {
+  /** The label that the weights are about, and whose answer it is. */
+  explainedFor(weights, names) {
     const { items, at } = this;
-    const [target, other] = found.sides.map((side) => side.target);
+    const [target, other] = weights.sides.map((side) => side.target);
     const quoted = (label) => ["'", isolated(items.labels[label]), "'"];
     if (target !== other) return [...quoted(target), " in ", isolated(names[0]), ", ", ...quoted(other), " in ", isolated(names[1])];
     const [reference, candidate] = [0, items.other].map((model) => items.answers[model][at] === target);
@@ -156,11 +156,11 @@ class Item {
     return [...quoted(target), whose];
   }
 
-  aim(found, names) {
+  aim(weights, names) {
     const { items, words } = this;
-    const [a, b] = found.sides.map((side) => visible(items.labels[side.target]));
+    const [a, b] = weights.sides.map((side) => visible(items.labels[side.target]));
     const scale = words.scale === "log-odds" ? "log-odds" : "probability";
-    const merged = words.merged ? " Equal words are one unit, marked where it first stands." : "";
+    const merged = words.merged ? " Equal words are one unit, marked where it first occurs." : "";
     return a === b ? `What each ${words.unit} adds to the ${scale} of ${a}.${merged}`
       : `What each ${words.unit} adds to the ${scale} of ${a} in ${names[0]}, of ${b} in ${names[1]}.${merged}`;
   }

@@ -2,11 +2,11 @@
 const PAGE_LENGTH = 25;
 const MOST_SLICES = 60;
 
-/** The list of items: which are found, in which order, and the page of them that is shown. */
+/** The list of items: those that match, their order, and the page that is shown. */
 class List {
   constructor(items) {
     this.items = items;
-    this.found = [];
+    this.matching = [];
     this.page = 0;
     this.current = null;
     this.open = () => {};
@@ -45,24 +45,24 @@ class List {
     });
   }
 
-  /** What a reader has asked for; the first of it is opened where the open item is none of it. */
+  /** Show the matching items, and open the first of them if the open item does not match. */
   find() {
     this.refresh();
-    if (!this.found.includes(this.current)) this.open(this.found[0]);
+    if (!this.matching.includes(this.current)) this.open(this.matching[0]);
   }
 
   refresh() {
     const { search, show, slice, sort } = this.controls;
     const { items } = this;
-    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const [column, code] = slice.value ? slice.value.split(" ").map(Number) : [null, null];
     const shows = this.shows(show.value);
-    this.found = [];
+    this.matching = [];
     for (let i = 0; i < items.count; i += 1) {
       if (!shows(i)) continue;
       if (column !== null && items.columns[column].codes[i] !== code) continue;
-      if (wanted.length && !wanted.every((word) => items.searchable(i).includes(word))) continue;
-      this.found.push(i);
+      if (terms.length && !terms.every((word) => items.searchable(i).includes(word))) continue;
+      this.matching.push(i);
     }
     this.order(sort.value);
     if (items.measure) {
@@ -70,7 +70,7 @@ class List {
       byId("agreement-sort").textContent = `${items.measure.name}, least first`;
     }
     for (const preset of document.querySelectorAll(".presets button")) {
-      const on = preset.dataset.show === show.value && preset.dataset.sort === sort.value && !wanted.length && !slice.value;
+      const on = preset.dataset.show === show.value && preset.dataset.sort === sort.value && !terms.length && !slice.value;
       preset.setAttribute("aria-pressed", on);
     }
     this.turn(0);
@@ -90,7 +90,7 @@ class List {
     }[kind];
   }
 
-  /** Items with the largest key first; of equal ones the earlier. */
+  /** Sort items by descending key; equal ones stay in order. */
   order(kind) {
     const { items } = this;
     const other = items.other;
@@ -100,27 +100,27 @@ class List {
       agreement: (i) => -(items.agreementOf(i) ?? 2),
     }[kind];
     if (!key) return;
-    const keys = new Map(this.found.map((i) => [i, key(i)]));
-    this.found.sort((a, b) => keys.get(b) - keys.get(a) || a - b);
+    const keys = new Map(this.matching.map((i) => [i, key(i)]));
+    this.matching.sort((a, b) => keys.get(b) - keys.get(a) || a - b);
   }
 
   turn(page) {
-    const pages = Math.max(1, Math.ceil(this.found.length / PAGE_LENGTH));
+    const pages = Math.max(1, Math.ceil(this.matching.length / PAGE_LENGTH));
     this.page = Math.min(Math.max(page, 0), pages - 1);
     const first = this.page * PAGE_LENGTH;
-    const shown = this.found.slice(first, first + PAGE_LENGTH);
+    const shown = this.matching.slice(first, first + PAGE_LENGTH);
     byId("rows").replaceChildren(...shown.map((i) => this.row(i)));
-    const [found, all] = [this.found.length, this.items.count].map((n) => n.toLocaleString("en"));
-    byId("count").textContent = this.found.length ? `${found} of ${all} items` : `No item of ${all} is like that.`;
+    const [matching, all] = [this.matching.length, this.items.count].map((n) => n.toLocaleString("en"));
+    byId("count").textContent = this.matching.length ? `${matching} of ${all} items` : `None of the ${all} items matches.`;
     byId("where").textContent = `page ${this.page + 1} of ${pages}`;
     byId("before").disabled = this.page === 0;
     byId("after").disabled = this.page === pages - 1;
     this.mark();
   }
 
-  /** Turn to the page that the open item is on, if it is on one. */
+  /** Turn to the page with the open item, if it is in the list. */
   reveal() {
-    const at = this.found.indexOf(this.current);
+    const at = this.matching.indexOf(this.current);
     if (at >= 0) this.turn(Math.floor(at / PAGE_LENGTH));
   }
 
@@ -135,12 +135,12 @@ class List {
       text ? element("span", { className: "excerpt" }, isolated(text.length > 140 ? `${text.slice(0, 139)}…` : text)) : null);
     const row = element("tr", { className: items.changed(i) ? "changed" : "" }, name,
       answer(0), answer(items.other),
-      items.measure ? element("td", { className: "figure", "data-of": items.measure.name }, agreement === null ? "–" : sayable(agreement, 2)) : null);
+      items.measure ? element("td", { className: "figure", "data-of": items.measure.name }, agreement === null ? "–" : formatted(agreement, 2)) : null);
     row.dataset.at = i;
     return row;
   }
 
-  /** The address that opens an item beside the candidate that is shown. */
+  /** The address that opens an item with the candidate that is shown. */
   address(i) {
     const { items } = this;
     return `#item=${encodeURIComponent(items.ids[i])}&candidate=${encodeURIComponent(items.models[items.other])}`;
@@ -156,12 +156,12 @@ class List {
 
   /** The items before and after one in the list; null where there is none. */
   neighbours(i) {
-    const at = this.found.indexOf(i);
-    return at < 0 ? [null, null] : [this.found[at - 1] ?? null, this.found[at + 1] ?? null];
+    const at = this.matching.indexOf(i);
+    return at < 0 ? [null, null] : [this.matching[at - 1] ?? null, this.matching[at + 1] ?? null];
   }
 }
 
-/** Whether an answer is right, by sign and word; nothing without labels. */
+/** Whether an answer is right, as sign and word; nothing without labels. */
 function rightness(items, model, i) {
   if (items.gold === null) return null;
   const right = items.right(model, i);

@@ -1,22 +1,22 @@
 
-/** The item and the candidate that the page's address names: as written, and where they are. */
+/** The item and the candidate that the page's address names, and their positions. */
 function addressed(items) {
   const named = new URLSearchParams(location.hash.slice(1));
   const [id, name] = [named.get("item"), named.get("candidate")];
   return { id, name, at: items.place.get(id), candidate: items.models.indexOf(name, 1) - 1 };
 }
 
-/** Say in a line that the address names what this page does not hold. */
-function tellAstray({ id, name, at, candidate }, items) {
-  const said = [];
+/** Show a line if the address names an item or a candidate that this page does not have. */
+function showAstray({ id, name, at, candidate }, items) {
+  const notes = [];
   const quoted = (text) => ["'", isolated(text.slice(0, 80)), "'"];
-  if (id !== null && at === undefined) said.push("This page holds no item ", ...quoted(id), ". ");
-  if (name !== null && candidate < 0) said.push("There is no candidate ", ...quoted(name), "; ",
+  if (id !== null && at === undefined) notes.push("This page has no item ", ...quoted(id), ". ");
+  if (name !== null && candidate < 0) notes.push("There is no candidate ", ...quoted(name), "; ",
     isolated(items.models[items.other]), " is shown. ");
   const line = byId("astray");
-  line.hidden = !said.length;
-  if (!said.length) return;
-  line.replaceChildren(...said, "The address may be cut off, or of another report.");
+  line.hidden = !notes.length;
+  if (!notes.length) return;
+  line.replaceChildren(...notes, "The address may be truncated, or belong to another report.");
   line.scrollIntoView({ block: "center" });
   line.focus({ preventScroll: true });
 }
@@ -41,12 +41,12 @@ async function start() {
     if (named.candidate >= 0 && named.candidate !== items.candidate) choose(named.candidate);
     if (named.at !== undefined) item.show(named.at, { focus: true });
     else if (named.id !== null) item.hide();
-    tellAstray(named, items);
+    showAstray(named, items);
     return null;
   };
   addEventListener("hashchange", follow);
   document.addEventListener("click", (event) => {
-    // A link to the address one is at changes no address.
+    // Following a link to the current address does not change the address.
     if (location.hash && event.target.closest("a")?.hash === location.hash && follow()) event.preventDefault();
   });
   try {
@@ -64,7 +64,7 @@ async function start() {
   byId("browser").hidden = false;
   list.refresh();
   follow();
-  if (item.at === undefined && byId("astray").hidden && list.found.length) item.show(list.found[0]);
+  if (item.at === undefined && byId("astray").hidden && list.matching.length) item.show(list.matching[0]);
   settle();
   performance.mark("ready");
   document.documentElement.dataset.ready = "yes";

@@ -1,19 +1,19 @@
 
-/** A weight closer to zero than so many standard errors may be nothing. */
+/** A weight closer to zero than this many standard errors may be no effect at all. */
 const SURE = 2;
 
 const METHOD_NAMES = { shapley: "Shapley", lime: "LIME", shap: "SHAP" };
 
-/** Where one model's words stand by weight: 1 is the weightiest. Of equal ones the earlier. */
+/** The rank of each word by weight: 1 has the most, and of equal ones the earlier comes first. */
 function ranks(weights) {
   const order = weights.map((_, i) => i).sort((a, b) => Math.abs(weights[b]) - Math.abs(weights[a]) || a - b);
   const rank = new Array(weights.length);
-  order.forEach((unit, place) => { rank[unit] = place + 1; });
+  order.forEach((unit, position) => { rank[unit] = position + 1; });
   return rank;
 }
 
 /** Both models' weights of an item's words by one method. */
-function weighed(words, at, method, models) {
+function itemWeights(words, at, method, models) {
   const spans = [];
   for (let s = 0; s < words.spans[at].length; s += 3) spans.push(words.spans[at].slice(s, s + 3));
   const numbers = (table, model) => table[method][model][at].map((n) => (n === null ? 0 : n / words.digits));
@@ -27,22 +27,22 @@ function weighed(words, at, method, models) {
   return { spans, sides, largest, k: words.k };
 }
 
-/** One segment as one model reads it: every word on the shared scale, the k weightiest with their rank. */
-function highlighted(text, segment, side, found) {
+/** One segment with one model's weights: every word on the shared scale, the k with the most weight with their rank. */
+function highlighted(text, segment, side, weights) {
   const letters = [...text];
   const line = element("p", { className: "reading", dir: "auto" });
   let done = 0;
   const piece = (from, to) => visible(letters.slice(from, to).join(""));
-  found.spans.forEach(([own, start, end], unit) => {
-    if (own !== segment || start >= letters.length) return;
+  weights.spans.forEach(([ofSegment, start, end], unit) => {
+    if (ofSegment !== segment || start >= letters.length) return;
     if (start > done) line.append(piece(done, start));
     const weight = side.weights[unit];
     const rank = side.rank[unit];
-    const top = rank <= found.k;
+    const top = rank <= weights.k;
     const kind = `${weight < 0 ? "against" : "for"}${top ? " top" : ""}${side.unsure[unit] ? " unsure" : ""}`;
     const mark = element("span", { className: `unit ${kind}` }, piece(start, end));
-    mark.style.setProperty("--strength", (Math.abs(weight) / found.largest).toFixed(3));
-    mark.title = `${signed(weight)} ± ${side.errors[unit].toFixed(3)}, rank ${rank}${side.unsure[unit] ? ", may be nothing" : ""}`;
+    mark.style.setProperty("--strength", (Math.abs(weight) / weights.largest).toFixed(3));
+    mark.title = `${signed(weight)} ± ${side.errors[unit].toFixed(3)}, rank ${rank}${side.unsure[unit] ? ", possibly no effect" : ""}`;
     if (top) mark.append(element("sup", { "aria-hidden": "true" }, String(rank)));
     line.append(mark);
     done = end;
@@ -51,16 +51,16 @@ function highlighted(text, segment, side, found) {
   return line;
 }
 
-const signed = (weight) => (weight > 0 ? "+" : "") + sayable(weight, 3);
+const signed = (weight) => (weight > 0 ? "+" : "") + formatted(weight, 3);
 
-/** Every word with both weights, the weightiest first. */
-function wordTable(items, found, names, texts, unit) {
+/** Every word with both weights, the one with the most weight first. */
+function wordTable(items, weights, names, texts, unit) {
   const heads = [unit, ...(texts.length > 1 ? ["segment"] : []), ...names.flatMap((name) => [name, "rank"])];
-  const order = found.spans.map((_, unit) => unit)
-    .sort((a, b) => Math.min(...found.sides.map((s) => s.rank[a])) - Math.min(...found.sides.map((s) => s.rank[b])) || a - b);
+  const order = weights.spans.map((_, unit) => unit)
+    .sort((a, b) => Math.min(...weights.sides.map((s) => s.rank[a])) - Math.min(...weights.sides.map((s) => s.rank[b])) || a - b);
   const rows = order.map((unit) => {
-    const [segment, start, end] = found.spans[unit];
-    const cells = found.sides.flatMap((side) => [
+    const [segment, start, end] = weights.spans[unit];
+    const cells = weights.sides.flatMap((side) => [
       element("td", { className: "figure" }, `${signed(side.weights[unit])} ± ${side.errors[unit].toFixed(3)}`),
       element("td", { className: "figure" }, String(side.rank[unit])),
     ]);
@@ -75,7 +75,7 @@ function wordTable(items, found, names, texts, unit) {
         element("thead", {}, head), element("tbody", {}, ...rows))));
 }
 
-/** The published protocol's top words of both models, those they share marked. */
+/** Both models' top words under the published protocol; shared ones are marked. */
 function topWords(items, words, at, names, models) {
   const parts = words.methods.map((method, m) => {
     const tops = models.map((model) => words.tops[m][model][at]);

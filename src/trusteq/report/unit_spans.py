@@ -1,7 +1,7 @@
-"""Where the units of explained items stand in the words that show an item.
+"""Where the units of explained items are in the text that shows an item.
 
-Units of texts stand in the text. Of anything else the names of the units follow what is said of the item, and these are
-marked.
+Units of a text are parts of it. For any other segment the names of the units are appended to the text that shows it,
+and are marked there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.report.shown import shown
+from trusteq.report.segment_text import segment_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from trusteq.data.segment import Segment
 
 
-def placed(
-    segments: Mapping[str, Segment], rows: pd.DataFrame, starts: NDArray[np.int64], at: NDArray[np.int64]
+def unit_spans(
+    segments: Mapping[str, Segment], rows: pd.DataFrame, starts: NDArray[np.int64], positions: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], dict[str, dict[int, str]]]:
-    """Segment, start and end of every unit [rows, 3]; and by segment, the words for items that show names of units.
+    """Segment, start and end of every unit [rows, 3]; and by segment, the texts of items that have names of units.
 
-    rows: one model's part of the attributions, an item's from each of ``starts`` on. at: the items' positions.
+    rows: one model's attributions, those of an item from each of ``starts`` on. positions: of the items.
     """
     spans = np.zeros((len(rows), 3), dtype=np.int64)
     spans[:, 0] = rows["segment"]
@@ -37,8 +37,8 @@ def placed(
     for number, (name, segment) in enumerate(segments.items()):
         if segment.texts() is None:
             texts[name] = {}
-            for item, units in zip(at.tolist(), np.split(np.arange(len(rows)), starts[1:]), strict=True):
-                text = shown(segment, [item])[0]
+            for item, units in zip(positions.tolist(), np.split(np.arange(len(rows)), starts[1:]), strict=True):
+                (text,) = segment_texts(segment, [item])
                 for unit in units[spans[units, 0] == number].tolist():
                     spans[unit, 1:] = len(text) + 1, len(text) + 1 + len(names[unit])
                     text += f" {names[unit]}"

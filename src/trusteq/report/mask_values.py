@@ -1,4 +1,7 @@
-"""A run's attributions with both halves of the mask plan, made again from the plan and the models' answers it keeps."""
+"""The explained items' masks and what each model answered on them, from the files of a run.
+
+They are what attributions are computed from, of the whole plan and of both its halves.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Explained:
-    """What a run keeps of its explanations.
+class MaskValues:
+    """What explanations are computed from.
 
-    ids: of the explained items. plans: theirs. values: by model, each item's values of the explained label [masks].
+    ids: of the explained items. plans: of their masks. values: by model, each item's values of the explained label
+    [masks].
     """
 
     settings: ExplainSettings
@@ -36,13 +40,13 @@ class Explained:
         return np.array([plan.units for plan in self.plans], dtype=np.int64)
 
 
-def explained(evidence: Evidence) -> Explained | None:
-    """The run's plans and values; None where it has none, or drew its plans otherwise than this trusteq does."""
-    told, settings = evidence.document.explanation, evidence.document.settings["explain"]
+def mask_values(evidence: Evidence) -> MaskValues | None:
+    """The run's plans and values; None where it has none, or where this trusteq would draw other plans."""
+    summary, settings = evidence.document.explanation, evidence.document.settings["explain"]
     table, plan = evidence.attributions, evidence.table("plan")
-    if told is None or settings is None or table is None or plan is None:
+    if summary is None or settings is None or table is None or plan is None:
         return None
-    # By hand, for grouping takes ids that differ after a zero character for the same.
+    # Not by pandas, whose groups mix ids that differ only after a zero character.
     lengths: dict[str, int] = {}
     targets: dict[tuple[str, str], str] = {}
     for id_, model, label in zip(table["id"], table["model"], table["label"], strict=True):
@@ -50,9 +54,9 @@ def explained(evidence: Evidence) -> Explained | None:
         if model == evidence.models[0]:
             lengths[id_] = lengths.get(id_, 0) + 1
     plans = [_plan(settings, id_, n, evidence.document.settings["seed"]) for id_, n in lengths.items()]
-    if hashlib.sha256("".join(one.content() for one in plans).encode()).hexdigest() != told.plan:
+    if hashlib.sha256("".join(drawn.content() for drawn in plans).encode()).hexdigest() != summary.plan:
         return None
-    ends = np.cumsum([len(one) for one in plans])
+    ends = np.cumsum([len(drawn) for drawn in plans])
     if ends[-1] != len(plan):
         return None
     files = {model["name"]: model["predictions"] for model in evidence.manifest["models"]}
@@ -61,15 +65,15 @@ def explained(evidence: Evidence) -> Explained | None:
         frame = evidence.table(files[name].removesuffix(".parquet").replace("predictions/", "values/", 1))
         if frame is None or len(frame) != ends[-1]:
             return None
-        wanted = [targets.get((name, id_)) for id_ in lengths]
-        if not set(wanted) <= set(evidence.labels):
+        labels = [targets.get((name, id_)) for id_ in lengths]
+        if not set(labels) <= set(evidence.labels):
             return None
         answers = frame[list(evidence.labels)].to_numpy(dtype=np.float64)
         values[name] = [
             evidence.task.value(part, evidence.labels.index(str(label)), settings.scale)
-            for label, part in zip(wanted, np.split(answers, ends[:-1]), strict=True)
+            for label, part in zip(labels, np.split(answers, ends[:-1]), strict=True)
         ]
-    return Explained(settings, tuple(lengths), tuple(plans), values)
+    return MaskValues(settings, tuple(lengths), tuple(plans), values)
 
 
 def _plan(settings: ExplainSettings, item: str, units: int, seed: Any) -> Plan:

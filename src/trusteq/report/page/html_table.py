@@ -1,4 +1,4 @@
-"""A table of the page: what it shows, its heads, and its rows as texts."""
+"""A table of the page: its caption, its headings, and its rows as texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import in_words, sides_of
-from trusteq.report.wording import interval, number, p_value, percent
+from trusteq.report.wording import about, interval, number, p_value, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """What a table shows (``caption``), its heads and rows; the first cell of a row says what the row is about.
+    """A caption, headings and rows; the first cell of a row is its heading.
 
-    words: the columns that hold words, by position; all others hold figures. links: the fragment that each row's first
-    cell leads to; none where there are no links.
+    words: the positions of columns with words; all others hold figures. links: the fragment that each row's first cell
+    links to; empty where there are no links.
     """
 
     caption: str
@@ -30,18 +30,18 @@ class Table:
 
 
 def difference_rows(measures: Mapping[str, Estimate], stems: Mapping[str, str | None]) -> list[tuple[str, ...]]:
-    """Each measure of both models and their difference with its interval, of those there are; by stem, in which words.
+    """A row for each of these measures that the run has: both models' figures and their difference, with intervals.
 
-    None: in those of the table of measures.
+    ``stems`` gives each row's title; None stands for the words of the table of measures.
     """
     rows: list[tuple[str, ...]] = []
-    for stem, words in stems.items():
-        entered = sides_of(stem)
-        reference, candidate, apart = (measures.get(one.name) for one in entered)
+    for stem, title in stems.items():
+        sides = sides_of(stem)
+        reference, candidate, difference = (measures.get(side.name) for side in sides)
         if reference is None or candidate is None:
             continue
-        last = "" if apart is None else interval(apart)
-        rows.append((words or entered[0].words, interval(reference), interval(candidate), last))
+        change = "" if difference is None else interval(difference)
+        rows.append((title or sides[0].words, interval(reference), interval(candidate), change))
     return rows
 
 
@@ -57,10 +57,17 @@ def figure(estimate: Estimate | None) -> str:
     return "–" if estimate is None else interval(estimate)
 
 
-def every_estimate(measures: Mapping[str, Mapping[str, Estimate]], level: float) -> Table:
-    """Every estimate of the whole on one candidate, with its n and its method."""
+def every_estimate(measures: Mapping[str, Mapping[str, Estimate]], level: float, unit: str = "word") -> Table:
+    """Every estimate of one candidate over all items, with its n and its method."""
     rows = [
-        (in_words(name), dimension, number(e.value), f"[{number(e.low)}, {number(e.high)}]", f"{e.n:,}", e.method)
+        (
+            about(in_words(name), unit),
+            dimension,
+            number(e.value),
+            f"[{number(e.low)}, {number(e.high)}]",
+            f"{e.n:,}",
+            about(e.method, unit),
+        )
         for dimension, group in measures.items()
         for name, e in group.items()
     ]
@@ -69,7 +76,7 @@ def every_estimate(measures: Mapping[str, Mapping[str, Estimate]], level: float)
 
 
 def every_test(tests: Mapping[str, PairedTest]) -> Table:
-    """The paired tests, which can show a difference and never equality."""
+    """The paired tests, which can show a difference but never equality."""
     rows = [
         (t.method, "–" if t.statistic is None else f"{t.statistic:.4g}", str(t.df or "–"), p_value(t), f"{t.n:,}")
         for t in tests.values()

@@ -1,4 +1,4 @@
-"""Two runs of the same items beside the same reference, whose candidates can be compared item by item."""
+"""Two runs of the same items with the same reference, whose candidates can be compared item by item."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trusteq.compare.change import Versions, alignment_changes, changes
 from trusteq.compare.measures import METHODS
 from trusteq.explain.attributions import attributions
 from trusteq.record.sampled import Sampled
-from trusteq.report import halves
+from trusteq.report.mask_values import mask_values
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
     from trusteq.data.segment import Segment
     from trusteq.record.evidence import Evidence
+    from trusteq.report.mask_values import MaskValues
     from trusteq.stats.estimate import Estimate
     from trusteq.tasks.rows import Rows
 
 TOLERANCE = 1e-6
-"""Probabilities closer than this are the same: other hardware rounds otherwise."""
+"""Probabilities closer than this are the same: other hardware rounds differently."""
 
 MOST_RESAMPLES = 1_000
-"""As for slices: twice as many would take twice as long to say the same."""
+"""As for slices: more would take longer and give nearly the same intervals."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,18 @@ class Match:
 class Answered:
     """How one candidate's answers changed since the older run.
 
-    flips: the items whose answer changed, as `behaviour.flipped_items` tells them. no_longer, again: how many answers
-    were the reference's and are not any more, and the other way round.
+    flips: the items whose answer changed, as `behaviour.flipped_items` lists them. lost, regained: how many answers no
+    longer match the reference's, and how many now do.
     """
 
     flips: list[dict[str, Any]]
-    no_longer: int
-    again: int
+    lost: int
+    regained: int
 
 
 @dataclass(frozen=True, eq=False)
-class Paired:
-    """Two runs beside each other; what all their candidates share is computed once."""
+class PairedRuns:
+    """Two runs to compare; what all their candidates share is computed once."""
 
     older: Evidence
     newer: Evidence
@@ -78,24 +79,24 @@ class Paired:
         if ("label" in a) != ("label" in b):
             return Match(False, "only one of the runs has gold labels")
         if "label" in a and a["label"].iloc[self._rows].tolist() != b["label"].tolist():
-            return Match(False, "items of the same id have other labels")
+            return Match(False, "items with the same id have different labels")
         for name, segment in self.older.segments.items():
             other = self.newer.segments.get(name)
             if other is not None and _content(segment.take(self._rows)) != _content(other):
-                return Match(False, f"items of the same id have other {segment.kind}s ({name})")
-        before, now = self._answered(self.older.models[0]), self.newer.rows[0]
+                return Match(False, f"items with the same id have different {segment.kind}s ({name})")
+        before, now = self._older_rows(self.older.models[0]), self.newer.rows[0]
         if not np.array_equal(before.item, now.item):
-            return Match(False, "the references give other numbers of answers")
+            return Match(False, "the references give different numbers of answers")
         gap = float(np.abs(before.values - now.values).max())
         if gap > TOLERANCE:
             return Match(False, f"the references answer differently: probabilities up to {gap:.2g} apart")
         return Match(True, f"the same {len(b):,} items, and the reference gives the same answers")
 
-    def changes(self, before: str, now: str, wanted: Collection[str]) -> dict[str, Estimate]:
-        """The change of each wanted measure of a candidate that can be paired; the runs must match."""
-        found = changes(self._versions(before, now), wanted)
-        asked = {f"{name}_{method}" for name in ("alignment", "jaccard") for method in METHODS}
-        return found if asked.isdisjoint(wanted) else {**found, **self._alignments(before, now)}
+    def changes(self, before: str, now: str, names: Collection[str]) -> dict[str, Estimate]:
+        """The change of a candidate's measures of these names, as far as they can be paired; the runs must match."""
+        paired = changes(self._versions(before, now), names)
+        alignments = {f"{name}_{method}" for name in ("alignment", "jaccard") for method in METHODS}
+        return paired if alignments.isdisjoint(names) else {**paired, **self._alignments(before, now)}
 
     def answered(self, before: str, now: str) -> Answered:
         """How a candidate's answers changed; the runs must match."""
@@ -111,7 +112,7 @@ class Paired:
         place = {id_: row for row, id_ in enumerate(self.older.items["id"])}
         return np.array([place[id_] for id_ in self.newer.items["id"]], dtype=np.int64)
 
-    def _answered(self, model: str) -> Rows:
+    def _older_rows(self, model: str) -> Rows:
         """A model's answers in the older run, in the newer's order of items and labels."""
         older, newer = self.older, self.newer
         rows = older.rows[older.models.index(model)].take(self._rows)
@@ -119,7 +120,7 @@ class Paired:
 
     def _versions(self, before: str, now: str) -> Versions:
         newer, sample = self.newer, self._reference.resampling
-        was = newer.task.outcomes(self._answered(before), newer.gold)
+        was = newer.task.outcomes(self._older_rows(before), newer.gold)
         is_ = newer.outcomes[newer.models.index(now)]
         return Versions(self._reference, Answers(was, sample), Answers(is_, sample))
 
@@ -138,35 +139,35 @@ class Paired:
         return Resampling(n, clusters=clusters, resamples=resamples, seed=settings["seed"], level=level)
 
     @cached_property
-    def _explained(self) -> tuple[halves.Explained, halves.Explained] | None:
-        """What both runs keep of their explanations; None where they did not ask the same of the same items."""
-        a, b = halves.explained(self.older), halves.explained(self.newer)
+    def _mask_values(self) -> tuple[MaskValues, MaskValues] | None:
+        """The values on masks of both runs; None where they do not have the same masks of the same items."""
+        a, b = mask_values(self.older), mask_values(self.newer)
         if a is None or b is None or a.ids != b.ids or a.settings != b.settings or a.settings.until != "end":
             return None
         if [plan.content() for plan in a.plans] != [plan.content() for plan in b.plans]:
             return None
-        own, theirs = b.values[self.newer.models[0]], a.values[self.older.models[0]]
-        gap = max(float(np.abs(x - y).max()) for x, y in zip(own, theirs, strict=True))
+        now, before = b.values[self.newer.models[0]], a.values[self.older.models[0]]
+        gap = max(float(np.abs(x - y).max()) for x, y in zip(now, before, strict=True))
         return (a, b) if gap <= TOLERANCE else None
 
     def _alignments(self, before: str, now: str) -> dict[str, Estimate]:
-        """Changes of what explanations say."""
-        if self._explained is None:
+        """The changes of alignment and of Jaccard."""
+        if self._mask_values is None:
             return {}
-        a, b = self._explained
-        of_all = zip(b.values[self.newer.models[0]], a.values[before], b.values[now], strict=True)
-        values = [np.stack(columns, axis=1) for columns in of_all]
+        a, b = self._mask_values
+        of_models = zip(b.values[self.newer.models[0]], a.values[before], b.values[now], strict=True)
+        values = [np.stack(columns, axis=1) for columns in of_models]
         clusters = None
         if "cluster" in self.newer.items:
             cluster_of = dict(zip(self.newer.items["id"], self.newer.items["cluster"], strict=True))
             clusters = [cluster_of[id_] for id_ in b.ids]
         sample, spread = self._resampling(len(b.ids), clusters), np.stack([v.var(axis=0) for v in values], axis=1)
-        found: dict[str, Estimate] = {}
+        changed: dict[str, Estimate] = {}
         for method in METHODS:
             reference, was, candidate = attributions(b.plans, values, method)
             then = Explained(method, reference, was, b.lengths, spread[0], spread[1], sample, b.settings.k)
-            found |= alignment_changes(then, replace(then, candidate=candidate, spread_candidate=spread[2]))
-        return found
+            changed |= alignment_changes(then, replace(then, candidate=candidate, spread_candidate=spread[2]))
+        return changed
 
 
 def _content(segment: Segment) -> bytes:

@@ -1,4 +1,4 @@
-"""A table where there is room for one, and the same in lines where a narrow terminal would cut its figures."""
+"""A table, or the same content in lines where a narrow terminal would cut its figures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fitting:
-    """The table if no word of it has to be cut, else the lines."""
+class ResponsiveTable:
+    """The table if none of its words would be cut, else the lines."""
 
     table: Table
     lines: RenderableType
@@ -31,5 +31,5 @@ class Fitting:
     def _width(self, column: Column, console: Console, options: ConsoleOptions) -> int:
         """What a column needs: its longest word, or its longest cell where cells are not wrapped."""
         room = options.update(max_width=10_000)
-        found = [Measurement.get(console, room, cell) for cell in (column.header, *column.cells)]
-        return max((one.maximum if column.no_wrap else one.minimum for one in found), default=0)
+        widths = [Measurement.get(console, room, cell) for cell in (column.header, *column.cells)]
+        return max((width.maximum if column.no_wrap else width.minimum for width in widths), default=0)

@@ -1,4 +1,4 @@
-"""Every model's attributions of the explained items, and how far two models agree on each."""
+"""Every model's attributions of the explained items, and how much two models agree on each."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from trusteq.compare.top_k import chance_jaccard, jaccard, top_k
 from trusteq.compare.vectors import cosine
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
+from trusteq.report.wording import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,17 +23,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Attributed:
-    """The explained items and what every model attributes to their words, from the whole plan, noise included.
+class ModelAttributions:
+    """Every model's attributions of the explained items, from the whole plan, noise included.
 
-    ids: of the items. lengths: their words [items]. values: by method [models, items, words], zero in the padding.
-    k: how many words the top sets hold.
+    ids: of the items. lengths: their numbers of words [items]. values: by method [models, items, words], zero in the
+    padding. k: how many words are in a top set. unit: what is called a word here.
     """
 
     ids: tuple[str, ...]
     lengths: NDArray[np.int64]
     values: Mapping[str, NDArray[np.float64]]
     k: int
+    unit: str = "word"
 
     def cosine(self, method: str, first: int, second: int) -> NDArray[np.float64]:
         """The cosine of two models' attributions [items]; NaN where one is all 0."""
@@ -50,7 +52,7 @@ class Attributed:
         return chance_jaccard(self.lengths, self.k)
 
 
-def attributed(evidence: Evidence) -> Attributed | None:
+def model_attributions(evidence: Evidence) -> ModelAttributions | None:
     """The run's attributions; None where nothing was explained."""
     frame = evidence.attributions
     if frame is None or not len(frame):
@@ -58,17 +60,18 @@ def attributed(evidence: Evidence) -> Attributed | None:
     where = evidence.directory or "this audit"
     by_model = dict(iter(frame.groupby("model", sort=False)))
     if set(by_model) != set(evidence.models):
-        raise RunError(f"{where}: attributions are not those of its models; audit again")
+        raise RunError(f"{where}: attributions do not belong to its models; audit again")
     first = by_model[evidence.models[0]]
     item, ids = first["id"].factorize()
     lengths = np.bincount(item).astype(np.int64)
-    place = np.concatenate([np.arange(n) for n in lengths])
+    column = np.concatenate([np.arange(n) for n in lengths])
     values = {}
     for method in METHODS:
         padded = np.zeros((len(evidence.models), len(lengths), int(lengths.max())))
         for model, name in zip(padded, evidence.models, strict=True):
             if not np.array_equal(by_model[name]["id"], first["id"]):
-                raise RunError(f"{where}: attributions of {name!r} are cut off; audit again")
-            model[item, place] = by_model[name][method]
+                raise RunError(f"{where}: attributions of {name!r} are incomplete; audit again")
+            model[item, column] = by_model[name][method]
         values[method] = padded
-    return Attributed(tuple(ids), lengths, values, evidence.document.k or ExplainSettings.k)
+    k = evidence.document.k or ExplainSettings.k
+    return ModelAttributions(tuple(ids), lengths, values, k, unit_of(evidence.document))

@@ -1,4 +1,4 @@
-"""The rules that a verdict rests on."""
+"""The rules that a verdict is based on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from trusteq.verdict import RuleVerdict
 
 
-class Judged(NamedTuple):
+class JudgedRule(NamedTuple):
     """One rule's outcome for one candidate; ``required`` is whether the verdict needs its dimension."""
 
     candidate: str
@@ -20,10 +20,10 @@ class Judged(NamedTuple):
     verdict: RuleVerdict
 
 
-def judged_rules(candidate: AuditedCandidate) -> list[Judged]:
+def judged_rules(candidate: AuditedCandidate) -> list[JudgedRule]:
     """A candidate's rules in the policy's order, without those of a dimension neither required nor measured."""
     return [
-        Judged(candidate.name, dimension.dimension, dimension.required, rule)
+        JudgedRule(candidate.name, dimension.dimension, dimension.required, rule)
         for dimension in candidate.verdict.dimensions
         if dimension.required or dimension.outcome is not Outcome.NOT_MEASURED
         for rule in dimension.rules

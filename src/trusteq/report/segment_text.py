@@ -1,0 +1,35 @@
+"""A segment as text: how values of each kind are shown in tables, the terminal and the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from trusteq.data.segment import Segment
+
+MOST_NUMBERS = 16
+
+
+def numbers(value: Any) -> str:
+    """The first numbers of an array, and its shape where there are more."""
+    flat = np.ravel(value)
+    shape = " x ".join(map(str, np.shape(value)))
+    first = " ".join(str(number) for number in flat[:MOST_NUMBERS].tolist())
+    return f"{first} … ({shape} {flat.dtype})" if len(flat) > MOST_NUMBERS else first
+
+
+AS_TEXT: dict[str, Callable[[Any], str]] = {
+    "text": str,
+    "array": numbers,
+}
+"""By kind of segment, the text that shows one value; a kind that is not listed is shown by its name."""
+
+
+def segment_texts(segment: Segment, positions: Iterable[int]) -> list[str]:
+    """The texts that show the values at these positions."""
+    as_text = AS_TEXT.get(segment.kind, lambda _: segment.kind)
+    return [as_text(segment[i]) for i in positions]
