@@ -867,7 +867,7 @@ NAMED = (
     ),
     (
         "models of different tasks are compared",
-        "auditing/audit.py",
+        "auditing/models.py",
         "if task_of(model) is not task:",
         "if False:",
         "tasks/test_a_new_task",

@@ -6,19 +6,18 @@ The module is private so that ``trusteq.audit`` is the function.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.auditing.compute import compute_audit
 from trusteq.auditing.explanations import deciding_measures, explain_settings, explain_until_decided
+from trusteq.auditing.models import Models, identify, one_task
 from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import LABEL
 from trusteq.data.items import Items
-from trusteq.data.surrogates import is_unicode
-from trusteq.errors import DataError, ModelError, OptionError
+from trusteq.errors import DataError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, publish
 from trusteq.explain.protocol import protocol_settings as protocol_settings_of
@@ -26,7 +25,6 @@ from trusteq.explain.removal import without_top_words
 from trusteq.explain.respondent import Respondent, silent
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
-from trusteq.models.function import as_model, renamed
 from trusteq.models.probe import predict_all
 from trusteq.models.traits import task_of, traits_of
 from trusteq.policy import Policy, read_policy
@@ -37,7 +35,7 @@ from trusteq.tasks.task import CLASSES
 from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -51,7 +49,6 @@ if TYPE_CHECKING:
     from trusteq.record.audit import Audit
     from trusteq.stats.estimate import Estimate
     from trusteq.tasks.rows import Rows
-    from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]
@@ -116,22 +113,12 @@ def audit(
         explanation_settings = None  # the model's own noise would be attributed to words
     explanation, published = None, None
     if explanation_settings is not None:
-        explainable = _in_precision(respondents, explanation_settings.precision)
         resampling = Resampling(
             len(ordered), clusters=ordered.clusters, resamples=resamples, seed=seed, level=rules.level
         )
-        explanation = explain_until_decided(
-            explainable,
-            ordered,
-            explanation_settings,
-            gold=gold,
-            rules=rules,
-            candidates=len(models.candidates),
-            resampling=resampling,
+        explanation, responses = _explain(
+            respondents, responses, ordered, explanation_settings, gold, rules, len(models.candidates), resampling
         )
-        responses = _with_precision_loss(responses, respondents, explainable, explanation)
-        removed = without_top_words(explainable, explanation, explanation.attributions()["shapley"], seed=seed)
-        explanation = replace(explanation, removed=removed)
     if protocol_settings is not None and gold is not None:
         published = publish(respondents, ordered, protocol_settings, gold=gold, seed=seed)
 
@@ -222,95 +209,6 @@ def requested_protocol(
     return settings
 
 
-@dataclass(frozen=True)
-class Models:
-    """The models of an audit: the reference, its candidates, and the retrained reference if there is one."""
-
-    reference: Model
-    candidates: tuple[Model, ...]
-    peer: Model | None = None
-
-    @property
-    def audited(self) -> tuple[Model, ...]:
-        """The reference and its candidates."""
-        return (self.reference, *self.candidates)
-
-    @property
-    def everybody(self) -> tuple[Model, ...]:
-        """The audited models, then the peer if there is one."""
-        return self.audited if self.peer is None else (*self.audited, self.peer)
-
-
-def identify(
-    reference: object,
-    candidates: object | Sequence[object] | Mapping[str, object],
-    peer: object | None = None,
-    *,
-    allow_same: bool,
-) -> Models:
-    """The models, each with a unique name; a candidate that is the reference itself is refused unless allowed."""
-    if isinstance(candidates, Mapping):
-        named = list(candidates.items())
-    elif isinstance(candidates, (list, tuple)):
-        named = [(f"candidate-{i}" if len(candidates) > 1 else "candidate", c) for i, c in enumerate(candidates, 1)]
-    else:
-        named = [("candidate", candidates)]
-    if not named:
-        raise ModelError("no candidate; an audit needs a reference and one or more candidates")
-    base = as_model(reference, name="reference")
-    compared = [as_model(candidate, name=name) for name, candidate in named]
-    if isinstance(candidates, Mapping):
-        compared = [renamed(model, name) for model, name in zip(compared, candidates, strict=True)]
-    retrained = None if peer is None else as_model(peer, name="peer")
-    models = Models(base, tuple(compared), retrained)
-    _refuse_bad_names([model.name for model in models.everybody])
-    if allow_same:
-        return models
-    sources = [candidate for _, candidate in named]
-    if retrained is not None:
-        for source, model in zip(sources, compared, strict=True):
-            if source is peer or _same_content(model, retrained):
-                raise ModelError(
-                    f"peer {retrained.name} is the same model as candidate {model.name}; give a retrained reference"
-                )
-        sources.append(peer)
-    for source, model in zip(sources, models.everybody[1:], strict=True):
-        if source is reference or _same_content(model, base):
-            content = model.identity.content
-            evidence = "the same Python object" if content is None else f"content {content[:16]}"
-            raise ModelError(
-                f"{model.name} is the same model as {base.name} ({evidence}); a model compared with itself always "
-                "passes; use --allow-same if you mean it"
-            )
-    return models
-
-
-def _refuse_bad_names(names: Sequence[str]) -> None:
-    """Stop if a model's name cannot be written, or if two models have the same name."""
-    for name in names:
-        if not isinstance(name, str) or not is_unicode(name):
-            raise ModelError(f"model name {name!r} has characters that cannot be written; give the model another name")
-        if names.count(name) > 1:
-            raise ModelError(f"two models are named {name!r}; give them different names, e.g. {name}-int8=LOCATION")
-
-
-def _same_content(one: Model, other: Model) -> bool:
-    """Whether two models have the same hash, where both have one."""
-    return one.identity.content is not None and one.identity.content == other.identity.content
-
-
-def one_task(models: Models) -> Task:
-    """The task of all models; models of different tasks are refused."""
-    task = task_of(models.reference)
-    for model in models.everybody:
-        if task_of(model) is not task:
-            raise ModelError(
-                f"model {model.name} answers the task {task_of(model).name!r}, the reference {models.reference.name} "
-                f"{task.name!r}; only models of one task can be compared"
-            )
-    return task
-
-
 def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
     """Positions of the ids from the shortest to the longest, those of equal length in alphabetical order."""
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
@@ -380,6 +278,27 @@ def _predict(
     if shape:
         findings.append(Finding(model.name, "fixed batch", f"run in batches of exactly {batch}", float(batch)))
     return rows, tuple(findings), shape
+
+
+def _explain(
+    respondents: Sequence[Respondent],
+    responses: Sequence[Response],
+    items: Items,
+    settings: ExplainSettings,
+    gold: NDArray[np.int64] | None,
+    rules: Policy,
+    candidates: int,
+    resampling: Resampling,
+) -> tuple[Explanation, list[Response]]:
+    """The explanations, their top units removed as well; and the responses with what a lower precision costs."""
+    explainable = _in_precision(respondents, settings.precision)
+    explanation = explain_until_decided(
+        explainable, items, settings, gold=gold, rules=rules, candidates=candidates, resampling=resampling
+    )
+    responses = _with_precision_loss(responses, respondents, explainable, explanation)
+    attributions = explanation.attributions()["shapley"]
+    removed = without_top_words(explainable, explanation, attributions, seed=resampling.seed)
+    return replace(explanation, removed=removed), responses
 
 
 def _in_precision(respondents: Sequence[Respondent], precision: Precision) -> list[Respondent]:

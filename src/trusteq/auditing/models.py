@@ -1,0 +1,107 @@
+"""The models of an audit: which is which, each with a name of its own and all of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trusteq.data.surrogates import is_unicode
+from trusteq.errors import ModelError
+from trusteq.models.function import as_model, renamed
+from trusteq.models.traits import task_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trusteq.models.base import Model
+    from trusteq.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of an audit: the reference, its candidates, and the retrained reference if there is one."""
+
+    reference: Model
+    candidates: tuple[Model, ...]
+    peer: Model | None = None
+
+    @property
+    def audited(self) -> tuple[Model, ...]:
+        """The reference and its candidates."""
+        return (self.reference, *self.candidates)
+
+    @property
+    def everybody(self) -> tuple[Model, ...]:
+        """The audited models, then the peer if there is one."""
+        return self.audited if self.peer is None else (*self.audited, self.peer)
+
+
+def identify(
+    reference: object,
+    candidates: object | Sequence[object] | Mapping[str, object],
+    peer: object | None = None,
+    *,
+    allow_same: bool,
+) -> Models:
+    """The models, each with a unique name; a candidate that is the reference itself is refused unless allowed."""
+    if isinstance(candidates, Mapping):
+        named = list(candidates.items())
+    elif isinstance(candidates, (list, tuple)):
+        named = [(f"candidate-{i}" if len(candidates) > 1 else "candidate", c) for i, c in enumerate(candidates, 1)]
+    else:
+        named = [("candidate", candidates)]
+    if not named:
+        raise ModelError("no candidate; an audit needs a reference and one or more candidates")
+    base = as_model(reference, name="reference")
+    compared = [as_model(candidate, name=name) for name, candidate in named]
+    if isinstance(candidates, Mapping):
+        compared = [renamed(model, name) for model, name in zip(compared, candidates, strict=True)]
+    retrained = None if peer is None else as_model(peer, name="peer")
+    models = Models(base, tuple(compared), retrained)
+    _refuse_bad_names([model.name for model in models.everybody])
+    if allow_same:
+        return models
+    sources = [candidate for _, candidate in named]
+    if retrained is not None:
+        for source, model in zip(sources, compared, strict=True):
+            if source is peer or _same_content(model, retrained):
+                raise ModelError(
+                    f"peer {retrained.name} is the same model as candidate {model.name}; give a retrained reference"
+                )
+        sources.append(peer)
+    for source, model in zip(sources, models.everybody[1:], strict=True):
+        if source is reference or _same_content(model, base):
+            content = model.identity.content
+            evidence = "the same Python object" if content is None else f"content {content[:16]}"
+            raise ModelError(
+                f"{model.name} is the same model as {base.name} ({evidence}); a model compared with itself always "
+                "passes; use --allow-same if you mean it"
+            )
+    return models
+
+
+def _refuse_bad_names(names: Sequence[str]) -> None:
+    """Stop if a model's name cannot be written, or if two models have the same name."""
+    for name in names:
+        if not isinstance(name, str) or not is_unicode(name):
+            raise ModelError(f"model name {name!r} has characters that cannot be written; give the model another name")
+        if names.count(name) > 1:
+            raise ModelError(f"two models are named {name!r}; give them different names, e.g. {name}-int8=LOCATION")
+
+
+def _same_content(one: Model, other: Model) -> bool:
+    """Whether two models have the same hash, where both have one."""
+    return one.identity.content is not None and one.identity.content == other.identity.content
+
+
+def one_task(models: Models) -> Task:
+    """The task of all models; models of different tasks are refused."""
+    task = task_of(models.reference)
+    for model in models.everybody:
+        if task_of(model) is not task:
+            raise ModelError(
+                f"model {model.name} answers the task {task_of(model).name!r}, the reference {models.reference.name} "
+                f"{task.name!r}; only models of one task can be compared"
+            )
+    return task
