@@ -414,7 +414,7 @@ def test_a_numeric_column_that_is_no_label_is_refused(files):
 
 def test_ignored_items_are_told(files):
     out = trusteq("audit", "large.csv", "small.csv", *QUICK, "--ignore-label", "maybe", cwd=files).stdout
-    assert "ignored by label" in out
+    assert "excluded by label" in out
 
 
 @pytest.mark.slow
