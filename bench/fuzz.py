@@ -196,7 +196,7 @@ def import_all() -> None:
         "models.open",
         "policy",
         "study.plan",
-        "runs.directory",
+        "record.run",
         "cli.report",
         "work.shard_files",
     ):
