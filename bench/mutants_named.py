@@ -173,10 +173,10 @@ NAMED = (
     ),
     (
         "the unmasked text need not get the ordinary answer",
-        "explain/table.py",
+        "explain/value_tables.py",
         "if not moved <= tolerance:",
         "if moved > tolerance + 1:",
-        "explain/test_table",
+        "explain/test_value_tables",
         "explain/test_explanation",
     ),
     (
@@ -570,7 +570,7 @@ NAMED = (
     ),
     (
         "rounding decides which words are in the top",
-        "compare/padded.py",
+        "compare/padded_arrays.py",
         "return np.asarray(np.ldexp(np.round(np.ldexp(a, -exponent), DIGITS), exponent))",
         "return np.asarray(np.ldexp(np.ldexp(a, -exponent), exponent))",
         "compare/test_top_k",
@@ -670,7 +670,7 @@ NAMED = (
     (
         "clusters that hold the same items make the audit sure",
         "compare/answers.py",
-        "return found if self.alone is None else all_holding(found, group(self.alone))",
+        "return estimates if self.alone is None else all_widened_to(estimates, group(self.alone))",
         "return found",
         "compare/test_coverage",
         "test_audit",
@@ -874,9 +874,9 @@ NAMED = (
     ),
     (
         "a measure is asked of outcomes that lack what it needs",
-        "compare/measured.py",
+        "compare/compute_measures.py",
         "if pair.met.issuperset(entered[0].needs)",
         "if pair.labelled",
-        "compare/test_measured",
+        "compare/test_compute_measures",
     ),
 )

@@ -40,7 +40,7 @@ from trusteq.compare.top_k import jaccard, top_k
 from trusteq.compare.words import word_leans
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.explanation import ExplainSettings, explain
-from trusteq.explain.looks import GROWTH
+from trusteq.explain.interim_looks import GROWTH
 from trusteq.explain.respondent import respondents
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy

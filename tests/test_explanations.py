@@ -13,7 +13,7 @@ from trusteq.auditing.explanations import sequences, settled
 from trusteq.compare.alignment import noise_free, products
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, chosen
-from trusteq.explain.looks import FIRST_LOOK, stretches
+from trusteq.explain.interim_looks import FIRST_LOOK, stretches
 from trusteq.stats.confidence_sequence import obrien_fleming, sequence_of_ratio
 from trusteq.stats.resampling import Resampling
 

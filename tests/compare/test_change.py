@@ -11,7 +11,7 @@ from scipy import stats
 from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.change import Versions, alignment_changes, apart, changes
-from trusteq.compare.measured import measure_all
+from trusteq.compare.compute_measures import measure_all
 from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable

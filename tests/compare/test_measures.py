@@ -11,7 +11,7 @@ from oracles.pairs import drawn, pair_of
 
 from trusteq.compare.alignment import Explained, against_peer, alignment
 from trusteq.compare.binned_calibration import quantile_calibration
-from trusteq.compare.measured import groups, measure_all
+from trusteq.compare.compute_measures import groups, measure_all
 from trusteq.compare.measures import (
     DIMENSIONS,
     MEASURES,

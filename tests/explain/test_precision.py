@@ -12,7 +12,7 @@ from oracles import tiny_models
 import trusteq
 from trusteq.errors import ModelError, OptionError
 from trusteq.explain.precision import LOW_TOLERANCE, in_precision
-from trusteq.explain.table import round_trip
+from trusteq.explain.value_tables import round_trip
 from trusteq.models.transformer import open_transformer
 
 TEXTS = ["the man is playing guitar outside", "a woman sleeps", "the film was good", "not very bad", "a dog runs"] * 8

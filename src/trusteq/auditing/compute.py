@@ -20,8 +20,8 @@ from trusteq.compare.behaviour import accuracy, flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.chance import misfit
+from trusteq.compare.compute_measures import measure_all, measure_remedies
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
-from trusteq.compare.measured import measure_all, measure_remedies
 from trusteq.compare.measures import METHODS, in_words
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures

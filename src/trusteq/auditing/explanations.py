@@ -13,10 +13,10 @@ from trusteq.compare.transfer import transfer
 from trusteq.compare.words import WordLeans, word_leans
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
-from trusteq.explain.looks import stretches
+from trusteq.explain.interim_looks import stretches
 from trusteq.explain.removal import removal
-from trusteq.explain.table import explainable
 from trusteq.explain.units import default_units, have_units, refuse_unfit
+from trusteq.explain.value_tables import explainable
 from trusteq.stats.coded import coded
 from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequence_of_ratio
 from trusteq.stats.equivalence import Outcome, against

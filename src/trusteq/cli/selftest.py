@@ -49,7 +49,7 @@ def selftest(model: str, **options: Any) -> int:
     from trusteq.data.read import read_items
     from trusteq.errors import OptionError
     from trusteq.explain.explanation import choose
-    from trusteq.explain.table import explainable
+    from trusteq.explain.value_tables import explainable
     from trusteq.models.open import ModelOptions, open_model
     from trusteq.validity.selftest import selftest as run_selftest
 

@@ -19,7 +19,7 @@ from trusteq.compare.top_k import (
     signed_rank_agreement,
     top_k,
 )
-from trusteq.compare.vectors import cosine, weighted_jaccard
+from trusteq.compare.weight_similarity import cosine, weighted_jaccard
 
 if TYPE_CHECKING:
     from collections.abc import Callable

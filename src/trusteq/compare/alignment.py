@@ -21,7 +21,7 @@ from scipy import special
 from trusteq.compare.agreement_scores import SCORES
 from trusteq.compare.certainty import certainty
 from trusteq.compare.top_k import chance_jaccard, jaccard, tied_mass, top_count, top_k
-from trusteq.stats.estimate import Estimate, holding
+from trusteq.stats.estimate import Estimate, widened_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -314,14 +314,18 @@ class Resamplings:
 
     def function(self, of: Callable[..., NDArray[np.float64]], *values: NDArray[np.float64], what: str) -> Estimate:
         """An estimate that is this function of the sums of these values over items."""
-        r, alike = self.resampling, self.resampling.alike(*values)
+        r, too_similar = self.resampling, self.resampling.too_similar(*values)
         sums = r.cell_sums(np.zeros(r.n, dtype=np.int64), 1, *values)
         point = float(of(*(s.total[None] for s in sums))[0])
         draws = of(*(s.draws for s in sums))
         if r.cluster is None:  # clusters are seen to by the resampling
             draws = point + (draws - point) * _few(r.n, r.level)
-        found = r.from_draws(point, draws, what=what)
-        return holding(found, Resamplings(r.alone).function(of, *values, what=what)) if alike else found
+        estimate = r.from_draws(point, draws, what=what)
+        return (
+            widened_to(estimate, Resamplings(r.independent).function(of, *values, what=what))
+            if too_similar
+            else estimate
+        )
 
 
 def _few(n: int, level: float) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 
 from trusteq.compare.bins import FINE_CELLS, FINE_EDGES, WIDE_EDGES, fine_cell
-from trusteq.stats.estimate import all_holding
+from trusteq.stats.estimate import all_widened_to
 from trusteq.stats.resampling import Sums
 
 if TYPE_CHECKING:
@@ -150,16 +150,16 @@ class Pair:
 
     @cached_property
     def alone(self) -> Pair | None:
-        """The pair on independent items, where its clusters are too alike for intervals from them alone; else None."""
+        """The pair on independent items, if its clusters are too similar for intervals from them only; else None."""
         r, c, resampling = self.reference, self.candidate, self.resampling
         values = [r.confidence, c.confidence, c.confidence - r.confidence]
         if self.labelled:
             values += [r.confidence - r.right, c.confidence - c.right, c.right.astype(np.float64) - r.right]
-        if not resampling.alike(*values):
+        if not resampling.too_similar(*values):
             return None
-        return Pair(*(replace(answers, resampling=resampling.alone) for answers in (r, c)))
+        return Pair(*(replace(answers, resampling=resampling.independent) for answers in (r, c)))
 
     def measured(self, group: Callable[[Pair], dict[str, Estimate]]) -> dict[str, Estimate]:
-        """The estimates of a group of measures; where clusters are too alike, no narrower than of independent items."""
-        found = group(self)
-        return found if self.alone is None else all_holding(found, group(self.alone))
+        """The estimates of a group of measures; if clusters are too similar, no narrower than of independent items."""
+        estimates = group(self)
+        return estimates if self.alone is None else all_widened_to(estimates, group(self.alone))

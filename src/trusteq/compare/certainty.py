@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from trusteq.compare.padded import rounded
+from trusteq.compare.padded_arrays import rounded
 from trusteq.compare.top_k import top_k
 
 if TYPE_CHECKING:

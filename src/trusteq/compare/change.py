@@ -16,11 +16,11 @@ from trusteq.compare import divergence
 from trusteq.compare.alignment import noise_free, products
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import FLIP_MEASURES, flip_kinds
+from trusteq.compare.compute_measures import groups_for
 from trusteq.compare.confidence import profile_area, profile_distance, profile_gap
-from trusteq.compare.measured import groups_for
 from trusteq.compare.measures import sides_of
 from trusteq.compare.top_k import jaccard, top_k
-from trusteq.stats.estimate import Estimate, all_holding
+from trusteq.stats.estimate import Estimate, all_widened_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -158,7 +158,9 @@ def _distance(versions: Versions) -> dict[str, Estimate]:
         value=exact[1] - exact[0],
         bounds=(-1.0, 1.0),
     )
-    if not resampling.alike(r.confidence, versions.older.confidence, versions.newer.confidence):
+    if not resampling.too_similar(r.confidence, versions.older.confidence, versions.newer.confidence):
         return {DISTANCE: estimate}
-    alone = Versions(*(replace(one, resampling=resampling.alone) for one in (r, versions.older, versions.newer)))
-    return all_holding({DISTANCE: estimate}, _distance(alone))
+    independent = Versions(
+        *(replace(one, resampling=resampling.independent) for one in (r, versions.older, versions.newer))
+    )
+    return all_widened_to({DISTANCE: estimate}, _distance(independent))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.stats.estimate import Estimate, holding
+from trusteq.stats.estimate import Estimate, widened_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,5 +122,7 @@ def _variance(scores: NDArray[np.float64], resampling: Resampling) -> Estimate:
 
     sums = resampling.cell_sums(np.zeros(resampling.n, dtype=np.int64), 1, *scores, np.ones(resampling.n))
     what = f"sample variance of the mean score of {len(scores)} runs"
-    found = resampling.functional(of, *sums, what=what, bounds=(0.0, np.inf))
-    return holding(found, _variance(scores, resampling.alone)) if resampling.alike(*scores) else found
+    estimate = resampling.functional(of, *sums, what=what, bounds=(0.0, np.inf))
+    return (
+        widened_to(estimate, _variance(scores, resampling.independent)) if resampling.too_similar(*scores) else estimate
+    )

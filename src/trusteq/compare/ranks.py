@@ -1,6 +1,6 @@
 """Do two explanations put all of an item's units in the same order of importance: scores that need no k.
 
-Attributions that only rounding tells apart are tied (`padded.rounded`).
+Attributions that only rounding tells apart are tied (`padded_arrays.rounded`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.padded import check, inside, order, ranks, ratio, rounded, total
+from trusteq.compare.padded_arrays import check, inside, order, ranks, ratio, rounded, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.stats.coded import coded
-from trusteq.stats.recurrence import copied, dealt_alike
+from trusteq.stats.recurrence import clusters_too_similar, copied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def repeated_rows(columns: Sequence[NDArray[Any]], clusters: Sequence[str] | Non
     # One row of each cluster, for rows of one cluster do not come independently.
     one = np.full(groups, values)
     np.minimum.at(one, cluster, row)
-    if not copied(np.unique(one, return_counts=True)[1], groups) and not dealt_alike(row, cluster):
+    if not copied(np.unique(one, return_counts=True)[1], groups) and not clusters_too_similar(row, cluster):
         return 0
     return len(np.unique(row * groups + cluster)) - values
 

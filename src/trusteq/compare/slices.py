@@ -18,7 +18,7 @@ from scipy import special
 from trusteq.compare import behaviour, divergence, scores
 from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measured import measure_all
+from trusteq.compare.compute_measures import measure_all
 from trusteq.compare.measures import MEASURES, Measure
 from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm

@@ -1,6 +1,6 @@
 """Do two explanations name the same k most important units: scores of the top-k sets, and what chance scores.
 
-A unit's importance is its |attribution|. Of equal ones (`padded.rounded`) the earlier unit counts as the more
+A unit's importance is its |attribution|. Of equal ones (`padded_arrays.rounded`) the earlier unit counts as the more
 important; `tied_mass` says how much weight that rule decides about. An item with fewer than k units has all of them in
 its top k and scores are shares of those, so `jaccard` and `feature_agreement` are 1 there whatever the models do.
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded import check, inside, order, ranks, ratio, rounded, scaled, total
+from trusteq.compare.padded_arrays import check, inside, order, ranks, ratio, rounded, scaled, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from trusteq.compare.padded import check, inside, ratio, total
+from trusteq.compare.padded_arrays import check, inside, ratio, total
 from trusteq.stats.coded import coded
 from trusteq.stats.estimate import LEVEL, Estimate
 from trusteq.stats.multiplicity import benjamini_hochberg

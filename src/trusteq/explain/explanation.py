@@ -18,9 +18,9 @@ from trusteq.errors import DataError, OptionError
 from trusteq.explain.attributions import Attributions, attributions
 from trusteq.explain.plan import FEWEST, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
-from trusteq.explain.rounds import ask_until_certain
-from trusteq.explain.table import Question, round_trip
 from trusteq.explain.units import Units, cuts_named, cutter
+from trusteq.explain.until_stable import ask_until_certain
+from trusteq.explain.value_tables import Question, round_trip
 from trusteq.explain.words import REMOVE
 from trusteq.models.probe import BATCH_TOLERANCE
 from trusteq.tasks.task import CLASSES, By, Scale, task_named

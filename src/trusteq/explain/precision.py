@@ -11,7 +11,7 @@ import numpy as np
 
 from trusteq.errors import OptionError
 from trusteq.explain.attributions import attributions
-from trusteq.explain.table import Question
+from trusteq.explain.value_tables import Question
 from trusteq.models.base import Finding
 from trusteq.models.traits import traits_of
 

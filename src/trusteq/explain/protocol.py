@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trusteq.compare.padded import rounded
+from trusteq.compare.padded_arrays import rounded
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, OptionError
 from trusteq.explain import scripted_qqp
@@ -30,7 +30,7 @@ from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
 from trusteq.explain.owen import EVALUATIONS, owen_plan
 from trusteq.explain.plan import distinct
 from trusteq.explain.scripted import DROPPED, lime_string, reached, shap_game, shap_string, shap_tree
-from trusteq.explain.table import Question, round_trip
+from trusteq.explain.value_tables import Question, round_trip
 from trusteq.explain.words import REMOVE, words
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded import rounded
-from trusteq.explain.table import Question
+from trusteq.compare.padded_arrays import rounded
+from trusteq.explain.value_tables import Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

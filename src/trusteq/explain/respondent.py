@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trusteq.explain.table import value_tables
+from trusteq.explain.value_tables import value_tables
 from trusteq.explain.words import REMOVE
 from trusteq.models.traits import task_of
 from trusteq.tasks.rows import Rows
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
-    from trusteq.explain.table import Question
+    from trusteq.explain.value_tables import Question
     from trusteq.models.base import Model
     from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor

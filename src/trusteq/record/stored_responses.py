@@ -10,7 +10,7 @@ import numpy as np
 from trusteq.data.items import Items
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, with_units
-from trusteq.explain.looks import looks
+from trusteq.explain.interim_looks import looks
 from trusteq.explain.protocol import Published, published
 from trusteq.models.base import Identity
 from trusteq.record.item_table import COLUMN, segments_of

@@ -12,7 +12,7 @@ import numpy as np
 
 from trusteq.compare.behaviour import FLIPS
 from trusteq.compare.measures import METHODS
-from trusteq.compare.padded import rounded
+from trusteq.compare.padded_arrays import rounded
 from trusteq.compare.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from trusteq.explain.plan import mask_plan
-from trusteq.explain.rounds import ask_until_certain
 from trusteq.explain.shapley import shapley
+from trusteq.explain.until_stable import ask_until_certain
 from trusteq.explain.words import words
 
 TEXT = ("one two three four five six seven eight nine ten eleven twelve thirteen fourteen",)

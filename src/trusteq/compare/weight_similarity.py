@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded import check, ratio, scaled, total
+from trusteq.compare.padded_arrays import check, ratio, scaled, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,10 +8,10 @@ import pytest
 
 from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError
-from trusteq.explain import table as table_module
+from trusteq.explain import value_tables as table_module
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.splice import splicer
-from trusteq.explain.table import SMALLEST, Question, explainable, round_trip, value_tables
+from trusteq.explain.value_tables import SMALLEST, Question, explainable, round_trip, value_tables
 from trusteq.explain.words import words
 from trusteq.models.base import Identity
 from trusteq.models.function import from_callable

@@ -14,7 +14,7 @@ from trusteq.compare.certainty import certainty
 from trusteq.compare.measures import METHODS
 from trusteq.explain.lime import lime
 from trusteq.explain.shapley import shapley
-from trusteq.explain.table import Question
+from trusteq.explain.value_tables import Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
