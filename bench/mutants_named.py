@@ -33,8 +33,8 @@ NAMED = (
     (
         "a confidence of 1 falls out of the last bin",
         "compare/bins.py",
-        "at = np.minimum((x * bins).astype(np.int64), bins - 1)",
-        "at = np.where(x < 1, np.minimum((x * bins).astype(np.int64), bins - 1), 0)",
+        "bin_ = np.minimum((x * bins).astype(np.int64), bins - 1)",
+        "bin_ = np.where(x < 1, np.minimum((x * bins).astype(np.int64), bins - 1), 0)",
         "compare/test_answers",
         "compare/test_binned_calibration",
     ),
@@ -245,14 +245,14 @@ NAMED = (
     (
         "agreement given where attributions are mostly noise",
         "compare/alignment.py",
-        "LEAST_RELIABILITY = 0.05",
-        "LEAST_RELIABILITY = -1.0",
+        "MIN_RELIABILITY = 0.05",
+        "MIN_RELIABILITY = -1.0",
         "compare/test_alignment",
     ),
     (
         "any peer will do",
         "compare/alignment.py",
-        "if made.low < LEAST_PEER or not lowers or nearer_to_peer(candidate, peer):",
+        "if of_peer.low < MIN_PEER or not lowers or nearer_to_peer(candidate, peer):",
         "if not lowers:",
         "test_explanations",
     ),
@@ -613,7 +613,7 @@ NAMED = (
     (
         "of a usable region the luckiest share is shown",
         "compare/selective.py",
-        "_shown(coverage, at_most, target**n, tail)",
+        "_tested_share(coverage, at_most, target**n, tail)",
         "float(coverage[at_most <= tail].max(initial=0.0))",
         "compare/test_selective",
     ),
@@ -798,8 +798,8 @@ NAMED = (
     (
         "a candidate passes beside its own copy",
         "compare/alignment.py",
-        "if made.low < LEAST_PEER or not lowers or nearer_to_peer(candidate, peer):",
-        "if made.low < LEAST_PEER or not lowers:",
+        "if of_peer.low < MIN_PEER or not lowers or nearer_to_peer(candidate, peer):",
+        "if of_peer.low < MIN_PEER or not lowers:",
         "compare/test_alignment",
     ),
     (
@@ -854,7 +854,7 @@ NAMED = (
     (
         "a margin beside the peer takes the stricter one's place",
         "policy.py",
-        "if measure.beside_peer in measures:",
+        "if measure.judged_with_peer in measures:",
         "if False:",
         "test_policy",
     ),
@@ -875,7 +875,7 @@ NAMED = (
     (
         "a measure is asked of outcomes that lack what it needs",
         "compare/compute_measures.py",
-        "if pair.met.issuperset(entered[0].needs)",
+        "if pair.met.issuperset(measures[0].needs)",
         "if pair.labelled",
         "compare/test_compute_measures",
     ),

@@ -1,4 +1,4 @@
-"""Every measure of a pair of models' answers, as the table of measures has them."""
+"""Computes every measure of a pair of models' answers, in the order of the table of measures."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
 
 @cache
 def groups() -> dict[Group, tuple[Measure, ...]]:
-    """The functions that need no more than a pair's outcomes, in the order of the table, and what each measures."""
-    found: dict[Group, tuple[Measure, ...]] = {}
-    for of, measures in groupby(MEASURES, key=lambda measure: str(measure.of)):
-        entered = tuple(measures)
-        if PREDICTED.issuperset(entered[0].needs):
-            module, name = of.split(".")
-            found[getattr(import_module(f"trusteq.compare.{module}"), name)] = entered
-    return found
+    """The functions that need only a pair's outcomes, in the order of the table, with each one's measures."""
+    by_function: dict[Group, tuple[Measure, ...]] = {}
+    for path, entries in groupby(MEASURES, key=lambda measure: str(measure.of)):
+        measures = tuple(entries)
+        if PREDICTED.issuperset(measures[0].needs):
+            module, name = path.split(".")
+            by_function[getattr(import_module(f"trusteq.compare.{module}"), name)] = measures
+    return by_function
 
 
 def groups_for(pair: Pair, own: Sequence[Measure] = ()) -> dict[Group, tuple[Measure, ...]]:
-    """Those of `groups` and of somebody's own measures whose needs the pair meets."""
+    """The `groups`, and the measures of plugins and users, whose needs the pair meets."""
     every = groups() | {partial(estimated, entry): (entry,) for entry in own}
-    return {group: entered for group, entered in every.items() if pair.met.issuperset(entered[0].needs)}
+    return {group: measures for group, measures in every.items() if pair.met.issuperset(measures[0].needs)}
 
 
 def measure_all(pair: Pair, own: Sequence[Measure] = ()) -> dict[str, dict[str, Estimate]]:
     """Every measure whose needs the pair meets, by dimension and name."""
     estimates: dict[str, dict[str, Estimate]] = {}
-    for group, entered in groups_for(pair, own).items():
-        estimates.setdefault(entered[0].dimension, {}).update(pair.measured(group))
+    for group, measures in groups_for(pair, own).items():
+        estimates.setdefault(measures[0].dimension, {}).update(pair.measured(group))
     return estimates
 
 
 def measure_remedies(pair: Pair) -> dict[str, Estimate]:
-    """Each target's temperature, and the calibration measures of the candidate after it, suffixed with the target."""
+    """The temperature for each target, and the candidate's calibration measures after it, suffixed with the target."""
     results: dict[str, Estimate] = {}
     for target in ("recalibrated", "matched"):
         if target == "recalibrated" and not pair.labelled:
@@ -56,11 +56,11 @@ def measure_remedies(pair: Pair) -> dict[str, Estimate]:
     return results
 
 
-def _after(mended: Remedy) -> dict[str, Estimate]:
-    """The temperature and what it leaves of the candidate's measures."""
-    found = {"temperature": mended.temperature}
-    for group, entered in groups_for(mended.pair).items():
-        wanted = {one.name for one in entered if one.after_remedy and one.side != "reference"}
-        if wanted:
-            found |= {name: e for name, e in mended.pair.measured(group).items() if name in wanted}
-    return found
+def _after(recalibrated: Remedy) -> dict[str, Estimate]:
+    """The temperature, and the candidate's measures after it."""
+    estimates = {"temperature": recalibrated.temperature}
+    for group, measures in groups_for(recalibrated.pair).items():
+        names = {measure.name for measure in measures if measure.after_remedy and measure.side != "reference"}
+        if names:
+            estimates |= {name: e for name, e in recalibrated.pair.measured(group).items() if name in names}
+    return estimates

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, in_words, named
+from trusteq.compare.measures import DIMENSIONS, find_measure, in_words
 from trusteq.report.wording import about, listed, not_measured, percent, title
 from trusteq.verdict import Outcome
 
@@ -130,7 +130,7 @@ def _open(measure: str) -> str:
 
 def _stem(measure: str) -> str:
     """A measure's name without "difference", the method it was made by, or the peer it is compared with."""
-    entry = named(measure)
+    entry = find_measure(measure)
     return measure if entry is None or entry.side in {"reference", "candidate"} else entry.stem
 
 
