@@ -399,9 +399,7 @@ def test_pictures_and_texts_are_explained_together(tmp_path):
 
 def test_a_run_of_a_kind_that_nobody_knows_is_one_line(saved, monkeypatch):
     monkeypatch.delitem(KINDS, "picture")
-    with pytest.raises(
-        trusteq.RunError, match="'segment photo': unknown kind of segment 'picture'; this trusteq knows"
-    ):
+    with pytest.raises(trusteq.RunError, match="'segment photo': unknown kind of segment 'picture'; choose from"):
         read_items(load_run(saved))
 
 

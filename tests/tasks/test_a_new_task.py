@@ -283,7 +283,7 @@ def test_a_model_that_guesses_is_told_from_one_that_knows(choices):
     guessing = Chooser("guessing", noise=50.0)
     kinds = {f.kind: f.message for f in audited([choices["large"], guessing], items).findings if f.model == "guessing"}
     chance = np.mean([1 / len(json.loads(o)) for o in items.columns["options"]])
-    assert f"by chance ({chance:.1%})" in kinds["chance"]
+    assert f"than chance ({chance:.1%})" in kinds["chance"]
     assert not [f for f in audited([choices["large"], choices["same"]], items).findings if f.kind == "chance"]
 
 
@@ -316,7 +316,7 @@ def test_a_run_of_a_task_that_is_not_there_is_refused(choices, tmp_path, monkeyp
 
 def test_a_model_of_a_task_that_is_not_there_is_refused(choices, monkeypatch):
     monkeypatch.delitem(tasks.TASKS, "choices")
-    with pytest.raises(OptionError, match="there is no task 'choices'; choose from classes"):
+    with pytest.raises(OptionError, match="unknown task 'choices'; choose from classes"):
         audited([choices["large"], choices["far"]], chosen(40))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import find_measure, in_words, lacking, sides_of
+from trusteq.compare.measures import find_measure, in_words, missing_need, sides_of
 from trusteq.errors import DataError
 from trusteq.verdict import Outcome
 
@@ -124,7 +124,7 @@ def listed(parts: Iterable[str]) -> str:
 
 def not_measured(dimension: DimensionVerdict, measured: Collection[str]) -> str:
     """That a dimension was not measured, and what it needs as far as is known; ``measured`` are names of measures."""
-    needs = (lacking(rule.measure, measured) for rule in dimension.rules)
+    needs = (missing_need(rule.measure, measured) for rule in dimension.rules)
     missing = dict.fromkeys(need for need in needs if need is not None)
     return f"{dimension.dimension} was not measured" + (f" (it needs {listed(missing)})" if missing else "")
 
