@@ -1,4 +1,4 @@
-"""How many of the items are explained before one looks whether they decide: a few, and each time half as many more."""
+"""Interim looks: the numbers of explained items at which the rules are checked; each is half as large again."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from trusteq.explain.explanation import ExplainSettings
 
 GROWTH = 1.5
-"""How many times more items each look has seen than the one before."""
+"""The factor between the numbers of items at one look and the one before."""
 
 
-def looks(order: Sequence[int], items: Items, settings: ExplainSettings, fewest: int) -> list[list[int]]:
-    """The items explained at each look, sorted, of those in a random ``order``: all where nothing stops it early."""
-    parts = stretches(order, items, fewest) if settings.until == "decided" else [list(order)]
+def interim_looks(order: Sequence[int], items: Items, settings: ExplainSettings, minimum: int) -> list[list[int]]:
+    """The items explained at each look, sorted, from those in a random ``order``; all, without early stopping."""
+    parts = between_looks(order, items, minimum) if settings.until == "decided" else [list(order)]
     return list(accumulate(map(sorted, parts)))
 
 
-def stretches(order: Sequence[int], items: Items, fewest: int) -> list[list[int]]:
-    """Items between looks, the first of them after `FIRST_LOOK` items (or clusters) or ``fewest``, if these are more.
+def between_looks(order: Sequence[int], items: Items, minimum: int) -> list[list[int]]:
+    """The items between looks; the first look is after `FIRST_LOOK` items (or clusters) or ``minimum``, if more.
 
-    A cluster is never cut.
+    A cluster is never split.
     """
-    first = max(FIRST_LOOK, fewest)
+    first = max(FIRST_LOOK, minimum)
     parts: list[list[int]] = [[]]
     seen: set[str] = set()
-    wanted = float(first)
+    next_look = float(first)
     for i in order:
-        own = items.ids[i] if items.clusters is None else items.clusters[i]
-        if own not in seen and len(seen) >= wanted:
+        cluster = items.ids[i] if items.clusters is None else items.clusters[i]
+        if cluster not in seen and len(seen) >= next_look:
             parts.append([])
-            wanted *= GROWTH
-        seen.add(own)
+            next_look *= GROWTH
+        seen.add(cluster)
         parts[-1].append(i)
-    # A last stretch of few items cannot be explained by itself.
+    # A last part of few items cannot be explained by itself.
     if len(parts) > 1 and len(parts[-1]) < first // 2:
         parts[-2:] = [parts[-2] + parts[-1]]
     return parts
