@@ -85,9 +85,9 @@ def explain_until_decided(
     """Explanations of the chosen items; with settings until "decided", only of as many as decide the policy's rules.
 
     Items then come in random order. The rules on alignment are checked after `FIRST_LOOK` items (or clusters), or as
-    many as the policy requires, and then after `interim_looks.GROWTH` times as many each time, on intervals that are valid at
-    every look. Equivalence must be seen at two looks in a row: a few items may make up the whole difference, and not be
-    among the first.
+    many as the policy requires, and then after `interim_looks.GROWTH` times as many each time, on intervals that are
+    valid at every look. Equivalence must be seen at two looks in a row: a few items may make up the whole difference,
+    and not be among the first.
     """
 
     def explain_part(positions: Sequence[int]) -> Explanation:
