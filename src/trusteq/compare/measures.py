@@ -35,12 +35,12 @@ METHOD_TITLES = {"lime": "LIME", "shapley": "Shapley", "shap": "SHAP"}
 class Dimension:
     """One aspect of the models, which has a verdict of its own.
 
-    question: what the verdict answers. alike: what a candidate does that meets all rules. counted: what an estimate's n
+    question: what the verdict answers. equivalent: what an equivalent candidate does. counted: what an estimate's n
     counts. of_all: whether that is every item, or only some of them.
     """
 
     question: str
-    alike: str
+    equivalent: str
     counted: str = "items"
     of_all: bool = True
 

@@ -74,7 +74,7 @@ def _reasons(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
     if verdict.outcome is Outcome.EQUIVALENT:
         if any(r.rule.judged_on != "interval" for d in required for r in d.rules):
             return f"it passes the policy's rules on {listed(d.dimension for d in required)}"
-        return _joined([DIMENSIONS[d.dimension].alike for d in required]) + ", within the margins"
+        return _joined([DIMENSIONS[d.dimension].equivalent for d in required]) + ", within the margins"
     measured = [d for d in required if d.outcome is not Outcome.NOT_MEASURED]
     if verdict.outcome is Outcome.NOT_EQUIVALENT:
         rules = [r for d in measured for r in d.rules]
