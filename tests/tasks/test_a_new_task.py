@@ -84,7 +84,7 @@ class Choices:
         right = None if gold is None else answer == gold
         return Outcomes(answer, confidence, right, gold=gold, chance=1 / rows.counts)
 
-    def named(self, codes, at, items, labels):
+    def answer_texts(self, codes, at, items, labels):
         options = self.options(items)
         return [options[i][code] for code, i in zip(codes.tolist(), at.tolist(), strict=True)]
 
@@ -343,7 +343,7 @@ class Tokens(Choices):
         token, probability, own = rows.values.T
         return Outcomes(token.astype(np.int64), probability, token == own, item=rows.item)
 
-    def named(self, codes, at, items, labels):
+    def answer_texts(self, codes, at, items, labels):
         return [f"token {code}" for code in codes.tolist()]
 
     def shares(self, rows, at, items, labels):

@@ -166,7 +166,11 @@ def compute_audit(
     if len(candidates) > 1:
         all_answers = (answers_of(response).answer for response in candidate_responses)
         exemplars = pies(
-            reference_answers.answer, all_answers, ids=sample.ids, to_words=sample.named, gold=reference_answers.gold
+            reference_answers.answer,
+            all_answers,
+            ids=sample.ids,
+            to_words=sample.answer_texts,
+            gold=reference_answers.gold,
         )
 
     facts: list[NDArray[Any]] = []
@@ -285,7 +289,7 @@ def compare(
     by_outcome = {name: sample.each(values) for name, values in columns.items()}
     parts = slices(pair, by_outcome, sample.clusters, own_measures)
     thresholds = threshold_table(pair)
-    flips = flipped_items(pair, sample.ids, sample.named)
+    flips = flipped_items(pair, sample.ids, sample.answer_texts)
     words = None if aligned is None else aligned.words
     verdict = judge(measures, policy, cluster_size=sample.cluster_size, own_measures=own_measures)
     sliced = {part.column for part in parts}

@@ -52,7 +52,7 @@ class Classes:
         """One per item."""
         return most_probable(rows.values, gold)
 
-    def named(
+    def answer_texts(
         self, codes: NDArray[np.int64], at: NDArray[np.int64], items: Items, labels: Sequence[str]
     ) -> Sequence[str]:
         """The labels."""

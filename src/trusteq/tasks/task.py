@@ -58,7 +58,7 @@ class Task(Protocol):
     def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None) -> Outcomes:
         """The answers in a form that can be compared."""
 
-    def named(
+    def answer_texts(
         self, codes: NDArray[np.int64], at: NDArray[np.int64], items: Items, labels: Sequence[str]
     ) -> Sequence[str]:
         """Texts for the answers with these codes [answers] to the items at these positions [answers]."""
