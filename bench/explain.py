@@ -32,7 +32,7 @@ import numpy as np
 import trusteq
 from trusteq.compare.alignment import Explained, alignment, products
 from trusteq.compare.top_k import jaccard, top_k
-from trusteq.compare.vectors import cosine
+from trusteq.compare.weight_similarity import cosine
 from trusteq.explain.attributions import attributions
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.lime import lime_fit, lime_masks
@@ -41,7 +41,7 @@ from trusteq.explain.plan import distinct, mask_plan
 from trusteq.explain.precision import PRECISIONS, in_precision
 from trusteq.explain.respondent import respondents
 from trusteq.explain.splice import splicer
-from trusteq.explain.table import Question, value_tables
+from trusteq.explain.value_tables import Question, value_tables
 from trusteq.explain.words import TextUnits, by_pattern, sentences
 from trusteq.models.token_rows import joined
 from trusteq.stats.resampling import Resampling

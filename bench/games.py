@@ -24,7 +24,7 @@ os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 import numpy as np
 
-from trusteq.explain.plan import FEWEST, mask_plan
+from trusteq.explain.plan import MIN_MASKS, mask_plan
 from trusteq.explain.shapley import shapley
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def main() -> None:
     truths = [planned(game, 2**game.units, 0) for game in games]
     units = games[0].units
     # Each with the fewest answers it works with.
-    estimators: dict[str, tuple[Estimator, int]] = {"trusteq, paired leverage": (planned, FEWEST)}
+    estimators: dict[str, tuple[Estimator, int]] = {"trusteq, paired leverage": (planned, MIN_MASKS)}
     if find_spec("shap"):
         # Or else coverage.py beside this file stands in for the package that numba looks for.
         sys.path = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import CALM, UNLIKE, Plant, pair
 
 from trusteq.compare.answers import Pair
-from trusteq.compare.measured import groups
+from trusteq.compare.compute_measures import groups
 from trusteq.stats.resampling import Resampling
 
 PLANTS = {"unlike": UNLIKE, "calm": CALM}

@@ -31,7 +31,7 @@ from trusteq.compare.answers import Answers
 from trusteq.compare.behaviour import tests
 from trusteq.compare.binned_calibration import KUMAR_BINS, ece, equal_mass_edges, squared_debiased
 from trusteq.compare.bins import WIDE_EDGES, bin_of, wide_bin
-from trusteq.compare.measured import measure_all, measure_remedies
+from trusteq.compare.compute_measures import measure_all, measure_remedies
 from trusteq.compare.smooth_calibration import smooth_ece
 from trusteq.compare.thresholds import threshold_table
 from trusteq.stats.resampling import Resampling

@@ -33,14 +33,14 @@ from validity_cases import Case, cases, tabular_cases, tasks
 from verdicts import measured
 
 from trusteq.auditing.explanations import place_of, sequences, settled
-from trusteq.compare.alignment import Explained, Resamplings, products, sizes
+from trusteq.compare.alignment import Explained, SumEstimator, products, sizes
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns
 from trusteq.compare.top_k import jaccard, top_k
 from trusteq.compare.words import word_leans
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.explanation import ExplainSettings, explain
-from trusteq.explain.looks import GROWTH
+from trusteq.explain.interim_looks import GROWTH
 from trusteq.explain.respondent import respondents
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
@@ -202,8 +202,8 @@ def estimated(
     found = {d: {name: e for name, e in group.items() if name in MEASURES} for d, group in groups.items()}
     aligned = {}
     for name, parts in shares.items():
-        same = Resamplings(Resampling(len(parts[0]), resamples=resamples, seed=seed))
-        estimate = same.cosine(*parts, what="alignment")
+        estimator = SumEstimator(Resampling(len(parts[0]), resamples=resamples, seed=seed))
+        estimate = estimator.cosine(*parts, what="alignment")
         if estimate is not None:
             aligned[name] = estimate
     return {**found, "explanation": aligned}

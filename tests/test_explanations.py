@@ -12,8 +12,8 @@ from trusteq import Outcome
 from trusteq.auditing.explanations import sequences, settled
 from trusteq.compare.alignment import noise_free, products
 from trusteq.errors import OptionError
-from trusteq.explain.explanation import ExplainSettings, chosen
-from trusteq.explain.looks import FIRST_LOOK, stretches
+from trusteq.explain.explanation import ExplainSettings, in_random_order
+from trusteq.explain.interim_looks import FIRST_LOOK, between_looks
 from trusteq.stats.confidence_sequence import obrien_fleming, sequence_of_ratio
 from trusteq.stats.resampling import Resampling
 
@@ -285,7 +285,7 @@ def test_arrays_cannot_be_explained_and_that_is_said_before_any_model_is_asked()
 
     items = trusteq.Items([str(i) for i in range(40)], {"pixels": np.ones((40, 3))})
     models = [trusteq.from_callable(watched, labels=["negative", "positive"], name=name) for name in "ab"]
-    with pytest.raises(OptionError, match="segment 'pixels' is an array, and only texts can be explained; leave"):
+    with pytest.raises(OptionError, match="segment 'pixels' is an array, and only texts can be explained; skip"):
         trusteq.audit(*models, items, explain=True, **FAST)
     assert asked == []
 
@@ -394,13 +394,13 @@ def test_what_is_on_the_margin_is_looked_at_to_the_end():
 def test_stretches_never_cut_a_cluster_and_hold_every_item_once():
     items = reviews(600)
     items = replace(items, clusters=[f"c{i // 3}" for i in range(600)])
-    parts = stretches(chosen(items, None, seed=0), items, 20)
+    parts = between_looks(in_random_order(items, None, seed=0), items, 20)
     assert len(parts) > 2
     assert sorted(i for part in parts for i in part) == list(range(600))
     clusters = [{items.clusters[i] for i in part} for part in parts]
     assert all(not a & b for n, a in enumerate(clusters) for b in clusters[:n])
     assert len(clusters[0]) == FIRST_LOOK
-    assert len({items.clusters[i] for i in stretches(chosen(items, None, seed=0), items, 120)[0]}) == 120
+    assert len({items.clusters[i] for i in between_looks(in_random_order(items, None, seed=0), items, 120)[0]}) == 120
 
 
 # What an attacker found ----------------------------------------------------------------------------

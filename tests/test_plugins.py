@@ -128,7 +128,10 @@ def test_without_it_the_run_is_still_read_and_judged_but_not_recomputed(audited)
     assert run("report", "run", "--out", "without.html", path=[], folder=audited).returncode == 0
     done = run("verify", "run", path=[], folder=audited)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "measure 'sure_mistakes' is not trusteq's, and its code is not here; install the package" in done.stderr
+    assert (
+        "measure 'sure_mistakes' is not part of trusteq, and its code is not installed; install the package"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(

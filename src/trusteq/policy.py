@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from trusteq.compare.measures import DIMENSIONS, in_words, named, names_of, needs_of
+from trusteq.compare.measures import DIMENSIONS, find_measure, in_words, names_of, needs_of
 from trusteq.data.yaml_file import MAX_CHARACTERS, parse_yaml, validated
 from trusteq.errors import PolicyError
 
@@ -98,10 +98,10 @@ class Policy(BaseModel):
                 )
             for measure in entries:
                 _refuse_vacuous(measure, measures[measure.name])
-                if measure.beside_peer in measures:
+                if measure.judged_with_peer in measures:
                     raise ValueError(
-                        f"{dimension} has margins for {measure.name} and {measure.beside_peer}, but with a peer the "
-                        "first is judged as the second; remove one"
+                        f"{dimension} has margins for {measure.name} and {measure.judged_with_peer}, but with a peer "
+                        "the first is judged as the second; remove one"
                     )
         return rules
 
@@ -146,7 +146,7 @@ def _no_bool(value: Any) -> Any:
 
 def _measure(dimension: str, name: str, own: Sequence[Measure]) -> Measure:
     """The dimension's measure of this name, among trusteq's, plugins' and the user's own."""
-    measure = named(name) or next((candidate for candidate in own if candidate.name == name), None)
+    measure = find_measure(name) or next((candidate for candidate in own if candidate.name == name), None)
     if measure is None or measure.dimension != dimension:
         similar = difflib.get_close_matches(name, names_of(dimension), n=1)
         hint = f"; did you mean {similar[0]}?" if similar else "; see 'trusteq policy measures'"

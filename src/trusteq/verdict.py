@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
 
-from trusteq.compare.measures import DIMENSIONS, in_words, judged_as, lacking
+from trusteq.compare.measures import DIMENSIONS, in_words, judged_as, missing_need
 from trusteq.policy import Dimension, Rule  # noqa: TC001 - read where a record is
 from trusteq.stats.equivalence import against
 from trusteq.stats.estimate import Estimate  # noqa: TC001
@@ -110,7 +110,7 @@ def judge(
     measures of the user's, not trusteq's.
     """
     measured = {name for estimates in measures.values() for name in estimates}
-    needs = partial(lacking, measured=measured, own=own_measures)
+    needs = partial(missing_need, measured=measured, own=own_measures)
     dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs) for d in DIMENSIONS)
     required = [d for d in dimensions if d.required]
     outcomes = {d.outcome for d in required}

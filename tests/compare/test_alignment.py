@@ -11,7 +11,7 @@ from scipy import stats
 
 from trusteq.compare.agreement_scores import SCORES
 from trusteq.compare.alignment import (
-    Resamplings,
+    SumEstimator,
     against_peer,
     alignment,
     noise_free,
@@ -368,7 +368,7 @@ def test_few_items_have_intervals_that_hold_the_truth_all_the_same(items):
 def test_a_ratio_of_few_items_is_as_unsure_as_student_s_t_of_them(items):
     x = 3 + np.random.default_rng(items).uniform(size=items)
     r = Resampling(items)
-    found = Resamplings(r).ratio(x, np.ones(items), what="ratio")
+    found = SumEstimator(r).ratio(x, np.ones(items), what="ratio")
     draws = r.counts @ x / items
     plain = r.from_draws(x.mean(), draws, what="ratio")
     wider = stats.t.ppf(0.975, items - 1) / stats.norm.ppf(0.975) * np.sqrt(items / (items - 1))
@@ -380,6 +380,6 @@ def test_a_ratio_of_few_items_is_as_unsure_as_student_s_t_of_them(items):
 def test_clusters_that_are_all_the_same_leave_no_ratio_certain():
     over, under = (np.tile(x, 30) for x in np.random.default_rng(0).exponential(size=(2, 20)))
     blocks = Resampling(600, clusters=[str(i // 20) for i in range(600)])
-    found, least = (Resamplings(r).ratio(over, under, what="ratio") for r in (blocks, Resampling(600)))
+    found, least = (SumEstimator(r).ratio(over, under, what="ratio") for r in (blocks, Resampling(600)))
     assert found.low <= least.low < least.high <= found.high
     assert found.value == pytest.approx(least.value)

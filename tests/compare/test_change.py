@@ -10,8 +10,8 @@ from scipy import stats
 
 from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.change import Versions, alignment_changes, apart, changes
-from trusteq.compare.measured import measure_all
+from trusteq.compare.change import Versions, alignment_changes, changes, unpaired_change
+from trusteq.compare.compute_measures import measure_all
 from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable
@@ -88,7 +88,7 @@ def test_pairing_is_worth_it(both):
     older, newer = (flat(Pair(made.reference, one)) for one in (made.older, made.newer))
     found = everything(made)
     for name in ("accuracy_difference", "disagreement", "brier_difference", "confidence_profile_distance"):
-        loose = apart(older[name], newer[name])
+        loose = unpaired_change(older[name], newer[name])
         assert found[name].high - found[name].low < 0.6 * (loose.high - loose.low), name
 
 

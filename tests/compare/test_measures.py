@@ -11,17 +11,17 @@ from oracles.pairs import drawn, pair_of
 
 from trusteq.compare.alignment import Explained, against_peer, alignment
 from trusteq.compare.binned_calibration import quantile_calibration
-from trusteq.compare.measured import groups, measure_all
+from trusteq.compare.compute_measures import groups, measure_all
 from trusteq.compare.measures import (
     DIMENSIONS,
     MEASURES,
     METHODS,
     NEEDS,
-    always_told,
+    always_reported,
+    find_measure,
     in_words,
     judged_as,
-    lacking,
-    named,
+    missing_need,
     names_of,
     sides_of,
 )
@@ -76,7 +76,7 @@ def test_every_measure_belongs_to_a_dimension_and_is_named_in_words():
 
 
 def test_a_measure_that_is_not_entered_still_has_words():
-    assert named("a_measure_of_tomorrow") is None
+    assert find_measure("a_measure_of_tomorrow") is None
     assert in_words("a_measure_of_tomorrow") == "a measure of tomorrow"
 
 
@@ -103,7 +103,7 @@ def test_a_heading_leaves_out_what_heads_the_column():
     ],
 )
 def test_a_measure_has_its_limits(name, limits):
-    assert named(name).bounds == limits
+    assert find_measure(name).bounds == limits
 
 
 @pytest.mark.parametrize("kind", ["random", "sure", "opposite"])
@@ -115,7 +115,7 @@ def test_no_measure_leaves_its_limits(kind):
         first, second = np.eye(3)[gold], np.eye(3)[(gold + (kind == "opposite")) % 3]
     for group in measure_all(pair_of(first, second, gold, resamples=20)).values():
         for name, estimate in group.items():
-            low, high = named(name).bounds
+            low, high = find_measure(name).bounds
             assert low - 1e-12 <= estimate.value <= high + 1e-12, name
 
 
@@ -134,9 +134,9 @@ def test_a_candidate_that_guesses_and_is_too_sure_is_on_the_worse_side_of_one_th
     for dimension, found in worse.items():
         for name, e in found.items():
             moved = e.value - better[dimension][name].value
-            assert named(name).worse * moved >= 0, name
-    assert named("accuracy_difference").worse == -1
-    assert named("accuracy_reference").worse == named("overconfidence_difference").worse == 0
+            assert find_measure(name).worse * moved >= 0, name
+    assert find_measure("accuracy_difference").worse == -1
+    assert find_measure("accuracy_reference").worse == find_measure("overconfidence_difference").worse == 0
 
 
 def test_a_rule_is_judged_beside_the_peer_where_that_was_measured():
@@ -148,7 +148,7 @@ def test_a_rule_is_judged_beside_the_peer_where_that_was_measured():
 
 
 def test_two_audits_difference_tells_a_measure_by_all_methods_side_by_side():
-    assert always_told()[-5:] == [
+    assert always_reported()[-5:] == [
         "alignment_lime",
         "alignment_shapley",
         "jaccard_lime",
@@ -178,7 +178,7 @@ def test_two_audits_difference_tells_a_measure_by_all_methods_side_by_side():
     ],
 )
 def test_what_a_measure_lacks_is_what_nothing_measured_needs(name, measured, need):
-    assert lacking(name, measured) == (None if need is None else NEEDS[need])
+    assert missing_need(name, measured) == (None if need is None else NEEDS[need])
 
 
 def test_the_table_is_read_without_anything_that_computes():
@@ -188,4 +188,4 @@ def test_the_table_is_read_without_anything_that_computes():
 
 
 def test_a_quantile_and_a_mean_have_the_same_limits():
-    assert replace(named("js_q50"), name="js", words="JS", stem="js") == named("js")
+    assert replace(find_measure("js_q50"), name="js", words="JS", stem="js") == find_measure("js")

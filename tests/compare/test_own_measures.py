@@ -128,7 +128,9 @@ def test_a_saved_run_is_read_judged_and_shown_where_its_code_is_not(audited, tmp
     assert rejudge(run, read_policy(LOOSE, run.document.own_measures))["small"].outcome == "EQUIVALENT"
     with pytest.raises(trusteq.PolicyError, match="behaviour has no measure 'leaves_yes'"):
         read_policy(LOOSE)
-    with pytest.raises(trusteq.RunError, match="measure 'leaves_yes' is not trusteq's, and its code is not here"):
+    with pytest.raises(
+        trusteq.RunError, match="measure 'leaves_yes' is not part of trusteq, and its code is not installed"
+    ):
         verify_run(run)
 
 
@@ -150,7 +152,10 @@ def test_what_is_kept_of_it_comes_back():
         ([3], "measure 3 is not a function of a pair"),
         ([lambda pair: None], "measure '<lambda>': give it a name"),
         ([leaves_yes, leaves_yes], "two measures are called leaves_yes"),
-        ([trusteq.measure(leaves_yes, name="accuracy_difference")], "accuracy_difference: trusteq or a plugin has one"),
+        (
+            [trusteq.measure(leaves_yes, name="accuracy_difference")],
+            "accuracy_difference: trusteq or a plugin already has",
+        ),
         ([trusteq.measure(lambda pair: 0.5, name="half")], "half returned float '0.5', not a trusteq.Estimate"),
         (
             [trusteq.measure(lambda pair: 1 / 0, name="broken")],
@@ -171,8 +176,8 @@ def test_what_is_no_measure_is_one_line(audited, measures, said):
         ({"dimension": "explanation"}, "dimension 'explanation' is unknown; choose from behaviour, calibration"),
         ({"worse": "up"}, "worse is 'up'; choose lower, higher or None"),
         ({"needs": ["gold"]}, r"it can need distribution and labels, found \['gold'\]"),
-        ({"bounds": (1, 0)}, "bounds 1 and 0: give the lowest value and the highest"),
-        ({"name": "Leaves yes"}, "'Leaves yes': give it a name of small letters"),
+        ({"bounds": (1, 0)}, "bounds 1 and 0: give the lowest value, then the highest"),
+        ({"name": "Leaves yes"}, "'Leaves yes': give it a name of lower-case letters"),
     ],
 )
 def test_an_entry_that_makes_no_sense_is_refused(known, said):

@@ -11,7 +11,7 @@ def found(reference, *candidates, gold=None):
         np.array(reference),
         [np.array(c) for c in candidates],
         ids=IDS[: len(reference)],
-        named=lambda codes, at: [LABELS[code] for code in codes],
+        to_words=lambda codes, at: [LABELS[code] for code in codes],
         gold=None if gold is None else np.array(gold),
     )
 

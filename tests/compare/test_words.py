@@ -266,7 +266,7 @@ def test_inputs_that_do_not_fit_are_refused():
     words, lengths, reference, candidate = models(0)
     with pytest.raises(ValueError, match="item 0 has 1 words"):
         word_leans([["x"], *words[1:]], lengths, reference, candidate)
-    with pytest.raises(ValueError, match="one cluster an item"):
+    with pytest.raises(ValueError, match="one cluster per item"):
         word_leans(words, lengths, reference, candidate, clusters=["c"])
     with pytest.raises(ValueError, match="at least 2 items"):
         word_leans(words, lengths, reference, candidate, min_items=1)

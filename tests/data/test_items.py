@@ -35,14 +35,14 @@ def test_an_id_that_appears_twice_is_refused(refused):
 @pytest.mark.parametrize(
     ("part", "said"),
     [
-        ({"ids": [1, 2]}, "ids must be texts, but number 1 is 1 of type int"),
+        ({"ids": [1, 2]}, "ids must be texts, but value 1 is 1 of type int"),
         ({"ids": "ab"}, "ids must be a list of texts, found the text 'ab'"),
-        ({"clusters": ["x", None]}, "clusters must be texts, but number 2 is None of type NoneType"),
-        ({"columns": {"s": ["x", 2.0]}}, "column 's' must be texts, but number 2 is 2.0"),
-        ({"segments": {"t": ["x", None]}}, "segment 't' must be texts, but number 2 is None"),
+        ({"clusters": ["x", None]}, "clusters must be texts, but value 2 is None of type NoneType"),
+        ({"columns": {"s": ["x", 2.0]}}, "column 's' must be texts, but value 2 is 2.0"),
+        ({"segments": {"t": ["x", None]}}, "segment 't' must be texts, but value 2 is None"),
         ({"segments": {"t": "xy"}}, "segment 't' must be a list of texts"),
-        ({"label_names": (0, 1)}, "label names must be texts, but number 1 is 0"),
-        ({"segments": {"t": ["x", "\ud800"]}}, "segment 't': number 2 is no valid Unicode"),
+        ({"label_names": (0, 1)}, "label names must be texts, but value 1 is 0"),
+        ({"segments": {"t": ["x", "\ud800"]}}, "segment 't': text 2 is not valid Unicode"),
     ],
 )
 def test_what_is_no_text_is_refused_with_its_position(refused, part, said):
@@ -67,12 +67,12 @@ def test_a_part_of_another_length_is_refused(refused, part, name):
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (np.array([[0], [1]]), "labels have shape [2, 1] for 2 items; give one code an item: numpy.ravel(labels)"),
+        (np.array([[0], [1]]), "labels have shape [2, 1] for 2 items; give one code per item: numpy.ravel(labels)"),
         ([[0], [1]], "labels have shape [2, 1] for 2 items"),
         (pd.DataFrame({"y": [0, 1]}), "labels have shape [2, 1] for 2 items"),
-        (np.eye(2, dtype=int), "labels have shape [2, 2] for 2 items; give one code an item: numpy.argmax"),
+        (np.eye(2, dtype=int), "labels have shape [2, 2] for 2 items; give one code per item: numpy.argmax"),
         (np.array(1), "labels have shape [] for 2 items"),
-        ([[0], [0, 1]], "labels are lists of unequal length; give one code an item"),
+        ([[0], [0, 1]], "labels are lists of unequal length; give one code per item"),
         ([0, 1, 1], "labels has 3 values for 2 items"),
     ],
 )
@@ -82,7 +82,7 @@ def test_labels_that_are_not_one_code_an_item_are_refused(refused, labels, said)
 
 
 def test_a_segment_of_one_value_is_refused(refused):
-    with refused("segment 'x' is one value, '7'; give one for each item", error=DataError):
+    with refused("segment 'x' is a single value, '7'; give one per item", error=DataError):
         Items(ids=["a", "b"], segments={"x": np.array(7)})
 
 
@@ -154,7 +154,9 @@ def test_gold_without_labels_is_none():
 
 
 def test_a_gold_label_no_model_knows_is_refused(items, refused):
-    with refused("f.csv", "item 'a'", "'yes'", "{'no', 'maybe'}", "2 such items", "--ignore-label", error=LabelError):
+    with refused(
+        "f.csv", "item 'a'", "'yes'", "{'no', 'maybe'}", "2 items in total", "--ignore-label", error=LabelError
+    ):
         items.gold(["no", "maybe"])
 
 

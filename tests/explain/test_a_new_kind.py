@@ -399,9 +399,7 @@ def test_pictures_and_texts_are_explained_together(tmp_path):
 
 def test_a_run_of_a_kind_that_nobody_knows_is_one_line(saved, monkeypatch):
     monkeypatch.delitem(KINDS, "picture")
-    with pytest.raises(
-        trusteq.RunError, match="'segment photo': unknown kind of segment 'picture'; this trusteq knows"
-    ):
+    with pytest.raises(trusteq.RunError, match="'segment photo': unknown kind of segment 'picture'; choose from"):
         read_items(load_run(saved))
 
 
@@ -443,7 +441,7 @@ def test_nobody_asks_what_kind_of_segment_or_units_it_is():
     assert found == [f"{SPLICES}: isinstance(units, TextUnits)"]
 
 
-@pytest.mark.parametrize("file", ["explain/table.py", "explain/explanation.py", "record/explanation_tables.py"])
+@pytest.mark.parametrize("file", ["explain/value_tables.py", "explain/explanation.py", "record/explanation_tables.py"])
 def test_what_asks_and_records_knows_no_words(file):
     names = {
         node.attr for node in ast.walk(ast.parse((SOURCE / file).read_text("utf-8"))) if isinstance(node, ast.Attribute)

@@ -7,7 +7,7 @@ import pytest
 
 from trusteq.data.items import Items
 from trusteq.errors import DataError, ModelError, OptionError, TrusteqError
-from trusteq.explain.explanation import ExplainSettings, chosen, explain
+from trusteq.explain.explanation import ExplainSettings, explain, in_random_order
 from trusteq.explain.respondent import respondents
 from trusteq.models.function import from_callable
 
@@ -48,7 +48,7 @@ def explained(models, data, /, *, alone=None, **settings):
 
 
 def ids_chosen(items, count, seed=0):
-    return [items.ids[i] for i in chosen(items, count, seed=seed)]
+    return [items.ids[i] for i in in_random_order(items, count, seed=seed)]
 
 
 def test_the_choice_depends_on_ids_and_seed_alone():
@@ -64,18 +64,18 @@ def test_the_choice_depends_on_ids_and_seed_alone():
 
 @pytest.mark.parametrize("count", [None, 5, 6])
 def test_all_are_chosen_where_there_are_no_more(count):
-    assert sorted(chosen(some_items(5), count, seed=0)) == list(range(5))
+    assert sorted(in_random_order(some_items(5), count, seed=0)) == list(range(5))
 
 
 def test_items_of_one_cluster_are_chosen_together():
     items = replace(some_items(30), clusters=[f"c{i % 10}" for i in range(30)])
-    clusters = [items.clusters[i] for i in chosen(items, None, seed=0)]
+    clusters = [items.clusters[i] for i in in_random_order(items, None, seed=0)]
     assert [len(set(clusters[i : i + 3])) for i in range(0, 30, 3)] == [1] * 10
 
 
 def test_the_explained_items_stand_in_the_order_of_the_items():
     found = explained([GOOD], some_items(), items=7)
-    assert found.positions.tolist() == sorted(chosen(some_items(), 7, seed=0))
+    assert found.positions.tolist() == sorted(in_random_order(some_items(), 7, seed=0))
 
 
 def test_items_without_a_word_are_left_out_and_named():
@@ -151,7 +151,7 @@ def test_the_values_are_those_of_the_explained_label_on_the_scale_asked_for():
 def test_progress_reaches_the_number_of_items():
     told = []
     items = some_items()
-    asked = respondents([GOOD], [GOOD.predict(items)], LABELS, tell=lambda *at: told.append(at))
+    asked = respondents([GOOD], [GOOD.predict(items)], LABELS, progress=lambda *at: told.append(at))
     explain(asked, items, ExplainSettings(), gold=None)
     assert told[0] == ("explain m", 0, 20)
     assert told[-1] == ("explain m", 20, 20)
@@ -188,7 +188,7 @@ def test_there_is_no_gold_label_without_labels():
 
 def test_a_model_whose_answer_to_the_whole_text_differs_is_refused():
     items = some_items()
-    with pytest.raises(ModelError, match="m: item 'i0' with nothing left out is answered differently"):
+    with pytest.raises(ModelError, match="m: item 'i0': with no unit left out, the answer differs"):
         explain(respondents([GOOD], [GOOD.predict(items)[:, ::-1]], LABELS), items, ExplainSettings(), gold=None)
 
 
@@ -203,7 +203,7 @@ def test_a_model_asked_alone_is_held_to_what_it_answers_alone():
     found = explained([model], items, alone=[True])
     for i, table in enumerate(found.tables[0]):
         np.testing.assert_allclose(np.exp(table[0]), model.predict(items.take([i]))[0])
-    with pytest.raises(ModelError, match="answered differently"):
+    with pytest.raises(ModelError, match="the answer differs from the ordinary one"):
         explained([model], items, alone=[False])
 
 

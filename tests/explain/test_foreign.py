@@ -139,7 +139,7 @@ def test_shap_of_table_rows_takes_the_names_of_columns():
     values = np.arange(6.0).reshape(3, 2)
     made = trusteq.read_attributions(ShapExplanation(values, data=values, feature_names=["age", "income"]))
     assert made.units == (("age", "income"),) * 3
-    with pytest.raises(trusteq.DataError, match="neither data nor feature_names hold texts"):
+    with pytest.raises(trusteq.DataError, match="neither data nor feature_names are texts"):
         trusteq.read_attributions(ShapExplanation(values, data=values))
 
 
@@ -185,7 +185,7 @@ def test_lime_s_label_can_be_named_or_numbered_and_must_be_where_there_are_two()
 def test_lime_of_anything_but_a_text_is_refused():
     one = LimeExplanation([], {1: [(0, 1.0)]})
     one.domain_mapper = object()
-    with pytest.raises(trusteq.DataError, match="item 1 does not explain a text"):
+    with pytest.raises(trusteq.DataError, match="item 1 is not an explanation of a text"):
         trusteq.read_attributions([one])
 
 
@@ -204,7 +204,7 @@ def test_tensors_are_detached_and_a_padded_matrix_is_cut_to_the_units():
 def test_arrays_need_units_and_one_number_for_each():
     with pytest.raises(trusteq.OptionError, match="name the units of each item"):
         trusteq.read_attributions([[1.0, 2.0]])
-    with pytest.raises(trusteq.DataError, match="units of 2 items, attributions of 1"):
+    with pytest.raises(trusteq.DataError, match="units of 2 items but attributions of 1"):
         trusteq.read_attributions([[1.0]], units=[["a"], ["b"]])
     with pytest.raises(trusteq.DataError, match="item 1 has 2 attributions for 1 units"):
         trusteq.read_attributions([[1.0, 2.0]], units=[["a"]])
@@ -212,7 +212,7 @@ def test_arrays_need_units_and_one_number_for_each():
         trusteq.read_attributions([np.ones((2, 8))], units=[["a", "b"]])
     with pytest.raises(trusteq.DataError, match=r"shape \[1, 2, 8\].*sum over embeddings"):
         trusteq.read_attributions(np.ones((1, 2, 8)), units=[["a", "b"]])
-    with pytest.raises(trusteq.DataError, match="its units are one text"):
+    with pytest.raises(trusteq.DataError, match="its units are a single text"):
         trusteq.read_attributions([[1.0, 2.0]], units=["ab"])
     with pytest.raises(trusteq.DataError, match="unit 2 is int 7"):
         trusteq.read_attributions([[1.0, 2.0]], units=[["a", 7]])
@@ -232,21 +232,21 @@ def test_what_is_not_finite_is_refused_by_item_and_unit(wrong):
 
 
 def test_no_item_an_item_without_units_and_an_unknown_object_are_refused():
-    with pytest.raises(trusteq.DataError, match="holds no item"):
+    with pytest.raises(trusteq.DataError, match="arrays: no items"):
         trusteq.read_attributions([], units=[])
     with pytest.raises(trusteq.DataError, match="item 2 has no unit"):
         trusteq.read_attributions([[1.0], []], units=[["a"], []])
-    with pytest.raises(trusteq.DataError, match="holds no attributions that can be read"):
+    with pytest.raises(trusteq.DataError, match="has no readable attributions"):
         trusteq.read_attributions({"good": 0.5})
 
 
 def test_an_option_without_effect_is_refused():
     made = given(3)
-    with pytest.raises(trusteq.OptionError, match="an AttributionSet: scale would be without effect"):
+    with pytest.raises(trusteq.OptionError, match="an AttributionSet: scale has no effect"):
         trusteq.read_attributions(made, scale="probability")
-    with pytest.raises(trusteq.OptionError, match="list: model would be without effect"):
+    with pytest.raises(trusteq.OptionError, match="list: model has no effect"):
         trusteq.read_attributions([[1.0]], units=[["a"]], model="small")
-    with pytest.raises(trusteq.OptionError, match="units would be without effect"):
+    with pytest.raises(trusteq.OptionError, match="units has no effect"):
         trusteq.read_attributions(lime_of([["a"]], [np.ones(1)]), units=[["a"]])
     with pytest.raises(trusteq.LabelError, match="2 labels for 1 items"):
         trusteq.read_attributions([[1.0]], units=[["a"]], label=["x", "y"])
@@ -294,13 +294,13 @@ def test_a_table_of_one_model_and_one_method_needs_no_names():
 
 
 def test_what_a_table_must_be_told_or_cannot_be():
-    with pytest.raises(trusteq.OptionError, match="holds several; choose model= from large, small"):
+    with pytest.raises(trusteq.OptionError, match="has several models; choose model= from large, small"):
         trusteq.read_attributions(FRAME, method="lime")
     with pytest.raises(trusteq.OptionError, match="no model 'tiny'; choose model= from large, small"):
         trusteq.read_attributions(FRAME, model="tiny", method="lime")
-    with pytest.raises(trusteq.OptionError, match="holds several; choose method= from lime, shapley"):
+    with pytest.raises(trusteq.OptionError, match="has several methods; choose method= from lime, shapley"):
         trusteq.read_attributions(FRAME, model="small")
-    with pytest.raises(trusteq.OptionError, match="model would be without effect"):
+    with pytest.raises(trusteq.OptionError, match="model has no effect"):
         trusteq.read_attributions(FRAME[["id", "word", "lime"]], model="small")
     with pytest.raises(trusteq.DataError, match="no column 'word'"):
         trusteq.read_attributions(FRAME.drop(columns="word"), model="small", method="lime")
@@ -312,7 +312,7 @@ def test_what_a_table_must_be_told_or_cannot_be():
 
 def test_a_table_whose_items_are_not_whole_is_refused():
     shuffled = FRAME[FRAME.model == "large"].iloc[[0, 2, 1]]
-    with pytest.raises(trusteq.DataError, match="row 3: more of item 'x', whose rows ended before"):
+    with pytest.raises(trusteq.DataError, match="row 3: rows of item 'x' are not contiguous"):
         trusteq.read_attributions(shuffled, method="lime")
     two = FRAME.assign(label=["positive", "negative", "negative"] * 2)
     with pytest.raises(trusteq.LabelError, match="item 'x' has rows of the labels positive, negative"):
@@ -381,7 +381,7 @@ def test_other_items_are_refused():
     a = replace(given(3), ids=("x", "y", "z"))
     with pytest.raises(trusteq.DataError, match="item 'y' of the reference is not in candidate"):
         trusteq.compare_attributions(a, replace(a, ids=("x", "z", "w")))
-    with pytest.raises(trusteq.DataError, match="1 item; nothing can be said"):
+    with pytest.raises(trusteq.DataError, match="1 item, too few for an interval"):
         trusteq.compare_attributions(given(1), given(1))
 
 
@@ -414,7 +414,7 @@ def test_limits_of_k_resamples_and_clusters():
             trusteq.compare_attributions(made, made, k=k)
     with pytest.raises(trusteq.OptionError, match="resamples must be"):
         trusteq.compare_attributions(made, made, resamples=1)
-    with pytest.raises(trusteq.OptionError, match="clusters of 2 items for 4"):
+    with pytest.raises(trusteq.OptionError, match="clusters has 2 values for 4 items"):
         trusteq.compare_attributions(made, made, clusters=["a", "b"])
     with pytest.raises(trusteq.DataError, match="all items are in one cluster"):
         trusteq.compare_attributions(made, made, clusters=["a"] * 4)
@@ -431,7 +431,7 @@ def test_explanations_of_the_top_units_give_only_scores_of_the_top():
     with pytest.raises(trusteq.OptionError, match=r"item 1: 5 of \d+ units have a weight, too few for a top 6; .*=14"):
         trusteq.compare_attributions(whole, top, k=6)
     again = noisy(units, rows, 1.0, 1)
-    with pytest.raises(trusteq.OptionError, match="candidate: explanations of the top units only"):
+    with pytest.raises(trusteq.OptionError, match="candidate: explanations have only the top units"):
         trusteq.compare_attributions(whole, top, reference_again=again, candidate_again=again, k=5)
 
 
@@ -540,7 +540,7 @@ def test_an_audit_or_run_without_explanations_says_so(audit, tmp_path):
         trusteq.to_shap(bare, "small")
     run = trusteq.load_run(audit.save(tmp_path / "run"))
     settings = {**run.manifest, "settings": {"explain": None}}
-    with pytest.raises(trusteq.DataError, match="a run without explanations"):
+    with pytest.raises(trusteq.DataError, match="the run has no explanations"):
         trusteq.read_attributions(replace(run, manifest=settings), model="small", method="lime")
 
 

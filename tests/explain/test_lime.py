@@ -178,11 +178,11 @@ def test_only_the_kept_units_carry_weight_and_each_output_keeps_its_own():
     weights[[3, 8, 21], 0] = 2.0, -3.0, 1.0
     weights[[5, 9, 29], 1] = -1.0, 2.0, 4.0
     values = masks @ weights + 0.01 * rng.normal(size=(500, 2))
-    found = lime_fit(masks, values, kept=3, penalty=1e-6)
+    found = lime_fit(masks, values, features=3, penalty=1e-6)
     assert (np.abs(found) > 0.5).sum(axis=0).tolist() == [3, 3]
     assert found == pytest.approx(weights, abs=0.02)
     assert (found[weights == 0] == 0).all()
-    assert np.array_equal(lime_fit(masks, values, kept=30), lime_fit(masks, values))
+    assert np.array_equal(lime_fit(masks, values, features=30), lime_fit(masks, values))
 
 
 def test_a_weight_of_two_is_the_mask_asked_twice():

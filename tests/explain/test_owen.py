@@ -127,7 +127,8 @@ def test_the_linkage_names_every_group_once_and_ends_with_all_units(segments):
 
 
 @pytest.mark.parametrize(
-    ("segments", "evaluations", "said"), [([], None, "no unit to give credit to"), ([0, 0], 1, "1 evaluations do not")]
+    ("segments", "evaluations", "said"),
+    [([], None, "no unit to attribute to"), ([0, 0], 1, "1 evaluations are too few")],
 )
 def test_a_plan_of_nothing_is_refused(segments, evaluations, said):
     with pytest.raises(TrusteqError, match=said):

@@ -67,7 +67,7 @@ def test_all_coefficients_are_those_of_lime(units, samples):
 def test_the_kept_units_and_their_coefficients_are_those_of_lime(units, kept):
     masks = lime_masks(units, 400, seed=1)
     values = model(units, 3)(masks)
-    ours = lime_fit(masks, values, kept=kept)
+    ours = lime_fit(masks, values, features=kept)
     for selection in ("highest_weights", "auto"):
         theirs = lime_of(masks, values, kept, selection)
         assert np.array_equal(ours != 0, theirs != 0)

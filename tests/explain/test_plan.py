@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trusteq.errors import TrusteqError
-from trusteq.explain.plan import FEWEST, _there, allocation, mask_plan
+from trusteq.explain.plan import MIN_MASKS, _possible_masks, allocation, mask_plan
 
 UNITS = st.integers(1, 60)
-BUDGETS = st.integers(FEWEST, 300)
+BUDGETS = st.integers(MIN_MASKS, 300)
 
 
 def drawn_twice(plan):
@@ -100,7 +100,7 @@ def test_what_a_half_does_not_see_is_what_it_does_not_expect():
 
 @pytest.mark.parametrize("units", range(1, 9))
 def test_an_exact_plan_holds_every_mask_and_every_pair_once(units):
-    plan = mask_plan("a", units, masks=max(2**units, FEWEST))
+    plan = mask_plan("a", units, masks=max(2**units, MIN_MASKS))
     assert plan.exact
     assert len(plan) == 2**units
     assert not drawn_twice(plan)
@@ -162,11 +162,11 @@ def test_a_long_text_gets_a_plan_of_all_sizes(units):
 
 @pytest.mark.parametrize("units", [1, 2, 7, 60, 61, 62, 63, 64, 101])
 def test_masks_of_each_size_are_counted_up_to_a_limit(units):
-    assert _there(units).tolist() == [float(min(comb(units, size), 2**60)) for size in range(units + 1)]
+    assert _possible_masks(units).tolist() == [float(min(comb(units, size), 2**60)) for size in range(units + 1)]
 
 
 @pytest.mark.parametrize(
-    ("units", "masks", "said"), [(5, FEWEST - 1, "9 masks an item are too few"), (0, 128, "item 'a' has no unit")]
+    ("units", "masks", "said"), [(5, MIN_MASKS - 1, "9 masks per item are too few"), (0, 128, "item 'a' has no unit")]
 )
 def test_a_plan_of_nothing_is_refused(units, masks, said):
     with pytest.raises(TrusteqError, match=said):

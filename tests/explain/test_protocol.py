@@ -21,7 +21,7 @@ from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
 from trusteq.explain.respondent import respondents
-from trusteq.explain.scripted import lime_string, parted, shap_game, shap_string, shap_tree
+from trusteq.explain.scripted import lime_string, shap_game, shap_string, shap_tree, split_pair
 from trusteq.record.document import document
 from trusteq.record.plain import plain
 from trusteq.record.run import rejudge
@@ -246,7 +246,7 @@ def test_the_papers_protocol_alone_holds_the_whole_text_against_the_ordinary_ans
     predicted = [1 - model.predict(items)]
     asked, gold = respondents([model], predicted, LABELS), items.gold(LABELS)
     if name == "paper":
-        with pytest.raises(ModelError, match="with nothing left out is answered differently"):
+        with pytest.raises(ModelError, match=": with no unit left out, the answer differs"):
             publish(asked, items, settings, gold=gold)
     else:
         assert len(publish(asked, items, settings, gold=gold).positions) == len(items)
@@ -298,7 +298,7 @@ def test_owen_values_of_a_pair_are_those_of_shap_within_its_budget(length):
         return model.predict(trusteq.Items([str(i) for i in range(len(strings))], halves(strings), may_be_empty=True))
 
     def halves(strings):
-        return dict(zip(("a", "b"), zip(*map(parted, strings), strict=True), strict=True))
+        return dict(zip(("a", "b"), zip(*map(split_pair, strings), strict=True), strict=True))
 
     explainer = shap.explainers.Partition(predict, shap.maskers.Text(blanks))
     theirs = explainer([" [SEP] ".join(texts)], max_evals=500, silent=True).values[0]
@@ -454,14 +454,14 @@ def test_the_default_policy_does_not_imply_it():
         ({"items": pairs(3, labels=False), "protocol": None, "policy": "paper"}, "--label"),
         ({"explain": False}, "--no-explain"),
         ({"protocol": "papers"}, "choose paper or paper-scripts"),
-        ({"explain": ExplainSettings(masks=50)}, "only the items can be chosen"),
+        ({"explain": ExplainSettings(masks=50)}, "only the number of items can be set"),
         ({"peer": reads("twin", 1, 0.9)}, "peer twin has no effect under protocol paper"),
         (
             {
                 "protocol": "paper-scripts",
                 "items": replace(pairs(3), segments={**pairs(3).segments, "third": ["a", "b", "c"]}),
             },
-            "these items have 3 parts",
+            "items of 1 or 2 texts, found 3",
         ),
     ],
 )

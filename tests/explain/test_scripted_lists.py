@@ -20,7 +20,7 @@ import trusteq
 from trusteq.compare.published import pair_agreements, published_measures, word_jaccard
 from trusteq.compare.top_k import chance_jaccard
 from trusteq.explain import protocol
-from trusteq.explain.protocol import protocol_settings, publish, stream
+from trusteq.explain.protocol import protocol_settings, publish, stream_seed
 from trusteq.explain.respondent import respondents
 from trusteq.stats.resampling import Resampling
 
@@ -157,7 +157,7 @@ def test_lists_for_inference_are_those_of_the_scripts(texts, monkeypatch):
         predict = scripts.on_pairs(models[model].function, scripts.inference_pair)
         if method == "shap":
             return scripts.inference_by_shap(strings[at], predict, gold[at])
-        seed = stream(run, "lime", items.ids[at]) % 2**32
+        seed = stream_seed(run, "lime", items.ids[at]) % 2**32
         return scripts.inference_by_lime(strings[at], predict, gold[at], seed=seed, samples=SAMPLES)
 
     check_lists(published, theirs)
@@ -179,9 +179,9 @@ def test_lists_for_paraphrases_are_those_of_the_scripts(texts, monkeypatch):
     def theirs(method, model, run, at):
         predict = scripts.on_pairs(models[model].function, scripts.paraphrase_pair)
         if method == "lime":
-            seed = stream(run, "lime", items.ids[at]) % 2**32
+            seed = stream_seed(run, "lime", items.ids[at]) % 2**32
             return scripts.paraphrase_by_lime(strings[at], predict, gold[at], seed=seed)
-        draws = np.random.default_rng(stream(run, f"shap\x00{models[model].name}", items.ids[at]))
+        draws = np.random.default_rng(stream_seed(run, f"shap\x00{models[model].name}", items.ids[at]))
         monkeypatch.setattr(np.random, "randn", draws.standard_normal)
         return scripts.paraphrase_by_shap(strings[at], predict, gold[at])
 

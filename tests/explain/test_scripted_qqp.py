@@ -16,17 +16,17 @@ from trusteq.compare.published import chance_word_jaccard, pair_agreements, publ
 from trusteq.compare.top_k import chance_jaccard
 from trusteq.explain.lime import lime_fit, lime_masks
 from trusteq.explain.plan import distinct
-from trusteq.explain.protocol import PROTOCOLS, protocol_settings, publish, stream, top_words
+from trusteq.explain.protocol import PROTOCOLS, protocol_settings, publish, stream_seed, top_words
 from trusteq.explain.respondent import respondents
 from trusteq.explain.scripted_qqp import (
     DROPPED,
     lime_pair,
     pair_tree,
-    parted,
     pieces,
     shap_pair,
     shuffled,
     signed,
+    split_pair,
     supporting,
     walk_game,
     walk_masks,
@@ -58,7 +58,7 @@ def whole(pair):
 
 def model_of(texts):
     """Probabilities [texts, 2] that move with the order and the place of every character."""
-    sums = [sum(np.sin(ord(c) * (at + 1)) for at, c in enumerate(a + "|" + b)) for a, b in map(parted, texts)]
+    sums = [sum(np.sin(ord(c) * (at + 1)) for at, c in enumerate(a + "|" + b)) for a, b in map(split_pair, texts)]
     p = 1 / (1 + np.exp(-np.array(sums)))
     return np.stack([1 - p, p], axis=1)
 
@@ -120,7 +120,7 @@ def test_lime_s_words_and_strings_are_those_of_lime(pair):
     assert units.names == tuple(theirs.inverse_vocab)
     masks = np.random.default_rng(0).random((50, len(units))) < 0.6
     for mask in np.concatenate([masks, masks[:1] | True, masks[:1] & False]):
-        assert units.write(mask) == parted(theirs.inverse_removing(np.flatnonzero(~mask)))
+        assert units.write(mask) == split_pair(theirs.inverse_removing(np.flatnonzero(~mask)))
 
 
 def scripted_lime(explainer, text, gold, k=10):
@@ -146,9 +146,9 @@ def test_lime_s_list_of_words_is_that_of_lime_on_its_own_masks(pair, gold):
     for mask, size in zip(masks[1:], state.randint(1, len(units) + 1, 99), strict=True):
         mask[state.choice(range(len(units)), size, replace=False)] = False
     texts = units.write_many(masks)
-    assert texts == [parted(text) for text in asked]
+    assert texts == [split_pair(text) for text in asked]
     values = model_of([f"{a}  {b}" for a, b in texts])
-    fit = lime_fit(masks, values[:, [gold]], kept=20)[:, 0]
+    fit = lime_fit(masks, values[:, [gold]], features=20)[:, 0]
     assert list(top_words(units.names, fit, 10, DROPPED, supporting)) == expected
 
 
@@ -261,7 +261,7 @@ def test_what_the_models_are_asked_is_what_the_scripts_ask():
     # With nothing left out SHAP's model has one long question without its last sign; LIME's has the pair.
     for text in texts:
         assert (text.replace("  ", " ")[:-1], "") in asked
-        assert parted(text) in asked
+        assert split_pair(text) in asked
     by_lime = {pair for pair in asked if pair[1]}
     # No first question without its "?" is one: the pair was parted before it.
     assert sum(not first.endswith("?") for first, _ in by_lime) > 0.3 * len(by_lime)
@@ -305,12 +305,12 @@ def test_the_words_of_the_protocol_are_made_of_its_own_masks():
     published = top([reads("large")], items, seed=7)
     pair = tuple(texts[1] for texts in items.segments.values())
     units = lime_pair(pair)
-    masks = lime_masks(len(units), 100, seed=stream(8, "lime", "i1"))
+    masks = lime_masks(len(units), 100, seed=stream_seed(8, "lime", "i1"))
     answers = reads("large").function(units.write_many(masks))
-    fit = lime_fit(masks, answers[:, [1]], kept=20)[:, 0]
+    fit = lime_fit(masks, answers[:, [1]], features=20)[:, 0]
     assert published.tops["lime"][0][1][1] == top_words(units.names, fit, 10, DROPPED, supporting)
     tokens = shap_pair(pair)
-    game = walk_game(tokens, 100, stream(8, "shap\x00large", "i1"))
+    game = walk_game(tokens, 100, stream_seed(8, "shap\x00large", "i1"))
     gains = played(game, lambda masks: reads("large").function(tokens.write_many(masks)))
     assert published.tops["shap"][0][1][1] == top_words(tokens.names, gains[:, 1], 10, DROPPED, signed)
 
@@ -364,8 +364,12 @@ def test_the_command_line_knows_every_protocol():
 @pytest.mark.parametrize(
     ("change", "labels", "message"),
     [
-        ({"segments": {"q1": ["a b"] * 4}}, LABELS, "pairs of questions; these items have 1 parts"),
-        ({"segments": dict.fromkeys("abc", ["a b"] * 4)}, LABELS, "pairs of questions; these items have 3 parts"),
+        ({"segments": {"q1": ["a b"] * 4}}, LABELS, "needs items of 2 texts (pairs of questions), found 1"),
+        (
+            {"segments": dict.fromkeys("abc", ["a b"] * 4)},
+            LABELS,
+            "needs items of 2 texts (pairs of questions), found 3",
+        ),
         ({}, (*LABELS, "unsure"), "two labels; model large has {'not_duplicate', 'duplicate', 'unsure'}"),
         ({"labels": None, "label_names": ()}, LABELS, "--label"),
     ],

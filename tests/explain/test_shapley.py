@@ -10,13 +10,13 @@ from oracles.shapley import looked_up
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.shapley import (
     SHRINK,
-    enough,
     leave_one_out,
     leave_one_out_masks,
     permutation_masks,
     shapley,
     shapley_from_permutations,
     shapley_map,
+    well_determined,
 )
 
 SEEDS = st.integers(0, 2**32)
@@ -178,7 +178,7 @@ def test_shrinking_helps_where_pairs_are_few_and_vanishes_where_they_are_many():
     for seed in range(40):
         plan = mask_plan("a", 13, masks=58, seed=seed)
         rows = plan.halves[0]
-        assert not enough(plan, rows)
+        assert not well_determined(plan, rows)
         for i, shrink in enumerate((0.0, SHRINK)):
             phi = shapley_map(plan, rows, shrink=shrink) @ looked_up(game, plan.masks)
             errors[i, seed] = relative_error(phi - phi.mean(axis=0), centred)

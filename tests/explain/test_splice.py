@@ -73,7 +73,7 @@ def test_what_is_spliced_is_what_the_perturbed_texts_give(splicers, texts, cut, 
     """Without the check on two rows: the condition alone must be enough."""
     made = splicers[options]
     units = cut_named(cut).of(tuple(texts))
-    if made._stand_alone(units):
+    if made._are_separable(units):
         masks = some_masks(len(units))
         equal_rows(made._spliced(units, masks, typed=True), one_by_one(made.model, units, masks))
 
@@ -121,14 +121,14 @@ def test_what_would_stick_together_goes_through_its_text(text, why):
     reader = Reader(word_pieces())
     units = cut_named("words").of((text,))
     masks = some_masks(len(units))
-    assert not splicer(reader)._stand_alone(units), why
+    assert not splicer(reader)._are_separable(units), why
     equal_rows(splicer(reader).rows(units, masks, 2), one_by_one(reader, units, masks))
 
 
 def test_chinese_characters_are_words_only_to_a_tokenizer_that_makes_them_so():
     units = cut_named("words").of(("中文",))
-    assert splicer(Reader(word_pieces()))._stand_alone(units)
-    assert not splicer(Reader(word_pieces(handle_chinese_chars=False)))._stand_alone(units)
+    assert splicer(Reader(word_pieces()))._are_separable(units)
+    assert not splicer(Reader(word_pieces(handle_chinese_chars=False)))._are_separable(units)
 
 
 def test_what_goes_with_a_word_must_be_a_blank_to_the_tokenizer_too():
@@ -137,7 +137,7 @@ def test_what_goes_with_a_word_must_be_a_blank_to_the_tokenizer_too():
     masks = some_masks(len(units))
     reader = Reader(word_pieces(clean_text=False))
     equal_rows(splicer(reader).rows(units, masks, 4), one_by_one(reader, units, masks))
-    assert not splicer(reader)._stand_alone(units)
+    assert not splicer(reader)._are_separable(units)
 
 
 def test_a_token_added_to_the_vocabulary_that_leaving_out_would_make_goes_through_its_text():
@@ -151,9 +151,9 @@ def test_a_token_added_to_the_vocabulary_that_leaving_out_would_make_goes_throug
         masks = some_masks(len(units))
         expected = one_by_one(reader, units, masks)
         assert len({len(ids) for ids, _ in expected}) > 1
-        assert not splicer(reader)._stand_alone(units)
+        assert not splicer(reader)._are_separable(units)
         equal_rows(splicer(reader).rows(units, masks, 3), expected)
-        assert splicer(reader)._stand_alone(cut_named("words").of(("the good film",)))
+        assert splicer(reader)._are_separable(cut_named("words").of(("the good film",)))
 
 
 def test_a_model_without_segment_ids_is_spliced_too():

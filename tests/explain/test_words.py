@@ -225,10 +225,10 @@ def test_a_text_without_units_is_rendered_as_it_is():
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("(", "'(' is no regular expression: missing )"),
-        ("a{99999999999}", "is no regular expression"),
-        ("a*", "the pattern 'a*' can match nothing at all"),
-        ("", "can match nothing at all"),
+        ("(", "'(' is not a regular expression: missing )"),
+        ("a{99999999999}", "is not a regular expression"),
+        ("a*", "the pattern 'a*' can match the empty text"),
+        ("", "can match the empty text"),
     ],
 )
 def test_a_bad_pattern_is_refused_before_any_text_is_seen(pattern, message):
@@ -238,7 +238,7 @@ def test_a_bad_pattern_is_refused_before_any_text_is_seen(pattern, message):
 
 def test_an_empty_match_is_refused_with_its_place():
     cut = by_pattern(r"\b(?=b)|a")
-    with pytest.raises(DataError, match="matches nothing at character 2 of segment 1"):
+    with pytest.raises(DataError, match="matches the empty text at character 2 of segment 1"):
         cut(("a", "a b"))
 
 

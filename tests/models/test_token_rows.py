@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trusteq.data.items import Items
 from trusteq.explain.plan import mask_plan
-from trusteq.explain.table import Question, value_tables
+from trusteq.explain.value_tables import Question, value_tables
 from trusteq.explain.words import words
 from trusteq.models.token_rows import TokenModel, joined, token_rows
 

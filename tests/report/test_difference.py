@@ -13,7 +13,7 @@ from finished_runs import EVIL, FAST, HONEST, NEARLY, SHORTCUT, explained, hosti
 from rich.console import Console
 
 import trusteq
-from trusteq.compare.change import apart
+from trusteq.compare.change import unpaired_change
 from trusteq.compare.measures import METHODS
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.report.difference import Change, Step, difference
@@ -129,7 +129,7 @@ def test_paired_changes_are_those_of_the_same_items(better):
         change = changes[name]
         assert change.paired
         assert change.change.value == pytest.approx(change.now.value - change.before.value)
-        loose = apart(change.before, change.now)
+        loose = unpaired_change(change.before, change.now)
         assert change.change.high - change.change.low < loose.high - loose.low
     assert changes["disagreement"].direction == "better"
     assert changes["brier_difference"].direction in {"moved", ""}
@@ -226,7 +226,7 @@ def test_unpaired_changes_are_as_of_independent_samples():
     (candidate,) = found.candidates
     change = next(change for change in candidate.changes if change.measure == "disagreement")
     assert not change.paired
-    assert change.change == apart(change.before, change.now)
+    assert change.change == unpaired_change(change.before, change.now)
     assert candidate.answered is None
     assert "as for independent samples" in shown(found)
 
@@ -236,17 +236,17 @@ def estimate(value, low, high, **other):
 
 
 def test_half_widths_of_independent_samples_are_squared_summed_and_rooted():
-    found = apart(estimate(1.0, 0.7, 1.3), estimate(2.0, 1.6, 2.4))
+    found = unpaired_change(estimate(1.0, 0.7, 1.3), estimate(2.0, 1.6, 2.4))
     assert (found.value, found.low, found.high) == pytest.approx((1.0, 0.5, 1.5))
     # Towards each side it is the newer's half-width on that side and the older's on the other.
-    found = apart(estimate(1.0, 0.9, 1.3), estimate(2.0, 1.6, 2.0))
+    found = unpaired_change(estimate(1.0, 0.9, 1.3), estimate(2.0, 1.6, 2.0))
     assert (found.low, found.high) == pytest.approx((0.5, 1.1))
 
 
 def test_there_is_no_change_without_numbers_or_between_levels():
-    assert apart(estimate(1.0, 0.9, 1.1), estimate(2.0, 1.9, math.inf)) is None
-    assert apart(estimate(math.nan, 0.9, 1.1), estimate(2.0, 1.9, 2.1)) is None
-    assert apart(estimate(1.0, 0.9, 1.1), estimate(2.0, 1.9, 2.1, level=0.9)) is None
+    assert unpaired_change(estimate(1.0, 0.9, 1.1), estimate(2.0, 1.9, math.inf)) is None
+    assert unpaired_change(estimate(math.nan, 0.9, 1.1), estimate(2.0, 1.9, 2.1)) is None
+    assert unpaired_change(estimate(1.0, 0.9, 1.1), estimate(2.0, 1.9, 2.1, level=0.9)) is None
 
 
 def test_the_direction_is_the_margin_s():

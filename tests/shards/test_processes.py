@@ -11,8 +11,8 @@ import pytest
 from wayward_shards import Slow, Told
 
 from trusteq.errors import LabelError, ModelError, OptionError
-from trusteq.explain.table import Question, value_tables
 from trusteq.explain.units import cut_named
+from trusteq.explain.value_tables import Question, value_tables
 from trusteq.models.traits import Traits
 from trusteq.work import processes
 from trusteq.work.executor import executor

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trusteq.explain.table import Perturbation, Question
 from trusteq.explain.units import cut_named
+from trusteq.explain.value_tables import Perturbation, Question
 from trusteq.models.open import open_model
 from trusteq.models.probe import probe
 from trusteq.models.traits import traits_of

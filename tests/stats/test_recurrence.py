@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from trusteq.stats.recurrence import ENOUGH, FACTORS, copied, dealt_alike
+from trusteq.stats.recurrence import ENOUGH, FACTORS, clusters_too_similar, copied
 
 
 def came(values):
@@ -76,22 +76,22 @@ def test_values_dealt_by_chance_are_not_alike(groups, values):
     for seed in range(60):
         rng = np.random.default_rng(seed)
         value = np.unique(rng.integers(0, values, 1_000), return_inverse=True)[1]
-        assert not dealt_alike(value, np.unique(rng.integers(0, groups, 1_000), return_inverse=True)[1])
-        assert not dealt_alike(value, np.sort(rng.integers(0, groups, 1_000)) % groups)
+        assert not clusters_too_similar(value, np.unique(rng.integers(0, groups, 1_000), return_inverse=True)[1])
+        assert not clusters_too_similar(value, np.sort(rng.integers(0, groups, 1_000)) % groups)
 
 
 @pytest.mark.parametrize(("rows", "copies"), [(40, 2), (40, 50), (5, 8), (21, 2)])
 def test_groups_of_the_same_values_are_alike(rows, copies):
-    assert dealt_alike(np.tile(np.arange(rows), copies), np.repeat(np.arange(copies), rows))
+    assert clusters_too_similar(np.tile(np.arange(rows), copies), np.repeat(np.arange(copies), rows))
 
 
 def test_groups_of_nearly_the_same_values_are_alike():
     value = np.tile(np.arange(40), 50)
     value[::40] = np.random.default_rng(0).integers(0, 40, 50)
-    assert dealt_alike(value, np.repeat(np.arange(50), 40))
+    assert clusters_too_similar(value, np.repeat(np.arange(50), 40))
 
 
 def test_groups_of_other_values_and_few_groups_are_not_alike():
-    assert not dealt_alike(np.repeat(np.arange(40), 25), np.repeat(np.arange(40), 25))
-    assert not dealt_alike(np.tile(np.arange(ENOUGH), 2), np.repeat([0, 1], ENOUGH))
-    assert not dealt_alike(np.zeros(10, dtype=int), np.arange(10))
+    assert not clusters_too_similar(np.repeat(np.arange(40), 25), np.repeat(np.arange(40), 25))
+    assert not clusters_too_similar(np.tile(np.arange(ENOUGH), 2), np.repeat([0, 1], ENOUGH))
+    assert not clusters_too_similar(np.zeros(10, dtype=int), np.arange(10))

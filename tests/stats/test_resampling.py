@@ -6,7 +6,7 @@ from oracles import bootstrap
 from scipy import special, stats
 
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measured import measure_all
+from trusteq.compare.compute_measures import measure_all
 from trusteq.stats import resampling as module
 from trusteq.stats.proportions import tango, wilson
 from trusteq.stats.resampling import Resampling
@@ -64,12 +64,12 @@ def test_clusters_are_units():
 def test_both_ways_to_add_up_give_the_same_bytes(clusters, cells, monkeypatch):
     rng = np.random.default_rng(cells)
     cell, x = rng.integers(0, cells, 200), rng.normal(size=200) * (rng.random(200) < 0.8)
-    found = []
+    sums = []
     for few in (0.0, 1.1):
         monkeypatch.setattr(module, "_FEW", few)
-        found.append(Resampling(200, clusters=clusters, resamples=150).cell_sums(cell, cells, x)[0])
-    assert np.array_equal(found[0].draws, found[1].draws)
-    assert np.array_equal(found[0].total, found[1].total)
+        sums.append(Resampling(200, clusters=clusters, resamples=150).cell_sums(cell, cells, x)[0])
+    assert np.array_equal(sums[0].draws, sums[1].draws)
+    assert np.array_equal(sums[0].total, sums[1].total)
 
 
 @pytest.mark.parametrize("clusters", [None, list("aabbbcdde")])
@@ -269,8 +269,8 @@ def test_a_quantiles_interval_ends_at_the_binomial_ranks(n, q):
 def test_a_quantiles_interval_covers(n, q):
     truth, resampling = stats.expon.ppf(q), Resampling(n)
     rng = np.random.default_rng(0)
-    found = [resampling.quantile(rng.exponential(size=n), q, what="q", bounds=(0.0, np.inf)) for _ in range(800)]
-    assert np.mean([e.low <= truth <= e.high for e in found]) >= 0.94
+    estimates = [resampling.quantile(rng.exponential(size=n), q, what="q", bounds=(0.0, np.inf)) for _ in range(800)]
+    assert np.mean([e.low <= truth <= e.high for e in estimates]) >= 0.94
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -357,7 +357,7 @@ def test_a_functions_interval_is_that_of_the_literal_bootstrap_t(clusters):
     rng = np.random.default_rng(0)
     x, y = rng.exponential(size=(2, 80))
     r = Resampling(80, clusters=clusters, resamples=300, seed=1)
-    found = r.studentised(share_of, x, y, what="share", bounds=(0, 1))
+    estimate = r.studentised(share_of, x, y, what="share", bounds=(0, 1))
     columns = np.stack([np.bincount(r.unit, weights=v) for v in (x, y)], axis=1)
 
     def value_and_error(counts):
@@ -368,9 +368,9 @@ def test_a_functions_interval_is_that_of_the_literal_bootstrap_t(clusters):
     value, error = value_and_error(np.ones(r.units))
     draws, errors = np.transpose([value_and_error(counts.astype(float)) for counts in r.counts])
     upper, lower = np.quantile((draws - value) / errors, [0.975, 0.025])
-    assert found.value == pytest.approx(value)
-    assert (found.low, found.high) == pytest.approx((value - upper * error, value - lower * error), rel=1e-6)
-    assert "bootstrap-t, 300 resamples of" in found.method
+    assert estimate.value == pytest.approx(value)
+    assert (estimate.low, estimate.high) == pytest.approx((value - upper * error, value - lower * error), rel=1e-6)
+    assert "bootstrap-t, 300 resamples of" in estimate.method
 
 
 def test_what_hardly_ever_happens_is_not_taken_for_what_never_does():
@@ -392,29 +392,29 @@ def test_what_hardly_ever_happens_is_not_taken_for_what_never_does():
 
 def test_a_function_that_is_the_same_in_every_resample_has_no_width():
     x = np.random.default_rng(0).exponential(size=50)
-    found = Resampling(50, resamples=100).studentised(share_of, x, 3 * x, what="share", bounds=(0, 1))
-    assert found.value == pytest.approx(0.25)
-    assert found.high - found.low < 1e-12
+    estimate = Resampling(50, resamples=100).studentised(share_of, x, 3 * x, what="share", bounds=(0, 1))
+    assert estimate.value == pytest.approx(0.25)
+    assert estimate.high - estimate.low < 1e-12
 
 
 def test_a_functions_interval_is_cut_to_its_bounds():
     x = np.array([1.0] + [0.0] * 39)
-    found = Resampling(40, resamples=200).studentised(share_of, x, 1 - x, what="share", bounds=(0, 1))
-    assert found.low == 0.0
-    assert 0.025 < found.high <= 1.0
+    estimate = Resampling(40, resamples=200).studentised(share_of, x, 1 - x, what="share", bounds=(0, 1))
+    assert estimate.low == 0.0
+    assert 0.025 < estimate.high <= 1.0
 
 
 def test_of_few_items_a_functions_interval_is_no_narrower_than_with_students_t():
     rng = np.random.default_rng(0)
     x, y = rng.exponential(size=(2, 6))
     r = Resampling(6, resamples=500)
-    found = r.studentised(share_of, x, y, what="share", bounds=(-10, 10))
+    estimate = r.studentised(share_of, x, y, what="share", bounds=(-10, 10))
     sums = sums_of(r, x, y)
     value, draws = share_of(*(s.total[None] for s in sums))[0], share_of(*(s.draws for s in sums))
     low, high = np.quantile(draws, [0.025, 0.975])
     wide = special.stdtrit(5, 0.975) / special.ndtri(0.975) * np.sqrt(6 / 5)
-    assert found.low <= value + wide * (low - value)
-    assert found.high >= value + wide * (high - value)
+    assert estimate.low <= value + wide * (low - value)
+    assert estimate.high >= value + wide * (high - value)
 
 
 # Clusters that are alike ----------------------------------------------------------------------------
@@ -436,19 +436,21 @@ def test_clusters_that_hold_the_same_leave_the_interval_of_independent_items(jit
     """Exactly: of 200 clusters Student's t is the normal. By themselves they would leave none."""
     x, clusters = blocks(10, 200, jitter=jitter)
     together, alone = Resampling(2_000, clusters=clusters), Resampling(2_000)
-    found, least = together.mean(x, what="m"), alone.mean(x, what="m")
-    assert (found.value, found.low, found.high) == pytest.approx((least.value, least.low, least.high), abs=1e-12)
-    assert found.method.endswith("no narrower than of independent items")
+    clustered, independent = together.mean(x, what="m"), alone.mean(x, what="m")
+    assert (clustered.value, clustered.low, clustered.high) == pytest.approx(
+        (independent.value, independent.low, independent.high), abs=1e-12
+    )
+    assert clustered.method.endswith("no narrower than of independent items")
     smooth = {"what": "m", "bounds": (0.0, 9.0)}
-    found, least = (r.studentised(ratio, x, np.ones(2_000), **smooth) for r in (together, alone))
-    assert (found.low, found.high) == pytest.approx((least.low, least.high), abs=1e-9)
+    clustered, independent = (r.studentised(ratio, x, np.ones(2_000), **smooth) for r in (together, alone))
+    assert (clustered.low, clustered.high) == pytest.approx((independent.low, independent.high), abs=1e-9)
 
 
 def test_few_such_clusters_are_no_surer_of_the_spread_than_their_number_lets_them_be():
     x, clusters = blocks(500, 4)
-    found, least = Resampling(2_000, clusters=clusters).mean(x, what="m"), Resampling(2_000).mean(x, what="m")
+    clustered, independent = Resampling(2_000, clusters=clusters).mean(x, what="m"), Resampling(2_000).mean(x, what="m")
     student = stats.t.ppf(0.975, 3) / stats.norm.ppf(0.975)
-    assert (found.high - found.low) / (least.high - least.low) == pytest.approx(student, rel=0.05)
+    assert (clustered.high - clustered.low) / (independent.high - independent.low) == pytest.approx(student, rel=0.05)
 
 
 @pytest.mark.parametrize("within", [0.0, 0.3])
@@ -464,29 +466,29 @@ def test_clusters_that_differ_as_chance_has_it_keep_their_intervals_to_the_bit(m
             resampling.studentised(ratio, x + 9, np.ones(len(x)), what="m", bounds=(0.0, 99.0)),
         )
         with monkeypatch.context() as patch:
-            patch.setattr(Resampling, "alike", lambda *_: False)
+            patch.setattr(Resampling, "too_similar", lambda *_: False)
             assert made[0] == resampling.mean(x, what="m")
             assert made[1] == resampling.studentised(ratio, x + 9, np.ones(len(x)), what="m", bounds=(0.0, 99.0))
 
 
-def test_alike_are_clusters_below_what_chance_leaves():
+def test_clusters_are_too_similar_below_what_chance_leaves():
     x, clusters = blocks(5, 40)
     resampling = Resampling(200, clusters=clusters)
-    assert resampling.alike(x)
-    assert resampling.alike(np.random.default_rng(1).normal(size=200), x)
-    assert not resampling.alike(np.random.default_rng(1).normal(size=200))
-    assert not resampling.alike(np.repeat(np.arange(40.0), 5))
-    assert not resampling.alike(np.full(200, 0.1) + 1e-12 * x)
-    assert not Resampling(200).alike(x)
-    assert not Resampling(200, clusters=["one"] * 200).alike(x)
+    assert resampling.too_similar(x)
+    assert resampling.too_similar(np.random.default_rng(1).normal(size=200), x)
+    assert not resampling.too_similar(np.random.default_rng(1).normal(size=200))
+    assert not resampling.too_similar(np.repeat(np.arange(40.0), 5))
+    assert not resampling.too_similar(np.full(200, 0.1) + 1e-12 * x)
+    assert not Resampling(200).too_similar(x)
+    assert not Resampling(200, clusters=["one"] * 200).too_similar(x)
     few = [f"c{i}" for i in np.random.default_rng(2).integers(0, 5, 200)]
-    assert Resampling(200, clusters=few).alike(np.random.default_rng(1).normal(size=200))
+    assert Resampling(200, clusters=few).too_similar(np.random.default_rng(1).normal(size=200))
 
 
-def test_independent_items_are_called_alike_once_in_ten_thousand_samples():
+def test_independent_items_are_called_too_similar_once_in_ten_thousand_samples():
     rng = np.random.default_rng(0)
     resampling = Resampling(400, clusters=[f"c{i // 4}" for i in range(400)])
-    assert sum(resampling.alike(rng.normal(size=400)) for _ in range(2_000)) <= 3
+    assert sum(resampling.too_similar(rng.normal(size=400)) for _ in range(2_000)) <= 3
 
 
 def test_another_level_has_independent_items_of_its_own():
@@ -494,7 +496,7 @@ def test_another_level_has_independent_items_of_its_own():
     resampling = Resampling(2_000, clusters=clusters)
     wide, strict = resampling.mean(x, what="m"), resampling.at(0.99).mean(x, what="m")
     assert strict.high - strict.low > 1.2 * (wide.high - wide.low)
-    assert resampling.at(0.99).alone.level == 0.99
+    assert resampling.at(0.99).independent.level == 0.99
 
 
 @pytest.mark.slow
@@ -508,9 +510,9 @@ def test_few_clusters_that_mean_nothing_narrow_no_interval(clusters):
     for deal in range(3):
         dealt = [str(c) for c in rng.integers(0, clusters, 300)]
         ways = [Resampling(300, clusters=of, resamples=100, seed=deal) for of in (dealt, None)]
-        found, least = (
+        clustered, independent = (
             measure_all(Pair(*(Answers(most_probable(p, gold), way) for p in models)))["calibration"] for way in ways
         )
         for name in ("smooth_ece_difference", "ece_difference", "brier_difference", "overconfidence_difference"):
-            assert found[name].low <= least[name].low, name
-            assert found[name].high >= least[name].high, name
+            assert clustered[name].low <= independent[name].low, name
+            assert clustered[name].high >= independent[name].high, name

@@ -84,7 +84,7 @@ class Choices:
         right = None if gold is None else answer == gold
         return Outcomes(answer, confidence, right, gold=gold, chance=1 / rows.counts)
 
-    def named(self, codes, at, items, labels):
+    def answer_texts(self, codes, at, items, labels):
         options = self.options(items)
         return [options[i][code] for code, i in zip(codes.tolist(), at.tolist(), strict=True)]
 
@@ -283,7 +283,7 @@ def test_a_model_that_guesses_is_told_from_one_that_knows(choices):
     guessing = Chooser("guessing", noise=50.0)
     kinds = {f.kind: f.message for f in audited([choices["large"], guessing], items).findings if f.model == "guessing"}
     chance = np.mean([1 / len(json.loads(o)) for o in items.columns["options"]])
-    assert f"by chance ({chance:.1%})" in kinds["chance"]
+    assert f"than chance ({chance:.1%})" in kinds["chance"]
     assert not [f for f in audited([choices["large"], choices["same"]], items).findings if f.kind == "chance"]
 
 
@@ -316,7 +316,7 @@ def test_a_run_of_a_task_that_is_not_there_is_refused(choices, tmp_path, monkeyp
 
 def test_a_model_of_a_task_that_is_not_there_is_refused(choices, monkeypatch):
     monkeypatch.delitem(tasks.TASKS, "choices")
-    with pytest.raises(OptionError, match="there is no task 'choices'; choose from classes"):
+    with pytest.raises(OptionError, match="unknown task 'choices'; choose from classes"):
         audited([choices["large"], choices["far"]], chosen(40))
 
 
@@ -343,7 +343,7 @@ class Tokens(Choices):
         token, probability, own = rows.values.T
         return Outcomes(token.astype(np.int64), probability, token == own, item=rows.item)
 
-    def named(self, codes, at, items, labels):
+    def answer_texts(self, codes, at, items, labels):
         return [f"token {code}" for code in codes.tolist()]
 
     def shares(self, rows, at, items, labels):

@@ -30,5 +30,5 @@ def test_arrays_of_other_lengths_are_refused():
 
 
 def test_outcomes_of_an_item_stand_together():
-    with pytest.raises(ValueError, match="must stand together"):
+    with pytest.raises(ValueError, match="must be contiguous"):
         Outcomes(np.array([0, 1]), np.array([0.5, 0.5]), item=np.array([1, 0]))

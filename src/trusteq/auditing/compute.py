@@ -14,19 +14,19 @@ import numpy as np
 
 from trusteq.auditing.advice import advise
 from trusteq.auditing.explanations import Aligned, align, resampling_at
-from trusteq.compare.alignment import LEAST_PEER
+from trusteq.compare.alignment import MIN_PEER
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.chance import misfit
+from trusteq.compare.compute_measures import measure_all, measure_remedies
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
-from trusteq.compare.measured import measure_all, measure_remedies
 from trusteq.compare.measures import METHODS, in_words
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
 from trusteq.compare.repeated_rows import repeated_rows
-from trusteq.compare.retraining import no_retraining
+from trusteq.compare.retraining import reason_not_retrained
 from trusteq.compare.skewsize import skewsize
 from trusteq.compare.slices import (
     ANSWERS,
@@ -166,7 +166,11 @@ def compute_audit(
     if len(candidates) > 1:
         all_answers = (answers_of(response).answer for response in candidate_responses)
         exemplars = pies(
-            reference_answers.answer, all_answers, ids=sample.ids, named=sample.named, gold=reference_answers.gold
+            reference_answers.answer,
+            all_answers,
+            ids=sample.ids,
+            to_words=sample.answer_texts,
+            gold=reference_answers.gold,
         )
 
     facts: list[NDArray[Any]] = []
@@ -220,7 +224,7 @@ def _check_retraining(peer: ModelResult, reference: ModelResult, pair: Pair) -> 
     """The peer, with a finding if something shows that it is not a retrained reference; and whether nothing does."""
     peer_details, details = ({"kind": model.identity.kind, **model.identity.details} for model in (peer, reference))
     accuracies = accuracy(pair) if pair.labelled else {}
-    reason = no_retraining(peer_details, details, accuracies.get("accuracy_difference"))
+    reason = reason_not_retrained(peer_details, details, accuracies.get("accuracy_difference"))
     if reason is None:
         return peer, True
     message = f"is not a retrained reference: {reason}; candidates are judged without it"
@@ -230,7 +234,7 @@ def _check_retraining(peer: ModelResult, reference: ModelResult, pair: Pair) -> 
 def _closer_to_peer(measures: Mapping[str, Estimate]) -> bool:
     """Whether a candidate is judged without a well-aligned peer, because the two are closest to each other."""
     return any(
-        f"alignment_{method}_to_peer" not in measures and measures[of_peer].low >= LEAST_PEER
+        f"alignment_{method}_to_peer" not in measures and measures[of_peer].low >= MIN_PEER
         for method in METHODS
         if (of_peer := f"alignment_{method}_of_peer") in measures
     )
@@ -243,14 +247,14 @@ def _check_peer_alignment(peer: Comparison, copies: Sequence[str]) -> Comparison
     """
     measures = peer.measures.get("explanation", {})
     names = [name for name in (f"alignment_{method}" for method in METHODS) if name in measures]
-    low = [f"{in_words(name)} {measures[name]}" for name in names if measures[name].low < LEAST_PEER]
+    low = [f"{in_words(name)} {measures[name]}" for name in names if measures[name].low < MIN_PEER]
     messages = [
         f"it and {name} agree more with each other than with the reference, as if one were made from the other; "
         f"{name} is judged without it"
         for name in copies
     ]
     if low:
-        reason = f"its {' and '.join(low)} is not shown to be at least {LEAST_PEER}; candidates are judged without it"
+        reason = f"its {' and '.join(low)} is not shown to be at least {MIN_PEER}; candidates are judged without it"
         messages.insert(0, reason)
     findings = [Finding(peer.name, "no retraining", message, 1.0) for message in messages]
     return replace(peer, candidate=replace(peer.candidate, findings=(*findings, *peer.candidate.findings)))
@@ -285,7 +289,7 @@ def compare(
     by_outcome = {name: sample.each(values) for name, values in columns.items()}
     parts = slices(pair, by_outcome, sample.clusters, own_measures)
     thresholds = threshold_table(pair)
-    flips = flipped_items(pair, sample.ids, sample.named)
+    flips = flipped_items(pair, sample.ids, sample.answer_texts)
     words = None if aligned is None else aligned.words
     verdict = judge(measures, policy, cluster_size=sample.cluster_size, own_measures=own_measures)
     sliced = {part.column for part in parts}

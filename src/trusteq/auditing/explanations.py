@@ -13,10 +13,10 @@ from trusteq.compare.transfer import transfer
 from trusteq.compare.words import WordLeans, word_leans
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
-from trusteq.explain.looks import stretches
+from trusteq.explain.interim_looks import between_looks
 from trusteq.explain.removal import removal
-from trusteq.explain.table import explainable
 from trusteq.explain.units import default_units, have_units, refuse_unfit
+from trusteq.explain.value_tables import explainable
 from trusteq.stats.coded import coded
 from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequence_of_ratio
 from trusteq.stats.equivalence import Outcome, against
@@ -85,9 +85,9 @@ def explain_until_decided(
     """Explanations of the chosen items; with settings until "decided", only of as many as decide the policy's rules.
 
     Items then come in random order. The rules on alignment are checked after `FIRST_LOOK` items (or clusters), or as
-    many as the policy requires, and then after `looks.GROWTH` times as many each time, on intervals that are valid at
-    every look. Equivalence must be seen at two looks in a row: a few items may make up the whole difference, and not be
-    among the first.
+    many as the policy requires, and then after `interim_looks.GROWTH` times as many each time, on intervals that are
+    valid at every look. Equivalence must be seen at two looks in a row: a few items may make up the whole difference,
+    and not be among the first.
     """
 
     def explain_part(positions: Sequence[int]) -> Explanation:
@@ -99,7 +99,7 @@ def explain_until_decided(
     margins = rules.rules.get("explanation", {})
     earlier: Explanation | None = None
     earlier_places: list[Outcome] = []
-    for stretch in stretches(order, items, rules.min_items):
+    for stretch in between_looks(order, items, rules.min_items):
         part = explain_part(stretch)
         joined = part if earlier is None else earlier.joined(part)
         explanation = replace(joined, seen=len(joined.positions) / len(order))

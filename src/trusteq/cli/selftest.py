@@ -48,8 +48,8 @@ def selftest(model: str, **options: Any) -> int:
     """  # noqa: D301
     from trusteq.data.read import read_items
     from trusteq.errors import OptionError
-    from trusteq.explain.explanation import choose
-    from trusteq.explain.table import explainable
+    from trusteq.explain.explanation import random_choice
+    from trusteq.explain.value_tables import explainable
     from trusteq.models.open import ModelOptions, open_model
     from trusteq.validity.selftest import selftest as run_selftest
 
@@ -68,7 +68,7 @@ def selftest(model: str, **options: Any) -> int:
             raise OptionError(f"model {opened.name} cannot run on new texts; give a model, not a file of its answers")
         if items.labels is not None:
             items.gold(opened.labels)
-        some = items.take(choose(items.ids, options["items"], seed=options["seed"]))
+        some = items.take(random_choice(items.ids, options["items"], seed=options["seed"]))
         result = run_selftest(opened, some, explain_items=options["explain_items"], seed=options["seed"], tell=progress)
     if options["as_json"]:
         print_json({**asdict(result), "passed": result.passed})

@@ -1,4 +1,4 @@
-"""The table of scores of how far two explanations of an item agree. A new score is one function and one line here."""
+"""The table of scores for the agreement of two explanations of an item. A new score is a function and a line here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trusteq.compare.top_k import (
     signed_rank_agreement,
     top_k,
 )
-from trusteq.compare.vectors import cosine, weighted_jaccard
+from trusteq.compare.weight_similarity import cosine, weighted_jaccard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Count = int | NDArray[np.int64]
-    Of = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], Count], NDArray[np.float64]]
-    OfWhole = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
-    OfLengths = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+    ScoreFunction = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], Count], NDArray[np.float64]]
+    WithoutK = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
+    ChanceByLength = Callable[[NDArray[np.int64]], NDArray[np.float64]]
     Chance = Callable[[NDArray[np.int64], Count], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Score:
-    """How far two explanations agree, item by item.
+    """A score of how far two explanations agree, item by item.
 
-    of: ``of(a, b, lengths, k)`` with attributions [items, units], numbers of units [items] and k; scores [items].
-    uses_k: whether the score looks at the top k only, or k means nothing to it.
-    chance: ``chance(lengths, k)``, what ``of`` is expected to be [items] if one explanation's units are shuffled,
-    exact where no two are tied; None where it depends on the attributions themselves.
+    of: ``of(a, b, lengths, k)``, with attributions [items, units], numbers of units [items] and k, returns scores
+    [items]. uses_k: whether the score uses only the top k; otherwise k is ignored. chance: ``chance(lengths, k)``
+    returns the expected score [items] if the units of one explanation are shuffled; exact if no two are tied. None if
+    it depends on the attributions themselves.
     """
 
-    of: Of
+    of: ScoreFunction
     uses_k: bool
     chance: Chance | None = None
 
@@ -54,14 +54,14 @@ def _top_jaccard(
     return jaccard(top_k(a, lengths, k), top_k(b, lengths, k))
 
 
-def _whole(of: OfWhole, chance: OfLengths | None = None) -> Score:
-    """A score of all units: k is not asked for."""
+def _all_units(score: WithoutK, chance: ChanceByLength | None = None) -> Score:
+    """A score of all units, which does not use k."""
     without_k = None if chance is None else lambda lengths, _k: chance(lengths)
-    return Score(lambda a, b, lengths, _k: of(a, b, lengths), uses_k=False, chance=without_k)
+    return Score(lambda a, b, lengths, _k: score(a, b, lengths), uses_k=False, chance=without_k)
 
 
-def _level(value: float) -> OfLengths:
-    """One chance level for all items with two units or more."""
+def _constant(value: float) -> ChanceByLength:
+    """The same chance level for all items with two units or more."""
     return lambda lengths: np.where(lengths > 1, value, np.nan)
 
 
@@ -71,10 +71,10 @@ SCORES: dict[str, Score] = {
     "rank_agreement": Score(rank_agreement, uses_k=True, chance=chance_rank_agreement),
     "sign_agreement": Score(sign_agreement, uses_k=True),
     "signed_rank_agreement": Score(signed_rank_agreement, uses_k=True),
-    "pairwise_rank_agreement": _whole(pairwise_rank_agreement, _level(0.5)),
-    "spearman": _whole(spearman, _level(0.0)),
-    "signed_spearman": _whole(signed_spearman, _level(0.0)),
-    "rbo": _whole(rbo, chance_rbo),
-    "cosine": _whole(cosine),
-    "weighted_jaccard": _whole(weighted_jaccard),
+    "pairwise_rank_agreement": _all_units(pairwise_rank_agreement, _constant(0.5)),
+    "spearman": _all_units(spearman, _constant(0.0)),
+    "signed_spearman": _all_units(signed_spearman, _constant(0.0)),
+    "rbo": _all_units(rbo, chance_rbo),
+    "cosine": _all_units(cosine),
+    "weighted_jaccard": _all_units(weighted_jaccard),
 }

@@ -1,13 +1,13 @@
-"""Whether two models look at the same words: agreement of their attributions, free of the explainer's noise.
+"""Whether two models rely on the same units: agreement of their attributions, free of the explainer's noise.
 
 Attributions are linear in a model's answers, so the noise of two estimates from independent halves of a mask plan
 averages out of their product. Over items
 
     agreement = mean[(a1.b2 + a2.b1) / 2] / sqrt(mean[a1.a2] mean[b1.b2])
 
-estimates the cosine of the true attributions: the correction for attenuation (Spearman 1904), its two factors the
-reliabilities. Jaccard of the top k stands beside it for comparison with published numbers, with the floor that chance
-sets and the ceiling that the explainer's noise sets.
+estimates the cosine of the true attributions. This is the correction for attenuation (Spearman 1904); its two factors
+are the reliabilities. Jaccard of the top k is measured too, for comparison with published numbers, with the floor set
+by chance and the ceiling set by the explainer's noise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scipy import special
 from trusteq.compare.agreement_scores import SCORES
 from trusteq.compare.certainty import certainty
 from trusteq.compare.top_k import chance_jaccard, jaccard, tied_mass, top_count, top_k
-from trusteq.stats.estimate import Estimate, holding
+from trusteq.stats.estimate import Estimate, widened_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 K = 10
 FRACTION = 0.25
-"""Share of an item's words in the top set that scales with its length."""
+"""Share of an item's units in the top set that scales with its length."""
 
 CLEAR = 3.0
-"""Standard errors by which the lower part of a ratio must stand out from 0."""
+"""Standard errors by which the denominator of a ratio must differ from 0."""
 
-LEAST_PEER = 0.8
-"""A peer whose alignment may be less than this is no measure of what retraining changes; retrained models reached 0.88
+MIN_PEER = 0.8
+"""A peer whose alignment may be lower than this does not show what retraining changes; retrained models reached 0.88
 and more (docs/findings.md)."""
 
-LEAST_RELIABILITY = 0.05
-"""Below this the products of halves are mostly noise, and their ratio says nothing."""
+MIN_RELIABILITY = 0.05
+"""Below this, the products of halves are mostly noise, and their ratio is meaningless."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Explained:
     """One method's attributions of both models over the same items.
 
     lengths: units of each item [items]. spread_reference, spread_candidate: variance of each model's values over the
-    item's masks [items], which gives items equal weight.
+    item's masks [items], used to give items equal weight.
     """
 
     method: str
@@ -66,43 +66,47 @@ class Explained:
 
 def alignment(explained: Explained) -> dict[str, Estimate]:
     """Every measure of how far two models' attributions agree, named after the method."""
-    found: dict[str, Estimate | None] = {
+    estimates: dict[str, Estimate | None] = {
         **noise_free(explained),
         **top_sets(explained),
         **published_scores(explained),
     }
-    return {f"{name}_{explained.method}": e for name, e in found.items() if e is not None}
+    return {f"{name}_{explained.method}": e for name, e in estimates.items() if e is not None}
 
 
 def noise_free(explained: Explained) -> dict[str, Estimate | None]:
-    """Agreement free of noise, pooled and with items of equal weight; how reliable and how large attributions are."""
-    cross, own_a, own_b = products(explained)
+    """Agreement without noise, pooled and with items of equal weight; reliability and size of the attributions."""
+    cross, norm_a, norm_b = products(explained)
     size_a, size_b = sizes(explained)
-    same = Resamplings(explained.resampling)
-    # An item's weight must not look at its attributions' noise: the variance of its values hardly does.
+    estimator = SumEstimator(explained.resampling)
+    # An item's weight must not depend on the noise of its attributions: the variance of its values hardly does.
     weight_a, weight_b = _inverse(explained.spread_reference), _inverse(explained.spread_candidate)
     return {
         "alignment": pooled(explained),
-        "alignment_per_item": same.cosine(
+        "alignment_per_item": estimator.cosine(
             cross * np.sqrt(weight_a * weight_b),
-            own_a * weight_a,
-            own_b * weight_b,
+            norm_a * weight_a,
+            norm_b * weight_b,
             size_a * weight_a,
             size_b * weight_b,
             what=f"{_cosine(explained)}, items of equal weight",
         ),
-        "reliability_reference": same.ratio(own_a, size_a, what="mean a1.a2 / mean |a|^2 of the reference's halves"),
-        "reliability_candidate": same.ratio(own_b, size_b, what="mean b1.b2 / mean |b|^2 of the candidate's halves"),
-        "size_ratio": same.ratio(
-            own_b, own_a, what="size of the candidate's attributions over the reference's, noise taken out", root=True
+        "reliability_reference": estimator.ratio(
+            norm_a, size_a, what="mean a1.a2 / mean |a|^2 of the reference's halves"
+        ),
+        "reliability_candidate": estimator.ratio(
+            norm_b, size_b, what="mean b1.b2 / mean |b|^2 of the candidate's halves"
+        ),
+        "size_ratio": estimator.ratio(
+            norm_b, norm_a, what="size of the candidate's attributions over the reference's, noise taken out", root=True
         ),
     }
 
 
 def pooled(explained: Explained) -> Estimate | None:
-    """Agreement free of noise, pooled over items: what policies judge."""
+    """Agreement without noise, pooled over items: what policies judge."""
     parts = (*products(explained), *sizes(explained))
-    return Resamplings(explained.resampling).cosine(*parts, what=f"{_cosine(explained)}, pooled over items")
+    return SumEstimator(explained.resampling).cosine(*parts, what=f"{_cosine(explained)}, pooled over items")
 
 
 def _cosine(explained: Explained) -> str:
@@ -110,29 +114,30 @@ def _cosine(explained: Explained) -> str:
 
 
 def against_peer(candidate: Explained, peer: Explained, *, lowers: bool = True) -> dict[str, Estimate]:
-    """The candidate's alignment over that of the reference trained once more, and the latter; named by method.
+    """The candidate's alignment relative to that of the retrained reference, and the latter; named by method.
 
-    Of a peer that looks at other words only the latter: anything would pass beside it. So, too, of one that is nearer
-    to the candidate than either is to the reference, or that ``lowers`` no bar for what else is known of it.
+    Only the latter if the peer relies on other units: next to such a peer, any candidate would pass. The same if the
+    peer is closer to the candidate than either is to the reference, or if ``lowers`` says that it must not lower the
+    bar for another reason.
     """
-    cross, _, own = products(candidate)
-    peer_cross, _, peer_own = products(peer)
+    cross, _, norm = products(candidate)
+    peer_cross, _, peer_norm = products(peer)
 
-    def of(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def ratio_of_alignments(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
         c, b, pc, pb = (np.maximum(s[:, 0], 0) for s in sums)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.clip(np.nan_to_num(c * np.sqrt(pb) / (np.sqrt(b) * pc), posinf=2.0), 0, 2))
 
-    made = pooled(peer)
-    if made is None or pooled(candidate) is None:
+    of_peer = pooled(peer)
+    if of_peer is None or pooled(candidate) is None:
         return {}
-    if made.low < LEAST_PEER or not lowers or nearer_to_peer(candidate, peer):
-        return {f"alignment_{candidate.method}_of_peer": made}
+    if of_peer.low < MIN_PEER or not lowers or nearer_to_peer(candidate, peer):
+        return {f"alignment_{candidate.method}_of_peer": of_peer}
     what = f"alignment of {candidate.method} attributions over that of the reference trained once more"
     return {
-        f"alignment_{candidate.method}_of_peer": made,
+        f"alignment_{candidate.method}_of_peer": of_peer,
         f"alignment_{candidate.method}_to_peer": candidate.resampling.studentised(
-            of, cross, own, peer_cross, peer_own, what=what, bounds=(0.0, 2.0)
+            ratio_of_alignments, cross, norm, peer_cross, peer_norm, what=what, bounds=(0.0, 2.0)
         ),
     }
 
@@ -140,16 +145,16 @@ def against_peer(candidate: Explained, peer: Explained, *, lowers: bool = True) 
 def nearer_to_peer(candidate: Explained, peer: Explained) -> bool:
     """Whether candidate and peer agree with each other more than either does with the reference, and not by chance.
 
-    Then one of them is made of the other: beside its own copy any candidate would pass.
+    Then one of them is derived from the other: next to its own copy, any candidate would pass.
     """
     between = replace(candidate, reference=peer.candidate)
     return all(_agrees_more(between, other) for other in (candidate, peer))
 
 
-def _agrees_more(one: Explained, other: Explained) -> bool:
-    """Whether two models' alignment is larger than two others', beyond what sampling explains."""
+def _agrees_more(first: Explained, second: Explained) -> bool:
+    """Whether the first two models' alignment is higher than the second two's, beyond what sampling explains."""
 
-    def of(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def difference(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
         cosines = []
         for cross, a, b in (sums[:3], sums[3:]):
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -157,8 +162,10 @@ def _agrees_more(one: Explained, other: Explained) -> bool:
             cosines.append(np.clip(np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0), -2, 2))
         return np.asarray(cosines[0] - cosines[1])
 
-    values = (*products(one), *products(other))
-    return one.resampling.studentised(of, *values, what="difference of alignments", bounds=(-4.0, 4.0)).low > 0
+    values = (*products(first), *products(second))
+    return (
+        first.resampling.studentised(difference, *values, what="difference of alignments", bounds=(-4.0, 4.0)).low > 0
+    )
 
 
 def products(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -169,7 +176,7 @@ def products(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def sizes(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """|a|^2 and |b|^2 of each item's attributions, noise and all: the mean of both halves' [items]."""
+    """|a|^2 and |b|^2 of each item's attributions, noise included: the mean over both halves [items]."""
     a, b = (
         0.5 * ((x.first**2).sum(axis=1) + (x.second**2).sum(axis=1)) for x in (explained.reference, explained.candidate)
     )
@@ -177,25 +184,25 @@ def sizes(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.float64
 
 
 def top_sets(explained: Explained) -> dict[str, Estimate | None]:
-    """Jaccard of the top sets, with its floor and ceilings and adjusted for both."""
+    """Jaccard of the top sets, with its floor and ceilings, and adjusted for both."""
     a, b, lengths, k = explained.reference, explained.candidate, explained.lengths, explained.k
     r = explained.resampling
     long = lengths > k
-    # Ties among equal words aside, everything an item of k words can say about its top k is 1.
+    # Apart from ties among equal units, every score of the top k is 1 for an item of k units.
     chance = chance_jaccard(lengths, k)
 
     def between(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         return jaccard(top_k(x, lengths, k), top_k(y, lengths, k))
 
-    share = top_count(lengths, FRACTION)
+    quarter = top_count(lengths, FRACTION)
     tops = f"top {k}"
-    found: dict[str, Estimate | None] = {
+    estimates: dict[str, Estimate | None] = {
         "jaccard": r.mean(between(a.whole, b.whole), what=f"Jaccard of the {tops}, same masks for both models"),
         "jaccard_quarter": r.mean(
-            jaccard(top_k(a.whole, lengths, share), top_k(b.whole, lengths, share)),
+            jaccard(top_k(a.whole, lengths, quarter), top_k(b.whole, lengths, quarter)),
             what="Jaccard of the top quarter of an item's words",
         ),
-        "jaccard_quarter_chance": r.mean(chance_jaccard(lengths, share), what="the same of two random sets, exact"),
+        "jaccard_quarter_chance": r.mean(chance_jaccard(lengths, quarter), what="the same of two random sets, exact"),
         "jaccard_chance": r.mean(chance, what=f"Jaccard of two random sets of {k}, exact"),
         "short_items": r.share(~long, what=f"share of items with {k} words or fewer, which say nothing of a top {k}"),
         "tied_mass": r.mean(
@@ -203,63 +210,65 @@ def top_sets(explained: Explained) -> dict[str, Estimate | None]:
         ),
     }
     if not long.any():
-        return found
+        return estimates
     ceiling_a, ceiling_b = between(a.first, a.second), between(b.first, b.second)
     across = 0.5 * (between(a.first, b.second) + between(a.second, b.first))
-    same = Resamplings(r)
+    estimator = SumEstimator(r)
     weight = long.astype(np.float64)
     halves = "from independent halves of the plan, items of more words"
-    found |= {
+    estimates |= {
         "top_certified_reference": _certified(explained, a, "reference"),
         "top_certified_candidate": _certified(explained, b, "candidate"),
-        "jaccard_halves": same.ratio(across * weight, weight, what=f"Jaccard of the {tops} {halves}"),
-        "jaccard_halves_chance": same.ratio(
+        "jaccard_halves": estimator.ratio(across * weight, weight, what=f"Jaccard of the {tops} {halves}"),
+        "jaccard_halves_chance": estimator.ratio(
             chance * weight, weight, what=f"Jaccard of two random sets of {k}, exact, items of more words"
         ),
-        "jaccard_ceiling_reference": same.ratio(
+        "jaccard_ceiling_reference": estimator.ratio(
             ceiling_a * weight, weight, what=f"Jaccard of the reference's {tops} with its own {halves}"
         ),
-        "jaccard_ceiling_candidate": same.ratio(
+        "jaccard_ceiling_candidate": estimator.ratio(
             ceiling_b * weight, weight, what=f"Jaccard of the candidate's {tops} with its own {halves}"
         ),
-        "jaccard_adjusted": same.ratio(
+        "jaccard_adjusted": estimator.ratio(
             (across - chance) * weight,
             (ceiling_a - chance) * weight,
             what=f"(Jaccard - chance) / (reference's ceiling - chance) of the {tops}, {halves}",
         ),
     }
-    return found
+    return estimates
 
 
-def _certified(explained: Explained, of: Attributions, name: str) -> Estimate | None:
-    """Among the items of more words: the others' top words are all their words, and nothing is to be certified."""
-    sure = certainty(of.whole, of.error, explained.lengths, explained.k) >= explained.resampling.level
+def _certified(explained: Explained, attributions: Attributions, name: str) -> Estimate | None:
+    """Among items of more than k units: the top set of the others is all their units, with nothing to certify."""
+    certified = (
+        certainty(attributions.whole, attributions.error, explained.lengths, explained.k) >= explained.resampling.level
+    )
     return explained.resampling.share(
-        sure,
+        certified,
         among=explained.lengths > explained.k,
         what=f"share of items of more than {explained.k} words whose top {explained.k} of the {name} are certified",
     )
 
 
 def published_scores(explained: Explained) -> dict[str, Estimate | None]:
-    """The mean over items of every agreement score in use, from the whole plan; NaN items left out."""
-    found: dict[str, Estimate | None] = {}
+    """The mean over items of every agreement score, from the complete plan; items without a score are left out."""
+    estimates: dict[str, Estimate | None] = {}
     for name, score in SCORES.items():
         if name == "jaccard":
             continue
         values = score.of(explained.reference.whole, explained.candidate.whole, explained.lengths, explained.k)
         defined = np.isfinite(values)
         if defined.all():
-            found[name] = explained.resampling.mean(values, what=f"mean {name.replace('_', ' ')} over items")
+            estimates[name] = explained.resampling.mean(values, what=f"mean {name.replace('_', ' ')} over items")
         elif defined.any():
             weight = defined.astype(np.float64)
-            found[name] = Resamplings(explained.resampling).ratio(
+            estimates[name] = SumEstimator(explained.resampling).ratio(
                 np.where(defined, values, 0.0), weight, what=f"mean {name.replace('_', ' ')} over items that have one"
             )
-    return found
+    return estimates
 
 
-class Resamplings:
+class SumEstimator:
     """Estimates that are functions of sums over items."""
 
     def __init__(self, resampling: Resampling) -> None:
@@ -268,64 +277,68 @@ class Resamplings:
     def cosine(
         self,
         cross: NDArray[np.float64],
-        own_a: NDArray[np.float64],
-        own_b: NDArray[np.float64],
+        norm_a: NDArray[np.float64],
+        norm_b: NDArray[np.float64],
         size_a: NDArray[np.float64],
         size_b: NDArray[np.float64],
         *,
         what: str,
     ) -> Estimate | None:
-        """Sum of ``cross`` over the root of the sums of ``own``; None where they are mostly noise.
+        """Sum of ``cross`` over the root of the sums of both norms; None if those are mostly noise.
 
-        A candidate whose answers no word moves, beside a reference whose answers words move, agrees in nothing: 0.
+        0 if no unit changes the candidate's answers but units change the reference's: then they agree in nothing.
         """
-        if size_b.sum() <= 1e-16 * size_a.sum() and own_a.sum() >= LEAST_RELIABILITY * size_a.sum() > 0:
+        if size_b.sum() <= 1e-16 * size_a.sum() and norm_a.sum() >= MIN_RELIABILITY * size_a.sum() > 0:
             method = f"{what}; 0 by definition, for no word moves the candidate's answers"
             return Estimate(0.0, 0.0, 0.0, self.resampling.n, method, self.resampling.level)
-        if min(own_a.sum() / max(size_a.sum(), 1e-300), own_b.sum() / max(size_b.sum(), 1e-300)) < LEAST_RELIABILITY:
+        if min(norm_a.sum() / max(size_a.sum(), 1e-300), norm_b.sum() / max(size_b.sum(), 1e-300)) < MIN_RELIABILITY:
             return None
 
-        def of(c: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        def cosine(c: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
             # A resample without signal counts as no agreement at all.
             with np.errstate(invalid="ignore", divide="ignore"):
                 value = c[:, 0] / np.sqrt(np.maximum(a[:, 0], 0) * np.maximum(b[:, 0], 0))
             return np.asarray(np.clip(np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0), -2, 2))
 
-        found = self.resampling.studentised(of, cross, own_a, own_b, what=what, bounds=(-2.0, 2.0))
+        estimate = self.resampling.studentised(cosine, cross, norm_a, norm_b, what=what, bounds=(-2.0, 2.0))
         # A cosine lies between -1 and 1, whatever its estimate's noise.
-        value, low, high = (float(np.clip(x, -1, 1)) for x in (found.value, found.low, found.high))
-        return replace(found, value=value, low=low, high=high)
+        value, low, high = (float(np.clip(x, -1, 1)) for x in (estimate.value, estimate.low, estimate.high))
+        return replace(estimate, value=value, low=low, high=high)
 
     def ratio(
-        self, over: NDArray[np.float64], under: NDArray[np.float64], *, what: str, root: bool = False
+        self, numerator: NDArray[np.float64], denominator: NDArray[np.float64], *, what: str, root: bool = False
     ) -> Estimate | None:
-        """Sum of ``over`` divided by the sum of ``under``, or its root; n counts items with anything under the line.
+        """The sum of ``numerator`` divided by that of ``denominator``, or its root; n counts nonzero denominators.
 
-        None where what is under the line does not stand out from 0: the ratio could be anything.
+        None if the denominator does not clearly differ from 0: the ratio could be anything.
         """
-        if under.sum() <= CLEAR * np.sqrt(len(under)) * under.std() or (root and over.sum() <= 0):
+        noise = CLEAR * np.sqrt(len(denominator)) * denominator.std()
+        if denominator.sum() <= noise or (root and numerator.sum() <= 0):
             return None
 
-        def of(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        def ratio(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
             value = np.divide(x[:, 0], y[:, 0], out=np.zeros(len(x)), where=y[:, 0] > 0)
             return np.asarray(np.sqrt(np.maximum(value, 0)) if root else value)
 
-        return replace(self.function(of, over, under, what=what), n=int(np.count_nonzero(under)))
+        estimate = self.function(ratio, numerator, denominator, what=what)
+        return replace(estimate, n=int(np.count_nonzero(denominator)))
 
     def function(self, of: Callable[..., NDArray[np.float64]], *values: NDArray[np.float64], what: str) -> Estimate:
-        """An estimate that is this function of the sums of these values over items."""
-        r, alike = self.resampling, self.resampling.alike(*values)
+        """The estimate of this function of the sums of values over items."""
+        r = self.resampling
         sums = r.cell_sums(np.zeros(r.n, dtype=np.int64), 1, *values)
         point = float(of(*(s.total[None] for s in sums))[0])
         draws = of(*(s.draws for s in sums))
-        if r.cluster is None:  # clusters are seen to by the resampling
-            draws = point + (draws - point) * _few(r.n, r.level)
-        found = r.from_draws(point, draws, what=what)
-        return holding(found, Resamplings(r.alone).function(of, *values, what=what)) if alike else found
+        if r.cluster is None:  # the resampling itself widens intervals of clusters
+            draws = point + (draws - point) * _small_sample_factor(r.n, r.level)
+        estimate = r.from_draws(point, draws, what=what)
+        if not r.too_similar(*values):
+            return estimate
+        return widened_to(estimate, SumEstimator(r.independent).function(of, *values, what=what))
 
 
-def _few(n: int, level: float) -> float:
-    """How much wider an interval must be for few items: Student's t in place of the normal, and n - 1 in place of n."""
+def _small_sample_factor(n: int, level: float) -> float:
+    """How much wider an interval must be for few items: Student's t instead of the normal, and n - 1 instead of n."""
     if n < 2:
         return np.inf
     student = special.stdtrit(n - 1, (1 + level) / 2) / special.ndtri((1 + level) / 2)
@@ -333,6 +346,6 @@ def _few(n: int, level: float) -> float:
 
 
 def _inverse(variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / variance, 0 for an item whose values do not move at all beside the others'."""
-    least = 1e-6 * variance.mean() if len(variance) else 0.0
-    return np.where(variance > least, 1 / np.maximum(variance, max(least, 1e-300)), 0.0)
+    """1 / variance; 0 for an item whose values hardly vary compared with those of the others."""
+    smallest = 1e-6 * variance.mean() if len(variance) else 0.0
+    return np.where(variance > smallest, 1 / np.maximum(variance, max(smallest, 1e-300)), 0.0)

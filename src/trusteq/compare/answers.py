@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 
 from trusteq.compare.bins import FINE_CELLS, FINE_EDGES, WIDE_EDGES, fine_cell
-from trusteq.stats.estimate import all_holding
+from trusteq.stats.estimate import all_widened_to
 from trusteq.stats.resampling import Sums
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trusteq.stats.resampling import Resampling
     from trusteq.tasks.outcomes import Outcomes
 
-Shared = TypeVar("Shared")
+Cached = TypeVar("Cached")
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,20 @@ class Binned:
 
 @dataclass(frozen=True)
 class Answers:
-    """One model's outcomes, and the way in which the items that they belong to were drawn."""
+    """One model's outcomes, and how the items that they belong to were sampled."""
 
     outcomes: Outcomes
     resampling: Resampling
 
-    def once(self, of: Callable[[Answers], Shared]) -> Shared:
-        """What ``of`` computes of these answers, computed once: all candidates are held against one reference."""
-        shared = self._shared.get(of)
-        if shared is None:
-            shared = self._shared[of] = of(self)
-        return cast("Shared", shared)
+    def cached(self, function: Callable[[Answers], Cached]) -> Cached:
+        """The function of these answers, computed once: all candidates are compared with the same reference."""
+        value = self._cache.get(function)
+        if value is None:
+            value = self._cache[function] = function(self)
+        return cast("Cached", value)
 
     @cached_property
-    def _shared(self) -> dict[Callable[[Answers], object], object]:
+    def _cache(self) -> dict[Callable[[Answers], object], object]:
         return {}
 
     @property
@@ -58,13 +58,13 @@ class Answers:
 
     @property
     def confidence(self) -> NDArray[np.float64]:
-        """How sure the model is of its answer [outcomes]."""
+        """The model's confidence in its answer [outcomes]."""
         return self.outcomes.confidence
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether the answer is right [outcomes]; where that is known."""
-        assert self.outcomes.right is not None  # noqa: S101 - measures that need labels are not asked without them
+        """Whether the answer is right [outcomes]; only if that is known."""
+        assert self.outcomes.right is not None  # noqa: S101 - measures that need labels are not computed without them
         return self.outcomes.right
 
     @property
@@ -79,13 +79,13 @@ class Answers:
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """Those of all labels [outcomes, labels]; where there are labels that both models share."""
-        assert self.outcomes.distribution is not None  # noqa: S101 - not asked without a distribution
+        """The probabilities of all labels [outcomes, labels]; only if both models share their labels."""
+        assert self.outcomes.distribution is not None  # noqa: S101 - not read without a distribution
         return self.outcomes.distribution
 
     @property
     def label_count(self) -> int:
-        """How many labels there are."""
+        """The number of labels."""
         return int(self.probabilities.shape[1])
 
     def binned(self, cell: NDArray[np.int64], cells: int) -> Binned:
@@ -95,7 +95,7 @@ class Answers:
 
     @cached_property
     def worth(self) -> float:
-        """How many independent items one is worth for the noise of a calibration error: 1 without clusters."""
+        """How many independent items one item is worth for the noise of a calibration error; 1 without clusters."""
         return self.resampling.worth(self.confidence - self.right)
 
     @cached_property
@@ -111,14 +111,14 @@ class Answers:
     @cached_property
     def fine(self) -> Binned:
         """Sums within the fine grid; needs labels."""
-        # By themselves: they share nothing, and together take twice the memory.
+        # One after the other: they share nothing, and together they would take twice the memory.
         (confidence,) = self.resampling.cell_sums(self.fine_cell, FINE_CELLS, self.confidence)
         (right,) = self.resampling.cell_sums(self.fine_cell, FINE_CELLS, self.right)
         return Binned(self.fine_counts, confidence, right)
 
     @cached_property
     def wide(self) -> Binned:
-        """Sums within the ten wide bins, from the fine grid's, which nests in them and is exact; needs labels."""
+        """Sums within the ten wide bins, from the fine grid, which nests in them and is exact; needs labels."""
         first = np.searchsorted(FINE_EDGES, WIDE_EDGES[:-1])
         fine = (self.fine.count, self.fine.confidence, self.fine.right)
         return Binned(*(Sums(*(np.add.reduceat(x, first, axis=-1) for x in (s.total, s.draws))) for s in fine))
@@ -133,7 +133,7 @@ class Pair:
 
     @property
     def resampling(self) -> Resampling:
-        """How the items were drawn."""
+        """How the items were sampled."""
         return self.reference.resampling
 
     @property
@@ -145,21 +145,21 @@ class Pair:
     def met(self) -> frozenset[str]:
         """The needs of measures (`measures.NEEDS`) that these outcomes meet."""
         both = (self.reference.outcomes, self.candidate.outcomes)
-        there = {"labels": self.labelled, "distribution": all(one.distribution is not None for one in both)}
-        return frozenset(need for need, is_met in there.items() if is_met)
+        is_met = {"labels": self.labelled, "distribution": all(o.distribution is not None for o in both)}
+        return frozenset(need for need, met in is_met.items() if met)
 
     @cached_property
     def alone(self) -> Pair | None:
-        """The pair on independent items, where its clusters are too alike for intervals from them alone; else None."""
+        """The pair on independent items, if its clusters are too similar for intervals from them only, else None."""
         r, c, resampling = self.reference, self.candidate, self.resampling
         values = [r.confidence, c.confidence, c.confidence - r.confidence]
         if self.labelled:
             values += [r.confidence - r.right, c.confidence - c.right, c.right.astype(np.float64) - r.right]
-        if not resampling.alike(*values):
+        if not resampling.too_similar(*values):
             return None
-        return Pair(*(replace(answers, resampling=resampling.alone) for answers in (r, c)))
+        return Pair(*(replace(answers, resampling=resampling.independent) for answers in (r, c)))
 
     def measured(self, group: Callable[[Pair], dict[str, Estimate]]) -> dict[str, Estimate]:
-        """The estimates of a group of measures; where clusters are too alike, no narrower than of independent items."""
-        found = group(self)
-        return found if self.alone is None else all_holding(found, group(self.alone))
+        """The estimates of a group of measures; if clusters are too similar, no narrower than of independent items."""
+        estimates = group(self)
+        return estimates if self.alone is None else all_widened_to(estimates, group(self.alone))

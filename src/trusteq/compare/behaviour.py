@@ -1,7 +1,7 @@
 """Behaviour: how often the models are right, and how often they differ.
 
-Accuracy may stay while answers move: a change of answer is a *flip*, split by what it does (Dutta et al. 2024,
-arXiv 2407.09141, counts the first two kinds).
+Accuracy may stay the same while answers change: each change is a *flip* of one of three kinds (Dutta et al. 2024,
+arXiv 2407.09141, count the first two).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from trusteq.compare.answers import Pair
     from trusteq.stats.estimate import Estimate, PairedTest
 
-    Named = Callable[[NDArray[np.int64], NDArray[np.int64]], Sequence[str]]
+    ToWords = Callable[[NDArray[np.int64], NDArray[np.int64]], Sequence[str]]
 
 FLIP_MEASURES = {
     "regressions": "right to wrong",
     "corrections": "wrong to right",
     "wrong_to_other_wrong": "wrong to other wrong",
 }
-"""The measures of flips, and what the change of answer does."""
+"""The measures of flips, and the kind of flip that each counts."""
 
 FLIPS = tuple(FLIP_MEASURES.values())
 BOTH_RIGHT = "right to other right"
 
 
 def agreement(pair: Pair) -> dict[str, Estimate]:
-    """Share of items that both models answer alike, and its complement; needs no labels."""
+    """Share of items to which both models give the same answer, and its complement; needs no labels."""
     differ = pair.reference.answer != pair.candidate.answer
     share = pair.resampling.share
     return _present(
@@ -58,17 +58,17 @@ def accuracy(pair: Pair) -> dict[str, Estimate]:
 
 
 def flips(pair: Pair) -> dict[str, Estimate]:
-    """Share of items by what the change of answer does."""
+    """Share of items with each kind of flip."""
     kinds = flip_kinds(pair)
     share = pair.resampling.share
-    named = enumerate(FLIP_MEASURES.items())
-    return _present(**{name: share(kinds == i, what=f"flips, {words}") for i, (name, words) in named})
+    kind_names = enumerate(FLIP_MEASURES.items())
+    return _present(**{name: share(kinds == i, what=f"flips, {words}") for i, (name, words) in kind_names})
 
 
 def flip_kinds(pair: Pair) -> NDArray[np.int64]:
-    """The position in `FLIPS` of what each change of answer does [outcomes], else -1; needs labels.
+    """The kind of each flip as a position in `FLIPS` [outcomes], -1 without a flip; needs labels.
 
-    Where several answers are right, one may change to another.
+    Also -1 if several answers are right and one of them changed to another.
     """
     differ = pair.reference.answer != pair.candidate.answer
     kinds = np.full(len(differ), -1, dtype=np.int64)
@@ -79,11 +79,11 @@ def flip_kinds(pair: Pair) -> NDArray[np.int64]:
     return kinds
 
 
-def flipped_items(pair: Pair, ids: Sequence[str], named: Named) -> list[dict[str, Any]]:
+def flipped_items(pair: Pair, ids: Sequence[str], to_words: ToWords) -> list[dict[str, Any]]:
     """Every outcome whose answer changed, the candidate's most confident first; ties by id.
 
-    ids: of the item that each outcome belongs to [outcomes]. named: the words for answers with these codes at these
-    outcomes.
+    ids: of the item that each outcome belongs to [outcomes]. to_words: returns the words for answers with these codes
+    at these outcomes.
     """
     models, gold = (pair.reference, pair.candidate), pair.reference.gold
     reference, candidate = (model.answer for model in models)
@@ -92,8 +92,8 @@ def flipped_items(pair: Pair, ids: Sequence[str], named: Named) -> list[dict[str
     columns = (
         differ.tolist(),
         flip_kinds(pair)[differ].tolist() if pair.labelled else unknown,
-        unknown if gold is None else named(gold[differ], differ),
-        *(named(answer[differ], differ) for answer in (reference, candidate)),
+        unknown if gold is None else to_words(gold[differ], differ),
+        *(to_words(answer[differ], differ) for answer in (reference, candidate)),
         *(model.confidence[differ].tolist() for model in models),
     )
     rows = [
@@ -106,15 +106,15 @@ def flipped_items(pair: Pair, ids: Sequence[str], named: Named) -> list[dict[str
             "candidate_answer": c,
             "candidate_confidence": c_confidence,
         }
-        for i, kind, right, r, c, r_confidence, c_confidence in zip(*columns, strict=False)  # unknown has no end
+        for i, kind, right, r, c, r_confidence, c_confidence in zip(*columns, strict=False)  # unknown never ends
     ]
     return sorted(rows, key=lambda row: (-row["candidate_confidence"], row["id"]))
 
 
 def tests(pair: Pair) -> dict[str, PairedTest]:
-    """The usual tests on the two models' answers, and the unpaired one of "Downsized and Compromised".
+    """The usual tests on the two models' answers, and the unpaired test of "Downsized and Compromised".
 
-    Those on the table of both models' answers need labels that all items share.
+    Tests on the table of both models' answers need labels that all items share.
     """
     results: dict[str, PairedTest] = {}
     if "distribution" in pair.met:

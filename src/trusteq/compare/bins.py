@@ -18,17 +18,17 @@ FINE_CELLS = len(FINE_EDGES)
 
 
 def bin_of(x: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The bin of each value [outcomes] among ``edges`` [bins + 1]: [a, b), the last one closed; no value is lost."""
+    """The bin of each value [outcomes] among ``edges`` [bins + 1]: [a, b), the last one closed; every value has one."""
     return np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
 
 
 def wide_bin(x: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The bin of each value [outcomes] among `WIDE_EDGES`, as `bin_of` finds it but without a search."""
+    """The bin of each value [outcomes] among `WIDE_EDGES`: the same as `bin_of`, but without a search."""
     bins = len(WIDE_EDGES) - 1
-    at = np.minimum((x * bins).astype(np.int64), bins - 1)
-    # Multiplying rounds: a value just below an edge may come out on it, none on an edge comes out below it.
-    at -= x < WIDE_EDGES[at]
-    return at
+    bin_ = np.minimum((x * bins).astype(np.int64), bins - 1)
+    # Multiplication rounds: a value just below an edge may land on it, but none on an edge lands below it.
+    bin_ -= x < WIDE_EDGES[bin_]
+    return bin_
 
 
 def fine_cell(x: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -37,10 +37,10 @@ def fine_cell(x: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def levels(confidence: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """The different confidences [levels], rising, and which of them each item has [items]."""
+    """The distinct confidences in ascending order [levels], and the position of each item's among them [items]."""
     order = np.argsort(confidence)
-    rising = confidence[order]
-    first = np.append(True, rising[1:] != rising[:-1])
+    ascending = confidence[order]
+    first = np.append(True, ascending[1:] != ascending[:-1])
     level = np.empty(len(order), dtype=np.int32)
     level[order] = np.cumsum(first, dtype=np.int32) - 1
-    return rising[first], level
+    return ascending[first], level

@@ -1,7 +1,7 @@
-"""How a candidate's measures changed from an older to a newer version: on the same items and reference, or `apart`.
+"""How a candidate's measures changed from an older to a newer version: on the same items and reference, or unpaired.
 
-Where both versions answered the same items, changes are paired: what items or the reference do to both cancels. Every
-estimate is the newer's figure minus the older's and has the name of the measure that changed.
+If both versions answered the same items, changes are paired: effects of the items and the reference on both cancel out.
+Every estimate is the newer version's measure minus the older's, under the name of that measure.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from trusteq.compare import divergence
 from trusteq.compare.alignment import noise_free, products
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import FLIP_MEASURES, flip_kinds
+from trusteq.compare.compute_measures import groups_for
 from trusteq.compare.confidence import profile_area, profile_distance, profile_gap
-from trusteq.compare.measured import groups_for
 from trusteq.compare.measures import sides_of
 from trusteq.compare.top_k import jaccard, top_k
-from trusteq.stats.estimate import Estimate, all_holding
+from trusteq.stats.estimate import Estimate, all_widened_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -43,18 +43,18 @@ class Versions:
 
     @property
     def pair(self) -> Pair:
-        """The two versions beside each other, the older as the reference."""
+        """The two versions as a pair, with the older as the reference."""
         return Pair(self.older, self.newer)
 
 
-def changes(versions: Versions, wanted: Collection[str]) -> dict[str, Estimate]:
-    """The change of each wanted measure that answers alone can pair; others may come along."""
-    found = {**_own(versions, wanted), **_shares(versions), **_means(versions)}
-    return {**found, **_distance(versions)} if DISTANCE in wanted else found
+def changes(versions: Versions, names: Collection[str]) -> dict[str, Estimate]:
+    """The change of each of these measures for which answers are enough to pair it; others may be included."""
+    estimates = {**_single_measures(versions, names), **_shares(versions), **_means(versions)}
+    return {**estimates, **_distance(versions)} if DISTANCE in names else estimates
 
 
 def alignment_changes(older: Explained, newer: Explained) -> dict[str, Estimate]:
-    """The change of alignment and of the top words' Jaccard, by one method, over the same plans."""
+    """The change of alignment and of the Jaccard of top units, by one method, over the same mask plans."""
     r, method = older.resampling, older.method
     tops = [
         jaccard(
@@ -63,29 +63,31 @@ def alignment_changes(older: Explained, newer: Explained) -> dict[str, Estimate]
         )
         for one in (older, newer)
     ]
-    found = {f"jaccard_{method}": r.mean(tops[1] - tops[0], what=f"Jaccard of the top {older.k}, {MINUS}")}
+    estimates = {f"jaccard_{method}": r.mean(tops[1] - tops[0], what=f"Jaccard of the top {older.k}, {MINUS}")}
     if any(noise_free(one)["alignment"] is None for one in (older, newer)):
-        return found
-    cross_a, own, own_a = products(older)
-    cross_b, _, own_b = products(newer)
+        return estimates
+    cross_a, norm, norm_a = products(older)
+    cross_b, _, norm_b = products(newer)
 
-    def of(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def difference(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
         ca, cb, r, a, b = (s[:, 0] for s in sums)
         with np.errstate(invalid="ignore", divide="ignore"):
             then, now = (c / np.sqrt(np.maximum(r, 0) * np.maximum(x, 0)) for c, x in ((ca, a), (cb, b)))
-        # As in the measure itself: a resample without signal counts as no agreement at all.
+        # As in the measure itself, a resample without signal counts as no agreement.
         then, now = (np.clip(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), -2, 2) for x in (then, now))
         return np.asarray(now - then)
 
     what = f"cosine of {method} attributions, noise taken out by independent halves, pooled over items, {MINUS}"
-    found[f"alignment_{method}"] = r.studentised(of, cross_a, cross_b, own, own_a, own_b, what=what, bounds=(-2.0, 2.0))
-    return found
+    estimates[f"alignment_{method}"] = r.studentised(
+        difference, cross_a, cross_b, norm, norm_a, norm_b, what=what, bounds=(-2.0, 2.0)
+    )
+    return estimates
 
 
-def apart(before: Estimate, now: Estimate) -> Estimate | None:
-    """The change between estimates of independent samples, now minus before; None where an end is no number.
+def unpaired_change(before: Estimate, now: Estimate) -> Estimate | None:
+    """The change between estimates from independent samples, now minus before; None if an end is not finite.
 
-    Each end is the two intervals' half-widths towards it, squared, summed and rooted: Zou and Donner 2008.
+    Each end is the root of the sum of squares of the two intervals' half-widths towards it (Zou and Donner 2008).
     """
     ends = (before.value, before.low, before.high, now.value, now.low, now.high)
     if before.level != now.level or not all(math.isfinite(end) for end in ends):
@@ -97,37 +99,37 @@ def apart(before: Estimate, now: Estimate) -> Estimate | None:
     return Estimate(value, low, high, min(before.n, now.n), method, now.level)
 
 
-def _own(versions: Versions, wanted: Collection[str]) -> dict[str, Estimate]:
-    """What is candidate minus reference, or the candidate's alone: the reference's part cancels."""
-    found: dict[str, Estimate] = {}
+def _single_measures(versions: Versions, names: Collection[str]) -> dict[str, Estimate]:
+    """Changes of measures of the candidate, or of candidate minus reference: the reference cancels out."""
+    estimates: dict[str, Estimate] = {}
     pair = versions.pair
-    for group, entered in groups_for(pair).items():
-        pairable = {one.name: one for one in entered if one.side in {"difference", "candidate"} or one.name == SHIFT}
-        if pairable.keys().isdisjoint(wanted):
+    for group, measures in groups_for(pair).items():
+        pairable = {one.name: one for one in measures if one.side in {"difference", "candidate"} or one.name == SHIFT}
+        if pairable.keys().isdisjoint(names):
             continue
         for name, estimate in pair.measured(group).items():
-            said = replace(estimate, method=estimate.method.replace("candidate minus reference", MINUS))
+            change = replace(estimate, method=estimate.method.replace("candidate minus reference", MINUS))
             if name == SHIFT:
-                found[name] = found["confidence_candidate"] = said
+                estimates[name] = estimates["confidence_candidate"] = change
             elif name in pairable and pairable[name].side == "difference":
-                found[name] = found[sides_of(pairable[name].stem)[1].name] = said
-    return found
+                estimates[name] = estimates[sides_of(pairable[name].stem)[1].name] = change
+    return estimates
 
 
 def _shares(versions: Versions) -> dict[str, Estimate]:
     """Shares of items on which the candidate differs from the reference."""
     pairs = [Pair(versions.reference, one) for one in (versions.older, versions.newer)]
     differ = [pair.reference.answer != pair.candidate.answer for pair in pairs]
-    asked = {"disagreement": differ, "agreement": [~x for x in differ]}
+    pairs_of_shares = {"disagreement": differ, "agreement": [~x for x in differ]}
     if versions.reference.labelled:
         kinds = [flip_kinds(pair) for pair in pairs]
-        asked |= {name: [kind == i for kind in kinds] for i, name in enumerate(FLIP_MEASURES)}
+        pairs_of_shares |= {name: [kind == i for kind in kinds] for i, name in enumerate(FLIP_MEASURES)}
     share = versions.reference.resampling.share_difference
-    return {name: share(a, b, what=f"{name.replace('_', ' ')}, {MINUS}") for name, (a, b) in asked.items()}
+    return {name: share(a, b, what=f"{name.replace('_', ' ')}, {MINUS}") for name, (a, b) in pairs_of_shares.items()}
 
 
 def _means(versions: Versions) -> dict[str, Estimate]:
-    """Means over items of how far the candidate is from the reference."""
+    """Means over items of the distance between candidate and reference."""
     reference = versions.reference
     per_item: dict[str, Callable[[Answers], NDArray[np.float64]]] = {}
     if "distribution" in versions.pair.met:
@@ -158,7 +160,9 @@ def _distance(versions: Versions) -> dict[str, Estimate]:
         value=exact[1] - exact[0],
         bounds=(-1.0, 1.0),
     )
-    if not resampling.alike(r.confidence, versions.older.confidence, versions.newer.confidence):
+    if not resampling.too_similar(r.confidence, versions.older.confidence, versions.newer.confidence):
         return {DISTANCE: estimate}
-    alone = Versions(*(replace(one, resampling=resampling.alone) for one in (r, versions.older, versions.newer)))
-    return all_holding({DISTANCE: estimate}, _distance(alone))
+    independent = Versions(
+        *(replace(one, resampling=resampling.independent) for one in (r, versions.older, versions.newer))
+    )
+    return all_widened_to({DISTANCE: estimate}, _distance(independent))

@@ -1,6 +1,6 @@
-"""How sure the models are: confidence profiles, their distance, and each item's shift.
+"""How confident the models are: confidence profiles, their distance, and the shift of each item.
 
-Two models may be equally right and sure to a different degree: the paper finds 88 % of BERT-base's predictions
+Two models may be equally accurate but not equally confident: the paper finds 88 % of BERT-base's predictions
 in the top bin and 44 % of BERT-Tiny's.
 """
 
@@ -44,7 +44,7 @@ class Null(TypedDict):
 
 
 class Saturation(TypedDict):
-    """Share of confidences at exactly 1, and how many distinct ones there are."""
+    """Share of confidences that are exactly 1, and the number of distinct ones."""
 
     certain: Share
     distinct: float
@@ -63,15 +63,15 @@ def confidence_profiles(pair: Pair) -> dict[str, Estimate]:
         }
     )
     results["confidence_profile_distance"] = _profile_distance(pair)
-    wanted = {
+    quantiles = {
         f"confidence_shift_q{100 * q:g}": (q, f"{100 * q:g} % quantile of the shift of an item's confidence")
         for q in (0.05, 0.5, 0.95)
     }
-    return results | pair.resampling.quantiles(shift, wanted, bounds=(-1.0, 1.0))
+    return results | pair.resampling.quantiles(shift, quantiles, bounds=(-1.0, 1.0))
 
 
 def overconfidence(pair: Pair) -> dict[str, Estimate]:
-    """Mean confidence less accuracy: above 0 the model is too sure, below too modest."""
+    """Mean confidence minus accuracy: above 0 the model is overconfident, below 0 underconfident."""
     reference = pair.reference.confidence - pair.reference.right
     candidate = pair.candidate.confidence - pair.candidate.right
     what = "mean confidence less accuracy"
@@ -109,8 +109,8 @@ def reliability_table(answers: Answers) -> list[Bin]:
 def calibrated_null(answers: Answers, *, seed: int) -> dict[str, Null]:
     """What a perfectly calibrated model with these confidences would score at this n: mean and 95 % quantile.
 
-    Binned errors are never 0, not even for a perfect model, and the sharper the model and the smaller the sample the
-    larger they are: compare an ECE with this, not with 0.
+    Binned errors are never 0, not even for a perfect model, and larger in smaller samples: compare an ECE with this,
+    not with 0.
     """
     count = np.bincount(answers.fine_cell, minlength=len(FINE_EDGES))
     confidence = np.bincount(answers.fine_cell, weights=answers.confidence, minlength=len(FINE_EDGES))
@@ -125,7 +125,7 @@ def calibrated_null(answers: Answers, *, seed: int) -> dict[str, Null]:
 
 
 def saturation(answers: Answers) -> Saturation:
-    """Share of confidences at exactly 1 and the number of distinct ones: half precision and coarse grids show here."""
+    """Share of confidences that are exactly 1 and the number of distinct ones, which reveal low precision."""
     return {
         "certain": float((answers.confidence == 1.0).mean()),
         "distinct": float(len(np.unique(answers.confidence))),
@@ -133,10 +133,10 @@ def saturation(answers: Answers) -> Saturation:
 
 
 def _profile_distance(pair: Pair) -> Estimate:
-    """Area between the cumulated profiles.
+    """Area between the cumulative profiles.
 
-    An area is never 0 by sampling alone. No more than the area between a sample's gap and the true gap can be noise, so
-    what resamples show of that is taken off the lower end.
+    In a sample, an area is never 0. At most the area between the sample's gap and the true gap is noise, so the lower
+    end is reduced by what the resamples show of that.
     """
     resampling = pair.resampling
     r, c = pair.reference.fine_counts, pair.candidate.fine_counts
@@ -154,16 +154,16 @@ def _profile_distance(pair: Pair) -> Estimate:
 
 
 def profile_distance(reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> float:
-    """The Wasserstein-1 distance of as many confidences [items] of either model."""
+    """The Wasserstein-1 distance of the two models' confidences [items]."""
     return float(np.abs(np.sort(reference) - np.sort(candidate)).mean())
 
 
 def profile_gap(reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Difference of the cumulated profiles [rows, cells], from counts in the fine cells [rows, cells]."""
+    """Difference of the cumulative profiles [rows, cells], from counts in the fine cells [rows, cells]."""
     shares = (x / x.sum(axis=1, keepdims=True) for x in (reference, candidate))
     return np.asarray(np.subtract(*shares).cumsum(axis=1))
 
 
 def profile_area(gap: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Area of a gap along the confidence axis [rows], without its sign."""
+    """Absolute area of a gap along the confidence axis [rows]."""
     return np.asarray((np.abs(gap) * _FINE_WIDTHS).sum(axis=1))

@@ -1,8 +1,7 @@
-"""CORP: what of a score is miscalibration, which recalibration mends, and what is lack of knowledge, which it does not.
+"""CORP: splits a score into miscalibration, which recalibration corrects, and lack of knowledge, which it does not.
 
-Dimitriadis, Gneiting and Jordan (PNAS 2021). For the confidence as a forecast of being right, the mean squared
-error is miscalibration - discrimination + uncertainty, where isotonic regression gives the best recalibrated
-confidence.
+Dimitriadis, Gneiting and Jordan (PNAS 2021). For confidence as a forecast of being right, the mean squared
+error is miscalibration - discrimination + uncertainty, with isotonic regression as the best recalibration.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ if TYPE_CHECKING:
     from trusteq.compare.answers import Answers, Pair
     from trusteq.stats.estimate import Estimate
 
-_ROWS = 32  # in one regression: more would cost digits
+_ROWS = 32  # in one regression: more would lose precision
 PARTS = ("miscalibration", "discrimination", "uncertainty")
 
 
 def corp(pair: Pair) -> dict[str, Estimate]:
     """The three parts for each model, and candidate minus reference."""
-    sides = [a.once(_side) for a in (pair.reference, pair.candidate)]
+    sides = [a.cached(_exact_and_binned) for a in (pair.reference, pair.candidate)]
     (value_r, point_r, draws_r), (value_c, point_c, draws_c) = sides
     make = pair.resampling.from_draws
     results: dict[str, Estimate] = {}
@@ -50,7 +49,7 @@ def corp(pair: Pair) -> dict[str, Estimate]:
         )
     for side, model, point in (("reference", pair.reference, point_r), ("candidate", pair.candidate, point_c)):
         e = results[f"miscalibration_{side}"]
-        beyond_noise = max(0.0, float(point[0]) - model.once(_calibrated))
+        beyond_noise = max(0.0, float(point[0]) - model.cached(_calibrated_bound))
         method = f"{e.method}, lower end less noise"
         results[f"miscalibration_{side}"] = replace(e, low=min(e.low, beyond_noise), method=method)
     return results
@@ -71,51 +70,51 @@ def _from_recalibrated(
 ) -> NDArray[np.float64]:
     """The three parts [rows, 3], from scores [rows] and sums of right answers and of items [rows, cells].
 
-    Cells rise in confidence; some may be empty.
+    Cells are in ascending order of confidence; some may be empty.
     """
     recalibrated = np.concatenate(
-        [_isotonic(hits[at : at + _ROWS], count[at : at + _ROWS]) for at in range(0, len(hits), _ROWS)]
+        [_isotonic(hits[start : start + _ROWS], count[start : start + _ROWS]) for start in range(0, len(hits), _ROWS)]
     )
     n = count.sum(axis=1)
     base = hits.sum(axis=1) / n
     best = (hits * np.square(1 - recalibrated) + (count - hits) * np.square(recalibrated)).sum(axis=1) / n
     uncertainty = base * (1 - base)
-    # None is negative but by rounding.
+    # Negative only by rounding.
     return np.stack([score - best, uncertainty - best, uncertainty], axis=1).clip(min=0.0)
 
 
-def _side(answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The three parts exactly, and on the fine grid with their draws."""
+def _exact_and_binned(answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The exact three parts, and those on the fine grid with their draws."""
     return np.array(parts(answers.confidence, answers.right)), *_binned_parts(answers)
 
 
 def _isotonic(hits: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each row's shares of hits, made to rise [rows, cells]; 0 in empty cells.
+    """The isotonic regression of each row's shares of hits [rows, cells]; 0 in empty cells.
 
-    All rows are one regression: shares lie between 0 and 1, so rows that lie 2 apart never pool.
+    All rows are one regression: shares lie between 0 and 1, so rows shifted by 2 are never pooled.
     """
-    seen = count > 0
-    apart = 2.0 * np.nonzero(seen)[0]
-    rising = np.zeros_like(count)
-    rising[seen] = optimize.isotonic_regression(hits[seen] / count[seen] + apart, weights=count[seen]).x - apart
-    return rising
+    filled = count > 0
+    shift = 2.0 * np.nonzero(filled)[0]
+    fitted = np.zeros_like(count)
+    fitted[filled] = optimize.isotonic_regression(hits[filled] / count[filled] + shift, weights=count[filled]).x - shift
+    return fitted
 
 
-def _calibrated(answers: Answers) -> float:
-    """The miscalibration a calibrated model with these confidences stays below, but for the upper tail of the level.
+def _calibrated_bound(answers: Answers) -> float:
+    """The upper bound of the miscalibration that a calibrated model with these confidences shows, at the level.
 
-    Isotonic regression follows noise, so miscalibration is never 0; more than this is not noise alone.
+    Isotonic regression follows noise, so miscalibration is never 0; more than this is not only noise.
     """
     fine, resampling = answers.fine, answers.resampling
-    seen = np.flatnonzero(fine.count.total)
-    count, confidence = fine.count.total[seen], fine.confidence.total[seen]
+    filled = np.flatnonzero(fine.count.total)
+    count, confidence = fine.count.total[filled], fine.confidence.total[filled]
     share = (confidence / count).clip(0, 1)
     worth = np.maximum(np.round(count * answers.worth), 1).astype(np.int64)
-    right = np.random.default_rng([resampling.seed, 6]).binomial(worth, share, size=(SIMULATIONS, len(seen)))
+    right = np.random.default_rng([resampling.seed, 6]).binomial(worth, share, size=(SIMULATIONS, len(filled)))
     hits = right * (count / worth)
     score = (count * share**2 - 2 * hits * share + hits).sum(axis=1) / count.sum()
-    found = _from_recalibrated(score, hits, np.broadcast_to(count, hits.shape))[:, 0]
-    return float(np.quantile(found, (1 + resampling.level) / 2))
+    miscalibration = _from_recalibrated(score, hits, np.broadcast_to(count, hits.shape))[:, 0]
+    return float(np.quantile(miscalibration, (1 + resampling.level) / 2))
 
 
 def _binned_parts(answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

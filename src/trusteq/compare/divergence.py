@@ -1,7 +1,8 @@
-"""How far the two models' probabilities are apart, item by item, in nats; needs no labels.
+"""The distance of the two models' probabilities, item by item, in nats; needs no labels.
 
-KL is taken both ways: from the reference it punishes what the candidate no longer thinks possible, from the candidate
-what it newly does. JS is symmetric and at most log 2. Means hide the tail, so quantiles stand beside them.
+KL is computed in both directions: KL(reference || candidate) penalises what the candidate no longer considers possible,
+KL(candidate || reference) what it newly does. JS is symmetric and at most log 2. Means hide the tail, so quantiles are
+measured too.
 """
 
 from __future__ import annotations
@@ -22,24 +23,24 @@ QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 
 def divergence(pair: Pair) -> dict[str, Estimate]:
-    """Mean and quantiles of KL both ways and of JS."""
-    most = -float(np.log(PROBABILITY_FLOOR))
+    """Mean and quantiles of KL in both directions and of JS."""
+    max_kl = -float(np.log(PROBABILITY_FLOOR))
     per_item = {
-        "kl_reference_candidate": (kl(pair.reference, pair.candidate), most, "KL(reference || candidate), nats"),
-        "kl_candidate_reference": (kl(pair.candidate, pair.reference), most, "KL(candidate || reference), nats"),
+        "kl_reference_candidate": (kl(pair.reference, pair.candidate), max_kl, "KL(reference || candidate), nats"),
+        "kl_candidate_reference": (kl(pair.candidate, pair.reference), max_kl, "KL(candidate || reference), nats"),
         "js": (js(pair.reference, pair.candidate), float(np.log(2)), "Jensen-Shannon divergence, nats"),
     }
     means = pair.resampling.means({name: (values, f"mean {what}") for name, (values, _, what) in per_item.items()})
     results: dict[str, Estimate] = {}
-    for name, (values, most, what) in per_item.items():
+    for name, (values, largest, what) in per_item.items():
         results[name] = means[name]
-        wanted = {f"{name}_q{100 * q:g}": (q, f"{100 * q:g} % quantile, {what}") for q in QUANTILES}
-        results |= pair.resampling.quantiles(values, wanted, bounds=(0.0, most))
+        quantiles = {f"{name}_q{100 * q:g}": (q, f"{100 * q:g} % quantile, {what}") for q in QUANTILES}
+        results |= pair.resampling.quantiles(values, quantiles, bounds=(0.0, largest))
     return results
 
 
 def kl(p: Answers, q: Answers) -> NDArray[np.float64]:
-    """KL(p || q) of each item [items], in nats; logarithms floored."""
+    """KL(p || q) of each item [items], in nats; logarithms are floored."""
     return by_parts(_kl, p.probabilities, q.probabilities)
 
 

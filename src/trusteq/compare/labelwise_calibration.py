@@ -1,4 +1,4 @@
-"""Calibration label by label: a model can be calibrated on the whole and wrong about one answer."""
+"""Calibration label by label: a model can be calibrated overall and miscalibrated for one label."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 BINS = len(WIDE_EDGES) - 1
 AT_ONCE = 8
-"""Labels whose sums are resampled together."""
+"""Number of labels whose sums are resampled together."""
 
 
 def labelwise_calibration(pair: Pair) -> dict[str, Estimate]:
-    """Top-label ECE (given the answer) and classwise ECE (of every label's own probability), with differences."""
+    """Top-label ECE (given the answer) and classwise ECE (of each label's own probability), with differences."""
     results: dict[str, Estimate] = {}
     for name, of, what in (
         (
@@ -40,7 +40,7 @@ def labelwise_calibration(pair: Pair) -> dict[str, Estimate]:
             "mean over labels of the ECE of the label's probability (Kull et al. 2019)",
         ),
     ):
-        results |= estimates(name, pair.reference.once(of), pair.candidate.once(of), pair.resampling, what=what)
+        results |= estimates(name, pair.reference.cached(of), pair.candidate.cached(of), pair.resampling, what=what)
     return results
 
 
@@ -49,7 +49,7 @@ def top_label(answers: Answers) -> Observed:
     bins = wide_bin(answers.confidence)
     residual = answers.confidence - answers.right
     total, draws, cells = 0.0, np.zeros(answers.resampling.resamples), []
-    for labels in _some(np.unique(answers.answer)):
+    for labels in _batches(np.unique(answers.answer)):
         gaps = answers.resampling.sums(Cells(bins, BINS, (answers.answer == label) * residual) for label in labels)
         for label, gap in zip(labels, gaps, strict=True):
             total += float(np.abs(gap.total).sum())
@@ -63,10 +63,10 @@ def top_label(answers: Answers) -> Observed:
 def classwise(answers: Answers) -> Observed:
     """Mean over labels of the ECE of the label's own probability."""
     total, draws, cells = 0.0, np.zeros(answers.resampling.resamples), []
-    for labels in _some(np.arange(answers.label_count)):
-        wanted = [_of_label(answers, label) for label in labels]
-        sums = answers.resampling.sums(cells for of_label in wanted for cells in of_label)
-        of_labels = zip(wanted, sums[::3], sums[1::3], sums[2::3], strict=True)
+    for labels in _batches(np.arange(answers.label_count)):
+        terms = [_of_label(answers, label) for label in labels]
+        sums = answers.resampling.sums(cells for of_label in terms for cells in of_label)
+        of_labels = zip(terms, sums[::3], sums[1::3], sums[2::3], strict=True)
         for (_, probability, hit), count, confidence, right in of_labels:
             total += float(ece(count.total[None], confidence.total[None], right.total[None])[0])
             draws += ece(count.draws, confidence.draws, right.draws)
@@ -76,23 +76,23 @@ def classwise(answers: Answers) -> Observed:
 
 
 def _of_label(answers: Answers, label: int) -> tuple[Cells, Cells, Cells]:
-    """What is added up in the bins of a label's own probability: items, that probability, and hits."""
+    """What is summed in the bins of a label's own probability: items, that probability, and hits."""
     probability, hit = answers.probabilities[:, label], np.asarray(answers.gold == label)
     cell = wide_bin(probability)
     return Cells(cell, BINS, np.ones_like(hit)), Cells(cell, BINS, probability), Cells(cell, BINS, hit)
 
 
-def _some(labels: NDArray[np.int64]) -> Iterator[list[int]]:
-    """The labels, so few at a time that their sums by unit take little memory."""
+def _batches(labels: NDArray[np.int64]) -> Iterator[list[int]]:
+    """The labels in batches, so small that their sums by unit take little memory."""
     for start in range(0, len(labels), AT_ONCE):
         yield labels[start : start + AT_ONCE].tolist()
 
 
 def _observed(value: float, draws: NDArray[np.float64], cells: list[Forecasts], answers: Answers) -> Observed:
-    """Over the bins of all labels together, both errors are the plain ECE."""
-    together = Forecasts(*map(np.concatenate, zip(*(astuple(c) for c in cells), strict=True)))
+    """The errors with their noise correction: over the bins of all labels together, both are the plain ECE."""
+    joined = Forecasts(*map(np.concatenate, zip(*(astuple(c) for c in cells), strict=True)))
     return Observed(
         value,
         draws,
-        noise_correction(together, ece, seed=answers.resampling.seed, largest=float(draws.max())),
+        noise_correction(joined, ece, seed=answers.resampling.seed, largest=float(draws.max())),
     )

@@ -1,7 +1,7 @@
-"""The table of measures: everything that is known of each, entered once.
+"""The table of measures: all that trusteq knows about each measure, entered once.
 
-Whoever reads a policy, judges, prints or draws looks here and nowhere else. A new measure is a function in a file of
-this folder and an entry below. Nothing is computed here and nothing heavy imported, so that a policy is read at once.
+Policies, verdicts, reports and figures read this table only. A new measure is a function in a file of this folder and
+an entry below. Nothing is computed here and nothing slow is imported, so that reading a policy is quick.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
 
 METHODS = ("lime", "shapley")
-"""How answers about changed texts are turned into weights of words."""
+"""How answers to changed items are turned into weights of their units."""
 
 PUBLISHED_METHODS = ("lime", "shap")
-"""The same under the published protocol."""
+"""The methods of the published protocol."""
 
 METHOD_TITLES = {"lime": "LIME", "shapley": "Shapley", "shap": "SHAP"}
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """A side of the models that is judged by itself.
+    """One aspect of the models, which has a verdict of its own.
 
-    question: what is asked of the candidate. alike: what it means that all its rules hold. counted: what an estimate's
-    n counts. of_all: whether that is every item, or only some of them.
+    question: what the verdict answers. equivalent: what an equivalent candidate does. counted: what an estimate's n
+    counts. of_all: whether that is every item, or only some of them.
     """
 
     question: str
-    alike: str
+    equivalent: str
     counted: str = "items"
     of_all: bool = True
 
 
 DIMENSIONS = {
-    "behaviour": Dimension("Does it answer alike?", "it answers alike"),
-    "calibration": Dimension("Is it as sure?", "it is as sure"),
+    "behaviour": Dimension("Does it give the same answers?", "it gives the same answers"),
+    "calibration": Dimension("Is it equally confident?", "it is equally confident"),
     "explanation": Dimension(
         "Does it look at the same words?", "it looks at the same words", "explained items", of_all=False
     ),
@@ -55,17 +55,17 @@ DIMENSIONS = {
 
 NEEDS = {
     "labels": "gold labels",
-    "distribution": "probabilities of labels that both models share",
+    "distribution": "probabilities over labels that both models share",
     "explanations": "explained items",
-    "signal": "attributions that are more than noise",
-    "peer": "the reference trained once more, as a peer",
+    "signal": "attributions that stand out from noise",
+    "peer": "a retrained reference (--peer)",
     "protocol": "explanations by the published protocol",
     "scripts": "explanations by a protocol of the published scripts",
 }
 """What a measure can need, in words."""
 
 PREDICTED = frozenset({"labels", "distribution"})
-"""The needs that predictions by themselves can meet; for the others models are asked about more than the items."""
+"""The needs that predictions alone can meet; the others need answers to changed items."""
 
 SHARE = (0.0, 1.0)
 SIGNED = (-1.0, 1.0)
@@ -76,16 +76,15 @@ LOWER, HIGHER = -1, 1
 
 @dataclass(frozen=True)
 class Measure:
-    """All that is known of a measure but its value.
+    """Everything about a measure except its value.
 
-    words: what it is a figure of. bounds: the lowest and the highest value it can take. worse: the sign of what is
-    worse, `LOWER` or `HIGHER`; 0 where neither is. best: the value of a candidate just like the reference; None where
-    that is an end of the bounds. stem, side: the part of the name that ``words`` tells, and whether it is the
-    reference's figure of that, the candidate's or their difference; None where there are no such three. always_told:
-    whether the difference of two audits tells how it changed even where no rule judges it. beside_peer: what is judged
-    in its place where there is a peer. dimension, of: where it belongs, and the function in this folder that measures
-    it. needs: names of `NEEDS`; of several that are missing the first is told. after_remedy: whether it is measured
-    again after a temperature.
+    words: its name in words. bounds: its lowest and highest possible value. worse: the direction that is worse, `LOWER`
+    or `HIGHER`; 0 if neither is. best: the value of a candidate identical to the reference; None if that is one of the
+    bounds. stem, side: for measures of each model and their difference, the part of the name that all three share and
+    which of them this is; otherwise side is None. always_reported: whether a comparison of two audits shows its change
+    even if no rule judges it. judged_with_peer: the measure that is judged instead if there is a peer. dimension, of:
+    where it belongs, and the function in this folder that computes it. needs: names of `NEEDS`; if several are missing,
+    the first is reported. after_remedy: whether it is measured again after a change of temperature.
     """
 
     name: str
@@ -95,8 +94,8 @@ class Measure:
     best: float | None = None
     stem: str = ""
     side: Literal["reference", "candidate", "difference"] | None = None
-    always_told: bool = False
-    beside_peer: str | None = None
+    always_reported: bool = False
+    judged_with_peer: str | None = None
     dimension: str = ""
     of: str | Callable[[Pair], Estimate | None] = ""
     needs: tuple[str, ...] = ()
@@ -104,12 +103,12 @@ class Measure:
 
     @property
     def title(self) -> str:
-        """Its name in words."""
+        """The measure's name in words."""
         return self.words if self.side is None else f"{self.words} {self.side}"
 
     @property
     def heading(self) -> str:
-        """The same without the "difference" that heads its column."""
+        """The title without "difference", for a column with that heading."""
         return self.words if self.side == "difference" else self.title
 
 
@@ -117,39 +116,41 @@ Bounds = tuple[float, float]
 Measures = tuple[Measure, ...]
 
 
-def _one(name: str, words: str, bounds: Bounds = ANY, worse: int = 0, **known: Any) -> Measures:
-    """A measure by itself."""
-    return (Measure(name, words, bounds, worse, **{"stem": name.replace("_{}", ""), **known}),)
+def _one(name: str, words: str, bounds: Bounds = ANY, worse: int = 0, **fields: Any) -> Measures:
+    """A single measure."""
+    return (Measure(name, words, bounds, worse, **{"stem": name.replace("_{}", ""), **fields}),)
 
 
-def _each(stem: str, words: str, ends: Iterable[str], bounds: Bounds, worse: int = 0, **known: Any) -> Measures:
-    """Several of one kind, each with its end of the name."""
-    whole = (_one(stem + end, words + end.replace("_", " "), bounds, worse, **known) for end in ends)
-    return tuple(chain.from_iterable(whole))
+def _each(stem: str, words: str, ends: Iterable[str], bounds: Bounds, worse: int = 0, **fields: Any) -> Measures:
+    """Several measures of one kind, each with its own ending of the name."""
+    measures = (_one(stem + end, words + end.replace("_", " "), bounds, worse, **fields) for end in ends)
+    return tuple(chain.from_iterable(measures))
 
 
-def _both(stem: str, words: str, bounds: Bounds = ANY, worse: int = 0, *, always_told: bool = False) -> Measures:
-    """A figure of each model, and candidate minus reference."""
+def _paired(stem: str, words: str, bounds: Bounds = ANY, worse: int = 0, *, always_reported: bool = False) -> Measures:
+    """A measure of each model, and candidate minus reference."""
     reference = Measure(f"{stem}_reference", words, bounds, stem=stem, side="reference")
     candidate = replace(reference, name=f"{stem}_candidate", side="candidate", worse=worse)
-    apart = replace(candidate, name=f"{stem}_difference", side="difference", best=0.0, always_told=always_told)
-    return reference, candidate, replace(apart, bounds=(bounds[0] - bounds[1], bounds[1] - bounds[0]))
+    difference = replace(
+        candidate, name=f"{stem}_difference", side="difference", best=0.0, always_reported=always_reported
+    )
+    return reference, candidate, replace(difference, bounds=(bounds[0] - bounds[1], bounds[1] - bounds[0]))
 
 
-def _family(dimension: str, of: str, needs: str, *groups: Measures, **known: Any) -> Measures:
-    """What one function measures; ``needs`` are separated by blanks."""
-    whole = {"dimension": dimension, "of": of, "needs": tuple(needs.split()), **known}
-    return tuple(replace(measure, **whole) for measure in chain(*groups))
+def _measured_by(dimension: str, of: str, needs: str, *groups: Measures, **fields: Any) -> Measures:
+    """The measures that one function computes; ``needs`` are separated by spaces."""
+    shared = {"dimension": dimension, "of": of, "needs": tuple(needs.split()), **fields}
+    return tuple(replace(measure, **shared) for measure in chain(*groups))
 
 
 def _by_method(methods: Iterable[str], *families: Measures) -> Measures:
-    """What is measured of attributions by each method, which stands where names and words have a ``{}``."""
+    """The measures of attributions by each method, whose name replaces ``{}`` in names and words."""
     return tuple(
         replace(
             measure,
             name=measure.name.format(method),
             words=measure.words.format(METHOD_TITLES[method]),
-            beside_peer=measure.beside_peer and measure.beside_peer.format(method),
+            judged_with_peer=measure.judged_with_peer and measure.judged_with_peer.format(method),
         )
         for method in methods
         for measure in chain(*families)
@@ -161,67 +162,67 @@ _TO_PEER = "alignment_{}_to_peer"
 
 # fmt: off
 MEASURES: Measures = (
-    *_family("behaviour", "behaviour.accuracy", "labels",
-        _both("accuracy", "accuracy", SHARE, LOWER, always_told=True)),
-    *_family("behaviour", "behaviour.agreement", "",
+    *_measured_by("behaviour", "behaviour.accuracy", "labels",
+        _paired("accuracy", "accuracy", SHARE, LOWER, always_reported=True)),
+    *_measured_by("behaviour", "behaviour.agreement", "",
         _one("agreement", "agreement", SHARE, LOWER),
-        _one("disagreement", "disagreement", SHARE, HIGHER, always_told=True)),
-    *_family("behaviour", "behaviour.flips", "labels",
-        _one("regressions", "regressions", SHARE, HIGHER, always_told=True),
-        _one("corrections", "corrections", SHARE, always_told=True),
+        _one("disagreement", "disagreement", SHARE, HIGHER, always_reported=True)),
+    *_measured_by("behaviour", "behaviour.flips", "labels",
+        _one("regressions", "regressions", SHARE, HIGHER, always_reported=True),
+        _one("corrections", "corrections", SHARE, always_reported=True),
         _one("wrong_to_other_wrong", "wrong to other wrong", SHARE)),
-    *_family("behaviour", "divergence.divergence", "distribution",
+    *_measured_by("behaviour", "divergence.divergence", "distribution",
         _each("kl_reference_candidate", "KL reference candidate", _QUANTILES, POSITIVE, HIGHER),
         _each("kl_candidate_reference", "KL candidate reference", _QUANTILES, POSITIVE, HIGHER),
         _each("js", "JS", _QUANTILES, (0.0, math.log(2)), HIGHER)),
-    *_family("behaviour", "nuclear.nuclear_norm", "distribution",
-        _both("nuclear_norm", "nuclear norm", SHARE)),
+    *_measured_by("behaviour", "nuclear.nuclear_norm", "distribution",
+        _paired("nuclear_norm", "nuclear norm", SHARE)),
 
-    *_family("calibration", "smooth_calibration.smooth_calibration", "labels",
-        _both("smooth_ece", "smooth ECE", SHARE, HIGHER, always_told=True), after_remedy=True),
-    *_family("calibration", "binned_calibration.binned_calibration", "labels",
-        _both("ece", "ECE", SHARE, HIGHER, always_told=True),
-        _both("mce", "MCE", SHARE, HIGHER),
-        _both("ece_equal_mass", "ECE equal mass", SHARE, HIGHER),
-        _both("mce_equal_mass", "MCE equal mass", SHARE, HIGHER),
-        *zip(_both("ece_debiased_squared", "ECE debiased squared", SIGNED, HIGHER),
-             _both("ece_debiased", "ECE debiased", SIGNED, HIGHER), strict=True), after_remedy=True),
-    *_family("calibration", "labelwise_calibration.labelwise_calibration", "labels distribution",
-        _both("top_label_ece", "top label ECE", SHARE, HIGHER),
-        _both("classwise_ece", "classwise ECE", SHARE, HIGHER)),
-    *_family("calibration", "scores.scores", "labels distribution",
-        _both("brier", "brier", (0.0, 2.0), HIGHER, always_told=True),
-        _both("nll", "NLL", POSITIVE, HIGHER), after_remedy=True),
-    *_family("calibration", "corp.corp", "labels",
-        _both("miscalibration", "miscalibration", worse=HIGHER),
-        _both("discrimination", "discrimination", worse=LOWER),
-        _both("uncertainty", "uncertainty")),
-    *_family("calibration", "confidence.overconfidence", "labels",
-        _both("overconfidence", "overconfidence", SIGNED), best=0.0, after_remedy=True),
-    *_family("calibration", "confidence.confidence_profiles", "",
-        _both("confidence", "confidence", SHARE)[:2],
-        _one("confidence_shift", "confidence shift", SIGNED, best=0.0, always_told=True),
+    *_measured_by("calibration", "smooth_calibration.smooth_calibration", "labels",
+        _paired("smooth_ece", "smooth ECE", SHARE, HIGHER, always_reported=True), after_remedy=True),
+    *_measured_by("calibration", "binned_calibration.binned_calibration", "labels",
+        _paired("ece", "ECE", SHARE, HIGHER, always_reported=True),
+        _paired("mce", "MCE", SHARE, HIGHER),
+        _paired("ece_equal_mass", "ECE equal mass", SHARE, HIGHER),
+        _paired("mce_equal_mass", "MCE equal mass", SHARE, HIGHER),
+        *zip(_paired("ece_debiased_squared", "ECE debiased squared", SIGNED, HIGHER),
+             _paired("ece_debiased", "ECE debiased", SIGNED, HIGHER), strict=True), after_remedy=True),
+    *_measured_by("calibration", "labelwise_calibration.labelwise_calibration", "labels distribution",
+        _paired("top_label_ece", "top label ECE", SHARE, HIGHER),
+        _paired("classwise_ece", "classwise ECE", SHARE, HIGHER)),
+    *_measured_by("calibration", "scores.scores", "labels distribution",
+        _paired("brier", "brier", (0.0, 2.0), HIGHER, always_reported=True),
+        _paired("nll", "NLL", POSITIVE, HIGHER), after_remedy=True),
+    *_measured_by("calibration", "corp.corp", "labels",
+        _paired("miscalibration", "miscalibration", worse=HIGHER),
+        _paired("discrimination", "discrimination", worse=LOWER),
+        _paired("uncertainty", "uncertainty")),
+    *_measured_by("calibration", "confidence.overconfidence", "labels",
+        _paired("overconfidence", "overconfidence", SIGNED), best=0.0, after_remedy=True),
+    *_measured_by("calibration", "confidence.confidence_profiles", "",
+        _paired("confidence", "confidence", SHARE)[:2],
+        _one("confidence_shift", "confidence shift", SIGNED, best=0.0, always_reported=True),
         _one("confidence_shift_absolute", "confidence shift absolute", SHARE, HIGHER, best=0.0),
-        _one("confidence_profile_distance", "confidence profile distance", SHARE, HIGHER, always_told=True),
+        _one("confidence_profile_distance", "confidence profile distance", SHARE, HIGHER, always_reported=True),
         _each("confidence_shift", "confidence shift", ("_q5", "_q50", "_q95"), SIGNED, best=0.0), after_remedy=True),
-    *_family("calibration", "selective.selective_prediction", "labels",
-        _both("aurc", "AURC", SHARE, HIGHER),
-        _both("usable_90", "usable 90", SHARE, LOWER),
-        _both("usable_95", "usable 95", SHARE, LOWER),
-        _both("usable_99", "usable 99", SHARE, LOWER)),
-    *_family("calibration", "binned_calibration.quantile_calibration", "labels scripts",
-        _both("ece_quantile", "ECE quantile", SHARE, HIGHER),
-        _both("mce_quantile", "MCE quantile", SHARE, HIGHER)),
+    *_measured_by("calibration", "selective.selective_prediction", "labels",
+        _paired("aurc", "AURC", SHARE, HIGHER),
+        _paired("usable_90", "usable 90", SHARE, LOWER),
+        _paired("usable_95", "usable 95", SHARE, LOWER),
+        _paired("usable_99", "usable 99", SHARE, LOWER)),
+    *_measured_by("calibration", "binned_calibration.quantile_calibration", "labels scripts",
+        _paired("ece_quantile", "ECE quantile", SHARE, HIGHER),
+        _paired("mce_quantile", "MCE quantile", SHARE, HIGHER)),
 
     *_by_method(METHODS,
-        _family("explanation", "alignment.alignment", "explanations signal",
-            _one("alignment_{}", "alignment {}", SIGNED, LOWER, always_told=True, beside_peer=_TO_PEER),
+        _measured_by("explanation", "alignment.alignment", "explanations signal",
+            _one("alignment_{}", "alignment {}", SIGNED, LOWER, always_reported=True, judged_with_peer=_TO_PEER),
             _one("alignment_per_item_{}", "alignment per item {}", SIGNED, LOWER)),
-        _family("explanation", "alignment.alignment", "explanations",
+        _measured_by("explanation", "alignment.alignment", "explanations",
             _one("reliability_reference_{}", "reliability reference {}"),
             _one("reliability_candidate_{}", "reliability candidate {}"),
             _one("size_ratio_{}", "size ratio {}", best=1.0),
-            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_told=True),
+            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_reported=True),
             _one("jaccard_quarter_{}", "Jaccard quarter {}", SHARE, LOWER),
             _one("jaccard_quarter_chance_{}", "Jaccard quarter chance {}", SHARE),
             _one("jaccard_chance_{}", "Jaccard chance {}", SHARE),
@@ -244,18 +245,18 @@ MEASURES: Measures = (
             _one("rbo_{}", "RBO {}", SHARE, LOWER),
             _one("cosine_{}", "cosine {}", SIGNED, LOWER),
             _one("weighted_jaccard_{}", "weighted Jaccard {}", SHARE, LOWER)),
-        _family("explanation", "alignment.against_peer", "explanations signal peer",
+        _measured_by("explanation", "alignment.against_peer", "explanations signal peer",
             _one("alignment_{}_of_peer", "alignment {} of peer", SIGNED),
             _one(_TO_PEER, "alignment {} to peer", (0.0, 2.0), LOWER, best=1.0, stem="alignment"))),
-    *_family("explanation", "transfer.transfer", "explanations",
+    *_measured_by("explanation", "transfer.transfer", "explanations",
         _one("transfer_to_candidate", "transfer to candidate", worse=LOWER, best=1.0),
         _one("transfer_to_reference", "transfer to reference", worse=LOWER, best=1.0),
         *(_one(f"mind_changed_{model}_by_{words}_words", f"mind changed {model} by {words} words", SHARE)
           for model in ("reference", "candidate") for words in ("reference", "candidate", "random"))),
-    # By LIME this has the name of a measure above: a run has one or the other.
+    # For LIME this has the name of a measure above: a run has one or the other.
     *_by_method(PUBLISHED_METHODS,
-        _family("explanation", "published.published_measures", "protocol",
-            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_told=True),
+        _measured_by("explanation", "published.published_measures", "protocol",
+            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_reported=True),
             _one("jaccard_{}_variance", "Jaccard {} variance", SHARE),
             _one("jaccard_{}_chance", "Jaccard {} chance", SHARE),
             _one("jaccard_{}_ceiling", "Jaccard {} ceiling", SHARE))),
@@ -267,20 +268,20 @@ MEASURES: Measures = (
 def added() -> dict[str, Measure]:
     """The measures that plugins add, by name."""
     every = with_plugins("trusteq.measures", {measure.name: measure for measure in MEASURES}, Measure)
-    plugins = {entry: measure for entry, measure in every.items() if entry not in _FIRST}
+    plugins = {entry: measure for entry, measure in every.items() if entry not in _BY_NAME}
     for entry, measure in plugins.items():
         if entry != measure.name:
             raise PluginError(f"plugin measure {measure.name!r} is entered as {entry!r}; enter it under its own name")
     return plugins
 
 
-_FIRST = {measure.name: measure for measure in reversed(MEASURES)}
-_ONCE = {name for name, count in Counter(measure.name for measure in MEASURES).items() if count == 1}
+_BY_NAME = {measure.name: measure for measure in reversed(MEASURES)}
+_UNIQUE = {name for name, count in Counter(measure.name for measure in MEASURES).items() if count == 1}
 
 
-def named(name: str) -> Measure | None:
-    """The entry of this name, the first of two; None of a measure that this trusteq does not know."""
-    return _FIRST.get(name) or added().get(name)
+def find_measure(name: str) -> Measure | None:
+    """The measure of this name, the first of two; None if this version of trusteq has none."""
+    return _BY_NAME.get(name) or added().get(name)
 
 
 @cache
@@ -292,14 +293,14 @@ def names_of(dimension: str) -> tuple[str, ...]:
 
 def in_words(name: str) -> str:
     """A measure's name in words: "smooth_ece_difference" is "smooth ECE difference"."""
-    known = named(name)
-    return name.replace("_", " ") if known is None else known.title
+    measure = find_measure(name)
+    return name.replace("_", " ") if measure is None else measure.title
 
 
 def needs_of(name: str) -> tuple[str, ...]:
-    """What a measure needs; nothing that is known of, where it is not in the table."""
-    known = named(name)
-    return () if known is None else known.needs
+    """What a measure needs; empty if it is not in the table."""
+    measure = find_measure(name)
+    return () if measure is None else measure.needs
 
 
 def method_title(name: str) -> str:
@@ -309,30 +310,30 @@ def method_title(name: str) -> str:
 
 @cache
 def sides_of(stem: str) -> tuple[Measure, ...]:
-    """The reference's figure, the candidate's, and their difference where there is one."""
+    """The measure of the reference, that of the candidate, and their difference if there is one."""
     return tuple(measure for measure in MEASURES if measure.stem == stem and measure.side)
 
 
 def judged_as(name: str, measured: Collection[str]) -> str:
-    """The measure that a rule about this one judges: what was measured beside a peer takes its place."""
-    known = named(name)
-    beside = None if known is None else known.beside_peer
-    return name if beside is None or beside not in measured else beside
+    """The measure that a rule about this one judges: with a peer, the measure relative to the peer if there is one."""
+    measure = find_measure(name)
+    with_peer = None if measure is None else measure.judged_with_peer
+    return name if with_peer is None or with_peer not in measured else with_peer
 
 
-def always_told() -> list[str]:
-    """The measures whose change is told whether a rule judges it or not; by all methods side by side."""
-    told = [measure for measure in MEASURES if measure.always_told]
-    stems = [measure.stem for measure in told]
-    return list(dict.fromkeys(measure.name for measure in sorted(told, key=lambda one: stems.index(one.stem))))
+def always_reported() -> list[str]:
+    """The measures whose change is reported even if no rule judges it; those of all methods next to each other."""
+    reported = [measure for measure in MEASURES if measure.always_reported]
+    stems = [measure.stem for measure in reported]
+    return list(dict.fromkeys(measure.name for measure in sorted(reported, key=lambda one: stems.index(one.stem))))
 
 
-def lacking(name: str, measured: Collection[str], own: Iterable[Measure] = ()) -> str | None:
-    """What a measure needs and nothing of what was ``measured`` needs, in words; None where that is not known.
+def missing_need(name: str, measured: Collection[str], own: Iterable[Measure] = ()) -> str | None:
+    """What a measure needs that no ``measured`` one needs, in words; None if that is unknown.
 
-    Of a name that stands for two measures it is not known which of them was measured. ``own`` are measures that are not
-    trusteq's.
+    If a name stands for two measures, it is unknown which of them was measured. ``own`` are measures of plugins and
+    users.
     """
-    met = {need for other in _ONCE.intersection(measured) for need in _FIRST[other].needs}
+    met = {need for other in _UNIQUE.intersection(measured) for need in _BY_NAME[other].needs}
     needs = next((one.needs for one in own if one.name == name), needs_of(name))
     return next((NEEDS[need] for need in needs if need not in met), None)

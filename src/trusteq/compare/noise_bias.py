@@ -1,10 +1,10 @@
-"""From a calibration error that sampling noise has raised to the true one.
+"""Corrects the bias that sampling noise adds to a calibration error.
 
-An error that adds up gaps without their sign is never 0: where a model is calibrated all of it is noise, where
-it errs to one side none is. The bootstrap cannot tell, for it takes the sample's noise for truth. So the noise
+An error that sums absolute gaps is never 0: if a model is calibrated, all of it is noise; if the model is off in one
+direction, none is. The bootstrap cannot tell the two apart, because it treats the sample's noise as truth. So the noise
 is simulated: right answers are drawn from calibration curves between the diagonal and well beyond a smooth
-curve fitted to the items ("consistency resampling", Brocker and Smith 2007), and an observed error is read as
-the true error of which it is the median.
+curve fitted to the items ("consistency resampling", Brocker and Smith 2007), and an observed error is mapped to
+the true error for which it is the median.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STEPS = 16
 
 @dataclass(frozen=True)
 class Observed:
-    """A model's calibration error as its definition gives it, its draws [resamples], and what they truly stand for."""
+    """A model's calibration error by its definition, its draws [resamples], and the correction for both."""
 
     value: float
     draws: NDArray[np.float64]
@@ -46,9 +46,9 @@ def estimates(
 ) -> dict[str, Estimate]:
     """The error of each model and candidate minus reference: values as defined, intervals for the true errors.
 
-    Both models' draws are corrected before they are subtracted, so that what noise they share still cancels.
+    Both models' draws are corrected before they are subtracted, so that noise they share still cancels.
     """
-    # A resample's errors lie as far above the sample's as resampling adds noise; without that they centre on it.
+    # Resampling adds noise, which raises the errors of resamples; without that they are centred on the sample's error.
     true = [o.correct(o.draws - o.draws.mean() + o.value) for o in (reference, candidate)]
     make, words = resampling.from_draws, f"{what}, interval less noise bias"
     minus = f"{what}, candidate minus reference, interval less noise bias"
@@ -63,7 +63,7 @@ def estimates(
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Sums within cells [cells]: items, the independent ones these are worth, confidence, smoothly fitted accuracy."""
+    """Sums within cells [cells]: items, how many independent ones they are worth, confidence, smooth accuracy."""
 
     count: NDArray[np.float64]
     worth: NDArray[np.float64]
@@ -80,9 +80,9 @@ def forecasts(
     worth: float = 1.0,
     fine: NDArray[np.integer[Any]] | None = None,
 ) -> Forecasts:
-    """What ``cells`` hold of items [items], each in its ``cell`` and worth so many independent ones.
+    """The `Forecasts` of items [items], each in its ``cell`` and worth ``worth`` independent items.
 
-    The smooth curve is fitted to these items alone. ``fine`` [items] are their cells of the fine grid, where known.
+    The smooth curve is fitted to these items only. ``fine`` [items] are their cells of the fine grid, if known.
     """
 
     def sums(x: Any, at: NDArray[np.integer[Any]], cells: int) -> NDArray[np.float64]:
@@ -90,44 +90,44 @@ def forecasts(
 
     at = fine_cell(confidence) if fine is None else fine
     curve = fitted_accuracy(*(sums(x, at, FINE_CELLS) for x in (None, confidence, right)))
-    count, sure, fitted = (sums(x, cell, cells) for x in (None, confidence, curve[at]))
-    return Forecasts(count, count * worth, sure, fitted)
+    count, total_confidence, fitted = (sums(x, cell, cells) for x in (None, confidence, curve[at]))
+    return Forecasts(count, count * worth, total_confidence, fitted)
 
 
-def noise_correction(of: Forecasts, error: ErrorOfBins, *, seed: int, largest: float) -> Correction:
+def noise_correction(cells: Forecasts, error: ErrorOfBins, *, seed: int, largest: float) -> Correction:
     """A function from observed calibration errors to true ones, monotone and never negative.
 
     ``error`` maps sums of count, confidence and right [rows, cells] to [rows]; ``largest`` is the largest
-    observed error that will be asked about. Cells are drawn independently of each other: whether they vary together
-    moves the spread of a sum of gaps, hardly its median.
+    observed error that will be corrected. Cells are drawn independently of each other: correlation between them changes
+    the spread of a sum of gaps, but hardly its median.
     """
-    seen = np.flatnonzero(of.count)
-    # In an order of their own, so that which cell gets which random numbers does not depend on the order of labels.
-    seen = seen[np.lexsort((of.count[seen], of.confidence[seen] / of.count[seen]))]
-    count = of.count[seen]
-    confidence, fitted = of.confidence[seen] / count, of.fitted[seen] / count
+    filled = np.flatnonzero(cells.count)
+    # Sorted, so that the random numbers of a cell do not depend on the order of labels.
+    filled = filled[np.lexsort((cells.count[filled], cells.confidence[filled] / cells.count[filled]))]
+    count = cells.count[filled]
+    confidence, fitted = cells.confidence[filled] / count, cells.fitted[filled] / count
     # Clustered items are worth fewer independent ones, so their noise is larger.
-    independent = np.maximum(np.round(of.worth[seen]), 1).astype(np.int64)
+    independent = np.maximum(np.round(cells.worth[filled]), 1).astype(np.int64)
     gap = fitted - confidence
     size = float(np.abs(gap) @ count / count.sum())
-    # A curve on the diagonal points nowhere; overconfidence is as good a direction as any.
-    direction = gap / size if size > 1e-6 else -np.ones(len(seen))
+    # A curve on the diagonal has no direction; overconfidence is as good as any.
+    direction = gap / size if size > 1e-6 else -np.ones(len(filled))
 
     def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        rows = np.zeros((len(values), len(of.count)))
-        rows[:, seen] = values
+        rows = np.zeros((len(values), len(cells.count)))
+        rows[:, filled] = values
         return rows
 
-    items, sure = spread(count[None]), spread((count * confidence)[None])
+    items, total_confidence = spread(count[None]), spread((count * confidence)[None])
 
     def errors(right: NDArray[np.float64]) -> NDArray[np.float64]:
-        return error(items, sure, spread(right))
+        return error(items, total_confidence, spread(right))
 
     truths, medians = [], []
     for t in np.linspace(0.0, 1.0, STEPS) ** 1.5 * max(largest, 1e-6) * 1.3:
         share = np.clip(confidence + t * direction, 0.0, 1.0)
         rng = np.random.default_rng([seed, 5])
-        drawn = rng.binomial(independent, share, size=(SIMULATIONS, len(seen))) * (count / independent)
+        drawn = rng.binomial(independent, share, size=(SIMULATIONS, len(filled))) * (count / independent)
         truths.append(float(errors((count * share)[None])[0]))
         medians.append(float(np.median(errors(drawn))))
     truth, median = np.maximum.accumulate(truths), np.maximum.accumulate(medians)
@@ -145,7 +145,7 @@ def fitted_accuracy(
     """Accuracy as a smooth function of confidence, at each cell of a fine grid, from the cells' sums [cells].
 
     Logistic regression of being right on the confidence's logit, by Newton's method, with a prior of the weight
-    of one observation around perfect calibration (intercept 0, slope 1), which also keeps it finite when all
+    of one observation around perfect calibration (intercept 0, slope 1), which also keeps the fit finite if all
     answers are right.
     """
     mean = np.divide(confidence, count, out=np.full(len(count), 0.5), where=count > 0)

@@ -1,8 +1,8 @@
 """Nuclear norm of the prediction matrix: confidence and spread over labels in one number, without labels.
 
 Deng et al. 2023 (arXiv 2302.01094): the sum of the singular values of the probabilities [items, labels], here
-divided by sqrt(items * min(items, labels)) so that 1 is certain answers spread evenly over all labels. It falls
-when a model hesitates and when it gives up on some labels, and tends to rank accuracy under shift.
+divided by sqrt(items * min(items, labels)) so that 1 means certain answers spread evenly over all labels. It
+falls if a model is uncertain or stops using some labels, and tends to rank accuracy under distribution shift.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def item_shares(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     n, labels = probabilities.shape
     values, vectors = np.linalg.eigh(probabilities.T @ probabilities / n)
     roots = np.sqrt(np.maximum(values, 0.0))
-    # Eigenvalues are known to some 1e-16 of the largest, their roots to some 1e-8: what is less is rounding.
-    kept = roots > roots.max() * 1e-7
-    norm = roots[kept].sum() / np.sqrt(min(n, labels))
-    pull = np.square(probabilities @ (vectors[:, kept] / np.sqrt(roots[kept]))).sum(axis=1)
-    return np.asarray(norm / 2 + pull / 2 / np.sqrt(min(n, labels)))
+    # Eigenvalues are accurate to about 1e-16 of the largest, their roots to about 1e-8: less is rounding.
+    nonzero = roots > roots.max() * 1e-7
+    norm = roots[nonzero].sum() / np.sqrt(min(n, labels))
+    influence = np.square(probabilities @ (vectors[:, nonzero] / np.sqrt(roots[nonzero]))).sum(axis=1)
+    return np.asarray(norm / 2 + influence / 2 / np.sqrt(min(n, labels)))

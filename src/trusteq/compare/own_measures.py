@@ -1,11 +1,11 @@
-"""Measures of a user's or a plugin's own: a function of the pair that returns an estimate, and what is known of it.
+"""Measures of users and plugins: a function of the pair that returns an estimate, and its entry.
 
     @trusteq.measure(bounds=(0, 1), worse="higher", needs=["labels"])
     def costly_mistakes(pair):
         mistake = (pair.reference.answer == 0) & (pair.candidate.answer != 0)
         return pair.resampling.share(mistake, what="answers that leave class 0")
 
-Such a measure can be named in a policy and is in every table and report, like trusteq's own.
+Such a measure can be named in a policy and appears in every table and report, like those of trusteq.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from annotated_types import Len
 from typing_extensions import TypedDict
 
-from trusteq.compare.measures import ANY, DIMENSIONS, HIGHER, LOWER, PREDICTED, Measure, added, named
+from trusteq.compare.measures import ANY, DIMENSIONS, HIGHER, LOWER, PREDICTED, Measure, added, find_measure
 from trusteq.errors import OptionError, RunError, TrusteqError
 from trusteq.stats.estimate import Estimate
 
@@ -41,13 +41,12 @@ def measure(
     worse: Literal["lower", "higher"] | None = None,
     needs: Sequence[str] = (),
 ) -> Any:
-    """The entry of a measure of your own: give it to `trusteq.audit`, or let a package add it.
+    """The entry of a measure of your own: pass it to `trusteq.audit`, or let a package add it.
 
-    ``of`` takes a pair of models' answers and returns an estimate, most easily one of ``pair.resampling``, so that it
-    has an interval; or None where there is nothing to measure. name: by default the function's. bounds: the lowest and
-    the highest value it can have. worse: which values are worse, where some are. needs: "labels" where it asks which
-    answers are right, "distribution" where it asks for probabilities; where they are missing it is not measured.
-    Without ``of`` it is a decorator.
+    ``of`` takes a pair of models' answers and returns an estimate with an interval, most easily from
+    ``pair.resampling``, or None if there is nothing to measure. name: by default the function's. bounds: the lowest
+    and the highest possible value. worse: which values are worse, if any. needs: "labels" if it uses which answers are
+    right, "distribution" if it uses probabilities; without them it is not measured. Without ``of`` this is a decorator.
     """
     if of is None:
         return lambda function: measure(
@@ -57,17 +56,17 @@ def measure(
     if not callable(of):
         raise OptionError(f"measure {of!r} is not a function of a pair that returns a trusteq.Estimate")
     if not NAME.fullmatch(name):
-        raise OptionError(f"measure {name!r}: give it a name of small letters, digits and _, with name=")
-    known = [one for one, entry in DIMENSIONS.items() if entry.of_all]
-    if dimension not in known:
-        raise OptionError(f"measure {name}: dimension {dimension!r} is unknown; choose from {', '.join(known)}")
+        raise OptionError(f"measure {name!r}: give it a name of lower-case letters, digits and _, with name=")
+    dimensions = [key for key, entry in DIMENSIONS.items() if entry.of_all]
+    if dimension not in dimensions:
+        raise OptionError(f"measure {name}: dimension {dimension!r} is unknown; choose from {', '.join(dimensions)}")
     if worse not in WORSE:
         raise OptionError(f"measure {name}: worse is {worse!r}; choose lower, higher or None")
     if not set(needs) <= PREDICTED:
         raise OptionError(f"measure {name}: it can need {' and '.join(sorted(PREDICTED))}, found {list(needs)}")
     low, high = (float(end) for end in bounds)
     if not low < high:
-        raise OptionError(f"measure {name}: bounds {low:g} and {high:g}: give the lowest value and the highest")
+        raise OptionError(f"measure {name}: bounds {low:g} and {high:g}: give the lowest value, then the highest")
     words = name.replace("_", " ")
     return Measure(
         name,
@@ -81,27 +80,31 @@ def measure(
     )
 
 
-def own_measures(given: Sequence[Function | Measure]) -> tuple[Measure, ...]:
-    """The measures that plugins add and those that a user gives, as entries; an error where two have one name."""
-    if not isinstance(given, list | tuple):
-        raise OptionError(f"measures must be a list of functions, found {type(given).__name__} {str(given)[:60]!r}")
-    users = [one if isinstance(one, Measure) else cast("Measure", measure(one)) for one in given]
+def own_measures(measures: Sequence[Function | Measure]) -> tuple[Measure, ...]:
+    """The measures of plugins and of the user, as entries; an error if two have the same name."""
+    if not isinstance(measures, list | tuple):
+        raise OptionError(
+            f"measures must be a list of functions, found {type(measures).__name__} {str(measures)[:60]!r}"
+        )
+    users = [one if isinstance(one, Measure) else cast("Measure", measure(one)) for one in measures]
     for entry in users:
-        if named(entry.name) is not None:
-            raise OptionError(f"measure {entry.name}: trusteq or a plugin has one of that name; choose another")
+        if find_measure(entry.name) is not None:
+            raise OptionError(
+                f"measure {entry.name}: trusteq or a plugin already has a measure of that name; choose another"
+            )
     names = [entry.name for entry in users]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise OptionError(f"two measures are called {twice}; name them apart")
+        raise OptionError(f"two measures are called {twice}; give each its own name")
     return (*added().values(), *users)
 
 
 def estimated(entry: Measure, pair: Pair) -> dict[str, Estimate]:
-    """What a measure of somebody's own finds of a pair, by its name; nothing where it has nothing to measure."""
+    """The estimate of a plugin's or user's measure, by name; empty if there is nothing to measure."""
     try:
         estimate = cast("Function", entry.of)(pair)
     except TrusteqError:
         raise
-    except Exception as error:  # whatever a user's function does
+    except Exception as error:  # a user's function may raise anything
         raise OptionError(f"measure {entry.name} stopped with {type(error).__name__}: {error}") from error
     if estimate is None:
         return {}
@@ -117,7 +120,7 @@ def estimated(entry: Measure, pair: Pair) -> dict[str, Estimate]:
 
 
 class OwnMeasure(TypedDict):
-    """A measure that is not trusteq's, as a run keeps it; the bounds are null where there is none."""
+    """A measure of a user or plugin as a run stores it; a bound is null if there is none."""
 
     name: str
     dimension: str
@@ -127,7 +130,7 @@ class OwnMeasure(TypedDict):
 
 
 def entries(measures: Sequence[Measure]) -> list[OwnMeasure]:
-    """What a run keeps of these measures."""
+    """What a run stores of these measures."""
     return [
         OwnMeasure(
             name=one.name,
@@ -141,7 +144,7 @@ def entries(measures: Sequence[Measure]) -> list[OwnMeasure]:
 
 
 def from_entries(content: Sequence[OwnMeasure]) -> tuple[Measure, ...]:
-    """The measures that a run was made with, without their functions."""
+    """The stored measures of a run, without their functions."""
     return tuple(
         Measure(
             one["name"],
@@ -160,11 +163,11 @@ def from_entries(content: Sequence[OwnMeasure]) -> tuple[Measure, ...]:
 
 
 def with_functions(measures: Sequence[Measure], *, where: str) -> tuple[Measure, ...]:
-    """The measures of a run as the plugins here have them; an error where one is of none of them."""
+    """The measures of a run with the functions of the installed plugins; an error if one is missing."""
     for one in measures:
         if one.name not in added():
             raise RunError(
-                f"{where}: measure {one.name[:80]!r} is not trusteq's, and its code is not here; "
+                f"{where}: measure {one.name[:80]!r} is not part of trusteq, and its code is not installed; "
                 "install the package that adds it"
             )
     return tuple(added()[one.name] for one in measures)

@@ -1,4 +1,4 @@
-"""PIEs: items on which the candidates together answer unlike the reference.
+"""PIEs: items to which most candidates give another answer than the reference.
 
 "Compression-identified exemplars" of Hooker et al. 2019 (arXiv 1911.05248), with one reference: the items whose
 most frequent answer over all candidates is not the reference's. They tend to be the hard and the rare ones.
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.behaviour import Named
+    from trusteq.compare.behaviour import ToWords
 
 
 class Pie(TypedDict):
-    """An item that most candidates answer unlike the reference."""
+    """An item whose most frequent answer among candidates is not the reference's."""
 
     id: str
     gold: str | None
@@ -37,44 +37,44 @@ def pies(
     candidates: Iterable[NDArray[np.int64]],
     *,
     ids: Sequence[str],
-    named: Named,
+    to_words: ToWords,
     gold: NDArray[np.int64] | None,
 ) -> list[Pie]:
-    """The items, by falling share of candidates behind the modal answer, then by id.
+    """The PIEs, by descending share of candidates that give the modal answer, then by id.
 
-    ``reference`` and each of ``candidates`` are answers [items]. When several answers are equally frequent and
-    the reference's is among them, the item is none; otherwise the first such label stands for the mode. ``named`` gives
-    the words for answers with these codes at these items.
+    ``reference`` and each of ``candidates`` are answers [items]. If several answers are equally frequent and the
+    reference's is one of them, the item is not a PIE; otherwise the first of them is the mode. ``to_words`` returns the
+    words for answers with these codes to these items.
     """
-    # As small as they can be, for these are all models' answers at once.
+    # The smallest type, because these are all models' answers at once.
     answers = np.stack([answer.astype(np.min_scalar_type(int(answer.max()))) for answer in candidates])
-    # Only where somebody answers unlike the reference: of very many codes these are few.
+    # Only items with a changed answer: they have few of the possibly very many codes.
     changed = np.flatnonzero((answers != reference).any(axis=0))
     if not changed.size:
         return []
     codes, kinds = np.unique(np.vstack([reference, answers])[:, changed], return_inverse=True)
-    own, *theirs = kinds.reshape(len(answers) + 1, len(changed))
+    of_reference, *of_candidates = kinds.reshape(len(answers) + 1, len(changed))
     votes = np.zeros((len(changed), len(codes)), dtype=np.int64)
-    for answer in theirs:
+    for answer in of_candidates:
         votes[np.arange(len(changed)), answer] += 1
-    most = votes.max(axis=1)
-    unlike = np.flatnonzero(votes[np.arange(len(changed)), own] < most)
-    at = changed[unlike]
+    modal = votes.max(axis=1)
+    outvoted = np.flatnonzero(votes[np.arange(len(changed)), of_reference] < modal)
+    at = changed[outvoted]
     words = (
-        itertools.repeat(None) if gold is None else named(gold[at], at),
-        named(reference[at], at),
-        named(codes[votes[unlike].argmax(axis=1)], at),
+        itertools.repeat(None) if gold is None else to_words(gold[at], at),
+        to_words(reference[at], at),
+        to_words(codes[votes[outvoted].argmax(axis=1)], at),
     )
     rows: list[Pie] = [
         {
             "id": ids[i],
             "gold": right,
-            "reference_answer": before,
-            "modal_answer": modal,
+            "reference_answer": reference_answer,
+            "modal_answer": modal_answer,
             "share": float(share),
         }
-        for i, right, before, modal, share in zip(
-            at.tolist(), *words, most[unlike] / votes[unlike].sum(axis=1), strict=False
+        for i, right, reference_answer, modal_answer, share in zip(
+            at.tolist(), *words, modal[outvoted] / votes[outvoted].sum(axis=1), strict=False
         )
     ]
     return sorted(rows, key=lambda row: (-row["share"], row["id"]))

@@ -1,7 +1,7 @@
-"""Jaccard of models' top words under the published protocol, for every two models.
+"""Jaccard of models' top words under the published protocol, for every pair of models.
 
-The score of a run is the mean over items; printed are the mean over the runs and their sample variance. Beside them
-stand what two random sets of an item's words score, and what the reference scores against itself between runs.
+The score of a run is the mean over items; the paper reports the mean over runs and their sample variance. Measured for
+comparison: the score of two random sets of an item's words, and that of the reference against itself between runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.stats.estimate import Estimate, holding
+from trusteq.stats.estimate import Estimate, widened_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ class PairAgreement:
 
 
 def pair_agreements(published: Published, models: Sequence[str], resampling: Resampling) -> tuple[PairAgreement, ...]:
-    """Every two models' agreement by every method; the reference's pairs first, in the order of the models."""
+    """The agreement of every pair of models by every method; pairs with the reference first, in the models' order."""
     return tuple(
         _agreement(published, models, (a, b), method, resampling)
         for method in published.tops
@@ -52,24 +52,27 @@ def published_measures(
     """Every measure of the protocol for one candidate against the reference."""
     k = published.settings.k
     at = 1 + [pair.second for pair in pairs if pair.first == reference].index(candidate)
-    found = {}
+    estimates = {}
     for pair in pairs:
         if (pair.first, pair.second) != (reference, candidate):
             continue
-        found[f"jaccard_{pair.method}"] = pair.mean
-        found[f"jaccard_{pair.method}_variance"] = pair.variance
-        own, other = published.tops[pair.method][0], published.tops[pair.method][at]
+        estimates[f"jaccard_{pair.method}"] = pair.mean
+        estimates[f"jaccard_{pair.method}_variance"] = pair.variance
+        tops = published.tops[pair.method]
+        of_reference, of_candidate = tops[0], tops[at]
         words = published.distinct[pair.method].tolist()
-        found[f"jaccard_{pair.method}_chance"] = resampling.mean(
-            np.mean([chance_word_jaccard(words, a, b) for a, b in zip(own, other, strict=True)], axis=0),
+        estimates[f"jaccard_{pair.method}_chance"] = resampling.mean(
+            np.mean(
+                [chance_word_jaccard(words, a, b) for a, b in zip(of_reference, of_candidate, strict=True)], axis=0
+            ),
             what=f"Jaccard of two random sets of an item's different words, as large as the models' top {k}, exact",
         )
-        if len(own) > 1:  # where nothing is drawn there is no ceiling: it agrees with itself
-            itself = np.mean([word_jaccard(a, b) for a, b in combinations(own, 2)], axis=0)
+        if len(of_reference) > 1:  # with a single run there is no ceiling: it agrees with itself
+            ceiling = np.mean([word_jaccard(a, b) for a, b in combinations(of_reference, 2)], axis=0)
             by = f"top {k} words by {pair.method.upper()}"
             what = f"Jaccard of the reference's {by} with its own in another run, mean of all two runs"
-            found[f"jaccard_{pair.method}_ceiling"] = resampling.mean(itself, what=what)
-    return found
+            estimates[f"jaccard_{pair.method}_ceiling"] = resampling.mean(ceiling, what=what)
+    return estimates
 
 
 def word_jaccard(first: Sequence[Words], second: Sequence[Words]) -> NDArray[np.float64]:
@@ -79,13 +82,13 @@ def word_jaccard(first: Sequence[Words], second: Sequence[Words]) -> NDArray[np.
 
 
 def chance_word_jaccard(words: Sequence[int], first: Sequence[Words], second: Sequence[Words]) -> NDArray[np.float64]:
-    """What random sets of two models' sizes score in the mean [items], of so many different words an item."""
+    """The expected score of random sets [items], as large as two models' sets, from each item's different words."""
     return np.array([_chance(n, len(a), len(b)) for n, a, b in zip(words, first, second, strict=True)])
 
 
 @cache
 def _chance(n: int, a: int, b: int) -> float:
-    """Sum over i common words of i / (a + b - i) times the hypergeometric probability of i."""
+    """The sum over i common words of i / (a + b - i) times the hypergeometric probability of i."""
     common = range(max(a + b - n, 1), min(a, b) + 1)
     return fsum(i * comb(a, i) * comb(n - a, b - i) / ((a + b - i) * comb(n, b)) for i in common)
 
@@ -122,5 +125,7 @@ def _variance(scores: NDArray[np.float64], resampling: Resampling) -> Estimate:
 
     sums = resampling.cell_sums(np.zeros(resampling.n, dtype=np.int64), 1, *scores, np.ones(resampling.n))
     what = f"sample variance of the mean score of {len(scores)} runs"
-    found = resampling.functional(of, *sums, what=what, bounds=(0.0, np.inf))
-    return holding(found, _variance(scores, resampling.alone)) if resampling.alike(*scores) else found
+    estimate = resampling.functional(of, *sums, what=what, bounds=(0.0, np.inf))
+    return (
+        widened_to(estimate, _variance(scores, resampling.independent)) if resampling.too_similar(*scores) else estimate
+    )

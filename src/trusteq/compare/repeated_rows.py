@@ -1,6 +1,6 @@
-"""Rows of predictions that repeat another item's: the same answers of all models, and the same gold label.
+"""Rows of predictions that repeat those of another item: the same answers of all models, and the same gold label.
 
-Where items have no texts, that is how items show that were copied under new ids.
+For items without texts, this reveals items that were copied under new ids.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.stats.coded import coded
-from trusteq.stats.recurrence import copied, dealt_alike
+from trusteq.stats.recurrence import clusters_too_similar, copied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DIGITS = 6
-"""Digits behind the point to which probabilities are compared: what a batch moves in the last ones is no difference."""
+"""Decimal places to which probabilities are compared: batching may change later ones."""
 
 
 def repeated_rows(columns: Sequence[NDArray[Any]], clusters: Sequence[str] | None) -> int:
-    """How many rows repeat one of another item, or cluster, where so many cannot come of independent items; else 0.
+    """The number of rows that repeat one of another item or cluster, if independent items cannot have so many; else 0.
 
     columns: every model's probabilities [items, labels], and the gold codes [items] where they are known.
     """
@@ -32,16 +32,16 @@ def repeated_rows(columns: Sequence[NDArray[Any]], clusters: Sequence[str] | Non
         return n - values if copied(np.bincount(row), n) else 0
     cluster = coded(clusters)[1]
     groups = int(cluster.max()) + 1
-    # One row of each cluster, for rows of one cluster do not come independently.
-    one = np.full(groups, values)
-    np.minimum.at(one, cluster, row)
-    if not copied(np.unique(one, return_counts=True)[1], groups) and not dealt_alike(row, cluster):
+    # One row of each cluster, because rows of the same cluster are not independent.
+    row_of_cluster = np.full(groups, values)
+    np.minimum.at(row_of_cluster, cluster, row)
+    if not copied(np.unique(row_of_cluster, return_counts=True)[1], groups) and not clusters_too_similar(row, cluster):
         return 0
     return len(np.unique(row * groups + cluster)) - values
 
 
 def _keys(columns: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
-    """A number for each row [items]: the same for the same values, another for others but for one chance in 2^64."""
+    """A hash of each row [items]: equal for equal values, and for others only by a chance of 1 in 2^64."""
     keys = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
         for values in np.atleast_2d(column.T):

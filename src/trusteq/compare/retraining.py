@@ -1,4 +1,4 @@
-"""Whether a model can be another one trained once more: made alike, and as accurate."""
+"""Whether a model can be a retrained version of another one: the same architecture, and equally accurate."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
 
 ACCURACY = 0.01
-"""The difference of accuracies beyond which a model is another one: the default policy's margin."""
+"""The difference in accuracy above which a model is not a retrained version: the default policy's margin."""
 
-MADE_OF = ("kind", "architecture", "parameters", "quantization")
-"""What another training does not change, of what is known of how a model is made."""
+ARCHITECTURE = ("kind", "architecture", "parameters", "quantization")
+"""The properties of a model that retraining does not change."""
 
 
-def no_retraining(made: Mapping[str, object], reference: Mapping[str, object], accuracy: Estimate | None) -> str | None:
-    """What shows that a model is not the reference trained once more; None where nothing does.
+def reason_not_retrained(
+    model: Mapping[str, object], reference: Mapping[str, object], accuracy: Estimate | None
+) -> str | None:
+    """The reason why a model cannot be the retrained reference; None if there is none.
 
-    ``made``, ``reference``: how each is made, as far as that is known. ``accuracy``: its accuracy less the
-    reference's; None without labels.
+    ``model``, ``reference``: the known properties of each. ``accuracy``: the model's accuracy minus the reference's;
+    None without labels.
     """
-    for what in MADE_OF:
-        own, wanted = made.get(what), reference.get(what)
-        if own != wanted:
-            return f"its {what} is {own or 'none'}, the reference's {wanted or 'none'}"
+    for name in ARCHITECTURE:
+        value, expected = model.get(name), reference.get(name)
+        if value != expected:
+            return f"its {name} is {value or 'none'}, the reference's is {expected or 'none'}"
     if accuracy is not None and (accuracy.high < -ACCURACY or accuracy.low > ACCURACY):
         return f"its accuracy differs from the reference's by {accuracy}"
     return None

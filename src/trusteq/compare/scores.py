@@ -1,6 +1,6 @@
-"""Proper scores: they reward both being right and knowing how sure to be; lower is better.
+"""Proper scores: they reward both accuracy and calibration; lower is better.
 
-A more accurate model may score worse than a better calibrated one; `corp` tells the two apart.
+A more accurate model may score worse than a better calibrated one; `corp` separates the two.
 """
 
 from __future__ import annotations
@@ -51,5 +51,5 @@ def nll(answers: Answers) -> NDArray[np.float64]:
 
 def _of_gold(answers: Answers) -> NDArray[np.float64]:
     """The gold label's probability [items]."""
-    assert answers.gold is not None  # noqa: S101 - not asked without labels
+    assert answers.gold is not None  # noqa: S101 - not computed without labels
     return np.take_along_axis(answers.probabilities, answers.gold[:, None], axis=1)[:, 0]

@@ -1,8 +1,8 @@
-"""SkewSize: whether a model's mistakes depend on a group, and depend on it more for some labels than for others.
+"""SkewSize: whether a model's mistakes depend on a group, and more so for some labels than for others.
 
 Albuquerque et al. 2024 (arXiv 2407.10633). For each gold label, Cramer's V of group against answer; SkewSize is
-the skewness of these effects over labels: far above 0 when a few labels are hit hard. With two labels it is
-always 0; then the largest effect is what to read.
+the skewness of these effects over labels: far above 0 if a few labels are hit hard. With two labels it is
+always 0; then read the largest effect.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def skewsize(pair: Pair, group: Sequence[str], *, column: str) -> dict[str, Esti
         return {}
     make = pair.resampling.from_draws
     results: dict[str, Estimate] = {}
-    sides = [_both(answers, code, len(names)) for answers in (pair.reference, pair.candidate)]
+    sides = [_with_draws(answers, code, len(names)) for answers in (pair.reference, pair.candidate)]
     for i, (name, what) in enumerate(
         (
             ("skewsize", "skewness over labels of Cramer's V"),
@@ -59,28 +59,30 @@ def effects(tables: NDArray[np.float64]) -> NDArray[np.float64]:
         axis=(-1, -2)
     )
     smaller = np.minimum((by_group > 0).sum(axis=(-1, -2)), (by_answer > 0).sum(axis=(-1, -2))) - 1
-    whole = n[..., 0, 0] * smaller
-    return np.asarray(np.sqrt(np.divide(chi2, whole, out=np.full(chi2.shape, np.nan), where=whole > 0)))
+    largest = n[..., 0, 0] * smaller
+    return np.asarray(np.sqrt(np.divide(chi2, largest, out=np.full(chi2.shape, np.nan), where=largest > 0)))
 
 
 def skewness(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fisher-Pearson skewness of each row, nan left out; 0 where all are equal."""
-    known = ~np.isnan(values)
-    count = np.maximum(known.sum(axis=-1), 1)
-    centred = np.where(known, values - (np.where(known, values, 0).sum(axis=-1) / count)[..., None], 0.0)
+    valid = ~np.isnan(values)
+    count = np.maximum(valid.sum(axis=-1), 1)
+    centred = np.where(valid, values - (np.where(valid, values, 0).sum(axis=-1) / count)[..., None], 0.0)
     second, third = (np.power(centred, k).sum(axis=-1) / count for k in (2, 3))
     return np.asarray(np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 1e-18))
 
 
-def _both(answers: Answers, code: NDArray[np.int64], groups: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _with_draws(
+    answers: Answers, code: NDArray[np.int64], groups: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """SkewSize and the largest effect [2], and their draws [resamples, 2]."""
-    assert answers.gold is not None  # noqa: S101 - not asked without labels
+    assert answers.gold is not None  # noqa: S101 - not computed without labels
     labels = answers.label_count
     cell = (answers.gold * groups + code) * labels + answers.answer
     counts = answers.resampling.cell_sums(cell, labels * groups * labels, np.ones(len(cell), dtype=np.bool_))[0]
 
-    def of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def measures(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         v = effects(rows.reshape(-1, labels, groups, labels))
         return np.stack([skewness(v), np.nan_to_num(v).max(axis=-1)], axis=-1)
 
-    return of(counts.total[None])[0], of(counts.draws)
+    return measures(counts.total[None])[0], measures(counts.draws)

@@ -1,8 +1,8 @@
-"""Slices: every measure by label, by any column, by text length; which ones suffer more than the rest.
+"""Slices: every measure by label, by column and by text length, and which slices differ from the rest.
 
-A slice is compared with all other items, so its p-value says "the candidate differs more here than elsewhere".
-Over all slices of a run the p-values of one measure are corrected together (Holm). Intervals of slices are not
-widened. Explained items are cut in the same way, and by what the two models answered, to show where attributions agree
+A slice is compared with all other items, so a small p-value means "the candidate differs more here than elsewhere".
+The p-values of a measure are corrected together over all slices of a run (Holm); the intervals of slices are not
+widened. Explained items are sliced in the same way, and by the two models' answers, to show where attributions agree
 less.
 """
 
@@ -18,7 +18,7 @@ from scipy import special
 from trusteq.compare import behaviour, divergence, scores
 from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measured import measure_all
+from trusteq.compare.compute_measures import measure_all
 from trusteq.compare.measures import MEASURES, Measure
 from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm
@@ -40,16 +40,16 @@ SLICE_RESAMPLES = 1_000
 LABEL, ANSWERS = "label", "answers"
 
 WORSE = {measure.name: measure.worse for measure in MEASURES}
-"""By measure, the sign that is worse; 0 where neither is."""
+"""By measure, the sign of the direction that is worse; 0 if neither is."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Measures by dimension, paired tests and p-values against the rest for the items with one value of one column.
+    """Measures by dimension, paired tests and p-values against the rest, for the items with one value of a column.
 
     ``p_rest`` are Holm-adjusted over all slices of the run, by measure; so are the tests' p-values in ``p_tests``.
-    ``worse_than_rest`` says on which side of the rest the slice lies, where one side is worse. Slices of the explained
-    items have measures alone.
+    ``worse_than_rest`` says whether the slice is worse than the rest, for measures with a worse direction. Slices of
+    explained items have only measures.
     """
 
     column: str
@@ -72,21 +72,21 @@ def slice_columns(items: Items, gold: NDArray[np.int64] | None, labels: Sequence
 
 
 def count_columns(segments: Iterable[Segment]) -> dict[str, list[str]]:
-    """What is counted in the items' segments, such as the words of texts, in quarters; of several segments together."""
+    """Counts in the items' segments, such as words of texts, in quarters; summed over segments."""
     counts: dict[tuple[str, str], NDArray[np.int64]] = {}
     for segment in segments:
         for name, word in segment.counted.items():
             counts[name, word] = counts.get((name, word), 0) + segment.counts(name)
-    return {name: quarters(found, word) for (name, word), found in counts.items()}
+    return {name: quarters(count, word) for (name, word), count in counts.items()}
 
 
 def quarters(counts: NDArray[np.int64], word: str) -> list[str]:
-    """Each count's quarter as a readable range [items], such as "8-12 words"; equal counts stay together."""
+    """The quarter of each count as a readable range [items], such as "8-12 words"; equal counts stay together."""
     edges = np.unique(np.quantile(counts, [0.25, 0.5, 0.75], method="inverted_cdf"))
-    which = np.searchsorted(edges, counts, side="left")
-    parts = {int(q): counts[which == q] for q in np.unique(which)}
+    quarter = np.searchsorted(edges, counts, side="left")
+    parts = {int(q): counts[quarter == q] for q in np.unique(quarter)}
     names = {q: _range(int(part.min()), int(part.max()), word) for q, part in parts.items()}
-    return [names[int(q)] for q in which]
+    return [names[int(q)] for q in quarter]
 
 
 def _range(low: int, high: int, word: str) -> str:
@@ -102,61 +102,61 @@ def slices(
 ) -> list[Slice]:
     """A `Slice` for each column's most frequent values (`MAX_VALUES` at most, of `MIN_ITEMS` items or more).
 
-    ``own`` are measures that are not trusteq's; they are measured, too.
+    ``own`` are further measures of plugins and users.
     """
-    found: list[Slice] = []
+    measured: list[Slice] = []
     inside_each: list[NDArray[np.int64]] = []
-    for column, value, inside in _cut(columns, clusters, least=MIN_ITEMS, by_name=True):
+    for column, value, inside in _cut(columns, clusters, minimum=MIN_ITEMS, by_name=True):
         part = _part(pair, inside, clusters)
-        found.append(Slice(column, value, len(inside), measure_all(part, own), behaviour.tests(part)))
+        measured.append(Slice(column, value, len(inside), measure_all(part, own), behaviour.tests(part)))
         inside_each.append(inside)
-    against_rest, worse = _beside_rest(pair, inside_each)
+    against_rest, worse = _against_rest(pair, inside_each)
     adjusted_rest = _adjusted(against_rest)
-    adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in found])
+    adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in measured])
     return [
         replace(s, p_rest=rest, p_tests=tests, worse_than_rest=side)
-        for s, rest, tests, side in zip(found, adjusted_rest, adjusted_tests, worse, strict=True)
+        for s, rest, tests, side in zip(measured, adjusted_rest, adjusted_tests, worse, strict=True)
     ]
 
 
 def aligned_slices(
     explained: Sequence[Explained], columns: Mapping[str, Sequence[str]], clusters: Sequence[str] | None
 ) -> list[Slice]:
-    """The same of the explained items, `MIN_EXPLAINED` or more, with the agreement of the two models' attributions."""
-    found = []
-    for column, value, inside in _cut(columns, clusters, least=MIN_EXPLAINED, by_name=False):
+    """The same for explained items, `MIN_EXPLAINED` or more, with the agreement of the two models' attributions."""
+    measured = []
+    for column, value, inside in _cut(columns, clusters, minimum=MIN_EXPLAINED, by_name=False):
         measures = {
             f"{name}_{part.method}": estimate
             for part in (_explained_part(one, inside, clusters) for one in explained)
             for name, estimate in {**noise_free(part), **top_sets(part)}.items()
             if estimate is not None
         }
-        found.append(Slice(column, value, len(inside), {"explanation": measures}))
-    return found
+        measured.append(Slice(column, value, len(inside), {"explanation": measures}))
+    return measured
 
 
 def answers_in_words(pair: Pair) -> list[str]:
-    """What the two models answered to each item, in words [items]: a column to cut explained items by."""
+    """How the two models' answers to each item relate, in words [items]: a column to slice explained items by."""
     same = pair.reference.answer == pair.candidate.answer
     if not pair.labelled:
         return ["same answer" if s else "other answer" for s in same]
-    right, still = pair.reference.right, pair.candidate.right
+    reference, candidate = pair.reference.right, pair.candidate.right
     words = {
         (True, True): "both right",
         (True, False): "right to wrong",
         (False, True): "wrong to right",
     }
     wrong = {True: "same wrong answer", False: "wrong to other wrong"}
-    return [words.get((bool(r), bool(c)), wrong[bool(s)]) for r, c, s in zip(right, still, same, strict=True)]
+    return [words.get((bool(r), bool(c)), wrong[bool(s)]) for r, c, s in zip(reference, candidate, same, strict=True)]
 
 
-def _beside_rest(
+def _against_rest(
     pair: Pair, inside_each: Sequence[NDArray[np.int64]]
 ) -> tuple[list[dict[str, float]], list[dict[str, bool]]]:
-    """Each slice's p-values against the rest, and on which of its measures it is worse; by the items inside each."""
+    """Each slice's p-values against the rest and whether it is worse, by measure; from the positions of its items."""
     p: list[dict[str, float]] = [{} for _ in inside_each]
     worse: list[dict[str, bool]] = [{} for _ in inside_each]
-    for name, x in each_item_value(pair):  # one at a time: all together would be the largest thing in memory
+    for name, x in each_item_value(pair):  # one at a time: all together they would be the largest thing in memory
         mean, sign = x.mean(), WORSE[name]
         for at, positions in enumerate(inside_each):
             if sign:
@@ -169,7 +169,7 @@ def _beside_rest(
 
 
 def item_values(pair: Pair) -> dict[str, NDArray[np.float64]]:
-    """The measures that are means of per-item values [items], which a slice can be tested on against the rest."""
+    """The measures that are means of per-item values [items], for which a slice can be tested against the rest."""
     return dict(each_item_value(pair))
 
 
@@ -196,18 +196,20 @@ def p_against_rest(x: NDArray[np.float64], inside: NDArray[np.bool_], unit: NDAr
     outside = ~inside
     a, b = x[inside].mean(), x[outside].mean()
     weight = np.where(inside, 1 / inside.sum(), -1 / outside.sum())
-    apart = _sum_of_squares(weight * (x - np.where(inside, a, b)), unit)
-    # A small slice that happens to hold no rare event seems to have no variance; if slice and rest are alike, it has
-    # that of all items, with their correlation inside clusters.
+    separate = _sum_of_squares(weight * (x - np.where(inside, a, b)), unit)
+    # A small slice that happens to have no rare event seems to have no variance; if slice and rest do not differ, it
+    # has the variance of all items, with their correlation within clusters.
     centred = x - x.mean()
     pairs = _sum_of_squares(np.ones(len(x)), unit) - len(x)
     spread = float(centred @ centred)
     if spread == 0:
         return 1.0
-    alike = (_sum_of_squares(centred, unit) - spread) / spread * len(x) / pairs if pairs else 0.0
-    alike = min(max(alike, 0.0), 1.0)
-    pooled = spread / len(x) * ((1 - alike) * float(weight @ weight) + alike * _sum_of_squares(weight, unit))
-    variance = max(apart, pooled)
+    correlation = (_sum_of_squares(centred, unit) - spread) / spread * len(x) / pairs if pairs else 0.0
+    correlation = min(max(correlation, 0.0), 1.0)
+    pooled = (
+        spread / len(x) * ((1 - correlation) * float(weight @ weight) + correlation * _sum_of_squares(weight, unit))
+    )
+    variance = max(separate, pooled)
     if variance == 0:
         return 1.0 if a == b else 0.0
     return float(2 * special.ndtr(-abs(a - b) / np.sqrt(variance)))
@@ -221,30 +223,31 @@ def _cut(
     columns: Mapping[str, Sequence[str]],
     clusters: Sequence[str] | None,
     *,
-    least: int,
+    minimum: int,
     by_name: bool,
 ) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
-    """Each column's most frequent values with the items inside, of at least so many and not all of one cluster.
+    """Each column's most frequent values with the positions of their items.
 
-    Equally frequent ones come in alphabetical order, or in that of the items.
+    A value needs ``minimum`` items, of two clusters or more. Equally frequent values are in alphabetical order if
+    ``by_name``, otherwise in the order of the items.
     """
     for column, values in columns.items():
         names, code = coded(values)
         counts = sorted(Counter(values).items(), key=lambda entry: (-entry[1], entry[0] if by_name else ""))
-        for value in (value for value, n in counts[:MAX_VALUES] if n >= least):
+        for value in (value for value, n in counts[:MAX_VALUES] if n >= minimum):
             inside = np.flatnonzero(code == names.index(value))
             if clusters is None or len({clusters[i] for i in inside.tolist()}) > 1:
                 yield column, value, inside
 
 
 def _part(pair: Pair, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Pair:
-    """The pair on the slice's items, resampled by themselves."""
-    resampling = _resampled(pair.resampling, inside, clusters, most=SLICE_RESAMPLES)
+    """The pair on the items of a slice, with a resampling of its own."""
+    resampling = _resampled(pair.resampling, inside, clusters, maximum=SLICE_RESAMPLES)
     return Pair(*(Answers(a.outcomes.take(inside), resampling) for a in (pair.reference, pair.candidate)))
 
 
 def _explained_part(explained: Explained, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Explained:
-    """The same of explained items."""
+    """The same for explained items."""
     return replace(
         explained,
         reference=explained.reference.take(inside),
@@ -257,14 +260,14 @@ def _explained_part(explained: Explained, inside: NDArray[np.int64], clusters: S
 
 
 def _resampled(
-    whole: Resampling, inside: NDArray[np.int64], clusters: Sequence[str] | None, most: int | None = None
+    resampling: Resampling, inside: NDArray[np.int64], clusters: Sequence[str] | None, maximum: int | None = None
 ) -> Resampling:
     return Resampling(
         len(inside),
         clusters=None if clusters is None else [clusters[i] for i in inside.tolist()],
-        resamples=whole.resamples if most is None else min(most, whole.resamples),
-        seed=whole.seed,
-        level=whole.level,
+        resamples=resampling.resamples if maximum is None else min(maximum, resampling.resamples),
+        seed=resampling.seed,
+        level=resampling.level,
     )
 
 

@@ -1,8 +1,8 @@
-"""Smooth calibration error: no bins to choose, and it does not jump when a confidence crosses an edge.
+"""Smooth calibration error: it needs no bins and does not jump when a confidence crosses an edge.
 
 Blasiok and Nakkiran 2023 (arXiv 2309.12236). The residuals, confidence minus right, are smoothed along the
-confidence axis with a Gaussian reflected at 0 and 1, and the error at bandwidth s is the integral of what
-remains, without its sign. The bandwidth is the one at which the error equals it.
+confidence axis with a Gaussian reflected at 0 and 1, and the error at bandwidth s is the absolute integral
+of what remains. The bandwidth is the one that equals its error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def smooth_calibration(pair: Pair) -> dict[str, Estimate]:
     """The smooth error of each model at its own bandwidth, and candidate minus reference."""
     what = "smooth calibration error, reflected Gaussian kernel, bandwidth fixed"
     return estimates(
-        "smooth_ece", pair.reference.once(_observed), pair.candidate.once(_observed), pair.resampling, what=what
+        "smooth_ece", pair.reference.cached(_observed), pair.candidate.cached(_observed), pair.resampling, what=what
     )
 
 
@@ -53,11 +53,11 @@ def smooth_ece(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tup
 
 
 def _observed(answers: Answers) -> Observed:
-    """The exact error, the fine grid's draws, and what they stand for, all at the exact one's bandwidth."""
+    """The exact error, its draws on the fine grid and their correction, all at the bandwidth of the exact error."""
     value, width = smooth_ece(answers.confidence, answers.right)
     kernel = np.zeros((FINE_CELLS, MESH))
     kernel[np.arange(FINE_CELLS), _FINE_TO_MESH] = 1.0
-    # The smoothed curve is read at points half a bandwidth apart: nothing happens between them.
+    # The smoothed curve is evaluated at points half a bandwidth apart: between them it hardly changes.
     stride = int(np.clip(width * MESH / 2, 1, 10))
     kernel = _smoothed(kernel, width)[:, stride // 2 :: stride] * stride
 
@@ -75,7 +75,7 @@ def _observed(answers: Answers) -> Observed:
 
 
 def _smoothed(residuals: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Residuals [..., mesh] under a Gaussian reflected at both ends: a product in the cosine transform."""
+    """Residuals [..., mesh] smoothed by a Gaussian reflected at both ends: a product in the cosine transform."""
     spectrum = fft.dct(residuals, axis=-1, norm="ortho")
     damping = np.exp(-0.5 * np.square(np.pi * width * np.arange(MESH)))
     return np.asarray(fft.idct(spectrum * damping, axis=-1, norm="ortho"))

@@ -1,14 +1,14 @@
-"""Remedy: one temperature for the candidate, and what it mends.
+"""Remedy: one temperature for the candidate, and what it corrects.
 
-One number T divides the candidate's logits. It cannot change an answer, only how sure the model is: what it
-closes is a cheap repair, what stays open is information lost. Two targets: the gold labels (*recalibrated*) and
-the reference's mean confidence (*matched*, needs no labels). T is cross-fitted: each item is cooled by a T
-that has not seen it or its cluster.
+A single number T divides the candidate's logits. It cannot change an answer, only its confidence: the part of an error
+that it removes is cheap to correct, the rest is lost information. There are two targets: the gold labels
+(*recalibrated*) and the reference's mean confidence (*matched*, which needs no labels). T is cross-fitted: each item is
+scaled by a T fitted without it and its cluster.
 
-*Matched* does not minimise the divergence from the reference: that flattens a candidate wherever the two disagree,
-though no temperature mends disagreement, and would make a candidate that is as sure as the reference less sure.
+*Matched* does not minimise the divergence from the reference: that would flatten a candidate wherever the two disagree,
+although no temperature corrects disagreement, and make an equally confident candidate less confident.
 
-Outcomes without a distribution have a confidence alone: T then divides its log-odds, as if all other answers were one.
+Outcomes without a distribution have only a confidence: T then divides its log-odds, as if all other answers were one.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 COLDEST, HOTTEST = 0.02, 50.0
-"""The temperatures that are tried."""
-TRIED = 21
-"""Temperatures among which the nearest that fits is looked for, where there may be several."""
+"""The range of temperatures."""
+STARTS = 21
+"""Temperatures from which the search starts if several may fit."""
 _BETA = (1 / HOTTEST, 1 / COLDEST)
 
 
@@ -46,45 +46,45 @@ class Remedy:
 
 
 def remedy(pair: Pair, target: str) -> Remedy:
-    """The candidate cooled by a cross-fitted temperature towards ``target``: "recalibrated" or "matched"."""
+    """The candidate scaled by a cross-fitted temperature towards ``target``: "recalibrated" or "matched"."""
     outcomes = pair.candidate.outcomes
-    whole = outcomes.distribution
-    p = _against_the_rest(outcomes.confidence) if whole is None else whole
-    wanted = _wanted(pair, target)
+    binary = outcomes.distribution is None
+    p = _answer_and_rest(outcomes.confidence) if outcomes.distribution is None else outcomes.distribution
+    targets = _targets(pair, target)
     resampling = pair.resampling
     fold = np.random.default_rng([resampling.seed, 4]).permutation(resampling.units)[resampling.unit] % FOLDS
-    cooled = np.empty_like(p)
+    scaled_p = np.empty_like(p)
     for f in range(FOLDS):
         inside, outside = fold == f, fold != f
-        # A sample too small to leave a fold out is fitted whole.
+        # A sample too small to leave out a fold is fitted completely.
         fit = outside if outside.any() else inside
-        beta = fit_inverse_temperature(floored_log(taken(p, fit)), wanted[fit], against_the_rest=whole is None)
-        cooled[inside] = scaled(floored_log(taken(p, inside)), beta)
+        beta = fit_inverse_temperature(floored_log(taken(p, fit)), targets[fit], binary=binary)
+        scaled_p[inside] = scaled(floored_log(taken(p, inside)), beta)
     after = (
-        replace(outcomes, confidence=np.ascontiguousarray(cooled[:, 0]))
-        if whole is None
-        else most_probable(cooled, outcomes.gold, outcomes.item)
+        replace(outcomes, confidence=np.ascontiguousarray(scaled_p[:, 0]))
+        if binary
+        else most_probable(scaled_p, outcomes.gold, outcomes.item)
     )
     return Remedy(
         target,
-        _temperature(floored_log(p), wanted, pair, against_the_rest=whole is None),
+        _temperature(floored_log(p), targets, pair, binary=binary),
         replace(pair, candidate=Answers(after, resampling)),
     )
 
 
-def _against_the_rest(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities [outcomes, 2] of the answer and of anything else."""
+def _answer_and_rest(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities [outcomes, 2] of the answer and of all other answers."""
     return np.stack([confidence, 1 - confidence], axis=1)
 
 
-def _wanted(pair: Pair, target: str) -> NDArray[Any]:
-    """What a temperature is to come close to [outcomes]: the right answer's column, or the reference's confidence."""
+def _targets(pair: Pair, target: str) -> NDArray[Any]:
+    """What a temperature is fitted to [outcomes]: the right answer's column, or the reference's confidence."""
     if target == "matched":
         return pair.reference.confidence
     outcomes = pair.candidate.outcomes
     if outcomes.distribution is None:
         return np.where(pair.candidate.right, 0, 1)
-    assert outcomes.gold is not None  # noqa: S101 - not asked without labels
+    assert outcomes.gold is not None  # noqa: S101 - not computed without labels
     return outcomes.gold
 
 
@@ -96,26 +96,24 @@ def scaled(logs: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
     return np.divide(e, row_sums(e)[:, None], out=e)
 
 
-def fit_inverse_temperature(
-    logs: NDArray[np.float64], wanted: NDArray[Any], *, against_the_rest: bool = False
-) -> float:
-    """The beta = 1 / T that comes closest to what is wanted, by Newton's method.
+def fit_inverse_temperature(logs: NDArray[np.float64], targets: NDArray[Any], *, binary: bool = False) -> float:
+    """The beta = 1 / T that comes closest to the targets, by Newton's method.
 
-    Wanted labels [items], as codes, or probabilities [items, labels]: the beta of least cross-entropy to them, which
-    is convex in beta. Wanted confidences [items]: the beta with their mean, for confidence rises with beta. Where none
-    is found (all answers right), the bound is returned. ``against_the_rest``: the first of two columns is the answer's,
-    be it the larger or not.
+    For targets that are labels [items], as codes, or probabilities [items, labels]: the beta with the lowest
+    cross-entropy, which is convex in beta. For confidences [items]: the beta with the same mean, since confidence rises
+    with beta. If there is none (all answers right), the bound is returned. ``binary``: the first of two columns is the
+    answer's, whether it is the larger or not.
     """
     low, high = _BETA
     beta = 1.0
-    slopes = _Slopes(logs, wanted, against_the_rest=against_the_rest)
-    if against_the_rest and slopes.of_confidence:
+    slopes = _Slopes(logs, targets, binary=binary)
+    if binary and slopes.of_confidence:
         return _nearest(slopes)
     for _ in range(60):
         slope, curvature = (float(x.mean()) for x in slopes.at(beta))
         low, high = (low, beta) if slope > 0 else (beta, high)
         step = beta - slope / curvature if curvature > 0 else np.inf
-        # Newton where it stays inside the bracket, bisection elsewhere.
+        # Newton's step if it stays inside the bracket, otherwise bisection.
         after = step if low < step < high else float(np.sqrt(low * high))
         if abs(after - beta) <= 1e-10 * beta:
             return after
@@ -124,7 +122,7 @@ def fit_inverse_temperature(
 
 
 def _nearest(slopes: _Slopes) -> float:
-    """The beta nearest to 1 that gives the wanted mean confidence; of none that does, the one that comes closest.
+    """The beta closest to 1 that gives the target mean confidence; if there is none, the one that comes closest.
 
     A confidence below one half falls as beta rises, so there may be several.
     """
@@ -132,63 +130,63 @@ def _nearest(slopes: _Slopes) -> float:
     def gap(log_beta: float) -> float:
         return float(slopes.at(float(np.exp(log_beta)))[0].mean())
 
-    tried = np.linspace(np.log(_BETA[0]), np.log(_BETA[1]), TRIED)
-    gaps = np.array([gap(x) for x in tried])
+    starts = np.linspace(np.log(_BETA[0]), np.log(_BETA[1]), STARTS)
+    gaps = np.array([gap(x) for x in starts])
     crossed = np.flatnonzero(np.sign(gaps[1:]) != np.sign(gaps[:-1]))
     if not crossed.size:
-        return float(np.exp(tried[np.lexsort((np.abs(tried), np.abs(gaps)))[0]]))
-    at = crossed[np.abs(tried[crossed] + tried[crossed + 1]).argmin()]
-    return float(np.exp(optimize.brentq(gap, tried[at], tried[at + 1], xtol=1e-12)))
+        return float(np.exp(starts[np.lexsort((np.abs(starts), np.abs(gaps)))[0]]))
+    at = crossed[np.abs(starts[crossed] + starts[crossed + 1]).argmin()]
+    return float(np.exp(optimize.brentq(gap, starts[at], starts[at + 1], xtol=1e-12)))
 
 
 class _Slopes:
-    """Each item's part in what a fit brings to 0 on average, and its derivative in beta."""
+    """Each item's part of the slope that a fit brings to 0 on average, and its derivative in beta."""
 
-    def __init__(self, logs: NDArray[np.float64], wanted: NDArray[Any], *, against_the_rest: bool = False) -> None:
+    def __init__(self, logs: NDArray[np.float64], targets: NDArray[Any], *, binary: bool = False) -> None:
         self.logs = logs
-        self.of_answer = _first if against_the_rest else largest
-        self.of_confidence = wanted.ndim == 1 and wanted.dtype.kind == "f"
-        self.wanted = wanted if self.of_confidence else _mean_log(logs, wanted)
+        self.of_answer = _first if binary else largest
+        self.of_confidence = targets.ndim == 1 and targets.dtype.kind == "f"
+        self.targets = targets if self.of_confidence else _mean_log(logs, targets)
 
     def at(self, beta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Both [items], at this beta."""
         slope, curvature = np.empty(len(self.logs)), np.empty(len(self.logs))
         for part in parts(*self.logs.shape):
-            slope[part], curvature[part] = self._of(self.logs[part], self.wanted[part], beta)
+            slope[part], curvature[part] = self._of(self.logs[part], self.targets[part], beta)
         return slope, curvature
 
     def _of(
-        self, logs: NDArray[np.float64], wanted: NDArray[np.float64], beta: float
+        self, logs: NDArray[np.float64], targets: NDArray[np.float64], beta: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         p = scaled(logs, beta)
         mean = row_sums(p * logs)
         if self.of_confidence:
             confidence = self.of_answer(p)
-            return confidence - wanted, confidence * (self.of_answer(logs) - mean)
-        return mean - wanted, row_sums(p * np.square(logs)) - np.square(mean)
+            return confidence - targets, confidence * (self.of_answer(logs) - mean)
+        return mean - targets, row_sums(p * np.square(logs)) - np.square(mean)
 
 
 def _first(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return p[:, 0]
 
 
-def _mean_log(logs: NDArray[np.float64], wanted: NDArray[Any]) -> NDArray[np.float64]:
-    """Each item's mean log probability [items] over the labels that are wanted: codes, or probabilities."""
-    if wanted.ndim == 1:
-        return np.take_along_axis(logs, wanted[:, None], axis=1)[:, 0]
-    return row_sums(wanted * logs)
+def _mean_log(logs: NDArray[np.float64], targets: NDArray[Any]) -> NDArray[np.float64]:
+    """Each item's mean log probability [items] over the target labels, which are codes or probabilities."""
+    if targets.ndim == 1:
+        return np.take_along_axis(logs, targets[:, None], axis=1)[:, 0]
+    return row_sums(targets * logs)
 
 
-def _temperature(logs: NDArray[np.float64], wanted: NDArray[Any], pair: Pair, *, against_the_rest: bool) -> Estimate:
-    """T on all items, with the interval of the first-order sampling error of its logarithm, cut to the fit's bounds."""
-    beta = fit_inverse_temperature(logs, wanted, against_the_rest=against_the_rest)
-    slope, curvature = _Slopes(logs, wanted, against_the_rest=against_the_rest).at(beta)
-    # d log T = slope / mean curvature / beta for each item. Without curvature any T does as well.
+def _temperature(logs: NDArray[np.float64], targets: NDArray[Any], pair: Pair, *, binary: bool) -> Estimate:
+    """T on all items, with the interval of the first-order sampling error of its logarithm, clipped to the range."""
+    beta = fit_inverse_temperature(logs, targets, binary=binary)
+    slope, curvature = _Slopes(logs, targets, binary=binary).at(beta)
+    # d log T = slope / mean curvature / beta for each item. Without curvature, every T fits equally well.
     flat = abs(float(curvature.mean())) * beta**2 < 1e-12
-    pull = np.zeros(len(slope)) if flat else slope / float(curvature.mean()) / beta
-    log_t = pair.resampling.mean(pull - pull.mean(), what="temperature, linearised in its logarithm")
-    coldest, hottest = -np.log(_BETA[1] / beta), -np.log(_BETA[0] / beta)
-    low, high = (coldest, hottest) if flat else np.clip([log_t.low, log_t.high], coldest, hottest)
+    influence = np.zeros(len(slope)) if flat else slope / float(curvature.mean()) / beta
+    log_t = pair.resampling.mean(influence - influence.mean(), what="temperature, linearised in its logarithm")
+    lowest, highest = -np.log(_BETA[1] / beta), -np.log(_BETA[0] / beta)
+    low, high = (lowest, highest) if flat else np.clip([log_t.low, log_t.high], lowest, highest)
     value = 1 / beta
     return replace(
         log_t, value=value, low=min(float(np.exp(low)) / beta, value), high=max(float(np.exp(high)) / beta, value)

@@ -1,7 +1,6 @@
-"""Thresholds: what today's confidence cut-offs do on the candidate.
+"""Thresholds: what confidence cut-offs tuned on the reference do on the candidate.
 
-A system that acts on answers above a cut-off was tuned on the reference. On a candidate that is less sure the
-same cut-off lets fewer items through; on one that is too sure it lets wrong ones through.
+For a less confident candidate, the same cut-off accepts fewer items; for an overconfident one, it accepts wrong ones.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Replacement(TypedDict):
 
 
 class Threshold(TypedDict):
-    """What a cut-off on confidence does; accuracies and replacement only with labels."""
+    """The effect of a cut-off on confidence; accuracies and replacement only with labels."""
 
     cut_off: Share
     coverage_reference: Estimate
@@ -46,14 +45,14 @@ class Threshold(TypedDict):
 
 
 def threshold_table(pair: Pair) -> list[Threshold]:
-    """For each cut-off: share accepted and accuracy of the accepted for both models, and the share of items that cross.
+    """For each cut-off: share accepted, its accuracy for both models, and the share of items accepted by only one.
 
-    ``replacement`` is the candidate's lowest cut-off that keeps the accuracy the reference had among its
-    accepted items, and the share it accepts; None where no cut-off does, or without labels. It is chosen on
-    these items: allow for that.
+    ``replacement`` is the candidate's lowest cut-off with at least the accuracy of the reference among its accepted
+    items, and the share it accepts; None if there is no such cut-off, or without labels. It is chosen on these
+    items: allow for that.
     """
     share = pair.resampling.share
-    of_all = cast("Callable[..., Estimate]", share)  # None only among none
+    of_all = cast("Callable[..., Estimate]", share)  # None only for no items
     accepted = _accepted(pair.candidate) if pair.labelled else None
     rows: list[Threshold] = []
     for cut_off in CUT_OFFS:
@@ -75,9 +74,9 @@ def threshold_table(pair: Pair) -> list[Threshold]:
 
 
 def replacement_cut_off(candidate: Answers, accuracy: float) -> Replacement | None:
-    """The candidate's lowest cut-off at which its accepted answers are at least this accurate, and what it accepts.
+    """The candidate's lowest cut-off at which its accepted answers are at least this accurate, and the share accepted.
 
-    In thousandths, so that a cut-off as it is printed does what is said of it.
+    In thousandths, so that the cut-off holds exactly as printed.
     """
     return _lowest(*_accepted(candidate), accuracy)
 
@@ -85,21 +84,21 @@ def replacement_cut_off(candidate: Answers, accuracy: float) -> Replacement | No
 def _accepted(
     candidate: Answers,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Falling cut-offs in thousandths [cut-offs], how many answers each accepts, and how many right ones."""
+    """Descending cut-offs in thousandths [cut-offs], how many answers each accepts, and how many of them are right."""
     grid = np.arange(STEPS + 1) / STEPS
     at = np.searchsorted(grid, candidate.confidence, side="right") - 1
     count, right = (np.bincount(at, weights=x, minlength=len(grid))[::-1] for x in (None, candidate.right))
-    held = count > 0
-    return grid[::-1][held], count[held].cumsum(), right[held].cumsum()
+    filled = count > 0
+    return grid[::-1][filled], count[filled].cumsum(), right[filled].cumsum()
 
 
 def _lowest(
     cut_off: NDArray[np.float64], count: NDArray[np.int64], right: NDArray[np.float64], accuracy: float
 ) -> Replacement | None:
-    good = np.flatnonzero(right >= accuracy * count - 1e-9)
-    if not good.size:
+    accurate = np.flatnonzero(right >= accuracy * count - 1e-9)
+    if not accurate.size:
         return None
-    last = int(good[-1])
+    last = int(accurate[-1])
     return {
         "cut_off": float(cut_off[last]),
         "coverage": float(count[last] / count[-1]),

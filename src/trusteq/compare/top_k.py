@@ -1,8 +1,8 @@
-"""Do two explanations name the same k most important units: scores of the top-k sets, and what chance scores.
+"""Scores of whether two explanations name the same k most important units, and their values by chance.
 
-A unit's importance is its |attribution|. Of equal ones (`padded.rounded`) the earlier unit counts as the more
-important; `tied_mass` says how much weight that rule decides about. An item with fewer than k units has all of them in
-its top k and scores are shares of those, so `jaccard` and `feature_agreement` are 1 there whatever the models do.
+A unit's importance is its |attribution|. Of equal ones (`padded_arrays.rounded`) the earlier unit counts as more
+important; `tied_mass` is the weight that this rule decides about. An item with fewer than k units has all of them in
+its top k and scores are shares of those, so `jaccard` and `feature_agreement` are always 1 there.
 
 Feature, rank, sign and signed rank agreement: Krishna et al. (arXiv 2202.01602), section 3. OpenXAI gives tied units
 one common rank; here the rule above gives each its own. Scores are NaN for an item without units.
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded import check, inside, order, ranks, ratio, rounded, scaled, total
+from trusteq.compare.padded_arrays import check, inside, order, ranks, ratio, rounded, scaled, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def top_k(a: NDArray[np.float64], lengths: NDArray[np.int64], k: int | NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which units are the k of largest |attribution| [items, units]; ``k`` is one number or one an item [items]."""
+    """Which units are the k of largest |attribution| [items, units]; ``k`` is one number, or one per item [items]."""
     check(lengths, a)
     return ranks(np.abs(rounded(a)), lengths) < _size(lengths, k)[:, None]
 
@@ -32,27 +32,27 @@ def top_count(lengths: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
     """The k that stands for a share of an item's units [items]: rounded up, at least 1."""
     if not 0 < fraction <= 1:
         raise ValueError(f"a top fraction must be above 0 and at most 1 (got {fraction})")
-    # 0.07 * 100 is a little more than 7 in floats, and means 7.
+    # 0.07 * 100 is slightly more than 7 in floats, but means 7.
     return np.asarray(np.maximum(np.ceil(fraction * lengths - 1e-9).astype(np.int64), 1))
 
 
 def boundary_tie(a: NDArray[np.float64], lengths: NDArray[np.int64], k: int | NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Units as important as the k-th where the next is so too [items, units]; none where the top k is clear."""
+    """Units as important as the k-th, if the next one is too [items, units]; none if the top k is clear."""
     check(lengths, a)
     size = _size(lengths, k)
     importance = np.abs(rounded(a))
-    # One column of padding behind, so that the place after the last unit exists.
-    falling = np.pad(np.take_along_axis(importance, order(importance, lengths), axis=1), ((0, 0), (0, 1)))
-    last, following = (np.take_along_axis(falling, at[:, None], axis=1) for at in (np.maximum(size - 1, 0), size))
+    # One more column of padding, so that there is a position after the last unit.
+    descending = np.pad(np.take_along_axis(importance, order(importance, lengths), axis=1), ((0, 0), (0, 1)))
+    last, following = (np.take_along_axis(descending, at[:, None], axis=1) for at in (np.maximum(size - 1, 0), size))
     straddles = (size < lengths)[:, None] & (last == following)
     return np.asarray(straddles & (importance == last) & inside(lengths, a.shape[1]))
 
 
 def tied_mass(a: NDArray[np.float64], lengths: NDArray[np.int64], k: int | NDArray[np.int64]) -> NDArray[np.float64]:
-    """The share of |attribution| on units of which only the tie rule says which are in the top k [items].
+    """The share of |attribution| on units that are in the top k or not only by the tie rule [items].
 
-    0 where the top k is clear; NaN where it is not because all attributions are 0. A tie among zeros has no mass
-    beside other weights: where attributions are sparse, look at `boundary_tie` too.
+    0 if the top k is clear; NaN if all attributions are 0. A tie among zeros has no mass next to other weights: for
+    sparse attributions, see `boundary_tie` too.
     """
     tied = boundary_tie(a, lengths, k)
     importance = np.abs(scaled(rounded(a)))
@@ -60,16 +60,16 @@ def tied_mass(a: NDArray[np.float64], lengths: NDArray[np.int64], k: int | NDArr
 
 
 def jaccard(top_a: NDArray[np.bool_], top_b: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Units in both sets among units in either [items]; NaN where both are empty. Chance: `chance_jaccard`."""
+    """Units in both sets among units in either [items]; NaN if both are empty. Chance: `chance_jaccard`."""
     return ratio(np.count_nonzero(top_a & top_b, axis=1), np.count_nonzero(top_a | top_b, axis=1))
 
 
 def chance_jaccard(lengths: NDArray[np.int64], k: int | NDArray[np.int64]) -> NDArray[np.float64]:
-    """The exact expected Jaccard of two random k-sets of an item's units [items]; 1 where n <= k, NaN where n is 0."""
+    """The exact expected Jaccard of two random k-sets of an item's units [items]; 1 if n <= k, NaN if n is 0."""
     size = _size(lengths, k)
-    cases, which = np.unique(np.stack([lengths, size]), axis=1, return_inverse=True)
+    cases, case = np.unique(np.stack([lengths, size]), axis=1, return_inverse=True)
     values = np.array([_chance_jaccard(int(n), int(k)) for n, k in cases.T])
-    return np.asarray(values[which.reshape(-1)], dtype=np.float64)
+    return np.asarray(values[case.reshape(-1)], dtype=np.float64)
 
 
 @cache
@@ -77,10 +77,10 @@ def _chance_jaccard(n: int, k: int) -> float:
     """Sum over i common units of i / (2k - i) times the hypergeometric probability of i."""
     if n == 0:
         return np.nan
-    least, every = max(2 * k - n, 0), comb(n, k)
-    ways, terms = comb(k, least) * comb(n - k, k - least), []
-    for i in range(least, k + 1):
-        terms.append(i * ways / ((2 * k - i) * every))
+    smallest, sets = max(2 * k - n, 0), comb(n, k)
+    ways, terms = comb(k, smallest) * comb(n - k, k - smallest), []
+    for i in range(smallest, k + 1):
+        terms.append(i * ways / ((2 * k - i) * sets))
         ways = ways * (k - i) ** 2 // ((i + 1) * (n - 2 * k + i + 1))
     return fsum(terms)
 
@@ -107,7 +107,7 @@ def rank_agreement(
 
 
 def chance_rank_agreement(lengths: NDArray[np.int64], k: int | NDArray[np.int64]) -> NDArray[np.float64]:
-    """The share of the top k that has the same rank in another random order [items]: 1 / n, whatever k."""
+    """The share of the top k that has the same rank in another random order [items]: 1 / n for any k."""
     return ratio(np.minimum(_size(lengths, k), 1), lengths)
 
 
@@ -116,7 +116,7 @@ def sign_agreement(
 ) -> NDArray[np.float64]:
     """The share of the top k that is in both, with the same sign (zero is a sign of its own) [items].
 
-    Chance: k / n times the probability of equal signs, half of it for signs that are a coin's.
+    Chance: k / n times the probability of equal signs, which is 1/2 for random signs.
     """
     rank_a, rank_b, size = _compared(a, b, lengths, k)
     return _share((rank_a < size) & (rank_b < size) & _same_sign(a, b), size)
@@ -134,7 +134,7 @@ def signed_rank_agreement(
 
 
 def _size(lengths: NDArray[np.int64], k: int | NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many units each top-k set has [items]: k, or all there are."""
+    """The number of units in each top-k set [items]: k, or all if there are fewer."""
     k = np.asarray(k)
     if k.dtype.kind not in "iu" or k.shape not in ((), lengths.shape) or (k < 1).any():
         raise ValueError(

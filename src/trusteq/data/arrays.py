@@ -1,4 +1,4 @@
-"""Arrays: the kind of segment whose items are numbers, all of one shape, as a NumPy array holds them."""
+"""Arrays: the kind of segment whose items are arrays of numbers, all of the same shape, as in a NumPy array."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array [items, ...]; NumPy takes it for the array itself, whose methods and attributes it has."""
+    """An array [items, ...]; NumPy treats it as the array itself, whose methods and attributes it has."""
 
     values: NDArray[Any]
 
     kind: ClassVar[str] = "array"
     counted: ClassVar[Mapping[str, str]] = {}
     copies_repeat: ClassVar[bool] = False
-    """A few measured numbers may be the same for two items by chance."""
+    """Two items may have the same few measured numbers by chance."""
 
     @classmethod
     def holding(cls, values: Any) -> Arrays | None:
-        """The array; None for anything else."""
+        """An array as this kind; None for anything else."""
         return cls(values) if isinstance(values, np.ndarray) else None
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         return iter(self.values)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # other protocols of arrays, and what is asked of an object not yet made whole
+        if name.startswith("__"):  # other array protocols, and lookups before the object is complete
             raise AttributeError(name)
         return getattr(self.values, name)
 
@@ -59,9 +59,9 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         return getattr(ufunc, method)(*plain, **options)
 
     def refuse_unfit(self, where: str) -> None:
-        """Stop at an array that has one value for all items."""
+        """Raise an error for an array that is a single value for all items."""
         if self.values.ndim == 0:
-            raise DataError(f"{where} is one value, {str(self.values)[:80]!r}; give one for each item")
+            raise DataError(f"{where} is a single value, {str(self.values)[:80]!r}; give one per item")
 
     def first_empty(self) -> None:
         """None: numbers are never empty."""
@@ -76,7 +76,7 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         return cls(np.concatenate([part.values for part in parts]))
 
     def texts(self) -> None:
-        """None."""
+        """None: arrays are not texts."""
 
     def inputs(self) -> NDArray[Any]:
         """The array."""
@@ -96,20 +96,20 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         return (np.ascontiguousarray(row).tobytes() for row in self.values)
 
     def sizes(self) -> NDArray[np.int64]:
-        """Numbers [items], as many for each."""
+        """Numbers per item [items], the same for all."""
         return np.full(len(self), prod(self.values.shape[1:]), dtype=np.int64)
 
     def counts(self, name: str) -> NDArray[np.int64]:
-        """None is counted."""
+        """No count: nothing is counted in arrays."""
         raise KeyError(name)
 
     @property
     def storable(self) -> bool:
-        """Whether a column can hold it: Python objects and records it cannot."""
+        """Whether it can be stored as a column: Python objects and records cannot."""
         return PLAIN.fullmatch(self.values.dtype.str) is not None
 
     def column(self) -> pa.Array:
-        """Numbers, or lists of as many as an item has; of types that only NumPy knows, their bytes."""
+        """Numbers, or lists with the numbers of each item; bytes for types that only NumPy has."""
         size = prod(self.values.shape[1:])
         rows = self.values.reshape(len(self), size)
         if not _is_number(rows.dtype):
@@ -123,20 +123,20 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         return pa.FixedSizeListArray.from_arrays(flat, size)
 
     def about(self) -> dict[str, Any]:
-        """Kind, type and shape of an item."""
+        """Kind, and type and shape of an item."""
         return {"kind": self.kind, "dtype": self.values.dtype.str, "shape": list(self.values.shape[1:])}
 
     @classmethod
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Arrays:
-        """The array of a column; a ValueError where that holds anything else."""
+        """The array of a column; a ValueError if it contains anything else."""
         (dtype, shape), items = _described(about), len(column)
         if column.null_count:
             raise ValueError("gaps")
         if not _is_number(dtype):
             rows = column.cast(pa.large_binary()).to_pylist()
             if any(len(row) != prod(shape) * dtype.itemsize for row in rows):
-                raise ValueError(f"not the bytes of {prod(shape)} {dtype} an item")
-            found = np.frombuffer(b"".join(rows), dtype)
+                raise ValueError(f"not the bytes of {prod(shape)} {dtype} per item")
+            values = np.frombuffer(b"".join(rows), dtype)
         else:
             if shape:
                 lengths = pc.unique(pc.list_value_length(column)).to_pylist()
@@ -145,14 +145,14 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
                 column = pc.list_flatten(column)
             if column.null_count:
                 raise ValueError("gaps")
-            found = column.to_numpy()
-            if found.dtype != dtype.newbyteorder("="):
-                raise ValueError(f"{found.dtype}, not {dtype}")
-        return cls(found.astype(dtype, copy=False).reshape(items, *shape))
+            values = column.to_numpy()
+            if values.dtype != dtype.newbyteorder("="):
+                raise ValueError(f"{values.dtype}, not {dtype}")
+        return cls(values.astype(dtype, copy=False).reshape(items, *shape))
 
 
 PLAIN = re.compile(r"[<>|][biufcmMSU]\d+(\[\d*[a-zA-Z]+\])?")
-"""How NumPy writes the types whose values are their bytes: numbers, times and texts of a fixed width."""
+"""NumPy's names of the types whose values are plain bytes: numbers, times and texts of fixed width."""
 
 
 def _described(about: Mapping[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
@@ -174,5 +174,5 @@ def _described(about: Mapping[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]
 
 
 def _is_number(dtype: np.dtype[Any]) -> bool:
-    """Whether Parquet knows numbers of this type."""
+    """Whether Parquet has numbers of this type."""
     return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (4, 8))

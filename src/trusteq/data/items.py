@@ -1,4 +1,4 @@
-"""Items: the examples that every model answers, held by column."""
+"""Items: the examples that every model answers, stored by column."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Items:
-    """Examples to judge, one position an item in every field.
+    """Examples for an audit; every field has one position per item.
 
     ids: unique names [items].
     segments: what the models read, by name; texts [items] or an array [items, ...] become a `Segment`.
-    labels: gold codes [items] into ``label_names``; None when there are no labels.
+    labels: gold codes [items] into ``label_names``; None if there are no labels.
     columns: further values for slices, by name, as texts [items].
-    clusters: which items belong together (hypotheses of one premise) [items]; None when all are independent.
-    ignored: how many rows of the source were left out because of their label.
-    places: the line or row of the source that each item stands on [items], for messages; ``counted_in`` says which.
-    id_column, label_column: what the source calls its ids and gold labels, to look for them in files of predictions.
+    clusters: which items belong together (such as hypotheses of one premise) [items]; None if all are independent.
+    ignored: number of rows of the source that were left out because of their label.
+    places: each item's line or row in the source [items], for messages; ``counted_in`` says which of the two.
+    id_column, label_column: the source's columns of ids and gold labels, to find them in files of predictions.
     """
 
     ids: Sequence[str]
@@ -46,17 +46,17 @@ class Items:
     id_column: str | None = None
     label_column: str | None = None
     may_be_empty: bool = False
-    """Whether texts may be empty: only where words were left out on purpose."""
+    """Whether segments may be empty: only if units were left out on purpose."""
 
     def __repr__(self) -> str:
         labels = () if self.labels is None else self.label_names
-        named = {"segments": self.segments, "labels": labels, "columns": self.columns}
-        about = "".join(f"; {what} {enumerated(list(names))}" for what, names in named.items() if names)
+        parts = {"segments": self.segments, "labels": labels, "columns": self.columns}
+        about = "".join(f"; {part} {enumerated(list(names))}" for part, names in parts.items() if names)
         return f"<{len(self.ids):,} Items of {self.source}{about}>"
 
     def __post_init__(self) -> None:
-        # What is read by position later must be: a pandas Series answers by its index.
-        held = {
+        # These are read by position later, but a pandas Series is read by its index.
+        fields = {
             "ids": _by_position(self.ids),
             "segments": {
                 name: segment_of(values, f"{self.source}: segment {name!r}") for name, values in self.segments.items()
@@ -64,7 +64,7 @@ class Items:
             "columns": {name: _by_position(values) for name, values in self.columns.items()},
             "clusters": None if self.clusters is None else _by_position(self.clusters),
         }
-        for name, values in held.items():
+        for name, values in fields.items():
             object.__setattr__(self, name, values)
         self._refuse_unfit()
         n = len(self.ids)
@@ -85,15 +85,15 @@ class Items:
             if outside.size:
                 first = int(outside[0])
                 raise DataError(
-                    f"{self._item(first)} has label code {codes[first]}, outside the "
-                    f"{len(self.label_names)} label names; leave such items out"
+                    f"{self._item(first)} has label code {codes[first]}, but there are only "
+                    f"{len(self.label_names)} label names; exclude such items"
                 )
             refuse_alike(self.label_names, self.source, "write each label in one way")
             object.__setattr__(self, "labels", codes.astype(np.int64))
         if len(set(self.ids)) != n:
-            first_of: dict[str, int] = {}
+            first_row: dict[str, int] = {}
             for row, id_ in enumerate(self.ids):
-                if (before := first_of.setdefault(id_, row)) != row:
+                if (before := first_row.setdefault(id_, row)) != row:
                     raise DataError(
                         f"{self.source}: items {before + 1} and {row + 1} have the same id {id_!r}; "
                         "ids must be unique, or match by row number with --by-row"
@@ -111,22 +111,22 @@ class Items:
         try:
             codes = np.asarray(self.labels)
         except ValueError:
-            raise DataError(f"{self.source}: labels are lists of unequal length; give one code an item") from None
+            raise DataError(f"{self.source}: labels are lists of unequal length; give one code per item") from None
         if codes.ndim != 1:
             remedy = "numpy.argmax(labels, axis=1)" if codes.shape[1:] > (1,) else "numpy.ravel(labels)"
             raise DataError(
-                f"{self.source}: labels have shape {list(codes.shape)} for {len(self.ids)} items; give one code an "
+                f"{self.source}: labels have shape {list(codes.shape)} for {len(self.ids)} items; give one code per "
                 f"item: {remedy}"
             )
         if not np.issubdtype(codes.dtype, np.integer):
             raise DataError(
                 f"{self.source}: labels must be whole codes into label_names, found {codes.dtype}; for names write "
-                "[label_names.index(name) for name in labels], or read a file or data frame by trusteq.read_items"
+                "[label_names.index(name) for name in labels], or read a file or data frame with trusteq.read_items"
             )
         return codes
 
     def _refuse_unfit(self) -> None:
-        """Stop at the first value that is not of its kind: ids, names and columns are texts."""
+        """Raise an error for the first value of the wrong kind: ids, names and columns must be texts."""
         texts: dict[str, Any] = {
             "ids": self.ids,
             "label names": self.label_names,
@@ -141,7 +141,7 @@ class Items:
             segment.refuse_unfit(f"{self.source}: segment {name!r}")
 
     def _item(self, position: int) -> str:
-        """The words that find an item in its source."""
+        """Where an item is in its source, for messages."""
         place = "" if self.places is None else f"{self.counted_in} {self.places[position]}: "
         return f"{self.source}: {place}item {self.ids[position]!r}"
 
@@ -167,7 +167,7 @@ class Items:
         )
 
     def content(self) -> str:
-        """SHA-256 of everything in the items, in their order: what was audited, whatever file it came from."""
+        """SHA-256 of everything in the items, in their order, independent of the file they came from."""
         digest = hashlib.sha256()
         parts: dict[str, Any] = {"ids": self.ids, **{f"segment {k}": v for k, v in self.segments.items()}}
         if self.labels is not None:
@@ -181,18 +181,18 @@ class Items:
         return digest.hexdigest()
 
     def texts(self) -> tuple[Sequence[str], ...]:
-        """The text segments in order; an error where a segment is of another kind or there is none."""
+        """The text segments in order; an error if a segment is of another kind or there is none."""
         if not self.segments:
-            raise DataError(f"{self.source}: no text was named; say which columns to read, e.g. --text sentence")
-        found = []
+            raise DataError(f"{self.source}: no text column named; choose the columns to read, e.g. --text sentence")
+        by_segment = []
         for name, segment in self.segments.items():
             texts = segment.texts()
             if texts is None:
                 raise DataError(
                     f"{self.source}: segment {name!r} is {with_article(segment.kind)}; this model reads text"
                 )
-            found.append(texts)
-        return tuple(found)
+            by_segment.append(texts)
+        return tuple(by_segment)
 
     def gold(self, labels: Sequence[str]) -> NDArray[np.int64] | None:
         """Gold codes [items] into ``labels``, matched by name; None without labels."""
@@ -200,20 +200,20 @@ class Items:
             return None
         if tuple(labels) == tuple(self.label_names):
             return self.labels
-        place = {name: code for code, name in enumerate(labels)}
-        translate = np.array([place.get(name, -1) for name in self.label_names], dtype=np.int64)
+        code_of = {name: code for code, name in enumerate(labels)}
+        translate = np.array([code_of.get(name, -1) for name in self.label_names], dtype=np.int64)
         codes = translate[self.labels]
         unknown = np.flatnonzero(codes < 0)
         if unknown.size:
             first = int(unknown[0])
             raise LabelError(
-                f"{self._item(first)} has label {self.label_names[self.labels[first]]!r}, which the models do not know "
-                f"(they answer {listed(labels)}); {unknown.size:,} such {'item' if unknown.size == 1 else 'items'}; "
-                f"{remedy(self.label_names, labels)}"
+                f"{self._item(first)} has label {self.label_names[self.labels[first]]!r}, which is not one of "
+                f"the models' labels {listed(labels)}; {unknown.size:,} {'item' if unknown.size == 1 else 'items'} "
+                f"in total; {remedy(self.label_names, labels)}"
             )
         return codes
 
 
 def _by_position(values: Any) -> Any:
-    """Lists, tuples and arrays as they are, else a list in the order of iteration; a text is refused elsewhere."""
+    """Lists, tuples and arrays unchanged, anything else as a list in order of iteration; texts are refused later."""
     return values if isinstance(values, list | tuple | np.ndarray | str) else list(values)

@@ -1,4 +1,4 @@
-"""Items that repeat another item: the same texts, or whatever they hold, under another id."""
+"""Items that repeat another item: equal segments under another id."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 
 def repeats(items: Items) -> int:
-    """How many items repeat an earlier one that is not of their cluster; 0 where equal values may be chance."""
+    """The number of items that repeat an earlier one of another cluster; 0 if equal values may be chance."""
     if not any(segment.copies_repeat for segment in items.segments.values()):
         return 0
     clusters = items.ids if items.clusters is None else items.clusters
     first: dict[bytes, str] = {}
-    found = 0
+    repeated = 0
     for row, cluster in zip(zip(*(s.keys() for s in items.segments.values()), strict=True), clusters, strict=True):
-        found += first.setdefault(_digest(row), cluster) != cluster
-    return found
+        repeated += first.setdefault(_digest(row), cluster) != cluster
+    return repeated
 
 
 def _digest(row: tuple[bytes, ...]) -> bytes:
     """A short key of an item's segments."""
-    total = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for content in row:
-        total.update(len(content).to_bytes(8, "little") + content)
-    return total.digest()
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.digest()

@@ -1,7 +1,7 @@
-"""Segment: what the models read of every item, of one kind; nothing but the kind looks at its values.
+"""Segment: one input of the models, of one kind, for every item; only the kind itself looks at the values.
 
-A kind is a class in a file of its own and an entry in `KINDS`. How an item of it is shown is an entry in
-`trusteq.report.segment_text`, how it is parted into units one in `trusteq.explain.units`.
+A kind is a class in a file of its own and an entry in `KINDS`. How its items are displayed is an entry in
+`trusteq.report.segment_text`, and how they are split into units an entry in `trusteq.explain.units`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Segment(Protocol):
-    """One value an item, in order; iterating and indexing decode it.
+    """One value per item, in order; iterating and indexing decode it.
 
-    kind: its name among `KINDS`. counted: what items can be sliced by the quarters of, by name, and the word for one
-    of it ("text length": "word"). copies_repeat: whether two items of equal values are one item twice.
+    kind: its name among `KINDS`. counted: counts by which items can be sliced in quarters, by name, and the word for
+    what is counted ("text length": "word"). copies_repeat: whether items with equal values are repeats.
     """
 
     kind: ClassVar[str]
@@ -36,7 +36,7 @@ class Segment(Protocol):
 
     @classmethod
     def holding(cls, values: Any) -> Self | None:
-        """These values as this kind; None where they are of another."""
+        """These values as this kind; None if they are of another kind."""
 
     def __len__(self) -> int: ...
 
@@ -45,10 +45,10 @@ class Segment(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
 
     def refuse_unfit(self, where: str) -> None:
-        """Nothing, or a DataError about the first value that is not of this kind; ``where`` names the segment."""
+        """Raise a DataError for the first value that is not of this kind; ``where`` names the segment."""
 
     def first_empty(self) -> int | None:
-        """The first item that has nothing to read; None where each has."""
+        """The first item that is empty; None if there is none."""
 
     def take(self, at: NDArray[np.int64]) -> Self:
         """The values at these positions, in this order."""
@@ -58,47 +58,47 @@ class Segment(Protocol):
         """The values of all parts, in order."""
 
     def texts(self) -> Sequence[str] | None:
-        """The values as texts, for models that read texts; None where they are none."""
+        """The values as texts, for models that read texts; None if they are not texts."""
 
     def inputs(self) -> Any:
-        """All values as a Python function or an estimator takes them."""
+        """All values in the form that a Python function or an estimator takes."""
 
     def add_to(self, digest: hashlib._Hash) -> None:
-        """Add everything that tells these values from others to the hash."""
+        """Add everything that distinguishes these values from others to the hash."""
 
     def keys(self) -> Iterator[bytes]:
-        """Bytes for each item, which are those of another where both are the same to a reader."""
+        """Bytes for each item, equal for items that a reader would consider the same."""
 
     def sizes(self) -> NDArray[np.int64]:
-        """How large each item is [items], to put those of like size in one batch."""
+        """The size of each item [items], to batch items of similar size."""
 
     def counts(self, name: str) -> NDArray[np.int64]:
-        """What ``counted`` names, of each item [items]."""
+        """The count of this name in ``counted``, for each item [items]."""
 
     @property
     def storable(self) -> bool:
-        """Whether a column of a file can hold it."""
+        """Whether it can be stored as a column of a file."""
 
     def column(self) -> pa.Array:
         """A column for items.parquet."""
 
     def about(self) -> dict[str, Any]:
-        """What JSON must say beside the column, its ``kind`` first; nothing for texts."""
+        """What is stored as JSON with the column, its ``kind`` first; empty for texts."""
 
     @classmethod
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Self:
-        """The segment of such a column, to the bit; a ValueError where it holds anything else."""
+        """The segment of such a column, to the bit; a ValueError if the column contains anything else."""
 
 
 KINDS: dict[str, type[Segment]] = {
     "text": Texts,
     "array": Arrays,
 }
-"""By name; of values that several kinds hold, the later kind is taken."""
+"""The built-in kinds by name; if several kinds can hold some values, the last one is used."""
 
 
 def kinds() -> dict[str, type[Segment]]:
-    """Every kind of segment by its name; those of plugins come last."""
+    """All kinds of segments by name; those of plugins come last."""
     return with_plugins("trusteq.segments", KINDS, type)
 
 
@@ -108,13 +108,13 @@ def is_segment(values: Any) -> TypeGuard[Segment]:
 
 
 def segment_of(values: Any, where: str) -> Segment:
-    """The values as the segment they are, or put into their kind; ``where`` names them in messages."""
+    """The values as a segment, converted to their kind if necessary; ``where`` names them in messages."""
     if is_segment(values):
         return values
     if isinstance(values, str):
         raise DataError(f"{where} must be a list of texts, found the text {values[:40]!r}")
-    held = (kind.holding(values) for kind in reversed(kinds().values()))
-    return next(segment for segment in held if segment is not None)
+    candidates = (kind.holding(values) for kind in reversed(kinds().values()))
+    return next(segment for segment in candidates if segment is not None)
 
 
 def with_article(kind: str) -> str:
@@ -123,35 +123,35 @@ def with_article(kind: str) -> str:
 
 
 ABOUT = b"trusteq"
-"""The key of a column's metadata that says what segment it holds."""
+"""The metadata key of a column that describes its segment."""
 
 
 def stored_segment(column: pa.ChunkedArray, about: Mapping[str, Any]) -> Segment:
-    """The segment that a column holds, of the kind that it is said to be; a ValueError where it does not."""
+    """The segment stored in a column, of the kind that ``about`` names; a ValueError if it is not one."""
     name = about.get("kind", Texts.kind)
-    known = kinds()
-    if name not in known:
-        raise ValueError(f"unknown kind of segment {name!r}; this trusteq knows {', '.join(known)}")
-    return known[name].stored(column, about)
+    by_name = kinds()
+    if name not in by_name:
+        raise ValueError(f"unknown kind of segment {name!r}; choose from {', '.join(by_name)}")
+    return by_name[name].stored(column, about)
 
 
 def metadata(about: Mapping[str, Any]) -> dict[bytes, bytes] | None:
-    """What is said about a segment, as a column's metadata; None where there is nothing to say."""
+    """The description of a segment as metadata of its column; None if there is no description."""
     return {ABOUT: json.dumps(about).encode()} if about else None
 
 
 def is_described(field: pa.Field) -> bool:
-    """Whether a column's metadata say what segment is in it: one that is no text."""
+    """Whether the metadata of a column describe its segment, which then is not a text."""
     return ABOUT in (field.metadata or {})
 
 
 def about_column(field: pa.Field) -> dict[str, Any]:
-    """What a column's metadata say of the segment in it; nothing for texts."""
-    said = (field.metadata or {}).get(ABOUT)
+    """The description of a column's segment in its metadata; empty for texts."""
+    text = (field.metadata or {}).get(ABOUT)
     try:
-        found = {} if said is None else json.loads(said)
+        about = {} if text is None else json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise ValueError(f"metadata {str(said)[:80]} of column {field.name!r}")
-    return found
+        about = None
+    if not isinstance(about, dict):
+        raise ValueError(f"metadata {str(text)[:80]} of column {field.name!r}")
+    return about

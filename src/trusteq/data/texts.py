@@ -1,4 +1,4 @@
-"""Texts: the kind of segment whose items are written words."""
+"""Texts: the kind of segment whose items are texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LENGTH = "text length"
 
 
 class Texts(list[str]):
-    """The texts of all items, in order: a list, with what a segment must know."""
+    """The texts of all items, in order: a list that is a segment."""
 
     kind: ClassVar[str] = "text"
     counted: ClassVar[Mapping[str, str]] = {LENGTH: "word"}
@@ -31,15 +31,15 @@ class Texts(list[str]):
 
     @classmethod
     def holding(cls, values: Any) -> Texts:
-        """Whatever no other kind holds, to be checked."""
+        """Any values of no other kind; they are checked later."""
         return cls(values)
 
     def refuse_unfit(self, where: str) -> None:
-        """Stop at the first value that is no text."""
+        """Raise an error for the first value that is not a text."""
         refuse_other_than_texts(self, where)
 
     def first_empty(self) -> int | None:
-        """The first text that holds nothing but blanks."""
+        """The first text that contains only whitespace."""
         if all(map(str.strip, self)):
             return None
         return next(item for item, text in enumerate(self) if not text.strip())
@@ -62,12 +62,12 @@ class Texts(list[str]):
         return list(self)
 
     def add_to(self, digest: hashlib._Hash) -> None:
-        """All texts, each behind its length."""
+        """All texts, each preceded by its length."""
         for start in range(0, len(self), PIECE_TEXTS):
             digest.update(packed(self[start : start + PIECE_TEXTS]))
 
     def keys(self) -> Iterator[bytes]:
-        """Each text without the blanks around it, which do not make it another one."""
+        """Each text without surrounding whitespace, which does not make it a different text."""
         return (text.strip().encode() for text in self)
 
     def sizes(self) -> NDArray[np.int64]:
@@ -75,7 +75,7 @@ class Texts(list[str]):
         return np.fromiter(map(len, self), np.int64, len(self))
 
     def counts(self, name: str) -> NDArray[np.int64]:
-        """Words, as blanks part them [items]; the only count there is."""
+        """Words separated by whitespace [items]; the only count of texts."""
         return np.fromiter((len(text.split()) for text in self), np.int64, len(self))
 
     def column(self) -> pa.Array:
@@ -83,26 +83,26 @@ class Texts(list[str]):
         return pa.array(self, pa.string())
 
     def about(self) -> dict[str, Any]:
-        """Nothing: a column of texts says all."""
+        """Nothing: a column of texts needs no description."""
         return {}
 
     @classmethod
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Texts:
-        """The texts of a column; a ValueError where it holds anything else."""
+        """The texts of a column; a ValueError if it contains anything else."""
         if about or column.null_count:
             raise ValueError(f"not a column of texts: {about or 'gaps'}")
         return cls(column.cast(pa.string()).to_pylist())
 
 
 def refuse_other_than_texts(values: Iterable[Any], where: str) -> None:
-    """Nothing, or an error about the first value that is no text or cannot be written; ``where`` names them all."""
+    """Raise an error for the first value that is not a text or not valid Unicode; ``where`` names the values."""
     if are_texts(values):
         return
     for number, value in enumerate(values, 1):
         if not isinstance(value, str):
             raise DataError(
-                f"{where} must be texts, but number {number} is {value!r} of type {type(value).__name__}; "
-                "write [str(value) for value in values], with a text for what is missing"
+                f"{where} must be texts, but value {number} is {value!r} of type {type(value).__name__}; "
+                "write [str(value) for value in values], with a text for missing values"
             )
         if not is_unicode(value):
-            raise DataError(f"{where}: number {number} is no valid Unicode ({value!r}); write whole characters")
+            raise DataError(f"{where}: text {number} is not valid Unicode ({value!r}); write complete characters")

@@ -1,7 +1,7 @@
-"""Attributions of many items, read from their value tables by LIME and Shapley values.
+"""Attributions of many items, computed from their value tables as LIME and Shapley values.
 
-Everything a comparison needs of a model: attributions from the whole plan with their standard errors, and from its two
-independent halves, centred, whose products carry no noise bias.
+Everything that a comparison needs of a model: attributions from the complete plan with their standard errors, and from
+its two independent halves, centred, whose products have no noise bias.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
 
 class Attributions:
-    """What one method says of one model's answers; read as arrays padded with zeros beyond an item's own units.
+    """One model's attributions by one method, as arrays padded with zeros beyond an item's own units.
 
     whole, error: attributions from all masks and their standard errors [items, units].
-    first, second: from each half of the plan alone, centred within the item [items, units].
+    first, second: from each half of the plan only, centred within the item [items, units].
 
-    Held packed, each item by its own length: texts of a hundred words among texts of ten would else fill memory with
-    zeros.
+    Stored packed, each item at its own length: otherwise, a few long items would fill memory with zeros.
     """
 
     def __init__(
@@ -39,15 +38,15 @@ class Attributions:
         second: NDArray[np.float64],
     ) -> None:
         rows = [np.stack(parts) for parts in zip(whole, error, first, second, strict=True)]
-        self._rows = [row[:, : _used(row)].copy() for row in rows]
+        self._rows = [row[:, : _used_units(row)].copy() for row in rows]
         self._width = int(whole.shape[1])
 
     @classmethod
     def of(cls, rows: Sequence[NDArray[np.float64]], width: int) -> Attributions:
-        """From each item's own whole, error, first and second [4, units]; ``width`` is that of the longest item."""
-        made = cls.__new__(cls)
-        made._rows, made._width = list(rows), width
-        return made
+        """From whole, error, first and second of each item [4, units]; ``width`` is the length of the longest item."""
+        attributions = cls.__new__(cls)
+        attributions._rows, attributions._width = list(rows), width
+        return attributions
 
     @property
     def whole(self) -> NDArray[np.float64]:
@@ -66,38 +65,38 @@ class Attributions:
 
     @property
     def second(self) -> NDArray[np.float64]:
-        """Those from the second half [items, units]."""
+        """Attributions from the second half, centred [items, units]."""
         return self._padded(3)
 
     def take(self, at: NDArray[np.int64]) -> Attributions:
-        """Those of the items at these positions."""
+        """The attributions of the items at these positions."""
         return Attributions.of([self._rows[i] for i in at], self._width)
 
     def _padded(self, part: int) -> NDArray[np.float64]:
-        made = np.zeros((len(self._rows), self._width))
-        for to, row in zip(made, self._rows, strict=True):
-            to[: row.shape[1]] = row[part]
-        return made
+        padded = np.zeros((len(self._rows), self._width))
+        for target, row in zip(padded, self._rows, strict=True):
+            target[: row.shape[1]] = row[part]
+        return padded
 
 
-def _used(row: NDArray[np.float64]) -> int:
-    """Up to which unit anything in [4, units] is not zero."""
+def _used_units(row: NDArray[np.float64]) -> int:
+    """The number of units in [4, units] up to the last one that is not all zeros."""
     used = np.flatnonzero(row.any(axis=0))
     return int(used[-1]) + 1 if used.size else 0
 
 
 def attributions(plans: Sequence[Plan], values: Sequence[NDArray[np.float64]], method: str) -> list[Attributions]:
     """Each model's attributions from the values [masks, models] of each item."""
-    read, matrix = {"lime": (lime, lime_map), "shapley": (shapley, shapley_map)}[method]
+    attribute, attribution_map = {"lime": (lime, lime_map), "shapley": (shapley, shapley_map)}[method]
     models, width = values[0].shape[1], max(plan.units for plan in plans)
     rows: list[list[NDArray[np.float64]]] = [[] for _ in range(models)]
     for plan, v in zip(plans, values, strict=True):
-        whole, error = read(plan, v)
+        whole, error = attribute(plan, v)
         halves = []
         for half in plan.halves:
-            a = matrix(plan, half, shrink=0.0 if plan.exact else SHRINK) @ v
+            a = attribution_map(plan, half, shrink=0.0 if plan.exact else SHRINK) @ v
             halves.append(a - a.mean(axis=0))
-        made = np.stack([whole, error, *halves]).transpose(2, 0, 1)
+        by_model = np.stack([whole, error, *halves]).transpose(2, 0, 1)
         for model in range(models):
-            rows[model].append(made[model].copy())
-    return [Attributions.of(own, width) for own in rows]
+            rows[model].append(by_model[model].copy())
+    return [Attributions.of(model_rows, width) for model_rows in rows]

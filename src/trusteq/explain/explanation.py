@@ -1,7 +1,7 @@
-"""From items and models to value tables: units, mask plans, and what every model answers to them.
+"""Explanations: the units of items, their mask plans, and every model's answers to them (value tables).
 
-The plan of an item comes from (seed, id) alone and every model is asked about the same perturbations, so another
-candidate in the run changes nothing about the first.
+The plan of an item depends only on (seed, id), and every model answers the same changed items, so another candidate
+in the run does not change the results of the first.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from trusteq.compare.measures import METHODS
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.attributions import Attributions, attributions
-from trusteq.explain.plan import FEWEST, Plan, mask_plan
+from trusteq.explain.plan import MIN_MASKS, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
-from trusteq.explain.rounds import ask_until_certain
-from trusteq.explain.table import Question, round_trip
 from trusteq.explain.units import Units, cuts_named, cutter
+from trusteq.explain.until_stable import explain_until_stable
+from trusteq.explain.value_tables import Question, round_trip
 from trusteq.explain.words import REMOVE
 from trusteq.models.probe import BATCH_TOLERANCE
 from trusteq.tasks.task import CLASSES, By, Scale, task_named
@@ -37,25 +37,25 @@ if TYPE_CHECKING:
 
 ITEMS = 500
 MASKS_PER_UNIT = 4
-"""Where items are many, more masks an item than this buy less than more items would (docs/performance.md)."""
+"""With many items, more masks per item than this help less than more items would (docs/performance.md)."""
 FEWEST_MASKS, MOST_MASKS = 32, 256
-MOST_TO_CERTIFY = 512
+MAX_MASKS_TO_CERTIFY = 512
 
 Until = Literal["end", "decided", "stable"]
 
 
 @dataclass(frozen=True)
 class ExplainSettings:
-    """How explanations are made.
+    """How models are explained.
 
-    items: how many items are explained, chosen at random; None for all. masks: perturbations an item, by default
-    `MASKS_PER_UNIT` times its units. units: how items are cut, one of `explain.units.CUTS` ("words", "words-merged",
-    "sentences") or "re:PATTERN"; by default as their kind of segment is. perturb: "remove", or of units of texts
-    "mask", or a text to put in place. target: which label is explained, the reference's answer, the gold label, or
-    each model's own answer. k: how many words the top sets hold. until: "end" for all of ``items``, "decided" to stop
-    as soon as the policy's rules on alignment are decided, "stable" to add perturbations to an item until the top words
-    of every model are certified or there are ``masks`` of them. precision: "bfloat16" or "float16" to ask models about
-    perturbed texts in 16 bits, "own" for the precision that they came in.
+    items: the number of items to explain, chosen at random; None for all. masks: changed versions per item, by default
+    `MASKS_PER_UNIT` times its units. units: how items are split into units, one of `explain.units.CUTS` ("words",
+    "words-merged", "sentences") or "re:PATTERN"; by default according to their kind of segment. perturb: "remove", or
+    for units of texts "mask" or a text that replaces them. target: which label is explained, the reference's answer,
+    the gold label, or each model's own answer. k: the number of units in a top set. until: "end" for all of ``items``,
+    "decided" to stop as soon as the policy's rules on alignment are decided, "stable" to add masks to an item until the
+    top units of every model are certified or there are ``masks`` of them. precision: "bfloat16" or "float16" to run
+    models on changed items in 16 bits, "own" for the precision in which they were opened.
     """
 
     items: int | None = ITEMS
@@ -69,18 +69,18 @@ class ExplainSettings:
     precision: Precision = "own"
 
     def __post_init__(self) -> None:
-        for name, least in (("items", 2), ("masks", FEWEST), ("k", 1)):
+        for name, minimum in (("items", 2), ("masks", MIN_MASKS), ("k", 1)):
             value = getattr(self, name)
             if value is None and name != "k":
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise OptionError(f"explain {name} {value!r}: give a whole number of {least} or more")
+            if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+                raise OptionError(f"explain {name} {value!r}: give a whole number of {minimum} or more")
         if self.target not in ("reference", "gold", "own"):
             raise OptionError(f"explain target {self.target!r}: choose reference, gold or own")
         if self.scale not in ("probability", "log-odds"):
             raise OptionError(f"explain scale {self.scale!r}: choose probability or log-odds")
         if not isinstance(self.perturb, str):
-            raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a text to put in place")
+            raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a replacement text")
         if self.until not in get_args(Until):
             raise OptionError(f"explain until {self.until!r}: choose {', '.join(get_args(Until))}")
         if self.precision not in PRECISIONS:
@@ -94,14 +94,13 @@ class ExplainSettings:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What all models answered to the perturbations of the explained items.
+    """All models' answers to the changed versions of the explained items.
 
-    positions: the explained items' places in the audit's items [explained]. units, plans: theirs. tables: for each
-    model, log-probabilities [masks, labels] of each item. targets: the explained label [models, explained].
-    wordless: ids of chosen items without any unit, left out. segments: the names of the items' segments. seen: the
-    share that these are of the items to explain, below 1 where enough was known early. removed: for each model,
-    log-probabilities of each item without some top words, as `explain.removal` asks for them. task: what the models
-    were asked.
+    positions: the explained items' positions in the audit's items [explained]. units, plans: those of each item.
+    tables: for each model, log-probabilities [masks, labels] of each item. targets: the explained label [models,
+    explained]. wordless: ids of chosen items without units, which were left out. segments: the names of the items'
+    segments. seen: the share of the items to explain that these are, below 1 after an early stop. removed: for each
+    model, log-probabilities of each item without some top units, as in `explain.removal`. task: the models' task.
     """
 
     settings: ExplainSettings
@@ -122,7 +121,7 @@ class Explanation:
         return np.array([len(units) for units in self.units], dtype=np.int64)
 
     def values(self) -> list[NDArray[np.float64]]:
-        """Each item's values of the explained label [masks, models], on the scale of the settings."""
+        """The values of each item's explained label [masks, models], on the scale of the settings."""
         return [
             np.stack(
                 [
@@ -135,11 +134,11 @@ class Explanation:
         ]
 
     def value(self, table: NDArray[np.float64], target: int) -> NDArray[np.float64]:
-        """What a table [masks, labels] says of a target [masks], on the scale of the settings."""
+        """A target's values [masks] from a table [masks, labels], on the scale of the settings."""
         return task_named(self.task).value(table, target, self.settings.scale)
 
     def attributions(self) -> dict[str, list[Attributions]]:
-        """Each method's attributions, one a model."""
+        """The attributions of each model, by method."""
         return self._attributions
 
     @cached_property
@@ -152,7 +151,7 @@ class Explanation:
         return np.stack([v.var(axis=0) for v in self.values()], axis=1)
 
     def joined(self, more: Explanation) -> Explanation:
-        """These explanations and more of the same kind."""
+        """These and further explanations of the same kind."""
         return replace(
             self,
             positions=np.concatenate([self.positions, more.positions]),
@@ -169,7 +168,7 @@ class Explanation:
 
 
 def explain(
-    asked: Sequence[Respondent],
+    respondents: Sequence[Respondent],
     items: Items,
     settings: ExplainSettings,
     *,
@@ -177,43 +176,43 @@ def explain(
     seed: int = 0,
     only: Sequence[int] | None = None,
 ) -> Explanation:
-    """Every model's answers to the same perturbations of the same items; the first of those ``asked`` is the reference.
+    """Every model's answers to the same changed items; the first respondent is the reference.
 
     only: the positions of the items to explain, by default those that the settings choose.
     """
     units_of, names = cutter(settings.units, items), tuple(items.segments)
     positions, units, wordless = [], [], []
-    for i in sorted(chosen(items, settings.items, seed=seed) if only is None else only):
-        if len(cut := units_of(i)):
+    for i in sorted(in_random_order(items, settings.items, seed=seed) if only is None else only):
+        if len(item_units := units_of(i)):
             positions.append(i)
-            units.append(cut)
+            units.append(item_units)
         else:
             wordless.append(items.ids[i])
     if len(positions) < 2:
         raise DataError(
-            f"{items.source}: {len(positions)} of the chosen items have a unit to leave out; nothing can be explained "
-            f"with units {settings.units!r}"
+            f"{items.source}: only {len(positions)} of the chosen items have a unit to leave out; nothing can be "
+            f"explained with units {settings.units!r}"
         )
     plans = [
         mask_plan(items.ids[i], len(u), masks=_masks(settings, len(u)), seed=seed)
         for i, u in zip(positions, units, strict=True)
     ]
     at = np.array(positions, dtype=np.int64)
-    task = asked[0].task
-    targets = task.targets([one.answers for one in asked], gold, at, settings.target)
+    task = respondents[0].task
+    targets = task.targets([respondent.answers for respondent in respondents], gold, at, settings.target)
 
-    def ask(number: int, questions: list[Question]) -> list[NDArray[np.float64]]:
-        one = asked[number]
-        advance = one.counted(f"explain {one.name}", len(questions))
-        return one.tables(questions, perturb=settings.perturb, segments=names, advance=advance)
+    def answers(number: int, questions: list[Question]) -> list[NDArray[np.float64]]:
+        respondent = respondents[number]
+        advance = respondent.counted(f"explain {respondent.name}", len(questions))
+        return respondent.tables(questions, perturb=settings.perturb, segments=names, advance=advance)
 
     if settings.until == "stable":
         first = [_default_masks(len(u)) for u in units]
-        plans, tables = ask_until_certain(
+        plans, tables = explain_until_stable(
             plans,
             units,
-            len(asked),
-            ask,
+            len(respondents),
+            answers,
             targets,
             first=first,
             value=partial(task.value, scale=settings.scale),
@@ -221,11 +220,11 @@ def explain(
         )
     else:
         questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
-        tables = [tuple(ask(number, questions)) for number in range(len(asked))]
+        tables = [tuple(answers(number, questions)) for number in range(len(respondents))]
     tolerance = BATCH_TOLERANCE if settings.precision == "own" else LOW_TOLERANCE
-    for one, table in zip(asked, tables, strict=True):
-        for i, rows, expected in zip(at, table, one.ordinary(items, at), strict=True):
-            round_trip(one.model, rows, expected, items.ids[i], tolerance)
+    for respondent, table in zip(respondents, tables, strict=True):
+        for i, rows, expected in zip(at, table, respondent.ordinary(items, at), strict=True):
+            round_trip(respondent.model, rows, expected, items.ids[i], tolerance)
     return Explanation(
         settings,
         at,
@@ -239,47 +238,47 @@ def explain(
     )
 
 
-def chosen(items: Items, count: int | None, *, seed: int) -> list[int]:
-    """Positions of up to ``count`` items in random order, which depends on nothing but ids (of clusters) and seed.
+def in_random_order(items: Items, count: int | None, *, seed: int) -> list[int]:
+    """Positions of up to ``count`` items in random order, which depends only on ids (of clusters) and seed.
 
-    Items of one cluster stand together.
+    Items of the same cluster are next to each other.
     """
     keys = random_keys(items.ids if items.clusters is None else items.clusters, seed=seed)
     return sorted(range(len(items)), key=lambda i: (keys[i], items.ids[i]))[:count]
 
 
 def with_units(items: Items, settings: ExplainSettings, *, seed: int) -> tuple[list[int], list[str]]:
-    """Positions of as many chosen items as the settings want, in random order; and ids met that have no unit.
+    """Positions of the number of items in the settings, in random order; and ids of items skipped without units.
 
-    Where it is stopped once a rule is decided, the order is the same for every seed: else the same audit could be
-    repeated until items come first that decide it as wished.
+    If explaining stops once the rules are decided, the order is the same for every seed: otherwise, an audit could be
+    repeated until the first items decide it as desired.
     """
     units_of = cutter(settings.units, items)
-    found: list[int] = []
+    positions: list[int] = []
     wordless: list[str] = []
-    for i in chosen(items, None, seed=0 if settings.until == "decided" else seed):
-        if settings.items is not None and len(found) >= settings.items:
+    for i in in_random_order(items, None, seed=0 if settings.until == "decided" else seed):
+        if settings.items is not None and len(positions) >= settings.items:
             break
         if len(units_of(i)):
-            found.append(i)
+            positions.append(i)
         else:
             wordless.append(items.ids[i])
-    return found, wordless
+    return positions, wordless
 
 
-def choose(ids: Sequence[str], count: int | None, *, seed: int) -> list[int]:
-    """Positions of up to ``count`` items, in order: a random choice that depends on nothing but ids and seed."""
+def random_choice(ids: Sequence[str], count: int | None, *, seed: int) -> list[int]:
+    """Positions of up to ``count`` random items, in order; the choice depends only on ids and seed."""
     keys = random_keys(ids, seed=seed)
     return sorted(sorted(range(len(ids)), key=keys.__getitem__)[:count])
 
 
 def random_keys(names: Sequence[str], *, seed: int) -> list[bytes]:
-    """A key for each name: sorted by it they are in random order, whatever order they come in."""
+    """A random key for each name: sorting by it gives the same random order, whatever the order of the names."""
     return [hashlib.sha256(f"{seed}\x00explain\x00{name}".encode()).digest() for name in names]
 
 
 def _masks(settings: ExplainSettings, units: int) -> int:
-    return settings.masks or (MOST_TO_CERTIFY if settings.until == "stable" else _default_masks(units))
+    return settings.masks or (MAX_MASKS_TO_CERTIFY if settings.until == "stable" else _default_masks(units))
 
 
 def _default_masks(units: int) -> int:
@@ -289,22 +288,22 @@ def _default_masks(units: int) -> int:
 def replanned(
     items: Items, settings: ExplainSettings, positions: NDArray[np.int64], counts: NDArray[np.int64], *, seed: int
 ) -> tuple[tuple[Units, ...], tuple[Plan, ...]]:
-    """Units and plans, of so many masks each, of items that were explained; a ValueError where none is of that length.
+    """Units and plans of explained items with these numbers of masks; a ValueError if no plan has that number.
 
-    Where perturbations were added until top words were certain, the number is one of those that were tried.
+    If masks were added until the top units were stable, the number is one of those that were tried.
     """
     units_of = cutter(settings.units, items)
     units, plans = [], []
     for i, count in zip(positions.tolist(), counts.tolist(), strict=True):
-        cut = units_of(i)
-        if not len(cut):
+        item_units = units_of(i)
+        if not len(item_units):
             raise ValueError(f"item {items.ids[i]!r} has no unit")
-        whole = mask_plan(items.ids[i], len(cut), masks=_masks(settings, len(cut)), seed=seed)
-        size = _default_masks(len(cut)) if settings.until == "stable" else len(whole)
-        while len(plan := whole.first(size)[0]) < min(count, len(whole)):
+        complete = mask_plan(items.ids[i], len(item_units), masks=_masks(settings, len(item_units)), seed=seed)
+        size = _default_masks(len(item_units)) if settings.until == "stable" else len(complete)
+        while len(plan := complete.first(size)[0]) < min(count, len(complete)):
             size *= 2
         if len(plan) != count:
-            raise ValueError(f"{count} masks of item {items.ids[i]!r}, seed and settings give {len(plan)}")
-        units.append(cut)
+            raise ValueError(f"{count} masks of item {items.ids[i]!r}, but seed and settings give {len(plan)}")
+        units.append(item_units)
         plans.append(plan)
     return tuple(units), tuple(plans)

@@ -1,4 +1,4 @@
-"""Units of an item whose segments are of several kinds: those of each kind, one after the other."""
+"""Units of an item with several kinds of segments: those of each kind, one after the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class JoinedUnits:
-    """The units of all parts, each with the numbers of the item's segments that it is made of."""
+    """The units of all parts, each with the numbers of the item's segments that it contains."""
 
     parts: tuple[tuple[tuple[int, ...], Units], ...]
 
@@ -25,7 +25,7 @@ class JoinedUnits:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those of all parts [units]."""
+        """The names of all parts [units]."""
         return tuple(name for _, units in self.parts for name in units.names)
 
     @property
@@ -35,22 +35,22 @@ class JoinedUnits:
 
     @property
     def places(self) -> dict[str, NDArray[np.int64]]:
-        """Those of all parts [units]; 0 where a part does not have them."""
+        """The places of all parts [units]; 0 if a part does not have them."""
         names = dict.fromkeys(name for _, units in self.parts for name in units.places)
-        none = np.zeros(len(self), dtype=np.int64)
+        zeros = np.zeros(len(self), dtype=np.int64)
         return {
-            name: np.concatenate([units.places.get(name, none[: len(units)]) for _, units in self.parts])
+            name: np.concatenate([units.places.get(name, zeros[: len(units)]) for _, units in self.parts])
             for name in names
         }
 
     def render(self, kept: NDArray[np.bool_], perturb: str) -> tuple[Segment, ...]:
         """The segments of all parts, in the item's order."""
-        found: dict[int, Segment] = {}
+        by_number: dict[int, Segment] = {}
         masks = np.split(kept, np.cumsum([len(units) for _, units in self.parts])[:-1], axis=1)
-        for (numbers, units), own in zip(self.parts, masks, strict=True):
-            found |= zip(numbers, units.render(own, perturb), strict=True)
-        return tuple(found[number] for number in sorted(found))
+        for (numbers, units), part_masks in zip(self.parts, masks, strict=True):
+            by_number |= zip(numbers, units.render(part_masks, perturb), strict=True)
+        return tuple(by_number[number] for number in sorted(by_number))
 
     def content(self) -> tuple[Any, ...]:
-        """That of all parts."""
+        """The contents of all parts."""
         return tuple((numbers, units.content()) for numbers, units in self.parts)

@@ -1,9 +1,9 @@
-"""Owen values over a fixed tree of words: what shap's PartitionExplainer computes for text.
+"""Owen values over a fixed tree of units: what shap's PartitionExplainer computes for text.
 
-The tree halves each segment again and again, and joins the segments at the root; it comes from the words alone. Going
+The tree halves each segment repeatedly and joins the segments at the root; it depends only on the units. From the top
 down, each group's credit is split between its two halves by what each adds with the other absent and with it present,
-in the contexts that its ancestors' siblings make: O(n^2) values, and exact for the game restricted to the tree. With a
-budget the tree is opened level by level, and a group that was not opened shares its credit evenly among its words.
+in all contexts of its ancestors' siblings: O(n^2) values, and exact for the game restricted to the tree. With a
+budget, the tree is opened level by level, and a group that was not opened shares its credit equally among its units.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EVALUATIONS = 500
-"""Values that shap's explainer asks for by default."""
+"""The number of values that shap's explainer uses by default."""
 
 
 @dataclass(frozen=True)
 class OwenPlan:
-    """The masks that Owen values need, and the matrix that makes them of the values.
+    """The masks that Owen values need, and the matrix that computes them from the values.
 
-    masks: bool [masks, units], all different, the first keeps all units and the second none.
+    masks: bool [masks, units], all different; the first keeps all units and the second none.
     weights: [units, masks], so that the Owen values are ``weights @ values``.
     """
 
@@ -47,7 +47,7 @@ class Group:
 
 
 def owen_plan(segments: Sequence[int] | NDArray[np.int64], *, evaluations: int | None = None) -> OwenPlan:
-    """The plan for units of these segments [units], of at most this many values; all of them unless said."""
+    """The plan for units of these segments [units], with at most this many values; by default all."""
     return _owen_plan(tuple(int(s) for s in segments), evaluations)
 
 
@@ -55,14 +55,14 @@ def owen_plan(segments: Sequence[int] | NDArray[np.int64], *, evaluations: int |
 def _owen_plan(segments: tuple[int, ...], evaluations: int | None) -> OwenPlan:
     n = len(segments)
     if n < 1:
-        raise TrusteqError("there is no unit to give credit to; drop the item, or cut it with another rule")
+        raise TrusteqError("there is no unit to attribute to; drop the item, or use other units")
     if evaluations is not None and evaluations < 2:
-        raise TrusteqError(f"{evaluations} evaluations do not hold the whole item and the empty one; ask for 2 or more")
-    every, none = (1 << n) - 1, 0
-    place = {every: 0, none: 1}
+        raise TrusteqError(f"{evaluations} evaluations are too few for the complete and the empty item; use 2 or more")
+    full, empty = (1 << n) - 1, 0
+    position = {full: 0, empty: 1}
     shares: list[tuple[Group, int, int, float]] = []
     # (group, mask without it, mask with it, weight of this context)
-    level = [(_tree(segments), none, every, 1.0)]
+    level = [(_tree(segments), empty, full, 1.0)]
     while level:
         below = []
         for group, low, high, share in level:
@@ -71,12 +71,12 @@ def _owen_plan(segments: tuple[int, ...], evaluations: int | None) -> OwenPlan:
                 continue
             left, right = group.parts
             with_left, with_right = low | _bits(left), low | _bits(right)
-            new = len({with_left, with_right} - place.keys())
-            if evaluations is not None and len(place) + new > evaluations:
+            new = len({with_left, with_right} - position.keys())
+            if evaluations is not None and len(position) + new > evaluations:
                 shares.append((group, low, high, share))
                 continue
             for mask in (with_left, with_right):
-                place.setdefault(mask, len(place))
+                position.setdefault(mask, len(position))
             below += [
                 (left, low, with_left, share / 2),
                 (left, with_right, high, share / 2),
@@ -84,13 +84,13 @@ def _owen_plan(segments: tuple[int, ...], evaluations: int | None) -> OwenPlan:
                 (right, with_left, high, share / 2),
             ]
         level = below
-    written = np.frombuffer(b"".join(mask.to_bytes((n + 7) // 8, "little") for mask in place), dtype=np.uint8)
-    masks = np.unpackbits(written.reshape(len(place), -1), axis=1, count=n, bitorder="little").astype(np.bool_)
-    matrix = np.zeros((n, len(place)))
+    packed = np.frombuffer(b"".join(mask.to_bytes((n + 7) // 8, "little") for mask in position), dtype=np.uint8)
+    masks = np.unpackbits(packed.reshape(len(position), -1), axis=1, count=n, bitorder="little").astype(np.bool_)
+    matrix = np.zeros((n, len(position)))
     for group, low, high, share in shares:
         part = share / (group.end - group.start)
-        matrix[group.start : group.end, place[high]] += part
-        matrix[group.start : group.end, place[low]] -= part
+        matrix[group.start : group.end, position[high]] += part
+        matrix[group.start : group.end, position[low]] -= part
     for shared in (masks, matrix):
         shared.flags.writeable = False
     return OwenPlan(masks, matrix)
@@ -121,7 +121,7 @@ def _halved(start: int, end: int) -> Group:
 
 
 def linkage(segments: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
-    """The same tree as scipy's linkage matrix [units - 1, 4], which shap calls a clustering."""
+    """The tree as scipy's linkage matrix [units - 1, 4], which shap calls a clustering."""
     rows: list[list[float]] = []
     n = len(segments)
 

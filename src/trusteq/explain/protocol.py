@@ -1,12 +1,12 @@
 """The published protocol of arXiv 2508.13533: the top words of every model by LIME and by SHAP, for the gold label.
 
-LIME: 1,000 samples, the 20 largest of the first fit are fitted again, and it runs three times with other masks. Equal
-words are one unit. SHAP: Owen values over a tree of words from 500 evaluations; nothing is drawn, so it runs once.
-Within a run all models are asked about the same masks, and an item's masks come from (seed, run, id) alone. The top k
-are the first k different words by |weight|.
+LIME: 1,000 samples; the 20 largest coefficients of a first fit are fitted again; three runs with different masks. Equal
+words are one unit. SHAP: Owen values over a tree of words from 500 evaluations; nothing is random, so there is one run.
+Within a run, all models use the same masks, and an item's masks depend only on (seed, run, id). The top k are the first
+k different words by |weight|.
 
-``paper`` is the protocol as described, ``paper-scripts`` and ``paper-scripts-qqp`` as the scripts published with it do
-it: see `trusteq.explain.scripted` and `trusteq.explain.scripted_qqp`.
+``paper`` is the protocol as described in the paper, ``paper-scripts`` and ``paper-scripts-qqp`` as implemented in the
+published scripts: see `trusteq.explain.scripted` and `trusteq.explain.scripted_qqp`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trusteq.compare.padded import rounded
+from trusteq.compare.padded_arrays import rounded
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, OptionError
 from trusteq.explain import scripted_qqp
-from trusteq.explain.explanation import ExplainSettings, choose
+from trusteq.explain.explanation import ExplainSettings, random_choice
 from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
 from trusteq.explain.owen import EVALUATIONS, owen_plan
 from trusteq.explain.plan import distinct
-from trusteq.explain.scripted import DROPPED, lime_string, reached, shap_game, shap_string, shap_tree
-from trusteq.explain.table import Question, round_trip
+from trusteq.explain.scripted import DROPPED, lime_string, listed_tokens, shap_game, shap_string, shap_tree
+from trusteq.explain.value_tables import Question, round_trip
 from trusteq.explain.words import REMOVE, words
 
 if TYPE_CHECKING:
@@ -43,23 +43,23 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
 
 SCRIPTED = ("paper-scripts", "paper-scripts-qqp")
-"""The protocols that do what the published scripts do."""
+"""The protocols that reproduce the published scripts."""
 PROTOCOLS = ("paper", *SCRIPTED)
 BLOCK = 64
-"""Items whose answers are held at a time."""
+"""Number of items whose answers are in memory at a time."""
 
 Words = tuple[str, ...]
 Rank = Callable[[NDArray[np.float64]], NDArray[np.int64]]
-"""Puts units in order of their weights, the most important first; some may be left out."""
+"""Sorts units by their weights, the most important first; some may be left out."""
 
 
 @dataclass(frozen=True)
 class ProtocolSettings:
-    """The numbers of the protocol.
+    """The settings of the protocol.
 
-    name: one of `PROTOCOLS`. items: how many items are explained, chosen at random; None for all. runs: of LIME, each
-    with a seed of its own; of SHAP, too, where it draws anything. samples, features: LIME's masks, and the words it
-    fits. evaluations: SHAP's. k: how many words the top sets hold.
+    name: one of `PROTOCOLS`. items: the number of items to explain, chosen at random; None for all. runs: of LIME, each
+    with its own seed; also of SHAP if it draws anything. samples, features: LIME's numbers of masks and of fitted
+    words. evaluations: SHAP's number of values. k: the number of words in a top set.
     """
 
     name: str = "paper"
@@ -75,9 +75,9 @@ class ProtocolSettings:
 class Published:
     """The top words of all models.
 
-    positions: the explained items' places in the audit's items [explained]. seeds: of the runs. tops: by method, the
-    top words of [models][runs][explained], the most important first. distinct: by method, how many different words each
-    item has [explained]. wordless: ids of chosen items without any word, left out.
+    positions: the explained items' positions in the audit's items [explained]. seeds: of the runs. tops: by method, the
+    top words of [models][runs][explained], the most important first. distinct: by method, the number of different words
+    of each item [explained]. wordless: ids of chosen items without words, which were left out.
     """
 
     settings: ProtocolSettings
@@ -89,15 +89,15 @@ class Published:
 
 
 def by_size(weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """All units by |weight|, the largest first; of equal ones the earlier."""
+    """All units by |weight|, the largest first; of equal ones the earlier first."""
     return np.argsort(-np.abs(rounded(weights[None])[0]), kind="stable")
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How a protocol makes its inputs, orders words and which it takes out.
+class _Variant:
+    """How a variant of the protocol makes inputs, sorts words, and which words it drops.
 
-    draws: whether SHAP's runs differ. shap_words: what SHAP's units [units] are called in the lists.
+    draws: whether SHAP's runs differ. shap_words: the names of SHAP's units [units] in the lists.
     """
 
     lime: CutTexts
@@ -113,14 +113,14 @@ class _Way:
 
 
 def _owen(units: TextUnits, evaluations: int, _seed: int) -> Game:
-    """Owen values over the words' own tree, whose masks are known beforehand."""
+    """Owen values over the tree of words, whose masks are known in advance."""
     plan = owen_plan(units.segments, evaluations=evaluations)
     values = yield plan.masks
     return plan.weights @ values
 
 
-_WAYS = {
-    "paper": _Way(
+_VARIANTS = {
+    "paper": _Variant(
         partial(words, merge_equal=True),
         words,
         _owen,
@@ -128,18 +128,18 @@ _WAYS = {
         frozenset(),
         checked=True,
     ),
-    # Their strings are written as the scripts write them, whatever is asked to stand in place of a word; "" keeps them
-    # from being put together from tokens. Blanks may be lost on the way, so the round trip is not checked.
-    "paper-scripts": _Way(
+    # These write strings as the scripts do and ignore the replacement of a word; "" prevents splicing them from tokens.
+    # Whitespace may be lost, so the round trip is not checked.
+    "paper-scripts": _Variant(
         lime_string,
         shap_string,
         lambda units, evaluations, _: shap_game(shap_tree(units.names), evaluations),
         "",
         DROPPED,
         checked=False,
-        shap_words=reached,
+        shap_words=listed_tokens,
     ),
-    "paper-scripts-qqp": _Way(
+    "paper-scripts-qqp": _Variant(
         scripted_qqp.lime_pair,
         scripted_qqp.shap_pair,
         scripted_qqp.walk_game,
@@ -156,35 +156,37 @@ _WAYS = {
 def protocol_settings(
     name: str, explain: ExplainSettings | bool | None, items: Items, models: Sequence[Model]
 ) -> ProtocolSettings:
-    """The settings of the protocol of this name, or one clear line about why these items or models cannot follow it."""
+    """The settings of the protocol of this name; an error if it does not support these items or models."""
     if name not in PROTOCOLS:
         raise OptionError(f"protocol {name!r}: choose {' or '.join(PROTOCOLS)}")
     if explain is False:
-        raise OptionError(f"protocol {name} is about explanations; leave out either it or --no-explain")
+        raise OptionError(f"protocol {name} needs explanations; remove --no-explain or the protocol")
     count = None
     if isinstance(explain, ExplainSettings):
         count = explain.items
         if explain != ExplainSettings(items=count):
-            raise OptionError(f"protocol {name} says how to explain; of the settings only the items can be chosen")
+            raise OptionError(f"protocol {name} fixes how to explain; only the number of items can be set")
     if items.labels is None:
         raise OptionError(
-            f"{items.source}: protocol {name} explains the gold label, and the items have none; name its column with "
-            "--label, or leave the explanations out (--no-explain)"
+            f"{items.source}: protocol {name} explains the gold label, but the items have none; name its column with "
+            "--label, or skip explanations (--no-explain)"
         )
     if name == "paper-scripts" and len(items.texts()) > 2:
-        raise OptionError(f"protocol paper-scripts knows texts and pairs; these items have {len(items.texts())} parts")
+        raise OptionError(f"protocol paper-scripts supports items of 1 or 2 texts, found {len(items.texts())}")
     if name == "paper-scripts-qqp":
         if len(items.texts()) != 2:
-            raise OptionError(f"protocol {name} is for pairs of questions; these items have {len(items.texts())} parts")
+            raise OptionError(
+                f"protocol {name} needs items of 2 texts (pairs of questions), found {len(items.texts())}"
+            )
         for model in models:
             if len(model.labels) != 2:
-                raise OptionError(f"protocol {name} is for two labels; model {model.name} has {listed(model.labels)}")
+                raise OptionError(f"protocol {name} needs two labels; model {model.name} has {listed(model.labels)}")
         return ProtocolSettings(name, count, samples=scripted_qqp.SAMPLES, evaluations=scripted_qqp.EVALUATIONS)
     return ProtocolSettings(name, count)
 
 
 def publish(
-    asked: Sequence[Respondent],
+    respondents: Sequence[Respondent],
     items: Items,
     settings: ProtocolSettings,
     *,
@@ -192,44 +194,46 @@ def publish(
     seed: int = 0,
 ) -> Published:
     """The top words of every model by LIME and by SHAP, run by run."""
-    way = _WAYS[settings.name]
-    cut, _ = _cut(items, settings, seed=seed)
-    at = list(cut)
+    variant = _VARIANTS[settings.name]
+    units_of, _ = _cut(items, settings, seed=seed)
+    at = list(units_of)
     if len(at) < 2:
-        raise DataError(f"{items.source}: {len(at)} of the chosen items have a word; nothing can be explained")
+        raise DataError(f"{items.source}: only {len(at)} of the chosen items have words; nothing can be explained")
     seeds = tuple(seed + run for run in range(settings.runs))
-    words = {i: (units[0].names, way.shap_words(units[1])) for i, units in cut.items()}
+    words = {i: (units[0].names, variant.shap_words(units[1])) for i, units in units_of.items()}
 
     def top(words: Words, weights: NDArray[np.float64], rank: Rank) -> Words:
-        return top_words(words, weights, settings.k, way.dropped, rank)
+        return top_words(words, weights, settings.k, variant.dropped, rank)
 
     tops: dict[str, list[tuple[tuple[Words, ...], ...]]] = {"lime": [], "shap": []}
-    for one in asked:
-        advance = one.counted(f"explain {one.name}", len(at))
+    for respondent in respondents:
+        advance = respondent.counted(f"explain {respondent.name}", len(at))
         lime: list[tuple[Words, ...]] = []
         shap: list[tuple[Words, ...]] = []
         for block in (at[start : start + BLOCK] for start in range(0, len(at), BLOCK)):
-            drawn = [_lime_masks(len(cut[i][0]), items.ids[i], seeds, settings.samples) for i in block]
-            questions = [Question(cut[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
-            # LIME asks most of the questions: it tells how far the work is.
-            tables = one.tables(questions, perturb=way.perturb, advance=advance)
+            drawn = [_lime_masks(len(units_of[i][0]), items.ids[i], seeds, settings.samples) for i in block]
+            questions = [Question(units_of[i][0], masks) for i, (masks, _) in zip(block, drawn, strict=True)]
+            # LIME has most of the questions, so it reports progress.
+            tables = respondent.tables(questions, perturb=variant.perturb, advance=advance)
             for i, table, (masks, rows) in zip(block, tables, drawn, strict=True):
-                if way.checked:
-                    round_trip(one.model, table, one.answers.values[i], items.ids[i])
+                if variant.checked:
+                    round_trip(respondent.model, table, respondent.answers.values[i], items.ids[i])
                 values = np.exp(table[:, gold[i]])[:, None]
-                fits = (lime_fit(masks[r], values[r], kept=settings.features)[:, 0] for r in rows)
-                lime.append(tuple(top(words[i][0], fit, way.lime_rank) for fit in fits))
+                fits = (lime_fit(masks[r], values[r], features=settings.features)[:, 0] for r in rows)
+                lime.append(tuple(top(words[i][0], fit, variant.lime_rank) for fit in fits))
 
-            def ask(questions: list[Question], one: Respondent = one) -> list[NDArray[np.float64]]:
-                return [np.exp(table) for table in one.tables(questions, perturb=way.perturb)]
+            def answers(questions: list[Question], respondent: Respondent = respondent) -> list[NDArray[np.float64]]:
+                return [np.exp(table) for table in respondent.tables(questions, perturb=variant.perturb)]
 
-            tokens, walked = [cut[i][1] for i in block], []
-            for run in seeds if way.draws else seeds[:1]:
-                own = (stream(run, f"shap\x00{one.name}", items.ids[i]) for i in block)
-                games = [way.game(units, settings.evaluations, key) for units, key in zip(tokens, own, strict=True)]
-                credits_ = zip(block, _played(tokens, games, ask), strict=True)
-                walked.append([top(words[i][1], credit[:, gold[i]], way.shap_rank) for i, credit in credits_])
-            shap += zip(*walked, strict=True)
+            tokens, by_run = [units_of[i][1] for i in block], []
+            for run in seeds if variant.draws else seeds[:1]:
+                keys = (stream_seed(run, f"shap\x00{respondent.name}", items.ids[i]) for i in block)
+                games = [
+                    variant.game(units, settings.evaluations, key) for units, key in zip(tokens, keys, strict=True)
+                ]
+                credits_ = zip(block, _play(tokens, games, answers), strict=True)
+                by_run.append([top(words[i][1], credit[:, gold[i]], variant.shap_rank) for i, credit in credits_])
+            shap += zip(*by_run, strict=True)
         tops["lime"].append(tuple(zip(*lime, strict=True)))
         tops["shap"].append(tuple(zip(*shap, strict=True)))
     return published({method: tuple(models) for method, models in tops.items()}, items, settings, seed=seed)
@@ -238,18 +242,18 @@ def publish(
 def published(
     tops: dict[str, tuple[tuple[tuple[Words, ...], ...], ...]], items: Items, settings: ProtocolSettings, *, seed: int
 ) -> Published:
-    """These top words of the models, with what the items alone tell of them."""
-    way = _WAYS[settings.name]
-    cut, empty = _cut(items, settings, seed=seed)
-    words = [(units[0].names, way.shap_words(units[1])) for units in cut.values()]
+    """These top words of the models, with what follows from the items alone."""
+    variant = _VARIANTS[settings.name]
+    units_of, empty = _cut(items, settings, seed=seed)
+    words = [(units[0].names, variant.shap_words(units[1])) for units in units_of.values()]
     return Published(
         settings,
-        np.array(list(cut), dtype=np.int64),
+        np.array(list(units_of), dtype=np.int64),
         tuple(seed + run for run in range(settings.runs)),
         tops,
         {
-            method: np.array([len(set(both[which]) - way.dropped) for both in words], dtype=np.int64)
-            for which, method in enumerate(("lime", "shap"))
+            method: np.array([len(set(names[position]) - variant.dropped) for names in words], dtype=np.int64)
+            for position, method in enumerate(("lime", "shap"))
         },
         empty,
     )
@@ -259,53 +263,53 @@ def _cut(
     items: Items, settings: ProtocolSettings, *, seed: int
 ) -> tuple[dict[int, tuple[TextUnits, TextUnits]], tuple[str, ...]]:
     """LIME's and SHAP's units of each chosen item, by its position; and the ids of those without any."""
-    way, segments = _WAYS[settings.name], items.texts()
-    found, empty = {}, []
-    for i in choose(items.ids, settings.items, seed=seed):
+    variant, segments = _VARIANTS[settings.name], items.texts()
+    units_of, empty = {}, []
+    for i in random_choice(items.ids, settings.items, seed=seed):
         texts = tuple(segment[i] for segment in segments)
-        units = (way.lime(texts), way.shap(texts))
+        units = (variant.lime(texts), variant.shap(texts))
         if all(map(len, units)):
-            found[i] = units
+            units_of[i] = units
         else:
             empty.append(items.ids[i])
-    return found, tuple(empty)
+    return units_of, tuple(empty)
 
 
-def _played(
-    units: Sequence[TextUnits], games: Sequence[Game], ask: Callable[[list[Question]], list[NDArray[np.float64]]]
+def _play(
+    units: Sequence[TextUnits], games: Sequence[Game], answers: Callable[[list[Question]], list[NDArray[np.float64]]]
 ) -> list[NDArray[np.float64]]:
-    """What each game finds that each of its units brings [units, labels], all games asking side by side."""
-    asked = {at: next(game) for at, game in enumerate(games)}
-    found: dict[int, NDArray[np.float64]] = {}
-    while asked:
-        values = ask([Question(units[at], masks) for at, masks in asked.items()])
+    """The credit of each game's units [units, labels]; all games run in step."""
+    pending = {i: next(game) for i, game in enumerate(games)}
+    credit: dict[int, NDArray[np.float64]] = {}
+    while pending:
+        values = answers([Question(units[i], masks) for i, masks in pending.items()])
         following = {}
-        for at, answers in zip(asked, values, strict=True):
+        for i, value in zip(pending, values, strict=True):
             try:
-                following[at] = games[at].send(answers)
+                following[i] = games[i].send(value)
             except StopIteration as done:
-                found[at] = done.value
-        asked = following
-    return [found[at] for at in range(len(units))]
+                credit[i] = done.value
+        pending = following
+    return [credit[i] for i in range(len(units))]
 
 
 def top_words(
     words: Sequence[str], weights: NDArray[np.float64], k: int, dropped: frozenset[str], rank: Rank = by_size
 ) -> Words:
-    """The first k different words in order of their weights, without those ``dropped``."""
+    """The first k different words in order of their weights, except those ``dropped``."""
     ranked = (words[unit] for unit in rank(weights))
     return tuple(dict.fromkeys(word for word in ranked if word not in dropped))[:k]
 
 
-def stream(seed: int, purpose: str, item: str) -> int:
-    """The seed of what is drawn for an item in one run, for one purpose."""
+def stream_seed(seed: int, purpose: str, item: str) -> int:
+    """The seed of the random numbers for one item, run and purpose."""
     return int.from_bytes(hashlib.sha256(f"{seed}\x00{purpose}\x00{item}".encode()).digest()[:8], "little")
 
 
 def _lime_masks(
     units: int, item: str, seeds: Sequence[int], samples: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """The different masks of all runs, first the one that keeps all, and which of them each run has [runs, samples]."""
-    drawn = [lime_masks(units, samples, seed=stream(seed, "lime", item)) for seed in seeds]
-    masks, place = distinct(np.concatenate(drawn))
-    return masks, place.reshape(len(seeds), samples)
+    """The distinct masks of all runs, the full one first, and the position of each run's masks [runs, samples]."""
+    drawn = [lime_masks(units, samples, seed=stream_seed(seed, "lime", item)) for seed in seeds]
+    masks, position = distinct(np.concatenate(drawn))
+    return masks, position.reshape(len(seeds), samples)

@@ -1,9 +1,9 @@
-"""Cross-comprehensiveness: every model is asked again without the words that each model leans on most.
+"""Cross-comprehensiveness: every model answers again without the units that each model relies on most.
 
-If two models look at the same words, leaving out the reference's takes as much from the candidate's answer as leaving
-out the candidate's own. No explainer stands between: the words are chosen by attributions, what they are worth is
-measured by asking. Drops are compared within one model, whose range of values is its own; across models they are
-not comparable (Edin et al. 2024). A random set of as many words is the floor.
+If two models rely on the same units, leaving out the reference's top units lowers the value of the candidate's answer
+as much as leaving out its own. This needs no explainer: units are chosen by attributions, but their effect is measured
+on the model. Drops are compared within one model, because the ranges of models differ; across models they are not
+comparable (Edin et al. 2024). A random set of equally many units is the floor.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded import rounded
-from trusteq.explain.table import Question
+from trusteq.compare.padded_arrays import rounded
+from trusteq.explain.value_tables import Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from trusteq.explain.respondent import Respondent
 
 SHARE = 0.25
-"""Share of an item's words that is left out: those that speak most for the explained label."""
+"""Share of an item's units that is left out: those that support the explained label most."""
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What leaving words out did.
+    """The effect of leaving units out.
 
-    drop: how far the explained label's value fell [models, sources, items]. changed: whether the answer changed.
-    Sources are the models, whose words were left out, and last a random set of as many words.
+    drop: the decrease of the explained label's value [models, sources, items]. changed: whether the answer changed.
+    Sources are the models whose units were left out, and last a random set of equally many units.
     """
 
     drop: NDArray[np.float64]
@@ -45,14 +45,14 @@ class Removal:
 def top_word_questions(
     explanation: Explanation, attributions: Sequence[Attributions], *, seed: int = 0
 ) -> list[Question]:
-    """Each explained item whole, without the top words of each model by these attributions, and without random ones."""
+    """Each explained item: complete, without each model's top units by these attributions, and without random ones."""
     questions = []
     for i, (units, plan) in enumerate(zip(explanation.units, explanation.plans, strict=True)):
         n = len(units)
         masks = np.ones((len(attributions) + 2, n), dtype=np.bool_)
         count = max(1, int(np.ceil(SHARE * n - 1e-9)))
-        for source, made in enumerate(attributions, 1):
-            masks[source, np.argsort(-rounded(made.whole[[i], :n])[0], kind="stable")[:count]] = False
+        for source, model in enumerate(attributions, 1):
+            masks[source, np.argsort(-rounded(model.whole[[i], :n])[0], kind="stable")[:count]] = False
         key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{i}".encode()).digest()
         masks[-1, np.random.default_rng(np.frombuffer(key, dtype=np.uint32)).permutation(n)[:count]] = False
         questions.append(Question(units, masks))
@@ -60,24 +60,24 @@ def top_word_questions(
 
 
 def without_top_words(
-    asked: Sequence[Respondent], explanation: Explanation, attributions: Sequence[Attributions], *, seed: int = 0
+    respondents: Sequence[Respondent], explanation: Explanation, attributions: Sequence[Attributions], *, seed: int = 0
 ) -> tuple[Tables, ...]:
-    """What every model answers without the top words of each, by these attributions (one a model).
+    """Every model's answers without the top units of each model by these attributions (one per model).
 
-    Log-probabilities [sources + 1, labels] of each item: first of the whole.
+    Log-probabilities [sources + 1, labels] of each item, the first for the complete item.
     """
     questions = top_word_questions(explanation, attributions, seed=seed)
     perturb, segments = explanation.settings.perturb, explanation.segments
-    advance = asked[0].counted("leave out top words", len(asked))
-    found = []
-    for one in asked:
-        found.append(tuple(one.tables(questions, perturb=perturb, segments=segments)))
+    advance = respondents[0].counted("leave out top words", len(respondents))
+    tables = []
+    for respondent in respondents:
+        tables.append(tuple(respondent.tables(questions, perturb=perturb, segments=segments)))
         advance(1)
-    return tuple(found)
+    return tuple(tables)
 
 
 def removal(explanation: Explanation) -> Removal:
-    """What leaving out top words did to each model's answers."""
+    """The effect of leaving out top units on each model's answers."""
     shape = (len(explanation.removed), len(explanation.removed) + 1, len(explanation.units))
     drop, changed = np.zeros(shape), np.zeros(shape, dtype=np.bool_)
     for m, tables in enumerate(explanation.removed):

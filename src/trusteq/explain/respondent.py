@@ -1,4 +1,4 @@
-"""A model as an audit asks it: in which order its labels are wanted, how it is held to a batch, and where it runs."""
+"""A respondent: a model with everything needed to run it in an audit: order of labels, batch size and executor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trusteq.explain.table import value_tables
+from trusteq.explain.value_tables import value_tables
 from trusteq.explain.words import REMOVE
 from trusteq.models.traits import task_of
 from trusteq.tasks.rows import Rows
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
-    from trusteq.explain.table import Question
+    from trusteq.explain.value_tables import Question
     from trusteq.models.base import Model
     from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 @dataclass(frozen=True)
 class Respondent:
-    """A model, and all that asking it takes.
+    """A model, and everything needed to run it.
 
-    labels: the order in which its answers are wanted. answers: those to all items, in that order. batch: the items a
-    call that it is held to; None where its answers do not depend on their company. executor: where it is asked. tell:
-    who is told how far that is.
+    labels: the order of labels in its answers. answers: to all items, in that order. batch: the fixed number of items
+    per call; None if its answers do not depend on the batch. executor: where it runs. progress: called with
+    (stage, done, total).
     """
 
     model: Model
@@ -45,30 +45,30 @@ class Respondent:
     answers: Rows
     batch: int | None = None
     executor: Executor = HERE
-    tell: Progress = silent
+    progress: Progress = silent
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The model's name, for messages."""
         return self.model.name
 
     @property
     def task(self) -> Task:
-        """What it is asked of an item."""
+        """The model's task."""
         return task_of(self.model)
 
     @property
     def alone(self) -> bool:
-        """Whether changed items must be asked one at a time."""
+        """Whether changed items must be answered one at a time."""
         return self.batch is not None
 
     @cached_property
     def order(self) -> list[int]:
-        """Where the model has each of the labels."""
+        """The column of each label in the model's answers."""
         return [self.model.labels.index(label) for label in self.labels]
 
     def through(self, model: Model) -> Respondent:
-        """The same, asked through another model: itself in a lower precision, say."""
+        """The same respondent with another model, such as itself in a lower precision."""
         return self if model is self.model else replace(self, model=model)
 
     def tables(
@@ -79,8 +79,8 @@ class Respondent:
         segments: Sequence[str] = (),
         advance: Callable[[int], None] = lambda n: None,
     ) -> list[NDArray[np.float64]]:
-        """Log-probabilities [masks, labels] of each question's perturbations; otherwise as `value_tables` has it."""
-        found = value_tables(
+        """Log-probabilities [masks, labels] of each question, by ``labels``; arguments as in `value_tables`."""
+        tables = value_tables(
             self.model,
             questions,
             perturb=perturb,
@@ -89,23 +89,23 @@ class Respondent:
             advance=advance,
             executor=self.executor,
         )
-        return [table[:, self.order] for table in found]
+        return [table[:, self.order] for table in tables]
 
     def ordinary(self, items: Items, at: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What it answers to these items whole [at, labels], asked as changed ones are."""
+        """Its answers to these complete items [at, labels], run in the same way as changed ones."""
         if not self.alone:
             return self.answers.take(at).values
         return predict_at(self.executor, self.model, items.take(at), batch=1).values[:, self.order]
 
     def counted(self, stage: str, total: int) -> Callable[[int], None]:
-        """To be told how many more are done; says so from the start."""
+        """A function that reports how many more are done; 0 is reported at once."""
         done = 0
-        self.tell(stage, 0, total)
+        self.progress(stage, 0, total)
 
         def advance(count: int) -> None:
             nonlocal done
             done += count
-            self.tell(stage, done, total)
+            self.progress(stage, done, total)
 
         return advance
 
@@ -117,11 +117,11 @@ def respondents(
     *,
     batches: Sequence[int | None] | None = None,
     executor: Executor = HERE,
-    tell: Progress = silent,
+    progress: Progress = silent,
 ) -> list[Respondent]:
-    """Classifiers with their answers to all items [items, labels], and the batches that they are held to."""
-    shapes = [None] * len(models) if batches is None else batches
+    """Classifiers with their answers to all items [items, labels] and fixed batch sizes."""
+    sizes = [None] * len(models) if batches is None else batches
     return [
-        Respondent(model, tuple(labels), Rows(own), batch, executor, tell)
-        for model, own, batch in zip(models, answers, shapes, strict=True)
+        Respondent(model, tuple(labels), Rows(rows), batch, executor, progress)
+        for model, rows, batch in zip(models, answers, sizes, strict=True)
     ]

@@ -1,7 +1,7 @@
-"""Weighted ridge regression, by one of two equal systems.
+"""Weighted ridge regression, by one of two equivalent systems.
 
-(X'WX + pI)^-1 X'W = X'V (VXX'V + pI)^-1 V with V = W^1/2 (Woodbury): units x units, or masks x masks for a text of many
-more units than masks, where pairs of units would fill memory.
+(X'WX + pI)^-1 X'W = X'V (VXX'V + pI)^-1 V with V = W^1/2 (Woodbury): units x units, or masks x masks for an item with
+many more units than masks, whose pairs of units would fill memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def ridge_map(x: NDArray[np.float64], weight: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
-    """The matrix [columns, rows] that makes coefficients of values [rows], for x [rows, columns]."""
+    """The matrix [columns, rows] from values [rows] to coefficients, for x [rows, columns]."""
     if _wide(x):
         root, scaled, gram = _by_rows(x, weight, penalty)
         return np.asarray(scaled.T @ np.linalg.solve(gram, np.diag(root)))

@@ -1,7 +1,7 @@
-"""Units: the smallest parts of an item that an explanation gives weight to, whatever the item is made of.
+"""Units: the smallest parts of an item that get a weight in an explanation, for any kind of segment.
 
-Units come from the item, never from a model, so every model is asked about the same. How items are parted is a cut:
-one entry of `CUTS`, which says what kinds of segment it reads.
+Units depend on the item, never on a model, so they are the same for every model. A way of splitting items is a *cut*:
+one entry of `CUTS`, which states the kinds of segments that it reads.
 """
 
 from __future__ import annotations
@@ -27,39 +27,39 @@ if TYPE_CHECKING:
 
 
 class Units(Protocol):
-    """The units of one item, and the item with units left out."""
+    """The units of one item, and the versions of the item with units left out."""
 
     def __len__(self) -> int: ...
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each is called in tables and pages [units]; units of one name are one in all items together."""
+        """The name of each unit in tables and pages [units]; over all items, units of the same name are one."""
 
     @property
     def segments(self) -> NDArray[np.int64]:
-        """The number of the segment that each is in [units]."""
+        """The number of each unit's segment [units]."""
 
     @property
     def places(self) -> Mapping[str, NDArray[np.int64]]:
-        """Where each is in its segment [units]: columns of attributions.parquet, as the cut names them."""
+        """Where each unit is in its segment [units]: columns of attributions.parquet, with the cut's names."""
 
     def render(self, kept: NDArray[np.bool_], perturb: str) -> tuple[Segment, ...]:
-        """The changed items [masks], a segment of them for each of the item's, with only the kept units [masks, units].
+        """The changed items [masks] with only the kept units [masks, units], as one segment for each of the item's.
 
-        ``perturb`` says what becomes of the others. Where all are kept, an item is the item itself, untouched.
+        ``perturb`` says what replaces the others. If all units are kept, the result is exactly the item.
         """
 
     def content(self) -> tuple[Any, ...]:
-        """Everything that decides what is rendered, as values that JSON can hold."""
+        """Everything that determines what is rendered, as JSON values."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A way to part items into units.
+    """A way to split items into units.
 
-    kinds: the kinds of segment that it reads. unit: what one unit is called in sentences. of: the units of one item's
-    values, one for each of its segments that the cut reads, in order. places: the names in `Units.places`. perturb:
-    what can become of a unit left out, "remove" first; None where any text may be put in its place.
+    kinds: the kinds of segments that it reads. unit: the word for a unit in sentences. of: returns the units of an
+    item, from its values in the segments that the cut reads, in order. places: the names in `Units.places`. perturb:
+    what can replace a unit left out, "remove" first; None if any text can.
     """
 
     kinds: frozenset[str]
@@ -76,63 +76,65 @@ CUTS: dict[str, Cut] = {
     "words-merged": _OF_TEXTS(partial(words, merge_equal=True)),
     "sentences": _OF_TEXTS(sentences),
 }
-"""By name; the first that reads a kind of segment is how that is cut unless told."""
+"""The built-in cuts by name; by default, a kind of segment is split by the first that reads it."""
 
 
 def cuts() -> dict[str, Cut]:
-    """Every cut by its name; those of plugins come last."""
+    """All cuts by name; those of plugins come last."""
     return with_plugins("trusteq.units", CUTS, Cut)
 
 
 def cut_named(name: str) -> Cut:
-    """The cut of that name, or that of a pattern given as ``re:PATTERN``."""
+    """The cut of this name, or that of a pattern given as ``re:PATTERN``."""
     if name.startswith("re:"):
         return _OF_TEXTS(by_pattern(name.removeprefix("re:")))
-    known = cuts()
-    if name not in known:
-        raise DataError(f"units {name!r} are unknown; choose {', '.join(known)} or re:PATTERN")
-    return known[name]
+    by_name = cuts()
+    if name not in by_name:
+        raise DataError(f"units {name!r} are unknown; choose {', '.join(by_name)} or re:PATTERN")
+    return by_name[name]
 
 
 def cuts_named(names: str | None) -> list[Cut]:
-    """The cuts of the names in a text like "words+tiles", one for each kind of segment; the first of all for None."""
+    """The cuts named in a text like "words+tiles", one for each kind of segment; the first of all for None."""
     if names is None:
         return [next(iter(cuts().values()))]
     return [cut_named(names)] if names.startswith("re:") else [cut_named(name) for name in names.split("+")]
 
 
 def unit_named(names: str | None) -> str:
-    """What one of these units is called in sentences."""
+    """The word for one of these units in sentences."""
     return " or ".join(dict.fromkeys(cut.unit for cut in cuts_named(names)))
 
 
 def places_named(names: str | None) -> list[str]:
-    """The columns of places that these units have."""
+    """The names of the columns with these units' places."""
     return list(dict.fromkeys(place for cut in cuts_named(names) for place in cut.places))
 
 
 def default_units(items: Items) -> str:
-    """The names of the cuts for these items; an error where they have a segment that none reads."""
+    """The names of the default cuts for these items; an error if no cut reads one of their segments."""
     names = []
     for name, segment in items.segments.items():
-        fit = _fit(segment)
-        if not fit:
-            known = " and ".join(f"{kind}s" for kind in dict.fromkeys(k for cut in cuts().values() for k in cut.kinds))
-            raise OptionError(
-                f"segment {name!r} is {with_article(segment.kind)}, and only {known} can be explained; "
-                "leave explanations out (--no-explain)"
+        names_of_kind = _cuts_for(segment)
+        if not names_of_kind:
+            supported = " and ".join(
+                f"{kind}s" for kind in dict.fromkeys(k for cut in cuts().values() for k in cut.kinds)
             )
-        names.append(fit[0])
+            raise OptionError(
+                f"segment {name!r} is {with_article(segment.kind)}, and only {supported} can be explained; "
+                "skip explanations (--no-explain)"
+            )
+        names.append(names_of_kind[0])
     return "+".join(dict.fromkeys(names)) or next(iter(CUTS))
 
 
 def have_units(items: Items) -> bool:
-    """Whether every segment of the items has units, and there is one."""
-    return bool(items.segments) and all(map(_fit, items.segments.values()))
+    """Whether the items have segments, and all of them can be split into units."""
+    return bool(items.segments) and all(map(_cuts_for, items.segments.values()))
 
 
 def refuse_unfit(names: str, perturb: str, items: Items) -> None:
-    """Stop where the units of these names are not those of the items, or nothing can become of them what is wanted."""
+    """Raise an error if these units are not available for the items, or do not support this replacement."""
     default_units(items)
     for cut, _ in _parts(names, items):
         if cut.perturb is not None and perturb not in cut.perturb:
@@ -140,35 +142,35 @@ def refuse_unfit(names: str, perturb: str, items: Items) -> None:
 
 
 def cutter(names: str | None, items: Items) -> Callable[[int], Units]:
-    """What parts an item, given by its position, into the units of these names; by default those of its segments."""
+    """The function that returns the units of the item at a position; by default those of its kinds of segments."""
     if not items.segments:
-        items.texts()  # which says how to name one
+        items.texts()  # raises the error that explains how to name one
     parts = _parts(default_units(items) if names is None else names, items)
     segments = list(items.segments.values())
 
-    def of(cut: Cut, numbers: Sequence[int], i: int) -> Units:
+    def units_of(cut: Cut, numbers: Sequence[int], i: int) -> Units:
         return cut.of(tuple(segments[number][i] for number in numbers))
 
     if len(parts) == 1:
-        return partial(of, *parts[0])
-    return lambda i: JoinedUnits(tuple((tuple(numbers), of(cut, numbers, i)) for cut, numbers in parts))
+        return partial(units_of, *parts[0])
+    return lambda i: JoinedUnits(tuple((tuple(numbers), units_of(cut, numbers, i)) for cut, numbers in parts))
 
 
-def _fit(segment: Segment) -> list[str]:
-    """The names of the cuts that read segments of its kind."""
+def _cuts_for(segment: Segment) -> list[str]:
+    """The names of the cuts that read segments of this kind."""
     return [name for name, cut in cuts().items() if segment.kind in cut.kinds]
 
 
 def _parts(names: str, items: Items) -> list[tuple[Cut, list[int]]]:
-    """Each of the cuts with the numbers of the segments that it reads."""
+    """Each of these cuts with the numbers of the segments that it reads."""
     cuts = cuts_named(names)
-    found: dict[int, list[int]] = {}
+    numbers_of: dict[int, list[int]] = {}
     for number, (name, segment) in enumerate(items.segments.items()):
-        at = next((at for at, cut in enumerate(cuts) if segment.kind in cut.kinds), None)
-        if at is None:
+        position = next((i for i, cut in enumerate(cuts) if segment.kind in cut.kinds), None)
+        if position is None:
             raise OptionError(
-                f"explain units {names!r}: segment {name!r} is {with_article(segment.kind)}, which has no such units; "
-                f"choose {' or '.join(_fit(segment))}"
+                f"explain units {names!r}: segment {name!r} is {with_article(segment.kind)}, which does not have these "
+                f"units; choose {' or '.join(_cuts_for(segment))}"
             )
-        found.setdefault(at, []).append(number)
-    return [(cuts[at], numbers) for at, numbers in sorted(found.items())]
+        numbers_of.setdefault(position, []).append(number)
+    return [(cuts[i], numbers) for i, numbers in sorted(numbers_of.items())]

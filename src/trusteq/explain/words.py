@@ -1,32 +1,32 @@
-"""Units of text: the words (or sentences, or anything) of an item that an explanation gives weight to.
+"""Units of texts: the words, sentences or other parts of an item that get a weight in an explanation.
 
-The cut looks at the text alone, never at a tokenizer, so every model is asked about the same units. It relies on the
-Unicode tables of the running Python; between Python versions only newly added characters can differ.
+The cut depends only on the text, never on a tokenizer, so the units are the same for every model. It uses the Unicode
+tables of the running Python; between Python versions, only newly added characters can differ.
 
-What is a unit under ``words``:
+The units of ``words``:
 
-- A run of letters and digits with the marks that belong to it: accents, vowel signs, zero-width joiners, soft hyphens.
+- A run of letters and digits with their marks: accents, vowel signs, zero-width joiners, soft hyphens.
 - Apostrophes, hyphens, middle dots and underscores *inside* a word belong to it (don't, l'homme, well-known,
-  snake_case), and so do . , : / between two digits (3.14, 1,000, 10:30). Elsewhere a full stop or a slash parts words.
-- @user and #tag, sign included, unless a word character stands right before the sign, as in an e-mail address.
-- An emoji or other symbol (Unicode category So), whole: skin tone, variation selector, joined family, flag, keycap.
+  snake_case), and so do . , : / between two digits (3.14, 1,000, 10:30). Elsewhere, they separate words.
+- @user and #tag, including the sign, unless a word character precedes it, as in an e-mail address.
+- A complete emoji or other symbol (Unicode category So): skin tone, variation selector, family, flag, keycap.
   The degree sign, the broken bar and box-drawing lines (U+2500-259F) count as punctuation.
-- In scripts written without spaces, one character with its marks, and with the consonants stacked below it. They are
-  the ranges in ``_UNSPACED``: Han, Kana, Bopomofo, Yi, Tangut, Nushu, Khitan, Thai, Lao, Khmer, Myanmar and the Tai
-  scripts. Hangul has spaces: words. Tibetan is parted at its syllable marks. Decimal digits always form numbers.
+- In scripts written without spaces, one character with its marks and the consonants stacked below it. These scripts
+  are the ranges in ``_UNSPACED``: Han, Kana, Bopomofo, Yi, Tangut, Nushu, Khitan, Thai, Lao, Khmer, Myanmar and the Tai
+  scripts. Hangul has spaces, so its units are words. Tibetan is split at syllable marks. Digits always form numbers.
 
-Punctuation is never a unit and always stays, as in LIME (Ribeiro et al., 2016). Separators and special tokens cannot
-be units because segments stay separate. A word that occurs twice is two units; ``merge_equal`` makes one unit of
-exactly equal words in all segments, as LIME does.
+Punctuation is never a unit and always remains, as in LIME (Ribeiro et al., 2016). Separators and special tokens cannot
+be units because segments remain separate. A word that occurs twice is two units; ``merge_equal`` makes one unit of
+exactly equal words in all segments, as in LIME.
 
-What is left out under ``write``:
+What ``write`` leaves out:
 
-- All kept: exactly the given texts.
-- A removed unit takes the whitespace directly before it along. One exception: where that would run two kept units
-  together ("so 😀fine" without the 😀), the whitespace stays.
-- Where the text began with a removed unit, whitespace that would then lead the segment goes too.
-- All else stays as it is. A segment may become empty.
-- With a replacement, nothing but the unit's own text changes.
+- If all units are kept, nothing: the texts are exactly the originals.
+- A removed unit takes the whitespace directly before it along, except if that would join two kept units
+  ("so 😀fine" without the 😀).
+- If the text starts with a removed unit, the whitespace that would then start the segment is removed too.
+- Everything else is unchanged. A segment may become empty.
+- With a replacement, only the unit's own text changes.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ if TYPE_CHECKING:
 Span = tuple[int, int, int]
 
 REMOVE, MASK = "remove", "mask"
-"""What can become of a unit left out: nothing is left in its place, as every kind of units allows; or the mask token of
-a model's tokenizer is, or else a text."""
+"""What can replace a unit left out: nothing, which all kinds of units support; or the mask token of a model's
+tokenizer. Texts also support any other text."""
 
 
 @dataclass(frozen=True, eq=False)
 class TextUnits:
     """The units of one item, and its texts with units left out.
 
-    texts: the item's segments, exactly as given.
+    texts: the item's original segments.
     spans: segment, start and end (in characters, end exclusive) of every span [spans, 3]; in reading order, never
         overlapping, never empty.
-    unit: the unit that each span belongs to [spans], 0 to units - 1; one span a unit unless equal words are merged.
+    unit: the unit of each span [spans], 0 to units - 1; one span per unit unless equal words are merged.
     """
 
     texts: tuple[str, ...]
@@ -94,29 +94,29 @@ class TextUnits:
 
     @property
     def places(self) -> dict[str, NDArray[np.int64]]:
-        """Where each unit's first span begins and ends, in characters [units]."""
+        """The start and end of each unit's first span, in characters [units]."""
         return {"start": self.spans[self._first, 1], "end": self.spans[self._first, 2]}
 
     def content(self) -> tuple[Any, ...]:
-        """The texts, the spans and whose they are."""
+        """The texts, the spans and their units."""
         return self.texts, self.spans.tolist(), self.unit.tolist()
 
     def render(self, kept: NDArray[np.bool_], perturb: str) -> tuple[Texts, ...]:
-        """The texts of every mask [masks, units], a segment of them each; those left out removed, or as ``perturb``."""
+        """The texts of every mask [masks, units], one segment each; other units are replaced as in ``perturb``."""
         if perturb == MASK:
-            raise OptionError("has no tokenizer and so no mask token; leave words out instead (remove)")
+            raise OptionError("has no tokenizer and so no mask token; use remove instead")
         return tuple(map(Texts, zip(*self.write_many(kept, None if perturb == REMOVE else perturb), strict=True)))
 
     def write(self, kept: NDArray[np.bool_], replacement: str | None = None) -> tuple[str, ...]:
         """The texts [segments] with only the kept units [units]; the others removed, or written as ``replacement``."""
         if kept.shape != (len(self),):
-            raise ValueError(f"kept must be [{len(self)}], one value a unit, found {list(kept.shape)}")
+            raise ValueError(f"kept must be [{len(self)}], one value per unit, found {list(kept.shape)}")
         return self._write(kept.tolist(), replacement)
 
     def write_many(self, kept: NDArray[np.bool_], replacement: str | None = None) -> list[tuple[str, ...]]:
         """``write`` for each row of ``kept`` [rows, units]."""
         if kept.ndim != 2 or kept.shape[1] != len(self):
-            raise ValueError(f"kept must be [rows, {len(self)}], one value a unit, found {list(kept.shape)}")
+            raise ValueError(f"kept must be [rows, {len(self)}], one value per unit, found {list(kept.shape)}")
         return [self._write(row, replacement) for row in kept.tolist()]
 
     def _write(self, kept: list[bool], replacement: str | None) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ class TextUnits:
         texts = []
         for pieces, tail in _pieces(self):
             written: list[str] = []
-            owed = ""  # whitespace that went with removed units; comes back before a kept unit that would be run into
+            owed = ""  # whitespace removed with units; restored before a kept unit that would touch the last
             for unit, gap, stays, blank, word in pieces:
                 if kept[unit]:
                     written += (gap or owed, word)
@@ -142,7 +142,7 @@ class TextUnits:
                     owed = owed or blank
             written.append(tail)
             text = "".join(written)
-            # Does a removed unit start the text? Then no blank may lead it now.
+            # If a removed unit started the text, no whitespace may start it now.
             if pieces and not kept[pieces[0][0]] and not pieces[0][2]:
                 text = text.lstrip()
             texts.append(text)
@@ -150,16 +150,16 @@ class TextUnits:
 
     @cached_property
     def _first(self) -> NDArray[np.int64]:
-        """Where each unit's first span is in ``spans`` [units]."""
+        """The position of each unit's first span in ``spans`` [units]."""
         return np.unique(self.unit, return_index=True)[1].astype(np.int64)
 
 
 @lru_cache(maxsize=16)
 def _pieces(units: TextUnits) -> tuple[tuple[list[tuple[int, str, str, str, str]], str], ...]:
-    """For every segment its spans and the text after the last; kept only while an item's texts are written.
+    """The spans of each segment and the text after the last; cached only while an item's texts are written.
 
-    A span: its unit; the text between it and the span before, whole and parted into what always stays and the
-    whitespace that goes with the unit; its own text.
+    A span: its unit; the text between it and the span before; that text split into what always remains and the
+    whitespace that is removed with the unit; its own text.
     """
     spans: list[list[tuple[int, str, str, str, str]]] = [[] for _ in units.texts]
     done = [0] * len(units.texts)
@@ -176,16 +176,16 @@ CutTexts = Callable[[tuple[str, ...]], TextUnits]
 
 
 def words(texts: tuple[str, ...], *, merge_equal: bool = False) -> TextUnits:
-    """The words of the texts [segments]; with ``merge_equal`` exactly equal ones are one unit."""
+    """The words of the texts [segments]; with ``merge_equal``, exactly equal words are one unit."""
     return _matches(_word_pattern(), texts, merge_equal=merge_equal)
 
 
 def sentences(texts: tuple[str, ...]) -> TextUnits:
     """The sentences of the texts [segments], each with its punctuation and without the whitespace around it.
 
-    A sentence ends at a line break, after . ! ? … or its like (closing quotes and brackets included) before
-    whitespace, and after the full-width 。！？ whatever follows. Abbreviations may therefore end one. A stretch with
-    no word in it ("* * *") is no unit.
+    A sentence ends at a line break, after . ! ? … and similar marks (including closing quotes and brackets) before
+    whitespace, and after full-width 。！？ in any case. Abbreviations may therefore end one. A part without words
+    ("* * *") is not a unit.
     """
     spans = []
     for segment, text in enumerate(texts):
@@ -193,8 +193,8 @@ def sentences(texts: tuple[str, ...]) -> TextUnits:
         for end in (*_sentence_ends(text), len(text)):
             sentence = text[start:end]
             if _word_pattern().search(sentence):
-                left = start + len(sentence) - len(sentence.lstrip())
-                spans.append((segment, left, left + len(sentence.strip())))
+                first = start + len(sentence) - len(sentence.lstrip())
+                spans.append((segment, first, first + len(sentence.strip())))
             start = end
     return _units(texts, spans)
 
@@ -204,14 +204,14 @@ def by_pattern(pattern: str) -> CutTexts:
     try:
         compiled = re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise DataError(f"units: {pattern!r} is no regular expression: {error}") from None
+        raise DataError(f"units: {pattern!r} is not a regular expression: {error}") from None
     if compiled.match(""):
-        raise DataError(f"units: the pattern {pattern!r} can match nothing at all; write + instead of *, or name more")
+        raise DataError(f"units: the pattern {pattern!r} can match the empty text; use + instead of *")
     return partial(_matches, compiled)
 
 
 def from_spans(texts: tuple[str, ...], spans: Sequence[Span]) -> TextUnits:
-    """One unit for each of the given spans (segment, start, end in characters), numbered in reading order."""
+    """One unit for each of these spans (segment, start, end in characters), numbered in reading order."""
     try:
         values = np.asarray(spans) if len(spans) else np.empty((0, 3), dtype=np.int64)
     except (ValueError, OverflowError):  # rows of unequal length
@@ -236,7 +236,7 @@ def _check(texts: tuple[str, ...], spans: NDArray[np.int64]) -> None:
         if start >= end:
             raise DataError(f"units: span {span} is empty; its end must come after its start")
         if before is not None and before[0] == segment and start < before[2] and before[1] < end:
-            raise DataError(f"units: spans {before} and {span} overlap; part them or leave one out")
+            raise DataError(f"units: spans {before} and {span} overlap; separate them or remove one")
         if before is not None and span < before:
             raise ValueError(f"spans must be in reading order, found {span} after {before}")
         before = span
@@ -255,13 +255,13 @@ def _matches(pattern: re.Pattern[str], texts: tuple[str, ...], *, merge_equal: b
     for segment, start, end in spans:
         if start == end:
             raise DataError(
-                f"units: the pattern {pattern.pattern!r} matches nothing at character {start} of segment {segment}; "
-                "a unit must have at least one character"
+                f"units: the pattern {pattern.pattern!r} matches the empty text at character {start} of segment "
+                f"{segment}; a unit must have at least one character"
             )
     if not merge_equal:
         return _units(texts, spans)
-    number: dict[str, int] = {}
-    unit = [number.setdefault(texts[segment][start:end], len(number)) for segment, start, end in spans]
+    number_of: dict[str, int] = {}
+    unit = [number_of.setdefault(texts[segment][start:end], len(number_of)) for segment, start, end in spans]
     return _units(texts, spans, unit)
 
 
@@ -297,7 +297,7 @@ _UNSPACED = (
     (0x16FE0, 0x18DFF),  # Tangut, Khitan
     (0x1AFF0, 0x1B2FF),  # Kana extensions, Nushu
 )  # and the Han blocks without gaps: 0x3400-0x4DBF, 0x4E00-0x9FFF, 0x20000-0x3FFFF
-# Letters to Unicode, yet part of the character before: Thai and Lao am, half-width voicing marks.
+# Letters in Unicode, but part of the character before: Thai and Lao am, half-width voicing marks.
 _LETTERS_AS_MARKS = "\u0e33\u0eb3\uff9e\uff9f"
 
 
@@ -305,9 +305,9 @@ _LETTERS_AS_MARKS = "\u0e33\u0eb3\uff9e\uff9f"
 def _word_pattern() -> re.Pattern[str]:
     r"""A pattern that matches one word, by the rules at the top.
 
-    ``\w`` knows no combining marks and ``re`` no categories, so the character classes come from ``unicodedata``.
+    ``\w`` excludes combining marks and ``re`` has no categories, so the character classes come from ``unicodedata``.
     """
-    # The first 0x20000 characters; beyond them there is only Han, and the selectors that are named here.
+    # The first 0x20000 characters; beyond them there are only Han and the selectors that are listed here.
     characters = np.arange(0x20000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     categories = "".join(map(unicodedata.category, characters))  # two letters each
     marks = _ranges("(?:M.)+", categories, width=2) + "\U000e0100-\U000e01ef"
@@ -335,9 +335,9 @@ def _word_pattern() -> re.Pattern[str]:
 
 
 def _ranges(pattern: str, text: str, *, width: int = 1, first: int = 0) -> str:
-    """The inside of a character class: the characters whose place in ``text`` the pattern matches.
+    """The content of a character class: the characters whose position in ``text`` the pattern matches.
 
-    Each character takes ``width`` places; the first is that of code point ``first``.
+    Each character takes ``width`` positions; the first is code point ``first``.
     """
     spans = [match.span() for match in re.finditer(pattern, text)]
     return "".join(f"{chr(first + start // width)}-{chr(first + end // width - 1)}" for start, end in spans)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trusteq.data.label_sets import enumerated
-from trusteq.data.predictions import ENOUGH_TO_TELL, log_softmax, softmax, unlike_logits
+from trusteq.data.predictions import ENOUGH_ROWS, log_softmax, softmax, unlike_logits
 from trusteq.errors import LabelError, ModelError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
@@ -249,7 +249,7 @@ class OnnxModel:
         if self.scores == "probabilities":
             return answers
         finite = answers[np.isfinite(answers).all(axis=1)]
-        suspicion = unlike_logits(finite) if len(finite) >= ENOUGH_TO_TELL else None
+        suspicion = unlike_logits(finite) if len(finite) >= ENOUGH_ROWS else None
         if suspicion is not None:
             what, remedy = suspicion
             raise ModelError(

@@ -50,9 +50,9 @@ class Sampled:
         clusters = self.items.clusters
         return mean_together(len(self.ids), len(self.items), None if clusters is None else len(set(clusters)))
 
-    def named(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> Sequence[str]:
+    def answer_texts(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> Sequence[str]:
         """The words for answers with these codes, at these outcomes."""
-        return self.task.named(codes, at if self.item is None else self.item[at], self.items, self.labels)
+        return self.task.answer_texts(codes, at if self.item is None else self.item[at], self.items, self.labels)
 
 
 def mean_together(outcomes: int, items: int, clusters: int | None) -> float | None:

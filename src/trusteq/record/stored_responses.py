@@ -10,7 +10,7 @@ import numpy as np
 from trusteq.data.items import Items
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, with_units
-from trusteq.explain.looks import looks
+from trusteq.explain.interim_looks import interim_looks
 from trusteq.explain.protocol import Published, published
 from trusteq.models.base import Identity
 from trusteq.record.item_table import COLUMN, segments_of
@@ -94,7 +94,7 @@ def _explanation(
     ids, counts = _runs_of(run.table("plan")["id"])
     position_of = {id_: i for i, id_ in enumerate(items.ids)}
     positions = np.array([position_of[id_] for id_ in ids], dtype=np.int64)
-    if positions.tolist() not in looks(to_explain, items, settings, run.policy.min_items):
+    if positions.tolist() not in interim_looks(to_explain, items, settings, run.policy.min_items):
         raise RunError(
             f"{run.directory / 'plan.parquet'}: these are not the items that the seed and the settings would choose; "
             "audit again"

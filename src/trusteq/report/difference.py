@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compare.change import apart
-from trusteq.compare.measures import always_told
+from trusteq.compare.change import unpaired_change
+from trusteq.compare.measures import always_reported
 from trusteq.errors import RunError
 from trusteq.record.plain import plain
 from trusteq.report.paired_runs import PairedRuns
@@ -150,7 +150,7 @@ def difference(
     hashes = [{model["name"]: model["content"] for model in run.manifest["models"]} for run in (older, newer)]
     candidates = []
     for before, now in pairs:
-        names = {*always_told(), *_rules(before), *_rules(now)}
+        names = {*always_reported(), *_rules(before), *_rules(now)}
         paired = paired_runs.changes(before.name, now.name, names) if match.paired else {}
         content = hashes[0].get(before.name)
         candidates.append(
@@ -218,13 +218,13 @@ def _changes(before: AuditedCandidate, now: AuditedCandidate, paired: Mapping[st
         for d in candidate.verdict.dimensions:
             names = {*candidate.measures.get(d.dimension, {}), *(rule.measure for rule in d.rules)}
             dimensions[d.dimension] = dimensions.get(d.dimension, set()) | names
-    for name in dict.fromkeys([*is_, *was, *always_told()]):
+    for name in dict.fromkeys([*is_, *was, *always_reported()]):
         a, b = before.flat.get(name), now.flat.get(name)
         if a is None and b is None and name not in is_ and name not in was:
             continue
         change = paired.get(name) if a is not None and b is not None else None
         if change is None and a is not None and b is not None:
-            change = apart(a, b)
+            change = unpaired_change(a, b)
         dimension = next((d for d, measures in dimensions.items() if name in measures), "")
         yield Change(name, dimension, a, b, change, name in paired, was.get(name), is_.get(name))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from trusteq.compare.behaviour import FLIPS
 from trusteq.compare.measures import METHODS
-from trusteq.compare.padded import rounded
+from trusteq.compare.padded_arrays import rounded
 from trusteq.compare.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
@@ -239,7 +239,7 @@ def _prediction(evidence: Evidence, model: int, row: int) -> Prediction:
         changed = int((outcomes.answer[at] != evidence.outcomes[0].answer[at]).sum())
         confidence = float(outcomes.confidence[at].sum() / max(len(at), 1))
         return Prediction(evidence.models[model], several(len(at), changed), confidence, shares)
-    (answer,) = task.named(outcomes.answer[at].astype(np.int64), np.array([row]), evidence.asked, labels)
+    (answer,) = task.answer_texts(outcomes.answer[at].astype(np.int64), np.array([row]), evidence.asked, labels)
     return Prediction(evidence.models[model], answer, float(outcomes.confidence[at[0]]), shares)
 
 
@@ -258,7 +258,7 @@ def _gold(evidence: Evidence, row: int) -> str | None:
     """The item's right answer in words; None where it is unknown."""
     if evidence.gold is None:
         return None
-    (answer,) = evidence.task.named(evidence.gold[[row]], np.array([row]), evidence.asked, evidence.labels)
+    (answer,) = evidence.task.answer_texts(evidence.gold[[row]], np.array([row]), evidence.asked, evidence.labels)
     return answer
 
 

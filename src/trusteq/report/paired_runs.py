@@ -103,7 +103,7 @@ class PairedRuns:
         versions = self._versions(before, now)
         reference = versions.reference.answer
         was, is_ = versions.older.answer == reference, versions.newer.answer == reference
-        flips = flipped_items(versions.pair, self._sample.ids, self._sample.named)
+        flips = flipped_items(versions.pair, self._sample.ids, self._sample.answer_texts)
         return Answered(flips, int((was & ~is_).sum()), int((~was & is_).sum()))
 
     @cached_property

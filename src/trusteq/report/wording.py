@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import in_words, lacking, named, sides_of
+from trusteq.compare.measures import find_measure, in_words, missing_need, sides_of
 from trusteq.errors import DataError
 from trusteq.verdict import Outcome
 
@@ -67,7 +67,7 @@ def rule_words(rule: RuleVerdict) -> str:
 
 def title(measure: str) -> str:
     """A measure's name in words, without "difference", which is the heading of its column."""
-    entry = named(measure)
+    entry = find_measure(measure)
     return in_words(measure) if entry is None else entry.heading
 
 
@@ -98,7 +98,7 @@ def interval(estimate: Estimate) -> str:
 
 def sides(measure: str, measures: Mapping[str, Estimate]) -> tuple[str, str]:
     """The reference's and the candidate's own figure behind a difference; empty where there are none."""
-    entry = named(measure)
+    entry = find_measure(measure)
     if entry is None or entry.side != "difference":
         return "", ""
     estimates = (measures.get(one_side.name) for one_side in sides_of(entry.stem)[:2])
@@ -124,7 +124,7 @@ def listed(parts: Iterable[str]) -> str:
 
 def not_measured(dimension: DimensionVerdict, measured: Collection[str]) -> str:
     """That a dimension was not measured, and what it needs as far as is known; ``measured`` are names of measures."""
-    needs = (lacking(rule.measure, measured) for rule in dimension.rules)
+    needs = (missing_need(rule.measure, measured) for rule in dimension.rules)
     missing = dict.fromkeys(need for need in needs if need is not None)
     return f"{dimension.dimension} was not measured" + (f" (it needs {listed(missing)})" if missing else "")
 

@@ -39,14 +39,14 @@ class PairedTest:
     df: int | None = None
 
 
-def holding(estimate: Estimate, least: Estimate) -> Estimate:
-    """The estimate, its interval widened to contain that of ``least``, which treats items as independent."""
-    low, high = min(estimate.low, least.low), max(estimate.high, least.high)
+def widened_to(estimate: Estimate, independent: Estimate) -> Estimate:
+    """The estimate, its interval widened to contain that of the same measure of ``independent`` items."""
+    low, high = min(estimate.low, independent.low), max(estimate.high, independent.high)
     if (low, high) == (estimate.low, estimate.high):
         return estimate
     return replace(estimate, low=low, high=high, method=f"{estimate.method}; no narrower than of independent items")
 
 
-def all_holding(estimates: Mapping[str, Estimate], least: Mapping[str, Estimate]) -> dict[str, Estimate]:
+def all_widened_to(estimates: Mapping[str, Estimate], independent: Mapping[str, Estimate]) -> dict[str, Estimate]:
     """The same for estimates by name."""
-    return {name: holding(estimate, least[name]) for name, estimate in estimates.items()}
+    return {name: widened_to(estimate, independent[name]) for name, estimate in estimates.items()}

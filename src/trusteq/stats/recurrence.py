@@ -55,7 +55,7 @@ def _divisible(counts: NDArray[np.int64], n: int) -> bool:
     return bool(len(rare) and (special.bdtrc(multiples - 1, len(rare), chance) < ALPHA)[multiples > 0].any())
 
 
-def dealt_alike(value: NDArray[np.int64], group: NDArray[np.int64]) -> bool:
+def clusters_too_similar(value: NDArray[np.int64], group: NDArray[np.int64]) -> bool:
     """Whether groups contain values [items] in shares that are too similar for values assigned to them by chance.
 
     The lower tail of the usual chi-squared statistic of a table of groups and values.

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import sparse, special
 
 from trusteq.stats.coded import coded
-from trusteq.stats.estimate import LEVEL, Estimate, all_holding, holding
+from trusteq.stats.estimate import LEVEL, Estimate, all_widened_to, widened_to
 from trusteq.stats.intervals import basic, bca, percentile, studentised, wider
 from trusteq.stats.proportions import (
     binomial_quantile,
@@ -48,7 +48,7 @@ MANY_UNITS = 100
 """Units from which Student's t and the normal differ by less than 2 %."""
 ROUNDING = 1e-9
 """A standard error below which values differ only by rounding."""
-ALIKE = 1 / 4
+TOO_SIMILAR = 1 / 4
 """The ratio of the variance between clusters to that of independent items below which clusters are too similar."""
 BY_CHANCE = 1e-4
 """Many clusters with a higher ratio are also too similar if independent items had so low a ratio by this chance."""
@@ -133,18 +133,18 @@ class Resampling:
     def at(self, level: float) -> Resampling:
         """The same resamples, for intervals of another level."""
         other = copy(self)
-        other.__dict__.pop("alone", None)
+        other.__dict__.pop("independent", None)
         other.level = level
         return other
 
     @cached_property
-    def alone(self) -> Resampling:
+    def independent(self) -> Resampling:
         """The same without clusters, but with the degrees of freedom that the clusters have."""
         other = Resampling(self.n, resamples=self.resamples, seed=self.seed, level=self.level)
         other.freedom = min(other.freedom, self.freedom)
         return other
 
-    def alike(self, *values: NDArray[np.float64]) -> bool:
+    def too_similar(self, *values: NDArray[np.float64]) -> bool:
         """Whether, in any of these values [items], clusters differ less than independent items, and not by chance.
 
         Also True if there are too few clusters to tell. Resampling such clusters shows too little of how another sample
@@ -155,9 +155,9 @@ class Resampling:
         others = int(self.cluster.max())
         if others + 1 < FEW_UNITS:  # so few may be similar by chance
             return others > 0
-        least = max(ALIKE, special.chdtri(others, 1 - BY_CHANCE) / others)
+        threshold = max(TOO_SIMILAR, special.chdtri(others, 1 - BY_CHANCE) / others)
         ratios = [variance_ratio(x, self.cluster) for x in values if x.std() > ROUNDING]
-        return any(ratio is not None and ratio < least for ratio in ratios)
+        return any(ratio is not None and ratio < threshold for ratio in ratios)
 
     @cached_property
     def unit(self) -> NDArray[np.int64]:
@@ -281,9 +281,9 @@ class Resampling:
             name: self._mean(np.ascontiguousarray(by_unit[:, k]), np.ascontiguousarray(draws[:, k]), what=what)
             for k, (name, (_, what)) in enumerate(values.items())
         }
-        alike = {name: values[name] for name, x in arrays.items() if self.alike(x)}
-        least = self.alone.means(alike) if alike else {}
-        return estimates | all_holding({name: estimates[name] for name in alike}, least)
+        similar = {name: values[name] for name, x in arrays.items() if self.too_similar(x)}
+        independent = self.independent.means(similar) if similar else {}
+        return estimates | all_widened_to({name: estimates[name] for name in similar}, independent)
 
     def _mean(self, by_unit: NDArray[np.float64], draws: NDArray[np.float64], *, what: str) -> Estimate:
         value = float(by_unit.sum() / self.n)
@@ -423,9 +423,9 @@ class Resampling:
         by_item = np.stack(values, axis=1)
         size = np.sqrt((by_item**2).sum(axis=0))
         influence = _influences(by_item, _gradient(of, by_item.sum(axis=0)[None], size))[:, 0]
-        if not self.alike(influence):
+        if not self.too_similar(influence):
             return estimate
-        return holding(estimate, self.alone.studentised(of, *values, what=what, bounds=bounds))
+        return widened_to(estimate, self.independent.studentised(of, *values, what=what, bounds=bounds))
 
     def _studentised(
         self,

@@ -1,1 +1,1 @@
-"""Tasks: what is asked of an item, and so what an answer looks like; one file each."""
+"""Tasks: the question that an item poses, and so the form of an answer; one file each."""

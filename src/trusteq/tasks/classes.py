@@ -1,4 +1,4 @@
-"""Classes: every item has one answer among the same labels, and a model gives each label a probability."""
+"""Classes: every item has one answer, from the same labels, and a model gives each label a probability."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Classes:
     explained = True
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """One a label."""
+        """One per label."""
         return tuple(labels)
 
     def checked(self, raw: Any, *, items: Items, labels: Sequence[str], model: str) -> Rows:
@@ -37,20 +37,22 @@ class Classes:
         raw = raw.values if isinstance(raw, Rows) else raw
         return Rows(checked(raw, labels=labels, ids=items.ids, model=model).probabilities)
 
-    def in_order(self, rows: Rows, own: Sequence[str], labels: Sequence[str], *, model: str, reference: str) -> Rows:
-        """Columns are matched by name."""
-        predictions = Predictions(tuple(own), rows.values)
+    def in_order(
+        self, rows: Rows, model_labels: Sequence[str], labels: Sequence[str], *, model: str, reference: str
+    ) -> Rows:
+        """Columns matched by name."""
+        predictions = Predictions(tuple(model_labels), rows.values)
         return Rows(predictions.reordered(labels, model=model, reference=reference).probabilities)
 
     def gold(self, items: Items, labels: Sequence[str]) -> NDArray[np.int64] | None:
-        """Matched by name."""
+        """Codes matched by name."""
         return items.gold(labels)
 
     def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None) -> Outcomes:
-        """One an item."""
+        """One per item."""
         return most_probable(rows.values, gold)
 
-    def named(
+    def answer_texts(
         self, codes: NDArray[np.int64], at: NDArray[np.int64], items: Items, labels: Sequence[str]
     ) -> Sequence[str]:
         """The labels."""
@@ -64,14 +66,14 @@ class Classes:
         self, answers: Sequence[Rows], gold: NDArray[np.int64] | None, at: NDArray[np.int64], by: By
     ) -> NDArray[np.int64]:
         """The reference's answer, the gold label, or each model's own answer."""
-        own = np.stack([rows.values[at].argmax(axis=1) for rows in answers])
+        answered = np.stack([rows.values[at].argmax(axis=1) for rows in answers])
         if by == "own":
-            return own
+            return answered
         if by == "gold":
             if gold is None:
-                raise OptionError("explain target gold: the items have no label; explain the reference's answer")
-            return np.broadcast_to(gold[at], own.shape)
-        return np.broadcast_to(own[0], own.shape)
+                raise OptionError("explain target gold: the items have no labels; explain the reference's answer")
+            return np.broadcast_to(gold[at], answered.shape)
+        return np.broadcast_to(answered[0], answered.shape)
 
     def value(self, table: NDArray[np.float64], target: int, scale: Scale) -> NDArray[np.float64]:
         """A label's probability, or the logarithm of its odds."""
@@ -80,11 +82,11 @@ class Classes:
 
 def on_scale(table: NDArray[np.float64], label: int, scale: Scale) -> NDArray[np.float64]:
     """A label's values [masks] from log-probabilities [masks, labels]: its probability, or the log of its odds."""
-    own = table[:, label]
+    values = table[:, label]
     if scale == "probability":
-        return np.asarray(np.exp(own))
-    from scipy import special  # which `trusteq --help` has no need of
+        return np.asarray(np.exp(values))
+    from scipy import special  # not needed by `trusteq --help`
 
-    # From the others' probabilities: 1 - p would be nothing where p rounds to 1.
+    # From the probabilities of the others, because 1 - p is 0 if p rounds to 1.
     others = np.delete(table, label, axis=1)
-    return np.asarray(own - special.logsumexp(others, axis=1))
+    return np.asarray(values - special.logsumexp(others, axis=1))

@@ -1,4 +1,4 @@
-"""Outcomes: what a model said that can be the same as another model's, sure to a degree, and right or wrong."""
+"""Outcomes: a model's answers in a form that can be compared: answer, confidence, and whether it is right."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """One model's outcomes, all arrays [outcomes]: those of an item together, in the order of the items.
+    """One model's outcomes, as arrays [outcomes]: those of an item together, in the order of the items.
 
-    answer: codes; two models that give an outcome the same code answer the same.
-    confidence: how sure the model is of its answer, 0 to 1.
-    right: whether the answer is right; None where that is not known.
-    distribution: probabilities [outcomes, labels] of labels that all outcomes share; None where they share none. The
-        answer is then the most probable label, the first of equals.
-    gold: the code of the right answer; None where there is no such code.
-    item: the position of the item that each belongs to; None where every item has one outcome.
-    chance: how probable it is that a guess is right; None where the answers themselves tell.
+    answer: codes; two models whose outcomes have the same code give the same answer.
+    confidence: the model's confidence in its answer, 0 to 1.
+    right: whether the answer is right; None if unknown.
+    distribution: probabilities [outcomes, labels] over labels that all outcomes share; None if they share none. With a
+        distribution, the answer is the most probable label, the first of equals.
+    gold: the code of the right answer; None if there is no such code.
+    item: the position of the item that each belongs to; None if every item has one outcome.
+    chance: the probability that a guess is right; None if it can be computed from the answers.
     """
 
     answer: NDArray[np.integer[Any]]
@@ -40,18 +40,18 @@ class Outcomes:
             if len(values) != len(self.answer):
                 raise ValueError(f"outcomes: {name} has {len(values)} values for {len(self.answer)} answers")
         if self.item is not None and (np.diff(self.item) < 0).any():
-            raise ValueError("outcomes: those of an item must stand together, in the order of the items")
+            raise ValueError("outcomes of an item must be contiguous, in the order of the items")
 
     def __len__(self) -> int:
         return len(self.answer)
 
     def take(self, at: NDArray[np.int64]) -> Outcomes:
-        """Those at these positions, in this order."""
+        """The outcomes at these positions, in this order."""
         return replace(self, **{name: values[at] for name, values in self._arrays().items()})
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        every = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: values for name, values in every if values is not None}
+        by_name = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: values for name, values in by_name if values is not None}
 
 
 def most_probable(
@@ -60,6 +60,6 @@ def most_probable(
     """The outcomes of probabilities [outcomes, labels]: the most probable label is the answer, the first of equals."""
     answer, confidence = largest_column(distribution)
     right = None if gold is None else np.asarray(answer == gold)
-    # Codes as small as they can be: they stay in memory.
+    # The smallest type for the codes, because they stay in memory.
     code = answer.astype(np.min_scalar_type(distribution.shape[1]))
     return Outcomes(code, confidence, right, distribution, gold, item)

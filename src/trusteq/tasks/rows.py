@@ -1,4 +1,4 @@
-"""What a model answered to items, as rows of numbers: the one form in which answers travel and are kept."""
+"""A model's answers to items as rows of numbers: the form in which all answers are passed on and stored."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class Rows:
     """Answers to items: those of an item together, in the order of the items.
 
-    values: numbers [rows, columns]. counts: how many rows each item has [items]; None where every item has one.
+    values: numbers [rows, columns]. counts: the number of rows of each item [items]; None if every item has one.
     """
 
     values: NDArray[np.float64]
     counts: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
-        """How many items they answer."""
+        """The number of items answered."""
         return len(self.values) if self.counts is None else len(self.counts)
 
     @property
@@ -41,7 +41,7 @@ class Rows:
         return Rows(self.values[np.repeat(starts, counts) + within], counts)
 
     def equals(self, other: Rows) -> bool:
-        """Whether both are the same to the last bit."""
+        """Whether both are identical to the last bit."""
         return np.array_equal(self.values, other.values) and np.array_equal(self.item, other.item)
 
 

@@ -1,4 +1,4 @@
-"""What a task is, and which there are."""
+"""The interface of a task, and all tasks by name."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Scale = Literal["probability", "log-odds"]
 
 @runtime_checkable
 class Task(Protocol):
-    """What is asked of an item, and so what an answer looks like.
+    """The question that an item poses, and so the form of an answer.
 
-    one_row: whether an item's answer is one row of numbers, or a row for each of its options, tokens, boxes.
-    largest: the largest number that a checked answer can hold.
-    explained: whether changed items can be asked about, and `targets` and `value` say what of the answers is explained.
+    one_row: whether an item's answer is one row of numbers, or a row for each of its options, tokens or boxes.
+    largest: the largest number that a checked answer can contain.
+    explained: whether answers can be explained; `targets` and `value` then say what is explained of them.
 
-    ``labels`` are those that all items share, in the order of the reference; () where they share none.
+    ``labels`` are those that all items share, in the order of the reference; () if they share none.
     """
 
     name: str
@@ -39,58 +39,60 @@ class Task(Protocol):
     explained: bool
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """The names of the columns of an answer, as they are kept in a run."""
+        """The names of an answer's columns, as stored in a run."""
 
     def checked(self, raw: object, *, items: Items, labels: Sequence[str], model: str) -> Rows:
-        """A model's raw answers to these items as rows; or one clear line about the first that is not an answer.
+        """A model's raw answers to these items as rows; an error about the first that is not a valid answer.
 
-        Rows that come back from another process or a file are checked once more.
+        Rows that come from another process or a file are checked again.
         """
 
-    def in_order(self, rows: Rows, own: Sequence[str], labels: Sequence[str], *, model: str, reference: str) -> Rows:
-        """The same, from the order of the model's ``own`` labels to that of the reference's."""
+    def in_order(
+        self, rows: Rows, model_labels: Sequence[str], labels: Sequence[str], *, model: str, reference: str
+    ) -> Rows:
+        """The rows with columns reordered from the model's labels to those of the reference."""
 
     def gold(self, items: Items, labels: Sequence[str]) -> NDArray[np.int64] | None:
-        """The code of each item's right answer [items]; None where the items do not tell."""
+        """The code of each item's right answer [items]; None if the items have none."""
 
     def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None) -> Outcomes:
-        """What the answers say that can be compared."""
+        """The answers in a form that can be compared."""
 
-    def named(
+    def answer_texts(
         self, codes: NDArray[np.int64], at: NDArray[np.int64], items: Items, labels: Sequence[str]
     ) -> Sequence[str]:
-        """The words for answers with these codes [answers] to the items at these positions [answers]."""
+        """Texts for the answers with these codes [answers] to the items at these positions [answers]."""
 
     def shares(self, rows: Rows, at: int, items: Items, labels: Sequence[str]) -> Mapping[str, float]:
-        """Every answer that could be given to the item at this position, and how probable the model finds it.
+        """The model's probability of every possible answer to the item at this position.
 
-        Empty where they are too many to show.
+        Empty if there are too many to show.
         """
 
     def targets(
         self, answers: Sequence[Rows], gold: NDArray[np.int64] | None, at: NDArray[np.int64], by: By
     ) -> NDArray[np.int64]:
-        """The code of what is explained of each model's answer to the items at these positions [models, at]."""
+        """The code of the answer that is explained, for each model and the items at these positions [models, at]."""
 
     def value(self, table: NDArray[np.float64], target: int, scale: Scale) -> NDArray[np.float64]:
-        """What an item's changes [changes] do to a target, from the logarithms of the answers [changes, columns]."""
+        """The target's value in each changed version of an item [changes], from log answers [changes, columns]."""
 
 
 CLASSES = Classes.name
-"""What a model is asked that states nothing else, and what a run without the name of a task was about."""
+"""The task of models that state no other, and of runs without the name of a task."""
 
 TASKS: dict[str, Task] = {task.name: task for task in (Classes(),)}
-"""By name, every task that a model can state in its traits."""
+"""The built-in tasks by name."""
 
 
 def tasks() -> dict[str, Task]:
-    """Every task by its name; those of plugins come last."""
+    """All tasks by name; those of plugins come last."""
     return with_plugins("trusteq.tasks", TASKS, Task)
 
 
 def task_named(name: str) -> Task:
-    """The task of this name, or one line about those there are."""
-    known = tasks()
-    if name not in known:
-        raise OptionError(f"there is no task {name!r}; choose from {', '.join(known)}")
-    return known[name]
+    """The task of this name; an error that lists all names if there is none."""
+    by_name = tasks()
+    if name not in by_name:
+        raise OptionError(f"unknown task {name!r}; choose from {', '.join(by_name)}")
+    return by_name[name]

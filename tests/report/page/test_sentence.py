@@ -72,7 +72,7 @@ def test_why_it_may():
         (d, E, *(rule(m, E, **r.model_dump(exclude={"judged_on"})) for m, r in policy.rules[d].items()))
         for d in policy.required
     ]
-    alike = [DIMENSIONS[name].alike.removeprefix("it ") for name in ("behaviour", "calibration", "explanation")]
+    alike = [DIMENSIONS[name].equivalent.removeprefix("it ") for name in ("behaviour", "calibration", "explanation")]
     assert reasons(verdict(E, *names), {}) == "it {}, {} and {}, within the margins".format(*alike)
 
 

@@ -1,8 +1,8 @@
-"""How far two sets of attributions agree that were made elsewhere.
+"""Agreement of two sets of attributions from other tools.
 
-All that an audit knows because it made both explanations itself is unknown here: whether both models saw the same
-masks, and how much of a disagreement is the explainer's noise. So agreement is measured as it stands, beside chance.
-Only with a second, independent estimate of each model's attributions can the noise be taken out.
+An audit makes both explanations itself; here it is unknown whether both models saw the same masks, and how much of a
+disagreement is the explainer's noise. So agreement is measured as it is and compared with chance. The noise can be
+removed only with a second, independent estimate of each model's attributions.
 """
 
 from __future__ import annotations
@@ -46,57 +46,57 @@ def compare_attributions(
 ) -> dict[str, Estimate]:
     """Every agreement score of two models' attributions of the same items, with its interval over items.
 
-    Both are what `trusteq.read_attributions` returns, or anything it reads without being told more. ``..._again`` are
-    second estimates, made with other seeds: with both, agreement is also measured free of the explainers' noise
-    (``alignment``; left out where the estimates are mostly noise). ``clusters`` are items that belong together. Where
-    explanations tell only the top units, scores that need all are left out.
+    Both are results of `trusteq.read_attributions`, or anything that it reads without further arguments. ``..._again``
+    are second estimates with other seeds: with both, agreement is also measured without the explainers' noise
+    (``alignment``; left out if the estimates are mostly noise). ``clusters`` says which items belong together. If
+    explanations have only the top units, scores that need all units are left out.
     """
     k = _count(k)
     resamples, seed = within_limits("resamples", resamples), within_limits("seed", seed)
     if (reference_again is None) != (candidate_again is None):
-        given, missing = ("reference", "candidate") if candidate_again is None else ("candidate", "reference")
-        raise OptionError(f"{given}_again without {missing}_again; give a second estimate of both, or of neither")
+        present, missing = ("reference", "candidate") if candidate_again is None else ("candidate", "reference")
+        raise OptionError(f"{present}_again without {missing}_again; give a second estimate of both, or of neither")
     a = read_attributions(reference)
     b = _matched(a, read_attributions(candidate), "candidate")
     if len(a) < 2:
-        raise DataError(f"{a.source}: {len(a)} item; nothing can be said of others like it: explain more items")
+        raise DataError(f"{a.source}: {len(a)} item, too few for an interval; explain more items")
     resampling = Resampling(len(a), clusters=_clusters(clusters, a), resamples=resamples, seed=seed)
     cut_off = [s for s in (a, b) if s.cut_off.any()]
-    for one in cut_off:
-        _long_enough(one, k)
-    again = None if reference_again is None else _again(a, b, reference_again, candidate_again)
+    for attributions in cut_off:
+        _refuse_too_short(attributions, k)
+    second = None if reference_again is None else _second_estimates(a, b, reference_again, candidate_again)
     explained = _explained(a, b, None, None, k, resampling)
-    found = {
+    scores = {
         name: estimate
         for name, estimate in {**_top(explained), **published_scores(explained)}.items()
         if estimate is not None and not (cut_off and name in SCORES and not SCORES[name].uses_k)
     }
-    note = f"{ELSEWHERE}{_unsaid(a, b)}"
-    estimates = {name: replace(e, method=f"{note}; {e.method}") for name, e in found.items()}
-    if again is None:
+    note = f"{ELSEWHERE}{_unchecked(a, b)}"
+    estimates = {name: replace(e, method=f"{note}; {e.method}") for name, e in scores.items()}
+    if second is None:
         return estimates
-    halves = _explained(a, b, *again, k, resampling)
-    # Items of equal weight would need the spread of the models' values, which attributions do not tell.
-    free = {name: e for name, e in noise_free(halves).items() if name != "alignment_per_item"}
+    halves = _explained(a, b, *second, k, resampling)
+    # Items of equal weight would need the spread of the models' values, which is unknown.
+    noise_removed = {name: e for name, e in noise_free(halves).items() if name != "alignment_per_item"}
     tops = top_sets(halves)
-    free |= {name: tops[name] for name in _OF_HALVES if name in tops}
-    note = f"{ESTIMATED_TWICE}{_unsaid(a, b)}"
-    return estimates | {n: replace(e, method=f"{note}; {e.method}") for n, e in free.items() if e is not None}
+    noise_removed |= {name: tops[name] for name in _OF_HALVES if name in tops}
+    note = f"{ESTIMATED_TWICE}{_unchecked(a, b)}"
+    return estimates | {n: replace(e, method=f"{note}; {e.method}") for n, e in noise_removed.items() if e is not None}
 
 
-def _again(a: AttributionSet, b: AttributionSet, *given: object) -> tuple[AttributionSet, AttributionSet]:
-    """The second estimates of the reference and the candidate, or an error where they could not be independent."""
+def _second_estimates(a: AttributionSet, b: AttributionSet, *sources: object) -> tuple[AttributionSet, AttributionSet]:
+    """The second estimates of the reference and the candidate; an error if they cannot be independent."""
     names = ("reference", "candidate")
     second_a, second_b = (
-        _matched(a, read_attributions(one), f"{name}_again") for one, name in zip(given, names, strict=True)
+        _matched(a, read_attributions(source), f"{name}_again") for source, name in zip(sources, names, strict=True)
     )
     for name, first, second in zip(names, (a, b), (second_a, second_b), strict=True):
         if first.cut_off.any() or second.cut_off.any():
-            raise OptionError(f"{name}: explanations of the top units only; the noise can be taken out of whole ones")
+            raise OptionError(f"{name}: explanations have only the top units; removing noise needs all units")
         if np.array_equal(first.values, second.values):
             raise OptionError(
-                f"{name}_again is the same as {name}, not an independent estimate; explain with another seed, or leave "
-                "the second estimates out where the explainer has no noise"
+                f"{name}_again is the same as {name}, not an independent estimate; explain with another seed, or omit "
+                "the second estimates if the explainer has no noise"
             )
     return second_a, second_b
 
@@ -104,27 +104,27 @@ def _again(a: AttributionSet, b: AttributionSet, *given: object) -> tuple[Attrib
 def _explained(
     a: AttributionSet,
     b: AttributionSet,
-    again_a: AttributionSet | None,
-    again_b: AttributionSet | None,
+    second_a: AttributionSet | None,
+    second_b: AttributionSet | None,
     k: int,
     resampling: Resampling,
 ) -> Explained:
-    """Both models' attributions as the measures of alignment take them; halves are only there if estimated twice."""
+    """Both models' attributions in the form for measures of alignment; halves are real only if estimated twice."""
     inside = np.arange(a.values.shape[1]) < a.lengths[:, None]
 
-    def halves(one: AttributionSet, again: AttributionSet | None) -> Attributions:
+    def halves(estimate: AttributionSet, other: AttributionSet | None) -> Attributions:
         first, second = (
             np.where(inside, s.values - s.values.sum(axis=1, keepdims=True) / a.lengths[:, None], 0.0)
-            for s in (one, again or one)
+            for s in (estimate, other or estimate)
         )
-        return Attributions(one.values, np.zeros_like(one.values), first, second)
+        return Attributions(estimate.values, np.zeros_like(estimate.values), first, second)
 
-    same = np.ones(len(a))
-    return Explained("given", halves(a, again_a), halves(b, again_b), a.lengths, same, same, resampling, k)
+    spread = np.ones(len(a))
+    return Explained("given", halves(a, second_a), halves(b, second_b), a.lengths, spread, spread, resampling, k)
 
 
 def _top(explained: Explained) -> dict[str, Estimate | None]:
-    """Jaccard of the top sets beside chance, and how much of it says nothing."""
+    """Jaccard of the top sets, its chance level, and the shares of items where it means little."""
     a, b, lengths, k = explained.reference.whole, explained.candidate.whole, explained.lengths, explained.k
     r = explained.resampling
     tied = (boundary_tie(a, lengths, k) | boundary_tie(b, lengths, k)).any(axis=1)
@@ -140,71 +140,74 @@ def _top(explained: Explained) -> dict[str, Estimate | None]:
 
 
 def _matched(a: AttributionSet, b: AttributionSet, name: str) -> AttributionSet:
-    """``b`` in the order of ``a``; an error where it is not of the same items, units, labels and scale."""
+    """``b`` in the order of ``a``; an error unless it has the same items, units, labels and scale."""
     if len(a) != len(b):
         raise DataError(f"the reference has {len(a)} items, {name} {len(b)}; both must explain the same items")
     if a.ids is not None and b.ids is not None and a.ids != b.ids:
-        place = {id_: i for i, id_ in enumerate(b.ids)}
+        position = {id_: i for i, id_ in enumerate(b.ids)}
         for id_ in a.ids:
-            if id_ not in place:
+            if id_ not in position:
                 raise DataError(f"item {id_!r} of the reference is not in {name}; both must explain the same items")
-        b = b.take([place[id_] for id_ in a.ids])
-    for i, (ours, theirs) in enumerate(zip(a.units, b.units, strict=True)):
-        if ours != theirs:
-            raise DataError(f"{a.item(i)}: {_difference(ours, theirs, name)}; explain both models by the same units")
+        b = b.take([position[id_] for id_ in a.ids])
+    for i, (units_a, units_b) in enumerate(zip(a.units, b.units, strict=True)):
+        if units_a != units_b:
+            raise DataError(
+                f"{a.item(i)}: {_difference(units_a, units_b, name)}; explain both models with the same units"
+            )
     if a.labels is not None and b.labels is not None:
-        for i, (one, other) in enumerate(zip(a.labels, b.labels, strict=True)):
-            if one != other:
+        for i, (label_a, label_b) in enumerate(zip(a.labels, b.labels, strict=True)):
+            if label_a != label_b:
                 raise LabelError(
-                    f"{a.item(i)}: the reference is explained for the label {one!r}, {name} for {other!r}; "
+                    f"{a.item(i)}: the reference is explained for the label {label_a!r}, {name} for {label_b!r}; "
                     "explain both for the same label"
                 )
     if a.scale is not None and b.scale is not None and a.scale != b.scale:
         raise DataError(
-            f"the reference is explained on the scale {a.scale!r}, {name} on {b.scale!r}; explain both on the same"
+            f"the reference is explained on the scale {a.scale!r}, {name} on {b.scale!r}; use the same scale for both"
         )
     return b
 
 
-def _difference(ours: tuple[str, ...], theirs: tuple[str, ...], name: str) -> str:
-    pairs = list(zip(ours, theirs, strict=False))
-    unit = next((i for i, (one, other) in enumerate(pairs) if one != other), len(pairs))
-    one, other = (repr(units[unit]) if unit < len(units) else "missing" for units in (ours, theirs))
-    counts = "" if len(ours) == len(theirs) else f"{len(ours)} units in the reference, {len(theirs)} in {name}; "
-    return f"{counts}unit {unit + 1} is {one} in the reference, {other} in {name}"
+def _difference(a: tuple[str, ...], b: tuple[str, ...], name: str) -> str:
+    pairs = list(zip(a, b, strict=False))
+    unit = next((i for i, (unit_a, unit_b) in enumerate(pairs) if unit_a != unit_b), len(pairs))
+    unit_a, unit_b = (repr(units[unit]) if unit < len(units) else "missing" for units in (a, b))
+    counts = "" if len(a) == len(b) else f"{len(a)} units in the reference, {len(b)} in {name}; "
+    return f"{counts}unit {unit + 1} is {unit_a} in the reference, {unit_b} in {name}"
 
 
-def _long_enough(one: AttributionSet, k: int) -> None:
-    """Nothing, or an error where an explanation of the top units does not reach as far as k."""
-    short = np.flatnonzero(one.weighed < np.minimum(one.lengths, k))
+def _refuse_too_short(attributions: AttributionSet, k: int) -> None:
+    """Raise an error if an explanation has fewer than the top k units."""
+    short = np.flatnonzero(attributions.weighed < np.minimum(attributions.lengths, k))
     if len(short):
         i = int(short[0])
         raise OptionError(
-            f"{one.source}: {one.item(i)}: {one.weighed[i]} of {one.lengths[i]} units have a weight, too few for a top "
-            f"{k}; explain with more (lime: num_features={one.lengths.max()}) or compare with a smaller k"
+            f"{attributions.source}: {attributions.item(i)}: {attributions.weighed[i]} of {attributions.lengths[i]} "
+            f"units have a weight, too few for a top {k}; explain with more (lime: num_features="
+            f"{attributions.lengths.max()}) or compare with a smaller k"
         )
 
 
-def _unsaid(a: AttributionSet, b: AttributionSet) -> str:
-    """What nobody stated, so that it could not be checked."""
-    unsaid = [
-        what
-        for what, known in (
+def _unchecked(a: AttributionSet, b: AttributionSet) -> str:
+    """What could not be checked because it was not stated."""
+    unchecked = [
+        name
+        for name, stated in (
             ("explained label", a.labels is not None and b.labels is not None),
             ("scale", a.scale is not None and b.scale is not None),
         )
-        if not known
+        if not stated
     ]
-    return f", {' and '.join(unsaid)} not checked" if unsaid else ""
+    return f", {' and '.join(unchecked)} not checked" if unchecked else ""
 
 
 def _clusters(clusters: Sequence[str] | None, a: AttributionSet) -> Sequence[str] | None:
     if clusters is None:
         return None
     if len(clusters) != len(a):
-        raise OptionError(f"clusters of {len(clusters)} items for {len(a)}; name one an item")
+        raise OptionError(f"clusters has {len(clusters)} values for {len(a)} items; give one per item")
     if len(set(clusters)) < 2:
-        raise DataError("all items are in one cluster; nothing can be said of others like it")
+        raise DataError("all items are in one cluster, so there is no interval; use items of several clusters")
     return clusters
 
 

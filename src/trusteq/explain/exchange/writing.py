@@ -1,4 +1,4 @@
-"""Our attributions as other tools take them."""
+"""trusteq's attributions in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def to_shap(audit: Audit, model: str, *, method: str = "shapley") -> Any:
-    """A model's attributions as a `shap.Explanation` of every label, for shap's plots; needs shap."""
+    """A model's attributions for every label as a `shap.Explanation`, for shap's plots; needs shap."""
     if audit.explanation is None:
         raise OptionError("this audit has no explanations; audit again with explain=True")
     names = [result.name for result in audit.models]
@@ -33,8 +33,8 @@ def to_shap(audit: Audit, model: str, *, method: str = "shapley") -> Any:
 def explanation_to_shap(explanation: Explanation, model: int, labels: Sequence[str], *, method: str = "shapley") -> Any:
     """The ``model``-th model's attributions as a `shap.Explanation`.
 
-    values: one array [units, labels] an item. base_values: the value with every unit left out [items, labels]; with it
-    Shapley values add up to the model's answer, LIME's weights do not. data: the words.
+    values: one array [units, labels] per item. base_values: the values without any unit [items, labels]; together with
+    them, Shapley values sum to the model's answer, LIME's weights do not. data: the units' names.
     """
     if method not in METHODS:
         raise OptionError(f"no method {method!r}; choose from {', '.join(METHODS)}")
@@ -46,9 +46,9 @@ def explanation_to_shap(explanation: Explanation, model: int, labels: Sequence[s
         np.stack([explanation.value(table, label) for label in range(len(labels))], axis=1)
         for table in explanation.tables[model]
     ]
-    found = np.stack([a.whole for a in attributions(explanation.plans, tables, method)], axis=2)
+    values = np.stack([a.whole for a in attributions(explanation.plans, tables, method)], axis=2)
     return shap.Explanation(
-        values=_ragged([found[i, :n] for i, n in enumerate(explanation.lengths)]),
+        values=_ragged([values[i, :n] for i, n in enumerate(explanation.lengths)]),
         base_values=np.stack([table[1] for table in tables]),  # a plan's second mask keeps nothing
         data=tuple(np.array(units.names, dtype=object) for units in explanation.units),
         output_names=list(labels),
@@ -56,8 +56,8 @@ def explanation_to_shap(explanation: Explanation, model: int, labels: Sequence[s
 
 
 def _ragged(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.object_]:
-    """One array an item, also where all are of one shape [items]."""
-    made = np.empty(len(rows), dtype=object)
+    """One array per item [items], even if all have the same shape."""
+    ragged = np.empty(len(rows), dtype=object)
     for i, row in enumerate(rows):
-        made[i] = row
-    return made
+        ragged[i] = row
+    return ragged

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import ANY, named
+from trusteq.compare.measures import ANY, find_measure
 
 if TYPE_CHECKING:
     from trusteq.policy import Rule
@@ -50,7 +50,7 @@ def margin_scale(measure: str, rule: Rule, estimate: Estimate) -> MarginScale:
 
 def _best(measure: str, *, at_least: bool) -> float:
     """The value of a candidate that is just like the reference, or else the best possible value."""
-    entry = named(measure)
+    entry = find_measure(measure)
     if entry is not None and entry.best is not None:
         return entry.best
     low, high = ANY if entry is None else entry.bounds

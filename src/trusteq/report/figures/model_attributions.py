@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.compare.measures import METHODS
 from trusteq.compare.top_k import chance_jaccard, jaccard, top_k
-from trusteq.compare.vectors import cosine
+from trusteq.compare.weight_similarity import cosine
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.report.wording import unit_of

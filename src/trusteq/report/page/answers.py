@@ -44,7 +44,7 @@ def item_answers(evidence: Evidence) -> ItemAnswers:
     texts = [_answer_texts(evidence, outcomes) for outcomes in evidence.outcomes]
     if evidence.gold is not None:
         every = np.arange(len(evidence.items))
-        texts.append(evidence.task.named(evidence.gold, every, evidence.asked, ()))
+        texts.append(evidence.task.answer_texts(evidence.gold, every, evidence.asked, ()))
     labels = tuple(sorted({text for of_model in texts for text in of_model}))
     code_of = {label: code for code, label in enumerate(labels)}
     codes = np.array([[code_of[text] for text in of_model] for of_model in texts], dtype=np.int64)
@@ -91,7 +91,7 @@ def _of_options(evidence: Evidence, answers: ItemAnswers, chosen: NDArray[np.int
 def _answer_texts(evidence: Evidence, outcomes: Outcomes) -> Sequence[str]:
     """A model's answer to each item, in words."""
     if outcomes.item is None:
-        return evidence.task.named(
+        return evidence.task.answer_texts(
             outcomes.answer.astype(np.int64), np.arange(len(outcomes)), evidence.asked, evidence.labels
         )
     n = len(evidence.items)

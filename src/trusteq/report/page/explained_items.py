@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.compare.measures import METHODS, method_title
 from trusteq.compare.published import word_jaccard
-from trusteq.compare.vectors import cosine
+from trusteq.compare.weight_similarity import cosine
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.report.unit_spans import unit_spans

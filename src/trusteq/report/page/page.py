@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, lacking, method_title
+from trusteq.compare.measures import DIMENSIONS, method_title, missing_need
 from trusteq.data.clean import clean
 from trusteq.report.page import provenance
 from trusteq.report.page.advice_steps import Step, advice_step
@@ -148,7 +148,7 @@ def _environment() -> Environment:
         "MARKS": MARKS,
         "about": about,
         "is_name": lambda part: isinstance(part, Name),
-        "lacking": lacking,
+        "lacking": missing_need,
         "method_title": method_title,
         "interval": interval,
         "margin": margin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, in_words, named
+from trusteq.compare.measures import DIMENSIONS, find_measure, in_words
 from trusteq.report.wording import about, listed, not_measured, percent, title
 from trusteq.verdict import Outcome
 
@@ -74,7 +74,7 @@ def _reasons(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
     if verdict.outcome is Outcome.EQUIVALENT:
         if any(r.rule.judged_on != "interval" for d in required for r in d.rules):
             return f"it passes the policy's rules on {listed(d.dimension for d in required)}"
-        return _joined([DIMENSIONS[d.dimension].alike for d in required]) + ", within the margins"
+        return _joined([DIMENSIONS[d.dimension].equivalent for d in required]) + ", within the margins"
     measured = [d for d in required if d.outcome is not Outcome.NOT_MEASURED]
     if verdict.outcome is Outcome.NOT_EQUIVALENT:
         rules = [r for d in measured for r in d.rules]
@@ -130,7 +130,7 @@ def _open(measure: str) -> str:
 
 def _stem(measure: str) -> str:
     """A measure's name without "difference", the method it was made by, or the peer it is compared with."""
-    entry = named(measure)
+    entry = find_measure(measure)
     return measure if entry is None or entry.side in {"reference", "candidate"} else entry.stem
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from oracles.alignment import padded
 
-from trusteq.compare.vectors import cosine, weighted_jaccard
+from trusteq.compare.weight_similarity import cosine, weighted_jaccard
 
 
 def one(of, a, b):

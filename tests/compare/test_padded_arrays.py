@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from oracles.alignment import padded
 
-from trusteq.compare.padded import check, inside, order, ranks, ratio, scaled, total
+from trusteq.compare.padded_arrays import check, inside, order, ranks, ratio, scaled, total
 
 
 def test_inside_is_an_items_own_units():

@@ -8,10 +8,10 @@ import pytest
 
 from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError
-from trusteq.explain import table as table_module
+from trusteq.explain import value_tables as table_module
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.splice import splicer
-from trusteq.explain.table import SMALLEST, Question, explainable, round_trip, value_tables
+from trusteq.explain.value_tables import SMALLEST, Question, explainable, round_trip, value_tables
 from trusteq.explain.words import words
 from trusteq.models.base import Identity
 from trusteq.models.function import from_callable
@@ -281,7 +281,7 @@ def test_a_log_probability_of_minus_infinity_counts_as_the_smallest_in_its_row_a
     (table,) = value_tables(model, [question(("good film",))])
     np.testing.assert_allclose(table, [[np.log(SMALLEST), 0.0], *answers[1:]])
     answers[2] = np.nan
-    with pytest.raises(ModelError, match=r"custom: its answer to the perturbed text .* is no number"):
+    with pytest.raises(ModelError, match=r"custom: its answer to the changed text .* is not a number"):
         value_tables(model, [question(("good film",))])
 
 
@@ -325,5 +325,5 @@ def test_a_predictions_file_cannot_be_asked():
 def test_another_answer_to_the_whole_text_is_an_error():
     model, predicted = Custom(None), np.array([0.3, 0.7])
     round_trip(model, np.log([[0.3005, 0.6995]]), predicted, "i1")
-    with pytest.raises(ModelError, match="'i1' with nothing left out is answered differently"):
+    with pytest.raises(ModelError, match="'i1': with no unit left out, the answer differs"):
         round_trip(model, np.log([[0.31, 0.69]]), predicted, "i1")

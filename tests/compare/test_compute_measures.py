@@ -10,7 +10,7 @@ from oracles.pairs import coarse_models, drawn, pair_of, planted
 
 from trusteq.compare import noise_bias
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measured import measure_all, measure_remedies
+from trusteq.compare.compute_measures import measure_all, measure_remedies
 from trusteq.compare.measures import MEASURES, PREDICTED
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import Outcomes, most_probable

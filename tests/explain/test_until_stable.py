@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from trusteq.explain.plan import mask_plan
-from trusteq.explain.rounds import ask_until_certain
 from trusteq.explain.shapley import shapley
+from trusteq.explain.until_stable import explain_until_stable
 from trusteq.explain.words import words
 
 TEXT = ("one two three four five six seven eight nine ten eleven twelve thirteen fourteen",)
@@ -59,7 +59,7 @@ class Game:
 def run(games, first=64, budget=512, k=5):
     units = [words(TEXT)]
     plans = [mask_plan("item", len(units[0]), masks=budget)]
-    return ask_until_certain(
+    return explain_until_stable(
         plans,
         units,
         len(games),

@@ -1,0 +1,66 @@
+"""Computes every measure of a pair of models' answers, in the order of the table of measures."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from importlib import import_module
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from trusteq.compare.measures import MEASURES, PREDICTED, Measure
+from trusteq.compare.own_measures import estimated
+from trusteq.compare.temperature import Remedy, remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trusteq.compare.answers import Pair
+    from trusteq.stats.estimate import Estimate
+
+    Group = Callable[[Pair], dict[str, Estimate]]
+
+
+@cache
+def groups() -> dict[Group, tuple[Measure, ...]]:
+    """The functions that need only a pair's outcomes, in the order of the table, with each one's measures."""
+    by_function: dict[Group, tuple[Measure, ...]] = {}
+    for path, entries in groupby(MEASURES, key=lambda measure: str(measure.of)):
+        measures = tuple(entries)
+        if PREDICTED.issuperset(measures[0].needs):
+            module, name = path.split(".")
+            by_function[getattr(import_module(f"trusteq.compare.{module}"), name)] = measures
+    return by_function
+
+
+def groups_for(pair: Pair, own: Sequence[Measure] = ()) -> dict[Group, tuple[Measure, ...]]:
+    """The `groups`, and the measures of plugins and users, whose needs the pair meets."""
+    every = groups() | {partial(estimated, entry): (entry,) for entry in own}
+    return {group: measures for group, measures in every.items() if pair.met.issuperset(measures[0].needs)}
+
+
+def measure_all(pair: Pair, own: Sequence[Measure] = ()) -> dict[str, dict[str, Estimate]]:
+    """Every measure whose needs the pair meets, by dimension and name."""
+    estimates: dict[str, dict[str, Estimate]] = {}
+    for group, measures in groups_for(pair, own).items():
+        estimates.setdefault(measures[0].dimension, {}).update(pair.measured(group))
+    return estimates
+
+
+def measure_remedies(pair: Pair) -> dict[str, Estimate]:
+    """The temperature for each target, and the candidate's calibration measures after it, suffixed with the target."""
+    results: dict[str, Estimate] = {}
+    for target in ("recalibrated", "matched"):
+        if target == "recalibrated" and not pair.labelled:
+            continue
+        results |= {f"{name}_{target}": estimate for name, estimate in _after(remedy(pair, target)).items()}
+    return results
+
+
+def _after(recalibrated: Remedy) -> dict[str, Estimate]:
+    """The temperature, and the candidate's measures after it."""
+    estimates = {"temperature": recalibrated.temperature}
+    for group, measures in groups_for(recalibrated.pair).items():
+        names = {measure.name for measure in measures if measure.after_remedy and measure.side != "reference"}
+        if names:
+            estimates |= {name: e for name, e in recalibrated.pair.measured(group).items() if name in names}
+    return estimates
