@@ -26,7 +26,7 @@ entry = measures.Measure(
     "wavering", "wavering", (0.0, 1.0), measures.HIGHER, dimension="steadiness", of="steadiness.wavering"
 )
 measures.MEASURES += (entry,)
-measures._FIRST[entry.name] = entry  # made from the table when the module is imported
+measures._BY_NAME[entry.name] = entry  # made from the table when the module is imported
 
 from io import StringIO
 

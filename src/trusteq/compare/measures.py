@@ -7,7 +7,6 @@ an entry below. Nothing is computed here and nothing slow is imported, so that r
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
@@ -57,6 +56,7 @@ NEEDS = {
     "labels": "gold labels",
     "distribution": "probabilities over labels that both models share",
     "explanations": "explained items",
+    "top words": "explained items",  # trusteq's own or the published protocol's
     "signal": "attributions that stand out from noise",
     "peer": "a retrained reference (--peer)",
     "protocol": "explanations by the published protocol",
@@ -161,6 +161,11 @@ _QUANTILES = ("", "_q50", "_q90", "_q99", "_q99.9")
 _TO_PEER = "alignment_{}_to_peer"
 
 # fmt: off
+_PROTOCOL = _measured_by("explanation", "published.published_measures", "protocol",
+    _one("jaccard_{}_variance", "Jaccard {} variance", SHARE),
+    _one("jaccard_{}_chance", "Jaccard {} chance", SHARE),
+    _one("jaccard_{}_ceiling", "Jaccard {} ceiling", SHARE))
+
 MEASURES: Measures = (
     *_measured_by("behaviour", "behaviour.accuracy", "labels",
         _paired("accuracy", "accuracy", SHARE, LOWER, always_reported=True)),
@@ -221,8 +226,10 @@ MEASURES: Measures = (
         _measured_by("explanation", "alignment.alignment", "explanations",
             _one("reliability_reference_{}", "reliability reference {}"),
             _one("reliability_candidate_{}", "reliability candidate {}"),
-            _one("size_ratio_{}", "size ratio {}", best=1.0),
-            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_reported=True),
+            _one("size_ratio_{}", "size ratio {}", best=1.0)),
+        _measured_by("explanation", "alignment.alignment", "top words",
+            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_reported=True)),
+        _measured_by("explanation", "alignment.alignment", "explanations",
             _one("jaccard_quarter_{}", "Jaccard quarter {}", SHARE, LOWER),
             _one("jaccard_quarter_chance_{}", "Jaccard quarter chance {}", SHARE),
             _one("jaccard_chance_{}", "Jaccard chance {}", SHARE),
@@ -253,13 +260,12 @@ MEASURES: Measures = (
         _one("transfer_to_reference", "transfer to reference", worse=LOWER, best=1.0),
         *(_one(f"mind_changed_{model}_by_{words}_words", f"mind changed {model} by {words} words", SHARE)
           for model in ("reference", "candidate") for words in ("reference", "candidate", "random"))),
-    # For LIME this has the name of a measure above: a run has one or the other.
-    *_by_method(PUBLISHED_METHODS,
+    # jaccard_lime, above, is measured by the published protocol, too.
+    *_by_method(("lime",), _PROTOCOL),
+    *_by_method(("shap",),
         _measured_by("explanation", "published.published_measures", "protocol",
-            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_reported=True),
-            _one("jaccard_{}_variance", "Jaccard {} variance", SHARE),
-            _one("jaccard_{}_chance", "Jaccard {} chance", SHARE),
-            _one("jaccard_{}_ceiling", "Jaccard {} ceiling", SHARE))),
+            _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_reported=True)),
+        _PROTOCOL),
 )
 # fmt: on
 
@@ -275,12 +281,11 @@ def added() -> dict[str, Measure]:
     return plugins
 
 
-_BY_NAME = {measure.name: measure for measure in reversed(MEASURES)}
-_UNIQUE = {name for name, count in Counter(measure.name for measure in MEASURES).items() if count == 1}
+_BY_NAME = {measure.name: measure for measure in MEASURES}
 
 
 def find_measure(name: str) -> Measure | None:
-    """The measure of this name, the first of two; None if this version of trusteq has none."""
+    """The measure of this name; None if this version of trusteq has none."""
     return _BY_NAME.get(name) or added().get(name)
 
 
@@ -288,7 +293,7 @@ def find_measure(name: str) -> Measure | None:
 def names_of(dimension: str) -> tuple[str, ...]:
     """The names of a dimension's measures."""
     every = (*MEASURES, *added().values())
-    return tuple(dict.fromkeys(measure.name for measure in every if measure.dimension == dimension))
+    return tuple(measure.name for measure in every if measure.dimension == dimension)
 
 
 def in_words(name: str) -> str:
@@ -325,15 +330,14 @@ def always_reported() -> list[str]:
     """The measures whose change is reported even if no rule judges it; those of all methods next to each other."""
     reported = [measure for measure in MEASURES if measure.always_reported]
     stems = [measure.stem for measure in reported]
-    return list(dict.fromkeys(measure.name for measure in sorted(reported, key=lambda one: stems.index(one.stem))))
+    return [measure.name for measure in sorted(reported, key=lambda one: stems.index(one.stem))]
 
 
 def missing_need(name: str, measured: Collection[str], own: Iterable[Measure] = ()) -> str | None:
     """What a measure needs that no ``measured`` one needs, in words; None if that is unknown.
 
-    If a name stands for two measures, it is unknown which of them was measured. ``own`` are measures of plugins and
-    users.
+    ``own`` are measures of plugins and users.
     """
-    met = {need for other in _UNIQUE.intersection(measured) for need in _BY_NAME[other].needs}
+    met = {need for other in _BY_NAME.keys() & set(measured) for need in _BY_NAME[other].needs}
     needs = next((one.needs for one in own if one.name == name), needs_of(name))
     return next((NEEDS[need] for need in needs if need not in met), None)

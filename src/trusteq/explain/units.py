@@ -6,7 +6,7 @@ one entry of `CUTS`, which states the kinds of segments that it reads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -74,7 +74,7 @@ _OF_TEXTS = partial(Cut, frozenset({"text"}), "word", places=("start", "end"), p
 CUTS: dict[str, Cut] = {
     "words": _OF_TEXTS(words),
     "words-merged": _OF_TEXTS(partial(words, merge_equal=True)),
-    "sentences": _OF_TEXTS(sentences),
+    "sentences": replace(_OF_TEXTS(sentences), unit="sentence"),
 }
 """The built-in cuts by name; by default, a kind of segment is split by the first that reads it."""
 
