@@ -121,10 +121,10 @@ def dealt(pair, clusters):
 
 
 @pytest.mark.parametrize("floors", [True, False])
-def test_clusters_that_are_alike_by_design_do_not_make_the_audit_sure(monkeypatch, floors):
+def test_clusters_that_are_too_similar_by_design_do_not_make_the_audit_sure(monkeypatch, floors):
     """The items are independent; only who dealt them knows that resampling clusters shows too little of that."""
     if not floors:
-        monkeypatch.setattr(Resampling, "alike", lambda *_: False)
+        monkeypatch.setattr(Resampling, "too_similar", lambda *_: False)
     true = truth(noise=UNLIKE["noise"], sharpness=UNLIKE["sharpness"])
     names = ["brier_difference", "confidence_shift", "smooth_ece_difference"]
     held = []
