@@ -17,7 +17,7 @@ from cases import Table, case
 from edited import edited
 
 import trusteq
-from trusteq.explain.explanation import ExplainSettings
+from trusteq import ExplainSettings
 from trusteq.models.base import Identity
 from trusteq.models.function import FunctionModel
 from trusteq.record.plain import plain as as_json

@@ -12,10 +12,10 @@ from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 import trusteq
+from trusteq import Outcome
 from trusteq.record.document import document
 from trusteq.record.plain import plain
 from trusteq.report.terminal import render
-from trusteq.verdict import Outcome
 
 FAST = {"resamples": 200, "with_slices": False}
 

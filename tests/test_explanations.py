@@ -8,11 +8,10 @@ from cases import Table
 from oracles import attributions
 
 import trusteq
-from trusteq import Outcome
+from trusteq import ExplainSettings, OptionError, Outcome
 from trusteq.auditing.explanations import sequences, settled
 from trusteq.compare.alignment import noise_free, products
-from trusteq.errors import OptionError
-from trusteq.explain.explanation import ExplainSettings, in_random_order
+from trusteq.explain.explanation import in_random_order
 from trusteq.explain.interim_looks import FIRST_LOOK, between_looks
 from trusteq.stats.confidence_sequence import obrien_fleming, sequence_of_ratio
 from trusteq.stats.resampling import Resampling

@@ -3,9 +3,9 @@ import re
 import pytest
 import yaml
 
+from trusteq import PolicyError, read_policy
 from trusteq.compare.measures import DIMENSIONS, names_of
-from trusteq.errors import PolicyError
-from trusteq.policy import PRESETS, parse_policy, policy_schema, preset, read_policy, wider
+from trusteq.policy import PRESETS, parse_policy, policy_schema, preset, wider
 
 GOOD = """
 name: mine

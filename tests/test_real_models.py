@@ -14,8 +14,8 @@ import pytest
 from cases import Table
 
 import trusteq
+from trusteq import Outcome
 from trusteq.data.predictions import softmax
-from trusteq.verdict import Outcome
 
 DATA = Path(os.environ.get("TRUSTEQ_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 pytestmark = [

@@ -1,8 +1,8 @@
 import pytest
 
-from trusteq.policy import parse_policy, read_policy
-from trusteq.stats.estimate import Estimate
-from trusteq.verdict import EXIT_CODES, Outcome, fewest_to_resample, judge
+from trusteq import Estimate, Outcome, read_policy
+from trusteq.policy import parse_policy
+from trusteq.verdict import EXIT_CODES, fewest_to_resample, judge
 
 EQUIVALENT, NOT_EQUIVALENT, UNDECIDED, NOT_MEASURED = (
     Outcome.EQUIVALENT,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trusteq.errors import LabelError
+from trusteq import LabelError
 from trusteq.work.shard import Answered
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trusteq import load_run
 from trusteq.cli.main import main
-from trusteq.record.run import load_run
 
 onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")

@@ -10,9 +10,9 @@ import pytest
 from command import one_line, trusteq
 from finished_runs import equivalent, plain, unlabelled
 
+from trusteq import RunError
 from trusteq.cli import report
 from trusteq.data.atomic_file import write_atomically
-from trusteq.errors import RunError
 from trusteq.report.junit import junit
 from trusteq.report.latex import latex
 from trusteq.report.markdown import markdown

@@ -8,8 +8,9 @@ from cases import probabilities
 from oracles.attributions import explained, truths
 from scipy import stats
 
+from trusteq import Pair
 from trusteq.compare.alignment import noise_free, top_sets
-from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.answers import Answers
 from trusteq.compare.change import Versions, alignment_changes, changes, unpaired_change
 from trusteq.compare.compute_measures import measure_all
 from trusteq.explain.attributions import Attributions

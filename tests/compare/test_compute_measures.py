@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracles.pairs import coarse_models, drawn, pair_of, planted
 
+from trusteq import Pair
 from trusteq.compare import noise_bias
-from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.answers import Answers
 from trusteq.compare.compute_measures import measure_all, measure_remedies
 from trusteq.compare.measures import MEASURES, PREDICTED
 from trusteq.stats.resampling import Resampling

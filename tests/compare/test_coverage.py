@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from oracles.pairs import pair_of, planted
 
+from trusteq import Outcome, read_policy
 from trusteq.compare import noise_bias
 from trusteq.compare.behaviour import accuracy, agreement
 from trusteq.compare.confidence import confidence_profiles
 from trusteq.compare.divergence import js
 from trusteq.compare.scores import brier, scores
 from trusteq.compare.smooth_calibration import smooth_calibration, smooth_ece
-from trusteq.policy import read_policy
 from trusteq.stats.resampling import Resampling
-from trusteq.verdict import Outcome, judge
+from trusteq.verdict import judge
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import trusteq
+from trusteq import read_policy
 from trusteq.auditing.verify import verify_run
 from trusteq.compare.own_measures import entries, from_entries, own_measures
-from trusteq.policy import read_policy
 from trusteq.record.evidence import evidence
 from trusteq.record.run import rejudge
 from trusteq.report.page.page import page

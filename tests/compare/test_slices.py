@@ -3,11 +3,11 @@ import pytest
 from oracles.pairs import drawn, pair_of
 from scipy import stats
 
+from trusteq import Items
 from trusteq.compare import noise_bias
 from trusteq.compare import slices as module
 from trusteq.compare.compute_measures import measure_all
 from trusteq.compare.slices import LABEL, item_values, p_against_rest, quarters, slice_columns, slices
-from trusteq.data.items import Items
 from trusteq.data.texts import LENGTH
 from trusteq.stats.multiplicity import holm
 

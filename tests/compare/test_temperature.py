@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from oracles.pairs import coarse_models, drawn, pair_of
 from scipy import optimize, special
 
+from trusteq import Pair
 from trusteq.compare import temperature as module
-from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.answers import Answers
 from trusteq.compare.confidence import confidence_profiles
 from trusteq.compare.temperature import HOTTEST, fit_inverse_temperature, remedy, scaled
 from trusteq.data.predictions import softmax

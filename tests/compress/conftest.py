@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
+from trusteq import Items
 
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 

@@ -13,10 +13,10 @@ from oracles import tiny_models
 
 import trusteq
 import trusteq.compress
+from trusteq import DataError, MissingExtraError, ModelError, OptionError, RunError, TrusteqError
 from trusteq.compress import candidate
 from trusteq.compress.compressed import Compressed
 from trusteq.compress.methods import METHODS
-from trusteq.errors import DataError, MissingExtraError, ModelError, OptionError, RunError, TrusteqError
 from trusteq.models.library_output import quiet_transformers
 from trusteq.models.transformer import open_transformer
 

@@ -8,8 +8,7 @@ import torch
 
 import trusteq
 import trusteq.compress
-from trusteq.data.items import Items
-from trusteq.errors import DataError, LabelError, ModelError, OptionError
+from trusteq import DataError, Items, LabelError, ModelError, OptionError
 from trusteq.models.transformer import open_transformer
 
 

@@ -8,10 +8,10 @@ from oracles import tiny_models
 from safetensors.torch import load_file
 
 import trusteq
+from trusteq import ModelError
 from trusteq.compress.encoder import linear_maps
 from trusteq.compress.methods import METHODS
 from trusteq.compress.packed import int4_weights
-from trusteq.errors import ModelError
 from trusteq.models.library_output import quiet_transformers
 from trusteq.models.probe import probe
 from trusteq.models.transformer import open_transformer

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from trusteq import ModelError
 from trusteq.compress.dropped import drop_layers
 from trusteq.compress.encoder import linear_maps
 from trusteq.compress.heads import prune_heads
 from trusteq.compress.low_rank import low_rank
 from trusteq.compress.neurons import prune_neurons
 from trusteq.compress.pruning import prune_weights
-from trusteq.errors import ModelError
 from trusteq.models.layers import kept_layers, layer_list
 from trusteq.models.library_output import quiet_transformers
 from trusteq.models.transformer import open_transformer

@@ -2,7 +2,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from trusteq.errors import TrusteqError
+from trusteq import TrusteqError
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trusteq import DataError, read_items
 from trusteq.data.contradictions import same_name
 from trusteq.data.prediction_file import read_predictions
-from trusteq.data.read import read_items
-from trusteq.errors import DataError
 
 LABELS = ("no", "maybe", "yes")
 N = 60

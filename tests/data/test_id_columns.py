@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from trusteq import DataError
 from trusteq.data.id_columns import names_rows, read_with_ids
 from trusteq.data.readers import column_names, read_table
-from trusteq.errors import DataError
 
 
 def ids_of(tmp_path, content, wanted=(), optional=()):

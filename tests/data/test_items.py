@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trusteq.data.items import Items
-from trusteq.errors import DataError, LabelError
+from trusteq import DataError, Items, LabelError
 
 
 @pytest.fixture

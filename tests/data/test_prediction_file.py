@@ -8,10 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trusteq.data.items import Items
+from trusteq import DataError, Items, LabelError, ModelError, OptionError, read_items
 from trusteq.data.prediction_file import label_columns, read_predictions
-from trusteq.data.read import read_items
-from trusteq.errors import DataError, LabelError, ModelError, OptionError
 
 ITEMS = Items(ids=["a", "b", "c"], source="items.csv")
 NUMBERED = Items(ids=["1", "2", "3"], source="items.csv")

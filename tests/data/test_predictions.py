@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import softmax as oracle
 
+from trusteq import LabelError, ModelError
 from trusteq.data.predictions import Predictions, checked, softmax, unlike_logits
-from trusteq.errors import LabelError, ModelError
 
 
 def check(values, labels=("no", "yes"), ids=("a", "b"), **more):

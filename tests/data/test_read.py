@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trusteq.data.read import read_items
-from trusteq.errors import DataError, LabelError, OptionError
+from trusteq import DataError, LabelError, OptionError, read_items
 
 
 @pytest.fixture

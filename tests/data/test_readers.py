@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from trusteq import DataError, MissingExtraError
 from trusteq.data import delimited, readers
 from trusteq.data.readers import READERS, column_names, read_table
 from trusteq.data.table import Table
-from trusteq.errors import DataError, MissingExtraError
 
 ROWS = [{"id": "a", "text": "one, two", "n": "1"}, {"id": "b", "text": 'say "three"\nfour', "n": "2"}]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
+from trusteq import Items
 from trusteq.data.repeats import repeats
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from trusteq import Items
 from trusteq.data.arrays import Arrays
-from trusteq.data.items import Items
 from trusteq.data.segment import KINDS, about_column, metadata, segment_of, stored_segment
 from trusteq.data.texts import Texts
 

@@ -3,8 +3,8 @@
 import pytest
 from fetched import write_sentences
 
+from trusteq import DataError
 from trusteq.demo.sentences import Sentence, as_items, read_sentences, split
-from trusteq.errors import DataError
 
 
 def sentence(*ratings):

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from trusteq import Outcome
 from trusteq.demo.story import story
-from trusteq.verdict import Outcome
 
 
 def compared(name, accuracy, changed, *, where=(), outcome=Outcome.NOT_EQUIVALENT):

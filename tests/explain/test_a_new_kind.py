@@ -17,15 +17,14 @@ import pytest
 from rich.console import Console
 
 import trusteq
+from trusteq import ExplainSettings, load_run, read_policy
 from trusteq.auditing.compute import compute_audit
 from trusteq.auditing.verify import verify_run
 from trusteq.data.segment import KINDS
 from trusteq.data.texts import Texts
-from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.units import CUTS, Cut, cutter
-from trusteq.policy import read_policy
 from trusteq.record.evidence import evidence, evidence_of
-from trusteq.record.run import load_run, rejudge
+from trusteq.record.run import rejudge
 from trusteq.record.stored_responses import read_items, read_responses
 from trusteq.report.item import item_view
 from trusteq.report.latex import latex

@@ -5,11 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
-from trusteq.errors import DataError, ModelError, OptionError, TrusteqError
-from trusteq.explain.explanation import ExplainSettings, explain, in_random_order
+from trusteq import DataError, ExplainSettings, Items, ModelError, OptionError, TrusteqError, from_callable
+from trusteq.explain.explanation import explain, in_random_order
 from trusteq.explain.respondent import respondents
-from trusteq.models.function import from_callable
 
 LABELS = ("no", "yes")
 WORDS = ("the", "good", "bad", "film", "was", "not", "very", "dog")

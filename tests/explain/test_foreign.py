@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 import trusteq
+from trusteq import ExplainSettings
 from trusteq.compare.agreement_scores import SCORES
 from trusteq.explain.exchange.agreement import ELSEWHERE, ESTIMATED_TWICE
-from trusteq.explain.explanation import ExplainSettings
 
 WORDS = ["a", "film", "that", "takes", "its", "time", "and", "ours", "too", "but", "ends", "well", "enough", "."]
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from oracles import shapley as oracle
 from oracles.shapley import looked_up
 
-from trusteq.errors import TrusteqError
+from trusteq import TrusteqError
 from trusteq.explain.owen import linkage, owen_plan
 
 SEGMENTS = st.lists(st.integers(1, 12), min_size=1, max_size=4).map(

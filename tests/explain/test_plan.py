@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trusteq.errors import TrusteqError
+from trusteq import TrusteqError
 from trusteq.explain.plan import MIN_MASKS, _possible_masks, allocation, mask_plan
 
 UNITS = st.integers(1, 60)

@@ -10,7 +10,7 @@ pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 from oracles import tiny_models
 
 import trusteq
-from trusteq.errors import ModelError, OptionError
+from trusteq import ModelError, OptionError
 from trusteq.explain.precision import LOW_TOLERANCE, in_precision
 from trusteq.explain.value_tables import round_trip
 from trusteq.models.transformer import open_transformer

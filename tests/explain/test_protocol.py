@@ -14,10 +14,9 @@ from lime.lime_text import IndexedString
 from oracles import calibration
 
 import trusteq
+from trusteq import ExplainSettings, ModelError, Outcome
 from trusteq.compare.measures import MEASURES
 from trusteq.compare.published import _variance, pair_agreements, published_measures, word_jaccard
-from trusteq.errors import ModelError
-from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
 from trusteq.explain.respondent import respondents
@@ -29,7 +28,6 @@ from trusteq.report.latex import latex
 from trusteq.report.page.calibration import calibration as calibration_page
 from trusteq.report.terminal import context
 from trusteq.stats.resampling import Resampling
-from trusteq.verdict import Outcome
 
 # Compiling shap's loops takes longer than running them here.
 os.environ["NUMBA_DISABLE_JIT"] = "1"

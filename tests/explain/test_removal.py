@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
+from trusteq import ExplainSettings, Items, from_callable
 from trusteq.explain.attributions import Attributions
-from trusteq.explain.explanation import ExplainSettings, explain
+from trusteq.explain.explanation import explain
 from trusteq.explain.removal import removal, without_top_words
 from trusteq.explain.respondent import respondents
-from trusteq.models.function import from_callable
 
 LABELS = ("no", "yes")
 WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight")

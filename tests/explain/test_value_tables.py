@@ -6,15 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
-from trusteq.errors import ModelError, OptionError
+from trusteq import Items, ModelError, OptionError, from_callable
 from trusteq.explain import value_tables as table_module
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.splice import splicer
 from trusteq.explain.value_tables import SMALLEST, Question, explainable, round_trip, value_tables
 from trusteq.explain.words import words
 from trusteq.models.base import Identity
-from trusteq.models.function import from_callable
 from trusteq.models.token_rows import token_rows
 from trusteq.models.traits import Traits
 

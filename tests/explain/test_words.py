@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trusteq.errors import DataError
+from trusteq import DataError
 from trusteq.explain.units import cut_named
 from trusteq.explain.words import TextUnits, by_pattern, from_spans, sentences, words
 

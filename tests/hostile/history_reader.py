@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hostile.reader import Reader
 from hostile.run_readers import printed, runs_of_today
 
-from trusteq.errors import TrusteqError
+from trusteq import TrusteqError
 
 if TYPE_CHECKING:
     from pathlib import Path

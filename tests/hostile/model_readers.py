@@ -14,7 +14,7 @@ import numpy as np
 from hostile.reader import Reader
 
 import trusteq
-from trusteq.models.open import open_model
+from trusteq import open_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

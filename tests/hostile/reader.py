@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hostile.spoil import spoilt
 
-from trusteq.errors import TrusteqError
+from trusteq import TrusteqError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

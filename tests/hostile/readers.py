@@ -23,8 +23,7 @@ from hostile.reader import Reader
 from hostile.run_readers import older_run, run_loaded, run_page, run_printed, run_verified
 
 import trusteq
-from trusteq.errors import TrusteqError
-from trusteq.models.open import open_model
+from trusteq import TrusteqError, open_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable

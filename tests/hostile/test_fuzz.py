@@ -21,13 +21,21 @@ from hypothesis import strategies as st
 from rehashed import rehashed
 
 import trusteq
+from trusteq import (
+    DataError,
+    LabelError,
+    MissingExtraError,
+    ModelError,
+    PolicyError,
+    RunError,
+    TrusteqError,
+    load_run,
+    read_policy,
+)
 from trusteq.auditing.verify import verify_run
 from trusteq.data.readers import read_table
-from trusteq.errors import DataError, LabelError, MissingExtraError, ModelError, PolicyError, RunError, TrusteqError
 from trusteq.models.labels import configured_labels
 from trusteq.models.token_limit import token_limit
-from trusteq.policy import read_policy
-from trusteq.record.run import load_run
 from trusteq.study.plan import read_study
 from trusteq.work.shard import Answered
 from trusteq.work.shard_files import ShardFiles

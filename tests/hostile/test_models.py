@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trusteq.errors import ModelError
-from trusteq.models.open import open_model
+from trusteq import ModelError, open_model
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")

@@ -8,10 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+from trusteq import Items, ModelError, ModelOptions, TrusteqError, open_model
 from trusteq.compress import make
-from trusteq.data.items import Items
-from trusteq.errors import ModelError, TrusteqError
-from trusteq.models.open import ModelOptions, open_model
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")

@@ -11,9 +11,8 @@ from cases import case
 from rehashed import rehashed
 
 import trusteq
+from trusteq import DataError, load_run
 from trusteq.data.readers import column_names, read_table
-from trusteq.errors import DataError
-from trusteq.record.run import load_run
 
 
 def repeated(text, times):

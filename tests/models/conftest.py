@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trusteq.data.items import Items
+from trusteq import Items
 
 TEXT = "the a man is playing guitar outside woman sleeps film was good bad not very dog runs in park"
 WORDS = TEXT.split()

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from trusteq.errors import ModelError
+from trusteq import ModelError
 from trusteq.models import bounded
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
@@ -13,9 +13,9 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'tran
 
 from oracles.tiny_models import save  # noqa: E402
 
+from trusteq import open_model  # noqa: E402
 from trusteq.models.bounded import bounded_by  # noqa: E402
 from trusteq.models.library_output import quiet_transformers  # noqa: E402
-from trusteq.models.open import open_model  # noqa: E402
 
 pytestmark = pytest.mark.timeout(60)
 

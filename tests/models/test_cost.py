@@ -10,11 +10,9 @@ import pytest
 from cases import Table, case
 
 import trusteq
-from trusteq.data.items import Items
-from trusteq.errors import OptionError
+from trusteq import Items, OptionError, from_callable
 from trusteq.models import cost, cost_memory
 from trusteq.models.cost import ModelCost, checked_effort, measure_costs
-from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.prediction_file import open_predictions
 from trusteq.models.traits import traits_of

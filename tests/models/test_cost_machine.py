@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from trusteq import from_callable
 from trusteq.models.cost_machine import machine
-from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.traits import Traits
 from trusteq.models.transformer import open_transformer

@@ -9,14 +9,12 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from trusteq import Items, ModelError, from_callable
 from trusteq.data.arrays import Arrays
-from trusteq.data.items import Items
 from trusteq.data.texts import Texts
-from trusteq.errors import ModelError
 from trusteq.models import cost_memory
 from trusteq.models.cost_child import as_json, from_json
 from trusteq.models.cost_memory import can_be_reopened, peak_bytes
-from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.transformer import open_transformer
 

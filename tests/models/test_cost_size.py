@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trusteq import from_callable
 from trusteq.models.base import Model
 from trusteq.models.cost_initialisers import Initialisers, initialisers
 from trusteq.models.cost_size import Size, memory_bytes
-from trusteq.models.function import from_callable
 from trusteq.models.onnx_session import open_onnx
 from trusteq.models.traits import traits_of
 from trusteq.models.transformer import open_transformer

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
+from trusteq import Items
 from trusteq.models import cost_speed
 from trusteq.models.base import Identity
 from trusteq.models.cost_speed import Spread, measure_speed, spread_of

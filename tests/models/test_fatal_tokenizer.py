@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from trusteq.errors import ModelError
+from trusteq import ModelError
 from trusteq.models.fatal_tokenizer import refuse_fatal
 
 pytest.importorskip("tokenizers", reason="needs the extra 'transformers' or 'onnx'")

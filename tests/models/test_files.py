@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from trusteq.errors import ModelError
+from trusteq import ModelError
 from trusteq.models.files import PICKLES, files_hash, matching, read_config, refuse_pickle
 
 

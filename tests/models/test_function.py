@@ -6,11 +6,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from trusteq.data.items import Items
+from trusteq import DataError, Items, LabelError, ModelError, from_callable, from_estimator
 from trusteq.data.predictions import checked
-from trusteq.errors import DataError, LabelError, ModelError
 from trusteq.models.base import Model
-from trusteq.models.function import as_model, from_callable, from_estimator
+from trusteq.models.function import as_model
 
 TEXTS = Items(ids=["a", "b"], segments={"text": ("good film", "bad film")})
 PAIRS = Items(ids=["a", "b"], segments={"one": ["x", "y"], "two": ["z", "w"]})

@@ -1,6 +1,6 @@
 import pytest
 
-from trusteq.errors import LabelError, ModelError
+from trusteq import LabelError, ModelError
 from trusteq.models.labels import configured_labels, label_names
 
 

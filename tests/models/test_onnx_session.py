@@ -4,9 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
+from trusteq import Items, LabelError, MissingExtraError, ModelError
 from trusteq.data.predictions import checked, softmax
-from trusteq.errors import LabelError, MissingExtraError, ModelError
 
 onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import trusteq.models
-from trusteq.errors import ModelError, OptionError
-from trusteq.models.open import ModelOptions, default_name, open_model
+from trusteq import ModelError, ModelOptions, OptionError, open_model
+from trusteq.models.open import default_name
 
 
 def refused(spec):

@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 
 import trusteq
-from trusteq.data.items import Items
-from trusteq.errors import DataError, ModelError
+from trusteq import DataError, Items, ModelError
 from trusteq.models.base import Model
 from trusteq.models.prediction_file import open_predictions
 from trusteq.report.wording import URGENT

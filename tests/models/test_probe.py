@@ -4,12 +4,9 @@ import warnings
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
+from trusteq import Items, ModelError, ModelOptions, from_callable, open_model
 from trusteq.data.predictions import softmax
-from trusteq.errors import ModelError
 from trusteq.models.base import Identity
-from trusteq.models.function import from_callable
-from trusteq.models.open import ModelOptions, open_model
 from trusteq.models.prediction_file import open_predictions
 from trusteq.models.probe import BATCH_TOLERANCE, ProbeResult, predict_all, predict_in_shape, probe
 

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from trusteq.errors import ModelError
+from trusteq import ModelError
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")

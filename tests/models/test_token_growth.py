@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trusteq.errors import ModelError
+from trusteq import ModelError
 from trusteq.models import token_growth as module
 from trusteq.models.token_growth import Growth, portions, token_growth
 

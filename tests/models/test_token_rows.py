@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trusteq.data.items import Items
+from trusteq import Items
 from trusteq.explain.plan import mask_plan
 from trusteq.explain.value_tables import Question, value_tables
 from trusteq.explain.words import words

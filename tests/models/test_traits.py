@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import trusteq
-from trusteq.explain.explanation import ExplainSettings
+from trusteq import ExplainSettings
 from trusteq.models import open as opening
 from trusteq.models.backend import Backend
 from trusteq.models.base import Identity

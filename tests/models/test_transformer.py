@@ -4,9 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
+from trusteq import Items, LabelError, MissingExtraError, ModelError
 from trusteq.data.predictions import checked
-from trusteq.errors import LabelError, MissingExtraError, ModelError
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from trusteq.errors import ModelError
+from trusteq import ModelError
 from trusteq.models.truncating import kept_positions
 
 tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'transformers' or 'onnx'")

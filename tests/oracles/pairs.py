@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from trusteq.compare.answers import Answers, Pair
+from trusteq import Pair
+from trusteq.compare.answers import Answers
 from trusteq.data.predictions import softmax
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable

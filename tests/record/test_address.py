@@ -6,9 +6,8 @@ from command import one_line as refused
 from command import trusteq as command
 
 import trusteq
-from trusteq.errors import RunError
+from trusteq import RunError, load_run
 from trusteq.record.address import LAST, free_address, save_at
-from trusteq.record.run import load_run
 from trusteq.work.folder import RemoteFolder
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra 'transformers'")

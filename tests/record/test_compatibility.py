@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from command import one_line, trusteq
 
-from trusteq.record.run import load_run, rejudge
+from trusteq import load_run
+from trusteq.record.run import rejudge
 
 STORED = sorted((Path(__file__).parent / "golden").iterdir())
 

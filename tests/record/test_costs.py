@@ -9,11 +9,11 @@ import pytest
 from cases import case
 
 import trusteq
+from trusteq import load_run
 from trusteq.models.cost import Costs, ModelCost
 from trusteq.models.cost_machine import Machine
 from trusteq.models.cost_speed import Spread
 from trusteq.record.evidence import evidence, evidence_of
-from trusteq.record.run import load_run
 
 MACHINE = Machine("A Processor", 4, None, "Linux", "cpu")
 COSTS = Costs(

@@ -13,9 +13,9 @@ import pytest
 from cases import case
 
 import trusteq
-from trusteq.errors import RunError
+from trusteq import RunError, load_run
 from trusteq.record import saving
-from trusteq.record.run import load_run, rejudge
+from trusteq.record.run import rejudge
 from trusteq.record.saving import free_directory, save
 from trusteq.verdict import judge
 

@@ -7,10 +7,10 @@ import numpy as np
 from cases import case
 
 import trusteq
+from trusteq import Estimate
 from trusteq.record.document import AuditDocument, document
 from trusteq.record.plain import plain
 from trusteq.record.reading import read
-from trusteq.stats.estimate import Estimate
 
 
 def test_it_is_strict_json_and_holds_every_estimate_with_interval_n_and_method():

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 import trusteq
-from trusteq.explain.explanation import ExplainSettings
+from trusteq import ExplainSettings, Outcome, load_run
 from trusteq.record.explanation_tables import attribution_columns, plan_columns, value_columns
-from trusteq.record.run import load_run
-from trusteq.verdict import Outcome
 
 LABELS = ("bad", "good")
 KIND = {"good": ("great", "lovely", "fine"), "bad": ("awful", "dull", "poor")}

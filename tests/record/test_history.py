@@ -11,12 +11,10 @@ from command import one_line, trusteq
 from finished_runs import FAST, HONEST, KINDS, NEARLY, pairs, reader
 
 import trusteq as package
-from trusteq.explain.explanation import ExplainSettings
+from trusteq import ExplainSettings, executor, load_run
 from trusteq.models.prediction_file import open_predictions
 from trusteq.record.evidence import notices_of
 from trusteq.record.history import MOST_NAMED, attempt_of
-from trusteq.record.run import load_run
-from trusteq.work.executor import executor
 
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 

@@ -10,9 +10,9 @@ from command import one_line, trusteq
 from finished_runs import costs_of, equivalent, explained, peered, plain
 from rehashed import rehashed
 
-from trusteq.errors import RunError
+from trusteq import RunError, load_run
 from trusteq.record.plain import plain as as_json
-from trusteq.record.run import load_run, rejudge
+from trusteq.record.run import rejudge
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import trusteq
+from trusteq import RunError, load_run
 from trusteq.auditing.verify import verify_run
-from trusteq.errors import RunError
 from trusteq.record import item_table
 from trusteq.record.evidence import evidence, evidence_of
 from trusteq.record.integrity import MANIFEST, file_hashes
 from trusteq.record.json_file import read_json
-from trusteq.record.run import load_run
 from trusteq.record.stored_responses import read_items
 from trusteq.report.item import item_view
 from trusteq.report.page.page import page

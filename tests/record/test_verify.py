@@ -21,12 +21,11 @@ from finished_runs import FAST, HONEST, KINDS, NEARLY, equivalent, pairs, peered
 from rehashed import rehashed
 
 import trusteq as package
+from trusteq import ExplainSettings, load_run
 from trusteq.auditing import compute as computing
 from trusteq.auditing.compute import FINDINGS, compute_audit
 from trusteq.auditing.verify import verify_run
 from trusteq.compare import chance
-from trusteq.explain.explanation import ExplainSettings
-from trusteq.record.run import load_run
 from trusteq.record.stored_responses import read_items, read_responses
 
 

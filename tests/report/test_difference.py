@@ -13,16 +13,15 @@ from finished_runs import EVIL, FAST, HONEST, NEARLY, SHORTCUT, explained, hosti
 from rich.console import Console
 
 import trusteq
+from trusteq import Estimate, ExplainSettings, Outcome
 from trusteq.compare.change import unpaired_change
 from trusteq.compare.measures import METHODS
-from trusteq.explain.explanation import ExplainSettings
 from trusteq.report.difference import Change, Step, difference
 from trusteq.report.difference_document import difference_document
 from trusteq.report.difference_terminal import render
 from trusteq.report.mask_values import mask_values
 from trusteq.report.paired_runs import PairedRuns
-from trusteq.stats.estimate import Estimate
-from trusteq.verdict import Outcome, judge
+from trusteq.verdict import judge
 
 EQ, NOT, OPEN, NONE = Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED, Outcome.NOT_MEASURED
 

@@ -8,8 +8,8 @@ import json
 import pytest
 from finished_runs import GOLDEN, explained, golden_files
 
+from trusteq import load_run
 from trusteq.record.evidence import evidence
-from trusteq.record.run import load_run
 from trusteq.record.saving import save
 from trusteq.report.junit import junit
 from trusteq.report.latex import latex

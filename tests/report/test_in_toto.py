@@ -11,10 +11,9 @@ from command import trusteq
 from finished_runs import FAST, KINDS, equivalent, explained, hostile, plain
 from rehashed import rehashed
 
+from trusteq import RunError, load_run
 from trusteq import audit as trusteq_audit
-from trusteq.errors import RunError
 from trusteq.record.evidence import evidence
-from trusteq.record.run import load_run
 from trusteq.report.in_toto import in_toto
 from trusteq.report.wording import urgent
 

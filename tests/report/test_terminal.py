@@ -8,7 +8,7 @@ from cases import case
 from rich.console import Console
 
 import trusteq
-from trusteq.policy import read_policy
+from trusteq import read_policy
 from trusteq.report.terminal import render
 from trusteq.report.wording import number, title
 

@@ -9,8 +9,7 @@ pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 
 from oracles import tiny_models
 
-from trusteq.data.items import Items
-from trusteq.models.open import open_model
+from trusteq import Items, open_model
 
 TEXTS = ("the film was not very good", "a man is outside", "the dog runs", "york york a film", "bad bad day")
 

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from wayward_shards import Slow, Told
 
-from trusteq.errors import LabelError, ModelError, OptionError
+from trusteq import LabelError, ModelError, OptionError, executor
 from trusteq.explain.units import cut_named
 from trusteq.explain.value_tables import Question, value_tables
 from trusteq.models.traits import Traits
 from trusteq.work import processes
-from trusteq.work.executor import executor
 from trusteq.work.processes import ATTEMPTS, Processes
 from trusteq.work.shard import HERE, in_order, predict_at
 

@@ -16,8 +16,7 @@ pytest.importorskip("ray", reason="needs the extra 'ray'")
 
 from wayward_shards import Told
 
-from trusteq.errors import LabelError, ModelError, OptionError, RunError
-from trusteq.work.executor import executor
+from trusteq import LabelError, ModelError, OptionError, RunError, executor
 from trusteq.work.ray_cluster import RayCluster
 from trusteq.work.shard import HERE, in_order, predict_at
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trusteq.errors import RunError
+from trusteq import RunError
 from trusteq.work import ray_cluster, ray_link
 from trusteq.work.ray_cluster import RayCluster
 from trusteq.work.ray_link import Link, LostError

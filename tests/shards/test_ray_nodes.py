@@ -16,9 +16,7 @@ from wayward_shards import Threads, Told
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from ray_nodes import RayNodes
 
-from trusteq.errors import ModelError
-from trusteq.models.open import open_model
-from trusteq.work.executor import executor
+from trusteq import ModelError, executor, open_model
 from trusteq.work.shard import HERE, in_order, predict_at
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from trusteq import open_model
 from trusteq.explain.units import cut_named
 from trusteq.explain.value_tables import Perturbation, Question
-from trusteq.models.open import open_model
 from trusteq.models.probe import probe
 from trusteq.models.traits import traits_of
 from trusteq.work.shard import HERE, Answered, Here, Prediction, in_order, predict_at, probe_at

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trusteq.errors import RunError
-from trusteq.models.function import from_callable
+from trusteq import RunError, from_callable
 from trusteq.work.shard import HERE, Answered, in_order, predict_at
 from trusteq.work.shard_files import CachingExecutor, ShardFiles
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from oracles import confidence_sequence as oracle
 from scipy import optimize, stats
 
+from trusteq import Estimate
 from trusteq.stats.confidence_sequence import (
     BETS,
     FIRST_LOOK,
@@ -14,7 +15,6 @@ from trusteq.stats.confidence_sequence import (
     sequence_of_ratio,
 )
 from trusteq.stats.equivalence import against
-from trusteq.stats.estimate import Estimate
 from trusteq.stats.proportions import quantile_of_normal
 
 FEW = settings(derandomize=True, deadline=None, max_examples=40)

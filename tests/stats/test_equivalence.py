@@ -1,7 +1,7 @@
 import pytest
 
+from trusteq import Estimate
 from trusteq.stats.equivalence import against
-from trusteq.stats.estimate import Estimate
 
 
 def estimate(low, high):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from trusteq import Estimate
 from trusteq.stats.equivalence import against
-from trusteq.stats.estimate import Estimate
 from trusteq.stats.power import detectable_margin, items_to_decide
 from trusteq.stats.proportions import wilson
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from oracles import bootstrap
 from scipy import special, stats
 
-from trusteq.compare.answers import Answers, Pair
+from trusteq import Pair
+from trusteq.compare.answers import Answers
 from trusteq.compare.compute_measures import measure_all
 from trusteq.stats import resampling as module
 from trusteq.stats.proportions import tango, wilson

@@ -6,10 +6,9 @@ from statistics import mean, stdev
 import pandas as pd
 import pytest
 
+from trusteq import Estimate, load_run
 from trusteq.compare.published import PairAgreement
 from trusteq.record.document import ProtocolSummary
-from trusteq.record.run import load_run
-from trusteq.stats.estimate import Estimate
 from trusteq.study.markdown import Repetition, _cell, _costs, _protocol, repetition, tables
 
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from trusteq.errors import StudyError
+from trusteq import StudyError
 from trusteq.study.plan import read_study, shipped, text_of
 
 

@@ -10,8 +10,7 @@ pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 from oracles import tiny_models
 
 import trusteq
-from trusteq.errors import DataError, ModelError, StudyError
-from trusteq.record.run import load_run
+from trusteq import DataError, ModelError, StudyError, load_run
 from trusteq.study import read_study, run_study
 
 

@@ -14,15 +14,15 @@ from oracles import bootstrap, calibration
 from rich.console import Console
 
 import trusteq
+from trusteq import ModelError, OptionError, RunError, load_run
 from trusteq.auditing.verify import verify_run
 from trusteq.cli.report import FORMATS
 from trusteq.compare.measures import NEEDS
-from trusteq.errors import ModelError, OptionError, RunError
 from trusteq.models.base import Identity
 from trusteq.models.traits import Traits
 from trusteq.policy import parse_policy
 from trusteq.record.evidence import evidence
-from trusteq.record.run import load_run, rejudge
+from trusteq.record.run import rejudge
 from trusteq.report.difference import difference
 from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.file import rendered

@@ -15,8 +15,7 @@ from oracles import tiny_models
 from safetensors.torch import load_file, save_file
 
 import trusteq
-from trusteq.data.items import Items
-from trusteq.errors import DataError, LabelError, ModelError, OptionError, RunError
+from trusteq import DataError, Items, LabelError, ModelError, OptionError, RunError
 from trusteq.models.transformer import open_transformer
 from trusteq.train import PAPER, TrainingSettings, fine_tune, loop
 from trusteq.train.checkpoints import Checkpoints

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
-from trusteq.errors import DataError
+from trusteq import DataError, Items
 from trusteq.train.held_out import held_out
 
 

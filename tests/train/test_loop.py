@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import tiny_models
 
-from trusteq.errors import ModelError
+from trusteq import ModelError
 from trusteq.models.transformer import open_transformer
 from trusteq.train import loop as training
 from trusteq.train.loop import Examples, batches, loss, rate_share, train

@@ -8,12 +8,8 @@ import pytest
 from cases import probabilities
 
 import trusteq
-from trusteq.data.items import Items
-from trusteq.errors import TrusteqError
-from trusteq.explain.explanation import ExplainSettings
-from trusteq.models.function import from_callable
+from trusteq import ExplainSettings, Items, Outcome, TrusteqError, from_callable
 from trusteq.validity.plants import MARKS, Planted, Remembering, Shortcut, marked
-from trusteq.verdict import Outcome
 
 WORDS = {"good": 1.5, "fine": 1.0, "warm": 0.7, "bad": -1.5, "dull": -1.0, "cold": -0.7}
 MARKED = MARKS[:2]

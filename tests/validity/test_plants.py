@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from trusteq.data.items import Items
-from trusteq.errors import DataError
-from trusteq.models.function import from_callable
+from trusteq import DataError, Items, from_callable
 from trusteq.validity.plants import MARKS, Copy, Random, Remembering, Shortcut, Unsure, marked, marks_for
 
 

@@ -11,10 +11,8 @@ pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 import pandas as pd
 from oracles import tiny_models
 
-from trusteq.data.items import Items
-from trusteq.models.function import from_callable
+from trusteq import Items, Outcome, from_callable
 from trusteq.validity.selftest import reach, selftest
-from trusteq.verdict import Outcome
 
 WORDS = {"good": 2.0, "lovely": 1.5, "bad": -2.0, "dull": -1.5, "film": 0.1, "plot": -0.2, "actor": 0.2}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trusteq.errors import RunError
+from trusteq import RunError
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.alignment_by_length import AlignmentByLengthDisplay, length_groups
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trusteq.errors import OptionError
+from trusteq import OptionError
 from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.display import Display
 

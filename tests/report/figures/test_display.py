@@ -8,7 +8,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from trusteq.errors import OptionError
+from trusteq import OptionError
 from trusteq.report.figures.catalog import make
 
 

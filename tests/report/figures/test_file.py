@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from trusteq.errors import OptionError, RunError
+from trusteq import OptionError, RunError, load_run
 from trusteq.record.evidence import evidence
-from trusteq.record.run import load_run
 from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.file import kind_of, rendered, save
 from trusteq.report.figures.inline import inline_svg

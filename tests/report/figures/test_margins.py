@@ -4,9 +4,9 @@ import math
 
 import pytest
 
+from trusteq import Estimate
 from trusteq.policy import Rule
 from trusteq.report.figures.margins import margin_scale
-from trusteq.stats.estimate import Estimate
 
 
 def placed(measure, value, **rule):

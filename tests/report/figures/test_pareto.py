@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from trusteq import Estimate, Outcome
 from trusteq.policy import Rule
 from trusteq.report.figures.pareto import ParetoDisplay, worst_rule
-from trusteq.stats.estimate import Estimate
-from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
+from trusteq.verdict import DimensionVerdict, RuleVerdict, Verdict
 
 
 def costs(**models):

@@ -7,8 +7,7 @@ from functools import cache
 import numpy as np
 
 import trusteq
-from trusteq.explain.explanation import ExplainSettings
-from trusteq.policy import read_policy
+from trusteq import ExplainSettings, read_policy
 from trusteq.record.evidence import evidence_of
 from trusteq.report.page.page import page
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import trusteq
-from trusteq.explain.explanation import ExplainSettings
+from trusteq import ExplainSettings
 from trusteq.record.evidence import evidence_of
 from trusteq.report.page.page import page
 

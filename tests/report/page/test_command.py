@@ -8,10 +8,10 @@ import sample_files
 from edited import edited
 from report.page import made_up
 
+from trusteq import load_run
 from trusteq.cli.audit import audit as audit_command
 from trusteq.cli.audit import command_words
 from trusteq.record.evidence import evidence
-from trusteq.record.run import load_run
 from trusteq.report.page.command import command
 
 

@@ -13,8 +13,8 @@ from report.page import made_up
 from report.page.parsed import parse
 
 import trusteq
+from trusteq import load_run
 from trusteq.record.evidence import evidence, evidence_of
-from trusteq.record.run import load_run
 from trusteq.report.page import page as module
 from trusteq.report.page.page import page
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from edited import edited
 from report.page import made_up
 
+from trusteq import Outcome
 from trusteq.report.page.glossary import GLOSSARY
 from trusteq.report.page.provenance import facts, models, not_measured
-from trusteq.verdict import Outcome
 
 
 def said(evidence):

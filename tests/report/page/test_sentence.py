@@ -6,12 +6,12 @@ import pytest
 from cases import case
 
 import trusteq
+from trusteq import Estimate, Outcome, read_policy
 from trusteq.compare.measures import DIMENSIONS
-from trusteq.policy import Rule, read_policy
+from trusteq.policy import Rule
 from trusteq.record.document import document
 from trusteq.report.page.sentence import Name, answer, reasons, share
-from trusteq.stats.estimate import Estimate
-from trusteq.verdict import DimensionVerdict, Outcome, RuleVerdict, Verdict
+from trusteq.verdict import DimensionVerdict, RuleVerdict, Verdict
 
 E, N, U, X = Outcome.EQUIVALENT, Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED, Outcome.NOT_MEASURED
 
