@@ -107,7 +107,7 @@ def test_gold_labels_that_are_not_there(large, unseen, tmp_path, one_line):
 
 def test_labels_that_the_model_does_not_know(large, lessons, tmp_path, one_line):
     strange = replace(lessons, label_names=("no", "maybe", "never"))
-    one_line(refused(LabelError, tmp_path / "s", large, strange), "'never'", "do not know")
+    one_line(refused(LabelError, tmp_path / "s", large, strange), "'never'", "is not one of the models' labels")
 
 
 def test_one_item_cannot_be_split(large, lessons, tmp_path, one_line):

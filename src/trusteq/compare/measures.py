@@ -56,7 +56,7 @@ NEEDS = {
     "labels": "gold labels",
     "distribution": "probabilities over labels that both models share",
     "explanations": "explained items",
-    "top words": "explained items",  # trusteq's own or the published protocol's
+    "top-words": "explained items",  # trusteq's own or the published protocol's
     "signal": "attributions that stand out from noise",
     "peer": "a retrained reference (--peer)",
     "protocol": "explanations by the published protocol",
@@ -227,7 +227,7 @@ MEASURES: Measures = (
             _one("reliability_reference_{}", "reliability reference {}"),
             _one("reliability_candidate_{}", "reliability candidate {}"),
             _one("size_ratio_{}", "size ratio {}", best=1.0)),
-        _measured_by("explanation", "alignment.alignment", "top words",
+        _measured_by("explanation", "alignment.alignment", "top-words",
             _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_reported=True)),
         _measured_by("explanation", "alignment.alignment", "explanations",
             _one("jaccard_quarter_{}", "Jaccard quarter {}", SHARE, LOWER),
