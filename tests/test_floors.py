@@ -1,6 +1,7 @@
 """The house: who may import whom, drawn from the imports themselves."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,12 @@ SHOWN = {("record", "report")}
 """An audit shows itself in a notebook, and one of its items: in two methods, which import what shows it when called."""
 
 
+@cache
 def imports():
+    return tuple(_imports())
+
+
+def _imports():
     """Each import of a room by another while the program runs: who, whom, and where it stands."""
     for path in sorted(SOURCE.rglob("*.py")):
         room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
