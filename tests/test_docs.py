@@ -22,6 +22,7 @@ SLOW = [
     "docs/how-to/compare-runs.md",
     "docs/how-to/compress.md",
     "docs/how-to/evidence.md",
+    "docs/how-to/extend.md",
     "docs/how-to/figures.md",
     "docs/how-to/models-and-data.md",
     "docs/how-to/paper-protocol.md",

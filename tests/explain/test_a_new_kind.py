@@ -251,6 +251,7 @@ def test_the_tile_of_the_shortcut_is_found(audited):
     assert not [row for row in audited["nearly"].words.rows if row.q_value < 0.05]
 
 
+@pytest.mark.slow
 def test_a_run_gives_the_pictures_back_and_comes_to_the_same(audited, saved):
     run = load_run(saved)
     back = read_items(run)
@@ -263,6 +264,7 @@ def test_a_run_gives_the_pictures_back_and_comes_to_the_same(audited, saved):
     assert "arrays" not in " ".join(found.unchecked)
 
 
+@pytest.mark.slow
 def test_it_is_judged_by_another_policy_without_any_model(audited, saved):
     run = load_run(saved)
     paper = read_policy("paper")

@@ -175,6 +175,7 @@ def audited(models, items, **options):
     return trusteq.audit(reference, candidates, items, **options)
 
 
+@pytest.mark.slow
 def test_choices_go_from_models_to_a_page(choices, tmp_path):
     result = audited(choices.values(), chosen())
     assert result["same"].verdict.outcome == "EQUIVALENT"
