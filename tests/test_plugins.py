@@ -47,6 +47,8 @@ def audited(installed, tmp_path_factory):
         "audit", "large.words", "small.words", *asked, "--quiet", "--resamples", 200, path=[installed], folder=folder
     )
     assert (done.returncode, done.stderr) == (3, "run directory: run\n")
+    rules = "rules: {behaviour: {sure_mistakes: {at_most: 0.0001}}}"
+    (folder / "policy.yaml").write_text(f"name: sure\nrequired: [behaviour]\n{rules}\n")
     return folder
 
 
@@ -75,8 +77,6 @@ def test_its_figure_is_listed_drawn_and_on_the_page(audited, installed):
 
 @pytest.mark.slow
 def test_its_measure_is_measured_judged_and_verified(audited, installed):
-    rules = "rules: {behaviour: {sure_mistakes: {at_most: 0.0001}}}"
-    (audited / "policy.yaml").write_text(f"name: sure\nrequired: [behaviour]\n{rules}\n")
     done = run("gate", "run", "--policy", "policy.yaml", path=[installed], folder=audited)
     assert (done.returncode, "sure mistakes" in done.stdout) == (1, True)
     assert "sure_mistakes" in run("policy", "measures", path=[installed], folder=audited).stdout
