@@ -128,7 +128,7 @@ class Evidence:
         return task_named(self.document.settings.get("task", CLASSES))
 
     @cached_property
-    def all_items(self) -> Items:
+    def bare_items(self) -> Items:
         """The items without their segments: ids, labels, clusters and columns."""
         table = self.items[[name for name in self.items.columns if not str(name).startswith(SEGMENT)]]
         valid = table.apply(lambda column: column.map(readable, na_action="ignore"))
@@ -157,7 +157,7 @@ class Evidence:
         if not self.document.items.labelled:
             return None
         if not self.labels:
-            return self.task.gold(self.all_items, ())
+            return self.task.gold(self.bare_items, ())
         codes = {label: code for code, label in enumerate(self.labels)}
         return np.array([codes[label] for label in self.items["label"]], dtype=np.int64)
 

@@ -234,12 +234,12 @@ def _comparable(item: str, ids: list[str]) -> list[str]:
 def _prediction(evidence: Evidence, model: int, row: int) -> Prediction:
     outcomes, task, labels = evidence.outcomes[model], evidence.task, evidence.labels
     at = _answer_positions(evidence, model, row)
-    shares = dict(task.shares(evidence.rows[model], row, evidence.all_items, labels))
+    shares = dict(task.shares(evidence.rows[model], row, evidence.bare_items, labels))
     if len(at) != 1:
         changed = int((outcomes.answer[at] != evidence.outcomes[0].answer[at]).sum())
         confidence = float(outcomes.confidence[at].sum() / max(len(at), 1))
         return Prediction(evidence.models[model], several(len(at), changed), confidence, shares)
-    (answer,) = task.answer_texts(outcomes.answer[at].astype(np.int64), np.array([row]), evidence.all_items, labels)
+    (answer,) = task.answer_texts(outcomes.answer[at].astype(np.int64), np.array([row]), evidence.bare_items, labels)
     return Prediction(evidence.models[model], answer, float(outcomes.confidence[at[0]]), shares)
 
 
@@ -258,7 +258,7 @@ def _gold(evidence: Evidence, row: int) -> str | None:
     """The item's right answer in words; None where it is unknown."""
     if evidence.gold is None:
         return None
-    (answer,) = evidence.task.answer_texts(evidence.gold[[row]], np.array([row]), evidence.all_items, evidence.labels)
+    (answer,) = evidence.task.answer_texts(evidence.gold[[row]], np.array([row]), evidence.bare_items, evidence.labels)
     return answer
 
 

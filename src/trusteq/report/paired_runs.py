@@ -126,7 +126,7 @@ class PairedRuns:
 
     @cached_property
     def _sample(self) -> Sampled:
-        return Sampled(self.newer.all_items, self.newer.labels, self.newer.task, self.newer.outcomes[0].item)
+        return Sampled(self.newer.bare_items, self.newer.labels, self.newer.task, self.newer.outcomes[0].item)
 
     @cached_property
     def _reference(self) -> Answers:

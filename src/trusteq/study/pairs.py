@@ -47,12 +47,12 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
     if peer is not None:
         answers[peer[0]] = peer[1].argmax(axis=1)
     names = tuple(answers)
-    all_items = _resampling(audit, np.arange(len(audit.items)))
+    bare_items = _resampling(audit, np.arange(len(audit.items)))
     description = "share of items that the two models answer otherwise"
     pairs = [
         PairMeasures(a, b, {"disagreement": e})
         for a, b in combinations(names, 2)
-        if (e := all_items.share(answers[a] != answers[b], what=description)) is not None
+        if (e := bare_items.share(answers[a] != answers[b], what=description)) is not None
     ]
     explanation = audit.explanation
     if explanation is None:

@@ -44,7 +44,7 @@ def item_answers(evidence: Evidence) -> ItemAnswers:
     texts = [_answer_texts(evidence, outcomes) for outcomes in evidence.outcomes]
     if evidence.gold is not None:
         every = np.arange(len(evidence.items))
-        texts.append(evidence.task.answer_texts(evidence.gold, every, evidence.all_items, ()))
+        texts.append(evidence.task.answer_texts(evidence.gold, every, evidence.bare_items, ()))
     labels = tuple(sorted({text for of_model in texts for text in of_model}))
     code_of = {label: code for code, label in enumerate(labels)}
     codes = np.array([[code_of[text] for text in of_model] for of_model in texts], dtype=np.int64)
@@ -74,7 +74,7 @@ def probabilities(evidence: Evidence, answers: ItemAnswers, chosen: NDArray[np.i
 
 def _of_options(evidence: Evidence, answers: ItemAnswers, chosen: NDArray[np.int64]) -> dict[str, Any]:
     """The options of each chosen item, by their positions among all labels, and their probabilities in each model."""
-    task, items = evidence.task, evidence.all_items
+    task, items = evidence.task, evidence.bare_items
     of_models = [[task.shares(rows, i, items, ()) for i in chosen.tolist()] for rows in evidence.rows]
     names = list(dict.fromkeys([*answers.labels, *(name for shares in of_models[0] for name in shares)]))
     code_of = {name: code for code, name in enumerate(names)}
@@ -92,7 +92,7 @@ def _answer_texts(evidence: Evidence, outcomes: Outcomes) -> Sequence[str]:
     """A model's answer to each item, in words."""
     if outcomes.item is None:
         return evidence.task.answer_texts(
-            outcomes.answer.astype(np.int64), np.arange(len(outcomes)), evidence.all_items, evidence.labels
+            outcomes.answer.astype(np.int64), np.arange(len(outcomes)), evidence.bare_items, evidence.labels
         )
     n = len(evidence.items)
     reference = evidence.outcomes[0]
