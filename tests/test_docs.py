@@ -24,6 +24,7 @@ SLOW = [
     "docs/how-to/evidence.md",
     "docs/how-to/extend.md",
     "docs/how-to/figures.md",
+    "docs/how-to/gate.md",
     "docs/how-to/models-and-data.md",
     "docs/how-to/paper-protocol.md",
     "docs/how-to/read-a-report.md",

@@ -134,6 +134,7 @@ def test_without_it_the_run_is_still_read_and_judged_but_not_recomputed(audited)
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "value", "said"),
     [

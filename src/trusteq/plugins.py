@@ -9,14 +9,13 @@ A group is looked up when it is first needed; nothing in it is imported before.
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trusteq.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -47,6 +46,11 @@ def with_plugins(group: str, builtin: Mapping[str, T], kind: Any) -> dict[str, T
             raise PluginError(f"{where} is {type(value).__name__} {str(value)[:60]!r}, where {expected} is expected")
         entries[name] = value
     return entries
+
+
+def entry(value: str) -> Any:
+    """The object at "module:name", as an entry point names it; its module is imported when it is asked for."""
+    return EntryPoint("", value, "").load()
 
 
 def packages() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A measure of somebody's own: measured, judged and shown like trusteq's, and refused in one line where it is wrong."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,11 @@ LABELS = ("no", "yes")
 def leaves_yes(pair):
     """The share of the reference's "yes" that the candidate turns into "no"."""
     return pair.resampling.share((pair.reference.answer == 1) & (pair.candidate.answer == 0), what="yes that turns no")
+
+
+def wide(pair):
+    """An interval that was not made at the policy's level."""
+    return replace(leaves_yes(pair), level=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +167,8 @@ def test_what_is_kept_of_it_comes_back():
             [trusteq.measure(lambda pair: 1 / 0, name="broken")],
             "broken stopped with ZeroDivisionError: division by zero",
         ),
+        ([trusteq.measure(wide, name="wide")], "wide has an interval at 0.5, the policy asks for 0.95"),
+        ([trusteq.Measure("empty", "empty")], "empty is incomplete; make it with trusteq.measure"),
         ([trusteq.measure(leaves_yes, bounds=(0.5, 1))], "leaves_yes is 0.1, outside its bounds 0.5 and 1"),
     ],
 )

@@ -92,6 +92,8 @@ def own_measures(measures: Sequence[Function | Measure]) -> tuple[Measure, ...]:
             raise OptionError(
                 f"measure {entry.name}: trusteq or a plugin already has a measure of that name; choose another"
             )
+        if not callable(entry.of) or entry.dimension not in DIMENSIONS:
+            raise OptionError(f"measure {entry.name} is incomplete; make it with trusteq.measure(function, ...)")
     names = [entry.name for entry in users]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise OptionError(f"two measures are called {twice}; give each its own name")
@@ -112,6 +114,12 @@ def estimated(entry: Measure, pair: Pair) -> dict[str, Estimate]:
         raise OptionError(
             f"measure {entry.name} returned {type(estimate).__name__} {str(estimate)[:60]!r}, not a trusteq.Estimate; "
             "take one from pair.resampling, e.g. pair.resampling.mean(values, what='mean cost')"
+        )
+    level = pair.resampling.level
+    if estimate.level != level:
+        raise OptionError(
+            f"measure {entry.name} has an interval at {estimate.level:.4g}, the policy asks for {level:.4g}; take the "
+            "estimate from pair.resampling"
         )
     low, high = entry.bounds
     if not (low <= estimate.value <= high or math.isnan(estimate.value)):

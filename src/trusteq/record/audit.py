@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.predictions import Predictions
+from trusteq.plugins import entry
 from trusteq.record.document import AuditedModel, Judged
 from trusteq.tasks.task import CLASSES, task_named
 from trusteq.verdict import EXIT_CODES, Outcome
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from trusteq.tasks.rows import Rows
     from trusteq.tasks.task import Task
     from trusteq.verdict import ExitCode
+
+VIEWS = {"item": "trusteq.report.item:item_view", "notebook": "trusteq.report.notebook:html"}
+"""What an audit shows itself by, entered like a plugin's: a record imports no report."""
 
 
 @dataclass(frozen=True)
@@ -192,9 +196,8 @@ class Audit:
 
     def item(self, id: str, candidate: str | None = None) -> ItemView:  # noqa: A002 - the name used everywhere
         """One item as the reference and a candidate, by default the only one, see it: for a notebook or to print."""
-        from trusteq.report.item import item_view
-
-        return item_view(self.evidence, id, candidate)
+        view: ItemView = entry(VIEWS["item"])(self.evidence, id, candidate)
+        return view
 
     def save(self, directory: str | Path) -> Path:
         """Write the run directory; see `trusteq.record.directory`."""
@@ -203,9 +206,8 @@ class Audit:
         return save(self, directory)
 
     def _repr_html_(self) -> str:
-        from trusteq.report.notebook import html
-
-        return html(self)
+        html: str = entry(VIEWS["notebook"])(self)
+        return html
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
