@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
 
-from trusteq.compare.measures import DIMENSIONS, in_words, judged_as, missing_need
+from trusteq.compare.measures import DIMENSIONS, dimensions_of, in_words, judged_as, missing_need
 from trusteq.policy import Dimension, Rule  # noqa: TC001 - read where a record is
 from trusteq.stats.equivalence import against
 from trusteq.stats.estimate import Estimate  # noqa: TC001
 from trusteq.stats.number import Count  # noqa: TC001
 from trusteq.stats.power import detectable_margin, items_to_decide
+from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from trusteq.compare.measures import Measure
     from trusteq.policy import Policy
+    from trusteq.tasks.task import Task
 
     Needs = Callable[[str], str | None]
     """What a measure of this name needs and does not have, in words."""
@@ -93,7 +95,7 @@ class Verdict:
     """The outcome for one candidate, the dimensions it is based on, and the reason in one sentence."""
 
     outcome: Whole
-    dimensions: Annotated[tuple[DimensionVerdict, ...], Len(len(DIMENSIONS), len(DIMENSIONS))]
+    dimensions: Annotated[tuple[DimensionVerdict, ...], Len(1, len(DIMENSIONS))]
     reason: str
 
 
@@ -103,15 +105,19 @@ def judge(
     *,
     cluster_size: float | None = None,
     own_measures: Sequence[Measure] = (),
+    task: Task | None = None,
 ) -> Verdict:
     """The verdict on one candidate, from its estimates by dimension and measure.
 
     ``cluster_size`` is the mean number of items in a cluster; None if items are independent. ``own_measures`` are
-    measures of the user's, not trusteq's.
+    measures of the user's, not trusteq's. ``task`` is what the models were given, by default classes.
     """
+    judged = {*dimensions_of(task or task_named(CLASSES)), *policy.required}
     measured = {name for estimates in measures.values() for name in estimates}
     needs = partial(missing_need, measured=measured, own=own_measures)
-    dimensions = tuple(_judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs) for d in DIMENSIONS)
+    dimensions = tuple(
+        _judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs) for d in DIMENSIONS if d in judged
+    )
     required = [d for d in dimensions if d.required]
     outcomes = {d.outcome for d in required}
     if Outcome.NOT_EQUIVALENT in outcomes:

@@ -12,7 +12,7 @@ from trusteq import Pair
 from trusteq.compare import noise_bias
 from trusteq.compare.answers import Answers
 from trusteq.compare.compute_measures import measure_all, measure_remedies
-from trusteq.compare.measures import MEASURES, PREDICTED
+from trusteq.compare.measures import MEASURES
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import Outcomes, most_probable
 
@@ -164,7 +164,7 @@ def test_without_labels_exactly_the_measures_that_need_none_come_back(models):
     p, q, _ = models
     unlabelled, labelled = flat(pair_of(p, q, resamples=5)), flat(pair_of(*models, resamples=5))
     needs = {one.name: one.needs for one in MEASURES}
-    assert set(labelled) == {name for name in needs if PREDICTED.issuperset(needs[name])}
+    assert set(labelled) == {name for name in needs if {"labels", "distribution"}.issuperset(needs[name])}
     assert set(unlabelled) == {name for name in labelled if "labels" not in needs[name]}
     assert all(unlabelled[name] == labelled[name] for name in unlabelled)
 

@@ -62,6 +62,7 @@ def run(games, first=64, budget=512, k=5):
     return explain_until_stable(
         plans,
         units,
+        [None],
         len(games),
         lambda model, questions: games[model](questions),
         np.zeros((len(games), 1), dtype=int),

@@ -49,6 +49,7 @@ class Choices:
     """A probability for each option of an item; the label says which option is right, counted from 0."""
 
     name, one_row, largest, explained = "choices", False, 1.001, False
+    dimensions, may_be_unknown = (), ()
 
     def columns(self, labels):
         return ("share",)
@@ -76,7 +77,7 @@ class Choices:
             return None
         return np.array([int(items.label_names[code]) for code in items.labels], dtype=np.int64)
 
-    def outcomes(self, rows, gold):
+    def outcomes(self, rows, gold, labels=()):
         starts = np.cumsum(rows.counts) - rows.counts
         shares = [rows.values[start : start + n, 0] for start, n in zip(starts, rows.counts, strict=True)]
         answer = np.array([own.argmax() for own in shares])
@@ -92,6 +93,9 @@ class Choices:
         return dict(zip(self.options(items)[at], rows.values[rows.item == at, 0].tolist(), strict=True))
 
     def targets(self, answers, gold, at, by):
+        raise NotImplementedError
+
+    def table(self, rows):
         raise NotImplementedError
 
     def value(self, table, target, scale):
@@ -340,7 +344,7 @@ class Tokens(Choices):
     def gold(self, items, labels):
         return None
 
-    def outcomes(self, rows, gold):
+    def outcomes(self, rows, gold, labels=()):
         token, probability, own = rows.values.T
         return Outcomes(token.astype(np.int64), probability, token == own, item=rows.item)
 

@@ -22,7 +22,7 @@ from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.chance import misfit
 from trusteq.compare.compute_measures import measure_all, measure_remedies
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
-from trusteq.compare.measures import METHODS, in_words
+from trusteq.compare.measures import METHODS, dimensions_of, in_words
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
 from trusteq.compare.repeated_rows import repeated_rows
@@ -101,9 +101,9 @@ def compute_audit(
     ``own_measures`` are measures of the user's, not trusteq's.
     """
     labels, seed, task = responses.labels, settings["seed"], task_named(responses.task)
-    gold = task.gold(items, labels)
+    gold, dimensions = task.gold(items, labels), dimensions_of(task)
     reference_response, *candidate_responses = responses.models
-    reference_outcomes = task.outcomes(reference_response.rows, gold)
+    reference_outcomes = task.outcomes(reference_response.rows, gold, labels)
     sample = Sampled(items, labels, task, reference_outcomes.item)
     resampling = Resampling(
         len(reference_outcomes),
@@ -115,7 +115,7 @@ def compute_audit(
 
     def answers_of(response: Response) -> Answers:
         """Its answers, made at each use: what they cache is freed with them, so memory does not grow with models."""
-        outcomes = task.outcomes(response.rows, gold)
+        outcomes = task.outcomes(response.rows, gold, labels)
         _refuse_different_outcomes(reference_outcomes, outcomes, items, reference_response.name, response.name)
         return Answers(outcomes, resampling)
 
@@ -132,7 +132,7 @@ def compute_audit(
     peer, peer_pair, peer_is_retrained = None, None, False
     if responses.peer is not None:
         peer_answers = answers_of(responses.peer)
-        peer_pair = Pair(reference_answers, peer_answers)
+        peer_pair = Pair(reference_answers, peer_answers, dimensions=dimensions)
         peer = _model_result(responses.peer, peer_answers, sample, seed)
         peer, peer_is_retrained = _check_retraining(peer, reference, peer_pair)
     aligned = None
@@ -151,14 +151,14 @@ def compute_audit(
         ]
         if published.settings.name in SCRIPTED:
             for estimates, response in zip(by_protocol, candidate_responses, strict=True):
-                pair = Pair(reference_answers, answers_of(response))
+                pair = Pair(reference_answers, answers_of(response), dimensions=dimensions)
                 estimates["calibration"] = pair.measured(quantile_calibration)
 
     columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
     comparisons = []
     for i, (candidate, response) in enumerate(zip(candidates, candidate_responses, strict=True)):
         progress("compare", i, len(candidates))
-        pair = Pair(reference_answers, answers_of(response))
+        pair = Pair(reference_answers, answers_of(response), dimensions=dimensions)
         alignment = aligned[i] if aligned else None
         comparisons.append(compare(pair, candidate, sample, columns, policy, alignment, by_protocol[i], own_measures))
     progress("compare", len(candidates), len(candidates))
@@ -291,7 +291,7 @@ def compare(
     thresholds = threshold_table(pair)
     flips = flipped_items(pair, sample.ids, sample.answer_texts)
     words = None if aligned is None else aligned.words
-    verdict = judge(measures, policy, cluster_size=sample.cluster_size, own_measures=own_measures)
+    verdict = judge(measures, policy, cluster_size=sample.cluster_size, own_measures=own_measures, task=sample.task)
     sliced = {part.column for part in parts}
     skew = {
         name: pair.measured(partial(skewsize, group=values, column=name))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
 from trusteq.compare.bins import FINE_CELLS, FINE_EDGES, WIDE_EDGES, fine_cell
+from trusteq.compare.measures import DIMENSIONS
 from trusteq.stats.estimate import all_widened_to
 from trusteq.stats.resampling import Sums
 
@@ -130,6 +131,8 @@ class Pair:
 
     reference: Answers
     candidate: Answers
+    dimensions: tuple[str, ...] = field(default=tuple(DIMENSIONS), kw_only=True)
+    """Those in which they are compared."""
 
     @property
     def resampling(self) -> Resampling:
@@ -146,7 +149,8 @@ class Pair:
         """The needs of measures (`measures.NEEDS`) that these outcomes meet."""
         both = (self.reference.outcomes, self.candidate.outcomes)
         is_met = {"labels": self.labelled, "distribution": all(o.distribution is not None for o in both)}
-        return frozenset(need for need, met in is_met.items() if met)
+        shared = self.reference.outcomes.numbers.keys() & self.candidate.outcomes.numbers.keys()
+        return frozenset(need for need, met in is_met.items() if met) | shared
 
     @cached_property
     def alone(self) -> Pair | None:
@@ -157,7 +161,9 @@ class Pair:
             values += [r.confidence - r.right, c.confidence - c.right, c.right.astype(np.float64) - r.right]
         if not resampling.too_similar(*values):
             return None
-        return Pair(*(replace(answers, resampling=resampling.independent) for answers in (r, c)))
+        return Pair(
+            *(replace(answers, resampling=resampling.independent) for answers in (r, c)), dimensions=self.dimensions
+        )
 
     def measured(self, group: Callable[[Pair], dict[str, Estimate]]) -> dict[str, Estimate]:
         """The estimates of a group of measures; if clusters are too similar, no narrower than of independent items."""

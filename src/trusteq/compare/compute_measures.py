@@ -35,7 +35,11 @@ def groups() -> dict[Group, tuple[Measure, ...]]:
 def groups_for(pair: Pair, own: Sequence[Measure] = ()) -> dict[Group, tuple[Measure, ...]]:
     """The `groups`, and the measures of plugins and users, whose needs the pair meets."""
     every = groups() | {partial(estimated, entry): (entry,) for entry in own}
-    return {group: measures for group, measures in every.items() if pair.met.issuperset(measures[0].needs)}
+    return {
+        group: measures
+        for group, measures in every.items()
+        if pair.met.issuperset(measures[0].needs) and measures[0].dimension in pair.dimensions
+    }
 
 
 def measure_all(pair: Pair, own: Sequence[Measure] = ()) -> dict[str, dict[str, Estimate]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from trusteq.compare.answers import Pair
     from trusteq.stats.estimate import Estimate
+    from trusteq.tasks.task import Task
 
 METHODS = ("lime", "shapley")
 """How answers to changed items are turned into weights of their units."""
@@ -35,13 +36,15 @@ class Dimension:
     """One aspect of the models, which has a verdict of its own.
 
     question: what the verdict answers. equivalent: what an equivalent candidate does. counted: what an estimate's n
-    counts. of_all: whether that is every item, or only some of them.
+    counts. of_all: whether that is every item, or only some of them. everywhere: whether every task has it, or only
+    those that name it.
     """
 
     question: str
     equivalent: str
     counted: str = "items"
     of_all: bool = True
+    everywhere: bool = True
 
 
 DIMENSIONS = {
@@ -50,7 +53,16 @@ DIMENSIONS = {
     "explanation": Dimension(
         "Does it look at the same words?", "it looks at the same words", "explained items", of_all=False
     ),
+    "distribution": Dimension(
+        "Does it expect the same next words?", "it expects the same next words", "documents", everywhere=False
+    ),
 }
+
+
+def dimensions_of(task: Task) -> tuple[str, ...]:
+    """The dimensions in which models are compared that were given this task."""
+    return task.dimensions or tuple(name for name, dimension in DIMENSIONS.items() if dimension.everywhere)
+
 
 NEEDS = {
     "labels": "gold labels",
@@ -61,10 +73,12 @@ NEEDS = {
     "peer": "a retrained reference (--peer)",
     "protocol": "explanations by the published protocol",
     "scripts": "explanations by a protocol of the published scripts",
+    "mass": "choices whose own probabilities are known",
+    "order-effect": "options with letters, asked in several orders",
 }
 """What a measure can need, in words."""
 
-PREDICTED = frozenset({"labels", "distribution"})
+PREDICTED = frozenset({"labels", "distribution", "mass", "order-effect"})
 """The needs that predictions alone can meet; the others need answers to changed items."""
 
 SHARE = (0.0, 1.0)
@@ -180,6 +194,10 @@ MEASURES: Measures = (
         _each("kl_reference_candidate", "KL reference candidate", _QUANTILES, POSITIVE, HIGHER),
         _each("kl_candidate_reference", "KL candidate reference", _QUANTILES, POSITIVE, HIGHER),
         _each("js", "JS", _QUANTILES, (0.0, math.log(2)), HIGHER)),
+    *_measured_by("behaviour", "choices.mass", "mass",
+        _paired("mass", "probability of all choices", SHARE)),
+    *_measured_by("behaviour", "choices.order_effect", "order-effect",
+        _paired("order_effect", "effect of the options' order", SHARE, HIGHER)),
     *_measured_by("behaviour", "nuclear.nuclear_norm", "distribution",
         _paired("nuclear_norm", "nuclear norm", SHARE)),
 

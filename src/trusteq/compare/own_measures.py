@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from annotated_types import Len
 from typing_extensions import TypedDict
 
-from trusteq.compare.measures import ANY, DIMENSIONS, HIGHER, LOWER, PREDICTED, Measure, added, find_measure
+from trusteq.compare.measures import ANY, DIMENSIONS, HIGHER, LOWER, Measure, added, find_measure
 from trusteq.errors import OptionError, RunError, TrusteqError
 from trusteq.stats.estimate import Estimate
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Function = Callable[[Pair], Estimate | None]
 
 NAME = re.compile("[a-z][a-z0-9_]*")
+CAN_NEED = ("distribution", "labels")
 WORSE = {None: 0, "lower": LOWER, "higher": HIGHER}
 
 
@@ -62,8 +63,8 @@ def measure(
         raise OptionError(f"measure {name}: dimension {dimension!r} is unknown; choose from {', '.join(dimensions)}")
     if worse not in WORSE:
         raise OptionError(f"measure {name}: worse is {worse!r}; choose lower, higher or None")
-    if not set(needs) <= PREDICTED:
-        raise OptionError(f"measure {name}: it can need {' and '.join(sorted(PREDICTED))}, found {list(needs)}")
+    if not set(needs) <= set(CAN_NEED):
+        raise OptionError(f"measure {name}: it can need {' and '.join(CAN_NEED)}, found {list(needs)}")
     low, high = (float(end) for end in bounds)
     if not low < high:
         raise OptionError(f"measure {name}: bounds {low:g} and {high:g}: give the lowest value, then the highest")

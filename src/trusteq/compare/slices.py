@@ -243,7 +243,8 @@ def _cut(
 def _part(pair: Pair, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Pair:
     """The pair on the items of a slice, with a resampling of its own."""
     resampling = _resampled(pair.resampling, inside, clusters, maximum=SLICE_RESAMPLES)
-    return Pair(*(Answers(a.outcomes.take(inside), resampling) for a in (pair.reference, pair.candidate)))
+    parts = (Answers(a.outcomes.take(inside), resampling) for a in (pair.reference, pair.candidate))
+    return Pair(*parts, dimensions=pair.dimensions)
 
 
 def _explained_part(explained: Explained, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Explained:

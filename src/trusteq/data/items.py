@@ -27,6 +27,8 @@ class Items:
     segments: what the models read, by name; texts [items] or an array [items, ...] become a `Segment`.
     labels: gold codes [items] into ``label_names``; None if there are no labels.
     columns: further values for slices, by name, as texts [items].
+    options: the answers that each item offers, as texts [items]; None if all items offer the label names. A label is
+        then the position of the right one, and ``label_names`` are the positions "0", "1", ...
     clusters: which items belong together (such as hypotheses of one premise) [items]; None if all are independent.
     ignored: number of rows of the source that were left out because of their label.
     places: each item's line or row in the source [items], for messages; ``counted_in`` says which of the two.
@@ -38,6 +40,7 @@ class Items:
     labels: NDArray[np.int64] | None = None
     label_names: tuple[str, ...] = ()
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    options: Sequence[tuple[str, ...]] | None = None
     clusters: Sequence[str] | None = None
     source: str = "items"
     ignored: int = 0
@@ -62,6 +65,7 @@ class Items:
                 name: segment_of(values, f"{self.source}: segment {name!r}") for name, values in self.segments.items()
             },
             "columns": {name: _by_position(values) for name, values in self.columns.items()},
+            "options": None if self.options is None else _options(self.options, self.source),
             "clusters": None if self.clusters is None else _by_position(self.clusters),
         }
         for name, values in fields.items():
@@ -75,6 +79,7 @@ class Items:
             **{f"segment {name!r}": values for name, values in self.segments.items()},
             **{f"column {name!r}": values for name, values in self.columns.items()},
             **({"labels": codes} if codes is not None else {}),
+            **({"options": self.options} if self.options is not None else {}),
             **({"clusters": self.clusters} if self.clusters is not None else {}),
         }
         for name, values in parts.items():
@@ -88,6 +93,8 @@ class Items:
                     f"{self._item(first)} has label code {codes[first]}, but there are only "
                     f"{len(self.label_names)} label names; exclude such items"
                 )
+            if self.options is not None:
+                self._refuse_gold_beyond_options(codes)
             refuse_alike(self.label_names, self.source, "write each label in one way")
             object.__setattr__(self, "labels", codes.astype(np.int64))
         if len(set(self.ids)) != n:
@@ -104,6 +111,13 @@ class Items:
                 raise DataError(
                     f"{self._item(item)}: segment {name!r} is empty ({segment[item]!r}); drop the item or fill in its "
                     f"{segment.kind}"
+                )
+
+    def _refuse_gold_beyond_options(self, codes: NDArray[np.integer[Any]]) -> None:
+        for i, (code, options) in enumerate(zip(codes.tolist(), self.options or (), strict=True)):
+            if code >= len(options):
+                raise DataError(
+                    f"{self._item(i)}: its answer is option {code}, counted from 0, but it has only {len(options)}"
                 )
 
     def _codes(self) -> NDArray[np.integer[Any]]:
@@ -162,6 +176,7 @@ class Items:
             segments={name: segment.take(at) for name, segment in self.segments.items()},
             labels=None if self.labels is None else self.labels[at],
             columns={name: pick(values) for name, values in self.columns.items()},
+            options=None if self.options is None else pick(self.options),
             clusters=None if self.clusters is None else pick(self.clusters),
             places=None if self.places is None else self.places[at],
         )
@@ -173,6 +188,9 @@ class Items:
         if self.labels is not None:
             parts["labels"] = [self.label_names[code] for code in self.labels]
         parts |= {f"column {k}": v for k, v in self.columns.items()}
+        if self.options is not None:
+            # Numbers of characters before the texts, so that no two lists of options look alike.
+            parts["options"] = ["".join(f"{len(option)} {option}" for option in options) for options in self.options]
         if self.clusters is not None:
             parts["clusters"] = self.clusters
         for name, values in parts.items():
@@ -212,6 +230,26 @@ class Items:
                 f"in total; {remedy(self.label_names, labels)}"
             )
         return codes
+
+
+def _options(options: Any, source: str) -> list[tuple[str, ...]]:
+    """Each item's options as a tuple; an error for the first that are not two or more different texts."""
+    if isinstance(options, str):
+        raise DataError(f"{source}: options must be a list of texts for each item, found the text {options[:40]!r}")
+    checked = []
+    for i, own in enumerate(options):
+        if isinstance(own, str) or not isinstance(own, list | tuple | np.ndarray) or len(own) < 2:
+            raise DataError(
+                f"{source}: item {i + 1}: its options are {str(own)[:60]!r}; give a list of two or more texts"
+            )
+        for option in own:
+            if not isinstance(option, str) or not option.strip():
+                raise DataError(f"{source}: item {i + 1}: option {str(option)[:60]!r} is not a text that can be read")
+        if len(set(own)) < len(own):
+            twice = next(option for option in own if list(own).count(option) > 1)
+            raise DataError(f"{source}: item {i + 1}: option {twice[:60]!r} is given twice; make each different")
+        checked.append(tuple(own))
+    return checked
 
 
 def _by_position(values: Any) -> Any:

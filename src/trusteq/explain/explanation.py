@@ -99,8 +99,9 @@ class Explanation:
     positions: the explained items' positions in the audit's items [explained]. units, plans: those of each item.
     tables: for each model, log-probabilities [masks, labels] of each item. targets: the explained label [models,
     explained]. wordless: ids of chosen items without units, which were left out. segments: the names of the items'
-    segments. seen: the share of the items to explain that these are, below 1 after an early stop. removed: for each
-    model, log-probabilities of each item without some top units, as in `explain.removal`. task: the models' task.
+    segments. options: those of each explained item, None where all items offer the labels. seen: the share of the items
+    to explain that these are, below 1 after an early stop. removed: for each model, log-probabilities of each item
+    without some top units, as in `explain.removal`. task: the models' task.
     """
 
     settings: ExplainSettings
@@ -111,6 +112,7 @@ class Explanation:
     targets: NDArray[np.int64]
     wordless: tuple[str, ...]
     segments: tuple[str, ...] = ()
+    options: tuple[tuple[str, ...] | None, ...] = ()
     seen: float = 1.0
     removed: tuple[Tables, ...] = ()
     task: str = CLASSES
@@ -160,6 +162,7 @@ class Explanation:
             tables=tuple(a + b for a, b in zip(self.tables, more.tables, strict=True)),
             targets=np.concatenate([self.targets, more.targets], axis=1),
             wordless=self.wordless + more.wordless,
+            options=self.options + more.options,
         )
 
     def content(self) -> str:
@@ -198,6 +201,7 @@ def explain(
         for i, u in zip(positions, units, strict=True)
     ]
     at = np.array(positions, dtype=np.int64)
+    options = options_at(items, positions)
     task = respondents[0].task
     targets = task.targets([respondent.answers for respondent in respondents], gold, at, settings.target)
 
@@ -211,6 +215,7 @@ def explain(
         plans, tables = explain_until_stable(
             plans,
             units,
+            options,
             len(respondents),
             answers,
             targets,
@@ -219,7 +224,7 @@ def explain(
             k=settings.k,
         )
     else:
-        questions = [Question(u, plan.masks) for u, plan in zip(units, plans, strict=True)]
+        questions = [Question(u, plan.masks, o) for u, plan, o in zip(units, plans, options, strict=True)]
         tables = [tuple(answers(number, questions)) for number in range(len(respondents))]
     tolerance = BATCH_TOLERANCE if settings.precision == "own" else LOW_TOLERANCE
     for respondent, table in zip(respondents, tables, strict=True):
@@ -234,8 +239,14 @@ def explain(
         targets,
         tuple(wordless),
         names,
+        options,
         task=task.name,
     )
+
+
+def options_at(items: Items, positions: Sequence[int]) -> tuple[tuple[str, ...] | None, ...]:
+    """The options of the items at these positions; None for those without options of their own."""
+    return tuple(None if items.options is None else items.options[i] for i in positions)
 
 
 def in_random_order(items: Items, count: int | None, *, seed: int) -> list[int]:

@@ -47,7 +47,8 @@ def top_word_questions(
 ) -> list[Question]:
     """Each explained item: complete, without each model's top units by these attributions, and without random ones."""
     questions = []
-    for i, (units, plan) in enumerate(zip(explanation.units, explanation.plans, strict=True)):
+    by_item = zip(explanation.units, explanation.plans, explanation.options, strict=True)
+    for i, (units, plan, options) in enumerate(by_item):
         n = len(units)
         masks = np.ones((len(attributions) + 2, n), dtype=np.bool_)
         count = max(1, int(np.ceil(SHARE * n - 1e-9)))
@@ -55,7 +56,7 @@ def top_word_questions(
             masks[source, np.argsort(-rounded(model.whole[[i], :n])[0], kind="stable")[:count]] = False
         key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{i}".encode()).digest()
         masks[-1, np.random.default_rng(np.frombuffer(key, dtype=np.uint32)).permutation(n)[:count]] = False
-        questions.append(Question(units, masks))
+        questions.append(Question(units, masks, options))
     return questions
 
 

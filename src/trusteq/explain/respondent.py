@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trusteq.explain.value_tables import value_tables
 from trusteq.explain.words import REMOVE
 from trusteq.models.traits import task_of
@@ -15,7 +17,6 @@ from trusteq.work.shard import HERE, predict_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
@@ -89,13 +90,15 @@ class Respondent:
             advance=advance,
             executor=self.executor,
         )
-        return [table[:, self.order] for table in tables]
+        return [table[:, self.order] for table in tables] if self.order else tables
 
-    def ordinary(self, items: Items, at: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Its answers to these complete items [at, labels], run in the same way as changed ones."""
-        if not self.alone:
-            return self.answers.take(at).values
-        return predict_at(self.executor, self.model, items.take(at), batch=1).values[:, self.order]
+    def ordinary(self, items: Items, at: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        """Its answers to these complete items, each [labels], run in the same way as changed ones."""
+        answers = self.answers.take(at)
+        if self.alone:
+            answers = predict_at(self.executor, self.model, items.take(at), batch=1)
+        tables = [np.exp(self.task.table(answers.take(np.array([i])))[0]) for i in range(len(answers))]
+        return [table[self.order] for table in tables] if self.alone and self.order else tables
 
     def counted(self, stage: str, total: int) -> Callable[[int], None]:
         """A function that reports how many more are done; 0 is reported at once."""

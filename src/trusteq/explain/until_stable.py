@@ -32,6 +32,7 @@ LEVEL = 0.95
 def explain_until_stable(
     plans: Sequence[Plan],
     units: Sequence[Units],
+    options: Sequence[tuple[str, ...] | None],
     models: int,
     answers: Answers,
     targets: NDArray[np.int64],
@@ -56,7 +57,7 @@ def explain_until_stable(
         # Every question includes the first row, which keeps all units: the tokens are checked on it.
         new = {i: np.union1d([0], np.setdiff1d(rows, answered[i])).astype(np.int64) for i, (_, rows) in parts.items()}
         for model in range(models):
-            tables = answers(model, [Question(units[i], plans[i].masks[new[i]]) for i in unfinished])
+            tables = answers(model, [Question(units[i], plans[i].masks[new[i]], options[i]) for i in unfinished])
             for i, table in zip(unfinished, tables, strict=True):
                 stored[i][model].update(zip(new[i].tolist(), table, strict=True))
         remaining = []

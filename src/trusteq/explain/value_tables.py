@@ -18,6 +18,8 @@ from trusteq.explain.splice import by_tokens
 from trusteq.explain.words import REMOVE
 from trusteq.models.probe import BATCH_TOLERANCE, predict_in_shape
 from trusteq.models.traits import task_of, traits_of
+from trusteq.tasks.classes import SMALLEST
+from trusteq.tasks.rows import Rows
 from trusteq.work.shard import HERE, Answered, digest, in_order
 
 if TYPE_CHECKING:
@@ -27,21 +29,23 @@ if TYPE_CHECKING:
 
     from trusteq.explain.units import Units
     from trusteq.models.base import Model
+    from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
 
 ROWS = 4
 """Rows per token of a model's budget that are answered together: enough to sort well, few enough to distribute."""
 
-SMALLEST = 1e-15
-"""Replaces a probability of 0 for models without logits."""
-
 
 @dataclass(frozen=True)
 class Question:
-    """A question about an item: its units, and which of them each version keeps [masks, units], the first all."""
+    """A question about an item: its units, and which of them each version keeps [masks, units], the first all.
+
+    options: the answers that the item offers, if it has its own.
+    """
 
     units: Units
     masks: NDArray[np.bool_]
+    options: tuple[str, ...] | None = None
 
 
 def explainable(model: Model) -> bool:
@@ -72,7 +76,7 @@ def value_tables(
     shards = [Perturbation(tuple(chunk), perturb, alone, tuple(segments)) for chunk in _chunks(questions, rows)]
     tables = []
     for shard, answer in zip(shards, in_order(executor.answers(model, shards, advance)), strict=True):
-        tables += np.split(answer.rows, np.cumsum([len(q.masks) for q in shard.questions])[:-1])
+        tables += _tables(answer, [len(q.masks) for q in shard.questions], task_of(model))
     return tables
 
 
@@ -97,7 +101,15 @@ class Perturbation:
 
     def content(self) -> str:
         """SHA-256 of units, masks and arguments."""
-        questions = [(*q.units.content(), q.masks.shape, np.packbits(q.masks).tobytes().hex()) for q in self.questions]
+        questions = [
+            (
+                *q.units.content(),
+                q.masks.shape,
+                np.packbits(q.masks).tobytes().hex(),
+                *(() if q.options is None else (q.options,)),
+            )
+            for q in self.questions
+        ]
         return digest("perturbation", self.perturb, self.alone, self.segments, questions)
 
     def run(self, model: Model, advance: Callable[[int], None]) -> Answered:
@@ -106,24 +118,37 @@ class Perturbation:
         if tokens is not None:
             rows = by_tokens(tokens, ((q.units, q.masks) for q in self.questions), self.perturb, alone=self.alone)
         if rows is None:
-            rows = self._rendered(model)
+            answers = self._rendered(model)
+            if answers.counts is not None:
+                advance(len(self.questions))
+                return Answered(answers.values, counts=answers.counts)
+            rows = task_of(model).table(answers)
         ends = np.cumsum([len(q.masks) for q in self.questions])
         tables = np.split(rows, ends[:-1])
         finite = [_finite(model, question, table) for question, table in zip(self.questions, tables, strict=True)]
         advance(len(self.questions))
         return Answered(np.concatenate(finite))
 
-    def _rendered(self, model: Model) -> NDArray[np.float64]:
-        """Log-probabilities [changed items, labels], predicted like those of any items."""
+    def _rendered(self, model: Model) -> Rows:
+        """The answers to all changed items, predicted like those of any items."""
         try:
             parts = [q.units.render(q.masks, self.perturb) for q in self.questions]
         except OptionError as error:
             raise OptionError(f"model {model.name} {error}") from None
         names = self.segments or [f"segment {number}" for number in range(len(parts[0]))]
         segments = {name: type(of[0]).joined(of) for name, of in zip(names, zip(*parts, strict=True), strict=True)}
-        items = Items([str(i) for i in range(self.size)], segments, may_be_empty=True)
-        answers = predict_in_shape(model, items, 1 if self.alone else len(items))
-        return np.asarray(np.log(np.maximum(answers.values, SMALLEST)))
+        options = [q.options for q in self.questions for _ in q.masks if q.options is not None] or None
+        items = Items([str(i) for i in range(self.size)], segments, options=options, may_be_empty=True)
+        return predict_in_shape(model, items, 1 if self.alone else len(items))
+
+
+def _tables(answer: Answered, sizes: Sequence[int], task: Task) -> list[NDArray[np.float64]]:
+    """The table of each question, which ask about so many changed items."""
+    ends = np.cumsum(sizes)
+    if answer.counts is None:
+        return np.split(answer.rows, ends[:-1])
+    every = Rows(answer.rows, answer.counts)
+    return [task.table(every.take(np.arange(end - size, end))) for size, end in zip(sizes, ends.tolist(), strict=True)]
 
 
 def round_trip(

@@ -123,9 +123,16 @@ def probe_result(answers: Rows, task: Task) -> ProbeResult:
         if other.values.shape != together.values.shape or not np.array_equal(other.item, together.item):
             return 1.0, len(together)
         flips = expected != task.outcomes(other, None).answer
-        return float(np.abs(together.values - other.values).max()), int(flips.sum())
+        return largest_change(together.values, other.values), int(flips.sum())
 
     return ProbeResult(*movement(alone), *movement(repeated), n=len(together))
+
+
+def largest_change(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """The largest difference of two arrays, where neither is NaN; infinite if only one is."""
+    changes = np.abs(one - other)
+    unknown = np.isnan(one) & np.isnan(other)
+    return float(np.where(unknown, 0.0, np.nan_to_num(changes, nan=np.inf)).max(initial=0.0))
 
 
 def predict_in_shape(model: Model, items: Items, batch: int, advance: Callable[[int], None] = lambda n: None) -> Rows:

@@ -31,11 +31,13 @@ from trusteq.record.reading import read
 from trusteq.record.sampled import mean_together
 from trusteq.stats.estimate import Estimate, PairedTest  # noqa: TC001
 from trusteq.stats.number import Count, Number, Positive  # noqa: TC001
+from trusteq.tasks.task import CLASSES, task_named
 from trusteq.verdict import ExitCode, Verdict  # noqa: TC001
 
 if TYPE_CHECKING:
     from trusteq.compare.measures import Measure
     from trusteq.record.audit import Audit, Comparison
+    from trusteq.tasks.task import Task
 
 SCHEMA_VERSION: Literal[2] = 2
 FALSE_DISCOVERY_RATE = 0.05
@@ -216,6 +218,16 @@ class AuditDocument:
         """How many words a top set holds; None if nothing was to be explained."""
         settings = self.settings["explain"] or self.settings["protocol"]
         return None if settings is None else settings.k
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The dimensions that every candidate's verdict has."""
+        return tuple(d.dimension for d in self.candidates[0].verdict.dimensions)
+
+    @property
+    def task(self) -> Task:
+        """The task that the models were given."""
+        return task_named(self.settings.get("task", CLASSES))
 
     @property
     def own_measures(self) -> tuple[Measure, ...]:

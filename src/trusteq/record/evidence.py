@@ -24,7 +24,6 @@ from trusteq.record.policy_findings import about_policy
 from trusteq.record.saving import tables
 from trusteq.record.stored_responses import items_of, rows_of
 from trusteq.tasks.rows import Rows
-from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -118,20 +117,22 @@ class Evidence:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Answers of one row each [models, items, columns], the reference's first, e.g. probabilities of labels."""
+        """The probabilities of the labels that all items share [models, items, labels], the reference's first."""
+        if not self.task.one_row:
+            return np.stack([outcomes.distribution for outcomes in self.outcomes if outcomes.distribution is not None])
         columns = list(self.task.columns(self.labels))
         return np.stack([table[columns].to_numpy(dtype=np.float64) for table in self._predictions()])
 
     @property
     def task(self) -> Task:
         """The task that the models were given."""
-        return task_named(self.document.settings.get("task", CLASSES))
+        return self.document.task
 
     @cached_property
     def bare_items(self) -> Items:
         """The items without their segments: ids, labels, clusters and columns."""
         table = self.items[[name for name in self.items.columns if not str(name).startswith(SEGMENT)]]
-        valid = table.apply(lambda column: column.map(readable, na_action="ignore"))
+        valid = table.apply(lambda column: column.map(_readable, na_action="ignore"))
         return items_of(valid, self.document, self.manifest["data"]["source"])
 
     @cached_property
@@ -149,7 +150,7 @@ class Evidence:
     @cached_property
     def outcomes(self) -> tuple[Outcomes, ...]:
         """Each model's outcomes, the reference's first."""
-        return tuple(self.task.outcomes(rows, self.gold) for rows in self.rows)
+        return tuple(self.task.outcomes(rows, self.gold, self.labels) for rows in self.rows)
 
     @cached_property
     def gold(self) -> NDArray[np.int64] | None:
@@ -166,6 +167,11 @@ class Evidence:
         if table is None:
             raise RunError(f"{self.directory or 'this audit'}: no table {name!r}")
         return table
+
+
+def _readable(value: Any) -> Any:
+    """A text, or each of several, as a reader can see it."""
+    return readable(value) if isinstance(value, str) else [readable(text) for text in value]
 
 
 def evidence(run: Run) -> Evidence:

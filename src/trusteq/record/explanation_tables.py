@@ -2,6 +2,7 @@
 
 plan.parquet           one row per perturbation: item id, its mask (one character per unit, 1 if kept), in which halves
 values/*.parquet       one file per model: item id, and for each perturbation the log-probability of each label
+                       (where items have options, a row for each option)
 removed/*.parquet      the same for each complete item, without the top words of each model, and without random ones
 attributions.parquet   one row per item, unit and model: name, place, attribution and standard error by method
 words.parquet          one row per candidate and word: how much both models lean on it
@@ -18,10 +19,16 @@ from trusteq.compare.agreement_scores import SCORES
 from trusteq.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from trusteq.explain.explanation import Explanation
     from trusteq.record.audit import Audit
+
+
+LOG_PROBABILITY = "log_probability"
+"""The column of an option's value, where items have options."""
 
 
 def plan_columns(audit: Audit) -> dict[str, Any]:
@@ -42,7 +49,7 @@ def value_columns(audit: Audit, model: int) -> dict[str, Any]:
     ids = [
         audit.items.ids[p] for p, plan in zip(explanation.positions, explanation.plans, strict=True) for _ in plan.masks
     ]
-    return _answers(audit, ids, np.concatenate(explanation.tables[model]))
+    return _answers(audit, ids, explanation.tables[model])
 
 
 def removed_columns(audit: Audit, model: int) -> dict[str, Any]:
@@ -50,11 +57,17 @@ def removed_columns(audit: Audit, model: int) -> dict[str, Any]:
     explanation = _explanation(audit)
     tables = explanation.removed[model]
     ids = [audit.items.ids[p] for p, table in zip(explanation.positions, tables, strict=True) for _ in table]
-    return _answers(audit, ids, np.concatenate(tables))
+    return _answers(audit, ids, tables)
 
 
-def _answers(audit: Audit, ids: list[str], table: NDArray[np.float64]) -> dict[str, Any]:
+def _answers(audit: Audit, ids: list[str], tables: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
+    """A row for each of the ids, one per row of the tables; where items have options, a row for each option."""
     name = "id" if "id" not in audit.labels else "item id"
+    if not audit.task.one_row:
+        of_row = np.concatenate([np.full(len(table), table.shape[1]) for table in tables])
+        repeated = np.repeat(np.array(ids, dtype=object), of_row)
+        return {name: repeated, LOG_PROBABILITY: np.concatenate([table.ravel() for table in tables])}
+    table = np.concatenate(tables)
     return {name: ids, **{label: table[:, k] for k, label in enumerate(audit.labels)}}
 
 
@@ -73,14 +86,15 @@ def attribution_columns(audit: Audit) -> dict[str, Any]:
     texts = np.array(words, dtype=object)
     columns: dict[str, list[NDArray[Any]]] = {}
     for model, result in enumerate(audit.models):
-        targets = np.array(audit.labels, dtype=object)[explanation.targets[model]]
+        texts_of = audit.task.answer_texts
+        targets = texts_of(explanation.targets[model], explanation.positions, audit.items, audit.labels)
         part: dict[str, Any] = {
             "id": ids,
             "model": np.repeat(np.array([result.name], dtype=object), len(words)),
             "word": texts,
             "segment": segments,
             **places,
-            "label": np.repeat(targets, lengths),
+            "label": np.repeat(np.array(targets, dtype=object), lengths),
         }
         for method, models in by_method.items():
             part[method] = models[model].whole[inside]

@@ -98,7 +98,11 @@ def checked_verdicts(folder: Path, manifest: Mapping[str, Any], document: AuditD
     judged = []
     for candidate in (*document.candidates, *peer):
         verdict = judge(
-            candidate.measures, policy, cluster_size=document.cluster_size, own_measures=document.own_measures
+            candidate.measures,
+            policy,
+            cluster_size=document.cluster_size,
+            own_measures=document.own_measures,
+            task=document.task,
         )
         judged.append(replace(candidate, verdict=verdict))
         if compared(candidate.verdict) != compared(verdict):

@@ -24,11 +24,13 @@ SEGMENT, COLUMN = "segment ", "column "
 
 
 def item_columns(items: Items) -> dict[str, Any]:
-    """One row per item: id, the segments that a file can store, label, cluster, columns."""
+    """One row per item: id, the segments that a file can store, label, options, cluster, columns."""
     columns: dict[str, Any] = {"id": items.ids}
     columns |= {f"{SEGMENT}{name}": segment for name, segment in items.segments.items() if segment.storable}
     if items.labels is not None:
         columns["label"] = [items.label_names[code] for code in items.labels]
+    if items.options is not None:
+        columns["options"] = [list(own) for own in items.options]
     if items.clusters is not None:
         columns["cluster"] = list(items.clusters)
     return columns | {f"{COLUMN}{name}": list(values) for name, values in items.columns.items()}

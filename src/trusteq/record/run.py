@@ -138,6 +138,7 @@ def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
             policy,
             cluster_size=run.document.cluster_size,
             own_measures=run.document.own_measures,
+            task=run.document.task,
         )
     return verdicts
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from trusteq.data.items import Items
 from trusteq.errors import RunError
-from trusteq.explain.explanation import ExplainSettings, Explanation, replanned, with_units
+from trusteq.explain.explanation import ExplainSettings, Explanation, options_at, replanned, with_units
 from trusteq.explain.interim_looks import interim_looks
 from trusteq.explain.protocol import Published, published
 from trusteq.models.base import Identity
+from trusteq.record.explanation_tables import LOG_PROBABILITY
 from trusteq.record.item_table import COLUMN, segments_of
 from trusteq.record.responses import Response, Responses
 from trusteq.tasks.rows import Rows
@@ -42,12 +43,15 @@ def items_of(
     """The same from the run's table of items, its ``audit.json`` and the segments that are not texts."""
     summary, names = document.items, [str(name) for name in table.columns]
     labels = document.labels or tuple(sorted(set(table["label"])) if summary.labelled else ())
+    if "options" in names and summary.labelled:
+        labels = tuple(map(str, range(max(len(own) for own in table["options"]))))
     codes = {label: i for i, label in enumerate(labels)}
     return Items(
         ids=table["id"].tolist(),
         segments=segments_of(table, others or {}),
         labels=np.array([codes[label] for label in table["label"]], dtype=np.int64) if summary.labelled else None,
         label_names=labels if summary.labelled else (),
+        options=[tuple(own) for own in table["options"]] if "options" in names else None,
         columns={name.removeprefix(COLUMN): table[name].tolist() for name in names if name.startswith(COLUMN)},
         clusters=None if summary.clusters is None else table["cluster"].tolist(),
         source=source,
@@ -118,6 +122,7 @@ def _explanation(
         ),
         tuple(wordless),
         tuple(items.segments),
+        options_at(items, positions.tolist()),
         len(positions) / len(to_explain) if settings.until == "decided" else 1.0,
         tuple(_tables(run, file, "removed/", responses.labels, removed) for file in files),
         task.name,
@@ -165,6 +170,8 @@ def rows_of(table: pd.DataFrame, task: Task, labels: Sequence[str], ids: Sequenc
 
 
 def _answers(run: Run, file: str, labels: Sequence[str]) -> NDArray[np.float64]:
+    if not run.document.task.one_row:
+        labels = [LOG_PROBABILITY]
     return np.ascontiguousarray(run.table(file.removesuffix(".parquet"))[list(labels)].to_numpy(dtype=np.float64))
 
 
@@ -174,11 +181,25 @@ def _tables(
     """A model's log-probabilities item by item; ``counts`` says how many rows each item has."""
     table = file.replace("predictions/", kind, 1)
     answers = _answers(run, table, labels)
+    if not run.document.task.one_row:
+        return _by_option(run, table, answers[:, 0], counts)
     if len(answers) != counts.sum():
         raise RunError(
             f"{run.directory / table}: {len(answers):,} rows, but the plan has {counts.sum():,}; audit again"
         )
     return tuple(np.split(answers, np.cumsum(counts)[:-1]))
+
+
+def _by_option(
+    run: Run, table: str, answers: NDArray[np.float64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], ...]:
+    """The tables [perturbations, options] from a row for each option."""
+    name = "item id" if "id" in run.document.labels else "id"
+    _, rows = _runs_of(run.table(table.removesuffix(".parquet"))[name])
+    if len(rows) != len(counts) or (rows % counts).any():
+        raise RunError(f"{run.directory / table}: its rows are not those of the plan; audit again")
+    parts = np.split(answers, np.cumsum(rows)[:-1])
+    return tuple(part.reshape(count, -1) for part, count in zip(parts, counts.tolist(), strict=True))
 
 
 def _runs_of(ids: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from trusteq.compare.measures import METHODS
 from trusteq.data.segment import is_described
 from trusteq.errors import RunError
 from trusteq.explain.units import places_named
+from trusteq.record.explanation_tables import LOG_PROBABILITY
 from trusteq.record.item_table import COLUMN, SEGMENT
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -72,10 +73,13 @@ def _problems(name: str, table: pa.Table, document: AuditDocument, ids: Any) -> 
     scores = name.startswith(("predictions/", "values/", "removed/"))
     task = task_named(document.settings.get("task", CLASSES))
     numbers = task.columns(document.labels)
-    key = "item id" if scores and "id" in numbers else "id"
+    key = "item id" if scores and "id" in document.labels else "id"
+    if not task.one_row and not name.startswith("predictions/"):
+        numbers = (LOG_PROBABILITY,)
     columns = {key: TEXT, **dict.fromkeys(numbers, NUMBER)} if scores else dict(COLUMNS.get(name, {}))
     if name == "items":
         columns |= {"label": TEXT} if document.items.labelled else {}
+        columns |= {"options": TEXTS} if "options" in table.column_names else {}
         columns |= {"cluster": TEXT} if document.items.clusters is not None else {}
         # A segment that is not text is checked by its kind.
         texts = [field.name for field in table.schema if not is_described(field)]
@@ -94,8 +98,9 @@ def _problems(name: str, table: pa.Table, document: AuditDocument, ids: Any) -> 
             yield f"column {column[:80]!r} has gaps"
         if (scores and kind == NUMBER) or column in _FINITE:
             finite = pc.all(pc.is_finite(values)).as_py()
+            unknown = column in task.may_be_unknown and pc.all(pc.is_nan(values)).as_py()
             high = task.largest if name.startswith("predictions/") else 1e-6 if scores else None
-            if not finite or (high is not None and pc.max(values).as_py() > high):
+            if not (finite or unknown) or (high is not None and pc.max(values).as_py() > high):
                 yield f"column {column[:80]!r} holds a number that no model could give"
         if kind == WHOLE and pc.min(values).as_py() < 0:
             yield f"column {column[:80]!r} holds a number below 0"

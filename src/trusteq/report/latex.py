@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, METHODS, method_title
+from trusteq.compare.measures import METHODS, method_title
 from trusteq.data.clean import clean
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.wording import number, percent, plural, policy_words, unit_of, urgent
@@ -132,8 +132,8 @@ def _verdicts(evidence: Evidence) -> str:
         f"{_percent(document)} interval."
     )
     caption += "".join(f" Read this first: {escaped(s, LONGEST_SENTENCE)}." for s in urgent(evidence.findings))
-    head = ["Candidate", *(dimension.capitalize() for dimension in DIMENSIONS), "Verdict", "Changed"]
-    return _table(caption, "verdicts", "l" + "l" * (len(DIMENSIONS) + 1) + "r", head, rows)
+    head = ["Candidate", *(dimension.capitalize() for dimension in document.dimensions), "Verdict", "Changed"]
+    return _table(caption, "verdicts", "l" + "l" * (len(document.dimensions) + 1) + "r", head, rows)
 
 
 def _accuracy(evidence: Evidence) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS
 from trusteq.report.cost_words import cost_words, where
 from trusteq.report.markdown_text import details, escaped, table
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, policy_words, rule_words, sides, title
@@ -80,7 +79,7 @@ def verdict_table(document: AuditDocument) -> str:
         ]
         for c in document.candidates
     ]
-    return table(["candidate", "verdict", *DIMENSIONS], rows)
+    return table(["candidate", "verdict", *document.dimensions], rows)
 
 
 def outcome(value: Outcome) -> str:

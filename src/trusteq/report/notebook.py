@@ -6,7 +6,6 @@ import sys
 from html import escape
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS
 from trusteq.data.clean import clean
 from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
 
@@ -21,7 +20,7 @@ def html(audit: Audit) -> str:
     """The audit as an HTML fragment; every text in it is escaped."""
     evidence = audit.evidence
     document = evidence.document
-    head = _row("th", "candidate", "verdict", *DIMENSIONS)
+    head = _row("th", "candidate", "verdict", *document.dimensions)
     body = "".join(
         _row("td", c.name, _outcome(c.verdict.outcome), *(_outcome(d.outcome) for d in c.verdict.dimensions))
         for c in document.candidates

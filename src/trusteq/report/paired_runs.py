@@ -120,7 +120,7 @@ class PairedRuns:
 
     def _versions(self, before: str, now: str) -> Versions:
         newer, sample = self.newer, self._reference.resampling
-        was = newer.task.outcomes(self._older_rows(before), newer.gold)
+        was = newer.task.outcomes(self._older_rows(before), newer.gold, newer.labels)
         is_ = newer.outcomes[newer.models.index(now)]
         return Versions(self._reference, Answers(was, sample), Answers(is_, sample))
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trusteq.compare.behaviour import FLIP_MEASURES
-from trusteq.compare.measures import DIMENSIONS, METHODS, PUBLISHED_METHODS, method_title
+from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.wording import (
@@ -105,7 +105,9 @@ def verdicts(candidates: Iterable[tuple[str, Verdict]]) -> RenderableType:
     """One line per candidate: overall, then dimension by dimension."""
     lines: list[Text] = []
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for column in ("candidate", "verdict", *DIMENSIONS):
+    candidates = list(candidates)
+    dimensions = [d.dimension for d in candidates[0][1].dimensions]  # the same for every candidate
+    for column in ("candidate", "verdict", *dimensions):
         table.add_column(column, header_style="dim", no_wrap=column != "candidate")
     for name, verdict in candidates:
         by_dimension = [
@@ -114,7 +116,7 @@ def verdicts(candidates: Iterable[tuple[str, Verdict]]) -> RenderableType:
         ]
         table.add_row(Text(clean(name), style="bold"), outcome(verdict.outcome), *by_dimension)
         lines.append(Text.assemble((clean(name), "bold"), ": ", outcome(verdict.outcome), overflow="fold"))
-        lines += [Text.assemble(f"  {d}: ", result) for d, result in zip(DIMENSIONS, by_dimension, strict=True)]
+        lines += [Text.assemble(f"  {d}: ", result) for d, result in zip(dimensions, by_dimension, strict=True)]
     return ResponsiveTable(table, Group(*lines))
 
 

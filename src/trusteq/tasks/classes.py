@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from trusteq.tasks.task import By, Scale
 
 
+SMALLEST = 1e-15
+"""Replaces a probability of 0 for models without logits."""
+
+
 class Classes:
     """Rows of probabilities [items, labels]; the most probable label is the answer."""
 
@@ -27,6 +31,8 @@ class Classes:
     one_row = True
     largest = 1 + SUM_TOLERANCE
     explained = True
+    dimensions: tuple[str, ...] = ()
+    may_be_unknown: tuple[str, ...] = ()
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
         """One per label."""
@@ -48,7 +54,7 @@ class Classes:
         """Codes matched by name."""
         return items.gold(labels)
 
-    def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None) -> Outcomes:
+    def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None, labels: Sequence[str] = ()) -> Outcomes:
         """One per item."""
         return most_probable(rows.values, gold)
 
@@ -66,18 +72,28 @@ class Classes:
         self, answers: Sequence[Rows], gold: NDArray[np.int64] | None, at: NDArray[np.int64], by: By
     ) -> NDArray[np.int64]:
         """The reference's answer, the gold label, or each model's own answer."""
-        answered = np.stack([rows.values[at].argmax(axis=1) for rows in answers])
-        if by == "own":
-            return answered
-        if by == "gold":
-            if gold is None:
-                raise OptionError("explain target gold: the items have no labels; explain the reference's answer")
-            return np.broadcast_to(gold[at], answered.shape)
-        return np.broadcast_to(answered[0], answered.shape)
+        return chosen(np.stack([rows.values[at].argmax(axis=1) for rows in answers]), gold, at, by)
+
+    def table(self, rows: Rows) -> NDArray[np.float64]:
+        """Log-probabilities [changes, labels]."""
+        return np.asarray(np.log(np.maximum(rows.values, SMALLEST)))
 
     def value(self, table: NDArray[np.float64], target: int, scale: Scale) -> NDArray[np.float64]:
         """A label's probability, or the logarithm of its odds."""
         return on_scale(table, target, scale)
+
+
+def chosen(
+    answered: NDArray[np.int64], gold: NDArray[np.int64] | None, at: NDArray[np.int64], by: By
+) -> NDArray[np.int64]:
+    """The code that is explained [models, at], from each model's answers [models, at] to the items at ``at``."""
+    if by == "own":
+        return answered
+    if by == "gold":
+        if gold is None:
+            raise OptionError("explain target gold: the items have no labels; explain the reference's answer")
+        return np.broadcast_to(gold[at], answered.shape)
+    return np.broadcast_to(answered[0], answered.shape)
 
 
 def on_scale(table: NDArray[np.float64], label: int, scale: Scale) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from trusteq.stats.rows import largest_column
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 
@@ -25,6 +27,7 @@ class Outcomes:
     gold: the code of the right answer; None if there is no such code.
     item: the position of the item that each belongs to; None if every item has one outcome.
     chance: the probability that a guess is right; None if it can be computed from the answers.
+    numbers: further numbers by name, each of them a need of measures (`compare.measures.NEEDS`).
     """
 
     answer: NDArray[np.integer[Any]]
@@ -34,6 +37,7 @@ class Outcomes:
     gold: NDArray[np.int64] | None = None
     item: NDArray[np.int64] | None = None
     chance: NDArray[np.float64] | None = None
+    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, values in self._arrays().items():
@@ -47,11 +51,13 @@ class Outcomes:
 
     def take(self, at: NDArray[np.int64]) -> Outcomes:
         """The outcomes at these positions, in this order."""
-        return replace(self, **{name: values[at] for name, values in self._arrays().items()})
+        numbers = {name: values[at] for name, values in self.numbers.items()}
+        arrays = {name: values[at] for name, values in self._arrays().items() if name not in numbers}
+        return replace(self, **arrays, numbers=numbers)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        by_name = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: values for name, values in by_name if values is not None}
+        by_name = ((one.name, getattr(self, one.name)) for one in fields(self) if one.name != "numbers")
+        return {name: values for name, values in by_name if values is not None} | dict(self.numbers)
 
 
 def most_probable(

@@ -42,7 +42,7 @@ class Rows:
 
     def equals(self, other: Rows) -> bool:
         """Whether both are identical to the last bit."""
-        return np.array_equal(self.values, other.values) and np.array_equal(self.item, other.item)
+        return np.array_equal(self.values, other.values, equal_nan=True) and np.array_equal(self.item, other.item)
 
 
 def joined(parts: Sequence[Rows]) -> Rows:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from trusteq.errors import OptionError
 from trusteq.plugins import with_plugins
+from trusteq.tasks.choices import Choices
 from trusteq.tasks.classes import Classes
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Task(Protocol):
     one_row: whether an item's answer is one row of numbers, or a row for each of its options, tokens or boxes.
     largest: the largest number that a checked answer can contain.
     explained: whether answers can be explained; `targets` and `value` then say what is explained of them.
+    dimensions: those in which models are compared (`compare.measures.DIMENSIONS`); () for all that every task has.
+    may_be_unknown: columns whose numbers may all be NaN.
 
     ``labels`` are those that all items share, in the order of the reference; () if they share none.
     """
@@ -37,6 +40,8 @@ class Task(Protocol):
     one_row: bool
     largest: float
     explained: bool
+    dimensions: tuple[str, ...]
+    may_be_unknown: tuple[str, ...]
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
         """The names of an answer's columns, as stored in a run."""
@@ -55,7 +60,7 @@ class Task(Protocol):
     def gold(self, items: Items, labels: Sequence[str]) -> NDArray[np.int64] | None:
         """The code of each item's right answer [items]; None if the items have none."""
 
-    def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None) -> Outcomes:
+    def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None, labels: Sequence[str] = ()) -> Outcomes:
         """The answers in a form that can be compared."""
 
     def answer_texts(
@@ -74,6 +79,9 @@ class Task(Protocol):
     ) -> NDArray[np.int64]:
         """The code of the answer that is explained, for each model and the items at these positions [models, at]."""
 
+    def table(self, rows: Rows) -> NDArray[np.float64]:
+        """The logarithms of the answers to changed versions of one item [changes, columns]."""
+
     def value(self, table: NDArray[np.float64], target: int, scale: Scale) -> NDArray[np.float64]:
         """The target's value in each changed version of an item [changes], from log answers [changes, columns]."""
 
@@ -81,7 +89,7 @@ class Task(Protocol):
 CLASSES = Classes.name
 """The task of models that state no other, and of runs without the name of a task."""
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classes(),)}
+TASKS: dict[str, Task] = {task.name: task for task in (Classes(), Choices())}
 """The built-in tasks by name."""
 
 

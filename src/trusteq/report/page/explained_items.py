@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.record.evidence import Evidence
+    from trusteq.report.page.answers import ItemAnswers
 
 DIGITS = 100_000
 """Attributions are stored as whole numbers, in this fraction of 1."""
@@ -46,8 +47,8 @@ class ExplainedItems:
     texts: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
-def explained_items(evidence: Evidence, answers: NDArray[np.int64]) -> ExplainedItems | None:
-    """The explained items of a run; None where nothing was explained. ``answers`` are [models, items]."""
+def explained_items(evidence: Evidence, answers: ItemAnswers) -> ExplainedItems | None:
+    """The explained items of a run; None where nothing was explained."""
     frame = evidence.attributions
     if frame is not None and len(frame):
         return _weights(evidence, frame, answers)
@@ -55,8 +56,9 @@ def explained_items(evidence: Evidence, answers: NDArray[np.int64]) -> Explained
     return None if tops is None or not len(tops) else _published(evidence, tops)
 
 
-def _weights(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]) -> ExplainedItems:
+def _weights(evidence: Evidence, frame: pd.DataFrame, item_answers: ItemAnswers) -> ExplainedItems:
     """The items with every unit's weight."""
+    answers = item_answers.answers
     parts = [frame[frame["model"] == name] for name in evidence.models]
     ids = parts[0]["id"].to_numpy()
     if any(not np.array_equal(part["id"].to_numpy(), ids) for part in parts):
@@ -89,7 +91,7 @@ def _weights(evidence: Evidence, frame: pd.DataFrame, answers: NDArray[np.int64]
             return [rounded[row].tolist() for row in rows]
         return [[round(x) if np.isfinite(x) else None for x in values[row]] for row in rows]
 
-    code = {label: k for k, label in enumerate(evidence.labels)}
+    code = {label: k for k, label in enumerate(item_answers.labels)}
     spans, texts = unit_spans(evidence.segments, parts[0], starts, positions)
     unit = unit_of(evidence.document)
     settings = evidence.document.settings["explain"] or ExplainSettings()

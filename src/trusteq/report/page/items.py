@@ -37,7 +37,7 @@ def browser(evidence: Evidence) -> Browser:
     """The items of a run as the page stores them."""
     all_answers, n = item_answers(evidence), len(evidence.items)
     answers, gold = all_answers.answers, all_answers.gold
-    explained = explained_items(evidence, answers)
+    explained = explained_items(evidence, all_answers)
     chosen = _chosen(all_answers, explained)
     texts, cut = _within(_texts(evidence, chosen, explained))
     left_out = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compare.measures import DIMENSIONS
 from trusteq.report.page.html_table import Table
 from trusteq.report.wording import plural, unit_of
 
@@ -80,7 +79,7 @@ def not_measured(evidence: Evidence) -> list[str]:
         if document.explanation is not None:
             kept = "punctuation and word order were never changed" if unit == "word" else f"only {units} were left out"
             gaps.append(f"Anything but {units}: {kept}.")
-    optional = [dimension for dimension in DIMENSIONS if dimension not in required]
+    optional = [dimension for dimension in document.dimensions if dimension not in required]
     if optional:
         gaps.append(f"The policy does not require {' or '.join(optional)}; the verdict does not depend on it.")
     if evidence.costs is None:
