@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.alignment import Explained, against_peer, alignment, pooled, products
+from trusteq.compare.faithful import faithful
 from trusteq.compare.measures import METHODS
 from trusteq.compare.transfer import transfer
 from trusteq.compare.words import WordLeans, word_leans
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
+from trusteq.explain.faithfulness import faithfulness
 from trusteq.explain.interim_looks import between_looks
 from trusteq.explain.removal import removal
 from trusteq.explain.units import default_units, have_units, refuse_unfit
 from trusteq.explain.value_tables import explainable
+from trusteq.models.traits import task_of
 from trusteq.stats.coded import coded
 from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequence_of_ratio
 from trusteq.stats.equivalence import Outcome, against
@@ -66,10 +69,10 @@ def explain_settings(
         refuse_unfit(units, settings.perturb, items)
         if isinstance(explain, ExplainSettings) and explain.target == "gold" and items.labels is None:
             raise OptionError("explain target gold: the items have no label; name its column (--label)")
-        return replace(settings, units=units)
+        return replace(settings, units=units, scale=settings.scale or task_of(models[0]).scale)
     if explain is False or not have_units(items) or not all(map(explainable, models)):
         return None
-    return ExplainSettings(units=default_units(items))
+    return ExplainSettings(units=default_units(items), scale=task_of(models[0]).scale)
 
 
 def explain_until_decided(
@@ -211,7 +214,8 @@ def align(
     clusters = _clusters(items, positions)
     by_model = with_reference(explanation, items, resampling)
     peer = by_model[-1] if has_peer else ()
-    removed = removal(explanation)
+    removed, values = removal(explanation), explanation.values()
+    faithfulness_by = {method: faithfulness(explanation.plans, values, method) for method in METHODS}
     explained_sample = by_model[0][0].resampling
     words = [units.names for units in explanation.units]
     result = []
@@ -219,6 +223,8 @@ def align(
         measures = {name: e for one in explained for name, e in alignment(one).items()}
         for one, of_peer in zip(explained, peer if explained is not peer else (), strict=False):
             measures |= against_peer(one, of_peer, lowers=lowers)
+        for method, variation in faithfulness_by.items():
+            measures |= faithful(*variation, i, method, explained_sample)
         measures |= transfer(removed, i, explained_sample)
         if explanation.settings.until == "decided":
             measures |= sequences(explained, seen=explanation.seen, clusters=clusters)

@@ -85,9 +85,7 @@ if TYPE_CHECKING:
 @click.option(
     "--scale",
     type=click.Choice(["probability", "log-odds"]),
-    default="probability",
-    show_default=True,
-    help="Scale of the attributions.",
+    help="Scale of the attributions.  [default: probability; log-odds for choices]",
 )
 @click.option(
     "--protocol",

@@ -273,6 +273,10 @@ MEASURES: Measures = (
         _measured_by("explanation", "alignment.against_peer", "explanations signal peer",
             _one("alignment_{}_of_peer", "alignment {} of peer", SIGNED),
             _one(_TO_PEER, "alignment {} to peer", (0.0, 2.0), LOWER, best=1.0, stem="alignment"))),
+    *_by_method(METHODS,
+        _measured_by("explanation", "faithful.faithful", "explanations",
+            *(_one(f"faithfulness_{model}_{{}}", f"faithfulness {model} {{}}", (-math.inf, 1.0))
+              for model in ("reference", "candidate")))),
     *_measured_by("explanation", "transfer.transfer", "explanations",
         _one("transfer_to_candidate", "transfer to candidate", worse=LOWER, best=1.0),
         _one("transfer_to_reference", "transfer to reference", worse=LOWER, best=1.0),

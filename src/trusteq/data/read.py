@@ -11,6 +11,7 @@ import numpy as np
 from trusteq.data.id_columns import read_with_ids
 from trusteq.data.items import Items
 from trusteq.data.label_sets import CODE, enumerated, listed
+from trusteq.data.option_columns import own_options, right_options
 from trusteq.data.prediction_file import refuse_both
 from trusteq.data.readers import column_names, read_table
 from trusteq.data.segment import segment_of
@@ -36,12 +37,15 @@ def read_items(
     ignore_labels: str | Sequence[str] = (),
     split: str | None = None,
     download: bool = False,
+    options: str | None = None,
 ) -> Items:
     """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is ignored.
 
     Ids come from the column ``id``; without it from a column named like ids (`read_with_ids`), unless ``by_row``; else
     they are row numbers "1", "2", ... of the file. Labels are names, or codes into ``label_names``. A single name may
     replace a list of one. ``download`` allows downloading a dataset from the hub; without it nothing goes online.
+    ``options`` is the column with each item's own options, a list of texts (in CSV as JSON); a label is then the
+    position of the right one, counted from 0, or its text.
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
@@ -49,19 +53,25 @@ def read_items(
         raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
-    columns = [*text, *slices, *(name for name in (label, id, cluster) if name is not None)]
+    if options is not None and (label_names or ignore_labels):
+        raise DataError(f"{_name(source)}: label names and labels to ignore have no effect on options; leave them out")
+    columns = [*text, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
     read = partial(read_table, source, split=split, download=download)
     if id is not None or by_row:
         table = read(list(dict.fromkeys(columns)))
     else:
         available = column_names(source, split=split, download=download)
-        others = [name for name in available if name not in {label, cluster, *slices}]
+        others = [name for name in available if name not in {label, cluster, options, *slices}]
         table, id = read_with_ids(read, columns, others)  # noqa: A001
 
     rows = np.arange(table.rows)
     codes: NDArray[np.int64] | None = None
     names: tuple[str, ...] = ()
-    if label is not None:
+    own = None if options is None else own_options(table, options)
+    if own is not None and label is not None:
+        codes = right_options(table, label, own)
+        names = tuple(map(str, range(max(map(len, own)))))
+    elif label is not None:
         rows, codes, names = _labels(table, label, label_names, set(ignore_labels))
 
     def keep_rows(values: Any) -> Any:
@@ -75,6 +85,7 @@ def read_items(
         labels=codes,
         label_names=names,
         columns={name: keep_rows(table.texts(name, missing="(missing)")) for name in slices},
+        options=own,
         clusters=None if cluster is None else keep_rows(table.texts(cluster)),
         source=table.source,
         ignored=table.rows - len(rows),

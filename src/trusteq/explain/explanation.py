@@ -52,7 +52,8 @@ class ExplainSettings:
     `MASKS_PER_UNIT` times its units. units: how items are split into units, one of `explain.units.CUTS` ("words",
     "words-merged", "sentences") or "re:PATTERN"; by default according to their kind of segment. perturb: "remove", or
     for units of texts "mask" or a text that replaces them. target: which label is explained, the reference's answer,
-    the gold label, or each model's own answer. k: the number of units in a top set. until: "end" for all of ``items``,
+    the gold label, or each model's own answer. scale: "probability" or "log-odds", by
+    default as usual for the task. k: the number of units in a top set. until: "end" for all of ``items``,
     "decided" to stop as soon as the policy's rules on alignment are decided, "stable" to add masks to an item until the
     top units of every model are certified or there are ``masks`` of them. precision: "bfloat16" or "float16" to run
     models on changed items in 16 bits, "own" for the precision in which they were opened.
@@ -63,7 +64,7 @@ class ExplainSettings:
     units: str | None = None
     perturb: str = REMOVE
     target: By = "reference"
-    scale: Scale = "probability"
+    scale: Scale | None = None
     k: int = 10
     until: Until = "end"
     precision: Precision = "own"
@@ -77,7 +78,7 @@ class ExplainSettings:
                 raise OptionError(f"explain {name} {value!r}: give a whole number of {minimum} or more")
         if self.target not in ("reference", "gold", "own"):
             raise OptionError(f"explain target {self.target!r}: choose reference, gold or own")
-        if self.scale not in ("probability", "log-odds"):
+        if self.scale not in (None, "probability", "log-odds"):
             raise OptionError(f"explain scale {self.scale!r}: choose probability or log-odds")
         if not isinstance(self.perturb, str):
             raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a replacement text")
@@ -137,7 +138,7 @@ class Explanation:
 
     def value(self, table: NDArray[np.float64], target: int) -> NDArray[np.float64]:
         """A target's values [masks] from a table [masks, labels], on the scale of the settings."""
-        return task_named(self.task).value(table, target, self.settings.scale)
+        return task_named(self.task).value(table, target, self.settings.scale or task_named(self.task).scale)
 
     def attributions(self) -> dict[str, list[Attributions]]:
         """The attributions of each model, by method."""
@@ -220,7 +221,7 @@ def explain(
             answers,
             targets,
             first=first,
-            value=partial(task.value, scale=settings.scale),
+            value=partial(task.value, scale=settings.scale or task.scale),
             k=settings.k,
         )
     else:

@@ -304,7 +304,9 @@ def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str)
         )
     )
     first, second = (str(part["label"].iloc[0]) for part in (a, b))
-    explained = Words(method, settings.scale, settings.k, first, second, words, unit_of(evidence.document))
+    explained = Words(
+        method, settings.scale or evidence.task.scale, settings.k, first, second, words, unit_of(evidence.document)
+    )
     return explained, {name: by_item[row] for name, by_item in texts.items()}
 
 

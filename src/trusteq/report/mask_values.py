@@ -70,7 +70,7 @@ def mask_values(evidence: Evidence) -> MaskValues | None:
             return None
         answers = frame[list(evidence.labels)].to_numpy(dtype=np.float64)
         values[name] = [
-            evidence.task.value(part, evidence.labels.index(str(label)), settings.scale)
+            evidence.task.value(part, evidence.labels.index(str(label)), settings.scale or evidence.task.scale)
             for label, part in zip(labels, np.split(answers, ends[:-1]), strict=True)
         ]
     return MaskValues(settings, tuple(lengths), tuple(plans), values)

@@ -31,6 +31,7 @@ class Task(Protocol):
     largest: the largest number that a checked answer can contain.
     explained: whether answers can be explained; `targets` and `value` then say what is explained of them.
     dimensions: those in which models are compared (`compare.measures.DIMENSIONS`); () for all that every task has.
+    scale: that on which answers are explained unless another is chosen.
     may_be_unknown: columns whose numbers may all be NaN.
 
     ``labels`` are those that all items share, in the order of the reference; () if they share none.
@@ -41,6 +42,7 @@ class Task(Protocol):
     largest: float
     explained: bool
     dimensions: tuple[str, ...]
+    scale: Scale
     may_be_unknown: tuple[str, ...]
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
