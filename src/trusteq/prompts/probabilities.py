@@ -98,4 +98,5 @@ def _softmax(scores: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[
     """The probabilities within each group of these sizes, which stand one after the other."""
     starts = np.cumsum(counts) - counts
     odds = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), counts))
-    return odds / np.repeat(np.add.reduceat(odds, starts), counts)
+    shares: NDArray[np.float64] = odds / np.repeat(np.add.reduceat(odds, starts), counts)
+    return shares

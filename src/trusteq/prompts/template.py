@@ -156,7 +156,7 @@ def _is_offered(node: Any, parents: tuple[Any, ...]) -> bool:
         case "Filter":
             return node.node is not None and node.name in FILTERS
         case "Call":
-            return type(node.node).__name__ == "Getattr" and node.node.attr in METHODS
+            return type(node.node).__name__ == "Getattr"  # which is looked at by itself
         case "Getattr":
             # The name of a method alone would show where it is in memory.
             called = type(parents[-1]).__name__ == "Call" and parents[-1].node is node
