@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,18 @@ def test_shared_choices_with_letters_show_their_texts_without_blanks_around():
     assert questions[1].continuations == (" B", " A")
     in_chat = asked(read_task_file({**task, "chat": "model"}), reviews("fine"), written_out)
     assert in_chat[0].continuations == ("A", "B")
+
+
+def test_options_are_shown_without_blanks_around_and_continued_with_them():
+    assert asked(read_task_file(LETTERS), quiz([" one", "two "]), None)[0].prompt == "0 + 1?\nA. one\nB. two\nAnswer:"
+    assert asked(read_task_file(OWN), quiz([" one", "two "]), None)[0].continuations == ("  one", " two ")
+
+
+def test_a_task_file_can_be_sent_to_another_process():
+    shot = {"question": "1?", "options": ["p", "q"], "answer": "q"}
+    task = read_task_file({**OWN, "shots": [shot]})
+    sent = pickle.loads(pickle.dumps(task))  # noqa: S301
+    assert asked(sent, quiz(["a", "b"]), None) == asked(task, quiz(["a", "b"]), None)
 
 
 def test_shots_keep_their_letters_in_every_order():

@@ -102,6 +102,7 @@ def test_what_is_no_template_is_refused_with_its_line(source):
         ("{{ choices[9].text }}", "no element 9"),
         ("{{ a.letter }}", "has no attribute 'letter'"),
         ("{{ b }}", "'b' is undefined"),
+        ("{{ range }}", "'range' is undefined"),
     ],
 )
 def test_what_has_no_text_says_so(source, message):

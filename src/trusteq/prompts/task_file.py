@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from trusteq.data.label_sets import refuse_alike
 from trusteq.data.table import shown
 from trusteq.data.yaml_file import MAX_CHARACTERS, parse_yaml, validated
 from trusteq.errors import TaskFileError
@@ -127,7 +126,6 @@ class TaskFile(BaseModel):
                 raise ValueError("a label is empty; name it")
             if not text.strip():
                 raise ValueError(f"the text of {label!r} is empty; write what the model would")
-        refuse_alike(tuple(choices), "choices", "write each label in one way")
         return choices
 
     @model_validator(mode="after")
