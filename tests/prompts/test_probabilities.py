@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import choices as oracle
 
-from trusteq import ModelError, read_task_file
+from trusteq import Items, ModelError, read_task_file
 from trusteq.prompts.asked import Asked
 from trusteq.prompts.probabilities import choice_rows
+from trusteq.tasks.choices import Choices
 
 SHARED = {"task": "choices", "prompt": "{{ text }}", "choices": {"yes": " yes", "no": " no"}}
 LETTERS = {**SHARED, "prompt": "{{ text }}{{ choices|join }}", "score": "letters"}
@@ -90,6 +91,18 @@ def test_a_question_without_its_log_probabilities_is_a_defect_of_ours():
         choice_rows(read_task_file(SHARED), [question()], [np.array([-1.0])])
     with pytest.raises(ValueError, match="one log-probability for each continuation"):
         choice_rows(read_task_file({**SHARED, **UNCONDITIONAL}), [question()], [np.array([-1.0, -2.0])])
+
+
+def test_the_task_of_choices_takes_the_answers():
+    items = Items(ids=["a"], segments={"text": ["x"]}, labels=np.array([0]), label_names=("yes", "no"))
+    task = Choices()
+    for orders, names in ((SHARED, {"mass"}), (LETTERS, {"mass", "order-effect"})):
+        asked = [question(order=order) for order in range(2 if names > {"mass"} else 1)]
+        rows = answers(orders, asked, *[[0.3, 0.1]] * len(asked))
+        outcomes = task.outcomes(task.checked(rows, items=items, labels=("yes", "no"), model="m"), items.labels)
+        assert set(outcomes.numbers) == names
+        assert outcomes.numbers["mass"] == pytest.approx([0.4])
+        assert outcomes.confidence == pytest.approx([0.75])
 
 
 TEXTS = (" a", " bé", " çç", " wörld and so on")

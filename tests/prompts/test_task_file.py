@@ -123,6 +123,7 @@ def test_what_changes_nothing_does_not_change_the_content():
         ({**OWN, "shots": [{"question": "x", "answer": "a"}]}, "shot 1 lacks options"),
         ({**OWN, "shots": [{**OWN_SHOT, "answer": "3"}]}, "shot 1: the answer '3' is none of '1', '2'"),
         ({**OWN, "shots": [{**OWN_SHOT, "options": ["2"]}]}, "shot 1 has 1 of the two or more options"),
+        ({**OWN, "shots": [{**OWN_SHOT, "options": ["2", " "]}]}, "shot 1 has an empty option, number 2"),
         ({**OWN, "shots": [{**OWN_SHOT, "options": ["2", "2"]}]}, "shot 1 has the option '2' twice"),
         ({**OWN, "shots": [{**OWN_SHOT, "options": ["2", "23"]}]}, "shot 1 has an option, ' 23', that begins with"),
         ({**OWN, "prompt": "{{ answer }}", "shots": [OWN_SHOT]}, "the column 'answer', but shots have another"),

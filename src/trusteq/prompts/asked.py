@@ -74,17 +74,21 @@ def segment_texts(task_file: TaskFile, items: Items) -> dict[str, Sequence[str]]
 def _options(task_file: TaskFile, items: Items) -> Sequence[tuple[str, ...]]:
     """The texts of each item's choices; an error for the first item without proper ones."""
     if task_file.choices is not None:
+        if items.options is not None:
+            raise DataError(
+                f"{items.source}: read with each item's own options, but the task file's choices are the same for all; "
+                "read the items without them, or write options in place of choices"
+            )
         return [tuple(text.strip() for text in task_file.choices.values())] * len(items)
-    options: Sequence[tuple[str, ...]] | None = getattr(items, "options", None)
-    if options is None:
+    if items.options is None:
         raise DataError(
             f"{items.source}: read without options, but the task file takes each item's own from column "
             f"{task_file.options!r}; read the items with that column"
         )
-    for item, texts in enumerate(options):
+    for item, texts in enumerate(items.options):
         if (problem := task_file.problem_of(texts)) is not None:
             raise DataError(f"{items.source}: item {items.ids[item]!r} {problem}")
-    return options
+    return items.options
 
 
 def _orders(task_file: TaskFile, choices: int) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.errors import ModelError
+from trusteq.tasks.choices import ORDER_EFFECT, PROBABILITY, RAW
 from trusteq.tasks.rows import Rows
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from trusteq.prompts.asked import Asked
     from trusteq.prompts.task_file import TaskFile
 
-COLUMNS = ("probability", "raw", "order_effect")
-
 
 def choice_rows(
     task_file: TaskFile,
@@ -31,7 +30,7 @@ def choice_rows(
     log_probabilities: Sequence[NDArray[np.float64]],
     unconditional: Sequence[NDArray[np.float64]] | None = None,
 ) -> Rows:
-    """A row for each choice of each item, with the columns of `COLUMNS`.
+    """A row for each choice of each item, as the task of choices has them.
 
     asked: all questions about all items. log_probabilities, unconditional: of the continuations of each question
     [choices], after its prompt and after its unconditional prompt.
@@ -56,13 +55,13 @@ def choice_rows(
     counted = np.ones_like(first) if task_file.orders == "cyclic" else first
 
     size = int(choices.sum())
-    values = np.full((size, len(COLUMNS)), np.nan)
-    values[:, 0] = _softmax(_mean(scores[counted], row[counted], size), choices)
-    values[:, 1] = _mean(np.exp(log_p[counted]), row[counted], size)
+    values = np.full((size, 3), np.nan)
+    values[:, PROBABILITY] = _softmax(_mean(scores[counted], row[counted], size), choices)
+    values[:, RAW] = _mean(np.exp(log_p[counted]), row[counted], size)
     if task_file.score == "letters":
         in_order = _softmax(scores, counts)
         change = np.abs(in_order - _mean(in_order, row, size)[row])
-        values[:, 2] = _mean(change, row, size) / 2
+        values[:, ORDER_EFFECT] = _mean(change, row, size) / 2
     return Rows(values, choices)
 
 
