@@ -10,9 +10,11 @@ from unittest.mock import patch
 import pytest
 import sample_files
 
+from trusteq import read_task_file
 from trusteq.cli.main import main
 from trusteq.compare.measures import MEASURES, PREDICTED, names_of
 from trusteq.policy import parse_policy, policy_schema
+from trusteq.prompts.task_file import task_schema
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -70,6 +72,10 @@ def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_p
 
                 assert parse_policy(yaml.safe_load(text), where=str(page)).name
                 Path("policy.yaml").write_text(text, "utf-8")
+            elif kind == "yaml" and text.startswith("task:"):
+                import yaml
+
+                assert read_task_file(yaml.safe_load(text)).task
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -119,6 +125,15 @@ def test_the_published_schema_is_the_policy_s():
 
     published = json.loads((ROOT / "docs/reference/policy.schema.json").read_text("utf-8"))
     assert published == policy_schema()
+
+
+def test_every_key_of_a_task_file_has_a_row_in_the_reference_and_an_example():
+    page = (ROOT / "docs/reference/task-file.md").read_text("utf-8")
+    examples = "".join(text for kind, text in BLOCK.findall(page) if kind == "yaml")
+    rows = "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
+    for name in task_schema()["properties"]:
+        assert f"`{name}`" in rows, name
+        assert re.search(rf"^{name}:", examples, re.MULTILINE), name
 
 
 def test_every_measure_has_a_row_in_the_reference():

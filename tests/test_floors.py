@@ -14,6 +14,7 @@ FLOORS = (
     {"plugins"},
     {"data", "stats"},
     {"tasks"},
+    {"prompts"},
     {"models"},
     {"work", "compare"},
     {"explain", "policy"},

@@ -26,6 +26,7 @@ from trusteq.errors import (
     PolicyError,
     RunError,
     StudyError,
+    TaskFileError,
     TrusteqError,
 )
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from trusteq.models.function import from_callable, from_estimator
     from trusteq.models.open import ModelOptions, open_model
     from trusteq.policy import Policy, read_policy
+    from trusteq.prompts.task_file import TaskFile, read_task_file
     from trusteq.record.audit import Audit
     from trusteq.record.run import load_run
     from trusteq.stats.estimate import Estimate
@@ -72,6 +74,8 @@ __all__ = [
     "PolicyError",
     "RunError",
     "StudyError",
+    "TaskFile",
+    "TaskFileError",
     "TrusteqError",
     "__version__",
     "audit",
@@ -85,6 +89,7 @@ __all__ = [
     "read_attributions",
     "read_items",
     "read_policy",
+    "read_task_file",
     "to_shap",
 ]
 
@@ -99,6 +104,7 @@ _HOMES = {
     "Outcome": "trusteq.verdict",
     "Pair": "trusteq.compare.answers",
     "Policy": "trusteq.policy",
+    "TaskFile": "trusteq.prompts.task_file",
     "audit": "trusteq.auditing.audit",
     "compare_attributions": "trusteq.explain.exchange.agreement",
     "from_callable": "trusteq.models.function",
@@ -109,6 +115,7 @@ _HOMES = {
     "read_attributions": "trusteq.explain.exchange.reading",
     "read_items": "trusteq.data.read",
     "read_policy": "trusteq.policy",
+    "read_task_file": "trusteq.prompts.task_file",
     "to_shap": "trusteq.explain.exchange.writing",
     "executor": "trusteq.work.executor",
 }

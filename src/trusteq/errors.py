@@ -6,6 +6,7 @@ TrusteqError
 ├── LabelError        label names that do not match
 ├── OptionError       an option or argument that is out of range, or would have no effect
 ├── PolicyError       a policy that cannot be read or does not make sense
+├── TaskFileError     a task file that cannot be read, or that does not fit the items
 ├── RunError          a run directory that cannot be written or read
 ├── StudyError        a study that cannot be read, or whose folder belongs to another one
 ├── PluginError       an unusable addition by another package
@@ -48,6 +49,10 @@ class OptionError(TrusteqError):
 
 class PolicyError(TrusteqError):
     """A policy that cannot be read or does not make sense."""
+
+
+class TaskFileError(TrusteqError):
+    """A task file that cannot be read, or that does not fit the items."""
 
 
 class RunError(TrusteqError):
