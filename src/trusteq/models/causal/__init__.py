@@ -1,0 +1,1 @@
+"""Language models: decoders that answer an item by how probable they find each of its choices."""
