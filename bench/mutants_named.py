@@ -769,7 +769,7 @@ NAMED = (
     ),
     (
         "a model is loaded from its own folder, with whatever lies there",
-        "models/transformer.py",
+        "models/loaded_checkpoint.py",
         "staged(files, name=name) as stage:",
         "nullcontext(folder) as stage:",
         "hostile/test_opened_files",

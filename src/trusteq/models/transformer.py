@@ -7,37 +7,27 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.data.predictions import log_softmax
-from trusteq.errors import MissingExtraError, ModelError
+from trusteq.errors import ModelError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
-from trusteq.models.bounded import bounded_by
 from trusteq.models.checkpoint import (
-    checked_config,
-    checkpoint_files,
     first_few,
-    loading_error,
-    refuse_partly_random,
-    weights,
 )
 from trusteq.models.cost_size import Size, file_bytes, memory_bytes
 from trusteq.models.equal_tokens import equal_tokens_once
-from trusteq.models.fatal_tokenizer import refuse_fatal
-from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, refuse_pickle, staged
+from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint
 from trusteq.models.first_token import first_token_only, reads_first_token_only
-from trusteq.models.hub import snapshot
 from trusteq.models.labels import configured_labels, label_names
-from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
-from trusteq.models.loaded_whole import refuse_parameters_not_in_files
+from trusteq.models.library_output import offline, one_line, quiet_transformers
+from trusteq.models.loaded_checkpoint import loaded_checkpoint
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
-from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 from trusteq.models.token_growth import portions, token_growth
 from trusteq.models.token_limit import token_limit, truncation
 from trusteq.models.token_rows import TokenRows, token_rows
@@ -47,6 +37,7 @@ from trusteq.models.truncating import kept_positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -76,77 +67,19 @@ def open_transformer(
     ``location`` is a folder, or a hub id (``org/model`` or ``org/model@revision``), which is fetched only with
     ``download``; ``labels`` renames the outputs; ``device`` is by default "cuda" if there is a GPU, otherwise "cpu".
     """
-    try:
-        import torch
-        import transformers
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"model {name}: {location}", "transformers") from error
-
-    folder = Path(location).expanduser()
-    refuse_pickle(folder, name=name)
-    if not folder.exists():
-        folder = snapshot(location, FILES, name=name, download=download)
-    config = checked_config(folder, name=name)
-    files = checkpoint_files(folder, name=name)
-    quantization = config.get("quantization_config") or {}
-    method = str(quantization.get("quant_method"))
-    packages = package_versions(method, folder=folder, name=name)
-    with quiet_transformers() as messages, offline(), staged(files, name=name) as stage:
-        try:
-            # Imported here, because it imports every installed quantizer, and some of those print messages.
-            from transformers.quantizers import AutoHfQuantizer
-
-            settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-            if quantization:
-                if not AutoHfQuantizer.supports_quant_method(quantization):
-                    # transformers would only warn, and load the weights as if they were plain.
-                    raise ValueError(f"it does not support quantization {quantization.get('quant_method')!r}")
-                refuse_plain_weights(method, weights(files), name=name)
-            refuse_fatal(stage / "tokenizer.json", name=name)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(stage, **settings)
-            with bounded_by(weights(files), name=name):
-                model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
-                    stage, use_safetensors=True, dtype="auto", output_loading_info=True, **settings
-                )
-        except ModelError:
-            raise
-        except BaseException as error:
-            if not is_failure(error):
-                raise
-            raise loading_error(error, messages, folder=folder, stage=stage, name=name) from error
-        refuse_partly_random(loading, name=name)
-        unused = sorted(loading["unexpected_keys"])
-        refuse_leftovers(model, unused, name=name)
-        refuse_short_parts(model, name=name)
-        refuse_parameters_not_in_files(model, weights(files), unused=unused, name=name)
-        model.eval()
-        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        if device or not quantization:  # by default, quantized weights stay where their loader put them
-            try:
-                model.to(chosen)
-            except (RuntimeError, AssertionError, ValueError) as error:
-                raise ModelError(f"model {name}: cannot use device {chosen!r}: {one_line(error)}") from error
-    with torch.device("meta"):  # quantized weights are packed in different ways: count those of the plain model
-        parameters = (type(model)(model.config) if quantization else model).num_parameters()
+    loaded = loaded_checkpoint(
+        location, "AutoModelForSequenceClassification", FILES, name=name, device=device, download=download
+    )
+    model, tokenizer = loaded.model, loaded.tokenizer
+    config = model.config.to_dict()
     # From the loaded configuration, because the file omits default names.
-    names = label_names(configured_labels(model.config.to_dict(), name=name), labels, name=name)
+    names = label_names(configured_labels(config, name=name), labels, name=name)
 
     identity = Identity(
         kind="transformers",
         location=location,
-        content=files_hash(files, name=name),
-        details={
-            "architecture": type(model).__name__,
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "parameters": parameters,
-            "quantization": quantization or None,
-            "device": str(model.device),
-            "revision": folder.name if folder.parent.name == "snapshots" else None,
-            "files": sorted(files),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            **packages,
-        },
+        content=files_hash(loaded.files, name=name),
+        details=loaded.details(),
     )
     pad = tokenizer.pad_token_id
     return TransformerModel(
@@ -156,12 +89,12 @@ def open_transformer(
         model=model,
         tokenizer=tokenizer,
         budget=budget or (TOKEN_BUDGET if model.device.type == "cpu" else GPU_TOKEN_BUDGET),
-        limit=token_limit(model.config.to_dict(), tokenizer.model_max_length, where=f"model {name}"),
+        limit=token_limit(config, tokenizer.model_max_length, where=f"model {name}"),
         # A decoder finds the last token of a row by the padding id in its configuration; unless the tokenizer has the
         # same id, padding would be read as text.
         can_pad=pad is not None and pad == getattr(model.config, "pad_token_id", None),
-        unused=unused,
-        files=files,
+        unused=loaded.unused,
+        files=loaded.files,
     )
 
 
