@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
+from trusteq.models.gguf_file import tensor_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -25,13 +26,9 @@ BUFFERS, BUFFERS_A_BYTE = 2**32, 8
 @contextmanager
 def bounded_by(files: Collection[Path], *, name: str) -> Iterator[None]:
     """Within the context, an error as soon as a module under construction is larger than these weights could fill."""
-    from safetensors import safe_open
     from torch.nn.modules import module as hooks
 
-    tensors = 0
-    for file in files:
-        with safe_open(file, framework="np") as opened:
-            tensors += len(opened.keys())
+    tensors = sum(map(_tensors, files))
     size = sum(file.stat().st_size for file in files)
     limits = {
         "modules and parameters": PARTS + PARTS_A_TENSOR * tensors,
@@ -69,3 +66,13 @@ def bounded_by(files: Collection[Path], *, name: str) -> Iterator[None]:
         ):
             registered.callback(register(hook).remove)
         yield
+
+
+def _tensors(file: Path) -> int:
+    """How many tensors a file of weights holds, in safetensors' format or in GGUF."""
+    if file.suffix.lower() == ".gguf":
+        return tensor_count(file)
+    from safetensors import safe_open
+
+    with safe_open(file, framework="np") as opened:
+        return len(opened.keys())

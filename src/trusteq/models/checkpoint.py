@@ -40,9 +40,9 @@ CODE = {
 """Allowed values of keys that can cause native code to be fetched or compiled; also when prefixed with "_"."""
 
 
-def checkpoint_files(folder: Path, *, name: str) -> dict[str, Path]:
-    """The files of a checkpoint, by name: configuration, weights and tokenizer. No other file is loaded."""
-    return {**matching(folder, ["config.json", *TOKENIZER_FILES]), **_weight_files(folder, name=name)}
+def checkpoint_files(folder: Path, *, name: str, also: Sequence[str] = ()) -> dict[str, Path]:
+    """The files of a checkpoint, by name: configuration, weights, tokenizer and ``also``. No other file is loaded."""
+    return {**matching(folder, ["config.json", *TOKENIZER_FILES, *also]), **_weight_files(folder, name=name)}
 
 
 def _weight_files(folder: Path, *, name: str) -> dict[str, Path]:

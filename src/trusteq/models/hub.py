@@ -37,10 +37,13 @@ def snapshot(location: str, files: Sequence[str], *, name: str, download: bool) 
 
 def is_cached(location: str) -> bool:
     """Whether this is an existing folder, or a hub id whose configuration is in the cache."""
-    if Path(location).expanduser().is_dir():
-        return True
+    return Path(location).expanduser().is_dir() or cached_config(location) is not None
+
+
+def cached_config(location: str) -> Path | None:
+    """The configuration of a hub id in the cache; None if it is not there."""
     from huggingface_hub import try_to_load_from_cache
 
     repository, _, revision = location.partition("@")
     path = try_to_load_from_cache(repository, "config.json", revision=revision or None)
-    return isinstance(path, str)
+    return Path(path) if isinstance(path, str) else None

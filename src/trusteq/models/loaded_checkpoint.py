@@ -64,13 +64,14 @@ def loaded_checkpoint(
     patterns: Sequence[str],
     *,
     name: str,
+    also: Sequence[str] = (),
     device: str | None = None,
     download: bool = False,
 ) -> LoadedCheckpoint:
     """The checkpoint in a folder or at a hub id, loaded with the class of transformers named ``kind``.
 
-    ``patterns`` are the files that are fetched from a hub. By default, quantized weights stay where their loader puts
-    them, and others are moved to a GPU if there is one.
+    ``patterns`` are the files that are fetched from a hub; ``also`` are further files that are loaded. By default,
+    quantized weights stay where their loader puts them, and others are moved to a GPU if there is one.
     """
     try:
         import transformers
@@ -82,7 +83,7 @@ def loaded_checkpoint(
     if not folder.exists():
         folder = snapshot(location, patterns, name=name, download=download)
     config = checked_config(folder, name=name)
-    files = checkpoint_files(folder, name=name)
+    files = checkpoint_files(folder, name=name, also=also)
     quantization = config.get("quantization_config") or {}
     method = str(quantization.get("quant_method"))
     packages = package_versions(method, folder=folder, name=name)
