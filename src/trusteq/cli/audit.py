@@ -174,7 +174,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     if slices and options["no_slices"]:
         raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
     context = click.get_current_context()
-    backends = model_backends(locations)
+    backends = model_backends(locations, download=options["download"])
     refuse_unused(options, cast("ModelCommand", context.command).model_options, backends)
     # Only models that run in batches take a budget; files of predictions do not.
     if options["batch"] and not any(BUDGET in backend.options for backend in backends.values()):

@@ -55,11 +55,11 @@ def _parameter(option: Option) -> click.Option:
     return click.Option([option.flag, option.name], type=kind, multiple=option.per_model, help=option.help)
 
 
-def model_backends(locations: Sequence[tuple[str, str]]) -> dict[str, Backend]:
+def model_backends(locations: Sequence[tuple[str, str]], *, download: bool = False) -> dict[str, Backend]:
     """The backend of each model, by the model's name."""
     from trusteq.models.open import backend_of
 
-    return {name: backend_of(location, name) for name, location in locations}
+    return {name: backend_of(location, name, download=download) for name, location in locations}
 
 
 def refuse_unused(

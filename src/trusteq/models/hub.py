@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,14 @@ from trusteq.models.library_output import one_line, quiet_transformers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?")
+
+
+def is_hub_id(spec: str) -> bool:
+    """Whether this may be a model's id on the hub."""
+    return bool(HUB_ID.fullmatch(spec)) and not spec.startswith((".", "/", "~"))
 
 
 def snapshot(location: str, files: Sequence[str], *, name: str, download: bool) -> Path:
@@ -42,6 +51,8 @@ def is_cached(location: str) -> bool:
 
 def cached_config(location: str) -> Path | None:
     """The configuration of a hub id in the cache; None if it is not there."""
+    if not is_hub_id(location):
+        return None
     from huggingface_hub import try_to_load_from_cache
 
     repository, _, revision = location.partition("@")

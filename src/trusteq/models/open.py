@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from trusteq.data.surrogates import readable
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.backend import Backend
+from trusteq.models.causal.language_model import CAUSAL
 from trusteq.models.files import PICKLES, refuse_pickle
+from trusteq.models.hub import is_hub_id, snapshot
 from trusteq.models.onnx_session import ONNX
 from trusteq.models.prediction_file import PREDICTIONS
 from trusteq.models.transformer import TRANSFORMERS
@@ -18,6 +20,7 @@ from trusteq.plugins import with_plugins
 
 if TYPE_CHECKING:
     from trusteq.models.base import Model
+    from trusteq.prompts.task_file import TaskFile
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,13 @@ class ModelOptions:
     budget: int | None = None
     device: str | None = None
     download: bool = False
+    task: str | Path | Mapping[str, Any] | TaskFile | None = None
     id: str | None = None
     by_row: bool = False
     not_labels: tuple[str, ...] = ()
 
 
-BACKENDS = (PREDICTIONS, ONNX, TRANSFORMERS)
+BACKENDS = (PREDICTIONS, ONNX, CAUSAL, TRANSFORMERS)
 """trusteq's own backends."""
 
 
@@ -54,8 +58,8 @@ def open_model(
     """
     spec = str(spec)
     name = name or default_name(spec)
-    backend = backend_of(spec, name)
     chosen = dict(options) if isinstance(options, Mapping) else non_default(options or ModelOptions())
+    backend = backend_of(spec, name, download=bool(chosen.get("download")))
     allowed = {option.name for option in backend.options}
     unused = next((option for option in chosen if option not in allowed), None)
     if unused is not None:
@@ -63,10 +67,15 @@ def open_model(
     return backend.open(spec, name=name, **chosen)
 
 
-def backend_of(spec: str, name: str) -> Backend:
-    """The backend of the model at this location; an error if there is none."""
+def backend_of(spec: str, name: str, *, download: bool = False) -> Backend:
+    """The backend of the model at this location; an error if there is none.
+
+    Only its configuration tells what kind of model a hub id is; with ``download`` it is fetched if necessary.
+    """
     path = Path(spec).expanduser()
     refuse_pickle(path, name=name)
+    if download and not path.exists() and is_hub_id(spec):
+        snapshot(spec, ("config.json",), name=name, download=True)
     for backend in backends():
         if backend.recognises(spec, path):
             return backend
@@ -91,7 +100,7 @@ def default_name(location: str) -> str:
     name = Path(location).name
     if name in {"", ".."}:
         name = Path(location).expanduser().resolve().name or "model"
-    for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx"):
+    for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx", ".gguf"):
         name = name.removesuffix(ending)
     return readable(name)
 
@@ -102,8 +111,8 @@ def _why_not(path: Path) -> str:
         return f"no such file or folder: {path}"
     if path.is_file():
         return (
-            f"{path} is not a model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx file, "
-            "a folder or a hub id"
+            f"{path} is not a model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx or "
+            ".gguf file, a folder or a hub id"
         )
     pickles = sorted(file.name for file in path.iterdir() if file.suffix.lower() in PICKLES)
     if pickles:

@@ -45,6 +45,7 @@ DOWNLOAD = Option(
 BUDGET = Option(
     "budget", "Maximum number of tokens per batch, including padding.", flag="--token-budget", value="count"
 )
+TASK = Option("task", "How a language model is asked: a YAML file.")
 ID = Option("id")
 BY_ROW = Option("by_row", value="nothing")
 NOT_LABELS = Option("not_labels", several=True)

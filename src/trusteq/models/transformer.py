@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from trusteq.models.cost_size import Size, file_bytes, memory_bytes
 from trusteq.models.equal_tokens import equal_tokens_once
 from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint
 from trusteq.models.first_token import first_token_only, reads_first_token_only
+from trusteq.models.hub import is_hub_id
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import offline, one_line, quiet_transformers
 from trusteq.models.loaded_checkpoint import loaded_checkpoint
@@ -324,14 +324,6 @@ def _prepare(architecture: str | None) -> None:
             getattr(transformers, name or "", None)
     square = torch.ones(256, 256)
     square @ square  # starts torch's threads
-
-
-HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?")
-
-
-def is_hub_id(spec: str) -> bool:
-    """Whether this may be a model's id on the hub."""
-    return bool(HUB_ID.fullmatch(spec)) and not spec.startswith((".", "/", "~"))
 
 
 TRANSFORMERS = Backend(
