@@ -70,7 +70,19 @@ def load(location: str, *, name: str, device: str | None = None, download: bool 
         )
     if loaded.model.get_output_embeddings() is None:
         raise ModelError(f"model {name}: {type(loaded.model).__name__} has no head that predicts tokens")
+    _run_once(loaded.model, name=name)
     return loaded
+
+
+def _run_once(model: Any, *, name: str) -> None:
+    """Read one token, because some quantized weights are only unpacked when they are first used."""
+    import torch
+
+    with quiet_transformers(), offline(), torch.inference_mode():
+        try:
+            model(input_ids=torch.zeros(1, 1, dtype=torch.int64, device=model.device), use_cache=False)
+        except Exception as error:
+            raise ModelError(f"model {name}: failed while reading a first token: {one_line(error)}") from error
 
 
 def _loaded_gguf(file: Path, *, name: str, device: str | None) -> LoadedCheckpoint:
@@ -165,7 +177,8 @@ def _rounded_activations(quantization: Mapping[str, Any]) -> Any:
     """What a quantization_config says of rounding activations, which weights do not show; None if nothing."""
     groups = quantization.get("config_groups")
     if isinstance(groups, dict):
-        return [group.get("input_activations") for group in groups.values() if isinstance(group, dict)]
+        rounded = [group.get("input_activations") for group in groups.values() if isinstance(group, dict)]
+        return rounded if any(rounded) else None
     kind = json.dumps(quantization.get("quant_type"), default=str)
     return kind if "Dynamic" in kind or "Activation" in kind else None
 

@@ -76,7 +76,7 @@ def _applied(module: Any, model: Any) -> Any:
 
 
 def _bytes(tensor: Any) -> Any:
-    """A tensor's numbers in 32 bits, as bytes."""
+    """A tensor's numbers in 32 bits, as bytes; -0 is 0, because whole numbers have only one zero."""
     import torch
 
-    return tensor.detach().to("cpu", torch.float32).contiguous().numpy().data
+    return (tensor.detach().to("cpu", torch.float32) + 0.0).contiguous().numpy().data
