@@ -13,7 +13,7 @@ import numpy as np
 
 from trusteq.auditing.compute import compute_audit
 from trusteq.auditing.explanations import deciding_measures, explain_settings, explain_until_decided
-from trusteq.auditing.models import Models, identify, one_task
+from trusteq.auditing.models import Models, different_prompts, identify, one_task, one_way_of_asking
 from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import LABEL
 from trusteq.data.items import Items
@@ -101,11 +101,18 @@ def audit(
     models = identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
     protocol_settings, explanation_settings = _how_to_explain(protocol, explain, rules, models, items)
-    task = one_task(models)
+    task, asking = one_task(models), one_way_of_asking(models)
     if items.labels is not None and traits_of(models.reference).runs:
         task.gold(items, models.reference.labels)  # labels that do not fit are an error before hours of work
 
+    other_prompts = {finding.model: finding for finding in different_prompts(models, items)}
     ordered, respondents, responses = _predict_all(models, items, batch=batch, executor=executor, progress=progress)
+    responses = [
+        replace(response, findings=(other_prompts[response.name], *response.findings))
+        if response.name in other_prompts
+        else response
+        for response in responses
+    ]
     labels = respondents[0].labels
     gold = task.gold(ordered, labels)
 
@@ -134,6 +141,7 @@ def audit(
         "explain": None if explanation_settings is None else asdict(explanation_settings),
         "protocol": None if protocol_settings is None else asdict(protocol_settings),
         **({} if task.name == CLASSES else {"task": task.name}),
+        **({} if asking is None else {"asking": asking}),
         **({"measures": entries(extra_measures)} if extra_measures else {}),
     }
     finished = compute_audit(answers, ordered, rules, settings, own_measures=extra_measures, progress=progress)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import ModelError
+from trusteq.models.base import Finding
 from trusteq.models.function import as_model, renamed
-from trusteq.models.traits import task_of
+from trusteq.models.traits import task_of, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trusteq.data.items import Items
     from trusteq.models.base import Model
     from trusteq.tasks.task import Task
 
@@ -93,6 +95,41 @@ def _refuse_bad_names(names: Sequence[str]) -> None:
 def _same_content(one: Model, other: Model) -> bool:
     """Whether two models have the same hash, where both have one."""
     return one.identity.content is not None and one.identity.content == other.identity.content
+
+
+def one_way_of_asking(models: Models) -> Mapping[str, Any] | None:
+    """How all models are asked about items; models that are asked in different ways are refused."""
+    asking = traits_of(models.reference).asking
+    for model in models.everybody:
+        if traits_of(model).asking != asking:
+            raise ModelError(
+                f"model {model.name} is asked by another task file than the reference {models.reference.name}; only "
+                "answers to the same questions can be compared"
+            )
+    return asking
+
+
+def different_prompts(models: Models, items: Items) -> list[Finding]:
+    """A finding about each model that reads other prompts than the reference, as their chat templates may differ."""
+    of_reference = traits_of(models.reference).prompts
+    others = [(model.name, traits_of(model).prompts) for model in models.everybody[1:]]
+    if of_reference is None or all(prompts is None for _, prompts in others):
+        return []
+    expected, findings = of_reference(items), []
+    for name, prompts in others:
+        own = expected if prompts is None else prompts(items)
+        differ = [i for i, (a, b) in enumerate(zip(expected, own, strict=True)) if a != b]
+        if differ:
+            first = differ[0]
+            at = next((i for i, (a, b) in enumerate(zip(expected[first], own[first], strict=False)) if a != b), 0)
+            start = max(at - 20, 0)
+            message = (
+                f"reads other prompts than {models.reference.name}, in {len(differ):,} of {len(own):,}: its chat "
+                f"template has {own[first][start : at + 20]!r} where the reference's has "
+                f"{expected[first][start : at + 20]!r}; differences between the answers may come from that alone"
+            )
+            findings.append(Finding(name, "other prompts", message, float(len(differ))))
+    return findings
 
 
 def one_task(models: Models) -> Task:

@@ -150,6 +150,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     from trusteq.models.open import open_model
     from trusteq.models.options import BUDGET
     from trusteq.policy import read_policy
+    from trusteq.prompts.task_file import read_task_file
     from trusteq.record.address import free_address, is_address, save_at
     from trusteq.record.document import document
     from trusteq.record.history import attempt_of, history_of, neighbouring_runs, notices
@@ -182,7 +183,9 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     explain = _explain_settings(options, options["protocol"] or ("paper" if policy.needs_protocol else None))
     _warn_if_too_few(options, policy, explain)
     text_model = next((name for name, backend in backends.items() if backend.reads_texts), None)
-    if text_model is not None and not options["text"]:
+    task_file = read_task_file(options["task"]) if options["task"] and text_model is not None else None
+    texts = comma_separated(options["text"]) or (() if task_file is None else task_file.columns)
+    if text_model is not None and not texts:
         raise click.UsageError(f"model {text_model} reads texts; name their columns with --text, in the model's order")
     quiet = options["quiet"] or (options["as_json"] and not options["progress_json"])
     with (
@@ -192,7 +195,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         progress("read items", 0, 1)
         items = read_items(
             options["data"] or reference_location,
-            text=comma_separated(options["text"]),
+            text=texts,
             label=options["label"],
             label_names=comma_separated(options["label_names"]) or None,
             id=options["id_column"],
@@ -202,10 +205,11 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             ignore_labels=comma_separated(options["ignore_label"]),
             split=options["split"],
             download=options["download"],
+            options=None if task_file is None else task_file.options,
         )
         progress("read items", 1, 1)
         # A file of predictions may repeat the items' columns: these are not labels.
-        item_columns = {options["label"], options["cluster"], *slices, *comma_separated(options["text"])} - {None}
+        item_columns = {options["label"], options["cluster"], *slices, *texts} - {None}
         matching = {"id": options["id_column"], "by_row": options["by_row"], "not_labels": tuple(sorted(item_columns))}
         models = {
             name: open_model(location, name=name, options=options_for(name, backends, options, matching))

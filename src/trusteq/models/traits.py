@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from trusteq.models.base import LowerableModel
 from trusteq.models.cost_size import Size
@@ -11,8 +11,9 @@ from trusteq.models.token_rows import TokenModel
 from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
+    from trusteq.data.items import Items
     from trusteq.models.base import Model
     from trusteq.models.opening import Opening
     from trusteq.tasks.task import Task
@@ -35,6 +36,8 @@ class Traits:
     threads: how many threads it computes with; None if its runtime does not say.
     size: its parameters, files and weights.
     opening: how another process can open it; None if it did not come from a file, a folder or a hub.
+    asking: how it is asked about items, as the content of a task file; None if it reads items themselves.
+    prompts: returns what it reads of each item, to compare it with what another model reads; None if that is the item.
     """
 
     task: str = CLASSES
@@ -48,6 +51,8 @@ class Traits:
     threads: Callable[[], int | None] = lambda: None
     size: Callable[[], Size] = Size
     opening: Callable[[], Opening | None] = lambda: None
+    asking: Mapping[str, Any] | None = None
+    prompts: Callable[[Items], Sequence[str]] | None = None
 
 
 @runtime_checkable

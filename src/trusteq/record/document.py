@@ -56,7 +56,7 @@ class ItemsSummary:
 
 
 class Settings(TypedDict):
-    """How the audit was made, and the task that the models were given, by default to choose one of the labels."""
+    """How the audit was made, the task that the models were given (by default classes) and how they were asked."""
 
     seed: Count
     resamples: Count
@@ -66,6 +66,7 @@ class Settings(TypedDict):
     explain: ExplainSettings | None
     protocol: ProtocolSettings | None
     task: NotRequired[str]
+    asking: NotRequired[Mapping[str, Any]]
     measures: NotRequired[list[OwnMeasure]]
 
 

@@ -36,6 +36,7 @@ RULE_WORDS = {
 URGENT = frozenset(
     {
         "one answer",
+        "other prompts",
         "repeated items",
         "repeated rows",
         "labels misnamed",

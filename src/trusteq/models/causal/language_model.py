@@ -160,6 +160,8 @@ class LanguageModel:
             threads=torch.get_num_threads,
             size=self._size,
             opening=self._opening,
+            asking=self.task_file.model_dump(mode="json", exclude_defaults=True),
+            prompts=self.prompts_of,
         )
 
     def lowered(self, precision: str) -> LanguageModel:
