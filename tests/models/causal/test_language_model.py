@@ -189,6 +189,14 @@ def test_a_prompt_longer_than_the_context_is_refused(folder):
         opened(folder).predict(Items(["a"], {"text": ["x" * 300]}))
 
 
+@pytest.mark.slow
+def test_memory_is_measured_in_another_process(folder):
+    from trusteq.models.cost_memory import peak_bytes
+
+    model = opened(folder, OWN)
+    assert peak_bytes(model, items(options=[("good", "bad")] * len(SENTENCES)), None) > 0
+
+
 def test_costs_can_be_measured(folder):
     size = traits_of(opened(folder)).size()
     assert size.parameters == sum(p.numel() for p in opened(folder).loaded.model.parameters())
