@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from trusteq.models.base import LowerableModel
 from trusteq.models.cost_size import Size
@@ -13,6 +13,7 @@ from trusteq.tasks.task import CLASSES, task_named
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
+    from trusteq.data.items import Items
     from trusteq.models.base import Model
     from trusteq.models.opening import Opening
     from trusteq.tasks.task import Task
@@ -30,6 +31,7 @@ class Traits:
     tokens: the model itself if it accepts its own tokens: changed texts are then assembled from tokens, which takes a
         fraction of the time. None if changed texts must be tokenized again.
     lowered: returns the same model in "bfloat16" or "float16"; None if its precision cannot be lowered.
+    plainly: answers items in a slow and obviously right way, to check its ordinary answers; None if there is but one.
     truncated: the items truncated so far, with their full length in tokens; the model adds to it.
     device: where it runs; None if that is not known.
     threads: how many threads it computes with; None if its runtime does not say.
@@ -43,6 +45,7 @@ class Traits:
     budget: int = 1024
     tokens: TokenModel | None = None
     lowered: Callable[[str], Model] | None = None
+    plainly: Callable[[Items], Any] | None = None
     truncated: MutableMapping[str, int] = field(default_factory=dict)
     device: str | None = None
     threads: Callable[[], int | None] = lambda: None
