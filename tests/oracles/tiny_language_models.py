@@ -12,13 +12,13 @@ TEMPLATE = (
     "{% for message in messages %}{{ '<s>' + message['role'] + '\n' + message['content'] + '</s>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<s>assistant\n' }}{% endif %}"
 )
-SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 CONTEXT = 256
 
 
 def byte_pairs():
     """Bytes with merges as GPT-2's: words that begin with a blank, and two line ends as one token."""
-    special = ["<s>", "</s>"]
+    special = ["<s>", "</s>", "<|endoftext|>"]
     merges = [("o", "o"), ("Ġ", "g"), ("Ġg", "oo"), ("Ġgoo", "d"), ("b", "a"), ("Ġ", "ba"), ("Ġba", "d"), ("Ċ", "Ċ")]
     tokens = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), *(a + b for a, b in merges)]
     tokenizer = Tokenizer(models.BPE({token: code for code, token in enumerate(tokens)}, merges))
@@ -35,7 +35,7 @@ def tokenizer(*, begins=False, template=TEMPLATE):
         made.post_processor = processors.TemplateProcessing(
             single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 0)]
         )
-    ends = {"bos_token": "<s>", "eos_token": "</s>"}
+    ends = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<|endoftext|>"}
     wrapped = transformers.PreTrainedTokenizerFast(tokenizer_object=made, **ends)
     wrapped.chat_template = template
     return wrapped

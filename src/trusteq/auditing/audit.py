@@ -32,6 +32,7 @@ from trusteq.record.responses import Response, Responses
 from trusteq.stats.limits import refuse_too_few, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.tasks.task import CLASSES
+from trusteq.work.plain_check import plain_check
 from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def _predict(
         # Rows of a file may be matched by row number, so it needs the items in the order of their own file.
         rows = predict_all(model, items, advance).take(order)
     rows = task_of(model).checked(rows, items=ordered, labels=model.labels, model=model.name)
-    findings = [*model.findings(), *probe.findings(model.name)]
+    findings = [*model.findings(), *probe.findings(model.name), *plain_check(executor, model, ordered, rows)]
     if shape:
         findings.append(Finding(model.name, "fixed batch", f"run in batches of exactly {batch}", float(batch)))
     return rows, tuple(findings), shape

@@ -34,7 +34,12 @@ def main() -> int:
     os.dup2(2, 1)
     request = json.loads(sys.stdin.buffer.read())
     segments = {name: from_json(values) for name, values in request["segments"].items()}
-    items = Items(ids=[str(i) for i in range(request["items"])], segments=segments)
+    own = request["own_options"]
+    items = Items(
+        ids=[str(i) for i in range(request["items"])],
+        segments=segments,
+        options=None if own is None else [tuple(texts) for texts in own],
+    )
     prepare(request["kind"], request["architecture"])
     forget_peak()
     before = peak()

@@ -72,7 +72,11 @@ def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float 
 
 
 def _as_json(items: Items) -> dict[str, Any]:
-    return {"items": len(items), "segments": {name: as_json(values) for name, values in items.segments.items()}}
+    return {
+        "items": len(items),
+        "segments": {name: as_json(values) for name, values in items.segments.items()},
+        "own_options": items.options,
+    }
 
 
 def _exit(code: int) -> str:

@@ -31,6 +31,7 @@ class Traits:
     tokens: the model itself if it accepts its own tokens: changed texts are then assembled from tokens, which takes a
         fraction of the time. None if changed texts must be tokenized again.
     lowered: returns the same model in "bfloat16" or "float16"; None if its precision cannot be lowered.
+    plainly: answers items in a slow and obviously right way, to check its ordinary answers; None if there is but one.
     truncated: the items truncated so far, with their full length in tokens; the model adds to it.
     device: where it runs; None if that is not known.
     threads: how many threads it computes with; None if its runtime does not say.
@@ -46,6 +47,7 @@ class Traits:
     budget: int = 1024
     tokens: TokenModel | None = None
     lowered: Callable[[str], Model] | None = None
+    plainly: Callable[[Items], Any] | None = None
     truncated: MutableMapping[str, int] = field(default_factory=dict)
     device: str | None = None
     threads: Callable[[], int | None] = lambda: None

@@ -13,6 +13,8 @@ from trusteq.models.causal.tokenized import Prompt
 from trusteq.models.open import backend_of, open_model
 from trusteq.models.probe import answers_to, probe
 from trusteq.models.traits import task_of, traits_of
+from trusteq.work.plain_check import plain_check
+from trusteq.work.shard import HERE
 
 SENTENCES = ["a good day", "bad", "it was rather a bad one, was it not", "good good good", "so so"]
 TASK = {
@@ -97,12 +99,12 @@ def test_without_a_task_file_it_says_what_to_give(folder):
 
 def test_a_run_reports_how_near_it_is_to_the_plain_forward(folder):
     model = opened(folder)
-    assert model.findings() == ()
-    model.predict(items())
-    (finding,) = model.findings()
+    rows = answers_to(model, items())
+    (finding,) = plain_check(HERE, model, items(), rows)
     assert finding.kind == "plain forward"
-    assert 0 <= finding.value < 1e-5
-    assert "checked on 2 prompts" in finding.message
+    assert 0 < finding.value < 1e-5
+    assert "equal those of the plain forward" in finding.message
+    assert "checked on 5 items" in finding.message
 
 
 def test_a_forward_that_is_not_the_plain_one_is_reported(folder, monkeypatch):
@@ -111,10 +113,34 @@ def test_a_forward_that_is_not_the_plain_one_is_reported(folder, monkeypatch):
     monkeypatch.setattr(
         type(model._scorer), "log_probabilities", lambda *args, **k: [x - 0.01 for x in original(*args, **k)]
     )
-    model.predict(items())
-    (finding,) = model.findings()
+    (finding,) = plain_check(HERE, model, items(), answers_to(model, items()))
     assert finding.value == pytest.approx(0.01, rel=1e-3)
     assert "differ from those of the plain forward" in finding.message
+
+
+def test_the_plain_forward_is_asked_wherever_the_model_runs(folder):
+    """So that a run is the same with several processes."""
+
+    class Elsewhere:
+        threads = 1
+
+        def answers(self, model, shards, advance):
+            assert traits_of(model).opening()
+            for number, shard in enumerate(shards):
+                yield number, shard.run(opened(folder), advance)
+
+    model = opened(folder)
+    rows = answers_to(model, items())
+    assert plain_check(Elsewhere(), model, items(), rows) == plain_check(HERE, model, items(), rows)
+
+
+def test_a_model_with_one_way_to_answer_is_not_checked():
+    def model(texts):
+        return [[0.5, 0.5]] * len(texts)
+
+    from trusteq.models.function import from_callable
+
+    assert plain_check(HERE, from_callable(model, labels=("a", "b"), name="m"), items(), None) == ()
 
 
 def test_another_process_opens_the_same_model(folder):
@@ -187,6 +213,14 @@ def test_content_is_that_of_the_numbers_however_they_are_stored(folder, tmp_path
 def test_a_prompt_longer_than_the_context_is_refused(folder):
     with pytest.raises(ModelError, match=r"of 1 item do not fit into its context of 256 tokens \(item 'a'"):
         opened(folder).predict(Items(["a"], {"text": ["x" * 300]}))
+
+
+@pytest.mark.slow
+def test_memory_is_measured_in_another_process(folder):
+    from trusteq.models.cost_memory import peak_bytes
+
+    model = opened(folder, OWN)
+    assert peak_bytes(model, items(options=[("good", "bad")] * len(SENTENCES)), None) > 0
 
 
 def test_costs_can_be_measured(folder):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError, TrusteqError
@@ -23,7 +21,7 @@ from trusteq.models.causal.loading import (
 )
 from trusteq.models.causal.plain import plain_log_probabilities
 from trusteq.models.causal.prefix import common
-from trusteq.models.causal.scoring import TOLERANCE, Scorer
+from trusteq.models.causal.scoring import Scorer
 from trusteq.models.causal.tokenized import Reader, tokenized
 from trusteq.models.checkpoint import first_few
 from trusteq.models.cost_size import Size, file_bytes, memory_bytes
@@ -38,9 +36,10 @@ from trusteq.prompts.task_file import read_task_file
 from trusteq.tasks.choices import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from trusteq.models.causal.tokenized import Prompt, Tokens
@@ -50,11 +49,10 @@ if TYPE_CHECKING:
     from trusteq.prompts.task_file import TaskFile
     from trusteq.tasks.rows import Rows
 
+    Read = Callable[[Sequence[Prompt], Sequence[str]], list[NDArray[np.float64]]]
+
 TOKEN_BUDGET, GPU_TOKEN_BUDGET = 1024, 32_768
 """Tokens in one batch, including padding: as for classifiers."""
-
-CHECKED, ONE_IN = (2, 16), 128
-"""How many prompts are also read by the plain forward: one of 128, but at least 2, and at most 16 in all."""
 
 
 def open_language_model(
@@ -109,8 +107,7 @@ def open_language_model(
 class LanguageModel:
     """A loaded language model with its task file.
 
-    limit: its context in tokens. precision: the one it was lowered to, if any. checked: how many prompts the plain
-    forward has read as well, and difference: the largest difference of their log-probabilities.
+    limit: its context in tokens. precision: the one it was lowered to, if any.
     """
 
     name: str
@@ -120,8 +117,6 @@ class LanguageModel:
     budget: int
     limit: int | None
     precision: str | None = None
-    checked: int = field(default=0, init=False)
-    difference: float = field(default=0.0, init=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -130,13 +125,17 @@ class LanguageModel:
 
     def predict(self, items: Items) -> Rows:
         """A row for each choice of each item, as the task of choices has them."""
-        questions = self.questions(items)
-        conditional = self._log_probabilities(questions, items, [one.prompt for one in questions])
-        unconditional = None
-        if self.task_file.minus_unconditional:
-            starts = [one.unconditional or "" for one in questions]
-            unconditional = self._log_probabilities(questions, items, starts)
-        return choice_rows(self.task_file, questions, conditional, unconditional)
+
+        def shared(prompts: Sequence[Prompt], ids: Sequence[str]) -> list[NDArray[np.float64]]:
+            return self._scorer.log_probabilities(prompts, ids, shared=self._shared(tuple(items.segments)))
+
+        return self._rows(items, shared)
+
+    def plainly(self, items: Items) -> Rows:
+        """The same by the plain forward: one text at a time with nothing shared."""
+        return self._rows(
+            items, lambda prompts, _: [plain_log_probabilities(self.loaded.model, prompt) for prompt in prompts]
+        )
 
     def questions(self, items: Items) -> list[Asked]:
         """What the model is asked about the items: whole prompts, and what it would write for each choice."""
@@ -156,6 +155,7 @@ class LanguageModel:
             task=Choices.name,
             budget=self.budget,
             lowered=self.lowered,
+            plainly=self.plainly,
             device=str(self.loaded.model.device),
             threads=torch.get_num_threads,
             size=self._size,
@@ -184,31 +184,15 @@ class LanguageModel:
         return self.loaded.quantization.get("quant_method") == "gguf"
 
     def findings(self) -> tuple[Finding, ...]:
-        """How near it comes to the plain forward, and tensors in its files that it does not use."""
-        findings = []
-        if self.checked:
-            prompts = "1 prompt" if self.checked == 1 else f"{self.checked} prompts"
-            equal = "equal" if self.difference <= TOLERANCE else "differ from"
-            findings.append(
-                Finding(
-                    self.name,
-                    "plain forward",
-                    f"log-probabilities {equal} those of the plain forward, one text at a time with nothing shared: "
-                    f"the largest difference is {self.difference:.1g}, as checked on {prompts}",
-                    self.difference,
-                )
-            )
-        if unused := self.loaded.unused:
-            findings.append(
-                Finding(
-                    self.name,
-                    "unused weights",
-                    f"tensors in its files that {self.identity.details['architecture']} does not use: "
-                    f"{len(unused)} ({first_few(unused)})",
-                    len(unused),
-                )
-            )
-        return tuple(findings)
+        """Tensors in its files that it does not use."""
+        unused = self.loaded.unused
+        if not unused:
+            return ()
+        message = (
+            f"tensors in its files that {self.identity.details['architecture']} does not use: {len(unused)} "
+            f"({first_few(unused)})"
+        )
+        return (Finding(self.name, "unused weights", message, len(unused)),)
 
     @cached_property
     def _scorer(self) -> Scorer:
@@ -218,29 +202,22 @@ class LanguageModel:
     def _reader(self) -> Reader:
         return Reader(self.loaded.tokenizer, self.name)
 
-    def _log_probabilities(
-        self, questions: Sequence[Asked], items: Items, starts: Sequence[str]
-    ) -> list[NDArray[np.float64]]:
-        """The log-probabilities of each question's continuations after these texts [questions][continuations]."""
+    def _rows(self, items: Items, read: Read) -> Rows:
+        """The answers to the items, with log-probabilities as ``read`` gives them."""
+        questions = self.questions(items)
         ids = [items.ids[question.item] for question in questions]
-        texts = [(start, question.continuations) for start, question in zip(starts, questions, strict=True)]
-        prompts = tokenized(self._reader, texts, ids, limit=self.limit)
-        with quiet_transformers(), offline():
-            values = self._scorer.log_probabilities(prompts, ids, shared=self._shared(tuple(items.segments)))
-            self._check(prompts, values)
-        return values
 
-    def _check(self, prompts: Sequence[Prompt], values: Sequence[NDArray[np.float64]]) -> None:
-        """Compare some prompts of all lengths with the plain forward, until enough have been compared."""
-        least, most = CHECKED
-        count = min(max(least, min(most, len(prompts) // ONE_IN)) - self.checked, len(prompts))
-        if count <= 0:
-            return
-        by_length = sorted(range(len(prompts)), key=lambda i: prompts[i].length)
-        for i in {by_length[int(at)] for at in np.linspace(0, len(prompts) - 1, count).round()}:
-            plain = plain_log_probabilities(self.loaded.model, prompts[i])
-            self.difference = max(self.difference, float(np.abs(plain - values[i]).max()))
-            self.checked += 1
+        def log_probabilities(starts: Sequence[str]) -> list[NDArray[np.float64]]:
+            texts = [(start, question.continuations) for start, question in zip(starts, questions, strict=True)]
+            prompts = tokenized(self._reader, texts, ids, limit=self.limit)
+            with quiet_transformers(), offline():
+                return read(prompts, ids)
+
+        conditional = log_probabilities([question.prompt for question in questions])
+        unconditional = None
+        if self.task_file.minus_unconditional:
+            unconditional = log_probabilities([question.unconditional or "" for question in questions])
+        return choice_rows(self.task_file, questions, conditional, unconditional)
 
     def _shared(self, segments: tuple[str, ...]) -> Tokens | None:
         """The tokens that prompts begin with whatever the items; None if that cannot be told.

@@ -160,6 +160,8 @@ def tokenizer_hash(tokenizer: Any) -> str:
     if backend is None:
         return _digest({"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()})
     content = json.loads(backend.to_str())
+    # A setting that is off is written in different ways.
+    content["model"] = {key: value for key, value in content["model"].items() if value}
     return _digest({key: value for key, value in content.items() if key not in {"padding", "truncation", "version"}})
 
 
