@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import TrusteqError
+from trusteq.models.auto_class import auto_class
 from trusteq.models.files import staged, tokenizer_files
 from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import offline, one_line
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trusteq.models.transformer import TransformerModel
+
+
+CHAT_TEMPLATE = "chat_template.jinja"
+"""The file that says how a language model's messages become a prompt."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +41,18 @@ class Compressed:
 def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) -> Compressed:
     """A torch module, to be saved in transformers' format with the tokenizer files of the original."""
 
+    templates = [source.files[CHAT_TEMPLATE]] if CHAT_TEMPLATE in source.files else []
+
     def save(folder: Path) -> None:
-        save_checkpoint(model, folder, tokenizer_files(source.files))
+        save_checkpoint(model, folder, [*tokenizer_files(source.files), *templates])
 
     return Compressed(save, model, notes, facts)
 
 
 def loaded(source: TransformerModel, **settings: Any) -> Any:
     """The original, loaded again by transformers with other settings."""
-    import transformers
-
     settings |= {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
-    kind = transformers.AutoModelForSequenceClassification
+    kind = auto_class(type(source.model).__name__)
     with offline(), staged(source.files, name=source.name) as stage:
         return kind.from_pretrained(stage, **settings).eval()
 

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
+from trusteq.models.auto_class import auto_class, is_language_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,10 +51,11 @@ def with_layers(model: Any, name: str, kept: Sequence[int]) -> Any:
 
 def rebuilt(model: Any, config: Any, weights: dict[str, Any]) -> Any:
     """A model of the same class with another configuration and these weights, which must be complete."""
-    import transformers
-
-    copy = transformers.AutoModelForSequenceClassification.from_config(config, dtype=model.dtype)
+    architecture = type(model).__name__
+    copy = auto_class(architecture).from_config(config, dtype=model.dtype)
     copy.load_state_dict(weights)
+    if is_language_model(architecture):
+        copy.generation_config = model.generation_config
     return copy.eval()
 
 
