@@ -11,7 +11,7 @@ import json
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def _made(
     source: TransformerModel,
     method: str,
     path: Path,
-    arguments: Mapping[str, Any],
+    arguments: dict[str, Any],
     items: Items | None,
     dev: Items | None,
     tell: Callable[[str, int, int], None],

@@ -40,7 +40,6 @@ class Compressed:
 
 def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) -> Compressed:
     """A torch module, to be saved in transformers' format with the tokenizer files of the original."""
-
     templates = [source.files[CHAT_TEMPLATE]] if CHAT_TEMPLATE in source.files else []
 
     def save(folder: Path) -> None:

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from trusteq.compress.compressed import Compressed
 
 
+CLASSIFIERS, LANGUAGE_MODELS = "classifiers", "language models"
+
+
 @dataclass(frozen=True)
 class Method:
     """One way to make a candidate.
 
     home: "module:function". learns: whether it trains, on items. calibrates: whether it rounds for these items' texts.
-    language: whether it applies to language models too.
+    models: the kinds that it applies to.
     """
 
     summary: str
@@ -30,7 +33,7 @@ class Method:
     packages: tuple[str, ...] = ()
     learns: bool = False
     calibrates: bool = False
-    language: bool = True
+    models: tuple[str, ...] = (CLASSIFIERS, LANGUAGE_MODELS)
 
     def load(self, name: str) -> Callable[..., Compressed]:
         """The function that does it; an error if a package that it needs is missing."""
@@ -59,9 +62,19 @@ METHODS: Mapping[str, Method] = {
         "linear weights in 4 bits, to nearest (compressed-tensors)", "packed:int4_weights", ROUNDING, PACKED
     ),
     "int3-weights": Method("the same in 3 bits", "packed:int3_weights", ROUNDING, PACKED),
-    "onnx": Method("the same model as an ONNX graph in float32", "onnx_graph:exported", packages=ONNX, language=False),
+    "int4-gptq": Method(
+        "linear weights in 4 bits, rounded for the texts of --data (GPTQ)",
+        "gptq:gptq",
+        ("group",),
+        PACKED,
+        calibrates=True,
+        models=(LANGUAGE_MODELS,),
+    ),
+    "onnx": Method(
+        "the same model as an ONNX graph in float32", "onnx_graph:exported", packages=ONNX, models=(CLASSIFIERS,)
+    ),
     "int8-onnx": Method(
-        "dynamic int8 in ONNX Runtime, embeddings too", "onnx_graph:int8", packages=ONNX, language=False
+        "dynamic int8 in ONNX Runtime, embeddings too", "onnx_graph:int8", packages=ONNX, models=(CLASSIFIERS,)
     ),
     "prune-weights": Method("the smallest linear weights set to 0; same size", "pruning:prune_weights", ("share",)),
     "prune-2of4": Method("2 of each 4 linear weights set to 0; same size", "pruning:prune_2of4"),
@@ -74,7 +87,7 @@ METHODS: Mapping[str, Method] = {
         "distil:distil",
         ("layers", "drop", "width", *TRAINING),
         learns=True,
-        language=False,
+        models=(CLASSIFIERS,),
     ),
 }
 """By the name that --method takes; a new method is one file and one line here."""
@@ -112,12 +125,8 @@ class Option:
 
 OPTIONS: Mapping[str, Option] = {
     "share": Option("Share to remove, the same in every layer; default 0.5.", low=0, high=1, inclusive=False),
-    "group": Option(
-        "Weights that share a scale; default 32, for a language model 128, or fewer to divide rows.", int, 8, 4096
-    ),
-    "outliers": Option(
-        "Share of the largest weights kept in 16 bits; then the same size.", low=0, high=1, inclusive=False
-    ),
+    "group": Option("Weights that share a scale; default 32, for language models 128, or fewer.", int, 8, 4096),
+    "outliers": Option("Share of weights, the largest, kept in 16 bits; same size.", low=0, high=1, inclusive=False),
     "layers": Option("How many layers to keep; default half of them.", int, 1, 1000),
     "drop": Option(
         "Which layers to remove; default evenly (of half, every other).", str, choices=("evenly", "last", "first")

@@ -1,4 +1,4 @@
-"""Rounding that leaves out the largest weights, which would make the steps of their groups coarse (SpQR, 2306.03078)."""
+"""Rounding that spares the largest weights, which would make the steps of their groups coarse (SpQR, 2023)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def outliers_kept(
         order = weight.abs().flatten().argsort(descending=True, stable=True)
         outlying = torch.zeros(weight.numel(), dtype=torch.bool)
         outlying[order[: round(share * weight.numel())]] = True
-        outlying = outlying.unflatten(0, weight.shape)
+        outlying = outlying.view(weight.shape)
         others = weight.masked_fill(outlying, 0)
         step = steps(others, bits, group)
         in_16_bits = weight if weight.element_size() == 2 else weight.half().to(weight.dtype)

@@ -1,4 +1,4 @@
-"""Linear weights in few bits, packed into 32-bit words by compressed-tensors, with one scale for each group of a row."""
+"""Linear weights in few bits, packed into 32-bit words by compressed-tensors: one scale for each group of a row."""
 
 from __future__ import annotations
 

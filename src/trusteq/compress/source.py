@@ -15,7 +15,7 @@ from trusteq.compress.language_source import (
     open_language_model,
     unpacked,
 )
-from trusteq.compress.methods import METHODS
+from trusteq.compress.methods import CLASSIFIERS, LANGUAGE_MODELS, METHODS
 from trusteq.errors import ModelError
 from trusteq.models.files import files_hash
 from trusteq.models.hub import snapshot
@@ -45,8 +45,8 @@ def opened(location: str, method: str, device: str | None, *, download: bool) ->
         return
     if backend_of(location, name) is not TRANSFORMERS:
         raise ModelError(
-            f"model {name}: {location} is not a transformers classifier or language model, which method {method} needs: "
-            "give the folder of one, or the .gguf file of a language model"
+            f"model {name}: {location} is not a transformers classifier or language model, which method {method} "
+            "needs: give the folder of one, or the .gguf file of a language model"
         )
     folder = path if path.exists() else snapshot(location, (*FILES, *BESIDE), name=name, download=download)
     if holds_language_model(folder, name=name):
@@ -66,8 +66,10 @@ def reopened(source: TransformerModel, folder: Path, *, name: str) -> TokenModel
 
 def _accepted(source: Any, method: str) -> TransformerModel:
     """The model; an error if the method does not apply to its kind, or if it is already quantized."""
-    if isinstance(source, LanguageSource) and not METHODS[method].language:
-        raise does_not_apply(source, method, "it is a language model, and this method makes classifiers only")  # type: ignore[arg-type]
+    kind = LANGUAGE_MODELS if isinstance(source, LanguageSource) else CLASSIFIERS
+    if kind not in METHODS[method].models:
+        others = " and ".join(METHODS[method].models)
+        raise does_not_apply(source, method, f"it is for {others} only")
     if quantization := source.identity.details["quantization"]:
         by = quantization.get("quant_method")
         raise does_not_apply(source, method, f"it is already quantized ({by}); start from the model it was made from")
