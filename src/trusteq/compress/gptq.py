@@ -101,7 +101,6 @@ def _inputs(source: TransformerModel, items: Items, layers: Any) -> tuple[list[A
     """What the first layer reads of each text [1, tokens, width], and what each layer is told besides, text by text."""
     import torch
 
-    limit = min(LONGEST, getattr(source.model.config, "max_position_embeddings", None) or LONGEST)
     rows = source.encode(list(zip(*items.texts(), strict=True)))
     hidden: list[Any] = []
     settings: list[list[Any]] = [[] for _ in layers]
@@ -118,7 +117,7 @@ def _inputs(source: TransformerModel, items: Items, layers: Any) -> tuple[list[A
     handles = [layer.register_forward_pre_hook(hook(number), with_kwargs=True) for number, layer in enumerate(layers)]
     try:
         for row in range(len(rows)):
-            if ids := rows.row(row)[0][:limit]:
+            if ids := rows.row(row)[0][:LONGEST]:
                 source.model.base_model(input_ids=torch.tensor([ids]), use_cache=False)
     finally:
         for handle in handles:

@@ -29,6 +29,7 @@ from trusteq.models.library_output import is_failure, offline, one_line, quiet_t
 from trusteq.models.loaded_whole import refuse_parameters_not_in_files
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights
 from trusteq.models.saving import save_checkpoint
+from trusteq.models.token_limit import token_limit
 from trusteq.models.token_rows import TokenRows, token_rows
 from trusteq.models.traits import Traits
 
@@ -122,9 +123,11 @@ class LanguageSource:
         return Size(self.identity.details["parameters"], file_bytes(files), memory_bytes(self.model))
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
-        """The tokens of texts; the segments of one row are read as lines."""
+        """The tokens of texts, as many as its context holds; the segments of one row are read as lines."""
+        limit = token_limit(self.model.config.to_dict(), self.tokenizer.model_max_length, where=f"model {self.name}")
         with quiet_transformers():
-            return token_rows(self.tokenizer(["\n".join(text) for text in texts], verbose=False)["input_ids"])
+            ids = self.tokenizer(["\n".join(text) for text in texts], verbose=False)["input_ids"]
+        return token_rows([row[:limit] for row in ids])
 
     def answer(self, rows: TokenRows) -> NDArray[np.float64]:
         """Log-probabilities of the token after each row [rows, vocabulary], each row run alone."""
@@ -134,7 +137,7 @@ class LanguageSource:
         with quiet_transformers(), offline(), torch.inference_mode():
             for row in range(len(rows)):
                 ids = torch.tensor([rows.row(row)[0]], device=self.model.device)
-                logits = self.model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1]
+                logits = self.model(input_ids=ids, use_cache=False).logits[0, -1]
                 answers.append(logits.double().log_softmax(dim=0).cpu().numpy())
         return np.stack(answers)
 
