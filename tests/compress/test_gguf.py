@@ -86,7 +86,9 @@ def test_it_becomes_a_folder_with_the_same_answers(file, tmp_path):
         assert first(text).input_ids == second(text).input_ids
     assert first.chat_template == second.chat_template == "{{ messages[0]['content'] }}"
     assert made.before.disk_bytes == file.stat().st_size
-    assert made.after.disk_bytes > 4 * sum(array.numel() for array in load_file(made.directory / "model.safetensors").values())
+    assert made.after.disk_bytes > 4 * sum(
+        array.numel() for array in load_file(made.directory / "model.safetensors").values()
+    )
     assert made.recipe["source"]["location"] == str(file)
 
 

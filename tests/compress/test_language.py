@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from oracles import tokenizers
+from oracles import language_models
 from safetensors.torch import load_file
 
 import trusteq.compress
@@ -16,38 +16,11 @@ from trusteq.compress.language_source import open_language_model
 from trusteq.compress.methods import LANGUAGE_MODELS, METHODS
 from trusteq.models.library_output import quiet_transformers
 
-SIZES = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128}
-TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 ALL = [name for name, method in METHODS.items() if LANGUAGE_MODELS in method.models]
 LESS = {"prune-neurons", "drop-layers"}
 """Methods that make another shape."""
 
 IDS = torch.tensor([[5, 60, 7, 100, 9, 30, 11, 12, 200, 14]])
-
-
-def save(folder, kind, **changes):
-    """The folder of a tiny random language model, whose answers differ between texts."""
-    tokenizer = tokenizers.byte_pairs()
-    shared = {"vocab_size": tokenizer.get_vocab_size(), "bos_token_id": 0, "eos_token_id": 2}
-    grouped = {**SIZES, "num_key_value_heads": 2, "max_position_embeddings": 64, **changes}
-    configs = {
-        "llama": lambda: transformers.LlamaConfig(**shared, **grouped),
-        "tied": lambda: transformers.LlamaConfig(**shared, **grouped, tie_word_embeddings=True),
-        "qwen2": lambda: transformers.Qwen2Config(**shared, **grouped),
-        "gpt2": lambda: transformers.GPT2Config(**shared, n_embd=64, n_layer=3, n_head=4, n_positions=64, **changes),
-    }
-    torch.manual_seed(1)
-    with quiet_transformers():
-        model = transformers.AutoModelForCausalLM.from_config(configs[kind]())
-        with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.ndim == 2:
-                    parameter.normal_(std=0.2)
-        model.save_pretrained(folder)
-        wrapped = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
-        wrapped.chat_template = TEMPLATE
-        wrapped.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +30,7 @@ def language(tmp_path_factory):
 
     def folder(kind):
         if kind not in made:
-            made[kind] = save(tmp_path_factory.mktemp("language") / kind, kind)
+            made[kind] = language_models.save(tmp_path_factory.mktemp("language") / kind, kind)
         return made[kind]
 
     return folder
@@ -155,7 +128,7 @@ def test_a_head_of_its_own_is_untouched(method, compressed, language):
 @pytest.mark.parametrize("method", ALL)
 def test_chat_template_and_generation_settings_come_along(method, compressed):
     folder = compressed(method).directory
-    assert (folder / "chat_template.jinja").read_text("utf-8") == TEMPLATE
+    assert (folder / "chat_template.jinja").read_text("utf-8") == language_models.TEMPLATE
     assert json.loads((folder / "generation_config.json").read_text("utf-8"))["eos_token_id"] == 2
 
 
@@ -315,7 +288,7 @@ def test_two_of_each_four_are_gone_and_they_are_the_smallest(compressed, languag
 
 
 def test_of_equal_weights_the_first_two_go(language, tmp_path):
-    folder = save(tmp_path / "equal", "tied")
+    folder = language_models.save(tmp_path / "equal", "tied")
     model = loaded(folder)
     with torch.no_grad():
         model.model.layers[0].mlp.up_proj.weight.fill_(0.5)
@@ -327,7 +300,7 @@ def test_of_equal_weights_the_first_two_go(language, tmp_path):
 
 
 def test_rows_that_are_no_multiple_of_four(tmp_path, one_line):
-    folder = save(tmp_path / "odd", "tied", intermediate_size=126)
+    folder = language_models.save(tmp_path / "odd", "tied", intermediate_size=126)
     with pytest.raises(ModelError) as caught:
         trusteq.compress.make(folder, method="prune-2of4", out=tmp_path / "out")
     one_line(caught, "prune-2of4 does not apply", "[64, 126] inputs, not all multiples of 4")

@@ -1,4 +1,4 @@
-"""A compressed classifier in memory, before it is saved."""
+"""A compressed model in memory, before it is saved."""
 
 from __future__ import annotations
 

@@ -61,9 +61,11 @@ METHODS: Mapping[str, Method] = {
     "int4-weights": Method(
         "linear weights in 4 bits, to nearest (compressed-tensors)", "packed:int4_weights", ROUNDING, PACKED
     ),
-    "int3-weights": Method("the same in 3 bits", "packed:int3_weights", ROUNDING, PACKED),
+    "int3-weights": Method(
+        "linear weights in 3 bits, to nearest (compressed-tensors)", "packed:int3_weights", ROUNDING, PACKED
+    ),
     "int4-gptq": Method(
-        "linear weights in 4 bits, rounded for the texts of --data (GPTQ)",
+        "linear weights in 4 bits for the texts of --data (GPTQ)",
         "gptq:gptq",
         ("group",),
         PACKED,
