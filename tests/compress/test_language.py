@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 import trusteq.compress
 from trusteq import Items, ModelError, OptionError
 from trusteq.compress.encoder import linear_maps
-from trusteq.compress.language_source import open_language_model
+from trusteq.compress.language_source import open_language_source
 from trusteq.compress.methods import LANGUAGE_MODELS, METHODS
 from trusteq.models.library_output import quiet_transformers
 
@@ -93,7 +93,7 @@ def test_transformers_opens_the_candidate_and_it_answers_otherwise(method, compr
     after, before = logits(made.directory), logits(language("tied"))
     assert after.isfinite().all()
     assert not torch.equal(after, before)
-    again = open_language_model(made.directory, name="again")
+    again = open_language_source(str(made.directory), name="again")
     rows = again.encode([("the man",), ("a good", "film")])
     answers = again.answer(rows)
     np.testing.assert_allclose(np.exp(answers).sum(axis=1), 1)
@@ -139,9 +139,9 @@ def test_the_recipe_has_the_fields_of_a_classifier_s(method, compressed, languag
     assert {"schema_version", "method", "arguments", "seed", "source", "content", "versions"} <= set(recipe)
     assert recipe["seed"] is None
     if method != "fp32":
-        content = open_language_model(language("tied"), name="tied").identity.content
+        content = open_language_source(str(language("tied")), name="tied").identity.content
         assert recipe["source"] == {"location": str(language("tied")), "content": content}
-    assert recipe["content"] == open_language_model(made.directory, name="made").identity.content
+    assert recipe["content"] == open_language_source(str(made.directory), name="made").identity.content
     assert made.after.parameters == made.before.parameters or method in LESS
     assert (made.after.parameters < made.before.parameters) == (method in LESS)
 
@@ -234,7 +234,7 @@ def test_a_group_that_does_not_divide_rows(language, tmp_path, one_line):
 
 def test_gptq_answers_the_texts_better_than_rounding_to_nearest(compressed, language, reading):
     def moved(folder):
-        models = [open_language_model(place, name="m") for place in (language("tied"), folder)]
+        models = [open_language_source(str(place), name="m") for place in (language("tied"), folder)]
         total = 0.0
         for text in reading.texts()[0]:
             ids = models[0].tokenizer(text, return_tensors="pt").input_ids
@@ -245,7 +245,7 @@ def test_gptq_answers_the_texts_better_than_rounding_to_nearest(compressed, lang
 
     rounded = compressed("int4-gptq", group=32)
     assert moved(rounded.directory) < 0.8 * moved(compressed("int4-weights", group=32).directory)
-    tokenizer = open_language_model(rounded.directory, name="m").tokenizer
+    tokenizer = open_language_source(str(rounded.directory), name="m").tokenizer
     tokens = sum(len(ids) for ids in tokenizer(list(reading.texts()[0])).input_ids)
     assert rounded.recipe["calibration"] == {
         "source": reading.source,
@@ -259,7 +259,7 @@ def test_the_first_layer_of_gptq_is_rounded_for_what_it_reads(compressed, langua
     """The second moments come from a hook on transformers' own forward pass."""
     from trusteq.compress.gptq import rounded_for
 
-    source = open_language_model(language("tied"), name="m")
+    source = open_language_source(str(language("tied")), name="m")
     name = "model.layers.0.self_attn.q_proj"
     seen = []
     source.model.get_submodule(name).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0][0]))
@@ -414,6 +414,14 @@ def test_thirty_two_bits_of_a_model_that_has_them(language, tmp_path, one_line):
 
 
 def test_the_head_is_no_linear_map_of_the_body(language):
-    names = linear_maps(open_language_model(language("llama"), name="m"), "test")
+    names = linear_maps(open_language_source(str(language("llama")), name="m"), "test")
     assert len(names) == 3 * 7
     assert not any("lm_head" in name for name in names)
+
+
+def test_what_changes_no_weight_is_no_candidate(compressed, tmp_path, one_line):
+    """Another file of the same weights is recognised."""
+    once = compressed("prune-2of4").directory
+    with pytest.raises(ModelError) as caught:
+        trusteq.compress.make(once, method="prune-2of4", out=tmp_path / "out")
+    one_line(caught, "prune-2of4 does not apply", "it would change nothing")

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compress.language_source import GENERATION
 from trusteq.errors import TrusteqError
 from trusteq.models.auto_class import auto_class
+from trusteq.models.causal.loading import CHAT_TEMPLATE
 from trusteq.models.files import staged, tokenizer_files
 from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import offline, one_line
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trusteq.models.transformer import TransformerModel
-
-
-CHAT_TEMPLATE = "chat_template.jinja"
-"""The file that says how a language model's messages become a prompt."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,10 @@ class Compressed:
 
 def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) -> Compressed:
     """A torch module, to be saved in transformers' format with the tokenizer files of the original."""
-    templates = [source.files[CHAT_TEMPLATE]] if CHAT_TEMPLATE in source.files else []
+    beside = [source.files[file] for file in (CHAT_TEMPLATE, GENERATION) if file in source.files]
 
     def save(folder: Path) -> None:
-        save_checkpoint(model, folder, [*tokenizer_files(source.files), *templates])
+        save_checkpoint(model, folder, [*tokenizer_files(source.files), *beside])
 
     return Compressed(save, model, notes, facts)
 

@@ -1,33 +1,21 @@
-"""A language model as compression sees it: torch module, tokenizer and files, with the chances of the next token."""
+"""A language model as compression sees it: a loaded checkpoint, with the chances of the token after a text."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compress.compressed import CHAT_TEMPLATE
-from trusteq.errors import MissingExtraError, ModelError
-from trusteq.models.auto_class import is_language_model
 from trusteq.models.base import Identity
-from trusteq.models.bounded import bounded_by
-from trusteq.models.checkpoint import (
-    checked_config,
-    checkpoint_files,
-    loading_error,
-    refuse_partly_random,
-    weights,
-)
+from trusteq.models.causal.loading import content_hash, load
 from trusteq.models.cost_size import Size, file_bytes, memory_bytes
-from trusteq.models.fatal_tokenizer import refuse_fatal
-from trusteq.models.files import files_hash, matching, read_config, staged
+from trusteq.models.files import matching
+from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
-from trusteq.models.loaded_whole import refuse_parameters_not_in_files
-from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights
 from trusteq.models.saving import save_checkpoint
 from trusteq.models.token_limit import token_limit
 from trusteq.models.token_rows import TokenRows, token_rows
@@ -38,72 +26,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-GGUF = "gguf"
-"""The kind of a language model that was read from a .gguf file."""
-
-BESIDE = (CHAT_TEMPLATE, "generation_config.json")
-"""Files of a language model that say how it is used; its answers to a given prompt do not depend on them."""
+GENERATION = "generation_config.json"
+"""How a language model writes on, which does not matter to what it answers, but to those who use the candidate."""
 
 
-def holds_language_model(folder: Path, *, name: str) -> bool:
-    """Whether a folder's configuration names a language model."""
-    architectures = read_config(folder / "config.json", name=name).get("architectures")
-    return isinstance(architectures, list) and any(map(is_language_model, map(str, architectures)))
-
-
-def open_language_model(location: str | Path, *, name: str) -> LanguageSource:
-    """A language model in a folder, loaded from safetensors, completely and without running any code of the model."""
-    import torch
-    import transformers
-
-    folder = Path(location).expanduser()
-    config = checked_config(folder, name=name)
-    files = checkpoint_files(folder, name=name) | matching(folder, BESIDE)
-    quantization = config.get("quantization_config") or {}
-    method = str(quantization.get("quant_method"))
-    packages = package_versions(method, folder=folder, name=name)
-    with quiet_transformers() as messages, offline(), staged(files, name=name) as stage:
-        try:
-            from transformers.quantizers import AutoHfQuantizer
-
-            settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-            if quantization:
-                if not AutoHfQuantizer.supports_quant_method(quantization):
-                    raise ValueError(f"it does not support quantization {quantization.get('quant_method')!r}")
-                refuse_plain_weights(method, weights(files), name=name)
-            refuse_fatal(stage / "tokenizer.json", name=name)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(stage, **settings)
-            with bounded_by(weights(files), name=name):
-                model, loading = transformers.AutoModelForCausalLM.from_pretrained(
-                    stage, use_safetensors=True, dtype="auto", output_loading_info=True, **settings
-                )
-        except ModelError:
-            raise
-        except BaseException as error:
-            if not is_failure(error):
-                raise
-            raise loading_error(error, messages, folder=folder, stage=stage, name=name) from error
-        refuse_partly_random(loading, name=name)
-        unused = sorted(loading["unexpected_keys"])
-        refuse_leftovers(model, unused, name=name)
-        refuse_parameters_not_in_files(model, weights(files), unused=unused, name=name)
-        model.eval()
-    with torch.device("meta"):
-        parameters = (type(model)(model.config) if quantization else model).num_parameters()
-    details = {
-        "architecture": type(model).__name__,
-        "dtype": str(model.dtype).removeprefix("torch."),
-        "parameters": parameters,
-        "quantization": quantization or None,
-        **packages,
-    }
-    identity = Identity("causal", str(location), files_hash(files, name=name), details)
-    return LanguageSource(name, identity, model, tokenizer, files)
+def open_language_source(location: str, *, name: str, download: bool = False) -> LanguageSource:
+    """The language model in a folder, a .gguf file or at a hub id, loaded as for an audit."""
+    loaded = load(location, name=name, device="cpu", download=download)
+    identity = Identity("causal", location, content_hash(loaded, chat=False), loaded.details())
+    beside = matching(next(iter(loaded.files.values())).parent, [GENERATION] if "config.json" in loaded.files else [])
+    return LanguageSource(name, identity, loaded.model, loaded.tokenizer, {**loaded.files, **beside})
 
 
 @dataclass(eq=False)
 class LanguageSource:
-    """A loaded language model. files: those that it was loaded from, by name; original: the .gguf file with them."""
+    """A loaded language model.
+
+    files: those that it was loaded from, by name. original: the .gguf file that these were unpacked from.
+    """
 
     name: str
     identity: Identity
@@ -143,39 +83,27 @@ class LanguageSource:
 
 
 @contextmanager
-def unpacked(file: Path, *, name: str) -> Iterator[Path]:
-    """A temporary folder with the language model of a .gguf file as 32-bit safetensors, for as long as the context.
+def unpacked(source: LanguageSource, file: Path) -> Iterator[LanguageSource]:
+    """The language model of a .gguf file from a temporary folder of 32-bit safetensors, for as long as the context.
 
     transformers refuses to save a model that came from GGUF, so the weights move to a new model of the same class.
     """
-    for package in ("gguf", "accelerate"):
-        try:
-            __import__(package)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"model {name}: {file}", package=package) from error
-    import torch
-    import transformers
-
-    settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     with tempfile.TemporaryDirectory(prefix="trusteq-", ignore_cleanup_errors=True) as scratch:
-        folder = Path(scratch)
-        with quiet_transformers(), offline(), staged({file.name: file}, name=name) as stage:
-            try:
-                tokenizer = transformers.AutoTokenizer.from_pretrained(stage, gguf_file=file.name, **settings)
-                packed = transformers.AutoModelForCausalLM.from_pretrained(
-                    stage, gguf_file=file.name, dtype=torch.float32, **settings
-                )
-                config = packed.config
-                for key in ("quantization_config", "_pre_quantization_dtype"):
-                    if hasattr(config, key):
-                        delattr(config, key)
-                plain = type(packed)(config)
-                plain.load_state_dict(packed.state_dict())
-                plain.generation_config = packed.generation_config
-                save_checkpoint(plain, folder, ())
-                tokenizer.save_pretrained(folder)
-            except BaseException as error:
-                if not is_failure(error):
-                    raise
-                raise ModelError(f"model {name}: transformers cannot load {file}: {one_line(error)}") from error
-        yield folder
+        packed = source.model
+        try:
+            for key in ("quantization_config", "_pre_quantization_dtype"):
+                if hasattr(packed.config, key):
+                    delattr(packed.config, key)
+            plain = type(packed)(packed.config).float()
+            plain.load_state_dict(packed.state_dict())
+            plain.generation_config = packed.generation_config
+            save_checkpoint(plain, Path(scratch), ())
+            source.tokenizer.save_pretrained(scratch)
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            raise does_not_apply(source, "fp32", f"it cannot be unpacked: {one_line(error)}") from error  # type: ignore[arg-type]
+        folder = open_language_source(scratch, name=source.name)
+        details = {**folder.identity.details, "files": source.identity.details["files"]}
+        identity = replace(source.identity, details=details)
+        yield replace(folder, identity=identity, original=file)

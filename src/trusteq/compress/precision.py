@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trusteq.compress.compressed import checkpoint, loaded
-from trusteq.compress.language_source import GGUF
 from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 def fp32(source: TransformerModel) -> Compressed:
     """The model in float32, with the same values: a .gguf file or 16-bit weights, as other methods and tools need."""
-    if source.model.dtype.itemsize >= 4 and source.identity.kind != GGUF:
+    if source.model.dtype.itemsize >= 4 and getattr(source, "original", None) is None:
         raise does_not_apply(source, "fp32", "its weights are already in float32")
     return checkpoint(source, source.model.float())
 
