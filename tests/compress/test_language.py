@@ -425,3 +425,21 @@ def test_what_changes_no_weight_is_no_candidate(compressed, tmp_path, one_line):
     with pytest.raises(ModelError) as caught:
         trusteq.compress.make(once, method="prune-2of4", out=tmp_path / "out")
     one_line(caught, "prune-2of4 does not apply", "it would change nothing")
+
+
+@pytest.mark.parametrize("method", ["bf16", "int8-weights", "int4-weights", "int4-gptq", "drop-layers"])
+def test_an_audit_opens_the_candidate_as_what_the_recipe_says(method, compressed, language, reading):
+    made = compressed(method)
+    task = {"task": "choices", "prompt": "{{ text }} It is", "choices": {"no": " bad", "yes": " good"}}
+    model = trusteq.open_model(made.directory, options={"task": task})
+    assert model.identity.content == made.recipe["content"]
+    rows = model.predict(reading).values
+    before = trusteq.open_model(language("tied"), options={"task": task}).predict(reading).values
+    np.testing.assert_allclose(rows[:, 0].reshape(-1, 2).sum(axis=1), 1)
+    assert np.abs(np.log(rows[:, 1]) - np.log(before[:, 1])).max() > 1e-3
+    assert model.difference < 1e-4 or method == "bf16"
+
+
+def test_no_note_sends_a_language_model_to_distil(compressed):
+    notes = compressed("drop-layers").notes
+    assert notes == ("keeps layers 1, 2 of 3, not trained since",)

@@ -1,4 +1,4 @@
-"""The layers of a transformers classifier, and the same classifier with only some of them."""
+"""The layers of a transformers model, and the same model with only some of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def layer_list(source: TransformerModel, method: str) -> tuple[str, Any]:
 
 
 def with_layers(model: Any, name: str, kept: Sequence[int]) -> Any:
-    """The same classifier with only these of its layers, in this order; ``name`` is the name of their list."""
+    """The same model with only these of its layers, in this order; ``name`` is the name of their list."""
     config = deepcopy(model.config)
     config.num_hidden_layers = len(kept)
     if getattr(config, "layer_types", None):
