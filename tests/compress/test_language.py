@@ -118,6 +118,7 @@ def test_tied_embeddings_stay_tied_and_whole(method, compressed, language):
     assert torch.equal(embeddings, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ALL)
 def test_a_head_of_its_own_is_untouched(method, compressed, language):
     stored = load_file(compressed(method, "llama").directory / "model.safetensors")["lm_head.weight"]
@@ -146,6 +147,7 @@ def test_the_recipe_has_the_fields_of_a_classifier_s(method, compressed, languag
     assert (made.after.parameters < made.before.parameters) == (method in LESS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["int8-weights", "int4-weights", "int4-gptq", "prune-2of4", "drop-layers"])
 def test_the_same_again_gives_the_same_bytes(method, compressed, language, reading, tmp_path):
     first = compressed(method).directory
@@ -391,6 +393,7 @@ def test_gptq_needs_texts_and_nothing_else(language, reading, tmp_path, one_line
     one_line(caught, "dev has no effect on method int4-gptq")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["int4-weights", "int8-weights", "prune-2of4", "low-rank", "int4-gptq"])
 def test_linear_maps_of_another_kind(method, language, reading, tmp_path, one_line):
     for package in METHODS[method].packages:
@@ -428,6 +431,7 @@ def test_what_changes_no_weight_is_no_candidate(compressed, tmp_path, one_line):
     one_line(caught, "prune-2of4 does not apply", "it would change nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["bf16", "int8-weights", "int4-weights", "int4-gptq", "drop-layers"])
 def test_an_audit_opens_the_candidate_as_what_the_recipe_says(method, compressed, language, reading):
     made = compressed(method)
