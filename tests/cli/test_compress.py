@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 
-from oracles import tiny_models
+from oracles import language_models, tiny_models
 
 import trusteq
 from trusteq.compress.methods import METHODS, OPTIONS
@@ -110,3 +110,49 @@ def test_help_lists_every_method_in_one_line():
         assert len(method.summary) < 62
     for name in OPTIONS:
         assert any(line.startswith(f"--{name} ") for line in lines), name
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory):
+    return str(language_models.save(tmp_path_factory.mktemp("language") / "language", "tied"))
+
+
+def test_a_language_model_needs_no_task(language, tmp_path):
+    code, out, err = run(language, "--method", "int4-weights", "--group", "32", "--out", str(tmp_path / "q"), "--quiet")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{tmp_path / 'q'}: int4-weights of {language}\n")
+    assert json.loads((tmp_path / "q" / "trusteq-recipe.json").read_text("utf-8"))["group"] == 32
+
+
+def test_gptq_reads_the_texts_of_data(language, lessons, tmp_path):
+    data = ("--data", lessons, "--text", "text")
+    code, out, err = run(language, "--method", "int4-gptq", "--out", str(tmp_path / "g"), *data)
+    assert code == 0
+    assert "tokens of 12 texts; audit it on others" in out
+    assert "trusteq: round the layers" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--method", "int4-gptq"], "rounds for the texts of items: name them with --data and --text"),
+        (["--method", "int4-gptq", "--data", "x.csv", "--label", "gold"], "--label has no effect on method int4-gptq"),
+        (["--method", "onnx"], "it is for classifiers only"),
+        (["--method", "int4-weights", "--group", "4"], "group must be a whole number from 8 to 4,096, found 4"),
+        (["--method", "int4-weights", "--outliers", "1"], "outliers must be a number between 0 and 1, found 1.0"),
+        (["--method", "int8-weights", "--group", "32"], "group has no effect on method int8-weights"),
+    ],
+)
+def test_a_mistake_about_a_language_model_is_one_line(arguments, expected, language, tmp_path):
+    code, out, err = run(language, "--out", str(tmp_path / "out"), "--quiet", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert expected in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_says_what_is_for_one_kind_of_model_only():
+    out = run("--help")[1]
+    assert " ".join(out.split()).count("for classifiers only") == 3
+    assert " ".join(out.split()).count("for language models only") == 1

@@ -1,4 +1,4 @@
-"""``trusteq compress``: a candidate made from a transformers classifier."""
+"""``trusteq compress``: a candidate made from a transformers classifier or language model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,24 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from trusteq.compress.candidate import Candidate
+    from trusteq.compress.methods import Method
     from trusteq.data.items import Items
+
+
+def _details(method: Method) -> list[str]:
+    """What --help says about a method besides its summary."""
+    options = [f"--{' --'.join(method.options)}"] if method.options and not method.learns else []
+    return options + ([f"for {method.models[0]} only"] if len(method.models) == 1 else [])
+
 
 WIDEST = max(map(len, METHODS))
 EPILOG = "\b\nMethods, and the options they take:\n" + "\n".join(
-    f"  {name:<{WIDEST}}  {method.summary}"
-    + (f"\n  {'':<{WIDEST}}  --{' --'.join(method.options)}" if method.options and not method.learns else "")
+    f"  {name:<{WIDEST}}  {method.summary}" + "".join(f"\n  {'':<{WIDEST}}  {line}" for line in _details(method))
     for name, method in METHODS.items()
 )
+CALIBRATION_DATA = ("data", "text")
+"""Options of a method that only reads texts."""
+
 KINDS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
 
@@ -50,7 +60,7 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def compress(model: str, method: str, out: Path, **options: Any) -> int:
-    """Make a candidate from MODEL, a transformers classifier (folder or hub id).
+    """Make a candidate from MODEL, a transformers classifier or language model (folder or hub id), or a .gguf file.
 
     The result is a folder that audit can open, with its recipe in trusteq-recipe.json. It is read back and compared
     with the model in memory before it gets its final name.
@@ -58,6 +68,7 @@ def compress(model: str, method: str, out: Path, **options: Any) -> int:
     \b
     trusteq compress models/bert --method int8-onnx --out models/bert-int8
     trusteq audit models/bert models/bert-int8 --data test.csv --text sentence --label label
+    trusteq compress SmolLM2-135M.gguf --method int4-weights --group 64 --out models/smol-int4
     """  # noqa: D301
     from trusteq.compress.candidate import make
 
@@ -85,9 +96,10 @@ def compress(model: str, method: str, out: Path, **options: Any) -> int:
 def _items(
     options: dict[str, Any], which: Literal["data", "dev"], method: str, progress: Callable[[str, int, int], None]
 ) -> Items | None:
-    """The items of --data or --dev; options about items are refused for a method that does not train."""
+    """The items of --data or --dev; options about items that the method does not use are refused."""
     if not METHODS[method].learns:
-        unused = next((name for name in TRAINING_DATA if options[name]), None)
+        used = CALIBRATION_DATA if METHODS[method].calibrates else ()
+        unused = next((name for name in TRAINING_DATA if options[name] and name not in used), None)
         if unused:
             flag = f"--{unused.replace('_', '-')}"
             raise click.UsageError(f"{flag} has no effect on method {method}, which does not train; remove it")

@@ -1,4 +1,4 @@
-"""Candidates made from a classifier: quantized, pruned, with fewer layers, distilled.
+"""Candidates made from a classifier or a language model: quantized, pruned, with fewer layers, distilled.
 
     import trusteq.compress
 

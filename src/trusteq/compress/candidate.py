@@ -11,7 +11,7 @@ import json
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,42 +68,66 @@ def make(
     say: Callable[[str], None] = lambda line: None,
     **options: object,
 ) -> Candidate:
-    """A candidate made from a transformers classifier (a folder, or a hub id in the cache or with ``download``).
+    """A candidate made from a classifier or a language model of transformers.
 
+    ``model`` is a folder, a hub id (in the cache or with ``download``) or the .gguf file of a language model.
     ``method`` is one of `METHODS`, which lists the options that each takes. A method that trains learns from ``items``
-    and keeps the epoch that is best on ``dev``, or if there is none on a held-out tenth of the items. ``out`` must not
-    exist. tell: called with (stage, done, total); say: with a line.
+    and keeps the epoch that is best on ``dev``, or if there is none on a held-out tenth of the items; one that
+    calibrates reads the texts of ``items``. ``out`` must not exist. tell: called with (stage, done, total); say: with a
+    line.
     """
     arguments = checked_options(method, options)
     chosen = METHODS[method]
     for name, data in (("items", items), ("dev", dev)):
-        if data is not None and not chosen.learns:
+        if data is not None and not (chosen.learns or (chosen.calibrates and name == "items")):
             raise OptionError(f"{name} has no effect on method {method}, which does not train; leave it out")
         if data is not None and not isinstance(data, Items):
             raise OptionError(f"{name} must be Items, as read by trusteq.read_items; found {type(data).__name__}")
-    if chosen.learns and items is None:
-        raise OptionError(f"method {method} learns from items: name them with --data and --text (in Python items=)")
+    if items is None and (chosen.learns or chosen.calibrates):
+        use = "learns from items" if chosen.learns else "rounds for the texts of items"
+        raise OptionError(f"method {method} {use}: name them with --data and --text (in Python items=)")
     try:
-        import torch
-        import transformers  # noqa: F401 - a missing package is named before anything is read
-
-        from trusteq.models.library_output import quiet_transformers
-        from trusteq.models.traits import traits_of
+        import torch  # noqa: F401 - a missing package is named before anything is read
+        import transformers  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"method {method}", "transformers") from error
-    from trusteq.models.open import open_model
+    from trusteq.compress.source import opened
     from trusteq.record.saving import free_directory
 
-    compress = chosen.load(method)
+    chosen.load(method)
     path = free_directory(out)
     tell("open the model", 0, 1)
     device = arguments.pop("device", None) if chosen.learns else "cpu"
-    source = _source(str(model), method, device, download=download)
+    with opened(str(model), method, device, download=download) as source:
+        return _made(source, method, path, arguments, items, dev, tell, say)
+
+
+def _made(
+    source: TransformerModel,
+    method: str,
+    path: Path,
+    arguments: dict[str, Any],
+    items: Items | None,
+    dev: Items | None,
+    tell: Callable[[str, int, int], None],
+    say: Callable[[str], None],
+) -> Candidate:
+    """The candidate made from an opened model."""
+    import torch
+
+    from trusteq.compress.source import reopened
+    from trusteq.models.library_output import quiet_transformers
+    from trusteq.models.traits import traits_of
+
+    chosen = METHODS[method]
+    compress = chosen.load(method)
     before = traits_of(source).size()
     texts = _random_texts(source)
     tell("open the model", 1, 1)
     checkpoints = _checkpoints(path, source, method, arguments, items, dev)
-    training = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
+    data: dict[str, Any] = {"items": items, "tell": tell} if chosen.calibrates else {}
+    if chosen.learns:
+        data = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
     seed = arguments.get("seed", 0)
     devices = [source.model.device] if source.model.device.type == "cuda" else []
     try:
@@ -114,26 +138,26 @@ def make(
             torch.random.fork_rng(devices=devices),
         ):
             torch.manual_seed(seed)
-            compressed = compress(source, **arguments, **(training if chosen.learns else {}))
+            compressed = compress(source, **arguments, **data)
             draft = Path(scratch) / "candidate"
             draft.mkdir()
             tell("save it and read it back", 0, 1)
             with attempt(source, method, "it cannot be saved"):
                 compressed.save(draft)
             try:
-                saved = open_model(draft, name=path.name)
+                saved = reopened(source, draft, name=path.name)
             except ModelError as error:
                 reason = str(error).replace(str(draft), "it")
                 raise does_not_apply(
                     source, method, f"the ordinary loader does not open the saved model: {reason}"
                 ) from None
-            _refuse_changed(source, method, compressed, saved, texts)  # type: ignore[arg-type]
+            _refuse_changed(source, method, compressed, saved, texts)
             recipe = {
                 "schema_version": SCHEMA_VERSION,
                 "method": method,
                 "arguments": _defaults(compress, chosen.options) | arguments,
                 "seed": seed if chosen.learns else None,
-                "source": {"location": str(model), "content": source.identity.content},
+                "source": {"location": source.identity.location, "content": source.identity.content},
                 "content": saved.identity.content,
                 "versions": versions(*chosen.packages),
                 **compressed.facts,
@@ -170,25 +194,6 @@ def _checkpoints(
     return Checkpoints(workshop / "state.safetensors", key)
 
 
-def _source(location: str, method: str, device: str | None, *, download: bool) -> TransformerModel:
-    """The model to compress, opened as for an audit."""
-    from trusteq.models.open import ModelOptions, backend_of, default_name, open_model
-    from trusteq.models.transformer import TRANSFORMERS
-
-    name = default_name(location)
-    if backend_of(location, name) is not TRANSFORMERS:
-        raise ModelError(
-            f"model {name}: {location} is not a transformers classifier, which method {method} needs: give the folder "
-            "of one"
-        )
-    options = ModelOptions(device=device, download=download)
-    source = cast("TransformerModel", open_model(location, name=name, options=options))
-    if quantization := source.identity.details["quantization"]:
-        by = quantization.get("quant_method")
-        raise does_not_apply(source, method, f"it is already quantized ({by}); start from the model it was made from")
-    return source
-
-
 def _random_texts(source: TransformerModel) -> tuple[list[tuple[str, ...]], ...]:
     """Texts of 1 to 40 of the model's own tokens, and pairs of them."""
     rng = np.random.default_rng(0)
@@ -211,7 +216,8 @@ def _refuse_changed(
     rows, saved_rows = _rows(source, texts), _rows(saved, texts)
     if not (np.array_equal(saved_rows.starts, rows.starts) and np.array_equal(saved_rows.ids, rows.ids)):
         raise does_not_apply(source, method, "the saved model splits texts into other tokens")
-    if saved.identity.content == source.identity.content:
+    # The weights of a .gguf file are the same in 32 bits; only their form changes.
+    if saved.identity.content == source.identity.content and method != "fp32":
         raise does_not_apply(source, method, "it would change nothing")
     if saved.labels != source.labels:
         raise does_not_apply(source, method, f"the saved model has other labels: {', '.join(saved.labels)}")

@@ -1,4 +1,4 @@
-"""A compressed classifier in memory, before it is saved."""
+"""A compressed model in memory, before it is saved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from trusteq.compress.language_source import GENERATION
 from trusteq.errors import TrusteqError
+from trusteq.models.auto_class import auto_class
+from trusteq.models.causal.loading import CHAT_TEMPLATE
 from trusteq.models.files import staged, tokenizer_files
 from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import offline, one_line
@@ -35,19 +38,18 @@ class Compressed:
 
 def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) -> Compressed:
     """A torch module, to be saved in transformers' format with the tokenizer files of the original."""
+    beside = [source.files[file] for file in (CHAT_TEMPLATE, GENERATION) if file in source.files]
 
     def save(folder: Path) -> None:
-        save_checkpoint(model, folder, tokenizer_files(source.files))
+        save_checkpoint(model, folder, [*tokenizer_files(source.files), *beside])
 
     return Compressed(save, model, notes, facts)
 
 
 def loaded(source: TransformerModel, **settings: Any) -> Any:
     """The original, loaded again by transformers with other settings."""
-    import transformers
-
     settings |= {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
-    kind = transformers.AutoModelForSequenceClassification
+    kind = auto_class(type(source.model).__name__)
     with offline(), staged(source.files, name=source.name) as stage:
         return kind.from_pretrained(stage, **settings).eval()
 

@@ -1,10 +1,11 @@
-"""Layers removed from a classifier (Sajjad et al. 2023, arXiv 2004.03844), without training afterwards."""
+"""Layers removed from a model (Sajjad et al. 2023, arXiv 2004.03844), without training afterwards."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from trusteq.compress.compressed import attempt, checkpoint
+from trusteq.models.auto_class import is_language_model
 from trusteq.models.layers import does_not_apply, kept_layers, layer_list, with_layers
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def drop_layers(source: TransformerModel, *, layers: int | None = None, drop: st
     return checkpoint(
         source,
         model,
-        f"keeps layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}, not trained since; "
-        "distil starts from the same layers and trains them",
+        f"keeps layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}, not trained since"
+        + ("" if is_language_model(type(model).__name__) else "; distil starts from the same layers and trains them"),
         kept_layers=[i + 1 for i in kept],
     )

@@ -1,4 +1,4 @@
-"""The parts of a classifier that compression works on: its linear maps and its layers."""
+"""The part of a model that compression works on: its linear maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def linear_maps(source: TransformerModel, method: str) -> dict[str, Any]:
-    """Every torch.nn.Linear by name, except in the classification head, which is small and decides the answer."""
+    """Every torch.nn.Linear by name, except in the head, which decides the answer and may be the embeddings too."""
     import torch
 
     body = source.model.base_model

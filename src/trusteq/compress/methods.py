@@ -16,15 +16,24 @@ if TYPE_CHECKING:
     from trusteq.compress.compressed import Compressed
 
 
+CLASSIFIERS, LANGUAGE_MODELS = "classifiers", "language models"
+
+
 @dataclass(frozen=True)
 class Method:
-    """One way to make a candidate. home: "module:function". learns: whether it trains, on items."""
+    """One way to make a candidate.
+
+    home: "module:function". learns: whether it trains, on items. calibrates: whether it rounds for these items' texts.
+    models: the kinds that it applies to.
+    """
 
     summary: str
     home: str
     options: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     learns: bool = False
+    calibrates: bool = False
+    models: tuple[str, ...] = (CLASSIFIERS, LANGUAGE_MODELS)
 
     def load(self, name: str) -> Callable[..., Compressed]:
         """The function that does it; an error if a package that it needs is missing."""
@@ -37,21 +46,40 @@ class Method:
 
 
 ONNX = ("onnx", "onnxruntime")
+PACKED = ("compressed-tensors",)
+ROUNDING = ("group", "outliers")
 TRAINING = ("temperature", "hard", "epochs", "rate", "batch", "seed", "device")
 
 METHODS: Mapping[str, Method] = {
-    "fp16": Method("weights in 16 bits, 5 of them exponent", "sixteen_bits:fp16"),
-    "bf16": Method("weights in 16 bits, 8 of them exponent", "sixteen_bits:bf16"),
+    "fp32": Method("weights in 32 bits, e.g. from a .gguf file", "precision:fp32"),
+    "fp16": Method("weights in 16 bits, 5 of them exponent", "precision:fp16"),
+    "bf16": Method("weights in 16 bits, 8 of them exponent", "precision:bf16"),
     "int8-weights": Method("linear weights in 8 bits (torchao)", "rounded:int8_weights", packages=("torchao",)),
     "int8-dynamic": Method(
         "linear weights and activations in 8 bits (torchao)", "rounded:int8_dynamic", packages=("torchao",)
     ),
     "int4-weights": Method(
-        "linear weights in 4 bits (compressed-tensors)", "packed:int4_weights", packages=("compressed-tensors",)
+        "linear weights in 4 bits, to nearest (compressed-tensors)", "packed:int4_weights", ROUNDING, PACKED
     ),
-    "onnx": Method("the same model as an ONNX graph in float32", "onnx_graph:exported", packages=ONNX),
-    "int8-onnx": Method("dynamic int8 in ONNX Runtime, embeddings too", "onnx_graph:int8", packages=ONNX),
+    "int3-weights": Method(
+        "linear weights in 3 bits, to nearest (compressed-tensors)", "packed:int3_weights", ROUNDING, PACKED
+    ),
+    "int4-gptq": Method(
+        "linear weights in 4 bits for the texts of --data (GPTQ)",
+        "gptq:gptq",
+        ("group",),
+        PACKED,
+        calibrates=True,
+        models=(LANGUAGE_MODELS,),
+    ),
+    "onnx": Method(
+        "the same model as an ONNX graph in float32", "onnx_graph:exported", packages=ONNX, models=(CLASSIFIERS,)
+    ),
+    "int8-onnx": Method(
+        "dynamic int8 in ONNX Runtime, embeddings too", "onnx_graph:int8", packages=ONNX, models=(CLASSIFIERS,)
+    ),
     "prune-weights": Method("the smallest linear weights set to 0; same size", "pruning:prune_weights", ("share",)),
+    "prune-2of4": Method("2 of each 4 linear weights set to 0; same size", "pruning:prune_2of4"),
     "prune-heads": Method("the smallest attention heads set to 0; same size", "heads:prune_heads", ("share",)),
     "prune-neurons": Method("the smallest feed-forward neurons removed", "neurons:prune_neurons", ("share",)),
     "drop-layers": Method("whole layers removed", "dropped:drop_layers", ("layers", "drop")),
@@ -61,6 +89,7 @@ METHODS: Mapping[str, Method] = {
         "distil:distil",
         ("layers", "drop", "width", *TRAINING),
         learns=True,
+        models=(CLASSIFIERS,),
     ),
 }
 """By the name that --method takes; a new method is one file and one line here."""
@@ -98,6 +127,8 @@ class Option:
 
 OPTIONS: Mapping[str, Option] = {
     "share": Option("Share to remove, the same in every layer; default 0.5.", low=0, high=1, inclusive=False),
+    "group": Option("Weights that share a scale; default 32, for language models 128, or fewer.", int, 8, 4096),
+    "outliers": Option("Share of weights, the largest, kept in 16 bits; same size.", low=0, high=1, inclusive=False),
     "layers": Option("How many layers to keep; default half of them.", int, 1, 1000),
     "drop": Option(
         "Which layers to remove; default evenly (of half, every other).", str, choices=("evenly", "last", "first")

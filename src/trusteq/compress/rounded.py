@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.compress.compressed import attempt, checkpoint, loaded
 from trusteq.compress.encoder import linear_maps
+from trusteq.models.auto_class import is_language_model
 
 if TYPE_CHECKING:
     from trusteq.compress.compressed import Compressed
@@ -47,5 +48,6 @@ def _rounded(source: TransformerModel, method: str, config: Any, *notes: str) ->
         model = loaded(source, quantization_config=quantization, dtype="auto")
     total = sum(weight.numel() for weight in source.model.parameters())
     rest = total - sum(module.weight.numel() for module in rounded.values())
-    note = f"{rest:,} of {total:,} parameters are unchanged: embeddings, norms, biases and the classification head"
+    head = "head" if is_language_model(type(source.model).__name__) else "classification head"
+    note = f"{rest:,} of {total:,} parameters are unchanged: embeddings, norms, biases and the {head}"
     return checkpoint(source, model, note, *notes, linear_maps=len(rounded))

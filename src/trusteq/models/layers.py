@@ -1,4 +1,4 @@
-"""The layers of a transformers classifier, and the same classifier with only some of them."""
+"""The layers of a transformers model, and the same model with only some of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
+from trusteq.models.auto_class import auto_class, is_language_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def layer_list(source: TransformerModel, method: str) -> tuple[str, Any]:
 
 
 def with_layers(model: Any, name: str, kept: Sequence[int]) -> Any:
-    """The same classifier with only these of its layers, in this order; ``name`` is the name of their list."""
+    """The same model with only these of its layers, in this order; ``name`` is the name of their list."""
     config = deepcopy(model.config)
     config.num_hidden_layers = len(kept)
     if getattr(config, "layer_types", None):
@@ -50,10 +51,11 @@ def with_layers(model: Any, name: str, kept: Sequence[int]) -> Any:
 
 def rebuilt(model: Any, config: Any, weights: dict[str, Any]) -> Any:
     """A model of the same class with another configuration and these weights, which must be complete."""
-    import transformers
-
-    copy = transformers.AutoModelForSequenceClassification.from_config(config, dtype=model.dtype)
+    architecture = type(model).__name__
+    copy = auto_class(architecture).from_config(config, dtype=model.dtype)
     copy.load_state_dict(weights)
+    if is_language_model(architecture):
+        copy.generation_config = model.generation_config
     return copy.eval()
 
 

@@ -1,4 +1,4 @@
-"""Saving a transformers classifier: the same module gives the same bytes."""
+"""Saving a transformers model: the same module gives the same bytes."""
 
 from __future__ import annotations
 

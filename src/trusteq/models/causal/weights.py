@@ -18,6 +18,11 @@ VECTORS = 1024
 
 def weights_hash(model: Any) -> str:
     """SHA-256 of all weights by name, as 32-bit numbers."""
+    import torch
+
+    if getattr(model, "hf_quantizer", None) is not None:
+        with torch.inference_mode():  # compressed-tensors unpacks weights when the whole model first runs, not a layer
+            model(input_ids=torch.zeros((1, 1), dtype=torch.long, device=model.device), use_cache=False)
     total = hashlib.sha256()
     for name, tensor in sorted(_weights(model), key=lambda pair: pair[0]):
         # Digests, not bytes, so that moving numbers from one tensor to the next changes the hash.

@@ -1,4 +1,4 @@
-"""Weights and arithmetic in 16 bits: float16 (IEEE 754) and bfloat16."""
+"""Weights and arithmetic in another precision: float16 (IEEE 754), bfloat16 and float32."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from trusteq.models.layers import does_not_apply
 if TYPE_CHECKING:
     from trusteq.compress.compressed import Compressed
     from trusteq.models.transformer import TransformerModel
+
+
+def fp32(source: TransformerModel) -> Compressed:
+    """The model in float32, with the same values: a .gguf file or 16-bit weights, as other methods and tools need."""
+    if source.model.dtype.itemsize >= 4 and getattr(source, "original", None) is None:
+        raise does_not_apply(source, "fp32", "its weights are already in float32")
+    return checkpoint(source, source.model.float())
 
 
 def fp16(source: TransformerModel) -> Compressed:
