@@ -13,7 +13,7 @@ import numpy as np
 
 from trusteq.auditing.compute import compute_audit
 from trusteq.auditing.explanations import deciding_measures, explain_settings, explain_until_decided
-from trusteq.auditing.models import Models, identify, one_task
+from trusteq.auditing.models import Models, beside_reference, identify, one_task
 from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import LABEL
 from trusteq.data.items import Items
@@ -101,11 +101,13 @@ def audit(
     models = identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
     protocol_settings, explanation_settings = _how_to_explain(protocol, explain, rules, models, items)
-    task = one_task(models)
+    one_task(models)
+    asked = beside_reference(models)
+    task = one_task(asked)
     if items.labels is not None and traits_of(models.reference).runs:
         task.gold(items, models.reference.labels)  # labels that do not fit are an error before hours of work
 
-    ordered, respondents, responses = _predict_all(models, items, batch=batch, executor=executor, progress=progress)
+    ordered, respondents, responses = _predict_all(asked, items, batch=batch, executor=executor, progress=progress)
     labels = respondents[0].labels
     gold = task.gold(ordered, labels)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import ModelError
 from trusteq.models.function import as_model, renamed
-from trusteq.models.traits import task_of
+from trusteq.models.traits import task_of, traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +93,16 @@ def _refuse_bad_names(names: Sequence[str]) -> None:
 def _same_content(one: Model, other: Model) -> bool:
     """Whether two models have the same hash, where both have one."""
     return one.identity.content is not None and one.identity.content == other.identity.content
+
+
+def beside_reference(models: Models) -> Models:
+    """The models as they answer beside the reference, where its backend asks them so; otherwise as they are."""
+    beside = traits_of(models.reference).beside
+    if beside is None:
+        return models
+    reference, *others = beside(models.everybody)
+    peer = None if models.peer is None else others.pop()
+    return Models(reference, tuple(others), peer)
 
 
 def one_task(models: Models) -> Task:

@@ -11,7 +11,7 @@ from trusteq.models.token_rows import TokenModel
 from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, MutableMapping, Sequence
 
     from trusteq.models.base import Model
     from trusteq.models.opening import Opening
@@ -35,6 +35,8 @@ class Traits:
     threads: how many threads it computes with; None if its runtime does not say.
     size: its parameters, files and weights.
     opening: how another process can open it; None if it did not come from a file, a folder or a hub.
+    beside: returns models, of which it is the first, as they answer beside it; None if each answers by itself.
+    probed: how many items show whether its answers depend on the batch.
     """
 
     task: str = CLASSES
@@ -48,6 +50,8 @@ class Traits:
     threads: Callable[[], int | None] = lambda: None
     size: Callable[[], Size] = Size
     opening: Callable[[], Opening | None] = lambda: None
+    beside: Callable[[Sequence[Model]], list[Model]] | None = None
+    probed: int = 32
 
 
 @runtime_checkable
