@@ -16,6 +16,7 @@ from trusteq.models.library_output import quiet_transformers
 from trusteq.models.open import open_model
 from trusteq.record.evidence import evidence
 from trusteq.report.paired_runs import PairedRuns
+from trusteq.report.wording import URGENT
 
 TASK = {"task": "choices", "prompt": "Text: {{ text }}\nIt is", "choices": {"no": " bad", "yes": " good"}}
 OWN = {"task": "choices", "prompt": "Q: {{ text }}\nA:", "options": "answers"}
@@ -92,7 +93,7 @@ def test_a_task_file_is_enough_on_the_command_line(place, task, tmp_path):
 
 
 def test_without_a_task_file_it_is_one_line(place):
-    done = command("audit", "large", "small", "--data", "items.jsonl", "--text", "text", cwd=place)
+    done = command("audit", "large", "small", "--data", "items.jsonl", "--text", "text", "--quiet", cwd=place)
     one_line(done, "is a language model, and nothing says how to ask it; give a task file with --task FILE")
 
 
@@ -108,11 +109,11 @@ def test_a_language_model_compared_with_itself_is_equivalent(place):
     assert result["again"].verdict.outcome == "EQUIVALENT"
 
 
-def test_other_prompts_are_a_finding_before_anything_else(place):
+def test_other_prompts_are_an_urgent_finding(place):
     task = {**TASK, "chat": "model", "choices": {"no": "bad", "yes": "good"}}
     result = audited(place, ("large", "polite"), task, explain=False)
-    first = result["polite"].candidate.findings[0]
-    assert first.kind == "other prompts"
+    (first,) = [finding for finding in result["polite"].candidate.findings if finding.kind == "other prompts"]
+    assert first.kind in URGENT
     assert "reads other prompts than large, in 40 of 40" in first.message
     assert "helper" in first.message
     same = audited(place, ("large", "small"), task, explain=False)

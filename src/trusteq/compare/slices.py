@@ -8,9 +8,11 @@ less.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -38,6 +40,9 @@ MIN_ITEMS, MIN_EXPLAINED = 30, 20
 MAX_VALUES = 20
 SLICE_RESAMPLES = 1_000
 LABEL, ANSWERS = "label", "answers"
+REFERENCE_CONFIDENCE, POSITION = "reference confidence", "tokens before"
+CONFIDENCES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+POSITIONS = (1.0, 8.0, 32.0, 128.0, 512.0, math.inf)
 
 WORSE = {measure.name: measure.worse for measure in MEASURES}
 """By measure, the sign of the direction that is worse; 0 if neither is."""
@@ -106,9 +111,9 @@ def slices(
     """
     measured: list[Slice] = []
     inside_each: list[NDArray[np.int64]] = []
-    for column, value, inside in _cut(columns, clusters, minimum=MIN_ITEMS, by_name=True):
+    for column, value, inside in _cut(columns, clusters, pair.resampling.item, minimum=MIN_ITEMS, by_name=True):
         part = _part(pair, inside, clusters)
-        measured.append(Slice(column, value, len(inside), measure_all(part, own), behaviour.tests(part)))
+        measured.append(Slice(column, value, part.resampling.items, measure_all(part, own), behaviour.tests(part)))
         inside_each.append(inside)
     against_rest, worse = _against_rest(pair, inside_each)
     adjusted_rest = _adjusted(against_rest)
@@ -117,6 +122,42 @@ def slices(
         replace(s, p_rest=rest, p_tests=tests, worse_than_rest=side)
         for s, rest, tests, side in zip(measured, adjusted_rest, adjusted_tests, worse, strict=True)
     ]
+
+
+def token_slices(pair: Pair, clusters: Sequence[str] | None) -> list[Slice]:
+    """What tokens alone have: a `Slice` by the reference's confidence, and by how many tokens of context precede them.
+
+    The rest is no yardstick here, since every model changes most where the reference is unsure.
+    """
+    position = pair.reference.outcomes.numbers.get("position")
+    if position is None:
+        return []
+    columns = {
+        REFERENCE_CONFIDENCE: in_ranges(pair.reference.confidence, CONFIDENCES),
+        POSITION: in_ranges(position, POSITIONS),
+    }
+    measured = []
+    for column, values in columns.items():
+        for code, value in enumerate(values.names):
+            inside = np.flatnonzero(values.code == code)
+            if len(np.unique(pair.resampling.unit[inside])) > 1:
+                part = replace(_part(pair, inside, clusters), dimensions=("distribution",))
+                measured.append(Slice(column, value, part.resampling.items, measure_all(part)))
+    return measured
+
+
+class Ranges(NamedTuple):
+    """The names of ranges, and in which of them each value is [values]."""
+
+    names: list[str]
+    code: NDArray[np.int64]
+
+
+def in_ranges(x: NDArray[np.float64], edges: Sequence[float]) -> Ranges:
+    """The range of each value: from an edge to below the next one, the last with its end."""
+    code = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+    names = [f"{low:g}" + (f" to {high:g}" if high < math.inf else " or more") for low, high in pairwise(edges)]
+    return Ranges(names, code.astype(np.int64))
 
 
 def aligned_slices(
@@ -222,11 +263,12 @@ def _sum_of_squares(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
 def _cut(
     columns: Mapping[str, Sequence[str]],
     clusters: Sequence[str] | None,
+    item: NDArray[np.int64] | None = None,
     *,
     minimum: int,
     by_name: bool,
 ) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
-    """Each column's most frequent values with the positions of their items.
+    """Each column's most frequent values with the positions of their items, or outcomes if ``item`` names their items.
 
     A value needs ``minimum`` items, of two clusters or more. Equally frequent values are in alphabetical order if
     ``by_name``, otherwise in the order of the items.
@@ -236,6 +278,8 @@ def _cut(
         counts = sorted(Counter(values).items(), key=lambda entry: (-entry[1], entry[0] if by_name else ""))
         for value in (value for value, n in counts[:MAX_VALUES] if n >= minimum):
             inside = np.flatnonzero(code == names.index(value))
+            if item is not None and len(np.unique(item[inside])) < minimum:
+                continue
             if clusters is None or len({clusters[i] for i in inside.tolist()}) > 1:
                 yield column, value, inside
 
@@ -266,6 +310,7 @@ def _resampled(
     return Resampling(
         len(inside),
         clusters=None if clusters is None else [clusters[i] for i in inside.tolist()],
+        item=None if resampling.item is None else resampling.item[inside],
         resamples=resampling.resamples if maximum is None else min(maximum, resampling.resamples),
         seed=resampling.seed,
         level=resampling.level,

@@ -89,18 +89,17 @@ class ProbeResult:
         return tuple(findings)
 
 
-SAMPLE = 32
-"""Items to probe a model with: of all lengths, and chosen by length and id alone."""
-
-
-def probe(model: Model, items: Items, *, sample: int = SAMPLE) -> ProbeResult:
+def probe(model: Model, items: Items, *, sample: int | None = None) -> ProbeResult:
     """How far answers change when items are predicted one at a time instead of together, and when a call is repeated.
 
-    A predictions file is not run.
+    The items are of all lengths, and chosen by length and id alone; by default as many as the model's traits say. A
+    predictions file is not run.
     """
-    if not traits_of(model).runs:
+    traits = traits_of(model)
+    if not traits.runs:
         return ProbeResult(0.0, 0, 0.0, 0, 0)
-    return probe_result(probe_answers(model, items.take(sample_by_length(items, sample))), task_of(model))
+    chosen = items.take(sample_by_length(items, sample or traits.probed))
+    return probe_result(probe_answers(model, chosen), task_of(model))
 
 
 def answers_to(model: Model, items: Items) -> Rows:
@@ -118,12 +117,14 @@ def probe_result(answers: Rows, task: Task) -> ProbeResult:
     """The result from the answers of `probe_answers`."""
     together, alone, repeated = (answers.take(at) for at in np.split(np.arange(len(answers)), 3))
     expected = task.outcomes(together, None).answer
+    names = task.columns(())
+    columns = [names.index(name) for name in task.probabilities] or slice(None)
 
     def movement(other: Rows) -> tuple[float, int]:
         if other.values.shape != together.values.shape or not np.array_equal(other.item, together.item):
             return 1.0, len(together)
         flips = expected != task.outcomes(other, None).answer
-        return largest_change(together.values, other.values), int(flips.sum())
+        return largest_change(together.values[:, columns], other.values[:, columns]), int(flips.sum())
 
     return ProbeResult(*movement(alone), *movement(repeated), n=len(together))
 
