@@ -138,7 +138,7 @@ def _mce(
     A bin of three items can have any gap, and the largest gap is often in such a bin: no bootstrap of the maximum
     accounts for that. These intervals do, and are wide if a bin is nearly empty.
     """
-    n, level, method = resampling.n, resampling.level, f"{what}; simultaneous Wilson intervals of the bins"
+    n, level, method = resampling.items, resampling.level, f"{what}; simultaneous Wilson intervals of the bins"
     minus = f"{method}, candidate minus reference"
     return {
         f"{name}_reference": Estimate(*r, n, method, level),

@@ -81,7 +81,7 @@ def usable_region(answers: Answers, value: float, target: float, *, what: str) -
     tail = (1 - resampling.level) / 2
     low, high = _tested_share(coverage, at_most, target**n, tail), float(coverage[at_least > tail].max(initial=0.0))
     method = f"{what}; shares not rejected by an exact binomial test"
-    return Estimate(value, min(low, value), max(high, value), resampling.n, method, resampling.level)
+    return Estimate(value, min(low, value), max(high, value), resampling.items, method, resampling.level)
 
 
 def _tested_share(

@@ -107,6 +107,8 @@ class Resampling:
     """How items were sampled, and resamples that show how another sample might have turned out.
 
     n: number of items. clusters [items]: items of one cluster are resampled together; None if items are independent.
+    item: if the values are not one per item but one per outcome, the item that each belongs to [outcomes]. Estimates
+    then count items as well, however many outcomes these have.
     """
 
     def __init__(
@@ -114,11 +116,13 @@ class Resampling:
         n: int,
         *,
         clusters: Sequence[str] | None = None,
+        item: NDArray[np.int64] | None = None,
         resamples: int = RESAMPLES,
         seed: int = 0,
         level: float = LEVEL,
     ) -> None:
         self.n = n
+        self.item = item
         self.resamples = resamples
         self.seed = seed
         self.level = level
@@ -140,7 +144,7 @@ class Resampling:
     @cached_property
     def independent(self) -> Resampling:
         """The same without clusters, but with the degrees of freedom that the clusters have."""
-        other = Resampling(self.n, resamples=self.resamples, seed=self.seed, level=self.level)
+        other = Resampling(self.n, item=self.item, resamples=self.resamples, seed=self.seed, level=self.level)
         other.freedom = min(other.freedom, self.freedom)
         return other
 
@@ -158,6 +162,15 @@ class Resampling:
         threshold = max(TOO_SIMILAR, special.chdtri(others, 1 - BY_CHANCE) / others)
         ratios = [variance_ratio(x, self.cluster) for x in values if x.std() > ROUNDING]
         return any(ratio is not None and ratio < threshold for ratio in ratios)
+
+    @cached_property
+    def items(self) -> int:
+        """How many items there are: the n of estimates."""
+        return self.items_among(np.ones(self.n, dtype=np.bool_))
+
+    def items_among(self, inside: NDArray[np.bool_]) -> int:
+        """How many items the values ``inside`` [items] belong to."""
+        return int(np.count_nonzero(inside)) if self.item is None else len(np.unique(self.item[inside]))
 
     @cached_property
     def unit(self) -> NDArray[np.int64]:
@@ -289,7 +302,7 @@ class Resampling:
         value = float(by_unit.sum() / self.n)
         low, high = bca(value, self._widened(value, draws), by_unit - value * self._sizes, level=self.level)
         method = f"{what}; BCa, {self.resamples:,} resamples of {self.what}"
-        return Estimate(value, low, high, self.n, method, self.level)
+        return Estimate(value, low, high, self.items, method, self.level)
 
     def share(
         self,
@@ -311,7 +324,7 @@ class Resampling:
         value = int(np.count_nonzero(x & inside)) / n
         worth = float(n) if self.cluster is None else self._worth(x[inside].astype(np.float64), inside)
         low, high = wilson(value, worth, level=level)
-        return Estimate(value, low, high, n, f"{what}; Wilson{self._clustered}", level)
+        return Estimate(value, low, high, self.items_among(inside), f"{what}; Wilson{self._clustered}", level)
 
     def share_difference(self, a: NDArray[np.bool_], b: NDArray[np.bool_], *, what: str) -> Estimate:
         """Share of ``b`` minus share of ``a`` over the same items, with Tango's paired interval."""
@@ -323,7 +336,7 @@ class Resampling:
             float((gains - losses) / self.n),
             low,
             high,
-            self.n,
+            self.items,
             f"{what}; paired score (Tango){self._clustered}",
             self.level,
         )
@@ -357,7 +370,7 @@ class Resampling:
             low = ordered[int((lower - 1) * self.n // n)] if lower >= 1 else bounds[0]
             high = ordered[int(-(-upper * self.n // n)) - 1] if upper <= n else bounds[1]
             method = f"{what}; order statistics{self._clustered}"
-            estimates[name] = Estimate(value, float(low), float(high), self.n, method, self.level)
+            estimates[name] = Estimate(value, float(low), float(high), self.items, method, self.level)
         return estimates
 
     def functional(
@@ -394,7 +407,7 @@ class Resampling:
         kind = {"wider": "wider of basic and percentile"}.get(interval, interval)
         method = f"{what}; {kind} bootstrap, {self.resamples:,} resamples of {self.what}"
         # The shift is rounded, and the interval must still contain the figure.
-        return Estimate(exact, min(low, exact), max(high, exact), self.n, method, self.level)
+        return Estimate(exact, min(low, exact), max(high, exact), self.items, method, self.level)
 
     def _widened(self, value: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
         """Draws [resamples] spread out if items or clusters are few: Student's t replaces the normal."""
@@ -449,7 +462,7 @@ class Resampling:
             low, high = min(low, ends[0]), max(high, ends[1])
         low, high = (float(x) for x in np.clip((low, high), *bounds))
         method = f"{what}; bootstrap-t, {self.resamples:,} resamples of {self.what}"
-        return Estimate(value, min(low, value), max(high, value), self.n, method, self.level)
+        return Estimate(value, min(low, value), max(high, value), self.items, method, self.level)
 
     def _errors(self, by_unit: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each resample's standard error [resamples] of a function with these gradients [resamples, columns]."""

@@ -1,0 +1,67 @@
+"""How far apart the two models' probabilities of the next token are, in nats, beside the reference's own noise.
+
+KL(reference || candidate) penalises what the candidate no longer expects, KL(candidate || reference) what it newly does.
+The reference run in another way differs from itself, too: its *floor*. What a candidate has in excess of it is judged.
+
+The tokens of a document resemble each other, so documents are resampled, never tokens. A mean over tokens gives long
+documents more weight; the mean over documents gives each the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trusteq.compare.answers import Pair
+    from trusteq.stats.estimate import Estimate
+
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+BY_TOKEN = "every token has the same weight"
+
+DIRECTIONS = {
+    "token_kl": ("kl from reference", "KL(reference || candidate) of the next token"),
+    "token_kl_to_reference": ("kl to reference", "KL(candidate || reference) of the next token"),
+}
+"""By measure, the number of outcomes that it is the mean of, and what that is."""
+
+
+def token_divergence(pair: Pair) -> dict[str, Estimate]:
+    """KL in both directions: mean, the reference's floor, the excess over it, quantiles, and mean over documents."""
+    r, c = (model.outcomes.numbers for model in (pair.reference, pair.candidate))
+    make, results = pair.resampling, {}
+    for name, (number, what) in DIRECTIONS.items():
+        kl, floor = c[number], r[number]
+        against_itself = f"{what}, of the reference against itself"
+        results |= make.means(
+            {
+                name: (kl, f"mean {what}, nats; {BY_TOKEN}"),
+                f"{name}_floor": (floor, f"mean {against_itself}, nats; {BY_TOKEN}"),
+                f"{name}_excess": (kl - floor, f"mean {what}, less that of the reference against itself; {BY_TOKEN}"),
+            }
+        )
+        results[f"{name}_by_document"] = mean_by_document(pair, kl, what=f"{what}, nats")
+        quantiles = {f"{name}_q{100 * q:g}": (q, f"{100 * q:g} % quantile over tokens, {what}, nats") for q in QUANTILES}
+        results |= make.quantiles(kl, quantiles, bounds=(0.0, np.inf))
+    results["token_tail"] = make.mean(
+        c["tail"], what="mean share of the reference's probability that was not compared token by token"
+    )
+    return results
+
+
+def mean_by_document(pair: Pair, x: NDArray[np.float64], *, what: str) -> Estimate:
+    """The mean over documents of the mean over a document's tokens of ``x`` [tokens], which is not negative."""
+    item = pair.reference.outcomes.item
+    assert item is not None  # noqa: S101 - tokens belong to documents
+    weight = 1 / np.bincount(item)[item]
+    return pair.resampling.studentised(
+        ratio, x * weight, weight, what=f"mean over documents of a document's mean {what}", bounds=(0.0, np.inf)
+    )
+
+
+def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One sum [rows, 1] over the other [rows, 1], which is above 0 [rows]."""
+    return np.asarray(numerator[:, 0] / denominator[:, 0])
