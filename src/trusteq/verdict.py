@@ -112,11 +112,14 @@ def judge(
     ``cluster_size`` is the mean number of items in a cluster; None if items are independent. ``own_measures`` are
     measures of the user's, not trusteq's. ``task`` is what the models were given, by default classes.
     """
-    judged = {*dimensions_of(task or task_named(CLASSES)), *policy.required}
+    task = task or task_named(CLASSES)
+    judged = {*dimensions_of(task), *policy.required}
     measured = {name for estimates in measures.values() for name in estimates}
     needs = partial(missing_need, measured=measured, own=own_measures)
     dimensions = tuple(
-        _judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs) for d in DIMENSIONS if d in judged
+        _judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs, several=task.several_outcomes)
+        for d in DIMENSIONS
+        if d in judged
     )
     required = [d for d in dimensions if d.required]
     outcomes = {d.outcome for d in required}
@@ -151,6 +154,8 @@ def _judge_dimension(
     policy: Policy,
     cluster_size: float | None,
     needs: Needs,
+    *,
+    several: bool,
 ) -> DimensionVerdict:
     required = dimension in policy.required
     judged = []
@@ -160,7 +165,7 @@ def _judge_dimension(
         if estimate is None:
             judged.append(_not_measured(name, rule, needs))
         else:
-            judged.append(_judge_rule(name, rule, estimate, policy.min_items, cluster_size, dimension))
+            judged.append(_judge_rule(name, rule, estimate, policy.min_items, cluster_size, dimension, several=several))
     outcomes = {r.outcome for r in judged}
     if Outcome.NOT_EQUIVALENT in outcomes:
         outcome = Outcome.NOT_EQUIVALENT
@@ -185,8 +190,16 @@ def _unmeasured(subject: str, needs: Sequence[str | None]) -> str:
 
 
 def _judge_rule(
-    name: str, rule: Rule, estimate: Estimate, min_items: int, cluster_size: float | None, dimension: str
+    name: str,
+    rule: Rule,
+    estimate: Estimate,
+    min_items: int,
+    cluster_size: float | None,
+    dimension: str,
+    *,
+    several: bool,
 ) -> RuleVerdict:
+    """``several``: whether items have several outcomes, so that an item is a cluster of them."""
     low, high = rule.at_least, rule.at_most
     if not all(math.isfinite(x) for x in (estimate.value, estimate.low, estimate.high)):
         return RuleVerdict(
@@ -201,8 +214,8 @@ def _judge_rule(
     fewest = fewest_to_resample(estimate.level)
     # A sample of the items may have as many clusters as items.
     per_cluster = 1.0 if cluster_size is None or not DIMENSIONS[dimension].of_all else cluster_size
+    units = DIMENSIONS[dimension].counted if per_cluster == 1 else "clusters"
     if place == "outside" and rule.judged_on != "value" and estimate.n / per_cluster < fewest:
-        units = DIMENSIONS[dimension].counted if per_cluster == 1 else "clusters"
         reason = f"{figure} is not {rule}, but fewer than {fewest} {units} cannot show it"
         return RuleVerdict(
             name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * per_cluster), min_items)
@@ -218,8 +231,8 @@ def _judge_rule(
         undecided = RuleVerdict(name, rule, Outcome.UNDECIDED, "", estimate, items, detectable, clusters)
         needed = undecided.needed(dimension) or "it lies exactly on the margin; no number of items"
         return replace(undecided, reason=f"{figure} may or may not be {rule}: {needed} would decide")
-    if per_cluster > 1 and rule.judged_on == "interval" and estimate.n / per_cluster < fewest:
-        reason = f"{figure} is {rule}, but fewer than {fewest} clusters cannot show it"
+    if (per_cluster > 1 or several) and rule.judged_on == "interval" and estimate.n / per_cluster < fewest:
+        reason = f"{figure} is {rule}, but fewer than {fewest} {units} cannot show it"
         return RuleVerdict(
             name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * per_cluster), min_items), detectable
         )

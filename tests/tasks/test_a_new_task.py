@@ -50,6 +50,7 @@ class Choices:
 
     name, one_row, largest, explained = "choices", False, 1.001, False
     dimensions, may_be_unknown, scale = (), (), "probability"
+    probabilities, several_outcomes = (), False
 
     def columns(self, labels):
         return ("share",)
@@ -331,7 +332,7 @@ def test_a_model_of_a_task_that_is_not_there_is_refused(choices, monkeypatch):
 class Tokens(Choices):
     """At every place of a text the most probable token, its probability, and the text's own token."""
 
-    name, largest = "tokens", np.inf
+    name, largest, several_outcomes = "tokens", np.inf, True
 
     def columns(self, labels):
         return ("token", "probability", "own")
@@ -401,7 +402,7 @@ def test_outcomes_of_one_item_are_resampled_together(tokens):
         drawn.append(np.concatenate(some).mean())
     slow = np.quantile(drawn, [0.025, 0.975])
     whole = np.concatenate([own[:, 1] for own in answers])
-    assert made.n == len(whole)
+    assert made.n == 60
     assert made.value == pytest.approx(whole.mean())
     assert (made.low, made.high) == pytest.approx(slow, abs=0.15 * (slow[1] - slow[0]))
     assert made.high - made.low > 3 * 3.92 * whole.std() / np.sqrt(len(whole))
@@ -439,7 +440,7 @@ def test_tokens_go_from_models_to_a_page(tokens, tmp_path):
     assert verify_run(run).passed
     (verdict,) = rejudge(run, EASY).values()
     rule = verdict.dimensions[0].rules[0]
-    assert rule.estimate.n > 40 * 5
+    assert rule.estimate.n == 40
     assert page(evidence(run))
     held, outcomes = browser(evidence(run)).items, evidence(run).outcomes
     differ = outcomes[0].answer != outcomes[1].answer
@@ -477,7 +478,22 @@ def test_a_few_long_texts_are_few(tokens):
     """Hundreds of tokens of three texts do not show what holds of texts."""
     result = audited([tokens[0], Writer("copy", 1)], documents(3), policy={**STRICT, "min_items": 2})
     assert result["copy"].verdict.outcome == "UNDECIDED"
-    assert "clusters would decide" in result["copy"].verdict.reason
+    assert "items would decide" in result["copy"].verdict.reason
+    generous = {**STRICT, "min_items": 2, "rules": {"behaviour": {"disagreement": {"at_most": 0.99}}}}
+    verdict = audited([tokens[0], Writer("copy", 1)], documents(5), policy=generous)["copy"].verdict
+    assert verdict.outcome == "UNDECIDED"
+    assert verdict.reason.endswith("but fewer than 6 items cannot show it")
+
+
+def test_verdicts_count_texts_and_not_their_tokens(tokens):
+    """Sixty texts of a thousand tokens are fewer than a hundred, and more texts are what would decide."""
+    result = audited(
+        tokens, documents(60), policy={**STRICT, "rules": {"behaviour": {"disagreement": {"at_most": 0.99}}}}
+    )
+    assert "60 items are fewer than the 100 that the policy asks for" in result["small"].verdict.reason
+    (rule,) = next(d for d in result["small"].verdict.dimensions if d.dimension == "behaviour").rules
+    assert rule.items_needed == 100
+    assert rule.clusters_needed is None
 
 
 def test_models_with_other_outcomes_are_refused(tokens):

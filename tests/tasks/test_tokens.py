@@ -35,8 +35,8 @@ def test_outcomes_are_tokens_and_their_texts_say_which_are_right():
     outcomes = Tokens().outcomes(answers, None)
     assert outcomes.item.tolist() == [0, 0, 0, 1, 1]
     assert outcomes.right.tolist() == (answers.values[:, AT["own"]] == answers.values[:, AT["token"]]).tolist()
-    assert outcomes.numbers["own probability"] == pytest.approx(np.exp(answers.values[:, AT["log_probability"]]))
-    assert len(outcomes.take(np.array([4, 0])).numbers["bytes"]) == 2
+    assert outcomes.numbers["own-probability"] == pytest.approx(np.exp(answers.values[:, AT["log_probability"]]))
+    assert len(outcomes.take(np.array([0, 4])).numbers["bytes"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ def compute_audit(
     resampling = Resampling(
         len(reference_outcomes),
         clusters=sample.clusters,
+        item=sample.item,
         resamples=settings["resamples"],
         seed=seed,
         level=policy.level,

@@ -75,10 +75,13 @@ NEEDS = {
     "scripts": "explanations by a protocol of the published scripts",
     "mass": "choices whose own probabilities are known",
     "order-effect": "options with letters, asked in several orders",
+    "bytes": "texts that both models read",
+    "own-probability": "tokens that both models cut the texts into",
+    "kl-from-reference": "the reference's probabilities of every next token",
 }
 """What a measure can need, in words."""
 
-PREDICTED = frozenset({"labels", "distribution", "mass", "order-effect"})
+PREDICTED = frozenset({"labels", "distribution", "mass", "order-effect", "bytes", "own-probability", "kl-from-reference"})
 """The needs that predictions alone can meet; the others need answers to changed items."""
 
 SHARE = (0.0, 1.0)
@@ -172,6 +175,7 @@ def _by_method(methods: Iterable[str], *families: Measures) -> Measures:
 
 
 _QUANTILES = ("", "_q50", "_q90", "_q99", "_q99.9")
+_OF_TOKENS = (*_QUANTILES, "_by_document")
 _TO_PEER = "alignment_{}_to_peer"
 
 # fmt: off
@@ -236,6 +240,25 @@ MEASURES: Measures = (
     *_measured_by("calibration", "binned_calibration.quantile_calibration", "labels scripts",
         _paired("ece_quantile", "ECE quantile", SHARE, HIGHER),
         _paired("mce_quantile", "MCE quantile", SHARE, HIGHER)),
+
+    *_measured_by("distribution", "token_divergence.token_divergence", "kl-from-reference",
+        _each("token_kl", "token KL", _OF_TOKENS, POSITIVE, HIGHER),
+        _one("token_kl_floor", "token KL floor", POSITIVE),
+        _one("token_kl_excess", "token KL excess", worse=HIGHER, best=0.0, always_reported=True),
+        _each("token_kl_to_reference", "token KL to reference", _OF_TOKENS, POSITIVE, HIGHER),
+        _one("token_kl_to_reference_floor", "token KL to reference floor", POSITIVE),
+        _one("token_kl_to_reference_excess", "token KL to reference excess", worse=HIGHER, best=0.0),
+        _one("token_tail", "token tail", SHARE)),
+    *_measured_by("distribution", "token_probability.same_top", "own-probability",
+        _one("same_top", "same top token", SHARE, LOWER, always_reported=True),
+        _one("same_top_by_document", "same top token by document", SHARE, LOWER)),
+    *_measured_by("distribution", "token_probability.token_probability", "own-probability",
+        _each("token_probability_change", "token probability change",
+              ("", "_q1", "_q5", "_q50", "_q95", "_q99"), SIGNED, best=0.0),
+        _one("token_probability_change_rms", "token probability change RMS", SHARE, HIGHER)),
+    *_measured_by("distribution", "nll_per_byte.nll_per_byte", "bytes",
+        _paired("nll_per_byte", "NLL per byte", POSITIVE, HIGHER),
+        _one("nll_per_byte_ratio", "NLL per byte ratio", POSITIVE, HIGHER, best=1.0, always_reported=True)),
 
     *_by_method(METHODS,
         _measured_by("explanation", "alignment.alignment", "explanations signal",

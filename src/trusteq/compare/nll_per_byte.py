@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def nll_per_byte(pair: Pair) -> dict[str, Estimate]:
     """Nats per byte of each model, candidate minus reference, and candidate over reference."""
-    r, c = ((-n["log probability"], n["bytes"]) for n in (m.outcomes.numbers for m in (pair.reference, pair.candidate)))
+    r, c = ((-n["log-probability"], n["bytes"]) for n in (m.outcomes.numbers for m in (pair.reference, pair.candidate)))
     if not (r[1].any() and c[1].any()):
         return {}
     what, make = "negative log-likelihood of all texts over their bytes, nats", pair.resampling.studentised

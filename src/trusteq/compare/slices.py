@@ -106,9 +106,9 @@ def slices(
     """
     measured: list[Slice] = []
     inside_each: list[NDArray[np.int64]] = []
-    for column, value, inside in _cut(columns, clusters, minimum=MIN_ITEMS, by_name=True):
+    for column, value, inside in _cut(columns, clusters, pair.resampling.item, minimum=MIN_ITEMS, by_name=True):
         part = _part(pair, inside, clusters)
-        measured.append(Slice(column, value, len(inside), measure_all(part, own), behaviour.tests(part)))
+        measured.append(Slice(column, value, part.resampling.items, measure_all(part, own), behaviour.tests(part)))
         inside_each.append(inside)
     against_rest, worse = _against_rest(pair, inside_each)
     adjusted_rest = _adjusted(against_rest)
@@ -222,11 +222,12 @@ def _sum_of_squares(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
 def _cut(
     columns: Mapping[str, Sequence[str]],
     clusters: Sequence[str] | None,
+    item: NDArray[np.int64] | None = None,
     *,
     minimum: int,
     by_name: bool,
 ) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
-    """Each column's most frequent values with the positions of their items.
+    """Each column's most frequent values with the positions of their items, or outcomes if ``item`` names their items.
 
     A value needs ``minimum`` items, of two clusters or more. Equally frequent values are in alphabetical order if
     ``by_name``, otherwise in the order of the items.
@@ -236,6 +237,8 @@ def _cut(
         counts = sorted(Counter(values).items(), key=lambda entry: (-entry[1], entry[0] if by_name else ""))
         for value in (value for value, n in counts[:MAX_VALUES] if n >= minimum):
             inside = np.flatnonzero(code == names.index(value))
+            if item is not None and len(np.unique(item[inside])) < minimum:
+                continue
             if clusters is None or len({clusters[i] for i in inside.tolist()}) > 1:
                 yield column, value, inside
 
@@ -266,6 +269,7 @@ def _resampled(
     return Resampling(
         len(inside),
         clusters=None if clusters is None else [clusters[i] for i in inside.tolist()],
+        item=None if resampling.item is None else resampling.item[inside],
         resamples=resampling.resamples if maximum is None else min(maximum, resampling.resamples),
         seed=resampling.seed,
         level=resampling.level,

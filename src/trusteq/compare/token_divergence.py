@@ -23,8 +23,8 @@ QUANTILES = (0.5, 0.9, 0.99, 0.999)
 BY_TOKEN = "every token has the same weight"
 
 DIRECTIONS = {
-    "token_kl": ("kl from reference", "KL(reference || candidate) of the next token"),
-    "token_kl_to_reference": ("kl to reference", "KL(candidate || reference) of the next token"),
+    "token_kl": ("kl-from-reference", "KL(reference || candidate) of the next token"),
+    "token_kl_to_reference": ("kl-to-reference", "KL(candidate || reference) of the next token"),
 }
 """By measure, the number of outcomes that it is the mean of, and what that is."""
 
@@ -35,16 +35,19 @@ def token_divergence(pair: Pair) -> dict[str, Estimate]:
     make, results = pair.resampling, {}
     for name, (number, what) in DIRECTIONS.items():
         kl, floor = c[number], r[number]
-        against_itself = f"{what}, of the reference against itself"
-        results |= make.means(
-            {
-                name: (kl, f"mean {what}, nats; {BY_TOKEN}"),
-                f"{name}_floor": (floor, f"mean {against_itself}, nats; {BY_TOKEN}"),
-                f"{name}_excess": (kl - floor, f"mean {what}, less that of the reference against itself; {BY_TOKEN}"),
-            }
-        )
+        itself = f"{what}, of the reference against itself"
+        less = "that of the reference against itself"
+        values = {name: (kl, f"mean {what}, nats; {BY_TOKEN}")}
+        if np.isnan(floor).any():
+            floor, less = np.zeros(len(kl)), f"{less}, which is not known and taken as 0"
+        else:
+            values[f"{name}_floor"] = (floor, f"mean {itself}, nats; {BY_TOKEN}")
+        values[f"{name}_excess"] = (kl - floor, f"mean {what}, less {less}; {BY_TOKEN}")
+        results |= make.means(values)
         results[f"{name}_by_document"] = mean_by_document(pair, kl, what=f"{what}, nats")
-        quantiles = {f"{name}_q{100 * q:g}": (q, f"{100 * q:g} % quantile over tokens, {what}, nats") for q in QUANTILES}
+        quantiles = {
+            f"{name}_q{100 * q:g}": (q, f"{100 * q:g} % quantile over tokens, {what}, nats") for q in QUANTILES
+        }
         results |= make.quantiles(kl, quantiles, bounds=(0.0, np.inf))
     results["token_tail"] = make.mean(
         c["tail"], what="mean share of the reference's probability that was not compared token by token"

@@ -32,7 +32,7 @@ def same_top(pair: Pair) -> dict[str, Estimate]:
 
 def token_probability(pair: Pair) -> dict[str, Estimate]:
     """Mean, root mean square and quantiles of the change of probability of the text's own tokens."""
-    r, c = (model.outcomes.numbers["own probability"] for model in (pair.reference, pair.candidate))
+    r, c = (model.outcomes.numbers["own-probability"] for model in (pair.reference, pair.candidate))
     change, what = c - r, "change of probability of the text's own token, candidate minus reference"
     make = pair.resampling
     squared = make.mean(change**2, what=f"root mean square {what}; {BY_TOKEN}")

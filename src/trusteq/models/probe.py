@@ -118,12 +118,14 @@ def probe_result(answers: Rows, task: Task) -> ProbeResult:
     """The result from the answers of `probe_answers`."""
     together, alone, repeated = (answers.take(at) for at in np.split(np.arange(len(answers)), 3))
     expected = task.outcomes(together, None).answer
+    names = task.columns(())
+    columns = [names.index(name) for name in task.probabilities] or slice(None)
 
     def movement(other: Rows) -> tuple[float, int]:
         if other.values.shape != together.values.shape or not np.array_equal(other.item, together.item):
             return 1.0, len(together)
         flips = expected != task.outcomes(other, None).answer
-        return largest_change(together.values, other.values), int(flips.sum())
+        return largest_change(together.values[:, columns], other.values[:, columns]), int(flips.sum())
 
     return ProbeResult(*movement(alone), *movement(repeated), n=len(together))
 

@@ -237,9 +237,8 @@ class AuditDocument:
 
     @property
     def cluster_size(self) -> float | None:
-        """The mean number of outcomes that belong together; None if all are independent."""
-        items, agreement = self.items, self.candidates[0].measures.get("behaviour", {}).get("agreement")
-        return mean_together(items.n if agreement is None else agreement.n, items.n, items.clusters)
+        """The mean number of items that belong together; None if all are independent."""
+        return mean_together(self.items.n, self.items.clusters)
 
 
 def read_document(text: str, *, where: str) -> AuditDocument:

@@ -46,17 +46,15 @@ class Sampled:
 
     @property
     def cluster_size(self) -> float | None:
-        """The mean number of outcomes that belong together; None if all are independent."""
+        """The mean number of items that belong together; None if all are independent."""
         clusters = self.items.clusters
-        return mean_together(len(self.ids), len(self.items), None if clusters is None else len(set(clusters)))
+        return mean_together(len(self.items), None if clusters is None else len(set(clusters)))
 
     def answer_texts(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> Sequence[str]:
         """The words for answers with these codes, at these outcomes."""
         return self.task.answer_texts(codes, at if self.item is None else self.item[at], self.items, self.labels)
 
 
-def mean_together(outcomes: int, items: int, clusters: int | None) -> float | None:
-    """The mean number of outcomes per cluster, or else per item; None if each item has exactly one."""
-    if clusters:
-        return outcomes / clusters
-    return None if outcomes == items else outcomes / items
+def mean_together(items: int, clusters: int | None) -> float | None:
+    """The mean number of items per cluster; None if they are independent."""
+    return items / clusters if clusters else None

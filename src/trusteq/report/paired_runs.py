@@ -133,12 +133,12 @@ class PairedRuns:
     @cached_property
     def _reference(self) -> Answers:
         outcomes = self.newer.outcomes[0]
-        return Answers(outcomes, self._resampling(len(outcomes), self._sample.clusters))
+        return Answers(outcomes, self._resampling(len(outcomes), self._sample.clusters, self._sample.item))
 
-    def _resampling(self, n: int, clusters: Sequence[str] | None) -> Resampling:
+    def _resampling(self, n: int, clusters: Sequence[str] | None, item: NDArray[np.int64] | None = None) -> Resampling:
         settings, level = self.newer.document.settings, self.newer.document.policy.level
         resamples = min(settings["resamples"], MOST_RESAMPLES)
-        return Resampling(n, clusters=clusters, resamples=resamples, seed=settings["seed"], level=level)
+        return Resampling(n, clusters=clusters, item=item, resamples=resamples, seed=settings["seed"], level=level)
 
     @cached_property
     def _mask_values(self) -> tuple[MaskValues, MaskValues] | None:

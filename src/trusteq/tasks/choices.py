@@ -41,6 +41,8 @@ class Choices:
     dimensions: tuple[str, ...] = ()
     scale: Scale = "log-odds"
     may_be_unknown: tuple[str, ...] = ("raw", "order_effect")
+    probabilities: tuple[str, ...] = ()
+    several_outcomes = False
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
         """The same three, whatever the labels."""

@@ -34,6 +34,8 @@ class Classes:
     dimensions: tuple[str, ...] = ()
     scale: Scale = "probability"
     may_be_unknown: tuple[str, ...] = ()
+    probabilities: tuple[str, ...] = ()
+    several_outcomes = False
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
         """One per label."""

@@ -8,6 +8,7 @@ from trusteq.errors import OptionError
 from trusteq.plugins import with_plugins
 from trusteq.tasks.choices import Choices
 from trusteq.tasks.classes import Classes
+from trusteq.tasks.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ class Task(Protocol):
     dimensions: those in which models are compared (`compare.measures.DIMENSIONS`); () for all that every task has.
     scale: that on which answers are explained unless another is chosen.
     may_be_unknown: columns whose numbers may all be NaN.
+    probabilities: the columns that must not depend on the batch; () for all.
+    several_outcomes: whether an item may have several, so that it takes many items to know how they vary.
 
     ``labels`` are those that all items share, in the order of the reference; () if they share none.
     """
@@ -44,6 +47,8 @@ class Task(Protocol):
     dimensions: tuple[str, ...]
     scale: Scale
     may_be_unknown: tuple[str, ...]
+    probabilities: tuple[str, ...]
+    several_outcomes: bool
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
         """The names of an answer's columns, as stored in a run."""
@@ -91,7 +96,7 @@ class Task(Protocol):
 CLASSES = Classes.name
 """The task of models that state no other, and of runs without the name of a task."""
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classes(), Choices())}
+TASKS: dict[str, Task] = {task.name: task for task in (Classes(), Choices(), Tokens())}
 """The built-in tasks by name."""
 
 

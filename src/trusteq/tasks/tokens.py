@@ -37,11 +37,12 @@ TOKEN_COLUMNS = (
 )
 """What a row says of a token of the text, which is the right answer: its id, how many bytes of the text it adds, and
 how many tokens of its context precede it; the logarithm of its probability; the most probable token and its
-probability; KL(reference || model) and KL(model || reference) in nats; and the share of the reference's probability
-that is known only as a sum, so that both KL are lower bounds if it is not 0."""
+probability; KL(reference || model) and KL(model || reference) in nats, NaN for a reference whose noise is unknown; and the
+share of the reference's probability that is known only as a sum, so that both KL are lower bounds if it is not 0."""
 
 NEGATIVE = {"log_probability"}
 SHARES = {"confidence", "tail"}
+UNKNOWN = {"kl_from_reference", "kl_to_reference"}
 TOLERANCE = 1e-6
 
 
@@ -88,6 +89,8 @@ class Tokens:
     largest = np.inf
     explained = False
     dimensions = ("calibration", "distribution")
+    may_be_unknown = ("kl_from_reference", "kl_to_reference")
+    probabilities = ("confidence",)
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
         """The same for all."""
@@ -107,7 +110,7 @@ class Tokens:
         """None: the text itself says which tokens are right."""
         return None
 
-    def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None) -> Outcomes:
+    def outcomes(self, rows: Rows, gold: NDArray[np.int64] | None, labels: Sequence[str] = ()) -> Outcomes:
         """One per token."""
         column = dict(zip(TOKEN_COLUMNS, rows.values.T, strict=True))
         own, token = (column[name].astype(np.int64) for name in ("own", "token"))
@@ -118,11 +121,11 @@ class Tokens:
             gold=own,
             item=rows.item,
             numbers={
-                "log probability": column["log_probability"],
-                "own probability": np.exp(np.minimum(column["log_probability"], 0.0)),
+                "log-probability": column["log_probability"],
+                "own-probability": np.exp(np.minimum(column["log_probability"], 0.0)),
                 **{name: column[name] for name in ("bytes", "position", "tail")},
-                "kl from reference": column["kl_from_reference"],
-                "kl to reference": column["kl_to_reference"],
+                "kl-from-reference": column["kl_from_reference"],
+                "kl-to-reference": column["kl_to_reference"],
             },
         )
 
@@ -165,7 +168,7 @@ def checked_rows(raw: Any, columns: Sequence[str], *, items: Items, model: str) 
     for name, values in zip(columns, raw.values.T, strict=True):
         low, high = (-np.inf, TOLERANCE) if name in NEGATIVE else (0.0, 1 + TOLERANCE if name in SHARES else np.inf)
         wrong = ~(np.isfinite(values) & (values >= low) & (values <= high))
-        if wrong.any():
+        if wrong.any() and not (name in UNKNOWN and np.isnan(values).all()):
             first = int(wrong.argmax())
             raise ModelError(
                 f"model {model}: item {items.ids[int(raw.item[first])]!r}: {name} of a token is {values[first]:g}, "

@@ -58,7 +58,9 @@ def test_equal_models_differ_in_nothing():
 
 def test_the_floor_is_what_a_batch_changes_and_nothing_else():
     network = Network(tiny_causal.model())
-    twice, once = (np.concatenate(f) for f in (read_twice(network, CHUNKS, budget=256), read(network, network, CHUNKS, budget=256)))
+    twice, once = (
+        np.concatenate(f) for f in (read_twice(network, CHUNKS, budget=256), read(network, network, CHUNKS, budget=256))
+    )
     same = [i for name, i in AT.items() if not name.startswith("kl")]
     assert np.array_equal(twice[:, same], once[:, same])
     assert twice.max(axis=0)[AT["kl_from_reference"]] < 1e-5

@@ -20,7 +20,10 @@ def exact(p, q):
 
 
 @given(
-    st.integers(0, 2**32), st.integers(1, 60), st.sampled_from([0.1, 1.0, 3.0, 12.0]), st.sampled_from([0.0, 1e-4, 0.01, 1.0, 8.0])
+    st.integers(0, 2**32),
+    st.integers(1, 60),
+    st.sampled_from([0.1, 1.0, 3.0, 12.0]),
+    st.sampled_from([0.0, 1e-4, 0.01, 1.0, 8.0]),
 )
 def test_a_bound_is_never_above_the_exact_divergence(seed, k, spread, by):
     p, q = drawn(seed, spread=spread, by=by)

@@ -144,7 +144,9 @@ def _compared(reference: Network, model: Network, beside: Any, own: Any, chunk: 
         "own": chunk.ids[1:],
         "bytes": chunk.length,
         "position": np.arange(1, len(chunk.ids)),
-        **dict(zip(("log_probability", "token", "confidence", "kl_from_reference", "kl_to_reference"), values, strict=True)),
+        **dict(
+            zip(("log_probability", "token", "confidence", "kl_from_reference", "kl_to_reference"), values, strict=True)
+        ),
         "tail": np.zeros(len(chunk.length)),
     }
     return np.stack([columns[name].astype(np.float64) for name in TOKEN_COLUMNS], axis=1)
