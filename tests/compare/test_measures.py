@@ -123,7 +123,8 @@ def test_no_measure_leaves_its_limits(kind):
 def test_most_measures_have_limits():
     stems = {one.stem for one in MEASURES if one.bounds == (-math.inf, math.inf)}
     ratios = {"reliability_reference", "reliability_candidate", "size_ratio", "jaccard_adjusted"}
-    scores = {"nll", "miscalibration", "discrimination", "uncertainty"}
+    scores = {"nll", "miscalibration", "discrimination", "uncertainty", "nll_per_byte"}
+    scores |= {"token_kl_excess", "token_kl_to_reference_excess"}
     assert stems == scores | ratios | {"transfer_to_candidate", "transfer_to_reference"}
 
 

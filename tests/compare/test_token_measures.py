@@ -7,7 +7,10 @@ from scipy import special
 
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.compute_measures import measure_all
+from trusteq.compare.measures import MEASURES, find_measure
+from trusteq.compare.nll_per_byte import nll_per_byte
 from trusteq.compare.token_divergence import token_divergence
+from trusteq.compare.token_probability import same_top, token_probability
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.tokens import TOKEN_COLUMNS, Tokens, token_rows
@@ -53,6 +56,19 @@ def test_measures_of_tokens_are_those_of_a_slow_count():
     for name, value in as_told(documents).items():
         assert made[name].value == pytest.approx(value, abs=1e-9), name
         assert made[name].low <= value <= made[name].high, name
+
+
+def test_each_function_measures_what_is_entered_for_it():
+    pair = pair_of(texts(), floor=0.01)
+    for group in (token_divergence, same_top, token_probability, nll_per_byte):
+        of = f"{group.__module__.rpartition('.')[2]}.{group.__name__}"
+        assert sorted(group(pair)) == sorted(one.name for one in MEASURES if one.of == of), of
+
+
+def test_no_measure_leaves_its_limits():
+    for name, estimate in measure_all(pair_of(texts(by=4.0)))["distribution"].items():
+        low, high = find_measure(name).bounds
+        assert low <= estimate.low <= estimate.value <= estimate.high <= high, name
 
 
 def test_only_what_tokens_can_show_is_measured():
