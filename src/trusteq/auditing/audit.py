@@ -13,7 +13,14 @@ import numpy as np
 
 from trusteq.auditing.compute import compute_audit
 from trusteq.auditing.explanations import deciding_measures, explain_settings, explain_until_decided
-from trusteq.auditing.models import Models, different_prompts, identify, one_task, one_way_of_asking
+from trusteq.auditing.models import (
+    Models,
+    beside_reference,
+    different_prompts,
+    identify,
+    one_task,
+    one_way_of_asking,
+)
 from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import LABEL
 from trusteq.data.items import Items
@@ -102,12 +109,14 @@ def audit(
     models = identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
     protocol_settings, explanation_settings = _how_to_explain(protocol, explain, rules, models, items)
-    task, asking = one_task(models), one_way_of_asking(models)
+    one_task(models)
+    asking, asked = one_way_of_asking(models), beside_reference(models)
+    task = one_task(asked)
     if items.labels is not None and traits_of(models.reference).runs:
         task.gold(items, models.reference.labels)  # labels that do not fit are an error before hours of work
 
     other_prompts = {finding.model: finding for finding in different_prompts(models, items)}
-    ordered, respondents, responses = _predict_all(models, items, batch=batch, executor=executor, progress=progress)
+    ordered, respondents, responses = _predict_all(asked, items, batch=batch, executor=executor, progress=progress)
     responses = [
         replace(response, findings=(other_prompts[response.name], *response.findings))
         if response.name in other_prompts

@@ -286,11 +286,12 @@ def compare(
         all_columns = {ANSWERS: answers_in_words(pair), **columns} if columns else {}
         explained_columns = {name: [values[i] for i in aligned.positions] for name, values in all_columns.items()}
         strata = aligned_slices(aligned.explained, explained_columns, aligned.clusters)
-    remedies = measure_remedies(pair)
+    is_behaviour, is_calibration = ("behaviour" in pair.dimensions, "calibration" in pair.dimensions)
+    remedies = measure_remedies(pair) if is_calibration else {}
     by_outcome = {name: sample.each(values) for name, values in columns.items()}
     parts = slices(pair, by_outcome, sample.clusters, own_measures)
-    thresholds = threshold_table(pair)
-    flips = flipped_items(pair, sample.ids, sample.answer_texts)
+    thresholds = threshold_table(pair) if is_calibration else []
+    flips = flipped_items(pair, sample.ids, sample.answer_texts) if is_behaviour else []
     words = None if aligned is None else aligned.words
     verdict = judge(measures, policy, cluster_size=sample.cluster_size, own_measures=own_measures, task=sample.task)
     sliced = {part.column for part in parts}
@@ -303,7 +304,7 @@ def compare(
         candidate=candidate,
         measures=measures,
         remedies=remedies,
-        tests=behaviour_tests(pair),
+        tests=behaviour_tests(pair) if is_behaviour else {},
         slices=parts,
         strata=strata,
         words=words,

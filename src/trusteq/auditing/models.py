@@ -132,6 +132,16 @@ def different_prompts(models: Models, items: Items) -> list[Finding]:
     return findings
 
 
+def beside_reference(models: Models) -> Models:
+    """The models as they answer beside the reference, where its backend asks them so; otherwise as they are."""
+    beside = traits_of(models.reference).beside
+    if beside is None:
+        return models
+    reference, *others = beside(models.everybody)
+    peer = None if models.peer is None else others.pop()
+    return Models(reference, tuple(others), peer)
+
+
 def one_task(models: Models) -> Task:
     """The task of all models; models of different tasks are refused."""
     task = task_of(models.reference)

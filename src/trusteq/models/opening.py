@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -64,6 +64,42 @@ class Opening:
         from trusteq.models.reopening import reopen
 
         return reopen(self)
+
+
+@dataclass(frozen=True)
+class BesideOpening(Opening):
+    """How to open a language model that reads beside another. reference: how to open that; None if there is none."""
+
+    reference: Opening | None = None
+
+    @classmethod
+    def of(cls, own: Opening, reference: Opening | None) -> BesideOpening:
+        """How to open the two."""
+        return cls(**{one.name: getattr(own, one.name) for one in fields(own)}, reference=reference)
+
+    @property
+    def own(self) -> Opening:
+        """How to open the model without the other."""
+        return Opening(**{one.name: getattr(self, one.name) for one in fields(Opening)})
+
+    def content(self, *, anywhere: bool = False) -> str:
+        """SHA-256 of everything that decides the answers of both."""
+        both = [None if one is None else one.content(anywhere=anywhere) for one in (self.own, self.reference)]
+        return hashlib.sha256(json.dumps(["beside", *both]).encode()).hexdigest()
+
+    def anywhere(self) -> BesideOpening:
+        """The same with absolute paths of both."""
+        return BesideOpening.of(self.own.anywhere(), None if self.reference is None else self.reference.anywhere())
+
+    def open(self) -> Model:
+        """The model beside the other; an error if files or versions of one have changed."""
+        from trusteq.models.causal.beside import Beside
+
+        own: Any = self.own.open()
+        if self.reference is None:
+            return Beside(own, None)
+        reference: Any = own if self.reference == self.own else self.reference.open()
+        return Beside(own, reference)
 
 
 def opening(

@@ -89,18 +89,17 @@ class ProbeResult:
         return tuple(findings)
 
 
-SAMPLE = 32
-"""Items to probe a model with: of all lengths, and chosen by length and id alone."""
-
-
-def probe(model: Model, items: Items, *, sample: int = SAMPLE) -> ProbeResult:
+def probe(model: Model, items: Items, *, sample: int | None = None) -> ProbeResult:
     """How far answers change when items are predicted one at a time instead of together, and when a call is repeated.
 
-    A predictions file is not run.
+    The items are of all lengths, and chosen by length and id alone; by default as many as the model's traits say. A
+    predictions file is not run.
     """
-    if not traits_of(model).runs:
+    traits = traits_of(model)
+    if not traits.runs:
         return ProbeResult(0.0, 0, 0.0, 0, 0)
-    return probe_result(probe_answers(model, items.take(sample_by_length(items, sample))), task_of(model))
+    chosen = items.take(sample_by_length(items, sample or traits.probed))
+    return probe_result(probe_answers(model, chosen), task_of(model))
 
 
 def answers_to(model: Model, items: Items) -> Rows:

@@ -39,6 +39,8 @@ class Traits:
     opening: how another process can open it; None if it did not come from a file, a folder or a hub.
     asking: how it is asked about items, as the content of a task file; None if it reads items themselves.
     prompts: returns what it reads of each item, to compare it with what another model reads; None if that is the item.
+    beside: returns models, of which it is the first, as they answer beside it; None if each answers by itself.
+    probed: how many items show whether its answers depend on the batch.
     """
 
     task: str = CLASSES
@@ -55,6 +57,8 @@ class Traits:
     opening: Callable[[], Opening | None] = lambda: None
     asking: Mapping[str, Any] | None = None
     prompts: Callable[[Items], Sequence[str]] | None = None
+    beside: Callable[[Sequence[Model]], list[Model]] | None = None
+    probed: int = 32
 
 
 @runtime_checkable

@@ -93,7 +93,7 @@ def _read(
         for at in batches([len(chunk.ids) for chunk in chunks], budget):
             batch = [chunks[i] for i in at]
             own = _states(model, batch, None)
-            beside = _states(reference, batch, other)
+            beside = own if reference is model and other is None else _states(reference, batch, other)
             parts = [_compared(reference, model, *pair) for pair in zip(beside, own, batch, strict=True)]
             for i, part in zip(at, parts, strict=True):
                 rows[i] = part

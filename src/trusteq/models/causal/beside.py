@@ -1,0 +1,176 @@
+"""Language models that read texts beside a reference, so that the probabilities of every next token can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from trusteq.errors import ModelError
+from trusteq.models.causal.chunks import CONTEXT, chunks
+from trusteq.models.causal.reading import Network, read, read_twice
+from trusteq.models.opening import BesideOpening
+from trusteq.models.traits import traits_of
+from trusteq.tasks.documents import DOCUMENT_COLUMNS, Documents
+from trusteq.tasks.rows import Rows
+from trusteq.tasks.tokens import TOKEN_COLUMNS, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
+    from trusteq.models.base import Finding, Identity, Model
+    from trusteq.models.causal.chunks import Chunk
+    from trusteq.models.opening import Opening
+    from trusteq.models.traits import Traits
+
+PROBED = 4
+"""Documents that a model is probed with. The noise floor shows on every document what a batch changes."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A loaded language model. context: the most tokens that it can read; None if it has no limit."""
+
+    name: str
+    identity: Identity
+    model: Any
+    tokenizer: Any
+    context: int | None
+
+    @property
+    def traits(self) -> Traits:
+        """What it supports."""
+
+    def documents(self, items: Items) -> list[str]:
+        """The text of each item."""
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What it noticed."""
+
+
+def read_beside(models: Sequence[Model]) -> list[Model]:
+    """The models as they read texts beside the first, the reference, which also reads beside itself.
+
+    If one of them has another vocabulary, all read whole documents instead, since only these can be compared.
+    """
+    for model in models:
+        if not isinstance(model, Reader):
+            raise ModelError(
+                f"model {model.name} cannot read texts beside {models[0].name}: it holds no weights; compare two files "
+                "of token probabilities, or two models that run"
+            )
+    readers: list[Any] = list(models)
+    vocabulary = readers[0].tokenizer.get_vocab()
+    shared = all(reader.tokenizer.get_vocab() == vocabulary for reader in readers)
+    return [Beside(reader, readers[0] if shared else None) for reader in readers]
+
+
+def read_alone(reader: Reader, items: Items) -> Rows:
+    """What a language model says of each next token without a reference: none differs from it."""
+    cut, network = _chunks(reader, items, [reader]), Network(reader.model)
+    return _of_documents(cut, read(network, network, cut, budget=reader.traits.budget), len(items))
+
+
+@dataclass(eq=False)
+class Beside:
+    """A language model that reads texts, and says of each next token what `tasks.tokens` asks about a reference.
+
+    reference: the reference that it reads beside, which may be the model itself. None if they share no vocabulary: then
+    it says how probable whole documents are (`tasks.documents`).
+    """
+
+    own: Reader
+    reference: Reader | None
+    labels: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The language model's."""
+        return self.own.name
+
+    @property
+    def identity(self) -> Identity:
+        """The language model's."""
+        return self.own.identity
+
+    @property
+    def traits(self) -> Traits:
+        """Those of the language model, which is asked here about complete documents only."""
+        return replace(
+            self.own.traits,
+            task=Documents.name if self.reference is None else Tokens.name,
+            changeable=False,
+            tokens=None,
+            lowered=None,
+            beside=None,
+            probed=PROBED,
+            opening=self._opening,
+        )
+
+    def findings(self) -> tuple[Finding, ...]:
+        """The language model's."""
+        return self.own.findings()
+
+    def predict(self, items: Items) -> Rows:
+        """The rows of the tokens that are predicted of each document; or of each document, their sums."""
+        cut, network = _chunks(self.own, items, self._both), Network(self.own.model)
+        if self.reference is None:
+            return _summed(cut, read(network, network, cut, budget=self._budget), len(items))
+        if self.reference is self.own:
+            return _of_documents(cut, read_twice(network, cut, budget=self._budget), len(items))
+        self._refuse_other_tokens(cut, items)
+        beside = read(Network(self.reference.model), network, cut, budget=self._budget)
+        return _of_documents(cut, beside, len(items))
+
+    @property
+    def _budget(self) -> int:
+        """Of the reference, so that its batches are the same beside every model."""
+        return (self.reference or self.own).traits.budget
+
+    @property
+    def _both(self) -> list[Reader]:
+        return [self.own] if self.reference is None else [self.own, self.reference]
+
+    def _refuse_other_tokens(self, cut: Sequence[Chunk], items: Items) -> None:
+        """Stop if the reference would read other tokens of the same vocabulary."""
+        assert self.reference is not None  # noqa: S101 - only asked beside a reference
+        expected = _chunks(self.reference, items, self._both)
+        for chunk, of_reference in zip(cut, expected, strict=False):
+            if chunk.document != of_reference.document or not np.array_equal(chunk.ids, of_reference.ids):
+                raise ModelError(
+                    f"model {self.name}: item {items.ids[of_reference.document]!r}: it reads other tokens than "
+                    f"{self.reference.name}, although both have the same vocabulary; use one tokenizer for both models"
+                )
+
+    def _opening(self) -> Opening | None:
+        own, reference = self.own.traits.opening(), None
+        if self.reference is not None:
+            reference = self.reference.traits.opening()
+        if own is None or (reference is None) != (self.reference is None):
+            return None
+        return BesideOpening.of(own, reference)
+
+
+def _chunks(reader: Reader, items: Items, readers: Sequence[Reader]) -> list[Chunk]:
+    """The documents as the reader's tokenizer cuts them, in chunks that all readers can read."""
+    limits = [one.context for one in readers if one.context]
+    return chunks(reader.documents(items), reader.tokenizer, min([CONTEXT, *limits]), name=reader.name)
+
+
+def _of_documents(cut: Sequence[Chunk], rows: Sequence[NDArray[np.float64]], documents: int) -> Rows:
+    counts = np.zeros(documents, dtype=np.int64)
+    for chunk in cut:
+        counts[chunk.document] += len(chunk.length)
+    return Rows(np.concatenate([np.empty((0, len(TOKEN_COLUMNS))), *rows]), counts)
+
+
+def _summed(cut: Sequence[Chunk], rows: Sequence[NDArray[np.float64]], documents: int) -> Rows:
+    sums = np.zeros((documents, len(DOCUMENT_COLUMNS)))
+    at = [TOKEN_COLUMNS.index(name) for name in DOCUMENT_COLUMNS]
+    for chunk, of_chunk in zip(cut, rows, strict=True):
+        sums[chunk.document] += of_chunk[:, at].sum(axis=0)
+    return Rows(sums)

@@ -1,0 +1,130 @@
+"""An audit of language models that read the same texts: from models to a page."""
+
+import importlib
+import io
+
+import numpy as np
+import pytest
+from oracles import tiny_causal
+from oracles.tiny_readers import TinyReader, texts
+from rich.console import Console
+
+import trusteq
+from trusteq import ModelError, load_run
+from trusteq.auditing.verify import verify_run
+from trusteq.cli.report import FORMATS
+from trusteq.record.evidence import evidence
+from trusteq.record.run import rejudge
+from trusteq.report.difference import difference
+from trusteq.report.figures.catalog import FIGURES, make
+from trusteq.report.figures.file import rendered
+from trusteq.report.terminal import render
+
+POLICY = {
+    "name": "close",
+    "min_items": 20,
+    "required": ["distribution"],
+    "rules": {
+        "calibration": {"smooth_ece_difference": {"at_most": 0.2}},
+        "distribution": {
+            "token_kl_excess": {"at_most": 0.05},
+            "same_top": {"at_least": 0.8},
+            "nll_per_byte_ratio": {"at_most": 1.1},
+        },
+    },
+}
+
+
+def tiny(name, by=0.0, **shape):
+    return TinyReader(name, tiny_causal.moved(tiny_causal.model(**shape), by=by))
+
+
+def audited(*candidates, items=None, **options):
+    options = {"policy": POLICY, "costs": "none", "resamples": 200, **options}
+    return trusteq.audit(tiny("large"), list(candidates), items or texts(), **options)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return audited(tiny("close", 0.002), tiny("far", 0.3))
+
+
+def test_models_are_judged_by_what_they_expect_next(result):
+    assert {name: result[name].verdict.outcome for name in result} == {"close": "EQUIVALENT", "far": "NOT EQUIVALENT"}
+    assert [d.dimension for d in result["far"].verdict.dimensions] == ["calibration", "distribution"]
+    made = result["far"].measures["distribution"]
+    assert made["token_kl"].n == 36  # nothing is predicted of the four texts that are one token
+    assert 0 <= made["token_kl_floor"].value < 1e-5
+    assert made["token_kl"].value > 0.1
+
+
+def test_a_candidate_with_the_same_weights_is_equivalent_with_differences_of_exactly_0():
+    made = audited(tiny("copy"), allow_same=True)["copy"]
+    assert made.verdict.outcome == "EQUIVALENT"
+    assert made.measures["distribution"]["token_kl"].high == 0
+    assert made.measures["distribution"]["same_top"].value == 1
+    assert made.measures["distribution"]["nll_per_byte_ratio"].high == 1
+
+
+def test_a_run_is_stored_checked_and_judged_again(result, tmp_path):
+    run = load_run(result.save(tmp_path / "run"))
+    assert verify_run(run).passed
+    loose = {**POLICY, "name": "loose", "rules": {"distribution": {"same_top": {"at_least": 0.001}}}}
+    assert {v.outcome for v in rejudge(run, trusteq.read_policy(loose)).values()} == {"EQUIVALENT"}
+    assert difference(evidence(run), evidence(run)).match.paired
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_it_is_told_in_every_format(result, name):
+    module, _, function = FORMATS[name].partition(":")
+    assert "far" in getattr(importlib.import_module(module), function)(result.evidence)
+
+
+def test_the_terminal_tells_what_was_judged(result):
+    out = io.StringIO()
+    Console(file=out, width=160).print(render(result))
+    assert "token KL excess" in out.getvalue()
+    assert "same top token" in out.getvalue()
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_every_figure_is_drawn_or_left_out(result, name):
+    figure = make(result.evidence, name, "far" if FIGURES[name].per_candidate else None)
+    assert figure is None or rendered(figure, "svg")
+
+
+def test_models_with_other_vocabularies_are_compared_by_bytes_alone():
+    other = tiny("other", 0.3)
+    other.tokenizer.add_tokens(["guitar"])
+    other.model.resize_token_embeddings(len(other.tokenizer))
+    made = audited(other)["other"]
+    assert set(made.measures) == {"distribution"}
+    assert set(made.measures["distribution"]) == {
+        f"nll_per_byte_{end}" for end in ("reference", "candidate", "difference", "ratio")
+    }
+    reasons = [rule.reason for d in made.verdict.dimensions for rule in d.rules]
+    assert "same top token was not measured (it needs tokens that both models cut the texts into)" in reasons
+    assert made.measures["distribution"]["nll_per_byte_ratio"].n == 40
+
+
+def test_the_same_tokens_read_otherwise_are_refused():
+    other = tiny("other")
+    other.tokenizer.backend_tokenizer.normalizer = importlib.import_module("tokenizers").normalizers.Lowercase()
+    items = trusteq.Items([f"d{i}" for i in range(30)], {"text": [f"GOOD film {i}" for i in range(30)]})
+    with pytest.raises(ModelError, match=r"^model other: item 'd\d+': it reads other tokens than large, although both"):
+        audited(other, items=items, allow_same=True)
+
+
+def test_documents_of_one_cluster_are_resampled_together():
+    alone, grouped = (
+        audited(tiny("far", 0.3), items=texts(40, clusters=clusters))["far"].measures["distribution"]["token_kl"]
+        for clusters in (None, [str(i % 8) for i in range(40)])
+    )
+    assert alone.value == grouped.value
+    assert (alone.low, alone.high) != (grouped.low, grouped.high)
+
+
+def test_the_order_of_documents_changes_nothing(result):
+    items = texts()
+    shuffled = items.take(np.random.default_rng(0).permutation(len(items)))
+    assert audited(tiny("close", 0.002), tiny("far", 0.3), items=shuffled)["far"].measures == result["far"].measures
