@@ -18,6 +18,7 @@ from trusteq.record.run import rejudge
 from trusteq.report.difference import difference
 from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.file import rendered
+from trusteq.report.page.page import page
 from trusteq.report.terminal import render
 
 POLICY = {
@@ -69,15 +70,16 @@ def test_a_candidate_with_the_same_weights_is_equivalent_with_differences_of_exa
 def test_a_run_is_stored_checked_and_judged_again(result, tmp_path):
     run = load_run(result.save(tmp_path / "run"))
     assert verify_run(run).passed
-    loose = {**POLICY, "name": "loose", "rules": {"distribution": {"same_top": {"at_least": 0.001}}}}
+    loose = {**POLICY, "name": "loose", "rules": {"distribution": {"token_kl": {"at_most": 50.0}}}}
     assert {v.outcome for v in rejudge(run, trusteq.read_policy(loose)).values()} == {"EQUIVALENT"}
     assert difference(evidence(run), evidence(run)).match.paired
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_it_is_told_in_every_format(result, name):
+def test_it_is_told_in_every_format(result, name, tmp_path):
     module, _, function = FORMATS[name].partition(":")
-    assert "far" in getattr(importlib.import_module(module), function)(result.evidence)
+    run = load_run(result.save(tmp_path / "run"))
+    assert "far" in getattr(importlib.import_module(module), function)(evidence(run))
 
 
 def test_the_terminal_tells_what_was_judged(result):
@@ -93,10 +95,37 @@ def test_every_figure_is_drawn_or_left_out(result, name):
     assert figure is None or rendered(figure, "svg")
 
 
+def test_the_page_shows_what_was_measured_and_nothing_else(result):
+    html = page(result.evidence)
+    for shown in (
+        "What the models expect next",
+        "of the reference against itself",
+        "reference confidence = 0.25 to 0.5",
+    ):
+        assert shown in html
+    for absent in ("Which answers change", "What the models look at"):
+        assert absent not in html
+
+
+def test_all_is_measured_by_the_references_confidence_and_by_position(result):
+    outcomes = result.evidence.outcomes
+    kl = outcomes[2].numbers["kl-from-reference"]
+    by_value = {(s.column, s.value): s for s in result["far"].slices}
+    inside = (outcomes[0].confidence >= 0.25) & (outcomes[0].confidence < 0.5)
+    part = by_value["reference confidence", "0.25 to 0.5"]
+    assert part.measures["distribution"]["token_kl"].value == pytest.approx(kl[inside].mean())
+    assert part.n == len(np.unique(outcomes[0].item[inside]))
+    position = outcomes[0].numbers["position"]
+    part = by_value["tokens before", "8 to 32"]
+    inside = (position >= 8) & (position < 32)
+    assert part.measures["distribution"]["token_kl"].value == pytest.approx(kl[inside].mean())
+    assert {"nll_per_byte_ratio", "same_top", "token_probability_change_rms"} <= set(part.measures["distribution"])
+
+
 def test_models_with_other_vocabularies_are_compared_by_bytes_alone():
     other = tiny("other", 0.3)
     other.tokenizer.add_tokens(["guitar"])
-    other.model.resize_token_embeddings(len(other.tokenizer))
+    other.model.resize_token_embeddings(len(other.tokenizer), mean_resizing=False)
     made = audited(other)["other"]
     assert set(made.measures) == {"distribution"}
     assert set(made.measures["distribution"]) == {
@@ -105,6 +134,16 @@ def test_models_with_other_vocabularies_are_compared_by_bytes_alone():
     reasons = [rule.reason for d in made.verdict.dimensions for rule in d.rules]
     assert "same top token was not measured (it needs tokens that both models cut the texts into)" in reasons
     assert made.measures["distribution"]["nll_per_byte_ratio"].n == 40
+
+
+def test_a_run_of_whole_documents_is_stored_and_told(tmp_path):
+    other = tiny("other", 0.3)
+    other.tokenizer.add_tokens(["guitar"])
+    other.model.resize_token_embeddings(len(other.tokenizer), mean_resizing=False)
+    run = load_run(audited(other).save(tmp_path / "run"))
+    assert verify_run(run).passed
+    for module, _, function in (path.partition(":") for path in FORMATS.values()):
+        assert "other" in getattr(importlib.import_module(module), function)(evidence(run))
 
 
 def test_the_same_tokens_read_otherwise_are_refused():

@@ -51,4 +51,6 @@ def texts(count=40, *, clusters=None):
     rng = np.random.default_rng(3)
     written = [" ".join(rng.choice(WORDS, int(n))) if i % 10 else "x" for i, n in enumerate(rng.integers(3, 25, count))]
     topic = [("art", "sport")[i % 2] for i in range(count)]
-    return trusteq.Items([f"d{i:03}" for i in range(count)], {"text": written}, columns={"topic": topic}, clusters=clusters)
+    return trusteq.Items(
+        [f"d{i:03}" for i in range(count)], {"text": written}, columns={"topic": topic}, clusters=clusters
+    )

@@ -55,6 +55,8 @@ def _temperature(
     remedies: Mapping[str, Estimate],
 ) -> str | None:
     """Whether one temperature would correct calibration, judged by the same rules as the candidate itself."""
+    if "calibration" not in measures:
+        return None
     before = _calibration(measures["calibration"], policy)
     if before.outcome not in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED}:
         return None

@@ -22,7 +22,7 @@ from trusteq.auditing.models import (
     one_way_of_asking,
 )
 from trusteq.compare.own_measures import entries, own_measures
-from trusteq.compare.slices import LABEL
+from trusteq.compare.slices import LABEL, POSITION, REFERENCE_CONFIDENCE
 from trusteq.data.items import Items
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from trusteq.record.audit import Audit
     from trusteq.stats.estimate import Estimate
     from trusteq.tasks.rows import Rows
+    from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
 
     Progress = Callable[[str, int, int], None]
@@ -103,8 +104,6 @@ def audit(
     )
     refuse_too_few(resamples, rules.level)
     _refuse_unusable_items(items)
-    if with_slices:
-        _refuse_built_in_slice_names(items)
     progress = progress or silent
     models = identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
@@ -112,6 +111,8 @@ def audit(
     one_task(models)
     asking, asked = one_way_of_asking(models), beside_reference(models)
     task = one_task(asked)
+    if with_slices:
+        _refuse_built_in_slice_names(items, task)
     if items.labels is not None and traits_of(models.reference).runs:
         task.gold(items, models.reference.labels)  # labels that do not fit are an error before hours of work
 
@@ -340,9 +341,11 @@ def _with_precision_loss(
     return result
 
 
-def _refuse_built_in_slice_names(items: Items) -> None:
+def _refuse_built_in_slice_names(items: Items, task: Task) -> None:
     """Stop if a column has the name of a slice that every audit makes."""
     built_in = {name for segment in items.segments.values() for name in segment.counted}
+    if task.several_outcomes:
+        built_in |= {REFERENCE_CONFIDENCE, POSITION}
     if items.labels is not None and LABEL in items.columns:
         codes = items.labels.tolist()
         if list(items.columns[LABEL]) not in ([items.label_names[c] for c in codes], list(map(str, codes))):

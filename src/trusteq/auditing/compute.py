@@ -37,6 +37,7 @@ from trusteq.compare.slices import (
     answers_in_words,
     slice_columns,
     slices,
+    token_slices,
 )
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.repeats import repeats
@@ -290,6 +291,7 @@ def compare(
     remedies = measure_remedies(pair) if is_calibration else {}
     by_outcome = {name: sample.each(values) for name, values in columns.items()}
     parts = slices(pair, by_outcome, sample.clusters, own_measures)
+    parts += token_slices(pair, sample.clusters) if columns else []
     thresholds = threshold_table(pair) if is_calibration else []
     flips = flipped_items(pair, sample.ids, sample.answer_texts) if is_behaviour else []
     words = None if aligned is None else aligned.words

@@ -81,7 +81,9 @@ NEEDS = {
 }
 """What a measure can need, in words."""
 
-PREDICTED = frozenset({"labels", "distribution", "mass", "order-effect", "bytes", "own-probability", "kl-from-reference"})
+PREDICTED = frozenset(
+    {"labels", "distribution", "mass", "order-effect", "bytes", "own-probability", "kl-from-reference"}
+)
 """The needs that predictions alone can meet; the others need answers to changed items."""
 
 SHARE = (0.0, 1.0)

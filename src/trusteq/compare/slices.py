@@ -8,9 +8,11 @@ less.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -38,6 +40,9 @@ MIN_ITEMS, MIN_EXPLAINED = 30, 20
 MAX_VALUES = 20
 SLICE_RESAMPLES = 1_000
 LABEL, ANSWERS = "label", "answers"
+REFERENCE_CONFIDENCE, POSITION = "reference confidence", "tokens before"
+CONFIDENCES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+POSITIONS = (1.0, 8.0, 32.0, 128.0, 512.0, math.inf)
 
 WORSE = {measure.name: measure.worse for measure in MEASURES}
 """By measure, the sign of the direction that is worse; 0 if neither is."""
@@ -117,6 +122,42 @@ def slices(
         replace(s, p_rest=rest, p_tests=tests, worse_than_rest=side)
         for s, rest, tests, side in zip(measured, adjusted_rest, adjusted_tests, worse, strict=True)
     ]
+
+
+def token_slices(pair: Pair, clusters: Sequence[str] | None) -> list[Slice]:
+    """What tokens alone have: a `Slice` by the reference's confidence, and by how many tokens of context precede them.
+
+    The rest is no yardstick here, since every model changes most where the reference is unsure.
+    """
+    position = pair.reference.outcomes.numbers.get("position")
+    if position is None:
+        return []
+    columns = {
+        REFERENCE_CONFIDENCE: in_ranges(pair.reference.confidence, CONFIDENCES),
+        POSITION: in_ranges(position, POSITIONS),
+    }
+    measured = []
+    for column, values in columns.items():
+        for code, value in enumerate(values.names):
+            inside = np.flatnonzero(values.code == code)
+            if len(np.unique(pair.resampling.unit[inside])) > 1:
+                part = replace(_part(pair, inside, clusters), dimensions=("distribution",))
+                measured.append(Slice(column, value, part.resampling.items, measure_all(part)))
+    return measured
+
+
+class Ranges(NamedTuple):
+    """The names of ranges, and in which of them each value is [values]."""
+
+    names: list[str]
+    code: NDArray[np.int64]
+
+
+def in_ranges(x: NDArray[np.float64], edges: Sequence[float]) -> Ranges:
+    """The range of each value: from an edge to below the next one, the last with its end."""
+    code = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+    names = [f"{low:g}" + (f" to {high:g}" if high < math.inf else " or more") for low, high in pairwise(edges)]
+    return Ranges(names, code.astype(np.int64))
 
 
 def aligned_slices(

@@ -8,6 +8,7 @@ from trusteq.errors import OptionError
 from trusteq.plugins import with_plugins
 from trusteq.tasks.choices import Choices
 from trusteq.tasks.classes import Classes
+from trusteq.tasks.documents import Documents
 from trusteq.tasks.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Task(Protocol):
 CLASSES = Classes.name
 """The task of models that state no other, and of runs without the name of a task."""
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classes(), Choices(), Tokens())}
+TASKS: dict[str, Task] = {task.name: task for task in (Classes(), Choices(), Tokens(), Documents())}
 """The built-in tasks by name."""
 
 

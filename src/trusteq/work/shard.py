@@ -173,7 +173,9 @@ def probe_at(executor: Executor, model: Model, items: Items) -> ProbeResult:
     """The same as `models.probe.probe`, with the model run by the executor."""
     if not traits_of(model).runs:
         return probe(model, items)
-    ((_, answer),) = executor.answers(model, [Probe(items.take(sample_by_length(items, traits_of(model).probed)))], lambda n: None)
+    ((_, answer),) = executor.answers(
+        model, [Probe(items.take(sample_by_length(items, traits_of(model).probed)))], lambda n: None
+    )
     return probe_result(Rows(answer.rows, answer.counts), task_of(model))
 
 

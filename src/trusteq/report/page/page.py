@@ -15,6 +15,7 @@ from trusteq.report.page.calibration import Calibration, calibration
 from trusteq.report.page.command import command
 from trusteq.report.page.costs import costs
 from trusteq.report.page.embed import block
+from trusteq.report.page.distribution import Distribution, distribution
 from trusteq.report.page.explanation import ExplanationPart, explanation
 from trusteq.report.page.figures import MOST_DRAWN, added, drawer, pairs
 from trusteq.report.page.glossary import GLOSSARY
@@ -56,6 +57,7 @@ class Candidate:
     behaviour: Behaviour
     calibration: Calibration
     explanation: ExplanationPart
+    distribution: Distribution
     slices: Slices
     estimates: Table
     tests: Table
@@ -114,6 +116,7 @@ def _candidate(evidence: Evidence, judged: AuditedCandidate, unit: str) -> Candi
         answers,
         calibration(evidence, judged),
         explanation(evidence, judged, unit),
+        distribution(evidence, judged),
         slices(evidence, judged),
         every_estimate(judged.measures, evidence.document.policy.level, unit),
         every_test(judged.tests),

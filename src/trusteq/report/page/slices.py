@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from trusteq.compare.measures import in_words
-from trusteq.compare.slices import LABEL, count_columns
+from trusteq.compare.slices import LABEL, POSITION, REFERENCE_CONFIDENCE, count_columns
 from trusteq.data.segment import kinds
 from trusteq.report.page.html_table import Table
 from trusteq.report.wording import number
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trusteq.record.document import AuditedCandidate, Part
     from trusteq.record.evidence import Evidence
 
-MEASURES = ("accuracy_difference", "disagreement", "confidence_shift", "smooth_ece_difference")
+MEASURES = ("accuracy_difference", "disagreement", "confidence_shift", "smooth_ece_difference", "token_kl_excess")
 ALPHA = 0.05
 
 P = TypeVar("P", bound="Part")
@@ -37,7 +37,7 @@ def slices(evidence: Evidence, candidate: AuditedCandidate) -> Slices:
     estimates = slice_estimates(evidence, candidate)
     names = [name for name in MEASURES if any(key[2] == name for key in estimates)]
     rows, worse = [], 0
-    for s in in_order(candidate.slices):
+    for s in in_order(s for s in candidate.slices if s.column not in (REFERENCE_CONFIDENCE, POSITION)):
         significant = [(p, name) for name, p in s.p_against_rest.items() if p < ALPHA and s.worse_than_rest.get(name)]
         worse += bool(significant)
         evidence_of_it = ""
