@@ -1,4 +1,4 @@
-"""KL, same top, change of probability and NLL per byte, as told by a slow count; and what resampling documents gives."""
+"""KL, same top, change of probability and NLL per byte, as told by a slow count."""
 
 import numpy as np
 import pytest

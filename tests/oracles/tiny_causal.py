@@ -17,9 +17,8 @@ def tokenizer(*, begins=False):
     pairs = tokenizers.byte_pairs()
     if not begins:
         pairs.post_processor = tokenizers.processors.ByteLevel(trim_offsets=False)
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=pairs, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
-    )
+    names = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=pairs, **names)
 
 
 def model(kind="llama", *, seed=1, spread=0.3, context=64):

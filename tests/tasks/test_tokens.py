@@ -57,7 +57,7 @@ def test_a_number_that_cannot_be_what_it_is_called_is_one_line(column, value, me
 
 
 def test_answers_to_other_items_are_refused():
-    with pytest.raises(ModelError, match="^model m: answers 1 of 2 items$"):
+    with pytest.raises(ModelError, match=r"^model m: answers 1 of 2 items$"):
         Tokens().checked([rows(3)], items=ITEMS, labels=(), model="m")
 
 

@@ -1,7 +1,8 @@
 """How far apart the two models' probabilities of the next token are, in nats, beside the reference's own noise.
 
-KL(reference || candidate) penalises what the candidate no longer expects, KL(candidate || reference) what it newly does.
-The reference run in another way differs from itself, too: its *floor*. What a candidate has in excess of it is judged.
+KL(reference || candidate) penalises what the candidate no longer expects, KL(candidate || reference) what it newly
+does. The reference run in another way differs from itself, too: its *floor*. What a candidate has in excess of it is
+judged.
 
 The tokens of a document resemble each other, so documents are resampled, never tokens. A mean over tokens gives long
 documents more weight; the mean over documents gives each the same.
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
-BY_TOKEN = "every token has the same weight"
+EQUAL_WEIGHTS = "every token has the same weight"
 
 DIRECTIONS = {
     "token_kl": ("kl-from-reference", "KL(reference || candidate) of the next token"),
@@ -32,17 +33,18 @@ DIRECTIONS = {
 def token_divergence(pair: Pair) -> dict[str, Estimate]:
     """KL in both directions: mean, the reference's floor, the excess over it, quantiles, and mean over documents."""
     r, c = (model.outcomes.numbers for model in (pair.reference, pair.candidate))
-    make, results = pair.resampling, {}
+    make = pair.resampling
+    results: dict[str, Estimate] = {}
     for name, (number, what) in DIRECTIONS.items():
         kl, floor = c[number], r[number]
         itself = f"{what}, of the reference against itself"
         less = "that of the reference against itself"
-        values = {name: (kl, f"mean {what}, nats; {BY_TOKEN}")}
+        values = {name: (kl, f"mean {what}, nats; {EQUAL_WEIGHTS}")}
         if np.isnan(floor).any():
             floor, less = np.zeros(len(kl)), f"{less}, which is not known and taken as 0"
         else:
-            values[f"{name}_floor"] = (floor, f"mean {itself}, nats; {BY_TOKEN}")
-        values[f"{name}_excess"] = (kl - floor, f"mean {what}, less {less}; {BY_TOKEN}")
+            values[f"{name}_floor"] = (floor, f"mean {itself}, nats; {EQUAL_WEIGHTS}")
+        values[f"{name}_excess"] = (kl - floor, f"mean {what}, less {less}; {EQUAL_WEIGHTS}")
         results |= make.means(values)
         results[f"{name}_by_document"] = mean_by_document(pair, kl, what=f"{what}, nats")
         quantiles = {

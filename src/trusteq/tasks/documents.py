@@ -30,7 +30,7 @@ class Documents(Tokens):
     name = "documents"
     one_row = True
     several_outcomes = False
-    dimensions = ("distribution",)
+    dimensions: tuple[str, ...] = ("distribution",)
     may_be_unknown: tuple[str, ...] = ()
     probabilities: tuple[str, ...] = ()
 

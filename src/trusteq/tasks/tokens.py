@@ -35,10 +35,14 @@ TOKEN_COLUMNS = (
     "kl_to_reference",
     "tail",
 )
-"""What a row says of a token of the text, which is the right answer: its id, how many bytes of the text it adds, and
-how many tokens of its context precede it; the logarithm of its probability; the most probable token and its
-probability; KL(reference || model) and KL(model || reference) in nats, NaN for a reference whose noise is unknown; and the
-share of the reference's probability that is known only as a sum, so that both KL are lower bounds if it is not 0."""
+"""What a row says of a token of the text, which is the right answer.
+
+own: its id. bytes: how many bytes of the text it adds. position: how many tokens of its context precede it.
+log_probability: the logarithm of its probability. token, confidence: the most probable token and its probability.
+kl_from_reference, kl_to_reference: KL(reference || model) and KL(model || reference) in nats; NaN for a reference whose
+noise is unknown. tail: the share of the reference's probability that is known only as a sum; if it is not 0, both KL
+are lower bounds.
+"""
 
 NEGATIVE = {"log_probability"}
 SHARES = {"confidence", "tail"}
@@ -77,7 +81,7 @@ def token_rows(
 def divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
     """KL(p || q) in nats of each row of log-probabilities [rows, vocabulary]; what p excludes adds nothing."""
     excess = np.subtract(p, q, out=np.zeros_like(p), where=p > -np.inf)
-    return np.maximum(np.einsum("ij,ij->i", np.exp(p), excess), 0.0)
+    return np.asarray(np.maximum(np.einsum("ij,ij->i", np.exp(p), excess), 0.0))
 
 
 class Tokens:
@@ -86,11 +90,11 @@ class Tokens:
     name = "tokens"
     one_row = False
     several_outcomes = True
-    largest = np.inf
+    largest = float("inf")
     explained = False
-    dimensions = ("calibration", "distribution")
-    may_be_unknown = ("kl_from_reference", "kl_to_reference")
-    probabilities = ("confidence",)
+    dimensions: tuple[str, ...] = ("calibration", "distribution")
+    may_be_unknown: tuple[str, ...] = ("kl_from_reference", "kl_to_reference")
+    probabilities: tuple[str, ...] = ("confidence",)
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
         """The same for all."""
@@ -156,25 +160,27 @@ class Tokens:
 
 def checked_rows(raw: Any, columns: Sequence[str], *, items: Items, model: str) -> Rows:
     """Rows with these columns, from rows or from an array [rows, columns] for each item; or one clear line."""
-    if not isinstance(raw, Rows):
-        parts = [np.asarray(part, dtype=np.float64).reshape(-1, len(columns)) for part in raw]
-        raw = Rows(
-            np.concatenate([np.empty((0, len(columns))), *parts]), np.array([len(p) for p in parts], dtype=np.int64)
-        )
-    if len(raw) != len(items):
-        raise ModelError(f"model {model}: answers {len(raw):,} of {len(items):,} items")
-    if raw.values.shape[1:] != (len(columns),):
-        raise ModelError(f"model {model}: rows of {raw.values.shape[1]} numbers, not {len(columns)}")
-    for name, values in zip(columns, raw.values.T, strict=True):
+    rows = raw if isinstance(raw, Rows) else _joined(raw, len(columns))
+    if len(rows) != len(items):
+        raise ModelError(f"model {model}: answers {len(rows):,} of {len(items):,} items")
+    if rows.values.shape[1:] != (len(columns),):
+        raise ModelError(f"model {model}: rows of {rows.values.shape[1]} numbers, not {len(columns)}")
+    for name, values in zip(columns, rows.values.T, strict=True):
         low, high = (-np.inf, TOLERANCE) if name in NEGATIVE else (0.0, 1 + TOLERANCE if name in SHARES else np.inf)
         wrong = ~(np.isfinite(values) & (values >= low) & (values <= high))
         if wrong.any() and not (name in UNKNOWN and np.isnan(values).all()):
             first = int(wrong.argmax())
             raise ModelError(
-                f"model {model}: item {items.ids[int(raw.item[first])]!r}: {name} of a token is {values[first]:g}, "
+                f"model {model}: item {items.ids[int(rows.item[first])]!r}: {name} of a token is {values[first]:g}, "
                 f"which is not {_wanted(name)}"
             )
-    return raw
+    return rows
+
+
+def _joined(parts: Sequence[Any], columns: int) -> Rows:
+    arrays = [np.asarray(part, dtype=np.float64).reshape(-1, columns) for part in parts]
+    counts = np.array([len(array) for array in arrays], dtype=np.int64)
+    return Rows(np.concatenate([np.empty((0, columns)), *arrays]), counts)
 
 
 def _wanted(name: str) -> str:

@@ -11,7 +11,6 @@ from trusteq.errors import ModelError
 from trusteq.models.causal.chunks import CONTEXT, chunks
 from trusteq.models.causal.reading import Network, read, read_twice
 from trusteq.models.opening import BesideOpening
-from trusteq.models.traits import traits_of
 from trusteq.tasks.documents import DOCUMENT_COLUMNS, Documents
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.tokens import TOKEN_COLUMNS, Tokens

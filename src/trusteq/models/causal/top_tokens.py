@@ -27,7 +27,9 @@ MOST = 1024
 
 @dataclass(frozen=True)
 class TopTokens:
-    """ids: the most probable tokens of each position, the first the most probable [positions, k]. steps: how many
+    """What is kept of a reference's probabilities.
+
+    ids: the most probable tokens of each position, the first the most probable [positions, k]. steps: how many
     `STEP` their log-probabilities are below 0; `IN_TAIL` for one that is part of the tail [positions, k]. tail: the
     logarithm of the tail's probability [positions].
     """
@@ -47,7 +49,7 @@ class TopTokens:
 
 def kept(vocabulary: int) -> int:
     """How many tokens of a vocabulary are kept."""
-    each = np.dtype(_id_type(vocabulary)).itemsize + 2
+    each = int(np.dtype(_id_type(vocabulary)).itemsize) + 2
     return max(1, min(MOST, int(SHARE * 2 * vocabulary - 4) // each))
 
 

@@ -14,8 +14,8 @@ from trusteq.report.page.behaviour import Behaviour, behaviour
 from trusteq.report.page.calibration import Calibration, calibration
 from trusteq.report.page.command import command
 from trusteq.report.page.costs import costs
-from trusteq.report.page.embed import block
 from trusteq.report.page.distribution import Distribution, distribution
+from trusteq.report.page.embed import block
 from trusteq.report.page.explanation import ExplanationPart, explanation
 from trusteq.report.page.figures import MOST_DRAWN, added, drawer, pairs
 from trusteq.report.page.glossary import GLOSSARY
