@@ -4,7 +4,7 @@
 
 Documents are drawn anew in each run. Some are harder for the candidate than others, and harder ones are longer, so
 tokens of a document are alike. Prints for every measure of the mean the share of runs whose interval covers the value
-of a million tokens: with documents resampled, as trusteq does, and with tokens taken as independent, as is customary.
+of ten million tokens: with documents resampled, as trusteq does, and with tokens taken as independent, as is customary.
 """
 
 from __future__ import annotations
@@ -40,20 +40,21 @@ MEASURES = (
     "nll_per_byte_difference",
     "nll_per_byte_ratio",
 )
-TRUTH_DOCUMENTS = 20_000
+TRUTH_DOCUMENTS = 100_000
 TOKENS = 100
 """In a document, on average."""
-BETWEEN, WITHIN = 0.5, 1.2
-"""Standard deviation of the logarithm of KL between documents and within: a design effect of about 6."""
+BETWEEN, WITHIN = 0.25, 1.0
+"""Standard deviation of the logarithm of KL between documents and within. SmolLM2 rounded to 8 bits has 0.13 and 0.97 on
+film reviews, all of one kind."""
 
 
 def drawn(documents: int, seed: int, *, level: float = -4.0) -> tuple[Rows, Rows]:
     """The rows of a reference and a candidate. level: of the logarithm of KL, in nats."""
     rng = np.random.default_rng(seed)
     hard = rng.normal(size=documents)
-    counts = 2 + rng.poisson(TOKENS * np.exp(0.4 * hard - 0.08))
+    counts = 2 + rng.poisson(TOKENS * np.exp(0.3 * hard - 0.045))
     item, n = np.repeat(np.arange(documents), counts), int(counts.sum())
-    unsure = 1 / (1 + np.exp(-(0.4 * hard[item] + rng.normal(size=n))))
+    unsure = 1 / (1 + np.exp(-(0.3 * hard[item] + rng.normal(size=n))))
     kl = np.exp(level + BETWEEN * hard[item] + WITHIN * rng.normal(size=n)) * (0.2 + unsure)
     size = 1 + rng.poisson(3.3, n)
     nll = rng.gamma(0.5 + 2 * unsure)

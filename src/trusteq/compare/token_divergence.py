@@ -33,28 +33,32 @@ DIRECTIONS = {
 def token_divergence(pair: Pair) -> dict[str, Estimate]:
     """KL in both directions: mean, the reference's floor, the excess over it, quantiles, and mean over documents."""
     r, c = (model.outcomes.numbers for model in (pair.reference, pair.candidate))
-    make = pair.resampling
     results: dict[str, Estimate] = {}
     for name, (number, what) in DIRECTIONS.items():
-        kl, floor = c[number], r[number]
-        itself = f"{what}, of the reference against itself"
-        less = "that of the reference against itself"
-        values = {name: (kl, f"mean {what}, nats; {EQUAL_WEIGHTS}")}
+        kl, floor, less = c[number], r[number], "that of the reference against itself"
+        results[name] = mean_by_token(pair, kl, what=f"{what}, nats")
         if np.isnan(floor).any():
             floor, less = np.zeros(len(kl)), f"{less}, which is not known and taken as 0"
         else:
-            values[f"{name}_floor"] = (floor, f"mean {itself}, nats; {EQUAL_WEIGHTS}")
-        values[f"{name}_excess"] = (kl - floor, f"mean {what}, less {less}; {EQUAL_WEIGHTS}")
-        results |= make.means(values)
+            results[f"{name}_floor"] = mean_by_token(pair, floor, what=f"{what}, nats, of the reference against itself")
+        excess = f"{what}, nats, less {less}"
+        results[f"{name}_excess"] = mean_by_token(pair, kl - floor, what=excess, lowest=-np.inf)
         results[f"{name}_by_document"] = mean_by_document(pair, kl, what=f"{what}, nats")
         quantiles = {
             f"{name}_q{100 * q:g}": (q, f"{100 * q:g} % quantile over tokens, {what}, nats") for q in QUANTILES
         }
-        results |= make.quantiles(kl, quantiles, bounds=(0.0, np.inf))
-    results["token_tail"] = make.mean(
+        results |= pair.resampling.quantiles(kl, quantiles, bounds=(0.0, np.inf))
+    results["token_tail"] = pair.resampling.mean(
         c["tail"], what="mean share of the reference's probability that was not compared token by token"
     )
     return results
+
+
+def mean_by_token(pair: Pair, x: NDArray[np.float64], *, what: str, lowest: float = 0.0) -> Estimate:
+    """The mean of ``x`` [tokens]: the sum over documents divided by their number of tokens."""
+    return pair.resampling.studentised(
+        ratio, x, np.ones(len(x)), what=f"mean {what}; {EQUAL_WEIGHTS}", bounds=(lowest, np.inf)
+    )
 
 
 def mean_by_document(pair: Pair, x: NDArray[np.float64], *, what: str) -> Estimate:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.token_divergence import EQUAL_WEIGHTS, mean_by_document
+from trusteq.compare.token_divergence import EQUAL_WEIGHTS, mean_by_document, mean_by_token
 
 if TYPE_CHECKING:
     from trusteq.compare.answers import Pair
@@ -35,13 +35,15 @@ def token_probability(pair: Pair) -> dict[str, Estimate]:
     r, c = (model.outcomes.numbers["own-probability"] for model in (pair.reference, pair.candidate))
     change, what = c - r, "change of probability of the text's own token, candidate minus reference"
     make = pair.resampling
-    squared = make.mean(change**2, what=f"root mean square {what}; {EQUAL_WEIGHTS}")
+    squared = mean_by_token(pair, change**2, what=f"square of the {what}")
     value, low, high = (float(np.sqrt(max(x, 0.0))) for x in (squared.value, squared.low, squared.high))
     quantiles = {
         f"token_probability_change_q{100 * q:g}": (q, f"{100 * q:g} % quantile over tokens, {what}") for q in QUANTILES
     }
     return {
         "token_probability_change": make.mean(change, what=f"mean {what}; {EQUAL_WEIGHTS}"),
-        "token_probability_change_rms": replace(squared, value=value, low=low, high=min(high, 1.0)),
+        "token_probability_change_rms": replace(
+            squared, value=value, low=low, high=min(high, 1.0), method=f"root of the {squared.method}"
+        ),
         **make.quantiles(change, quantiles, bounds=(-1.0, 1.0)),
     }
