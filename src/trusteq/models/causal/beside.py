@@ -32,17 +32,31 @@ PROBED = 4
 
 @runtime_checkable
 class Reader(Protocol):
-    """A loaded language model. context: the most tokens that it can read; None if it has no limit."""
+    """A loaded language model that reads texts."""
 
-    name: str
-    identity: Identity
-    model: Any
-    tokenizer: Any
-    context: int | None
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+
+    @property
+    def identity(self) -> Identity:
+        """What it is."""
 
     @property
     def traits(self) -> Traits:
         """What it supports."""
+
+    @property
+    def model(self) -> Any:
+        """The network."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """What cuts texts into tokens."""
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens that it can read; None if it has no limit."""
 
     def documents(self, items: Items) -> list[str]:
         """The text of each item."""

@@ -76,8 +76,6 @@ def open_language_model(
             "--task FILE"
         )
     task_file = read_task_file(task)
-    if task_file.task != Choices.name:
-        raise OptionError(f"model {name}: the task file has task: {task_file.task}; give one with task: choices")
     loaded = load(location, name=name, device=device, download=download)
     model, tokenizer = loaded.model, loaded.tokenizer
     chat = task_file.chat == "model"
@@ -93,7 +91,12 @@ def open_language_model(
             "asked": task_file.content(),
         },
     )
-    return LanguageModel(
+    kind = LanguageModel
+    if task_file.task != Choices.name:
+        from trusteq.models.causal.text_model import TextModel  # it imports this file
+
+        kind = TextModel
+    return kind(
         name=name,
         identity=identity,
         loaded=loaded,
@@ -256,9 +259,13 @@ class LanguageModel:
         parameters = self.identity.details.get("parameters")
         return Size(parameters, file_bytes(self.loaded.files.values()), memory_bytes(self.loaded.model))
 
+    @property
+    def _is_plain(self) -> bool:
+        return type(self) is LanguageModel
+
     def _opening(self) -> Opening | None:
         """How another process can open it; None for a subclass, which would be opened as this class."""
-        if type(self) is not LanguageModel:
+        if not self._is_plain:
             return None
         where = str(self.loaded.model.device)
         options = {
