@@ -44,8 +44,8 @@ TRUTH_DOCUMENTS = 5_000
 TOKENS = 100
 """In a document, on average."""
 BETWEEN, WITHIN = 0.25, 1.0
-"""Standard deviation of the logarithm of KL between documents and within. SmolLM2 rounded to 8 bits has 0.13 and 0.97 on
-film reviews, all of one kind."""
+"""Standard deviation of the logarithm of KL between documents and within. SmolLM2 rounded to 8 bits has 0.13 and 0.97
+on film reviews, all of one kind."""
 
 
 def drawn(documents: int, seed: int, *, level: float = -4.0) -> tuple[Rows, Rows]:
@@ -105,7 +105,7 @@ def ends(pair: Pair) -> NDArray[np.float64]:
 def truth(samples: int = 20) -> NDArray[np.float64]:
     """The value of each of `MEASURES` on so many documents that they stand for all: the mean of several samples."""
     drawings = (drawn(TRUTH_DOCUMENTS, 2**31 + seed) for seed in range(samples))
-    return np.mean([ends(pair_of(*rows, resamples=2))[:, 0] for rows in drawings], axis=0)
+    return np.asarray(np.mean([ends(pair_of(*rows, resamples=2))[:, 0] for rows in drawings], axis=0))
 
 
 def one_run(documents: int, seed: int, *, resamples: int = 1_000) -> NDArray[np.float64]:

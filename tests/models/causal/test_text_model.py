@@ -63,7 +63,7 @@ def test_a_reference_that_has_changed_since_is_noticed(folders, tmp_path):
     folder = tiny.save(tmp_path / "large", seed=3)
     opening = read_beside([opened(folder), opened(folders[1])])[1].traits.opening()
     tiny.save(folder, seed=4)
-    with pytest.raises(ModelError, match="model large: the files in .* have changed"):
+    with pytest.raises(ModelError, match=r"model large: the files in .* have changed"):
         opening.open()
 
 
