@@ -147,6 +147,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     from trusteq.auditing.audit import audit as run_audit
     from trusteq.data.read import read_items
     from trusteq.data.readers import readers
+    from trusteq.data.results import format_of
     from trusteq.models.open import open_model
     from trusteq.models.options import BUDGET
     from trusteq.policy import read_policy
@@ -166,7 +167,9 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     out = free_address(options["out"]) if is_address(options["out"]) else free_directory(options["out"])
     locations = names_and_locations([reference, *candidates, *([options["peer"]] if options["peer"] else [])])
     reference_name, reference_location = locations[0]
-    are_files = [location.lower().endswith(tuple(readers())) for _, location in locations]
+    are_files = [
+        location.lower().endswith(tuple(readers())) or format_of(location) is not None for _, location in locations
+    ]
     if options["data"] is None and not are_files[0]:
         raise click.UsageError(f"{reference_name} is a model and contains no items; name an items file with --data")
     if all(are_files):

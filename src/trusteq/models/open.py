@@ -11,6 +11,7 @@ from trusteq.data.surrogates import readable
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.backend import Backend
 from trusteq.models.causal.language_model import CAUSAL
+from trusteq.models.choice_results import CHOICE_RESULTS
 from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.hub import is_hub_id, snapshot
 from trusteq.models.onnx_session import ONNX
@@ -32,6 +33,7 @@ class ModelOptions:
     tokenizer: str | None = None
     output: str | None = None
     budget: int | None = None
+    score: str | None = None
     device: str | None = None
     download: bool = False
     task: str | Path | Mapping[str, Any] | TaskFile | None = None
@@ -40,7 +42,7 @@ class ModelOptions:
     not_labels: tuple[str, ...] = ()
 
 
-BACKENDS = (PREDICTIONS, ONNX, CAUSAL, TRANSFORMERS)
+BACKENDS = (*CHOICE_RESULTS, PREDICTIONS, ONNX, CAUSAL, TRANSFORMERS)
 """trusteq's own backends."""
 
 

@@ -24,6 +24,7 @@ class Traits:
     """What a model supports, and how to run it. The defaults fit a Python function about which nothing is known.
 
     task: the name of its task in `tasks.task.TASKS`.
+    rule: how its scores become probabilities, in a word; models of different rules are not compared.
     runs: whether predicting computes anything. A file of predictions is only looked up: all its items at once, in the
         order in which they were read.
     changeable: whether it can answer items that are not in the data, e.g. texts with words left out.
@@ -45,6 +46,7 @@ class Traits:
     """
 
     task: str = CLASSES
+    rule: str = ""
     runs: bool = True
     changeable: bool = True
     budget: int = 1024
