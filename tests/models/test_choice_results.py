@@ -86,7 +86,7 @@ def test_what_was_left_out_is_a_finding(finished):
 def test_another_rule_is_part_of_the_identity_and_an_unknown_one_is_refused(one_line):
     assert trusteq.open_model(REFERENCE).identity.details["score"] == "sum"
     assert trusteq.open_model(REFERENCE, options={"score": "per_byte"}).identity.details["score"] == "per_byte"
-    with pytest.raises(OptionError, match="score 'letters' is not sum or per_byte") as raised:
+    with pytest.raises(OptionError, match="score 'letters' is not sum or per_byte, as samples") as raised:
         trusteq.open_model(REFERENCE, options={"score": "letters"})
     one_line(raised)
 

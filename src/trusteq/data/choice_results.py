@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,13 +57,16 @@ class Note:
 
 @dataclass(frozen=True)
 class ChoiceResults:
-    """All questions of some results, in the order of the files; ``files`` are hashed to identify the results."""
+    """All questions of some results, in the order of the files.
+
+    files: hashed to identify the results. rules: how their log-probabilities may become probabilities, the usual first.
+    """
 
     source: str
     questions: tuple[Question, ...]
     files: tuple[str, ...]
     notes: tuple[Note, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[str, ...] = ("sum", "per_byte")
 
     @property
     def shared_options(self) -> tuple[str, ...]:
@@ -187,7 +190,7 @@ def chosen(log_probabilities: Sequence[float]) -> int:
 
 
 def probabilities(question: Question, rule: str) -> NDArray[np.float64]:
-    """The softmax [options] of the log-probabilities, or with ``rule`` "per_byte" of each divided by its bytes."""
+    """The softmax [options] of the log-probabilities, or by the rule "per_byte" of each divided by its bytes."""
     scores = np.array(question.log_probabilities)
     if rule == "per_byte":
         scores = scores / np.array([len(option.encode("utf-8", "surrogatepass")) for option in question.options])

@@ -12,7 +12,7 @@ import numpy as np
 
 from trusteq.data.choice_results import PROMPT, Question, probabilities
 from trusteq.data.hashing import content_hash
-from trusteq.data.results import LM_EVAL, ResultsFormat
+from trusteq.data.results import INSPECT, LM_EVAL, ResultsFormat
 from trusteq.data.table import shown
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.backend import Backend
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from trusteq.data.choice_results import ChoiceResults, Note
     from trusteq.data.items import Items
 
-RULES = ("sum", "per_byte")
-"""How log-probabilities of options become probabilities: their softmax, or that of each divided by its bytes."""
-
 
 @dataclass(frozen=True, eq=False)
 class StoredChoices:
-    """A model that answers the questions of its results, and no others; ``rule`` is one of `RULES`."""
+    """A model that answers the questions of its results, and no others.
+
+    rule: how log-probabilities become probabilities of the options: `data.choice_results.probabilities`.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -103,13 +103,15 @@ def _difference(texts: Sequence[str], others: Sequence[str]) -> str:
 
 
 def open_choices(location: str, *, name: str, score: str | None = None, form: ResultsFormat) -> StoredChoices:
-    """The results at a file or folder as a model; ``score`` is one of `RULES`."""
+    """The results at a file or folder as a model; ``score`` is one of its rules."""
     results: ChoiceResults = form.read(Path(location).expanduser())
     digest = hashlib.sha256("".join(content_hash(file) for file in results.files).encode())
-    rule = score or RULES[0]
-    if rule not in RULES:
-        raise OptionError(f"model {name}: score {rule!r} is not {' or '.join(RULES)}")
-    details = {"score": rule, "tasks": list(results.tasks), **results.details}
+    rule = score or results.rules[0]
+    if rule not in results.rules:
+        raise OptionError(
+            f"model {name}: score {rule!r} is not {' or '.join(results.rules)}, as {form.words} can be scored"
+        )
+    details = {"score": rule, "tasks": list(results.tasks)}
     return StoredChoices(
         name=name,
         labels=results.shared_options,
@@ -131,5 +133,5 @@ def _backend(form: ResultsFormat) -> Backend:
     )
 
 
-CHOICE_RESULTS = tuple(_backend(form) for form in (LM_EVAL,))
+CHOICE_RESULTS = tuple(_backend(form) for form in (LM_EVAL, INSPECT))
 """A backend for each tool whose results are read."""
