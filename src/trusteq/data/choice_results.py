@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PROMPT = "prompt"
-"""The segment of the items: what the model read before each of the options."""
+PROMPT, TOKENS = "prompt", "tokens"
+"""The segments of the items: what the model read before each of the options; and a mark of the tokens that it read,
+if the tool did not store the complete text."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Question:
     id: unique among the results. task: the evaluation that it belongs to. prompt and options: the texts that the model
     read; an option continues the prompt. gold: the position of the right option. log_probabilities: of each option as a
     continuation of the prompt [options], in nats. record: everything that the tool stored of it. place: where it is
-    stored, for messages.
+    stored, for messages. tokens: a mark of the tokens that the model read, if its text is not known completely.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Question:
     log_probabilities: tuple[float, ...]
     record: Mapping[str, Any]
     place: str
+    tokens: str = ""
 
     @property
     def distinct_options(self) -> tuple[str, ...]:
@@ -87,9 +89,12 @@ class ChoiceResults:
         if len(self.tasks) > 1:
             columns = {"task": [question.task for question in self.questions], **columns}
         ids = [question.id for question in self.questions]
+        segments = {PROMPT: [question.prompt for question in self.questions]}
+        if any(question.tokens for question in self.questions):
+            segments[TOKENS] = [question.tokens for question in self.questions]
         return Items(
             ids=ids,
-            segments={PROMPT: [question.prompt for question in self.questions]},
+            segments=segments,
             labels=np.array([question.gold for question in self.questions], dtype=np.int64),
             label_names=shared or tuple(map(str, positions)),
             options=None if shared else [question.distinct_options for question in self.questions],

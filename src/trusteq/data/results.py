@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trusteq.data import inspect_log, llama_cpp, lm_eval
+from trusteq.data import inspect_log, lighteval, llama_cpp, lm_eval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,12 +32,13 @@ class ResultsFormat:
 
 
 LM_EVAL = ResultsFormat("lm-eval", "samples of lm-evaluation-harness", lm_eval.recognises, lm_eval.read)
+LIGHTEVAL = ResultsFormat("lighteval", "details of lighteval", lighteval.recognises, lighteval.read)
 INSPECT = ResultsFormat("inspect_ai", "a log of inspect_ai", inspect_log.recognises, inspect_log.read)
 LLAMA_CPP = ResultsFormat(
     "llama.cpp", "token probabilities that llama.cpp stored", llama_cpp.recognises, llama_cpp.read
 )
 
-FORMATS = (LM_EVAL, INSPECT, LLAMA_CPP)
+FORMATS = (LM_EVAL, LIGHTEVAL, INSPECT, LLAMA_CPP)
 
 
 def format_of(source: object) -> ResultsFormat | None:

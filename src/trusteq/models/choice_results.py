@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.data.choice_results import PROMPT, Question, probabilities
+from trusteq.data.choice_results import PROMPT, TOKENS, Question, probabilities
 from trusteq.data.hashing import content_hash
-from trusteq.data.results import INSPECT, LM_EVAL, ResultsFormat
+from trusteq.data.results import INSPECT, LIGHTEVAL, LM_EVAL, ResultsFormat
 from trusteq.data.table import shown
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.backend import Backend
@@ -75,15 +75,14 @@ class StoredChoices:
                 "on the same tasks and documents"
             )
         questions = [self.questions[id_] for id_ in items.ids]
-        asked = zip(items.segments[PROMPT], items.options or [items.label_names] * len(items), strict=True)
-        different = [
-            (question, (prompt, *options))
-            for question, (prompt, options) in zip(questions, asked, strict=True)
-            if (question.prompt, *question.distinct_options) != (prompt, *options)
-        ]
+        tokens = items.segments.get(TOKENS, [""] * len(items))
+        options = items.options or [items.label_names] * len(items)
+        expected = [(p, t, *o) for p, t, o in zip(items.segments[PROMPT], tokens, options, strict=True)]
+        actual = [(q.prompt, q.tokens, *q.distinct_options) for q in questions]
+        different = [i for i, (one, other) in enumerate(zip(actual, expected, strict=True)) if one != other]
         if different:
-            question, other = different[0]
-            difference = _difference((question.prompt, *question.distinct_options), other)
+            first = different[0]
+            question, difference = questions[first], _difference(actual[first], expected[first])
             raise ModelError(
                 f"{where}: {len(different):,} of {len(items):,} questions were put in other words than in "
                 f"{items.source}, e.g. {question.id!r}: {difference}; run both models with the same shots, options and "
@@ -93,12 +92,14 @@ class StoredChoices:
 
 
 def _difference(texts: Sequence[str], others: Sequence[str]) -> str:
-    """Where two lists of texts differ first, with a few characters from there."""
+    """Where prompt, mark of tokens and options first differ from others, with a few characters from there."""
     if len(texts) != len(others):
-        return f"{len(texts) - 1} options, not {len(others) - 1}"
+        return f"{len(texts) - 2} options, not {len(others) - 2}"
     i, (text, other) = next((i, pair) for i, pair in enumerate(zip(texts, others, strict=True)) if pair[0] != pair[1])
     at = next((at for at, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))
-    part = "the prompt" if i == 0 else f"option {i}"
+    if i == 1:
+        return f"the model read {text or 'texts'}, not {other or 'texts'}"
+    part = "the prompt" if i == 0 else f"option {i - 1}"
     return f"character {at + 1} of {part} begins {shown(text[at : at + 30])}, not {shown(other[at : at + 30])}"
 
 
@@ -133,5 +134,5 @@ def _backend(form: ResultsFormat) -> Backend:
     )
 
 
-CHOICE_RESULTS = tuple(_backend(form) for form in (LM_EVAL, INSPECT))
+CHOICE_RESULTS = tuple(_backend(form) for form in (LM_EVAL, LIGHTEVAL, INSPECT))
 """A backend for each tool whose results are read."""
