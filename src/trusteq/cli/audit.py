@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 )
 @click.option("--by-row", is_flag=True, help="Match prediction files by row number, ignoring ids.")
 @click.option("--slice", "slices", multiple=True, help="Column to slice by; may be repeated.")
-@click.option("--cluster", help="Column that says which items belong together, e.g. the premise.")
+@click.option(
+    "--cluster", help="Column that says which items belong together, e.g. the premise; of results, e.g. doc.passage."
+)
 @click.option("--split", help="Split of a Hugging Face dataset.")
 @click.option(
     "--batch",
@@ -135,8 +137,9 @@ if TYPE_CHECKING:
 def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     """Check whether each CANDIDATE may replace the REFERENCE.
 
-    A model is a transformers folder or hub id (safetensors), an .onnx file or folder, or a file of predictions with
-    one column per label; NAME=LOCATION sets its name.
+    A model is a transformers folder or hub id (safetensors), an .onnx file or folder, a file of predictions with
+    one column per label, or the results of an evaluation tool: samples of lm-evaluation-harness, details of lighteval,
+    a log of inspect_ai, token probabilities stored by llama.cpp. NAME=LOCATION sets its name.
 
     \b
     trusteq audit models/bert models/bert-int8 --data test.parquet --text sentence --label label
