@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.data.items import Items
+from trusteq.data.surrogates import is_unicode
 from trusteq.data.table import shown
 from trusteq.errors import DataError
 
@@ -40,6 +41,13 @@ class Question:
     record: Mapping[str, Any]
     place: str
     tokens: str = ""
+
+    def __post_init__(self) -> None:
+        for text in (self.id, self.task, self.prompt, *self.options):
+            if not is_unicode(text):
+                raise DataError(
+                    f"{self.place}: {shown(text)} has half of a surrogate pair; write the complete character"
+                )
 
     @property
     def distinct_options(self) -> tuple[str, ...]:
@@ -163,6 +171,8 @@ def prompt_and_options(contexts: Sequence[str], continuations: Sequence[str]) ->
 def _common_start(texts: Sequence[str]) -> str:
     """The longest text that all begin with."""
     first, last = min(texts), max(texts)
+    if first == last:
+        return first
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:length]
 

@@ -49,16 +49,17 @@ def read(path: Path) -> ChoiceResults:
     log, samples = _from_zip(path) if path.suffix.lower() == ".eval" else _from_json(path)
     if log.get("status") != "success":
         raise DataError(f"{path}: its run ended with status {shown(log.get('status'))}; use the log of a complete run")
-    steps = (log.get("plan") or {}).get("steps") or []
-    if any((step.get("params") or {}).get("shuffle") for step in steps):
+    if _shuffled(log):
         raise DataError(
             f"{path}: choices were shuffled by the solver, so letters do not say which; do not shuffle them"
         )
-    task = str((log.get("eval") or {}).get("task"))
     questions, hidden = [], []
-    for sample in samples:
-        place = f"{path}: sample {sample.get('id')!r}"
-        question, largest = _question(sample, task, place)
+    for number, sample in enumerate(samples, 1):
+        place = f"{path}: sample {shown(sample['id']) if isinstance(sample, dict) and 'id' in sample else number}"
+        try:
+            question, largest = _question(sample, str(log["eval"]["task"]), place)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError):
+            raise DataError(f"{place}: is not a complete sample of inspect_ai; its run may have been stopped") from None
         questions.append(question)
         hidden += [] if largest is None else [largest]
     if not questions:
@@ -68,6 +69,14 @@ def read(path: Path) -> ChoiceResults:
         raise DataError(f"{path}: has several answers to a question (epochs); use a run with one epoch")
     questions.sort(key=lambda question: (len(question.id), question.id))
     return ChoiceResults(str(path), tuple(questions), (str(path),), tuple(_notes(questions, hidden)), ("letters",))
+
+
+def _shuffled(log: Mapping[str, Any]) -> bool:
+    """Whether a solver showed the choices in an order of its own."""
+    plan = log.get("plan")
+    steps = plan.get("steps") if isinstance(plan, dict) else None
+    parameters = [step.get("params") for step in steps or [] if isinstance(step, dict)]
+    return any(isinstance(given, dict) and given.get("shuffle") for given in parameters)
 
 
 def _notes(questions: Sequence[Question], hidden: Sequence[float]) -> Iterator[Note]:
@@ -88,13 +97,8 @@ def _notes(questions: Sequence[Question], hidden: Sequence[float]) -> Iterator[N
 
 def _question(sample: Mapping[str, Any], task: str, place: str) -> tuple[Question, float | None]:
     """A sample as a question, and the most that an option without a logged probability can have, if there is one."""
-    try:
-        choices, target = sample["choices"], sample["target"]
-        prompt = _prompt(sample)
-        output = sample["output"]["choices"][0]
-        answers = [score.get("answer") for score in (sample.get("scores") or {}).values()]
-    except (KeyError, IndexError, TypeError, AttributeError):
-        raise DataError(f"{place}: is not a complete sample of inspect_ai; its run may have been stopped") from None
+    choices, target, output = sample["choices"], sample["target"], sample["output"]["choices"][0]
+    answers = [score.get("answer") for score in (sample.get("scores") or {}).values()]
     if not isinstance(choices, list) or not 2 <= len(choices) <= len(LETTERS):
         raise DataError(f"{place}: has no choices, or more than letters; only multiple-choice tasks can be read")
     letters = LETTERS[: len(choices)]
@@ -121,7 +125,9 @@ def _question(sample: Mapping[str, Any], task: str, place: str) -> tuple[Questio
         )
     record = {"id": sample["id"], "metadata": sample.get("metadata") or {}, "answer": answer}
     id_ = f"{task}/{sample['id']}"
-    return Question(id_, task, prompt, tuple(map(str, choices)), letters.index(target), logs, record, place), hidden
+    return Question(
+        id_, task, _prompt(sample), tuple(map(str, choices)), letters.index(target), logs, record, place
+    ), hidden
 
 
 def _prompt(sample: Mapping[str, Any]) -> str:
@@ -176,7 +182,8 @@ def _letters(token: Mapping[str, Any], letters: str) -> tuple[tuple[float, ...],
 
 def _from_json(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     log = _parsed(path.read_bytes(), str(path))
-    return log, log.get("samples") or []
+    samples = log.get("samples")
+    return log, samples if isinstance(samples, list) else []
 
 
 def _from_zip(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -59,10 +59,15 @@ class BaseFile:
         Both [rows, vocabulary].
         """
         words = np.ascontiguousarray(self.stored[context, rows])
-        step, lowest = words[:, :4].view("<f4").astype(np.float64).T
-        if not (np.isfinite(step) & np.isfinite(lowest) & (step >= 0) & (lowest <= 1e-3)).all():
+        stored = words[:, :4].view("<f4")
+        finite = np.isfinite(stored).all(axis=1)
+        step, lowest = np.where(finite, stored.T, 0).astype(np.float64)
+        # The largest log-probability is not above 0, up to rounding.
+        wrong = np.flatnonzero(~finite | (step < 0) | (lowest + STEPS * step > 1e-3))
+        if wrong.size:
+            found = stored[wrong[0]]
             raise DataError(
-                f"{self.path}: context {context + 1}: step {step[0]:g} and lowest log-probability {lowest[0]:g} cannot "
+                f"{self.path}: context {context + 1}: step {found[0]:g} and lowest log-probability {found[1]:g} cannot "
                 "be those of probabilities; the file is damaged or its model's values were not finite: write it again"
             )
         steps = words[:, 4 : 4 + self.vocabulary]
