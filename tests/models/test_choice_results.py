@@ -126,6 +126,20 @@ def test_other_prompts_are_refused_naming_the_first(tmp_path, one_line, old, new
     one_line(raised)
 
 
+def test_another_right_option_is_refused(tmp_path, one_line):
+    """The data were corrected between the two runs, say."""
+    folder = shutil.copytree(CANDIDATE, tmp_path / "other")
+    file = only(folder, "tiny_mood")
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    rows[4].update(target="0", acc=1.0 - rows[4]["acc"])
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    with pytest.raises(
+        ModelError, match=r"1 of 12 questions have another right option .* 'tiny_mood/4': option 1"
+    ) as e:
+        trusteq.open_model(folder).predict(trusteq.read_items(REFERENCE))
+    one_line(e)
+
+
 def test_documents_that_only_one_side_has_are_refused(tmp_path, one_line):
     folder = shutil.copytree(CANDIDATE, tmp_path / "fewer")
     file = only(folder, "tiny_ends")

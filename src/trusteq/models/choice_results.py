@@ -88,7 +88,20 @@ class StoredChoices:
                 f"{items.source}, e.g. {question.id!r}: {difference}; run both models with the same shots, options and "
                 "chat template"
             )
+        if items.labels is not None:
+            self._refuse_other_gold(questions, items)
         return questions
+
+    def _refuse_other_gold(self, questions: Sequence[Question], items: Items) -> None:
+        gold = np.array([question.gold for question in questions])
+        different = np.flatnonzero(gold != items.labels)
+        if different.size:
+            first = int(different[0])
+            raise ModelError(
+                f"model {self.name}: {self.identity.location}: {different.size:,} of {len(items):,} questions have "
+                f"another right option than in {items.source}, e.g. {questions[first].id!r}: option {gold[first] + 1}; "
+                "use one version of the data for both models"
+            )
 
 
 def _difference(texts: Sequence[str], others: Sequence[str]) -> str:
