@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from trusteq.data.predictions import softmax
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LABELS = ("entailment", "neutral", "contradiction")
 ITEMS = 5_000
@@ -35,6 +33,16 @@ def write(folder: Path) -> None:
         frame.insert(0, "id", ids)
         frame.insert(1, "label", gold)
         frame.to_csv(folder / f"{name}.csv", index=False)
+    write_results(folder)
+
+
+def write_results(folder: Path) -> None:
+    """``results/large`` and ``results/small``, samples of lm-evaluation-harness; files of llama.cpp for both models."""
+    stored = Path(__file__).parent / "results"
+    for name, role in (("large", "reference"), ("small", "candidate")):
+        shutil.copytree(stored / "lm_eval" / role, folder / "results" / name)
+        shutil.copy(stored / "llama_cpp" / f"{role}.kld", folder / f"{name}.kld")
+    shutil.copy(stored / "llama_cpp" / "candidate.log", folder / "small.log")
 
 
 def write_models(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,6 @@ from trusteq import TrusteqError, open_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 ROWS: list[dict[str, Any]] = [
     {"id": f"i{n}", "text": f'the film was "good", {n}', "other": "straße 電影", "label": ("no", "maybe", "yes")[n % 3],
@@ -99,6 +99,57 @@ def predictions(folder: Path) -> Reader:
     return Reader.of(folder, read, "p.csv", "p.jsonl", "p.parquet", "q.parquet")
 
 
+def results(folder: Path) -> Reader:
+    """Answers to questions as four tools stored them, with the log of one as JSON."""
+    from trusteq.data.inspect_log import _from_zip
+
+    stored = Path(__file__).parent.parent / "results"
+    (mood,), (ends,) = (stored.glob(f"lm_eval/reference/samples_tiny_{task}_*") for task in ("mood", "ends"))
+    header, samples = _from_zip(stored / "inspect" / "reference.eval")
+    small = [{key: value for key, value in sample.items() if key not in {"events", "store"}} for sample in samples]
+    files = {
+        "mood.jsonl": mood.read_bytes(),
+        "ends.jsonl": ends.read_bytes(),
+        "log.json": json.dumps({**header, "samples": small}).encode(),
+        "log.eval": (stored / "inspect" / "reference.eval").read_bytes(),
+        "details.parquet": (stored / "lighteval" / "reference" / "details_tiny_ends.parquet").read_bytes(),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+    def read(name: str) -> None:
+        items = trusteq.read_items(folder / name)
+        items.content()
+        rows = open_model(folder / name, name="m").predict(items)
+        sums = np.add.reduceat(rows.values[:, 0], np.cumsum(rows.counts) - rows.counts)
+        assert np.abs(sums - 1).max() < 1e-9
+
+    return Reader.of(folder, read, *files)
+
+
+def token_probabilities(folder: Path) -> Reader:
+    """What llama.cpp stored of two models, and what it printed."""
+    from trusteq.data.llama_cpp_log import read as read_log
+    from trusteq.models.stored_logits import compared
+
+    stored = Path(__file__).parent.parent / "results" / "llama_cpp"
+    names = ("reference.kld", "candidate.kld", "candidate.log")
+    for name in names:
+        (folder / name).write_bytes((stored / name).read_bytes())
+
+    def read(name: str) -> None:
+        if name.endswith(".log"):
+            read_log(folder / name)
+            return
+        items = trusteq.read_items(folder / names[0])
+        items.content()
+        for model in compared([open_model(folder / file, name=file) for file in names[:2]]):
+            model.predict(items)
+            model.findings()
+
+    return Reader.of(folder, read, *names)
+
+
 # what users write
 
 
@@ -153,6 +204,8 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     "packed data": lambda folder: data_files(folder, "t.csv.gz", "t.jsonl.gz"),
     "Parquet": lambda folder: data_files(folder, "t.parquet", "codes.parquet"),
     "predictions": predictions,
+    "results": results,
+    "token probabilities": token_probabilities,
     "policy": policies,
     "study": studies,
     "run": run_loaded,

@@ -46,6 +46,8 @@ INPUTS = {
     "packed data": 200,
     "Parquet": 100,
     "predictions": 100,
+    "results": 200,
+    "token probabilities": 100,
     "policy": 50,
     "study": 40,
     "run": 20,

@@ -13,7 +13,14 @@ import numpy as np
 
 from trusteq.auditing.compute import compute_audit
 from trusteq.auditing.explanations import deciding_measures, explain_settings, explain_until_decided
-from trusteq.auditing.models import Models, beside_reference, different_prompts, identify, one_task, one_way_of_asking
+from trusteq.auditing.models import (
+    Models,
+    beside_reference,
+    different_prompts,
+    identify,
+    one_task,
+    one_way_of_asking,
+)
 from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import LABEL, POSITION, REFERENCE_CONFIDENCE
 from trusteq.data.items import Items
@@ -102,8 +109,7 @@ def audit(
     effort = checked_effort(costs, models.audited)
     protocol_settings, explanation_settings = _how_to_explain(protocol, explain, rules, models, items)
     one_task(models)
-    asking = one_way_of_asking(models)
-    asked = beside_reference(models)
+    asking, asked = one_way_of_asking(models), beside_reference(models)
     task = one_task(asked)
     if with_slices:
         _refuse_built_in_slice_names(items, task)
@@ -287,7 +293,9 @@ def _predict(
         # Rows of a file may be matched by row number, so it needs the items in the order of their own file.
         rows = predict_all(model, items, advance).take(order)
     rows = task_of(model).checked(rows, items=ordered, labels=model.labels, model=model.name)
+    noise = traits_of(model).noise
     findings = [*model.findings(), *probe.findings(model.name), *plain_check(executor, model, ordered, rows)]
+    findings += noise(ordered) if noise else ()
     if shape:
         findings.append(Finding(model.name, "fixed batch", f"run in batches of exactly {batch}", float(batch)))
     return rows, tuple(findings), shape

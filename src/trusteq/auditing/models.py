@@ -143,12 +143,18 @@ def beside_reference(models: Models) -> Models:
 
 
 def one_task(models: Models) -> Task:
-    """The task of all models; models of different tasks are refused."""
+    """The task of all models; models of different tasks, or of different rules of probability, are refused."""
     task = task_of(models.reference)
     for model in models.everybody:
         if task_of(model) is not task:
             raise ModelError(
                 f"model {model.name} answers the task {task_of(model).name!r}, the reference {models.reference.name} "
                 f"{task.name!r}; only models of one task can be compared"
+            )
+        rule, other = traits_of(models.reference).rule, traits_of(model).rule
+        if rule != other:
+            raise ModelError(
+                f"model {model.name} has probabilities by the rule {other!r}, the reference {models.reference.name} by "
+                f"{rule!r}; they mean different things: use one rule for all models"
             )
     return task

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 )
 @click.option("--by-row", is_flag=True, help="Match prediction files by row number, ignoring ids.")
 @click.option("--slice", "slices", multiple=True, help="Column to slice by; may be repeated.")
-@click.option("--cluster", help="Column that says which items belong together, e.g. the premise.")
+@click.option(
+    "--cluster", help="Column that says which items belong together, e.g. the premise; of results, e.g. doc.passage."
+)
 @click.option("--split", help="Split of a Hugging Face dataset.")
 @click.option(
     "--batch",
@@ -135,8 +137,9 @@ if TYPE_CHECKING:
 def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     """Check whether each CANDIDATE may replace the REFERENCE.
 
-    A model is a transformers folder or hub id (safetensors), an .onnx file or folder, or a file of predictions with
-    one column per label; NAME=LOCATION sets its name.
+    A model is a transformers folder or hub id (safetensors), an .onnx file or folder, a file of predictions with
+    one column per label, or the results of an evaluation tool: samples of lm-evaluation-harness, details of lighteval,
+    a log of inspect_ai, token probabilities stored by llama.cpp. NAME=LOCATION sets its name.
 
     \b
     trusteq audit models/bert models/bert-int8 --data test.parquet --text sentence --label label
@@ -147,6 +150,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     from trusteq.auditing.audit import audit as run_audit
     from trusteq.data.read import read_items
     from trusteq.data.readers import readers
+    from trusteq.data.results import format_of
     from trusteq.models.open import open_model
     from trusteq.models.options import BUDGET
     from trusteq.policy import read_policy
@@ -166,7 +170,9 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     out = free_address(options["out"]) if is_address(options["out"]) else free_directory(options["out"])
     locations = names_and_locations([reference, *candidates, *([options["peer"]] if options["peer"] else [])])
     reference_name, reference_location = locations[0]
-    are_files = [location.lower().endswith(tuple(readers())) for _, location in locations]
+    are_files = [
+        location.lower().endswith(tuple(readers())) or format_of(location) is not None for _, location in locations
+    ]
     if options["data"] is None and not are_files[0]:
         raise click.UsageError(f"{reference_name} is a model and contains no items; name an items file with --data")
     if all(are_files):

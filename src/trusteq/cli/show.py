@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from trusteq.cli import screen
@@ -18,20 +20,35 @@ from trusteq.compare.measures import METHODS
 def show(run: str, item: str | None, candidate: str | None, method: str | None, as_json: bool) -> int:
     """Show what an audit printed, from the finished RUN directory alone.
 
+    RUN may also be the log of llama.cpp's llama-perplexity --kl-divergence: its values are shown, without a verdict.
+
     \b
     trusteq show trusteq-run
     trusteq show trusteq-run --item 4711
+    trusteq show q4.log
 
     Exit codes: 0 for any verdict, 2 error.
     """  # noqa: D301
+    from trusteq.data import llama_cpp_log
     from trusteq.record.evidence import evidence
     from trusteq.record.plain import plain
     from trusteq.record.run import load_run
+    from trusteq.report import printed_log
     from trusteq.report.item import METHOD, item_document, item_view
     from trusteq.report.item_terminal import render
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render_evidence
 
+    log = Path(run)
+    if llama_cpp_log.recognises(log):
+        if item or candidate or method:
+            raise click.UsageError(f"{run} is a log of llama.cpp, of which there is nothing else to show; name only it")
+        values = llama_cpp_log.read(log)
+        if as_json:
+            screen.print_json(printed_log.document(values))
+        else:
+            screen.show(printed_log.render(values, run))
+        return 0
     content = evidence(load_run(run))
     if item is None:
         for flag, value in (("--candidate", candidate), ("--method", method)):

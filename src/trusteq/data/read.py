@@ -14,9 +14,10 @@ from trusteq.data.label_sets import CODE, enumerated, listed
 from trusteq.data.option_columns import own_options, right_options
 from trusteq.data.prediction_file import refuse_both
 from trusteq.data.readers import column_names, read_table
+from trusteq.data.results import format_of
 from trusteq.data.segment import segment_of
 from trusteq.data.table import Table, shown
-from trusteq.errors import DataError, LabelError
+from trusteq.errors import DataError, LabelError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -46,9 +47,26 @@ def read_items(
     replace a list of one. ``download`` allows downloading a dataset from the hub; without it nothing goes online.
     ``options`` is the column with each item's own options, a list of texts (in CSV as JSON); a label is then the
     position of the right one, counted from 0, or its text.
+    Results of an evaluation tool (`trusteq.data.results`) contain their items; ``slices`` and ``cluster`` then name
+    fields of its records, e.g. "doc.subject".
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
+    if (form := format_of(source)) is not None:
+        without_effect = {
+            "--text": text,
+            "--label": label,
+            "--label-names": label_names,
+            "--options": options,
+            "--id": id,
+            "--by-row": by_row,
+            "--ignore-label": ignore_labels,
+            "--split": split,
+        }
+        if (flag := next((name for name, value in without_effect.items() if value), None)) is not None:
+            raise OptionError(f"{flag} has no effect: {source} are {form.words}, which say it themselves; remove it")
+        items: Items = form.read(Path(source).expanduser()).items(slices=slices, cluster=cluster)
+        return items
     if isinstance(label_names, str):
         raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):

@@ -7,14 +7,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from trusteq.data import llama_cpp_log
 from trusteq.data.surrogates import readable
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.backend import Backend
 from trusteq.models.causal.language_model import CAUSAL
+from trusteq.models.choice_results import CHOICE_RESULTS
 from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.hub import is_hub_id, snapshot
 from trusteq.models.onnx_session import ONNX
 from trusteq.models.prediction_file import PREDICTIONS
+from trusteq.models.stored_logits import STORED_LOGITS
 from trusteq.models.transformer import TRANSFORMERS
 from trusteq.plugins import with_plugins
 
@@ -32,6 +35,7 @@ class ModelOptions:
     tokenizer: str | None = None
     output: str | None = None
     budget: int | None = None
+    score: str | None = None
     device: str | None = None
     download: bool = False
     task: str | Path | Mapping[str, Any] | TaskFile | None = None
@@ -40,7 +44,7 @@ class ModelOptions:
     not_labels: tuple[str, ...] = ()
 
 
-BACKENDS = (PREDICTIONS, ONNX, CAUSAL, TRANSFORMERS)
+BACKENDS = (*CHOICE_RESULTS, STORED_LOGITS, PREDICTIONS, ONNX, CAUSAL, TRANSFORMERS)
 """trusteq's own backends."""
 
 
@@ -109,6 +113,11 @@ def _why_not(path: Path) -> str:
     """Why no backend recognises a location."""
     if not path.exists():
         return f"no such file or folder: {path}"
+    if llama_cpp_log.recognises(path):
+        return (
+            f"{path} is what llama.cpp printed, which trusteq show prints again; for a verdict give a file of each "
+            "model, written with --kl-divergence-base"
+        )
     if path.is_file():
         return (
             f"{path} is not a model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx or "

@@ -38,6 +38,10 @@ SCORES = Option(
 )
 TOKENIZER = Option("tokenizer", "Folder with tokenizer.json, for ONNX models without one in their own folder.")
 OUTPUT = Option("output", "Name of the output to use, for ONNX graphs with several.")
+SCORE = Option(
+    "score",
+    "How stored log-probabilities of choices become probabilities: sum or per_byte (of each choice).  [default: sum]",
+)
 DEVICE = Option("device", "Device for transformers models, e.g. cuda.")
 DOWNLOAD = Option(
     "download", "Allow downloads from the Hugging Face hub; nothing else goes online.", value="nothing", permits=True

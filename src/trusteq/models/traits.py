@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
     from trusteq.data.items import Items
-    from trusteq.models.base import Model
+    from trusteq.models.base import Finding, Model
     from trusteq.models.opening import Opening
     from trusteq.tasks.task import Task
 
@@ -24,6 +24,7 @@ class Traits:
     """What a model supports, and how to run it. The defaults fit a Python function about which nothing is known.
 
     task: the name of its task in `tasks.task.TASKS`.
+    rule: how its scores become probabilities, in a word; models of different rules are not compared.
     runs: whether predicting computes anything. A file of predictions is only looked up: all its items at once, in the
         order in which they were read.
     changeable: whether it can answer items that are not in the data, e.g. texts with words left out.
@@ -41,9 +42,11 @@ class Traits:
     prompts: returns what it reads of each item, to compare it with what another model reads; None if that is the item.
     beside: returns models, of which it is the first, as they answer beside it; None if each answers by itself.
     probed: how many items show whether its answers depend on the batch.
+    noise: returns findings about how far it differs from itself on items; None if there is nothing to find.
     """
 
     task: str = CLASSES
+    rule: str = ""
     runs: bool = True
     changeable: bool = True
     budget: int = 1024
@@ -59,6 +62,7 @@ class Traits:
     prompts: Callable[[Items], Sequence[str]] | None = None
     beside: Callable[[Sequence[Model]], list[Model]] | None = None
     probed: int = 32
+    noise: Callable[[Items], tuple[Finding, ...]] | None = None
 
 
 @runtime_checkable

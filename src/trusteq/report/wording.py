@@ -47,6 +47,7 @@ URGENT = frozenset(
         "other runs",
         "no hashes",
         "saturated logits",
+        "task left out",
     }
 )
 """Kinds of findings that are listed above the numbers, because they say what the numbers are worth."""

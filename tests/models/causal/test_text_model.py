@@ -67,6 +67,18 @@ def test_a_reference_that_has_changed_since_is_noticed(folders, tmp_path):
         opening.open()
 
 
+def test_what_16_bits_would_change_is_found_of_the_reference(folders):
+    large, small = (opened(folder) for folder in folders)
+    reference, candidate = read_beside([large, small])
+    assert candidate.traits.noise is None
+    (finding,) = reference.traits.noise(ITEMS)
+    assert finding.model == "large"
+    assert 1e-7 < finding.value < 0.1
+    assert "in bfloat16 it differs from itself by a mean token KL of" in finding.message
+    half = large.lowered("bfloat16")
+    assert read_beside([half, small])[0].traits.noise(ITEMS) == ()
+
+
 @pytest.mark.slow
 def test_other_processes_give_the_same_bytes(folders):
     items = ITEMS.take(np.arange(8))

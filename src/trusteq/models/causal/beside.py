@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from trusteq.errors import ModelError
+from trusteq.models.base import Finding
 from trusteq.models.causal.chunks import CONTEXT, chunks
 from trusteq.models.causal.reading import Network, read, read_twice
 from trusteq.models.opening import BesideOpening
+from trusteq.models.probe import sample_by_length
 from trusteq.tasks.documents import DOCUMENT_COLUMNS, Documents
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.tokens import TOKEN_COLUMNS, Tokens
@@ -21,10 +23,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
-    from trusteq.models.base import Finding, Identity, Model
+    from trusteq.models.base import Identity, Model
     from trusteq.models.causal.chunks import Chunk
     from trusteq.models.opening import Opening
     from trusteq.models.traits import Traits
+
+SIXTEEN_BITS, NOISE = "bfloat16", 128
+"""The precision that shows how much storing a model in 16 bits changes, and how many tokens of a text are read in it:
+few, for many processors have no arithmetic for it."""
 
 PROBED = 4
 """Documents that a model is probed with. The noise floor shows on every document what a batch changes."""
@@ -121,6 +127,7 @@ class Beside:
             lowered=None,
             beside=None,
             probed=PROBED,
+            noise=self._noise if self.reference is self.own else None,
             opening=self._opening,
         )
 
@@ -158,6 +165,25 @@ class Beside:
                     f"model {self.name}: item {items.ids[of_reference.document]!r}: it reads other tokens than "
                     f"{self.reference.name}, although both have the same vocabulary; use one tokenizer for both models"
                 )
+
+    def _noise(self, items: Items) -> tuple[Finding, ...]:
+        """How far it differs from itself in 16 bits, on some tokens of a few documents; nothing if it runs in them."""
+        lower = self.own.traits.lowered
+        lowered: Any = self.own if lower is None else lower(SIXTEEN_BITS)
+        if lowered is self.own:
+            return ()
+        cut = _chunks(self.own, items.take(sample_by_length(items, PROBED)), self._both)
+        few = [replace(chunk, ids=chunk.ids[: NOISE + 1], length=chunk.length[:NOISE]) for chunk in cut[:PROBED]]
+        parts = read(Network(self.own.model), Network(lowered.model), few, budget=self._budget)
+        if not parts:
+            return ()
+        rows = np.concatenate(parts)
+        kl = float(rows[:, TOKEN_COLUMNS.index("kl_from_reference")].mean())
+        message = (
+            f"in {SIXTEEN_BITS} it differs from itself by a mean token KL of {kl:.2g} ({len(rows):,} tokens of "
+            f"{len(few)} texts): what storing it in 16 bits would change"
+        )
+        return (Finding(self.name, "noise in 16 bits", message, kl),)
 
     def _opening(self) -> Opening | None:
         own, reference = self.own.traits.opening(), None

@@ -43,7 +43,7 @@ class TextModel(LanguageModel):
     @property
     def traits(self) -> Traits:
         """Those of a model that reads texts as they are."""
-        return replace(super().traits, task=Tokens.name, changeable=False, lowered=None, beside=read_beside)
+        return replace(super().traits, task=Tokens.name, changeable=False, beside=read_beside)
 
     def documents(self, items: Items) -> list[str]:
         """The text of each item, as the task file has it."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trusteq.record.evidence import Evidence
 
-RUN_KINDS = frozenset({"transformers", "onnx", "predictions"})
+RUN_KINDS = frozenset({"transformers", "onnx", "predictions", "lm-eval", "lighteval", "inspect_ai", "llama.cpp"})
 """Kinds of models that the command line opens."""
 
 _EXPLAIN = {
