@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from trusteq.compare.measures import DIMENSIONS, find_measure, in_words, names_of, needs_of
+from trusteq.compare.measures import DIMENSIONS, dimensions_of, find_measure, in_words, names_of, needs_of
 from trusteq.data.yaml_file import MAX_CHARACTERS, parse_yaml, validated
 from trusteq.errors import PolicyError
+from trusteq.tasks.task import CLASSES
 
 if TYPE_CHECKING:
     from trusteq.compare.measures import Measure
+    from trusteq.tasks.task import Task
 
     Dimension = str
 else:
     Dimension = Literal[tuple(DIMENSIONS)]
 
-PRESETS = ("default", "paper")
+PRESETS = ("default", "generative", "paper")
 
 
 class Rule(BaseModel):
@@ -207,6 +209,17 @@ def preset(name: str) -> Policy:
     """The policy of this name that comes with trusteq."""
     text = resources.files("trusteq.policies").joinpath(f"{name}.yaml").read_text("utf-8")
     return parse_policy(parse_yaml(text, where=f"preset {name}", error=PolicyError), where=f"preset {name}")
+
+
+def usual_policy(task: Task) -> Policy:
+    """The policy for models of this task, if no other is chosen.
+
+    "default" for classes; for other tasks "generative", which then requires what models of the task are compared in.
+    """
+    if task.name == CLASSES:
+        return preset("default")
+    policy, dimensions = preset("generative"), dimensions_of(task)
+    return policy.requiring(tuple(name for name in policy.required if name in dimensions))
 
 
 def comes_with_trusteq(policy: Policy) -> bool:

@@ -34,7 +34,7 @@ from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.probe import predict_all
 from trusteq.models.traits import task_of, traits_of
-from trusteq.policy import Policy, read_policy
+from trusteq.policy import Policy, read_policy, usual_policy
 from trusteq.record.responses import Response, Responses
 from trusteq.stats.limits import refuse_too_few, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
@@ -68,7 +68,7 @@ def audit(
     candidates: object | Sequence[object] | Mapping[str, object],
     items: Items,
     *,
-    policy: str | Path | Policy | Mapping[str, Any] = "default",
+    policy: str | Path | Policy | Mapping[str, Any] | None = None,
     dimensions: str | Sequence[str] | None = None,
     batch: int = 1,
     resamples: int = RESAMPLES,
@@ -86,7 +86,8 @@ def audit(
     """The audit of one or more candidates against a reference on the same items.
 
     Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or a scikit-learn
-    estimator; a mapping names the candidates. ``dimensions`` replaces the policy's choice of what EQUIVALENT requires.
+    estimator; a mapping names the candidates. ``policy`` is by default "default", for language models "generative" as
+    far as their task measures it. ``dimensions`` replaces the policy's choice of what EQUIVALENT requires.
     ``batch`` is the number of items per call for models whose answers depend on their batch. ``explain`` says how to
     explain, or whether; by default every model that can be explained is. ``protocol`` is "paper", "paper-scripts" or
     "paper-scripts-qqp", to explain as published instead; a policy that judges what only it measures implies "paper".
@@ -98,6 +99,10 @@ def audit(
     ``progress(stage, done, total)`` is called as the work advances.
     """
     extra_measures = own_measures(measures)
+    models = None
+    if policy is None:
+        models = identify(reference, candidates, peer, allow_same=allow_same)
+        policy = usual_policy(one_task(models))
     rules = _rules(policy, dimensions, extra_measures)
     resamples, seed, batch = (
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
@@ -105,7 +110,7 @@ def audit(
     refuse_too_few(resamples, rules.level)
     _refuse_unusable_items(items)
     progress = progress or silent
-    models = identify(reference, candidates, peer, allow_same=allow_same)
+    models = models or identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
     protocol_settings, explanation_settings = _how_to_explain(protocol, explain, rules, models, items)
     one_task(models)

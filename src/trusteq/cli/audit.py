@@ -51,7 +51,11 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Batch size for models whose answers depend on the batch.  [default: 1]",
 )
-@click.option("--policy", default="default", show_default=True, help="Preset (default, paper) or YAML file.")
+@click.option(
+    "--policy",
+    help="Preset (default, generative, paper) or YAML file.  [default: default; for language models, generative as far "
+    "as their task measures it]",
+)
 @click.option("--dimensions", help="Dimensions that EQUIVALENT requires: behaviour,calibration[,explanation].")
 @click.option(
     "--resamples",
@@ -164,7 +168,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render_evidence
 
-    policy = read_policy(options["policy"])
+    policy = read_policy(options["policy"] or "default")
     if options["dimensions"]:
         policy = policy.requiring(comma_separated(options["dimensions"]))
     out = free_address(options["out"]) if is_address(options["out"]) else free_directory(options["out"])
@@ -226,7 +230,8 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             models.pop(reference_name),
             models,
             items,
-            policy=policy,
+            policy=policy if options["policy"] else None,
+            dimensions=comma_separated(options["dimensions"]) or None,
             batch=options["batch"] or 1,
             resamples=options["resamples"],
             seed=options["seed"],

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @click.command(cls=NoRepeats)
 @click.argument("run", type=click.Path(path_type=str))
 @click.option(
-    "--policy", "policy_name", default=None, help="Preset (default, paper) or YAML file; default: the run's own."
+    "--policy",
+    "policy_name",
+    default=None,
+    help="Preset (default, generative, paper) or YAML file; default: the run's own.",
 )
 @click.option("--dimensions", default=None, help="Dimensions that EQUIVALENT requires, e.g. behaviour,calibration.")
 @click.option("--candidate", "only", multiple=True, help="Judge only this candidate; may be repeated.")
