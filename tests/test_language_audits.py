@@ -1,149 +1,59 @@
-"""Audits of language models, from a folder and a task file to a verdict and a run."""
+"""Audits of language models that choose, from folders to the verdict."""
 
-import json
+import shutil
 
 import numpy as np
 import pytest
-import yaml
-from command import one_line
-from command import trusteq as command
 from oracles import tiny_language_models as tiny
 
 import trusteq
-from trusteq import ModelError, load_run
-from trusteq.auditing.verify import verify_run
-from trusteq.models.library_output import quiet_transformers
+from trusteq.data.items import Items
+from trusteq.errors import TrusteqError
 from trusteq.models.open import open_model
-from trusteq.record.evidence import evidence
-from trusteq.report.paired_runs import PairedRuns
 
-TASK = {"task": "choices", "prompt": "Text: {{ text }}\nIt is", "choices": {"no": " bad", "yes": " good"}}
-OWN = {"task": "choices", "prompt": "Q: {{ text }}\nA:", "options": "answers"}
-WORDS = ["a", "good", "day", "was", "bad", "so", "it", "is", "not", "the", "worst", "of", "all"]
-POLICY = {
-    "name": "wide",
-    "min_items": 20,
-    "required": ["behaviour"],
-    "rules": {"behaviour": {"disagreement": {"at_most": 0.9}}},
+TASK = {
+    "task": "choices",
+    "prompt": "Text: {{ text }}\nIt is",
+    "choices": {"no": " bad", "yes": " good"},
+    "shots": [{"text": "a bad thing", "answer": "no"}],
 }
-
-
-def rows(n=40):
-    rng = np.random.default_rng(0)
-    texts = [" ".join(rng.choice(WORDS, 4 + i % 4)) for i in range(n)]
-    answers = ["a good", "a bad", "so"]
-    return [
-        {"id": f"t{i}", "text": text, "label": "yes" if "good" in text else "no", "answers": answers[: 2 + i % 2]}
-        | {"right": i % 2}
-        for i, text in enumerate(texts)
-    ]
+WORDS = ("good", "bad", "film", "dull", "fine", "so", "it", "was", "rather", "not", "the", "day")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Two models, one of them again with another chat template, items and task files."""
-    folder = tmp_path_factory.mktemp("language")
-    tiny.save(folder / "large")
-    tiny.save(folder / "small", seed=2)
-    tiny.save(folder / "polite", seed=2)
-    with quiet_transformers():
-        tiny.tokenizer(template=tiny.TEMPLATE.replace("<s>assistant", "<s>helper")).save_pretrained(folder / "polite")
-    (folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
-    (folder / "task.yaml").write_text(yaml.safe_dump(TASK))
-    (folder / "own.yaml").write_text(yaml.safe_dump(OWN))
-    (folder / "policy.yaml").write_text(yaml.safe_dump(POLICY))
-    return folder
+def items():
+    rng = np.random.default_rng(1)
+    texts = [" ".join(rng.choice(WORDS, rng.integers(3, 9))) for _ in range(40)]
+    return Items([str(i) for i in range(40)], {"text": texts}, labels=rng.integers(0, 2, 40), label_names=("no", "yes"))
 
 
-def opened(place, name, task=TASK):
-    return open_model(place / name, name=name, options={"task": task})
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    return {name: tiny.save(folder / name, scale=scale) for name, scale in (("large", 0.3), ("small", 0.28))}
 
 
-def items(place, task=TASK):
-    if task.get("options"):
-        return trusteq.read_items(place / "items.jsonl", text="text", label="right", options="answers", id="id")
-    return trusteq.read_items(place / "items.jsonl", text="text", label="label", id="id")
-
-
-def audited(place, names=("large", "small"), task=TASK, **options):
-    reference, candidate = (opened(place, name, task) for name in names)
-    options = {"policy": POLICY, "resamples": 100, "costs": "none", "with_slices": False, **options}
-    return trusteq.audit(reference, {candidate.name: candidate}, items(place, task), **options)
+def opened(folder, **task):
+    return open_model(folder, options={"task": {**TASK, **task}})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["task", "own"])
-def test_a_task_file_is_enough_on_the_command_line(place, task, tmp_path):
-    label = "label" if task == "task" else "right"
-    words = ["large", "small", "--data", "items.jsonl", "--task", f"{task}.yaml", "--label", label, "--policy"]
-    words += ["policy.yaml", "--explain-items", "20", "--costs", "none", "--out", str(tmp_path / "run"), "--quiet"]
-    done = command("audit", *words, cwd=place)
-    assert done.returncode == 0, done.stderr
-    finished = load_run(tmp_path / "run")
-    assert verify_run(finished).passed
-    settings = finished.document.settings
-    assert settings["task"] == "choices"
-    assert settings["asking"]["prompt"] == (TASK if task == "task" else OWN)["prompt"]
-    assert settings["explain"].scale == "log-odds"
-    measures = finished.document.candidates[0].measures
-    assert {"mass_reference", "disagreement"} <= set(measures["behaviour"])
-    assert ("kl_reference_candidate" in measures["behaviour"]) == (task == "task")
-    assert "faithfulness_reference_shapley" in measures["explanation"]
+def test_language_models_are_audited_and_explained(folders, items):
+    done = trusteq.audit(opened(folders["large"]), [opened(folders["small"])], items, costs="none")
+    (comparison,) = done.comparisons
+    measured = set(done.estimates()["dimension"])
+    assert {"behaviour", "calibration", "explanation"} <= measured
+    findings = [*done.reference.findings, *comparison.candidate.findings]
+    near = [finding.value for finding in findings if finding.kind == "plain forward"]
+    assert len(near) == 2
+    assert max(near) < 1e-4
 
 
-def test_without_a_task_file_it_is_one_line(place):
-    done = command("audit", "large", "small", "--data", "items.jsonl", "--text", "text", cwd=place)
-    one_line(done, "is a language model, and nothing says how to ask it; give a task file with --task FILE")
+def test_the_same_weights_stored_in_another_way_are_the_reference_itself(folders, items, tmp_path):
+    import transformers
 
-
-def test_a_language_model_compared_with_itself_is_equivalent(place):
-    policy = {**POLICY, "min_items": 20, "rules": {"behaviour": {"disagreement": {"at_most": 0.2}}}}
-    one, other = opened(place, "large"), opened(place, "large")
-    other.name = "again"
-    with pytest.raises(ModelError, match="again is the same model as large"):
-        trusteq.audit(one, {"again": other}, items(place), policy=policy, costs="none")
-    result = trusteq.audit(
-        one, {"again": other}, items(place), policy=policy, costs="none", allow_same=True, explain=False, resamples=100
-    )
-    assert result["again"].verdict.outcome == "EQUIVALENT"
-
-
-def test_other_prompts_are_a_finding_before_anything_else(place):
-    task = {**TASK, "chat": "model", "choices": {"no": "bad", "yes": "good"}}
-    result = audited(place, ("large", "polite"), task, explain=False)
-    first = result["polite"].candidate.findings[0]
-    assert first.kind == "other prompts"
-    assert "reads other prompts than large, in 40 of 40" in first.message
-    assert "helper" in first.message
-    same = audited(place, ("large", "small"), task, explain=False)
-    assert "other prompts" not in {finding.kind for finding in same.findings}
-
-
-def test_models_asked_in_different_ways_are_refused(place):
-    other = {**TASK, "score": "per_byte"}
-    with pytest.raises(ModelError, match="small is asked by another task file than the reference large"):
-        trusteq.audit(opened(place, "large"), {"small": opened(place, "small", other)}, items(place), costs="none")
-
-
-def test_runs_that_asked_in_different_ways_are_not_paired(place):
-    one = audited(place, explain=False)
-    other = audited(place, task={**TASK, "score": "per_byte"}, explain=False)
-    match = PairedRuns(one.evidence, other.evidence).match
-    assert not match.paired
-    assert match.reason == "the models were asked in different ways"
-    assert PairedRuns(one.evidence, one.evidence).match.paired
-
-
-@pytest.mark.slow
-def test_letters_have_an_order_effect_and_an_explanation(place, tmp_path):
-    task = {
-        **OWN,
-        "prompt": "Q: {{ text }}\n{% for choice in choices %}{{ choice.letter }}. {{ choice.text }}\n{% endfor %}A:",
-        "score": "letters",
-        "orders": "cyclic",
-    }
-    result = audited(place, task=task, explain=trusteq.ExplainSettings(items=10, masks=32))
-    assert result["small"].measures["behaviour"]["order_effect_reference"].value > 0
-    kept = load_run(result.save(tmp_path / "run"))
-    assert verify_run(kept).passed
-    assert evidence(kept).task.name == "choices"
+    again = shutil.copytree(folders["large"], tmp_path / "again")
+    (again / "model.safetensors").unlink()
+    transformers.AutoModelForCausalLM.from_pretrained(folders["large"]).save_pretrained(again, max_shard_size="30KB")
+    with pytest.raises(TrusteqError, match="again"):
+        trusteq.audit(opened(folders["large"]), [opened(again)], items)
