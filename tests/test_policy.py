@@ -158,7 +158,7 @@ def test_aliases_of_aliases_are_no_bomb(tmp_path, one_line):
 
 
 def test_a_file_that_is_not_there_names_the_presets(tmp_path):
-    with pytest.raises(PolicyError, match="no such policy file; presets are default and paper"):
+    with pytest.raises(PolicyError, match="no such policy file; presets are default, generative, paper"):
         read_policy(tmp_path / "none.yaml")
 
 

@@ -197,7 +197,7 @@ def read_policy(source: str | Path | Policy | Mapping[str, Any], own: Sequence[M
         with Path(source).open(encoding="utf-8") as stream:
             text = stream.read(MAX_CHARACTERS + 1)  # limited: a device has no end
     except FileNotFoundError:
-        raise PolicyError(f"{where}: no such policy file; presets are {' and '.join(PRESETS)}") from None
+        raise PolicyError(f"{where}: no such policy file; presets are {', '.join(PRESETS)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError(f"{where}: cannot be read as text: {error}") from None
     content = parse_yaml(text, where=where, error=PolicyError)

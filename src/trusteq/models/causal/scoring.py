@@ -56,8 +56,6 @@ class Scorer:
     name: str
     budget: int
     prefix: Prefix | None = field(default=None, init=False)
-    largest_batch: int = field(default=0, init=False)
-    """The largest memory that the arrays of one batch took, as far as they are known here, in bytes."""
 
     def log_probabilities(
         self, prompts: Sequence[Prompt], items: Sequence[str] | None = None, *, shared: Tokens | None = None
@@ -173,21 +171,16 @@ class Scorer:
             except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
                 asked = "a prompt" if items[at[0]] is None else f"item {items[at[0]]!r}"
                 raise ModelError(f"model {self.name}: failed while answering {asked}: {one_line(error)}") from error
-            self.largest_batch = max(self.largest_batch, forward.bytes)
             yield at, values
 
 
 @dataclass
 class Forward:
-    """One forward of a model over rows that begin with the first ``start`` tokens of a prefix.
-
-    bytes: the memory of the largest arrays of the latest call: one layer's keys and values, hidden states and logits.
-    """
+    """One forward of a model over rows that begin with the first ``start`` tokens of a prefix."""
 
     model: Any
     prefix: Prefix | None
     start: int
-    bytes: int = 0
 
     def log_probabilities(self, rows: Sequence[Row]) -> list[NDArray[np.float64]]:
         """The log-probability of each continuation of each row."""
@@ -212,7 +205,6 @@ class Forward:
             if self.start and self.prefix is not None:
                 inputs |= {"past_key_values": self.prefix.cache(self.start), "use_cache": True}
             logits = logits_at(self.model, inputs, at_rows, at_columns)
-            self.bytes = logits.nbytes + (0 if mask is None else 2 * mask.nbytes)
             return [
                 _of_row(row, logits[first:last]) for row, first, last in zip(rows, offsets, offsets[1:], strict=False)
             ]
