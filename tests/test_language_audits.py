@@ -148,3 +148,78 @@ def test_letters_have_an_order_effect_and_an_explanation(place, tmp_path):
     kept = load_run(result.save(tmp_path / "run"))
     assert verify_run(kept).passed
     assert evidence(kept).task.name == "choices"
+
+
+TEXTS = {"task": "tokens", "text": "{{ text }}"}
+BOTH = {
+    "name": "both",
+    "min_items": 20,
+    "required": ["behaviour", "distribution"],
+    "rules": {
+        "behaviour": {"disagreement": {"at_most": 0.99}},
+        "distribution": {"token_kl_excess": {"at_most": 1000}, "nll_per_byte_ratio": {"at_most": 50}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def two_runs(place, tmp_path_factory):
+    """A run of choices and one of tokens, of the same models."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "both.yaml").write_text(yaml.safe_dump(BOTH))
+    for name, task in (("choices", TASK), ("tokens", TEXTS)):
+        audited(place, task=task, policy=BOTH, explain=False).save(folder / name)
+    return folder
+
+
+def test_each_run_alone_leaves_a_required_dimension_unmeasured(two_runs):
+    for name, missing in (("choices", "distribution"), ("tokens", "behaviour")):
+        done = command("gate", name, cwd=two_runs)
+        assert done.returncode == 3
+        assert f"{missing} was not measured" in done.stdout.replace("\n", " ")
+
+
+def test_runs_of_choices_and_tokens_are_judged_together(two_runs):
+    done = command("gate", "choices", "tokens", cwd=two_runs)
+    assert done.returncode == 0, done.stdout
+    assert "in choices, 40 items:" in done.stdout
+    assert "other runs" not in done.stdout
+    document = json.loads(command("gate", "choices", "tokens", "--json", cwd=two_runs).stdout)
+    outcomes = {d["dimension"]: d["outcome"] for d in document["candidates"]["small"]["dimensions"]}
+    assert outcomes == {
+        "behaviour": "EQUIVALENT",
+        "calibration": "NOT MEASURED",
+        "explanation": "NOT MEASURED",
+        "distribution": "EQUIVALENT",
+    }
+
+
+def test_one_run_beyond_a_margin_is_enough(two_runs):
+    strict = {**BOTH, "name": "strict", "rules": {**BOTH["rules"], "distribution": {"same_top": {"at_least": 0.999}}}}
+    (two_runs / "strict.yaml").write_text(yaml.safe_dump(strict))
+    done = command("gate", "choices", "tokens", "--policy", "strict.yaml", cwd=two_runs)
+    assert done.returncode == 1
+    assert "same top token" in done.stdout
+
+
+def test_runs_of_other_models_are_not_judged_together(place, two_runs, tmp_path):
+    other = audited(place, ("large", "polite"), explain=False, policy=BOTH)
+    other.save(tmp_path / "other")
+    done = command("gate", "choices", tmp_path / "other", cwd=two_runs)
+    one_line(done, "no model 'small'; judge together only runs of the same models")
+
+
+def test_runs_of_another_model_of_the_same_name_are_not_judged_together(place, two_runs, tmp_path):
+    one, other = opened(place, "large"), open_model(place / "large", name="small", options={"task": TASK})
+    result = trusteq.audit(
+        one, {"small": other}, items(place), policy=BOTH, costs="none", explain=False, resamples=100, allow_same=True
+    )
+    result.save(tmp_path / "other")
+    done = command("gate", "choices", tmp_path / "other", cwd=two_runs)
+    one_line(done, "model 'small' is not the one in choices")
+
+
+def test_runs_by_different_policies_need_one(place, two_runs, tmp_path):
+    audited(place, explain=False).save(tmp_path / "wide")
+    done = command("gate", "choices", tmp_path / "wide", cwd=two_runs)
+    one_line(done, "the runs were judged by different policies (both, wide); choose with --policy")

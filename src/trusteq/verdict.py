@@ -25,7 +25,7 @@ from trusteq.stats.power import detectable_margin, items_to_decide
 from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
     from trusteq.compare.measures import Measure
     from trusteq.policy import Policy
@@ -122,14 +122,40 @@ def judge(
         if d in judged
     )
     required = [d for d in dimensions if d.required]
-    outcomes = {d.outcome for d in required}
-    if Outcome.NOT_EQUIVALENT in outcomes:
-        whole: Whole = Outcome.NOT_EQUIVALENT
-    elif outcomes == {Outcome.EQUIVALENT}:
-        whole = Outcome.EQUIVALENT
-    else:
-        whole = Outcome.UNDECIDED
+    whole = _whole({d.outcome for d in required})
     return Verdict(whole, dimensions, _reason(whole, required, needs))
+
+
+def together(verdicts: Sequence[Verdict], policy: Policy) -> Verdict:
+    """The verdict on one candidate from several audits by the same policy, which measure different dimensions.
+
+    A dimension is EQUIVALENT if it is in every audit that measures it; one that no audit measures is not measured.
+    """
+    dimensions = []
+    for name in DIMENSIONS:
+        parts = [d for verdict in verdicts for d in verdict.dimensions if d.dimension == name]
+        measured = [d for d in parts if d.outcome is not Outcome.NOT_MEASURED]
+        if measured:
+            worst = max((d.outcome for d in measured), key=_WORST_LAST.index)
+            rules = tuple(rule for d in measured for rule in d.rules)
+            dimensions.append(DimensionVerdict(name, worst, measured[0].required, rules))
+        elif parts:
+            dimensions.append(parts[0])
+    required = [d for d in dimensions if d.required]
+    whole = _whole({d.outcome for d in required})
+    of_measures = (r.measure for d in dimensions for r in d.rules if r.estimate is not None)
+    needs = partial(missing_need, measured=set(of_measures))
+    return Verdict(whole, tuple(dimensions), _reason(whole, required, needs))
+
+
+_WORST_LAST = (Outcome.EQUIVALENT, Outcome.UNDECIDED, Outcome.NOT_EQUIVALENT)
+
+
+def _whole(outcomes: Set[Outcome]) -> Whole:
+    """The outcome of the whole from those of the required dimensions."""
+    if Outcome.NOT_EQUIVALENT in outcomes:
+        return Outcome.NOT_EQUIVALENT
+    return Outcome.EQUIVALENT if outcomes == {Outcome.EQUIVALENT} else Outcome.UNDECIDED
 
 
 def _reason(whole: Whole, required: Sequence[DimensionVerdict], needs: Needs) -> str:

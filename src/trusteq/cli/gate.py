@@ -10,6 +10,7 @@ from trusteq.cli.lists import comma_separated
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show
 from trusteq.cli.streams import print_or_warn
+from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=NoRepeats)
-@click.argument("run", type=click.Path(path_type=str))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=str))
 @click.option(
     "--policy",
     "policy_name",
@@ -31,8 +32,13 @@ if TYPE_CHECKING:
 @click.option("--dimensions", default=None, help="Dimensions that EQUIVALENT requires, e.g. behaviour,calibration.")
 @click.option("--candidate", "only", multiple=True, help="Judge only this candidate; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
-def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[str, ...], as_json: bool) -> int:
+def gate(
+    runs: tuple[str, ...], policy_name: str | None, dimensions: str | None, only: tuple[str, ...], as_json: bool
+) -> int:
     """Judge the finished RUN directory by a policy; no model is loaded.
+
+    Several runs of the same models, such as one of choices and one of tokens, are judged together: every dimension that
+    the policy requires must be EQUIVALENT in each run that measures it.
 
     Exit codes: 0 every candidate is EQUIVALENT, 1 at least one is NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """
@@ -40,42 +46,52 @@ def gate(run: str, policy_name: str | None, dimensions: str | None, only: tuple[
     from trusteq.record.audit import exit_code
     from trusteq.record.evidence import notices_of
     from trusteq.record.policy_findings import about_policy
-    from trusteq.record.run import load_run, rejudge
+    from trusteq.record.run import load_run
+    from trusteq.record.runs_together import judged_together, shared_policy
     from trusteq.report.wording import URGENT
 
-    finished = load_run(run)
-    own = finished.document.own_measures
-    policy = finished.policy if policy_name is None else read_policy(policy_name, own)
+    run, every = runs[0], [load_run(run) for run in runs]
+    own = tuple(dict.fromkeys(one for each in every for one in each.document.own_measures))
+    policy = shared_policy(every) if policy_name is None else read_policy(policy_name, own)
     if dimensions is not None:
         policy = policy.requiring(comma_separated(dimensions), own)
-    judged = rejudge(finished, policy)
+    judged = judged_together(every, policy)
     unknown = next((name for name in only if name not in judged), None)
     if unknown is not None:
         raise click.UsageError(f"--candidate {unknown}: {run} has no such candidate; choose from {', '.join(judged)}")
     judged = {name: verdict for name, verdict in judged.items() if name in only or not only}
     code = exit_code(verdict.outcome for verdict in judged.values())
-    findings = (*notices_of(finished), *finished.document.findings)
+    findings = tuple(
+        dict.fromkeys(finding for each in every for finding in (*notices_of(each), *each.document.findings))
+    )
     warnings = (*about_policy(policy), *(f for f in findings if f.kind in URGENT))
     with print_or_warn(code, run):
         if as_json:
             print_json(_document(policy, code, judged, warnings))
         else:
-            _show(finished, policy, judged, warnings)
+            _show(every, policy, judged, warnings)
     return code
 
 
-def _show(finished: Run, policy: Policy, judged: Mapping[str, Verdict], warnings: Sequence[Finding]) -> None:
+def _show(runs: Sequence[Run], policy: Policy, judged: Mapping[str, Verdict], warnings: Sequence[Finding]) -> None:
+    from trusteq.record.runs_together import measured_alone
     from trusteq.report import terminal
 
-    document = finished.document
-    show(terminal.headline(document.reference.name, document.items.n, policy, document.items.ignored))
+    document = runs[0].document
+    items, ignored = (sum(getattr(run.document.items, name) for run in runs) for name in ("n", "ignored"))
+    show(terminal.headline(document.reference.name, items, policy, ignored))
     show(terminal.verdicts(judged.items()))
     if lines := terminal.warnings(warnings):
         show(*lines)
     for candidate in document.candidates:
         if (verdict := judged.get(candidate.name)) is not None:
             show(terminal.reason(candidate.name, verdict))
-            show(terminal.rules(verdict, candidate.flat, policy))
+            if len(runs) == 1:
+                show(terminal.rules(verdict, candidate.flat, policy))
+            for run in runs if len(runs) > 1 else ():
+                show(clean(f"in {run.directory}, {run.document.items.n:,} items:"))
+                (own,) = (one for one in run.document.candidates if one.name == candidate.name)
+                show(terminal.rules(measured_alone(run, candidate.name, policy), own.flat, policy))
 
 
 def _document(policy: Policy, code: int, judged: Mapping[str, Verdict], warnings: Sequence[Finding]) -> dict[str, Any]:

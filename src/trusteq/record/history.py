@@ -48,9 +48,9 @@ _Count = Annotated[int, Field(ge=0)]
 class Attempt(BaseModel):
     """One audit: of what, how, and with which outcomes.
 
-    items: the hash of the ids and of what the models read. reference: the hash of the reference. settings: the hash of
-    the settings, the policy, the items' labels, clusters and columns, and how predictions were read. outcomes: the
-    verdicts, by each candidate's hash.
+    items: the hash of the ids and of what the models read, and the task. reference: the hash of the reference.
+    settings: the hash of the settings, the policy, the items' labels, clusters and columns, and how predictions were
+    read. outcomes: the verdicts, by each candidate's hash.
     """
 
     model_config = _STRICT
@@ -99,8 +99,10 @@ def attempt_of(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> Atte
         peer,
     ]
     text = json.dumps(settings, sort_keys=True)
+    # Another task is another question; another prompt is another attempt at the same one.
+    task = document["settings"].get("task")
     return Attempt(
-        items=manifest["data"]["asked"],
+        items=manifest["data"]["asked"] + ("" if task is None else f" {task}"),
         reference=reference["content"],
         seed=document["settings"]["seed"],
         policy=readable(document["policy"]["name"])[:MOST_CHARACTERS],

@@ -23,6 +23,7 @@ from trusteq.models.causal.plain import plain_log_probabilities
 from trusteq.models.causal.prefix import common
 from trusteq.models.causal.scoring import Scorer
 from trusteq.models.causal.tokenized import Reader, tokenized
+from trusteq.models.causal.weights import weights_hash
 from trusteq.models.checkpoint import first_few
 from trusteq.models.cost_size import Size, file_bytes, memory_bytes
 from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
@@ -78,13 +79,14 @@ def open_language_model(
     task_file = read_task_file(task)
     loaded = load(location, name=name, device=device, download=download)
     model, tokenizer = loaded.model, loaded.tokenizer
-    chat = task_file.chat == "model"
+    weights, chat = weights_hash(model), task_file.chat == "model"
     identity = Identity(
         kind=CAUSAL.kind,
         location=location,
-        content=content_hash(loaded, chat=chat),
+        content=content_hash(loaded, chat=chat, weights=weights),
         details={
             **loaded.details(),
+            "weights": weights,
             "vocabulary": vocabulary_hash(tokenizer),
             "tokenizer": tokenizer_hash(tokenizer),
             "chat_template": chat_template_hash(tokenizer),

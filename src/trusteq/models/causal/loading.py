@@ -133,13 +133,13 @@ def _stored_types(file: Path) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def content_hash(loaded: LoadedCheckpoint, *, chat: bool) -> str:
+def content_hash(loaded: LoadedCheckpoint, *, chat: bool, weights: str | None = None) -> str:
     """SHA-256 of everything that decides the model's answers: weights as it computes with them, and what it reads.
 
-    ``chat`` says whether its chat template matters.
+    ``chat`` says whether its chat template matters. ``weights`` is the hash of its weights, if that is known.
     """
     parts = {
-        "weights": weights_hash(loaded.model),
+        "weights": weights or weights_hash(loaded.model),
         "configuration": configuration_hash(loaded.model.config.to_dict()),
         "tokenizer": tokenizer_hash(loaded.tokenizer),
         "dtype": str(loaded.model.dtype),
