@@ -43,9 +43,8 @@ class TextModel(LanguageModel):
     @property
     def traits(self) -> Traits:
         """Those of a model that reads texts as they are."""
-        return replace(
-            super().traits, task=Tokens.name, changeable=False, prompts=None, plainly=None, beside=read_beside
-        )
+        unable: dict[str, Any] = {"changeable": False, "prompts": None, "plainly": None}
+        return replace(super().traits, task=Tokens.name, beside=read_beside, **unable)
 
     def documents(self, items: Items) -> list[str]:
         """The text of each item, as the task file has it."""

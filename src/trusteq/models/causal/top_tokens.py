@@ -22,7 +22,7 @@ LOWEST = 2**16 - 2
 IN_TAIL = 2**16 - 1
 SHARE = 1 / 10
 """The most that is kept, as a share of 2 bytes for every token of the vocabulary."""
-MOST = 1024
+MOST = 2048
 
 
 @dataclass(frozen=True)
