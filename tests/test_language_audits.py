@@ -10,12 +10,12 @@ from command import trusteq as command
 from oracles import tiny_language_models as tiny
 
 import trusteq
-from trusteq import ModelError, load_run
+from trusteq import ModelError, RunError, load_run
 from trusteq.auditing.verify import verify_run
 from trusteq.models.library_output import quiet_transformers
 from trusteq.models.open import open_model
 from trusteq.record.evidence import evidence
-from trusteq.report.paired_runs import PairedRuns
+from trusteq.report.difference import difference
 from trusteq.report.wording import URGENT
 
 TASK = {"task": "choices", "prompt": "Text: {{ text }}\nIt is", "choices": {"no": " bad", "yes": " good"}}
@@ -126,13 +126,12 @@ def test_models_asked_in_different_ways_are_refused(place):
         trusteq.audit(opened(place, "large"), {"small": opened(place, "small", other)}, items(place), costs="none")
 
 
-def test_runs_that_asked_in_different_ways_are_not_paired(place):
-    one = audited(place, explain=False)
-    other = audited(place, task={**TASK, "score": "per_byte"}, explain=False)
-    match = PairedRuns(one.evidence, other.evidence).match
-    assert not match.paired
-    assert match.reason == "the models were asked in different ways"
-    assert PairedRuns(one.evidence, one.evidence).match.paired
+def test_runs_that_asked_in_different_ways_are_never_compared(place):
+    one = audited(place, explain=False).evidence
+    other = audited(place, task={**TASK, "score": "per_byte"}, explain=False).evidence
+    with pytest.raises(RunError, match="asked in different ways: their task files differ in 'score'"):
+        difference(one, other)
+    assert difference(one, one).match.paired
 
 
 @pytest.mark.slow

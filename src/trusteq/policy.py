@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from trusteq.compare.measures import DIMENSIONS, dimensions_of, find_measure, in_words, names_of, needs_of
 from trusteq.data.yaml_file import MAX_CHARACTERS, parse_yaml, validated
 from trusteq.errors import PolicyError
-from trusteq.tasks.task import CLASSES
 
 if TYPE_CHECKING:
     from trusteq.compare.measures import Measure
@@ -214,12 +213,11 @@ def preset(name: str) -> Policy:
 def usual_policy(task: Task) -> Policy:
     """The policy for models of this task, if no other is chosen.
 
-    "default" for classes; for other tasks "generative", which then requires what models of the task are compared in.
+    That which the task names, which then requires only dimensions in which models of the task are compared.
     """
-    if task.name == CLASSES:
-        return preset("default")
-    policy, dimensions = preset("generative"), dimensions_of(task)
-    return policy.requiring(tuple(name for name in policy.required if name in dimensions))
+    policy, dimensions = preset(task.policy), dimensions_of(task)
+    measured = tuple(name for name in policy.required if name in dimensions)
+    return policy if measured == policy.required else policy.requiring(measured)
 
 
 def comes_with_trusteq(policy: Policy) -> bool:

@@ -49,7 +49,7 @@ class Choices:
     """A probability for each option of an item; the label says which option is right, counted from 0."""
 
     name, one_row, largest, explained = "choices", False, 1.001, False
-    dimensions, may_be_unknown, scale = (), (), "probability"
+    dimensions, may_be_unknown, scale, policy = (), (), "probability", "default"
     probabilities, several_outcomes = (), False
 
     def columns(self, labels):

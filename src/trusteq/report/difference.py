@@ -134,6 +134,19 @@ class Difference:
         return self.older.document.policy.content() == self.newer.document.policy.content()
 
 
+def _refuse_other_questions(older: Evidence, newer: Evidence) -> None:
+    """Stop if the runs' models were asked by different task files."""
+    was, is_ = (run.document.settings.get("asking") for run in (older, newer))
+    if was == is_:
+        return
+    keys = sorted({*(was or {}), *(is_ or {})})
+    first = next(key for key in keys if (was or {}).get(key) != (is_ or {}).get(key))
+    raise RunError(
+        f"the models of these runs were asked in different ways: their task files differ in {first!r}; only answers to "
+        "the same questions can be compared"
+    )
+
+
 def difference(
     older: Evidence,
     newer: Evidence,
@@ -143,6 +156,7 @@ def difference(
     policy: Policy | None = None,
 ) -> Difference:
     """What changed from the older to the newer; verdicts by another policy replace the runs' own where given."""
+    _refuse_other_questions(older, newer)
     was, is_ = (_judged(run, verdicts, policy) for run, verdicts in ((older, older_verdicts), (newer, newer_verdicts)))
     pairs = _matched(was.document, is_.document)
     paired_runs = PairedRuns(older, newer)

@@ -71,8 +71,6 @@ class PairedRuns:
         a, b = self.older.items, self.newer.items
         if self.older.task is not self.newer.task:
             return Match(False, f"the tasks differ: {self.older.task.name} and {self.newer.task.name}")
-        if self.older.document.settings.get("asking") != self.newer.document.settings.get("asking"):
-            return Match(False, "the models were asked in different ways")
         if set(self.older.labels) != set(self.newer.labels):
             return Match(False, "the labels differ")
         if len(a) != len(b) or set(a["id"]) != set(b["id"]):

@@ -39,6 +39,7 @@ class Choices:
     largest = 1 + SUM_TOLERANCE
     explained = True
     dimensions: tuple[str, ...] = ()
+    policy = "generative"
     scale: Scale = "log-odds"
     may_be_unknown: tuple[str, ...] = ("raw", "order_effect")
     probabilities: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ class Classes:
     largest = 1 + SUM_TOLERANCE
     explained = True
     dimensions: tuple[str, ...] = ()
+    policy = "default"
     scale: Scale = "probability"
     may_be_unknown: tuple[str, ...] = ()
     probabilities: tuple[str, ...] = ()

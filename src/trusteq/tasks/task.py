@@ -33,6 +33,7 @@ class Task(Protocol):
     largest: the largest number that a checked answer can contain.
     explained: whether answers can be explained; `targets` and `value` then say what is explained of them.
     dimensions: those in which models are compared (`compare.measures.DIMENSIONS`); () for all that every task has.
+    policy: the preset by which models of this task are judged, if no other policy is chosen.
     scale: that on which answers are explained unless another is chosen.
     may_be_unknown: columns whose numbers may all be NaN.
     probabilities: the columns that must not depend on the batch; () for all.
@@ -46,6 +47,7 @@ class Task(Protocol):
     largest: float
     explained: bool
     dimensions: tuple[str, ...]
+    policy: str
     scale: Scale
     may_be_unknown: tuple[str, ...]
     probabilities: tuple[str, ...]

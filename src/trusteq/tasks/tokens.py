@@ -95,6 +95,7 @@ class Tokens:
     dimensions: tuple[str, ...] = ("calibration", "distribution")
     may_be_unknown: tuple[str, ...] = ("kl_from_reference", "kl_to_reference")
     probabilities: tuple[str, ...] = ("confidence",)
+    policy = "generative"
     scale: Scale = "probability"
 
     def columns(self, labels: Sequence[str]) -> tuple[str, ...]:
