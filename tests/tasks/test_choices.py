@@ -1,20 +1,25 @@
 """Choices: each item's own options or shared labels, the mass on all options, and the effect of their order."""
 
+import importlib
 import io
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from command import trusteq as command
 from rich.console import Console
 
 import trusteq
 from trusteq import DataError, LabelError, ModelError, load_run
 from trusteq.auditing.verify import verify_run
+from trusteq.cli.report import FORMATS
 from trusteq.compare.measures import NEEDS
 from trusteq.models.base import Identity
 from trusteq.models.traits import Traits
 from trusteq.record.evidence import evidence
+from trusteq.report.figures.catalog import FIGURES, make
+from trusteq.report.figures.file import rendered
 from trusteq.report.page.page import page
 from trusteq.report.terminal import render
 from trusteq.tasks.choices import Choices
@@ -108,6 +113,36 @@ def test_options_of_their_own_are_audited_explained_stored_and_shown(tmp_path):
     assert "distribution" not in out.getvalue()
     assert "tilted" in page(evidence(run))
     assert result.attributions()["label"].iloc[0] in result.items.options[result.explanation.positions[0]]
+
+
+@pytest.fixture(scope="module")
+def explained_run(tmp_path_factory):
+    """A run of options of their own with explanations, read back."""
+    models = [Chooser("large", order=0.1), Chooser("tilted", tilt=-4.0, order=0.2)]
+    options = {"explain": trusteq.ExplainSettings(items=12, masks=32), "policy": {**POLICY, "min_items": 10}}
+    return audited(models, asked(40), **options).save(tmp_path_factory.mktemp("choices") / "run")
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_explained_choices_are_told_in_every_format(explained_run, name):
+    module, _, function = FORMATS[name].partition(":")
+    assert "tilted" in getattr(importlib.import_module(module), function)(evidence(load_run(explained_run)))
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_every_figure_of_explained_choices_is_drawn_or_left_out(explained_run, name):
+    run = evidence(load_run(explained_run))
+    figure = make(run, name, "tilted" if FIGURES[name].per_candidate else None)
+    assert figure is None or rendered(figure, "svg")
+
+
+def test_an_explained_item_is_shown_with_its_own_options(explained_run):
+    run = evidence(load_run(explained_run))
+    explained = run.attributions["id"].iloc[0]
+    done = command("show", explained_run, "--item", explained)
+    assert done.returncode == 0, done.stderr
+    for option in run.bare_items.options[run.bare_items.ids.index(explained)]:
+        assert option in done.stdout
 
 
 def test_the_order_of_an_items_options_changes_nothing():
