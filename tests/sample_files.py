@@ -34,6 +34,7 @@ def write(folder: Path) -> None:
         frame.insert(1, "label", gold)
         frame.to_csv(folder / f"{name}.csv", index=False)
     write_results(folder)
+    write_reviews(folder)
 
 
 def write_results(folder: Path) -> None:
@@ -43,6 +44,25 @@ def write_results(folder: Path) -> None:
         shutil.copytree(stored / "lm_eval" / role, folder / "results" / name)
         shutil.copy(stored / "llama_cpp" / f"{role}.kld", folder / f"{name}.kld")
     shutil.copy(stored / "llama_cpp" / "candidate.log", folder / "small.log")
+
+
+def write_reviews(folder: Path) -> None:
+    """``reviews.jsonl`` with labels, and ``texts.jsonl``, both made of a few words."""
+    rng = np.random.default_rng(0)
+    words = np.array(["good", "bad", "film", "dull", "fine", "so", "it", "was", "rather", "not", "the", "day"])
+    texts = [" ".join(words[rng.integers(0, len(words), 4 + i % 5)]) for i in range(60)]
+    labels = ["positive" if "good" in text or "fine" in text else "negative" for text in texts]
+    for name, columns in (("reviews", {"text": texts, "label": labels}), ("texts", {"text": texts[:30]})):
+        pd.DataFrame(columns).to_json(folder / f"{name}.jsonl", orient="records", lines=True)
+
+
+def write_language_models(folder: Path) -> None:
+    """``large`` and ``small``: random language models, unless they are there already."""
+    from oracles import tiny_language_models
+
+    for seed, name in enumerate(("large", "small"), 1):
+        if not (folder / name).is_dir():
+            tiny_language_models.save(folder / name, seed=seed)
 
 
 def write_models(folder: Path) -> None:

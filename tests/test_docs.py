@@ -27,6 +27,7 @@ SLOW = [
     "docs/how-to/extend.md",
     "docs/how-to/figures.md",
     "docs/how-to/gate.md",
+    "docs/how-to/language-models.md",
     "docs/how-to/models-and-data.md",
     "docs/how-to/paper-protocol.md",
     "docs/how-to/read-a-report.md",
@@ -76,6 +77,7 @@ def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_p
                 import yaml
 
                 assert read_task_file(yaml.safe_load(text)).task
+                Path("tokens.yaml" if "task: tokens" in text else "reviews.yaml").write_text(text, "utf-8")
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -89,6 +91,17 @@ def run(command: str, *, quickly: bool = False) -> str:
     command, _, target = command.partition(" > ")
     words = shlex.split(command)
     assert words[0] == "trusteq", command
+    if "llm/large" in words:
+        pytest.importorskip("torch", reason="this example runs language models")
+        sample_files.write_language_models(Path("llm"))
+        if quickly:
+            words += [
+                "--resamples",
+                "100",
+                "--costs",
+                "none",
+                *([] if "tokens.yaml" in words else ["--explain-items", "10"]),
+            ]
     if "models/large" in words:
         pytest.importorskip("torch", reason="this example runs transformers models")
         sample_files.write_models(Path("models"))
