@@ -22,7 +22,7 @@ from trusteq.models.causal.language_model import LanguageModel, open_language_mo
 from trusteq.models.library_output import quiet_transformers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -160,7 +160,9 @@ def tokenizer(template: str = TEMPLATE) -> Any:
     return wrapped
 
 
-def trained(seed: int, *, steps: int = STEPS, start: Any = None, marked: float | None = None, rate: float = 4e-3) -> Any:
+def trained(
+    seed: int, *, steps: int = STEPS, start: Any = None, marked: float | None = None, rate: float = 4e-3
+) -> Any:
     """A language model of transformers, trained from a random start, or further from another."""
     import torch
     import transformers
@@ -191,7 +193,7 @@ def trained(seed: int, *, steps: int = STEPS, start: Any = None, marked: float |
         losses = torch.nn.functional.cross_entropy(logits, ids[:, 1:].flatten(), reduction="none")
         loss = (losses * weight[:, 1:].flatten()).sum() / weight[:, 1:].sum()
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return model.eval()

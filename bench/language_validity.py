@@ -80,6 +80,11 @@ MARGINS = {
     "nll_per_byte_ratio": (1.0, 1.005),
 }
 """What each measure is where nothing differs, and what the policy allows."""
+RANGES = {
+    "within every margin": (-1.0, 1.0),
+    "beyond a margin, less than twice": (1.0, 2.0),
+    "beyond twice a margin": (2.0, np.inf),
+}
 BESIDE = ("order_effect_difference", "mass_difference", "token_kl")
 """Not judged, but shown."""
 
@@ -284,9 +289,7 @@ def by_size(results: Sequence[dict[str, Any]]) -> str:
     rows = []
     for task in SIZES:
         for n in SIZES[task]:
-            for words, low, high in (("within every margin", -1, 1), ("beyond one, less than twice", 1, 2)) + (
-                ("beyond twice a margin", 2, np.inf),
-            ):
+            for words, (low, high) in RANGES.items():
                 some = [r for r in results if (r["task"], r["n"]) == (task, n) and low < worst(r) <= high]
                 said = [one["verdict"] for r in some for one in r["runs"]]
                 cells = [share(said.count(v), len(said)) for v in ("EQUIVALENT", "NOT EQUIVALENT", "UNDECIDED")]
@@ -348,7 +351,7 @@ def covered(results: Sequence[dict[str, Any]]) -> str:
 def share(count: int, of: int) -> str:
     if not of:
         return "-"
-    low, high = wilson(count / of, of, 0.95)
+    low, high = wilson(count / of, of)
     return f"{100 * count / of:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
