@@ -351,7 +351,7 @@ def covered(results: Sequence[dict[str, Any]]) -> str:
 def share(count: int, of: int) -> str:
     if not of:
         return "-"
-    low, high = wilson(count / of, of)
+    low, high = wilson(count / of, of, level=0.95)
     return f"{100 * count / of:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
