@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from trusteq.models.causal.language_model import LanguageModel, open_language_mo
 from trusteq.models.library_output import quiet_transformers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -65,9 +66,15 @@ LETTERS = CHOOSE | {
     "prompt": "{{ text }} choose{% for choice in choices %} {{ choice.letter }} {{ choice.text }}{% endfor %}",
     "score": "letters",
 }
+SENTENCES = {"task": "choices", "prompt": "Review: {{ text }}\nSentiment:"} | {
+    "choices": {label: f" {label}" for label in ("negative", "positive")}
+}
+"""How a language model that was trained on English is asked about sentences of film reviews."""
 READ = {"task": "tokens", "text": "{{ text }}"}
 SIZES = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4}
 SIZES |= {"intermediate_size": 96, "max_position_embeddings": 160}
+BUDGET = 8192
+"""Tokens of a batch."""
 LESSONS, STEPS, BATCH = 12_000, 700, 64
 ANSWER = 20.0
 """How much more than any other word the answer to a review counts in training."""
@@ -199,18 +206,18 @@ def trained(
     return model.eval()
 
 
-def saved(model: Any, folder: Path, template: str = TEMPLATE) -> Path:
-    """A folder with the model, as people save them."""
+def saved(model: Any, folder: Path, words: Any = None) -> Path:
+    """A folder with the model and its tokenizer, by default that of the small language, as people save them."""
     with quiet_transformers():
         model.save_pretrained(folder)
-        tokenizer(template).save_pretrained(folder)
+        (tokenizer() if words is None else words).save_pretrained(folder)
     return folder
 
 
-def opened(model: Any, name: str, task: Mapping[str, Any], *, budget: int = 8192, template: str = TEMPLATE) -> Any:
+def opened(model: Any, name: str, task: Mapping[str, Any], *, budget: int = BUDGET, words: Any = None) -> Any:
     """The model written to a folder and opened by trusteq."""
     with tempfile.TemporaryDirectory() as folder:
-        path = saved(model, Path(folder) / "model", template)
+        path = saved(model, Path(folder) / "model", words)
         return open_language_model(str(path), name=name, task=task, budget=budget)
 
 
@@ -236,8 +243,8 @@ def rounded(model: Any, bits: int) -> Any:
 
 
 def at_temperature(model: Any, temperature: float) -> Any:
-    """The model with its logits divided by a temperature."""
-    return changed(model, lambda copy: copy.lm_head.weight.div_(temperature))
+    """The model with its logits divided by a temperature: by the norm before its head, which may be tied."""
+    return changed(model, lambda copy: copy.model.norm.weight.div_(temperature))
 
 
 def fond_of_a(model: Any, by: float) -> Any:
@@ -264,17 +271,18 @@ def in_16_bits(model: Any) -> Any:
 class Case:
     """A candidate, and how it and the reference are asked.
 
-    kind: what was planted; strength: how much. task: what the reference is asked by, and the candidate unless
-    candidate_task differs. marked: the share of items that end with a mark of the reference's answer.
+    kind: what was planted; strength: how much. make: makes the model of transformers. task: what the reference is asked
+    by, and the candidate unless candidate_task differs. words: its tokenizer, by default that of the small language.
+    marked: the share of items that end with a mark of the reference's answer. biased: what is added to the letter A.
     """
 
     kind: str
     strength: str
-    model: Any
+    make: Callable[[], Any]
     task: Mapping[str, Any]
     candidate_task: Mapping[str, Any] | None = None
-    budget: int = 8192
-    template: str = TEMPLATE
+    budget: int = BUDGET
+    words: Any = None
     marked: float = 0.0
     biased: float | None = None
 
@@ -285,43 +293,43 @@ class Case:
     def candidate(self) -> LanguageModel:
         """The candidate, asked as planted."""
         model: LanguageModel = opened(
-            self.model, "candidate", self.candidate_task or self.task, budget=self.budget, template=self.template
+            self.make(), "candidate", self.candidate_task or self.task, budget=self.budget, words=self.words
         )
         if self.biased is None:
             return model
         return replace(model, loaded=replace(model.loaded, model=fond_of_a(model.loaded.model, self.biased)))
 
 
-def cases(reference: Any, *, again: Any, shortcut: Any, few: bool = False) -> list[Case]:
-    """Every pair with the reference. few: one of each kind."""
-    found: list[Case] = []
-    for task in (CHOOSE, READ):
-        found += [
-            Case("the same again", "", reference, task),
-            Case("other batches", "5 rows at a time", reference, task, budget=200),
-            Case("16-bit weights and arithmetic", "", in_16_bits(reference), task),
-        ]
-        found += [Case("rounded weights", f"{bits} bits", rounded(reference, bits), task) for bits in (8, 6, 5, 4, 3)]
-        hotter = (1.02, 1.05, 1.1, 1.25, 1.5, 2.0) if task is READ else (1.1, 1.25, 1.5, 2.0, 0.8, 0.67, 0.5)
-        found += [Case("temperature", f"{t:g}", at_temperature(reference, t), task) for t in hotter]
-        found.append(Case("trained again", "", again, task))
+def cases(reference: Any, *, again: Any, shortcut: Any) -> list[Case]:
+    """Every pair with the reference."""
+    found = [*numeric(reference, CHOOSE, (1.1, 1.25, 1.5, 2.0, 0.8, 0.67, 0.5), (8, 6, 5, 4, 3))]
+    found += numeric(reference, READ, (1.02, 1.05, 1.1, 1.25, 1.5, 2.0), (8, 6, 5, 4, 3))
+    found += [Case("trained again", "", lambda: again, task) for task in (CHOOSE, READ)]
     found += [
-        Case("another system prompt", "", reference, CHOOSE, candidate_task=KIND),
-        Case("a template without the system prompt", "", reference, CHOOSE, template=WITHOUT_SYSTEM),
+        Case("another system prompt", "", lambda: reference, CHOOSE, candidate_task=KIND),
+        Case("a template without the system prompt", "", lambda: reference, CHOOSE, words=tokenizer(WITHOUT_SYSTEM)),
     ]
-    found += [Case("a shortcut, same answers", f"{s:.0%}", shortcut, CHOOSE, marked=s) for s in (0.1, 0.2, 0.4)]
-    for orders in ("one", "cyclic"):
+    found += [Case("a shortcut, same answers", f"{s:.0%}", lambda: shortcut, CHOOSE, marked=s) for s in (0.1, 0.2, 0.4)]
+    for orders, words in (("one", "one order"), ("cyclic", "cyclic orders")):
         task = LETTERS | {"orders": orders}
-        found += [
-            Case(f"prefers A, {orders} order{'s' if orders == 'cyclic' else ''}", f"{by:g}", reference, task, biased=by)
-            for by in (0.0, 0.5, 1.0, 2.0)
-        ]
-    if few:
-        kinds: dict[tuple[str, str], Case] = {}
-        for case in found:
-            kinds.setdefault((case.kind, str(case.task["task"])), case)
-        return list(kinds.values())
+        found += [Case(f"prefers A, {words}", f"{by:g}", lambda: reference, task, biased=by) for by in (0, 0.5, 1, 2)]
     return found
+
+
+def numeric(
+    reference: Any, task: Mapping[str, Any], temperatures: Sequence[float], bits: Sequence[int], words: Any = None
+) -> list[Case]:
+    """Pairs that need no training: the same numbers in other ways, other numbers, and other temperatures."""
+    found = [
+        Case("the same again", "", lambda: reference, task, words=words),
+        Case("other batches", "5 rows at a time", lambda: reference, task, words=words, budget=200),
+        Case("16-bit weights and arithmetic", "", partial(in_16_bits, reference), task, words=words),
+    ]
+    found += [Case("rounded weights", f"{n} bits", partial(rounded, reference, n), task, words=words) for n in bits]
+    hotter = (
+        Case("temperature", f"{t:g}", partial(at_temperature, reference, t), task, words=words) for t in temperatures
+    )
+    return [*found, *hotter]
 
 
 def answers_of(model: LanguageModel, items: Items) -> NDArray[np.int64]:

@@ -2,12 +2,16 @@
 
     python bench/language_validity.py [--out build/language] [--runs 200] [--workers 2] [--only "tokens, temperature"]
     python bench/language_validity.py --coverage [--runs 1000] [--documents 30 100]
+    python bench/language_validity.py --model FOLDER --data FOLDER
 
 A tiny language model is trained on the spot (see language_cases.py, a minute), and its candidates are made from it. For
 every pair the truth is what the measures of the policy `generative` come to on 20,000 reviews or 4,000 texts. Each run
 draws reviews or texts anew, with replacement, and judges them: stored answers, so that no model runs again. Writes
-results.json and the tables of docs/validity.md, tables.md, to --out. --coverage prints how often intervals of token
-measures cover the truth, with documents resampled and with tokens taken as independent.
+results.json and the tables of docs/validity.md, tables.md, to --out.
+
+--coverage prints how often intervals of token measures cover the truth, with documents resampled and with tokens taken
+as independent. --model takes a language model of your own instead, of Llama's architecture, such as SmolLM2: it is
+asked about sentences and reads film reviews (hours), and nothing is trained or explained.
 """
 
 from __future__ import annotations
@@ -26,7 +30,22 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from language_cases import CHOOSE, MARKS, READ, Case, answers_of, cases, documents, opened, reviews, trained
+from language_cases import (
+    BUDGET,
+    CHOOSE,
+    LABELS,
+    MARKS,
+    READ,
+    SENTENCES,
+    Case,
+    answers_of,
+    cases,
+    documents,
+    numeric,
+    opened,
+    reviews,
+    trained,
+)
 from token_coverage import MEASURES, ends, pair_of
 from validity import shares_of
 from verdicts import measured as measured_of_predictions
@@ -39,9 +58,11 @@ from trusteq.compare.nll_per_byte import nll_per_byte
 from trusteq.compare.smooth_calibration import smooth_calibration
 from trusteq.compare.token_divergence import token_divergence
 from trusteq.compare.token_probability import same_top
+from trusteq.data.read import read_items
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.respondent import Respondent
 from trusteq.models.causal.beside import read_beside
+from trusteq.models.causal.loading import load
 from trusteq.policy import usual_policy
 from trusteq.stats.proportions import wilson
 from trusteq.stats.resampling import Resampling
@@ -50,7 +71,7 @@ from trusteq.validity.plants import marked
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,7 +82,7 @@ if TYPE_CHECKING:
 
     Estimates = dict[str, dict[str, Estimate]]
 
-REVIEWS, DOCUMENTS = 20_000, 4_000
+REVIEWS, DOCUMENTS, PAGES = 20_000, 4_000, 200
 EXPLAINED = 300
 """Reviews that are explained; samples are drawn from them."""
 SIZES = {"choices": (150, 400, 2000), "tokens": (150, 400)}
@@ -116,10 +137,30 @@ class Known:
         return policy.requiring(kept)
 
 
-def know(reference: Any, chosen: Sequence[Case], *, size: int = REVIEWS, texts: int = DOCUMENTS) -> list[Known]:
-    """Every case with its answers. size, texts: how many reviews and texts stand for all."""
-    pool, read = reviews(size, 7), documents(texts, 7)
-    answers = answers_of(opened(reference, "reference", CHOOSE), pool) if any(case.marked for case in chosen) else None
+@dataclass(frozen=True)
+class Asked:
+    """A reference of transformers and what stands for all: items with labels, and texts. explained: how many items."""
+
+    reference: Any
+    items: Items
+    texts: Items
+    words: Any = None
+    explained: int = EXPLAINED
+
+    def opened(self, task: Mapping[str, Any], budget: int = BUDGET) -> Any:
+        """The reference, asked by this task file."""
+        return opened(self.reference, "reference", task, words=self.words, budget=budget)
+
+
+def asked_of(reference: Any, *, size: int = REVIEWS, texts: int = DOCUMENTS) -> Asked:
+    """The tiny model, and so many reviews and texts of its language."""
+    return Asked(reference, reviews(size, 7), documents(texts, 7))
+
+
+def know(asked: Asked, chosen: Sequence[Case]) -> list[Known]:
+    """Every case with its answers."""
+    marks = any(case.marked for case in chosen)
+    answers = answers_of(asked.opened(CHOOSE), asked.items) if marks else None
     together: dict[str, list[Case]] = defaultdict(list)
     for case in chosen:
         together[json.dumps([case.task, case.marked])].append(case)
@@ -127,31 +168,32 @@ def know(reference: Any, chosen: Sequence[Case], *, size: int = REVIEWS, texts: 
     for some in together.values():
         task, share = some[0].task, some[0].marked
         if task == READ:
-            own = read_beside([opened(reference, "reference", READ)])[0].predict(read)
-            found += map(partial(known_tokens, reference, own, read), some)
+            (beside,) = read_beside([asked.opened(READ)])
+            found += map(partial(known_tokens, asked, beside.predict(asked.texts)), some)
             continue
-        items = pool if answers is None or not share else marked(pool, answers, MARKS, share=share, seed=7)
-        found += known_choices(reference, items, some, explained=task == CHOOSE)
+        items = (
+            asked.items if answers is None or not share else marked(asked.items, answers, MARKS, share=share, seed=7)
+        )
+        found += known_choices(asked, items, some)
     order = {id(case): i for i, case in enumerate(chosen)}
     return sorted(found, key=lambda one: order[id(one.case)])
 
 
-def known_tokens(reference: Any, own: Rows, items: Items, case: Case) -> Known:
+def known_tokens(asked: Asked, own: Rows, case: Case) -> Known:
     """The candidate's rows on all texts beside the reference; own: the reference's beside itself."""
-    models: list[Any] = [opened(reference, "reference", READ, budget=case.budget), case.candidate()]
-    one = Known(case, own, read_beside(models)[1].predict(items), None, {}, {}, 0.0)
+    models: list[Any] = [asked.opened(READ, case.budget), case.candidate()]
+    one = Known(case, own, read_beside(models)[1].predict(asked.texts), None, {}, {}, 0.0)
     return truth_added(one, Pair(*sides(one, None, 2), dimensions=task_named("tokens").dimensions))
 
 
-def known_choices(reference: Any, items: Items, some: Sequence[Case], *, explained: bool) -> list[Known]:
-    """The answers of all candidates, explained together with the reference."""
-    asked = opened(reference, "reference", some[0].task)
-    models = [asked, *(case.candidate() for case in some)]
+def known_choices(asked: Asked, items: Items, some: Sequence[Case]) -> list[Known]:
+    """The answers of all candidates, which are explained together with the reference unless they choose letters."""
+    models = [asked.opened(some[0].task), *(case.candidate() for case in some)]
     rows = [model.predict(items) for model in models]
     shares: list[dict[str, tuple[NDArray[np.float64], ...]]] = [{} for _ in models]
-    if explained:
+    if asked.explained and "score" not in some[0].task:
         respondents = [Respondent(model, model.labels, one) for model, one in zip(models, rows, strict=True)]
-        made = explain(respondents, items, ExplainSettings(items=EXPLAINED), gold=items.labels)
+        made = explain(respondents, items, ExplainSettings(items=asked.explained), gold=items.labels)
         spread = made.spread()
         for method, of in made.attributions().items():
             for i in range(len(models)):
@@ -159,7 +201,7 @@ def known_choices(reference: Any, items: Items, some: Sequence[Case], *, explain
                 pair = Explained(method, of[0], of[i], made.lengths, spread[0], spread[i], few)
                 shares[i][f"alignment_{method}"] = shares_of(pair)
     few_items = items.take(np.arange(min(500, len(items))))
-    prompts = asked.prompts_of(few_items)
+    prompts = models[0].prompts_of(few_items)
     found = []
     for i, case in enumerate(some, 1):
         other = models[i].prompts_of(few_items)
@@ -173,8 +215,7 @@ def sides(one: Known, at: NDArray[np.int64] | None, resamples: int, seed: int = 
     """Both models' answers to the items at these positions, or to all."""
     task, gold = task_named(one.task), one.gold if at is None or one.gold is None else one.gold[at]
     both = [
-        task.outcomes(rows if at is None else rows.take(at), gold, ("bad", "good"))
-        for rows in (one.reference, one.candidate)
+        task.outcomes(rows if at is None else rows.take(at), gold, LABELS) for rows in (one.reference, one.candidate)
     ]
     item = both[0].item
     clusters = None if item is None else list(map(str, item))
@@ -389,26 +430,43 @@ def coverage(one: Known, count: int, runs: int) -> NDArray[np.float64]:
     return hits / runs
 
 
+def tiny() -> tuple[Asked, list[Case]]:
+    """The tiny model, trained now, and its candidates."""
+    reference = trained(1)
+    again, shortcut = trained(101), trained(2, steps=150, start=reference, marked=0.5, rate=1e-3)
+    return asked_of(reference), cases(reference, again=again, shortcut=shortcut)
+
+
+def checkpoint(model: Path, data: Path) -> tuple[Asked, list[Case]]:
+    """The language model in a folder, asked about sentences and reading reviews, and its candidates."""
+    loaded = load(str(model), name="reference")
+    items = read_items(data / "sst2_test.jsonl.gz", text=["text"], label="label", id="id")
+    films = read_items(data / "cad_imdb_pairs.jsonl.gz", text=["text"], id="id")
+    texts = films.take(np.random.default_rng(0).permutation(len(films))[:PAGES])
+    asked = Asked(loaded.model, items, texts, loaded.tokenizer, explained=0)
+    made = (numeric(loaded.model, task, (1.1, 1.5), (8, 5, 4, 3), loaded.tokenizer) for task in (SENTENCES, READ))
+    return asked, [case for some in made for case in some]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("build/language"))
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", default="", help='cases whose task and name begin so, e.g. "tokens, temperature"')
+    parser.add_argument("--model", type=Path, help="a folder with a Llama of your own")
+    parser.add_argument("--data", type=Path, help="with --model: sst2_test.jsonl.gz and cad_imdb_pairs.jsonl.gz")
     parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--documents", type=int, nargs="+", default=[30, 100])
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    reference = trained(1)
-    again = trained(101)
-    shortcut = trained(2, steps=150, start=reference, marked=0.5, rate=1e-3)
+    everything, every = checkpoint(asked.model, asked.data) if asked.model else tiny()
     only = "tokens, rounded weights" if asked.coverage else asked.only
-    every = cases(reference, again=again, shortcut=shortcut)
     chosen = [case for case in every if f"{case.task['task']}, {case.name}".startswith(only)]
     if not chosen:
         parser.error(f"--only {asked.only!r}: no case's task and name begin so")
     global known
-    known = know(reference, chosen)
+    known = know(everything, chosen)
     if asked.coverage:
         for one in known:
             for count in asked.documents:

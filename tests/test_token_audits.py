@@ -59,6 +59,12 @@ def test_models_are_judged_by_what_they_expect_next(result):
     assert made["token_kl"].value > 0.1
 
 
+def test_documents_are_resampled_not_their_tokens(result):
+    made = result["far"].measures["distribution"]
+    for name in ("token_kl", "token_kl_excess", "same_top", "nll_per_byte_ratio"):
+        assert "clusters" in made[name].method, made[name].method
+
+
 def test_a_candidate_with_the_same_weights_is_equivalent_with_differences_of_exactly_0():
     made = audited(tiny("copy"), allow_same=True)["copy"]
     assert made.verdict.outcome == "EQUIVALENT"

@@ -38,7 +38,7 @@ def test_a_temperature_divides_the_log_odds_of_choices(untrained):
 def test_a_preference_for_a_letter_adds_to_its_log_odds(untrained):
     items = plants.reviews(20, 0)
     task = plants.LETTERS | {"orders": "cyclic"}
-    case = plants.Case("", "", untrained, task, biased=3.0)
+    case = plants.Case("", "", lambda: untrained, task, biased=3.0)
     fond, plain = (one.predict(items) for one in (case.candidate(), replace(case, biased=None).candidate()))
     # With the options in both orders, what one gains the other gains as well.
     shares = [rows.values[:, 0].reshape(-1, 2) for rows in (fond, plain)]
@@ -54,7 +54,9 @@ def test_weights_on_a_grid_have_so_many_values(untrained):
 def test_a_template_may_leave_out_the_system_message(untrained):
     items = plants.reviews(2, 0)
     whole = plants.opened(untrained, "model", plants.CHOOSE).prompts_of(items)
-    without = plants.opened(untrained, "model", plants.CHOOSE, template=plants.WITHOUT_SYSTEM).prompts_of(items)
+    without = plants.opened(
+        untrained, "model", plants.CHOOSE, words=plants.tokenizer(plants.WITHOUT_SYSTEM)
+    ).prompts_of(items)
     assert whole == [f"<s> system : be strict </s> {prompt}" for prompt in without]
 
 
@@ -92,7 +94,8 @@ class TestTrained:
             *("another system prompt", "prefers A, one order, 2", "prefers A, cyclic orders, 2"),
         }
         every = plants.cases(reference, again=reference, shortcut=shortcut)
-        made = study.know(reference, [case for case in every if case.name in chosen], size=4_000, texts=600)
+        asked = study.asked_of(reference, size=4_000, texts=600)
+        made = study.know(asked, [case for case in every if case.name in chosen])
         return {(one.task, one.case.name): one for one in made}
 
     def runs(self, known, monkeypatch):
@@ -145,7 +148,7 @@ class TestTrained:
 
     def test_a_template_without_the_system_message_is_found_before_the_verdict(self, reference, tmp_path):
         plants.saved(reference, tmp_path / "large")
-        plants.saved(reference, tmp_path / "deaf", plants.WITHOUT_SYSTEM)
+        plants.saved(reference, tmp_path / "deaf", plants.tokenizer(plants.WITHOUT_SYSTEM))
         large, deaf = (open_model(tmp_path / x, name=x, options={"task": plants.CHOOSE}) for x in ("large", "deaf"))
         items = plants.reviews(600, 3)
         result = trusteq.audit(large, {"deaf": deaf}, items, explain=False, costs="none", resamples=200)

@@ -66,6 +66,24 @@ def test_the_floor_is_what_a_batch_changes_and_nothing_else():
     assert twice.max(axis=0)[AT["kl_from_reference"]] < 1e-5
 
 
+class Watched(Network):
+    """It remembers how many chunks it reads at once."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.sizes = []
+
+    def hidden(self, ids):
+        self.sizes.append(len(ids))
+        return super().hidden(ids)
+
+
+def test_the_reference_reads_every_chunk_in_a_batch_and_alone():
+    network = Watched(tiny_causal.model())
+    read_twice(network, CHUNKS, budget=1024)
+    assert sorted(network.sizes) == [1] * len(CHUNKS) + [len(CHUNKS)]
+
+
 def test_a_batch_changes_nothing_but_rounding():
     reference, model = Network(tiny_causal.model()), Network(tiny_causal.moved(tiny_causal.model(), by=0.05))
     large, small = (np.concatenate(read(reference, model, CHUNKS, budget=budget)) for budget in (1024, 1))
