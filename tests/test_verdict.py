@@ -2,6 +2,7 @@ import pytest
 
 from trusteq import Estimate, Outcome, read_policy
 from trusteq.policy import parse_policy
+from trusteq.tasks.task import task_named
 from trusteq.verdict import EXIT_CODES, fewest_to_resample, judge
 
 EQUIVALENT, NOT_EQUIVALENT, UNDECIDED, NOT_MEASURED = (
@@ -263,3 +264,28 @@ def test_no_fewer_items_are_said_to_decide_than_the_policy_asks_for():
     assert rule.items_needed == 100
     crossed = dimension(judge(measured((-0.06, -0.008), INSIDE, n=15), policy()), "behaviour").rules[0]
     assert crossed.items_needed < 100  # what is shown to lie beyond a margin needs no such number
+
+
+@pytest.mark.parametrize(
+    ("interval", "rule", "outcome"),
+    [
+        ((0.002, 0.004), {"at_most": 0.01}, UNDECIDED),
+        ((0.0, 0.0), {"at_most": 0.01}, UNDECIDED),
+        ((0.005, 0.02), {"at_most": 0.01}, UNDECIDED),
+        ((0.011, 0.02), {"at_most": 0.01}, NOT_EQUIVALENT),
+        ((0.005, 0.02), {"at_most": 0.01, "judged_on": "value"}, NOT_EQUIVALENT),
+        ((0.002, 0.004), {"at_most": 0.01, "judged_on": "value"}, UNDECIDED),
+        ((0.005, 0.02), {"at_most": 0.01, "judged_on": "significance"}, UNDECIDED),
+        ((0.02, 0.03), {"at_least": 0.05}, UNDECIDED),
+    ],
+)
+def test_a_lower_bound_shows_that_something_is_too_large_and_nothing_else(interval, rule, outcome):
+    made = parse_policy(
+        {"name": "p", "required": ["distribution"], "rules": {"distribution": {"token_kl_excess": rule}}}, where="test"
+    )
+    verdict = judge({"distribution": {"token_kl_at_least_excess": estimate(interval)}}, made, task=task_named("tokens"))
+    assert verdict.outcome == outcome
+    (judged,) = dimension(verdict, "distribution").rules
+    assert judged.measure == "token_kl_at_least_excess"
+    assert judged.items_needed is None
+    assert (outcome == UNDECIDED) == ("is a lower bound, which can never show" in judged.reason)

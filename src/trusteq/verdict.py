@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
 
-from trusteq.compare.measures import DIMENSIONS, dimensions_of, in_words, judged_as, missing_need
+from trusteq.compare.measures import DIMENSIONS, dimensions_of, in_words, is_lower_bound, judged_as, missing_need
 from trusteq.policy import Dimension, Rule  # noqa: TC001 - read where a record is
 from trusteq.stats.equivalence import against
 from trusteq.stats.estimate import Estimate  # noqa: TC001
@@ -237,6 +237,9 @@ def _judge_rule(
     elif rule.judged_on == "significance" and place == "across":
         place = "inside"
     figure = f"{in_words(name)} {estimate}"
+    if is_lower_bound(name) and not _surely_too_much(rule, estimate):
+        reason = f"{figure} is a lower bound, which can never show that something is {rule}: {DECIDES}"
+        return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate)
     fewest = fewest_to_resample(estimate.level)
     # A sample of the items may have as many clusters as items.
     per_cluster = 1.0 if cluster_size is None or not DIMENSIONS[dimension].of_all else cluster_size
@@ -267,6 +270,15 @@ def _judge_rule(
         reason = f"{figure} is {rule}, but {few}"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)
     return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{figure} is {rule}", estimate, None, detectable)
+
+
+DECIDES = "comparing the probabilities of all tokens would decide"
+
+
+def _surely_too_much(rule: Rule, bound: Estimate) -> bool:
+    """Whether what is at least as large as the bound is larger than the rule allows."""
+    least = bound.value if rule.judged_on == "value" else bound.low
+    return rule.at_most is not None and least > rule.at_most
 
 
 def fewest_to_resample(level: float) -> int:

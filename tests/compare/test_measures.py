@@ -20,6 +20,7 @@ from trusteq.compare.measures import (
     always_reported,
     find_measure,
     in_words,
+    is_lower_bound,
     judged_as,
     missing_need,
     names_of,
@@ -124,7 +125,7 @@ def test_most_measures_have_limits():
     stems = {one.stem for one in MEASURES if one.bounds == (-math.inf, math.inf)}
     ratios = {"reliability_reference", "reliability_candidate", "size_ratio", "jaccard_adjusted"}
     scores = {"nll", "miscalibration", "discrimination", "uncertainty", "nll_per_byte"}
-    scores |= {"token_kl_excess", "token_kl_to_reference_excess"}
+    scores |= {f"token_kl{to}{least}_excess" for to in ("", "_to_reference") for least in ("", "_at_least")}
     assert stems == scores | ratios | {"transfer_to_candidate", "transfer_to_reference"}
 
 
@@ -147,6 +148,19 @@ def test_a_rule_is_judged_beside_the_peer_where_that_was_measured():
     assert judged_as("alignment_lime", {"alignment_lime"}) == "alignment_lime"
     assert judged_as("jaccard_lime", both) == "jaccard_lime"
     assert judged_as("a_measure_of_tomorrow", both) == "a_measure_of_tomorrow"
+
+
+def test_a_rule_is_judged_by_a_lower_bound_where_no_more_was_measured():
+    bounded = [measure for measure in MEASURES if measure.judged_by_bound]
+    assert len(bounded) == 14
+    for measure in bounded:
+        bound = find_measure(measure.judged_by_bound)
+        assert judged_as(measure.name, {bound.name}) == bound.name
+        assert judged_as(measure.name, {measure.name}) == measure.name
+        assert (bound.bounds, bound.worse) == (measure.bounds, measure.worse)
+        assert is_lower_bound(bound.name)
+        assert not is_lower_bound(measure.name)
+    assert not is_lower_bound("token_tail")
 
 
 def test_two_audits_difference_tells_a_measure_by_all_methods_side_by_side():

@@ -82,6 +82,7 @@ FINDINGS = frozenset(
         "repeated rows",
         "not sliced",
         "no words",
+        "lower bound",
     }
 )
 """Kinds of findings that are computed here; opening and running a model adds others."""
@@ -129,6 +130,8 @@ def compute_audit(
             message = f"its predictions are identical to those of {reference.name}, on every item"
             identical = Finding(candidates[i].name, "identical", message, 1.0)
             candidates[i] = replace(candidates[i], findings=(*candidates[i].findings, identical))
+        bounds = _lower_bound(candidates[i].name, task.outcomes(response.rows, gold, labels))
+        candidates[i] = replace(candidates[i], findings=(*candidates[i].findings, *bounds))
 
     explanation, published = responses.explanation, responses.published
     peer, peer_pair, peer_is_retrained = None, None, False
@@ -357,6 +360,17 @@ def _model_result(response: Response, answers: Answers, sample: Sampled, seed: i
         calibrated_null=calibrated_null(answers, seed=seed) if answers.labelled else {},
         saturation=saturated,
     )
+
+
+def _lower_bound(name: str, outcomes: Outcomes) -> Iterator[Finding]:
+    """A finding if all that is known of KL is a lower bound, as of the reference only some tokens are known."""
+    if "kl-at-least" in outcomes.numbers:
+        tail = float(outcomes.numbers["tail"].mean())
+        message = (
+            f"{tail:.2%} of the reference's probability, on average, lies in tokens that were not stored and count as "
+            "one: token KL is a certified lower bound, which can show NOT EQUIVALENT, but never EQUIVALENT"
+        )
+        yield Finding(name, "lower bound", message, tail)
 
 
 def _repeated_items(items: Items, facts: Sequence[NDArray[Any]]) -> Iterator[Finding]:

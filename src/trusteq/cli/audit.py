@@ -13,7 +13,7 @@ from trusteq.cli.lists import comma_separated
 from trusteq.cli.model_options import ModelCommand, model_backends, no_effect, options_for, refuse_unused
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.streams import print_or_warn
-from trusteq.cli.work_options import WORK, chosen_executor, work_options
+from trusteq.cli.work_options import WORK, chosen_executor, work_folder, work_options
 from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
 from trusteq.stats.limits import LIMITS
@@ -167,6 +167,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     from trusteq.record.saving import free_directory
     from trusteq.report.size_and_speed import size_and_speed
     from trusteq.report.terminal import render_evidence
+    from trusteq.tasks.tokens import Tokens
 
     policy = read_policy(options["policy"] or "default")
     if options["dimensions"]:
@@ -220,7 +221,13 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         progress("read items", 1, 1)
         # A file of predictions may repeat the items' columns: these are not labels.
         item_columns = {options["label"], options["cluster"], *slices, *texts} - {None}
-        matching = {"id": options["id_column"], "by_row": options["by_row"], "not_labels": tuple(sorted(item_columns))}
+        matching: dict[str, Any] = {
+            "id": options["id_column"],
+            "by_row": options["by_row"],
+            "not_labels": tuple(sorted(item_columns)),
+        }
+        if task_file is not None and task_file.task == Tokens.name:
+            matching |= _one_after_the_other(options, [location for _, location in locations], out)
         models = {
             name: open_model(location, name=name, options=options_for(name, backends, options, matching))
             for name, location in locations
@@ -265,6 +272,16 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
                 show(size_and_speed(result.costs.document()))
             click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
+
+
+def _one_after_the_other(options: dict[str, Any], locations: Sequence[str], out: str | Path) -> dict[str, str]:
+    """Where the reference's most probable tokens are stored if models read one after the other, and why they do."""
+    from trusteq.models.causal.crowded import crowded
+    from trusteq.record.address import is_address
+
+    folder = work_folder(options["work"], out)
+    place = {} if is_address(folder) else {"stored_in": folder}
+    return {**place, "crowded": "" if options["top_tokens"] else crowded(locations, options["device"])}
 
 
 def _warn_if_too_few(options: dict[str, Any], policy: Policy, explain: ExplainSettings | bool | None) -> None:

@@ -56,7 +56,7 @@ def chosen_executor(options: dict[str, Any], out: str | Path) -> Iterator[Execut
     from trusteq.work.executor import executor
     from trusteq.work.folder import folder_at
 
-    folder = _work_folder(options["work"], out)
+    folder = work_folder(options["work"], out)
     chosen = executor(
         workers=options["workers"],
         keep=folder,
@@ -81,7 +81,7 @@ def chosen_executor(options: dict[str, Any], out: str | Path) -> Iterator[Execut
         folder_at(folder).remove()
 
 
-def _work_folder(work: str | None, out: str | Path) -> str:
+def work_folder(work: str | None, out: str | Path) -> str:
     """The folder or address of finished work; OUT.work without --work."""
     if work is None:
         if not isinstance(out, str):

@@ -78,11 +78,12 @@ NEEDS = {
     "bytes": "texts that both models read",
     "own-probability": "tokens that both models cut the texts into",
     "kl-from-reference": "the reference's probabilities of every next token",
+    "kl-at-least": "the reference's most probable next tokens, stored",
 }
 """What a measure can need, in words."""
 
 PREDICTED = frozenset(
-    {"labels", "distribution", "mass", "order-effect", "bytes", "own-probability", "kl-from-reference"}
+    {"labels", "distribution", "mass", "order-effect", "bytes", "own-probability", "kl-from-reference", "kl-at-least"}
 )
 """The needs that predictions alone can meet; the others need answers to changed items."""
 
@@ -101,9 +102,11 @@ class Measure:
     or `HIGHER`; 0 if neither is. best: the value of a candidate identical to the reference; None if that is one of the
     bounds. stem, side: for measures of each model and their difference, the part of the name that all three share and
     which of them this is; otherwise side is None. always_reported: whether a comparison of two audits shows its change
-    even if no rule judges it. judged_with_peer: the measure that is judged instead if there is a peer. dimension, of:
-    where it belongs, and the function in this folder that computes it. needs: names of `NEEDS`; if several are missing,
-    the first is reported. after_remedy: whether it is measured again after a change of temperature.
+    even if no rule judges it. judged_with_peer: the measure that is judged instead if there is a peer. judged_by_bound:
+    the one that is judged instead if only this lower bound is known: it can show that there is too much, never that
+    there is little enough. dimension, of: where it belongs, and the function in this folder that computes it. needs:
+    names of `NEEDS`; if several are missing, the first is reported. after_remedy: whether it is measured again after a
+    change of temperature.
     """
 
     name: str
@@ -115,6 +118,7 @@ class Measure:
     side: Literal["reference", "candidate", "difference"] | None = None
     always_reported: bool = False
     judged_with_peer: str | None = None
+    judged_by_bound: str | None = None
     dimension: str = ""
     of: str | Callable[[Pair], Estimate | None] = ""
     needs: tuple[str, ...] = ()
@@ -173,6 +177,16 @@ def _by_method(methods: Iterable[str], *families: Measures) -> Measures:
         )
         for method in methods
         for measure in chain(*families)
+    )
+
+
+_AT_LEAST = "_at_least"
+
+
+def _bounded(stem: str, measures: Measures) -> Measures:
+    """The same measures, each judged by its lower bound where no more is known."""
+    return tuple(
+        replace(measure, judged_by_bound=f"{stem}{_AT_LEAST}{measure.name.removeprefix(stem)}") for measure in measures
     )
 
 
@@ -244,13 +258,24 @@ MEASURES: Measures = (
         _paired("mce_quantile", "MCE quantile", SHARE, HIGHER)),
 
     *_measured_by("distribution", "token_divergence.token_divergence", "kl-from-reference",
-        _each("token_kl", "token KL", _OF_TOKENS, POSITIVE, HIGHER),
+        _bounded("token_kl", _each("token_kl", "token KL", _OF_TOKENS, POSITIVE, HIGHER)),
         _one("token_kl_floor", "token KL floor", POSITIVE),
-        _one("token_kl_excess", "token KL excess", worse=HIGHER, best=0.0, always_reported=True),
-        _each("token_kl_to_reference", "token KL to reference", _OF_TOKENS, POSITIVE, HIGHER),
+        _bounded("token_kl",
+            _one("token_kl_excess", "token KL excess", worse=HIGHER, best=0.0, always_reported=True)),
+        _bounded("token_kl_to_reference",
+            _each("token_kl_to_reference", "token KL to reference", _OF_TOKENS, POSITIVE, HIGHER)),
         _one("token_kl_to_reference_floor", "token KL to reference floor", POSITIVE),
-        _one("token_kl_to_reference_excess", "token KL to reference excess", worse=HIGHER, best=0.0),
+        _bounded("token_kl_to_reference",
+            _one("token_kl_to_reference_excess", "token KL to reference excess", worse=HIGHER, best=0.0)),
         _one("token_tail", "token tail", SHARE)),
+    *_measured_by("distribution", "token_divergence.token_bounds", "kl-at-least",
+        *(group for stem, words in (("token_kl", "token KL"), ("token_kl_to_reference", "token KL to reference"))
+          for group in (
+            _each(f"{stem}{_AT_LEAST}", f"{words} (lower bound)", _OF_TOKENS, POSITIVE, HIGHER),
+            _one(f"{stem}{_AT_LEAST}_floor", f"{words} (lower bound) floor", POSITIVE),
+            _one(f"{stem}{_AT_LEAST}_excess", f"{words} (lower bound) excess", worse=HIGHER, best=0.0,
+                 always_reported=stem == "token_kl"))),
+        _one(f"token_kl{_AT_LEAST}_tail", "token KL (lower bound) tail", SHARE)),
     *_measured_by("distribution", "token_probability.same_top", "own-probability",
         _one("same_top", "same top token", SHARE, LOWER, always_reported=True),
         _one("same_top_by_document", "same top token by document", SHARE, LOWER)),
@@ -329,6 +354,7 @@ def added() -> dict[str, Measure]:
 
 
 _BY_NAME = {measure.name: measure for measure in MEASURES}
+_LOWER_BOUNDS = frozenset(measure.judged_by_bound for measure in MEASURES)
 
 
 def find_measure(name: str) -> Measure | None:
@@ -367,10 +393,18 @@ def sides_of(stem: str) -> tuple[Measure, ...]:
 
 
 def judged_as(name: str, measured: Collection[str]) -> str:
-    """The measure that a rule about this one judges: with a peer, the measure relative to the peer if there is one."""
+    """The measure that a rule about this one judges: with a peer, the measure relative to the peer if there is one.
+
+    If no more than a lower bound was measured, that.
+    """
     measure = find_measure(name)
-    with_peer = None if measure is None else measure.judged_with_peer
-    return name if with_peer is None or with_peer not in measured else with_peer
+    instead = () if measure is None else (measure.judged_with_peer, measure.judged_by_bound)
+    return next((other for other in instead if other is not None and other in measured), name)
+
+
+def is_lower_bound(name: str) -> bool:
+    """Whether what a measure estimates is at least as large as its estimate says, and may be much larger."""
+    return name in _LOWER_BOUNDS
 
 
 def always_reported() -> list[str]:

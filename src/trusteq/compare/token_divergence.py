@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from trusteq.compare.answers import Pair
@@ -28,13 +30,33 @@ DIRECTIONS = {
     "token_kl_to_reference": ("kl-to-reference", "KL(candidate || reference) of the next token"),
 }
 """By measure, the number of outcomes that it is the mean of, and what that is."""
+BOUNDS = {
+    "token_kl_at_least": (
+        "kl-at-least",
+        "certified lower bound of KL(reference || candidate) of the next token, from the most probable ones",
+    ),
+    "token_kl_to_reference_at_least": (
+        "kl-to-reference-at-least",
+        "certified lower bound of KL(candidate || reference) of the next token, from the most probable ones",
+    ),
+}
+"""The same where only the reference's most probable tokens are known."""
 
 
 def token_divergence(pair: Pair) -> dict[str, Estimate]:
     """KL in both directions: mean, the reference's floor, the excess over it, quantiles, and mean over documents."""
+    return _measured(pair, DIRECTIONS, "token_tail")
+
+
+def token_bounds(pair: Pair) -> dict[str, Estimate]:
+    """Lower bounds of the same."""
+    return _measured(pair, BOUNDS, "token_kl_at_least_tail")
+
+
+def _measured(pair: Pair, directions: Mapping[str, tuple[str, str]], tail: str) -> dict[str, Estimate]:
     r, c = (model.outcomes.numbers for model in (pair.reference, pair.candidate))
     results: dict[str, Estimate] = {}
-    for name, (number, what) in DIRECTIONS.items():
+    for name, (number, what) in directions.items():
         kl, floor, less = c[number], r[number], "that of the reference against itself"
         results[name] = mean_by_token(pair, kl, what=f"{what}, nats")
         if np.isnan(floor).any():
@@ -48,7 +70,7 @@ def token_divergence(pair: Pair) -> dict[str, Estimate]:
             f"{name}_q{100 * q:g}": (q, f"{100 * q:g} % quantile over tokens, {what}, nats") for q in QUANTILES
         }
         results |= pair.resampling.quantiles(kl, quantiles, bounds=(0.0, np.inf))
-    results["token_tail"] = pair.resampling.mean(
+    results[tail] = pair.resampling.mean(
         c["tail"], what="mean share of the reference's probability that was not compared token by token"
     )
     return results

@@ -15,6 +15,7 @@ import numpy as np
 
 from trusteq.models.library_output import one_line
 from trusteq.models.probe import predict_in_shape, sample_by_length
+from trusteq.models.traits import traits_of
 from trusteq.stats.number import Amount, Positive  # noqa: TC001 - read where a record is
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Racer:
         self.clock = clock
         self.alone: list[float] = []
         self.together: list[float] = []
-        self.failure: str | None = None
+        self.failure: str | None = traits_of(model).untimed or None
 
     def seconds(self, items: Items) -> float | None:
         """How long the model takes to answer; None if it fails."""

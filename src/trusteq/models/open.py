@@ -39,6 +39,9 @@ class ModelOptions:
     device: str | None = None
     download: bool = False
     task: str | Path | Mapping[str, Any] | TaskFile | None = None
+    top_tokens: int | None = None
+    stored_in: str | None = None
+    crowded: str = ""
     id: str | None = None
     by_row: bool = False
     not_labels: tuple[str, ...] = ()

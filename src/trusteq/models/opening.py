@@ -102,6 +102,36 @@ class BesideOpening(Opening):
         return Beside(own, reference)
 
 
+@dataclass(frozen=True)
+class AfterOpening(BesideOpening):
+    """How to open a language model that reads after a reference.
+
+    k: how many of the reference's tokens are stored at every position. folder: where.
+    """
+
+    k: int = 0
+    folder: str = ""
+
+    @classmethod
+    def after(cls, both: BesideOpening, *, k: int, folder: str) -> AfterOpening:
+        """How to open the model, and the reference if need be."""
+        return cls(**{one.name: getattr(both, one.name) for one in fields(both)}, k=k, folder=folder)
+
+    def content(self, *, anywhere: bool = False) -> str:
+        """SHA-256 of everything that decides its answers."""
+        return hashlib.sha256(json.dumps(["after", self.k, super().content(anywhere=anywhere)]).encode()).hexdigest()
+
+    def anywhere(self) -> AfterOpening:
+        """The same with absolute paths."""
+        return self.after(super().anywhere(), k=self.k, folder=str(Path(self.folder).resolve()))
+
+    def open(self) -> Model:
+        """The model, which opens the reference itself where nothing is stored."""
+        from trusteq.models.causal.apart import opened_after
+
+        return opened_after(self)
+
+
 def opening(
     identity: Identity,
     name: str,

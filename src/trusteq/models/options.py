@@ -49,7 +49,15 @@ DOWNLOAD = Option(
 BUDGET = Option(
     "budget", "Maximum number of tokens per batch, including padding.", flag="--token-budget", value="count"
 )
+TOP_TOKENS = Option(
+    "top_tokens",
+    "For language models that do not fit in memory together: the reference reads the texts first, its so many most "
+    "probable tokens at every place are stored, and candidates are compared with those.",
+    value="count",
+)
 TASK = Option("task", "How a language model is asked: a YAML file.")
+STORED_IN = Option("stored_in")
+CROWDED = Option("crowded")
 ID = Option("id")
 BY_ROW = Option("by_row", value="nothing")
 NOT_LABELS = Option("not_labels", several=True)

@@ -42,6 +42,7 @@ class Traits:
     prompts: returns what it reads of each item, to compare it with what another model reads; None if that is the item.
     beside: returns models, of which it is the first, as they answer beside it; None if each answers by itself.
     probed: how many items show whether its answers depend on the batch.
+    untimed: why its speed is not measured; "" if it is.
     noise: returns findings about how far it differs from itself on items; None if there is nothing to find.
     """
 
@@ -62,6 +63,7 @@ class Traits:
     prompts: Callable[[Items], Sequence[str]] | None = None
     beside: Callable[[Sequence[Model]], list[Model]] | None = None
     probed: int = 32
+    untimed: str = ""
     noise: Callable[[Items], tuple[Finding, ...]] | None = None
 
 

@@ -10,6 +10,7 @@ from trusteq.tasks.choices import Choices
 from trusteq.tasks.classes import Classes
 from trusteq.tasks.documents import Documents
 from trusteq.tasks.tokens import Tokens
+from trusteq.tasks.top_tokens import MostProbableTokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +100,9 @@ class Task(Protocol):
 CLASSES = Classes.name
 """The task of models that state no other, and of runs without the name of a task."""
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classes(), Choices(), Tokens(), Documents())}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (Classes(), Choices(), Tokens(), MostProbableTokens(), Documents())
+}
 """The built-in tasks by name."""
 
 

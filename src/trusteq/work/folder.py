@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-OWN_FILES = re.compile(r"\.?([0-9a-f]{64}\.parquet|audit-[0-9a-f]{64}\.json)(\.damaged|\.[0-9a-f]{32}\.part)?")
+OWN_FILES = re.compile(r"\.?([0-9a-f]{64}\.(parquet|tokens)|audit-[0-9a-f]{64}\.json)(\.damaged|\.[0-9a-f]{32}\.part)?")
 """Names of finished work, of files set aside, and of what a killed process left half-written."""
 
 

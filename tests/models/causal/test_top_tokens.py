@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import tokens as slow
 
-from trusteq.models.causal.top_tokens import IN_TAIL, MOST, STEP, bounds, kept, top_tokens
+from trusteq.models.causal.top_tokens import IN_TAIL, MOST, STEP, bounds, kept, record, top_tokens
 
 
 def drawn(seed, *, positions=20, vocabulary=60, spread=3.0, by=1.0):
@@ -72,4 +72,5 @@ def test_at_most_a_tenth_of_two_bytes_a_token_is_kept(vocabulary):
 
 
 def test_how_much_a_position_takes():
-    assert top_tokens(torch.zeros(1, 100), 7).bytes_a_position == 32
+    assert record(100, 7).itemsize == 32
+    assert record(65_537, 7).itemsize == 46

@@ -91,7 +91,7 @@ def read_beside(models: Sequence[Model]) -> list[Model]:
 def read_alone(reader: Reader, items: Items) -> Rows:
     """What a language model says of each next token without a reference: none differs from it."""
     cut, network = _chunks(reader, items, [reader]), Network(reader.model)
-    return _of_documents(cut, read(network, network, cut, budget=reader.traits.budget), len(items))
+    return of_documents(cut, read(network, network, cut, budget=reader.traits.budget), len(items))
 
 
 @dataclass(eq=False)
@@ -141,10 +141,11 @@ class Beside:
         if self.reference is None:
             return _summed(cut, read(network, network, cut, budget=self._budget), len(items))
         if self.reference is self.own:
-            return _of_documents(cut, read_twice(network, cut, budget=self._budget), len(items))
-        self._refuse_other_tokens(cut, items)
+            return of_documents(cut, read_twice(network, cut, budget=self._budget), len(items))
+        expected = _chunks(self.reference, items, self._both)
+        refuse_other_tokens(cut, expected, items, model=self.name, reference=self.reference.name)
         beside = read(Network(self.reference.model), network, cut, budget=self._budget)
-        return _of_documents(cut, beside, len(items))
+        return of_documents(cut, beside, len(items))
 
     @property
     def _budget(self) -> int:
@@ -154,17 +155,6 @@ class Beside:
     @property
     def _both(self) -> list[Reader]:
         return [self.own] if self.reference is None else [self.own, self.reference]
-
-    def _refuse_other_tokens(self, cut: Sequence[Chunk], items: Items) -> None:
-        """Stop if the reference would read other tokens of the same vocabulary."""
-        assert self.reference is not None  # noqa: S101 - only asked beside a reference
-        expected = _chunks(self.reference, items, self._both)
-        for chunk, of_reference in zip(cut, expected, strict=False):
-            if chunk.document != of_reference.document or not np.array_equal(chunk.ids, of_reference.ids):
-                raise ModelError(
-                    f"model {self.name}: item {items.ids[of_reference.document]!r}: it reads other tokens than "
-                    f"{self.reference.name}, although both have the same vocabulary; use one tokenizer for both models"
-                )
 
     def _noise(self, items: Items) -> tuple[Finding, ...]:
         """How far it differs from itself in 16 bits, on some tokens of a few documents; nothing if it runs in them."""
@@ -200,7 +190,20 @@ def _chunks(reader: Reader, items: Items, readers: Sequence[Reader]) -> list[Chu
     return chunks(reader.documents(items), reader.tokenizer, min([CONTEXT, *limits]), name=reader.name)
 
 
-def _of_documents(cut: Sequence[Chunk], rows: Sequence[NDArray[np.float64]], documents: int) -> Rows:
+def refuse_other_tokens(
+    cut: Sequence[Chunk], expected: Sequence[Chunk], items: Items, *, model: str, reference: str
+) -> None:
+    """Stop if a reference reads other tokens, those ``expected``, of the same vocabulary."""
+    for chunk, of_reference in zip(cut, expected, strict=False):
+        if chunk.document != of_reference.document or not np.array_equal(chunk.ids, of_reference.ids):
+            raise ModelError(
+                f"model {model}: item {items.ids[of_reference.document]!r}: it reads other tokens than "
+                f"{reference}, although both have the same vocabulary; use one tokenizer for both models"
+            )
+
+
+def of_documents(cut: Sequence[Chunk], rows: Sequence[NDArray[np.float64]], documents: int) -> Rows:
+    """The rows of all documents, from those of each chunk."""
     counts = np.zeros(documents, dtype=np.int64)
     for chunk in cut:
         counts[chunk.document] += len(chunk.length)

@@ -28,7 +28,7 @@ from trusteq.models.checkpoint import first_few
 from trusteq.models.cost_size import Size, file_bytes, memory_bytes
 from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
 from trusteq.models.opening import opening
-from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, TASK
+from trusteq.models.options import BUDGET, CROWDED, DEVICE, DOWNLOAD, STORED_IN, TASK, TOP_TOKENS
 from trusteq.models.token_limit import token_limit
 from trusteq.models.traits import Traits
 from trusteq.prompts.asked import asked
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from trusteq.models.causal.apart import Apart
     from trusteq.models.causal.tokenized import Prompt, Tokens
     from trusteq.models.loaded_checkpoint import LoadedCheckpoint
     from trusteq.models.opening import Opening
@@ -61,15 +62,20 @@ def open_language_model(
     *,
     name: str,
     task: str | Path | Mapping[str, Any] | TaskFile | None = None,
+    top_tokens: int | None = None,
     budget: int | None = None,
     device: str | None = None,
     download: bool = False,
-) -> LanguageModel:
+    stored_in: str | None = None,
+    crowded: str = "",
+) -> LanguageModel | Apart:
     """A language model, loaded completely and without running any code of the model, that is asked by a task file.
 
     ``location`` is a folder with safetensors, a GGUF file or a hub id (``org/model`` or ``org/model@revision``), which
     is fetched only with ``download``; ``task`` is the task file, or its content; ``device`` is by default "cuda" if
-    there is a GPU, otherwise "cpu".
+    there is a GPU, otherwise "cpu". With ``top_tokens``, models that read texts are in memory only while they do, and
+    candidates are compared with that many of the reference's tokens, which are stored in the folder ``stored_in``, by
+    default a temporary one. ``crowded`` says why models must do so although ``top_tokens`` is not given.
     """
     if task is None:
         raise OptionError(
@@ -77,9 +83,18 @@ def open_language_model(
             "--task FILE"
         )
     task_file = read_task_file(task)
+    one_at_a_time = bool(top_tokens or crowded)
+    if one_at_a_time:
+        if task_file.task == Choices.name:
+            raise OptionError(
+                f"model {name}: top_tokens has no effect, as its task file asks for {Choices.name}; leave it out"
+            )
+        from trusteq.models.causal import apart  # it imports this file
+
+        apart.let_go()
     loaded = load(location, name=name, device=device, download=download)
-    model, tokenizer = loaded.model, loaded.tokenizer
-    weights, chat = weights_hash(model), task_file.chat == "model"
+    network, tokenizer = loaded.model, loaded.tokenizer
+    weights, chat = weights_hash(network), task_file.chat == "model"
     identity = Identity(
         kind=CAUSAL.kind,
         location=location,
@@ -98,14 +113,17 @@ def open_language_model(
         from trusteq.models.causal.text_model import TextModel  # it imports this file
 
         kind = TextModel
-    return kind(
+    model = kind(
         name=name,
         identity=identity,
         loaded=loaded,
         task_file=task_file,
-        budget=budget or (TOKEN_BUDGET if model.device.type == "cpu" else GPU_TOKEN_BUDGET),
-        limit=token_limit(model.config.to_dict(), tokenizer.model_max_length, where=f"model {name}"),
+        budget=budget or (TOKEN_BUDGET if network.device.type == "cpu" else GPU_TOKEN_BUDGET),
+        limit=token_limit(network.config.to_dict(), tokenizer.model_max_length, where=f"model {name}"),
     )
+    if one_at_a_time and isinstance(model, TextModel):
+        return apart.Apart.of(model, top=top_tokens, folder=stored_in, why=crowded)
+    return model
 
 
 @dataclass(eq=False)
@@ -297,7 +315,7 @@ CAUSAL = Backend(
     words="a language model",
     recognises=is_language_model,
     open=open_language_model,
-    options=(TASK, BUDGET, DEVICE, DOWNLOAD),
+    options=(TASK, TOP_TOKENS, BUDGET, DEVICE, DOWNLOAD, STORED_IN, CROWDED),
     reads_texts=True,
     prepare=_prepare,
 )

@@ -6,15 +6,17 @@ models have run: from hidden states through each model's head to logits, in floa
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.models.causal.top_tokens import TopTokens, bounds, top_tokens
 from trusteq.tasks.tokens import TOKEN_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -77,15 +79,64 @@ def read(reference: Network, model: Network, chunks: Sequence[Chunk], *, budget:
     return _read(chunks, budget, reference, model, None)
 
 
-def read_twice(network: Network, chunks: Sequence[Chunk], *, budget: int) -> list[NDArray[np.float64]]:
-    """The rows of the reference compared with itself, each chunk in a batch and alone: its noise floor."""
-    return _read(chunks, budget, network, network, 1)
+def read_twice(
+    network: Network,
+    chunks: Sequence[Chunk],
+    *,
+    budget: int,
+    alone: Callable[[Chunk, Any], None] = lambda chunk, hidden: None,
+) -> list[NDArray[np.float64]]:
+    """The rows of the reference compared with itself, each chunk in a batch and alone: its noise floor.
+
+    ``alone`` is called with each chunk and its hidden states when it is read alone.
+    """
+    return _read(chunks, budget, network, network, 1, alone)
+
+
+def states_alone(network: Network, chunk: Chunk) -> Any:
+    """The hidden states of a chunk's positions but the last [length - 1, width], when it is read alone."""
+    import torch
+
+    with torch.inference_mode():
+        return _states(network, [chunk], None)[0]
+
+
+def read_after(
+    network: Network, chunks: Sequence[Chunk], stored: Callable[[Chunk], TopTokens], *, budget: int
+) -> list[NDArray[np.float64]]:
+    """The model's rows for each chunk, compared with a reference's most probable tokens."""
+    import torch
+
+    rows: list[NDArray[np.float64]] = [np.empty(0)] * len(chunks)
+    with torch.inference_mode():
+        for at in batches([len(chunk.ids) for chunk in chunks], budget):
+            states = _states(network, [chunks[i] for i in at], None)
+            for i, hidden in zip(at, states, strict=True):
+                rows[i] = _bounded(network, hidden, chunks[i], stored(chunks[i]))
+    return rows
+
+
+def top_tokens_of(network: Network, hidden: Any, k: int) -> TopTokens:
+    """The k most probable tokens that follow, from hidden states [positions, width]."""
+    import torch
+
+    with torch.inference_mode():
+        parts = [top_tokens(logits, k) for _, logits in _few_at_a_time(network, hidden)]
+    return TopTokens(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(TopTokens)))
 
 
 def _read(
-    chunks: Sequence[Chunk], budget: int, reference: Network, model: Network, other: int | None
+    chunks: Sequence[Chunk],
+    budget: int,
+    reference: Network,
+    model: Network,
+    other: int | None,
+    seen: Callable[[Chunk, Any], None] = lambda chunk, hidden: None,
 ) -> list[NDArray[np.float64]]:
-    """``other``: how many chunks are in the reference's batches; None for as many as in the model's."""
+    """``other``: how many chunks are in the reference's batches; None for as many as in the model's.
+
+    ``seen`` is called with each chunk and the reference's hidden states.
+    """
     import torch
 
     rows: list[NDArray[np.float64]] = [np.empty(0)] * len(chunks)
@@ -94,6 +145,8 @@ def _read(
             batch = [chunks[i] for i in at]
             own = _states(model, batch, None)
             beside = own if reference is model and other is None else _states(reference, batch, other)
+            for chunk, hidden in zip(batch, beside, strict=True):
+                seen(chunk, hidden)
             parts = [_compared(reference, model, *pair) for pair in zip(beside, own, batch, strict=True)]
             for i, part in zip(at, parts, strict=True):
                 rows[i] = part
@@ -135,21 +188,43 @@ def _compared(reference: Network, model: Network, beside: Any, own: Any, chunk: 
     for start in range(0, len(own), BLOCK):
         at = slice(start, start + BLOCK)
         p, q = reference.logits(beside[at]), model.logits(own[at])
-        step = max(1, (CACHED if q.device.type == "cpu" else GPU_CACHED) // q.shape[1])
-        for first in range(0, len(q), step):
-            few = slice(first, first + step)
-            parts.append(_columns(p[few].to(q.device), q[few], following[at][few]))
+        parts += [_columns(p[few].to(q.device), q[few], following[at][few]) for few in _few(q)]
     values = torch.cat(parts, dim=1).cpu().double().numpy()
-    columns = {
-        "own": chunk.ids[1:],
-        "bytes": chunk.length,
-        "position": np.arange(1, len(chunk.ids)),
-        **dict(
-            zip(("log_probability", "token", "confidence", "kl_from_reference", "kl_to_reference"), values, strict=True)
-        ),
-        "tail": np.zeros(len(chunk.length)),
-    }
-    return np.stack([columns[name].astype(np.float64) for name in TOKEN_COLUMNS], axis=1)
+    return _rows(chunk, [*values, np.zeros(len(chunk.length))])
+
+
+def _bounded(network: Network, own: Any, chunk: Chunk, stored: TopTokens) -> NDArray[np.float64]:
+    """A chunk's rows from a model's hidden states at its positions and the reference's most probable tokens."""
+    import torch
+
+    following = torch.from_numpy(chunk.ids[1:]).to(own.device)
+    parts = []
+    for at, logits in _few_at_a_time(network, own):
+        of_model = _columns(logits.clone(), logits.clone(), following[at])[:3].cpu().double().numpy()
+        parts.append(np.stack([*of_model, *bounds(stored.at(at), logits)]))
+    return _rows(chunk, list(np.concatenate(parts, axis=1)))
+
+
+def _rows(chunk: Chunk, known: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """A chunk's rows from the last six of their columns."""
+    position = np.arange(1, len(chunk.ids))
+    columns = (chunk.ids[1:], chunk.length, position, *known)
+    return np.stack([values.astype(np.float64) for _, values in zip(TOKEN_COLUMNS, columns, strict=True)], axis=1)
+
+
+def _few_at_a_time(network: Network, hidden: Any) -> Iterator[tuple[slice, Any]]:
+    """Positions that are compared together, and their logits, from hidden states [positions, width]."""
+    for start in range(0, len(hidden), BLOCK):
+        logits = network.logits(hidden[start : start + BLOCK])
+        for few in _few(logits):
+            yield slice(start + few.start, min(start + few.stop, len(hidden))), logits[few]
+
+
+def _few(logits: Any) -> Iterator[slice]:
+    """Rows of logits that are compared together."""
+    step = max(1, (CACHED if logits.device.type == "cpu" else GPU_CACHED) // logits.shape[1])
+    for first in range(0, len(logits), step):
+        yield slice(first, min(first + step, len(logits)))
 
 
 def _columns(p: Any, q: Any, own: Any) -> Any:

@@ -41,10 +41,14 @@ class TopTokens:
     def __len__(self) -> int:
         return len(self.ids)
 
-    @property
-    def bytes_a_position(self) -> int:
-        """How many bytes a position takes."""
-        return int(self.ids.shape[1] * (self.ids.itemsize + self.steps.itemsize) + self.tail.itemsize)
+    def at(self, positions: slice) -> TopTokens:
+        """What is kept of these positions."""
+        return TopTokens(self.ids[positions], self.steps[positions], self.tail[positions])
+
+
+def record(vocabulary: int, k: int) -> np.dtype[Any]:
+    """How k tokens of a position are laid out in bytes."""
+    return np.dtype([("ids", np.dtype(_id_type(vocabulary)), (k,)), ("steps", "<u2", (k,)), ("tail", "<f4")])
 
 
 def kept(vocabulary: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import in_words
+from trusteq.compare.measures import in_words, judged_as
 from trusteq.compare.slices import POSITION, REFERENCE_CONFIDENCE
 from trusteq.report.page.html_table import Table, difference_rows, figure
 from trusteq.report.page.slices import row, slice_estimates
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trusteq.record.evidence import Evidence
 
 KL = ("token_kl", "token_kl_to_reference")
+AT_LEAST = tuple(f"{stem}_at_least" for stem in KL)
 PARTS = {
     "": "mean over tokens",
     "_floor": "of the reference against itself",
@@ -25,7 +26,14 @@ PARTS = {
     "_q99": "99% are below",
     "_q99.9": "99.9% are below",
 }
-SINGLE = ("same_top", "token_probability_change", "token_probability_change_rms", "nll_per_byte_ratio", "token_tail")
+SINGLE = (
+    "same_top",
+    "token_probability_change",
+    "token_probability_change_rms",
+    "nll_per_byte_ratio",
+    "token_tail",
+    "token_kl_at_least_tail",
+)
 BY_PART = ("token_kl_excess", "same_top", "token_probability_change_rms", "nll_per_byte_ratio")
 
 
@@ -42,18 +50,21 @@ class Distribution:
 def distribution(evidence: Evidence, candidate: AuditedCandidate) -> Distribution:
     """The next tokens of one candidate."""
     measures = candidate.flat
+    bounds = AT_LEAST[0] in measures
+    stems = AT_LEAST if bounds else KL
     divergence = [
-        (words, *(figure(measures.get(f"{stem}{part}")) for stem in KL))
+        (words, *(figure(measures.get(f"{stem}{part}")) for stem in stems))
         for part, words in PARTS.items()
-        if f"{KL[0]}{part}" in measures
+        if f"{stems[0]}{part}" in measures
     ]
     others = [(in_words(name), figure(measures[name])) for name in SINGLE if name in measures]
     likelihood = difference_rows(measures, {"nll_per_byte": "nats per byte"})
     estimates = slice_estimates(evidence, candidate)
+    by_part = tuple(judged_as(name, measures) for name in BY_PART)
     parts = [
-        row(part, BY_PART, estimates) for part in candidate.slices if part.column in (REFERENCE_CONFIDENCE, POSITION)
+        row(part, by_part, estimates) for part in candidate.slices if part.column in (REFERENCE_CONFIDENCE, POSITION)
     ]
-    heads = ("nats", "KL(reference || candidate)", "KL(candidate || reference)")
+    heads = ("nats, at least" if bounds else "nats", "KL(reference || candidate)", "KL(candidate || reference)")
     return Distribution(
         divergence=Table("Divergence of the next token's probabilities", heads, divergence) if divergence else None,
         others=Table("Tokens and texts", ("measure", "value"), others) if others else None,
@@ -64,7 +75,7 @@ def distribution(evidence: Evidence, candidate: AuditedCandidate) -> Distributio
         else None,
         by_part=Table(
             "By the reference's confidence, and by how many tokens of context precede",
-            ("tokens with", "documents", *map(in_words, BY_PART)),
+            ("tokens with", "documents", *map(in_words, by_part)),
             parts,
         )
         if parts

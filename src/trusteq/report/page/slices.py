@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from trusteq.record.document import AuditedCandidate, Part
     from trusteq.record.evidence import Evidence
 
-MEASURES = ("accuracy_difference", "disagreement", "confidence_shift", "smooth_ece_difference", "token_kl_excess")
+MEASURES = (
+    "accuracy_difference",
+    "disagreement",
+    "confidence_shift",
+    "smooth_ece_difference",
+    "token_kl_excess",
+    "token_kl_at_least_excess",
+)
 ALPHA = 0.05
 
 P = TypeVar("P", bound="Part")
