@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from trusteq.compare.measures import Measure
     from trusteq.compare.published import PairAgreement
     from trusteq.data.items import Items
+    from trusteq.explain.explanation import Explanation
     from trusteq.policy import Policy
     from trusteq.record.responses import Response, Responses
     from trusteq.stats.estimate import Estimate
@@ -83,6 +84,7 @@ FINDINGS = frozenset(
         "not sliced",
         "no words",
         "lower bound",
+        "sentences first",
     }
 )
 """Kinds of findings that are computed here; opening and running a model adds others."""
@@ -185,6 +187,7 @@ def compute_audit(
         *_repeated_items(items, facts),
         *(_columns_not_sliced(items, comparisons) if settings["with_slices"] else ()),
         *(() if explanation is None else _items_without_words(explanation.wordless)),
+        *(() if explanation is None else _opened_by_reference(explanation, reference.name)),
     )
     peer_comparison = None
     if peer is not None and peer_pair is not None:
@@ -412,3 +415,14 @@ def _items_without_words(ids: Sequence[str]) -> Iterator[Finding]:
     if ids:
         message = f"{len(ids):,} without a word to leave out were not explained, e.g. {ids[0]!r}"
         yield Finding("items", "no words", message, float(len(ids)))
+
+
+def _opened_by_reference(explanation: Explanation, reference: str) -> Iterator[Finding]:
+    """A finding about the items of which only some sentences were cut into words, if there are any."""
+    count = sum(table is not None for table in explanation.outlined)
+    if count:
+        message = (
+            f"in {count:,} of {len(explanation.units):,} explained items, only the sentences that matter most to "
+            f"{reference} were cut into words; no candidate had a say in which"
+        )
+        yield Finding("items", "sentences first", message, count / len(explanation.units))

@@ -17,13 +17,14 @@ from trusteq.explain.explanation import ExplainSettings, Explanation, explain, w
 from trusteq.explain.faithfulness import faithfulness
 from trusteq.explain.interim_looks import between_looks
 from trusteq.explain.removal import removal
-from trusteq.explain.units import default_units, have_units, refuse_unfit
+from trusteq.explain.units import default_units, default_units_of_prompts, have_units, refuse_unfit
 from trusteq.explain.value_tables import explainable
 from trusteq.models.traits import task_of
 from trusteq.stats.coded import coded
 from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequence_of_ratio
 from trusteq.stats.equivalence import Outcome, against
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.choices import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,14 +66,19 @@ def explain_settings(
                     "explained; skip explanations (--no-explain)"
                 )
         settings = explain if isinstance(explain, ExplainSettings) else ExplainSettings()
-        units = default_units(items) if settings.units is None else settings.units
+        units = _default_units(models, items) if settings.units is None else settings.units
         refuse_unfit(units, settings.perturb, items)
         if isinstance(explain, ExplainSettings) and explain.target == "gold" and items.labels is None:
             raise OptionError("explain target gold: the items have no label; name its column (--label)")
         return replace(settings, units=units, scale=settings.scale or task_of(models[0]).scale)
     if explain is False or not have_units(items) or not all(map(explainable, models)):
         return None
-    return ExplainSettings(units=default_units(items), scale=task_of(models[0]).scale)
+    return ExplainSettings(units=_default_units(models, items), scale=task_of(models[0]).scale)
+
+
+def _default_units(models: Sequence[Model], items: Items) -> str:
+    """The units by default: long prompts make every changed version dear, so their words are not all units."""
+    return default_units_of_prompts(items) if task_of(models[0]).name == Choices.name else default_units(items)
 
 
 def explain_until_decided(

@@ -73,7 +73,9 @@ if TYPE_CHECKING:
     "--masks", type=click.IntRange(10, 100_000), help="Perturbations per item.  [default: 4 per word, 32 to 256]"
 )
 @click.option(
-    "--units", help="What is left out: words, words-merged, sentences, re:PATTERN.  [default: words of texts]"
+    "--units",
+    help="What is left out: words, words-merged, sentences, sentences-then-words, re:PATTERN.  [default: words of "
+    "texts; sentences-then-words if they are long and asked about in prompts]",
 )
 @click.option(
     "--perturb",

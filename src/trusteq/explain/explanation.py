@@ -1,7 +1,8 @@
 """Explanations: the units of items, their mask plans, and every model's answers to them (value tables).
 
-The plan of an item depends only on (seed, id), and every model answers the same changed items, so another candidate
-in the run does not change the results of the first.
+The plan of an item depends only on (seed, id) and its number of units, and every model answers the same changed items,
+so another candidate in the run does not change the results of the first. Only the reference can decide about units: in
+long texts, its answers choose the sentences to cut into words (`explain.outline`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import numpy as np
 from trusteq.compare.measures import METHODS
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.attributions import Attributions, attributions
+from trusteq.explain.outline import Outline
 from trusteq.explain.plan import MIN_MASKS, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
-from trusteq.explain.units import Units, cuts_named, cutter
+from trusteq.explain.shapley import shapley
+from trusteq.explain.units import Units, cuts, cuts_named, cutter
 from trusteq.explain.until_stable import explain_until_stable
 from trusteq.explain.value_tables import Question, round_trip
 from trusteq.explain.words import REMOVE
@@ -26,7 +29,7 @@ from trusteq.models.probe import BATCH_TOLERANCE
 from trusteq.tasks.task import CLASSES, By, Scale, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,10 +53,10 @@ class ExplainSettings:
 
     items: the number of items to explain, chosen at random; None for all. masks: changed versions per item, by default
     `MASKS_PER_UNIT` times its units. units: how items are split into units, one of `explain.units.CUTS` ("words",
-    "words-merged", "sentences") or "re:PATTERN"; by default according to their kind of segment. perturb: "remove", or
-    for units of texts "mask" or a text that replaces them. target: which label is explained, the reference's answer,
-    the gold label, or each model's own answer. scale: "probability" or "log-odds", by
-    default as usual for the task. k: the number of units in a top set. until: "end" for all of ``items``,
+    "words-merged", "sentences", "sentences-then-words") or "re:PATTERN"; by default according to their kind of
+    segment. perturb: "remove", or for units of texts "mask" or a text that replaces them. target: which label is
+    explained, the reference's answer, the gold label, or each model's own answer. scale: "probability" or "log-odds",
+    by default as usual for the task. k: the number of units in a top set. until: "end" for all of ``items``,
     "decided" to stop as soon as the policy's rules on alignment are decided, "stable" to add masks to an item until the
     top units of every model are certified or there are ``masks`` of them. precision: "bfloat16" or "float16" to run
     models on changed items in 16 bits, "own" for the precision in which they were opened.
@@ -89,7 +92,7 @@ class ExplainSettings:
         if self.units is None:
             return
         if not isinstance(self.units, str):
-            raise OptionError(f"explain units {self.units!r}: give words, words-merged, sentences or re:PATTERN")
+            raise OptionError(f"explain units {self.units!r}: give {', '.join(cuts())} or re:PATTERN")
         cuts_named(self.units)
 
 
@@ -102,7 +105,8 @@ class Explanation:
     explained]. wordless: ids of chosen items without units, which were left out. segments: the names of the items'
     segments. options: those of each explained item, None where all items offer the labels. seen: the share of the items
     to explain that these are, below 1 after an early stop. removed: for each model, log-probabilities of each item
-    without some top units, as in `explain.removal`. task: the models' task.
+    without some top units, as in `explain.removal`. task: the models' task. outlined: the reference's log-probabilities
+    [masks, labels] of each item whose sentences were left out first, None for the others.
     """
 
     settings: ExplainSettings
@@ -117,6 +121,7 @@ class Explanation:
     seen: float = 1.0
     removed: tuple[Tables, ...] = ()
     task: str = CLASSES
+    outlined: tuple[NDArray[np.float64] | None, ...] = ()
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -164,6 +169,7 @@ class Explanation:
             targets=np.concatenate([self.targets, more.targets], axis=1),
             wordless=self.wordless + more.wordless,
             options=self.options + more.options,
+            outlined=self.outlined + more.outlined,
         )
 
     def content(self) -> str:
@@ -197,19 +203,27 @@ def explain(
             f"{items.source}: only {len(positions)} of the chosen items have a unit to leave out; nothing can be "
             f"explained with units {settings.units!r}"
         )
-    plans = [
-        mask_plan(items.ids[i], len(u), masks=_masks(settings, len(u)), seed=seed)
-        for i, u in zip(positions, units, strict=True)
-    ]
+    ids = [items.ids[i] for i in positions]
     at = np.array(positions, dtype=np.int64)
     options = options_at(items, positions)
     task = respondents[0].task
     targets = task.targets([respondent.answers for respondent in respondents], gold, at, settings.target)
 
-    def answers(number: int, questions: list[Question]) -> list[NDArray[np.float64]]:
+    def answers(number: int, questions: list[Question], stage: str = "explain") -> list[NDArray[np.float64]]:
         respondent = respondents[number]
-        advance = respondent.counted(f"explain {respondent.name}", len(questions))
+        advance = respondent.counted(f"{stage} {respondent.name}", len(questions))
         return respondent.tables(questions, perturb=settings.perturb, segments=names, advance=advance)
+
+    value = partial(task.value, scale=settings.scale or task.scale)
+    outlines = outline_plans(ids, units, settings, seed=seed)
+    asked = [
+        Question(u, plan.masks, o) for u, plan, o in zip(units, outlines, options, strict=True) if plan is not None
+    ]
+    outlined = each_of(outlines, answers(0, asked, "choose sentences") if asked else [])
+    units = opened(units, outlines, outlined, targets[0], value)
+    plans = [
+        mask_plan(id_, len(u), masks=_masks(settings, len(u)), seed=seed) for id_, u in zip(ids, units, strict=True)
+    ]
 
     if settings.until == "stable":
         first = [_default_masks(len(u)) for u in units]
@@ -221,7 +235,7 @@ def explain(
             answers,
             targets,
             first=first,
-            value=partial(task.value, scale=settings.scale or task.scale),
+            value=value,
             k=settings.k,
         )
     else:
@@ -242,7 +256,47 @@ def explain(
         names,
         options,
         task=task.name,
+        outlined=outlined,
     )
+
+
+def outline_plans(
+    ids: Sequence[str], units: Sequence[Units], settings: ExplainSettings, *, seed: int
+) -> list[Plan | None]:
+    """The plans by which sentences are left out first, of the items for which that is done; None for the others."""
+    return [
+        mask_plan(id_, len(u), masks=settings.masks or _default_masks(len(u)), seed=seed, round_=1)
+        if isinstance(u, Outline)
+        else None
+        for id_, u in zip(ids, units, strict=True)
+    ]
+
+
+def each_of(
+    plans: Sequence[Plan | None], tables: Sequence[NDArray[np.float64]]
+) -> tuple[NDArray[np.float64] | None, ...]:
+    """The tables of those items that have a plan, None for the others."""
+    remaining = iter(tables)
+    return tuple(None if plan is None else next(remaining) for plan in plans)
+
+
+def opened(
+    units: Sequence[Units],
+    plans: Sequence[Plan | None],
+    tables: Sequence[NDArray[np.float64] | None],
+    targets: NDArray[np.int64],
+    value: Callable[[NDArray[np.float64], int], NDArray[np.float64]],
+) -> list[Units]:
+    """The final units of each item: outlines with their most important sentences opened, other units as they are.
+
+    tables: the reference's answers [masks, labels] to the outlines' plans. targets: its explained label of each item.
+    """
+    result = list(units)
+    for i, (outline, plan, table) in enumerate(zip(units, plans, tables, strict=True)):
+        if isinstance(outline, Outline) and plan is not None and table is not None:
+            weights, _ = shapley(plan, value(table, int(targets[i]))[:, None])
+            result[i] = outline.opened(weights[:, 0])
+    return result
 
 
 def options_at(items: Items, positions: Sequence[int]) -> tuple[tuple[str, ...] | None, ...]:
@@ -297,25 +351,29 @@ def _default_masks(units: int) -> int:
     return min(max(MASKS_PER_UNIT * units, FEWEST_MASKS), MOST_MASKS)
 
 
+def units_at(items: Items, settings: ExplainSettings, positions: Sequence[int]) -> list[Units]:
+    """The units of the items at these positions, no sentence opened yet; a ValueError if an item has none."""
+    units = list(map(cutter(settings.units, items), positions))
+    for i, item_units in zip(positions, units, strict=True):
+        if not len(item_units):
+            raise ValueError(f"item {items.ids[i]!r} has no unit")
+    return units
+
+
 def replanned(
-    items: Items, settings: ExplainSettings, positions: NDArray[np.int64], counts: NDArray[np.int64], *, seed: int
-) -> tuple[tuple[Units, ...], tuple[Plan, ...]]:
-    """Units and plans of explained items with these numbers of masks; a ValueError if no plan has that number.
+    ids: Sequence[str], settings: ExplainSettings, units: Sequence[Units], counts: Sequence[int], *, seed: int
+) -> tuple[Plan, ...]:
+    """The plans of explained items with these numbers of masks; a ValueError if no plan has that number.
 
     If masks were added until the top units were stable, the number is one of those that were tried.
     """
-    units_of = cutter(settings.units, items)
-    units, plans = [], []
-    for i, count in zip(positions.tolist(), counts.tolist(), strict=True):
-        item_units = units_of(i)
-        if not len(item_units):
-            raise ValueError(f"item {items.ids[i]!r} has no unit")
-        complete = mask_plan(items.ids[i], len(item_units), masks=_masks(settings, len(item_units)), seed=seed)
+    plans = []
+    for id_, item_units, count in zip(ids, units, counts, strict=True):
+        complete = mask_plan(id_, len(item_units), masks=_masks(settings, len(item_units)), seed=seed)
         size = _default_masks(len(item_units)) if settings.until == "stable" else len(complete)
         while len(plan := complete.first(size)[0]) < min(count, len(complete)):
             size *= 2
         if len(plan) != count:
-            raise ValueError(f"{count} masks of item {items.ids[i]!r}, but seed and settings give {len(plan)}")
-        units.append(item_units)
+            raise ValueError(f"{count} masks of item {id_!r}, but seed and settings give {len(plan)}")
         plans.append(plan)
-    return tuple(units), tuple(plans)
+    return tuple(plans)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trusteq.data.segment import with_article
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.joined import JoinedUnits
-from trusteq.explain.words import REMOVE, by_pattern, sentences, words
+from trusteq.explain.outline import sentences_then_words
+from trusteq.explain.words import REMOVE, by_pattern, sentences, word_count, words
 from trusteq.plugins import with_plugins
 
 if TYPE_CHECKING:
@@ -69,12 +71,17 @@ class Cut:
     perturb: tuple[str, ...] | None = (REMOVE,)
 
 
+SENTENCES_THEN_WORDS = "sentences-then-words"
+LONG = 100
+"""Items are long if half of them have more words than this."""
+
 _OF_TEXTS = partial(Cut, frozenset({"text"}), "word", places=("start", "end"), perturb=None)
 
 CUTS: dict[str, Cut] = {
     "words": _OF_TEXTS(words),
     "words-merged": _OF_TEXTS(partial(words, merge_equal=True)),
     "sentences": replace(_OF_TEXTS(sentences), unit="sentence"),
+    SENTENCES_THEN_WORDS: replace(_OF_TEXTS(sentences_then_words), unit="word or sentence"),
 }
 """The built-in cuts by name; by default, a kind of segment is split by the first that reads it."""
 
@@ -128,6 +135,14 @@ def default_units(items: Items) -> str:
     return "+".join(dict.fromkeys(names)) or next(iter(CUTS))
 
 
+def default_units_of_prompts(items: Items) -> str:
+    """The same for models that are asked by prompts: of long texts, the words of the sentences that matter most."""
+    names = default_units(items)
+    if names == next(iter(CUTS)) and len(items) and median(map(word_count, zip(*items.texts(), strict=True))) > LONG:
+        return SENTENCES_THEN_WORDS
+    return names
+
+
 def have_units(items: Items) -> bool:
     """Whether the items have segments, and all of them can be split into units."""
     return bool(items.segments) and all(map(_cuts_for, items.segments.values()))
@@ -173,4 +188,8 @@ def _parts(names: str, items: Items) -> list[tuple[Cut, list[int]]]:
                 f"units; choose {' or '.join(_cuts_for(segment))}"
             )
         numbers_of.setdefault(position, []).append(number)
+    if len(numbers_of) > 1 and SENTENCES_THEN_WORDS in names.split("+"):
+        raise OptionError(
+            f"explain units {names!r}: {SENTENCES_THEN_WORDS} is only for items of nothing but texts; use words"
+        )
     return [(cuts[i], numbers) for i, numbers in sorted(numbers_of.items())]

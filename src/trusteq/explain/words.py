@@ -180,6 +180,11 @@ def words(texts: tuple[str, ...], *, merge_equal: bool = False) -> TextUnits:
     return _matches(_word_pattern(), texts, merge_equal=merge_equal)
 
 
+def word_count(texts: tuple[str, ...]) -> int:
+    """The number of words of the texts."""
+    return sum(len(_word_pattern().findall(text)) for text in texts)
+
+
 def sentences(texts: tuple[str, ...]) -> TextUnits:
     """The sentences of the texts [segments], each with its punctuation and without the whitespace around it.
 

@@ -3,6 +3,7 @@
 plan.parquet           one row per perturbation: item id, its mask (one character per unit, 1 if kept), in which halves
 values/*.parquet       one file per model: item id, and for each perturbation the log-probability of each label
                        (where items have options, a row for each option)
+sentences.parquet      if sentences were left out before words: the reference's answers to that, as in values/*.parquet
 removed/*.parquet      the same for each complete item, without the top words of each model, and without random ones
 attributions.parquet   one row per item, unit and model: name, place, attribution and standard error by method
 words.parquet          one row per candidate and word: how much both models lean on it
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from trusteq.record.audit import Audit
 
 
+OUTLINED = "sentences"
+"""The table of the reference's answers without sentences."""
+
 LOG_PROBABILITY = "log_probability"
 """The column of an option's value, where items have options."""
 
@@ -50,6 +54,13 @@ def value_columns(audit: Audit, model: int) -> dict[str, Any]:
         audit.items.ids[p] for p, plan in zip(explanation.positions, explanation.plans, strict=True) for _ in plan.masks
     ]
     return _answers(audit, ids, explanation.tables[model])
+
+
+def outlined_columns(audit: Audit) -> dict[str, Any]:
+    """The reference's log-probabilities without sentences, in the order of the rows of their plans."""
+    explanation = _explanation(audit)
+    tables = {p: t for p, t in zip(explanation.positions.tolist(), explanation.outlined, strict=True) if t is not None}
+    return _answers(audit, [audit.items.ids[p] for p, table in tables.items() for _ in table], list(tables.values()))
 
 
 def removed_columns(audit: Audit, model: int) -> dict[str, Any]:

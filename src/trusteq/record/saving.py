@@ -22,7 +22,9 @@ from trusteq.record.audit import estimate_rows
 from trusteq.record.costs import FILE as COSTS
 from trusteq.record.document import document
 from trusteq.record.explanation_tables import (
+    OUTLINED,
     attribution_columns,
+    outlined_columns,
     plan_columns,
     removed_columns,
     top_word_columns,
@@ -144,6 +146,8 @@ def tables(audit: Audit) -> dict[str, Callable[[], dict[str, Any]]]:
     columns |= {name: partial(make, audit) for name, make in _TABLES.items()}
     if audit.explanation is not None:
         columns |= {name: partial(make, audit) for name, make in _EXPLAINED_TABLES.items()}
+        if any(table is not None for table in audit.explanation.outlined):
+            columns[OUTLINED] = partial(outlined_columns, audit)
         for i, file in enumerate(files):
             columns[file.replace("predictions/", "values/")] = partial(value_columns, audit, i)
             columns[file.replace("predictions/", "removed/")] = partial(removed_columns, audit, i)

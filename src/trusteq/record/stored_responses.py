@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.data.items import Items
 from trusteq.errors import RunError
-from trusteq.explain.explanation import ExplainSettings, Explanation, options_at, replanned, with_units
+from trusteq.explain.explanation import (
+    ExplainSettings,
+    Explanation,
+    each_of,
+    opened,
+    options_at,
+    outline_plans,
+    replanned,
+    units_at,
+    with_units,
+)
 from trusteq.explain.interim_looks import interim_looks
 from trusteq.explain.protocol import Published, published
 from trusteq.models.base import Identity
-from trusteq.record.explanation_tables import LOG_PROBABILITY
+from trusteq.record.explanation_tables import LOG_PROBABILITY, OUTLINED
 from trusteq.record.item_table import COLUMN, segments_of
 from trusteq.record.responses import Response, Responses
 from trusteq.tasks.rows import Rows
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.segment import Segment
+    from trusteq.explain.plan import Plan
     from trusteq.explain.protocol import ProtocolSettings
     from trusteq.record.document import AuditDocument
     from trusteq.record.run import Run
@@ -103,30 +115,53 @@ def _explanation(
             f"{run.directory / 'plan.parquet'}: these are not the items that the seed and the settings would choose; "
             "audit again"
         )
+    targets = task.targets(
+        [model.rows for model in responses.everybody],
+        task.gold(items, responses.labels),
+        positions,
+        settings.target,
+    )
     try:
-        units, plans = replanned(items, settings, positions, counts, seed=seed)
+        outlines = units_at(items, settings, positions.tolist())
+        first = outline_plans(ids, outlines, settings, seed=seed)
+        outlined = each_of(first, _outlined(run, ids, first, responses.labels))
+        value = partial(task.value, scale=settings.scale or task.scale)
+        units = opened(outlines, first, outlined, targets[0], value)
+        plans = replanned(ids, settings, units, counts.tolist(), seed=seed)
     except ValueError as error:
         raise RunError(f"{run.directory / 'plan.parquet'}: {error}; audit again") from None
     removed = np.full(len(ids), len(responses.everybody) + 2)
     return Explanation(
         settings,
         positions,
-        units,
+        tuple(units),
         plans,
         tuple(_tables(run, file, "values/", responses.labels, counts) for file in files),
-        task.targets(
-            [model.rows for model in responses.everybody],
-            task.gold(items, responses.labels),
-            positions,
-            settings.target,
-        ),
+        targets,
         tuple(wordless),
         tuple(items.segments),
         options_at(items, positions.tolist()),
         len(positions) / len(to_explain) if settings.until == "decided" else 1.0,
         tuple(_tables(run, file, "removed/", responses.labels, removed) for file in files),
         task.name,
+        outlined,
     )
+
+
+def _outlined(
+    run: Run, ids: Sequence[str], plans: Sequence[Plan | None], labels: Sequence[str]
+) -> tuple[NDArray[np.float64], ...]:
+    """The reference's answers without sentences of each item that has such a plan."""
+    counts = {id_: len(plan) for id_, plan in zip(ids, plans, strict=True) if plan is not None}
+    if not counts:
+        return ()
+    stored, _ = _runs_of(run.table(OUTLINED)["item id" if "id" in labels else "id"])
+    if stored != list(counts):
+        raise RunError(
+            f"{run.directory / OUTLINED}.parquet: these are not the items whose sentences are left out first; "
+            "audit again"
+        )
+    return _tables(run, f"{OUTLINED}.parquet", "", labels, np.array(list(counts.values())))
 
 
 def _published(run: Run, items: Items, settings: ProtocolSettings) -> Published:

@@ -12,7 +12,7 @@ from trusteq.compare.measures import METHODS
 from trusteq.data.segment import is_described
 from trusteq.errors import RunError
 from trusteq.explain.units import places_named
-from trusteq.record.explanation_tables import LOG_PROBABILITY
+from trusteq.record.explanation_tables import LOG_PROBABILITY, OUTLINED
 from trusteq.record.item_table import COLUMN, SEGMENT
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -70,7 +70,7 @@ def refuse_damaged_table(path: Path, name: str, table: pa.Table, document: Audit
 def _problems(name: str, table: pa.Table, document: AuditDocument, ids: Any) -> Iterator[str]:
     if len(set(table.column_names)) < table.num_columns:
         yield "a column appears twice"
-    scores = name.startswith(("predictions/", "values/", "removed/"))
+    scores = name == OUTLINED or name.startswith(("predictions/", "values/", "removed/"))
     task = task_named(document.settings.get("task", CLASSES))
     numbers = task.columns(document.labels)
     key = "item id" if scores and "id" in document.labels else "id"
