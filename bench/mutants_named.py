@@ -939,8 +939,8 @@ NAMED = (
     (
         "a reference has no noise, for it reads beside itself in the same batches",
         "models/causal/reading.py",
-        "return _read(chunks, budget, network, network, 1)",
-        "return _read(chunks, budget, network, network, None)",
+        "return _read(chunks, budget, network, network, 1, alone)",
+        "return _read(chunks, budget, network, network, None, alone)",
         "models/causal/test_reading",
     ),
     (
