@@ -194,10 +194,17 @@ NAMED = (
         "explain/test_plan",
     ),
     (
+        "a candidate chooses which sentences are opened",
+        "explain/explanation.py",
+        "answers(0, asked,",
+        "answers(1, asked,",
+        "explain/test_outline",
+    ),
+    (
         "the first item's mask plan for all",
         "explain/explanation.py",
-        "mask_plan(items.ids[i], len(u)",
-        "mask_plan(items.ids[positions[0]], len(u)",
+        "mask_plan(id_, len(u), masks=_masks",
+        "mask_plan(ids[0], len(u), masks=_masks",
         "explain/test_explanation",
     ),
     (

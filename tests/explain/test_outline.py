@@ -17,8 +17,9 @@ import trusteq
 from trusteq import ExplainSettings, OptionError, RunError, load_run
 from trusteq.auditing.explanations import explain_settings
 from trusteq.auditing.verify import verify_run
-from trusteq.explain.explanation import explain
+from trusteq.explain.explanation import explain, outline_plans
 from trusteq.explain.outline import FEW_WORDS, OPENED_WORDS, Outline, sentences_then_words
+from trusteq.explain.plan import mask_plan
 from trusteq.explain.respondent import respondents
 from trusteq.explain.units import CUTS, SENTENCES_THEN_WORDS, cut_named
 from trusteq.explain.words import sentences, words
@@ -193,6 +194,39 @@ def test_another_candidate_changes_nothing_about_the_first():
             assert np.array_equal(one, other)
     other_reference = explained([models[2], models[0]], items)
     assert few.content() != other_reference.content()
+
+
+def test_a_candidate_s_own_answer_does_not_choose_sentences():
+    labels = ["a", "b", "c"]
+    filler = " ".join(["it"] * 24)
+    items = trusteq.Items(["x", "y"], {"text": [f"{filler} superb. {filler} dull. {filler} film."] * 2})
+
+    def of_three(weights):
+        def predict(texts):
+            shown = np.array([[word in text for word in ("superb", "dull", "film")] for text in texts])
+            raw = shown * np.array(weights)
+            return np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+
+        return trusteq.from_callable(predict, labels=labels, name=f"of {weights}")
+
+    def units(*models):
+        answers = [model.predict(items) for model in models]
+        settings = replace(SETTINGS, target="own", scale="log-odds")
+        return explain(respondents(models, answers, labels), items, settings, gold=None).units[0].names
+
+    reference, other = of_three((3.0, 2.9, 0.0)), of_three((0.0, 4.0, 0.0))
+    assert "superb" in units(reference, other)
+    assert "dull" not in units(reference, other)
+    assert units(reference, other) == units(reference, reference)
+
+
+def test_sentences_are_left_out_by_other_masks_than_the_units_afterwards():
+    outline = sentences_then_words(parts(*[5] * 20))
+    (first,) = outline_plans(["x"], [outline], SETTINGS, seed=0)
+    assert first.units == 20
+    again = mask_plan("x", 20, masks=80, seed=0)
+    assert not np.array_equal(first.masks[:40], again.masks[:40])
+    assert outline_plans(["x"], [words(("a b",))], SETTINGS, seed=0) == [None]
 
 
 # Runs ---------------------------------------------------------------------------------------------
