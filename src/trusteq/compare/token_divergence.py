@@ -96,4 +96,4 @@ def mean_by_document(pair: Pair, x: NDArray[np.float64], *, what: str) -> Estima
 def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
     """One sum [rows, 1] over the other [rows, 1]; NaN where no token is left [rows]."""
     n, d = numerator[:, 0], denominator[:, 0]
-    return np.divide(n, d, out=np.full(len(n), np.nan), where=d > 0)
+    return np.asarray(np.divide(n, d, out=np.full(len(n), np.nan), where=d > 0))
