@@ -108,3 +108,27 @@ def test_missing_packages_are_named(files, monkeypatch):
     monkeypatch.setattr(loading, "GGUF_PACKAGES", ("no-such-package",))
     with pytest.raises(MissingExtraError, match=r"trusteq\[gguf\]"):
         opened(files["F32"])
+
+
+def test_a_file_is_parsed_once_and_again_when_it_is_opened_again(files, monkeypatch):
+    import gguf
+
+    parsed, parse = [], gguf.GGUFReader.__init__
+    monkeypatch.setattr(
+        gguf.GGUFReader, "__init__", lambda self, path, *rest: parsed.append(path) or parse(self, path, *rest)
+    )
+    before = gguf.GGUFReader, gguf.get_tensor_name_map
+    for times in (1, 2):
+        opened(files["F32"])
+        assert len(parsed) == times
+    assert before == (gguf.GGUFReader, gguf.get_tensor_name_map)
+
+
+def test_gguf_is_left_as_it_was_if_a_file_cannot_be_opened(files, tmp_path):
+    import gguf
+
+    before = gguf.GGUFReader, gguf.get_tensor_name_map
+    (tmp_path / "cut.gguf").write_bytes(files["F32"].read_bytes()[:200])
+    with pytest.raises(ModelError):
+        opened(tmp_path / "cut.gguf")
+    assert before == (gguf.GGUFReader, gguf.get_tensor_name_map)

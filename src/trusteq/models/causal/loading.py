@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.bounded import bounded_by
+from trusteq.models.causal.gguf_once import parsed_once
 from trusteq.models.causal.weights import weights_hash
 from trusteq.models.checkpoint import loading_error, refuse_partly_random
 from trusteq.models.files import TOKENIZER_FILES, VOLATILE, read_config, staged
@@ -101,7 +102,12 @@ def _loaded_gguf(file: Path, *, name: str, device: str | None) -> LoadedCheckpoi
     except (OSError, ValueError) as error:
         raise ModelError(f"model {name}: {file} cannot be read as a GGUF file: {one_line(error)}") from error
     staged_name = "model.gguf"
-    with quiet_transformers() as messages, offline(), staged({staged_name: file}, name=name) as stage:
+    with (
+        quiet_transformers() as messages,
+        offline(),
+        parsed_once(),
+        staged({staged_name: file}, name=name) as stage,
+    ):
         settings: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True, "gguf_file": staged_name}
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(stage, **settings)
@@ -118,7 +124,7 @@ def _loaded_gguf(file: Path, *, name: str, device: str | None) -> LoadedCheckpoi
         refuse_partly_random(loading, name=name)
         model.eval()
         move(model, device, name=name)
-    method = {"quant_method": "gguf", "types": _stored_types(file)}
+        method = {"quant_method": "gguf", "types": _stored_types(stage / staged_name)}
     unused = sorted(loading["unexpected_keys"])
     return LoadedCheckpoint(model, tokenizer, {file.name: file}, unused, method, packages)
 
@@ -128,7 +134,7 @@ def _stored_types(file: Path) -> dict[str, int]:
     from gguf import GGUFReader
 
     counts: dict[str, int] = {}
-    for tensor in GGUFReader(file).tensors:
+    for tensor in GGUFReader(str(file)).tensors:
         counts[tensor.tensor_type.name] = counts.get(tensor.tensor_type.name, 0) + int(tensor.n_elements)
     return dict(sorted(counts.items()))
 
