@@ -1,5 +1,6 @@
 """Audits of language models, from a folder and a task file to a verdict and a run."""
 
+import html
 import json
 
 import numpy as np
@@ -16,6 +17,7 @@ from trusteq.models.library_output import quiet_transformers
 from trusteq.models.open import open_model
 from trusteq.record.evidence import evidence
 from trusteq.report.difference import difference
+from trusteq.report.page.page import page
 from trusteq.report.wording import URGENT
 
 TASK = {"task": "choices", "prompt": "Text: {{ text }}\nIt is", "choices": {"no": " bad", "yes": " good"}}
@@ -90,6 +92,13 @@ def test_a_task_file_is_enough_on_the_command_line(place, task, tmp_path):
     assert {"mass_reference", "disagreement"} <= set(measures["behaviour"])
     assert ("kl_reference_candidate" in measures["behaviour"]) == (task == "task")
     assert "faithfulness_reference_shapley" in measures["explanation"]
+
+
+def test_the_page_shows_how_the_models_were_asked(place):
+    shown = page(audited(place).evidence)
+    block = shown.partition('aria-label="Task file"><code>')[2].partition("</code>")[0]
+    assert yaml.safe_load(html.unescape(block)) == TASK
+    assert "prompt: |-\n  Text: {{ text }}\n  It is\n" in block
 
 
 def test_without_a_task_file_it_is_one_line(place):

@@ -21,7 +21,7 @@ from trusteq.record.evidence import evidence
 from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.file import rendered
 from trusteq.report.page.page import page
-from trusteq.report.terminal import render
+from trusteq.report.terminal import render, render_evidence
 from trusteq.tasks.choices import Choices
 from trusteq.tasks.rows import Rows
 
@@ -121,6 +121,18 @@ def explained_run(tmp_path_factory):
     models = [Chooser("large", order=0.1), Chooser("tilted", tilt=-4.0, order=0.2)]
     options = {"explain": trusteq.ExplainSettings(items=12, masks=32), "policy": {**POLICY, "min_items": 10}}
     return audited(models, asked(40), **options).save(tmp_path_factory.mktemp("choices") / "run")
+
+
+def test_the_mass_and_the_order_effect_stand_beside_confidence(explained_run):
+    run = evidence(load_run(explained_run))
+    shown = page(run)
+    assert "mass: the probability of all choices together" in shown
+    assert "order effect: how far probabilities move in another order of the choices" in shown
+    console = Console(file=io.StringIO(), width=200)
+    console.print(render_evidence(run))
+    told = console.file.getvalue()
+    assert "mass 0.5000 -> 0.5000 (the probability of all choices together)" in told
+    assert "order effect 0.1000 -> 0.2000 (how far probabilities move in another order of the choices)" in told
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

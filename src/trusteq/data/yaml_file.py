@@ -1,4 +1,4 @@
-"""YAML written by users: read safely, and validated against a pydantic model."""
+"""YAML written by users: read safely, and validated against a pydantic model; and YAML for users to read."""
 
 from __future__ import annotations
 
@@ -75,6 +75,26 @@ def validated(
         value = "" if isinstance(first.get("input"), dict) else f" (found {shown(first.get('input'))})"
         message = first["msg"].removeprefix("Value error, ")
         raise error(f"{where}: {place}: {message[:1].lower()}{message[1:]}{value}") from None
+
+
+def as_yaml(content: Any) -> str:
+    """The content as YAML that is easy to read: in its own order, with texts of several lines as they are."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=MAX_CHARACTERS)
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML's safe writer, with line breaks in texts as line breaks."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        """A text; where it has several lines, as a block."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Always, since repeated texts are written again."""
+        return True
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 class _Loader(yaml.SafeLoader):

@@ -166,6 +166,10 @@ def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest], u
     if "regressions" in measures:
         counts = [f"{measures[m].value:.1%} {words}" for m, words in FLIP_MEASURES.items()]
         lines.append(f"flips: {', '.join(counts)}; McNemar {p_value(tests['mcnemar'])}")
+    if mass := _moved(measures, _MASS):
+        lines.append(f"{mass} (the probability of all choices together)")
+    if order := _moved(measures, _ORDER):
+        lines.append(f"{order} (how far probabilities move in another order of the choices)")
     if paper := _moved(measures, _PAPER):
         lines.append(f"{paper} (10 bins; Brier summed over labels)")
     if scripts := _moved(measures, _SCRIPTS):
@@ -245,6 +249,7 @@ def findings(all_findings: Sequence[Finding]) -> list[RenderableType]:
     return [Text("\nabout the models", style="bold"), _bullets(rest)] if rest else []
 
 
+_MASS, _ORDER = (("mass", "mass"),), (("order_effect", "order effect"),)
 _PAPER = (("ece", "ECE"), ("mce", "MCE"), ("brier", "Brier"))
 _SCRIPTS = (("ece_quantile", "ECE"), ("mce_quantile", "MCE"))
 

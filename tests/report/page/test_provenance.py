@@ -7,7 +7,7 @@ from report.page import made_up
 
 from trusteq import Outcome
 from trusteq.report.page.glossary import GLOSSARY
-from trusteq.report.page.provenance import facts, models, not_measured
+from trusteq.report.page.provenance import facts, models, not_measured, task_file
 
 
 def said(evidence):
@@ -42,6 +42,11 @@ def test_every_model_and_every_setting_is_listed():
     assert listed["explain: masks"] == "32"
     assert listed["SHA-256 of the mask plan"] == made.manifest["plan"]
     assert listed["trusteq"] == made.manifest["trusteq"]
+
+
+def test_models_that_were_not_asked_by_a_task_file_have_none():
+    assert task_file(made_up.evidence()) is None
+    assert "Task file" not in made_up.html()
 
 
 def test_the_glossary_has_the_words_of_every_outcome_and_dimension():

@@ -32,12 +32,19 @@ SCORES = {
     "aurc": "area under the risk-coverage curve",
 }
 
+CHOICES = {
+    "mass": "mass: the probability of all choices together",
+    "order_effect": "order effect: how far probabilities move in another order of the choices",
+}
+"""What confidence does not say where it is a share of the choices' probability."""
+
 
 @dataclass(frozen=True)
 class Calibration:
     """One candidate's confidence compared with the reference's."""
 
     mean: tuple[str, str] | None
+    choices: Table | None
     scores: Table | None
     usable: Table | None
     bins: Table
@@ -49,10 +56,13 @@ def calibration(evidence: Evidence, candidate: AuditedCandidate) -> Calibration:
     """The confidence of one candidate."""
     measures = candidate.flat
     means = [measures.get(f"confidence_{side}") for side in ("reference", "candidate")]
-    rows = difference_rows(measures, SCORES)
+    rows, of_choices = difference_rows(measures, SCORES), difference_rows(measures, CHOICES)
     heads = ("score", "reference", "candidate", "difference")
     return Calibration(
         mean=None if None in means else (share(means[0]), share(means[1])),
+        choices=Table("Confidence is shared out among the choices", ("", *heads[1:]), of_choices)
+        if of_choices
+        else None,
         scores=Table("Calibration scores, with intervals", heads, rows) if rows else None,
         usable=_usable(measures),
         bins=_bins(evidence.document.reference.reliability, candidate.reliability),

@@ -98,6 +98,7 @@ def page(evidence: Evidence) -> str:
             pairs=pairs(evidence) if len(document.candidates) > 1 else None,
             command=command(evidence),
             not_measured=provenance.not_measured(evidence),
+            task_file=provenance.task_file(evidence),
             glossary=GLOSSARY,
             manifest=evidence.manifest,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.yaml_file import as_yaml
 from trusteq.report.page.html_table import Table
 from trusteq.report.wording import plural, unit_of
 
@@ -45,6 +46,12 @@ def facts(evidence: Evidence) -> Table:
     rows += [("trusteq", manifest["trusteq"]), ("Python", manifest["python"]), ("platform", manifest["platform"])]
     rows += list(manifest["versions"].items())
     return Table("Data, settings and versions", ("", ""), rows, words=frozenset({0, 1}))
+
+
+def task_file(evidence: Evidence) -> str | None:
+    """The task file by which language models were asked; None if they were not."""
+    asking = evidence.document.settings.get("asking")
+    return None if asking is None else as_yaml(asking)
 
 
 _SETTINGS = ("seed", "resamples", "batch", "with_slices", "allow_same")
