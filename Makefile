@@ -4,10 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.trusteq-ready
 
-.PHONY: demo test quick check bench locked clean
+.PHONY: demo demo-language test quick check bench locked clean
 
 demo: $(READY)  ## a real Transformer fine-tuned, compressed and audited on the spot, in minutes
 	$(BIN)/trusteq demo
+
+demo-language: $(READY)  ## a language model compressed and audited, by its choices and by its next tokens
+	$(BIN)/trusteq demo --language
 
 test: $(READY)  ## the whole test suite
 	$(BIN)/python -m pytest -n auto --dist worksteal

