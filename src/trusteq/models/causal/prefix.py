@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trusteq.models.causal.products import fast_products
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -58,7 +60,7 @@ def computed_prefix(model: Any, tokens: Tokens) -> Prefix:
     from transformers.cache_utils import DynamicCache
 
     cache = DynamicCache()
-    with torch.inference_mode():
+    with torch.inference_mode(), fast_products():
         model(input_ids=torch.tensor([tokens], device=model.device), past_key_values=cache, use_cache=True,
               logits_to_keep=1)  # fmt: skip
     return Prefix(tokens, tuple((layer.keys, layer.values) for layer in cache.layers))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.models.causal.products import fast_products
 from trusteq.models.causal.top_tokens import TopTokens, bounds, top_tokens
 from trusteq.tasks.tokens import TOKEN_COLUMNS
 
@@ -45,13 +46,15 @@ class Network:
         import torch
 
         inputs = torch.from_numpy(ids).to(self.model.device)
-        if self.has_plain_head:
-            return self._states(inputs)
-        return self.model(inputs, use_cache=False).logits
+        plain_head = self.has_plain_head
+        with fast_products():
+            return self._states(inputs) if plain_head else self.model(inputs, use_cache=False).logits
 
     def logits(self, hidden: Any) -> Any:
         """Logits [positions, vocabulary], in float32, of hidden states [positions, width]."""
-        return (self.model.get_output_embeddings()(hidden) if self.has_plain_head else hidden).float()
+        plain_head = self.has_plain_head
+        with fast_products():
+            return (self.model.get_output_embeddings()(hidden) if plain_head else hidden).float()
 
     def _states(self, inputs: Any) -> Any:
         return self.model.base_model(inputs, use_cache=False).last_hidden_state

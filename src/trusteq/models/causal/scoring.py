@@ -20,6 +20,7 @@ import numpy as np
 from trusteq.errors import ModelError
 from trusteq.models.causal.plain import plain_log_probabilities
 from trusteq.models.causal.prefix import Prefix, common, computed_prefix
+from trusteq.models.causal.products import fast_products
 from trusteq.models.causal.rows import chains, tree
 from trusteq.models.causal.tokenized import Prompt
 from trusteq.models.library_output import one_line
@@ -233,7 +234,7 @@ def logits_at(model: Any, inputs: dict[str, Any], at_rows: list[int], at_columns
 
     The model's own forward computes them, with whatever it does to logits; but its head is only shown these tokens.
     """
-    with _showing(model.get_output_embeddings(), at_rows, at_columns):
+    with _showing(model.get_output_embeddings(), at_rows, at_columns), fast_products():
         logits = model(**inputs).logits[0]
     return logits.float() if logits.dtype.itemsize < 4 else logits
 
