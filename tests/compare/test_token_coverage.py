@@ -17,4 +17,4 @@ def test_documents_cover_and_tokens_do_not():
     # 95 % less three Monte Carlo errors.
     assert (by_document >= 0.88).all(), dict(zip(MEASURES, by_document, strict=True))
     assert by_token[MEASURES.index("token_kl")] < 0.75
-    assert by_token[MEASURES.index("nll_per_byte_reference")] < 0.9
+    assert by_token[MEASURES.index("nll_per_byte_reference")] < 0.95

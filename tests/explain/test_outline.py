@@ -7,8 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from explain.test_words import FEW, TEXTS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import tiny_language_models as tiny
 from rehashed import rehashed
@@ -25,6 +24,8 @@ from trusteq.explain.units import CUTS, SENTENCES_THEN_WORDS, cut_named
 from trusteq.explain.words import sentences, words
 from trusteq.models.open import open_model
 
+FEW = settings(derandomize=True, deadline=None, max_examples=150)
+TEXTS = st.lists(st.text(max_size=40), min_size=1, max_size=3).map(tuple)
 LABELS = ["negative", "positive"]
 FILLER = ["the", "film", "was", "and", "it", "seemed", "rather", "quite", "very", "to", "me", "in", "all", "of"]
 TELLING = {"superb": 2.0, "lovely": 1.5, "awful": -2.5, "dull": -1.5}

@@ -203,9 +203,9 @@ def _audit(
     words = {"task": task, "data": data, "text": "text", **columns}
     slices = words.pop("slices")
     numbers: dict[str, Any] = (
-        {"explain-items": EXPLAINED, "masks": MASKS, "top": TOP} if explained else {"costs": "none"}
+        {"--explain-items": EXPLAINED, "--masks": MASKS, "-k": TOP} if explained else {"--costs": "none"}
     )
-    options = [*words.items(), *(("slice", name) for name in slices), *numbers.items()]
-    options += [("resamples", RESAMPLES), ("seed", seed)]
-    flags = (word for name, value in options for word in (f"--{name}", str(value)))
+    options = [*words.items(), *(("slice", name) for name in slices), ("resamples", RESAMPLES), ("seed", seed)]
+    named = [*((f"--{name}", value) for name, value in options), *numbers.items()]
+    flags = (str(word) for option in named for word in option)
     return replace(audit, command=("audit", *map(str, locations), *flags))

@@ -72,6 +72,9 @@ def command(evidence: Evidence) -> Command:
     if "cluster" in evidence.items.columns:
         lines.append("--cluster CLUSTER")
         unknown.append("CLUSTER: the column that says which items belong together.")
+    if settings.get("asking") is not None:
+        lines.append("--task TASK")
+        unknown.append("TASK: the task file, whose content is shown in this report.")
     lines += _policy(evidence.document.policy)
     lines += _settings(settings)
     if any("peer" in needs_of(name) for c in evidence.document.candidates for name in c.flat):
