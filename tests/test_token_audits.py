@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from command import trusteq as command
 from oracles import tiny_causal
 from oracles.tiny_readers import TinyReader, texts
 from rich.console import Console
@@ -99,6 +100,15 @@ def test_the_terminal_tells_what_was_judged(result):
 def test_every_figure_is_drawn_or_left_out(result, name):
     figure = make(result.evidence, name, "far" if FIGURES[name].per_candidate else None)
     assert figure is None or rendered(figure, "svg")
+
+
+def test_a_document_is_shown_without_an_empty_table_of_answers(result, tmp_path):
+    path = result.save(tmp_path / "run")
+    done = command("show", path, "--item", result.items.ids[0])
+    assert done.returncode == 0, done.stderr
+    assert f"item {result.items.ids[0]}: " in done.stdout
+    assert "probability" not in done.stdout
+    assert "not explained" not in done.stdout
 
 
 def test_the_page_shows_what_was_measured_and_nothing_else(result):

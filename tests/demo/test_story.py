@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from trusteq import Outcome
-from trusteq.demo.story import story
+from trusteq.demo.story import item_to_show, story
 
 
 def compared(name, accuracy, changed, *, where=(), outcome=Outcome.NOT_EQUIVALENT, wide=0.0, mass=None):
@@ -93,3 +93,14 @@ def test_next_tokens_have_a_line_of_their_own():
     assert told(candidate) == [
         "int8, next tokens: KL 0.004 nats, the most probable token is the same at 96.5%, NLL per byte +0.2%, UNDECIDED"
     ]
+
+
+@pytest.mark.parametrize(
+    ("flips", "explained", "shown"),
+    [(["b", "c"], [2], "c"), (["b", "c"], [0], "b"), (["b", "c"], None, "b"), ([], [1], "a"), ([], None, "a")],
+)
+def test_the_item_to_look_at_is_one_whose_answer_changed_and_was_explained(flips, explained, shown):
+    comparisons = [SimpleNamespace(flips=[]), SimpleNamespace(flips=[{"id": id_} for id_ in flips])]
+    explanation = None if explained is None else SimpleNamespace(positions=explained)
+    items = SimpleNamespace(ids=["a", "b", "c"])
+    assert item_to_show(SimpleNamespace(comparisons=comparisons, explanation=explanation, items=items)) == shown

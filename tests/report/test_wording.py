@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from trusteq.report.wording import about, listed, number, plural
+from trusteq.report.wording import about, answered_differently, listed, number, plural
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,18 @@ def test_a_figure_has_four_digits_or_what_small_ones_need(value, said):
 def test_what_is_less_than_1_is_never_called_1(value):
     assert float(number(value)) < 1
     assert number(-value) == f"-{number(value)}"
+
+
+def test_a_bound_that_is_unknown_is_called_so():
+    assert number(math.nan) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [(["a"], "1 item"), (["a", "b"], "2 items"), (["a", "a"], "2 places of 1 item"), ("aab", "3 places of 2 items")],
+)
+def test_several_answers_to_one_item_are_not_called_items(ids, said):
+    assert answered_differently([{"id": id_} for id_ in ids]) == said
 
 
 def test_lists():

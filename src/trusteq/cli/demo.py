@@ -47,7 +47,7 @@ def demo(digits: bool, language: bool, seed: int, out: Path | None, quiet: bool)
     from trusteq.demo.digits import audit_digits
     from trusteq.demo.fetch import FetchError
     from trusteq.demo.language import audit_language
-    from trusteq.demo.story import story
+    from trusteq.demo.story import item_to_show, story
     from trusteq.errors import MissingExtraError
     from trusteq.record.saving import free_directory
     from trusteq.report.page.page import page
@@ -88,7 +88,7 @@ def demo(digits: bool, language: bool, seed: int, out: Path | None, quiet: bool)
     click.echo("\nIn short")
     for line in (line for each in runs.values() for line in story(each)):
         click.echo(f"  {clean(line)}")
-    flip = next((row["id"] for comparison in result.comparisons for row in comparison.flips), result.items.ids[0])
+    flip = item_to_show(result)
     places = [
         (f"{out / 'report.html'}", "the page: open it in a browser"),
         (f"trusteq show {out} --item {flip}", "one of the answers that changed"),

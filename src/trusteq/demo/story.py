@@ -38,6 +38,13 @@ def story(audit: Audit) -> list[str]:
     return lines
 
 
+def item_to_show(audit: Audit) -> str:
+    """The id of an item whose answer changes, if possible one that was explained; the first item if none changes."""
+    explained = set() if audit.explanation is None else {audit.items.ids[i] for i in audit.explanation.positions}
+    flips = [row["id"] for comparison in audit.comparisons for row in comparison.flips]
+    return next((id_ for id_ in flips if id_ in explained), next(iter(flips), audit.items.ids[0]))
+
+
 def _line(comparison: Comparison) -> str:
     moved = 100 * _moved(comparison)
     return (

@@ -43,12 +43,13 @@ def render(view: ItemView) -> RenderableType:
         line = Text.assemble((f"{clean(name)}: ", "dim"), shown[:LONGEST_TEXT], (more, "dim"))
         line.overflow = "fold"
         parts.append(line)
-    parts += [Text(), _probabilities(view)] if view.segments else [_probabilities(view)]
+    if view.reference.probabilities:
+        parts += [Text(), _probabilities(view)] if view.segments else [_probabilities(view)]
     if view.explained is not None:
         parts += [Text(), _heading(view, view.explained), _Bars(view.explained, tuple(view.segments))]
     for top in view.top_words:
         parts += [Text(), _top_words(view, top)]
-    if view.explained is None and not view.top_words:
+    if view.explained is None and not view.top_words and view.reference.probabilities:
         parts.append(Text("\nthis item was not explained", style="dim"))
     return Group(*parts)
 

@@ -16,6 +16,7 @@ from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.wording import (
     MARKS,
     URGENT,
+    answered_differently,
     interval,
     margin,
     number,
@@ -84,7 +85,7 @@ def render_evidence(evidence: Evidence) -> RenderableType:
         title = f"\n{published_title(document.protocol, document.k)}"
         parts += [Text(title, style="bold"), published_pairs(document.protocol.pairs)]
     if document.pies:
-        count = "1 item" if len(document.pies) == 1 else f"{len(document.pies):,} items"
+        count = answered_differently(document.pies)
         parts.append(Text(f"\nmost candidates answer {count} differently from the reference (pies in audit.json)"))
     parts += findings(evidence.findings)
     return Group(*parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from trusteq.errors import DataError
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from trusteq.compare.pies import Pie
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
     from trusteq.record.document import AuditDocument
@@ -84,7 +86,9 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A figure with four decimal places; more for tiny figures and for those just below 1."""
+    """A figure with four decimal places; more for tiny figures and for those just below 1; or that it is unknown."""
+    if math.isnan(value):
+        return "unknown"
     if value != 0 and abs(value) < 1e-3:
         return f"{value:.1e}"
     digits = 4
@@ -122,6 +126,13 @@ def listed(parts: Iterable[str]) -> str:
     """The parts as a list inside a sentence: "a, b and c"."""
     *head, last = list(parts) or [""]
     return f"{', '.join(head)} and {last}" if head else last
+
+
+def answered_differently(pies: Sequence[Pie]) -> str:
+    """How many items most candidates answer differently, or at how many places of how many items."""
+    items = len({pie["id"] for pie in pies})
+    named = "1 item" if items == 1 else f"{items:,} items"
+    return named if items == len(pies) else f"{len(pies):,} places of {named}"
 
 
 def not_measured(dimension: DimensionVerdict, measured: Collection[str]) -> str:

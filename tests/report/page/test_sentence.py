@@ -82,6 +82,32 @@ def test_reasons_name_the_units_that_were_explained():
     assert reasons(broken, {}, "tile") == "it looks at different tiles"
 
 
+def test_why_a_language_model_may_not():
+    broken = verdict(
+        N,
+        (
+            "distribution",
+            N,
+            rule("token_kl_excess", N, at_most=0.01),
+            rule("same_top", N, (0.547, 0.52, 0.57), at_least=0.95),
+            rule("nll_per_byte_ratio", N, at_most=1.005),
+        ),
+    )
+    assert reasons(broken, {}) == (
+        "it gives next tokens other probabilities, finds another token most probable at 45% of the places (at most 5% "
+        "allowed) and predicts the texts worse"
+    )
+
+
+def test_what_is_not_known_of_a_language_model():
+    names = ("token_kl_excess", "same_top", "nll_per_byte_ratio")
+    between = verdict(U, ("distribution", U, *(rule(name, U, at_least=0) for name in names)))
+    assert reasons(between, {}).endswith(
+        "do not show whether it gives next tokens the same probabilities, it finds the same tokens most probable and "
+        "it predicts the texts as well"
+    )
+
+
 def test_why_it_may_not_says_each_reason_once():
     broken = verdict(
         N,

@@ -121,6 +121,10 @@ def _broken(rule: RuleVerdict, measures: Mapping[str, Estimate]) -> str:
         limit = rule.rule.at_most
         allowed = "" if limit is None else f" (at most {percent(limit)} allowed)"
         return f"it changes {share(e.value)} of the answers{allowed}"
+    if stem == "same_top" and e is not None:
+        limit = rule.rule.at_least
+        allowed = "" if limit is None else f" (at most {percent(1 - limit)} allowed)"
+        return f"it finds another token most probable at {share(1 - e.value)} of the places{allowed}"
     return _BROKEN.get(stem, f"it is beyond the margin of {in_words(rule.measure)}")
 
 
@@ -139,6 +143,8 @@ _BROKEN = {
     "confidence_profile_distance": "it differs in confidence",
     "alignment": "it looks at different words",
     "jaccard": "it has different top words",
+    "token_kl_excess": "it gives next tokens other probabilities",
+    "nll_per_byte_ratio": "it predicts the texts worse",
 }
 _OPEN = {
     "accuracy": "it is as accurate",
@@ -147,6 +153,9 @@ _OPEN = {
     "confidence_profile_distance": "it is equally confident",
     "alignment": "it looks at the same words",
     "jaccard": "it has the same top words",
+    "token_kl_excess": "it gives next tokens the same probabilities",
+    "same_top": "it finds the same tokens most probable",
+    "nll_per_byte_ratio": "it predicts the texts as well",
 }
 
 
