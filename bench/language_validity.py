@@ -48,6 +48,7 @@ from language_cases import (
 )
 from token_coverage import MEASURES, ends, pair_of
 from validity import shares_of
+from validity_tables import MARGINS as OF_DEFAULT
 from verdicts import measured as measured_of_predictions
 
 from trusteq.compare.alignment import Explained, SumEstimator
@@ -90,12 +91,7 @@ AT_ONCE = 300
 """Reviews that a run explains at most."""
 RESAMPLES = 200
 MARGINS = {
-    "accuracy_difference": (0.0, -0.01),
-    "disagreement": (0.0, 0.05),
-    "smooth_ece_difference": (0.0, 0.02),
-    "confidence_profile_distance": (0.0, 0.05),
-    "alignment_lime": (1.0, 0.95),
-    "alignment_shapley": (1.0, 0.95),
+    **OF_DEFAULT,
     "token_kl_excess": (0.0, 0.01),
     "same_top": (1.0, 0.95),
     "nll_per_byte_ratio": (1.0, 1.005),

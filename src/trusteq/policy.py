@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from trusteq.compare.measures import DIMENSIONS, dimensions_of, find_measure, in_words, names_of, needs_of
-from trusteq.data.yaml_file import MAX_CHARACTERS, parse_yaml, validated
+from trusteq.data.yaml_file import parse_yaml, read_yaml, validated
 from trusteq.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -191,15 +191,8 @@ def read_policy(source: str | Path | Policy | Mapping[str, Any], own: Sequence[M
         raise PolicyError(f"policy is {source!r}; give a preset's name, a YAML file, a mapping or a trusteq.Policy")
     if source in PRESETS:
         return preset(str(source))
-    where = str(source)
-    try:
-        with Path(source).open(encoding="utf-8") as stream:
-            text = stream.read(MAX_CHARACTERS + 1)  # limited: a device has no end
-    except FileNotFoundError:
-        raise PolicyError(f"{where}: no such policy file; presets are {', '.join(PRESETS)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{where}: cannot be read as text: {error}") from None
-    content = parse_yaml(text, where=where, error=PolicyError)
+    missing = f"no such policy file; presets are {', '.join(PRESETS)}"
+    content, where = read_yaml(source, missing=missing, error=PolicyError), str(source)
     return _with_checked_name(parse_policy(content, where=where, own=own), where)
 
 

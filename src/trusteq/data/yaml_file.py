@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -19,6 +20,18 @@ T = TypeVar("T", bound=BaseModel)
 MAX_VALUES = 100_000
 MAX_CHARACTERS, MAX_DEPTH = 2**16, 100
 """A policy or study is a page or two. Longer files, or more nested brackets, take the library very long."""
+
+
+def read_yaml(path: str | Path, *, missing: str, error: type[TrusteqError]) -> Any:
+    """The content of a YAML file, or one clear line about what is wrong with it; ``missing`` is said of no file."""
+    try:
+        with Path(path).open(encoding="utf-8") as stream:
+            text = stream.read(MAX_CHARACTERS + 1)  # limited: a device has no end
+    except FileNotFoundError:
+        raise error(f"{path}: {missing}") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise error(f"{path}: cannot be read as text: {problem}") from None
+    return parse_yaml(text, where=str(path), error=error)
 
 
 def parse_yaml(text: str, *, where: str, error: type[TrusteqError]) -> Any:

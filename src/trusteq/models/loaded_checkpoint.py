@@ -131,3 +131,18 @@ def move(model: Any, device: str | None, *, name: str) -> None:
         model.to(chosen)
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ModelError(f"model {name}: cannot use device {chosen!r}: {one_line(error)}") from error
+
+
+def prepare(kind: str, architecture: str | None) -> None:
+    """Import everything that loading a checkpoint of this architecture with this class of transformers would."""
+    import torch
+    import transformers
+
+    with quiet_transformers():
+        from transformers.quantizers import AutoHfQuantizer  # noqa: F401
+
+        # transformers imports these when they are first accessed.
+        for name in ("AutoTokenizer", kind, architecture):
+            getattr(transformers, name or "", None)
+    square = torch.ones(256, 256)
+    square @ square  # starts torch's threads

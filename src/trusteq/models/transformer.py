@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from trusteq.models.first_token import first_token_only, reads_first_token_only
 from trusteq.models.hub import is_hub_id
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import offline, one_line, quiet_transformers
-from trusteq.models.loaded_checkpoint import loaded_checkpoint
+from trusteq.models.loaded_checkpoint import loaded_checkpoint, prepare
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
 from trusteq.models.token_growth import portions, token_growth
@@ -312,20 +312,6 @@ def _ids_and_types(encoding: Any) -> tuple[list[list[int]], list[list[int]]]:
     return ids, [[0] * len(row) for row in ids] if types is None else list(types)
 
 
-def _prepare(architecture: str | None) -> None:
-    import torch
-    import transformers
-
-    with quiet_transformers():
-        from transformers.quantizers import AutoHfQuantizer  # noqa: F401
-
-        # transformers imports these when they are first accessed.
-        for name in ("AutoTokenizer", "AutoModelForSequenceClassification", architecture):
-            getattr(transformers, name or "", None)
-    square = torch.ones(256, 256)
-    square @ square  # starts torch's threads
-
-
 TRANSFORMERS = Backend(
     kind="transformers",
     words="a transformers model",
@@ -333,5 +319,5 @@ TRANSFORMERS = Backend(
     open=open_transformer,
     options=(LABELS, BUDGET, DEVICE, DOWNLOAD),
     reads_texts=True,
-    prepare=_prepare,
+    prepare=partial(prepare, "AutoModelForSequenceClassification"),
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from trusteq.data.table import shown
-from trusteq.data.yaml_file import MAX_CHARACTERS, parse_yaml, validated
+from trusteq.data.yaml_file import read_yaml, validated
 from trusteq.errors import TaskFileError
 from trusteq.prompts.template import template
 
@@ -317,15 +317,7 @@ def read_task_file(source: str | Path | Mapping[str, Any] | TaskFile) -> TaskFil
         return _parsed(dict(source), "task file")
     if not isinstance(source, str | Path):
         raise TaskFileError(f"task is {shown(source)}; give a YAML file, a mapping or a trusteq.TaskFile")
-    where = str(source)
-    try:
-        with Path(source).open(encoding="utf-8") as stream:
-            text = stream.read(MAX_CHARACTERS + 1)  # limited: a device has no end
-    except FileNotFoundError:
-        raise TaskFileError(f"{where}: no such task file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaskFileError(f"{where}: cannot be read as text: {error}") from None
-    return _parsed(parse_yaml(text, where=where, error=TaskFileError), where)
+    return _parsed(read_yaml(source, missing="no such task file", error=TaskFileError), str(source))
 
 
 def _parsed(content: Any, where: str) -> TaskFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.items import Items
@@ -27,6 +27,7 @@ from trusteq.models.causal.weights import weights_hash
 from trusteq.models.checkpoint import first_few
 from trusteq.models.cost_size import Size, file_bytes, memory_bytes
 from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
+from trusteq.models.loaded_checkpoint import prepare
 from trusteq.models.opening import opening
 from trusteq.models.options import BUDGET, CROWDED, DEVICE, DOWNLOAD, STORED_IN, TASK, TOP_TOKENS
 from trusteq.models.token_limit import token_limit
@@ -300,20 +301,6 @@ class LanguageModel:
         return opening(self.identity, self.name, options, device=where, limit=self.limit, lowered=self.precision)
 
 
-def _prepare(architecture: str | None) -> None:
-    import torch
-    import transformers
-
-    with quiet_transformers():
-        from transformers.quantizers import AutoHfQuantizer  # noqa: F401
-
-        # transformers imports these when they are first accessed.
-        for name in ("AutoTokenizer", "AutoModelForCausalLM", architecture):
-            getattr(transformers, name or "", None)
-    square = torch.ones(256, 256)
-    square @ square  # starts torch's threads
-
-
 CAUSAL = Backend(
     kind="causal",
     words="a language model",
@@ -321,5 +308,5 @@ CAUSAL = Backend(
     open=open_language_model,
     options=(TASK, TOP_TOKENS, BUDGET, DEVICE, DOWNLOAD, STORED_IN, CROWDED),
     reads_texts=True,
-    prepare=_prepare,
+    prepare=partial(prepare, "AutoModelForCausalLM"),
 )
