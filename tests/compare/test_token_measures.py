@@ -8,7 +8,7 @@ from scipy import special
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.compute_measures import measure_all
 from trusteq.compare.measures import MEASURES, find_measure
-from trusteq.compare.nll_per_byte import nll_per_byte
+from trusteq.compare.nll_per_byte import nll_per_byte, over
 from trusteq.compare.token_divergence import token_divergence
 from trusteq.compare.token_probability import same_top, token_probability
 from trusteq.stats.resampling import Resampling
@@ -110,3 +110,12 @@ def test_quantiles_are_those_of_tokens():
     made = token_divergence(pair_of(documents))
     for q in (0.5, 0.9, 0.99):
         assert made[f"token_kl_q{100 * q:g}"].value == pytest.approx(values[int(np.ceil(q * len(values))) - 1])
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "expected"),
+    [(2.0, 3.0, 1.5), (0.0, 0.0, 1.0), (0.0, 1e-9, np.inf), (0.0, np.nan, np.nan)],
+)
+def test_any_surprise_over_none_is_infinitely_more_and_never_equal(reference, candidate, expected):
+    sums = [np.array([[x]]) for x in (reference, 1.0, candidate, 1.0)]
+    np.testing.assert_equal(over(*sums), [expected])

@@ -31,7 +31,7 @@ def nll_per_byte(pair: Pair) -> dict[str, Estimate]:
         "nll_per_byte_difference": make(
             _difference, *r, *c, what=f"{what}, candidate minus reference", bounds=(-np.inf, np.inf)
         ),
-        "nll_per_byte_ratio": make(_over, *r, *c, what=f"{what}, candidate over reference", bounds=(0.0, np.inf)),
+        "nll_per_byte_ratio": make(over, *r, *c, what=f"{what}, candidate over reference", bounds=(0.0, np.inf)),
     }
 
 
@@ -39,7 +39,9 @@ def _difference(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return ratio(sums[2], sums[3]) - ratio(sums[0], sums[1])
 
 
-def _over(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    reference = ratio(sums[0], sums[1])
-    # A reference that is never surprised: any surprise of the candidate is infinitely more.
-    return np.divide(ratio(sums[2], sums[3]), reference, out=np.ones(len(reference)), where=reference > 0)
+def over(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The candidate's ratio of the last two sums over the reference's of the first two [rows]."""
+    reference, candidate = ratio(sums[0], sums[1]), ratio(sums[2], sums[3])
+    # Of a reference that is never surprised, any surprise of the candidate is infinitely more.
+    never = np.where(candidate > 0, np.inf, candidate + 1)
+    return np.asarray(np.divide(candidate, reference, out=never, where=reference != 0))
