@@ -231,3 +231,23 @@ def test_runs_by_different_policies_need_one(place, two_runs, tmp_path):
     audited(place, explain=False).save(tmp_path / "wide")
     done = command("gate", "choices", tmp_path / "wide", cwd=two_runs)
     one_line(done, "the runs were judged by different policies (both, wide); choose with --policy")
+
+
+@pytest.mark.parametrize(("task", "dimension"), [("texts", "distribution"), ("task", "behaviour")])
+def test_a_dimension_can_be_chosen_without_naming_the_policy(place, task, dimension, tmp_path):
+    (place / "texts.yaml").write_text(yaml.safe_dump(TEXTS))
+    words = ["large", "small", "--data", "items.jsonl", "--task", f"{task}.yaml", "--dimensions", dimension]
+    words += ["--no-explain", "--costs", "none", "--quiet", "--resamples", "100", "--out", tmp_path / "run"]
+    done = command("audit", *words, cwd=place)
+    assert done.returncode == 1, done.stderr
+    policy = load_run(tmp_path / "run").policy
+    assert (policy.name, policy.required) == ("generative", (dimension,))
+
+
+def test_without_a_policy_the_dimensions_of_the_task_are_required(place):
+    for task, required in (
+        (TASK, ("behaviour", "calibration", "explanation")),
+        (TEXTS, ("calibration", "distribution")),
+    ):
+        policy = audited(place, task=task, explain=False, policy=None).policy
+        assert (policy.name, policy.required) == ("generative", required)

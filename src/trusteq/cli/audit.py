@@ -171,15 +171,19 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     from trusteq.report.terminal import render_evidence
     from trusteq.tasks.tokens import Tokens
 
-    policy = read_policy(options["policy"] or "default")
-    if options["dimensions"]:
-        policy = policy.requiring(comma_separated(options["dimensions"]))
     out = free_address(options["out"]) if is_address(options["out"]) else free_directory(options["out"])
     locations = names_and_locations([reference, *candidates, *([options["peer"]] if options["peer"] else [])])
     reference_name, reference_location = locations[0]
+    are_results = [format_of(location) is not None for _, location in locations]
     are_files = [
-        location.lower().endswith(tuple(readers())) or format_of(location) is not None for _, location in locations
+        is_result or location.lower().endswith(tuple(readers()))
+        for is_result, (_, location) in zip(are_results, locations, strict=True)
     ]
+    # What the audit itself uses if none is named, for which the models must be open; its dimensions are its task's.
+    usual = "generative" if options["task"] or any(are_results) else "default"
+    policy = read_policy(options["policy"] or usual)
+    if options["dimensions"]:
+        policy = policy.requiring(comma_separated(options["dimensions"]))
     if options["data"] is None and not are_files[0]:
         raise click.UsageError(f"{reference_name} is a model and contains no items; name an items file with --data")
     if all(are_files):
