@@ -251,3 +251,9 @@ def test_without_a_policy_the_dimensions_of_the_task_are_required(place):
     ):
         policy = audited(place, task=task, explain=False, policy=None).policy
         assert (policy.name, policy.required) == ("generative", required)
+
+
+def test_prompts_that_are_too_long_are_counted_among_all_items(place):
+    task = {**TASK, "system": "so " * 240}
+    with pytest.raises(ModelError, match=r"model large: the prompts of 40 of 40 items do not fit into its context"):
+        audited(place, task=task, explain=False)

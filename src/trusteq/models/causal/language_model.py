@@ -171,8 +171,10 @@ class LanguageModel:
         return asked(self.task_file, items, self._chat if has_template else None)
 
     def prompts_of(self, items: Items) -> list[str]:
-        """The whole prompts in order, to compare them with another model's."""
-        return [question.prompt for question in self.questions(items)]
+        """The whole prompts in order, to compare them with another model's; an error if one cannot be asked."""
+        questions = self.questions(items)
+        self._tokenized(questions, items, [question.prompt for question in questions])
+        return [question.prompt for question in questions]
 
     @property
     def traits(self) -> Traits:
@@ -236,8 +238,7 @@ class LanguageModel:
         ids = [items.ids[question.item] for question in questions]
 
         def log_probabilities(starts: Sequence[str]) -> list[NDArray[np.float64]]:
-            texts = [(start, question.continuations) for start, question in zip(starts, questions, strict=True)]
-            prompts = tokenized(self._reader, texts, ids, limit=self.limit)
+            prompts = self._tokenized(questions, items, starts)
             with quiet_transformers(), offline():
                 return read(prompts, ids)
 
@@ -246,6 +247,12 @@ class LanguageModel:
         if self.task_file.minus_unconditional:
             unconditional = log_probabilities([question.unconditional or "" for question in questions])
         return choice_rows(self.task_file, questions, conditional, unconditional)
+
+    def _tokenized(self, questions: Sequence[Asked], items: Items, starts: Sequence[str]) -> list[Prompt]:
+        """The tokens of these texts and of each question's continuations after them."""
+        ids = [items.ids[question.item] for question in questions]
+        texts = [(start, question.continuations) for start, question in zip(starts, questions, strict=True)]
+        return tokenized(self._reader, texts, ids, limit=self.limit)
 
     def _shared(self, segments: tuple[str, ...]) -> Tokens | None:
         """The tokens that prompts begin with whatever the items; None if that cannot be told.
@@ -264,7 +271,7 @@ class LanguageModel:
         own = None if self.task_file.options is None else [("one", "two"), ("three", "four")]
         try:
             made_up = Items(["0", "1"], {name: ["A text", "7 others"] for name in segments}, options=own)
-            rows = self._reader.tokens(self.prompts_of(made_up))
+            rows = self._reader.tokens([question.prompt for question in self.questions(made_up)])
         except TrusteqError:
             return None
         return rows[0][: common(rows)]
