@@ -168,10 +168,11 @@ def tampered() -> Any:
 
     def evil(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            return {name: evil(entry, name) for name, entry in value.items()}
+            fixed = {"kind"} if "mends" in value else set()
+            return {name: entry if name in fixed else evil(entry, name) for name, entry in value.items()}
         if isinstance(value, list):
             return [evil(entry, key) for entry in value]
-        return f"{EVIL}{value}" if key in {"reason", "advice", "message", "model", "kind", "description"} else value
+        return f"{EVIL}{value}" if key in {"reason", "sentence", "message", "model", "kind", "description"} else value
 
     def rewrite(document: Any) -> None:
         finding = {"model": "nearly", "kind": "one answer", "message": "says one thing", "value": 1.0}

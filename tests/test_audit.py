@@ -56,7 +56,7 @@ def test_equal_answers_with_another_confidence_are_not_equivalent_and_one_temper
     assert outcomes["behaviour"] is Outcome.EQUIVALENT
     assert outcomes["calibration"] is Outcome.NOT_EQUIVALENT
     assert comparison.remedies["temperature_matched"].value == pytest.approx(0.5, abs=0.01)
-    assert comparison.advice[0].startswith("calibration is corrected by T = 0.50")
+    assert comparison.advice[0].sentence.startswith("calibration is corrected by T = 0.50")
 
 
 def test_lost_information_is_not_called_corrected():
@@ -70,7 +70,7 @@ def test_lost_information_is_not_called_corrected():
         q[np.argmax(p)] = c
         blurred[id_] = q
     result = trusteq.audit(large, Table("blurred", blurred), items, **FAST)
-    said = result["blurred"].advice[0]
+    said = result["blurred"].advice[0].sentence
     assert "information is lost" in said
     assert "corrected by" not in said
 
@@ -310,7 +310,7 @@ def test_a_planted_bad_slice_is_named():
         if group == "odd" and rng.random() < 0.3:
             small.answers[id_] = small.answers[id_][[1, 2, 0]]
     result = trusteq.audit(large, small, items, resamples=200)
-    assert any(sentence.startswith("group = odd does worse than the rest") for sentence in result["small"].advice)
+    assert any(advice.sentence.startswith("group = odd does worse than the rest") for advice in result["small"].advice)
 
 
 def test_several_candidates_have_pies():
@@ -463,9 +463,9 @@ def test_clusters_are_counted_in_what_would_decide():
     assert rule.clusters_needed == -(-rule.items_needed // 4)
     said = f"about {rule.items_needed:,} items in {rule.clusters_needed:,} clusters would decide"
     assert said in rule.reason
-    assert joined.advice[-1] == said
-    assert "clusters" not in apart.advice[-1]
-    assert "items would decide" in apart.advice[-1]
+    assert joined.advice[-1].sentence == said
+    assert "clusters" not in apart.advice[-1].sentence
+    assert "items would decide" in apart.advice[-1].sentence
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,9 @@ def test_the_shortcut_s_words_are_named(result):
     assert set(NAMES) <= set(leans)
     assert all(leans[name].lean_candidate > 2 > 1 > leans[name].lean_reference for name in NAMES)
     assert not [row for row in result["copy"].words.rows if row.q_value < 0.05]
-    assert any("weighs these words differently from the reference: " in said for said in result["shortcut"].advice)
+    assert any(
+        "weighs these words differently from the reference: " in said.sentence for said in result["shortcut"].advice
+    )
 
 
 def test_leaving_out_the_reference_s_words_takes_nothing_from_a_shortcut(result):
@@ -108,7 +110,7 @@ def test_no_explanations_where_none_are_wanted():
     made = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=False, **FAST)
     assert explanation(made["b"]).outcome is Outcome.NOT_MEASURED
     assert made["b"].verdict.outcome is not Outcome.EQUIVALENT
-    assert any("--dimensions behaviour,calibration" in said for said in made["b"].advice)
+    assert any("--dimensions behaviour,calibration" in said.sentence for said in made["b"].advice)
 
 
 def test_a_model_that_does_not_answer_the_same_twice_is_not_explained_unasked():
@@ -417,7 +419,7 @@ def test_two_constant_models_are_not_called_alike(until):
     settings = ExplainSettings(items=None, until=until)
     made = trusteq.audit(constant("a"), constant("b"), reviews(), explain=settings, **FAST)
     assert explanation(made["b"]).outcome is Outcome.NOT_MEASURED
-    assert any("mostly noise" in said for said in made["b"].advice)
+    assert any("mostly noise" in said.sentence for said in made["b"].advice)
 
 
 @pytest.mark.parametrize("until", ["end", "decided"])

@@ -51,3 +51,9 @@ def test_one_of_a_later_version_is_refused(run):
     later = {**json.loads((run / "audit.json").read_text("utf-8")), "schema_version": 99}
     (run / "audit.json").write_text(json.dumps(later), "utf-8")
     one_line(trusteq("gate", run), "schema version 99", "upgrade trusteq")
+
+
+def test_advice_that_was_a_sentence_is_told_by_kind(run):
+    kinds = {advice.kind for candidate in load_run(run).document.candidates for advice in candidate.advice}
+    assert kinds
+    assert "other" not in kinds

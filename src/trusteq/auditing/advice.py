@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import in_words
 from trusteq.compare.temperature import COLDEST, HOTTEST
+from trusteq.record.advice import Advice
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ def advise(
     thresholds: Sequence[Mapping[str, Any]],
     flips: Sequence[Mapping[str, Any]],
     words: WordLeans | None = None,
-) -> tuple[str, ...]:
+) -> tuple[Advice, ...]:
     """Advice on one candidate, the most useful first."""
     return tuple(
-        sentence
-        for sentence in (
+        advice
+        for advice in (
             _temperature(policy, measures, remedies),
             _words(words),
             _not_labelled(verdict, measures),
@@ -45,7 +46,7 @@ def advise(
             _flips(flips),
             _items(verdict),
         )
-        if sentence
+        if advice is not None
     )
 
 
@@ -53,7 +54,7 @@ def _temperature(
     policy: Policy,
     measures: Mapping[str, Mapping[str, Estimate]],
     remedies: Mapping[str, Estimate],
-) -> str | None:
+) -> Advice | None:
     """Whether one temperature would correct calibration, judged by the same rules as the candidate itself."""
     if "calibration" not in measures:
         return None
@@ -70,11 +71,13 @@ def _temperature(
             closest, closest_aim = t, aim
         after = {name: remedies.get(f"{name}_{target}", e) for name, e in measures["calibration"].items()}
         unresolved = {rule.outcome for rule in _calibration(after, policy).rules} - {Outcome.EQUIVALENT}
+        mended = tuple(r.measure for r in before.rules if r.outcome in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED})
         temperature = f"T = {t.value:.2f} [{t.low:.2f}, {t.high:.2f}] ({aim})"
         if not unresolved:
-            return f"calibration is corrected by {temperature}"
+            return Advice("temperature", f"calibration is corrected by {temperature}", mended)
         if unresolved == {Outcome.NOT_MEASURED}:
-            return f"as far as it was measured, calibration is corrected by {temperature}"
+            sentence = f"as far as it was measured, calibration is corrected by {temperature}"
+            return Advice("temperature", sentence, mended)
     if closest is None or before.outcome is Outcome.UNDECIDED:
         return None
     if COLDEST * 1.01 < closest.value < HOTTEST / 1.01:
@@ -89,14 +92,14 @@ def _temperature(
             "; information is lost: its confidence separates right answers from wrong ones less well (discrimination "
             f"{change})"
         )
-    return sentence
+    return Advice("calibration", sentence)
 
 
 def _calibration(estimates: Mapping[str, Estimate], policy: Policy) -> DimensionVerdict:
     return next(d for d in judge({"calibration": estimates}, policy).dimensions if d.dimension == "calibration")
 
 
-def _slices(slices: Sequence[Slice], policy: Policy) -> list[str]:
+def _slices(slices: Sequence[Slice], policy: Policy) -> list[Advice]:
     """The slices beyond a margin that are shown to do worse than the rest, the most certain first, three at most."""
     margins = {name: rule for rules in policy.rules.values() for name, rule in rules.items()}
     sentences: list[tuple[float, str]] = []
@@ -114,10 +117,10 @@ def _slices(slices: Sequence[Slice], policy: Policy) -> list[str]:
             p, name = min(worse)
             figure = f"{in_words(name)} {estimates[name]} (p = {p:.2g}, Holm)"
             sentences.append((p, f"{part.column} = {part.value} does worse than the rest: {figure}"))
-    return [sentence for _, sentence in sorted(sentences)[:3]]
+    return [Advice("slice", sentence) for _, sentence in sorted(sentences)[:3]]
 
 
-def _words(leans: WordLeans | None) -> str | None:
+def _words(leans: WordLeans | None) -> Advice | None:
     """The words that the two models weigh differently, three at most."""
     rows = [row for row in leans.rows if row.q_value < ALPHA and _weighs_differently(row)] if leans else []
     if not rows:
@@ -126,7 +129,8 @@ def _words(leans: WordLeans | None) -> str | None:
         f"{row.word!r} (reference {row.lean_reference:.1f}, candidate {row.lean_candidate:.1f})" for row in rows[:3]
     )
     more = f" and {len(rows) - 3:,} more (words.parquet)" if len(rows) > 3 else ""
-    return f"weighs these words differently from the reference: {words}{more}; 1 is an average word's weight"
+    sentence = f"weighs these words differently from the reference: {words}{more}; 1 is an average word's weight"
+    return Advice("words", sentence)
 
 
 def _weighs_differently(row: WordLean) -> bool:
@@ -135,7 +139,7 @@ def _weighs_differently(row: WordLean) -> bool:
     return large >= 2 * small or row.signed_reference * row.signed_candidate < 0
 
 
-def _not_labelled(verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate]]) -> str | None:
+def _not_labelled(verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate]]) -> Advice | None:
     """What to do if accuracy or calibration is required and there are no labels to measure it."""
     labelled = "accuracy_reference" in measures.get("behaviour", {})
     missing = any(
@@ -146,28 +150,32 @@ def _not_labelled(verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate
     )
     if labelled or not missing:
         return None
-    return "without gold labels, accuracy and calibration cannot be measured: name the label column (--label)"
+    return Advice(
+        "labels", "without gold labels, accuracy and calibration cannot be measured: name the label column (--label)"
+    )
 
 
-def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None) -> str | None:
+def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None) -> Advice | None:
     """What to do if explanations are required, but were not made or are mostly noise."""
     for d in verdict.dimensions:
         if d.dimension != "explanation" or not d.required or d.outcome is not Outcome.NOT_MEASURED:
             continue
         if measured:
-            return (
+            return Advice(
+                "explanations",
                 "alignment could not be measured: a model's attributions are mostly noise (reliability below 0.05); "
-                "its answers may hardly depend on single words; if they should, use more --masks or --explain-items"
+                "its answers may hardly depend on single words; if they should, use more --masks or --explain-items",
             )
         if measured is None:
-            return (
+            return Advice(
+                "explanations",
                 "explanations need models that can run on texts with words left out, not files of predictions; "
-                "--dimensions behaviour,calibration requires only the other two"
+                "--dimensions behaviour,calibration requires only the other two",
             )
     return None
 
 
-def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> str | None:
+def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> Advice | None:
     row = next((r for r in thresholds if r["cut_off"] == CUT_OFF), None)
     if row is None:
         return None
@@ -181,23 +189,25 @@ def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> str | None:
             f"; {replacement['cut_off']:.3f} keeps the reference's accuracy there and accepts "
             f"{replacement['coverage']:.1%} (chosen on these items)"
         )
-    return sentence
+    return Advice("cut-off", sentence)
 
 
-def _flips(flips: Sequence[Mapping[str, Any]]) -> str | None:
+def _flips(flips: Sequence[Mapping[str, Any]]) -> Advice | None:
     if not flips:
         return None
     wrong = [row for row in flips if row["kind"] == "right to wrong"]
     first = (wrong or list(flips))[0]
     turned = f", {len(wrong):,} from right to wrong" if first["kind"] != "unlabelled" else ""
     change = "1 answer changes" if len(flips) == 1 else f"{len(flips):,} answers change"
-    return (
+    return Advice(
+        "changes",
         f"{change}{turned}; the most confident: item {first['id']}, {first['reference_answer']} "
-        f"-> {first['candidate_answer']} at {first['candidate_confidence']:.3f}"
+        f"-> {first['candidate_answer']} at {first['candidate_confidence']:.3f}",
+        item=first["id"],
     )
 
 
-def _items(verdict: Verdict) -> str | None:
+def _items(verdict: Verdict) -> Advice | None:
     """How many items would decide, if only more items are needed."""
     if verdict.outcome is not Outcome.UNDECIDED:
         return None
@@ -213,4 +223,4 @@ def _items(verdict: Verdict) -> str | None:
     # Behaviour and calibration are measured on the same items, so the larger number is enough for both.
     larger = max((need for need in needs if not need[0]), default=None, key=lambda need: need[1])
     parts = [*([larger] if larger else []), *(need for need in needs if need[0])]
-    return f"{' and '.join(words for *_, words in parts)} would decide" if parts else None
+    return Advice("measure more", f"{' and '.join(words for *_, words in parts)} would decide") if parts else None

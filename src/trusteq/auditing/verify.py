@@ -36,7 +36,7 @@ NOT_COMPUTED = frozenset({"schema_version"})
 COMPUTED = frozenset({"estimates", "flips", "plan", "attributions", "words"})
 """The tables computed from the answers; the others hold the answers and the items themselves."""
 
-SENTENCES = ("method", "reason", "advice", "description", "message")
+SENTENCES = ("method", "reason", "sentence", "description", "message")
 """Endings of the names of values that are sentences for people."""
 
 ABSENT = "(absent)"

@@ -27,6 +27,7 @@ from trusteq.explain.explanation import ExplainSettings  # noqa: TC001
 from trusteq.explain.protocol import ProtocolSettings  # noqa: TC001
 from trusteq.models.base import Finding, Identity  # noqa: TC001
 from trusteq.policy import Dimension, Policy  # noqa: TC001
+from trusteq.record.advice import Advice  # noqa: TC001
 from trusteq.record.reading import read
 from trusteq.record.sampled import mean_together
 from trusteq.stats.estimate import Estimate, PairedTest  # noqa: TC001
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from trusteq.record.audit import Audit, Comparison
     from trusteq.tasks.task import Task
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 FALSE_DISCOVERY_RATE = 0.05
 OWN_MEASURES = re.compile(r'"measures":\s*\[')
 
@@ -91,7 +92,7 @@ class Judged:
     """A candidate compared with the reference: the verdict and what it is based on."""
 
     verdict: Verdict
-    advice: tuple[str, ...]
+    advice: tuple[Advice, ...]
     measures: Mapping[Dimension, Mapping[str, Estimate]]
     remedies: Mapping[str, Estimate]
     tests: Mapping[str, PairedTest]
@@ -186,7 +187,7 @@ class AuditDocument:
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     exit_code: ExitCode
     policy: Policy
     items: ItemsSummary

@@ -9,9 +9,13 @@ from trusteq.errors import RunError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from trusteq.record.advice import AdviceKind
+
 
 def refuse_later_fields(where: Path, content: dict[str, Any]) -> None:
-    """Stop if a file claims an older version, but has fields that only later versions have."""
+    """Stop if a file claims the first version, but has fields that only later versions have."""
+    if content["schema_version"] > 1:
+        return
     data = content.get("data", {})
     if not isinstance(data, dict) or (where.name == "manifest.json" and not data):
         raise RunError(f"{where}: damaged: data: should be an object; copy the run again or audit again")
@@ -26,13 +30,53 @@ def refuse_later_fields(where: Path, content: dict[str, Any]) -> None:
 def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """The content of one of a run's two JSON files in the present schema version.
 
-    Version 1 had no hashes of files, and of the retrained reference only its identity.
+    Version 1 had no hashes of files, and of the retrained reference only its identity. In version 2, advice was
+    sentences alone.
     """
+    if name == "audit.json":
+        return _with_kinds_of_advice({**content, "schema_version": 3, "peer": content.get("peer")})
     if content["schema_version"] > 1:
         return content
-    if name == "audit.json":
-        return {**content, "schema_version": 2, "peer": content.get("peer")}
     data = content.get("data")
     if isinstance(data, dict):
         data = {**data, "asked": "", "arrays": []}
     return {**content, "data": data, "files": {}, "peer": None}
+
+
+_KINDS: tuple[tuple[str, AdviceKind], ...] = (
+    ("corrected by T =", "temperature"),
+    ("mended by T =", "temperature"),
+    ("no single temperature", "calibration"),
+    ("differently from the reference", "words"),
+    ("leans unlike the reference", "words"),
+    ("without gold labels", "labels"),
+    ("alignment could not be measured", "explanations"),
+    ("explanations need models", "explanations"),
+    ("does worse than the rest", "slice"),
+    ("suffers more than the rest", "slice"),
+    ("a cut-off of", "cut-off"),
+    ("answer changes", "changes"),
+    ("answers change", "changes"),
+    ("would decide", "measure more"),
+)
+"""By a phrase of the sentence, what it is about."""
+
+
+def _with_kinds_of_advice(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with each sentence of advice as an object; what is not as expected stays so, to be refused."""
+
+    def advised(model: Any) -> Any:
+        said = model.get("advice") if isinstance(model, dict) else None
+        return {**model, "advice": [*map(_advice, said)]} if isinstance(said, list) else model
+
+    candidates = content.get("candidates")
+    if isinstance(candidates, list):
+        content = {**content, "candidates": [*map(advised, candidates)]}
+    return {**content, "peer": advised(content["peer"])}
+
+
+def _advice(sentence: Any) -> Any:
+    if not isinstance(sentence, str):
+        return sentence
+    kind = next((kind for phrase, kind in _KINDS if phrase in sentence), "other")
+    return {"kind": kind, "sentence": sentence, "mends": [], "item": None}

@@ -17,7 +17,7 @@ from trusteq.report.wording import interval, margin, not_measured, rule_words, u
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
@@ -58,7 +58,7 @@ def _suite(evidence: Evidence, candidate: AuditedCandidate, number: int) -> ET.E
 def _overall(candidate: AuditedCandidate) -> ET.Element:
     case = _empty(candidate, "overall")
     if candidate.verdict.outcome is not Outcome.EQUIVALENT:
-        _failure(case, candidate.verdict.outcome, candidate.verdict.reason, candidate.advice)
+        _failure(case, candidate.verdict.outcome, candidate.verdict.reason, [*map(str, candidate.advice)])
     return case
 
 
@@ -80,7 +80,7 @@ def _empty(candidate: AuditedCandidate, name: str) -> ET.Element:
     return ET.Element("testcase", name=name, classname=f"trusteq.{_name(candidate.name)}", time="0")
 
 
-def _failure(case: ET.Element, outcome: Outcome, reason: str, more: list[str] | tuple[str, ...]) -> None:
+def _failure(case: ET.Element, outcome: Outcome, reason: str, more: Sequence[str]) -> None:
     message = f"undecided is not a pass: {reason}" if outcome is Outcome.UNDECIDED else f"{outcome.lower()}: {reason}"
     failure = ET.SubElement(case, "failure", type=str(outcome), message=clean(message))
     failure.text = "\n".join(clean(line) for line in more)

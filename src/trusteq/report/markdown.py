@@ -131,4 +131,4 @@ def _reasons(candidate: AuditedCandidate) -> str:
     """The reason for a verdict, and what to look at."""
     text = f"**{escaped(candidate.name, NAME)}** is {outcome(candidate.verdict.outcome)}: "
     text += escaped(candidate.verdict.reason)
-    return "\n".join([text, "", *(f"- {escaped(sentence)}" for sentence in candidate.advice)]).rstrip()
+    return "\n".join([text, "", *(f"- {escaped(advice.sentence)}" for advice in candidate.advice)]).rstrip()

@@ -51,7 +51,7 @@ def _candidate(c: AuditedCandidate, level: str) -> str:
         for r in d.rules
     )
     header = _row("th", "measure", "reference", "candidate", f"difference [{level}]", "margin", "")
-    advice = "".join(f"<li>{_text(sentence)}</li>" for sentence in c.advice)
+    advice = "".join(f"<li>{_text(advice.sentence)}</li>" for advice in c.advice)
     return (
         f"<p><b>{_text(c.name)}</b> is <b>{_text(c.verdict.outcome)}</b>: {_text(c.verdict.reason)}</p>"
         f"<table><thead>{header}</thead><tbody>{rows}</tbody></table><ul>{advice}</ul>"

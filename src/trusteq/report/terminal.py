@@ -76,7 +76,7 @@ def render_evidence(evidence: Evidence) -> RenderableType:
             _indented(context(c.flat, c.tests, unit)),
         ]
         if c.advice:
-            parts += [Text("\n  what to look at", style="bold"), _bullets(c.advice)]
+            parts += [Text("\n  what to look at", style="bold"), _bullets([*map(str, c.advice)])]
     if document.peer is not None:
         heading = f"\n{clean(document.peer.name)}, the retrained reference, judged by the same rules"
         table = rules(document.peer.verdict, document.peer.flat, document.policy)

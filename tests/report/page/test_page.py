@@ -166,7 +166,7 @@ def test_every_rule_stands_with_its_interval_and_its_margin(html):
 
 def test_every_sentence_of_advice_is_there(parsed):
     text = parsed.one("section", id="do").text
-    advice = [s for c in made_up.evidence().document.candidates for s in c.advice]
+    advice = [a.sentence for c in made_up.evidence().document.candidates for a in c.advice]
     assert advice
     for sentence in advice:
         for part in sentence.replace(" -> ", " → ").split("the most confident: "):

@@ -31,12 +31,11 @@ MOST_MOVES = 12
 class Behaviour:
     """One candidate's answers compared with the reference's.
 
-    changed: how many answers change. first: the id of the most confident new mistake, else of the most confident
-    change; None without changes. kinds: how many changes of each kind. mcnemar: whether as many turn right as wrong.
+    changed: how many answers change. kinds: how many changes of each kind. mcnemar: whether as many turn right as
+    wrong.
     """
 
     changed: int
-    first: str | None
     disagreement: str
     kinds: Table | None
     by_label: Table | None
@@ -49,11 +48,9 @@ def behaviour(evidence: Evidence, candidate: AuditedCandidate) -> Behaviour:
     """The answers of one candidate."""
     flips = evidence.flips
     own = flips[flips["candidate"] == candidate.name]
-    first = _first_to_show(own)
     measures, test = candidate.flat, candidate.tests.get("mcnemar")
     return Behaviour(
         changed=len(own),
-        first=str(first["id"].iloc[0]) if len(first) else None,
         disagreement=share(measures.get("disagreement")),
         kinds=_kinds(own, measures),
         by_label=_by_label(evidence, own),

@@ -109,7 +109,7 @@ def page(evidence: Evidence) -> str:
 def _candidate(evidence: Evidence, judged: AuditedCandidate, unit: str) -> Candidate:
     because = reasons(judged.verdict, judged.flat, unit)
     answers = behaviour(evidence, judged)
-    steps = [advice_step(sentence, answers.first) for sentence in judged.advice]
+    steps = [*map(advice_step, judged.advice)]
     return Candidate(
         judged,
         f"{because[:1].upper()}{because[1:]}.",
