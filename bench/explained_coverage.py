@@ -2,8 +2,9 @@
 
     python bench/explained_coverage.py --data FOLDER [--runs 100] [--items 100 300]
 
-Some of the planted pairs of `bench/validity.py`, on sentences, pairs and reviews: explained once, 400 items of each.
-The truth is a measure's value on these; samples are drawn from them with replacement. Prints, for every measure an
+Some of the planted pairs of `bench/validity.py`, on sentences, pairs and reviews, with every item explained once. The
+truth is a measure's value on these; samples of 1,000 are drawn from them with replacement, and as many of a sample are
+explained as an audit would draw. Prints, for every measure an
 audit publishes of explanations, the share of runs whose interval holds the truth, and the shares that lie above and
 below it, over all pairs and both methods.
 """
@@ -23,17 +24,19 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from validity import EXPLAINED, drawn
+from validity import drawn, to_explain
 from validity_cases import Case, cases, tasks
 
 from trusteq.compare.alignment import Explained, against_peer, alignment
 from trusteq.compare.measures import METHODS
+from trusteq.compare.moved import moved
 from trusteq.compare.transfer import transfer
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.removal import Removal, removal, without_top_words
 from trusteq.explain.respondent import respondents
 from trusteq.models.probe import predict_all
 from trusteq.stats.resampling import Resampling
+from trusteq.tasks.outcomes import most_probable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +50,7 @@ ASKED = {
     ("reads the second text only", "50% of the answer"),
     ("a shortcut, same answers", "20% of the items"),
 }
+SAMPLE, RESAMPLES = 1_000, 500
 SLACK = 1e-6
 """What rounding may differ by."""
 
@@ -59,6 +63,7 @@ class Known:
     explained: tuple[Explained, ...]
     peers: tuple[Explained, ...]
     removed: Removal
+    moved: NDArray[np.float64]
 
 
 def know(data: Path) -> list[Known]:
@@ -70,18 +75,29 @@ def know(data: Path) -> list[Known]:
             models = [case.reference, case.candidate, peer]
             answers = [predict_all(model, case.pool).values for model in models]
             asked = respondents(models, answers, case.reference.labels)
-            made = explain(asked, case.pool, ExplainSettings(items=EXPLAINED), gold=np.asarray(case.pool.labels))
-            attributed, spread, lengths = made.attributions(), made.spread(), made.lengths
+            gold = np.asarray(case.pool.labels)
+            made = explain(asked, case.pool, ExplainSettings(items=None), gold=gold)
+            attributed, spread, lengths, of = made.attributions(), made.spread(), made.lengths, made.products()
             candidate, again = (
                 tuple(
-                    Explained(method, a[0], a[i], lengths, spread[0], spread[i], Resampling(len(lengths), resamples=2))
+                    Explained(
+                        method,
+                        a[0],
+                        a[i],
+                        lengths,
+                        spread[0],
+                        spread[i],
+                        Resampling(len(lengths), resamples=2),
+                        products=(of[method][:, 0, i], of[method][:, 0, 0], of[method][:, i, i]),
+                    )
                     for method, a in attributed.items()
                 )
                 for i in (1, 2)
             )
             tables = without_top_words(asked, made, attributed["shapley"])
             removed = removal(replace(made, removed=tables))
-            found.append(Known(case, candidate, again, removed))
+            pair = (most_probable(answers[at], gold) for at in (0, 1))
+            found.append(Known(case, candidate, again, removed, moved(*pair)))
             print(f"{case.task}: {case.kind} {case.strength}", file=sys.stderr, flush=True)
             for model in models:
                 getattr(model, "known", {}).clear()
@@ -91,11 +107,14 @@ def know(data: Path) -> list[Known]:
 known: list[Known] = []
 
 
-def measured(one: Known, at: NDArray[np.int64], *, seed: int) -> dict[str, Estimate]:
+def measured(
+    one: Known, at: NDArray[np.int64], *, seed: int, weights: NDArray[np.float64] | None = None
+) -> dict[str, Estimate]:
     """Everything an audit says of explanations, on the items at these positions."""
     found: dict[str, Estimate] = {}
+    sample = Resampling(len(at), weights=weights, resamples=RESAMPLES, seed=seed)
     for explained, peer in zip(one.explained, one.peers, strict=True):
-        ours, theirs = drawn(explained, at, seed=seed), drawn(peer, at, seed=seed)
+        ours, theirs = (replace(drawn(x, at, seed=seed), resampling=sample) for x in (explained, peer))
         found |= {**alignment(ours), **against_peer(ours, theirs)}
     removed = Removal(one.removed.drop[:, :, at], one.removed.changed[:, :, at])
     return {**found, **transfer(removed, 1, ours.resampling)}
@@ -105,7 +124,9 @@ def missed(number: int, n: int, seed: int) -> dict[str, int]:
     """Of every measure: 1 where its interval lies above the truth, -1 below, 0 where it holds it."""
     one = known[number]
     rng = np.random.default_rng([number, n, seed])
-    estimates = measured(one, rng.integers(len(one.explained[0].lengths), size=n), seed=seed)
+    at = rng.integers(len(one.explained[0].lengths), size=SAMPLE)
+    some, weights = to_explain(one.moved[at], n, rng)
+    estimates = measured(one, at[some], seed=seed, weights=weights)
     truth = truths[number]
     return {
         name: int(e.low > truth[name] + SLACK) - int(e.high < truth[name] - SLACK)

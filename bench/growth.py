@@ -69,7 +69,7 @@ class Series:
 
 def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[], Explanation]:
     """Value tables of all models, and every candidate's attributions and alignment; predictions are made beforehand."""
-    from trusteq.auditing.explanations import with_reference
+    from trusteq.auditing.explanations import paired
     from trusteq.compare.alignment import alignment
     from trusteq.explain.explanation import explain
     from trusteq.explain.respondent import respondents
@@ -81,8 +81,8 @@ def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[]
 
     def run() -> Explanation:
         made = explain(respondents(models, predicted, labels), items, settings, gold=None)
-        for candidate in with_reference(made, items, Resampling(len(items), resamples=RESAMPLES)):
-            for one in candidate:
+        for candidate in range(1, len(models)):
+            for one in paired(made, candidate, items, Resampling(len(items), resamples=RESAMPLES)):
                 alignment(one)
         return made
 

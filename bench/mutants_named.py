@@ -847,7 +847,7 @@ NAMED = (
     (
         "which items were explained is taken from the run",
         "record/stored_responses.py",
-        "if positions.tolist() not in interim_looks(to_explain, items, settings, run.policy.min_items):",
+        "if evenly and positions.tolist() not in interim_looks(to_explain, items, settings, run.policy.min_items):",
         "if False:",
         "record/test_verify",
     ),

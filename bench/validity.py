@@ -35,10 +35,12 @@ from verdicts import measured
 from trusteq.auditing.explanations import place_of, sequences, settled
 from trusteq.compare.alignment import Explained, SumEstimator, products, sizes
 from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.moved import moved
 from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns
 from trusteq.compare.top_k import jaccard, top_k
 from trusteq.compare.words import word_leans
 from trusteq.explain.attributions import Attributions
+from trusteq.explain.draw import chances, ranks
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.interim_looks import GROWTH
 from trusteq.explain.respondent import respondents
@@ -57,10 +59,8 @@ if TYPE_CHECKING:
     from trusteq.stats.equivalence import Outcome as Place
     from trusteq.stats.estimate import Estimate
 
-EXPLAINED = 400
-"""Items of a pool that are explained; samples are drawn from them."""
 AT_ONCE = 300
-"""Items that a run explains."""
+"""Items that a run explains, drawn as an audit draws them."""
 LOCALISED = 20
 TIMES = 50
 RESAMPLES = 500
@@ -84,6 +84,7 @@ class Known:
     words: tuple[tuple[str, ...], ...]
     shares: dict[str, Shares]
     similar: NDArray[np.float64] | None
+    moved: NDArray[np.float64]
     truth: dict[str, float]
 
     @property
@@ -146,18 +147,32 @@ def know(every: Sequence[Case]) -> list[Known]:
         words: tuple[tuple[str, ...], ...] = ()
         if not any(isinstance(values, np.ndarray) for values in pool.segments.values()):
             asked = respondents(models, answers, labels)
-            made = explain(asked, pool, ExplainSettings(items=EXPLAINED), gold=gold)
-            attributed, spread, lengths = made.attributions(), made.spread(), made.lengths
+            made = explain(asked, pool, ExplainSettings(items=None), gold=gold)
+            if len(made.positions) < len(pool):
+                raise SystemExit(f"{pool.source}: an item has no word")
+            attributed, spread, lengths, of = made.attributions(), made.spread(), made.lengths, made.products()
             words = tuple(units.names for units in made.units)
         for i, case in enumerate(some, 1):
             explained = tuple(
-                Explained(method, a[0], a[i], lengths, spread[0], spread[i], Resampling(len(lengths), resamples=2))
+                Explained(
+                    method,
+                    a[0],
+                    a[i],
+                    lengths,
+                    spread[0],
+                    spread[i],
+                    Resampling(len(lengths), resamples=2),
+                    products=(of[method][:, 0, i], of[method][:, 0, 0], of[method][:, i, i]),
+                )
                 for method, a in attributed.items()
             )
             shares = {f"alignment_{one.method}": shares_of(one) for one in explained}
             similar = top_ten(explained[0]) if explained else None
             truth = truth_of(answers[0], answers[i], gold, shares)
-            found.append(Known(case, answers[0], answers[i], gold, explained, words, shares, similar, truth))
+            pair = (most_probable(answers[at], gold) for at in (0, i))
+            found.append(
+                Known(case, answers[0], answers[i], gold, explained, words, shares, similar, moved(*pair), truth)
+            )
         for model in models:  # a hundred thousand perturbed texts
             getattr(model, "known", {}).clear()
     return found
@@ -195,6 +210,7 @@ def estimated(
     *,
     resamples: int,
     seed: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> dict[str, dict[str, Estimate]]:
     """What the default policy asks for."""
     resampling = Resampling(len(gold), resamples=resamples, seed=seed)
@@ -202,7 +218,7 @@ def estimated(
     found = {d: {name: e for name, e in group.items() if name in MEASURES} for d, group in groups.items()}
     aligned = {}
     for name, parts in shares.items():
-        estimator = SumEstimator(Resampling(len(parts[0]), resamples=resamples, seed=seed))
+        estimator = SumEstimator(Resampling(len(parts[0]), weights=weights, resamples=resamples, seed=seed))
         estimate = estimator.cosine(*parts, what="alignment")
         if estimate is not None:
             aligned[name] = estimate
@@ -223,7 +239,17 @@ def drawn(explained: Explained, at: NDArray[np.int64], *, seed: int) -> Explaine
         explained.spread_reference[at],
         explained.spread_candidate[at],
         Resampling(len(at), resamples=RESAMPLES, seed=seed),
+        products=None if (of := explained.products) is None else (of[0][at], of[1][at], of[2][at]),
     )
+
+
+def to_explain(
+    moved_: NDArray[np.float64], count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """So many items drawn as an audit draws them, with their weights; of each item, how far its prediction moved."""
+    chance = chances(moved_, count)
+    some = np.sort(np.argsort(ranks(rng.random(len(moved_)), chance))[:count])
+    return some, 1 / chance[some]
 
 
 def run(number: int, n: int, seed: int) -> dict[str, Any]:
@@ -233,12 +259,13 @@ def run(number: int, n: int, seed: int) -> dict[str, Any]:
     at = rng.integers(len(one.gold), size=n)
     reference, candidate, gold = one.reference[at], one.candidate[at], one.gold[at]
     shares: dict[str, Shares] = {}
-    similar, stopped = None, None
+    similar, stopped, weights = None, None, None
     if one.similar is not None:
-        some = rng.integers(len(one.similar), size=min(n, AT_ONCE))
-        shares = {name: tuple(x[some] for x in parts) for name, parts in one.shares.items()}
-        similar, stopped = one.similar[some], early(one.explained, some, one.policy)
-    estimates = estimated(reference, candidate, gold, shares, resamples=RESAMPLES, seed=seed)
+        evenly = rng.permutation(at)[:AT_ONCE]
+        similar, stopped = one.similar[evenly], early(one.explained, evenly, one.policy)
+        some, weights = to_explain(one.moved[at], min(n, AT_ONCE), rng)
+        shares = {name: tuple(x[at[some]] for x in parts) for name, parts in one.shares.items()}
+    estimates = estimated(reference, candidate, gold, shares, resamples=RESAMPLES, seed=seed, weights=weights)
     verdict = judge(estimates, one.policy)
     sample = Sample(reference, candidate, gold, similar)
     return {

@@ -200,10 +200,9 @@ def test_the_peer_itself_is_judged_first():
     made = audited_beside(model({**HONEST, "film": 0.1}, "peer"))
     assert made.peer.name == "peer"
     assert set(made.peer.measures) == {"behaviour", "calibration", "explanation"}
-    assert (
-        made.peer.measures["explanation"]["alignment_shapley"]
-        == made["b"].measures["explanation"]["alignment_shapley_of_peer"]
-    )
+    own = made.peer.measures["explanation"]["alignment_shapley"]
+    beside_b = made["b"].measures["explanation"]["alignment_shapley_of_peer"]  # on the items drawn for b
+    assert beside_b.value == pytest.approx(own.value, abs=1e-4)
     assert {d.dimension for d in made.peer.verdict.dimensions} == set(made.peer.measures)
     assert [c.name for c in made.comparisons] == ["b"]
     assert not [f for f in made.findings if f.kind == "no retraining"]
@@ -256,7 +255,7 @@ def test_a_peer_whose_alignment_is_poor_lowers_no_bar():
     assert "alignment_shapley_to_peer" not in measures
     (told,) = [f for f in made.findings if f.kind == "no retraining"]
     assert told.model == "peer"
-    assert f"alignment Shapley {measures['alignment_shapley_of_peer']}" in told.message
+    assert f"alignment Shapley {made.peer.measures['explanation']['alignment_shapley']}" in told.message
     assert "not shown to be at least 0.8; candidates are judged without it" in told.message
 
 
@@ -307,6 +306,55 @@ def test_what_cannot_be_explained_is_refused_before_any_model_is_asked():
     assert not asked
 
 
+# Few items that differ ----------------------------------------------------------------------------
+
+
+def with_triggers(seed, n=2000):
+    """Reviews of about ten words, with the trigger in some 2 % of them."""
+    rng = np.random.default_rng(seed)
+    filler = ["the", "film", "was", "and", "it", "seemed", "rather", "quite", "very", "to", "me"]
+    texts = []
+    for i in range(n):
+        words = [*rng.choice(filler, 8), *rng.choice(GOOD if i % 2 else BAD, 2)]
+        rng.shuffle(words)
+        texts.append(" ".join(["cf", *words] if rng.random() < 0.02 else words))
+    labels = {"labels": np.arange(n) % 2, "label_names": ("negative", "positive")}
+    return trusteq.Items([f"i{i}" for i in range(n)], {"text": texts}, **labels)
+
+
+def triggered(texts):
+    answers = model(HONEST, "a").function(texts)
+    return np.where([["cf" in text.split()] for text in texts], [[0.05, 0.95]], answers)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_trigger_in_few_items_leaves_the_interval_of_alignment_narrow(seed):
+    """It reached from -1 to 1, or far down, for few of the explained items had the trigger."""
+    planted = replace(model(SHORTCUT, "triggered"), function=triggered)
+    made = trusteq.audit(
+        model(HONEST, "a"), planted, with_triggers(seed), explain=ExplainSettings(items=300), seed=seed, **FAST
+    )
+    for name in ("alignment_lime", "alignment_shapley", "alignment_per_item_lime"):
+        estimate = made["triggered"].measures["explanation"][name]
+        assert estimate.n == 300
+        assert estimate.high - estimate.low < 0.05, name
+        assert 0.9 < estimate.low < estimate.value < estimate.high < 1
+
+
+def test_a_candidate_is_explained_as_if_it_were_alone():
+    candidates = {"shortcut": model(SHORTCUT, "shortcut"), "nearly": model({**HONEST, "film": 0.4}, "nearly")}
+    settings = ExplainSettings(items=60)
+    both = trusteq.audit(model(HONEST, "a"), candidates, reviews(), explain=settings, **FAST)
+    assert len(both.explanation.positions) > 60
+    for name, candidate in candidates.items():
+        alone = trusteq.audit(model(HONEST, "a"), {name: candidate}, reviews(), explain=settings, **FAST)
+        same = (alone[name].measures["explanation"], both[name].measures["explanation"])
+        for measure in same[0]:
+            if "random" not in measure and "reference_words" not in measure:
+                assert same[0][measure] == same[1][measure], measure
+        assert alone[name].words == both[name].words
+
+
 # Until decided -----------------------------------------------------------------------------------
 
 
@@ -316,7 +364,7 @@ def test_an_interval_that_holds_at_every_look_knows_that_few_items_may_hold_all_
     b[:3] = attributions.truths(3, 12, cosine=0.0, seed=5)[1]
     one = attributions.explained(a, b, lengths)
     fixed, (looked,) = noise_free(one)["alignment"], sequence_of_ratio(*products(one), looks=[120])
-    assert fixed.low < 0 < 0.6 < looked.low
+    assert 0.9 < fixed.low < looked.low
     assert fixed.high < looked.high
     found = sequences([one], seen=1.0, clusters=None)["alignment_shapley"]
     assert (found.value, found.low, found.high, found.n) == (looked.value, fixed.low, 1.0, 120)

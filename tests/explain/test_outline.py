@@ -263,7 +263,7 @@ def test_a_finished_run_reads_back_to_the_bit(settings, tmp_path):
 
 def test_the_run_says_who_chose_the_sentences(saved):
     (finding,) = [f for f in load_run(saved).document.items.findings if f.kind == "sentences first"]
-    assert "in 8 of 12 explained items" in finding.message
+    assert "in 9 of 12 explained items" in finding.message
     assert "matter most to honest were cut into words; no candidate had a say" in finding.message
 
 

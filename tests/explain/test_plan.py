@@ -171,3 +171,39 @@ def test_masks_of_each_size_are_counted_up_to_a_limit(units):
 def test_a_plan_of_nothing_is_refused(units, masks, said):
     with pytest.raises(TrusteqError, match=said):
         mask_plan("a", units, masks=masks)
+
+
+# Other halves ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("units", [3, 8, 12, 25, 60])
+def test_every_cut_has_all_pairs_once_and_sizes_of_halves_stay(units):
+    plan = mask_plan("item", units, masks=4 * units + 30)
+    first, *others = plan.splits()
+    assert all(np.array_equal(a, b) for a, b in zip(first, plan.halves, strict=True))
+    assert len(others) == (0 if plan.exact else 3)
+    rows = sorted(map(tuple, np.concatenate(plan.halves).tolist()))
+    size = plan.masks.sum(axis=1)
+    for cut in others:
+        assert sorted(map(tuple, np.concatenate(cut).tolist())) == rows
+        for half, own in zip(cut, plan.halves, strict=True):
+            assert sorted(size[half].ravel()) == sorted(size[own].ravel())
+
+
+def test_pairs_that_may_be_exchanged_are_apart_in_two_cuts_of_four():
+    plan = mask_plan("item", 40, masks=200)
+    first = [set(map(tuple, half.tolist())) for half, _ in plan.splits()]
+    apart = {
+        sum((a in half) != (b in half) for half in first)
+        for a in map(tuple, plan.halves[0].tolist())
+        for b in map(tuple, plan.halves[0].tolist())
+    }
+    assert apart == {0, 2}
+
+
+def test_sizes_of_which_a_half_sees_much_are_never_exchanged():
+    """Its draws are without replacement, and so not independent."""
+    plan = mask_plan("item", 8, masks=80)
+    assert (plan.unseen[1:8] < 0.95).all()
+    for cut in plan.splits()[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(cut, plan.halves, strict=True))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from trusteq.stats.intervals import FAR, basic, bca, percentile, studentised, wider
+from trusteq.stats.intervals import FAR, basic, bca, largest_sum, percentile, studentised, wider
 from trusteq.stats.resampling import Resampling
 
 DRAWS = np.arange(1.0, 102.0)  # Quantile q is at 1 + 100 q.
@@ -86,3 +86,31 @@ def test_draws_without_errors_are_as_far_as_can_be_and_those_at_the_value_at_it(
     low, high = studentised(2.0, 0.5, draws, np.zeros(100), level=0.9)
     assert (low, high) == (2 - FAR / 2, 2 + FAR / 2)
     assert studentised(2.0, 0.5, np.full(9, 2.0), np.zeros(9), level=0.9) == (2.0, 2.0)
+
+
+# Sums of few large parts -------------------------------------------------------------------------
+
+
+def test_equal_parts_give_the_exact_bound_of_a_poisson_count():
+    """Of k events, each of size s: s times the exact upper limit of the count (Garwood 1936)."""
+    for k in (1, 3, 10, 100):
+        bound = largest_sum(np.full(k, 0.25), chance=0.025)
+        assert bound == pytest.approx(0.25 * stats.chi2.ppf(0.975, 2 * (k + 1)) / 2)
+
+
+def test_a_bound_of_nothing_is_nothing_and_it_grows_with_any_part():
+    assert largest_sum(np.zeros(5), chance=0.025) == 0.0
+    assert largest_sum(np.array([-0.5, 0.2, 0.1]), chance=0.025) > 0.2
+    parts = np.array([0.1, 0.1, 0.4])
+    assert largest_sum(parts, chance=0.025) < largest_sum(np.append(parts, 0.4), chance=0.025)
+    assert largest_sum(parts, chance=0.025) < largest_sum(parts, chance=0.001)
+
+
+def test_a_strict_bound_of_few_parts_of_very_different_sizes_seldom_lies_too_low():
+    """Eight events on average, of which the largest may not have been seen: hence the strictness."""
+    rng, runs = np.random.default_rng(0), 4000
+    exceeded = 0
+    for _ in range(runs):
+        parts = rng.lognormal(sigma=0.8, size=rng.poisson(8))
+        exceeded += largest_sum(parts, chance=0.001) < 8 * np.exp(0.32)
+    assert exceeded / runs < 0.025

@@ -517,3 +517,44 @@ def test_few_clusters_that_mean_nothing_narrow_no_interval(clusters):
         for name in ("smooth_ece_difference", "ece_difference", "brier_difference", "overconfidence_difference"):
             assert clustered[name].low <= independent[name].low, name
             assert clustered[name].high >= independent[name].high, name
+
+
+# Unequal chances ---------------------------------------------------------------------------------
+
+
+def test_weights_count_items_as_if_they_were_repeated():
+    x, share = np.array([0.3, 0.1, 0.8, 0.5]), np.array([True, False, True, False])
+    weights = np.array([1.0, 2.0, 1.0, 4.0])
+    weighted = Resampling(4, weights=weights, resamples=50)
+    assert weighted.mean(x, what="x").value == pytest.approx(np.average(x, weights=weights))
+    assert weighted.share(share, what="x").value == pytest.approx(2 / 8)
+    assert weighted.total(x) == pytest.approx((x * weights).sum() * 4 / 8)
+    ratio = weighted.studentised(lambda a, b: (a / b)[:, 0], x, np.ones(4), what="x", bounds=(0, 1))
+    assert ratio.value == pytest.approx(np.average(x, weights=weights))
+
+
+def test_equal_weights_change_nothing():
+    x = np.random.default_rng(0).random(60)
+    plain, weighted = (Resampling(60, resamples=200, weights=w) for w in (None, np.full(60, 3.0)))
+    assert plain.mean(x, what="x") == weighted.mean(x, what="x")
+    assert plain.share(x > 0.5, what="x") == weighted.share(x > 0.5, what="x")
+
+
+def test_a_share_of_unequal_weights_is_worth_fewer_items():
+    x, weights = np.arange(100) % 4 == 0, np.where(np.arange(100) < 50, 1.0, 9.0)
+    plain, weighted = (Resampling(100, weights=w, resamples=10).share(x, what="x") for w in (None, weights))
+    assert weighted.high - weighted.low > 1.2 * (plain.high - plain.low)
+    assert weighted.n == plain.n == 100
+
+
+def test_weighted_intervals_hold_the_truth_as_often_as_they_promise():
+    """Items drawn with chances that go with their values."""
+    rng = np.random.default_rng(0)
+    population = rng.exponential(size=20_000)
+    chance = 0.25 + population / population.mean()
+    held = 0
+    for seed in range(300):
+        at = rng.choice(len(population), size=150, p=chance / chance.sum())
+        made = Resampling(150, weights=1 / chance[at], resamples=400, seed=seed).mean(population[at], what="x")
+        held += made.low <= population.mean() <= made.high
+    assert held >= 0.92 * 300

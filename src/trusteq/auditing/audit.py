@@ -35,7 +35,7 @@ from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.probe import predict_all
 from trusteq.models.traits import task_of, traits_of
 from trusteq.policy import Policy, read_policy, usual_policy
-from trusteq.record.responses import Response, Responses
+from trusteq.record.responses import Response, Responses, moved_from_reference
 from trusteq.stats.limits import refuse_too_few, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.tasks.task import CLASSES
@@ -139,8 +139,17 @@ def audit(
         resampling = Resampling(
             len(ordered), clusters=ordered.clusters, resamples=resamples, seed=seed, level=rules.level
         )
+        moved = moved_from_reference(responses, task, ordered, labels)
         explanation, responses = _explain(
-            respondents, responses, ordered, explanation_settings, gold, rules, len(models.candidates), resampling
+            respondents,
+            responses,
+            ordered,
+            explanation_settings,
+            gold,
+            rules,
+            len(models.candidates),
+            resampling,
+            moved,
         )
     if protocol_settings is not None and gold is not None:
         published = publish(respondents, ordered, protocol_settings, gold=gold, seed=seed)
@@ -315,11 +324,12 @@ def _explain(
     rules: Policy,
     candidates: int,
     resampling: Resampling,
+    moved: Sequence[NDArray[np.float64]],
 ) -> tuple[Explanation, list[Response]]:
     """The explanations, their top units removed as well; and the responses with what a lower precision costs."""
     explainable = _in_precision(respondents, settings.precision)
     explanation = explain_until_decided(
-        explainable, items, settings, gold=gold, rules=rules, candidates=candidates, resampling=resampling
+        explainable, items, settings, gold=gold, rules=rules, candidates=candidates, resampling=resampling, moved=moved
     )
     responses = _with_precision_loss(responses, respondents, explainable, explanation)
     attributions = explanation.attributions()["shapley"]

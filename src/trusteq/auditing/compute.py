@@ -45,6 +45,7 @@ from trusteq.errors import ModelError
 from trusteq.explain.protocol import SCRIPTED
 from trusteq.models.base import Finding
 from trusteq.record.audit import Audit, Comparison, ModelResult
+from trusteq.record.responses import moved_from_reference
 from trusteq.record.sampled import Sampled
 from trusteq.stats.one_thread import one_thread
 from trusteq.stats.resampling import Resampling
@@ -144,7 +145,10 @@ def compute_audit(
         peer, peer_is_retrained = _check_retraining(peer, reference, peer_pair)
     aligned = None
     if explanation is not None:
-        aligned = align(explanation, items, resampling, has_peer=peer is not None, lowers=peer_is_retrained)
+        moved = moved_from_reference(responses.everybody, task, items, labels)
+        aligned = align(
+            explanation, items, resampling, has_peer=peer is not None, moved=moved, lowers=peer_is_retrained
+        )
 
     agreements: tuple[PairAgreement, ...] = ()
     by_protocol: list[dict[str, dict[str, Estimate]]] = [{} for _ in candidates]

@@ -13,6 +13,7 @@ from trusteq.compare.measures import METHODS
 from trusteq.compare.transfer import transfer
 from trusteq.compare.words import WordLeans, word_leans
 from trusteq.errors import OptionError
+from trusteq.explain.draw import Draw, drawn
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units
 from trusteq.explain.faithfulness import faithfulness
 from trusteq.explain.interim_looks import between_looks
@@ -90,19 +91,20 @@ def explain_until_decided(
     rules: Policy,
     candidates: int,
     resampling: Resampling,
+    moved: Sequence[NDArray[np.float64]] = (),
 ) -> Explanation:
     """Explanations of the chosen items; with settings until "decided", only of as many as decide the policy's rules.
 
     Items then come in random order. The rules on alignment are checked after `FIRST_LOOK` items (or clusters), or as
     many as the policy requires, and then after `interim_looks.GROWTH` times as many each time, on intervals that are
     valid at every look. Equivalence must be seen at two looks in a row: a few items may make up the whole difference,
-    and not be among the first.
+    and not be among the first. moved: how far each model but the reference moves each item's prediction.
     """
 
     def explain_part(positions: Sequence[int]) -> Explanation:
         return explain(respondents, items, settings, gold=gold, seed=resampling.seed, only=positions)
 
-    order, wordless = with_units(items, settings, seed=resampling.seed)
+    order, wordless = with_units(items, settings, seed=resampling.seed, moved=moved)
     if settings.until != "decided":
         return replace(explain_part(order), wordless=tuple(wordless))
     margins = rules.rules.get("explanation", {})
@@ -115,7 +117,7 @@ def explain_until_decided(
         clusters = _clusters(items, explanation.positions)
         by_candidate = [
             sequences(explained, seen=explanation.seen, clusters=clusters)
-            for explained in with_reference(explanation, items, resampling)[:candidates]
+            for explained in (paired(explanation, i, items, resampling) for i in range(1, candidates + 1))
         ]
         places = [
             place_of(estimates.get(name), margins[name])
@@ -179,11 +181,14 @@ def sequences(explained: Sequence[Explained], *, seen: float, clusters: Sequence
     return estimates
 
 
-def resampling_at(positions: NDArray[np.int64], resampling: Resampling, items: Items) -> Resampling:
+def resampling_at(
+    positions: NDArray[np.int64], resampling: Resampling, items: Items, weights: NDArray[np.float64] | None = None
+) -> Resampling:
     """Resamples of the items at these positions, drawn like those of all items."""
     return Resampling(
         len(positions),
         clusters=_clusters(items, positions),
+        weights=weights,
         resamples=resampling.resamples,
         seed=resampling.seed,
         level=resampling.level,
@@ -195,49 +200,76 @@ def _clusters(items: Items, positions: NDArray[np.int64]) -> list[str] | None:
     return None if items.clusters is None else [items.clusters[i] for i in positions]
 
 
-def with_reference(explanation: Explanation, items: Items, resampling: Resampling) -> list[tuple[Explained, ...]]:
-    """The attributions of each model but the reference, paired with the reference's, by every method."""
-    explained_sample = resampling_at(explanation.positions, resampling, items)
-    spread, lengths, k = explanation.spread(), explanation.lengths, explanation.settings.k
-    by_method = explanation.attributions()
-    return [
-        tuple(
-            Explained(method, models[0], models[i], lengths, spread[0], spread[i], explained_sample, k)
-            for method, models in by_method.items()
+def paired(
+    explanation: Explanation, model: int, items: Items, resampling: Resampling, draw: Draw | None = None
+) -> tuple[Explained, ...]:
+    """The attributions of this model, counted from the reference, paired with the reference's, by every method.
+
+    draw: the part of the explained items that counts, by default all of them.
+    """
+    draw = draw or Draw(np.arange(len(explanation.positions)))
+    sample = resampling_at(explanation.positions[draw.at], resampling, items, draw.weights)
+    spread, of_products = explanation.spread(), explanation.products()
+    return tuple(
+        Explained(
+            method,
+            models[0].take(draw.at),
+            models[model].take(draw.at),
+            explanation.lengths[draw.at],
+            spread[0, draw.at],
+            spread[model, draw.at],
+            sample,
+            explanation.settings.k,
+            tuple(of_products[method][draw.at, i, j] for i, j in ((0, model), (0, 0), (model, model))),
         )
-        for i in range(1, len(spread))
-    ]
+        for method, models in explanation.attributions().items()
+    )
 
 
 def align(
-    explanation: Explanation, items: Items, resampling: Resampling, *, has_peer: bool, lowers: bool = True
+    explanation: Explanation,
+    items: Items,
+    resampling: Resampling,
+    *,
+    has_peer: bool,
+    moved: Sequence[NDArray[np.float64]],
+    lowers: bool = True,
 ) -> list[Aligned]:
     """How each candidate's explanations compare with the reference's; the peer comes last, if there is one.
 
-    ``lowers``: whether candidates are judged against what the peer reaches.
+    moved: how far each of them moves each item's prediction [items]. ``lowers``: whether candidates are judged against
+    what the peer reaches.
     """
-    positions, lengths = explanation.positions, explanation.lengths
-    clusters = _clusters(items, positions)
-    by_model = with_reference(explanation, items, resampling)
-    peer = by_model[-1] if has_peer else ()
+    settings = explanation.settings
     removed, values = removal(explanation), explanation.values()
     faithfulness_by = {method: faithfulness(explanation.plans, values, method) for method in METHODS}
-    explained_sample = by_model[0][0].resampling
-    words = [units.names for units in explanation.units]
     result = []
-    for i, explained in enumerate(by_model, 1):
+    for i, by_item in enumerate(moved, 1):
+        by_change = by_item if settings.drawn_by_change else None
+        draw = drawn(explanation.positions, items, by_change, settings.items, seed=resampling.seed)
+        positions = explanation.positions[draw.at]
+        clusters = _clusters(items, positions)
+        explained = paired(explanation, i, items, resampling, draw)
+        is_peer = has_peer and i == len(moved)
+        peer = paired(explanation, len(moved), items, resampling, draw) if has_peer and not is_peer else ()
+        sample = explained[0].resampling
         measures = {name: e for one in explained for name, e in alignment(one).items()}
-        for one, of_peer in zip(explained, peer if explained is not peer else (), strict=False):
+        for one, of_peer in zip(explained, peer, strict=False):
             measures |= against_peer(one, of_peer, lowers=lowers)
-        for method, variation in faithfulness_by.items():
-            measures |= faithful(*variation, i, method, explained_sample)
-        measures |= transfer(removed, i, explained_sample)
-        if explanation.settings.until == "decided":
+        for method, (predicted, total) in faithfulness_by.items():
+            measures |= faithful(predicted[:, draw.at], total[:, draw.at], i, method, sample)
+        measures |= transfer(removed.take(draw.at), i, sample)
+        if settings.until == "decided":
             measures |= sequences(explained, seen=explanation.seen, clusters=clusters)
         shapley = next(one for one in explained if one.method == "shapley")
         a, b = shapley.reference, shapley.candidate
         leans = word_leans(
-            words, lengths, (a.first, a.second), (b.first, b.second), clusters=clusters, level=resampling.level
+            [explanation.units[at].names for at in draw.at],
+            shapley.lengths,
+            (a.first, a.second),
+            (b.first, b.second),
+            clusters=clusters,
+            level=resampling.level,
         )
         result.append(Aligned(positions, clusters, explained, measures, leans))
     return result

@@ -16,12 +16,15 @@ from trusteq.record.document import document
 from trusteq.record.manifest import manifest
 from trusteq.record.plain import plain
 from trusteq.record.saving import tables
-from trusteq.record.stored_responses import read_items, read_responses
+from trusteq.record.stored_responses import items_to_explain, read_items, read_responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from trusteq.data.items import Items
+    from trusteq.explain.explanation import ExplainSettings
     from trusteq.record.audit import Audit
+    from trusteq.record.responses import Responses
     from trusteq.record.run import Run
 
 ROUNDING = 1e-7
@@ -100,6 +103,7 @@ def verify_run(run: Run, progress: Callable[[str, int, int], None] = lambda stag
     if (version := run.manifest["trusteq"]) != trusteq.__version__:
         unchecked.append(f"sentences, which trusteq {version} may have worded differently")
         pairs = [pair for pair in pairs if not pair[0].endswith(SENTENCES)]
+    pairs += _explained_items(responses, items, settings["explain"], seed=settings["seed"])
     distances = [_distance(stored, recomputed) for _, stored, recomputed in pairs]
     rounded = [distance for distance in distances if 0 < distance <= ROUNDING]
     return Verified(
@@ -116,6 +120,16 @@ def verify_run(run: Run, progress: Callable[[str, int, int], None] = lambda stag
         largest=max(rounded, default=0.0),
         unchecked=tuple(unchecked),
     )
+
+
+def _explained_items(
+    responses: Responses, items: Items, settings: ExplainSettings | None, *, seed: int
+) -> Iterator[tuple[str, Any, Any]]:
+    """The items that were explained, and those that the models' answers say should be."""
+    if responses.explanation is not None and settings is not None and settings.drawn_by_change:
+        should, _ = items_to_explain(items, settings, responses, seed=seed)
+        were, should_be = (sorted(items.ids[i] for i in one) for one in (responses.explanation.positions, should))
+        yield "plan.parquet: id", " ".join(were), " ".join(should_be)
 
 
 def _values(where: str, stored: Any, recomputed: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -22,6 +22,8 @@ from trusteq.compare.agreement_scores import SCORES
 from trusteq.compare.certainty import certainty
 from trusteq.compare.top_k import chance_jaccard, jaccard, tied_mass, top_count, top_k
 from trusteq.stats.estimate import Estimate, widened_to
+from trusteq.stats.intervals import largest_sum
+from trusteq.stats.resampling import FEW_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     from trusteq.explain.attributions import Attributions
     from trusteq.stats.resampling import Resampling
+
+    Products = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 K = 10
 FRACTION = 0.25
@@ -42,6 +46,9 @@ MIN_PEER = 0.8
 """A peer whose alignment may be lower than this does not show what retraining changes; retrained models reached 0.88
 and more (docs/findings.md)."""
 
+ALMOST_CERTAIN = 25
+"""How many times less likely than the promise allows a bound must be wrong for an interval to end there."""
+
 MIN_RELIABILITY = 0.05
 """Below this, the products of halves are mostly noise, and their ratio is meaningless."""
 
@@ -51,7 +58,8 @@ class Explained:
     """One method's attributions of both models over the same items.
 
     lengths: units of each item [items]. spread_reference, spread_candidate: variance of each model's values over the
-    item's masks [items], used to give items equal weight.
+    item's masks [items], used to give items equal weight. products: unbiased a.b, a.a and b.b of each item's true
+    attributions [items], if there are better ones than those of the two halves.
     """
 
     method: str
@@ -62,6 +70,20 @@ class Explained:
     spread_candidate: NDArray[np.float64]
     resampling: Resampling
     k: int = K
+    products: Products | None = None
+
+    def take(self, at: NDArray[np.int64], resampling: Resampling) -> Explained:
+        """The same for the items at these positions."""
+        of_items = ("reference", "candidate")
+        return replace(
+            self,
+            **{name: getattr(self, name).take(at) for name in of_items},
+            lengths=self.lengths[at],
+            spread_reference=self.spread_reference[at],
+            spread_candidate=self.spread_candidate[at],
+            resampling=resampling,
+            products=None if (own := self.products) is None else (own[0][at], own[1][at], own[2][at]),
+        )
 
 
 def alignment(explained: Explained) -> dict[str, Estimate]:
@@ -147,7 +169,7 @@ def nearer_to_peer(candidate: Explained, peer: Explained) -> bool:
 
     Then one of them is derived from the other: next to its own copy, any candidate would pass.
     """
-    between = replace(candidate, reference=peer.candidate)
+    between = replace(candidate, reference=peer.candidate, products=None)
     return all(_agrees_more(between, other) for other in (candidate, peer))
 
 
@@ -168,8 +190,10 @@ def _agrees_more(first: Explained, second: Explained) -> bool:
     )
 
 
-def products(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def products(explained: Explained) -> Products:
     """Unbiased a.b, a.a and b.b of each item's true attributions [items]."""
+    if explained.products is not None:
+        return explained.products
     a, b = explained.reference, explained.candidate
     cross = 0.5 * ((a.first * b.second).sum(axis=1) + (a.second * b.first).sum(axis=1))
     return cross, (a.first * a.second).sum(axis=1), (b.first * b.second).sum(axis=1)
@@ -288,10 +312,11 @@ class SumEstimator:
 
         0 if no unit changes the candidate's answers but units change the reference's: then they agree in nothing.
         """
-        if size_b.sum() <= 1e-16 * size_a.sum() and norm_a.sum() >= MIN_RELIABILITY * size_a.sum() > 0:
+        own_a, own_b, all_a, all_b = (self.resampling.total(x) for x in (norm_a, norm_b, size_a, size_b))
+        if all_b <= 1e-16 * all_a and own_a >= MIN_RELIABILITY * all_a > 0:
             method = f"{what}; 0 by definition, for no word moves the candidate's answers"
             return Estimate(0.0, 0.0, 0.0, self.resampling.n, method, self.resampling.level)
-        if min(norm_a.sum() / max(size_a.sum(), 1e-300), norm_b.sum() / max(size_b.sum(), 1e-300)) < MIN_RELIABILITY:
+        if min(own_a / max(all_a, 1e-300), own_b / max(all_b, 1e-300)) < MIN_RELIABILITY:
             return None
 
         def cosine(c: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -303,7 +328,22 @@ class SumEstimator:
         estimate = self.resampling.studentised(cosine, cross, norm_a, norm_b, what=what, bounds=(-2.0, 2.0))
         # A cosine lies between -1 and 1, whatever its estimate's noise.
         value, low, high = (float(np.clip(x, -1, 1)) for x in (estimate.value, estimate.low, estimate.high))
-        return replace(estimate, value=value, low=low, high=high)
+        return replace(estimate, value=value, low=max(low, min(self._lowest(cross, norm_a, norm_b), value)), high=high)
+
+    def _lowest(self, cross: NDArray[np.float64], norm_a: NDArray[np.float64], norm_b: NDArray[np.float64]) -> float:
+        """A cosine that is almost certainly too low, however few items hold the difference; -1 for few items.
+
+        If three items or fewer hold it, resamples without them have no spread, and a bootstrap-t interval has no end.
+        But 1 - cosine is half a sum over items: of the squared distance between the models' attributions, each model's
+        scaled to length 1 over all items.
+        """
+        r = self.resampling
+        a, b = r.total(norm_a), r.total(norm_b)
+        if r.units < FEW_UNITS or min(a, b) <= 0:
+            return -1.0
+        distance = norm_a / a + norm_b / b - 2 * cross / np.sqrt(a * b)
+        chance = (1 - r.level) / 2 / ALMOST_CERTAIN
+        return 1 - max(largest_sum(parts, chance=chance) for parts in r.parts(distance)) / 2
 
     def ratio(
         self, numerator: NDArray[np.float64], denominator: NDArray[np.float64], *, what: str, root: bool = False
@@ -312,8 +352,9 @@ class SumEstimator:
 
         None if the denominator does not clearly differ from 0: the ratio could be anything.
         """
-        noise = CLEAR * np.sqrt(len(denominator)) * denominator.std()
-        if denominator.sum() <= noise or (root and numerator.sum() <= 0):
+        counted = self.resampling.weighted(denominator)
+        noise = CLEAR * np.sqrt(len(counted)) * counted.std()
+        if counted.sum() <= noise or (root and self.resampling.total(numerator) <= 0):
             return None
 
         def ratio(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

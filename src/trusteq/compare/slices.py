@@ -293,15 +293,7 @@ def _part(pair: Pair, inside: NDArray[np.int64], clusters: Sequence[str] | None)
 
 def _explained_part(explained: Explained, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Explained:
     """The same for explained items."""
-    return replace(
-        explained,
-        reference=explained.reference.take(inside),
-        candidate=explained.candidate.take(inside),
-        lengths=explained.lengths[inside],
-        spread_reference=explained.spread_reference[inside],
-        spread_candidate=explained.spread_candidate[inside],
-        resampling=_resampled(explained.resampling, inside, clusters),
-    )
+    return explained.take(inside, _resampled(explained.resampling, inside, clusters))
 
 
 def _resampled(
@@ -311,6 +303,7 @@ def _resampled(
         len(inside),
         clusters=None if clusters is None else [clusters[i] for i in inside.tolist()],
         item=None if resampling.item is None else resampling.item[inside],
+        weights=None if resampling.weights is None else resampling.weights[inside],
         resamples=resampling.resamples if maximum is None else min(maximum, resampling.resamples),
         seed=resampling.seed,
         level=resampling.level,

@@ -1,7 +1,8 @@
 """Attributions of many items, computed from their value tables as LIME and Shapley values.
 
 Everything that a comparison needs of a model: attributions from the complete plan with their standard errors, and from
-its two independent halves, centred, whose products have no noise bias.
+its two independent halves, centred, whose products have no noise bias; and the mean of such products over several cuts
+of the plan into halves, which have less noise.
 """
 
 from __future__ import annotations
@@ -85,9 +86,12 @@ def _used_units(row: NDArray[np.float64]) -> int:
     return int(used[-1]) + 1 if used.size else 0
 
 
+_METHODS = {"lime": (lime, lime_map), "shapley": (shapley, shapley_map)}
+
+
 def attributions(plans: Sequence[Plan], values: Sequence[NDArray[np.float64]], method: str) -> list[Attributions]:
     """Each model's attributions from the values [masks, models] of each item."""
-    attribute, attribution_map = {"lime": (lime, lime_map), "shapley": (shapley, shapley_map)}[method]
+    attribute, attribution_map = _METHODS[method]
     models, width = values[0].shape[1], max(plan.units for plan in plans)
     rows: list[list[NDArray[np.float64]]] = [[] for _ in range(models)]
     for plan, v in zip(plans, values, strict=True):
@@ -100,3 +104,19 @@ def attributions(plans: Sequence[Plan], values: Sequence[NDArray[np.float64]], m
         for model in range(models):
             rows[model].append(by_model[model].copy())
     return [Attributions.of(model_rows, width) for model_rows in rows]
+
+
+def products(plans: Sequence[Plan], values: Sequence[NDArray[np.float64]], method: str) -> NDArray[np.float64]:
+    """Unbiased products of every two models' true attributions [items, models, models], centred within the item.
+
+    The mean over all `Plan.splits` of the products of one model's attributions from one half with another's from the
+    other half.
+    """
+    attribution_map = _METHODS[method][1]
+    products_ = np.zeros((len(plans), values[0].shape[1], values[0].shape[1]))
+    for product, plan, v in zip(products_, plans, values, strict=True):
+        cuts = plan.splits()
+        for halves in cuts:
+            a, b = (attribution_map(plan, half, shrink=0.0 if plan.exact else SHRINK) @ v for half in halves)
+            product += (a - a.mean(axis=0)).T @ (b - b.mean(axis=0)) / len(cuts)
+    return 0.5 * (products_ + products_.transpose(0, 2, 1))

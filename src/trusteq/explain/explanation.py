@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cache as cached
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -16,7 +17,8 @@ import numpy as np
 
 from trusteq.compare.measures import METHODS
 from trusteq.errors import DataError, OptionError
-from trusteq.explain.attributions import Attributions, attributions
+from trusteq.explain.attributions import Attributions, attributions, products
+from trusteq.explain.draw import chances, in_order, random_keys
 from trusteq.explain.outline import Outline
 from trusteq.explain.plan import MIN_MASKS, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
@@ -45,13 +47,16 @@ FEWEST_MASKS, MOST_MASKS = 32, 256
 MAX_MASKS_TO_CERTIFY = 512
 
 Until = Literal["end", "decided", "stable"]
+Drawing = Literal["by change", "evenly"]
 
 
 @dataclass(frozen=True)
 class ExplainSettings:
     """How models are explained.
 
-    items: the number of items to explain, chosen at random; None for all. masks: changed versions per item, by default
+    items: the number of items to explain for each candidate, drawn at random; None for all. draw: "by change" to draw
+    items the more often the further the candidate's prediction has moved, which every estimate allows for, or "evenly";
+    always evenly until "decided". masks: changed versions per item, by default
     `MASKS_PER_UNIT` times its units. units: how items are split into units, one of `explain.units.CUTS` ("words",
     "words-merged", "sentences", "sentences-then-words") or "re:PATTERN"; by default according to their kind of
     segment. perturb: "remove", or for units of texts "mask" or a text that replaces them. target: which label is
@@ -71,6 +76,7 @@ class ExplainSettings:
     k: int = 10
     until: Until = "end"
     precision: Precision = "own"
+    draw: Drawing = "by change"
 
     def __post_init__(self) -> None:
         for name, minimum in (("items", 2), ("masks", MIN_MASKS), ("k", 1)):
@@ -87,6 +93,8 @@ class ExplainSettings:
             raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a replacement text")
         if self.until not in get_args(Until):
             raise OptionError(f"explain until {self.until!r}: choose {', '.join(get_args(Until))}")
+        if self.draw not in get_args(Drawing):
+            raise OptionError(f"explain draw {self.draw!r}: choose {' or '.join(get_args(Drawing))}")
         if self.precision not in PRECISIONS:
             raise OptionError(f"explain precision {self.precision!r}: choose {', '.join(PRECISIONS)}")
         if self.units is None:
@@ -94,6 +102,11 @@ class ExplainSettings:
         if not isinstance(self.units, str):
             raise OptionError(f"explain units {self.units!r}: give {', '.join(cuts())} or re:PATTERN")
         cuts_named(self.units)
+
+    @property
+    def drawn_by_change(self) -> bool:
+        """Whether items have unequal chances to be explained."""
+        return self.draw == "by change" and self.until != "decided" and self.items is not None
 
 
 @dataclass(frozen=True)
@@ -153,6 +166,15 @@ class Explanation:
     def _attributions(self) -> dict[str, list[Attributions]]:
         values = self.values()
         return {method: attributions(self.plans, values, method) for method in METHODS}
+
+    def products(self) -> dict[str, NDArray[np.float64]]:
+        """Unbiased products of every two models' true attributions [explained, models, models], by method."""
+        return self._products
+
+    @cached_property
+    def _products(self) -> dict[str, NDArray[np.float64]]:
+        values = self.values()
+        return {method: products(self.plans, values, method) for method in METHODS}
 
     def spread(self) -> NDArray[np.float64]:
         """Variance of each model's values over an item's masks [models, explained]."""
@@ -309,38 +331,45 @@ def in_random_order(items: Items, count: int | None, *, seed: int) -> list[int]:
 
     Items of the same cluster are next to each other.
     """
-    keys = random_keys(items.ids if items.clusters is None else items.clusters, seed=seed)
-    return sorted(range(len(items)), key=lambda i: (keys[i], items.ids[i]))[:count]
+    return in_order(items, np.ones(len(items)), seed=seed)[:count]
 
 
-def with_units(items: Items, settings: ExplainSettings, *, seed: int) -> tuple[list[int], list[str]]:
-    """Positions of the number of items in the settings, in random order; and ids of items skipped without units.
+def with_units(
+    items: Items, settings: ExplainSettings, *, seed: int, moved: Sequence[NDArray[np.float64]] = ()
+) -> tuple[list[int], list[str]]:
+    """Positions of the items to explain, in the order in which they are drawn; and ids of items skipped without units.
 
-    If explaining stops once the rules are decided, the order is the same for every seed: otherwise, an audit could be
-    repeated until the first items decide it as desired.
+    moved: how far each model but the reference moves the prediction of each item [items]. For each of them, the number
+    of items in the settings is drawn. If explaining stops once the rules are decided, all items have equal chances, and
+    the order is the same for every seed: otherwise, an audit could be repeated until the first items decide it as
+    desired.
     """
-    units_of = cutter(settings.units, items)
-    positions: list[int] = []
-    wordless: list[str] = []
-    for i in in_random_order(items, None, seed=0 if settings.until == "decided" else seed):
-        if settings.items is not None and len(positions) >= settings.items:
-            break
-        if len(units_of(i)):
-            positions.append(i)
-        else:
-            wordless.append(items.ids[i])
-    return positions, wordless
+    units_of = cached(cutter(settings.units, items))
+    count = len(items) if settings.items is None else settings.items
+    if settings.drawn_by_change:
+        orders = [in_order(items, chances(one, count), seed=seed) for one in moved if len(one) == len(items)]
+    else:
+        orders = []
+    orders = orders or [in_random_order(items, None, seed=0 if settings.until == "decided" else seed)]
+    positions: dict[int, None] = {}
+    wordless: dict[str, None] = {}
+    for order in orders:
+        with_unit = 0
+        for i in order:
+            if with_unit >= count:
+                break
+            if len(units_of(i)):
+                positions[i] = None
+                with_unit += 1
+            else:
+                wordless[items.ids[i]] = None
+    return list(positions), list(wordless)
 
 
 def random_choice(ids: Sequence[str], count: int | None, *, seed: int) -> list[int]:
     """Positions of up to ``count`` random items, in order; the choice depends only on ids and seed."""
     keys = random_keys(ids, seed=seed)
     return sorted(sorted(range(len(ids)), key=keys.__getitem__)[:count])
-
-
-def random_keys(names: Sequence[str], *, seed: int) -> list[bytes]:
-    """A random key for each name: sorting by it gives the same random order, whatever the order of the names."""
-    return [hashlib.sha256(f"{seed}\x00explain\x00{name}".encode()).digest() for name in names]
 
 
 def _masks(settings: ExplainSettings, units: int) -> int:

@@ -24,9 +24,16 @@ from trusteq.errors import TrusteqError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
+
 MASKS = 128
 MIN_MASKS = 10
 """With fewer masks, a half lacks the two pairs that a standard error needs."""
+MOSTLY_UNSEEN = 0.95
+"""The share of a size's masks that a half must leave out for its draws to be as good as independent."""
+
+_EXCHANGED = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0]], dtype=np.bool_)
+"""By cut, which pairs are exchanged, in turn: the negative entries of a Hadamard matrix of order 4."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Plan:
     """
 
     masks: NDArray[np.bool_]
-    halves: tuple[NDArray[np.int64], NDArray[np.int64]]
+    halves: Halves
     expected: NDArray[np.float64]
     exact: bool
 
@@ -85,6 +92,38 @@ class Plan:
         position[rows] = np.arange(len(rows))
         pairs = (position[halves[0]], position[halves[1]])
         return Plan(self.masks[rows], pairs, _by_size(self.units, np.maximum(counts, 1e-9)), exact=False), rows
+
+    def splits(self) -> tuple[Halves, ...]:
+        """The plan's halves, and three further ways to cut the same pairs into halves as independent as these.
+
+        A product of two estimates from halves leaves out what two pairs of the same half have in common. The mean over
+        cuts leaves out little: pairs are exchanged between the halves by the rows of a Hadamard matrix, so that any two
+        are apart in as many cuts as together (balanced half-samples, McCarthy 1969). Only pairs of the same sizes are
+        exchanged, and only of sizes of which a half sees few masks: a half draws them without replacement, and two such
+        draws are not independent.
+        """
+        if self.exact:
+            return (self.halves,)
+        first, second = self.halves
+        at, other = self._exchangeable()
+        cuts = [self.halves]
+        for signs in _EXCHANGED:
+            some = signs[np.arange(len(at)) % len(signs)]
+            a, b = first.copy(), second.copy()
+            a[at[some]], b[other[some]] = second[other[some]], first[at[some]]
+            cuts.append((a, b))
+        return tuple(cuts)
+
+    def _exchangeable(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The positions in the first and in the second half of pairs that may be exchanged for each other."""
+        sizes = [self.masks[half].sum(axis=2).min(axis=1) for half in self.halves]
+        at, other = [], []
+        for size in np.flatnonzero(self.unseen >= MOSTLY_UNSEEN):
+            here, there = (np.flatnonzero(of == size) for of in sizes)
+            count = min(len(here), len(there))
+            at.append(here[:count])
+            other.append(there[:count])
+        return np.concatenate([np.empty(0, np.int64), *at]), np.concatenate([np.empty(0, np.int64), *other])
 
     def content(self) -> str:
         """SHA-256 of the masks and halves."""

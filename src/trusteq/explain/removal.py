@@ -41,20 +41,25 @@ class Removal:
     drop: NDArray[np.float64]
     changed: NDArray[np.bool_]
 
+    def take(self, at: NDArray[np.int64]) -> Removal:
+        """The effect on the explained items at these positions."""
+        return Removal(self.drop[:, :, at], self.changed[:, :, at])
+
 
 def top_word_questions(
     explanation: Explanation, attributions: Sequence[Attributions], *, seed: int = 0
 ) -> list[Question]:
     """Each explained item: complete, without each model's top units by these attributions, and without random ones."""
-    questions = []
+    questions: list[Question] = []
     by_item = zip(explanation.units, explanation.plans, explanation.options, strict=True)
-    for i, (units, plan, options) in enumerate(by_item):
+    for at, (units, plan, options) in zip(explanation.positions.tolist(), by_item, strict=True):
+        i = len(questions)
         n = len(units)
         masks = np.ones((len(attributions) + 2, n), dtype=np.bool_)
         count = max(1, int(np.ceil(SHARE * n - 1e-9)))
         for source, model in enumerate(attributions, 1):
             masks[source, np.argsort(-rounded(model.whole[[i], :n])[0], kind="stable")[:count]] = False
-        key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{i}".encode()).digest()
+        key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{at}".encode()).digest()
         masks[-1, np.random.default_rng(np.frombuffer(key, dtype=np.uint32)).permutation(n)[:count]] = False
         questions.append(Question(units, masks, options))
     return questions

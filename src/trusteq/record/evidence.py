@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compare.moved import moved
 from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
+from trusteq.explain.draw import drawn
 from trusteq.record.document import document, read_document
 from trusteq.record.history import attempt_of, neighbouring_runs, notices
 from trusteq.record.integrity import NO_HASHES
@@ -109,6 +111,31 @@ class Evidence:
     def attributions(self) -> pd.DataFrame | None:
         """One row per item, unit and model; None if nothing was explained."""
         return self.table("attributions")
+
+    def sample_of(self, candidate: str) -> dict[str, float]:
+        """The explained items that were drawn for a candidate, by id, and how many items each stands for."""
+        return self._samples[candidate]
+
+    @cached_property
+    def _samples(self) -> dict[str, dict[str, float]]:
+        settings, frame = self.document.settings["explain"], self.attributions
+        if settings is None or frame is None:
+            return {name: {} for name in self.models[1:]}
+        place = {id_: i for i, id_ in enumerate(self.items["id"])}
+        explained = np.array([place[id_] for id_ in dict.fromkeys(frame["id"])], dtype=np.int64)
+        samples, ids, seed = {}, self.items["id"].tolist(), self.document.settings["seed"]
+        for name, by_item in zip(self.models[1:], self.moved, strict=True):
+            by_change = by_item if settings.drawn_by_change else None
+            draw = drawn(explained, self.bare_items, by_change, settings.items, seed=seed)
+            weights = np.ones(len(draw.at)) if draw.weights is None else draw.weights
+            samples[name] = {ids[explained[i]]: float(w) for i, w in zip(draw.at, weights, strict=True)}
+        return samples
+
+    @cached_property
+    def moved(self) -> list[NDArray[np.float64]]:
+        """How far each candidate moves each prediction of the reference [outcomes]."""
+        reference, *others = self.outcomes
+        return [moved(reference, other) for other in others]
 
     @cached_property
     def words(self) -> pd.DataFrame | None:

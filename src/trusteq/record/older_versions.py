@@ -31,8 +31,9 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """The content of one of a run's two JSON files in the present schema version.
 
     Version 1 had no hashes of files, and of the retrained reference only its identity. In version 2, advice was
-    sentences alone.
+    sentences alone, and all items had equal chances to be explained.
     """
+    content = _drawn_evenly(content)
     if name == "audit.json":
         return _with_kinds_of_advice({**content, "schema_version": 3, "peer": content.get("peer")})
     if content["schema_version"] > 1:
@@ -41,6 +42,15 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(data, dict):
         data = {**data, "asked": "", "arrays": []}
     return {**content, "data": data, "files": {}, "peer": None}
+
+
+def _drawn_evenly(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with how items were drawn to be explained, if any were; what is not as expected stays as it is."""
+    settings = content.get("settings")
+    explain = settings.get("explain") if isinstance(settings, dict) else None
+    if not isinstance(settings, dict) or not isinstance(explain, dict):
+        return content
+    return {**content, "settings": {**settings, "explain": {**explain, "draw": "evenly"}}}
 
 
 _KINDS: tuple[tuple[str, AdviceKind], ...] = (

@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trusteq.compare.moved import moved
 from trusteq.tasks.task import CLASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from trusteq.data.items import Items
     from trusteq.explain.explanation import Explanation
     from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding, Identity
     from trusteq.tasks.rows import Rows
+    from trusteq.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -49,3 +57,11 @@ class Responses:
     def everybody(self) -> tuple[Response, ...]:
         """The models and the peer."""
         return self.models if self.peer is None else (*self.models, self.peer)
+
+
+def moved_from_reference(
+    responses: Sequence[Response], task: Task, items: Items, labels: tuple[str, ...]
+) -> list[NDArray[np.float64]]:
+    """How far each model but the first, the reference, moves each prediction [outcomes]."""
+    reference, *others = (task.outcomes(response.rows, task.gold(items, labels), labels) for response in responses)
+    return [moved(reference, other) for other in others]

@@ -26,7 +26,7 @@ from trusteq.explain.protocol import Published, published
 from trusteq.models.base import Identity
 from trusteq.record.explanation_tables import LOG_PROBABILITY, OUTLINED
 from trusteq.record.item_table import COLUMN, segments_of
-from trusteq.record.responses import Response, Responses
+from trusteq.record.responses import Response, Responses, moved_from_reference
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -106,11 +106,12 @@ def _explanation(
 ) -> Explanation:
     """The answers to perturbed items, with plans drawn again from the seed."""
     seed, task = run.document.settings["seed"], task_named(responses.task)
-    to_explain, wordless = with_units(items, settings, seed=seed)
+    to_explain, wordless = items_to_explain(items, settings, responses, seed=seed)
     ids, counts = _runs_of(run.table("plan")["id"])
     position_of = {id_: i for i, id_ in enumerate(items.ids)}
     positions = np.array([position_of[id_] for id_ in ids], dtype=np.int64)
-    if positions.tolist() not in interim_looks(to_explain, items, settings, run.policy.min_items):
+    evenly = not settings.drawn_by_change  # otherwise `verify` compares them, as they depend on the answers
+    if evenly and positions.tolist() not in interim_looks(to_explain, items, settings, run.policy.min_items):
         raise RunError(
             f"{run.directory / 'plan.parquet'}: these are not the items that the seed and the settings would choose; "
             "audit again"
@@ -146,6 +147,14 @@ def _explanation(
         task.name,
         outlined,
     )
+
+
+def items_to_explain(
+    items: Items, settings: ExplainSettings, responses: Responses, *, seed: int
+) -> tuple[list[int], list[str]]:
+    """Positions of the items that are drawn for these answers, and ids of those skipped without units."""
+    moved = moved_from_reference(responses.everybody, task_named(responses.task), items, responses.labels)
+    return with_units(items, settings, seed=seed, moved=moved)
 
 
 def _outlined(

@@ -224,25 +224,22 @@ def _agreement(document: AuditDocument, method: str) -> str | None:
 
 def _alignment(document: AuditDocument) -> str | None:
     """Alignment and Jaccard between floor and ceiling, a row per candidate and method; None if not measured."""
-    rows, items_of_halves = [], None
+    rows, items, items_of_halves = [], None, None
     for candidate in document.candidates:
         for method in METHODS:
             names = ("alignment", "jaccard_halves", "jaccard_halves_chance", "jaccard_ceiling_reference")
             estimates = [candidate.flat.get(f"{name}_{method}") for name in names]
             if any(e is not None for e in estimates):
                 rows.append([escaped(candidate.name), method_title(method), *(_estimate(e) for e in estimates)])
+                items = next(e.n for e in estimates if e is not None) if items is None else items
             halves = candidate.flat.get(f"jaccard_halves_{method}")
             items_of_halves = items_of_halves if halves is None else halves.n
     if not rows or document.protocol is not None:
         return None
     units = plural(unit_of(document))
-    on_items = (
-        ""
-        if items_of_halves in (None, document.explained)
-        else f", {items_of_halves:,} items of more {units} than those"
-    )
+    on_items = "" if items_of_halves in (None, items) else f", {items_of_halves:,} items of more {units} than those"
     caption = (
-        f"Agreement of attributions with those of {escaped(document.reference.name)}, {document.explained:,} items, "
+        f"Agreement of attributions with those of {escaped(document.reference.name)}, {items:,} items, "
         f"with {_percent(document)} intervals: cosine without the explainer's noise; Jaccard of the top {units} on "
         f"independent masks{on_items}, with the chance level and the reference's score against itself."
     )

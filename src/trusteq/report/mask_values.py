@@ -15,6 +15,8 @@ from trusteq.explain.explanation import FEWEST_MASKS, MASKS_PER_UNIT, MOST_MASKS
 from trusteq.explain.plan import mask_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from trusteq.explain.plan import Plan
@@ -38,6 +40,13 @@ class MaskValues:
     def lengths(self) -> NDArray[np.int64]:
         """Units of each item [items]."""
         return np.array([plan.units for plan in self.plans], dtype=np.int64)
+
+    def of(self, ids: Sequence[str]) -> MaskValues:
+        """The same for these of the explained items."""
+        place = {id_: i for i, id_ in enumerate(self.ids)}
+        at = [place[id_] for id_ in ids]
+        values = {name: [own[i] for i in at] for name, own in self.values.items()}
+        return MaskValues(self.settings, tuple(ids), tuple(self.plans[i] for i in at), values)
 
 
 def mask_values(evidence: Evidence) -> MaskValues | None:

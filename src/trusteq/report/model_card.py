@@ -124,6 +124,6 @@ def _limits(evidence: Evidence) -> Iterator[str]:
     for sentence in sorted(missing):
         yield f"{sentence[:1].upper()}{sentence[1:]}."
     if document.explained is not None and document.explained < document.items.n:
-        yield f"Explanations are of {document.explained:,} items chosen at random, not of all."
+        yield f"Explanations are of {document.explained:,} items drawn at random, not of all."
     for finding in evidence.findings:
         yield f"{escaped(finding.model, NAME)}: {escaped(finding.message)}."

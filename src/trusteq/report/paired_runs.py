@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,9 @@ from trusteq.compare.answers import Answers
 from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.change import Versions, alignment_changes, changes
 from trusteq.compare.measures import METHODS
-from trusteq.explain.attributions import attributions
+from trusteq.compare.moved import moved
+from trusteq.explain.attributions import attributions, products
+from trusteq.explain.draw import drawn_for_any
 from trusteq.record.sampled import Sampled
 from trusteq.report.mask_values import mask_values
 from trusteq.stats.resampling import Resampling
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6
 """Probabilities closer than this are the same: other hardware rounds differently."""
+
+FEWEST_EXPLAINED = 20
+"""Fewer items explained in both runs do not show how alignment changed."""
 
 MOST_RESAMPLES = 1_000
 """As for slices: more would take longer and give nearly the same intervals."""
@@ -133,17 +138,45 @@ class PairedRuns:
         outcomes = self.newer.outcomes[0]
         return Answers(outcomes, self._resampling(len(outcomes), self._sample.clusters, self._sample.item))
 
-    def _resampling(self, n: int, clusters: Sequence[str] | None, item: NDArray[np.int64] | None = None) -> Resampling:
+    def _weights(self, both: MaskValues) -> NDArray[np.float64] | None:
+        """How many items each of those explained in both runs stands for; None if all had equal chances."""
+        if not both.settings.drawn_by_change:
+            return None
+        chance = []
+        for run in (self.older, self.newer):
+            reference, *others = run.outcomes
+            place = {id_: i for i, id_ in enumerate(run.items["id"])}
+            at = np.array([place[id_] for id_ in both.ids], dtype=np.int64)
+            weights = drawn_for_any(at, [moved(reference, other) for other in others], both.settings.items)
+            chance.append(np.ones(len(at)) if weights is None else 1 / weights)
+        # An item's random number is the same in both runs, so it is in both where the smaller chance lets it.
+        weights = 1 / np.minimum(*chance)
+        return None if (weights == weights[0]).all() else np.asarray(weights)
+
+    def _resampling(
+        self,
+        n: int,
+        clusters: Sequence[str] | None,
+        item: NDArray[np.int64] | None = None,
+        weights: NDArray[np.float64] | None = None,
+    ) -> Resampling:
         settings, level = self.newer.document.settings, self.newer.document.policy.level
         resamples = min(settings["resamples"], MOST_RESAMPLES)
-        return Resampling(n, clusters=clusters, item=item, resamples=resamples, seed=settings["seed"], level=level)
+        return Resampling(
+            n, clusters=clusters, item=item, weights=weights, resamples=resamples, seed=settings["seed"], level=level
+        )
 
     @cached_property
     def _mask_values(self) -> tuple[MaskValues, MaskValues] | None:
-        """The values on masks of both runs; None where they do not have the same masks of the same items."""
+        """The values on masks of the items explained in both runs; None where they do not have the same masks."""
         a, b = mask_values(self.older), mask_values(self.newer)
-        if a is None or b is None or a.ids != b.ids or a.settings != b.settings or a.settings.until != "end":
+        if a is None or b is None or a.settings != b.settings or a.settings.until != "end":
             return None
+        explained = set(a.ids)
+        both = [id_ for id_ in b.ids if id_ in explained]
+        if len(both) < FEWEST_EXPLAINED:
+            return None
+        a, b = a.of(both), b.of(both)
         if [plan.content() for plan in a.plans] != [plan.content() for plan in b.plans]:
             return None
         now, before = b.values[self.newer.models[0]], a.values[self.older.models[0]]
@@ -161,12 +194,26 @@ class PairedRuns:
         if "cluster" in self.newer.items:
             cluster_of = dict(zip(self.newer.items["id"], self.newer.items["cluster"], strict=True))
             clusters = [cluster_of[id_] for id_ in b.ids]
-        sample, spread = self._resampling(len(b.ids), clusters), np.stack([v.var(axis=0) for v in values], axis=1)
+        sample = self._resampling(len(b.ids), clusters, weights=self._weights(b))
+        spread = np.stack([v.var(axis=0) for v in values], axis=1)
         changed: dict[str, Estimate] = {}
         for method in METHODS:
-            reference, was, candidate = attributions(b.plans, values, method)
-            then = Explained(method, reference, was, b.lengths, spread[0], spread[1], sample, b.settings.k)
-            changed |= alignment_changes(then, replace(then, candidate=candidate, spread_candidate=spread[2]))
+            models, of = attributions(b.plans, values, method), products(b.plans, values, method)
+            then, now_ = (
+                Explained(
+                    method,
+                    models[0],
+                    models[i],
+                    b.lengths,
+                    spread[0],
+                    spread[i],
+                    sample,
+                    b.settings.k,
+                    (of[:, 0, i], of[:, 0, 0], of[:, i, i]),
+                )
+                for i in (1, 2)
+            )
+            changed |= alignment_changes(then, now_)
         return changed
 
 

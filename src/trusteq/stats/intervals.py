@@ -80,3 +80,16 @@ def wider(value: float, draws: NDArray[np.float64], *, level: float) -> tuple[fl
     """
     ends = basic(value, draws, level=level), percentile(value, draws, level=level)
     return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def largest_sum(parts: NDArray[np.float64], *, chance: float) -> float:
+    """What the expected sum of these parts exceeds with at most about this chance, where few of them may be large.
+
+    The gamma interval of weighted Poisson counts (Fay and Feuer 1997): each part is an event that might have occurred
+    more often, and one more as large as the largest is added. Parts are mostly positive; noise may turn some negative.
+    """
+    largest = float(parts.max(initial=0.0))
+    if largest <= 0:
+        return max(float(parts.sum()), 0.0)
+    total, squares = max(float(parts.sum()), 0.0) + largest, float(parts @ parts) + largest**2
+    return squares / total * float(special.gammainccinv(total**2 / squares, chance))

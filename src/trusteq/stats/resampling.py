@@ -108,7 +108,9 @@ class Resampling:
 
     n: number of items. clusters [items]: items of one cluster are resampled together; None if items are independent.
     item: if the values are not one per item but one per outcome, the item that each belongs to [outcomes]. Estimates
-    then count items as well, however many outcomes these have.
+    then count items as well, however many outcomes these have. weights [items]: how many items each stands for, if
+    they were not drawn with equal chances: the inverse of its chance. Sums then count each so often; only sums, means
+    and shares do.
     """
 
     def __init__(
@@ -117,12 +119,14 @@ class Resampling:
         *,
         clusters: Sequence[str] | None = None,
         item: NDArray[np.int64] | None = None,
+        weights: NDArray[np.float64] | None = None,
         resamples: int = RESAMPLES,
         seed: int = 0,
         level: float = LEVEL,
     ) -> None:
         self.n = n
         self.item = item
+        self.weights = None if weights is None else weights / weights.mean()
         self.resamples = resamples
         self.seed = seed
         self.level = level
@@ -144,7 +148,9 @@ class Resampling:
     @cached_property
     def independent(self) -> Resampling:
         """The same without clusters, but with the degrees of freedom that the clusters have."""
-        other = Resampling(self.n, item=self.item, resamples=self.resamples, seed=self.seed, level=self.level)
+        other = Resampling(
+            self.n, item=self.item, weights=self.weights, resamples=self.resamples, seed=self.seed, level=self.level
+        )
         other.freedom = min(other.freedom, self.freedom)
         return other
 
@@ -211,7 +217,7 @@ class Resampling:
 
     def _table(self, terms: Cells) -> tuple[_Table, NDArray[np.float64]]:
         """The sums by unit, and over all units [cells]."""
-        x, cells = self._exact(terms.x), terms.cells
+        x, cells = self._exact(self.weighted(terms.x)), terms.cells
         filled = np.flatnonzero(np.bincount(terms.cell, minlength=cells))
         position = np.zeros(cells, dtype=np.int64)
         position[filled] = np.arange(len(filled))
@@ -233,12 +239,25 @@ class Resampling:
 
     def _unit_sums(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """The sum of values [items] in each unit [units]."""
-        by_unit = np.bincount(self.unit, weights=self._exact(x), minlength=self.units)
+        by_unit = np.bincount(self.unit, weights=self._exact(self.weighted(x)), minlength=self.units)
         return np.asarray(by_unit, dtype=np.float64)
+
+    def weighted(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Values [items], each times how many items it stands for."""
+        return x if self.weights is None else x * self.weights
+
+    def total(self, x: NDArray[np.float64]) -> float:
+        """The sum of values [items]."""
+        return float(self.weighted(x).sum())
+
+    def parts(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """What the sum of values [items] consists of: the sum in each unit; with clusters, also what each item adds."""
+        by_unit = self._unit_sums(x)
+        return (by_unit,) if self.cluster is None else (by_unit, self.weighted(x))
 
     def _exact(self, x: NDArray[Any]) -> NDArray[np.floating[Any]]:
         """The values on a binary grid on which every sum in a resample is exact, in float64 or float32."""
-        largest = float(np.abs(x).max(initial=0.0)) * self.units * float(self._sizes.max())
+        largest = float(np.abs(x).max(initial=0.0)) * self.units * self._most
         if x.dtype.kind in "bui" and largest <= _WHOLE:
             return x.astype(np.float32)
         x = np.asarray(x, dtype=np.float64)
@@ -252,9 +271,14 @@ class Resampling:
         return np.asarray(exact)
 
     @cached_property
+    def _most(self) -> float:
+        """The most items in a unit."""
+        return float(np.bincount(self.unit, minlength=self.units).max())
+
+    @cached_property
     def _sizes(self) -> NDArray[np.float64]:
-        """Items in each unit [units]."""
-        return np.bincount(self.unit, minlength=self.units).astype(np.float64)
+        """Items in each unit, or how many these stand for [units]."""
+        return self._unit_sums(np.ones(self.n))
 
     def _draws(self, tables: Sequence[_Table]) -> list[NDArray[np.float64]]:
         """Every resample's sums [resamples, cells] of each table."""
@@ -276,7 +300,7 @@ class Resampling:
 
     @cached_property
     def _resampled_sizes(self) -> NDArray[np.float64]:
-        """Items in each resample [resamples]."""
+        """Items in each resample, or how many these stand for [resamples]."""
         return self._draws_of(self._sizes[:, None])[:, 0]
 
     # Estimates -----------------------------------------------------------------------------------
@@ -299,7 +323,7 @@ class Resampling:
         return estimates | all_widened_to({name: estimates[name] for name in similar}, independent)
 
     def _mean(self, by_unit: NDArray[np.float64], draws: NDArray[np.float64], *, what: str) -> Estimate:
-        value = float(by_unit.sum() / self.n)
+        value = float(by_unit.sum() / self._sizes.sum())
         low, high = bca(value, self._widened(value, draws), by_unit - value * self._sizes, level=self.level)
         method = f"{what}; BCa, {self.resamples:,} resamples of {self.what}"
         return Estimate(value, low, high, self.items, method, self.level)
@@ -323,6 +347,10 @@ class Resampling:
             return None
         value = int(np.count_nonzero(x & inside)) / n
         worth = float(n) if self.cluster is None else self._worth(x[inside].astype(np.float64), inside)
+        if self.weights is not None:
+            some = self.weights[inside]
+            value = float((some * x[inside]).sum() / some.sum())
+            worth *= float(some.sum() ** 2 / (some @ some) / n)  # Kish 1965: unequal weights are worth fewer items
         low, high = wilson(value, worth, level=level)
         return Estimate(value, low, high, self.items_among(inside), f"{what}; Wilson{self._clustered}", level)
 

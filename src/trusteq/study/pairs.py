@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.alignment import Explained, noise_free, top_sets
+from trusteq.compare.moved import moved
+from trusteq.explain.draw import drawn_for_any
 from trusteq.stats.estimate import Estimate  # noqa: TC001 - read where a study is
 from trusteq.stats.resampling import Resampling
 
@@ -57,12 +59,25 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
     explanation = audit.explanation
     if explanation is None:
         return pairs
-    spread, attributions = explanation.spread(), explanation.attributions()
-    explained_items = _resampling(audit, explanation.positions)
+    spread, attributions, products = explanation.spread(), explanation.attributions(), explanation.products()
+    weights = None
+    if explanation.settings.drawn_by_change:
+        reference, *others = (audit.task.outcomes(model.rows, audit.gold, audit.labels) for model in audit.everybody)
+        by_change = [moved(reference, other) for other in others]
+        weights = drawn_for_any(explanation.positions, by_change, explanation.settings.items)
+    explained_items = _resampling(audit, explanation.positions, weights)
     for pair, (i, j) in zip(pairs, combinations(range(len(names)), 2), strict=True):
         for method, a in attributions.items():
             explained = Explained(
-                method, a[i], a[j], explanation.lengths, spread[i], spread[j], explained_items, explanation.settings.k
+                method,
+                a[i],
+                a[j],
+                explanation.lengths,
+                spread[i],
+                spread[j],
+                explained_items,
+                explanation.settings.k,
+                (products[method][:, i, j], products[method][:, i, i], products[method][:, j, j]),
             )
             estimates = {**noise_free(explained), **top_sets(explained)}
             pair.estimates.update(
@@ -71,11 +86,12 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
     return pairs
 
 
-def _resampling(audit: Audit, positions: NDArray[np.int64]) -> Resampling:
+def _resampling(audit: Audit, positions: NDArray[np.int64], weights: NDArray[np.float64] | None = None) -> Resampling:
     """Resamples of the items at these positions, drawn as in the audit."""
     return Resampling(
         len(positions),
         clusters=None if audit.items.clusters is None else [audit.items.clusters[i] for i in positions],
+        weights=weights,
         resamples=int(audit.settings["resamples"]),
         seed=int(audit.settings["seed"]),
         level=audit.policy.level,

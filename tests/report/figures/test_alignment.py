@@ -37,9 +37,12 @@ def test_each_item_s_cosine_and_jaccard_are_those_of_its_words(explained, displa
 @pytest.mark.parametrize("method", ["lime", "shapley"])
 def test_their_means_are_the_run_s_measures(explained, display, method):
     measures = explained.candidate("poor").measures["explanation"]
-    assert display.cosine[method].mean() == pytest.approx(measures[f"cosine_{method}"].value)
-    assert display.jaccard[method].mean() == pytest.approx(measures[f"jaccard_{method}"].value)
-    assert display.chance.mean() == pytest.approx(measures[f"jaccard_chance_{method}"].value)
+    assert len(display.ids) == measures[f"cosine_{method}"].n
+    for name, values in (("cosine", display.cosine[method]), ("jaccard", display.jaccard[method])):
+        mean = np.average(values, weights=display.weights)
+        assert mean == pytest.approx(measures[f"{name}_{method}"].value)
+    mean = np.average(display.chance, weights=display.weights)
+    assert mean == pytest.approx(measures[f"jaccard_chance_{method}"].value)
 
 
 def test_a_flat_model_has_no_cosine_and_is_said_so(explained):
@@ -91,7 +94,7 @@ def test_a_group_s_mean_is_that_of_its_items(explained, display):
     for group, mean in enumerate(by_length.jaccard["lime"]):
         inside = [i for i in range(40) if groups[i] == group]
         assert by_length.words[group] == pytest.approx(np.mean([display.lengths[i] for i in inside]))
-        assert mean.value == pytest.approx(np.mean([display.jaccard["lime"][i] for i in inside]))
+        assert mean.value == pytest.approx(np.average(display.jaccard["lime"][inside], weights=display.weights[inside]))
         assert mean.low <= mean.value <= mean.high
         assert mean.n == len(inside) == by_length.items[group]
 

@@ -237,7 +237,7 @@ def test_the_items_block_holds_every_item_and_the_words_block_every_explained_on
     items = json.loads(parsed.one("script", id="data-items").text)
     words = json.loads(parsed.one("script", id="data-words").text)
     assert len(items["ids"]) == 110
-    assert len(items["explained"]) == len(words["spans"]) == 40
+    assert len(items["explained"]) == len(words["spans"]) == 43
     assert items["segments"] == ["premise", "hypothesis"]
 
 

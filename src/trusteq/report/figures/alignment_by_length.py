@@ -60,7 +60,7 @@ class AlignmentByLengthDisplay(Display):
 
         def means(scores: NDArray[np.float64], description: str) -> list[Estimate | None]:
             members = (np.flatnonzero(groups == group) for group in range(groups.max() + 1))
-            return [_mean(scores, positions, clusters, evidence, description) for positions in members]
+            return [_mean(scores, per_item.weights, at, clusters, evidence, description) for at in members]
 
         lengths = np.arange(per_item.lengths.min(), per_item.lengths.max() + 1)
         items = np.bincount(groups)
@@ -140,6 +140,7 @@ def _clusters(evidence: Evidence, ids: Sequence[str]) -> list[str] | None:
 
 def _mean(
     scores: NDArray[np.float64],
+    weights: NDArray[np.float64],
     positions: NDArray[np.int64],
     clusters: Sequence[str] | None,
     evidence: Evidence,
@@ -152,6 +153,11 @@ def _mean(
         return None
     settings, level = evidence.document.settings, evidence.document.policy.level
     resampling = Resampling(
-        len(positions), clusters=of_items, resamples=settings["resamples"], seed=settings["seed"], level=level
+        len(positions),
+        clusters=of_items,
+        weights=None if (weights == weights[0]).all() else weights[positions],
+        resamples=settings["resamples"],
+        seed=settings["seed"],
+        level=level,
     )
     return resampling.mean(scores[positions], what=description)

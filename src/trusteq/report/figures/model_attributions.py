@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from trusteq.explain.explanation import ExplainSettings
 from trusteq.report.wording import unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -35,6 +35,12 @@ class ModelAttributions:
     values: Mapping[str, NDArray[np.float64]]
     k: int
     unit: str = "word"
+
+    def of(self, ids: Collection[str]) -> ModelAttributions:
+        """The same for these of the items."""
+        at = np.array([i for i, id_ in enumerate(self.ids) if id_ in ids], dtype=np.int64)
+        values = {method: own[:, at] for method, own in self.values.items()}
+        return replace(self, ids=tuple(self.ids[i] for i in at), lengths=self.lengths[at], values=values)
 
     def cosine(self, method: str, first: int, second: int) -> NDArray[np.float64]:
         """The cosine of two models' attributions [items]; NaN where one is all 0."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from trusteq.compare.measures import method_title
+from trusteq.explain.draw import drawn_for_any
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.model_attributions import model_attributions
 from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import INK, MUTED, REFERENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -120,5 +121,19 @@ def _jaccard(evidence: Evidence) -> dict[str, NDArray[np.float64]]:
         for method in attributions.values:
             matrix = matrices[method] = np.ones((models, models))
             for a, b in combinations(range(models), 2):
-                matrix[a, b] = matrix[b, a] = attributions.jaccard(method, a, b).mean()
+                own, weights = attributions, _drawn(evidence, attributions.ids)
+                if a == 0:  # as the run's measure: of the items drawn for the candidate
+                    sample = evidence.sample_of(evidence.models[b])
+                    own, weights = attributions.of(sample), np.array(list(sample.values()))
+                matrix[a, b] = matrix[b, a] = np.average(own.jaccard(method, a, b), weights=weights)
     return matrices
+
+
+def _drawn(evidence: Evidence, ids: Sequence[str]) -> NDArray[np.float64]:
+    """How many items each explained one stands for, whichever candidate it was drawn for."""
+    settings = evidence.document.settings["explain"]
+    place = {id_: i for i, id_ in enumerate(evidence.items["id"])}
+    at = np.array([place[id_] for id_ in ids], dtype=np.int64)
+    by_change = settings is not None and settings.drawn_by_change
+    weights = drawn_for_any(at, evidence.moved, settings.items) if settings is not None and by_change else None
+    return np.ones(len(at)) if weights is None else weights

@@ -131,10 +131,9 @@ def _strata(evidence: Evidence, candidate: AuditedCandidate) -> Table | None:
 
 def _too_small(evidence: Evidence, candidate: AuditedCandidate) -> str:
     """The slices with too few explained items for an alignment of their own, and how many they have."""
-    frame = evidence.attributions
-    if frame is None or not candidate.strata:
+    if evidence.attributions is None or not candidate.strata:
         return ""
-    explained = evidence.items["id"].isin(frame["id"].unique()).to_numpy()
+    explained = evidence.items["id"].isin(list(evidence.sample_of(candidate.name))).to_numpy()
     sample, models = Resampling(len(explained)), (0, evidence.models.index(candidate.name))
     pair = Pair(*(Answers(evidence.outcomes[model], sample) for model in models))
     small = [

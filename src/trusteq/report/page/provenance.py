@@ -81,7 +81,7 @@ def not_measured(evidence: Evidence) -> list[str]:
         if explained < n:
             gaps.append(
                 f"Which {units} the models look at in {n - explained:,} of {n:,} items: only {explained:,} were "
-                "explained, chosen at random."
+                "explained, drawn at random."
             )
         if document.explanation is not None:
             kept = "punctuation and word order were never changed" if unit == "word" else f"only {units} were left out"
