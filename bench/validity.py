@@ -239,7 +239,7 @@ def drawn(explained: Explained, at: NDArray[np.int64], *, seed: int) -> Explaine
         explained.spread_reference[at],
         explained.spread_candidate[at],
         Resampling(len(at), resamples=RESAMPLES, seed=seed),
-        products=None if (of := explained.products) is None else (of[0][at], of[1][at], of[2][at]),
+        products=None if (own := explained.products) is None else (own[0][at], own[1][at], own[2][at]),
     )
 
 
