@@ -355,6 +355,31 @@ def test_a_candidate_is_explained_as_if_it_were_alone():
         assert alone[name].words == both[name].words
 
 
+# Chosen items ------------------------------------------------------------------------------------
+
+
+def test_items_of_one_s_choice_are_explained_and_no_others():
+    settings = ExplainSettings(ids=("r7", "r3", "r40"))
+    made = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=settings, **FAST)
+    assert [made.items.ids[i] for i in made.explanation.positions] == ["r3", "r7", "r40"]
+    assert made["b"].measures["explanation"]["jaccard_lime"].n == 3
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (("r7", "nobody"), "no item has the id .nobody., which was to be explained; ids look like .r0."),
+        (("r7",), "give two different ids or more"),
+        ("r7", "give the ids as a sequence of texts"),
+    ],
+)
+def test_ids_that_cannot_be_explained_are_refused(ids, said):
+    with pytest.raises(trusteq.TrusteqError, match=said):
+        trusteq.audit(
+            model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=ExplainSettings(ids=ids), **FAST
+        )
+
+
 # Until decided -----------------------------------------------------------------------------------
 
 

@@ -67,7 +67,24 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
 @click.option("--no-explain", is_flag=True, help="Skip the explanations, the slowest part.")
 @click.option(
-    "--explain-items", default="500", show_default=True, help="Number of items to explain, chosen at random; or all."
+    "--explain-items",
+    default="500",
+    show_default=True,
+    help="Number of items to explain, or all. They are drawn at random, more often those whose prediction a candidate "
+    "has moved, which every estimate allows for.",
+)
+@click.option(
+    "--explain-draw",
+    type=click.Choice(["by-change", "evenly"]),
+    default="by-change",
+    show_default=True,
+    help="evenly: all items have equal chances to be explained.",
+)
+@click.option(
+    "--explain-ids",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file with the ids of the items to explain, one a line: to look at them. They are no random sample, so "
+    "explanations are not judged.",
 )
 @click.option(
     "--masks", type=click.IntRange(10, 100_000), help="Perturbations per item.  [default: 4 per word, 32 to 256]"
@@ -395,6 +412,8 @@ def _explain_settings(options: dict[str, Any], protocol: str | None) -> ExplainS
     if protocol and given != ["explain_items"]:
         flag = next("-k" if o == "top" else f"--{o.replace('_', '-')}" for o in given if o != "explain_items")
         raise click.UsageError(f"{flag} has no effect under protocol {protocol}, which fixes how to explain; remove it")
+    if {"explain_ids", "explain_items"} <= set(given):
+        raise click.UsageError("--explain-ids and --explain-items exclude each other; give one of the two")
     items = options["explain_items"]
     if items != "all" and not items.isdecimal():
         raise click.BadParameter(f"{items!r} is neither a number nor all", param_hint="--explain-items")
@@ -408,10 +427,36 @@ def _explain_settings(options: dict[str, Any], protocol: str | None) -> ExplainS
         k=options["top"],
         until=options["until"],
         precision=options["precision"],
+        draw="evenly" if options["explain_draw"] == "evenly" else "by change",
+        ids=None if options["explain_ids"] is None else _read_ids(options["explain_ids"]),
     )
+
+
+def _read_ids(path: str) -> tuple[str, ...]:
+    """The ids in a file, one a line; blank lines are skipped."""
+    try:
+        lines = Path(path).read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path}: not a text file in UTF-8 ({error})", param_hint="--explain-ids") from error
+    ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if len(ids) < 2:
+        raise click.BadParameter(f"{path}: {len(ids)} ids; give two or more, one a line", param_hint="--explain-ids")
+    return ids
 
 
 _NOT_REPEATED = ("out", "as_json", "quiet", "progress_json", *WORK)
 """Options that decide where work is done and results go, but not the results themselves."""
 
-_EXPLAIN_OPTIONS = ("explain_items", "masks", "units", "perturb", "explain_label", "scale", "top", "until", "precision")
+_EXPLAIN_OPTIONS = (
+    "explain_items",
+    "explain_draw",
+    "explain_ids",
+    "masks",
+    "units",
+    "perturb",
+    "explain_label",
+    "scale",
+    "top",
+    "until",
+    "precision",
+)

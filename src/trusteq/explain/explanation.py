@@ -64,7 +64,8 @@ class ExplainSettings:
     by default as usual for the task. k: the number of units in a top set. until: "end" for all of ``items``,
     "decided" to stop as soon as the policy's rules on alignment are decided, "stable" to add masks to an item until the
     top units of every model are certified or there are ``masks`` of them. precision: "bfloat16" or "float16" to run
-    models on changed items in 16 bits, "own" for the precision in which they were opened.
+    models on changed items in 16 bits, "own" for the precision in which they were opened. ids: the ids of the items to
+    explain, all of them, in place of a random draw; then nothing about explanations is judged.
     """
 
     items: int | None = ITEMS
@@ -77,6 +78,7 @@ class ExplainSettings:
     until: Until = "end"
     precision: Precision = "own"
     draw: Drawing = "by change"
+    ids: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, minimum in (("items", 2), ("masks", MIN_MASKS), ("k", 1)):
@@ -93,6 +95,8 @@ class ExplainSettings:
             raise OptionError(f"explain perturb {self.perturb!r}: choose remove, mask or a replacement text")
         if self.until not in get_args(Until):
             raise OptionError(f"explain until {self.until!r}: choose {', '.join(get_args(Until))}")
+        if self.ids is not None:
+            self._refuse_unfit_ids()
         if self.draw not in get_args(Drawing):
             raise OptionError(f"explain draw {self.draw!r}: choose {' or '.join(get_args(Drawing))}")
         if self.precision not in PRECISIONS:
@@ -103,10 +107,19 @@ class ExplainSettings:
             raise OptionError(f"explain units {self.units!r}: give {', '.join(cuts())} or re:PATTERN")
         cuts_named(self.units)
 
+    def _refuse_unfit_ids(self) -> None:
+        ids = self.ids
+        if isinstance(ids, str) or not all(isinstance(id_, str) for id_ in ids or ()):
+            raise OptionError(f"explain ids {ids!r}: give the ids as a sequence of texts")
+        if len(set(ids or ())) < 2:
+            raise OptionError(f"explain ids {ids!r}: give two different ids or more")
+        if self.until == "decided":
+            raise OptionError("explain ids cannot be combined with until decided: chosen items decide nothing")
+
     @property
     def drawn_by_change(self) -> bool:
         """Whether items have unequal chances to be explained."""
-        return self.draw == "by change" and self.until != "decided" and self.items is not None
+        return self.draw == "by change" and self.until != "decided" and self.items is not None and self.ids is None
 
 
 @dataclass(frozen=True)
@@ -345,8 +358,10 @@ def with_units(
     desired.
     """
     units_of = cached(cutter(settings.units, items))
-    count = len(items) if settings.items is None else settings.items
-    if settings.drawn_by_change:
+    count = len(items) if settings.items is None or settings.ids is not None else settings.items
+    if settings.ids is not None:
+        orders = [positions_of(settings.ids, items)]
+    elif settings.drawn_by_change:
         orders = [in_order(items, chances(one, count), seed=seed) for one in moved if len(one) == len(items)]
     else:
         orders = []
@@ -364,6 +379,18 @@ def with_units(
             else:
                 wordless[items.ids[i]] = None
     return list(positions), list(wordless)
+
+
+def positions_of(ids: Sequence[str], items: Items) -> list[int]:
+    """The positions of the items with these ids, in order; an error if there is no such item."""
+    place = {id_: i for i, id_ in enumerate(items.ids)}
+    unknown = [id_ for id_ in ids if id_ not in place]
+    if unknown:
+        raise DataError(
+            f"{items.source}: no item has the id {unknown[0]!r}, which was to be explained; ids look like "
+            f"{items.ids[0]!r}"
+        )
+    return sorted({place[id_] for id_ in ids})
 
 
 def random_choice(ids: Sequence[str], count: int | None, *, seed: int) -> list[int]:

@@ -50,7 +50,7 @@ def _drawn_evenly(content: dict[str, Any]) -> dict[str, Any]:
     explain = settings.get("explain") if isinstance(settings, dict) else None
     if not isinstance(settings, dict) or not isinstance(explain, dict):
         return content
-    return {**content, "settings": {**settings, "explain": {**explain, "draw": "evenly"}}}
+    return {**content, "settings": {**settings, "explain": {**explain, "draw": "evenly", "ids": None}}}
 
 
 _KINDS: tuple[tuple[str, AdviceKind], ...] = (
