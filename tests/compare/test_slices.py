@@ -6,8 +6,9 @@ from scipy import stats
 from trusteq import Items
 from trusteq.compare import noise_bias
 from trusteq.compare import slices as module
+from trusteq.compare.against_rest import item_values, p_against_rest
 from trusteq.compare.compute_measures import measure_all
-from trusteq.compare.slices import LABEL, item_values, p_against_rest, quarters, slice_columns, slices
+from trusteq.compare.slices import LABEL, quarters, slice_columns, slices
 from trusteq.data.texts import LENGTH
 from trusteq.stats.multiplicity import holm
 
@@ -129,7 +130,7 @@ def test_ignoring_clusters_would_raise_false_alarms():
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Slices without their measures, where only p-values and names are asked about."""
-    monkeypatch.setattr(module, "measure_all", lambda part, own: {})
+    monkeypatch.setattr(module, "measured_by", lambda part, groups: {})
 
 
 def planted(n=1_200, seed=0):
