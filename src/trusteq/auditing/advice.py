@@ -102,28 +102,27 @@ def _calibration(estimates: Mapping[str, Estimate], policy: Policy) -> Dimension
 
 
 def slice_advice(slices: Sequence[Slice]) -> list[Advice]:
-    """The slices beyond a margin that are shown to do worse than the rest, those of a column and measure together.
+    """The slices beyond a margin that are shown to do worse than the rest, the most certain first.
 
-    Each slice is named once, for the measure that shows it best; the most certain first, three sentences at most.
+    Three sentences at most: those of a column are in one if one measure shows it of all of them.
     """
-    worst: dict[tuple[str, str], list[tuple[float, Slice]]] = {}
-    for part in slices:
-        p, name = min(((p, name) for name, p in part.p_judged.items() if p < ALPHA), default=(1.0, ""))
-        if name:
-            worst.setdefault((part.column, name), []).append((p, part))
-    found = [(name, sorted(parts, key=lambda one: one[0])) for (_, name), parts in worst.items()]
-    found.sort(key=lambda one: one[1][0][0])
-    return [Advice("slice", _slice_sentence(name, parts)) for name, parts in found[:3]]
+    shown = [(min((p, name) for name, p in s.p_judged.items()), s) for s in slices if s.p_judged]
+    found: dict[tuple[str, str], list[Slice]] = {}
+    for (p, name), part in sorted(shown, key=lambda one: one[0]):
+        if p < ALPHA:
+            same = (n for column, n in found if column == part.column and part.p_judged.get(n, 1.0) < ALPHA)
+            found.setdefault((part.column, next(same, name)), []).append(part)
+    return [Advice("slice", _slice_sentence(name, parts)) for (_, name), parts in [*found.items()][:3]]
 
 
-def _slice_sentence(name: str, parts: Sequence[tuple[float, Slice]]) -> str:
+def _slice_sentence(name: str, parts: Sequence[Slice]) -> str:
     """What the slices do worse, the most certain with its interval, `SLICES_NAMED` at most."""
-    (p, first), *others = parts
-    figure = f"{in_words(name)} {_estimate_in(first, name)} ({p_words(p)}, Holm)"
+    first, *others = parts
+    figure = f"{in_words(name)} {_estimate_in(first, name)} ({p_words(first.p_judged[name])}, Holm)"
     sentence = f"{first.column} = {first.value} does worse than the rest: {figure}"
     if not others:
         return sentence
-    more = [f"{part.value} ({_estimate_in(part, name).value:.4g})" for _, part in others[: SLICES_NAMED - 1]]
+    more = [f"{part.value} ({_estimate_in(part, name).value:.4g})" for part in others[: SLICES_NAMED - 1]]
     left = len(others) - len(more)
     if left:
         more.append(f"{left:,} more")

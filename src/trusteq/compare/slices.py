@@ -23,7 +23,7 @@ from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.compute_measures import groups_for, measure_all, measured_by
 from trusteq.compare.confidence import confidence_profiles, overconfidence
-from trusteq.compare.measures import MEASURES, Measure, find_measure
+from trusteq.compare.measures import MEASURES, Measure
 from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm
 from trusteq.stats.resampling import Resampling
@@ -54,6 +54,7 @@ POSITIONS = (1.0, 8.0, 32.0, 128.0, 512.0, math.inf)
 
 WORSE = {measure.name: measure.worse for measure in MEASURES}
 """By measure, the sign of the direction that is worse; 0 if neither is."""
+_DIMENSION = {measure.name: measure.dimension for measure in MEASURES}
 
 
 @dataclass(frozen=True)
@@ -282,9 +283,8 @@ def _differences(pair: Pair, cuts: Sequence[Cut]) -> list[_Difference]:
 
 
 def _judges(cut: Cut, name: str) -> bool:
-    """Whether a measure says something about a slice: of slices by outcome, only calibration does."""
-    measure = find_measure(name)
-    return not cut.dimensions or (measure is not None and measure.dimension in cut.dimensions)
+    """Whether a measure says something about a slice: of slices by outcome, only trusteq's own calibration does."""
+    return not cut.dimensions or _DIMENSION.get(name) in cut.dimensions
 
 
 def _kept(cuts: Sequence[Cut], differences: Sequence[_Difference]) -> dict[int, bool]:
@@ -314,7 +314,7 @@ def _measured(
     part = _part(pair, cut.inside, clusters)
     if cut.dimensions:
         part = replace(part, dimensions=cut.dimensions)
-    groups = groups_for(part, own)
+    groups = groups_for(part, () if cut.dimensions else own)
     if cut.dimensions or not in_full:
         judging = {group for group, ms in groups.items() if in_full and any(m.name in judged for m in ms)}
         groups = {group: ms for group, ms in groups.items() if group in LIGHT or group in judging}
