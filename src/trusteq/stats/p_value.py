@@ -10,8 +10,7 @@ SMALLEST = 1e-4
 
 def p_words(p: float) -> str:
     """A p-value with its sign: "p = 0.012", or "p < 0.0001"."""
-    figure = p_figure(p)
-    return f"p {figure}" if figure.startswith("<") else f"p = {figure}"
+    return f"p = {p_figure(p)}" if p >= SMALLEST else f"p {p_figure(p)}"
 
 
 def p_figure(p: float) -> str:
