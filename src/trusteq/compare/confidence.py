@@ -54,7 +54,7 @@ class Saturation(TypedDict):
 def confidence_profiles(pair: Pair) -> dict[str, Estimate]:
     """Mean confidences, the distance of the profiles, and the shift of each item's confidence; needs no labels."""
     reference, candidate = pair.reference.confidence, pair.candidate.confidence
-    shift = minus(candidate, reference)
+    shift = minus(candidate, reference, terms=1.0)
     results = pair.resampling.means(
         {
             "confidence_reference": (reference, "mean confidence"),
@@ -80,7 +80,7 @@ def overconfidence(pair: Pair) -> dict[str, Estimate]:
         {
             "overconfidence_reference": (reference, what),
             "overconfidence_candidate": (candidate, what),
-            "overconfidence_difference": (minus(candidate, reference), f"{what}, candidate minus reference"),
+            "overconfidence_difference": (minus(candidate, reference, terms=1.0), f"{what}, candidate minus reference"),
         }
     )
 

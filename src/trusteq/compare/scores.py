@@ -33,7 +33,7 @@ def scores(pair: Pair) -> dict[str, Estimate]:
             {
                 f"{name}_reference": (reference, what),
                 f"{name}_candidate": (candidate, what),
-                f"{name}_difference": (minus(candidate, reference), f"{what}, candidate minus reference"),
+                f"{name}_difference": (minus(candidate, reference, terms=1.0), f"{what}, candidate minus reference"),
             }
         )
     return results
