@@ -110,8 +110,8 @@ NAMED = (
     (
         "a slice's p-value ignores clusters",
         "compare/slices.py",
-        "p_against_rest(x, inside, pair.resampling.unit)",
-        "p_against_rest(x, inside, np.arange(len(x)))",
+        "ItemValues(x, pair.resampling.unit)",
+        "ItemValues(x, np.arange(len(x)))",
         "compare/test_slices",
     ),
     (

@@ -30,6 +30,7 @@ MEASURES = (
 )
 ALPHA = 0.05
 MOST_ROWS = 60
+NO_BREAK = "\u00a0"
 
 P = TypeVar("P", bound="Part")
 
@@ -52,7 +53,8 @@ def slices(evidence: Evidence, candidate: AuditedCandidate) -> Slices:
     estimates = slice_estimates(evidence, candidate)
     judged = [judged_as(name, candidate.flat) for rules in evidence.document.policy.rules.values() for name in rules]
     measured = {name for _, _, name in estimates}
-    names = [name for name in dict.fromkeys((*judged, *MEASURES)) if name in measured]
+    names = [name for name in dict.fromkeys(judged) if name in measured]
+    names = names or [name for name in MEASURES if name in measured]
     parts = in_order(s for s in candidate.slices if s.column not in (REFERENCE_CONFIDENCE, POSITION))
     if not parts:
         return Slices(None, 0)
@@ -60,10 +62,12 @@ def slices(evidence: Evidence, candidate: AuditedCandidate) -> Slices:
     shown.sort(key=lambda one: one[0])
     rows = []
     for (_, p, name), s in shown[:MOST_ROWS]:
-        said = f"{in_words(name)} {estimates.get((s.column, s.value, name), '')}, {p_words(p)}" if p < ALPHA else ""
-        rows.append((*row(s, names, estimates), said.replace("p =", "p\u00a0=").replace("p <", "p\u00a0<")))
-    heads = ("items with", "items", *(in_words(name) for name in names), "worse than the rest (Holm)")
-    table = Table("Slices", heads, rows, words=frozenset({0, len(heads) - 1}))
+        figure = "" if name in names else f" {estimates.get((s.column, s.value, name), '')}"
+        said = f"{in_words(name)}{figure}, {p_words(p).replace(' ', NO_BREAK)}" if p < ALPHA else ""
+        where, items, *figures = row(s, names, estimates)
+        rows.append((where, items, said, *figures))
+    heads = ("items with", "items", "worse than the rest (Holm)", *(in_words(name) for name in names))
+    table = Table("Slices", heads, rows, words=frozenset({0, 2}))
     notes = (*_left_out(evidence, parts), *_not_in_full(parts, [n for n in names if n in judged], estimates))
     if len(parts) > MOST_ROWS:
         notes = (f"The {MOST_ROWS} with the strongest evidence are shown; estimates.parquet has all.", *notes)
