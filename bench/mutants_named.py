@@ -11,8 +11,8 @@ NAMED = (
     (
         "calibration error: reference minus candidate",
         "compare/noise_bias.py",
-        "candidate.value - reference.value, true[1] - true[0]",
-        "reference.value - candidate.value, true[0] - true[1]",
+        "minus(candidate.value, reference.value)),\n            minus(true[1], true[0])",
+        "minus(reference.value, candidate.value)),\n            minus(true[0], true[1])",
         "compare/test_binned_calibration",
         "compare/test_noise_bias",
     ),
@@ -56,8 +56,8 @@ NAMED = (
     (
         "other resamples for the candidate than for the reference (ECE)",
         "compare/noise_bias.py",
-        "true[1] - true[0], what=minus",
-        "true[1][::-1] - true[0], what=minus",
+        "minus(true[1], true[0])",
+        "minus(true[1][::-1], true[0])",
         "compare/test_binned_calibration",
         "compare/test_measures",
         "compare/test_coverage",
@@ -65,8 +65,8 @@ NAMED = (
     (
         "other resamples for the candidate than for the reference (selective prediction)",
         "compare/selective.py",
-        "c.draws - r.draws",
-        "c.draws[::-1] - r.draws",
+        "minus(c.draws, r.draws)",
+        "minus(c.draws[::-1], r.draws)",
         "compare/test_selective",
         "compare/test_measures",
         "compare/test_coverage",
@@ -110,8 +110,8 @@ NAMED = (
     (
         "a slice's p-value ignores clusters",
         "compare/slices.py",
-        "p_against_rest(x, inside, pair.resampling.unit)",
-        "p_against_rest(x, inside, np.arange(len(x)))",
+        "ItemValues(x, pair.resampling.unit)",
+        "ItemValues(x, np.arange(len(x)))",
         "compare/test_slices",
     ),
     (

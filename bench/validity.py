@@ -33,10 +33,11 @@ from validity_cases import Case, cases, tabular_cases, tasks
 from verdicts import measured
 
 from trusteq.auditing.explanations import place_of, sequences, settled
+from trusteq.compare.against_rest import item_values, p_against_rest
 from trusteq.compare.alignment import Explained, SumEstimator, products, sizes
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.moved import moved
-from trusteq.compare.slices import WORSE, item_values, p_against_rest, slice_columns
+from trusteq.compare.slices import WORSE, slice_columns
 from trusteq.compare.top_k import jaccard, top_k
 from trusteq.compare.words import word_leans
 from trusteq.explain.attributions import Attributions

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 import trusteq
 from trusteq import Outcome
+from trusteq.compare.slices import ANSWER, CONFIDENCE
 from trusteq.record.document import document
 from trusteq.record.plain import plain
 from trusteq.report.terminal import render
@@ -324,7 +325,7 @@ def test_data_frames_hold_every_estimate_prediction_and_flip():
     result = trusteq.audit(large, small, items, resamples=200)
     estimates = result.estimates()
     assert {"value", "low", "high", "n", "method", "slice_column"} <= set(estimates.columns)
-    assert set(estimates["slice_column"].dropna()) == {"label", "group"}
+    assert set(estimates["slice_column"].dropna()) == {"label", "group", ANSWER, CONFIDENCE}
     assert len(result.predictions()) == 400
     assert len(result.flips()) == len(result["small"].flips)
 

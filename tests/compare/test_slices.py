@@ -6,8 +6,9 @@ from scipy import stats
 from trusteq import Items
 from trusteq.compare import noise_bias
 from trusteq.compare import slices as module
+from trusteq.compare.against_rest import item_values, p_against_rest
 from trusteq.compare.compute_measures import measure_all
-from trusteq.compare.slices import LABEL, item_values, p_against_rest, quarters, slice_columns, slices
+from trusteq.compare.slices import LABEL, quarters, slice_columns, slices
 from trusteq.data.texts import LENGTH
 from trusteq.stats.multiplicity import holm
 
@@ -129,7 +130,7 @@ def test_ignoring_clusters_would_raise_false_alarms():
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Slices without their measures, where only p-values and names are asked about."""
-    monkeypatch.setattr(module, "measure_all", lambda part, own: {})
+    monkeypatch.setattr(module, "measured_by", lambda part, groups: {})
 
 
 def planted(n=1_200, seed=0):
@@ -207,12 +208,12 @@ def test_slices_of_fewer_than_thirty_items_are_left_out():
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_of_many_values_the_twenty_most_frequent_are_kept():
+def test_every_value_with_enough_items_is_a_slice_the_most_frequent_first():
     n = 25 * 30 + 25
     topic = np.array([f"{i % 25:02}" for i in range(25 * 30)] + ["24"] * 25)
     p, q, gold = drawn(n, 2, 0)
     found = [s.value for s in slices(pair_of(p, q, gold, resamples=2), {"topic": topic}, None)]
-    assert found == ["24", *(f"{i:02}" for i in range(19))]
+    assert found == ["24", *(f"{i:02}" for i in range(24))]
 
 
 @pytest.mark.usefixtures("unmeasured")

@@ -20,13 +20,14 @@ def test_only_the_labels_that_differ_are_named():
     said = difference("large", ["no", "maybe", "yes"], "small", ["yes", "no", "perhaps"])
     assert said == (
         "labels differ: only large has {'maybe'}, only small has {'perhaps'} (2 are shared); "
-        "name the order with --labels small=no,maybe,yes"
+        "if they mean the same, rename the columns of a file of predictions, or a checkpoint's labels with "
+        "--labels small=no,maybe,yes"
     )
 
 
 def test_a_missing_label_is_said_of_the_one_that_has_it():
     said = difference("large", ["no", "maybe", "yes"], "small", ["yes", "no"])
-    assert said.startswith("labels differ: only large has {'maybe'} (2 are shared); name")
+    assert said.startswith("labels differ: only large has {'maybe'} (2 are shared); both need the same labels: ")
 
 
 @pytest.mark.parametrize(
@@ -59,5 +60,9 @@ def test_labels_that_are_codes_need_their_names():
 
 def test_labels_that_differ_little_are_to_be_written_alike():
     assert remedy(["Yes", "no"], ["no", "yes"]) == "'yes' and 'Yes' differ only in case; rename one of them"
-    assert remedy(["0", "1", "7"], ["0", "1"]) == remedy(["up", "no"], ["no", "yes"])
-    assert remedy(["up", "no"], ["no", "yes"]) == "rename with --labels or drop them with --ignore-label"
+    assert remedy(["0", "1", "7"], ["0", "1"]) == remedy(["up", "no"], ["no", "yes"]).replace("up", "7")
+    alike = "write them as the models do (choices in a task file, columns of predictions, or --labels for a checkpoint)"
+    assert remedy(["up", "no"], ["no", "yes"]) == f"{alike}, or drop them with --ignore-label up"
+    assert remedy(["oh no", "up", "no"], ["no", "yes"]) == f"{alike}, or drop them with --ignore-label 'oh no,up'"
+    # Nothing would be left, or the option would read two labels.
+    assert remedy(["up", "down"], ["no", "yes"]) == remedy(["up, or down", "no"], ["no", "yes"]) == alike

@@ -57,3 +57,8 @@ def test_advice_that_was_a_sentence_is_told_by_kind(run):
     kinds = {advice.kind for candidate in load_run(run).document.candidates for advice in candidate.advice}
     assert kinds
     assert "other" not in kinds
+
+
+def test_slices_that_were_judged_by_no_rule_have_no_p_value_for_one(run):
+    parts = [part for candidate in load_run(run).document.candidates for part in candidate.slices]
+    assert all(dict(part.p_judged) == {} for part in parts)

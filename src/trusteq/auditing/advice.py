@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.compare.measures import in_words
 from trusteq.compare.temperature import COLDEST, HOTTEST
 from trusteq.record.advice import Advice
+from trusteq.stats.p_value import p_words
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TARGETS = {"matched": "to match the reference's confidence", "recalibrated": "fitted to the labels"}
 ALPHA = 0.05
 CUT_OFF = 0.9
+SLICES_NAMED = 10
 
 
 def advise(
@@ -41,7 +43,7 @@ def advise(
             _words(words),
             _not_labelled(verdict, measures),
             _not_explained(verdict, measures.get("explanation")),
-            *_slices(slices, policy),
+            *slice_advice(slices),
             _threshold(thresholds),
             _flips(flips),
             _items(verdict),
@@ -99,25 +101,37 @@ def _calibration(estimates: Mapping[str, Estimate], policy: Policy) -> Dimension
     return next(d for d in judge({"calibration": estimates}, policy).dimensions if d.dimension == "calibration")
 
 
-def _slices(slices: Sequence[Slice], policy: Policy) -> list[Advice]:
-    """The slices beyond a margin that are shown to do worse than the rest, the most certain first, three at most."""
-    margins = {name: rule for rules in policy.rules.values() for name, rule in rules.items()}
-    sentences: list[tuple[float, str]] = []
-    for part in slices:
-        estimates = {name: e for group in part.measures.values() for name, e in group.items()}
-        worse = [
-            (p, name)
-            for name, p in part.p_rest.items()
-            if p < ALPHA
-            and part.worse_than_rest.get(name)
-            and name in margins
-            and not margins[name].allows(estimates[name].value)
-        ]
-        if worse:
-            p, name = min(worse)
-            figure = f"{in_words(name)} {estimates[name]} (p = {p:.2g}, Holm)"
-            sentences.append((p, f"{part.column} = {part.value} does worse than the rest: {figure}"))
-    return [Advice("slice", sentence) for _, sentence in sorted(sentences)[:3]]
+def slice_advice(slices: Sequence[Slice]) -> list[Advice]:
+    """The slices beyond a margin that are shown to do worse than the rest, the most certain first.
+
+    Three sentences at most: those of a column are in one if one measure shows it of all of them.
+    """
+    shown = [(min((p, name) for name, p in s.p_judged.items()), s) for s in slices if s.p_judged]
+    found: dict[tuple[str, str], list[Slice]] = {}
+    for (p, name), part in sorted(shown, key=lambda one: one[0]):
+        if p < ALPHA:
+            same = (n for column, n in found if column == part.column and part.p_judged.get(n, 1.0) < ALPHA)
+            found.setdefault((part.column, next(same, name)), []).append(part)
+    return [Advice("slice", _slice_sentence(name, parts)) for (_, name), parts in [*found.items()][:3]]
+
+
+def _slice_sentence(name: str, parts: Sequence[Slice]) -> str:
+    """What the slices do worse, the most certain with its interval, `SLICES_NAMED` at most."""
+    first, *others = parts
+    figure = f"{in_words(name)} {_estimate_in(first, name)} ({p_words(first.p_judged[name])}, Holm)"
+    sentence = f"{first.column} = {first.value} does worse than the rest: {figure}"
+    if not others:
+        return sentence
+    more = [f"{part.value} ({_estimate_in(part, name).value:.4g})" for part in others[: SLICES_NAMED - 1]]
+    left = len(others) - len(more)
+    if left:
+        more.append(f"{left:,} more")
+    do = "does" if len(more) == 1 else "do"
+    return f"{sentence}; so {do} {' and '.join(filter(None, (', '.join(more[:-1]), more[-1])))}"
+
+
+def _estimate_in(part: Slice, name: str) -> Estimate:
+    return next(group[name] for group in part.measures.values() if name in group)
 
 
 def _words(leans: WordLeans | None) -> Advice | None:

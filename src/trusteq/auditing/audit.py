@@ -22,7 +22,7 @@ from trusteq.auditing.models import (
     one_way_of_asking,
 )
 from trusteq.compare.own_measures import entries, own_measures
-from trusteq.compare.slices import LABEL, POSITION, REFERENCE_CONFIDENCE
+from trusteq.compare.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE
 from trusteq.data.items import Items
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
@@ -363,6 +363,8 @@ def _refuse_built_in_slice_names(items: Items, task: Task) -> None:
     built_in = {name for segment in items.segments.values() for name in segment.counted}
     if task.several_outcomes:
         built_in |= {REFERENCE_CONFIDENCE, POSITION}
+    else:
+        built_in |= {ANSWER, CONFIDENCE}
     if items.labels is not None and LABEL in items.columns:
         codes = items.labels.tolist()
         if list(items.columns[LABEL]) not in ([items.label_names[c] for c in codes], list(map(str, codes))):

@@ -5,6 +5,7 @@ So a finished run, which keeps the answers, can be computed again at any time, u
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,7 @@ from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.chance import misfit
 from trusteq.compare.compute_measures import measure_all, measure_remedies
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
-from trusteq.compare.measures import METHODS, dimensions_of, in_words
+from trusteq.compare.measures import METHODS, PREDICTED, dimensions_of, in_words, judged_as, needs_of
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
 from trusteq.compare.repeated_rows import repeated_rows
@@ -32,6 +33,7 @@ from trusteq.compare.slices import (
     ANSWERS,
     LABEL,
     MIN_ITEMS,
+    Judged,
     Slice,
     aligned_slices,
     answers_in_words,
@@ -300,7 +302,10 @@ def compare(
     is_behaviour, is_calibration = ("behaviour" in pair.dimensions, "calibration" in pair.dimensions)
     remedies = measure_remedies(pair) if is_calibration else {}
     by_outcome = {name: sample.each(values) for name, values in columns.items()}
-    parts = slices(pair, by_outcome, sample.clusters, own_measures)
+    judged = judged_measures(measures, policy)
+    parts = slices(
+        pair, by_outcome, sample.clusters, own_measures, judged=judged, answers=sample.labels if columns else None
+    )
     parts += token_slices(pair, sample.clusters) if columns else []
     thresholds = threshold_table(pair) if is_calibration else []
     flips = flipped_items(pair, sample.ids, sample.answer_texts) if is_behaviour else []
@@ -326,6 +331,21 @@ def compare(
         verdict=verdict,
         advice=advise(verdict, policy, measures, remedies, parts, thresholds, flips, words),
     )
+
+
+def judged_measures(measures: Mapping[str, Mapping[str, Estimate]], policy: Policy) -> dict[str, Judged]:
+    """The measures that the policy's rules judge and that were measured, by name."""
+    flat = {name: e for group in measures.values() for name, e in group.items()}
+    margins = {judged_as(name, flat): rule for rules in policy.rules.values() for name, rule in rules.items()}
+    return {
+        name: Judged(
+            -math.inf if rule.at_least is None else rule.at_least,
+            math.inf if rule.at_most is None else rule.at_most,
+            flat[name],
+        )
+        for name, rule in margins.items()
+        if name in flat and PREDICTED.issuperset(needs_of(name)) and "scripts" not in needs_of(name)
+    }
 
 
 def _model_result(response: Response, answers: Answers, sample: Sampled, seed: int) -> ModelResult:
@@ -401,11 +421,19 @@ def _repeated_items(items: Items, facts: Sequence[NDArray[Any]]) -> Iterator[Fin
 
 
 def _columns_not_sliced(items: Items, comparisons: Sequence[Comparison]) -> Iterator[Finding]:
-    """A finding about each column that was named to slice by, but has no value that is frequent enough."""
+    """A finding about each column that was named to slice by, but has values that are not frequent enough."""
     sliced = {part.column for comparison in comparisons for part in comparison.slices}
     for name in items.columns:
+        counts = Counter(items.columns[name])
+        small = [count for count in counts.values() if count < MIN_ITEMS]
+        if name in sliced and small:
+            message = (
+                f"column {name!r}: {len(small):,} of {len(counts):,} values, with {sum(small):,} items in all, were "
+                f"not looked at by themselves: a slice needs {MIN_ITEMS} items"
+            )
+            yield Finding("items", "not sliced", message, float(len(small)))
         if name not in sliced:
-            largest = Counter(items.columns[name]).most_common(1)[0][1]
+            largest = counts.most_common(1)[0][1]
             clusters = "" if items.clusters is None else " of two clusters or more"
             message = (
                 f"column {name!r} was not sliced: a slice needs {MIN_ITEMS} items{clusters}, but its most frequent "

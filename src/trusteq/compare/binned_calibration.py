@@ -13,6 +13,7 @@ import numpy as np
 
 from trusteq.compare.bins import WIDE_EDGES, bin_of, wide_bin
 from trusteq.compare.noise_bias import Observed, estimates, forecasts, noise_correction
+from trusteq.stats.difference import minus
 from trusteq.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -139,11 +140,11 @@ def _mce(
     accounts for that. These intervals do, and are wide if a bin is nearly empty.
     """
     n, level, method = resampling.items, resampling.level, f"{what}; simultaneous Wilson intervals of the bins"
-    minus = f"{method}, candidate minus reference"
+    of_difference = f"{method}, candidate minus reference"
     return {
         f"{name}_reference": Estimate(*r, n, method, level),
         f"{name}_candidate": Estimate(*c, n, method, level),
-        f"{name}_difference": Estimate(c[0] - r[0], c[1] - r[2], c[2] - r[1], n, minus, level),
+        f"{name}_difference": Estimate(float(minus(c[0], r[0])), c[1] - r[2], c[2] - r[1], n, of_difference, level),
     }
 
 
@@ -172,16 +173,21 @@ def _debiased(pair: Pair) -> dict[str, Estimate]:
     clustered = "" if pair.resampling.cluster is None else ", noise with clusters"
     squared = f"debiased squared calibration error, {KUMAR_BINS} equal-mass bins{clustered}"
     root = f"debiased RMS calibration error, {KUMAR_BINS} equal-mass bins{clustered}"
-    minus = ", candidate minus reference"
+    of_difference = ", candidate minus reference"
     for side, value, draws in (("reference", r, r_draws), ("candidate", c, c_draws)):
         # With two items in a bin, one of them right, the noise is 1/4, and more with clusters.
         e = make(value, draws, what=squared, bounds=(min(-0.25, value), 1.0))
         results[f"ece_debiased_squared_{side}"] = e
         value, low, high = (float(_root(x)) for x in (e.value, e.low, e.high))
         results[f"ece_debiased_{side}"] = Estimate(value, low, high, e.n, e.method.replace(squared, root), e.level)
-    results["ece_debiased_squared_difference"] = make(c - r, c_draws - r_draws, what=squared + minus)
+    results["ece_debiased_squared_difference"] = make(
+        float(minus(c, r)), minus(c_draws, r_draws), what=squared + of_difference
+    )
     results["ece_debiased_difference"] = make(
-        float(_root(c) - _root(r)), _root(c_draws) - _root(r_draws), what=root + minus, bounds=(-1.0, 1.0)
+        float(minus(_root(c), _root(r))),
+        minus(_root(c_draws), _root(r_draws)),
+        what=root + of_difference,
+        bounds=(-1.0, 1.0),
     )
     return results
 

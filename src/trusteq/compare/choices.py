@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trusteq.stats.difference import minus
+
 if TYPE_CHECKING:
     from trusteq.compare.answers import Pair
     from trusteq.stats.estimate import Estimate
@@ -31,5 +33,5 @@ def _means(pair: Pair, number: str, name: str, what: str) -> dict[str, Estimate]
     return {
         f"{name}_reference": mean(reference, what=what),
         f"{name}_candidate": mean(candidate, what=what),
-        f"{name}_difference": mean(candidate - reference, what=f"{what}, candidate minus reference"),
+        f"{name}_difference": mean(minus(candidate, reference, terms=1.0), what=f"{what}, candidate minus reference"),
     }

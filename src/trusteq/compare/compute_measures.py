@@ -12,7 +12,7 @@ from trusteq.compare.own_measures import estimated
 from trusteq.compare.temperature import Remedy, remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trusteq.compare.answers import Pair
     from trusteq.stats.estimate import Estimate
@@ -44,8 +44,13 @@ def groups_for(pair: Pair, own: Sequence[Measure] = ()) -> dict[Group, tuple[Mea
 
 def measure_all(pair: Pair, own: Sequence[Measure] = ()) -> dict[str, dict[str, Estimate]]:
     """Every measure whose needs the pair meets, by dimension and name."""
+    return measured_by(pair, groups_for(pair, own))
+
+
+def measured_by(pair: Pair, groups: Mapping[Group, tuple[Measure, ...]]) -> dict[str, dict[str, Estimate]]:
+    """The measures of some of the `groups_for` a pair, by dimension and name."""
     estimates: dict[str, dict[str, Estimate]] = {}
-    for group, measures in groups_for(pair, own).items():
+    for group, measures in groups.items():
         estimates.setdefault(measures[0].dimension, {}).update(pair.measured(group))
     return estimates
 

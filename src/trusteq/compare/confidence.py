@@ -13,6 +13,7 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from trusteq.compare.bins import FINE_EDGES, WIDE_EDGES, wide_bin
+from trusteq.stats.difference import minus
 from trusteq.stats.estimate import Estimate  # noqa: TC001 - read where a record is
 from trusteq.stats.number import Count, Share  # noqa: TC001
 
@@ -53,7 +54,7 @@ class Saturation(TypedDict):
 def confidence_profiles(pair: Pair) -> dict[str, Estimate]:
     """Mean confidences, the distance of the profiles, and the shift of each item's confidence; needs no labels."""
     reference, candidate = pair.reference.confidence, pair.candidate.confidence
-    shift = candidate - reference
+    shift = minus(candidate, reference, terms=1.0)
     results = pair.resampling.means(
         {
             "confidence_reference": (reference, "mean confidence"),
@@ -79,7 +80,7 @@ def overconfidence(pair: Pair) -> dict[str, Estimate]:
         {
             "overconfidence_reference": (reference, what),
             "overconfidence_candidate": (candidate, what),
-            "overconfidence_difference": (candidate - reference, f"{what}, candidate minus reference"),
+            "overconfidence_difference": (minus(candidate, reference, terms=1.0), f"{what}, candidate minus reference"),
         }
     )
 

@@ -14,6 +14,7 @@ from scipy import optimize
 
 from trusteq.compare.bins import levels
 from trusteq.compare.noise_bias import SIMULATIONS
+from trusteq.stats.difference import minus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,10 +42,10 @@ def corp(pair: Pair) -> dict[str, Estimate]:
                 float(point[i]), draws[:, i], what=what, value=float(value[i]), bounds=(0.0, 1.0), interval="basic"
             )
         results[f"{name}_difference"] = make(
-            float(point_c[i] - point_r[i]),
-            draws_c[:, i] - draws_r[:, i],
+            float(minus(point_c[i], point_r[i], terms=1.0)),
+            minus(draws_c[:, i], draws_r[:, i], terms=1.0),
             what=f"{what}, candidate minus reference",
-            value=float(value_c[i] - value_r[i]),
+            value=float(minus(value_c[i], value_r[i], terms=1.0)),
             interval="basic",
         )
     for side, model, point in (("reference", pair.reference, point_r), ("candidate", pair.candidate, point_c)):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.compare.token_divergence import ratio
+from trusteq.stats.difference import minus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def nll_per_byte(pair: Pair) -> dict[str, Estimate]:
 
 
 def _difference(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    return ratio(sums[2], sums[3]) - ratio(sums[0], sums[1])
+    return minus(ratio(sums[2], sums[3]), ratio(sums[0], sums[1]))
 
 
 def over(*sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from trusteq.compare.bins import FINE_CELLS, fine_cell
+from trusteq.stats.difference import minus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +52,15 @@ def estimates(
     # Resampling adds noise, which raises the errors of resamples; without that they are centred on the sample's error.
     true = [o.correct(o.draws - o.draws.mean() + o.value) for o in (reference, candidate)]
     make, words = resampling.from_draws, f"{what}, interval less noise bias"
-    minus = f"{what}, candidate minus reference, interval less noise bias"
+    words_of_difference = f"{what}, candidate minus reference, interval less noise bias"
     return {
         f"{name}_reference": make(reference.value, true[0], what=words, interval="percentile", bounds=(0.0, 1.0)),
         f"{name}_candidate": make(candidate.value, true[1], what=words, interval="percentile", bounds=(0.0, 1.0)),
         f"{name}_difference": make(
-            candidate.value - reference.value, true[1] - true[0], what=minus, interval="percentile"
+            float(minus(candidate.value, reference.value)),
+            minus(true[1], true[0]),
+            what=words_of_difference,
+            interval="percentile",
         ),
     }
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.stats.difference import minus
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ def nuclear_norm(pair: Pair) -> dict[str, Estimate]:
         {
             "nuclear_norm_reference": (reference, what),
             "nuclear_norm_candidate": (candidate, what),
-            "nuclear_norm_difference": (candidate - reference, f"{what}, candidate minus reference"),
+            "nuclear_norm_difference": (minus(candidate, reference, terms=1.0), f"{what}, candidate minus reference"),
         }
     )
 

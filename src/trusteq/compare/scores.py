@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.stats.difference import minus
 from trusteq.stats.rows import by_parts, floored_log, row_sums
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def scores(pair: Pair) -> dict[str, Estimate]:
             {
                 f"{name}_reference": (reference, what),
                 f"{name}_candidate": (candidate, what),
-                f"{name}_difference": (candidate - reference, f"{what}, candidate minus reference"),
+                f"{name}_difference": (minus(candidate, reference, terms=1.0), f"{what}, candidate minus reference"),
             }
         )
     return results

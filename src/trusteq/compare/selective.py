@@ -16,6 +16,7 @@ from scipy import special
 
 from trusteq.compare.bins import fine_cell, levels
 from trusteq.compare.noise_bias import fitted_accuracy
+from trusteq.stats.difference import minus
 from trusteq.stats.estimate import Estimate
 from trusteq.stats.resampling import Sums
 
@@ -51,10 +52,10 @@ def selective_prediction(pair: Pair) -> dict[str, Estimate]:
                 else usable_region(answers, figure.exact, target, what=what)
             )
         results[f"{name}_difference"] = make(
-            c.point - r.point,
-            c.draws - r.draws,
+            float(minus(c.point, r.point)),
+            minus(c.draws, r.draws),
             what=f"{what}, candidate minus reference",
-            value=c.exact - r.exact,
+            value=float(minus(c.exact, r.exact)),
         )
     return results
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.stats.coded import coded
+from trusteq.stats.difference import minus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,9 @@ def skewsize(pair: Pair, group: Sequence[str], *, column: str) -> dict[str, Esti
         results |= {
             f"{name}_reference": make(float(r), r_draws, what=what),
             f"{name}_candidate": make(float(c), c_draws, what=what),
-            f"{name}_difference": make(float(c - r), c_draws - r_draws, what=f"{what}, candidate minus reference"),
+            f"{name}_difference": make(
+                float(minus(c, r)), minus(c_draws, r_draws), what=f"{what}, candidate minus reference"
+            ),
         }
     return results
 

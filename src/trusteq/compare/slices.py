@@ -1,33 +1,35 @@
 """Slices: every measure by label, by column and by text length, and which slices differ from the rest.
 
 A slice is compared with all other items, so a small p-value means "the candidate differs more here than elsewhere".
-The p-values of a measure are corrected together over all slices of a run (Holm); the intervals of slices are not
-widened. Explained items are sliced in the same way, and by the two models' answers, to show where attributions agree
-less.
+The p-values of a measure are corrected together over all slices of a run (Holm), those of the judged measures over all
+slices and judged measures; the intervals of slices are not widened. Every value with enough items is looked at. Where a
+column has many, the ones with the strongest evidence are measured in full, the others by what costs little. Explained
+items are sliced in the same way, and by the two models' answers, to show where attributions agree less.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import special
 
-from trusteq.compare import behaviour, divergence, scores
+from trusteq.compare import behaviour
+from trusteq.compare.against_rest import ItemValues, each_item_value, p_from_intervals
 from trusteq.compare.alignment import noise_free, top_sets
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.compute_measures import measure_all
+from trusteq.compare.compute_measures import groups_for, measure_all, measured_by
+from trusteq.compare.confidence import confidence_profiles, overconfidence
 from trusteq.compare.measures import MEASURES, Measure
 from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,15 +39,22 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate, PairedTest
 
 MIN_ITEMS, MIN_EXPLAINED = 30, 20
-MAX_VALUES = 20
+MAX_VALUES, MOST_SLICES = 20, 500
+"""Values of a column that are measured in full, and at all."""
 SLICE_RESAMPLES = 1_000
+ALPHA = 0.05
+LIGHT = frozenset({behaviour.accuracy, behaviour.agreement, behaviour.flips, confidence_profiles, overconfidence})
+"""The groups of measures that cost little, in every slice."""
 LABEL, ANSWERS = "label", "answers"
+ANSWER, CONFIDENCE = "either model's answer", "either model's confidence"
+CONFIDENCE_RANGES = (0.0, 0.5, 0.7, 0.9, 1.0)
 REFERENCE_CONFIDENCE, POSITION = "reference confidence", "tokens before"
 CONFIDENCES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 POSITIONS = (1.0, 8.0, 32.0, 128.0, 512.0, math.inf)
 
 WORSE = {measure.name: measure.worse for measure in MEASURES}
 """By measure, the sign of the direction that is worse; 0 if neither is."""
+_DIMENSION = {measure.name: measure.dimension for measure in MEASURES}
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,10 @@ class Slice:
     """Measures by dimension, paired tests and p-values against the rest, for the items with one value of a column.
 
     ``p_rest`` are Holm-adjusted over all slices of the run, by measure; so are the tests' p-values in ``p_tests``.
-    ``worse_than_rest`` says whether the slice is worse than the rest, for measures with a worse direction. Slices of
-    explained items have only measures.
+    ``worse_than_rest`` says whether the slice is worse than the rest, for measures with a worse direction.
+    ``p_judged`` has the judged measures that are beyond their margin in the slice and farther beyond than in the rest:
+    the p-value against the rest, Holm-adjusted over all slices and judged measures. Slices of explained items have only
+    measures.
     """
 
     column: str
@@ -65,6 +76,20 @@ class Slice:
     p_rest: Mapping[str, float] = field(default_factory=dict)
     p_tests: Mapping[str, float] = field(default_factory=dict)
     worse_than_rest: Mapping[str, bool] = field(default_factory=dict)
+    p_judged: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A measure's margin, infinite on a side without one, and its estimate over all items."""
+
+    low: float
+    high: float
+    whole: Estimate
+
+    def beyond(self, value: float) -> int:
+        """On which side of the margin a value lies: 1 above, -1 below, 0 within."""
+        return int(value > self.high) - int(value < self.low)
 
 
 def slice_columns(items: Items, gold: NDArray[np.int64] | None, labels: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -104,24 +129,59 @@ def slices(
     columns: Mapping[str, Sequence[str]],
     clusters: Sequence[str] | None,
     own: Sequence[Measure] = (),
+    *,
+    judged: Mapping[str, Judged] = MappingProxyType({}),
+    answers: Sequence[str] | None = None,
 ) -> list[Slice]:
-    """A `Slice` for each column's most frequent values (`MAX_VALUES` at most, of `MIN_ITEMS` items or more).
+    """A `Slice` for each column's values with `MIN_ITEMS` items or more, `MOST_SLICES` of a column at most.
 
-    ``own`` are further measures of plugins and users.
+    ``own`` are further measures of plugins and users; ``judged`` those that a policy has rules about, by name;
+    ``answers`` is what each answer is called, empty where every item has its own; None for no slices `by_outcome`.
     """
-    measured: list[Slice] = []
-    inside_each: list[NDArray[np.int64]] = []
-    for column, value, inside in _cut(columns, clusters, pair.resampling.item, minimum=MIN_ITEMS, by_name=True):
-        part = _part(pair, inside, clusters)
-        measured.append(Slice(column, value, part.resampling.items, measure_all(part, own), behaviour.tests(part)))
-        inside_each.append(inside)
-    against_rest, worse = _against_rest(pair, inside_each)
-    adjusted_rest = _adjusted(against_rest)
-    adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in measured])
-    return [
-        replace(s, p_rest=rest, p_tests=tests, worse_than_rest=side)
-        for s, rest, tests, side in zip(measured, adjusted_rest, adjusted_tests, worse, strict=True)
+    cuts = [
+        *_cut(columns, clusters, pair.resampling.item, minimum=MIN_ITEMS, by_name=True),
+        *(() if answers is None else by_outcome(pair, answers)),
     ]
+    differences = _differences(pair, cuts)
+    kept = _kept(cuts, differences)
+    measured = [
+        _measured(pair, cuts[at], clusters, own, in_full=in_full, judged=judged) for at, in_full in kept.items()
+    ]
+    adjusted_rest = _adjusted([difference.p for difference in differences])
+    adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in measured])
+    found = [(s, cuts[at], differences[at]) for s, at in zip(measured, kept, strict=True)]
+    looked_at = sum(_judges(cut, name) for cut in cuts for name in judged)
+    p_judged = _against_margins(pair, found, clusters, own, judged, looked_at)
+    return [
+        replace(s, p_rest=adjusted_rest[at], p_tests=tests, worse_than_rest=differences[at].worse, p_judged=p)
+        for s, at, tests, p in zip(measured, kept, adjusted_tests, p_judged, strict=True)
+    ]
+
+
+def by_outcome(pair: Pair, answers: Sequence[str]) -> Iterator[Cut]:
+    """The items to which either model gives an answer, or with a confidence in some range: where calibration differs.
+
+    A gold label is known only afterwards: a calibrated model is sure to the right degree of the items that it *calls*
+    cats, not of those that are cats. And not the reference's answer or confidence alone: of the items of which it
+    happens to be surest, every other model is less sure, though both are sure to the right degree. Neither model has
+    that advantage among the items that either of them is sure of. An item may be in two of these slices.
+    """
+    models = (pair.reference, pair.candidate)
+    if pair.resampling.item is not None or "calibration" not in pair.dimensions:
+        return
+    names, code = in_ranges(pair.reference.confidence, CONFIDENCE_RANGES)
+    sides = {CONFIDENCE: (names, [code, in_ranges(pair.candidate.confidence, CONFIDENCE_RANGES).code])}
+    if answers:
+        sides[ANSWER] = (list(answers), [model.answer for model in models])
+    for column, (values, codes) in sides.items():
+        order = [np.argsort(code, kind="stable") for code in codes]
+        starts = [
+            np.searchsorted(code, np.arange(len(values) + 1), sorter=o) for code, o in zip(codes, order, strict=True)
+        ]
+        for i, value in enumerate(values):
+            inside = np.unique(np.concatenate([o[s[i] : s[i + 1]] for o, s in zip(order, starts, strict=True)]))
+            if len(inside) >= MIN_ITEMS and len(np.unique(pair.resampling.unit[inside])) > 1:
+                yield Cut(column, value, inside, ("calibration",))
 
 
 def token_slices(pair: Pair, clusters: Sequence[str] | None) -> list[Slice]:
@@ -165,7 +225,7 @@ def aligned_slices(
 ) -> list[Slice]:
     """The same for explained items, `MIN_EXPLAINED` or more, with the agreement of the two models' attributions."""
     measured = []
-    for column, value, inside in _cut(columns, clusters, minimum=MIN_EXPLAINED, by_name=False):
+    for column, value, inside, _ in _cut(columns, clusters, minimum=MIN_EXPLAINED, by_name=False):
         measures = {
             f"{name}_{part.method}": estimate
             for part in (_explained_part(one, inside, clusters) for one in explained)
@@ -191,73 +251,134 @@ def answers_in_words(pair: Pair) -> list[str]:
     return [words.get((bool(r), bool(c)), wrong[bool(s)]) for r, c, s in zip(reference, candidate, same, strict=True)]
 
 
-def _against_rest(
-    pair: Pair, inside_each: Sequence[NDArray[np.int64]]
-) -> tuple[list[dict[str, float]], list[dict[str, bool]]]:
-    """Each slice's p-values against the rest and whether it is worse, by measure; from the positions of its items."""
-    p: list[dict[str, float]] = [{} for _ in inside_each]
-    worse: list[dict[str, bool]] = [{} for _ in inside_each]
+@dataclass(frozen=True)
+class _Difference:
+    """Of one slice and by measure: the p-value against the rest, and whether it is worse, or larger, than all items."""
+
+    p: dict[str, float] = field(default_factory=dict)
+    worse: dict[str, bool] = field(default_factory=dict)
+    larger: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def strongest(self) -> float:
+        """The smallest p-value that does not speak for the slice."""
+        return min((p for name, p in self.p.items() if self.worse.get(name, True)), default=1.0)
+
+
+def _differences(pair: Pair, cuts: Sequence[Cut]) -> list[_Difference]:
+    """How each slice differs from the rest in the measures that are means."""
+    found = [_Difference() for _ in cuts]
     for name, x in each_item_value(pair):  # one at a time: all together they would be the largest thing in memory
-        mean, sign = x.mean(), WORSE[name]
-        for at, positions in enumerate(inside_each):
+        values, mean, sign = ItemValues(x, pair.resampling.unit), x.mean(), WORSE[name]
+        for cut, difference in zip(cuts, found, strict=True):
+            if not _judges(cut, name):
+                continue
+            gap = x[cut.inside].mean() - mean
+            difference.larger[name] = bool(gap > 0)
             if sign:
-                worse[at][name] = bool(sign * (x[positions].mean() - mean) > 0)
-            if len(positions) < len(x):
-                inside = np.zeros(len(x), dtype=np.bool_)
-                inside[positions] = True
-                p[at][name] = p_against_rest(x, inside, pair.resampling.unit)
-    return p, [{name: side[name] for name in WORSE if name in side} for side in worse]
+                difference.worse[name] = bool(sign * gap > 0)
+            if len(cut.inside) < len(x):
+                difference.p[name] = values.p_against_rest(cut.inside)
+    return [replace(d, worse={name: d.worse[name] for name in WORSE if name in d.worse}) for d in found]
 
 
-def item_values(pair: Pair) -> dict[str, NDArray[np.float64]]:
-    """The measures that are means of per-item values [items], for which a slice can be tested against the rest."""
-    return dict(each_item_value(pair))
+def _judges(cut: Cut, name: str) -> bool:
+    """Whether a measure says something about a slice: of slices by outcome, only trusteq's own calibration does."""
+    return not cut.dimensions or _DIMENSION.get(name) in cut.dimensions
 
 
-def each_item_value(pair: Pair) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """The same, one after the other."""
-    reference, candidate = pair.reference, pair.candidate
-    yield "disagreement", (reference.answer != candidate.answer).astype(np.float64)
-    if "distribution" in pair.met:
-        yield "js", divergence.js(reference, candidate)
-    shift = candidate.confidence - reference.confidence
-    yield "confidence_shift", shift
-    if pair.labelled:
-        right = candidate.right.astype(np.float64) - reference.right
-        yield "accuracy_difference", right
-        yield "regressions", (right < 0).astype(np.float64)
-        yield "overconfidence_difference", shift - right
-    if pair.met >= {"labels", "distribution"}:
-        yield "brier_difference", scores.brier(candidate) - scores.brier(reference)
-        yield "nll_difference", scores.nll(candidate) - scores.nll(reference)
+def _kept(cuts: Sequence[Cut], differences: Sequence[_Difference]) -> dict[int, bool]:
+    """The positions of the slices to measure, in order, and whether each is measured in full."""
+    by_column: dict[str, list[int]] = {}
+    for at, cut in enumerate(cuts):
+        by_column.setdefault(cut.column, []).append(at)
+    kept: dict[int, bool] = {}
+    for positions in by_column.values():
+        strongest = sorted(positions, key=lambda at: differences[at].strongest)[:MOST_SLICES]
+        all_in_full = len(positions) <= MAX_VALUES and not cuts[positions[0]].dimensions
+        in_full = {at for at in strongest[:MAX_VALUES] if not cuts[at].dimensions or differences[at].strongest < ALPHA}
+        kept |= {at: all_in_full or at in in_full for at in sorted(strongest)}
+    return kept
 
 
-def p_against_rest(x: NDArray[np.float64], inside: NDArray[np.bool_], unit: NDArray[np.int64]) -> float:
-    """Two-sided p-value that the mean of ``x`` [items] is the same inside a slice and outside, robust to clusters."""
-    outside = ~inside
-    a, b = x[inside].mean(), x[outside].mean()
-    weight = np.where(inside, 1 / inside.sum(), -1 / outside.sum())
-    separate = _sum_of_squares(weight * (x - np.where(inside, a, b)), unit)
-    # A small slice that happens to have no rare event seems to have no variance; if slice and rest do not differ, it
-    # has the variance of all items, with their correlation within clusters.
-    centred = x - x.mean()
-    pairs = _sum_of_squares(np.ones(len(x)), unit) - len(x)
-    spread = float(centred @ centred)
-    if spread == 0:
-        return 1.0
-    correlation = (_sum_of_squares(centred, unit) - spread) / spread * len(x) / pairs if pairs else 0.0
-    correlation = min(max(correlation, 0.0), 1.0)
-    pooled = (
-        spread / len(x) * ((1 - correlation) * float(weight @ weight) + correlation * _sum_of_squares(weight, unit))
-    )
-    variance = max(separate, pooled)
-    if variance == 0:
-        return 1.0 if a == b else 0.0
-    return float(2 * special.ndtr(-abs(a - b) / np.sqrt(variance)))
+def _measured(
+    pair: Pair,
+    cut: Cut,
+    clusters: Sequence[str] | None,
+    own: Sequence[Measure],
+    *,
+    in_full: bool,
+    judged: Collection[str],
+) -> Slice:
+    """The slice with its measures: all, those that cost little, or in a slice by outcome those and the judged ones."""
+    part = _part(pair, cut.inside, clusters)
+    if cut.dimensions:
+        part = replace(part, dimensions=cut.dimensions)
+    groups = groups_for(part, () if cut.dimensions else own)
+    if cut.dimensions or not in_full:
+        judging = {group for group, ms in groups.items() if in_full and any(m.name in judged for m in ms)}
+        groups = {group: ms for group, ms in groups.items() if group in LIGHT or group in judging}
+    tests = {} if cut.dimensions else behaviour.tests(part)
+    return Slice(cut.column, cut.value, part.resampling.items, measured_by(part, groups), tests)
 
 
-def _sum_of_squares(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
-    return float(np.square(np.bincount(unit, weights=x)).sum())
+def _against_margins(
+    pair: Pair,
+    found: Sequence[tuple[Slice, Cut, _Difference]],
+    clusters: Sequence[str] | None,
+    own: Sequence[Measure],
+    judged: Mapping[str, Judged],
+    looked_at: int,
+) -> list[dict[str, float]]:
+    """By slice and judged measure, where the slice is beyond the margin and worse than the rest: p against the rest.
+
+    The p-values are corrected for as many slices and measures as were looked at (Holm). A measure that is not a mean is
+    estimated for the rest, too, unless the slice could not be told from it if the rest were known exactly.
+    """
+    p: list[dict[str, float]] = [{} for _ in found]
+    for at, (part, cut, difference) in enumerate(found):
+        flat = {name: e for group in part.measures.values() for name, e in group.items()}
+        share, unclear = len(cut.inside) / pair.resampling.n, {}
+        for name in judged.keys() & flat.keys():
+            side = judged[name].beyond(flat[name].value)
+            if not side or share == 1:
+                continue
+            if name in difference.p:
+                if difference.larger[name] is (side > 0):
+                    p[at][name] = difference.p[name]
+            elif p_from_intervals(flat[name], _exact_rest(flat[name], judged[name].whole, share), side) < ALPHA:
+                unclear[name] = side
+        if unclear:
+            rest = _part(pair, np.setdiff1d(np.arange(pair.resampling.n), cut.inside), clusters)
+            rest = replace(rest, dimensions=cut.dimensions or rest.dimensions)
+            groups = {group: ms for group, ms in groups_for(rest, own).items() if any(m.name in unclear for m in ms)}
+            estimates = {name: e for group in measured_by(rest, groups).values() for name, e in group.items()}
+            p[at] |= {
+                name: p_from_intervals(flat[name], estimates[name], side)
+                for name, side in unclear.items()
+                if name in estimates
+            }
+    places = [(at, name) for at, row in enumerate(p) for name in sorted(row)]
+    raw = [p[at][name] for at, name in places]
+    adjusted: list[dict[str, float]] = [{} for _ in found]
+    for (at, name), value in zip(places, holm([*raw, *[1.0] * (looked_at - len(raw))]), strict=False):
+        adjusted[at][name] = value
+    return adjusted
+
+
+def _exact_rest(part: Estimate, whole: Estimate, share: float) -> Estimate:
+    """About what the rest has if a part of this share has so much and the whole so much; as if known exactly."""
+    value = (whole.value - share * part.value) / (1 - share)
+    return replace(whole, value=value, low=value, high=value)
+
+
+class Cut(NamedTuple):
+    """The positions of the items, or outcomes, of a slice; ``dimensions`` are those measured, if not all."""
+
+    column: str
+    value: str
+    inside: NDArray[np.int64]
+    dimensions: tuple[str, ...] = ()
 
 
 def _cut(
@@ -267,21 +388,23 @@ def _cut(
     *,
     minimum: int,
     by_name: bool,
-) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
-    """Each column's most frequent values with the positions of their items, or outcomes if ``item`` names their items.
+) -> Iterator[Cut]:
+    """Each column's values with the positions of their items, or outcomes if ``item`` names their items.
 
-    A value needs ``minimum`` items, of two clusters or more. Equally frequent values are in alphabetical order if
-    ``by_name``, otherwise in the order of the items.
+    The most frequent value first. A value needs ``minimum`` items, of two clusters or more. Equally frequent values are
+    in alphabetical order if ``by_name``, otherwise in the order of the items.
     """
     for column, values in columns.items():
         names, code = coded(values)
-        counts = sorted(Counter(values).items(), key=lambda entry: (-entry[1], entry[0] if by_name else ""))
-        for value in (value for value, n in counts[:MAX_VALUES] if n >= minimum):
-            inside = np.flatnonzero(code == names.index(value))
-            if item is not None and len(np.unique(item[inside])) < minimum:
+        count = np.bincount(code)
+        order, starts = np.argsort(code, kind="stable"), np.concatenate([[0], np.cumsum(count)])
+        first = np.zeros(len(names), dtype=np.int64) if by_name else order[starts[:-1]]
+        for at in np.lexsort((np.arange(len(names)), first, -count)).tolist():
+            inside = order[starts[at] : starts[at + 1]]
+            if len(inside) < minimum or (item is not None and len(np.unique(item[inside])) < minimum):
                 continue
             if clusters is None or len({clusters[i] for i in inside.tolist()}) > 1:
-                yield column, value, inside
+                yield Cut(column, names[at], inside)
 
 
 def _part(pair: Pair, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Pair:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 CODE = re.compile(r"(\d+)(\.0+)?")
 """A label's code; pandas writes it as a float if another is missing."""
-_RENAME = "rename with --labels or drop them with --ignore-label"
+_WHERE = "choices in a task file, columns of predictions, or --labels for a checkpoint"
+"""Where a model's labels are written."""
 SHOWN = 10
 """Maximum labels that a message names."""
 
@@ -68,8 +70,26 @@ def difference(reference: str, labels: Sequence[str], model: str, others: Sequen
     message = f"labels differ: only {', only '.join(sides)}"
     if len(only_reference) < len(labels):
         message += f" ({len(labels) - len(only_reference):,} are shared)"
-    order = f"--labels {model}={','.join(labels)}" if len(labels) <= SHOWN else f"--labels {model}=..."
-    return f"{message}{_near_match(only_reference, only_model)}; name the order with {order}"
+    message += _near_match(only_reference, only_model)
+    if len(labels) != len(others):
+        return f"{message}; both need the same labels: {_WHERE}"
+    return (
+        f"{message}; if they mean the same, rename the columns of a file of predictions, or a checkpoint's labels with "
+        f"{naming(model, labels)}"
+    )
+
+
+def naming(model: str, labels: Sequence[str]) -> str:
+    """The option that names these labels as it is typed in a shell, or without them if there are too many to type."""
+    as_list = _typed(labels)
+    return f"--labels {model}=..." if as_list is None else f"--labels {shlex.quote(f'{model}={as_list}')}"
+
+
+def _typed(labels: Sequence[str]) -> str | None:
+    """The labels as an option takes them, separated by commas; None if they are too many or hold commas themselves."""
+    if len(labels) > SHOWN or any("," in label or label != label.strip() for label in labels):
+        return None
+    return ",".join(labels)
 
 
 def remedy(gold: Sequence[str], labels: Sequence[str]) -> str:
@@ -78,7 +98,12 @@ def remedy(gold: Sequence[str], labels: Sequence[str]) -> str:
     if len(unknown) == len(gold) and all(CODE.fullmatch(label) for label in gold):
         return f"if these are codes, name the label of each: --label-names {','.join(labels[:SHOWN])}"
     match = _near_match(_missing(labels, gold), unknown)
-    return f"{match.removeprefix('; ')}; rename one of them" if match else _RENAME
+    if match:
+        return f"{match.removeprefix('; ')}; rename one of them"
+    alike = f"write them as the models do ({_WHERE})"
+    if len(unknown) == len(gold) or (typed := _typed(unknown)) is None:
+        return alike
+    return f"{alike}, or drop them with --ignore-label {shlex.quote(typed)}"
 
 
 def _missing(labels: Sequence[str], others: Sequence[str]) -> list[str]:

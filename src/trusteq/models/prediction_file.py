@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from trusteq.data.hashing import content_hash
-from trusteq.data.label_sets import SHOWN, enumerated, listed, remedy
+from trusteq.data.label_sets import enumerated, listed, naming, remedy
 from trusteq.data.memory import release_memory
 from trusteq.data.prediction_file import label_columns, read_predictions, refuse_both
 from trusteq.data.readers import readers
@@ -92,7 +92,7 @@ class PredictionFile:
             if self.scores == "logits":
                 raise LabelError(
                     f"{where}s {enumerated(self.labels)} hold numbers, and without gold labels trusteq cannot tell "
-                    f"which are logits; name them: {self._naming(self.labels)}"
+                    f"which are logits; name them: {naming(self.name, self.labels)}"
                 )
             return None
         item_labels = set(items.label_names)
@@ -101,14 +101,13 @@ class PredictionFile:
         if items.ignored or not names:
             return None
         shared = [name for name in self.labels if name in item_labels]
-        if shared:
-            advice = f"name all labels, including those that no item has: {self._naming(shared)}"
+        if len(shared) > 1:
+            advice = f"name all labels, including those that no item has: {naming(self.name, shared)}"
+        elif shared:
+            advice = f"name its labels, {shared[0]!r} and at least one other column: --labels {self.name}=..."
         else:
             advice = f"the items' labels are {listed(items.label_names)}; {remedy(items.label_names, self.labels)}"
         return names, LabelError(f"{where} {names[0]!r} would be read as a label, but no item has that label; {advice}")
-
-    def _naming(self, labels: Sequence[str]) -> str:
-        return f"--labels {self.name}={','.join(labels[:SHOWN])}{',...' if len(labels) > SHOWN else ''}"
 
     def findings(self) -> tuple[Finding, ...]:
         """None: whatever is wrong with a file is an error."""

@@ -122,6 +122,8 @@ class SliceSummary(Part):
     worse_than_rest: Mapping[str, bool]
     tests: Mapping[str, PairedTest]
     p_tests: Mapping[str, Number]
+    p_judged: Mapping[str, Number]
+    """By judged measure that is beyond its margin here, and worse than in the rest."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,7 @@ def _candidate(comparison: Comparison) -> AuditedCandidate:
         **_fields(AuditedModel, comparison.candidate),
         **_fields(Judged, comparison),
         slices=tuple(
-            SliceSummary(s.column, s.value, s.n, s.p_rest, s.worse_than_rest, s.tests, s.p_tests)
+            SliceSummary(s.column, s.value, s.n, s.p_rest, s.worse_than_rest, s.tests, s.p_tests, s.p_judged)
             for s in comparison.slices
         ),
         strata=tuple(Stratum(s.column, s.value, s.n, s.measures["explanation"]) for s in comparison.strata),

@@ -31,11 +31,11 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """The content of one of a run's two JSON files in the present schema version.
 
     Version 1 had no hashes of files, and of the retrained reference only its identity. In version 2, advice was
-    sentences alone, and all items had equal chances to be explained.
+    sentences alone, all items had equal chances to be explained, and slices had no judged measures.
     """
     content = _drawn_evenly(content)
     if name == "audit.json":
-        return _with_kinds_of_advice({**content, "schema_version": 3, "peer": content.get("peer")})
+        return _judged_nowhere(_with_kinds_of_advice({**content, "schema_version": 3, "peer": content.get("peer")}))
     if content["schema_version"] > 1:
         return content
     data = content.get("data")
@@ -83,6 +83,21 @@ def _with_kinds_of_advice(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(candidates, list):
         content = {**content, "candidates": [*map(advised, candidates)]}
     return {**content, "peer": advised(content["peer"])}
+
+
+def _judged_nowhere(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with slices in which no measure was judged."""
+
+    def sliced(model: Any) -> Any:
+        parts = model.get("slices") if isinstance(model, dict) else None
+        if not isinstance(parts, list):
+            return model
+        return {**model, "slices": [{**part, "p_judged": {}} if isinstance(part, dict) else part for part in parts]}
+
+    candidates = content.get("candidates")
+    if isinstance(candidates, list):
+        content = {**content, "candidates": [*map(sliced, candidates)]}
+    return {**content, "peer": sliced(content["peer"])}
 
 
 def _advice(sentence: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import find_measure, in_words, missing_need, sides_of
 from trusteq.errors import DataError
+from trusteq.stats.p_value import p_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -169,5 +170,5 @@ def about(text: str, unit: str) -> str:
 
 
 def p_value(test: PairedTest) -> str:
-    """A p-value to two digits."""
-    return "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.2g}"
+    """A test's p-value in words."""
+    return p_words(test.p_value)

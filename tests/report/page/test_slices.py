@@ -32,7 +32,7 @@ def test_a_slice_that_suffers_is_told_with_its_value_and_interval():
         & (frame["measure"] == "regressions")
     ].itertuples()
     assert found.worse == 1
-    said = found.table.rows[0][-1].replace("\u00a0", " ")
+    said = found.table.rows[0][2].replace("\u00a0", " ")
     assert said == f"regressions {number(row.value)} [{number(row.low)}, {number(row.high)}], p = 0.039"
 
 
@@ -57,3 +57,48 @@ def test_of_very_many_small_slices_some_are_named():
     said = explanation(many, candidate()).too_small
     assert said.count(" = ") == 12
     assert said.endswith(" more.")
+
+
+def test_the_slice_with_the_strongest_evidence_against_a_judged_measure_comes_first():
+    first, second, *others = candidate().slices
+    none = {"p_against_rest": {}, "p_judged": {}}
+    judged = replace(second, p_against_rest={"js": 0.9}, p_judged={"disagreement": 0.02})
+    surely = replace(first, p_against_rest={"js": 1e-9}, p_judged={"disagreement": 0.2}, worse_than_rest={"js": True})
+    given = (surely, judged, *(replace(s, **none) for s in others))
+    found = slices(made_up.evidence(), replace(candidate(), slices=given))
+    assert [row[0] for row in found.table.rows[:2]] == [f"{s.column} = {s.value}" for s in (judged, surely)]
+    assert found.table.rows[0][2].replace("\u00a0", " ") == "disagreement, p = 0.02"
+    assert found.table.rows[1][2].replace("\u00a0", " ").endswith("], p < 0.0001")
+    assert (found.worse, found.looked_at) == (2, len(given))
+
+
+def test_what_was_left_out_is_said():
+    made = made_up.evidence()
+    ids = made.items.assign(**{"column id": made.items["id"]})
+    many = replace(made, table=lambda name: ids if name == "items" else made.table(name))
+    (note,) = [note for note in slices(many, candidate()).notes if note.startswith("id: ")]
+    n = len(ids)
+    said = f"id: {n:,} of {n:,} values, with {n:,} items in all, have fewer than 30 items each and were not looked at"
+    assert note == f"{said} by themselves."
+
+
+def test_a_judged_measure_that_was_estimated_in_some_slices_only_is_said_to_be():
+    made = made_up.evidence()
+    first, *others = (s for s in candidate().slices if s.column == "label")
+    frame = made.estimates
+    less = frame[~((frame["slice_value"] == first.value) & (frame["measure"] == "smooth_ece_difference"))]
+    some = replace(made, table=lambda name: less if name == "estimates" else made.table(name))
+    notes = slices(some, candidate()).notes
+    count = len(others) + 1
+    said = f"label: smooth ECE difference was estimated in {count - 1} of {count} slices"
+    assert any(note.startswith(said) for note in notes)
+
+
+def test_of_very_many_slices_those_with_the_strongest_evidence_are_shown():
+    first = replace(candidate().slices[0], p_against_rest={}, p_judged={})
+    many = [replace(first, value=f"v{i}") for i in range(100)]
+    many[77] = replace(many[77], p_judged={"disagreement": 0.01})
+    found = slices(made_up.evidence(), replace(candidate(), slices=tuple(many)))
+    assert len(found.table.rows) == 60
+    assert found.table.rows[0][0].endswith(" = v77")
+    assert found.notes[0] == "The 60 with the strongest evidence are shown; estimates.parquet has all."

@@ -14,6 +14,7 @@ from trusteq.record.document import Part
 from trusteq.report.page.html_table import Table, figure
 from trusteq.report.page.slices import columns, in_order, row, slice_estimates
 from trusteq.report.wording import about, interval
+from trusteq.stats.p_value import p_figure
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _words(leans: pd.DataFrame, unit: str) -> Table | None:
             f"{row['lean_reference']:.2f}",
             f"{row['lean_candidate']:.2f}",
             "{:.2f} [{:.2f}, {:.2f}]".format(*(row[end] for end in ends)),
-            f"{row['q_value']:.2g}",
+            p_figure(row["q_value"]),
             f"{row['items']:,}",
         )
         for row in strongest.to_dict("records")
