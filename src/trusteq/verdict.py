@@ -21,6 +21,7 @@ from trusteq.policy import Dimension, Rule  # noqa: TC001 - read where a record 
 from trusteq.stats.equivalence import against
 from trusteq.stats.estimate import Estimate  # noqa: TC001
 from trusteq.stats.number import Count  # noqa: TC001
+from trusteq.stats.outlook import MOST_TIMES, Outlook, outlook
 from trusteq.stats.power import detectable_margin, items_to_decide
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -60,7 +61,8 @@ class RuleVerdict:
     """One rule's outcome and why.
 
     ``items_needed``: how many items would decide, in ``clusters_needed`` clusters of the present size if items come in
-    clusters. ``detectable``: the smallest margin that the present number of items can certify.
+    clusters. ``detectable``: how far a margin must lie from the true value for this number of items to certify it.
+    ``outlook``: which way an undecided rule leans, and how more items are likely to decide it.
     """
 
     measure: str
@@ -71,10 +73,16 @@ class RuleVerdict:
     items_needed: Count | None = None
     detectable: float | None = None
     clusters_needed: Count | None = None
+    outlook: Outlook | None = None
+
+    @property
+    def at_margin(self) -> bool:
+        """Whether it is undecided and so close to the margin that no number of items is likely to decide."""
+        return self.outlook is not None and self.outlook.step == "a decision"
 
     def needed(self, dimension: str) -> str | None:
-        """How much data would decide, in words; None if that is not known."""
-        if self.items_needed is None:
+        """How much data would decide, in words; None if that is not known, or more than anybody collects."""
+        if self.items_needed is None or self.at_margin:
             return None
         items = f"about {self.items_needed:,} {DIMENSIONS[dimension].counted}"
         return items if self.clusters_needed is None else f"{items} in {self.clusters_needed:,} clusters"
@@ -244,11 +252,20 @@ def _judge_rule(
     # A sample of the items may have as many clusters as items.
     per_cluster = 1.0 if cluster_size is None or not DIMENSIONS[dimension].of_all else cluster_size
     units = DIMENSIONS[dimension].counted if per_cluster == 1 else "clusters"
+    resampled = math.ceil(fewest * per_cluster)
+
+    def undecided(
+        reason: str, items: int | None, margin: float | None = None, clusters: int | None = None
+    ) -> RuleVerdict:
+        view = None
+        if rule.judged_on == "interval":
+            least = max(min_items, resampled if per_cluster > 1 or several else 0)
+            view = outlook(estimate, low, high, items, least_within=least, least_beyond=resampled)
+        return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, items, margin, clusters, view)
+
     if place == "outside" and rule.judged_on != "value" and estimate.n / per_cluster < fewest:
         reason = f"{figure} is not {rule}, but fewer than {fewest} {units} cannot show it"
-        return RuleVerdict(
-            name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * per_cluster), min_items)
-        )
+        return undecided(reason, max(resampled, min_items))
     if place == "outside":
         return RuleVerdict(name, rule, Outcome.NOT_EQUIVALENT, f"{figure} is not {rule}", estimate)
     detectable = detectable_margin(estimate, two_sided=low is not None and high is not None)
@@ -257,19 +274,27 @@ def _judge_rule(
         if items is not None and rule.allows(estimate.value):
             items = max(items, min_items)
         clusters = None if items is None or cluster_size is None else math.ceil(items / cluster_size)
-        undecided = RuleVerdict(name, rule, Outcome.UNDECIDED, "", estimate, items, detectable, clusters)
-        needed = undecided.needed(dimension) or "it lies exactly on the margin; no number of items"
-        return replace(undecided, reason=f"{figure} may or may not be {rule}: {needed} would decide")
+        across = undecided("", items, detectable, clusters)
+        return replace(across, reason=f"{figure} may or may not be {rule}{_prospect(across, dimension)}")
     if (per_cluster > 1 or several) and rule.judged_on == "interval" and estimate.n / per_cluster < fewest:
         reason = f"{figure} is {rule}, but fewer than {fewest} {units} cannot show it"
-        return RuleVerdict(
-            name, rule, Outcome.UNDECIDED, reason, estimate, max(math.ceil(fewest * per_cluster), min_items), detectable
-        )
+        return undecided(reason, max(resampled, min_items), detectable)
     if estimate.n < min_items:
         few = f"{estimate.n} {DIMENSIONS[dimension].counted} are fewer than the {min_items} that the policy asks for"
-        reason = f"{figure} is {rule}, but {few}"
-        return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate, min_items, detectable)
+        return undecided(f"{figure} is {rule}, but {few}", min_items, detectable)
     return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{figure} is {rule}", estimate, None, detectable)
+
+
+def _prospect(across: RuleVerdict, dimension: str) -> str:
+    """Which way a rule leans whose interval lies across the margin, and what would decide it: the end of its reason."""
+    leans = across.outlook.leans if across.outlook is not None else None
+    leaning = "" if leans is None else f" (it leans {leans})"
+    if needed := across.needed(dimension):
+        return f"{leaning}: {needed} would decide"
+    if leans is None:
+        return ": it lies exactly on the margin; no number of items would decide"
+    counted = DIMENSIONS[dimension].counted
+    return f"{leaning}: it lies so close to the margin that even {MOST_TIMES} times the {counted} would hardly decide"
 
 
 DECIDES = "comparing the probabilities of all tokens would decide"

@@ -93,7 +93,8 @@ def checked_verdicts(folder: Path, manifest: Mapping[str, Any], document: AuditD
         )
     where = folder / "audit.json"
     # Another version may have worded its reasons differently.
-    compared = plain if manifest["trusteq"] == trusteq.__version__ else _without_reasons
+    same = (manifest["trusteq"], manifest["schema_version"]) == (trusteq.__version__, document.schema_version)
+    compared = plain if same else _without_reasons
     peer = () if document.peer is None else (document.peer,)
     judged = []
     for candidate in (*document.candidates, *peer):

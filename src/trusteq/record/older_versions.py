@@ -31,11 +31,13 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """The content of one of a run's two JSON files in the present schema version.
 
     Version 1 had no hashes of files, and of the retrained reference only its identity. In version 2, advice was
-    sentences alone, all items had equal chances to be explained, and slices had no judged measures.
+    sentences alone, all items had equal chances to be explained, slices had no judged measures, and nothing was said of
+    what more items would show of an undecided rule.
     """
     content = _drawn_evenly(content)
     if name == "audit.json":
-        return _judged_nowhere(_with_kinds_of_advice({**content, "schema_version": 3, "peer": content.get("peer")}))
+        content = {**content, "schema_version": 3, "peer": content.get("peer")}
+        return _with_outlooks(_judged_nowhere(_with_kinds_of_advice(content)))
     if content["schema_version"] > 1:
         return content
     data = content.get("data")
@@ -98,6 +100,25 @@ def _judged_nowhere(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(candidates, list):
         content = {**content, "candidates": [*map(sliced, candidates)]}
     return {**content, "peer": sliced(content["peer"])}
+
+
+def _with_outlooks(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with room for the outlook of every rule; it is filled in when verdicts are derived again."""
+
+    def judged(model: Any) -> Any:
+        try:
+            dimensions = [
+                {**dimension, "rules": [{**rule, "outlook": None} for rule in dimension["rules"]]}
+                for dimension in model["verdict"]["dimensions"]
+            ]
+            return {**model, "verdict": {**model["verdict"], "dimensions": dimensions}}
+        except (KeyError, TypeError):
+            return model
+
+    candidates = content.get("candidates")
+    if isinstance(candidates, list):
+        content = {**content, "candidates": [*map(judged, candidates)]}
+    return {**content, "peer": judged(content["peer"])}
 
 
 def _advice(sentence: Any) -> Any:

@@ -33,8 +33,8 @@ def items_to_decide(estimate: Estimate, low: float | None, high: float | None) -
     gaps = [(gap, reach) for gap, reach in gaps if reach > 0]
     if not gaps:
         return None
-    if _at_bound(estimate):
-        return math.ceil(max(_items_at_bound(estimate, *g) for g in gaps))
+    if at_bound(estimate):
+        return math.ceil(max(_itemsat_bound(estimate, *g) for g in gaps))
     needed = max(_items(estimate, *g, POWER) for g in gaps)
     if len(gaps) > 1:
         # Every margin must be cleared at once: the chances of missing one add up.
@@ -47,7 +47,7 @@ def detectable_margin(estimate: Estimate, *, two_sided: bool = False) -> float:
     """The smallest margin that this many items certify with 80 % power when there is in fact no difference."""
     half = max(estimate.high - estimate.value, estimate.value - estimate.low)
     power = (1 + POWER) / 2 if two_sided else POWER
-    return half if _at_bound(estimate) else half * _power_factor(estimate.level, power)
+    return half if at_bound(estimate) else half * _power_factor(estimate.level, power)
 
 
 def _reach(estimate: Estimate, end: float) -> float:
@@ -67,12 +67,12 @@ def _chance_inside(estimate: Estimate, gaps: Sequence[tuple[float, float]], n: f
     return float(1 - missed)
 
 
-def _items_at_bound(estimate: Estimate, gap: float, reach: float) -> float:
+def _itemsat_bound(estimate: Estimate, gap: float, reach: float) -> float:
     """Items for which Wilson's far end, z^2 / (n + z^2) away, meets the margin; grows about as reach / gap."""
     return estimate.n * reach / gap * ((1 - gap) / (1 - reach) if gap < 1 and reach < 1 else 1.0)
 
 
-def _at_bound(estimate: Estimate) -> bool:
+def at_bound(estimate: Estimate) -> bool:
     """Whether the share is 0 or 1: then the interval's far end approaches as 1 / n instead of 1 / root(n)."""
     return estimate.value == estimate.low == 0.0 or estimate.value == estimate.high == 1.0
 

@@ -1,0 +1,196 @@
+"""What more items are likely to show of a question that these items leave open.
+
+The audit would be made again with new items beside the present ones, so what is known stays known. How it ends then
+depends on the true value. Two answers are given: the true value may be the estimate (conditional power at the
+estimate), or it may be anything that the interval leaves possible (averaged: predictive power).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy import special
+
+from trusteq.stats.number import Number, Positive, Share
+from trusteq.stats.power import at_bound
+from trusteq.stats.proportions import quantile_of_normal, wilson
+
+if TYPE_CHECKING:
+    from trusteq.stats.estimate import Estimate
+
+MOST_TIMES = 10
+"""How many times the present items anybody can be expected to collect."""
+
+HORIZONS = (2, 4)
+"""How many times the present items chances are told for."""
+
+DIGITS = 3
+"""Decimal places of a chance: no more are meant, and processors agree on these."""
+
+MOST_EVENTS = 250
+"""More events than these in ten times the items, after none in the present ones, have a chance below 1e-11."""
+
+
+@dataclass(frozen=True)
+class Chances:
+    """How likely so many items in all are to put the interval within the margin, or beyond it.
+
+    The rest is the chance that they leave it undecided. ``..._at_estimate``: if the estimate is the true value;
+    otherwise averaged over what the interval leaves possible.
+    """
+
+    items: Positive
+    within: Share
+    beyond: Share
+    within_at_estimate: Share
+    beyond_at_estimate: Share
+
+    @property
+    def undecided(self) -> float:
+        """The chance that nothing is decided."""
+        return max(0.0, 1 - self.within - self.beyond)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Which way an open question leans, and how more items are likely to answer it.
+
+    leans: where the estimate lies; None on the margin itself. within: the chance that the true value lies within the
+    margin; None if unknown. certified: the smallest margin that the present interval lies within: the limit itself, or
+    where there are two, its distance from their middle. step: whether more items are likely to decide, or only a
+    person can. chances: by number of items, the smallest first.
+    """
+
+    leans: Literal["within", "beyond"] | None
+    within: Share | None
+    certified: Number
+    step: Literal["more items", "a decision"]
+    chances: tuple[Chances, ...]
+
+
+def outlook(
+    estimate: Estimate,
+    low: float | None,
+    high: float | None,
+    needed: int | None,
+    *,
+    least_within: float = 0.0,
+    least_beyond: float = 0.0,
+) -> Outlook:
+    """The outlook on an estimate against margins that ``needed`` items would decide (None: no number of items).
+
+    With fewer than ``least_within`` items nothing is taken to lie within the margin, with fewer than ``least_beyond``
+    nothing beyond it.
+    """
+    n, most = estimate.n, max(MOST_TIMES * estimate.n, math.ceil(max(least_within, least_beyond)))
+    decides = needed is not None and needed <= most
+    numbers = {*(times * n for times in HORIZONS), needed if decides and needed is not None else MOST_TIMES * n}
+    told = []
+    for items in sorted(number for number in numbers if number > n):
+        both = [chances(estimate, low, high, items, averaged=averaged) for averaged in (True, False)]
+        if any(pair is None for pair in both):
+            continue
+        (within, beyond), (certain_within, certain_beyond) = (pair for pair in both if pair is not None)
+        enough_within, enough_beyond = items >= least_within, items >= least_beyond
+        told.append(
+            Chances(
+                items,
+                _rounded(within * enough_within),
+                _rounded(beyond * enough_beyond),
+                _rounded(certain_within * enough_within),
+                _rounded(certain_beyond * enough_beyond),
+            )
+        )
+    ultimately = chances(estimate, low, high, math.inf, averaged=True)
+    return Outlook(
+        _leaning(estimate, low, high),
+        None if ultimately is None else _rounded(ultimately[0]),
+        certified_margin(estimate, low, high),
+        "more items" if decides else "a decision",
+        tuple(told),
+    )
+
+
+def chances(
+    estimate: Estimate, low: float | None, high: float | None, items: float, *, averaged: bool
+) -> tuple[float, float] | None:
+    """The chances that the interval of so many items lies within the margins, and beyond them; None if unknown.
+
+    Intervals shrink with the root of the number of items. Averaged, the true value lies around the estimate as the
+    interval says: half of its chance below and half above, and beyond each end what the level leaves there.
+    """
+    share = estimate.n / items
+    if at_bound(estimate):
+        return _chances_at_bound(estimate, low, high, items, averaged=averaged)
+    spread = math.sqrt((1 - share) * (1.0 if averaged else share)) / quantile_of_normal(estimate.level)
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    down, up = below * math.sqrt(share), above * math.sqrt(share)
+
+    def falls_below(end: float) -> float:
+        side = (below if end < estimate.value else above) * spread
+        return float(special.ndtr((end - estimate.value) / side)) if side > 0 else float(end > estimate.value)
+
+    highest = 1.0 if high is None else falls_below(high - up)
+    lowest = 0.0 if low is None else falls_below(low + down)
+    too_high = 0.0 if high is None else 1 - falls_below(high + down)
+    too_low = 0.0 if low is None else falls_below(low - up)
+    return max(0.0, highest - lowest), too_high + too_low
+
+
+def certified_margin(estimate: Estimate, low: float | None, high: float | None) -> float:
+    """The smallest margin that the interval lies within: a limit, or the distance of both from their middle."""
+    if low is not None and high is not None:
+        middle = (low + high) / 2
+        return max(estimate.high - middle, middle - estimate.low)
+    return estimate.high if high is not None else estimate.low
+
+
+def _chances_at_bound(
+    estimate: Estimate, low: float | None, high: float | None, items: float, *, averaged: bool
+) -> tuple[float, float] | None:
+    """The same for an event that never or always happened, by how often it may fail to in the new items.
+
+    The interval is Wilson's of a number of independent items, m. If nothing but these is known of the event, its true
+    share has the distribution Beta(1, m), and its count in new items the beta-binomial one.
+    """
+    reach = max(estimate.high - estimate.value, estimate.value - estimate.low)
+    if not 0 < reach < 1:
+        return None
+    if estimate.value == 1:
+        low, high = None if high is None else 1 - high, None if low is None else 1 - low
+    seen = quantile_of_normal(estimate.level) ** 2 * (1 / reach - 1)
+    if math.isinf(items):
+        least, most = (0.0 if low is None else max(0.0, low)), (1.0 if high is None else min(1.0, high))
+        within = (1 - least) ** seen - (1 - most) ** seen if averaged else float(least == 0)
+        return max(0.0, within), 1 - max(0.0, within)
+    total = seen * items / estimate.n
+    new = max(0, round(total - seen))
+    counts = np.arange(min(new, MOST_EVENTS) + 1 if averaged else 1)
+    weights = np.ones(1)
+    if averaged:
+        # Each weight over the one before it is that of the beta-binomial distribution with first parameter 1.
+        ratios = (new - counts[:-1]) / (new - counts[:-1] + seen - 1)
+        weights = seen / (new + seen) * np.cumprod(np.concatenate([[1.0], ratios]))
+    within = beyond = 0.0
+    for count, weight in zip(counts.tolist(), weights.tolist(), strict=True):
+        start, end = wilson(count / total, total, level=estimate.level)
+        if (low is None or start >= low) and (high is None or end <= high):
+            within += weight
+        elif (low is not None and end < low) or (high is not None and start > high):
+            beyond += weight
+    return min(1.0, within), min(1.0, beyond)
+
+
+def _leaning(estimate: Estimate, low: float | None, high: float | None) -> Literal["within", "beyond"] | None:
+    size = max(estimate.high - estimate.low, 0.0)
+    if any(end is not None and abs(end - estimate.value) <= 1e-6 * size for end in (low, high)):
+        return None
+    inside = (low is None or estimate.value > low) and (high is None or estimate.value < high)
+    return "within" if inside else "beyond"
+
+
+def _rounded(chance: float) -> float:
+    return round(min(1.0, max(0.0, chance)), DIGITS)
