@@ -293,8 +293,7 @@ def _prospect(across: RuleVerdict, dimension: str) -> str:
         return f"{leaning}: {needed} would decide"
     if leans is None:
         return ": it lies exactly on the margin; no number of items would decide"
-    counted = DIMENSIONS[dimension].counted
-    return f"{leaning}: it lies so close to the margin that even {MOST_TIMES} times the {counted} would hardly decide"
+    return f"{leaning}: even {MOST_TIMES} times the {DIMENSIONS[dimension].counted} may not decide"
 
 
 DECIDES = "comparing the probabilities of all tokens would decide"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.auditing.undecided import next_steps
 from trusteq.compare.measures import in_words
 from trusteq.compare.temperature import COLDEST, HOTTEST
 from trusteq.record.advice import Advice
@@ -34,19 +35,21 @@ def advise(
     thresholds: Sequence[Mapping[str, Any]],
     flips: Sequence[Mapping[str, Any]],
     words: WordLeans | None = None,
+    *,
+    no_explain: bool = False,
 ) -> tuple[Advice, ...]:
-    """Advice on one candidate, the most useful first."""
+    """Advice on one candidate, the most useful first. ``no_explain``: whether explanations were switched off."""
     return tuple(
         advice
         for advice in (
             _temperature(policy, measures, remedies),
             _words(words),
             _not_labelled(verdict, measures),
-            _not_explained(verdict, measures.get("explanation")),
+            _not_explained(verdict, measures.get("explanation"), no_explain=no_explain),
             *slice_advice(slices),
             _threshold(thresholds),
             _flips(flips),
-            _items(verdict),
+            *next_steps(verdict),
         )
         if advice is not None
     )
@@ -169,7 +172,7 @@ def _not_labelled(verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate
     )
 
 
-def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None) -> Advice | None:
+def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None, *, no_explain: bool) -> Advice | None:
     """What to do if explanations are required, but were not made or are mostly noise."""
     for d in verdict.dimensions:
         if d.dimension != "explanation" or not d.required or d.outcome is not Outcome.NOT_MEASURED:
@@ -179,6 +182,12 @@ def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None) ->
                 "explanations",
                 "alignment could not be measured: a model's attributions are mostly noise (reliability below 0.05); "
                 "its answers may hardly depend on single words; if they should, use more --masks or --explain-items",
+            )
+        if measured is None and no_explain:
+            return Advice(
+                "explanations",
+                "explanations were switched off (--no-explain), but the policy requires them: audit again with them; "
+                "--dimensions behaviour,calibration requires only the other two",
             )
         if measured is None:
             return Advice(
@@ -219,22 +228,3 @@ def _flips(flips: Sequence[Mapping[str, Any]]) -> Advice | None:
         f"-> {first['candidate_answer']} at {first['candidate_confidence']:.3f}",
         item=first["id"],
     )
-
-
-def _items(verdict: Verdict) -> Advice | None:
-    """How many items would decide, if only more items are needed."""
-    if verdict.outcome is not Outcome.UNDECIDED:
-        return None
-    needs: list[tuple[bool, int, str]] = []
-    for d in verdict.dimensions:
-        rules = [r for r in d.rules if r.items_needed] if d.required else []
-        if not rules:
-            continue
-        largest = max(rules, key=lambda r: r.items_needed or 0)
-        is_explanation, present = d.dimension == "explanation", 0 if largest.estimate is None else largest.estimate.n
-        instead = f" instead of {present:,} (--explain-items {largest.items_needed})" if is_explanation else ""
-        needs.append((is_explanation, largest.items_needed or 0, f"{largest.needed(d.dimension)}{instead}"))
-    # Behaviour and calibration are measured on the same items, so the larger number is enough for both.
-    larger = max((need for need in needs if not need[0]), default=None, key=lambda need: need[1])
-    parts = [*([larger] if larger else []), *(need for need in needs if need[0])]
-    return Advice("measure more", f"{' and '.join(words for *_, words in parts)} would decide") if parts else None

@@ -173,7 +173,18 @@ def compute_audit(
         progress("compare", i, len(candidates))
         pair = Pair(reference_answers, answers_of(response), dimensions=dimensions)
         alignment = aligned[i] if aligned else None
-        comparisons.append(compare(pair, candidate, sample, columns, policy, alignment, by_protocol[i], own_measures))
+        comparison = compare(
+            pair,
+            candidate,
+            sample,
+            columns,
+            policy,
+            alignment,
+            by_protocol[i],
+            own_measures,
+            no_explain=settings.get("no_explain", False),
+        )
+        comparisons.append(comparison)
     progress("compare", len(candidates), len(candidates))
     exemplars = []
     if len(candidates) > 1:
@@ -283,12 +294,14 @@ def compare(
     aligned: Aligned | None = None,
     published: Mapping[str, Mapping[str, Estimate]] | None = None,
     own_measures: Sequence[Measure] = (),
+    *,
+    no_explain: bool = False,
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and advice.
 
     ``columns`` are those to slice by, each with a value per item.
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
-    the user's.
+    the user's. ``no_explain``: whether explanations were switched off.
     """
     measures = measure_all(pair, own_measures)
     for dimension, estimates in (published or {}).items():
@@ -329,7 +342,7 @@ def compare(
         flips=flips,
         thresholds=thresholds,
         verdict=verdict,
-        advice=advise(verdict, policy, measures, remedies, parts, thresholds, flips, words),
+        advice=advise(verdict, policy, measures, remedies, parts, thresholds, flips, words, no_explain=no_explain),
     )
 
 

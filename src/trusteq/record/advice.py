@@ -15,6 +15,7 @@ AdviceKind = Literal[
     "cut-off",
     "changes",
     "measure more",
+    "decide",
     "other",
 ]
 """What a sentence of advice is about."""

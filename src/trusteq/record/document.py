@@ -57,7 +57,10 @@ class ItemsSummary:
 
 
 class Settings(TypedDict):
-    """How the audit was made, the task that the models were given (by default classes) and how they were asked."""
+    """How the audit was made, the task that the models were given (by default classes) and how they were asked.
+
+    no_explain: true if explanations were switched off, otherwise absent.
+    """
 
     seed: Count
     resamples: Count
@@ -66,6 +69,7 @@ class Settings(TypedDict):
     allow_same: bool
     explain: ExplainSettings | None
     protocol: ProtocolSettings | None
+    no_explain: NotRequired[bool]
     task: NotRequired[str]
     asking: NotRequired[Mapping[str, Any]]
     measures: NotRequired[list[OwnMeasure]]

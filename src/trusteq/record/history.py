@@ -91,7 +91,8 @@ def attempt_of(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> Atte
     scores = [model["details"].get("scores") for model in manifest["models"]]
     peer = manifest["peer"] and manifest["peer"]["content"]
     settings = [
-        document["settings"],
+        # Whether explanations were switched off or impossible, there were none.
+        {name: value for name, value in document["settings"].items() if name != "no_explain"},
         document["policy"],
         manifest["data"]["content"],
         document["labels"],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import special
 
-from trusteq.stats.number import Number, Positive, Share
+from trusteq.stats.number import Number, Positive, Share  # noqa: TC001 - read where a record is
 from trusteq.stats.power import at_bound
 from trusteq.stats.proportions import quantile_of_normal, wilson
 
@@ -119,18 +119,21 @@ def chances(
 ) -> tuple[float, float] | None:
     """The chances that the interval of so many items lies within the margins, and beyond them; None if unknown.
 
-    Intervals shrink with the root of the number of items. Averaged, the true value lies around the estimate as the
-    interval says: half of its chance below and half above, and beyond each end what the level leaves there.
+    Intervals shrink with the root of the number of items, and their skewness with the number itself. Averaged, the true
+    value lies around the estimate as the interval says: half of its chance below and half above, and beyond each end
+    what the level leaves there.
     """
     share = estimate.n / items
     if at_bound(estimate):
         return _chances_at_bound(estimate, low, high, items, averaged=averaged)
-    spread = math.sqrt((1 - share) * (1.0 if averaged else share)) / quantile_of_normal(estimate.level)
+    z = quantile_of_normal(estimate.level)
     below, above = estimate.value - estimate.low, estimate.high - estimate.value
-    down, up = below * math.sqrt(share), above * math.sqrt(share)
+    half, skew = (above + below) / 2 * math.sqrt(share), (above - below) / 2 * share
+    down, up = half - skew, half + skew
 
     def falls_below(end: float) -> float:
-        side = (below if end < estimate.value else above) * spread
+        unknown = (below if end < estimate.value else above) * (1 - share) if averaged else 0.0
+        side = math.hypot(unknown, half * math.sqrt(1 - share)) / z
         return float(special.ndtr((end - estimate.value) / side)) if side > 0 else float(end > estimate.value)
 
     highest = 1.0 if high is None else falls_below(high - up)

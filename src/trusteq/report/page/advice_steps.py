@@ -33,6 +33,7 @@ PLACES: dict[AdviceKind, tuple[str, str]] = {
     "cut-off": ("Cut-off", "cut-offs"),
     "changes": ("Changed answers", "behaviour"),
     "measure more": ("Measure more", "dimensions"),
+    "decide": ("Decide", "dimensions"),
     "other": ("Look at", "estimates"),
 }
 """By what the advice is about: the heading, and the section with its evidence."""
