@@ -17,6 +17,7 @@ from trusteq.compare.slices import ANSWER, CONFIDENCE
 from trusteq.record.document import document
 from trusteq.record.plain import plain
 from trusteq.report.terminal import render
+from trusteq.stats.outlook import chances
 
 FAST = {"resamples": 200, "with_slices": False}
 
@@ -453,9 +454,46 @@ def test_answers_to_other_items_are_told_above_the_numbers():
     assert {f.model for f in told} == {"large", "small"}
 
 
+def test_a_rule_at_its_margin_is_left_to_a_person():
+    large, small, items = case(400)
+    rules = {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"disagreement": {"at_most": 0.068}}}}
+    result = trusteq.audit(large, small, items, policy=rules, **FAST)["small"]
+    (advice,) = [advice for advice in result.advice if advice.kind in {"measure more", "decide"}]
+    assert advice.kind == "decide"
+    chance = result.verdict.dimensions[0].rules[0].outlook.chances[-1].undecided
+    for said in (
+        "leans within the margin (at most 0.068)",
+        "even 4,000 items (10 times as many) would leave it undecided with a chance of ",
+        f" {chance:.0%}; decide yourself, on the record (trusteq waive), or change the margin on purpose",
+    ):
+        assert said in advice.sentence
+
+
+def test_one_number_of_items_serves_all_rules_and_a_decision_the_rest():
+    large, small, items = case(400)
+    shift = trusteq.audit(large, small, items, **FAST)["small"].measures["calibration"]["confidence_shift"]
+    rules = {
+        "behaviour": {"disagreement": {"at_most": 0.09}, "accuracy_difference": {"at_least": -0.03}},
+        "calibration": {"confidence_shift": {"at_least": (shift.low + 9 * shift.value) / 10}},
+    }
+    policy = {"name": "t", "required": ["behaviour", "calibration"], "rules": rules}
+    result = trusteq.audit(large, small, items, policy=policy, **FAST)["small"]
+    one, other, third = (rule for d in result.verdict.dimensions for rule in d.rules)
+    needed = max(one.items_needed, other.items_needed)
+    assert one.items_needed != other.items_needed
+    more, decide = (advice for advice in result.advice if advice.kind in {"measure more", "decide"})
+    assert more.sentence.startswith(f"about {needed:,} items would decide; the chances then: disagreement ")
+    assert more.sentence.count(" items would decide") == 1
+    within, _ = chances(one.estimate, None, 0.09, needed, averaged=True)
+    assert f"disagreement {within:.0%} within margin" in more.sentence
+    assert more.mends == ("disagreement", "accuracy_difference")
+    assert third.at_margin
+    assert decide.sentence.startswith("confidence shift ")
+
+
 def test_clusters_are_counted_in_what_would_decide():
     large, small, items = case(400)
-    rules = {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"disagreement": {"at_most": 0.08}}}}
+    rules = {"name": "t", "required": ["behaviour"], "rules": {"behaviour": {"disagreement": {"at_most": 0.09}}}}
     apart = trusteq.audit(large, small, items, policy=rules, **FAST)["small"]
     joined = trusteq.audit(
         large, small, replace(items, clusters=[str(i // 4) for i in range(400)]), policy=rules, **FAST
@@ -464,7 +502,7 @@ def test_clusters_are_counted_in_what_would_decide():
     assert rule.clusters_needed == -(-rule.items_needed // 4)
     said = f"about {rule.items_needed:,} items in {rule.clusters_needed:,} clusters would decide"
     assert said in rule.reason
-    assert joined.advice[-1].sentence == said
+    assert joined.advice[-1].sentence.startswith(f"{said}; the chances then: disagreement ")
     assert "clusters" not in apart.advice[-1].sentence
     assert "items would decide" in apart.advice[-1].sentence
 

@@ -110,7 +110,19 @@ def test_no_explanations_where_none_are_wanted():
     made = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=False, **FAST)
     assert explanation(made["b"]).outcome is Outcome.NOT_MEASURED
     assert made["b"].verdict.outcome is not Outcome.EQUIVALENT
-    assert any("--dimensions behaviour,calibration" in said.sentence for said in made["b"].advice)
+    (said,) = (advice.sentence for advice in made["b"].advice if advice.kind == "explanations")
+    assert said.startswith("explanations were switched off (--no-explain)")
+    assert "--dimensions behaviour,calibration" in said
+    assert "files of predictions" not in said
+
+
+def test_files_of_predictions_are_told_what_can_be_explained():
+    rng = np.random.default_rng(0)
+    items = replace(reviews(), segments={})
+    answers = [dict(zip(items.ids, rng.dirichlet([2, 2], len(items)), strict=True)) for _ in range(2)]
+    a, b = (Table(name, rows, ("negative", "positive")) for name, rows in zip("ab", answers, strict=True))
+    (said,) = (s.sentence for s in trusteq.audit(a, b, items, **FAST)["b"].advice if s.kind == "explanations")
+    assert said.startswith("explanations need models that can run on texts")
 
 
 def test_a_model_that_does_not_answer_the_same_twice_is_not_explained_unasked():

@@ -178,16 +178,21 @@ def test_judged_on_significance_a_rule_passes_unless_the_interval_is_wholly_beyo
     assert verdict.outcome is expected
 
 
+OPEN = (-0.012, 0.012)
+"""Across both margins, and near enough to decide with a few times the items."""
+
+
 def test_an_open_question_says_how_many_items_would_decide():
-    (rule,) = judge(measured(ACROSS, INSIDE), policy()).dimensions[0].rules
+    (rule,) = judge(measured(OPEN, INSIDE), policy()).dimensions[0].rules
     assert rule.outcome is UNDECIDED
     assert rule.items_needed > 1_000
+    assert "(it leans within): about" in rule.reason
     assert f"about {rule.items_needed:,} items would decide" in rule.reason
-    assert rule.detectable > 0.02
+    assert rule.detectable > 0.012
 
 
 def test_where_items_come_in_clusters_it_says_how_many_of_them_too():
-    verdict = judge(measured(ACROSS, INSIDE), policy(), cluster_size=2.5)
+    verdict = judge(measured(OPEN, INSIDE), policy(), cluster_size=2.5)
     rule = verdict.dimensions[0].rules[0]
     assert rule.clusters_needed == -(-rule.items_needed * 2 // 5)
     assert f"about {rule.items_needed:,} items in {rule.clusters_needed:,} clusters would decide" in rule.reason
@@ -197,6 +202,40 @@ def test_a_value_on_the_margin_says_that_no_number_of_items_would_decide():
     (rule,) = judge(measured((-0.03, 0.01)), policy(at_most=None)).dimensions[0].rules
     assert rule.items_needed is None
     assert "no number of items would decide" in rule.reason
+
+
+@pytest.mark.parametrize(
+    ("interval", "leans"), [((-0.029, 0.011), "within"), ((-0.033, 0.007), "beyond"), ((-0.030, 0.010), None)]
+)
+def test_a_value_near_the_margin_needs_a_decision_not_an_absurd_number_of_items(interval, leans):
+    (rule,) = judge(measured(interval), policy(at_most=None)).dimensions[0].rules
+    assert (rule.outcome, rule.outlook.leans, rule.outlook.step) == (UNDECIDED, leans, "a decision")
+    assert rule.at_margin
+    assert rule.needed("behaviour") is None
+    assert "about" not in rule.reason
+    if leans:
+        assert rule.reason.endswith(
+            f"may or may not be at least -0.01 (it leans {leans}): even 10 times the items may not decide"
+        )
+        assert rule.items_needed > 10_000  # as it was: for machines
+
+
+def test_what_has_too_few_items_is_not_at_the_margin_however_many_times_more_are_needed():
+    few = judge(measured((-0.002, 0.001), n=8), policy(at_most=None)).dimensions[0].rules[0]
+    assert (few.items_needed, few.outlook.step, few.at_margin) == (100, "more items", False)
+    assert [(told.items, told.within) for told in few.outlook.chances] == [(16, 0), (32, 0), (100, 1)]
+
+
+@pytest.mark.parametrize("interval", [INSIDE, OUTSIDE])
+def test_what_is_decided_has_no_outlook(interval):
+    assert judge(measured(interval), policy()).dimensions[0].rules[0].outlook is None
+
+
+def test_what_cannot_be_told_from_its_interval_has_no_outlook():
+    few = judge(measured((-0.002, 0.001), n=8), policy(at_most=None, judged_on="value")).dimensions[0].rules[0]
+    assert (few.outcome, few.outlook) == (UNDECIDED, None)
+    unknown = judge(measured((-0.002, float("nan"))), policy()).dimensions[0].rules[0]
+    assert (unknown.outcome, unknown.outlook) == (UNDECIDED, None)
 
 
 def test_the_detectable_margin_is_larger_where_two_margins_must_be_cleared():

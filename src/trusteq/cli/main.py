@@ -25,6 +25,7 @@ from trusteq.cli.streams import abandon_stdout, prepare
 from trusteq.cli.study import study
 from trusteq.cli.train import train
 from trusteq.cli.verify import verify
+from trusteq.cli.waive import waive
 from trusteq.data.clean import clean
 from trusteq.errors import TrusteqError
 from trusteq.work.freed_memory import keep_freed_memory
@@ -43,7 +44,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, gate, verify, show, diff, report, figure, demo, train, compress, study, selftest, policy):
+for command in (audit, gate, waive, verify, show, diff, report, figure, demo, train, compress, study, selftest, policy):
     cli.add_command(command)
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from trusteq.errors import RunError
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write the file completely, or leave the old one; one clear line if it cannot be written."""
+def write_atomically(path: Path, content: str | bytes, *, otherwise: str = "choose another --out") -> None:
+    """Write the file completely, or leave the old one; one clear line if it cannot be written.
+
+    otherwise: what a user can do then.
+    """
     content = content.encode() if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
@@ -26,7 +29,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
                 draft.chmod(path.stat().st_mode)
             draft.replace(path.resolve())
     except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from None
+        raise RunError(f"{path}: cannot be written ({error.strerror or error}); {otherwise}") from None
 
 
 def refuse_links_out(folder: Path) -> None:

@@ -25,6 +25,7 @@ from trusteq.record.plain import plain
 from trusteq.record.policy_findings import about_policy
 from trusteq.record.saving import tables
 from trusteq.record.stored_responses import items_of, rows_of
+from trusteq.record.waivers import counting, read_waivers
 from trusteq.tasks.rows import Rows
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from trusteq.record.audit import Audit
     from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.run import Run
+    from trusteq.record.waivers import Waiver
     from trusteq.tasks.outcomes import Outcomes
     from trusteq.tasks.task import Task
 
@@ -54,6 +56,7 @@ class Evidence:
     costs: what ``costs.json`` holds; None if nothing was measured.
     directory: where it was read from; None for an audit in memory.
     notices: findings about how the audit came about.
+    waivers: the rules that somebody let pass, as far as that counts, whichever day it is.
     others: the segments that are not texts, by name.
     """
 
@@ -64,6 +67,7 @@ class Evidence:
     directory: Path | None = None
     notices: tuple[Finding, ...] = ()
     others: Callable[[], Mapping[str, Segment]] = dict
+    waivers: tuple[Waiver, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -207,7 +211,9 @@ def evidence(run: Run) -> Evidence:
     def table(name: str) -> pd.DataFrame | None:
         return run.table(name) if run.holds(f"{name}.parquet") else None
 
-    return Evidence(run.document, run.manifest, table, run.costs, run.directory, notices_of(run), run.other_segments)
+    waivers = counting(read_waivers(run))
+    found = notices_of(run)
+    return Evidence(run.document, run.manifest, table, run.costs, run.directory, found, run.other_segments, waivers)
 
 
 def notices_of(run: Run) -> tuple[Finding, ...]:

@@ -2,8 +2,9 @@
 
 A suite per candidate, in it a case per dimension and one overall. A required dimension that is not EQUIVALENT fails:
 NOT EQUIVALENT, UNDECIDED and NOT MEASURED are types of failure, so a file without failures means exit code 0. A
-dimension that is not required is skipped unless it is EQUIVALENT. The file is valid by Ant's schema and by Jenkins's;
-a run stores no times, so the timestamp that Ant's schema demands is a constant.
+dimension that is not required is skipped unless it is EQUIVALENT. What was waived still fails, with the waiver in its
+text: a waiver counts until a day, and a report knows no days. The file is valid by Ant's schema and by Jenkins's; a run
+stores no times, so the timestamp that Ant's schema demands is a constant.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from xml.etree import ElementTree as ET
 
 from trusteq.compare.measures import in_words
 from trusteq.data.clean import clean
-from trusteq.report.wording import interval, margin, not_measured, rule_words, urgent
+from trusteq.report.outlook_words import sentence
+from trusteq.report.waiver_words import of_candidate
+from trusteq.report.wording import NOT_JUDGED, interval, margin, not_measured, rule_words, urgent
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def junit(evidence: Evidence) -> str:
 
 
 def _suite(evidence: Evidence, candidate: AuditedCandidate, number: int) -> ET.Element:
-    cases = [_overall(candidate), *(_case(candidate, d) for d in candidate.verdict.dimensions)]
+    cases = [_overall(evidence, candidate), *(_case(candidate, d) for d in candidate.verdict.dimensions)]
     suite = ET.Element("testsuite", name=_name(candidate.name), package="trusteq", id=str(number))
     suite.set("hostname", "localhost")
     suite.set("timestamp", TIMESTAMP)
@@ -55,10 +58,11 @@ def _suite(evidence: Evidence, candidate: AuditedCandidate, number: int) -> ET.E
     return suite
 
 
-def _overall(candidate: AuditedCandidate) -> ET.Element:
+def _overall(evidence: Evidence, candidate: AuditedCandidate) -> ET.Element:
     case = _empty(candidate, "overall")
     if candidate.verdict.outcome is not Outcome.EQUIVALENT:
-        _failure(case, candidate.verdict.outcome, candidate.verdict.reason, [*map(str, candidate.advice)])
+        waived = of_candidate(evidence.waivers, candidate.name)
+        _failure(case, candidate.verdict.outcome, candidate.verdict.reason, [*waived, *map(str, candidate.advice)])
     return case
 
 
@@ -72,7 +76,8 @@ def _case(candidate: AuditedCandidate, dimension: DimensionVerdict) -> ET.Elemen
     if dimension.required:
         _failure(case, dimension.outcome, reason, [rule.reason for rule in dimension.rules])
     else:
-        ET.SubElement(case, "skipped", message=clean(f"not required; {dimension.outcome}: {reason}"))
+        told = NOT_JUDGED if dimension.outcome is Outcome.NOT_MEASURED else f"{dimension.outcome}: {reason}"
+        ET.SubElement(case, "skipped", message=clean(f"not required; {told}"))
     return case
 
 
@@ -106,16 +111,20 @@ def _properties(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[tup
 
 
 def _lines(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[str]:
-    """What must be read before any number, and a line per rule."""
+    """What must be read before any number, what was waived, and a line per rule."""
     yield from map(clean, urgent(evidence.findings))
+    yield from map(clean, of_candidate(evidence.waivers, candidate.name))
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
-            yield f"{dimension.dimension}: {_judged(rule)}"
+            yield f"{dimension.dimension}: {_judged(rule, required=dimension.required)}"
+        for rule in dimension.rules:
+            if rule.outlook is not None:
+                yield f"{dimension.dimension}: {sentence(dimension.dimension, rule)}"
 
 
-def _judged(rule: RuleVerdict) -> str:
+def _judged(rule: RuleVerdict, *, required: bool) -> str:
     estimate = "" if rule.estimate is None else f"{interval(rule.estimate)} "
-    return f"{in_words(rule.measure)} {estimate}(margin {margin(rule)}): {rule_words(rule)}"
+    return f"{in_words(rule.measure)} {estimate}(margin {margin(rule)}): {rule_words(rule, required=required)}"
 
 
 def _name(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trusteq.compare.measures import METHODS, method_title
 from trusteq.data.clean import clean
 from trusteq.report.cost_words import MISSING, cost_words, where
-from trusteq.report.wording import number, percent, plural, policy_words, unit_of, urgent
+from trusteq.report.wording import dimension_words, number, percent, plural, policy_words, unit_of, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,7 +120,7 @@ def _verdicts(evidence: Evidence) -> str:
     rows = [
         [
             escaped(candidate.name),
-            *(d.outcome.lower() if d.required else f"({d.outcome.lower()})" for d in candidate.verdict.dimensions),
+            *(d.outcome.lower() if d.required else f"({dimension_words(d)})" for d in candidate.verdict.dimensions),
             candidate.verdict.outcome,
             _estimate(candidate.flat.get("disagreement")),
         ]

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 from trusteq.report.cost_words import cost_words, where
 from trusteq.report.markdown_text import details, escaped, table
-from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, policy_words, rule_words, sides, title
+from trusteq.report.outlook_words import outlooks, sentence
+from trusteq.report.waiver_words import of_candidate
+from trusteq.report.wording import (
+    MARKS,
+    URGENT,
+    dimension_words,
+    judged,
+    margin,
+    percent,
+    policy_words,
+    rule_words,
+    sides,
+    title,
+)
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -31,12 +44,12 @@ def markdown(evidence: Evidence) -> str:
     document = evidence.document
     parts = [MARKER, f"### {headline(document)}", scope(document), verdict_table(document)]
     parts += [f"> **{escaped(f.model, NAME)}**: {escaped(f.message)}" for f in evidence.findings if f.kind in URGENT]
-    folded = [details(f"Numbers for {escaped(c.name, NAME)}", rule_table(document, c)) for c in document.candidates]
+    folded = [details(f"Numbers for {escaped(c.name, NAME)}", _numbers(document, c)) for c in document.candidates]
     if evidence.costs is not None:
         folded.append(details("Size and speed", cost_table(evidence)))
     last = f"<sub>{provenance(evidence)}</sub>"
     remaining = LARGEST - sum(len(part) + 2 for part in [*parts, last, MORE])
-    for part in [*(_reasons(c) for c in document.candidates), *folded]:
+    for part in [*(_reasons(evidence, c) for c in document.candidates), *folded]:
         remaining -= len(part) + 2
         if remaining < 0:
             parts.append(MORE)
@@ -89,7 +102,7 @@ def outcome(value: Outcome) -> str:
 
 def dimension(verdict: DimensionVerdict) -> str:
     """A dimension's outcome; in brackets where it is not required."""
-    return outcome(verdict.outcome) if verdict.required else f"({verdict.outcome.lower()})"
+    return outcome(verdict.outcome) if verdict.required else f"({dimension_words(verdict)})"
 
 
 def rule_table(document: AuditDocument, candidate: AuditedCandidate) -> str:
@@ -98,15 +111,25 @@ def rule_table(document: AuditDocument, candidate: AuditedCandidate) -> str:
         [
             escaped(title(rule.measure)),
             *sides(rule.measure, candidate.flat),
-            "not measured" if rule.estimate is None else interval(rule.estimate),
+            judged(rule, required=d.required),
             margin(rule),
-            f"{MARKS[rule.outcome]} {rule_words(rule)}",
+            f"{MARKS[rule.outcome]} {rule_words(rule, required=d.required)}",
         ]
         for d in candidate.verdict.dimensions
         for rule in d.rules
     ]
     level = percent(document.policy.level)
     return table(["measure", "reference", "candidate", f"difference [{level}]", "margin", ""], rows, right=(1, 2))
+
+
+def undecided(candidate: AuditedCandidate) -> str:
+    """Which way each undecided rule leans, and how more items are likely to end; empty where there are none."""
+    sentences = (sentence(dimension, rule) for dimension, rule in outlooks(candidate.verdict))
+    return "\n".join(f"- {escaped(text)}" for text in sentences)
+
+
+def _numbers(document: AuditDocument, candidate: AuditedCandidate) -> str:
+    return "\n\n".join(part for part in (rule_table(document, candidate), undecided(candidate)) if part)
 
 
 def cost_table(evidence: Evidence) -> str:
@@ -127,8 +150,16 @@ def provenance(evidence: Evidence) -> str:
     return f"trusteq {escaped(manifest['trusteq'], NAME)}; items {escaped(manifest['data']['content'][:12])}; {models}"
 
 
-def _reasons(candidate: AuditedCandidate) -> str:
-    """The reason for a verdict, and what to look at."""
+def _reasons(evidence: Evidence, candidate: AuditedCandidate) -> str:
+    """The reason for a verdict, what was waived, and what to look at."""
     text = f"**{escaped(candidate.name, NAME)}** is {outcome(candidate.verdict.outcome)}: "
     text += escaped(candidate.verdict.reason)
-    return "\n".join([text, "", *(f"- {escaped(advice.sentence)}" for advice in candidate.advice)]).rstrip()
+    waived = (f"**{escaped(words)}**" for words in of_candidate(evidence.waivers, candidate.name))
+    return "\n".join(
+        [
+            text,
+            "",
+            *(f"- {words}" for words in waived),
+            *(f"- {escaped(advice.sentence)}" for advice in candidate.advice),
+        ]
+    ).rstrip()

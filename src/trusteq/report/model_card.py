@@ -119,7 +119,13 @@ def _limits(evidence: Evidence) -> Iterator[str]:
         not_measured(d, c.flat)
         for c in document.candidates
         for d in c.verdict.dimensions
-        if d.outcome is Outcome.NOT_MEASURED
+        if d.outcome is Outcome.NOT_MEASURED and d.required
+    }
+    missing |= {
+        f"{d.dimension} was not judged, as the policy does not require it"
+        for c in document.candidates
+        for d in c.verdict.dimensions
+        if d.outcome is Outcome.NOT_MEASURED and not d.required
     }
     for sentence in sorted(missing):
         yield f"{sentence[:1].upper()}{sentence[1:]}."

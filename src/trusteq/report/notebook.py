@@ -7,13 +7,15 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from trusteq.data.clean import clean
-from trusteq.report.wording import MARKS, URGENT, interval, margin, percent, rule_words, sides, title
+from trusteq.report.outlook_words import outlooks, sentence
+from trusteq.report.waiver_words import waiver_words
+from trusteq.report.wording import MARKS, URGENT, dimension_words, judged, margin, percent, rule_words, sides, title
 
 if TYPE_CHECKING:
     from trusteq.record.audit import Audit
     from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
-    from trusteq.verdict import Outcome
+    from trusteq.verdict import DimensionVerdict, Outcome
 
 
 def html(audit: Audit) -> str:
@@ -22,7 +24,7 @@ def html(audit: Audit) -> str:
     document = evidence.document
     head = _row("th", "candidate", "verdict", *document.dimensions)
     body = "".join(
-        _row("td", c.name, _outcome(c.verdict.outcome), *(_outcome(d.outcome) for d in c.verdict.dimensions))
+        _row("td", c.name, _outcome(c.verdict.outcome), *map(_dimension, c.verdict.dimensions))
         for c in document.candidates
     )
     scope = f"{document.items.n:,} items, policy {_text(document.policy.name)}"
@@ -31,6 +33,7 @@ def html(audit: Audit) -> str:
         f"<table><thead>{head}</thead><tbody>{body}</tbody></table>",
         *(f"<p><b>! {_text(f.model)}</b>: {_text(f.message)}</p>" for f in evidence.findings if f.kind in URGENT),
         _figure(evidence),
+        *(f"<p><b>{_text(w.candidate)}</b>: {_text(waiver_words(w))}</p>" for w in evidence.waivers),
         *(_candidate(c, percent(document.policy.level)) for c in document.candidates),
     ]
     return f'<div class="trusteq">{"".join(parts)}</div>'
@@ -43,15 +46,16 @@ def _candidate(c: AuditedCandidate, level: str) -> str:
             "td",
             title(r.measure),
             *sides(r.measure, c.flat),
-            "not measured" if r.estimate is None else interval(r.estimate),
+            judged(r, required=d.required),
             margin(r),
-            f"{MARKS[r.outcome]} {rule_words(r)}",
+            f"{MARKS[r.outcome]} {rule_words(r, required=d.required)}",
         )
         for d in c.verdict.dimensions
         for r in d.rules
     )
     header = _row("th", "measure", "reference", "candidate", f"difference [{level}]", "margin", "")
-    advice = "".join(f"<li>{_text(advice.sentence)}</li>" for advice in c.advice)
+    said = [*(sentence(dimension, rule) for dimension, rule in outlooks(c.verdict)), *map(str, c.advice)]
+    advice = "".join(f"<li>{_text(text)}</li>" for text in said)
     return (
         f"<p><b>{_text(c.name)}</b> is <b>{_text(c.verdict.outcome)}</b>: {_text(c.verdict.reason)}</p>"
         f"<table><thead>{header}</thead><tbody>{rows}</tbody></table><ul>{advice}</ul>"
@@ -75,6 +79,10 @@ def _row(tag: str, *cells: str) -> str:
 
 def _outcome(value: Outcome) -> str:
     return f"{MARKS[value]} {value}"
+
+
+def _dimension(d: DimensionVerdict) -> str:
+    return _outcome(d.outcome) if d.required else f"({dimension_words(d)})"
 
 
 def _text(text: str) -> str:

@@ -12,12 +12,15 @@ from rich.text import Text
 from trusteq.compare.behaviour import FLIP_MEASURES
 from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
+from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.responsive_table import ResponsiveTable
+from trusteq.report.waiver_words import of_candidate
 from trusteq.report.wording import (
     MARKS,
     URGENT,
     answered_differently,
-    interval,
+    dimension_words,
+    judged,
     margin,
     number,
     p_value,
@@ -64,7 +67,7 @@ def render_evidence(evidence: Evidence) -> RenderableType:
     document, unit = evidence.document, unit_of(evidence.document)
     parts: list[RenderableType] = [
         headline(
-            document.reference.name, document.items.n, document.policy, document.items.ignored, document.explained
+            document.reference.name, document.items.n, document.items.ignored, document.policy, document.explained
         ),
         verdicts([(c.name, c.verdict) for c in document.candidates]),
         *warnings(evidence.findings),
@@ -72,8 +75,10 @@ def render_evidence(evidence: Evidence) -> RenderableType:
     for c in document.candidates:
         parts += [
             reason(c.name, c.verdict),
+            *waivers(of_candidate(evidence.waivers, c.name)),
             Padding(rules(c.verdict, c.flat, document.policy), (0, 0, 0, 2)),
             _indented(context(c.flat, c.tests, unit)),
+            *undecided(c.verdict),
         ]
         if c.advice:
             parts += [Text("\n  what to look at", style="bold"), _bullets([*map(str, c.advice)])]
@@ -91,14 +96,23 @@ def render_evidence(evidence: Evidence) -> RenderableType:
     return Group(*parts)
 
 
-def headline(reference: str, n: int, policy: Policy, ignored: int = 0, explained: int | None = None) -> Text:
+def headline(reference: str, n: int, ignored: int, policy: Policy, explained: int | None = None) -> Text:
     """The question, the number of items (excluded and explained ones, too), the policy and the level of intervals."""
-    left_out = f" ({ignored:,} excluded by label)" if ignored else ""
-    left_out += f", {explained:,} of them explained" if explained is not None else ""
+    explained_too = f", {explained:,} of them explained" if explained is not None else ""
+    return question(reference, f"{counted(n, ignored)}{explained_too}", policy)
+
+
+def counted(n: int, ignored: int) -> str:
+    """How many items, and how many more were excluded."""
+    return f"{n:,} items" + (f" ({ignored:,} excluded by label)" if ignored else "")
+
+
+def question(reference: str, basis: str, policy: Policy) -> Text:
+    """The question, what the answer is based on, the policy and the level of intervals."""
     return Text.assemble(
         "\nMay it replace ",
         (clean(reference), "bold"),
-        f"?   {n:,} items{left_out}, policy {clean(policy_words(policy))}, {percent(policy.level)} intervals\n",
+        f"?   {clean(basis)}, policy {clean(policy_words(policy))}, {percent(policy.level)} intervals\n",
     )
 
 
@@ -112,7 +126,7 @@ def verdicts(candidates: Iterable[tuple[str, Verdict]]) -> RenderableType:
         table.add_column(column, header_style="dim", no_wrap=column != "candidate")
     for name, verdict in candidates:
         by_dimension = [
-            outcome(d.outcome) if d.required else Text(f"({d.outcome.lower()})", style="dim")
+            outcome(d.outcome) if d.required else Text(f"({dimension_words(d)})", style="dim")
             for d in verdict.dimensions
         ]
         table.add_row(Text(clean(name), style="bold"), outcome(verdict.outcome), *by_dimension)
@@ -126,9 +140,9 @@ def outcome(value: Outcome) -> Text:
     return Text(f"{MARKS[value]} {value}", style=STYLES[value])
 
 
-def rule_outcome(rule: RuleVerdict) -> Text:
-    """A rule's outcome."""
-    return Text(f"{MARKS[rule.outcome]} {rule_words(rule)}", style=STYLES[rule.outcome])
+def rule_outcome(rule: RuleVerdict, *, required: bool = True) -> Text:
+    """A rule's outcome; ``required``: whether the verdict depends on it."""
+    return Text(f"{MARKS[rule.outcome]} {rule_words(rule, required=required)}", style=STYLES[rule.outcome])
 
 
 def reason(name: str, verdict: Verdict) -> Text:
@@ -136,6 +150,11 @@ def reason(name: str, verdict: Verdict) -> Text:
     text = Text.assemble("\n", (clean(name), "bold"), " is ", outcome(verdict.outcome), ": ", clean(verdict.reason))
     text.overflow = "fold"
     return text
+
+
+def waivers(sentences: Sequence[str]) -> list[RenderableType]:
+    """What was waived, as marked lines; nothing where nothing was."""
+    return [_bullets(sentences, sign="~", style="yellow")] if sentences else []
 
 
 def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) -> RenderableType:
@@ -151,14 +170,21 @@ def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) ->
         if dimension.outcome is Outcome.NOT_MEASURED and not dimension.required:
             continue
         for rule in dimension.rules:
-            judged = "not measured" if rule.estimate is None else interval(rule.estimate)
-            both = sides(rule.measure, measures)
-            table.add_row(title(rule.measure), *both, judged, margin(rule), rule_outcome(rule))
-            change = f" {both[0]} -> {both[1]}, difference" if all(both) else ""
-            lines.append(
-                Text.assemble(f"{title(rule.measure)}{change} {judged}, margin {margin(rule)}: ", rule_outcome(rule))
+            value, said = (
+                judged(rule, required=dimension.required),
+                rule_outcome(rule, required=dimension.required),
             )
+            both = sides(rule.measure, measures)
+            table.add_row(title(rule.measure), *both, value, margin(rule), said)
+            change = f" {both[0]} -> {both[1]}, difference" if all(both) else ""
+            lines.append(Text.assemble(f"{title(rule.measure)}{change} {value}, margin {margin(rule)}: ", said))
     return ResponsiveTable(table, Group(*lines))
+
+
+def undecided(verdict: Verdict) -> list[RenderableType]:
+    """Which way the undecided rules lean, and how more items are likely to end; nothing where there are none."""
+    sentences = [sentence(dimension, rule) for dimension, rule in outlooks(verdict)]
+    return [Text("\n  what is undecided", style="bold"), _bullets(sentences)] if sentences else []
 
 
 def context(measures: Mapping[str, Estimate], tests: Mapping[str, PairedTest], unit: str = "word") -> list[str]:
@@ -259,8 +285,8 @@ def _bullets(sentences: Sequence[str], *, sign: str = "-", style: str = "") -> R
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(width=3, justify="right")
     table.add_column(overflow="fold")
-    for sentence in sentences:
-        table.add_row(sign, Text(clean(sentence)), style=style)
+    for text in sentences:
+        table.add_row(sign, Text(clean(text)), style=style)
     return table
 
 

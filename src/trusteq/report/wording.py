@@ -36,6 +36,9 @@ RULE_WORDS = {
 }
 """What a rule's outcome is called: a candidate that is better than it must be is within the margin, not equivalent."""
 
+NOT_JUDGED = "not judged"
+"""What a rule or a dimension is called that was not measured, and that the verdict does not depend on."""
+
 URGENT = frozenset(
     {
         "one answer",
@@ -63,11 +66,31 @@ def urgent(findings: Iterable[Finding]) -> list[str]:
     return [f"{f.model}: {f.message}" for f in findings if f.kind in URGENT]
 
 
-def rule_words(rule: RuleVerdict) -> str:
-    """A rule's outcome in words; to pass a test of significance is not to be shown equal."""
+def rule_words(rule: RuleVerdict, *, required: bool = True) -> str:
+    """A rule's outcome in words; to pass a test of significance is not to be shown equal.
+
+    ``required``: whether the verdict depends on it. What nobody asked for was not judged, whether it was measured or
+    not.
+    """
+    if rule.outcome is Outcome.NOT_MEASURED and not required:
+        return NOT_JUDGED
     if rule.rule.judged_on == "significance" and rule.outcome is Outcome.EQUIVALENT:
         return "not significant"
     return RULE_WORDS[rule.outcome]
+
+
+def dimension_words(dimension: DimensionVerdict) -> str:
+    """A dimension's outcome: in capitals where the verdict depends on it, in small letters where it does not."""
+    if dimension.required:
+        return str(dimension.outcome)
+    return NOT_JUDGED if dimension.outcome is Outcome.NOT_MEASURED else dimension.outcome.lower()
+
+
+def judged(rule: RuleVerdict, *, required: bool = True) -> str:
+    """What a rule judges, with its interval; or that there is nothing to judge."""
+    if rule.estimate is None:
+        return RULE_WORDS[Outcome.NOT_MEASURED] if required else NOT_JUDGED
+    return interval(rule.estimate)
 
 
 def title(measure: str) -> str:

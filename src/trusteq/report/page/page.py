@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, method_title, missing_need
 from trusteq.data.clean import clean
+from trusteq.report.outlook_words import leaning
 from trusteq.report.page import provenance
 from trusteq.report.page.advice_steps import Step, advice_step
 from trusteq.report.page.assets import assets
@@ -24,12 +25,14 @@ from trusteq.report.page.items import browser
 from trusteq.report.page.sentence import Name, answer, reasons
 from trusteq.report.page.slices import Slices, slices
 from trusteq.report.page.texts import fragment
+from trusteq.report.page.undecided import undecided
+from trusteq.report.waiver_words import waiver_words
 from trusteq.report.wording import (
     MARKS,
     URGENT,
     about,
     answered_differently,
-    interval,
+    judged,
     margin,
     percent,
     plural,
@@ -87,6 +90,7 @@ def page(evidence: Evidence) -> str:
             many=len(document.candidates) > 1,
             level=percent(document.policy.level),
             candidates=[_candidate(evidence, judged, unit) for judged in document.candidates],
+            waivers=[(waiver.candidate, waiver_words(waiver)) for waiver in evidence.waivers],
             warnings=[f for f in evidence.findings if f.kind in URGENT],
             findings=[f for f in evidence.findings if f.kind not in URGENT],
             figure=figure,
@@ -156,11 +160,13 @@ def _environment() -> Environment:
         "is_name": lambda part: isinstance(part, Name),
         "lacking": missing_need,
         "method_title": method_title,
-        "interval": interval,
+        "judged_value": judged,
+        "leaning": leaning,
         "margin": margin,
         "rule_words": rule_words,
         "sides": sides,
         "title": title,
+        "undecided": undecided,
         "fragment": fragment,
     }
     return environment

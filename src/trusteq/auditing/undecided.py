@@ -1,0 +1,94 @@
+"""What to do about undecided rules: measure more where that is likely to decide, or else let a person decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trusteq.compare.measures import DIMENSIONS, in_words
+from trusteq.record.advice import Advice
+from trusteq.stats.outlook import MOST_TIMES, chances
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from trusteq.verdict import RuleVerdict, Verdict
+
+
+def next_steps(verdict: Verdict) -> Iterator[Advice]:
+    """The cheapest step that is likely to decide all rules that items can decide, and what to do about the rest."""
+    if verdict.outcome is not Outcome.UNDECIDED:
+        return
+    open_rules = [
+        (d.dimension, rule)
+        for d in verdict.dimensions
+        if d.required
+        for rule in d.rules
+        if rule.outcome is Outcome.UNDECIDED
+    ]
+    countable = [(dimension, rule) for dimension, rule in open_rules if rule.items_needed and not rule.at_margin]
+    if countable:
+        yield _more_items(countable, _items(verdict))
+    for dimension, rule in open_rules:
+        if rule.at_margin:
+            yield _decision(dimension, rule)
+
+
+def _more_items(open_rules: Sequence[tuple[str, RuleVerdict]], present: int) -> Advice:
+    """One number of items for all rules on the same items, and how each is then likely to end."""
+    # Behaviour and calibration are measured on the same items, so the largest number is enough for both.
+    largest: dict[str, tuple[str, RuleVerdict]] = {}
+    for dimension, rule in sorted(open_rules, key=lambda part: part[1].items_needed or 0):
+        largest[DIMENSIONS[dimension].counted] = dimension, rule
+    parts = []
+    for dimension, rule in sorted(largest.values(), key=lambda part: not DIMENSIONS[part[0]].of_all):
+        words = rule.needed(dimension) or ""
+        if not DIMENSIONS[dimension].of_all and rule.estimate is not None:
+            there = rule.items_needed is not None and rule.items_needed <= present
+            how = f"--explain-items {rule.items_needed}" if there else f"of more items: there are {present:,}"
+            words += f" instead of {rule.estimate.n:,} ({how})"
+        parts.append(words)
+    ends = []
+    for dimension, rule in open_rules:
+        _, decisive = largest[DIMENSIONS[dimension].counted]
+        if end := _end(rule, decisive.items_needed or 0):
+            ends.append(f"{in_words(rule.measure)} {end}")
+    likely = f"; the chances then: {'; '.join(ends)}" if ends else ""
+    mends = tuple(rule.measure for _, rule in open_rules if rule.outlook is not None and rule.outlook.leans == "within")
+    return Advice("measure more", f"{' and '.join(parts)} would decide{likely}", mends)
+
+
+def _end(rule: RuleVerdict, items: int) -> str | None:
+    """How likely a rule ends within its margin, beyond it or open with so many items."""
+    if rule.estimate is None or rule.outlook is None or items <= rule.estimate.n:
+        return None
+    both = chances(rule.estimate, rule.rule.at_least, rule.rule.at_most, items, averaged=True)
+    if both is None:
+        return None
+    within, beyond = both
+    return f"{within:.0%} within margin, {beyond:.0%} beyond, {max(0.0, 1 - within - beyond):.0%} still undecided"
+
+
+def _decision(dimension: str, rule: RuleVerdict) -> Advice:
+    """That a person must decide, as items are not likely to."""
+    counted = DIMENSIONS[dimension].counted
+    view, estimate = rule.outlook, rule.estimate
+    side = "lies on the margin" if view is None or view.leans is None else f"leans {view.leans} the margin"
+    chance = ""
+    if view is not None and estimate is not None and view.chances:
+        last = view.chances[-1]
+        chance = (
+            f": even {last.items:,} {counted} ({MOST_TIMES} times as many) would leave it undecided with a chance of "
+            f"{last.undecided:.0%}"
+        )
+    sentence = (
+        f"{in_words(rule.measure)} {estimate} {side} ({rule.rule}), too near for more {counted} to be likely to "
+        f"decide{chance}; decide yourself, on the record (trusteq waive), or change the margin on purpose"
+    )
+    return Advice("decide", sentence)
+
+
+def _items(verdict: Verdict) -> int:
+    """How many items there are, as far as the verdict says."""
+    of_all = (rule for d in verdict.dimensions if DIMENSIONS[d.dimension].of_all for rule in d.rules)
+    return max((rule.estimate.n for rule in of_all if rule.estimate is not None), default=0)
