@@ -214,7 +214,7 @@ def test_it_is_copied_with_its_run_and_never_taken_to_another(run, tmp_path):
         (lambda text: text.replace('"A. Lee"', '"\u200b"'), "waivers.0.by"),
         (lambda text: text.replace('"A. Lee"', '""'), "waivers.0.by"),
         (lambda text: text.replace('"by"', '"from"'), "damaged: waivers.0"),
-        (lambda text: text.replace('"at_least": null', '"at_least": "x"'), "waivers.0.rule.at_least"),
+        (lambda text: text.replace('"at_least": null', '"at_least": "x"'), "rule.at_least"),
         (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "damaged: schema_version"),
         (lambda text: text.replace(text[text.index('"run": "') + 8 :][:4], "zzzz", 1), "damaged: run"),
         (lambda text: text + " " * MOST_BYTES, "larger than 1,048,576 bytes"),

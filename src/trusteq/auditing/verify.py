@@ -15,6 +15,7 @@ from trusteq.errors import RunError
 from trusteq.record.document import document
 from trusteq.record.manifest import manifest
 from trusteq.record.plain import plain
+from trusteq.record.run import AGREEMENT_SINCE
 from trusteq.record.saving import tables
 from trusteq.record.stored_responses import items_to_explain, read_items, read_responses
 
@@ -36,7 +37,7 @@ SMALL = 1e-3
 NOT_COMPUTED = frozenset({"schema_version"})
 """Keys that describe the format, not the audit."""
 
-COMPUTED = frozenset({"estimates", "flips", "plan", "attributions", "words"})
+COMPUTED = frozenset({"estimates", "flips", "plan", "attributions", "agreement", "words"})
 """The tables computed from the answers; the others hold the answers and the items themselves."""
 
 SENTENCES = ("method", "reason", "sentence", "description", "message")
@@ -156,7 +157,7 @@ def _cells(run: Run, audit: Audit) -> Iterator[tuple[str, Any, Any]]:
         if ending == "parquet" and name not in recomputed_tables:
             yield file, "a table", ABSENT
     for name, columns in recomputed_tables.items():
-        if name not in COMPUTED:
+        if name not in COMPUTED or (name == "agreement" and run.manifest["schema_version"] < AGREEMENT_SINCE):
             continue
         table = run.table(name)
         for column, values in columns().items():

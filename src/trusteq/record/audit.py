@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.predictions import Predictions
-from trusteq.plugins import entry
 from trusteq.record.document import AuditedModel, Judged
+from trusteq.record.finished import Finished
 from trusteq.tasks.task import CLASSES, task_named
 from trusteq.verdict import EXIT_CODES, Outcome
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
     from trusteq.compare.pies import Pie
@@ -32,14 +31,10 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
     from trusteq.record.evidence import Evidence
     from trusteq.record.history import History
-    from trusteq.report.item import ItemView
     from trusteq.stats.estimate import Estimate
     from trusteq.tasks.rows import Rows
     from trusteq.tasks.task import Task
     from trusteq.verdict import ExitCode
-
-VIEWS = {"item": "trusteq.report.item:item_view", "notebook": "trusteq.report.notebook:html"}
-"""What an audit shows itself by, entered like a plugin's: a record imports no report."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ class Comparison(Judged):
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(Finished[Comparison]):
     """A finished audit: the reference, every candidate's comparison with it, and how it was done."""
 
     items: Items
@@ -127,65 +122,14 @@ class Audit:
         """0 when every candidate is EQUIVALENT, 1 when one is NOT EQUIVALENT, else 3."""
         return exit_code(c.verdict.outcome for c in self.comparisons)
 
-    def __getitem__(self, candidate: str) -> Comparison:
-        for comparison in self.comparisons:
-            if comparison.name == candidate:
-                return comparison
-        raise KeyError(f"no candidate {candidate!r}; there are {[c.name for c in self.comparisons]}")
-
-    def __iter__(self) -> Iterator[str]:
-        """The candidates' names."""
-        return (c.name for c in self.comparisons)
-
-    def __len__(self) -> int:
-        return len(self.comparisons)
-
-    def __contains__(self, candidate: object) -> bool:
-        return candidate in tuple(self)
+    @property
+    def compared(self) -> tuple[Comparison, ...]:
+        """Each candidate as it compares with the reference."""
+        return self.comparisons
 
     def __repr__(self) -> str:
         outcomes = ", ".join(f"{c.name}: {c.verdict.outcome}" for c in self.comparisons)
         return f"<Audit of {len(self.items):,} items against {self.reference.name}; {outcomes}>"
-
-    def estimates(self) -> pd.DataFrame:
-        """Every estimate over all items and over each slice, one row each."""
-        import pandas as pd
-
-        return pd.DataFrame(estimate_rows(self))
-
-    def predictions(self) -> pd.DataFrame:
-        """Every model's answers, one row per item and model if an answer is one row."""
-        import pandas as pd
-
-        frames = []
-        for model in self.models:
-            frame = pd.DataFrame(model.rows.values, columns=list(model.columns))
-            frame.insert(0, "id", [self.items.ids[i] for i in model.rows.item.tolist()])
-            frame.insert(1, "model", model.name)
-            frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
-
-    def attributions(self) -> pd.DataFrame:
-        """Every unit's attribution and standard error by every method, one row per item, unit and model."""
-        import pandas as pd
-
-        from trusteq.record.explanation_tables import attribution_columns
-
-        return pd.DataFrame(attribution_columns(self))
-
-    def agreement(self) -> pd.DataFrame:
-        """How much both models' words agree by every score, and by chance: one row per item, candidate and method."""
-        import pandas as pd
-
-        from trusteq.record.explanation_tables import agreement_columns
-
-        return pd.DataFrame(agreement_columns(self))
-
-    def flips(self) -> pd.DataFrame:
-        """The items whose answer changed, one row per item and candidate."""
-        import pandas as pd
-
-        return pd.DataFrame([{"candidate": c.name, **row} for c in self.comparisons for row in c.flips])
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -194,20 +138,11 @@ class Audit:
 
         return evidence_of(self)
 
-    def item(self, id: str, candidate: str | None = None) -> ItemView:  # noqa: A002 - the name used everywhere
-        """One item as the reference and a candidate, by default the only one, see it: for a notebook or to print."""
-        view: ItemView = entry(VIEWS["item"])(self.evidence, id, candidate)
-        return view
-
     def save(self, directory: str | Path) -> Path:
         """Write the run directory; see `trusteq.record.directory`."""
         from trusteq.record.saving import save
 
         return save(self, directory)
-
-    def _repr_html_(self) -> str:
-        html: str = entry(VIEWS["notebook"])(self)
-        return html
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:

@@ -6,6 +6,7 @@ values/*.parquet       one file per model: item id, and for each perturbation th
 sentences.parquet      if sentences were left out before words: the reference's answers to that, as in values/*.parquet
 removed/*.parquet      the same for each complete item, without the top words of each model, and without random ones
 attributions.parquet   one row per item, unit and model: name, place, attribution and standard error by method
+agreement.parquet      one row per item, candidate and method: every score of agreement, and what chance would give
 words.parquet          one row per candidate and word: how much both models lean on it
 top_words.parquet      under the published protocol: one row per model, method, run and item, with its top words
 """

@@ -18,7 +18,8 @@ from trusteq.record.address import fetched, is_address
 from trusteq.record.consistency import refuse_inconsistent
 from trusteq.record.costs import FILE as COSTS
 from trusteq.record.costs import read_costs
-from trusteq.record.document import SCHEMA_VERSION, AuditDocument, read_document
+from trusteq.record.document import SCHEMA_VERSION, AuditDocument, AuditedCandidate, read_document
+from trusteq.record.finished import Finished
 from trusteq.record.history import FILE as HISTORY
 from trusteq.record.history import read_history
 from trusteq.record.integrity import MANIFEST, checked_verdicts, is_listed, refuse_changed
@@ -37,12 +38,17 @@ if TYPE_CHECKING:
 
     from trusteq.data.segment import Segment
     from trusteq.policy import Policy
+    from trusteq.record.evidence import Evidence
     from trusteq.record.history import History
     from trusteq.verdict import Verdict
 
 
-@dataclass(frozen=True)
-class Run:
+AGREEMENT_SINCE = 3
+"""The schema version since which the agreement of each explained item is a table of the run."""
+
+
+@dataclass(frozen=True, repr=False)
+class Run(Finished[AuditedCandidate]):
     """A finished run: its directory, manifest, ``audit.json`` and, if it has one, ``costs.json``.
 
     copied: whether the directory is a temporary copy, so that the runs next to it have nothing to do with this one.
@@ -54,6 +60,23 @@ class Run:
     costs: dict[str, Any] | None = None
     history: History | None = None
     copied: bool = False
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What reports and figures are drawn from."""
+        from trusteq.record.evidence import evidence
+
+        return evidence(self)
+
+    @property
+    def compared(self) -> tuple[AuditedCandidate, ...]:
+        """Each candidate as ``audit.json`` has it."""
+        return self.document.candidates
+
+    def __repr__(self) -> str:
+        outcomes = ", ".join(f"{c.name}: {c.verdict.outcome}" for c in self.document.candidates)
+        document = self.document
+        return f"<Run {self.directory} of {document.items.n:,} items against {document.reference.name}; {outcomes}>"
 
     @property
     def policy(self) -> Policy:
@@ -176,6 +199,7 @@ def _refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
     if manifest.get("plan") is not None:
         values = [file.replace("predictions/", "values/", 1) for file in files]
         files += ["plan.parquet", "attributions.parquet", "words.parquet", *values]
+        files += ["agreement.parquet"] if manifest.get("schema_version", 1) >= AGREEMENT_SINCE else []
     for file in ("audit.json", "policy.yaml", "items.parquet", "estimates.parquet", "flips.parquet", *files):
         if isinstance(manifest.get("files"), dict) and not is_listed(file, manifest):
             raise RunError(f"{path / MANIFEST}: damaged: it holds no hash of {file}; copy the run again")

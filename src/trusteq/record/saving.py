@@ -23,6 +23,7 @@ from trusteq.record.costs import FILE as COSTS
 from trusteq.record.document import document
 from trusteq.record.explanation_tables import (
     OUTLINED,
+    agreement_columns,
     attribution_columns,
     outlined_columns,
     plan_columns,
@@ -177,7 +178,12 @@ def _flip_columns(audit: Audit) -> dict[str, Any]:
 
 
 _TABLES = {"items": lambda audit: item_columns(audit.items), "estimates": _estimate_columns, "flips": _flip_columns}
-_EXPLAINED_TABLES = {"plan": plan_columns, "attributions": attribution_columns, "words": word_columns}
+_EXPLAINED_TABLES = {
+    "plan": plan_columns,
+    "attributions": attribution_columns,
+    "agreement": agreement_columns,
+    "words": word_columns,
+}
 
 
 def _write_json(path: Path, content: Any) -> None:

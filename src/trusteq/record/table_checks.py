@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trusteq.compare.agreement_scores import SCORES
 from trusteq.compare.measures import METHODS
 from trusteq.data.segment import is_described
 from trusteq.errors import RunError
@@ -42,6 +43,12 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
     "plan": {"id": TEXT, "mask": TEXT, "first_half": WHOLE, "second_half": WHOLE},
     "attributions": {**_UNIT, **{f"{method}{end}": NUMBER for method in METHODS for end in ("", "_error")}},
+    "agreement": {
+        **dict.fromkeys(("id", "candidate", "method"), TEXT),
+        "words": WHOLE,
+        **dict.fromkeys(SCORES, NUMBER),
+        **{f"{name}_chance": NUMBER for name, score in SCORES.items() if score.chance is not None},
+    },
     "words": {
         **dict.fromkeys(("candidate", "word"), TEXT),
         **dict.fromkeys(("items", "occurrences"), WHOLE),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trusteq.data.clean import clean
 from trusteq.report.outlook_words import outlooks, sentence
@@ -12,13 +12,13 @@ from trusteq.report.waiver_words import waiver_words
 from trusteq.report.wording import MARKS, URGENT, dimension_words, judged, margin, percent, rule_words, sides, title
 
 if TYPE_CHECKING:
-    from trusteq.record.audit import Audit
     from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
+    from trusteq.record.finished import Finished
     from trusteq.verdict import DimensionVerdict, Outcome
 
 
-def html(audit: Audit) -> str:
+def html(audit: Finished[Any]) -> str:
     """The audit as an HTML fragment; every text in it is escaped."""
     evidence = audit.evidence
     document = evidence.document

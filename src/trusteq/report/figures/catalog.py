@@ -188,6 +188,14 @@ def make(evidence: Evidence, name: str, candidate: str | None = None) -> Display
     return figure.display(evidence, candidate=candidate)
 
 
+def made(evidence: Evidence, name: str, candidate: str | None = None) -> Display:
+    """The display of a figure, or a one-line error that says what the audit lacks for it."""
+    display = make(evidence, name, candidate)
+    if display is None:
+        raise OptionError(f"this audit has no figure {name}, which needs {figures()[name].needs}")
+    return display
+
+
 def _near(name: str, known: Iterable[str]) -> str:
     """A hint at similar names, or else all names."""
     near = difflib.get_close_matches(name, list(known), n=3)

@@ -1,0 +1,109 @@
+"""What a finished audit can be asked, the same whether it is in memory or read back from a run directory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from trusteq.errors import OptionError
+from trusteq.plugins import entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from trusteq.record.evidence import Evidence
+    from trusteq.report.figures.display import Display
+    from trusteq.report.item import ItemView
+
+VIEWS = {
+    "item": "trusteq.report.item:item_view",
+    "figure": "trusteq.report.figures.catalog:made",
+    "notebook": "trusteq.report.notebook:html",
+}
+"""What an audit shows itself by, entered like a plugin's: a record imports no report."""
+
+C = TypeVar("C", bound=Any)
+
+
+class Finished(ABC, Generic[C]):
+    """A finished audit: its candidates by name, its tables as data frames, its items and figures to look at."""
+
+    @property
+    @abstractmethod
+    def evidence(self) -> Evidence:
+        """What reports and figures are drawn from."""
+
+    @property
+    @abstractmethod
+    def compared(self) -> tuple[C, ...]:
+        """Each candidate as it compares with the reference."""
+
+    def __getitem__(self, candidate: str) -> C:
+        for one in self.compared:
+            if one.name == candidate:
+                return one
+        raise KeyError(f"no candidate {candidate!r}; there are {[one.name for one in self.compared]}")
+
+    def __iter__(self) -> Iterator[str]:
+        """The candidates' names."""
+        return (one.name for one in self.compared)
+
+    def __len__(self) -> int:
+        return len(self.compared)
+
+    def __contains__(self, candidate: object) -> bool:
+        return candidate in tuple(self)
+
+    def estimates(self) -> pd.DataFrame:
+        """Every estimate over all items and over each slice, one row each."""
+        return self.evidence.estimates.copy()
+
+    def predictions(self) -> pd.DataFrame:
+        """Every model's answers, one row per item and model if an answer is one row."""
+        import pandas as pd
+
+        evidence = self.evidence
+        ids, columns = evidence.items["id"].tolist(), list(evidence.task.columns(evidence.labels))
+        frames = []
+        for model, rows in zip(evidence.models, evidence.rows, strict=True):
+            frame = pd.DataFrame(rows.values, columns=columns)
+            frame.insert(0, "id", [ids[i] for i in rows.item.tolist()])
+            frame.insert(1, "model", model)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def attributions(self) -> pd.DataFrame:
+        """Every unit's attribution and standard error by every method, one row per item, unit and model."""
+        return self._explained("attributions")
+
+    def agreement(self) -> pd.DataFrame:
+        """How much both models' words agree by every score, and by chance: one row per item, candidate and method."""
+        return self._explained("agreement")
+
+    def flips(self) -> pd.DataFrame:
+        """The items whose answer changed, one row per item and candidate."""
+        return self.evidence.flips.copy()
+
+    def item(self, id: str, candidate: str | None = None) -> ItemView:  # noqa: A002 - the name used everywhere
+        """One item as the reference and a candidate, by default the only one, see it: for a notebook or to print."""
+        view: ItemView = entry(VIEWS["item"])(self.evidence, id, candidate)
+        return view
+
+    def figure(self, name: str, candidate: str | None = None) -> Display:
+        """A figure of the report, such as "reliability", to be drawn by its ``plot()``; see `trusteq figure`."""
+        display: Display = entry(VIEWS["figure"])(self.evidence, name, candidate)
+        return display
+
+    def _repr_html_(self) -> str:
+        html: str = entry(VIEWS["notebook"])(self)
+        return html
+
+    def _explained(self, table: str) -> pd.DataFrame:
+        if self.evidence.document.explanation is None:
+            raise OptionError("this audit has no explanations; audit again with explain=True")
+        found = self.evidence.table(table)
+        if found is None:
+            raise OptionError(f"this run was written by an older trusteq, without {table}.parquet; audit again")
+        return found.copy()

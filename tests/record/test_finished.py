@@ -1,0 +1,130 @@
+"""A finished audit is asked the same questions in memory and read back, and answers the same."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from finished_runs import KINDS, explained, plain, protocol
+from rehashed import rehashed
+
+from trusteq import OptionError, RunError, load_run
+from trusteq.auditing.verify import verify_run
+from trusteq.compare.agreement_scores import SCORES
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    return {
+        kind: load_run(KINDS[kind]().save(folder / kind)) for kind in ("plain", "explained", "unlabelled", "hostile")
+    }
+
+
+@pytest.fixture(params=["plain", "explained", "unlabelled", "hostile"])
+def both(request, saved):
+    return KINDS[request.param](), saved[request.param]
+
+
+def test_candidates_are_found_by_name(both):
+    audit, run = both
+    assert list(run) == list(audit)
+    assert len(run) == len(audit) == len(list(audit))
+    for name in audit:
+        assert name in run
+        assert run[name].name == audit[name].name == name
+        assert run[name].verdict == audit[name].verdict
+        assert run[name].advice == audit[name].advice
+        assert [(s.column, s.value, s.n) for s in run[name].slices] == [
+            (s.column, s.value, s.n) for s in audit[name].slices
+        ]
+        assert run[name].flat.keys() == audit[name].flat.keys()
+    assert "nobody" not in run
+    for finished in both:
+        with pytest.raises(KeyError, match="nobody"):
+            finished["nobody"]
+
+
+@pytest.mark.parametrize("table", ["estimates", "flips", "predictions"])
+def test_tables_are_the_same(both, table):
+    one, other = (getattr(finished, table)() for finished in both)
+    pd.testing.assert_frame_equal(one, other, check_dtype=False)
+
+
+@pytest.mark.parametrize("table", ["attributions", "agreement"])
+def test_tables_of_explanations_are_the_same(both, table):
+    audit, run = both
+    if audit.explanation is None:
+        for finished in both:
+            with pytest.raises(OptionError, match="this audit has no explanations; audit again with explain=True"):
+                getattr(finished, table)()
+    else:
+        pd.testing.assert_frame_equal(getattr(audit, table)(), getattr(run, table)(), check_dtype=False)
+
+
+def test_what_a_caller_does_to_a_table_stays_with_the_caller(saved):
+    table = saved["plain"].estimates()
+    table["value"] = 0.0
+    assert (saved["plain"].estimates()["value"] != 0).any()
+
+
+def test_items_figures_and_the_notebook_view_are_the_same(saved):
+    audit, run = explained(), saved["explained"]
+    assert str(run.item("review-3", "shortcut")) == str(audit.item("review-3", "shortcut"))
+    for finished in (audit, run):
+        assert type(finished.figure("reliability", "nearly")).__name__ == "ReliabilityDisplay"
+        with pytest.raises(OptionError, match="reliability shows one candidate; choose from nearly, shortcut"):
+            finished.figure("reliability")
+    assert run.figure("intervals").rules == audit.figure("intervals").rules
+    assert run._repr_html_() == audit._repr_html_()
+    with pytest.raises(OptionError, match="this audit has no figure reliability, which needs labels"):
+        saved["unlabelled"].figure("reliability")
+
+
+def test_a_run_is_told_in_a_line(saved):
+    assert repr(saved["plain"]) == (
+        f"<Run {saved['plain'].directory} of 120 items against large; small: {plain()['small'].verdict.outcome}>"
+    )
+
+
+def test_agreement_is_kept_for_each_explained_item(saved):
+    table = pd.read_parquet(saved["explained"].directory / "agreement.parquet")
+    pd.testing.assert_frame_equal(table, explained().agreement(), check_dtype=False)
+    assert len(table) == 30 * 2 * 2
+    assert set(SCORES) <= set(table)
+
+
+def test_verify_recomputes_the_agreement(tmp_path):
+    path = explained().save(tmp_path / "run")
+    assert verify_run(load_run(path)).passed
+    table = pd.read_parquet(path / "agreement.parquet")
+    table.loc[7, "cosine"] -= 0.001
+    table.to_parquet(path / "agreement.parquet")
+    rehashed(path)
+    (difference,) = verify_run(load_run(path)).differences
+    assert difference.where == "agreement.parquet: cosine, row 8"
+
+
+def test_a_run_without_it_is_incomplete(tmp_path):
+    path = explained().save(tmp_path / "run")
+    (path / "agreement.parquet").unlink()
+    with pytest.raises(RunError, match=r"incomplete: no agreement\.parquet"):
+        load_run(path)
+    manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+    del manifest["files"]["agreement.parquet"]
+    (path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(RunError, match=r"it holds no hash of agreement\.parquet"):
+        load_run(path)
+
+
+def test_one_of_an_older_version_has_none():
+    for stored in sorted((Path(__file__).parent / "golden").iterdir()):
+        run = load_run(stored)
+        with pytest.raises(OptionError, match=r"written by an older trusteq, without agreement\.parquet"):
+            run.agreement()
+        assert len(run.attributions())
+
+
+def test_agreement_under_a_protocol_is_not_by_item():
+    with pytest.raises(OptionError, match="no explanations"):
+        protocol().agreement()
