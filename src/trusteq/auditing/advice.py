@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trusteq.auditing.undecided import next_steps
+from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.compare.measures import in_words
 from trusteq.compare.temperature import COLDEST, HOTTEST
 from trusteq.record.advice import Advice
@@ -44,8 +44,7 @@ def advise(
         for advice in (
             _temperature(policy, measures, remedies),
             _words(words),
-            _not_labelled(verdict, measures),
-            _not_explained(verdict, measures.get("explanation"), no_explain=no_explain),
+            *unmeasured_steps(verdict, measures, no_explain=no_explain),
             *slice_advice(slices),
             _threshold(thresholds),
             _flips(flips),
@@ -154,48 +153,6 @@ def _weighs_differently(row: WordLean) -> bool:
     """Whether one model leans on a word at least twice as much as the other, or towards the opposite answer."""
     small, large = sorted((max(row.lean_reference, 0.1), max(row.lean_candidate, 0.1)))
     return large >= 2 * small or row.signed_reference * row.signed_candidate < 0
-
-
-def _not_labelled(verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate]]) -> Advice | None:
-    """What to do if accuracy or calibration is required and there are no labels to measure it."""
-    labelled = "accuracy_reference" in measures.get("behaviour", {})
-    missing = any(
-        rule.outcome is Outcome.NOT_MEASURED
-        for d in verdict.dimensions
-        if d.required and d.dimension != "explanation"
-        for rule in d.rules
-    )
-    if labelled or not missing:
-        return None
-    return Advice(
-        "labels", "without gold labels, accuracy and calibration cannot be measured: name the label column (--label)"
-    )
-
-
-def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None, *, no_explain: bool) -> Advice | None:
-    """What to do if explanations are required, but were not made or are mostly noise."""
-    for d in verdict.dimensions:
-        if d.dimension != "explanation" or not d.required or d.outcome is not Outcome.NOT_MEASURED:
-            continue
-        if measured:
-            return Advice(
-                "explanations",
-                "alignment could not be measured: a model's attributions are mostly noise (reliability below 0.05); "
-                "its answers may hardly depend on single words; if they should, use more --masks or --explain-items",
-            )
-        if measured is None and no_explain:
-            return Advice(
-                "explanations",
-                "explanations were switched off (--no-explain), but the policy requires them: audit again with them; "
-                "--dimensions behaviour,calibration requires only the other two",
-            )
-        if measured is None:
-            return Advice(
-                "explanations",
-                "explanations need models that can run on texts with words left out, not files of predictions; "
-                "--dimensions behaviour,calibration requires only the other two",
-            )
-    return None
 
 
 def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> Advice | None:

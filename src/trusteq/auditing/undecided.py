@@ -1,4 +1,4 @@
-"""What to do about undecided rules: measure more where that is likely to decide, or else let a person decide."""
+"""What to do about rules that are undecided or not measured: measure (more), or let a person decide."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from trusteq.stats.outlook import MOST_TIMES, chances
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 
 
@@ -32,6 +33,59 @@ def next_steps(verdict: Verdict) -> Iterator[Advice]:
     for dimension, rule in open_rules:
         if rule.at_margin:
             yield _decision(dimension, rule)
+
+
+def unmeasured_steps(
+    verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate]], *, no_explain: bool
+) -> Iterator[Advice]:
+    """What to do about required rules that were not measured; ``no_explain``: explanations were switched off."""
+    advised = (
+        _not_labelled(verdict, measures),
+        _not_explained(verdict, measures.get("explanation"), no_explain=no_explain),
+    )
+    yield from (advice for advice in advised if advice is not None)
+
+
+def _not_labelled(verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate]]) -> Advice | None:
+    """What to do if accuracy or calibration is required and there are no labels to measure it."""
+    labelled = "accuracy_reference" in measures.get("behaviour", {})
+    missing = any(
+        rule.outcome is Outcome.NOT_MEASURED
+        for d in verdict.dimensions
+        if d.required and d.dimension != "explanation"
+        for rule in d.rules
+    )
+    if labelled or not missing:
+        return None
+    return Advice(
+        "labels", "without gold labels, accuracy and calibration cannot be measured: name the label column (--label)"
+    )
+
+
+def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None, *, no_explain: bool) -> Advice | None:
+    """What to do if explanations are required, but were not made or are mostly noise."""
+    for d in verdict.dimensions:
+        if d.dimension != "explanation" or not d.required or d.outcome is not Outcome.NOT_MEASURED:
+            continue
+        if measured:
+            return Advice(
+                "explanations",
+                "alignment could not be measured: a model's attributions are mostly noise (reliability below 0.05); "
+                "its answers may hardly depend on single words; if they should, use more --masks or --explain-items",
+            )
+        if measured is None and no_explain:
+            return Advice(
+                "explanations",
+                "explanations were switched off (--no-explain), but the policy requires them: audit again with them; "
+                "--dimensions behaviour,calibration requires only the other two",
+            )
+        if measured is None:
+            return Advice(
+                "explanations",
+                "explanations need models that can run on texts with words left out, not files of predictions; "
+                "--dimensions behaviour,calibration requires only the other two",
+            )
+    return None
 
 
 def _more_items(open_rules: Sequence[tuple[str, RuleVerdict]], present: int) -> Advice:

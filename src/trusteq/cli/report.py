@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trusteq.cli.lists import comma_separated
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.data.atomic_file import write_atomically
 from trusteq.data.clean import clean
@@ -44,20 +45,31 @@ FORMATS = {
     help="Output file; - for stdout.  [default: for html, report.html in RUN, or in the current folder if RUN is an "
     "address; else stdout]",
 )
-def report(run: str, form: str, out: str | None) -> int:
+@click.option("--candidate", "only", multiple=True, help="Report only this candidate; may be repeated.")
+@click.option("--dimensions", default=None, help="Dimensions that EQUIVALENT requires, e.g. behaviour,calibration.")
+def report(run: str, form: str, out: str | None, only: tuple[str, ...], dimensions: str | None) -> int:
     """Write the report of the finished RUN directory; no model is loaded.
 
     \b
     trusteq report trusteq-run
     trusteq report trusteq-run --as junit --out trust.xml
+    trusteq report trusteq-run --candidate int8 --dimensions behaviour
+
+    With --dimensions, verdicts are those of trusteq gate --dimensions.
 
     Exit codes: 0 written, for any verdict; 2 error.
     """  # noqa: D301
     from trusteq.record.address import is_address
     from trusteq.record.evidence import evidence
     from trusteq.record.run import load_run
+    from trusteq.report.narrowed import narrowed
 
-    content = evidence(load_run(run))
+    if form == "in-toto" and dimensions is not None:
+        raise click.UsageError(
+            "--dimensions has no effect on an in-toto statement, which is about the run's own policy"
+        )
+    found = load_run(run)
+    content = narrowed(evidence(found), only, None if dimensions is None else comma_separated(dimensions))
     text = maker(form)(content)
     if out is None:
         folder = Path() if is_address(run) else Path(run)

@@ -156,14 +156,19 @@ def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
                 f"policy {policy.name} needs {policy.level:.10g} intervals, but this run has {min(levels):.10g}; set "
                 f"the policy's level to {min(levels):.10g}, or audit again with this policy"
             )
-        verdicts[candidate.name] = judge(
-            candidate.measures,
-            policy,
-            cluster_size=run.document.cluster_size,
-            own_measures=run.document.own_measures,
-            task=run.document.task,
-        )
+        verdicts[candidate.name] = judged_by(policy, candidate, run.document)
     return verdicts
+
+
+def judged_by(policy: Policy, candidate: AuditedCandidate, document: AuditDocument) -> Verdict:
+    """The verdict on one candidate of a document, or its peer, under another policy."""
+    return judge(
+        candidate.measures,
+        policy,
+        cluster_size=document.cluster_size,
+        own_measures=document.own_measures,
+        task=document.task,
+    )
 
 
 def _read_upgraded(path: Path, name: str) -> tuple[dict[str, Any], str]:

@@ -1,0 +1,98 @@
+"""A finished audit narrowed to some of its candidates, or judged by other dimensions, before it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trusteq.auditing.undecided import next_steps, unmeasured_steps
+from trusteq.errors import OptionError
+from trusteq.models.base import Finding
+from trusteq.record.audit import exit_code
+from trusteq.record.run import judged_by
+from trusteq.report.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+
+    from trusteq.policy import Policy
+    from trusteq.record.document import AuditDocument, AuditedCandidate
+    from trusteq.record.evidence import Evidence
+
+_BY_VERDICT = frozenset({"labels", "explanations", "measure more", "decide"})
+"""Kinds of advice that follow from the verdict and the estimates alone."""
+
+
+_OF_MODELS = frozenset({"estimates", "flips", "attributions", "agreement", "words", "top_words"})
+"""The tables with a column that names a candidate or a model."""
+
+
+def narrowed(
+    evidence: Evidence, candidates: Collection[str] = (), dimensions: tuple[str, ...] | None = None
+) -> Evidence:
+    """The evidence of these candidates alone, judged as if the policy required these dimensions."""
+    if dimensions is not None:
+        evidence = replace(evidence, document=_requiring(evidence.document, dimensions))
+    return _only(evidence, candidates) if candidates else evidence
+
+
+def _requiring(document: AuditDocument, dimensions: tuple[str, ...]) -> AuditDocument:
+    policy = document.policy.requiring(dimensions, document.own_measures)
+    judged = tuple(_judged_again(candidate, policy, document) for candidate in document.candidates)
+    return replace(
+        document,
+        policy=policy,
+        candidates=judged,
+        peer=None if document.peer is None else _judged_again(document.peer, policy, document),
+        exit_code=exit_code(candidate.verdict.outcome for candidate in judged),
+    )
+
+
+def _judged_again(candidate: AuditedCandidate, policy: Policy, document: AuditDocument) -> AuditedCandidate:
+    verdict = judged_by(policy, candidate, document)
+    no_explain = document.settings.get("no_explain", False)
+    kept = [advice for advice in candidate.advice if advice.kind not in _BY_VERDICT]
+    missing = unmeasured_steps(verdict, candidate.measures, no_explain=no_explain)
+    return replace(candidate, verdict=verdict, advice=(*missing, *kept, *next_steps(verdict)))
+
+
+def _only(evidence: Evidence, candidates: Collection[str]) -> Evidence:
+    document, names = evidence.document, evidence.models[1:]
+    unknown = next((name for name in candidates if name not in names), None)
+    if unknown is not None:
+        raise OptionError(f"--candidate {unknown}: there is no such candidate; choose from {', '.join(names)}")
+    left_out = [name for name in names if name not in candidates]
+    if not left_out:
+        return evidence
+    models = {document.reference.name, *candidates}
+    chosen = tuple(candidate for candidate in document.candidates if candidate.name in candidates)
+    protocol = document.protocol
+    if protocol is not None:
+        pairs = tuple(pair for pair in protocol.pairs if {pair.first, pair.second} <= models)
+        protocol = replace(protocol, pairs=pairs)
+    code = exit_code(candidate.verdict.outcome for candidate in chosen)
+    costs = evidence.costs
+    if costs is not None:
+        costs = {**costs, "models": [model for model in costs["models"] if model["name"] in models]}
+    manifest = evidence.manifest
+    manifest = {**manifest, "models": [model for model in manifest["models"] if model["name"] in models]}
+
+    def table(name: str) -> pd.DataFrame | None:
+        found = evidence.table(name)
+        for column, known in (("candidate", candidates), ("model", models)):
+            if found is not None and name in _OF_MODELS and column in found.columns:
+                found = found[found[column].isin([*known])].reset_index(drop=True)
+        return found
+
+    message = f"this report shows {len(chosen)} of the run's {len(names)} candidates, without {listed(left_out)}"
+    return replace(
+        evidence,
+        document=replace(document, candidates=chosen, protocol=protocol, exit_code=code, pies=[]),
+        manifest=manifest,
+        table=table,
+        costs=costs,
+        notices=(*evidence.notices, Finding("report", "candidates left out", message, float(len(left_out)))),
+        waivers=tuple(waiver for waiver in evidence.waivers if waiver.candidate in candidates),
+    )
