@@ -17,7 +17,7 @@ from trusteq.compare.slices import ANSWER, CONFIDENCE
 from trusteq.record.document import document
 from trusteq.record.plain import plain
 from trusteq.report.terminal import render
-from trusteq.stats.outlook import chances
+from trusteq.stats.outlook import chance, chances
 
 FAST = {"resamples": 200, "with_slices": False}
 
@@ -460,11 +460,11 @@ def test_a_rule_at_its_margin_is_left_to_a_person():
     result = trusteq.audit(large, small, items, policy=rules, **FAST)["small"]
     (advice,) = [advice for advice in result.advice if advice.kind in {"measure more", "decide"}]
     assert advice.kind == "decide"
-    chance = result.verdict.dimensions[0].rules[0].outlook.chances[-1].undecided
+    still = result.verdict.dimensions[0].rules[0].outlook.chances[-1].undecided
     for said in (
         "leans within the margin (at most 0.068)",
         "even 4,000 items (10 times as many) would leave it undecided with a chance of ",
-        f" {chance:.0%}; decide yourself, on the record (trusteq waive), or change the margin on purpose",
+        f" {chance(still)}; decide yourself, on the record (trusteq waive), or change the margin on purpose",
     ):
         assert said in advice.sentence
 
@@ -485,7 +485,7 @@ def test_one_number_of_items_serves_all_rules_and_a_decision_the_rest():
     assert more.sentence.startswith(f"about {needed:,} items would decide; the chances then: disagreement ")
     assert more.sentence.count(" items would decide") == 1
     within, _ = chances(one.estimate, None, 0.09, needed, averaged=True)
-    assert f"disagreement {within:.0%} within margin" in more.sentence
+    assert f"disagreement {chance(within)} within margin" in more.sentence
     assert more.mends == ("disagreement", "accuracy_difference")
     assert third.at_margin
     assert decide.sentence.startswith("confidence shift ")

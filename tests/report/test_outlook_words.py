@@ -7,9 +7,9 @@ from trusteq import Estimate, Outcome
 from trusteq.policy import Rule
 from trusteq.report.markdown import markdown
 from trusteq.report.notebook import html
-from trusteq.report.outlook_words import certified, chance, leaning, outlooks, sentence, table_rows
+from trusteq.report.outlook_words import certified, leaning, outlooks, sentence, table_rows
 from trusteq.report.page.page import page
-from trusteq.stats.outlook import outlook
+from trusteq.stats.outlook import chance, outlook
 from trusteq.stats.power import detectable_margin, items_to_decide
 from trusteq.verdict import RuleVerdict
 

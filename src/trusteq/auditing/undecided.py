@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, in_words
 from trusteq.record.advice import Advice
-from trusteq.stats.outlook import MOST_TIMES, chances
+from trusteq.stats.outlook import MOST_TIMES, chance, chances
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def _end(rule: RuleVerdict, items: int) -> str | None:
     if both is None:
         return None
     within, beyond = both
-    return f"{within:.0%} within margin, {beyond:.0%} beyond, {max(0.0, 1 - within - beyond):.0%} still undecided"
+    still = max(0.0, 1 - within - beyond)
+    return f"{chance(within)} within margin, {chance(beyond)} beyond, {chance(still)} still undecided"
 
 
 def _decision(dimension: str, rule: RuleVerdict) -> Advice:
@@ -128,16 +129,16 @@ def _decision(dimension: str, rule: RuleVerdict) -> Advice:
     counted = DIMENSIONS[dimension].counted
     view, estimate = rule.outlook, rule.estimate
     side = "lies on the margin" if view is None or view.leans is None else f"leans {view.leans} the margin"
-    chance = ""
+    even = ""
     if view is not None and estimate is not None and view.chances:
         last = view.chances[-1]
-        chance = (
+        even = (
             f": even {last.items:,} {counted} ({MOST_TIMES} times as many) would leave it undecided with a chance of "
-            f"{last.undecided:.0%}"
+            f"{chance(last.undecided)}"
         )
     sentence = (
         f"{in_words(rule.measure)} {estimate} {side} ({rule.rule}), too near for more {counted} to be likely to "
-        f"decide{chance}; decide yourself, on the record (trusteq waive), or change the margin on purpose"
+        f"decide{even}; decide yourself, on the record (trusteq waive), or change the margin on purpose"
     )
     return Advice("decide", sentence)
 

@@ -14,7 +14,8 @@ from trusteq.compare.measures import in_words
 from trusteq.data.clean import clean
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.terminal import outcome, rule_outcome, warning_lines
-from trusteq.report.wording import MARKS, interval, margin, number, percent, urgent
+from trusteq.report.wording import MARKS, NOT_JUDGED, interval, margin, number, percent, urgent
+from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,7 +97,8 @@ def _candidate(candidate: CandidateDifference, level: float) -> Iterator[Rendera
 def _step(step: Step) -> list[Any]:
     """An outcome before and now, shown once where it stays."""
     if not step.required:
-        words = step.now.lower() if step.before is step.now else f"{step.before.lower()} -> {step.now.lower()}"
+        was, is_ = (NOT_JUDGED if one is Outcome.NOT_MEASURED else one.lower() for one in (step.before, step.now))
+        words = is_ if was == is_ else f"{was} -> {is_}"
         return [(f"({words})", "dim")]
     if step.before is step.now:
         return [outcome(step.now), ("  as before", "dim")]

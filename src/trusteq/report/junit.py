@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from trusteq.compare.measures import in_words
 from trusteq.data.clean import clean
-from trusteq.report.outlook_words import sentence
+from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.waiver_words import of_candidate
 from trusteq.report.wording import NOT_JUDGED, interval, margin, not_measured, rule_words, urgent
 from trusteq.verdict import Outcome
@@ -117,9 +117,8 @@ def _lines(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[str]:
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
             yield f"{dimension.dimension}: {_judged(rule, required=dimension.required)}"
-        for rule in dimension.rules:
-            if rule.outlook is not None:
-                yield f"{dimension.dimension}: {sentence(dimension.dimension, rule)}"
+    for name, rule in outlooks(candidate.verdict):
+        yield f"{name}: {sentence(name, rule)}"
 
 
 def _judged(rule: RuleVerdict, *, required: bool) -> str:

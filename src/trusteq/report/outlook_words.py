@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS
 from trusteq.report.wording import margin, number, title
+from trusteq.stats.outlook import chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +28,10 @@ HEADS = (
 
 
 def outlooks(verdict: Verdict) -> Iterator[tuple[str, RuleVerdict]]:
-    """The undecided rules of a verdict that have an outlook, each with its dimension."""
+    """The undecided rules that a verdict depends on and that have an outlook, each with its dimension."""
     for dimension in verdict.dimensions:
         for rule in dimension.rules:
-            if rule.outlook is not None:
+            if rule.outlook is not None and dimension.required:
                 yield dimension.dimension, rule
 
 
@@ -45,13 +46,6 @@ def leaning(rule: RuleVerdict) -> str:
         return f"leans {view.leans} the margin"
     share = view.within if view.leans == "within" else 1 - view.within
     return f"leans {view.leans} the margin ({chance(share)} to {chance(1 - share)})"
-
-
-def chance(share: float) -> str:
-    """A chance in whole percents; never 0% or 100%, which nothing is known to be."""
-    if share < 0.005:
-        return "<1%"
-    return ">99%" if share > 0.995 else f"{share:.0%}"
 
 
 def certified(rule: RuleVerdict) -> str:
@@ -98,8 +92,8 @@ def sentence(dimension: str, rule: RuleVerdict) -> str:
         last = (others or [first])[-1]
         if rule.estimate is not None:
             told += (
-                f". If {number(rule.estimate.value)} is the true value: {chance(last.within_at_estimate)}, "
-                f"{chance(last.beyond_at_estimate)}"
+                f". With {last.items:,}, if {number(rule.estimate.value)} is the true value: "
+                f"{chance(last.within_at_estimate)} within, {chance(last.beyond_at_estimate)} beyond"
             )
         parts.append(told)
     parts.append(what_is_certified(rule, dimension))

@@ -151,6 +151,13 @@ def certified_margin(estimate: Estimate, low: float | None, high: float | None) 
     return estimate.high if high is not None else estimate.low
 
 
+def chance(share: float) -> str:
+    """A chance in whole percents; never 0% or 100%, which nothing is known to be."""
+    if share < 0.005:
+        return "<1%"
+    return ">99%" if share > 0.995 else f"{share:.0%}"
+
+
 def _chances_at_bound(
     estimate: Estimate, low: float | None, high: float | None, items: float, *, averaged: bool
 ) -> tuple[float, float] | None:

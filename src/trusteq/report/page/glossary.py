@@ -14,6 +14,11 @@ GLOSSARY = {
     "UNDECIDED": "An interval lies across the margin, or something required was not measured, or was measured on fewer "
     "items than the policy requires. More items may decide it.",
     "NOT MEASURED": "There was no data for it.",
+    "NOT JUDGED": "It was not measured, and the policy does not require it.",
+    "leans, chances of more items": "Where the estimate of an undecided rule lies, and how likely so many items in "
+    "all, these among them, are to put the interval within or beyond the margin: over all true values that the "
+    "interval leaves possible, and if the estimate is the true value.",
+    "waiver": "A person's decision to let a rule pass until a day, with a reason. It changes no verdict.",
     "behaviour": "Whether the two models give the same answers, and whether they are right.",
     "flip": "An answer that changes from the reference to the candidate. Equal accuracy can hide many: as many may "
     "turn right as turn wrong.",

@@ -117,7 +117,7 @@ def _candidate(evidence: Evidence, judged: AuditedCandidate, unit: str) -> Candi
     return Candidate(
         judged,
         f"{because[:1].upper()}{because[1:]}.",
-        _ACTIONS[judged.verdict.outcome],
+        _action(judged),
         [step._replace(word=about(step.word, unit)) for step in steps],
         answers,
         calibration(evidence, judged),
@@ -127,6 +127,13 @@ def _candidate(evidence: Evidence, judged: AuditedCandidate, unit: str) -> Candi
         every_estimate(judged.measures, evidence.document.policy.level, unit),
         every_test(judged.tests),
     )
+
+
+def _action(judged: AuditedCandidate) -> str:
+    """What to do with a candidate, in one sentence."""
+    if judged.verdict.outcome is Outcome.UNDECIDED and any(advice.kind == "decide" for advice in judged.advice):
+        return "More items alone are not likely to decide: take the decision yourself, on the record."
+    return _ACTIONS[judged.verdict.outcome]
 
 
 _ACTIONS = {
