@@ -3,13 +3,16 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from datetime import date
 from xml.etree import ElementTree as ET
 
 import pytest
+from cases import case
 from command import one_line, trusteq
-from finished_runs import EVIL, explained, plain
+from finished_runs import EVIL, FAST, explained, plain
 
+from trusteq import audit as trusteq_audit
 from trusteq import load_run
 from trusteq.cli import dates
 from trusteq.record.evidence import evidence
@@ -284,3 +287,47 @@ def test_one_that_counts_no_more_is_not_shown(run):
     waive(run, *failing(run), until=None, more=["--revoke"])
     assert evidence(load_run(run)).waivers == ()
     assert "waived" not in trusteq("show", run).stdout
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two runs of the same models, on 120 and on 200 items."""
+    paths = []
+    for n in (120, 200):
+        large, small, items = case(n, noise=0.5)
+        models = (replace(model, content=f"hash of {model.name}") for model in (large, small))
+        paths.append(trusteq_audit(*models, items, **FAST).save(tmp_path / f"of-{n}"))
+    return paths
+
+
+def test_several_runs_are_counted_each(two):
+    first, second = two
+    done = trusteq("gate", first, second, *JUDGED)
+    said = " ".join(done.stdout.split())
+    assert f"May it replace large? 120 items in {first} and 200 items in {second}, policy default" in said
+    assert "320 items" not in said
+
+
+def test_a_rule_that_two_runs_measured_is_waived_in_each(two):
+    first, second = two
+    together = (first, second, *JUDGED, "--waivers")
+    assert trusteq("gate", *together).returncode != 0
+    waive(first, *failing(first))
+    assert trusteq("gate", *together).returncode != 0
+    waive(second, *failing(second))
+    done = trusteq("gate", *together)
+    assert done.returncode == 0
+    assert done.stdout.count("~ ") == len(failing(first)) + len(failing(second)) + 1
+    one, other = (load_run(path) for path in two)
+    assert one.manifest["models"][0]["content"] == other.manifest["models"][0]["content"]
+
+
+def test_what_no_run_measured_is_waived_in_any(two):
+    words = ("gate", *two, "--dimensions", "explanation", "--waivers")
+    assert trusteq(*words).returncode == 3
+    waive(two[1], "alignment_lime", "alignment_shapley", until="2026-05-10")
+    assert trusteq(*words).returncode == 0
+    waive(two[0], "alignment_lime", "alignment_shapley", by="B. Ode", until="2026-12-31")
+    done = trusteq(*words)
+    assert done.stdout.count("waived by B. Ode") == 2
+    assert "A. Lee" not in done.stdout  # the waiver that lasts longest is enough

@@ -76,7 +76,12 @@ class IntervalsDisplay(Display):
         self._estimates(ax, y)
         for rule, place in zip(self.rules, y, strict=True):
             verdict = rule.verdict
-            text_right_of(ax, f"{MARKS[verdict.outcome]} {rule_words(verdict)}", place, points=_FIRST_COLUMN)
+            text_right_of(
+                ax,
+                f"{MARKS[verdict.outcome]} {rule_words(verdict, required=rule.required)}",
+                place,
+                points=_FIRST_COLUMN,
+            )
             text_right_of(ax, _numbers(verdict), place, points=_SECOND_COLUMN, colour=MUTED)
         ax.set_yticks(y, [shortened(title(rule.verdict.measure), 34) for rule in self.rules])
         no_sides(ax)
