@@ -463,7 +463,7 @@ def test_a_rule_at_its_margin_is_left_to_a_person():
     still = result.verdict.dimensions[0].rules[0].outlook.chances[-1].undecided
     for said in (
         "leans within the margin (at most 0.068)",
-        "even 4,000 items (10 times as many) would leave it undecided with a chance of ",
+        "even 10,000 items (now 400) would leave it undecided with a chance of ",
         f" {chance(still)}; decide yourself, on the record (trusteq waive), or change the margin on purpose",
     ):
         assert said in advice.sentence

@@ -215,7 +215,7 @@ def test_a_value_near_the_margin_needs_a_decision_not_an_absurd_number_of_items(
     assert "about" not in rule.reason
     if leans:
         assert rule.reason.endswith(
-            f"may or may not be at least -0.01 (it leans {leans}): even 10 times the items may not decide"
+            f"may or may not be at least -0.01 (it leans {leans}): even 10,000 items may not decide"
         )
         assert rule.items_needed > 10_000  # as it was: for machines
 

@@ -21,7 +21,7 @@ from trusteq.policy import Dimension, Rule  # noqa: TC001 - read where a record 
 from trusteq.stats.equivalence import against
 from trusteq.stats.estimate import Estimate  # noqa: TC001
 from trusteq.stats.number import Count  # noqa: TC001
-from trusteq.stats.outlook import MOST_TIMES, Outlook, outlook
+from trusteq.stats.outlook import Outlook, outlook
 from trusteq.stats.power import detectable_margin, items_to_decide
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -293,7 +293,9 @@ def _prospect(across: RuleVerdict, dimension: str) -> str:
         return f"{leaning}: {needed} would decide"
     if leans is None:
         return ": it lies exactly on the margin; no number of items would decide"
-    return f"{leaning}: even {MOST_TIMES} times the {DIMENSIONS[dimension].counted} may not decide"
+    most = across.outlook.chances[-1].items if across.outlook is not None and across.outlook.chances else None
+    many = "any number of" if most is None else f"{most:,}"
+    return f"{leaning}: even {many} {DIMENSIONS[dimension].counted} may not decide"
 
 
 DECIDES = "comparing the probabilities of all tokens would decide"

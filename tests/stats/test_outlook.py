@@ -7,7 +7,7 @@ from oracles.outlook import ends, ends_of_means
 from scipy import stats
 
 from trusteq import Estimate
-from trusteq.stats.outlook import MOST_TIMES, certified_margin, chances, outlook
+from trusteq.stats.outlook import MOST_ITEMS, MOST_TIMES, certified_margin, chances, outlook
 from trusteq.stats.power import items_to_decide
 from trusteq.stats.proportions import wilson
 
@@ -125,16 +125,29 @@ def test_the_certified_margin_is_the_smallest_that_holds_the_interval(margins, c
 
 def test_a_value_near_the_margin_needs_a_decision_and_one_further_off_more_items():
     """Ten times the items are needed where the gap is 2.8 / root 10 = 0.886 standard errors."""
+    n = MOST_ITEMS
     for gap, step in ((0.88, "a decision"), (0.89, "more items"), (-0.88, "a decision"), (-0.89, "more items")):
-        e = mean(0.02 - gap * 0.01, 0.01)
+        e = mean(0.02 - gap * 0.01, 0.01, n)
         view = outlook(e, None, 0.02, items_to_decide(e, None, 0.02))
         assert view.step == step, gap
         most = view.chances[-1]
-        assert most.items == MOST_TIMES * 400 if step == "a decision" else most.items < MOST_TIMES * 400
+        assert most.items == MOST_TIMES * n if step == "a decision" else most.items < MOST_TIMES * n
         assert 0.3 < most.undecided < 0.4
 
 
+def test_a_small_sample_is_asked_for_thousands_before_anybody_must_decide():
+    """40 items, of which some thousands would decide: a hundred times as many, but not out of the ordinary."""
+    for gap, step in ((0.023, "more items"), (0.014, "a decision")):
+        e = mean(0.02 - gap, 0.1, 40)
+        view = outlook(e, None, 0.02, items_to_decide(e, None, 0.02))
+        assert view.step == step
+        assert view.chances[-1].items <= MOST_ITEMS
+    assert view.chances[-1].items == MOST_ITEMS
+
+
 def test_fewer_items_than_are_asked_for_decide_nothing():
+    asked = outlook(mean(0.0, 0.002, 20), None, 0.02, 20_000, least_within=20_000)
+    assert (asked.step, asked.chances[-1].items, asked.chances[-1].within) == ("more items", 20_000, 1)
     view = outlook(mean(0.0, 0.002, 20), None, 0.02, 100, least_within=100, least_beyond=50)
     assert [(c.items, c.within) for c in view.chances] == [(40, 0), (80, 0), (100, 1)]
     assert view.step == "more items"  # not too close to the margin, however many times 20 that is

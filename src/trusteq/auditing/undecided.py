@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, in_words
 from trusteq.record.advice import Advice
-from trusteq.stats.outlook import MOST_TIMES, chance, chances
+from trusteq.stats.outlook import chance, chances
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _decision(dimension: str, rule: RuleVerdict) -> Advice:
     if view is not None and estimate is not None and view.chances:
         last = view.chances[-1]
         even = (
-            f": even {last.items:,} {counted} ({MOST_TIMES} times as many) would leave it undecided with a chance of "
+            f": even {last.items:,} {counted} (now {estimate.n:,}) would leave it undecided with a chance of "
             f"{chance(last.undecided)}"
         )
     sentence = (

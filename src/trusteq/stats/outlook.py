@@ -8,6 +8,7 @@ estimate), or it may be anything that the interval leaves possible (averaged: pr
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -21,17 +22,14 @@ from trusteq.stats.proportions import quantile_of_normal, wilson
 if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
 
-MOST_TIMES = 10
-"""How many times the present items anybody can be expected to collect."""
+MOST_TIMES, MOST_ITEMS = 10, 10_000
+"""How many times the present items can be expected of anybody to collect, and how many items, if that is more."""
 
 HORIZONS = (2, 4)
 """How many times the present items chances are told for."""
 
 DIGITS = 3
 """Decimal places of a chance: no more are meant, and processors agree on these."""
-
-MOST_EVENTS = 250
-"""More events than these in ten times the items, after none in the present ones, have a chance below 1e-11."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +83,10 @@ def outlook(
     With fewer than ``least_within`` items nothing is taken to lie within the margin, with fewer than ``least_beyond``
     nothing beyond it.
     """
-    n, most = estimate.n, max(MOST_TIMES * estimate.n, math.ceil(max(least_within, least_beyond)))
+    n = estimate.n
+    most = max(MOST_TIMES * n, MOST_ITEMS, math.ceil(max(least_within, least_beyond)))
     decides = needed is not None and needed <= most
-    numbers = {*(times * n for times in HORIZONS), needed if decides and needed is not None else MOST_TIMES * n}
+    numbers = {*(times * n for times in HORIZONS), needed if decides and needed is not None else most}
     told = []
     for items in sorted(number for number in numbers if number > n):
         both = [chances(estimate, low, high, items, averaged=averaged) for averaged in (True, False)]
@@ -178,20 +177,28 @@ def _chances_at_bound(
         return max(0.0, within), 1 - max(0.0, within)
     total = seen * items / estimate.n
     new = max(0, round(total - seen))
-    counts = np.arange(min(new, MOST_EVENTS) + 1 if averaged else 1)
-    weights = np.ones(1)
-    if averaged:
-        # Each weight over the one before it is that of the beta-binomial distribution with first parameter 1.
-        ratios = (new - counts[:-1]) / (new - counts[:-1] + seen - 1)
-        weights = seen / (new + seen) * np.cumprod(np.concatenate([[1.0], ratios]))
-    within = beyond = 0.0
-    for count, weight in zip(counts.tolist(), weights.tolist(), strict=True):
-        start, end = wilson(count / total, total, level=estimate.level)
-        if (low is None or start >= low) and (high is None or end <= high):
-            within += weight
-        elif (low is not None and end < low) or (high is not None and start > high):
-            beyond += weight
-    return min(1.0, within), min(1.0, beyond)
+    counts = range(new + 1)
+
+    def as_many(count: int) -> float:
+        """The chance of so many events in the new items, or more."""
+        if count == 0 or not averaged:
+            return float(count == 0)
+        if count > new:
+            return 0.0
+        logs = special.gammaln([new + 1, new - count + 1, new + seen + 1, new + seen - count + 1])
+        return float(np.exp(logs[0] - logs[1] - logs[2] + logs[3]))
+
+    def start(count: int) -> float:
+        return wilson(count / total, total, level=estimate.level)[0]
+
+    def end(count: int) -> float:
+        return wilson(count / total, total, level=estimate.level)[1]
+
+    within = 1.0 if low is None else as_many(bisect_left(counts, low, key=start))
+    within -= 0.0 if high is None else as_many(bisect_right(counts, high, key=end))
+    beyond = 0.0 if low is None else 1 - as_many(bisect_left(counts, low, key=end))
+    beyond += 0.0 if high is None else as_many(bisect_right(counts, high, key=start))
+    return max(0.0, within), beyond
 
 
 def _leaning(estimate: Estimate, low: float | None, high: float | None) -> Literal["within", "beyond"] | None:
