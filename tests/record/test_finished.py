@@ -90,7 +90,7 @@ def test_a_run_is_told_in_a_line(saved):
 def test_agreement_is_kept_for_each_explained_item(saved):
     table = pd.read_parquet(saved["explained"].directory / "agreement.parquet")
     pd.testing.assert_frame_equal(table, explained().agreement(), check_dtype=False)
-    assert len(table) == 30 * 2 * 2
+    assert len(table) == len(explained().explanation.positions) * 2 * 2
     assert set(SCORES) <= set(table)
 
 

@@ -38,7 +38,8 @@ def test_all_of_it_is_said_in_short_sentences():
         within, beyond, still = map(chance, (told.within, told.beyond, told.undecided))
         assert f"{said}{within} within, {beyond} beyond, {still}" in text
     assert (
-        f"If 0.0508 is the true value: {chance(three.within_at_estimate)}, {chance(three.beyond_at_estimate)}." in text
+        f"With 20,000, if 0.0508 is the true value: {chance(three.within_at_estimate)} within, "
+        f"{chance(three.beyond_at_estimate)} beyond." in text
     )
     assert "already certify a margin of ≤ 0.0607 instead of ≤ 0.05; as many can certify a margin that is 0.0141" in text
 
