@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from trusteq.compare.measures import in_words
 from trusteq.report.markdown import NAME, cost_table, headline, outcome, rule_table, verdict_table
 from trusteq.report.markdown_text import escaped, table
+from trusteq.report.waiver_words import of_candidate
 from trusteq.report.wording import interval, not_measured, percent, policy_words
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.evidence import Evidence
@@ -37,7 +38,7 @@ def model_card(evidence: Evidence) -> str:
         verdict_table(document),
     ]
     for candidate in document.candidates:
-        parts += [*_result(document, candidate)]
+        parts += [*_result(document, candidate, of_candidate(evidence.waivers, candidate.name))]
     if evidence.costs is not None:
         parts += ["### Size and speed", cost_table(evidence)]
     parts += ["### Limits", "\n".join(f"- {sentence}" for sentence in _limits(evidence))]
@@ -95,9 +96,11 @@ def _how(document: AuditDocument) -> str:
     return "\n\n".join(sentences)
 
 
-def _result(document: AuditDocument, candidate: AuditedCandidate) -> Iterator[str]:
+def _result(document: AuditDocument, candidate: AuditedCandidate, waivers: Sequence[str]) -> Iterator[str]:
     yield f"#### {escaped(candidate.name, NAME)}"
     yield f"{outcome(candidate.verdict.outcome)}: {escaped(candidate.verdict.reason)}"
+    if waivers:
+        yield "\n".join(f"- {escaped(words)}" for words in waivers)
     yield rule_table(document, candidate)
     judged = {rule.measure for dimension in candidate.verdict.dimensions for rule in dimension.rules}
     further = [name for name in _FURTHER if name in candidate.flat and name not in judged]
