@@ -359,7 +359,7 @@ def test_gate_on_a_damaged_run_is_one_line(files, damage):
     elif damage == "missing":
         items.unlink()
     else:
-        old, new = {"level": ('"level": 0.95', '"level": 1.95'), "version": ('version": 2', 'version": 0')}[damage]
+        old, new = {"level": ('"level": 0.95', '"level": 1.95'), "version": ('version": 3', 'version": 0')}[damage]
         audit.write_text(text.replace(old, new), "utf-8")
     one_line(trusteq("gate", "run", cwd=files), "run")
 
