@@ -13,6 +13,8 @@ from trusteq.auditing.explanations import sequences, settled
 from trusteq.compare.alignment import noise_free, products
 from trusteq.explain.explanation import in_random_order
 from trusteq.explain.interim_looks import FIRST_LOOK, between_looks
+from trusteq.policy import read_policy
+from trusteq.record.run import rejudge
 from trusteq.stats.confidence_sequence import obrien_fleming, sequence_of_ratio
 from trusteq.stats.resampling import Resampling
 
@@ -375,6 +377,24 @@ def test_items_of_one_s_choice_are_explained_and_no_others():
     made = trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=settings, **FAST)
     assert [made.items.ids[i] for i in made.explanation.positions] == ["r3", "r7", "r40"]
     assert made["b"].measures["explanation"]["jaccard_lime"].n == 3
+
+
+def test_chosen_items_are_never_judged(tmp_path):
+    """However alike or unlike the models are on them."""
+    ids = tuple(f"r{i}" for i in range(120))
+    for weights in (SHORTCUT, {**HONEST, "film": 1e-6}):
+        made = trusteq.audit(
+            model(HONEST, "a"), model(weights, "b"), reviews(), explain=ExplainSettings(ids=ids), **FAST
+        )
+        assert explanation(made["b"]).outcome is Outcome.NOT_MEASURED
+        assert made["b"].verdict.outcome is not Outcome.EQUIVALENT
+        assert "explained items that were drawn at random, not chosen" in explanation(made["b"]).rules[0].reason
+        assert [f for f in made.findings if f.kind == "chosen items" and "not judged" in f.message]
+        assert any("audit again without --explain-ids" in said.sentence for said in made["b"].advice)
+    run = trusteq.load_run(made.save(tmp_path / "run"))
+    rules = {"explanation": {"alignment_lime": {"at_least": -1}}}
+    wide = read_policy({"name": "wide", "required": ["explanation"], "rules": rules})
+    assert rejudge(run, wide)["b"].outcome is not Outcome.EQUIVALENT
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
 
-from trusteq.compare.measures import DIMENSIONS, dimensions_of, in_words, is_lower_bound, judged_as, missing_need
+from trusteq.compare.measures import DIMENSIONS, NEEDS, dimensions_of, in_words, is_lower_bound, judged_as, missing_need
 from trusteq.policy import Dimension, Rule  # noqa: TC001 - read where a record is
 from trusteq.stats.equivalence import against
 from trusteq.stats.estimate import Estimate  # noqa: TC001
@@ -114,16 +114,22 @@ def judge(
     cluster_size: float | None = None,
     own_measures: Sequence[Measure] = (),
     task: Task | None = None,
+    chosen: bool = False,
 ) -> Verdict:
     """The verdict on one candidate, from its estimates by dimension and measure.
 
     ``cluster_size`` is the mean number of items in a cluster; None if items are independent. ``own_measures`` are
-    measures of the user's, not trusteq's. ``task`` is what the models were given, by default classes.
+    measures of the user's, not trusteq's. ``task`` is what the models were given, by default classes. ``chosen``:
+    whether the explained items were chosen by a person, not drawn at random; then nothing about them is judged.
     """
     task = task or task_named(CLASSES)
     judged = {*dimensions_of(task), *policy.required}
+    if chosen:
+        measures = {d: estimates for d, estimates in measures.items() if DIMENSIONS[d].of_all}
     measured = {name for estimates in measures.values() for name in estimates}
-    needs = partial(missing_need, measured=measured, own=own_measures)
+    needs: Needs = partial(missing_need, measured=measured, own=own_measures)
+    if chosen:
+        needs = partial(_drawn, needs)
     dimensions = tuple(
         _judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs, several=task.several_outcomes)
         for d in DIMENSIONS
@@ -132,6 +138,12 @@ def judge(
     required = [d for d in dimensions if d.required]
     whole = _whole({d.outcome for d in required})
     return Verdict(whole, dimensions, _reason(whole, required, needs))
+
+
+def _drawn(needs: Needs, measure: str) -> str | None:
+    """What a measure needs if explained items were chosen."""
+    need = needs(measure)
+    return "explained items that were drawn at random, not chosen" if need == NEEDS["explanations"] else need
 
 
 def together(verdicts: Sequence[Verdict], policy: Policy) -> Verdict:

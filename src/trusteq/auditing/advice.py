@@ -37,14 +37,18 @@ def advise(
     words: WordLeans | None = None,
     *,
     no_explain: bool = False,
+    chosen: bool = False,
 ) -> tuple[Advice, ...]:
-    """Advice on one candidate, the most useful first. ``no_explain``: whether explanations were switched off."""
+    """Advice on one candidate, the most useful first.
+
+    ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen.
+    """
     return tuple(
         advice
         for advice in (
             _temperature(policy, measures, remedies),
             _words(words),
-            *unmeasured_steps(verdict, measures, no_explain=no_explain),
+            *unmeasured_steps(verdict, measures, no_explain=no_explain, chosen=chosen),
             *slice_advice(slices),
             _threshold(thresholds),
             _flips(flips),

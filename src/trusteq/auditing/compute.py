@@ -47,6 +47,7 @@ from trusteq.errors import ModelError
 from trusteq.explain.protocol import SCRIPTED
 from trusteq.models.base import Finding
 from trusteq.record.audit import Audit, Comparison, ModelResult
+from trusteq.record.document import is_chosen
 from trusteq.record.responses import moved_from_reference
 from trusteq.record.sampled import Sampled
 from trusteq.stats.one_thread import one_thread
@@ -88,6 +89,7 @@ FINDINGS = frozenset(
         "no words",
         "lower bound",
         "sentences first",
+        "chosen items",
     }
 )
 """Kinds of findings that are computed here; opening and running a model adds others."""
@@ -183,6 +185,7 @@ def compute_audit(
             by_protocol[i],
             own_measures,
             no_explain=settings.get("no_explain", False),
+            chosen=is_chosen(settings["explain"]),
         )
         comparisons.append(comparison)
     progress("compare", len(candidates), len(candidates))
@@ -204,6 +207,7 @@ def compute_audit(
         *_repeated_items(items, facts),
         *(_columns_not_sliced(items, comparisons) if settings["with_slices"] else ()),
         *(() if explanation is None else _items_without_words(explanation.wordless)),
+        *(() if explanation is None else _chosen_items(explanation)),
         *(() if explanation is None else _opened_by_reference(explanation, reference.name)),
     )
     peer_comparison = None
@@ -296,12 +300,14 @@ def compare(
     own_measures: Sequence[Measure] = (),
     *,
     no_explain: bool = False,
+    chosen: bool = False,
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and advice.
 
     ``columns`` are those to slice by, each with a value per item.
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
-    the user's. ``no_explain``: whether explanations were switched off.
+    the user's. ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were
+    chosen by a person.
     """
     measures = measure_all(pair, own_measures)
     for dimension, estimates in (published or {}).items():
@@ -323,7 +329,14 @@ def compare(
     thresholds = threshold_table(pair) if is_calibration else []
     flips = flipped_items(pair, sample.ids, sample.answer_texts) if is_behaviour else []
     words = None if aligned is None else aligned.words
-    verdict = judge(measures, policy, cluster_size=sample.cluster_size, own_measures=own_measures, task=sample.task)
+    verdict = judge(
+        measures,
+        policy,
+        cluster_size=sample.cluster_size,
+        own_measures=own_measures,
+        task=sample.task,
+        chosen=chosen,
+    )
     sliced = {part.column for part in parts}
     skew = {
         name: pair.measured(partial(skewsize, group=values, column=name))
@@ -342,7 +355,18 @@ def compare(
         flips=flips,
         thresholds=thresholds,
         verdict=verdict,
-        advice=advise(verdict, policy, measures, remedies, parts, thresholds, flips, words, no_explain=no_explain),
+        advice=advise(
+            verdict,
+            policy,
+            measures,
+            remedies,
+            parts,
+            thresholds,
+            flips,
+            words,
+            no_explain=no_explain,
+            chosen=chosen,
+        ),
     )
 
 
@@ -460,6 +484,17 @@ def _items_without_words(ids: Sequence[str]) -> Iterator[Finding]:
     if ids:
         message = f"{len(ids):,} without a word to leave out were not explained, e.g. {ids[0]!r}"
         yield Finding("items", "no words", message, float(len(ids)))
+
+
+def _chosen_items(explanation: Explanation) -> Iterator[Finding]:
+    """A finding if the explained items were chosen by a person."""
+    if is_chosen(explanation.settings):
+        count = len(explanation.positions)
+        message = (
+            f"the {count:,} explained items were chosen (--explain-ids), not drawn at random: what they show says "
+            "nothing about other items, and is not judged"
+        )
+        yield Finding("items", "chosen items", message, float(count))
 
 
 def _opened_by_reference(explanation: Explanation, reference: str) -> Iterator[Finding]:

@@ -36,12 +36,15 @@ def next_steps(verdict: Verdict) -> Iterator[Advice]:
 
 
 def unmeasured_steps(
-    verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate]], *, no_explain: bool
+    verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate]], *, no_explain: bool, chosen: bool = False
 ) -> Iterator[Advice]:
-    """What to do about required rules that were not measured; ``no_explain``: explanations were switched off."""
+    """What to do about required rules that were not measured.
+
+    ``no_explain``: explanations were switched off. ``chosen``: the explained items were chosen.
+    """
     advised = (
         _not_labelled(verdict, measures),
-        _not_explained(verdict, measures.get("explanation"), no_explain=no_explain),
+        _not_explained(verdict, measures.get("explanation"), no_explain=no_explain, chosen=chosen),
     )
     yield from (advice for advice in advised if advice is not None)
 
@@ -62,11 +65,19 @@ def _not_labelled(verdict: Verdict, measures: Mapping[str, Mapping[str, Estimate
     )
 
 
-def _not_explained(verdict: Verdict, measured: Mapping[str, Estimate] | None, *, no_explain: bool) -> Advice | None:
+def _not_explained(
+    verdict: Verdict, measured: Mapping[str, Estimate] | None, *, no_explain: bool, chosen: bool
+) -> Advice | None:
     """What to do if explanations are required, but were not made or are mostly noise."""
     for d in verdict.dimensions:
         if d.dimension != "explanation" or not d.required or d.outcome is not Outcome.NOT_MEASURED:
             continue
+        if chosen:
+            return Advice(
+                "explanations",
+                "the explained items were chosen (--explain-ids), so explanations are not judged: audit again without "
+                "--explain-ids for a verdict",
+            )
         if measured:
             return Advice(
                 "explanations",

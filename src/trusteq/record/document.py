@@ -222,6 +222,11 @@ class AuditDocument:
         return None if part is None else part.items
 
     @property
+    def chosen(self) -> bool:
+        """Whether the explained items were chosen by a person, not drawn at random."""
+        return is_chosen(self.settings["explain"])
+
+    @property
     def k(self) -> int | None:
         """How many words a top set holds; None if nothing was to be explained."""
         settings = self.settings["explain"] or self.settings["protocol"]
@@ -246,6 +251,11 @@ class AuditDocument:
     def cluster_size(self) -> float | None:
         """The mean number of items that belong together; None if all are independent."""
         return mean_together(self.items.n, self.items.clusters)
+
+
+def is_chosen(explain: ExplainSettings | None) -> bool:
+    """Whether these settings name the items to explain."""
+    return explain is not None and explain.ids is not None
 
 
 def read_document(text: str, *, where: str) -> AuditDocument:

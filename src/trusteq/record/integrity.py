@@ -104,6 +104,7 @@ def checked_verdicts(folder: Path, manifest: Mapping[str, Any], document: AuditD
             cluster_size=document.cluster_size,
             own_measures=document.own_measures,
             task=document.task,
+            chosen=document.chosen,
         )
         judged.append(replace(candidate, verdict=verdict))
         if compared(candidate.verdict) != compared(verdict):

@@ -168,6 +168,7 @@ def judged_by(policy: Policy, candidate: AuditedCandidate, document: AuditDocume
         cluster_size=document.cluster_size,
         own_measures=document.own_measures,
         task=document.task,
+        chosen=document.chosen,
     )
 
 

@@ -54,7 +54,7 @@ def _judged_again(candidate: AuditedCandidate, policy: Policy, document: AuditDo
     verdict = judged_by(policy, candidate, document)
     no_explain = document.settings.get("no_explain", False)
     kept = [advice for advice in candidate.advice if advice.kind not in _BY_VERDICT]
-    missing = unmeasured_steps(verdict, candidate.measures, no_explain=no_explain)
+    missing = unmeasured_steps(verdict, candidate.measures, no_explain=no_explain, chosen=document.chosen)
     return replace(candidate, verdict=verdict, advice=(*missing, *kept, *next_steps(verdict)))
 
 

@@ -42,6 +42,7 @@ NOT_JUDGED = "not judged"
 URGENT = frozenset(
     {
         "one answer",
+        "chosen items",
         "other prompts",
         "repeated items",
         "repeated rows",
