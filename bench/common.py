@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,12 +51,17 @@ class Texts:
     """Items to draw from, and the classifier that answers them."""
 
     pool: Items
-    read: Callable[[Items], list[str]]
     vectorizer: CountVectorizer
     classifier: LogisticRegression
+    known: dict[tuple[str, ...], NDArray[np.float64]] = field(default_factory=dict)
 
     def predict(self, items: Items) -> NDArray[np.float64]:
-        return np.asarray(self.classifier.predict_proba(self.vectorizer.transform(self.read(items))))
+        """Its probabilities [items, labels]; every text is read once."""
+        texts = list(zip(*items.texts(), strict=True))
+        if new := list(dict.fromkeys(text for text in texts if text not in self.known)):
+            answers = self.classifier.predict_proba(self.vectorizer.transform(map(" ".join, new)))
+            self.known.update(zip(new, answers, strict=True))
+        return np.stack([self.known[text] for text in texts])
 
 
 @cache
@@ -68,12 +73,10 @@ def texts(data: Path, name: str) -> Texts:
         for part in ("test", "train")
     )
 
-    def read(items: Items) -> list[str]:
-        return [" ".join(parts) for parts in zip(*items.texts(), strict=True)]
-
+    joined = [" ".join(parts) for parts in zip(*learn.texts(), strict=True)]
     vectorizer = CountVectorizer(ngram_range=(1, 2), min_df=2)
-    classifier = LogisticRegression(C=0.3, max_iter=500).fit(vectorizer.fit_transform(read(learn)), learn.labels)
-    return Texts(pool, read, vectorizer, classifier)
+    classifier = LogisticRegression(C=0.3, max_iter=500).fit(vectorizer.fit_transform(joined), learn.labels)
+    return Texts(pool, vectorizer, classifier)
 
 
 @dataclass(frozen=True)

@@ -253,15 +253,13 @@ def best_condition(
         best = max(best, (float(score[at]), (at,)), key=lambda one: (one[0], [-at for at in one[1]]))
     paired = _worth_pairing(hits, gain)
     dense = table[:, paired].toarray()
-    both_inside = (dense.T @ dense).astype(np.float64)
-    dense = dense[answers]
-    both_hits = (dense.T @ dense).astype(np.float64)
-    both_gain = worth * explained(both_hits, both_inside, positive, n)
-    both_score = np.triu(both_gain - features.cost[paired][:, None] - features.cost[paired], k=1)
-    if len(paired) > 1:
-        row, column = np.unravel_index(int(both_score.argmax()), both_score.shape)
-        if both_score[row, column] > best[0]:
-            return int(paired[row]), int(paired[column])
+    both_inside, both_hits = (part.T @ part for part in (dense, dense[answers]))
+    row, column = np.nonzero(np.triu(both_hits >= MIN_MATCHING, k=1))
+    gain = worth * explained(*(both[row, column].astype(np.float64) for both in (both_hits, both_inside)), positive, n)
+    score = gain - features.cost[paired[row]] - features.cost[paired[column]]
+    if len(score) and score.max() > best[0]:
+        at = int(score.argmax())
+        return int(paired[row[at]]), int(paired[column[at]])
     return best[1] or None
 
 
@@ -344,19 +342,20 @@ def sentence(common: Common) -> str:
     """A condition and what it explains, as a sentence."""
     inside, outside = (f"{e.value:.1%} [{e.low:.1%}, {e.high:.1%}]" for e in (common.inside, common.outside))
     return (
-        f"{_said(common)}, {common.matching:,} of them for items that {common.words}: {inside} of such items against "
-        f"{outside} of the others (rates on the half of the items that the search did not see)"
+        f"{counted(common)}, {common.matching:,} of them for items that {common.words}: {inside} of such items against "
+        f"{outside} of the others (on the half of the items that was not searched)"
     )
 
 
-def _said(common: Common) -> str:
-    """How many items say yes, in words."""
-    count = f"{common.positive:,}{' more' if common.earlier else ''} of {common.among:,}"
-    if common.earlier:
-        count += " other"
-    return {
-        "changed": f"{count} answers change",
-        "right to wrong": f"{count} right answers turn wrong",
-        "sure and wrong": f"{count} answers with a confidence of at least {common.threshold or 0:.2f} are new mistakes",
-        "moved": f"{count} confidences move by {common.threshold or 0:.2f} or more",
+def counted(common: Common) -> str:
+    """How many items say yes to the question, in words."""
+    at_least = f"{common.threshold or 0:.2f}"
+    what, happens = {
+        "changed": ("answers", "change"),
+        "right to wrong": ("right answers", "turn wrong"),
+        "sure and wrong": (f"answers with a confidence of at least {at_least}", "are new mistakes"),
+        "moved": ("confidences", f"move by at least {at_least}"),
     }[common.question]
+    if common.earlier:
+        return f"of the other {common.among:,} {what}, {common.positive:,} {happens}"
+    return f"{common.positive:,} of {common.among:,} {what} {happens}"
