@@ -19,12 +19,15 @@ SAID: dict[Question, int] = {"changed": 2, "right to wrong": 1, "sure and wrong"
 def in_common_advice(common: Sequence[Common]) -> list[Advice]:
     """A sentence for each condition that no sentence before it has.
 
-    That confidence moves where the reference is unsure is so of nearly every candidate, and left out.
+    That answers change where the reference is unsure is so of nearly every candidate: such conditions do not count
+    against the most, and are left out where only confidence moves.
     """
     said: list[Common] = []
     for question, most in SAID.items():
-        for one in [one for one in common if one.question == question][:most]:
-            expected = question == "moved" and all(term.kind == "confidence" for term in one.terms)
-            if not expected and all(one.terms != other.terms for other in said):
+        left = most
+        for one in (one for one in common if one.question == question):
+            close_call = all(term.kind == "confidence" for term in one.terms)
+            if left and not (close_call and question == "moved") and all(one.terms != other.terms for other in said):
                 said.append(one)
+            left -= left > 0 and not close_call
     return [Advice("common", sentence(one)) for one in said]

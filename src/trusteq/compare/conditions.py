@@ -200,7 +200,7 @@ def _in_words(term: Term) -> str:
         "form": f"contain {term.value}{where}",
         "first word": f"begin with {term.value!r}{where}",
         "last word": f"end with {term.value!r}{where}",
-        "count": f"have {ends} {term.value}s{where}",
+        "count": f"have {ends} {term.value}{'' if ends.endswith(' 1') else 's'}{where}",
         "overlap": f"have {ends} of the words of {term.segment} in {term.name}",
         "confidence": f"are answered by the reference with a confidence of {ends}",
     }[term.kind]

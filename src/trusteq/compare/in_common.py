@@ -255,7 +255,8 @@ def best_condition(
     dense = table[:, paired].toarray()
     both_inside, both_hits = (part.T @ part for part in (dense, dense[answers]))
     row, column = np.nonzero(np.triu(both_hits >= MIN_MATCHING, k=1))
-    gain = worth * explained(*(both[row, column].astype(np.float64) for both in (both_hits, both_inside)), positive, n)
+    hits, inside = (both[row, column].astype(np.float64) for both in (both_hits, both_inside))
+    gain = worth * explained(hits, inside, positive, n)
     score = gain - features.cost[paired[row]] - features.cost[paired[column]]
     if len(score) and score.max() > best[0]:
         at = int(score.argmax())
