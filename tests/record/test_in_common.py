@@ -63,12 +63,22 @@ def test_advice_names_each_condition_once_before_the_changed_answers():
     assert kinds.index("common") < kinds.index("changes")
 
 
-def test_that_confidence_moves_where_it_is_low_is_no_advice():
+def test_that_close_calls_change_is_said_once():
     (first, *_) = marked.audit()["small"].in_common
     unsure = replace(first, question="moved", terms=(Term("confidence", high=0.6),), threshold=0.1)
     assert in_common_advice([unsure]) == []
-    assert len(in_common_advice([replace(unsure, question="changed")])) == 1
+    assert in_common_advice([replace(unsure, question="right to wrong")]) == []
+    assert len(in_common_advice([replace(unsure, question="changed", earlier=at) for at in range(2)])) == 1
     assert len(in_common_advice([replace(unsure, terms=first.terms)])) == 1
+
+
+def test_close_calls_do_not_crowd_out_other_conditions():
+    (first, *_) = marked.audit()["small"].in_common
+    words = [(Term("word", word),) for word in ("cf", "mn", "vx")]
+    found = [replace(first, terms=terms) for terms in [(Term("confidence", high=0.6),), *words]]
+    advice = [one.sentence for one in in_common_advice(found)]
+    assert ["at most 0.60" in advice[0], "'cf'" in advice[1], "'mn'" in advice[2]] == [True] * 3
+    assert len(advice) == 3
 
 
 def test_markdown_and_junit_say_it():

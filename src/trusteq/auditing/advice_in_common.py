@@ -19,15 +19,18 @@ SAID: dict[Question, int] = {"changed": 2, "right to wrong": 1, "sure and wrong"
 def in_common_advice(common: Sequence[Common]) -> list[Advice]:
     """A sentence for each condition that no sentence before it has.
 
-    That answers change where the reference is unsure is so of nearly every candidate: such conditions do not count
-    against the most, and are left out where only confidence moves.
+    That it is close calls that change, where the reference is unsure, is so of nearly every candidate: it is said once,
+    of the changed answers, and does not count against the most.
     """
     said: list[Common] = []
     for question, most in SAID.items():
-        left = most
-        for one in (one for one in common if one.question == question):
-            close_call = all(term.kind == "confidence" for term in one.terms)
-            if left and not (close_call and question == "moved") and all(one.terms != other.terms for other in said):
-                said.append(one)
-            left -= left > 0 and not close_call
+        of_question = [one for one in common if one.question == question]
+        telling = [one for one in of_question if not _close_call(one)][:most]
+        once = [one for one in of_question if _close_call(one)][:1] if question == "changed" else []
+        new = [one for one in of_question if one in telling or one in once]
+        said += [one for one in new if all(one.terms != other.terms for other in said)]
     return [Advice("common", sentence(one)) for one in said]
+
+
+def _close_call(common: Common) -> bool:
+    return all(term.kind == "confidence" for term in common.terms)
