@@ -4,7 +4,7 @@ Real texts (SST-2, SNLI, AG news), drawn anew in each run; a bag-of-words classi
 gives its answers except where the plant changes them. Besides, 0.3 % of the answers change at random. "Moved" and
 "others" are medians: of the answers that the plant changes, and of all others that change.
 
-    python bench/common.py --data FOLDER [--runs 200]
+    python bench/common.py --data FOLDER [--runs 100]
 """
 
 from __future__ import annotations
@@ -278,7 +278,7 @@ def _repeated(items: Items, size: int) -> Items:
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--runs", default=200)
+@click.option("--runs", default=100)
 @click.option("--only", default="", help="Designs whose name contains this.")
 def main(data: Path, runs: int, only: str) -> None:
     """Print both tables in Markdown."""
