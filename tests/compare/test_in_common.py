@@ -294,7 +294,52 @@ def test_the_rates_are_those_of_the_held_out_half():
     assert first.outside.value == moved[~match & held_out].mean()
     table = [[(moved & match & held_out).sum(), (~moved & match & held_out).sum()]]
     table.append([(moved & ~match & held_out).sum(), (~moved & ~match & held_out).sum()])
-    assert first.p_value == pytest.approx(4 * stats.fisher_exact(table, alternative="greater")[1], rel=1e-6)
+    assert first.p_value == pytest.approx(4 * stats.fisher_exact(table, alternative="greater")[1], rel=1e-6, abs=0)
+
+
+def test_what_a_condition_costs_keeps_chance_from_explaining_enough():
+    """Among hundreds of words the best explains more than a label would have to, by chance alone."""
+    chosen = []
+    for seed in range(20):
+        items, p, _ = case(seed, n=1000)
+        yes = np.zeros(1000, dtype=bool)
+        yes[np.random.default_rng(seed).choice(1000, 30, replace=False)] = True
+        features = item_features(seen(items, most_probable(p, items.labels), LABELS))
+        free = replace(features, cost=np.zeros(len(features.cost)))
+        assert best_condition(free, yes, np.ones(1000, dtype=bool)) is not None
+        chosen.append(best_condition(features, yes, np.ones(1000, dtype=bool)))
+    assert sum(one is not None for one in chosen) <= 2
+
+
+def test_of_conditions_that_explain_the_same_the_cheaper_is_chosen():
+    items = Items([str(i) for i in range(60)], {"text": ["a cf"] * 20 + ["b"] * 20 + ["c d"] * 20})
+    columns = {"desk": ["x"] * 19 + ["y"] * 41}
+    yes = np.arange(60) < 19
+    features = item_features(seen(replace(items, columns=columns)))
+    chosen = best_condition(features, yes, np.arange(60) != 19)
+    assert [features.terms[at].kind for at in chosen] == ["column"]
+
+
+def test_items_of_clusters_explain_less(monkeypatch):
+    worths = []
+    monkeypatch.setattr(module, "best_condition", lambda features, yes, among, worth: worths.append(worth))
+    found(*case(0, n=400, changed=40))
+    assert set(worths) == {1.0}
+    worths.clear()
+    found(*repeated(*case(0, n=400, changed=40), 5))
+    assert max(worths) < 0.3
+
+
+def test_that_the_reference_errs_is_no_cause_of_new_sure_mistakes():
+    """Made more confident, a model is sure of its old mistakes: label and answer together would only say that."""
+    rng = np.random.default_rng(0)
+    items, p, _ = case(9)
+    p = np.column_stack([p[:, :2] / p[:, :2].sum(axis=1, keepdims=True), np.zeros(len(p))])
+    sharp = p**3 / (p**3).sum(axis=1, keepdims=True)
+    labels = np.where(rng.random(len(items)) < 0.8, p.argmax(axis=1), 1 - p.argmax(axis=1))
+    conditions = found(replace(items, labels=labels), p, sharp)
+    assert {one.question for one in conditions} >= {"sure and wrong", "moved"}
+    assert {term.kind for one in conditions for term in one.terms} == {"confidence"}
 
 
 # Words ---------------------------------------------------------------------------------------------
