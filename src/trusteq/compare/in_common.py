@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from scipy import special
 
+from trusteq.compare.against_rest import p_against_rest
 from trusteq.compare.conditions import Term, in_words
-from trusteq.compare.slices import p_against_rest
 from trusteq.stats.estimate import Estimate
 from trusteq.stats.number import Count, Number  # noqa: TC001 - read where a record is
 from trusteq.stats.proportions import design_effect, effective_n, wilson
