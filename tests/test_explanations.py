@@ -387,9 +387,7 @@ def test_items_of_one_s_choice_are_explained_and_no_others():
 )
 def test_ids_that_cannot_be_explained_are_refused(ids, said):
     with pytest.raises(trusteq.TrusteqError, match=said):
-        trusteq.audit(
-            model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=ExplainSettings(ids=ids), **FAST
-        )
+        trusteq.audit(model(HONEST, "a"), model(SHORTCUT, "b"), reviews(), explain=ExplainSettings(ids=ids), **FAST)
 
 
 # Until decided -----------------------------------------------------------------------------------
