@@ -1,8 +1,12 @@
 """The item browser: what it finds, in which order, and what it says of an item."""
 
+import marked
 import numpy as np
 import pytest
 from report.page import hostile, made_up
+
+from trusteq.record.evidence import evidence_of
+from trusteq.report.page.page import page as page_of
 
 pytest.importorskip("selenium", reason="browser tests need selenium: pip install --group dev")
 
@@ -443,3 +447,49 @@ def test_scripts_in_every_text_are_shown_and_not_run(browser, written):
             "c.querySelectorAll('sup').forEach((s) => s.remove()); return c.textContent === arguments[0]",
             hostile.FLAG.join(parts),
         )
+
+
+# what changed items have in common
+
+
+@pytest.fixture(scope="module")
+def marked_path(written):
+    return written("marked", lambda: page_of(evidence_of(marked.audit())))
+
+
+def test_a_condition_leads_to_the_items_that_match_it(browser, marked_path):
+    browser.open(marked_path)
+    browser.click("#common-0 tbody a")
+    browser.wait("return document.getElementById('count').textContent === '25 of 400 items'")
+    assert ids(browser) == [f"i{i}" for i in range(0, 400, 16)]
+    assert browser.find("#slice").get_attribute("value") == "common 0"
+    assert browser.run("return document.activeElement.id") == "slice"
+    browser.choose("show", "changed")
+    assert browser.find("#count").text == "25 of 400 items"
+
+
+def test_a_condition_of_another_candidate_shows_that_candidate(browser, marked_path):
+    browser.open(marked_path, "#common=0&candidate=tiny")
+    assert browser.find("#candidate").get_attribute("value") == "1"
+    texts = marked.items().segments["text"]
+    assert ids(browser) == [f"i{i}" for i, text in enumerate(texts) if text.startswith("on ")]
+    assert browser.find("#item-title").text == "Item i1"
+
+
+def test_conditions_are_offered_for_the_candidate_that_is_shown(browser, marked_path):
+    def offered():
+        return browser.texts("#slice optgroup[label='in common'] option")
+
+    browser.open(marked_path)
+    assert offered()[0] == "Contain 'cf' (25)"
+    browser.choose("slice", "common 0")
+    browser.choose("candidate", "1")
+    assert not any("'cf'" in text for text in offered())
+    assert browser.find("#count").text == "400 of 400 items"
+    browser.choose("candidate", "2")
+    assert offered() == []
+
+
+def test_a_condition_that_the_page_does_not_have_shows_all_items(browser, marked_path):
+    browser.open(marked_path, "#common=99&candidate=small")
+    assert browser.find("#count").text == "400 of 400 items"

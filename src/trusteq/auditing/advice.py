@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trusteq.auditing.advice_in_common import in_common_advice
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.compare.measures import in_words
 from trusteq.compare.temperature import COLDEST, HOTTEST
@@ -14,6 +15,7 @@ from trusteq.verdict import Outcome, judge
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from trusteq.compare.in_common import Common
     from trusteq.compare.slices import Slice
     from trusteq.compare.words import WordLean, WordLeans
     from trusteq.policy import Policy
@@ -35,6 +37,7 @@ def advise(
     thresholds: Sequence[Mapping[str, Any]],
     flips: Sequence[Mapping[str, Any]],
     words: WordLeans | None = None,
+    common: Sequence[Common] = (),
     *,
     no_explain: bool = False,
     chosen: bool = False,
@@ -47,6 +50,7 @@ def advise(
         advice
         for advice in (
             _temperature(policy, measures, remedies),
+            *in_common_advice(common),
             _words(words),
             *unmeasured_steps(verdict, measures, no_explain=no_explain, chosen=chosen),
             *slice_advice(slices),

@@ -22,7 +22,10 @@ from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
 from trusteq.compare.chance import misfit
 from trusteq.compare.compute_measures import measure_all, measure_remedies
+from trusteq.compare.conditions import seen
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
+from trusteq.compare.in_common import in_common
+from trusteq.compare.item_features import item_features
 from trusteq.compare.measures import METHODS, PREDICTED, dimensions_of, in_words, judged_as, needs_of
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.compare.item_features import Features
     from trusteq.compare.measures import Measure
     from trusteq.compare.published import PairAgreement
     from trusteq.data.items import Items
@@ -170,6 +174,9 @@ def compute_audit(
                 estimates["calibration"] = pair.measured(quantile_calibration)
 
     columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
+    features = None
+    if settings["with_slices"] and reference_outcomes.item is None:
+        features = item_features(seen(items, reference_outcomes, labels))
     comparisons = []
     for i, (candidate, response) in enumerate(zip(candidates, candidate_responses, strict=True)):
         progress("compare", i, len(candidates))
@@ -184,8 +191,9 @@ def compute_audit(
             alignment,
             by_protocol[i],
             own_measures,
+            features,
             no_explain=settings.get("no_explain", False),
-            chosen=is_chosen(settings["explain"]),
+            chosen=explanation is not None and is_chosen(explanation.settings),
         )
         comparisons.append(comparison)
     progress("compare", len(candidates), len(candidates))
@@ -298,6 +306,7 @@ def compare(
     aligned: Aligned | None = None,
     published: Mapping[str, Mapping[str, Estimate]] | None = None,
     own_measures: Sequence[Measure] = (),
+    features: Features | None = None,
     *,
     no_explain: bool = False,
     chosen: bool = False,
@@ -306,8 +315,8 @@ def compare(
 
     ``columns`` are those to slice by, each with a value per item.
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
-    the user's. ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were
-    chosen by a person.
+    the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``no_explain``:
+    whether explanations were switched off. ``chosen``: whether the explained items were chosen by a person.
     """
     measures = measure_all(pair, own_measures)
     for dimension, estimates in (published or {}).items():
@@ -329,6 +338,7 @@ def compare(
     thresholds = threshold_table(pair) if is_calibration else []
     flips = flipped_items(pair, sample.ids, sample.answer_texts) if is_behaviour else []
     words = None if aligned is None else aligned.words
+    common = () if features is None else in_common(pair, features, sample.items.ids, sample.clusters)
     verdict = judge(
         measures,
         policy,
@@ -351,6 +361,7 @@ def compare(
         slices=parts,
         strata=strata,
         words=words,
+        in_common=common,
         skewsize={name: estimates for name, estimates in skew.items() if estimates},
         flips=flips,
         thresholds=thresholds,
@@ -364,6 +375,7 @@ def compare(
             thresholds,
             flips,
             words,
+            common,
             no_explain=no_explain,
             chosen=chosen,
         ),

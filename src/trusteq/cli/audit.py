@@ -140,7 +140,7 @@ if TYPE_CHECKING:
 @click.option(
     "-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Number of words in the top sets."
 )
-@click.option("--no-slices", is_flag=True, help="Skip the slices, the slowest part for many items.")
+@click.option("--no-slices", is_flag=True, help="Skip slices and what changed items have in common.")
 @click.option(
     "--costs",
     type=click.Choice(["none", "quick", "full"]),

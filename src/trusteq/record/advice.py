@@ -13,6 +13,7 @@ AdviceKind = Literal[
     "explanations",
     "slice",
     "cut-off",
+    "common",
     "changes",
     "measure more",
     "decide",

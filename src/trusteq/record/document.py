@@ -18,6 +18,7 @@ from annotated_types import Len, MinLen
 from typing_extensions import TypedDict
 
 from trusteq.compare.confidence import Bin, Null, Saturation  # noqa: TC001
+from trusteq.compare.in_common import COLUMNS, Common
 from trusteq.compare.own_measures import OwnMeasure, from_entries
 from trusteq.compare.pies import Pie  # noqa: TC001
 from trusteq.compare.published import PairAgreement  # noqa: TC001
@@ -36,6 +37,8 @@ from trusteq.tasks.task import CLASSES, task_named
 from trusteq.verdict import ExitCode, Verdict  # noqa: TC001
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from trusteq.compare.measures import Measure
     from trusteq.record.audit import Audit, Comparison
     from trusteq.tasks.task import Task
@@ -102,6 +105,14 @@ class Judged:
     tests: Mapping[str, PairedTest]
     thresholds: list[Threshold]
     skewsize: Mapping[str, Mapping[str, Estimate]]
+    in_common: tuple[Common, ...]
+    """What the items whose answer or confidence changed have in common."""
+
+    def common(self) -> pd.DataFrame:
+        """What the changed items have in common, one condition a row; `trusteq.compare.conditions` finds its items."""
+        import pandas as pd
+
+        return pd.DataFrame([common.row() for common in self.in_common], columns=[*COLUMNS])
 
     @cached_property
     def flat(self) -> dict[str, Estimate]:

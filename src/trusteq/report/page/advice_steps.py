@@ -31,6 +31,7 @@ PLACES: dict[AdviceKind, tuple[str, str]] = {
     "explanations": ("Explanations", "explanation"),
     "slice": ("Slice", "slices"),
     "cut-off": ("Cut-off", "cut-offs"),
+    "common": ("In common", "common"),
     "changes": ("Changed answers", "behaviour"),
     "measure more": ("Measure more", "dimensions"),
     "decide": ("Decide", "dimensions"),

@@ -11,6 +11,7 @@ from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
 from trusteq.report.page.answers import DIGITS, ItemAnswers, item_answers, probabilities
 from trusteq.report.page.explained_items import ExplainedItems, explained_items
+from trusteq.report.page.in_common import matching_items
 from trusteq.report.page.slices import columns, natural
 from trusteq.report.segment_text import segment_texts
 from trusteq.report.wording import about, plural, unit_of
@@ -65,6 +66,7 @@ def browser(evidence: Evidence) -> Browser:
         "digits": DIGITS,
         **probabilities(evidence, all_answers, chosen),
         "columns": _columns(evidence, chosen),
+        "common": matching_items(evidence, chosen),
         "explained": None,
         "agreement": None,
         "unexplained": _unexplained(evidence, explained),

@@ -21,6 +21,7 @@ from trusteq.report.page.explanation import ExplanationPart, explanation
 from trusteq.report.page.figures import MOST_DRAWN, added, drawer, pairs
 from trusteq.report.page.glossary import GLOSSARY
 from trusteq.report.page.html_table import Table, every_estimate, every_test
+from trusteq.report.page.in_common import in_common
 from trusteq.report.page.items import browser
 from trusteq.report.page.sentence import Name, answer, reasons
 from trusteq.report.page.slices import Slices, slices
@@ -59,6 +60,7 @@ class Candidate:
     action: str
     steps: list[Step]
     behaviour: Behaviour
+    common: Table | None
     calibration: Calibration
     explanation: ExplanationPart
     distribution: Distribution
@@ -100,6 +102,7 @@ def page(evidence: Evidence) -> str:
             costs=costs(evidence),
             models=provenance.models(evidence),
             facts=provenance.facts(evidence),
+            looked_for_common=document.settings["with_slices"] and not document.task.several_outcomes,
             pairs=pairs(evidence) if len(document.candidates) > 1 else None,
             command=command(evidence),
             not_measured=provenance.not_measured(evidence),
@@ -120,6 +123,7 @@ def _candidate(evidence: Evidence, judged: AuditedCandidate, unit: str) -> Candi
         _action(judged),
         [step._replace(word=about(step.word, unit)) for step in steps],
         answers,
+        in_common(judged),
         calibration(evidence, judged),
         explanation(evidence, judged, unit),
         distribution(evidence, judged),

@@ -25,6 +25,11 @@ class Items {
     return this.candidate + 1;
   }
 
+  /** What the items that the candidate changes have in common: conditions, and the items that match them. */
+  get conditions() {
+    return this.common[this.candidate];
+  }
+
   changed(i) {
     return this.answers[0][i] !== this.answers[this.other][i];
   }

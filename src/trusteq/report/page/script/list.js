@@ -45,6 +45,42 @@ class List {
     });
   }
 
+  /** Offer the conditions of the candidate that is shown; those of another one are no longer offered. */
+  offerConditions() {
+    const { items, controls } = this;
+    if (this.offered === items.candidate) return;
+    this.offered = items.candidate;
+    this.conditions?.remove();
+    this.conditions = element("optgroup", { label: "in common" }, ...items.conditions.map(({ words, items: matching }, k) =>
+      element("option", { value: `common ${k}` }, `${capitalized(visible(words))} (${matching.length.toLocaleString("en")})`)));
+    if (items.conditions.length) controls.slice.options[0].after(this.conditions);
+  }
+
+  /** Show the items that match a condition of the candidate that is shown. */
+  showCondition(k) {
+    const { search, show, slice, sort } = this.controls;
+    this.offerConditions();
+    search.value = "";
+    show.value = "all";
+    sort.value = "run";
+    slice.value = `common ${k}`;
+    this.find();
+    byId("count").scrollIntoView({ block: "center" });
+    slice.focus({ preventScroll: true });
+  }
+
+  /** The filter that is chosen as a slice, as a function of the item. */
+  inSlice(value) {
+    if (!value) return () => true;
+    const [column, code] = value.split(" ");
+    if (column === "common") {
+      const matching = new Set(this.items.conditions[Number(code)].items);
+      return (i) => matching.has(i);
+    }
+    const { codes } = this.items.columns[Number(column)];
+    return (i) => codes[i] === Number(code);
+  }
+
   /** Show the matching items, and open the first of them if the open item does not match. */
   find() {
     this.refresh();
@@ -55,12 +91,13 @@ class List {
     const { search, show, slice, sort } = this.controls;
     const { items } = this;
     const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const [column, code] = slice.value ? slice.value.split(" ").map(Number) : [null, null];
+    this.offerConditions();
+    const inSlice = this.inSlice(slice.value);
     const shows = this.shows(show.value);
     this.matching = [];
     for (let i = 0; i < items.count; i += 1) {
       if (!shows(i)) continue;
-      if (column !== null && items.columns[column].codes[i] !== code) continue;
+      if (!inSlice(i)) continue;
       if (terms.length && !terms.every((word) => items.searchable(i).includes(word))) continue;
       this.matching.push(i);
     }

@@ -2,8 +2,8 @@
 /** The item and the candidate that the page's address names, and their positions. */
 function addressed(items) {
   const named = new URLSearchParams(location.hash.slice(1));
-  const [id, name] = [named.get("item"), named.get("candidate")];
-  return { id, name, at: items.place.get(id), candidate: items.models.indexOf(name, 1) - 1 };
+  const [id, name, condition] = ["item", "candidate", "common"].map((key) => named.get(key));
+  return { id, name, condition, at: items.place.get(id), candidate: items.models.indexOf(name, 1) - 1 };
 }
 
 /** Show a line if the address names an item or a candidate that this page does not have. */
@@ -41,6 +41,7 @@ async function start() {
     if (named.candidate >= 0 && named.candidate !== items.candidate) choose(named.candidate);
     if (named.at !== undefined) item.show(named.at, { focus: true });
     else if (named.id !== null) item.hide();
+    else if (items.conditions[named.condition]) list.showCondition(named.condition);
     showAstray(named, items);
     return null;
   };
