@@ -392,7 +392,7 @@ def test_chosen_items_are_never_judged(tmp_path):
         assert [f for f in made.findings if f.kind == "chosen items" and "not judged" in f.message]
         assert any("audit again without --explain-ids" in said.sentence for said in made["b"].advice)
     run = trusteq.load_run(made.save(tmp_path / "run"))
-    rules = {"explanation": {"alignment_lime": {"at_least": -1}}}
+    rules = {"explanation": {"alignment_lime": {"at_least": -0.99}}}
     wide = read_policy({"name": "wide", "required": ["explanation"], "rules": rules})
     assert rejudge(run, wide)["b"].outcome is not Outcome.EQUIVALENT
 
