@@ -32,14 +32,17 @@ from customary import METHODS, Sample
 from validity_cases import Case, cases, tabular_cases, tasks
 from verdicts import measured
 
+from trusteq.auditing.advice import ALPHA
+from trusteq.auditing.compute import judged_measures
 from trusteq.auditing.explanations import place_of, sequences, settled
-from trusteq.compare.against_rest import item_values, p_against_rest
 from trusteq.compare.alignment import Explained, SumEstimator, products, sizes
 from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.compute_measures import measure_all
 from trusteq.compare.moved import moved
-from trusteq.compare.slices import WORSE, slice_columns
+from trusteq.compare.slices import slice_columns, slices
 from trusteq.compare.top_k import jaccard, top_k
 from trusteq.compare.words import word_leans
+from trusteq.data.texts import Texts
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.draw import chances, ranks
 from trusteq.explain.explanation import ExplainSettings, explain
@@ -146,7 +149,7 @@ def know(every: Sequence[Case]) -> list[Known]:
         gold = np.asarray(pool.labels)
         attributed: dict[str, list[Attributions]] = {}
         words: tuple[tuple[str, ...], ...] = ()
-        if not any(isinstance(values, np.ndarray) for values in pool.segments.values()):
+        if all(isinstance(segment, Texts) for segment in pool.segments.values()):
             asked = respondents(models, answers, labels)
             made = explain(asked, pool, ExplainSettings(items=None), gold=gold)
             if len(made.positions) < len(pool):
@@ -303,20 +306,14 @@ def first_named(number: int, seed: int) -> bool:
         halves = [(a.first, a.second) for a in (shapley.reference, shapley.candidate)]
         leans = word_leans([one.words[i] for i in at], shapley.lengths, *halves)
         return bool(leans.rows) and leans.rows[0].word in one.case.named
-    at = rng.permutation(len(one.gold))[:1000]
-    resampling = Resampling(len(at), resamples=2, seed=seed)
-    reference, candidate = (
-        Answers(most_probable(p[at], one.gold[at]), resampling) for p in (one.reference, one.candidate)
-    )
-    per_item = item_values(Pair(reference, candidate))
-    columns = slice_columns(one.case.pool.take(at), one.gold[at], one.case.reference.labels)
-    found = []
-    for values in map(np.asarray, columns.values()):
-        for value in np.unique(values):
-            inside = values == value
-            worse = [x for name, x in per_item.items() if WORSE.get(name, 0) * (x[inside].mean() - x.mean()) > 0]
-            found.append((min((p_against_rest(x, inside, resampling.unit) for x in worse), default=1.0), str(value)))
-    return min(found)[1] in one.case.named
+    at, labels = rng.permutation(len(one.gold))[:1000], one.case.reference.labels
+    resampling = Resampling(len(at), resamples=RESAMPLES, seed=seed)
+    pair = Pair(*(Answers(most_probable(p[at], one.gold[at]), resampling) for p in (one.reference, one.candidate)))
+    columns = slice_columns(one.case.pool.take(at), one.gold[at], labels)
+    judged = judged_measures(measure_all(pair), one.policy)
+    parts = slices(pair, columns, None, judged=judged, answers=labels)
+    named = [(min(part.p_judged.values()), part.value) for part in parts if part.p_judged]
+    return bool(named) and min(named)[0] < ALPHA and min(named)[1] in one.case.named
 
 
 if __name__ == "__main__":
