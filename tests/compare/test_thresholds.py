@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 from oracles.pairs import pair_of, two_labels
 
-from trusteq.compare.thresholds import CUT_OFFS, replacement_cut_off, threshold_table
+from trusteq.compare.temperature import folds
+from trusteq.compare.thresholds import CUT_OFFS, held_out_cut_offs, replacement_cut_off, threshold_table
 
 
 def pair(reference, candidate, right):
@@ -55,3 +57,41 @@ def test_nothing_is_kept_where_the_reference_accepts_nothing():
 def test_without_labels_there_is_no_accuracy():
     p = np.array([[0.9, 0.1]])
     assert set(threshold_table(pair_of(p, p))[0]) == {"cut_off", "coverage_reference", "coverage_candidate", "crossing"}
+
+
+def calibrated(n, seed):
+    """A reference that is right as often as it says, and a candidate that is half as sure above chance."""
+    rng = np.random.default_rng(seed)
+    confidence = rng.uniform(0.5, 1, n)
+    return confidence, 0.5 + (confidence - 0.5) / 2, rng.random(n) < confidence
+
+
+def test_a_new_cut_off_is_the_old_one_on_the_candidates_scale():
+    reference, candidate, right = calibrated(20_000, 0)
+    for row in held_out_cut_offs(pair(reference, candidate, right)):
+        assert row["keeps"] == "accuracy"
+        assert row["cut_off"] == pytest.approx(0.5 + (row["of_reference"] - 0.5) / 2, abs=0.01)
+        assert row["coverage"].value == pytest.approx(2 * (1 - row["of_reference"]), abs=0.03)
+
+
+def test_each_fold_is_accepted_by_the_cut_off_chosen_on_the_others():
+    reference, candidate, right = calibrated(400, 1)
+    of = pair(reference, candidate, right)
+    row = next(row for row in held_out_cut_offs(of) if row["of_reference"] == 0.8)
+    fold, accepted = folds(of.resampling), np.zeros(400, dtype=bool)
+    for f in range(5):
+        kept = fold != f
+        wanted = right[kept & (reference >= 0.8)].mean()
+        grid = np.floor(candidate[kept] * 1000) / 1000
+        chosen = min(c for c in grid if right[kept & (candidate >= c)].mean() >= wanted - 1e-12)
+        accepted |= (fold == f) & (candidate >= chosen)
+    assert row["coverage"].value == accepted.mean()
+    assert row["accuracy"].value == right[accepted].mean()
+
+
+def test_without_labels_a_new_cut_off_keeps_the_coverage():
+    reference, candidate, _ = calibrated(5_000, 2)
+    of = pair_of(*(two_labels(c, np.ones(5_000))[0] for c in (reference, candidate)))
+    for row in held_out_cut_offs(of):
+        assert (row["keeps"], row["accuracy"]) == ("coverage", None)
+        assert row["coverage"].value == pytest.approx(np.mean(reference >= row["of_reference"]), abs=0.01)

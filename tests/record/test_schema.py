@@ -42,6 +42,7 @@ def places(value, path=()):
 
 # Objects whose keys are the run's own: measures, tests, slices and what a model's details hold.
 FREE = {"measures", "behaviour", "calibration", "explanation", "remedies", "tests", "p_tests", "p_against_rest"}
+FREE |= {"parameters", "after", "own"}
 FREE |= {"p_judged", "worse_than_rest", "calibrated_null", "skewsize", "text length", "details", "rules", "group"}
 
 

@@ -5,26 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trusteq.auditing.advice_in_common import in_common_advice
+from trusteq.auditing.calibration_advice import CUT_OFF, calibration_advice, cut_off_words
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.compare.measures import in_words
-from trusteq.compare.temperature import COLDEST, HOTTEST
 from trusteq.record.advice import Advice
 from trusteq.stats.p_value import p_words
-from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trusteq.compare.in_common import Common
+    from trusteq.compare.remedies import Recalibration
     from trusteq.compare.slices import Slice
+    from trusteq.compare.thresholds import Threshold
     from trusteq.compare.words import WordLean, WordLeans
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate
-    from trusteq.verdict import DimensionVerdict, Verdict
+    from trusteq.verdict import Verdict
 
-TARGETS = {"matched": "to match the reference's confidence", "recalibrated": "fitted to the labels"}
 ALPHA = 0.05
-CUT_OFF = 0.9
 SLICES_NAMED = 10
 
 
@@ -32,12 +31,13 @@ def advise(
     verdict: Verdict,
     policy: Policy,
     measures: Mapping[str, Mapping[str, Estimate]],
-    remedies: Mapping[str, Estimate],
+    recalibration: Recalibration | None,
     slices: Sequence[Slice],
-    thresholds: Sequence[Mapping[str, Any]],
+    thresholds: Sequence[Threshold],
     flips: Sequence[Mapping[str, Any]],
     words: WordLeans | None = None,
     common: Sequence[Common] = (),
+    labels: Sequence[str] = (),
     *,
     no_explain: bool = False,
     chosen: bool = False,
@@ -49,66 +49,17 @@ def advise(
     return tuple(
         advice
         for advice in (
-            _temperature(policy, measures, remedies),
+            calibration_advice(recalibration, verdict, measures.get("calibration", {}), labels, thresholds),
             *in_common_advice(common),
             _words(words),
             *unmeasured_steps(verdict, measures, no_explain=no_explain, chosen=chosen),
             *slice_advice(slices),
-            _threshold(thresholds),
+            _threshold(thresholds, recalibration),
             _flips(flips),
             *next_steps(verdict),
         )
         if advice is not None
     )
-
-
-def _temperature(
-    policy: Policy,
-    measures: Mapping[str, Mapping[str, Estimate]],
-    remedies: Mapping[str, Estimate],
-) -> Advice | None:
-    """Whether one temperature would correct calibration, judged by the same rules as the candidate itself."""
-    if "calibration" not in measures:
-        return None
-    before = _calibration(measures["calibration"], policy)
-    if before.outcome not in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED}:
-        return None
-    closest: Estimate | None = None
-    closest_aim = ""
-    for target, aim in TARGETS.items():
-        t = remedies.get(f"temperature_{target}")
-        if t is None:
-            continue
-        if closest is None:
-            closest, closest_aim = t, aim
-        after = {name: remedies.get(f"{name}_{target}", e) for name, e in measures["calibration"].items()}
-        unresolved = {rule.outcome for rule in _calibration(after, policy).rules} - {Outcome.EQUIVALENT}
-        mended = tuple(r.measure for r in before.rules if r.outcome in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED})
-        temperature = f"T = {t.value:.2f} [{t.low:.2f}, {t.high:.2f}] ({aim})"
-        if not unresolved:
-            return Advice("temperature", f"calibration is corrected by {temperature}", mended)
-        if unresolved == {Outcome.NOT_MEASURED}:
-            sentence = f"as far as it was measured, calibration is corrected by {temperature}"
-            return Advice("temperature", sentence, mended)
-    if closest is None or before.outcome is Outcome.UNDECIDED:
-        return None
-    if COLDEST * 1.01 < closest.value < HOTTEST / 1.01:
-        sentence = (
-            f"no single temperature is shown to correct calibration (closest T = {closest.value:.2f}, {closest_aim})"
-        )
-    else:
-        sentence = f"no single temperature from {COLDEST:g} to {HOTTEST:g} corrects calibration"
-    change = measures["calibration"].get("discrimination_difference")
-    if change is not None and change.high < 0:
-        sentence += (
-            "; information is lost: its confidence separates right answers from wrong ones less well (discrimination "
-            f"{change})"
-        )
-    return Advice("calibration", sentence)
-
-
-def _calibration(estimates: Mapping[str, Estimate], policy: Policy) -> DimensionVerdict:
-    return next(d for d in judge({"calibration": estimates}, policy).dimensions if d.dimension == "calibration")
 
 
 def slice_advice(slices: Sequence[Slice]) -> list[Advice]:
@@ -163,21 +114,13 @@ def _weighs_differently(row: WordLean) -> bool:
     return large >= 2 * small or row.signed_reference * row.signed_candidate < 0
 
 
-def _threshold(thresholds: Sequence[Mapping[str, Any]]) -> Advice | None:
+def _threshold(thresholds: Sequence[Threshold], found: Recalibration | None) -> Advice | None:
     row = next((r for r in thresholds if r["cut_off"] == CUT_OFF), None)
-    if row is None:
+    better = found is not None and found.fault.kind == "reference"  # then there is advice on cut-offs already
+    words = cut_off_words(found, thresholds)
+    if row is None or row["crossing"].low < 0.02 or better or words is None:
         return None
-    reference, candidate, crossing = row["coverage_reference"], row["coverage_candidate"], row["crossing"]
-    if crossing.low < 0.02:
-        return None
-    sentence = f"a cut-off of {CUT_OFF} accepts {candidate.value:.1%} of items instead of {reference.value:.1%}"
-    replacement = row.get("replacement")
-    if replacement:
-        sentence += (
-            f"; {replacement['cut_off']:.3f} keeps the reference's accuracy there and accepts "
-            f"{replacement['coverage']:.1%} (chosen on these items)"
-        )
-    return Advice("cut-off", sentence)
+    return Advice("cut-off", words)
 
 
 def _flips(flips: Sequence[Mapping[str, Any]]) -> Advice | None:

@@ -15,11 +15,13 @@ import numpy as np
 
 from trusteq.auditing.advice import advise
 from trusteq.auditing.explanations import Aligned, align, resampling_at
+from trusteq.auditing.recalibration import recalibration
 from trusteq.compare.alignment import MIN_PEER
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, flipped_items
 from trusteq.compare.behaviour import tests as behaviour_tests
 from trusteq.compare.binned_calibration import quantile_calibration
+from trusteq.compare.calibration_fault import ANSWER
 from trusteq.compare.chance import misfit
 from trusteq.compare.compute_measures import measure_all, measure_remedies
 from trusteq.compare.conditions import seen
@@ -347,6 +349,19 @@ def compare(
         task=sample.task,
         chosen=chosen,
     )
+    recalibrated = None
+    if is_calibration:
+        recalibrated = recalibration(
+            pair,
+            measures,
+            verdict,
+            policy,
+            {**_labels_and_answers(pair, sample.labels), **by_outcome},
+            cluster_size=sample.cluster_size,
+            own_measures=own_measures,
+            task=sample.task,
+            chosen=chosen,
+        )
     sliced = {part.column for part in parts}
     skew = {
         name: pair.measured(partial(skewsize, group=values, column=name))
@@ -357,6 +372,7 @@ def compare(
         candidate=candidate,
         measures=measures,
         remedies=remedies,
+        recalibration=recalibrated,
         tests=behaviour_tests(pair) if is_behaviour else {},
         slices=parts,
         strata=strata,
@@ -370,12 +386,13 @@ def compare(
             verdict,
             policy,
             measures,
-            remedies,
+            recalibrated,
             parts,
             thresholds,
             flips,
             words,
             common,
+            sample.labels,
             no_explain=no_explain,
             chosen=chosen,
         ),
@@ -395,6 +412,14 @@ def judged_measures(measures: Mapping[str, Mapping[str, Estimate]], policy: Poli
         for name, rule in margins.items()
         if name in flat and PREDICTED.issuperset(needs_of(name)) and "scripts" not in needs_of(name)
     }
+
+
+def _labels_and_answers(pair: Pair, labels: Sequence[str]) -> dict[str, Sequence[str]]:
+    """The gold label and the candidate's answer of each outcome, if items share labels."""
+    if not labels or pair.candidate.outcomes.distribution is None:
+        return {}
+    codes = {ANSWER: pair.candidate.answer} | ({} if pair.candidate.gold is None else {LABEL: pair.candidate.gold})
+    return {name: [labels[code] for code in of_column.tolist()] for name, of_column in codes.items()}
 
 
 def _model_result(response: Response, answers: Answers, sample: Sampled, seed: int) -> ModelResult:

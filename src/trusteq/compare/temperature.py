@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.stats.estimate import Estimate
+    from trusteq.stats.resampling import Resampling
+    from trusteq.tasks.outcomes import Outcomes
 
 FOLDS = 5
 COLDEST, HOTTEST = 0.02, 50.0
@@ -49,10 +51,8 @@ def remedy(pair: Pair, target: str) -> Remedy:
     """The candidate scaled by a cross-fitted temperature towards ``target``: "recalibrated" or "matched"."""
     outcomes = pair.candidate.outcomes
     binary = outcomes.distribution is None
-    p = _answer_and_rest(outcomes.confidence) if outcomes.distribution is None else outcomes.distribution
-    targets = _targets(pair, target)
-    resampling = pair.resampling
-    fold = np.random.default_rng([resampling.seed, 4]).permutation(resampling.units)[resampling.unit] % FOLDS
+    p, targets = probabilities_of(outcomes), targets_of(pair, target)
+    fold = folds(pair.resampling)
     scaled_p = np.empty_like(p)
     for f in range(FOLDS):
         inside, outside = fold == f, fold != f
@@ -60,16 +60,30 @@ def remedy(pair: Pair, target: str) -> Remedy:
         fit = outside if outside.any() else inside
         beta = fit_inverse_temperature(floored_log(taken(p, fit)), targets[fit], binary=binary)
         scaled_p[inside] = scaled(floored_log(taken(p, inside)), beta)
-    after = (
-        replace(outcomes, confidence=np.ascontiguousarray(scaled_p[:, 0]))
-        if binary
-        else most_probable(scaled_p, outcomes.gold, outcomes.item)
-    )
     return Remedy(
         target,
-        _temperature(floored_log(p), targets, pair, binary=binary),
-        replace(pair, candidate=Answers(after, resampling)),
+        fitted_temperature(p, targets, pair.resampling, binary=binary),
+        replace(pair, candidate=Answers(with_probabilities(outcomes, scaled_p), pair.resampling)),
     )
+
+
+def folds(resampling: Resampling) -> NDArray[np.int64]:
+    """The fold of each item [items]; those of a cluster are in the same one."""
+    return np.asarray(
+        np.random.default_rng([resampling.seed, 4]).permutation(resampling.units)[resampling.unit] % FOLDS
+    )
+
+
+def probabilities_of(outcomes: Outcomes) -> NDArray[np.float64]:
+    """The probabilities that a map changes [outcomes, labels]; of the answer and the rest if no labels are shared."""
+    return _answer_and_rest(outcomes.confidence) if outcomes.distribution is None else outcomes.distribution
+
+
+def with_probabilities(outcomes: Outcomes, p: NDArray[np.float64]) -> Outcomes:
+    """The outcomes with these probabilities [outcomes, labels] in place of `probabilities_of`."""
+    if outcomes.distribution is None:
+        return replace(outcomes, confidence=np.ascontiguousarray(p[:, 0]))
+    return most_probable(p, outcomes.gold, outcomes.item)
 
 
 def _answer_and_rest(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,7 +91,7 @@ def _answer_and_rest(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([confidence, 1 - confidence], axis=1)
 
 
-def _targets(pair: Pair, target: str) -> NDArray[Any]:
+def targets_of(pair: Pair, target: str) -> NDArray[Any]:
     """What a temperature is fitted to [outcomes]: the right answer's column, or the reference's confidence."""
     if target == "matched":
         return pair.reference.confidence
@@ -177,14 +191,17 @@ def _mean_log(logs: NDArray[np.float64], targets: NDArray[Any]) -> NDArray[np.fl
     return row_sums(targets * logs)
 
 
-def _temperature(logs: NDArray[np.float64], targets: NDArray[Any], pair: Pair, *, binary: bool) -> Estimate:
+def fitted_temperature(
+    p: NDArray[np.float64], targets: NDArray[Any], resampling: Resampling, *, binary: bool
+) -> Estimate:
     """T on all items, with the interval of the first-order sampling error of its logarithm, clipped to the range."""
+    logs = floored_log(p)
     beta = fit_inverse_temperature(logs, targets, binary=binary)
     slope, curvature = _Slopes(logs, targets, binary=binary).at(beta)
     # d log T = slope / mean curvature / beta for each item. Without curvature, every T fits equally well.
     flat = abs(float(curvature.mean())) * beta**2 < 1e-12
     influence = np.zeros(len(slope)) if flat else slope / float(curvature.mean()) / beta
-    log_t = pair.resampling.mean(influence - influence.mean(), what="temperature, linearised in its logarithm")
+    log_t = resampling.mean(influence - influence.mean(), what="temperature, linearised in its logarithm")
     lowest, highest = -np.log(_BETA[1] / beta), -np.log(_BETA[0] / beta)
     low, high = (lowest, highest) if flat else np.clip([log_t.low, log_t.high], lowest, highest)
     value = 1 / beta

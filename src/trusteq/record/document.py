@@ -22,6 +22,7 @@ from trusteq.compare.in_common import COLUMNS, Common
 from trusteq.compare.own_measures import OwnMeasure, from_entries
 from trusteq.compare.pies import Pie  # noqa: TC001
 from trusteq.compare.published import PairAgreement  # noqa: TC001
+from trusteq.compare.remedies import Recalibration  # noqa: TC001
 from trusteq.compare.thresholds import Threshold  # noqa: TC001
 from trusteq.compare.words import WordLean  # noqa: TC001
 from trusteq.explain.explanation import ExplainSettings  # noqa: TC001
@@ -102,6 +103,7 @@ class Judged:
     advice: tuple[Advice, ...]
     measures: Mapping[Dimension, Mapping[str, Estimate]]
     remedies: Mapping[str, Estimate]
+    recalibration: Recalibration | None
     tests: Mapping[str, PairedTest]
     thresholds: list[Threshold]
     skewsize: Mapping[str, Mapping[str, Estimate]]

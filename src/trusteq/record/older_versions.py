@@ -33,6 +33,7 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     Version 1 had no hashes of files, and of the retrained reference only its identity. In version 2, advice was
     sentences alone, all items had equal chances to be explained, slices had no judged measures, nothing was said of
     what more items would show of an undecided rule, and what changed items have in common was not looked for.
+    Nothing but a temperature was tried on a candidate's confidence.
     """
     content = _drawn_evenly(content)
     if name == "audit.json":
@@ -79,7 +80,9 @@ def _with_kinds_of_advice(content: dict[str, Any]) -> dict[str, Any]:
 
     def advised(model: Any) -> Any:
         said = model.get("advice") if isinstance(model, dict) else None
-        return {**model, "advice": [*map(_advice, said)], "in_common": []} if isinstance(said, list) else model
+        if not isinstance(said, list):
+            return model
+        return {**model, "recalibration": None, "advice": [*map(_advice, said)], "in_common": []}
 
     candidates = content.get("candidates")
     if isinstance(candidates, list):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.auditing.advice import TARGETS
+from trusteq.auditing.calibration_advice import TARGETS, map_in_words, place_in_words
 from trusteq.compare.measures import in_words
 from trusteq.report.page.html_table import Table, difference_rows, figure, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from trusteq.compare.calibration_fault import Fault, FaultKind
     from trusteq.compare.confidence import Bin
+    from trusteq.compare.remedies import Recalibration, TriedMap
     from trusteq.compare.thresholds import Threshold
     from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
@@ -32,6 +34,21 @@ SCORES = {
     "aurc": "area under the risk-coverage curve",
 }
 
+FAULTS: dict[FaultKind, str] = {
+    "everywhere": "The fault is the same everywhere: one temperature corrects it.",
+    "label": "It is one label's fault.",
+    "slice": "It is the fault of one slice of the items.",
+    "confidence": "It is the fault of one range of confidence.",
+    "information": "Information is lost: confidence separates right answers from wrong ones less well than the "
+    "reference's, and no map of confidence brings that back.",
+    "reference": "The candidate is better calibrated than the reference. Do not make it match: cut-offs move.",
+    "unknown": "It is not shown to lie in one part of the items, nor that information is lost.",
+}
+"""What each kind of fault means."""
+
+OWN = {"nll": "its own NLL", "smooth_ece": "its own smooth ECE"}
+"""A candidate's own scores, whose change by a map is shown."""
+
 CHOICES = {
     "mass": "mass: the probability of all choices together",
     "order_effect": "order effect: how far probabilities move in another order of the choices",
@@ -49,6 +66,8 @@ class Calibration:
     usable: Table | None
     bins: Table
     cut_offs: Table
+    new_cut_offs: Table | None
+    fault: str
     remedies: Table | None
 
 
@@ -67,7 +86,9 @@ def calibration(evidence: Evidence, candidate: AuditedCandidate) -> Calibration:
         usable=_usable(measures),
         bins=_bins(evidence.document.reference.reliability, candidate.reliability),
         cut_offs=_cut_offs(candidate.thresholds),
-        remedies=_remedies(candidate),
+        new_cut_offs=_new_cut_offs(candidate.recalibration),
+        fault="" if candidate.recalibration is None else _fault(candidate.recalibration.fault),
+        remedies=_remedies(candidate) if candidate.recalibration is None else _maps(candidate, candidate.recalibration),
     )
 
 
@@ -136,3 +157,51 @@ def _remedies(candidate: AuditedCandidate) -> Table | None:
         rows.append((in_words(name), figure(measures.get(name)), *(figure(e) for e in after)))
     heads = ("measure", "as it is", *(f"T {TARGETS[target]}" for target in targets))
     return Table("Effect of one temperature", heads, rows)
+
+
+def _fault(fault: Fault) -> str:
+    """What kind of fault it is, with the part of the items that it lies in."""
+    place = place_in_words(fault)
+    return FAULTS[fault.kind] if place is None else f"{FAULTS[fault.kind]} {place[0].upper()}{place[1:]}."
+
+
+def _maps(candidate: AuditedCandidate, recalibration: Recalibration) -> Table:
+    """Every map tried: what it does, the judged calibration measures after it, and how the candidate's scores move."""
+    judged = [r.measure for d in candidate.verdict.dimensions if d.dimension == "calibration" for r in d.rules]
+    own = [name for name in OWN if any(name in tried.own for tried in recalibration.maps)]
+    rows = [("as it is", "", *(figure(candidate.flat.get(name)) for name in judged), *("" for _ in own))]
+    rows += [
+        (
+            map_in_words(tried),
+            _done(tried),
+            *(figure(tried.after.get(name)) for name in judged),
+            *(figure(tried.own.get(name)) for name in own),
+        )
+        for tried in recalibration.maps
+    ]
+    heads = ("map", "what it does", *map(in_words, judged), *(f"change of {OWN[name]}" for name in own))
+    return Table("Effect of maps of confidence, on held-out folds", heads, rows, words=frozenset({0, 1}))
+
+
+def _done(tried: TriedMap) -> str:
+    """What a map mends and what it makes worse, in words."""
+    mends = ", ".join(in_words(name) for name in tried.mends)
+    words = [f"mends {mends}" if mends else "mends no rule"]
+    harms = [in_words(harm.measure) if harm.column is None else f"{harm.column} = {harm.value}" for harm in tried.harms]
+    if harms:
+        more = f" and {len(harms) - 4} more" if len(harms) > 4 else ""
+        words.append(f"makes worse: {', '.join(harms[:4])}{more}")
+    return f"recommended: {'; '.join(words)}" if tried.recommended else "; ".join(words)
+
+
+def _new_cut_offs(recalibration: Recalibration | None) -> Table | None:
+    """The candidate's cut-offs in place of the reference's, and what they do on items they were not chosen on."""
+    if recalibration is None or not recalibration.cut_offs:
+        return None
+    rows = [
+        (f"{row['of_reference']:g}", f"{row['cut_off']:.3f}", share(row["coverage"]), share(row["accuracy"]))
+        for row in recalibration.cut_offs
+    ]
+    keeps = recalibration.cut_offs[0]["keeps"]
+    heads = ("reference's cut-off", "candidate's cut-off", "accepts", "of these right")
+    return Table(f"Cut-offs that keep the reference's {keeps}, on held-out folds", heads, rows)
