@@ -16,6 +16,7 @@ import numpy as np
 from trusteq.auditing.advice import advise
 from trusteq.auditing.explanations import Aligned, align, resampling_at
 from trusteq.auditing.recalibration import recalibration
+from trusteq.auditing.routing import cascade
 from trusteq.compare.alignment import MIN_PEER
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, flipped_items
@@ -362,6 +363,17 @@ def compare(
             task=sample.task,
             chosen=chosen,
         )
+    routed = None
+    if is_behaviour:
+        routed = cascade(
+            pair,
+            measures,
+            verdict,
+            policy,
+            cluster_size=sample.cluster_size,
+            own_measures=own_measures,
+            task=sample.task,
+        )
     sliced = {part.column for part in parts}
     skew = {
         name: pair.measured(partial(skewsize, group=values, column=name))
@@ -373,6 +385,7 @@ def compare(
         measures=measures,
         remedies=remedies,
         recalibration=recalibrated,
+        cascade=routed,
         tests=behaviour_tests(pair) if is_behaviour else {},
         slices=parts,
         strata=strata,

@@ -82,7 +82,7 @@ def recalibration(
     pairs: list[Pair] = []
     for attempt in attempts(pair, applies):
         made = mapped(pair, attempt)
-        after = _judged_after(made.pair, verdict, own_measures)
+        after = judged_after(made.pair, verdict, own_measures)
         rejudged = judge(
             {name: {**group, **after.get(name, {})} for name, group in measures.items()},
             policy,
@@ -104,9 +104,9 @@ def recalibration(
                 after={name: e for group in after.values() for name, e in group.items()},
                 own=own,
                 moved=moved(pair, made.pair),
-                mends=tuple(n for n in failing if _rules(rejudged, "calibration")[n].outcome is Outcome.EQUIVALENT),
+                mends=tuple(n for n in failing if rules_of(rejudged, "calibration")[n].outcome is Outcome.EQUIVALENT),
                 harms=(
-                    *_harmed_rules(verdict, rejudged),
+                    *harmed_rules(verdict, rejudged),
                     *_harmed_scores(own),
                     *harmed_parts(pair, made.pair, found),
                 ),
@@ -123,7 +123,7 @@ def recalibration(
 
 def failing_rules(verdict: Verdict) -> list[str]:
     """The judged measures of calibration whose rules fail."""
-    return [name for name, rule in _rules(verdict, "calibration").items() if _fails(rule)]
+    return [name for name, rule in rules_of(verdict, "calibration").items() if _fails(rule)]
 
 
 def _fails(rule: RuleVerdict) -> bool:
@@ -161,12 +161,12 @@ def _loses_information(parts: Mapping[str, Estimate]) -> bool:
     return change.high < 0 and change.value <= -LOST * reference.value
 
 
-def _rules(verdict: Verdict, dimension: str) -> dict[str, RuleVerdict]:
+def rules_of(verdict: Verdict, dimension: str) -> dict[str, RuleVerdict]:
     """A dimension's rules by measure."""
     return {rule.measure: rule for d in verdict.dimensions if d.dimension == dimension for rule in d.rules}
 
 
-def _judged_after(after: Pair, verdict: Verdict, own: Sequence[Measure]) -> dict[str, dict[str, Estimate]]:
+def judged_after(after: Pair, verdict: Verdict, own: Sequence[Measure]) -> dict[str, dict[str, Estimate]]:
     """The judged measures after a map, by dimension: those that can be taken of predictions."""
     judged = {rule.measure for d in verdict.dimensions for rule in d.rules}
     estimates: dict[str, dict[str, Estimate]] = {}
@@ -178,7 +178,7 @@ def _judged_after(after: Pair, verdict: Verdict, own: Sequence[Measure]) -> dict
     return estimates
 
 
-def _harmed_rules(before: Verdict, after: Verdict) -> tuple[Harm, ...]:
+def harmed_rules(before: Verdict, after: Verdict) -> tuple[Harm, ...]:
     """The judged rules that are worse than before."""
     later = {(d.dimension, rule.measure): rule for d in after.dimensions for rule in d.rules}
     return tuple(

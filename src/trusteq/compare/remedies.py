@@ -40,7 +40,6 @@ from trusteq.compare.thresholds import CutOff  # noqa: TC001
 from trusteq.stats.estimate import Estimate
 from trusteq.stats.multiplicity import holm
 from trusteq.stats.proportions import quantile_of_normal
-from trusteq.stats.resampling import Resampling
 from trusteq.stats.rows import floored_log, taken
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def mapped(pair: Pair, attempt: Attempt) -> Mapped:
             made[held_out] = fit(taken(p, kept), targets[kept], binary=binary).applied(taken(p, held_out))
     temperature = None
     if attempt.map == "temperature":
-        of_touched = pair.resampling if attempt.part is None else _of_part(pair.resampling, attempt.part)
+        of_touched = pair.resampling if attempt.part is None else pair.resampling.part(attempt.part.inside)
         temperature = fitted_temperature(taken(p, touched), targets[touched], of_touched, binary=binary)
     candidate = Answers(with_probabilities(outcomes, made), pair.resampling)
     fitted = fit(taken(p, touched), targets[touched], binary=binary)
@@ -292,16 +291,3 @@ def _score(name: str, who: Answers) -> NDArray[np.float64]:
         return scores.nll(who) if name == "nll" else scores.brier(who)
     of_truth = np.where(who.right, who.confidence, 1 - who.confidence)
     return -floored_log(of_truth) if name == "nll" else 2 * np.square(1 - of_truth)
-
-
-def _of_part(resampling: Resampling, part: Part) -> Resampling:
-    """How the items of a part were sampled."""
-    cluster = resampling.cluster
-    return Resampling(
-        len(part.inside),
-        clusters=None if cluster is None else [str(code) for code in cluster[part.inside].tolist()],
-        item=None if resampling.item is None else resampling.item[part.inside],
-        resamples=resampling.resamples,
-        seed=resampling.seed,
-        level=resampling.level,
-    )

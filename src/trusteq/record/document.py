@@ -17,6 +17,7 @@ import numpy as np
 from annotated_types import Len, MinLen
 from typing_extensions import TypedDict
 
+from trusteq.compare.cascade import Cascade  # noqa: TC001
 from trusteq.compare.confidence import Bin, Null, Saturation  # noqa: TC001
 from trusteq.compare.in_common import COLUMNS, Common
 from trusteq.compare.own_measures import OwnMeasure, from_entries
@@ -104,6 +105,7 @@ class Judged:
     measures: Mapping[Dimension, Mapping[str, Estimate]]
     remedies: Mapping[str, Estimate]
     recalibration: Recalibration | None
+    cascade: Cascade | None
     tests: Mapping[str, PairedTest]
     thresholds: list[Threshold]
     skewsize: Mapping[str, Mapping[str, Estimate]]

@@ -33,7 +33,7 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     Version 1 had no hashes of files, and of the retrained reference only its identity. In version 2, advice was
     sentences alone, all items had equal chances to be explained, slices had no judged measures, nothing was said of
     what more items would show of an undecided rule, and what changed items have in common was not looked for.
-    Nothing but a temperature was tried on a candidate's confidence.
+    Nothing but a temperature was tried on a candidate's confidence, and nothing was routed to the reference.
     """
     content = _drawn_evenly(content)
     if name == "audit.json":
@@ -82,7 +82,8 @@ def _with_kinds_of_advice(content: dict[str, Any]) -> dict[str, Any]:
         said = model.get("advice") if isinstance(model, dict) else None
         if not isinstance(said, list):
             return model
-        return {**model, "recalibration": None, "advice": [*map(_advice, said)], "in_common": []}
+        later = {"recalibration": None, "cascade": None, "in_common": []}
+        return {**model, **later, "advice": [*map(_advice, said)]}
 
     candidates = content.get("candidates")
     if isinstance(candidates, list):

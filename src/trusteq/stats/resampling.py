@@ -154,6 +154,18 @@ class Resampling:
         other.freedom = min(other.freedom, self.freedom)
         return other
 
+    def part(self, at: NDArray[np.int64]) -> Resampling:
+        """How the values at these positions were sampled."""
+        return Resampling(
+            len(at),
+            clusters=None if self.cluster is None else [str(code) for code in self.cluster[at].tolist()],
+            item=None if self.item is None else self.item[at],
+            weights=None if self.weights is None else self.weights[at],
+            resamples=self.resamples,
+            seed=self.seed,
+            level=self.level,
+        )
+
     def too_similar(self, *values: NDArray[np.float64]) -> bool:
         """Whether, in any of these values [items], clusters differ less than independent items, and not by chance.
 

@@ -1,0 +1,186 @@
+"""A cascade: the candidate answers what it is sure of, and the reference, asked for the rest, answers that.
+
+For every cut-off of the candidate's confidence, the curve says what share of the items is *routed* to the reference,
+and how often the two together then agree with the reference and are right. The routed items cannot differ any more.
+
+A cut-off is chosen by fixed-sequence testing (Angelopoulos et al. 2021, "Learn then Test"): from the one that routes
+most downwards, as long as the rules hold; the last one that holds is the choice. Its chance to break a rule is that
+of a single test, however many cut-offs there are. What it does is estimated on items that had no part in the choice:
+each fifth of the items (whole clusters) is routed by the cut-off chosen on the other four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - like others below, read where a record is
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.temperature import FOLDS, folds
+from trusteq.stats.estimate import Estimate  # noqa: TC001
+from trusteq.stats.number import Share  # noqa: TC001
+from trusteq.tasks.outcomes import Outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+MOST_ROUTED = 0.5
+"""The largest share that is worth routing: beyond, the reference does most of the work."""
+TRIED = tuple(thousandths / 1_000 for thousandths in (*range(500, 100, -10), *range(100, 0, -5)))
+"""About what share the cut-offs route that are tried, in this order."""
+DRAWN = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""About what share the cut-offs of the curve route."""
+
+
+@dataclass(frozen=True)
+class CascadePoint:
+    """What the reference and the candidate do together if items below a cut-off of its confidence are routed.
+
+    routed: the share of items that go to the reference. agreement: with the reference, over all items. accuracy: over
+    all items; None without labels.
+    """
+
+    cut_off: Share
+    routed: Estimate
+    agreement: Estimate
+    accuracy: Estimate | None
+
+
+@dataclass(frozen=True)
+class TriedCascade(CascadePoint):
+    """A cut-off that is chosen on all items; its estimates are of cut-offs chosen on other folds of the items.
+
+    after: every judged measure of the two models together. mends: the judged measures whose rules are brought within
+    margins; harms: those whose rules get worse. recommended: whether every rule of behaviour is brought within its
+    margin and none gets worse.
+    """
+
+    after: Mapping[str, Estimate]
+    mends: tuple[str, ...]
+    harms: tuple[str, ...]
+    recommended: bool
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """The curve, by rising cut-off, and the cut-off that was chosen; None where none mends behaviour."""
+
+    curve: tuple[CascadePoint, ...]
+    chosen: TriedCascade | None
+
+
+def cascade_curve(pair: Pair) -> tuple[CascadePoint, ...]:
+    """What routing does at every cut-off of the curve, from routing nothing on."""
+    confidence = pair.candidate.confidence
+    cut_offs = [0.0, *sorted({*cut_offs_for(confidence, DRAWN)} - {0.0})]
+    return tuple(CascadePoint(cut_off, **together(pair, confidence < cut_off)) for cut_off in cut_offs)
+
+
+def together(pair: Pair, routed: NDArray[np.bool_], where: str = "") -> dict[str, Any]:
+    """The share of routed items [items], and agreement and accuracy after it; ``where`` they were estimated, in words.
+
+    Accuracy is None without labels.
+    """
+    share = cast("Callable[..., Estimate]", pair.resampling.share)  # None only for no items
+    same = routed | (pair.reference.answer == pair.candidate.answer)
+    right = np.where(routed, pair.reference.right, pair.candidate.right) if pair.labelled else None
+    return {
+        "routed": share(routed, what=f"asked of the reference{where}"),
+        "agreement": share(same, what=f"same answer as the reference after routing{where}"),
+        "accuracy": None if right is None else share(right, what=f"right answers after routing{where}"),
+    }
+
+
+def cut_offs_for(confidence: NDArray[np.float64], shares: Sequence[float]) -> list[float]:
+    """Different cut-offs that route about these shares of the items, in the same order.
+
+    They come from confidences [items] alone, and have at most three digits after the nines, so that they hold exactly
+    as printed.
+    """
+    ordered = np.sort(confidence)
+    at = [min(int(share * len(ordered)), len(ordered) - 1) for share in shares]
+    return list(dict.fromkeys(_printable(float(ordered[i])) for i in at))
+
+
+def _printable(confidence: float) -> float:
+    """A confidence with three digits of what it lacks to 1: 0.99 + 0.00234 is 0.99234."""
+    return max(0.0, round(1 - float(f"{1 - confidence:.2e}"), 12))
+
+
+def routed_to_reference(pair: Pair, routed: NDArray[np.bool_]) -> Pair:
+    """The pair with the reference's outcome in place of the candidate's where an item is routed [items]."""
+    return replace(
+        pair, candidate=Answers(_merged(pair.reference.outcomes, pair.candidate.outcomes, routed), pair.resampling)
+    )
+
+
+def _merged(reference: Outcomes, candidate: Outcomes, routed: NDArray[np.bool_]) -> Outcomes:
+    """The reference's outcomes where routed, the candidate's elsewhere; only what is known of both."""
+
+    def either(one: Any, other: Any) -> Any:
+        if one is None or other is None:
+            return None
+        return np.where(routed if one.ndim == 1 else routed[:, None], one, other)
+
+    numbers = {n: either(reference.numbers[n], x) for n, x in candidate.numbers.items() if n in reference.numbers}
+    arrays = {
+        name: either(getattr(reference, name), getattr(candidate, name))
+        for name in ("answer", "confidence", "right", "distribution", "gold", "chance")
+    }
+    return Outcomes(**arrays, item=candidate.item, numbers=numbers)
+
+
+def cross_fitted(pair: Pair, holds: Callable[[Pair], bool]) -> tuple[float, NDArray[np.bool_]] | None:
+    """The cut-off chosen on all items, and which items are routed [items] by those chosen on the other folds.
+
+    ``holds``: whether the rules hold of a pair, from its answers and which of them are right alone. None if there is
+    no choice, on all items or on four fifths of them.
+    """
+    pair = _answers_alone(pair)
+    candidates = [c for c in cut_offs_for(pair.candidate.confidence, TRIED) if c > 0]
+    everywhere = _chosen(pair, candidates, holds)
+    if everywhere is None:
+        return None
+    fold, routed = folds(pair.resampling), np.zeros(pair.resampling.n, dtype=np.bool_)
+    for f in range(FOLDS):
+        held_out, kept = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
+        if not held_out.size:
+            continue
+        cut_off = _chosen(_part(pair, kept), candidates, holds) if kept.size else None
+        if cut_off is None:
+            return None
+        routed[held_out] = pair.candidate.confidence[held_out] < cut_off
+    return everywhere, routed
+
+
+def _chosen(pair: Pair, cut_offs: Sequence[float], holds: Callable[[Pair], bool]) -> float | None:
+    """The last of the cut-offs, tried in this order, up to which the rules hold; None if not even for the first."""
+    chosen = None
+    for cut_off in cut_offs:
+        routed = pair.candidate.confidence < cut_off
+        if routed.mean() > MOST_ROUTED:
+            continue
+        if not holds(routed_to_reference(pair, routed)):
+            break
+        chosen = cut_off
+    return chosen
+
+
+def _answers_alone(pair: Pair) -> Pair:
+    """The pair without probabilities other than the answers' own: what is counted needs none."""
+
+    def bare(answers: Answers) -> Answers:
+        return replace(answers, outcomes=replace(answers.outcomes, distribution=None, chance=None, numbers={}))
+
+    return replace(pair, reference=bare(pair.reference), candidate=bare(pair.candidate))
+
+
+def _part(pair: Pair, at: NDArray[np.int64]) -> Pair:
+    """The pair on the items at these positions."""
+    resampling = pair.resampling.part(at)
+    reference, candidate = (Answers(one.outcomes.take(at), resampling) for one in (pair.reference, pair.candidate))
+    return replace(pair, reference=reference, candidate=candidate)
