@@ -6,7 +6,8 @@ and how often the two together then agree with the reference and are right. The 
 A cut-off is chosen by fixed-sequence testing (Angelopoulos et al. 2021, "Learn then Test"): from the one that routes
 most downwards, as long as the rules hold; the last one that holds is the choice. Its chance to break a rule is that
 of a single test, however many cut-offs there are. What it does is estimated on items that had no part in the choice:
-each fifth of the items (whole clusters) is routed by the cut-off chosen on the other four.
+each fifth of the items (whole clusters) is routed by the cut-off chosen on the other four. The cut-off that is
+recommended routes as many items as these five do.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 MOST_ROUTED = 0.5
 """The largest share that is worth routing: beyond, the reference does most of the work."""
+SELECTION_LEVEL = 0.99
+"""The level of the intervals by which a cut-off is chosen, unless the policy's is higher: where an interval of the
+policy's level just fits on four fifths of the items, it is a coin toss whether it does on the last."""
 TRIED = tuple(thousandths / 1_000 for thousandths in (*range(500, 100, -10), *range(100, 0, -5)))
 """About what share the cut-offs route that are tried, in this order."""
 DRAWN = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -52,7 +56,7 @@ class CascadePoint:
 
 @dataclass(frozen=True)
 class TriedCascade(CascadePoint):
-    """A cut-off that is chosen on all items; its estimates are of cut-offs chosen on other folds of the items.
+    """A cut-off that was chosen; its estimates are of those that were chosen on the other folds of the items.
 
     after: every judged measure of the two models together. mends: the judged measures whose rules are brought within
     margins; harms: those whose rules get worse. recommended: whether every rule of behaviour is brought within its
@@ -135,26 +139,21 @@ def _merged(reference: Outcomes, candidate: Outcomes, routed: NDArray[np.bool_])
 
 
 def cross_fitted(pair: Pair, holds: Callable[[Pair], bool]) -> tuple[float, NDArray[np.bool_]] | None:
-    """The cut-off chosen on all items, and which items are routed [items] by those chosen on the other folds.
+    """The cut-off, and which items are routed [items]: each fold's by the cut-off that was chosen on the other folds.
 
-    ``holds``: whether the rules hold of a pair, from its answers and which of them are right alone. None if there is
-    no choice, on all items or on four fifths of them.
+    The cut-off is the one that routes as many items as these five do. ``holds``: whether the rules hold of a pair,
+    from its answers and which of them are right alone. None if there is no choice on the other folds of one.
     """
     pair = _answers_alone(pair)
-    candidates = [c for c in cut_offs_for(pair.candidate.confidence, TRIED) if c > 0]
-    everywhere = _chosen(pair, candidates, holds)
-    if everywhere is None:
-        return None
+    tried = [c for c in cut_offs_for(pair.candidate.confidence, TRIED) if c > 0]
     fold, routed = folds(pair.resampling), np.zeros(pair.resampling.n, dtype=np.bool_)
     for f in range(FOLDS):
-        held_out, kept = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
-        if not held_out.size:
-            continue
-        cut_off = _chosen(_part(pair, kept), candidates, holds) if kept.size else None
+        cut_off = _chosen(_part(pair, np.flatnonzero(fold != f)), tried, holds)
         if cut_off is None:
             return None
-        routed[held_out] = pair.candidate.confidence[held_out] < cut_off
-    return everywhere, routed
+        routed |= (fold == f) & (pair.candidate.confidence < cut_off)
+    (cut_off,) = cut_offs_for(pair.candidate.confidence, [float(routed.mean())])
+    return cut_off, routed
 
 
 def _chosen(pair: Pair, cut_offs: Sequence[float], holds: Callable[[Pair], bool]) -> float | None:
@@ -181,6 +180,6 @@ def _answers_alone(pair: Pair) -> Pair:
 
 def _part(pair: Pair, at: NDArray[np.int64]) -> Pair:
     """The pair on the items at these positions."""
-    resampling = pair.resampling.part(at)
+    resampling = pair.resampling.part(at).at(max(SELECTION_LEVEL, pair.resampling.level))
     reference, candidate = (Answers(one.outcomes.take(at), resampling) for one in (pair.reference, pair.candidate))
     return replace(pair, reference=reference, candidate=candidate)
