@@ -11,6 +11,7 @@ should lie in the interval that is printed of it.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,21 +102,22 @@ def main() -> None:
         for seed in range(options.draws):
             pair = drawn(plant, options.items, seed, sampled(plant, options.items, seed))
             measures = {"behaviour": {n: e for n, e in measure_all(pair)["behaviour"].items() if n in names}}
-            found = cascade(pair, measures, judge(measures, policy), policy)
-            if found is None or found.chosen is None or not found.chosen.recommended:
+            judged = partial(judge, policy=policy)
+            found = cascade(pair, measures, judged(measures), policy, judged)
+            if found is None or (chosen := found.by_confidence) is None or not chosen.recommended:
                 continue
             recommended += 1
-            below = fresh.candidate.confidence < found.chosen.cut_off
+            below = fresh.candidate.confidence < chosen.cut_off
             made = routed_to_reference(fresh, below)
             after = {
                 "disagreement": float((made.candidate.answer != fresh.reference.answer).mean()),
                 "accuracy_difference": float(made.candidate.right.mean() - fresh.reference.right.mean()),
             }
             held += all(rule.allows(after[name]) for name, rule in rules.items())
-            printed, true = found.chosen.agreement, together(fresh, below)["agreement"].value
+            printed, true = chosen.agreement, together(fresh, below)["agreement"].value
             worse += true < printed.low
             better += true > printed.high
-            routed.append(found.chosen.routed.value)
+            routed.append(chosen.routed.value)
         differ = float((fresh.reference.answer != fresh.candidate.answer).mean())
         ends = f"{np.mean(routed):.1%}" if routed else "-"
         of = f"{held} of {recommended} | {worse} and {better}" if recommended else "- | -"

@@ -342,14 +342,15 @@ def compare(
     flips = flipped_items(pair, sample.ids, sample.answer_texts) if is_behaviour else []
     words = None if aligned is None else aligned.words
     common = () if features is None else in_common(pair, features, sample.items.ids, sample.clusters)
-    verdict = judge(
-        measures,
-        policy,
+    judged_by_policy = partial(
+        judge,
+        policy=policy,
         cluster_size=sample.cluster_size,
         own_measures=own_measures,
         task=sample.task,
         chosen=chosen,
     )
+    verdict = judged_by_policy(measures)
     recalibrated = None
     if is_calibration:
         recalibrated = recalibration(
@@ -370,9 +371,11 @@ def compare(
             measures,
             verdict,
             policy,
-            cluster_size=sample.cluster_size,
+            judged_by_policy,
             own_measures=own_measures,
-            task=sample.task,
+            common=common,
+            features=features,
+            keys=sample.items.ids if sample.clusters is None else sample.clusters,
         )
     sliced = {part.column for part in parts}
     skew = {

@@ -1,34 +1,51 @@
 """Whether a cascade brings a candidate within the margins, judged by the same rules as the candidate itself.
 
 It is tried where a required rule of behaviour is not EQUIVALENT: what is routed to the reference cannot differ from it.
-The cut-off is the one that routes least while all rules about behaviour that are counted item by item hold. The two
-models together are then judged by every rule that can be taken of predictions, on items that had no part in the choice.
+Items are routed by the candidate's confidence, or by what changed items have in common. The choice is the one that
+routes least while all rules about behaviour hold that are counted item by item. The two models together are then judged
+by every rule that can be taken of predictions, on items that had no part in the choice.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trusteq.auditing.recalibration import harmed_rules, judged_after, rules_of
 from trusteq.compare.behaviour import accuracy, agreement, flips
-from trusteq.compare.cascade import Cascade, TriedCascade, cascade_curve, cross_fitted, routed_to_reference, together
+from trusteq.compare.cascade import (
+    MOST_ROUTED,
+    Cascade,
+    TriedConditions,
+    TriedCutOff,
+    cascade_curve,
+    cross_fitted,
+    part_of,
+    routed_to_reference,
+    together,
+)
+from trusteq.compare.in_common import first_half
 from trusteq.stats.equivalence import against
-from trusteq.verdict import Outcome, judge
+from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trusteq.compare.answers import Pair
+    from trusteq.compare.in_common import Common
+    from trusteq.compare.item_features import Features
     from trusteq.compare.measures import Measure
     from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
-    from trusteq.tasks.task import Task
     from trusteq.verdict import Verdict
 
     Measures = Mapping[str, Mapping[str, Estimate]]
+    Judge = Callable[[Measures], Verdict]
+    After = Callable[[Pair], tuple[dict[str, Estimate], Verdict]]
 
 BEHAVIOUR = "behaviour"
-HELD_OUT = ", on held-out folds"
+OPEN = frozenset({Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED})
 
 
 def cascade(
@@ -36,61 +53,117 @@ def cascade(
     measures: Measures,
     verdict: Verdict,
     policy: Policy,
+    judged: Judge,
     *,
-    cluster_size: float | None = None,
     own_measures: Sequence[Measure] = (),
-    task: Task | None = None,
+    common: Sequence[Common] = (),
+    features: Features | None = None,
+    keys: Sequence[str] = (),
 ) -> Cascade | None:
-    """What routing to the reference does, and the cut-off that mends behaviour; None if behaviour needs no mending.
+    """What routing to the reference does, and what to route so that behaviour is mended; None if it needs no mending.
 
-    Nor is anything routed where an item has several outcomes, or with fewer items than the policy asks for.
+    Nor is anything routed where an item has several outcomes, or with fewer items than the policy asks for. ``judged``
+    gives the verdict on measures. ``common``, ``features``: what changed items have in common, and what it was found
+    among. ``keys`` [items]: which items belong together, as they were given to that search.
     """
     several = pair.candidate.outcomes.item is not None
     if several or pair.resampling.items < policy.min_items or not open_rules(verdict):
         return None
-    rules = {name: rule.rule for name, rule in rules_of(verdict, BEHAVIOUR).items() if name in COUNTED}
-    found = cross_fitted(pair, lambda made: _hold(rules, made)) if rules else None
+    judged_rules = rules_of(verdict, BEHAVIOUR).items()
+    rules = {name: rule.rule for name, rule in judged_rules if name in COUNTED and rule.estimate is not None}
+
+    def holds(made: Pair) -> bool:
+        return _hold(rules, made)
+
+    def after(made: Pair) -> tuple[dict[str, Estimate], Verdict]:
+        found = judged_after(made, verdict, own_measures)
+        flat = {name: e for group in found.values() for name, e in group.items()}
+        return flat, judged({name: {**group, **found.get(name, {})} for name, group in measures.items()})
+
+    by_confidence = _by_confidence(pair, verdict, holds, after) if rules else None
+    conditions = [c for c in common if c.question == "changed" and all(term.of_the_item for term in c.terms)]
+    by_condition = None
+    if rules and features is not None and conditions:
+        by_condition = _by_condition(pair, verdict, holds, after, conditions, features, keys)
+    return Cascade(cascade_curve(pair), by_confidence, by_condition)
+
+
+def _by_confidence(
+    pair: Pair,
+    verdict: Verdict,
+    holds: Callable[[Pair], bool],
+    after: After,
+) -> TriedCutOff | None:
+    """The cut-off that routes least; recommended if every rule of behaviour is mended and none gets worse."""
+    found = cross_fitted(pair, holds)
     if found is None:
-        return Cascade(cascade_curve(pair), None)
+        return None
     cut_off, routed = found
-    made = routed_to_reference(pair, routed)
-    after = judged_after(made, verdict, own_measures)
-    later = judge(
-        {name: {**group, **after.get(name, {})} for name, group in measures.items()},
-        policy,
-        cluster_size=cluster_size,
-        own_measures=own_measures,
-        task=task,
-    )
-    mends = newly_equivalent(verdict, later)
-    harms = tuple(harm.measure for harm in harmed_rules(verdict, later))
-    chosen = TriedCascade(
-        cut_off,
-        **together(pair, routed, HELD_OUT),
-        after={name: e for group in after.values() for name, e in group.items()},
+    estimates, later = after(routed_to_reference(pair, routed))
+    mends, harms = _mended(verdict, later), tuple(harm.measure for harm in harmed_rules(verdict, later))
+    return TriedCutOff(
+        **together(pair, routed, ", on held-out folds"),
+        cut_off=cut_off,
+        after=estimates,
         mends=mends,
         harms=harms,
         recommended=not harms and set(open_rules(verdict)) <= set(mends),
     )
-    return Cascade(cascade_curve(pair), chosen)
+
+
+def _by_condition(
+    pair: Pair,
+    verdict: Verdict,
+    holds: Callable[[Pair], bool],
+    after: After,
+    conditions: Sequence[Common],
+    features: Features,
+    keys: Sequence[str],
+) -> TriedConditions | None:
+    """The fewest of the conditions, in their order, that mend behaviour, or else all; None if they are too many items.
+
+    They are judged on the half of the items that was not searched for them, and recommended if they mend a rule there
+    and no rule gets worse on all items.
+    """
+    changed = pair.reference.answer != pair.candidate.answer
+    held_out = np.flatnonzero(~first_half(changed, keys, pair.resampling.seed))
+    half = part_of(pair, held_out)
+    routed, chosen = np.zeros(len(changed), dtype=np.bool_), []
+    for condition in conditions:
+        chosen.append(condition.terms)
+        routed = routed | features.items_with(condition.terms)
+        if holds(routed_to_reference(half, routed[held_out])):
+            break
+    if not 0 < routed.mean() <= MOST_ROUTED:
+        return None
+    estimates, later = after(routed_to_reference(half, routed[held_out]))
+    mends = _mended(verdict, later)
+    harms = tuple(harm.measure for harm in harmed_rules(verdict, after(routed_to_reference(pair, routed))[1]))
+    return TriedConditions(
+        **together(half, routed[held_out], ", on the half of the items that was not searched"),
+        after=estimates,
+        mends=mends,
+        harms=harms,
+        recommended=not harms and bool(set(open_rules(verdict)) & set(mends)),
+        conditions=tuple(chosen),
+    )
 
 
 def open_rules(verdict: Verdict) -> list[str]:
-    """The judged measures of behaviour, if it is required, whose rules are not EQUIVALENT."""
+    """The judged measures of behaviour, if it is required, whose rules are UNDECIDED or NOT EQUIVALENT."""
     required = any(d.dimension == BEHAVIOUR and d.required for d in verdict.dimensions)
     judged = rules_of(verdict, BEHAVIOUR).items() if required else ()
-    return [name for name, rule in judged if rule.outcome in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED}]
+    return [name for name, rule in judged if rule.outcome in OPEN]
 
 
-def newly_equivalent(before: Verdict, after: Verdict) -> tuple[str, ...]:
-    """The judged measures whose rules are EQUIVALENT now and were NOT EQUIVALENT or UNDECIDED."""
+def _mended(before: Verdict, after: Verdict) -> tuple[str, ...]:
+    """The judged measures whose rules are EQUIVALENT now and were UNDECIDED or NOT EQUIVALENT."""
     later = {(d.dimension, rule.measure): rule.outcome for d in after.dimensions for rule in d.rules}
     return tuple(
         rule.measure
         for d in before.dimensions
         for rule in d.rules
-        if rule.outcome in {Outcome.NOT_EQUIVALENT, Outcome.UNDECIDED}
-        and later[d.dimension, rule.measure] is Outcome.EQUIVALENT
+        if rule.outcome in OPEN and later[d.dimension, rule.measure] is Outcome.EQUIVALENT
     )
 
 
@@ -108,7 +181,8 @@ COUNTED = {
 
 def _hold(rules: Mapping[str, Rule], pair: Pair) -> bool:
     """Whether these rules hold of a pair."""
-    estimates = {name: e for group in {COUNTED[name] for name in rules} for name, e in group(pair).items()}
+    groups = dict.fromkeys(COUNTED[name] for name in rules)
+    estimates = {name: e for group in groups for name, e in group(pair).items()}
     return all(_holds(rule, estimates[name]) for name, rule in rules.items())
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.conditions import Term  # noqa: TC001
 from trusteq.compare.temperature import FOLDS, folds
 from trusteq.stats.estimate import Estimate  # noqa: TC001
 from trusteq.stats.number import Share  # noqa: TC001
@@ -41,26 +42,31 @@ DRAWN = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6
 
 
 @dataclass(frozen=True)
-class CascadePoint:
-    """What the reference and the candidate do together if items below a cut-off of its confidence are routed.
+class Together:
+    """What the reference and the candidate do together if some items are routed to the reference.
 
     routed: the share of items that go to the reference. agreement: with the reference, over all items. accuracy: over
     all items; None without labels.
     """
 
-    cut_off: Share
     routed: Estimate
     agreement: Estimate
     accuracy: Estimate | None
 
 
 @dataclass(frozen=True)
-class TriedCascade(CascadePoint):
-    """A cut-off that was chosen; its estimates are of those that were chosen on the other folds of the items.
+class CascadePoint(Together):
+    """The same, if the items are those of which the candidate is less confident than a cut-off."""
 
-    after: every judged measure of the two models together. mends: the judged measures whose rules are brought within
-    margins; harms: those whose rules get worse. recommended: whether every rule of behaviour is brought within its
-    margin and none gets worse.
+    cut_off: Share
+
+
+@dataclass(frozen=True)
+class Rejudged:
+    """How the two models together are judged, by the same rules.
+
+    after: every judged measure of the two together. mends: the judged measures whose rules are brought within margins;
+    harms: those whose rules get worse.
     """
 
     after: Mapping[str, Estimate]
@@ -70,18 +76,31 @@ class TriedCascade(CascadePoint):
 
 
 @dataclass(frozen=True)
+class TriedCutOff(Rejudged, CascadePoint):
+    """A cut-off that was chosen; its estimates are of those that were chosen on the other folds of the items."""
+
+
+@dataclass(frozen=True)
+class TriedConditions(Rejudged, Together):
+    """Routing items that meet any of these conditions; its estimates are of the half that was not searched for them."""
+
+    conditions: tuple[tuple[Term, ...], ...]
+
+
+@dataclass(frozen=True)
 class Cascade:
-    """The curve, by rising cut-off, and the cut-off that was chosen; None where none mends behaviour."""
+    """The curve, by rising cut-off, and the cut-off and conditions that were chosen; None where none can be."""
 
     curve: tuple[CascadePoint, ...]
-    chosen: TriedCascade | None
+    by_confidence: TriedCutOff | None
+    by_condition: TriedConditions | None
 
 
 def cascade_curve(pair: Pair) -> tuple[CascadePoint, ...]:
     """What routing does at every cut-off of the curve, from routing nothing on."""
     confidence = pair.candidate.confidence
     cut_offs = [0.0, *sorted({*cut_offs_for(confidence, DRAWN)} - {0.0})]
-    return tuple(CascadePoint(cut_off, **together(pair, confidence < cut_off)) for cut_off in cut_offs)
+    return tuple(CascadePoint(**together(pair, confidence < cut_off), cut_off=cut_off) for cut_off in cut_offs)
 
 
 def together(pair: Pair, routed: NDArray[np.bool_], where: str = "") -> dict[str, Any]:
@@ -145,10 +164,11 @@ def cross_fitted(pair: Pair, holds: Callable[[Pair], bool]) -> tuple[float, NDAr
     from its answers and which of them are right alone. None if there is no choice on the other folds of one.
     """
     pair = _answers_alone(pair)
+    level = max(SELECTION_LEVEL, pair.resampling.level)
     tried = [c for c in cut_offs_for(pair.candidate.confidence, TRIED) if c > 0]
     fold, routed = folds(pair.resampling), np.zeros(pair.resampling.n, dtype=np.bool_)
     for f in range(FOLDS):
-        cut_off = _chosen(_part(pair, np.flatnonzero(fold != f)), tried, holds)
+        cut_off = _chosen(part_of(pair, np.flatnonzero(fold != f), level=level), tried, holds)
         if cut_off is None:
             return None
         routed |= (fold == f) & (pair.candidate.confidence < cut_off)
@@ -178,8 +198,9 @@ def _answers_alone(pair: Pair) -> Pair:
     return replace(pair, reference=bare(pair.reference), candidate=bare(pair.candidate))
 
 
-def _part(pair: Pair, at: NDArray[np.int64]) -> Pair:
-    """The pair on the items at these positions."""
-    resampling = pair.resampling.part(at).at(max(SELECTION_LEVEL, pair.resampling.level))
+def part_of(pair: Pair, at: NDArray[np.int64], *, level: float | None = None) -> Pair:
+    """The pair on the items at these positions, with intervals of this level; by default, as they were."""
+    resampling = pair.resampling.part(at)
+    resampling = resampling if level is None else resampling.at(level)
     reference, candidate = (Answers(one.outcomes.take(at), resampling) for one in (pair.reference, pair.candidate))
     return replace(pair, reference=reference, candidate=candidate)

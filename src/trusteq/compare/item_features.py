@@ -47,6 +47,11 @@ class Features:
         kept = [at for at, term in enumerate(self.terms) if term.kind != kind]
         return Features(tuple(self.terms[at] for at in kept), self.table[:, kept], self.cost[kept])
 
+    def items_with(self, terms: Sequence[Term]) -> NDArray[np.bool_]:
+        """Which items have all these terms [items]."""
+        counts = self.table[:, [self.terms.index(term) for term in terms]].sum(axis=1)
+        return np.asarray(np.asarray(counts).ravel() == len(terms))
+
 
 def item_features(known: Seen) -> Features:
     """Every term that enough of the items have and lack."""

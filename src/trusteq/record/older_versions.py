@@ -82,7 +82,7 @@ def _with_kinds_of_advice(content: dict[str, Any]) -> dict[str, Any]:
         said = model.get("advice") if isinstance(model, dict) else None
         if not isinstance(said, list):
             return model
-        later = {"recalibration": None, "cascade": None, "in_common": []}
+        later: dict[str, Any] = {"recalibration": None, "cascade": None, "in_common": []}
         return {**model, **later, "advice": [*map(_advice, said)]}
 
     candidates = content.get("candidates")
