@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.auditing.advice_in_common import in_common_advice
 from trusteq.auditing.calibration_advice import CUT_OFF, calibration_advice, cut_off_words
+from trusteq.auditing.decision_advice import retraining_advice, routing_advice, ship
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.compare.measures import in_words
 from trusteq.record.advice import Advice
@@ -14,6 +15,7 @@ from trusteq.stats.p_value import p_words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from trusteq.compare.cascade import Cascade
     from trusteq.compare.in_common import Common
     from trusteq.compare.remedies import Recalibration
     from trusteq.compare.slices import Slice
@@ -32,6 +34,7 @@ def advise(
     policy: Policy,
     measures: Mapping[str, Mapping[str, Estimate]],
     recalibration: Recalibration | None,
+    cascade: Cascade | None,
     slices: Sequence[Slice],
     thresholds: Sequence[Threshold],
     flips: Sequence[Mapping[str, Any]],
@@ -49,7 +52,10 @@ def advise(
     return tuple(
         advice
         for advice in (
+            *ship(verdict),
             calibration_advice(recalibration, verdict, measures.get("calibration", {}), labels, thresholds),
+            *routing_advice(cascade, {name: e for group in measures.values() for name, e in group.items()}),
+            *retraining_advice(verdict, flips),
             *in_common_advice(common),
             _words(words),
             *unmeasured_steps(verdict, measures, no_explain=no_explain, chosen=chosen),

@@ -403,6 +403,7 @@ def compare(
             policy,
             measures,
             recalibrated,
+            routed,
             parts,
             thresholds,
             flips,

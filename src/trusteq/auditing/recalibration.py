@@ -123,10 +123,11 @@ def recalibration(
 
 def failing_rules(verdict: Verdict) -> list[str]:
     """The judged measures of calibration whose rules fail."""
-    return [name for name, rule in rules_of(verdict, "calibration").items() if _fails(rule)]
+    return [name for name, rule in rules_of(verdict, "calibration").items() if fails(rule)]
 
 
-def _fails(rule: RuleVerdict) -> bool:
+def fails(rule: RuleVerdict) -> bool:
+    """Whether a rule fails."""
     beyond = rule.estimate is not None and not rule.rule.allows(rule.estimate.value)
     return rule.outcome is Outcome.NOT_EQUIVALENT or (rule.outcome is Outcome.UNDECIDED and beyond)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 AdviceKind = Literal[
+    "ship",
     "temperature",
     "calibration",
     "words",
@@ -14,6 +15,9 @@ AdviceKind = Literal[
     "slice",
     "cut-off",
     "common",
+    "cascade",
+    "route",
+    "retrain",
     "changes",
     "measure more",
     "decide",
@@ -22,6 +26,21 @@ AdviceKind = Literal[
 """What a sentence of advice is about."""
 
 KINDS: tuple[AdviceKind, ...] = get_args(AdviceKind)
+DECISIONS: frozenset[AdviceKind] = frozenset(
+    {
+        "ship",
+        "temperature",
+        "cut-off",
+        "cascade",
+        "route",
+        "retrain",
+        "labels",
+        "explanations",
+        "measure more",
+        "decide",
+    }
+)
+"""The kinds that say what to do; the others say where to look."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from trusteq.compare.measures import in_words
 from trusteq.data.clean import clean
+from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.waiver_words import of_candidate
 from trusteq.report.wording import NOT_JUDGED, interval, margin, not_measured, rule_words, urgent
@@ -62,7 +63,8 @@ def _overall(evidence: Evidence, candidate: AuditedCandidate) -> ET.Element:
     case = _empty(candidate, "overall")
     if candidate.verdict.outcome is not Outcome.EQUIVALENT:
         waived = of_candidate(evidence.waivers, candidate.name)
-        _failure(case, candidate.verdict.outcome, candidate.verdict.reason, [*waived, *map(str, candidate.advice)])
+        said = [*to_do(evidence, candidate), *to_look_at(candidate)]
+        _failure(case, candidate.verdict.outcome, candidate.verdict.reason, [*waived, *map(str, said)])
     return case
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from trusteq.report.cost_words import cost_words, where
+from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.markdown_text import details, escaped, table
 from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.waiver_words import of_candidate
@@ -151,15 +153,12 @@ def provenance(evidence: Evidence) -> str:
 
 
 def _reasons(evidence: Evidence, candidate: AuditedCandidate) -> str:
-    """The reason for a verdict, what was waived, and what to look at."""
+    """The reason for a verdict, what was waived, what to do and what to look at."""
     text = f"**{escaped(candidate.name, NAME)}** is {outcome(candidate.verdict.outcome)}: "
     text += escaped(candidate.verdict.reason)
     waived = (f"**{escaped(words)}**" for words in of_candidate(evidence.waivers, candidate.name))
-    return "\n".join(
-        [
-            text,
-            "",
-            *(f"- {words}" for words in waived),
-            *(f"- {escaped(advice.sentence)}" for advice in candidate.advice),
-        ]
-    ).rstrip()
+    lines = [text, "", *(f"- {words}" for words in waived)]
+    for heading, said in (("What to do", to_do(evidence, candidate)), ("What to look at", to_look_at(candidate))):
+        if said:
+            lines += ["", f"{heading}:", "", *(f"- {escaped(advice.sentence)}" for advice in said)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from trusteq.auditing.decision_advice import ship
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.errors import OptionError
 from trusteq.models.base import Finding
 from trusteq.record.audit import exit_code
 from trusteq.record.run import judged_by
 from trusteq.report.wording import listed
+from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
     from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.evidence import Evidence
 
-_BY_VERDICT = frozenset({"labels", "explanations", "measure more", "decide"})
+_BY_VERDICT = frozenset({"ship", "labels", "explanations", "measure more", "decide"})
 """Kinds of advice that follow from the verdict and the estimates alone."""
+
+_OF_BEHAVIOUR = frozenset({"cascade", "route", "retrain"})
+"""Kinds of advice that make no sense for a candidate that is EQUIVALENT."""
 
 
 _OF_MODELS = frozenset({"estimates", "flips", "attributions", "agreement", "words", "top_words"})
@@ -53,9 +58,10 @@ def _requiring(document: AuditDocument, dimensions: tuple[str, ...]) -> AuditDoc
 def _judged_again(candidate: AuditedCandidate, policy: Policy, document: AuditDocument) -> AuditedCandidate:
     verdict = judged_by(policy, candidate, document)
     no_explain = document.settings.get("no_explain", False)
-    kept = [advice for advice in candidate.advice if advice.kind not in _BY_VERDICT]
+    left_out = _BY_VERDICT | _OF_BEHAVIOUR if verdict.outcome is Outcome.EQUIVALENT else _BY_VERDICT
+    kept = [advice for advice in candidate.advice if advice.kind not in left_out]
     missing = unmeasured_steps(verdict, candidate.measures, no_explain=no_explain, chosen=document.chosen)
-    return replace(candidate, verdict=verdict, advice=(*missing, *kept, *next_steps(verdict)))
+    return replace(candidate, verdict=verdict, advice=(*ship(verdict), *missing, *kept, *next_steps(verdict)))
 
 
 def _only(evidence: Evidence, candidates: Collection[str]) -> Evidence:

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.clean import clean
+from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.waiver_words import waiver_words
 from trusteq.report.wording import MARKS, URGENT, dimension_words, judged, margin, percent, rule_words, sides, title
@@ -34,13 +35,13 @@ def html(audit: Finished[Any]) -> str:
         *(f"<p><b>! {_text(f.model)}</b>: {_text(f.message)}</p>" for f in evidence.findings if f.kind in URGENT),
         _figure(evidence),
         *(f"<p><b>{_text(w.candidate)}</b>: {_text(waiver_words(w))}</p>" for w in evidence.waivers),
-        *(_candidate(c, percent(document.policy.level)) for c in document.candidates),
+        *(_candidate(evidence, c, percent(document.policy.level)) for c in document.candidates),
     ]
     return f'<div class="trusteq">{"".join(parts)}</div>'
 
 
-def _candidate(c: AuditedCandidate, level: str) -> str:
-    """The rules behind a verdict and what to look at."""
+def _candidate(evidence: Evidence, c: AuditedCandidate, level: str) -> str:
+    """The rules behind a verdict, what to do and what to look at."""
     rows = "".join(
         _row(
             "td",
@@ -54,7 +55,10 @@ def _candidate(c: AuditedCandidate, level: str) -> str:
         for r in d.rules
     )
     header = _row("th", "measure", "reference", "candidate", f"difference [{level}]", "margin", "")
-    said = [*(sentence(dimension, rule) for dimension, rule in outlooks(c.verdict)), *map(str, c.advice)]
+    said = [
+        *(sentence(dimension, rule) for dimension, rule in outlooks(c.verdict)),
+        *map(str, [*to_do(evidence, c), *to_look_at(c)]),
+    ]
     advice = "".join(f"<li>{_text(text)}</li>" for text in said)
     return (
         f"<p><b>{_text(c.name)}</b> is <b>{_text(c.verdict.outcome)}</b>: {_text(c.verdict.reason)}</p>"

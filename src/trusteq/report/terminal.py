@@ -1,4 +1,4 @@
-"""The audit in the terminal: verdicts first, then the few numbers behind them, then what to look at."""
+"""The audit in the terminal: verdicts first, then the few numbers behind them, then what to do and to look at."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.text import Text
 from trusteq.compare.behaviour import FLIP_MEASURES
 from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
+from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.waiver_words import of_candidate
@@ -80,8 +81,9 @@ def render_evidence(evidence: Evidence) -> RenderableType:
             _indented(context(c.flat, c.tests, unit)),
             *undecided(c.verdict),
         ]
-        if c.advice:
-            parts += [Text("\n  what to look at", style="bold"), _bullets([*map(str, c.advice)])]
+        for heading, advice in (("what to do", to_do(evidence, c)), ("what to look at", to_look_at(c))):
+            if advice:
+                parts += [Text(f"\n  {heading}", style="bold"), _bullets([*map(str, advice)])]
     if document.peer is not None:
         heading = f"\n{clean(document.peer.name)}, the retrained reference, judged by the same rules"
         table = rules(document.peer.verdict, document.peer.flat, document.policy)

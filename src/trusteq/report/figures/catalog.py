@@ -17,6 +17,7 @@ from trusteq.errors import OptionError
 from trusteq.plugins import with_plugins
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.alignment_by_length import AlignmentByLengthDisplay
+from trusteq.report.figures.cascade import CascadeDisplay
 from trusteq.report.figures.confidence import ConfidenceDisplay
 from trusteq.report.figures.flips import FlipsDisplay
 from trusteq.report.figures.intervals import IntervalsDisplay
@@ -153,6 +154,15 @@ _ALL = (
         "labels",
         RiskCoverageDisplay.from_evidence,
         "The share of wrong answers among the most confident ones, by the share of items that are answered.",
+    ),
+    Figure(
+        "cascade",
+        "a candidate",
+        "how often candidate and reference together agree with the reference, and are right, by the share routed to it",
+        "a rule of behaviour that is not EQUIVALENT",
+        CascadeDisplay.from_evidence,
+        "The candidate answers where it is most confident, the reference the rest: agreement with the reference and "
+        "share of right answers of the two together, by the share of items that the reference answers.",
     ),
 )
 

@@ -24,6 +24,7 @@ class Step(NamedTuple):
 
 
 PLACES: dict[AdviceKind, tuple[str, str]] = {
+    "ship": ("Ship", "dimensions"),
     "temperature": ("Recalibrate", "remedies"),
     "calibration": ("Calibration", "remedies"),
     "words": ("Words", "words"),
@@ -32,6 +33,9 @@ PLACES: dict[AdviceKind, tuple[str, str]] = {
     "slice": ("Slice", "slices"),
     "cut-off": ("Cut-off", "cut-offs"),
     "common": ("In common", "common"),
+    "cascade": ("Cascade", "cascade"),
+    "route": ("Route", "cascade"),
+    "retrain": ("Retrain", "behaviour"),
     "changes": ("Changed answers", "behaviour"),
     "measure more": ("Measure more", "dimensions"),
     "decide": ("Decide", "dimensions"),

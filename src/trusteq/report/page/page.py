@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, method_title, missing_need
 from trusteq.data.clean import clean
+from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import leaning
 from trusteq.report.page import provenance
 from trusteq.report.page.advice_steps import Step, advice_step
 from trusteq.report.page.assets import assets
 from trusteq.report.page.behaviour import Behaviour, behaviour
 from trusteq.report.page.calibration import Calibration, calibration
+from trusteq.report.page.cascade import CascadePart, cascade
 from trusteq.report.page.command import command
 from trusteq.report.page.costs import costs
 from trusteq.report.page.distribution import Distribution, distribution
@@ -45,8 +47,11 @@ from trusteq.report.wording import (
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jinja2 import Environment
 
+    from trusteq.record.advice import Advice
     from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
 
@@ -58,13 +63,15 @@ class Candidate:
     judged: AuditedCandidate
     reasons: str
     action: str
-    steps: list[Step]
+    to_do: list[Step]
+    to_look_at: list[Step]
     behaviour: Behaviour
     common: Table | None
     calibration: Calibration
     explanation: ExplanationPart
     distribution: Distribution
     slices: Slices
+    cascade: CascadePart | None
     estimates: Table
     tests: Table
 
@@ -116,21 +123,26 @@ def page(evidence: Evidence) -> str:
 def _candidate(evidence: Evidence, judged: AuditedCandidate, unit: str) -> Candidate:
     because = reasons(judged.verdict, judged.flat, unit)
     answers = behaviour(evidence, judged)
-    steps = [*map(advice_step, judged.advice)]
     return Candidate(
         judged,
         f"{because[:1].upper()}{because[1:]}.",
         _action(judged),
-        [step._replace(word=about(step.word, unit)) for step in steps],
+        _steps(to_do(evidence, judged), unit),
+        _steps(to_look_at(judged), unit),
         answers,
         in_common(judged),
         calibration(evidence, judged),
         explanation(evidence, judged, unit),
         distribution(evidence, judged),
         slices(evidence, judged),
+        cascade(evidence, judged),
         every_estimate(judged.measures, evidence.document.policy.level, unit),
         every_test(judged.tests),
     )
+
+
+def _steps(said: Sequence[Advice], unit: str) -> list[Step]:
+    return [step._replace(word=about(step.word, unit)) for step in map(advice_step, said)]
 
 
 def _action(judged: AuditedCandidate) -> str:

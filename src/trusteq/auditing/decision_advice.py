@@ -1,0 +1,85 @@
+"""Advice that is a decision: ship, route some items to the reference, or retrain. Nothing is estimated here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trusteq.auditing.recalibration import fails, rules_of
+from trusteq.auditing.routing import BEHAVIOUR, open_rules
+from trusteq.compare.conditions import in_words as conditions_in_words
+from trusteq.compare.measures import in_words
+from trusteq.record.advice import Advice
+from trusteq.stats.proportions import wilson
+from trusteq.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from trusteq.compare.cascade import Cascade, Rejudged, Together
+    from trusteq.stats.estimate import Estimate
+    from trusteq.verdict import RuleVerdict, Verdict
+
+
+def ship(verdict: Verdict) -> Iterator[Advice]:
+    """That there is nothing to do, if there is nothing to do."""
+    if verdict.outcome is Outcome.EQUIVALENT:
+        yield Advice("ship", "ship it as it is: every rule that the policy requires is within its margin")
+
+
+def routing_advice(cascade: Cascade | None, measures: Mapping[str, Estimate]) -> Iterator[Advice]:
+    """Which items to route to the reference, and what the two together then do."""
+    if cascade is None:
+        return
+    cut_off, conditions = cascade.by_confidence, cascade.by_condition
+    if cut_off is not None and cut_off.recommended:
+        which = f"the items on which its confidence is below {cut_off.cut_off:.10g}"
+        price = _price(cut_off, "cut-offs chosen on four fifths of the items and tried on the last, five times over")
+        yield Advice("cascade", f"route {which} to the reference: {price}; {_effect(cut_off, measures)}", cut_off.mends)
+    if conditions is not None and conditions.recommended:
+        which = " or that ".join(conditions_in_words(terms) for terms in conditions.conditions)
+        price = _price(conditions, "on the half of the items that was not searched")
+        sentence = f"route items that {which} to the reference: {price}; {_effect(conditions, measures)}"
+        yield Advice("route", sentence, conditions.mends)
+
+
+def _price(together: Together, how: str) -> str:
+    """How many items go to the reference, and what the two together do."""
+    right = "" if together.accuracy is None else f" and are right on {_share(together.accuracy)}"
+    return (
+        f"{_share(together.routed)} of items go there, and the two together agree with the reference on "
+        f"{_share(together.agreement)}{right} ({how})"
+    )
+
+
+def _effect(rejudged: Rejudged, before: Mapping[str, Estimate]) -> str:
+    return " and ".join(f"{in_words(n)} goes from {before[n]} to {rejudged.after[n]}" for n in rejudged.mends)
+
+
+def retraining_advice(verdict: Verdict, flips: Sequence[Mapping[str, Any]]) -> Iterator[Advice]:
+    """The items to retrain with, if a rule of behaviour fails, and how many of them must no longer change."""
+    judged = rules_of(verdict, BEHAVIOUR)
+    failing = [judged[name] for name in open_rules(verdict) if fails(judged[name])]
+    if not failing or not flips:
+        return
+    wrong = sum(row["kind"] == "right to wrong" for row in flips)
+    turned = f", {wrong:,} of them from right to wrong" if wrong else ""
+    items = "the 1 item" if len(flips) == 1 else f"the {len(flips):,} items"
+    sentence = f"retrain it with {items} whose answer changed{turned} (their ids: trusteq show RUN --changed)"
+    needs = [words for rule in failing if (words := _fewer(rule, len(flips))) is not None]
+    yield Advice("retrain", "; ".join([sentence, *needs]))
+
+
+def _fewer(rule: RuleVerdict, changed: int) -> str | None:
+    """How many fewer answers may change until a rule on their share holds; None if it is not about that."""
+    estimate, most = rule.estimate, rule.rule.at_most
+    if rule.measure != "disagreement" or estimate is None or most is None or "clusters" in estimate.method:
+        return None
+    n = estimate.n
+    allowed = max((k for k in range(changed) if wilson(k / n, n, level=estimate.level)[1] <= most), default=None)
+    if allowed is None:
+        return None
+    return f"if {changed - allowed:,} fewer of {n:,} answers change, disagreement is within its margin"
+
+
+def _share(estimate: Estimate) -> str:
+    return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"
