@@ -14,10 +14,26 @@ from trusteq.compare.measures import METHODS
 @click.command(cls=NoRepeats)
 @click.argument("run", type=click.Path(path_type=str))
 @click.option("--item", help="Show one item by its id: both models' probabilities and words, side by side.")
-@click.option("--candidate", help="Candidate to show next to the reference.  [default: all, one after another]")
+@click.option(
+    "--candidate", help="Candidate to show, or whose changes.  [default: with --item, all, one after another]"
+)
 @click.option("--method", type=click.Choice(METHODS[::-1]), help="Method of the attributions.  [default: shapley]")
+@click.option("--changed", is_flag=True, help="Print the ids of the items whose answer changed, one a line.")
+@click.option(
+    "--condition",
+    type=int,
+    help="Print the ids of the items that meet what changed items have in common, by its number.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json, or everything about the item, as JSON.")
-def show(run: str, item: str | None, candidate: str | None, method: str | None, as_json: bool) -> int:
+def show(
+    run: str,
+    item: str | None,
+    candidate: str | None,
+    method: str | None,
+    changed: bool,
+    condition: int | None,
+    as_json: bool,
+) -> int:
     """Show what an audit printed, from the finished RUN directory alone.
 
     RUN may also be the log of llama.cpp's llama-perplexity --kl-divergence: its values are shown, without a verdict.
@@ -25,7 +41,10 @@ def show(run: str, item: str | None, candidate: str | None, method: str | None, 
     \b
     trusteq show trusteq-run
     trusteq show trusteq-run --item 4711
+    trusteq show trusteq-run --changed > ids.txt
     trusteq show q4.log
+
+    --changed and --condition 1 (the first in the report's table) write what trusteq audit --explain-ids reads.
 
     Exit codes: 0 for any verdict, 2 error.
     """  # noqa: D301
@@ -34,6 +53,7 @@ def show(run: str, item: str | None, candidate: str | None, method: str | None, 
     from trusteq.record.plain import plain
     from trusteq.record.run import load_run
     from trusteq.report import printed_log
+    from trusteq.report.ids import as_lines, changed_ids, matching_ids
     from trusteq.report.item import METHOD, item_document, item_view
     from trusteq.report.item_terminal import render
     from trusteq.report.size_and_speed import size_and_speed
@@ -41,7 +61,7 @@ def show(run: str, item: str | None, candidate: str | None, method: str | None, 
 
     log = Path(run)
     if llama_cpp_log.recognises(log):
-        if item or candidate or method:
+        if item or candidate or method or changed or condition is not None:
             raise click.UsageError(f"{run} is a log of llama.cpp, of which there is nothing else to show; name only it")
         values = llama_cpp_log.read(log)
         if as_json:
@@ -50,6 +70,15 @@ def show(run: str, item: str | None, candidate: str | None, method: str | None, 
             screen.show(printed_log.render(values, run))
         return 0
     content = evidence(load_run(run))
+    if changed or condition is not None:
+        if (changed and condition is not None) or item is not None or method is not None:
+            raise click.UsageError("--changed and --condition each go alone, with no more than --candidate and --json")
+        ids = changed_ids(content, candidate) if condition is None else matching_ids(content, candidate, condition)
+        if as_json:
+            screen.print_json(ids)
+        else:
+            click.echo(as_lines(ids), nl=False)
+        return 0
     if item is None:
         for flag, value in (("--candidate", candidate), ("--method", method)):
             if value is not None:
