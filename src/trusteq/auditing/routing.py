@@ -60,15 +60,17 @@ def cascade(
     features: Features | None = None,
     keys: Sequence[str] = (),
 ) -> Cascade | None:
-    """What routing to the reference does, and what to route so that behaviour is mended; None if it needs no mending.
+    """What routing to the reference does, and what to route so that behaviour is mended; None for several outcomes.
 
-    Nor is anything routed where an item has several outcomes, or with fewer items than the policy asks for. ``judged``
-    gives the verdict on measures. ``common``, ``features``: what changed items have in common, and what it was found
+    Nothing is chosen where behaviour needs no mending, or with fewer items than the policy asks for. ``judged`` gives
+    the verdict on measures. ``common``, ``features``: what changed items have in common, and what it was found
     among. ``keys`` [items]: which items belong together, as they were given to that search.
     """
-    several = pair.candidate.outcomes.item is not None
-    if several or pair.resampling.items < policy.min_items or not open_rules(verdict):
+    if pair.candidate.outcomes.item is not None:
         return None
+    curve = cascade_curve(pair)
+    if pair.resampling.items < policy.min_items or not open_rules(verdict):
+        return Cascade(curve, None, None)
     judged_rules = rules_of(verdict, BEHAVIOUR).items()
     rules = {name: rule.rule for name, rule in judged_rules if name in COUNTED and rule.estimate is not None}
 
@@ -85,7 +87,7 @@ def cascade(
     by_condition = None
     if rules and features is not None and conditions:
         by_condition = _by_condition(pair, verdict, holds, after, conditions, features, keys)
-    return Cascade(cascade_curve(pair), by_confidence, by_condition)
+    return Cascade(curve, by_confidence, by_condition)
 
 
 def _by_confidence(

@@ -27,6 +27,7 @@ def test_the_names_are_those_of_the_report():
         "pareto",
         "pairs",
         "risk-coverage",
+        "cascade",
     ]
     assert all(name == figure.name for name, figure in FIGURES.items())
 

@@ -159,7 +159,7 @@ _ALL = (
         "cascade",
         "a candidate",
         "how often candidate and reference together agree with the reference, and are right, by the share routed to it",
-        "a rule of behaviour that is not EQUIVALENT",
+        "one answer to each item",
         CascadeDisplay.from_evidence,
         "The candidate answers where it is most confident, the reference the rest: agreement with the reference and "
         "share of right answers of the two together, by the share of items that the reference answers.",

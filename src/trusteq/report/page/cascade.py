@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trusteq.auditing.routing import open_rules
 from trusteq.compare.conditions import in_words as conditions_in_words
 from trusteq.compare.measures import in_words
 from trusteq.report.decisions import expected_seconds, latencies
@@ -20,14 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CascadePart:
-    """The table of the curve, and the table of what was chosen; None where nothing was."""
+    """The table of the curve, and the table of what was chosen; None where nothing was.
+
+    needed: whether a required rule of behaviour is not EQUIVALENT.
+    """
 
     curve: Table
     chosen: Table | None
+    needed: bool
 
 
 def cascade(evidence: Evidence, candidate: AuditedCandidate) -> CascadePart | None:
-    """What routing does; None if behaviour needs no mending, or items have several outcomes."""
+    """What routing does; None if items have several outcomes."""
     found = candidate.cascade
     if found is None:
         return None
@@ -55,6 +60,7 @@ def cascade(evidence: Evidence, candidate: AuditedCandidate) -> CascadePart | No
         )
         if chosen
         else None,
+        bool(open_rules(candidate.verdict)),
     )
 
 
