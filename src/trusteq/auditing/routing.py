@@ -96,13 +96,13 @@ def _by_confidence(
     holds: Callable[[Pair], bool],
     after: After,
 ) -> TriedCutOff | None:
-    """The cut-off that routes least; recommended if every rule of behaviour is mended and none gets worse."""
+    """The cut-off that routes least; recommended if it mends every rule of behaviour and no required rule gets worse."""
     found = cross_fitted(pair, holds)
     if found is None:
         return None
     cut_off, routed = found
     estimates, later = after(routed_to_reference(pair, routed))
-    mends, harms = _mended(verdict, later), tuple(harm.measure for harm in harmed_rules(verdict, later))
+    mends, harms = _mended(verdict, later), _harmed(verdict, later)
     return TriedCutOff(
         **together(pair, routed, ", on held-out folds"),
         cut_off=cut_off,
@@ -125,7 +125,7 @@ def _by_condition(
     """The fewest of the conditions, in their order, that mend behaviour, or else all; None if they are too many items.
 
     They are judged on the half of the items that was not searched for them, and recommended if they mend a rule there
-    and no rule gets worse on all items.
+    and no required rule gets worse on all items.
     """
     changed = pair.reference.answer != pair.candidate.answer
     held_out = np.flatnonzero(~first_half(changed, keys, pair.resampling.seed))
@@ -140,7 +140,7 @@ def _by_condition(
         return None
     estimates, later = after(routed_to_reference(half, routed[held_out]))
     mends = _mended(verdict, later)
-    harms = tuple(harm.measure for harm in harmed_rules(verdict, after(routed_to_reference(pair, routed))[1]))
+    harms = _harmed(verdict, after(routed_to_reference(pair, routed))[1])
     return TriedConditions(
         **together(half, routed[held_out], ", on the half of the items that was not searched"),
         after=estimates,
@@ -167,6 +167,12 @@ def _mended(before: Verdict, after: Verdict) -> tuple[str, ...]:
         for rule in d.rules
         if rule.outcome in OPEN and later[d.dimension, rule.measure] is Outcome.EQUIVALENT
     )
+
+
+def _harmed(before: Verdict, after: Verdict) -> tuple[str, ...]:
+    """The required rules that are worse than before."""
+    required = {rule.measure for d in before.dimensions if d.required for rule in d.rules}
+    return tuple(harm.measure for harm in harmed_rules(before, after) if harm.measure in required)
 
 
 COUNTED = {

@@ -66,7 +66,7 @@ class Rejudged:
     """How the two models together are judged, by the same rules.
 
     after: every judged measure of the two together. mends: the judged measures whose rules are brought within margins;
-    harms: those whose rules get worse.
+    harms: those whose rules get worse, of what the policy requires.
     """
 
     after: Mapping[str, Estimate]
