@@ -54,7 +54,7 @@ def advise(
         for advice in (
             *ship(verdict),
             calibration_advice(recalibration, verdict, measures.get("calibration", {}), labels, thresholds),
-            *routing_advice(cascade, {name: e for group in measures.values() for name, e in group.items()}),
+            *routing_advice(cascade),
             *retraining_advice(verdict, flips),
             *in_common_advice(common),
             _words(words),

@@ -15,7 +15,7 @@ from trusteq.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from trusteq.compare.cascade import Cascade, Rejudged, Together
+    from trusteq.compare.cascade import Cascade, TriedConditions, TriedCutOff
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 
@@ -26,33 +26,34 @@ def ship(verdict: Verdict) -> Iterator[Advice]:
         yield Advice("ship", "ship it as it is: every rule that the policy requires is within its margin")
 
 
-def routing_advice(cascade: Cascade | None, measures: Mapping[str, Estimate]) -> Iterator[Advice]:
+def routing_advice(cascade: Cascade | None) -> Iterator[Advice]:
     """Which items to route to the reference, and what the two together then do."""
     if cascade is None:
         return
     cut_off, conditions = cascade.by_confidence, cascade.by_condition
     if cut_off is not None and cut_off.recommended:
         which = f"the items on which its confidence is below {cut_off.cut_off:.10g}"
-        price = _price(cut_off, "cut-offs chosen on four fifths of the items and tried on the last, five times over")
-        yield Advice("cascade", f"route {which} to the reference: {price}; {_effect(cut_off, measures)}", cut_off.mends)
+        yield Advice(
+            "cascade", f"route {which} to the reference: {_price(cut_off, 'on held-out folds')}", cut_off.mends
+        )
     if conditions is not None and conditions.recommended:
         which = " or that ".join(conditions_in_words(terms) for terms in conditions.conditions)
         price = _price(conditions, "on the half of the items that was not searched")
-        sentence = f"route items that {which} to the reference: {price}; {_effect(conditions, measures)}"
-        yield Advice("route", sentence, conditions.mends)
+        yield Advice("route", f"route items that {which} to the reference: {price}", conditions.mends)
 
 
-def _price(together: Together, how: str) -> str:
+def _price(tried: TriedCutOff | TriedConditions, how: str) -> str:
     """How many items go to the reference, and what the two together do."""
-    right = "" if together.accuracy is None else f" and are right on {_share(together.accuracy)}"
+    right = "" if tried.accuracy is None else f" and are right on {_share(tried.accuracy)}"
+    # Disagreement is said already.
+    mended = [f"{in_words(name)} is then {tried.after[name]}" for name in tried.mends if name not in SAID]
     return (
-        f"{_share(together.routed)} of items go there, and the two together agree with the reference on "
-        f"{_share(together.agreement)}{right} ({how})"
+        f"{_share(tried.routed)} of items go there, and the two together agree with it on {_share(tried.agreement)}"
+        f"{right} ({how}){''.join(f'; {words}' for words in mended)}"
     )
 
 
-def _effect(rejudged: Rejudged, before: Mapping[str, Estimate]) -> str:
-    return " and ".join(f"{in_words(n)} goes from {before[n]} to {rejudged.after[n]}" for n in rejudged.mends)
+SAID = frozenset({"agreement", "disagreement"})
 
 
 def retraining_advice(verdict: Verdict, flips: Sequence[Mapping[str, Any]]) -> Iterator[Advice]:

@@ -96,7 +96,7 @@ def _by_confidence(
     holds: Callable[[Pair], bool],
     after: After,
 ) -> TriedCutOff | None:
-    """The cut-off that routes least; recommended if it mends every rule of behaviour and no required rule gets worse."""
+    """The cut-off that routes least; recommended if it mends all rules of behaviour and no required rule gets worse."""
     found = cross_fitted(pair, holds)
     if found is None:
         return None

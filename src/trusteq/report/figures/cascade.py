@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
 
 AGREEMENT, ACCURACY = "agreement with the reference", "share of right answers"
+DASHES = (0, (3, 2))
 
 
 class Band(NamedTuple):
@@ -82,27 +83,27 @@ class CascadeDisplay(Display):
         return (1.0,) * len(self.curves)
 
     def _draw(self, *axes: Axes) -> None:
-        for ax, (title, curve) in zip(axes, self.curves.items(), strict=True):
+        for ax, (name, curve) in zip(axes, self.curves.items(), strict=True):
             ax.grid(visible=True)
             ax.fill_between(self.routed, curve.low, curve.high, color=CANDIDATE, alpha=0.15, linewidth=0)
             ax.plot(self.routed, curve.value, color=CANDIDATE)
-            limit, colour = (self.least, INK) if title == AGREEMENT else (self.reference, REFERENCE)
-            if limit is not None:
-                ax.axhline(limit, color=colour, linewidth=1.0, linestyle=(0, (3, 2)))
-            if title in self.chosen:
-                share, e = self.chosen[title]
+            keys = [key("candidate and reference together", color=CANDIDATE)]
+            level, words, colour = (
+                (self.least, "the least that the policy allows", INK)
+                if name == AGREEMENT
+                else (self.reference, "reference alone", REFERENCE)
+            )
+            if level is not None:
+                ax.axhline(level, color=colour, linewidth=1.0, linestyle=DASHES)
+                keys.append(key(words, color=colour, linewidth=1.0, linestyle=DASHES))
+            if name in self.chosen:
+                share, e = self.chosen[name]
                 ax.errorbar([share], [e.value], [[e.value - e.low], [e.high - e.value]], color=GOOD, fmt="o", capsize=3)
+                keys.append(key("recommended, on held-out folds", color=GOOD, marker="o", linestyle=""))
             ax.set_xlim(0, 1)
             ax.set_xlabel("share of items routed to the reference")
-            ax.set_title(title)
-        keys = [key("candidate and reference together", color=CANDIDATE)]
-        if self.least is not None:
-            keys.append(key("the least that the policy allows", color=INK, linewidth=1.0, linestyle=(0, (3, 2))))
-        if self.reference is not None:
-            keys.append(key("reference alone", color=REFERENCE, linewidth=1.0, linestyle=(0, (3, 2))))
-        if self.chosen:
-            keys.append(key("recommended, on held-out folds", color=GOOD, marker="o", linestyle=""))
-        legend_above(axes[0], keys, columns=2)
+            ax.set_ylabel(name)
+            legend_above(ax, keys)
 
 
 def _band(estimates: Sequence[Estimate]) -> Band:

@@ -54,7 +54,7 @@ def cascade(evidence: Evidence, candidate: AuditedCandidate) -> CascadePart | No
         Table("What both models do together, by cut-off of the candidate's confidence", ("confidence", *heads), rows),
         Table(
             "What was tried, on items that had no part in the choice",
-            ("routed", *heads[:3], "what it does"),
+            ("what is routed", "share of items", *heads[1:3], "what it does"),
             chosen,
             words=frozenset({0, 4}),
         )
