@@ -2,6 +2,7 @@
 
 import json
 
+import marked
 import pandas as pd
 import pytest
 from cases import LABELS, probabilities
@@ -82,3 +83,34 @@ def test_hostile_runs_cannot_command_the_terminal(arguments, tmp_path):
     assert done.returncode == 0, done.stderr
     assert all(character == "\n" or character.isprintable() for character in done.stdout)
     assert trusteq("show", run, *asked, "--json").stdout.isascii()
+
+
+@pytest.fixture(scope="module")
+def marked_run(tmp_path_factory):
+    return marked.audit().save(tmp_path_factory.mktemp("show") / "marked")
+
+
+def test_ids_of_changed_items_and_of_a_condition_are_what_explain_ids_reads(marked_run):
+    changed = trusteq("show", marked_run, "--changed", "--candidate", "small")
+    texts = marked.items().segments["text"]
+    expected = [f"i{i}" for i, text in enumerate(texts) if text.endswith(marked.MARK)]
+    assert (changed.returncode, changed.stderr, changed.stdout.splitlines()) == (0, "", expected)
+    met = trusteq("show", marked_run, "--condition", "1", "--candidate", "small")
+    assert met.stdout == changed.stdout
+    assert json.loads(trusteq("show", marked_run, "--changed", "--candidate", "small", "--json").stdout) == expected
+    assert trusteq("show", marked_run, "--changed", "--candidate", "same").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("--changed",), "several candidates; name one with --candidate: small, tiny, same"),
+        (("--changed", "--candidate", "small", "--item", "i0"), "each go alone"),
+        (("--changed", "--condition", "1", "--candidate", "small"), "each go alone"),
+        (("--condition", "9", "--candidate", "same"), "same has no condition 9; no condition was found"),
+    ],
+)
+def test_ids_are_not_guessed(marked_run, asked, words):
+    done = trusteq("show", marked_run, *asked)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
