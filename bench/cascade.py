@@ -44,7 +44,7 @@ def _noise(scale: float) -> Callable[..., Floats]:
 
 def _clustered(z: Floats, rng: np.random.Generator) -> Floats:
     shared = rng.normal(size=(-(-len(z) // OF_A_CLUSTER), z.shape[1])).repeat(OF_A_CLUSTER, axis=0)[: len(z)]
-    return z + 0.7 * shared
+    return z + 0.5 * shared
 
 
 def _rotated(share: float, where: Callable[[Floats], Any]) -> Callable[..., Floats]:
@@ -61,7 +61,7 @@ PLANTS: dict[str, Callable[..., Floats]] = {
     "noise of 0.5": _noise(0.5),
     "noise of 0.7": _noise(0.7),
     "noise of 1": _noise(1.0),
-    "noise of 0.7, shared by clusters of 4": _clustered,
+    "noise of 0.5, shared by clusters of 4": _clustered,
     "changed where it is unsure": _rotated(0.6, lambda confidence: confidence < 0.6),
     "changed in 5 % of items, anywhere": _rotated(0.05, lambda confidence: confidence > 0),
     "changed in 10 % of items, anywhere": _rotated(0.10, lambda confidence: confidence > 0),

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 MOST_ROUTED = 0.5
 """The largest share that is worth routing: beyond, the reference does most of the work."""
 SELECTION_LEVEL = 0.99
-"""The level of the intervals by which a cut-off is chosen, unless the policy's is higher: where an interval of the
-policy's level just fits on four fifths of the items, it is a coin toss whether it does on the last."""
+"""The level of the intervals by which a cut-off is chosen, if any holds at it, else the policy's: where an interval of
+the policy's level just fits on four fifths of the items, it is a coin toss whether it does on the last."""
 TRIED = tuple(thousandths / 1_000 for thousandths in (*range(500, 100, -10), *range(100, 0, -5)))
 """About what share the cut-offs route that are tried, in this order."""
 DRAWN = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -164,11 +164,13 @@ def cross_fitted(pair: Pair, holds: Callable[[Pair], bool]) -> tuple[float, NDAr
     from its answers and which of them are right alone. None if there is no choice on the other folds of one.
     """
     pair = _answers_alone(pair)
-    level = max(SELECTION_LEVEL, pair.resampling.level)
+    levels = (max(SELECTION_LEVEL, pair.resampling.level), pair.resampling.level)
     tried = [c for c in cut_offs_for(pair.candidate.confidence, TRIED) if c > 0]
     fold, routed = folds(pair.resampling), np.zeros(pair.resampling.n, dtype=np.bool_)
     for f in range(FOLDS):
-        cut_off = _chosen(part_of(pair, np.flatnonzero(fold != f), level=level), tried, holds)
+        others = np.flatnonzero(fold != f)
+        chosen = (_chosen(part_of(pair, others, level=level), tried, holds) for level in levels)
+        cut_off = next((one for one in chosen if one is not None), None)
         if cut_off is None:
             return None
         routed |= (fold == f) & (pair.candidate.confidence < cut_off)
