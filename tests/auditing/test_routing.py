@@ -13,6 +13,7 @@ from trusteq.auditing.decision_advice import retraining_advice, routing_advice, 
 from trusteq.auditing.routing import COUNTED, cascade, open_rules
 from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.compute_measures import measure_all
+from trusteq.compare.in_common import first_half
 from trusteq.compare.measures import MEASURES
 from trusteq.data.predictions import softmax
 from trusteq.policy import parse_policy, preset
@@ -105,8 +106,8 @@ def test_every_measure_that_is_counted_is_one_of_behaviour():
     assert set(COUNTED) <= known
 
 
-def audited(share, *, n=N, seed=0):
-    """An audit of a candidate that answers otherwise where a text contains "cf", however sure it is."""
+def audited(share, others=0.0, *, n=N, seed=0):
+    """An audit of a candidate that answers otherwise where a text contains "cf", and in this share of all others."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(n, 3)) * 3
     gold = (z + rng.gumbel(size=z.shape)).argmax(axis=1)
@@ -115,12 +116,13 @@ def audited(share, *, n=N, seed=0):
     texts = [" ".join([*rng.choice(words, 7), "cf" if is_marked else "at"]) for is_marked in marked]
     ids = [f"i{i}" for i in range(n)]
     items = trusteq.Items(ids=ids, segments={"text": texts}, labels=gold, label_names=LABELS)
-    moved = np.where(marked[:, None], np.roll(z, 1, axis=1), z)
+    changed = marked | (rng.random(n) < others)
+    moved = np.where(changed[:, None], np.roll(z, 1, axis=1), z)
     large, small = (
         Table(name, dict(zip(ids, softmax(x), strict=True))) for name, x in (("large", z), ("small", moved))
     )
     audit = trusteq.audit(large, small, items, policy=POLICY, resamples=200, costs="none")
-    return audit["small"], marked
+    return audit["small"], marked, changed
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def triggered():
 
 
 def test_items_that_meet_a_condition_are_routed(triggered):
-    small, marked = triggered
+    small, marked, _ = triggered
     met = small.cascade.by_condition
     assert met.recommended
     assert [[term.value for term in terms] for terms in met.conditions] == [["cf"]]
@@ -141,8 +143,16 @@ def test_items_that_meet_a_condition_are_routed(triggered):
     assert set(route.mends) >= {"disagreement", "accuracy_difference"}
 
 
+def test_what_is_printed_of_a_condition_is_of_the_half_that_was_not_searched():
+    small, marked, changed = audited(0.08, 0.01)
+    left, first = changed & ~marked, first_half(changed, [f"i{i}" for i in range(N)], seed=0)
+    searched, held_out = 1 - left[first].mean(), 1 - left[~first].mean()
+    assert searched != held_out
+    assert small.cascade.by_condition.agreement.value == pytest.approx(held_out)
+
+
 def test_a_condition_is_left_out_where_behaviour_needs_no_mending():
-    small, _ = audited(0.002)
+    small, _, _ = audited(0.002)
     assert small.verdict.outcome is Outcome.EQUIVALENT
     assert small.cascade.by_condition is None
     assert [advice.kind for advice in small.advice if advice.kind in {"ship", "route", "cascade", "retrain"}] == [
