@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 
+FEWEST = 10
+"""With fewer changed items there is nothing to retrain with."""
+
 
 def ship(verdict: Verdict) -> Iterator[Advice]:
     """That there is nothing to do, if there is nothing to do."""
@@ -60,12 +63,13 @@ def retraining_advice(verdict: Verdict, flips: Sequence[Mapping[str, Any]]) -> I
     """The items to retrain with, if a rule of behaviour fails, and how many of them must no longer change."""
     judged = rules_of(verdict, BEHAVIOUR)
     failing = [judged[name] for name in open_rules(verdict) if fails(judged[name])]
-    if not failing or not flips:
+    if not failing or len(flips) < FEWEST:
         return
     wrong = sum(row["kind"] == "right to wrong" for row in flips)
     turned = f", {wrong:,} of them from right to wrong" if wrong else ""
-    items = "the 1 item" if len(flips) == 1 else f"the {len(flips):,} items"
-    sentence = f"retrain it with {items} whose answer changed{turned} (their ids: trusteq show RUN --changed)"
+    sentence = (
+        f"retrain it with the {len(flips):,} items whose answer changed{turned} (their ids: trusteq show RUN --changed)"
+    )
     needs = [words for rule in failing if (words := _fewer(rule, len(flips))) is not None]
     yield Advice("retrain", "; ".join([sentence, *needs]))
 

@@ -26,21 +26,19 @@ AdviceKind = Literal[
 """What a sentence of advice is about."""
 
 KINDS: tuple[AdviceKind, ...] = get_args(AdviceKind)
-DECISIONS: frozenset[AdviceKind] = frozenset(
-    {
-        "ship",
-        "temperature",
-        "cut-off",
-        "cascade",
-        "route",
-        "retrain",
-        "labels",
-        "explanations",
-        "measure more",
-        "decide",
-    }
+DECISIONS: tuple[AdviceKind, ...] = (
+    "ship",
+    "temperature",
+    "cut-off",
+    "cascade",
+    "route",
+    "retrain",
+    "labels",
+    "explanations",
+    "measure more",
+    "decide",
 )
-"""The kinds that say what to do; the others say where to look."""
+"""The kinds that say what to do, in this order; the others say where to look."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ SAYS_WHAT_IT_MENDS = frozenset({"temperature", "cascade", "route"})
 
 def to_do(evidence: Evidence, candidate: AuditedCandidate) -> list[Advice]:
     """The decisions, each sentence with what routing saves where latency was measured, and the rules that it mends."""
-    return [_priced(evidence, candidate, advice) for advice in candidate.advice if advice.kind in DECISIONS]
+    decisions = (advice for advice in candidate.advice if advice.kind in DECISIONS)
+    ordered = sorted(decisions, key=lambda advice: DECISIONS.index(advice.kind))
+    return [_priced(evidence, candidate, advice) for advice in ordered]
 
 
 def to_look_at(candidate: AuditedCandidate) -> list[Advice]:
