@@ -9,14 +9,17 @@ from cases import LABELS, Table, case
 from oracles.pairs import pair_of, two_labels
 
 import trusteq
+from trusteq import Pair
 from trusteq.auditing.decision_advice import retraining_advice, routing_advice, ship
 from trusteq.auditing.routing import COUNTED, cascade, open_rules
+from trusteq.compare.answers import Answers
 from trusteq.compare.behaviour import flipped_items
 from trusteq.compare.compute_measures import measure_all
 from trusteq.compare.in_common import first_half
 from trusteq.compare.measures import MEASURES
 from trusteq.data.predictions import softmax
 from trusteq.policy import parse_policy, preset
+from trusteq.tasks.outcomes import Outcomes
 from trusteq.verdict import Outcome, judge
 
 N = 2_000
@@ -87,6 +90,21 @@ def test_without_labels_only_disagreement_is_mended(unsure):
     assert chosen.accuracy is None
     assert "disagreement" in chosen.mends
     assert chosen.routed.value < 0.06  # 8 % less the 4 % that may differ
+
+
+def test_answers_with_nothing_but_a_confidence_are_routed_alike(unsure):
+    """As those of choices, whose options are each item's own: no probabilities of shared labels."""
+
+    def bare(answers):
+        outcomes = answers.outcomes
+        return Answers(Outcomes(outcomes.answer, outcomes.confidence, outcomes.right), answers.resampling)
+
+    chosen, known = (
+        found(pair).by_confidence
+        for pair in (Pair(bare(unsure.reference), bare(unsure.candidate), dimensions=unsure.dimensions), unsure)
+    )
+    assert chosen.recommended
+    assert (chosen.cut_off, chosen.agreement, chosen.accuracy) == (known.cut_off, known.agreement, known.accuracy)
 
 
 def test_a_cascade_that_makes_another_rule_worse_is_not_recommended(unsure):
