@@ -427,7 +427,7 @@ def _explain_settings(options: dict[str, Any], protocol: str | None) -> ExplainS
         k=options["top"],
         until=options["until"],
         precision=options["precision"],
-        draw="evenly" if options["explain_draw"] == "evenly" else "by change",
+        draw=options["explain_draw"],
         ids=None if options["explain_ids"] is None else _read_ids(options["explain_ids"]),
     )
 

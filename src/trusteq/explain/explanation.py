@@ -47,14 +47,14 @@ FEWEST_MASKS, MOST_MASKS = 32, 256
 MAX_MASKS_TO_CERTIFY = 512
 
 Until = Literal["end", "decided", "stable"]
-Drawing = Literal["by change", "evenly"]
+Drawing = Literal["by-change", "evenly"]
 
 
 @dataclass(frozen=True)
 class ExplainSettings:
     """How models are explained.
 
-    items: the number of items to explain for each candidate, drawn at random; None for all. draw: "by change" to draw
+    items: the number of items to explain for each candidate, drawn at random; None for all. draw: "by-change" to draw
     items the more often the further the candidate's prediction has moved, which every estimate allows for, or "evenly";
     always evenly until "decided". masks: changed versions per item, by default
     `MASKS_PER_UNIT` times its units. units: how items are split into units, one of `explain.units.CUTS` ("words",
@@ -77,7 +77,7 @@ class ExplainSettings:
     k: int = 10
     until: Until = "end"
     precision: Precision = "own"
-    draw: Drawing = "by change"
+    draw: Drawing = "by-change"
     ids: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -119,7 +119,7 @@ class ExplainSettings:
     @property
     def drawn_by_change(self) -> bool:
         """Whether items have unequal chances to be explained."""
-        return self.draw == "by change" and self.until != "decided" and self.items is not None and self.ids is None
+        return self.draw == "by-change" and self.until != "decided" and self.items is not None and self.ids is None
 
 
 @dataclass(frozen=True)

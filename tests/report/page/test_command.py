@@ -103,12 +103,27 @@ def test_every_setting_of_explanations_is_an_option_of_the_command_line(forgetfu
     changed = replace(run, manifest={**run.manifest, "settings": settings})
     read = options(command(changed).text)
     explain = made.manifest["settings"]["explain"]
-    names = {"items": "explain_items", "target": "explain_label", "k": "top"}
+    names = {
+        "items": "explain_items",
+        "target": "explain_label",
+        "k": "top",
+        "draw": "explain_draw",
+        "ids": "explain_ids",
+    }
     for name, value in explain.items():
         given = read[names.get(name, name)]
         assert str(given) == str(value), name
     assert read["batch"] == 4
     assert read["allow_same"] is True
+
+
+def test_chosen_items_are_a_file_of_ids(forgetful):
+    settings = made_up.evidence().manifest["settings"]
+    chosen = {**settings, "explain": {**settings["explain"], "ids": ["a", "b"]}}
+    made = command(replace(forgetful, manifest={**forgetful.manifest, "settings": chosen}))
+    assert "--explain-ids IDS" in made.text
+    assert "--explain-items" not in made.text
+    assert any(said.startswith("IDS: a file with the ids") for said in made.unknown)
 
 
 def test_a_policy_of_ones_own_is_the_file_of_the_run(forgetful):

@@ -29,6 +29,7 @@ _EXPLAIN = {
     "until": "--until",
     "precision": "--precision",
     "k": "-k",
+    "draw": "--explain-draw",
 }
 
 
@@ -77,6 +78,8 @@ def command(evidence: Evidence) -> Command:
         unknown.append("TASK: the task file, whose content is shown in this report.")
     lines += _policy(evidence.document.policy)
     lines += _settings(settings)
+    if (settings.get("explain") or {}).get("ids") is not None:
+        unknown.append("IDS: a file with the ids of the explained items, one a line (plan.parquet has them).")
     if any("peer" in needs_of(name) for c in evidence.document.candidates for name in c.flat):
         lines.append("--peer PEER")
         unknown.append("PEER: where the retrained reference is stored.")
@@ -131,5 +134,8 @@ def _settings(settings: Mapping[str, Any]) -> list[str]:
         lines.append("--no-explain")
     else:
         values = {**explain, "items": explain["items"] or "all"}
+        if explain.get("ids") is not None:
+            lines.append("--explain-ids IDS")
+            del values["items"]
         lines += [_option(flag, values[name]) for name, flag in _EXPLAIN.items() if values.get(name) is not None]
     return lines
