@@ -128,11 +128,10 @@ def main() -> None:
                 getattr(model, "known", {}).clear()
     for method, parts in found.items() if asked.runs else ():
         samples = len(parts) * asked.runs
-        for name, (above, below, width) in zip(("evenly, two halves", "by change, four cuts"), sum(parts), strict=True):
-            held = (
-                f"holds {1 - (above + below) / samples:.1%}, above {above / samples:.1%}, below {below / samples:.1%}"
-            )
-            print(f"{method}, {name}: {held}, mean width {width / samples:.4f}, {samples:,} samples")
+        for name, row in zip(("evenly, two halves", "by change, four cuts"), np.sum(parts, axis=0), strict=True):
+            above, below, width = row / samples
+            held = f"holds {1 - above - below:.1%}, above {above:.1%}, below {below:.1%}"
+            print(f"{method}, {name}: {held}, mean width {width:.4f}, {samples:,} samples")
 
 
 if __name__ == "__main__":
