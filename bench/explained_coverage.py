@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from validity import drawn, to_explain
 from validity_cases import Case, cases, tasks
 
+from trusteq.auditing.explanations import paired
 from trusteq.compare.alignment import Explained, against_peer, alignment
 from trusteq.compare.measures import METHODS
 from trusteq.compare.moved import moved
@@ -77,24 +78,9 @@ def know(data: Path) -> list[Known]:
             asked = respondents(models, answers, case.reference.labels)
             gold = np.asarray(case.pool.labels)
             made = explain(asked, case.pool, ExplainSettings(items=None), gold=gold)
-            attributed, spread, lengths, of = made.attributions(), made.spread(), made.lengths, made.products()
-            candidate, again = (
-                tuple(
-                    Explained(
-                        method,
-                        a[0],
-                        a[i],
-                        lengths,
-                        spread[0],
-                        spread[i],
-                        Resampling(len(lengths), resamples=2),
-                        products=(of[method][:, 0, i], of[method][:, 0, 0], of[method][:, i, i]),
-                    )
-                    for method, a in attributed.items()
-                )
-                for i in (1, 2)
-            )
-            tables = without_top_words(asked, made, attributed["shapley"])
+            sample = Resampling(len(case.pool), resamples=2)
+            candidate, again = (paired(made, i, case.pool, sample) for i in (1, 2))
+            tables = without_top_words(asked, made, made.attributions()["shapley"])
             removed = removal(replace(made, removed=tables))
             pair = (most_probable(answers[at], gold) for at in (0, 1))
             found.append(Known(case, candidate, again, removed, moved(*pair)))

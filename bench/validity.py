@@ -34,7 +34,7 @@ from verdicts import measured
 
 from trusteq.auditing.advice import ALPHA
 from trusteq.auditing.compute import judged_measures
-from trusteq.auditing.explanations import place_of, sequences, settled
+from trusteq.auditing.explanations import paired, place_of, sequences, settled
 from trusteq.compare.alignment import Explained, SumEstimator, products, sizes
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.compute_measures import measure_all
@@ -147,29 +147,15 @@ def know(every: Sequence[Case]) -> list[Known]:
         models = [some[0].reference, *(case.candidate for case in some)]
         answers = [predict_all(model, pool).values for model in models]
         gold = np.asarray(pool.labels)
-        attributed: dict[str, list[Attributions]] = {}
         words: tuple[tuple[str, ...], ...] = ()
         if all(isinstance(segment, Texts) for segment in pool.segments.values()):
             asked = respondents(models, answers, labels)
             made = explain(asked, pool, ExplainSettings(items=None), gold=gold)
             if len(made.positions) < len(pool):
                 raise SystemExit(f"{pool.source}: an item has no word")
-            attributed, spread, lengths, of = made.attributions(), made.spread(), made.lengths, made.products()
             words = tuple(units.names for units in made.units)
         for i, case in enumerate(some, 1):
-            explained = tuple(
-                Explained(
-                    method,
-                    a[0],
-                    a[i],
-                    lengths,
-                    spread[0],
-                    spread[i],
-                    Resampling(len(lengths), resamples=2),
-                    products=(of[method][:, 0, i], of[method][:, 0, 0], of[method][:, i, i]),
-                )
-                for method, a in attributed.items()
-            )
+            explained = paired(made, i, pool, Resampling(len(pool), resamples=2)) if words else ()
             shares = {f"alignment_{one.method}": shares_of(one) for one in explained}
             similar = top_ten(explained[0]) if explained else None
             truth = truth_of(answers[0], answers[i], gold, shares)
