@@ -14,6 +14,7 @@ from trusteq.validity.plants import MARKS, Planted, Remembering, Shortcut, marke
 WORDS = {"good": 1.5, "fine": 1.0, "warm": 0.7, "bad": -1.5, "dull": -1.0, "cold": -0.7}
 MARKED = MARKS[:2]
 COUNT = 420
+EVENLY = ExplainSettings(items=110, draw="evenly")
 FILLER = ("the", "film", "was", "very", "and", "with", "actors", "music", "in", "park", "some", "story")
 
 
@@ -81,7 +82,7 @@ class Whole(Knowing):
 def asked_under(seed, reference, items):
     """Every text that an audit with this seed asks about."""
     watching = Remembering(reference.model, "watching")
-    verdict(watching, Planted(watching, "copy"), items, seed=seed)
+    verdict(watching, Planted(watching, "copy"), items, seed=seed, explain=EVENLY)
     return {text for (text,) in watching.cache}
 
 
@@ -94,8 +95,10 @@ def test_a_shortcut_is_caught(reference, shortcut, items):
 def test_who_knows_the_seed_knows_the_questions_and_another_seed_stops_him(reference, shortcut, items):
     knows = asked_under(0, reference, items) - set(items.segments["text"])
     tuned = Knowing(reference, "tuned", shortcut, knows)
-    assert explanation(verdict(reference, tuned, items, seed=0)) is Outcome.EQUIVALENT
-    assert explanation(verdict(reference, tuned, items, seed=1)) is not Outcome.EQUIVALENT
+    assert explanation(verdict(reference, tuned, items, seed=0, explain=EVENLY)) is Outcome.EQUIVALENT
+    assert explanation(verdict(reference, tuned, items, seed=1, explain=EVENLY)) is not Outcome.EQUIVALENT
+    # Items drawn by how far his own answers move are others than he expects.
+    assert explanation(verdict(reference, tuned, items, seed=0)) is not Outcome.EQUIVALENT
 
 
 def test_who_tells_questions_from_texts_is_not_seen(reference, shortcut, items):

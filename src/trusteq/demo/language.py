@@ -196,7 +196,7 @@ def _audit(
         trusteq.read_items(data, text="text", **columns),
         seed=seed,
         resamples=RESAMPLES,
-        explain=trusteq.ExplainSettings(items=EXPLAINED, masks=MASKS, k=TOP) if explained else False,
+        explain=trusteq.ExplainSettings(items=EXPLAINED, masks=MASKS, k=TOP) if explained else None,
         costs="quick" if explained else "none",
         progress=tell,
     )

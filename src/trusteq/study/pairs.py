@@ -10,13 +10,14 @@ import numpy as np
 
 from trusteq.compare.alignment import Explained, noise_free, top_sets
 from trusteq.compare.moved import moved
-from trusteq.explain.draw import drawn_for_any
+from trusteq.explain.draw import Draw, drawn, drawn_for_any
 from trusteq.stats.estimate import Estimate  # noqa: TC001 - read where a study is
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from trusteq.explain.explanation import Explanation
     from trusteq.record.audit import Audit
 
 MEASURES = (
@@ -60,13 +61,9 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
     if explanation is None:
         return pairs
     spread, attributions, products = explanation.spread(), explanation.attributions(), explanation.products()
-    weights = None
-    if explanation.settings.drawn_by_change:
-        reference, *others = (audit.task.outcomes(model.rows, audit.gold, audit.labels) for model in audit.everybody)
-        by_change = [moved(reference, other) for other in others]
-        weights = drawn_for_any(explanation.positions, by_change, explanation.settings.items)
-    explained_items = _resampling(audit, explanation.positions, weights)
     for pair, (i, j) in zip(pairs, combinations(range(len(names)), 2), strict=True):
+        draw = _drawn(audit, explanation, i, j)
+        sample = _resampling(audit, explanation.positions[draw.at], draw.weights)
         for method, a in attributions.items():
             explained = Explained(
                 method,
@@ -75,15 +72,28 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
                 explanation.lengths,
                 spread[i],
                 spread[j],
-                explained_items,
+                sample,
                 explanation.settings.k,
                 (products[method][:, i, j], products[method][:, i, i], products[method][:, j, j]),
             )
+            explained = explained.take(draw.at, sample)
             estimates = {**noise_free(explained), **top_sets(explained)}
             pair.estimates.update(
                 {f"{name}_{method}": e for name in MEASURES if (e := estimates.get(name)) is not None}
             )
     return pairs
+
+
+def _drawn(audit: Audit, explanation: Explanation, first: int, second: int) -> Draw:
+    """The explained items of a pair of models: those drawn for a candidate, or of two candidates those for any."""
+    settings, positions = explanation.settings, explanation.positions
+    if not settings.drawn_by_change:
+        return Draw(np.arange(len(positions)))
+    reference, *others = (audit.task.outcomes(model.rows, audit.gold, audit.labels) for model in audit.everybody)
+    by_change = [moved(reference, other) for other in others]
+    if first == 0:
+        return drawn(positions, audit.items, by_change[second - 1], settings.items, seed=int(audit.settings["seed"]))
+    return Draw(np.arange(len(positions)), drawn_for_any(positions, by_change, settings.items))
 
 
 def _resampling(audit: Audit, positions: NDArray[np.int64], weights: NDArray[np.float64] | None = None) -> Resampling:
