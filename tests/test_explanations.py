@@ -369,6 +369,28 @@ def test_a_candidate_is_explained_as_if_it_were_alone():
         assert alone[name].words == both[name].words
 
 
+# Slices ------------------------------------------------------------------------------------------
+
+
+def test_the_subgroup_in_which_a_candidate_looks_elsewhere_is_named():
+    """A judged measure like the others: alignment, of the texts with one of the words alone."""
+    items = reviews(400)
+    some = ["to" in text.split() for text in items.segments["text"]]
+    items = replace(items, columns={"says to": ["yes" if x else "no" for x in some]})
+    shortcut, honest = model(SHORTCUT, "shortcut"), model(HONEST, "a")
+
+    def answers(texts):
+        inside = np.array([["to" in text.split()] for text in texts])
+        return np.where(inside, shortcut.function(texts), honest.function(texts))
+
+    planted = replace(shortcut, function=answers)
+    made = trusteq.audit(honest, planted, items, explain=ExplainSettings(items=250), resamples=200, costs="none")
+    (strata,) = [s for s in made["shortcut"].strata if (s.column, s.value) == ("says to", "yes")]
+    assert strata.p_judged["alignment_lime"] < 0.01
+    said = [advice.sentence for advice in made["shortcut"].advice if advice.kind == "explained slice"]
+    assert said[0].startswith("says to = yes does worse than the rest: alignment")
+
+
 # Chosen items ------------------------------------------------------------------------------------
 
 

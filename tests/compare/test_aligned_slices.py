@@ -1,12 +1,15 @@
 """Agreement of attributions in parts of the items."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oracles.attributions import explained, truths
 from oracles.pairs import pair_of
 
 from trusteq.compare.alignment import noise_free, products, top_sets
-from trusteq.compare.slices import MAX_VALUES, MIN_EXPLAINED, aligned_slices, answers_in_words
+from trusteq.compare.slices import ANSWERS, MAX_VALUES, MIN_EXPLAINED, Judged, aligned_slices, answers_in_words
+from trusteq.stats.resampling import Resampling
 
 ITEMS = 90
 
@@ -89,7 +92,8 @@ def test_items_of_one_cluster_are_resampled_together(whole):
     e = explained(a[at], b[at], lengths[at])
     clusters = [str(i) for i in at]
     (apart,) = aligned_slices([e], {"c": ["x"] * ITEMS}, None)
-    (together,) = aligned_slices([e], {"c": ["x"] * ITEMS}, clusters)
+    clustered = replace(e, resampling=Resampling(ITEMS, clusters=clusters, resamples=200))
+    (together,) = aligned_slices([clustered], {"c": ["x"] * ITEMS}, clusters)
     one, other = (s.measures["explanation"]["alignment_shapley"] for s in (apart, together))
     assert one.value == other.value
     assert other.high - other.low > 1.4 * (one.high - one.low)
@@ -113,3 +117,60 @@ def test_what_the_models_answered_in_words():
     ]
     without = answers_in_words(pair_of(sure(reference), sure(candidate), None))
     assert without == ["same answer", "other answer", "other answer", "same answer", "other answer"]
+
+
+# Which slices are shown to be worse ----------------------------------------------------------------
+
+
+def judged(one, low=0.95):
+    return {"alignment_shapley": Judged(low, np.inf, noise_free(one)["alignment"])}
+
+
+def in_groups(astray, items=240, groups=6, seed=0, noise=0.0):
+    """Attributions that agree, but in the first group, where they do so only as far as ``astray``."""
+    a, b, lengths = truths(items, 12, cosine=0.99, seed=seed)
+    column = [f"group {i % groups}" for i in range(items)]
+    first = np.array(column) == "group 0"
+    b[first] = truths(items, 12, cosine=astray, seed=seed)[1][first]
+    return explained(a, b, lengths, noise=noise, seed=seed), column
+
+
+def test_the_group_in_which_attributions_part_is_shown_to_be_worse_and_no_other():
+    one, column = in_groups(0.3)
+    found = {s.value: dict(s.p_judged) for s in aligned_slices([one], {"c": column}, None, judged(one))}
+    assert found.pop("group 0")["alignment_shapley"] < 0.001
+    assert not any(found.values())
+
+
+def test_within_the_margin_nothing_is_said():
+    one, column = in_groups(0.3)
+    assert not any(s.p_judged for s in aligned_slices([one], {"c": column}, None, judged(one, low=0.1)))
+
+
+def test_that_attributions_differ_where_answers_do_is_nothing_to_say():
+    one, column = in_groups(0.3)
+    assert not any(s.p_judged for s in aligned_slices([one], {ANSWERS: column}, None, judged(one)))
+
+
+def test_of_more_slices_the_same_evidence_is_worth_less():
+    one, column = in_groups(0.3)
+    many = {"c": column, **{f"other {i}": [f"{(k + i) % 2}" for k in range(240)] for i in range(2)}}
+    few, more = (
+        next(s for s in aligned_slices([one], columns, None, judged(one)) if s.value == "group 0").p_judged
+        for columns in ({"c": column}, many)
+    )
+    assert more["alignment_shapley"] == pytest.approx(few["alignment_shapley"] / 6 * 10)
+
+
+@pytest.mark.slow
+def test_where_attributions_part_everywhere_alike_hardly_any_slice_is_shown_to_be_worse():
+    """All beyond the margin: 5 % of the samples may name one."""
+    named = 0
+    for seed in range(100):
+        a, b, lengths = truths(240, 12, cosine=0.8, seed=seed)
+        one = explained(a, b, lengths, noise=0.5, seed=seed)
+        column = [f"group {i % 6}" for i in range(240)]
+        named += any(
+            p < 0.05 for s in aligned_slices([one], {"c": column}, None, judged(one)) for p in s.p_judged.values()
+        )
+    assert named <= 10

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trusteq.compare.thresholds import Threshold
     from trusteq.compare.words import WordLean, WordLeans
     from trusteq.policy import Policy
+    from trusteq.record.advice import AdviceKind
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import Verdict
 
@@ -36,6 +37,7 @@ def advise(
     recalibration: Recalibration | None,
     cascade: Cascade | None,
     slices: Sequence[Slice],
+    strata: Sequence[Slice],
     thresholds: Sequence[Threshold],
     flips: Sequence[Mapping[str, Any]],
     words: WordLeans | None = None,
@@ -60,6 +62,7 @@ def advise(
             _words(words),
             *unmeasured_steps(verdict, measures, no_explain=no_explain, chosen=chosen),
             *slice_advice(slices),
+            *slice_advice(strata, "explained slice"),
             _threshold(thresholds, recalibration),
             _flips(flips),
             *next_steps(verdict),
@@ -68,7 +71,7 @@ def advise(
     )
 
 
-def slice_advice(slices: Sequence[Slice]) -> list[Advice]:
+def slice_advice(slices: Sequence[Slice], kind: AdviceKind = "slice") -> list[Advice]:
     """The slices beyond a margin that are shown to do worse than the rest, the most certain first.
 
     Three sentences at most: those of a column are in one if one measure shows it of all of them.
@@ -79,7 +82,7 @@ def slice_advice(slices: Sequence[Slice]) -> list[Advice]:
         if p < ALPHA:
             same = (n for column, n in found if column == part.column and part.p_judged.get(n, 1.0) < ALPHA)
             found.setdefault((part.column, next(same, name)), []).append(part)
-    return [Advice("slice", _slice_sentence(name, parts)) for (_, name), parts in [*found.items()][:3]]
+    return [Advice(kind, _slice_sentence(name, parts)) for (_, name), parts in [*found.items()][:3]]
 
 
 def _slice_sentence(name: str, parts: Sequence[Slice]) -> str:

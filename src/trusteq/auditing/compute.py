@@ -329,7 +329,8 @@ def compare(
         measures["explanation"] = aligned.measures
         all_columns = {ANSWERS: answers_in_words(pair), **columns} if columns else {}
         explained_columns = {name: [values[i] for i in aligned.positions] for name, values in all_columns.items()}
-        strata = aligned_slices(aligned.explained, explained_columns, aligned.clusters)
+        judged_here = {} if chosen else judged_measures(measures, policy, explained=True)
+        strata = aligned_slices(aligned.explained, explained_columns, aligned.clusters, judged_here)
     is_behaviour, is_calibration = ("behaviour" in pair.dimensions, "calibration" in pair.dimensions)
     remedies = measure_remedies(pair) if is_calibration else {}
     by_outcome = {name: sample.each(values) for name, values in columns.items()}
@@ -337,7 +338,7 @@ def compare(
     parts = slices(
         pair, by_outcome, sample.clusters, own_measures, judged=judged, answers=sample.labels if columns else None
     )
-    parts += token_slices(pair, sample.clusters) if columns else []
+    parts += token_slices(pair) if columns else []
     thresholds = threshold_table(pair) if is_calibration else []
     flips = flipped_items(pair, sample.ids, sample.answer_texts) if is_behaviour else []
     words = None if aligned is None else aligned.words
@@ -405,6 +406,7 @@ def compare(
             recalibrated,
             routed,
             parts,
+            strata,
             thresholds,
             flips,
             words,
@@ -416,8 +418,10 @@ def compare(
     )
 
 
-def judged_measures(measures: Mapping[str, Mapping[str, Estimate]], policy: Policy) -> dict[str, Judged]:
-    """The measures that the policy's rules judge and that were measured, by name."""
+def judged_measures(
+    measures: Mapping[str, Mapping[str, Estimate]], policy: Policy, *, explained: bool = False
+) -> dict[str, Judged]:
+    """The measures that the policy's rules judge and that were measured, by name: of predictions, or all others."""
     flat = {name: e for group in measures.values() for name, e in group.items()}
     margins = {judged_as(name, flat): rule for rules in policy.rules.values() for name, rule in rules.items()}
     return {
@@ -427,7 +431,7 @@ def judged_measures(measures: Mapping[str, Mapping[str, Estimate]], policy: Poli
             flat[name],
         )
         for name, rule in margins.items()
-        if name in flat and PREDICTED.issuperset(needs_of(name)) and "scripts" not in needs_of(name)
+        if name in flat and PREDICTED.issuperset(needs_of(name)) is not explained and "scripts" not in needs_of(name)
     }
 
 

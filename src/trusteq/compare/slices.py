@@ -26,7 +26,6 @@ from trusteq.compare.confidence import confidence_profiles, overconfidence
 from trusteq.compare.measures import MEASURES, Measure
 from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm
-from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -64,8 +63,8 @@ class Slice:
     ``p_rest`` are Holm-adjusted over all slices of the run, by measure; so are the tests' p-values in ``p_tests``.
     ``worse_than_rest`` says whether the slice is worse than the rest, for measures with a worse direction.
     ``p_judged`` has the judged measures that are beyond their margin in the slice and farther beyond than in the rest:
-    the p-value against the rest, Holm-adjusted over all slices and judged measures. Slices of explained items have only
-    measures.
+    the p-value against the rest, Holm-adjusted over all slices and judged measures. Slices of explained items have no
+    other p-values, and no tests.
     """
 
     column: str
@@ -144,14 +143,12 @@ def slices(
     ]
     differences = _differences(pair, cuts)
     kept = _kept(cuts, differences)
-    measured = [
-        _measured(pair, cuts[at], clusters, own, in_full=in_full, judged=judged) for at, in_full in kept.items()
-    ]
+    measured = [_measured(pair, cuts[at], own, in_full=in_full, judged=judged) for at, in_full in kept.items()]
     adjusted_rest = _adjusted([difference.p for difference in differences])
     adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in measured])
     found = [(s, cuts[at], differences[at]) for s, at in zip(measured, kept, strict=True)]
     looked_at = sum(_judges(cut, name) for cut in cuts for name in judged)
-    p_judged = _against_margins(pair, found, clusters, own, judged, looked_at)
+    p_judged = _against_margins(pair, found, own, judged, looked_at)
     return [
         replace(s, p_rest=adjusted_rest[at], p_tests=tests, worse_than_rest=differences[at].worse, p_judged=p)
         for s, at, tests, p in zip(measured, kept, adjusted_tests, p_judged, strict=True)
@@ -184,7 +181,7 @@ def by_outcome(pair: Pair, answers: Sequence[str]) -> Iterator[Cut]:
                 yield Cut(column, value, inside, ("calibration",))
 
 
-def token_slices(pair: Pair, clusters: Sequence[str] | None) -> list[Slice]:
+def token_slices(pair: Pair) -> list[Slice]:
     """What tokens alone have: a `Slice` by the reference's confidence, and by how many tokens of context precede them.
 
     The rest is no yardstick here, since every model changes most where the reference is unsure.
@@ -201,7 +198,7 @@ def token_slices(pair: Pair, clusters: Sequence[str] | None) -> list[Slice]:
         for code, value in enumerate(values.names):
             inside = np.flatnonzero(values.code == code)
             if len(np.unique(pair.resampling.unit[inside])) > 1:
-                part = replace(_part(pair, inside, clusters), dimensions=("distribution",))
+                part = replace(_part(pair, inside), dimensions=("distribution",))
                 measured.append(Slice(column, value, part.resampling.items, measure_all(part)))
     return measured
 
@@ -221,19 +218,44 @@ def in_ranges(x: NDArray[np.float64], edges: Sequence[float]) -> Ranges:
 
 
 def aligned_slices(
-    explained: Sequence[Explained], columns: Mapping[str, Sequence[str]], clusters: Sequence[str] | None
+    explained: Sequence[Explained],
+    columns: Mapping[str, Sequence[str]],
+    clusters: Sequence[str] | None,
+    judged: Mapping[str, Judged] = MappingProxyType({}),
 ) -> list[Slice]:
-    """The same for explained items, `MIN_EXPLAINED` or more, with the agreement of the two models' attributions."""
-    measured = []
-    for column, value, inside, _ in _cut(columns, clusters, minimum=MIN_EXPLAINED, by_name=False):
-        measures = {
-            f"{name}_{part.method}": estimate
-            for part in (_explained_part(one, inside, clusters) for one in explained)
-            for name, estimate in {**noise_free(part), **top_sets(part)}.items()
-            if estimate is not None
-        }
-        measured.append(Slice(column, value, len(inside), {"explanation": measures}))
-    return measured
+    """The same for explained items, `MIN_EXPLAINED` or more, with the agreement of the two models' attributions.
+
+    ``p_judged`` is corrected over these slices alone. Of slices by the two models' answers there is none: where answers
+    differ, attributions do.
+    """
+    measured, p, looked_at = [], [], 0
+    every = np.arange(len(explained[0].lengths)) if explained else np.empty(0, np.int64)
+    for cut in _cut(columns, clusters, minimum=MIN_EXPLAINED, by_name=False):
+        measures, of_slice = _agreement(explained, cut.inside), {}
+        if cut.column != ANSWERS and len(cut.inside) < len(every):
+            known = [name for name in judged if name in measures]
+            looked_at += len(known)
+            beyond = {name: side for name in known if (side := judged[name].beyond(measures[name].value))}
+            rest = _agreement(explained, np.setdiff1d(every, cut.inside)) if beyond else {}
+            of_slice = {
+                name: p_from_intervals(measures[name], rest[name], side)
+                for name, side in beyond.items()
+                if name in rest
+            }
+        p.append(of_slice)
+        measured.append(Slice(cut.column, cut.value, len(cut.inside), {"explanation": measures}))
+    return [replace(part, p_judged=row) for part, row in zip(measured, _adjusted_over(p, looked_at), strict=True)]
+
+
+def _agreement(explained: Sequence[Explained], at: NDArray[np.int64]) -> dict[str, Estimate]:
+    """The agreement of attributions over the explained items at these positions, by every method."""
+    return {
+        f"{name}_{one.method}": estimate
+        for one in explained
+        for part in [one.take(at, one.resampling.part(at))]
+        for name, estimate in {**noise_free(part), **top_sets(part)}.items()
+        if estimate is not None
+    }
 
 
 def answers_in_words(pair: Pair) -> list[str]:
@@ -304,14 +326,13 @@ def _kept(cuts: Sequence[Cut], differences: Sequence[_Difference]) -> dict[int, 
 def _measured(
     pair: Pair,
     cut: Cut,
-    clusters: Sequence[str] | None,
     own: Sequence[Measure],
     *,
     in_full: bool,
     judged: Collection[str],
 ) -> Slice:
     """The slice with its measures: all, those that cost little, or in a slice by outcome those and the judged ones."""
-    part = _part(pair, cut.inside, clusters)
+    part = _part(pair, cut.inside)
     if cut.dimensions:
         part = replace(part, dimensions=cut.dimensions)
     groups = groups_for(part, () if cut.dimensions else own)
@@ -325,7 +346,6 @@ def _measured(
 def _against_margins(
     pair: Pair,
     found: Sequence[tuple[Slice, Cut, _Difference]],
-    clusters: Sequence[str] | None,
     own: Sequence[Measure],
     judged: Mapping[str, Judged],
     looked_at: int,
@@ -349,7 +369,7 @@ def _against_margins(
             elif p_from_intervals(flat[name], _exact_rest(flat[name], judged[name].whole, share), side) < ALPHA:
                 unclear[name] = side
         if unclear:
-            rest = _part(pair, np.setdiff1d(np.arange(pair.resampling.n), cut.inside), clusters)
+            rest = _part(pair, np.setdiff1d(np.arange(pair.resampling.n), cut.inside))
             rest = replace(rest, dimensions=cut.dimensions or rest.dimensions)
             groups = {group: ms for group, ms in groups_for(rest, own).items() if any(m.name in unclear for m in ms)}
             estimates = {name: e for group in measured_by(rest, groups).values() for name, e in group.items()}
@@ -358,9 +378,14 @@ def _against_margins(
                 for name, side in unclear.items()
                 if name in estimates
             }
+    return _adjusted_over(p, looked_at)
+
+
+def _adjusted_over(p: Sequence[Mapping[str, float]], looked_at: int) -> list[dict[str, float]]:
+    """These p-values, by slice and measure, corrected for as many slices and measures as were looked at (Holm)."""
     places = [(at, name) for at, row in enumerate(p) for name in sorted(row)]
     raw = [p[at][name] for at, name in places]
-    adjusted: list[dict[str, float]] = [{} for _ in found]
+    adjusted: list[dict[str, float]] = [{} for _ in p]
     for (at, name), value in zip(places, holm([*raw, *[1.0] * (looked_at - len(raw))]), strict=False):
         adjusted[at][name] = value
     return adjusted
@@ -407,30 +432,11 @@ def _cut(
                 yield Cut(column, names[at], inside)
 
 
-def _part(pair: Pair, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Pair:
+def _part(pair: Pair, inside: NDArray[np.int64]) -> Pair:
     """The pair on the items of a slice, with a resampling of its own."""
-    resampling = _resampled(pair.resampling, inside, clusters, maximum=SLICE_RESAMPLES)
+    resampling = pair.resampling.part(inside, resamples=SLICE_RESAMPLES)
     parts = (Answers(a.outcomes.take(inside), resampling) for a in (pair.reference, pair.candidate))
     return Pair(*parts, dimensions=pair.dimensions)
-
-
-def _explained_part(explained: Explained, inside: NDArray[np.int64], clusters: Sequence[str] | None) -> Explained:
-    """The same for explained items."""
-    return explained.take(inside, _resampled(explained.resampling, inside, clusters))
-
-
-def _resampled(
-    resampling: Resampling, inside: NDArray[np.int64], clusters: Sequence[str] | None, maximum: int | None = None
-) -> Resampling:
-    return Resampling(
-        len(inside),
-        clusters=None if clusters is None else [clusters[i] for i in inside.tolist()],
-        item=None if resampling.item is None else resampling.item[inside],
-        weights=None if resampling.weights is None else resampling.weights[inside],
-        resamples=resampling.resamples if maximum is None else min(maximum, resampling.resamples),
-        seed=resampling.seed,
-        level=resampling.level,
-    )
 
 
 def _adjusted(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

@@ -13,6 +13,7 @@ AdviceKind = Literal[
     "labels",
     "explanations",
     "slice",
+    "explained slice",
     "cut-off",
     "common",
     "cascade",

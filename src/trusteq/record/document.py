@@ -150,6 +150,8 @@ class Stratum(Part):
     """Agreement of attributions over the explained items with one value of one column."""
 
     measures: Mapping[str, Estimate]
+    p_judged: Mapping[str, Number]
+    """By judged measure that is beyond its margin here, and worse than in the rest."""
 
 
 @dataclass(frozen=True)
@@ -316,7 +318,7 @@ def _candidate(comparison: Comparison) -> AuditedCandidate:
             SliceSummary(s.column, s.value, s.n, s.p_rest, s.worse_than_rest, s.tests, s.p_tests, s.p_judged)
             for s in comparison.slices
         ),
-        strata=tuple(Stratum(s.column, s.value, s.n, s.measures["explanation"]) for s in comparison.strata),
+        strata=tuple(Stratum(s.column, s.value, s.n, s.measures["explanation"], s.p_judged) for s in comparison.strata),
         words=tuple(lean for lean in leans if lean.q_value < FALSE_DISCOVERY_RATE),
         flipped=len(comparison.flips),
     )

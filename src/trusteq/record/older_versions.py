@@ -95,10 +95,14 @@ def _judged_nowhere(content: dict[str, Any]) -> dict[str, Any]:
     """The content with slices in which no measure was judged."""
 
     def sliced(model: Any) -> Any:
-        parts = model.get("slices") if isinstance(model, dict) else None
-        if not isinstance(parts, list):
+        parts = {name: model.get(name) for name in ("slices", "strata")} if isinstance(model, dict) else {}
+        if not parts or not all(isinstance(some, list) for some in parts.values()):
             return model
-        return {**model, "slices": [{**part, "p_judged": {}} if isinstance(part, dict) else part for part in parts]}
+        added = {
+            name: [{**part, "p_judged": {}} if isinstance(part, dict) else part for part in some or ()]
+            for name, some in parts.items()
+        }
+        return {**model, **added}
 
     candidates = content.get("candidates")
     if isinstance(candidates, list):

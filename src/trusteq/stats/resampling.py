@@ -154,14 +154,15 @@ class Resampling:
         other.freedom = min(other.freedom, self.freedom)
         return other
 
-    def part(self, at: NDArray[np.int64]) -> Resampling:
-        """How the values at these positions were sampled."""
+    def part(self, at: NDArray[np.int64], *, resamples: int | None = None) -> Resampling:
+        """How the values at these positions were sampled, with at most so many resamples."""
+        width = 0 if self.cluster is None else len(str(self._sampled))  # so that clusters keep their order
         return Resampling(
             len(at),
-            clusters=None if self.cluster is None else [str(code) for code in self.cluster[at].tolist()],
+            clusters=None if self.cluster is None else [f"{code:0{width}}" for code in self.cluster[at].tolist()],
             item=None if self.item is None else self.item[at],
             weights=None if self.weights is None else self.weights[at],
-            resamples=self.resamples,
+            resamples=self.resamples if resamples is None else min(resamples, self.resamples),
             seed=self.seed,
             level=self.level,
         )

@@ -31,6 +31,7 @@ PLACES: dict[AdviceKind, tuple[str, str]] = {
     "labels": ("Labels", "dimensions"),
     "explanations": ("Explanations", "explanation"),
     "slice": ("Slice", "slices"),
+    "explained slice": ("Slice", "explanation"),
     "cut-off": ("Cut-off", "cut-offs"),
     "common": ("In common", "common"),
     "cascade": ("Cascade", "cascade"),

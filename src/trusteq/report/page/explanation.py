@@ -8,13 +8,13 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
-from trusteq.compare.slices import ANSWERS, MIN_EXPLAINED, answers_in_words
+from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, in_words, method_title
+from trusteq.compare.slices import ALPHA, ANSWERS, MIN_EXPLAINED, answers_in_words
 from trusteq.record.document import Part
 from trusteq.report.page.html_table import Table, figure
 from trusteq.report.page.slices import columns, in_order, row, slice_estimates
 from trusteq.report.wording import about, interval
-from trusteq.stats.p_value import p_figure
+from trusteq.stats.p_value import p_figure, p_words
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -125,9 +125,15 @@ def _strata(evidence: Evidence, candidate: AuditedCandidate) -> Table | None:
     """Alignment by what the models answered, and by label, slice and quarter of length."""
     names = [f"alignment_{method}" for method in METHODS]
     estimates = slice_estimates(evidence, candidate)
-    rows = [row(s, names, estimates) for s in in_order(candidate.strata) if not s.measures.keys().isdisjoint(names)]
-    heads = ("items with", "items", *(f"alignment, {method_title(method)}" for method in METHODS))
-    return Table("Where alignment is high or low", heads, rows) if rows else None
+    rows = []
+    for s in in_order(candidate.strata):
+        if not s.measures.keys().isdisjoint(names):
+            p, name = min(((p, name) for name, p in s.p_judged.items()), default=(1.0, ""))
+            where, items, *figures = row(s, names, estimates)
+            rows.append((where, items, f"{in_words(name)}, {p_words(p)}" if p < ALPHA else "", *figures))
+    of_methods = (f"alignment, {method_title(method)}" for method in METHODS)
+    heads = ("items with", "items", "worse than the rest (Holm)", *of_methods)
+    return Table("Where alignment is high or low", heads, rows, words=frozenset({0, 2})) if rows else None
 
 
 def _too_small(evidence: Evidence, candidate: AuditedCandidate) -> str:
