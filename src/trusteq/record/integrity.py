@@ -17,8 +17,9 @@ from trusteq.data.yaml_file import parse_yaml
 from trusteq.errors import RunError
 from trusteq.models.base import Finding
 from trusteq.policy import parse_policy
+from trusteq.record.judging import judged_by
 from trusteq.record.plain import plain
-from trusteq.verdict import EXIT_CODES, judge
+from trusteq.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,14 +99,7 @@ def checked_verdicts(folder: Path, manifest: Mapping[str, Any], document: AuditD
     peer = () if document.peer is None else (document.peer,)
     judged = []
     for candidate in (*document.candidates, *peer):
-        verdict = judge(
-            candidate.measures,
-            policy,
-            cluster_size=document.cluster_size,
-            own_measures=document.own_measures,
-            task=document.task,
-            chosen=document.chosen,
-        )
+        verdict = judged_by(policy, candidate, document)
         judged.append(replace(candidate, verdict=verdict))
         if compared(candidate.verdict) != compared(verdict):
             raise RunError(

@@ -25,13 +25,13 @@ from trusteq.record.history import read_history
 from trusteq.record.integrity import MANIFEST, checked_verdicts, is_listed, refuse_changed
 from trusteq.record.item_table import other_segments
 from trusteq.record.json_file import read_json
+from trusteq.record.judging import judged_by
 from trusteq.record.manifest import Manifest
 from trusteq.record.older_versions import refuse_later_fields, upgraded
 from trusteq.record.parquet_table import checked, unpacked
 from trusteq.record.plain import plain
 from trusteq.record.reading import read
 from trusteq.record.table_checks import refuse_damaged_table
-from trusteq.verdict import judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,18 +158,6 @@ def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
             )
         verdicts[candidate.name] = judged_by(policy, candidate, run.document)
     return verdicts
-
-
-def judged_by(policy: Policy, candidate: AuditedCandidate, document: AuditDocument) -> Verdict:
-    """The verdict on one candidate of a document, or its peer, under another policy."""
-    return judge(
-        candidate.measures,
-        policy,
-        cluster_size=document.cluster_size,
-        own_measures=document.own_measures,
-        task=document.task,
-        chosen=document.chosen,
-    )
 
 
 def _read_upgraded(path: Path, name: str) -> tuple[dict[str, Any], str]:

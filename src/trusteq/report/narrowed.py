@@ -10,7 +10,7 @@ from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.errors import OptionError
 from trusteq.models.base import Finding
 from trusteq.record.audit import exit_code
-from trusteq.record.run import judged_by
+from trusteq.record.judging import judged_by
 from trusteq.report.wording import listed
 from trusteq.verdict import Outcome
 

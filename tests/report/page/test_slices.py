@@ -72,6 +72,18 @@ def test_the_slice_with_the_strongest_evidence_against_a_judged_measure_comes_fi
     assert (found.worse, found.looked_at) == (2, len(given))
 
 
+def test_a_measure_without_an_estimate_in_the_slice_stands_alone():
+    first, *others = candidate().slices
+    worse = {"nll_difference": True}
+    unknown = replace(first, p_against_rest={"nll_difference": 1e-9}, p_judged={}, worse_than_rest=worse)
+    quiet = (replace(s, p_against_rest={}, p_judged={}) for s in others)
+    made = made_up.evidence()
+    without = made.estimates[made.estimates["measure"] != "nll_difference"]
+    bare = replace(made, table=lambda name: without if name == "estimates" else made.table(name))
+    found = slices(bare, replace(candidate(), slices=(unknown, *quiet)))
+    assert found.table.rows[0][2].replace("\u00a0", " ") == "NLL difference, p < 0.0001"
+
+
 def test_what_was_left_out_is_said():
     made = made_up.evidence()
     ids = made.items.assign(**{"column id": made.items["id"]})

@@ -62,8 +62,9 @@ def slices(evidence: Evidence, candidate: AuditedCandidate) -> Slices:
     shown.sort(key=lambda one: one[0])
     rows = []
     for (_, p, name), s in shown[:MOST_ROWS]:
-        figure = "" if name in names else f" {estimates.get((s.column, s.value, name), '')}"
-        said = f"{in_words(name)}{figure}, {p_words(p).replace(' ', NO_BREAK)}" if p < ALPHA else ""
+        figure = "" if name in names else estimates.get((s.column, s.value, name), "")
+        subject = " ".join(filter(None, (in_words(name), figure)))
+        said = f"{subject}, {p_words(p).replace(' ', NO_BREAK)}" if p < ALPHA else ""
         where, items, *figures = row(s, names, estimates)
         rows.append((where, items, said, *figures))
     heads = ("items with", "items", "worse than the rest (Holm)", *(in_words(name) for name in names))

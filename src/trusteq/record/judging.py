@@ -1,0 +1,24 @@
+"""A candidate of a document judged again, from its estimates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trusteq.verdict import judge
+
+if TYPE_CHECKING:
+    from trusteq.policy import Policy
+    from trusteq.record.document import AuditDocument, AuditedCandidate
+    from trusteq.verdict import Verdict
+
+
+def judged_by(policy: Policy, candidate: AuditedCandidate, document: AuditDocument) -> Verdict:
+    """The verdict on one candidate of a document, or its peer, under a policy."""
+    return judge(
+        candidate.measures,
+        policy,
+        cluster_size=document.cluster_size,
+        own_measures=document.own_measures,
+        task=document.task,
+        chosen=document.chosen,
+    )
