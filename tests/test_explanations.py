@@ -217,6 +217,7 @@ def test_the_peer_itself_is_judged_first():
     own = made.peer.measures["explanation"]["alignment_shapley"]
     beside_b = made["b"].measures["explanation"]["alignment_shapley_of_peer"]  # on the items drawn for b
     assert beside_b.value == pytest.approx(own.value, abs=1e-4)
+    assert "weighted by the inverse of their chances" in beside_b.method
     assert {d.dimension for d in made.peer.verdict.dimensions} == set(made.peer.measures)
     assert [c.name for c in made.comparisons] == ["b"]
     assert not [f for f in made.findings if f.kind == "no retraining"]

@@ -533,11 +533,25 @@ def test_weights_count_items_as_if_they_were_repeated():
     assert ratio.value == pytest.approx(np.average(x, weights=weights))
 
 
-def test_equal_weights_change_nothing():
+def test_equal_weights_change_nothing_but_what_is_said():
     x = np.random.default_rng(0).random(60)
     plain, weighted = (Resampling(60, resamples=200, weights=w) for w in (None, np.full(60, 3.0)))
-    assert plain.mean(x, what="x") == weighted.mean(x, what="x")
-    assert plain.share(x > 0.5, what="x") == weighted.share(x > 0.5, what="x")
+    for a, b in (
+        (plain.mean(x, what="x"), weighted.mean(x, what="x")),
+        (plain.share(x > 0.5, what="x"), weighted.share(x > 0.5, what="x")),
+    ):
+        assert (a.value, a.low, a.high, a.n) == (b.value, b.low, b.high, b.n)
+        assert "weight" not in a.method
+        assert "weight" in b.method
+
+
+def test_what_no_weights_reach_is_refused():
+    weighted = Resampling(4, weights=np.array([1.0, 1.0, 2.0, 2.0]), resamples=10)
+    answers = np.array([True, False, True, True])
+    with pytest.raises(ValueError, match="sums, means and shares alone"):
+        weighted.share_difference(answers, ~answers, what="x")
+    with pytest.raises(ValueError, match="sums, means and shares alone"):
+        weighted.quantile(np.arange(4.0), 0.5, what="x")
 
 
 def test_a_share_of_unequal_weights_is_worth_fewer_items():

@@ -74,10 +74,10 @@ class Explained:
 
     def take(self, at: NDArray[np.int64], resampling: Resampling) -> Explained:
         """The same for the items at these positions."""
-        of_items = ("reference", "candidate")
         return replace(
             self,
-            **{name: getattr(self, name).take(at) for name in of_items},
+            reference=self.reference.take(at),
+            candidate=self.candidate.take(at),
             lengths=self.lengths[at],
             spread_reference=self.spread_reference[at],
             spread_candidate=self.spread_candidate[at],
@@ -328,7 +328,9 @@ class SumEstimator:
         estimate = self.resampling.studentised(cosine, cross, norm_a, norm_b, what=what, bounds=(-2.0, 2.0))
         # A cosine lies between -1 and 1, whatever its estimate's noise.
         value, low, high = (float(np.clip(x, -1, 1)) for x in (estimate.value, estimate.low, estimate.high))
-        return replace(estimate, value=value, low=max(low, min(self._lowest(cross, norm_a, norm_b), value)), high=high)
+        bound = min(self._lowest(cross, norm_a, norm_b), value)
+        method = f"{estimate.method}; no lower than a gamma bound" if bound > low else estimate.method
+        return replace(estimate, value=value, low=max(low, bound), high=high, method=method)
 
     def _lowest(self, cross: NDArray[np.float64], norm_a: NDArray[np.float64], norm_b: NDArray[np.float64]) -> float:
         """A cosine that is almost certainly too low, however few items hold the difference; -1 for few items.

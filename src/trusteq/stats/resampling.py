@@ -204,7 +204,8 @@ class Resampling:
     def what(self) -> str:
         """What is resampled, in words for an estimate's method."""
         kind = "items" if self.cluster is None else "clusters"
-        return f"{MAX_UNITS:,} random groups of {kind}" if self.grouped else kind
+        kind = f"{MAX_UNITS:,} random groups of {kind}" if self.grouped else kind
+        return kind if self.weights is None else f"{kind}, weighted by the inverse of their chances"
 
     @cached_property
     def counts(self) -> NDArray[np.uint8]:
@@ -365,10 +366,11 @@ class Resampling:
             value = float((some * x[inside]).sum() / some.sum())
             worth *= float(some.sum() ** 2 / (some @ some) / n)  # Kish 1965: unequal weights are worth fewer items
         low, high = wilson(value, worth, level=level)
-        return Estimate(value, low, high, self.items_among(inside), f"{what}; Wilson{self._clustered}", level)
+        return Estimate(value, low, high, self.items_among(inside), f"{what}; Wilson{self._effective}", level)
 
     def share_difference(self, a: NDArray[np.bool_], b: NDArray[np.bool_], *, what: str) -> Estimate:
         """Share of ``b`` minus share of ``a`` over the same items, with Tango's paired interval."""
+        self._refuse_weights()
         difference = b.astype(np.float64) - a
         scale = self._worth(difference, np.ones(self.n, dtype=np.bool_)) / self.n
         gains, losses = np.count_nonzero(b & ~a), np.count_nonzero(a & ~b)
@@ -378,7 +380,7 @@ class Resampling:
             low,
             high,
             self.items,
-            f"{what}; paired score (Tango){self._clustered}",
+            f"{what}; paired score (Tango){self._effective}",
             self.level,
         )
 
@@ -400,6 +402,7 @@ class Resampling:
         Their intervals are the distribution-free ones from order statistics. Where the sample is too small to bound a
         quantile on one side, that end is the measure's bound.
         """
+        self._refuse_weights()
         ordered = np.sort(x)
         values = np.quantile(ordered, [q for q, _ in quantiles.values()], method="inverted_cdf").tolist()
         tail = (1 - self.level) / 2
@@ -410,7 +413,7 @@ class Resampling:
             # Rank k of n effective items covers shares (k - 1) / n to k / n of all items: take the outer end of each.
             low = ordered[int((lower - 1) * self.n // n)] if lower >= 1 else bounds[0]
             high = ordered[int(-(-upper * self.n // n)) - 1] if upper <= n else bounds[1]
-            method = f"{what}; order statistics{self._clustered}"
+            method = f"{what}; order statistics{self._effective}"
             estimates[name] = Estimate(value, float(low), float(high), self.items, method, self.level)
         return estimates
 
@@ -529,9 +532,16 @@ class Resampling:
         unit = np.unique(self.cluster[inside], return_inverse=True)[1].astype(np.int64)
         return effective_n(x, unit, level=self.level)
 
+    def _refuse_weights(self) -> None:
+        if self.weights is not None:
+            raise ValueError("items with unequal chances have sums, means and shares alone")
+
     @property
-    def _clustered(self) -> str:
-        return "" if self.cluster is None else ", effective n from clusters"
+    def _effective(self) -> str:
+        sources = [
+            name for name, source in (("clusters", self.cluster), ("weights", self.weights)) if source is not None
+        ]
+        return f", effective n from {' and '.join(sources)}" if sources else ""
 
 
 def _stacked(tables: Sequence[_Table]) -> list[tuple[_ByUnit, list[int]]]:
