@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeGuard
 
 from trusteq.data.arrays import Arrays
+from trusteq.data.pictures import Pictures
 from trusteq.data.texts import Texts
 from trusteq.errors import DataError
 from trusteq.plugins import with_plugins
@@ -93,6 +94,7 @@ class Segment(Protocol):
 KINDS: dict[str, type[Segment]] = {
     "text": Texts,
     "array": Arrays,
+    "picture": Pictures,
 }
 """The built-in kinds by name; if several kinds can hold some values, the last one is used."""
 
