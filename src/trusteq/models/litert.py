@@ -21,7 +21,7 @@ from trusteq.models.library_output import one_line
 from trusteq.models.litert_session import LitertSession, litert_version, open_litert_session
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import LABELS, OUTPUT, PREPROCESSING, SCORES
-from trusteq.models.picture_input import PICTURES, pillow, pillow_version, picture_inputs
+from trusteq.models.picture_input import PICTURES, picture_inputs, pillow, pillow_version
 from trusteq.models.preprocessing import Preprocessing, preprocessing_of, refuse_other_shape, with_preprocessing
 from trusteq.models.reading import only_segment
 from trusteq.models.scores import as_probabilities, sum_to_one
@@ -177,7 +177,6 @@ class LitertModel:
 
 def _prepare(architecture: str | None) -> None:
     with suppress(ImportError):  # opening a model says what is missing
-        import ai_edge_litert.interpreter
         import PIL.Image  # noqa: F401
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.data.segment import Segment
 
+
 def refuse_unread(items: Items, reads: Collection[str], *, name: str) -> None:
     """An error if the items have no segment of a kind that the model reads."""
     kinds = {segment.kind for segment in items.segments.values()}
@@ -39,7 +40,8 @@ def only_segment(items: Items, reads: Collection[str], *, name: str) -> Segment:
             f"{items.source}: model {name} reads {_any_of(reads)} an item, but the items have {len(fitting)} "
             f"({', '.join(fitting)}); name one"
         )
-    return next(iter(fitting.values()))
+    segment: Segment = next(iter(fitting.values()))
+    return segment
 
 
 def _any_of(kinds: Collection[str]) -> str:
