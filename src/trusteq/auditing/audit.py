@@ -24,8 +24,9 @@ from trusteq.auditing.models import (
 )
 from trusteq.auditing.preprocessing import different_preprocessing
 from trusteq.compare.own_measures import entries, own_measures
-from trusteq.compare.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE
+from trusteq.compare.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE, measure_column
 from trusteq.data.items import Items
+from trusteq.data.segment import measures_of
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, publish
@@ -366,6 +367,7 @@ def _with_precision_loss(
 def _refuse_built_in_slice_names(items: Items, task: Task) -> None:
     """Stop if a column has the name of a slice that every audit makes."""
     built_in = {name for segment in items.segments.values() for name in segment.counted}
+    built_in |= {measure_column(*key) for key in measures_of(items.segments)}
     if task.several_outcomes:
         built_in |= {REFERENCE_CONFIDENCE, POSITION}
     else:
