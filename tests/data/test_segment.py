@@ -11,6 +11,7 @@ import pytest
 
 from trusteq import Items
 from trusteq.data.arrays import Arrays
+from trusteq.data.pictures import Pictures
 from trusteq.data.segment import KINDS, about_column, metadata, segment_of, stored_segment
 from trusteq.data.texts import Texts
 
@@ -155,7 +156,11 @@ def test_the_sizes_are_characters_and_numbers():
 
 @pytest.mark.parametrize("kind", KINDS.values())
 def test_a_hash_tells_every_order_and_value(kind):
-    held = {Texts: Texts(["a", "b"]), Arrays: Arrays(np.array([[1.0], [2.0]]))}[kind]
+    held = {
+        Texts: Texts(["a", "b"]),
+        Arrays: Arrays(np.array([[1.0], [2.0]])),
+        Pictures: Pictures.of_arrays(np.arange(2, dtype=np.uint8)[:, None, None]),
+    }[kind]
 
     def content(segment):
         digest = hashlib.sha256()

@@ -107,6 +107,10 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         """No count: nothing is counted in arrays."""
         raise KeyError(name)
 
+    def measures(self) -> Mapping[str, NDArray[np.float64]]:
+        """None: nothing is known of the numbers."""
+        return {}
+
     @property
     def storable(self) -> bool:
         """Whether it can be stored as a column: Python objects and records cannot."""

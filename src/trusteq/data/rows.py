@@ -209,6 +209,11 @@ class Rows:
         """No count: nothing is counted in rows."""
         raise KeyError(name)
 
+    def measures(self) -> dict[str, NDArray[np.float64]]:
+        """The columns of numbers without gaps."""
+        numbers = {c.name: a.astype(np.float64) for c, a in zip(self.columns, self.arrays, strict=True) if c.is_number}
+        return {name: values for name, values in numbers.items() if np.isfinite(values).all()}
+
     def column(self) -> pa.Array:
         """A column of structures, one field per column of the table."""
         arrays = [column.arrow(array) for column, array in zip(self.columns, self.arrays, strict=True)]

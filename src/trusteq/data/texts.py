@@ -82,6 +82,10 @@ class Texts(list[str]):
         """Words separated by whitespace [items]; the only count of texts."""
         return np.fromiter((len(text.split()) for text in self), np.int64, len(self))
 
+    def measures(self) -> Mapping[str, NDArray[np.float64]]:
+        """None: texts have only words to count."""
+        return {}
+
     def column(self) -> pa.Array:
         """A column of texts."""
         return pa.array(self, pa.string())
