@@ -11,7 +11,9 @@ import pytest
 
 from trusteq import Items
 from trusteq.data.arrays import Arrays
+from trusteq.data.features import Features
 from trusteq.data.segment import KINDS, about_column, metadata, segment_of, stored_segment
+from trusteq.data.sounds import Sounds
 from trusteq.data.texts import Texts
 
 TEXTS = ["good film", " bad", "größer 世界\x00"]
@@ -155,7 +157,12 @@ def test_the_sizes_are_characters_and_numbers():
 
 @pytest.mark.parametrize("kind", KINDS.values())
 def test_a_hash_tells_every_order_and_value(kind):
-    held = {Texts: Texts(["a", "b"]), Arrays: Arrays(np.array([[1.0], [2.0]]))}[kind]
+    held = {
+        Texts: Texts(["a", "b"]),
+        Arrays: Arrays(np.array([[1.0], [2.0]])),
+        Sounds: Sounds.of_arrays(np.array([[0.1], [0.2]]), rate=8000),
+        Features: Features(np.array([[[1.0]], [[2.0]]])),
+    }[kind]
 
     def content(segment):
         digest = hashlib.sha256()

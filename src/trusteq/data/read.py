@@ -16,6 +16,7 @@ from trusteq.data.prediction_file import refuse_both
 from trusteq.data.readers import column_names, read_table
 from trusteq.data.results import format_of
 from trusteq.data.segment import segment_of
+from trusteq.data.sound_columns import feature_column, sound_column
 from trusteq.data.table import Table, shown
 from trusteq.errors import DataError, LabelError, OptionError
 
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.data.sounds import Channels
+
 
 def read_items(
     source: str | Path | Any,
     *,
     text: str | Sequence[str] = (),
+    sound: str | Sequence[str] = (),
+    features: str | Sequence[str] = (),
+    rate: int | None = None,
+    channels: Channels = "one",
     label: str | None = None,
     label_names: Sequence[str] | None = None,
     id: str | None = None,  # noqa: A002
@@ -47,14 +54,20 @@ def read_items(
     replace a list of one. ``download`` allows downloading a dataset from the hub; without it nothing goes online.
     ``options`` is the column with each item's own options, a list of texts (in CSV as JSON); a label is then the
     position of the right one, counted from 0, or its text.
+    ``sound`` names columns of recordings (bytes, paths or both), ``features`` columns of features [time, coefficients].
+    Recordings of another sample rate than the first, or of several channels, are refused unless ``rate`` states the
+    rate in Hz that all are resampled to, and ``channels`` is "mean".
     Results of an evaluation tool (`trusteq.data.results`) contain their items; ``slices`` and ``cluster`` then name
     fields of its records, e.g. "doc.subject".
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
+    sound, features = _as_tuple(sound), _as_tuple(features)
     if (form := format_of(source)) is not None:
         without_effect = {
             "--text": text,
+            "--sound": sound,
+            "--features": features,
             "--label": label,
             "--label-names": label_names,
             "--options": options,
@@ -73,7 +86,9 @@ def read_items(
         raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
     if options is not None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names and labels to ignore have no effect on options; leave them out")
-    columns = [*text, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
+    if not sound and (rate is not None or channels != "one"):
+        raise OptionError("a rate and channels are those of recordings; name their column with --sound")
+    columns = [*text, *sound, *features, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
     read = partial(read_table, source, split=split, download=download)
     if id is not None or by_row:
         table = read(list(dict.fromkeys(columns)))
@@ -99,7 +114,11 @@ def read_items(
 
     return Items(
         ids=[str(row + 1) for row in rows] if id is None else keep_rows(table.ids(id)),
-        segments={name: segment_of(_segment(table, name), name).take(rows) for name in text},
+        segments={
+            **{name: segment_of(_segment(table, name), name).take(rows) for name in text},
+            **{name: sound_column(table, name, rate=rate, channels=channels).take(rows) for name in sound},
+            **{name: feature_column(table, name).take(rows) for name in features},
+        },
         labels=codes,
         label_names=names,
         columns={name: keep_rows(table.texts(name, missing="(missing)")) for name in slices},

@@ -10,6 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeGuard
 
 from trusteq.data.arrays import Arrays
+from trusteq.data.features import Features
+from trusteq.data.sounds import Sounds
 from trusteq.data.texts import Texts
 from trusteq.errors import DataError
 from trusteq.plugins import with_plugins
@@ -93,6 +95,8 @@ class Segment(Protocol):
 KINDS: dict[str, type[Segment]] = {
     "text": Texts,
     "array": Arrays,
+    "sound": Sounds,
+    "features": Features,
 }
 """The built-in kinds by name; if several kinds can hold some values, the last one is used."""
 
@@ -118,7 +122,9 @@ def segment_of(values: Any, where: str) -> Segment:
 
 
 def with_article(kind: str) -> str:
-    """The kind with its article: "a text", "an array"."""
+    """The kind with its article if it is not plural: "a text", "an array", "features"."""
+    if kind.endswith("s"):
+        return kind
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
