@@ -30,3 +30,12 @@ def wav(samples, *, bits=16, rate=RATE, floats=False, promised=None, chunks=b"")
     form = struct.pack("<HHIIHH", 3 if floats else 1, channels, rate, rate * align, align, bits)
     body = b"WAVE" + b"fmt " + struct.pack("<I", 16) + form + chunks + b"data" + struct.pack("<I", size) + data
     return b"RIFF" + struct.pack("<I", len(body) - len(data) + size) + body
+
+
+def rf64(samples, *, missing=0):
+    """The same samples in the form for files beyond 4 GiB, without the last ``missing`` bytes."""
+    plain = wav(samples)
+    sizes = struct.pack("<QQQI", len(plain) + 28, len(plain) - 44, len(samples), 0)
+    whole = b"RF64\xff\xff\xff\xffWAVE" + b"ds64" + struct.pack("<I", 28) + sizes
+    whole += plain[12:40] + b"\xff\xff\xff\xff" + plain[44:]
+    return whole[: len(whole) - missing]

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from recordings import RATE, tone, wav
+from recordings import RATE, rf64, tone, wav
 
 from trusteq.data.waveform import decode, encode, resample
 from trusteq.errors import DataError, MissingExtraError
@@ -40,14 +40,29 @@ def test_chunks_that_say_other_things_are_passed_over():
     np.testing.assert_array_equal(decode(wav(tone(), chunks=noted), "a.wav")[0], decode(wav(tone()), "a.wav")[0])
 
 
+def test_the_form_of_large_files_is_read():
+    np.testing.assert_array_equal(decode(rf64(tone()), "a.wav")[0], decode(wav(tone()), "a.wav")[0])
+
+
+def test_a_file_that_lost_only_what_follows_its_samples_is_whole():
+    noted = wav(tone())
+    noted = noted[:4] + (len(noted) + 100).to_bytes(4, "little") + noted[8:]
+    np.testing.assert_array_equal(decode(noted, "a.wav")[0], decode(wav(tone()), "a.wav")[0])
+
+
 CORRUPT = {
     "empty": (b"", "a.wav: empty, 0 bytes"),
     "truncated": (wav(tone())[:-1000], r"a.wav: truncated: its header promises more than its 7,044 bytes"),
     "promises": (wav(tone(), promised=10**6), "a.wav: truncated"),
     "cut within a sample": (wav(tone())[:-1001], "a.wav: truncated"),
+    "only its data promise more": (
+        wav(tone())[:40] + (9999).to_bytes(4, "little") + wav(tone())[44:],
+        "a.wav: truncated",
+    ),
+    "large and truncated": (rf64(tone(), missing=100), "a.wav: truncated"),
     "header alone": (wav(tone())[:12], "a.wav: not a WAV file, or a damaged one"),
     "no data": (b"RIFF" + (28).to_bytes(4, "little") + wav(tone())[8:36], "a.wav: not a WAV file, or a damaged one"),
-    "garbage": (b"RIFF\x04\x00\x00\x00" + bytes(range(64)), "a.wav: not a WAV file, or a damaged one"),
+    "garbage": (b"RIFF\x04\x00\x00\x00" + bytes(64), "a.wav: not a WAV file, or a damaged one"),
     "streamed": (b"RIFF" + bytes(4) + wav(tone())[8:], "a.wav: not a WAV file, or a damaged one"),
     "nan": (wav([0.1, np.nan], bits=32, floats=True), "a.wav: sample 2 is nan; record"),
     "infinite": (wav([0.1, -np.inf], bits=32, floats=True), "a.wav: sample 2 is -inf; record"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from math import gcd
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -44,8 +44,7 @@ def decode(encoded: bytes, where: str) -> tuple[NDArray[np.float32], int]:
 def _wav(encoded: bytes, where: str) -> tuple[NDArray[np.float32], int]:
     from scipy.io import wavfile
 
-    promised = int.from_bytes(encoded[4:8], "big" if encoded[:4] == b"RIFX" else "little") + 8
-    if promised > len(encoded) > 12 and encoded[:4] != b"RF64":
+    if _cut_short(encoded):
         raise DataError(f"{where}: truncated: its header promises more than its {len(encoded):,} bytes; copy it again")
     try:
         with warnings.catch_warnings():
@@ -63,6 +62,21 @@ def _wav(encoded: bytes, where: str) -> tuple[NDArray[np.float32], int]:
     half = 2.0 ** (8 * values.dtype.itemsize - 1)
     zero = half if values.dtype.kind == "u" else 0.0
     return ((values - zero) / half).astype(np.float32), int(rate)
+
+
+def _cut_short(encoded: bytes) -> bool:
+    """Whether a chunk is larger than what there is: scipy would take the samples that are left for all of them."""
+    order: Literal["little", "big"] = "big" if encoded[:4] == b"RIFX" else "little"
+    data, at = 0, 12
+    while at + 8 <= len(encoded):
+        name, size = encoded[at : at + 4], int.from_bytes(encoded[at + 4 : at + 8], order)
+        if name == b"ds64":  # of files beyond 4 GiB, whose data chunk says 0xFFFFFFFF
+            data = int.from_bytes(encoded[at + 16 : at + 24], order)
+        at += 8 + (data if name == b"data" and encoded[:4] == b"RF64" else size)
+        if at > len(encoded):
+            return True
+        at += size % 2
+    return False
 
 
 def _by_soundfile(encoded: bytes, where: str) -> tuple[NDArray[np.float32], int]:
