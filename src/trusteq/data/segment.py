@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeGuard
 
 from trusteq.data.arrays import Arrays
 from trusteq.data.features import Features
+from trusteq.data.pictures import Pictures
 from trusteq.data.sounds import Sounds
 from trusteq.data.texts import Texts
 from trusteq.errors import DataError
@@ -97,6 +98,7 @@ KINDS: dict[str, type[Segment]] = {
     "array": Arrays,
     "sound": Sounds,
     "features": Features,
+    "picture": Pictures,
 }
 """The built-in kinds by name; if several kinds can hold some values, the last one is used."""
 

@@ -20,6 +20,12 @@ SHARD = re.compile(r"[^/\\]+\.safetensors")
 DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
 """Names of torch's distributed checkpoints; transformers silently loads whatever part of one it finds."""
 
+PROCESSOR = "preprocessor_config.json"
+"""What is done to pictures or sounds before the model."""
+
+MOST_OF_PROCESSOR = 10_000_000
+"""The largest number in it: pixels of a side, or samples of a sound; arrays of such sizes are built."""
+
 VOCABULARY_FILES = ("tokenizer.json", "vocab*", "*.model", "sentencepiece*")
 
 NAMES = ("label2id", "id2label", "added_tokens_decoder")
@@ -97,8 +103,11 @@ def _metadata(file: Path, *, name: str) -> dict[str, str]:
         raise ModelError(f"model {name}: cannot load {file}: {one_line(error)}") from error
 
 
-def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
-    """config.json of a folder with a classifier and its tokenizer, checked for anything that is not allowed."""
+def checked_config(folder: Path, *, name: str, processor: str | None = None) -> dict[str, Any]:
+    """config.json of a folder with a classifier and its tokenizer, checked for anything that is not allowed.
+
+    ``processor``: the class of transformers for what it has in place of a tokenizer, if it does.
+    """
     config = read_config(folder / "config.json", name=name)
     if not config:
         raise ModelError(f"model {name}: {folder} has no config.json; save the model with save_pretrained")
@@ -108,10 +117,17 @@ def checked_config(folder: Path, *, name: str) -> dict[str, Any]:
     for key, value in _entries(lasting(folder / "tokenizer_config.json", name=name)):
         most = math.inf if "length" in key else MOST_TOKENS
         _refuse_entry(key, value, most, where=f"model {name}: tokenizer_config.json")
+    for key, value in _entries(read_config(folder / PROCESSOR, name=name) if processor else {}):
+        _refuse_entry(key, value, MOST_OF_PROCESSOR, where=f"model {name}: {PROCESSOR}")
     if (folder / "adapter_config.json").is_file():
         # transformers would load it if peft is installed, and silently ignore it otherwise.
         raise ModelError(f"model {name}: {folder} holds an adapter; merge it into its base model and save the result")
-    if not matching(folder, VOCABULARY_FILES):
+    if processor is not None and not (folder / PROCESSOR).is_file():
+        raise ModelError(
+            f"model {name}: {folder} has no {PROCESSOR}, which says how its input is prepared; save it to the same "
+            "folder with processor.save_pretrained"
+        )
+    if processor is None and not matching(folder, VOCABULARY_FILES):
         # transformers would invent an empty vocabulary, and every text would consist of unknown tokens.
         raise ModelError(
             f"model {name}: {folder} holds no tokenizer (tokenizer.json, vocab.txt or similar); "

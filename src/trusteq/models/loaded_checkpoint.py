@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedCheckpoint:
-    """A model and its tokenizer.
+    """A model and what turns items into its input: a tokenizer, or a processor of pictures or sounds.
 
     files: those that it was loaded from, by name. unused: tensors in them that the model does not use. quantization:
     its quantization_config, {} if it has none. packages: versions of what read the weights. revision: of the hub.
@@ -35,6 +35,7 @@ class LoadedCheckpoint:
     quantization: Mapping[str, Any]
     packages: Mapping[str, str]
     revision: str | None = None
+    processor: Any = None
 
     def details(self) -> dict[str, Any]:
         """What an identity says about it: JSON-ready."""
@@ -67,11 +68,14 @@ def loaded_checkpoint(
     also: Sequence[str] = (),
     device: str | None = None,
     download: bool = False,
+    processor: str | None = None,
+    **processor_settings: Any,
 ) -> LoadedCheckpoint:
     """The checkpoint in a folder or at a hub id, loaded with the class of transformers named ``kind``.
 
     ``patterns`` are the files that are fetched from a hub; ``also`` are further files that are loaded. By default,
-    quantized weights stay where their loader puts them, and others are moved to a GPU if there is one.
+    quantized weights stay where their loader puts them, and others are moved to a GPU if there is one. A ``processor``
+    is the class of transformers that is loaded with these settings in place of a tokenizer.
     """
     try:
         import transformers
@@ -82,7 +86,7 @@ def loaded_checkpoint(
     refuse_pickle(folder, name=name)
     if not folder.exists():
         folder = snapshot(location, patterns, name=name, download=download)
-    config = checked_config(folder, name=name)
+    config = checked_config(folder, name=name, processor=processor)
     files = checkpoint_files(folder, name=name, also=also)
     quantization = config.get("quantization_config") or {}
     method = str(quantization.get("quant_method"))
@@ -98,8 +102,11 @@ def loaded_checkpoint(
                     # transformers would only warn, and load the weights as if they were plain.
                     raise ValueError(f"it does not support quantization {quantization.get('quant_method')!r}")
                 refuse_plain_weights(method, weights(files), name=name)
-            refuse_fatal(stage / "tokenizer.json", name=name)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(stage, **settings)
+            if processor is None:
+                refuse_fatal(stage / "tokenizer.json", name=name)
+                prepares = transformers.AutoTokenizer.from_pretrained(stage, **settings)
+            else:
+                prepares = getattr(transformers, processor).from_pretrained(stage, **settings, **processor_settings)
             with bounded_by(weights(files), name=name):
                 model, loading = getattr(transformers, kind).from_pretrained(
                     stage, use_safetensors=True, dtype="auto", output_loading_info=True, **settings
@@ -119,7 +126,8 @@ def loaded_checkpoint(
         if device or not quantization:
             move(model, device, name=name)
     revision = folder.name if folder.parent.name == "snapshots" else None
-    return LoadedCheckpoint(model, tokenizer, files, unused, quantization, packages, revision)
+    tokenizer, other = (prepares, None) if processor is None else (None, prepares)
+    return LoadedCheckpoint(model, tokenizer, files, unused, quantization, packages, revision, other)
 
 
 def move(model: Any, device: str | None, *, name: str) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trusteq.data.label_sets import enumerated
-from trusteq.data.predictions import ENOUGH_ROWS, log_softmax, softmax, unlike_logits
-from trusteq.errors import LabelError, ModelError
+from trusteq.data.predictions import log_softmax
+from trusteq.errors import LabelError, ModelError, OptionError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
@@ -23,9 +23,12 @@ from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
+from trusteq.models.onnx_pictures import OnnxPictures, open_onnx_pictures
 from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.opening import Opening, opening
-from trusteq.models.options import BUDGET, LABELS, OUTPUT, SCORES, TOKENIZER
+from trusteq.models.options import BUDGET, LABELS, OUTPUT, PREPROCESSING, SCORES, TOKENIZER
+from trusteq.models.preprocessing import preprocessing_of
+from trusteq.models.scores import as_probabilities
 from trusteq.models.token_limit import truncation
 from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer, tokenizing
 from trusteq.models.traits import Traits
@@ -68,14 +71,25 @@ def open_onnx(
     scores: Literal["logits", "probabilities"] | None = None,
     output: str | None = None,
     budget: int | None = None,
-) -> OnnxModel:
+    preprocessing: str | Path | Mapping[str, Any] | None = None,
+) -> OnnxModel | OnnxPictures:
     """A graph ready to run on the CPU.
 
     ``location`` is a .onnx file or a folder with one; ``tokenizer`` is a folder with tokenizer.json, by default the
     model's own folder if that has one. ``output`` names the output with the scores if there are several; scores are
-    probabilities if ``scores`` says so or the output is called "probabilities", otherwise logits.
+    probabilities if ``scores`` says so or the output is called "probabilities", otherwise logits. ``preprocessing``
+    says how pictures become its input, by default the .yaml beside a file that has no tokenizer.
     """
     file = graph_file(Path(location).expanduser(), name=name)
+    reads_texts = tokenizer is not None or (file.parent / "tokenizer.json").is_file()
+    if preprocessing is not None or not reads_texts:
+        how = preprocessing_of(preprocessing, file, name=name)
+        if how is not None and tokenizer is not None:
+            raise OptionError(f"model {name}: a graph reads texts (tokenizer) or pictures (preprocessing); give one")
+        if how is not None:
+            return open_onnx_pictures(
+                file, how, location=location, name=name, labels=labels, scores=scores, output=output, budget=budget
+            )
     weights = external_files(file, name=name)  # checked before anything is opened
     session = open_session(file, name=name)
     config = read_config(file.parent / "config.json", name=name)
@@ -190,6 +204,7 @@ class OnnxModel:
         """It runs on the CPU; only with a tokenizer can it answer changed texts."""
         return Traits(
             changeable=self.tokenizer is not None,
+            reads=None if self.tokenizer is None else frozenset({"text"}),
             budget=self.budget,
             tokens=None if self.tokenizer is None else self,
             truncated=self.cut,
@@ -246,18 +261,7 @@ class OnnxModel:
         return self.tokenizer
 
     def _probabilities(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.scores == "probabilities":
-            return answers
-        finite = answers[np.isfinite(answers).all(axis=1)]
-        suspicion = unlike_logits(finite) if len(finite) >= ENOUGH_ROWS else None
-        if suspicion is not None:
-            what, remedy = suspicion
-            raise ModelError(
-                f"model {self.name}: output {self.output!r} looks like {what}, not logits; "
-                f"{f'let the graph {remedy} and ' if remedy else ''}give --scores {self.name}=probabilities "
-                "(if they really are logits, let the graph output their softmax)"
-            )
-        return softmax(answers)
+        return as_probabilities(answers, self.scores, output=self.output, name=self.name)
 
     def findings(self) -> tuple[Finding, ...]:
         """The texts truncated so far."""
@@ -311,11 +315,12 @@ class OnnxModel:
                 f"model {self.name}: graph input {entry.name!r} is {entry.type}, but the segment is text; "
                 "name the folder of its tokenizer.json with --tokenizer"
             )
+        values = np.asarray(segment, dtype=object if is_text else None)
         try:
-            values = np.asarray(segment, dtype=object if is_text else None)
             values = values.astype(DTYPES[entry.type], casting="unsafe" if reads_text else "same_kind")
         except TypeError as error:
-            raise ModelError(f"model {self.name}: graph input {entry.name!r}: {one_line(error)}") from error
+            advice = "; pictures need a preprocessing (--preprocessing)" if values.dtype == object else ""
+            raise ModelError(f"model {self.name}: graph input {entry.name!r}: {one_line(error)}{advice}") from error
         return values[:, None] if values.ndim == 1 and len(entry.shape) == 2 else values
 
     def _rows(self, batch: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -359,6 +364,6 @@ ONNX = Backend(
         path.suffix.lower() == ".onnx" or (any(path.glob("*.onnx")) and not holds_checkpoint(path))
     ),
     open=open_onnx,
-    options=(LABELS, SCORES, TOKENIZER, OUTPUT, BUDGET),
+    options=(LABELS, SCORES, TOKENIZER, OUTPUT, BUDGET, PREPROCESSING),
     prepare=_prepare,
 )

@@ -15,7 +15,9 @@ from trusteq.models.causal.language_model import CAUSAL
 from trusteq.models.choice_results import CHOICE_RESULTS
 from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.hub import is_hub_id, snapshot
+from trusteq.models.litert import LITERT
 from trusteq.models.onnx_session import ONNX
+from trusteq.models.picture_transformer import PICTURE_TRANSFORMERS
 from trusteq.models.prediction_file import PREDICTIONS
 from trusteq.models.stored_logits import STORED_LOGITS
 from trusteq.models.transformer import TRANSFORMERS
@@ -34,6 +36,7 @@ class ModelOptions:
     scores: Literal["probabilities", "logits"] | None = None
     tokenizer: str | None = None
     output: str | None = None
+    preprocessing: str | Path | Mapping[str, Any] | None = None
     budget: int | None = None
     score: str | None = None
     device: str | None = None
@@ -47,7 +50,7 @@ class ModelOptions:
     not_labels: tuple[str, ...] = ()
 
 
-BACKENDS = (*CHOICE_RESULTS, STORED_LOGITS, PREDICTIONS, ONNX, CAUSAL, TRANSFORMERS)
+BACKENDS = (*CHOICE_RESULTS, STORED_LOGITS, PREDICTIONS, ONNX, LITERT, CAUSAL, PICTURE_TRANSFORMERS, TRANSFORMERS)
 """trusteq's own backends."""
 
 
@@ -107,7 +110,7 @@ def default_name(location: str) -> str:
     name = Path(location).name
     if name in {"", ".."}:
         name = Path(location).expanduser().resolve().name or "model"
-    for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx", ".gguf"):
+    for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx", ".tflite", ".gguf"):
         name = name.removesuffix(ending)
     return readable(name)
 
@@ -123,8 +126,8 @@ def _why_not(path: Path) -> str:
         )
     if path.is_file():
         return (
-            f"{path} is not a model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx or "
-            ".gguf file, a folder or a hub id"
+            f"{path} is not a model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx, "
+            ".tflite or .gguf file, a folder or a hub id"
         )
     pickles = sorted(file.name for file in path.iterdir() if file.suffix.lower() in PICKLES)
     if pickles:

@@ -32,12 +32,17 @@ class Option:
 LABELS = Option("labels", "Label names in the model's order: [NAME=]a,b,c.", per_model=True, several=True)
 SCORES = Option(
     "scores",
-    "Content of prediction files and ONNX outputs: [NAME=]probabilities|logits.",
+    "Content of prediction files and of ONNX and LiteRT outputs: [NAME=]probabilities|logits.",
     value=("probabilities", "logits"),
     per_model=True,
 )
 TOKENIZER = Option("tokenizer", "Folder with tokenizer.json, for ONNX models without one in their own folder.")
 OUTPUT = Option("output", "Name of the output to use, for ONNX graphs with several.")
+PREPROCESSING = Option(
+    "preprocessing",
+    "What an ONNX or LiteRT model does to pictures: [NAME=]FILE.yaml, by default the .yaml beside the model's file.",
+    per_model=True,
+)
 SCORE = Option(
     "score",
     "How stored log-probabilities of choices become probabilities: sum or per_byte (of each choice).  [default: sum]",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.models.base import Finding, Model
     from trusteq.models.opening import Opening
+    from trusteq.models.preprocessing import Preprocessing
     from trusteq.tasks.task import Task
 
 
@@ -28,7 +29,8 @@ class Traits:
     runs: whether predicting computes anything. A file of predictions is only looked up: all its items at once, in the
         order in which they were read.
     changeable: whether it can answer items that are not in the data, e.g. texts with words left out.
-    budget: how many tokens a call may hold.
+    reads: the kinds of segments that it reads, each item having one of them; None if that is not known.
+    budget: how many tokens, or pictures, a call may hold.
     tokens: the model itself if it accepts its own tokens: changed texts are then assembled from tokens, which takes a
         fraction of the time. None if changed texts must be tokenized again.
     lowered: returns the same model in "bfloat16" or "float16"; None if its precision cannot be lowered.
@@ -39,6 +41,8 @@ class Traits:
     size: its parameters, files and weights.
     opening: how another process can open it; None if it did not come from a file, a folder or a hub.
     asking: how it is asked about items, as the content of a task file; None if it reads items themselves.
+    preprocessing: what it does to a picture before it answers; None if that is not known.
+    through: answers items with another model's way of resizing and cropping; None if it cannot.
     prompts: returns what it reads of each item, to compare it with what another model reads; None if that is the item.
     beside: returns models, of which it is the first, as they answer beside it; None if each answers by itself.
     probed: how many items show whether its answers depend on the batch.
@@ -50,6 +54,7 @@ class Traits:
     rule: str = ""
     runs: bool = True
     changeable: bool = True
+    reads: frozenset[str] | None = None
     budget: int = 1024
     tokens: TokenModel | None = None
     lowered: Callable[[str], Model] | None = None
@@ -60,6 +65,8 @@ class Traits:
     size: Callable[[], Size] = Size
     opening: Callable[[], Opening | None] = lambda: None
     asking: Mapping[str, Any] | None = None
+    preprocessing: Preprocessing | None = None
+    through: Callable[[Items, Preprocessing], Any] | None = None
     prompts: Callable[[Items], Sequence[str]] | None = None
     beside: Callable[[Sequence[Model]], list[Model]] | None = None
     probed: int = 32

@@ -136,6 +136,7 @@ class TransformerModel:
         import torch
 
         return Traits(
+            reads=frozenset({"text"}),
             budget=self.budget,
             tokens=self,
             lowered=self.lowered,

@@ -1,0 +1,136 @@
+"""Pictures: the kind of segment whose items are pictures, of any size, decoded one by one when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from trusteq.data.picture import Picture
+from trusteq.errors import DataError
+
+if TYPE_CHECKING:
+    import hashlib
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures in order; no decoded picture is kept, and of files only their names."""
+
+    pictures: tuple[Picture, ...]
+
+    kind: ClassVar[str] = "picture"
+    counted: ClassVar[Mapping[str, str]] = {}
+    copies_repeat: ClassVar[bool] = True
+    storable: ClassVar[bool] = True
+
+    @classmethod
+    def of_arrays(cls, arrays: Iterable[Any]) -> Pictures:
+        """Pictures of pixels: uint8 [items, height, width, 3] or [items, height, width], or a list of such arrays."""
+        return cls(tuple(Picture.of(pixels, f"picture {number}") for number, pixels in enumerate(arrays, 1)))
+
+    @classmethod
+    def holding(cls, values: Any) -> Pictures | None:
+        """A list of pictures or of pixels as this kind; None for anything else, so that an array remains one."""
+        if not isinstance(values, list | tuple) or not values or not all(map(_is_picture, values)):
+            return None
+        named = (
+            value if isinstance(value, Picture) else Picture.of(value, f"picture {number}")
+            for number, value in enumerate(values, 1)
+        )
+        return cls(tuple(named))
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, item: int) -> Picture:
+        return self.pictures[item]
+
+    def __iter__(self) -> Iterator[Picture]:
+        return iter(self.pictures)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} Pictures>"
+
+    def unreadable(self) -> dict[int, str]:
+        """What is wrong with each picture that cannot be decoded, by position; every file is read, once."""
+        wrong = {}
+        for item, picture in enumerate(self.pictures):
+            if isinstance(picture.source, np.ndarray):
+                continue
+            try:
+                picture.size  # noqa: B018 - decodes what has never been decoded
+            except DataError as error:
+                wrong[item] = str(error)
+        return wrong
+
+    def refuse_unfit(self, where: str) -> None:
+        """Raise an error if any picture cannot be decoded, with the first and how many there are."""
+        wrong = self.unreadable()
+        if wrong:
+            (item, reason), *others = wrong.items()
+            more = f", the first of {len(wrong):,} such among {len(self):,}" if others else f" (item {item + 1})"
+            raise DataError(f"{where}: {reason}{more}; to leave such items out, say so (--skip-unreadable)")
+
+    def first_empty(self) -> None:
+        """None: no picture is empty."""
+
+    def take(self, at: NDArray[np.int64]) -> Pictures:
+        """The pictures at these positions, in this order."""
+        return Pictures(tuple(map(self.pictures.__getitem__, at.tolist())))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pictures]) -> Pictures:
+        """The pictures of all parts, in order."""
+        return cls(tuple(picture for part in parts for picture in part.pictures))
+
+    def texts(self) -> None:
+        """None: pictures are not texts."""
+
+    def inputs(self) -> list[NDArray[np.uint8]]:
+        """The pixels of every picture, uint8 [height, width, 3]."""
+        return [picture.pixels() for picture in self.pictures]
+
+    def add_to(self, digest: hashlib._Hash) -> None:
+        """The hash of each picture's bytes."""
+        digest.update(b"pictures\x00" + b"".join(self.keys()))
+
+    def keys(self) -> Iterator[bytes]:
+        """The hash of each picture's bytes."""
+        return (picture.digest for picture in self.pictures)
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Pixels [items]."""
+        sizes = (picture.size for picture in self.pictures)
+        return np.fromiter((width * height for width, height in sizes), np.int64, len(self))
+
+    def counts(self, name: str) -> NDArray[np.int64]:
+        """No count yet."""
+        raise KeyError(name)
+
+    def column(self) -> pa.Array:
+        """The bytes of image files."""
+        return pa.array([picture.encoded for picture in self.pictures], pa.large_binary())
+
+    def about(self) -> dict[str, Any]:
+        """Only the kind: a file of a picture says the rest."""
+        return {"kind": self.kind}
+
+    @classmethod
+    def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Pictures:
+        """The pictures of a column of image files; a ValueError if it contains anything else."""
+        if column.null_count or not (pa.types.is_large_binary(column.type) or pa.types.is_binary(column.type)):
+            raise ValueError(f"not a column of image files: {'gaps' if column.null_count else column.type}")
+        return cls(tuple(Picture(value.as_py(), f"picture {row}") for row, value in enumerate(column, 1)))
+
+
+def _is_picture(value: Any) -> bool:
+    """Whether a value is a picture, or an array that holds the pixels of one."""
+    return isinstance(value, Picture) or (
+        isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim in (2, 3)
+    )

@@ -1,0 +1,48 @@
+"""A graph's scores as probabilities; scores that are something else than was said are refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from trusteq.data.predictions import ENOUGH_ROWS, softmax, unlike_logits
+from trusteq.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Scores = Literal["probabilities", "logits"]
+
+
+def as_probabilities(values: NDArray[np.float64], scores: Scores, *, output: str, name: str) -> NDArray[np.float64]:
+    """Probabilities [items, labels]: the scores themselves, or the softmax of logits."""
+    if scores == "probabilities":
+        return values
+    finite = values[np.isfinite(values).all(axis=1)]
+    suspicion = unlike_logits(finite) if len(finite) >= ENOUGH_ROWS else None
+    if suspicion is not None:
+        what, remedy = suspicion
+        raise ModelError(
+            f"model {name}: output {output!r} looks like {what}, not logits; "
+            f"{f'let the graph {remedy} and ' if remedy else ''}give --scores {name}=probabilities "
+            "(if they really are logits, let the graph output their softmax)"
+        )
+    return softmax(values)
+
+
+def sum_to_one(values: NDArray[np.float64], step: float, *, name: str, output: str) -> NDArray[np.float64]:
+    """Probabilities [items, labels] that were rounded to multiples of ``step``, divided by their sum.
+
+    Each may be half a step off, so their sum may be off by half a step for each label; more than that is an error. Of a
+    row that was rounded to zeros, no label is more probable than another.
+    """
+    sums = values.sum(axis=1, keepdims=True)
+    most = 0.5 * step * values.shape[1] + 1e-3
+    off = np.flatnonzero((np.abs(sums - 1) > most) & (sums > 0))
+    if off.size:
+        raise ModelError(
+            f"model {name}: output {output!r}: a row sums to {float(sums[off[0], 0]):g}, which rounding to multiples "
+            f"of {step:g} does not explain; if it holds logits, give --scores {name}=logits"
+        )
+    return np.where(sums > 0, values / np.where(sums > 0, sums, 1.0), 1.0 / values.shape[1])
