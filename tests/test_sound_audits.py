@@ -115,9 +115,10 @@ def test_the_unit_that_carries_the_hum_is_named(audited):
         assert row.lean_candidate == pytest.approx(row.lean_reference, rel=0.1, abs=0.01)
 
 
-def test_it_is_sliced_by_what_is_counted_in_sounds(audited):
-    counted = {part.column for part in audited["nearly"].slices} & set(Sounds.counted)
-    assert counted == set(Sounds.counted)
+def test_it_is_sliced_by_what_is_measured_in_sounds(audited):
+    measures = set(audited.items.segments["clip"].measures())
+    assert measures == {part.column for part in audited["nearly"].slices} & measures
+    assert len(measures) == 4
 
 
 def test_a_model_against_itself_is_one_and_against_chance_is_near_none():

@@ -7,7 +7,7 @@ from oracles.in_common import has_word
 from trusteq import Items
 from trusteq.compare import conditions as module
 from trusteq.compare.conditions import Seen, Term, in_words, matches, matching, seen
-from trusteq.data.texts import LENGTH
+from trusteq.data.texts import LENGTH, Texts
 from trusteq.tasks.outcomes import Outcomes, most_probable
 
 ITEMS = Items(
@@ -107,3 +107,21 @@ def test_another_kind_of_segment_brings_its_own_terms(monkeypatch):
     features = item_features(seen(pictures))
     assert features.terms == (Term("form", "a dark picture"),)
     assert matches(features.terms, pictures).sum() == 10
+
+
+class Shelf(Texts):
+    """Books, of which more is known than their words."""
+
+    def measures(self):
+        return {"weight": np.array([len(text) / 8 for text in self]), "age": np.array([float(ord(t[0])) for t in self])}
+
+
+def test_a_measure_is_a_range_of_its_own_name():
+    known = Seen(3, {"book": Shelf(["aa", "bbbbbb", "cccc"])})
+    for term, words, expected in (
+        (Term("count", "", "", "weight", low=0.5), "have a weight of at least 0.5", [0, 1, 1]),
+        (Term("count", "", "", "age", high=98), "have an age of at most 98", [1, 1, 0]),
+        (Term("count", "", "book", "weight", low=0.25, high=0.5), "have a weight of 0.25 to 0.5 in book", [1, 0, 1]),
+    ):
+        assert in_words([term]) == words
+        assert matches([term], known).tolist() == [bool(x) for x in expected]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from trusteq import Items
-from trusteq.compare.conditions import Term, matches, seen
+from trusteq.compare.conditions import Seen, Term, in_words, matches, seen
 from trusteq.compare.item_features import MIN_ITEMS, MOST_ENDS, SUBJECTS, item_features
+from trusteq.data.pictures import Pictures
 from trusteq.tasks.outcomes import most_probable
 
 
@@ -63,6 +64,42 @@ def test_ends_of_numbers_are_many_at_most_and_cover_all():
     lows = [term.low for term in features.terms if term.kind == "count" and term.low is not None]
     assert 10 < len(lows) <= MOST_ENDS
     assert lows == sorted(lows)
+
+
+def lit(values):
+    """Items of pictures of one grey each."""
+    pictures = Pictures.of_arrays(np.full((2, 2), value, np.uint8) for value in values)
+    return seen(Items([str(i) for i in range(len(values))], {"photo": pictures}))
+
+
+def test_measures_of_a_segment_are_terms_that_say_what_they_match():
+    data = lit(np.arange(200) + 20)
+    features = item_features(data)
+    assert {(term.kind, term.name, term.value, term.segment) for term in features.terms} == {
+        ("count", "brightness", "", "")
+    }
+    assert {term.low is None for term in features.terms} == {True, False}
+    for at, term in enumerate(features.terms):
+        np.testing.assert_array_equal(features.table[:, [at]].toarray().ravel(), matches([term], data))
+    assert in_words(features.terms[1:2]) == "have a brightness of at least 37"
+
+
+def test_ends_of_measures_are_rounded_to_what_tells_them_apart():
+    class Glowing(Pictures):
+        def measures(self):
+            return {"glow": np.linspace(0.011, 0.0123456, len(self))}
+
+    data = Seen(40, {"photo": Glowing(lit(range(40)).segments["photo"].pictures)})
+    ends = [end for term in item_features(data).terms for end in (term.low, term.high) if end is not None]
+    assert all(end == round(end, 5) for end in ends)
+    assert len(set(ends)) > 20
+
+
+def test_measures_of_several_segments_are_told_apart():
+    photo = lit(np.arange(40) + 20).segments["photo"]
+    data = Seen(40, {"left": photo, "right": photo.take(np.random.default_rng(0).permutation(40))})
+    measured = {(term.name, term.segment) for term in item_features(data).terms}
+    assert measured == {("brightness", "left"), ("brightness", "right")}
 
 
 def test_the_order_of_the_items_does_not_matter():

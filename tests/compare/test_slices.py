@@ -57,6 +57,23 @@ def test_equal_lengths_stay_in_one_quarter():
     assert quarters(np.array([1]), "word") == ["1 word"]
 
 
+def test_quarters_of_a_measure_are_ranges_in_as_few_digits_as_tell_them_apart():
+    measured = np.array([0.5, 0.1234, 127.04, 255.96])
+    assert quarters(measured) == ["0.50", "0.12", "127", "256"]
+    assert quarters(np.array([1.0, 2.0, 3.0, 4.0, 5.0])) == ["1 to 2", "1 to 2", "3", "4", "5"]
+    assert quarters(np.array([-0.5, -0.25, -0.2501, 3.0])) == ["-0.5000", "-0.2500", "-0.2501", "3"]
+
+
+def test_pictures_are_sliced_by_how_they_look():
+    items = Items(["1", "2"], {"photo": [np.full((2, 4), grey, np.uint8) for grey in (10, 200)]})
+    found = slice_columns(items, None, ["no", "yes"])
+    assert found["brightness"] == ["10", "200"]
+    assert found["size in pixels"] == ["8", "8"]
+    assert found["ratio of width to height"] == ["2", "2"]
+    items = Items(["1", "2"], dict.fromkeys(("left", "right"), items.segments["photo"]))
+    assert slice_columns(items, None, ["no", "yes"])["brightness of right"] == ["10", "200"]
+
+
 # The p-value against the rest ----------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import trusteq
 from trusteq.data import sound as sound_module
 from trusteq.data.segment import segment_of, stored_segment
 from trusteq.data.sound import Sound
-from trusteq.data.sound_counts import SOUND_COUNTS, sound_counts
+from trusteq.data.sound_measures import sound_measures
 from trusteq.data.sounds import Sounds
 from trusteq.errors import DataError, OptionError
 
@@ -25,7 +25,7 @@ def test_models_get_one_channel_of_floats():
     first, second = sounds.inputs()
     assert (first.dtype, first.shape, second.shape) == (np.float32, (4000,), (2000,))
     assert sounds.rate == RATE
-    assert sounds.sizes().tolist() == [500, 250]
+    assert sounds.sizes().tolist() == [4000, 2000]
 
 
 def test_several_channels_are_refused_unless_they_are_to_be_averaged():
@@ -87,8 +87,8 @@ def test_each_is_decoded_once_for_checks_and_counts_and_never_kept(monkeypatch):
     sounds = Sounds.of([wav(tone(300 + i)) for i in range(3)])
     held = items(sounds)
     held.take([2, 0]).content()
-    for name in sounds.counted:
-        sounds.counts(name)
+    sounds.measures()
+    sounds.sizes()
     sounds.column()
     assert decoded == ["sound 1", "sound 2", "sound 3"]
 
@@ -172,27 +172,31 @@ def test_bytes_and_paths_are_all_that_can_be_a_recording():
         Sounds.of([wav(tone()), 7])
 
 
-# Counts --------------------------------------------------------------------------------------------------------------
+# Measures ------------------------------------------------------------------------------------------------------------
 
 
-def test_counts_of_a_tone_are_known():
-    counts = sound_counts(tone(1000, 0.5, loud=1.0).astype(np.float32), RATE)
-    assert set(counts) == set(SOUND_COUNTS)
-    assert counts["sound length"] == 500
-    assert counts["loudness"] == 93  # a sine is 3 dB below full scale
-    assert abs(counts["zero crossings per second"] - 2000) <= 10
-    assert counts["silence"] == 0
+def test_measures_of_a_tone_are_known():
+    measures = sound_measures(tone(1000, 0.5, loud=1.0).astype(np.float32), RATE)
+    assert measures["length in seconds"] == 0.5
+    assert measures["loudness in decibels"] == pytest.approx(-3.01, abs=0.01)  # of a sine
+    assert measures["spectral centroid in hertz"] == pytest.approx(1000, abs=0.1)
+    assert measures["share of silence"] == 0
 
 
 def test_a_half_silent_tone_is_half_silent_and_3_decibels_lower():
     wave = tone(1000, 0.5, loud=1.0).astype(np.float32)
-    counts = sound_counts(np.concatenate([wave, 0 * wave]), RATE)
-    assert counts["silence"] == 50
-    assert counts["loudness"] == 90
+    measures = sound_measures(np.concatenate([wave, 0 * wave]), RATE)
+    assert measures["share of silence"] == 0.5
+    assert measures["loudness in decibels"] == pytest.approx(-6.02, abs=0.01)
 
 
-@pytest.mark.parametrize("n", [1, 2, 79, 81])
-def test_sounds_of_a_few_samples_can_be_counted(n):
-    counts = sound_counts(np.full(n, 0.5, dtype=np.float32), RATE)
-    assert counts["loudness"] == 90
-    assert counts["silence"] == 0
+def test_the_centroid_is_the_mean_of_two_tones_weighted_by_power():
+    measures = sound_measures((tone(1000, 1) + 2 * tone(2000, 1)).astype(np.float32), RATE)
+    assert measures["spectral centroid in hertz"] == pytest.approx((1000 + 4 * 2000) / 5, abs=0.1)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 79, 81])
+def test_sounds_of_a_few_samples_have_measures(n):
+    measures = sound_measures(np.full(n, 0.5, dtype=np.float32), RATE)
+    assert measures["loudness in decibels"] == pytest.approx(-6.02 if n else -120, abs=0.01)
+    assert measures["share of silence"] == (0 if n else 1)

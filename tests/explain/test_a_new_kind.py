@@ -103,6 +103,9 @@ class Pictures:
     def counts(self, name):
         return np.array([sum(raw) // len(raw) for raw in self.raw])
 
+    def measures(self):
+        return {"contrast": np.array([np.std(picture) for picture in self])}
+
     def column(self):
         return pa.array(self.raw, pa.binary(int(np.prod(self.shape))))
 
@@ -285,7 +288,7 @@ def test_the_stored_attributions_have_the_places_that_the_kind_gives(saved):
 
 def test_it_is_sliced_by_what_the_kind_counts(audited):
     by_outcome = {"either model's answer", "either model's confidence"}
-    assert {part.column for part in audited["nearly"].slices} - by_outcome == {"label", "brightness"}
+    assert {part.column for part in audited["nearly"].slices} - by_outcome == {"label", "brightness", "contrast"}
     assert any(part.value.endswith("levels") for part in audited["nearly"].slices)
 
 

@@ -20,10 +20,13 @@ from trusteq.auditing.models import (
     identify,
     one_task,
     one_way_of_asking,
+    refuse_unreadable,
 )
+from trusteq.auditing.preprocessing import different_preprocessing
 from trusteq.compare.own_measures import entries, own_measures
-from trusteq.compare.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE
+from trusteq.compare.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE, measure_column
 from trusteq.data.items import Items
+from trusteq.data.segment import measures_of
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, publish
@@ -121,12 +124,14 @@ def audit(
     if items.labels is not None and traits_of(models.reference).runs:
         task.gold(items, models.reference.labels)  # labels that do not fit are an error before hours of work
 
-    other_prompts = {finding.model: finding for finding in different_prompts(models, items)}
+    refuse_unreadable(models, items)
+    read_otherwise = [*different_prompts(models, items), *different_preprocessing(models, items, seed=seed)]
     ordered, respondents, responses = _predict_all(asked, items, batch=batch, executor=executor, progress=progress)
     responses = [
-        replace(response, findings=(other_prompts[response.name], *response.findings))
-        if response.name in other_prompts
-        else response
+        replace(
+            response,
+            findings=(*(finding for finding in read_otherwise if finding.model == response.name), *response.findings),
+        )
         for response in responses
     ]
     labels = respondents[0].labels
@@ -362,6 +367,7 @@ def _with_precision_loss(
 def _refuse_built_in_slice_names(items: Items, task: Task) -> None:
     """Stop if a column has the name of a slice that every audit makes."""
     built_in = {name for segment in items.segments.values() for name in segment.counted}
+    built_in |= {measure_column(*key) for key in measures_of(items.segments)}
     if task.several_outcomes:
         built_in |= {REFERENCE_CONFIDENCE, POSITION}
     else:

@@ -10,6 +10,7 @@ from trusteq.data.surrogates import is_unicode
 from trusteq.errors import ModelError
 from trusteq.models.base import Finding
 from trusteq.models.function import as_model, renamed
+from trusteq.models.reading import refuse_unread
 from trusteq.models.traits import task_of, traits_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.models.base import Model
     from trusteq.tasks.task import Task
+
+
+TEXTS = frozenset({"text"})
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,14 @@ def one_way_of_asking(models: Models) -> Mapping[str, Any] | None:
                 "answers to the same questions can be compared"
             )
     return asking
+
+
+def refuse_unreadable(models: Models, items: Items) -> None:
+    """Stop if the items have nothing that a model reads, before hours of work with the others."""
+    for model in models.everybody:
+        reads = traits_of(model).reads
+        if reads is not None and not reads & TEXTS:  # a model of texts says so itself
+            refuse_unread(items, reads, name=model.name)
 
 
 def different_prompts(models: Models, items: Items) -> list[Finding]:

@@ -18,7 +18,7 @@ from trusteq.models.reading import only_segment
 from trusteq.models.traits import task_of, traits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,8 +64,8 @@ def _differences(
             changed = _changed(model, sample, expected)
             parts = [f"{_view(own)}, where {reference.name} {_view(expected)}"]
             parts += [
-                f"{whose}'s centre crop never sees {area:.0%} of a picture, on average, and not a pixel of {tiles:.0%} of "
-                f"its {SIDE} x {SIDE} tiles"
+                f"{whose} never sees {area:.0%} of a picture"
+                + (f", nor any of {tiles:.0%} of its tiles" if tiles else "")
                 for whose, how in ((model.name, own), (reference.name, expected))
                 if how.shorter is not None
                 for area, tiles in [_never_seen(sample, how, name=model.name)]
@@ -80,7 +80,7 @@ def _differences(
             ("colour", own.colour, expected.colour),
             ("scale", _line(own), _line(expected)),
         )
-        if ours != theirs
+        if ours != theirs and (what != "scale" or own.dtype == expected.dtype)
     ]
     if named:
         message = f"reads pictures in another form than {reference.name}, as models may: {'; '.join(named)}"
@@ -91,7 +91,7 @@ def _sees_otherwise(own: Preprocessing, expected: Preprocessing) -> bool:
     return own.seeing_as(expected) != own or expected.seeing_as(own) != expected
 
 
-def _sample(ids: list[str] | tuple[str, ...], seed: int) -> NDArray[np.int64]:
+def _sample(ids: Sequence[str], seed: int) -> NDArray[np.int64]:
     """Positions of up to `SAMPLE` random items, whatever their order."""
     ranked = sorted(range(len(ids)), key=lambda i: hashlib.sha256(f"{seed} {ids[i]}".encode()).digest())
     return np.array(ranked[:SAMPLE], dtype=np.int64)
@@ -123,8 +123,7 @@ def _changed(model: Model, sample: Items, other: Preprocessing) -> Changed:
 def _in_words(own: Changed, whose: str, others: Changed, name: str) -> str:
     of_reference = f", and {others.changed:,} of {name}'s" if others.asked else ""
     return (
-        f"that alone changes {own.changed:,} of {whose} {own.asked:,} answers to {'pictures drawn at random'}"
-        f"{of_reference}"
+        f"that alone changes {own.changed:,} of {whose} {own.asked:,} answers to pictures drawn at random{of_reference}"
     )
 
 
@@ -165,4 +164,5 @@ def _line(how: Preprocessing) -> str:
 
 
 def _numbers(values: NDArray[np.float64]) -> str:
-    return "/".join(f"{value:.4g}" for value in np.unique(values)[::-1]) if values.ndim else f"{float(values):.4g}"
+    channels = [f"{value:.4g}" for value in np.atleast_1d(values)]
+    return channels[0] if len(set(channels)) == 1 else "/".join(channels)

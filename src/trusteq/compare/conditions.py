@@ -2,7 +2,7 @@
 
 A condition is one or two terms. What a term can be about is what is known of an item: its segments, its columns, its
 label, and the reference's answer. What one value of a segment has is a function for each kind of segment (`ASPECTS`);
-what is counted in it, the segment says itself. So another kind of segment brings its own terms.
+what is counted and measured in it, the segment says itself. So another kind of segment brings its own terms.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trusteq.compare.text_aspects import FIRST, FORM, LAST, WORD, text_aspects, words_of
+from trusteq.data.segment import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -136,6 +137,8 @@ def numbers_of(term: Term, known: Seen) -> NDArray[np.float64]:
     if term.kind == "overlap":
         return overlap(known.segments[term.name], known.segments[term.segment])
     segments = [known.segments[term.segment]] if term.segment else known.segments.values()
+    if not term.value:
+        return next(measures[term.name] for s in segments if term.name in (measures := s.measures()))
     counts = [segment.counts(term.name) for segment in segments if term.name in segment.counted]
     return np.asarray(np.sum(counts, axis=0, dtype=np.float64))
 
@@ -192,6 +195,8 @@ def in_words(terms: Sequence[Term]) -> str:
 def _in_words(term: Term) -> str:
     where = f" in {term.segment}" if term.segment else ""
     ends = _ends(term)
+    if term.kind == "count" and not term.value:
+        return f"have {with_article(term.name)} of {ends}{where}"
     return {
         "column": f"have {term.name} = {term.value}",
         "label": f"are labelled {term.value!r}",
@@ -208,7 +213,8 @@ def _in_words(term: Term) -> str:
 
 def _ends(term: Term) -> str:
     def number(x: float) -> str:
-        return {"overlap": f"{x:.0%}", "confidence": f"{x:.2f}"}.get(term.kind, f"{x:,.0f}")
+        count = f"{x:,.0f}" if float(x).is_integer() else f"{x:,g}"
+        return {"overlap": f"{x:.0%}", "confidence": f"{x:.2f}"}.get(term.kind, count)
 
     if term.low is None:
         return "" if term.high is None else f"at most {number(term.high)}"

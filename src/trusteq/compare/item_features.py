@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from trusteq.compare.conditions import ASPECTS, Seen, Term, numbers_of
+from trusteq.data.segment import measures_of
 from trusteq.stats.coded import coded
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def _in_order(known: Seen) -> Iterator[tuple[Term, NDArray[np.int32]]]:
         having = [key for key, segment in known.segments.items() if name in segment.counted]
         for segment in ["", *(having if len(having) > 1 else ())]:
             yield from _ranges(Term("count", word, segment, name), known)
+    for name, segment in measures_of(known.segments):
+        yield from _ranges(Term("count", "", segment, name), known)
     texts = [name for name, segment in known.segments.items() if segment.texts() is not None]
     for first, second in ((a, b) for a in texts for b in texts if a != b):
         if len(texts) == 2:
@@ -111,12 +114,19 @@ def _values(term: Term, values: Sequence[str]) -> Iterator[tuple[Term, NDArray[n
 def _ranges(term: Term, known: Seen) -> Iterator[tuple[Term, NDArray[np.int32]]]:
     """From each end upwards and downwards; ends are values that items have, spread over all."""
     x = numbers_of(term, known)
-    digits = 0 if term.kind == "count" else 2
-    lows = np.unique(np.floor(_spread(x) * 10**digits) / 10**digits)
-    for low in lows.tolist():
+    scale = 10 ** _digits(term, x)
+    for low in np.unique(np.floor(_spread(x) * scale) / scale).tolist():
         yield replace(term, low=low), np.flatnonzero(x >= low).astype(np.int32)
-    for high in np.unique(np.ceil(_spread(x) * 10**digits) / 10**digits).tolist():
+    for high in np.unique(np.ceil(_spread(x) * scale) / scale).tolist():
         yield replace(term, high=high), np.flatnonzero(x <= high).astype(np.int32)
+
+
+def _digits(term: Term, x: NDArray[np.float64]) -> int:
+    """How many digits after the point an end has; of measures, those that tell the range of all in three digits."""
+    if term.kind != "count":
+        return 2
+    whole, extent = np.array_equal(x, np.rint(x)), float(np.ptp(x))
+    return 0 if whole or not extent else max(0, 2 - math.floor(math.log10(extent)))
 
 
 def _spread(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,11 +24,12 @@ from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.compute_measures import groups_for, measure_all, measured_by
 from trusteq.compare.confidence import confidence_profiles, overconfidence
 from trusteq.compare.measures import MEASURES, Measure
+from trusteq.data.segment import measures_of
 from trusteq.stats.coded import coded
 from trusteq.stats.multiplicity import holm
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -97,25 +98,56 @@ def slice_columns(items: Items, gold: NDArray[np.int64] | None, labels: Sequence
     if gold is not None:
         columns[LABEL] = [labels[code] for code in gold]
     columns |= items.columns
-    return columns | count_columns(items.segments.values())
+    return columns | count_columns(items.segments)
 
 
-def count_columns(segments: Iterable[Segment]) -> dict[str, list[str]]:
-    """Counts in the items' segments, such as words of texts, in quarters; summed over segments."""
+def count_columns(segments: Mapping[str, Segment]) -> dict[str, list[str]]:
+    """Counts and measures of the items' segments in quarters; counts, such as words, are summed over segments."""
     counts: dict[tuple[str, str], NDArray[np.int64]] = {}
-    for segment in segments:
+    for segment in segments.values():
         for name, word in segment.counted.items():
             counts[name, word] = counts.get((name, word), 0) + segment.counts(name)
-    return {name: quarters(count, word) for (name, word), count in counts.items()}
+    by_name = {name: quarters(count, word) for (name, word), count in counts.items()}
+    return by_name | {
+        measure_column(name, segment): quarters(values) for (name, segment), values in measures_of(segments).items()
+    }
 
 
-def quarters(counts: NDArray[np.int64], word: str) -> list[str]:
-    """The quarter of each count as a readable range [items], such as "8-12 words"; equal counts stay together."""
-    edges = np.unique(np.quantile(counts, [0.25, 0.5, 0.75], method="inverted_cdf"))
-    quarter = np.searchsorted(edges, counts, side="left")
-    parts = {int(q): counts[quarter == q] for q in np.unique(quarter)}
-    names = {q: _range(int(part.min()), int(part.max()), word) for q, part in parts.items()}
-    return [names[int(q)] for q in quarter]
+def measure_column(name: str, segment: str) -> str:
+    """The name of the slices by a measure; ``segment`` says of what, if several segments have it."""
+    return f"{name} of {segment}" if segment else name
+
+
+def quarters(numbers: NDArray[np.int64] | NDArray[np.float64], word: str = "") -> list[str]:
+    """The quarter of each number as a readable range [items], such as "8-12 words"; equal numbers stay together.
+
+    ``word`` is for what is counted; without one, the numbers are those of a measure.
+    """
+    edges = np.unique(np.quantile(numbers, [0.25, 0.5, 0.75], method="inverted_cdf"))
+    quarter = np.searchsorted(edges, numbers, side="left")
+    parts = [numbers[quarter == q] for q in np.unique(quarter)]
+    if word:
+        names = [_range(int(part.min()), int(part.max()), word) for part in parts]
+    else:
+        names = _told_apart([(float(part.min()), float(part.max())) for part in parts])
+    name_of = dict(zip(np.unique(quarter).tolist(), names, strict=True))
+    return [name_of[q] for q in quarter.tolist()]
+
+
+def _told_apart(ranges: Sequence[tuple[float, float]]) -> list[str]:
+    """Each range in three digits, or in as many as it takes to tell one from the next."""
+    digits = 3
+    while True:
+        shown = [tuple(in_digits(end, digits) for end in ends) for ends in ranges]
+        if len({end for ends in shown for end in ends}) == len({end for ends in ranges for end in ends}) or digits > 16:
+            return [low if low == high else f"{low} to {high}" for low, high in shown]
+        digits += 1
+
+
+def in_digits(number: float, digits: int) -> str:
+    """The number with so many digits, or all of those before the point; a whole number without a point."""
+    before = len(str(int(abs(number))))
+    return f"{number:.{0 if number.is_integer() else max(0, digits - before)}f}"
 
 
 def _range(low: int, high: int, word: str) -> str:

@@ -82,6 +82,10 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         """The array."""
         return self.values
 
+    def named(self) -> dict[str, Any]:
+        """Nothing: arrays have no named parts."""
+        return {}
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """Type, shape and all values."""
         digest.update(f"{self.values.dtype.str} {self.values.shape}\x00".encode())
@@ -102,6 +106,10 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
     def counts(self, name: str) -> NDArray[np.int64]:
         """No count: nothing is counted in arrays."""
         raise KeyError(name)
+
+    def measures(self) -> Mapping[str, NDArray[np.float64]]:
+        """None: nothing is known of the numbers."""
+        return {}
 
     @property
     def storable(self) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from trusteq.data.segment import Segment
+
 
 @dataclass(frozen=True, eq=False)
 class Frames:
@@ -109,6 +111,10 @@ class Features:
         """The array [items, time, coefficients]."""
         return self.values
 
+    def named(self) -> Mapping[str, Segment]:
+        """No parts."""
+        return {}
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """Type, shape, all values, and what stands for those left out."""
         digest.update(b"features\x00" + self.absent.tobytes())
@@ -125,6 +131,10 @@ class Features:
     def counts(self, name: str) -> NDArray[np.int64]:
         """No count: what a coefficient means is not known."""
         raise KeyError(name)
+
+    def measures(self) -> dict[str, NDArray[np.float64]]:
+        """None, for the same reason."""
+        return {}
 
     @property
     def storable(self) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Look(NamedTuple):
-    """Size, and four numbers in levels of 0 to 255.
+    """Size, and four numbers in levels of 0 to 255, to a thousandth.
 
     brightness, contrast: mean and standard deviation of the greys. sharpness: standard deviation of their Laplacian.
     colourfulness: after Hasler and Suesstrunk (2003), 0 for greys, above 80 for very colourful pictures.
@@ -37,13 +37,13 @@ def look_at(pixels: NDArray[np.uint8]) -> Look:
         _mean(grey),
         _deviation(grey),
         _deviation(laplacian),
-        float(colourfulness),
+        round(float(colourfulness), 3),
     )
 
 
 def _mean(values: NDArray[np.float32]) -> float:
-    return float(values.mean(dtype=np.float64))
+    return round(float(values.mean(dtype=np.float64)), 3)
 
 
 def _deviation(values: NDArray[np.float32]) -> float:
-    return float(values.std(dtype=np.float64))
+    return round(float(values.std(dtype=np.float64)), 3)

@@ -96,6 +96,10 @@ class Pictures:
         """The pixels of every picture, uint8 [height, width, 3]."""
         return [picture.pixels() for picture in self.pictures]
 
+    def named(self) -> dict[str, Any]:
+        """Nothing: pictures have no named parts."""
+        return {}
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """The hash of each picture's bytes."""
         digest.update(b"pictures\x00" + b"".join(self.keys()))
@@ -110,8 +114,21 @@ class Pictures:
         return np.fromiter((width * height for width, height in sizes), np.int64, len(self))
 
     def counts(self, name: str) -> NDArray[np.int64]:
-        """No count yet."""
+        """No count: nothing is counted in pictures."""
         raise KeyError(name)
+
+    def measures(self) -> dict[str, NDArray[np.float64]]:
+        """How each picture looks; every picture is decoded if none has been, and none again."""
+        looks = [picture.look for picture in self.pictures]
+        sizes = np.array([look.size for look in looks], dtype=np.float64).reshape(-1, 2)
+        return {
+            "brightness": np.array([look.brightness for look in looks]),
+            "contrast": np.array([look.contrast for look in looks]),
+            "sharpness": np.array([look.sharpness for look in looks]),
+            "colourfulness": np.array([look.colourfulness for look in looks]),
+            "size in pixels": sizes.prod(axis=1),
+            "ratio of width to height": sizes[:, 0] / sizes[:, 1],
+        }
 
     def column(self) -> pa.Array:
         """The bytes of image files."""

@@ -13,6 +13,7 @@ from trusteq.data.items import Items
 from trusteq.data.label_sets import CODE, enumerated, listed
 from trusteq.data.option_columns import own_options, right_options
 from trusteq.data.prediction_file import refuse_both
+from trusteq.data.read_rows import rows_of
 from trusteq.data.readers import column_names, read_table
 from trusteq.data.results import format_of
 from trusteq.data.segment import segment_of
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.data.rows import Rows
     from trusteq.data.sounds import Channels
+
+ALL = "all"
+"""In place of columns' names: all columns that have no other part."""
+ROW = "row"
+"""The name of the segment with the rows of a table."""
 
 
 def read_items(
@@ -46,6 +53,9 @@ def read_items(
     split: str | None = None,
     download: bool = False,
     options: str | None = None,
+    columns: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
+    background: str | Path | Any | None = None,
 ) -> Items:
     """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is ignored.
 
@@ -57,17 +67,26 @@ def read_items(
     ``sound`` names columns of recordings (bytes, paths or both), ``features`` columns of features [time, coefficients].
     Recordings of another sample rate than the first, or of several channels, are refused unless ``rate`` states the
     rate in Hz that all are resampled to, and ``channels`` is "mean".
+    ``columns`` are those of a table whose rows the models read, or "all" for all that have no other part; numbers and
+    categories are told apart as pandas does, except that ``categories`` never hold numbers. ``background`` has rows
+    of the same columns, from which values stand in for columns left out; by default 100 of the items do.
     Results of an evaluation tool (`trusteq.data.results`) contain their items; ``slices`` and ``cluster`` then name
     fields of its records, e.g. "doc.subject".
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
     sound, features = _as_tuple(sound), _as_tuple(features)
+    row, categories = _as_tuple(columns), _as_tuple(categories)
+    if not row and (categories or background is not None):
+        raise DataError(f"{_name(source)}: categories and a background are those of columns; name these with --columns")
+    if not sound and (rate is not None or channels != "one"):
+        raise OptionError("a rate and channels are those of recordings; name their column with --sound")
     if (form := format_of(source)) is not None:
         without_effect = {
             "--text": text,
             "--sound": sound,
             "--features": features,
+            "--columns": row,
             "--label": label,
             "--label-names": label_names,
             "--options": options,
@@ -86,16 +105,22 @@ def read_items(
         raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
     if options is not None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names and labels to ignore have no effect on options; leave them out")
-    if not sound and (rate is not None or channels != "one"):
-        raise OptionError("a rate and channels are those of recordings; name their column with --sound")
-    columns = [*text, *sound, *features, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
+    named = [*text, *sound, *features, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
     read = partial(read_table, source, split=split, download=download)
+    everything = row == (ALL,)
+    if row:
+        available = column_names(source, split=split, download=download)
+        everything = everything and ALL not in available
+        row = tuple(name for name in available if name not in {*named} - {*slices}) if everything else row
+    columns = [*named, *row]
     if id is not None or by_row:
         table = read(list(dict.fromkeys(columns)))
     else:
         available = column_names(source, split=split, download=download)
         others = [name for name in available if name not in {label, cluster, options, *slices}]
+        others = others if everything else [name for name in others if name not in row]
         table, id = read_with_ids(read, columns, others)  # noqa: A001
+        row = tuple(name for name in row if name != id)
 
     rows = np.arange(table.rows)
     codes: NDArray[np.int64] | None = None
@@ -118,6 +143,7 @@ def read_items(
             **{name: segment_of(_segment(table, name), name).take(rows) for name in text},
             **{name: sound_column(table, name, rate=rate, channels=channels).take(rows) for name in sound},
             **{name: feature_column(table, name).take(rows) for name in features},
+            **({ROW: _rows(source, table, row, categories, background, rows)} if row else {}),
         },
         labels=codes,
         label_names=names,
@@ -131,6 +157,22 @@ def read_items(
         id_column=id,
         label_column=label,
     )
+
+
+def _rows(
+    source: Any,
+    table: Table,
+    names: Sequence[str],
+    categories: Sequence[str],
+    background: Any,
+    at: NDArray[np.int64],
+) -> Rows:
+    """The rows at these positions, and those that stand in for columns left out."""
+    rows = rows_of(source, table, names, categories).take(at)
+    if background is None:
+        return rows.beside(None)
+    texts = [column.name for column in rows.columns if not column.is_number]
+    return rows.beside(rows_of(background, read_table(background, names), names, texts))
 
 
 def _name(source: object) -> str:

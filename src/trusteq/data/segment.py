@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeGuard
 from trusteq.data.arrays import Arrays
 from trusteq.data.features import Features
 from trusteq.data.pictures import Pictures
+from trusteq.data.rows import Rows
 from trusteq.data.sounds import Sounds
 from trusteq.data.texts import Texts
 from trusteq.errors import DataError
@@ -66,6 +67,9 @@ class Segment(Protocol):
     def inputs(self) -> Any:
         """All values in the form that a Python function or an estimator takes."""
 
+    def named(self) -> Mapping[str, Segment]:
+        """The parts of its items by name, each a segment, if they have such; empty if not."""
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """Add everything that distinguishes these values from others to the hash."""
 
@@ -77,6 +81,9 @@ class Segment(Protocol):
 
     def counts(self, name: str) -> NDArray[np.int64]:
         """The count of this name in ``counted``, for each item [items]."""
+
+    def measures(self) -> Mapping[str, NDArray[np.float64]]:
+        """Numbers by name [items] that count nothing, such as "brightness"; slices are made of their quarters, too."""
 
     @property
     def storable(self) -> bool:
@@ -98,6 +105,7 @@ KINDS: dict[str, type[Segment]] = {
     "array": Arrays,
     "sound": Sounds,
     "features": Features,
+    "row": Rows,
     "picture": Pictures,
 }
 """The built-in kinds by name; if several kinds can hold some values, the last one is used."""
@@ -124,10 +132,22 @@ def segment_of(values: Any, where: str) -> Segment:
 
 
 def with_article(kind: str) -> str:
-    """The kind with its article if it is not plural: "a text", "an array", "features"."""
-    if kind.endswith("s"):
+    """The kind with its article unless it is plural: "a text", "an array", "features"."""
+    if kind == Features.kind:
         return kind
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def measures_of(segments: Mapping[str, Segment]) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """The measures of all segments by their name and the segment's, which is "" if only one has this measure."""
+    by_segment = {segment: held.measures() for segment, held in segments.items()}
+    names = list(dict.fromkeys(name for measures in by_segment.values() for name in measures))
+    having = {name: [segment for segment, measures in by_segment.items() if name in measures] for name in names}
+    return {
+        (name, segment if len(having[name]) > 1 else ""): by_segment[segment][name]
+        for name in names
+        for segment in having[name]
+    }
 
 
 ABOUT = b"trusteq"

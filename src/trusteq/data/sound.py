@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.sound_counts import sound_counts
+from trusteq.data.sound_measures import sound_measures
 from trusteq.data.waveform import decode, encode, resample
 from trusteq.errors import DataError
 
@@ -91,9 +91,9 @@ class Sound:
         return hashlib.sha256(self.encoded).digest()
 
     @cached_property
-    def counts(self) -> Mapping[str, int]:
-        """What can be said of it in whole numbers; a DataError if it cannot be decoded as stated."""
-        return sound_counts(self.samples(), self.rate)
+    def measures(self) -> Mapping[str, float]:
+        """What can be said of it in numbers; a DataError if it cannot be decoded as stated."""
+        return sound_measures(self.samples(), self.rate)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Sound) and self._heard == other._heard)

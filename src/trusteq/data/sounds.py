@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from trusteq.data.sound import Sound
-from trusteq.data.sound_counts import SOUND_COUNTS, is_silent
+from trusteq.data.sound_measures import LENGTH, is_silent
 from trusteq.data.waveform import RATES, decode
 from trusteq.errors import DataError, OptionError
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from trusteq.data.segment import Segment
 
 Channels = Literal["one", "mean"]
 
@@ -37,7 +39,7 @@ class Sounds:
     channels: Channels = "one"
 
     kind: ClassVar[str] = "sound"
-    counted: ClassVar[Mapping[str, str]] = SOUND_COUNTS
+    counted: ClassVar[Mapping[str, str]] = {}
     copies_repeat: ClassVar[bool] = True
     storable: ClassVar[bool] = True
 
@@ -104,7 +106,7 @@ class Sounds:
             if callable(sound.source):  # a version of a sound that was heard
                 continue
             try:
-                silent = is_silent(sound.counts)
+                silent = is_silent(sound.measures)
             except DataError as error:
                 wrong[item] = str(error)
                 continue
@@ -145,6 +147,10 @@ class Sounds:
         """The samples of every sound, float32 [samples]."""
         return [sound.samples() for sound in self.sounds]
 
+    def named(self) -> Mapping[str, Segment]:
+        """No parts."""
+        return {}
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """How they are heard, and the hash of each recording's bytes."""
         digest.update(f"sounds {self.rate} {self.stated} {self.channels}\x00".encode() + b"".join(self.keys()))
@@ -154,12 +160,18 @@ class Sounds:
         return (sound.digest for sound in self.sounds)
 
     def sizes(self) -> NDArray[np.int64]:
-        """Milliseconds [items]."""
-        return self.counts(next(iter(SOUND_COUNTS)))
+        """Samples [items]; every sound is decoded if none has been, and none again."""
+        lengths = (round(sound.measures[LENGTH] * self.rate) for sound in self.sounds)
+        return np.fromiter(lengths, np.int64, len(self))
 
     def counts(self, name: str) -> NDArray[np.int64]:
-        """The count of this name [items]: see `sound_counts`."""
-        return np.fromiter((sound.counts[name] for sound in self.sounds), np.int64, len(self))
+        """No count: nothing is counted in sounds."""
+        raise KeyError(name)
+
+    def measures(self) -> dict[str, NDArray[np.float64]]:
+        """What can be said of each in numbers: see `sound_measures`."""
+        rows = [sound.measures for sound in self.sounds]
+        return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
 
     def column(self) -> pa.Array:
         """The bytes of files."""

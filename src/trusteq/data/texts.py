@@ -61,6 +61,10 @@ class Texts(list[str]):
         """A plain list."""
         return list(self)
 
+    def named(self) -> dict[str, Any]:
+        """Nothing: texts have no named parts."""
+        return {}
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """All texts, each preceded by its length."""
         for start in range(0, len(self), PIECE_TEXTS):
@@ -77,6 +81,10 @@ class Texts(list[str]):
     def counts(self, name: str) -> NDArray[np.int64]:
         """Words separated by whitespace [items]; the only count of texts."""
         return np.fromiter((len(text.split()) for text in self), np.int64, len(self))
+
+    def measures(self) -> Mapping[str, NDArray[np.float64]]:
+        """None: texts have only words to count."""
+        return {}
 
     def column(self) -> pa.Array:
         """A column of texts."""

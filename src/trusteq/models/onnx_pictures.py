@@ -54,8 +54,8 @@ def open_onnx_pictures(
     session = open_session(file, name=name)
     entries = session.get_inputs()
     if len(entries) != 1:
-        names = ", ".join(entry.name for entry in entries)
-        raise ModelError(f"model {name}: the graph reads {names}; a model of pictures has one input")
+        listed = ", ".join(entry.name for entry in entries)
+        raise ModelError(f"model {name}: the graph reads {listed}; a model of pictures has one input")
     (entry,) = entries
     if len(entry.shape) != 4:
         raise ModelError(

@@ -44,7 +44,8 @@ def picture_input(pixels: NDArray[np.uint8], how: Preprocessing) -> NDArray[Any]
     if how.colour == "BGR":
         values = values[:, :, ::-1]
     numbers = values.astype(np.float32) * np.float32(how.scale)
-    numbers = (numbers - np.asarray(how.mean, dtype=np.float32)) / np.asarray(how.std, dtype=np.float32)
+    mean, std = (np.asarray(value, dtype=np.float32) for value in (how.mean, how.std))
+    numbers = (numbers - mean) / std
     if how.layout == "NCHW":
         numbers = np.moveaxis(numbers, -1, 0)
     return np.ascontiguousarray(in_type(numbers, np.dtype(how.dtype)))

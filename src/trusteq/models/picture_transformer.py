@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
 from trusteq.models.picture_input import PICTURES, picture_inputs, pillow, pillow_version
 from trusteq.models.picture_processor import preprocessing_by, processed, settings_of
+from trusteq.models.preprocessing import MOST_PIXELS
 from trusteq.models.reading import only_segment
 from trusteq.models.traits import Traits
 
@@ -69,6 +69,10 @@ def open_picture_transformer(
             f"model {name}: {type(processor).__name__} has no version for Pillow, and pictures are prepared with "
             "nothing else; export the model to ONNX"
         )
+    settings = settings_of(processor)
+    for key, sides in settings.items():
+        if isinstance(sides, dict) and any(isinstance(side, int) and side > MOST_PIXELS for side in sides.values()):
+            raise ModelError(f"model {name}: {key} in {PROCESSOR} is {sides}, more than {MOST_PIXELS:,} pixels a side")
     with quiet_transformers(), offline():
         try:
             how = preprocessing_by(processor)
@@ -82,7 +86,7 @@ def open_picture_transformer(
     details = {
         **loaded.details(),
         "processor": type(processor).__name__,
-        "settings": settings_of(processor),
+        "settings": settings,
         "preprocessing": None if how is None else how.stated(),
         "pillow": pillow_version(),
     }
@@ -203,11 +207,16 @@ def _classifies_pictures(spec: str, path: Any) -> bool:
     return any("ForImageClassification" in one for one in architectures(spec, path))
 
 
+def _prepare(architecture: str | None) -> None:
+    prepare("AutoModelForImageClassification", architecture)
+    prepare("AutoImageProcessor", None)
+
+
 PICTURE_TRANSFORMERS = Backend(
     kind="transformers pictures",
     words="a transformers model of pictures",
     recognises=_classifies_pictures,
     open=open_picture_transformer,
     options=(LABELS, BUDGET, DEVICE, DOWNLOAD),
-    prepare=partial(prepare, "AutoModelForImageClassification"),
+    prepare=_prepare,
 )

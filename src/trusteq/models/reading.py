@@ -40,7 +40,8 @@ def only_segment(items: Items, reads: Collection[str], *, name: str) -> Segment:
             f"{items.source}: model {name} reads {_any_of(reads)} an item, but the items have {len(fitting)} "
             f"({', '.join(fitting)}); name one"
         )
-    return next(iter(fitting.values()))
+    segment: Segment = next(iter(fitting.values()))
+    return segment
 
 
 def _any_of(kinds: Collection[str]) -> str:

@@ -43,6 +43,7 @@ URGENT = frozenset(
     {
         "one answer",
         "chosen items",
+        "other preprocessing",
         "other prompts",
         "repeated items",
         "repeated rows",

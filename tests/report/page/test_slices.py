@@ -20,6 +20,12 @@ def test_lengths_come_from_short_to_long_and_other_slices_as_they_are():
     assert [part.value for part in in_order(parts)] == ["b", "a", "7-16 words", "17-20 words"]
 
 
+def test_measures_come_from_low_to_high():
+    given = [("glow", "10 to 20"), ("glow", "-0.5 to 0.25"), ("glow", "0.3"), ("size", "12 to 14 or so"), ("size", "2")]
+    parts = [Part(*one, 5) for one in given]
+    assert [part.value for part in in_order(parts)] == ["-0.5 to 0.25", "0.3", "10 to 20", "12 to 14 or so", "2"]
+
+
 def test_a_slice_that_suffers_is_told_with_its_value_and_interval():
     worse = {"js": True, "regressions": True}
     first = replace(candidate().slices[0], p_against_rest={"js": 0.5, "regressions": 0.039}, worse_than_rest=worse)

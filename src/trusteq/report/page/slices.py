@@ -141,14 +141,29 @@ def columns(evidence: Evidence) -> dict[str, Sequence[str]]:
     prefix = "column "
     for name in (str(name) for name in frame.columns if str(name).startswith(prefix)):
         by_name[name.removeprefix(prefix)] = [str(value) for value in frame[name]]
-    return by_name | count_columns(evidence.segments.values())
+    return by_name | count_columns(evidence.segments)
 
 
 def in_order(parts: Iterable[P]) -> list[P]:
-    """Slices column by column in their order of appearance, those of counts from few to many."""
+    """Slices column by column in their order of appearance, those of counts and measures from few to many."""
     slices_, counts = list(parts), {name for kind in kinds().values() for name in kind.counted}
-    place = {column: i for i, column in enumerate(dict.fromkeys(part.column for part in slices_))}
-    return sorted(slices_, key=lambda s: (place[s.column], natural(s.value) if s.column in counts else ([], "")))
+    values: dict[str, list[str]] = {}
+    for part in slices_:
+        values.setdefault(part.column, []).append(part.value)
+    place = {column: i for i, column in enumerate(values)}
+    measured = {
+        column for column, own in values.items() if all(map(MEASURED.fullmatch, own)) and " to " in "".join(own)
+    }
+
+    def key(part: P) -> tuple[int, float, tuple[list[tuple[int, str]], str]]:
+        low = float(part.value.split(" ")[0]) if part.column in measured else 0.0
+        return place[part.column], low, natural(part.value) if part.column in counts else ([], "")
+
+    return sorted(slices_, key=key)
+
+
+MEASURED = re.compile(r"-?\d+(\.\d+)?( to -?\d+(\.\d+)?)?")
+"""How a quarter of a measure is written."""
 
 
 def natural(text: str) -> tuple[list[tuple[int, str]], str]:
