@@ -15,11 +15,14 @@ import trusteq
 from trusteq.data.pictures import Pictures
 
 DATA = Path(os.environ.get("TRUSTEQ_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs real models and data in {DATA}")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"needs real models and data in {DATA}"),
+]
 Image = pytest.importorskip("PIL.Image", reason="needs the extra 'pictures'")
 FAST = {"resamples": 200, "with_slices": False, "explain": False}
 
-NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
+NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 CIFAR = {"size": [32, 32], "resize": "none", "layout": "NHWC", "scores": "probabilities", "labels": NAMES}
 PERSON = {
     "size": [96, 96], "resize": "bilinear", "layout": "NHWC", "scale": "1/255",
