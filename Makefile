@@ -30,7 +30,7 @@ bench: $(READY)  ## a million items, side by side with other libraries
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[transformers,gguf,onnx]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[transformers,gguf,onnx,pictures,litert,sound]' --group dev
 	touch $(READY)
 
 # CI's installation: every file by its hash, torch as its CPU build.

@@ -217,7 +217,7 @@ def test_a_model_asked_alone_is_held_to_what_it_answers_alone():
         {"masks": 9},
         {"masks": "64"},
         {"k": 0},
-        {"k": None},
+        {"per_unit": 0},
         {"k": True},
         {"target": "candidate"},
         {"scale": "logits"},

@@ -18,7 +18,7 @@ from trusteq.explain.explanation import ExplainSettings, Explanation, explain, w
 from trusteq.explain.faithfulness import faithfulness
 from trusteq.explain.interim_looks import between_looks
 from trusteq.explain.removal import removal
-from trusteq.explain.units import default_units, default_units_of_prompts, have_units, refuse_unfit
+from trusteq.explain.units import default_units, default_units_of_prompts, have_units, refuse_unfit, usual
 from trusteq.explain.value_tables import explainable
 from trusteq.models.traits import task_of
 from trusteq.stats.coded import coded
@@ -71,10 +71,22 @@ def explain_settings(
         refuse_unfit(units, settings.perturb, items)
         if isinstance(explain, ExplainSettings) and explain.target == "gold" and items.labels is None:
             raise OptionError("explain target gold: the items have no label; name its column (--label)")
-        return replace(settings, units=units, scale=settings.scale or task_of(models[0]).scale)
+        return _complete(replace(settings, units=units), models, items)
     if explain is False or not have_units(items) or not all(map(explainable, models)):
         return None
-    return ExplainSettings(units=_default_units(models, items), scale=task_of(models[0]).scale)
+    return _complete(ExplainSettings(units=_default_units(models, items)), models, items)
+
+
+def _complete(settings: ExplainSettings, models: Sequence[Model], items: Items) -> ExplainSettings:
+    """The settings with what is usual for the units and the task where nothing was chosen."""
+    about = usual(str(settings.units), items)
+    return replace(
+        settings,
+        scale=settings.scale or task_of(models[0]).scale,
+        k=settings.k or about.top,
+        per_unit=settings.per_unit or about.per_unit,
+        background=about.background,
+    )
 
 
 def _default_units(models: Sequence[Model], items: Items) -> str:
@@ -219,7 +231,7 @@ def paired(
             spread[0, draw.at],
             spread[model, draw.at],
             sample,
-            explanation.settings.k,
+            explanation.settings.top,
             tuple(of_products[method][draw.at, i, j] for i, j in ((0, model), (0, 0), (model, model))),
         )
         for method, models in explanation.attributions().items()

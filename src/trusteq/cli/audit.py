@@ -32,6 +32,14 @@ if TYPE_CHECKING:
     "--data", help="Items: Parquet, CSV, TSV or JSONL (.gz), a dataset folder or hub id.  [default: REFERENCE]"
 )
 @click.option("--text", help="Columns that the models read, in order: --text premise,hypothesis.")
+@click.option(
+    "--columns", help="Columns of a table whose rows the models read: age,job, or all for all that have no other part."
+)
+@click.option("--categories", help="Columns of --columns that hold categories even where they look like numbers.")
+@click.option(
+    "--background",
+    help="A file with rows of the same columns, whose values stand in for columns left out.  [default: 100 items]",
+)
 @click.option("--label", help="Column with the gold label; without it, measures that need labels are skipped.")
 @click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column.")
 @click.option("--ignore-label", help="Exclude items with these labels, e.g. -1 for SNLI's items without a gold label.")
@@ -87,12 +95,20 @@ if TYPE_CHECKING:
     "explanations are not judged.",
 )
 @click.option(
-    "--masks", type=click.IntRange(10, 100_000), help="Perturbations per item.  [default: 4 per word, 32 to 256]"
+    "--masks",
+    type=click.IntRange(10, 100_000),
+    help="Perturbations per item.  [default: 4 per word, 32 to 256; 8 per column, 32 to 512]",
+)
+@click.option(
+    "--masks-per-unit",
+    type=click.IntRange(1, 1000),
+    help="The same for each unit of an item.  [default: 4 of words, 8 of columns]",
 )
 @click.option(
     "--units",
-    help="What is left out: words, words-merged, sentences, sentences-then-words, re:PATTERN.  [default: words of "
-    "texts; sentences-then-words if they are long and asked about in prompts]",
+    help="What is left out: words, words-merged, sentences, sentences-then-words, re:PATTERN; of tables column-groups, "
+    "columns.  [default: words of texts, sentences-then-words if they are long and asked about in prompts; groups of "
+    "columns that say nearly the same]",
 )
 @click.option(
     "--perturb",
@@ -138,7 +154,10 @@ if TYPE_CHECKING:
     help="Run perturbed texts in 16 bits, faster where the processor supports it; the effect is reported.",
 )
 @click.option(
-    "-k", "top", type=click.IntRange(min=1), default=10, show_default=True, help="Number of words in the top sets."
+    "-k",
+    "top",
+    type=click.IntRange(min=1),
+    help="Number of words in the top sets.  [default: 10 words, or a quarter of the columns]",
 )
 @click.option("--no-slices", is_flag=True, help="Skip slices and what changed items have in common.")
 @click.option(
@@ -240,6 +259,9 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             split=options["split"],
             download=options["download"],
             options=None if task_file is None else task_file.options,
+            columns=comma_separated(options["columns"]),
+            categories=comma_separated(options["categories"]),
+            background=options["background"],
         )
         progress("read items", 1, 1)
         # A file of predictions may repeat the items' columns: these are not labels.
@@ -420,6 +442,7 @@ def _explain_settings(options: dict[str, Any], protocol: str | None) -> ExplainS
     return ExplainSettings(
         items=None if items == "all" else int(items),
         masks=options["masks"],
+        per_unit=options["masks_per_unit"],
         units=options["units"],
         perturb=options["perturb"],
         target=options["explain_label"],
@@ -452,6 +475,7 @@ _EXPLAIN_OPTIONS = (
     "explain_draw",
     "explain_ids",
     "masks",
+    "masks_per_unit",
     "units",
     "perturb",
     "explain_label",

@@ -82,6 +82,10 @@ class Arrays(np.lib.mixins.NDArrayOperatorsMixin):
         """The array."""
         return self.values
 
+    def named(self) -> dict[str, Any]:
+        """Nothing: arrays have no named parts."""
+        return {}
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """Type, shape and all values."""
         digest.update(f"{self.values.dtype.str} {self.values.shape}\x00".encode())

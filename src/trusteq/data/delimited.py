@@ -52,7 +52,7 @@ def _read(path: Path, columns: Sequence[str] | None, limit: int | None, delimite
         for position, column in fields_to_values:
             column.append(fields[position])
         starts.append(line)
-    return Table(str(path), values, len(starts), lines=starts)
+    return Table(str(path), values, len(starts), lines=starts, typed=False)
 
 
 def _refuse_other_delimiter(header: list[str], row: list[str], delimiter: str, path: str) -> None:

@@ -96,6 +96,10 @@ class Pictures:
         """The pixels of every picture, uint8 [height, width, 3]."""
         return [picture.pixels() for picture in self.pictures]
 
+    def named(self) -> dict[str, Any]:
+        """Nothing: pictures have no named parts."""
+        return {}
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """The hash of each picture's bytes."""
         digest.update(b"pictures\x00" + b"".join(self.keys()))

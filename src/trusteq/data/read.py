@@ -13,6 +13,7 @@ from trusteq.data.items import Items
 from trusteq.data.label_sets import CODE, enumerated, listed
 from trusteq.data.option_columns import own_options, right_options
 from trusteq.data.prediction_file import refuse_both
+from trusteq.data.read_rows import rows_of
 from trusteq.data.readers import column_names, read_table
 from trusteq.data.results import format_of
 from trusteq.data.segment import segment_of
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
+
+    from trusteq.data.rows import Rows
+
+ALL = "all"
+"""In place of columns' names: all columns that have no other part."""
+ROW = "row"
+"""The name of the segment with the rows of a table."""
 
 
 def read_items(
@@ -39,6 +47,9 @@ def read_items(
     split: str | None = None,
     download: bool = False,
     options: str | None = None,
+    columns: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
+    background: str | Path | Any | None = None,
 ) -> Items:
     """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is ignored.
 
@@ -47,14 +58,21 @@ def read_items(
     replace a list of one. ``download`` allows downloading a dataset from the hub; without it nothing goes online.
     ``options`` is the column with each item's own options, a list of texts (in CSV as JSON); a label is then the
     position of the right one, counted from 0, or its text.
+    ``columns`` are those of a table whose rows the models read, or "all" for all that have no other part; numbers and
+    categories are told apart as pandas does, except that ``categories`` never hold numbers. ``background`` has rows
+    of the same columns, from which values stand in for columns left out; by default 100 of the items do.
     Results of an evaluation tool (`trusteq.data.results`) contain their items; ``slices`` and ``cluster`` then name
     fields of its records, e.g. "doc.subject".
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
+    row, categories = _as_tuple(columns), _as_tuple(categories)
+    if not row and (categories or background is not None):
+        raise DataError(f"{_name(source)}: categories and a background are those of columns; name these with --columns")
     if (form := format_of(source)) is not None:
         without_effect = {
             "--text": text,
+            "--columns": row,
             "--label": label,
             "--label-names": label_names,
             "--options": options,
@@ -73,14 +91,22 @@ def read_items(
         raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
     if options is not None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names and labels to ignore have no effect on options; leave them out")
-    columns = [*text, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
+    named = [*text, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
     read = partial(read_table, source, split=split, download=download)
+    everything = row == (ALL,)
+    if row:
+        available = column_names(source, split=split, download=download)
+        everything = everything and ALL not in available
+        row = tuple(name for name in available if name not in {*named} - {*slices}) if everything else row
+    columns = [*named, *row]
     if id is not None or by_row:
         table = read(list(dict.fromkeys(columns)))
     else:
         available = column_names(source, split=split, download=download)
         others = [name for name in available if name not in {label, cluster, options, *slices}]
+        others = others if everything else [name for name in others if name not in row]
         table, id = read_with_ids(read, columns, others)  # noqa: A001
+        row = tuple(name for name in row if name != id)
 
     rows = np.arange(table.rows)
     codes: NDArray[np.int64] | None = None
@@ -99,7 +125,10 @@ def read_items(
 
     return Items(
         ids=[str(row + 1) for row in rows] if id is None else keep_rows(table.ids(id)),
-        segments={name: segment_of(_segment(table, name), name).take(rows) for name in text},
+        segments={
+            **{name: segment_of(_segment(table, name), name).take(rows) for name in text},
+            **({ROW: _rows(source, table, row, categories, background, rows)} if row else {}),
+        },
         labels=codes,
         label_names=names,
         columns={name: keep_rows(table.texts(name, missing="(missing)")) for name in slices},
@@ -112,6 +141,22 @@ def read_items(
         id_column=id,
         label_column=label,
     )
+
+
+def _rows(
+    source: Any,
+    table: Table,
+    names: Sequence[str],
+    categories: Sequence[str],
+    background: Any,
+    at: NDArray[np.int64],
+) -> Rows:
+    """The rows at these positions, and those that stand in for columns left out."""
+    rows = rows_of(source, table, names, categories).take(at)
+    if background is None:
+        return rows.beside(None)
+    texts = [column.name for column in rows.columns if not column.is_number]
+    return rows.beside(rows_of(background, read_table(background, names), names, texts))
 
 
 def _name(source: object) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeGuard
 
 from trusteq.data.arrays import Arrays
 from trusteq.data.pictures import Pictures
+from trusteq.data.rows import Rows
 from trusteq.data.texts import Texts
 from trusteq.errors import DataError
 from trusteq.plugins import with_plugins
@@ -64,6 +65,9 @@ class Segment(Protocol):
     def inputs(self) -> Any:
         """All values in the form that a Python function or an estimator takes."""
 
+    def named(self) -> Mapping[str, Segment]:
+        """The parts of its items by name, each a segment, if they have such; empty if not."""
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """Add everything that distinguishes these values from others to the hash."""
 
@@ -97,6 +101,7 @@ class Segment(Protocol):
 KINDS: dict[str, type[Segment]] = {
     "text": Texts,
     "array": Arrays,
+    "row": Rows,
     "picture": Pictures,
 }
 """The built-in kinds by name; if several kinds can hold some values, the last one is used."""

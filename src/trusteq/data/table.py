@@ -23,6 +23,7 @@ class Table:
     columns: lists of Python values, or arrays [rows, ...] if the file itself has numbers without gaps.
     class_names: names of the codes 0, 1, ... for columns for which the file states them.
     lines: the line on which each row starts; None for files without lines, whose rows are counted from 1.
+    typed: whether the file itself tells numbers from texts, as CSV does not.
     """
 
     source: str
@@ -30,6 +31,7 @@ class Table:
     rows: int
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lines: Sequence[int] | None = None
+    typed: bool = True
 
     def place(self, row: int) -> str:
         """Where a row is in the file: "row 17", "line 18"."""

@@ -61,6 +61,10 @@ class Texts(list[str]):
         """A plain list."""
         return list(self)
 
+    def named(self) -> dict[str, Any]:
+        """Nothing: texts have no named parts."""
+        return {}
+
     def add_to(self, digest: hashlib._Hash) -> None:
         """All texts, each preceded by its length."""
         for start in range(0, len(self), PIECE_TEXTS):

@@ -23,9 +23,9 @@ from trusteq.explain.outline import Outline
 from trusteq.explain.plan import MIN_MASKS, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
 from trusteq.explain.shapley import shapley
-from trusteq.explain.units import Units, cuts, cuts_named, cutter
+from trusteq.explain.units import MASKS_PER_UNIT, TOP, Units, cuts, cuts_named, cutter
 from trusteq.explain.until_stable import explain_until_stable
-from trusteq.explain.value_tables import Question, round_trip
+from trusteq.explain.value_tables import planned, round_trip
 from trusteq.explain.words import REMOVE
 from trusteq.models.probe import BATCH_TOLERANCE
 from trusteq.tasks.task import CLASSES, By, Scale, task_named
@@ -37,12 +37,11 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.explain.respondent import Respondent
+    from trusteq.explain.value_tables import Question
 
     Tables = tuple[NDArray[np.float64], ...]
 
 ITEMS = 500
-MASKS_PER_UNIT = 4
-"""With many items, more masks per item than this help less than more items would (docs/performance.md)."""
 FEWEST_MASKS, MOST_MASKS = 32, 256
 MAX_MASKS_TO_CERTIFY = 512
 
@@ -56,16 +55,18 @@ class ExplainSettings:
 
     items: the number of items to explain for each candidate, drawn at random; None for all. draw: "by-change" to draw
     items the more often the further the candidate's prediction has moved, which every estimate allows for, or "evenly";
-    always evenly until "decided". masks: changed versions per item, by default
-    `MASKS_PER_UNIT` times its units. units: how items are split into units, one of `explain.units.CUTS` ("words",
-    "words-merged", "sentences", "sentences-then-words") or "re:PATTERN"; by default according to their kind of
-    segment. perturb: "remove", or for units of texts "mask" or a text that replaces them. target: which label is
-    explained, the reference's answer, the gold label, or each model's own answer. scale: "probability" or "log-odds",
-    by default as usual for the task. k: the number of units in a top set. until: "end" for all of ``items``,
-    "decided" to stop as soon as the policy's rules on alignment are decided, "stable" to add masks to an item until the
-    top units of every model are certified or there are ``masks`` of them. precision: "bfloat16" or "float16" to run
-    models on changed items in 16 bits, "own" for the precision in which they were opened. ids: the ids of the items to
-    explain, all of them, in place of a random draw; then nothing about explanations is judged.
+    always evenly until "decided". masks: changed versions per item, by default ``per_unit`` times its units. units: how
+    items are split into units, one of `explain.units.CUTS` ("words", "words-merged", "sentences",
+    "sentences-then-words") or "re:PATTERN"; by default according to their kind of segment. perturb: "remove", or for
+    units of texts "mask" or a text that replaces them. target: which label is explained, the reference's answer, the
+    gold label, or each model's own answer. scale: "probability" or "log-odds", by default as usual for the task. k: the
+    number of units in a top set, by default as usual for the units. until: "end" for all of ``items``, "decided" to
+    stop as soon as the policy's rules on alignment are decided, "stable" to add masks to an item until the top units of
+    every model are certified or there are ``masks`` of them. precision: "bfloat16" or "float16" to run models on
+    changed items in 16 bits, "own" for the precision in which they were opened. ids: the ids of the items to explain,
+    all of them, in place of a random draw; then nothing about explanations is judged. per_unit: changed versions per
+    unit, by default as usual for the units. background: among how many things what stands in for units is drawn; the
+    items say how many there are.
     """
 
     items: int | None = ITEMS
@@ -74,16 +75,18 @@ class ExplainSettings:
     perturb: str = REMOVE
     target: By = "reference"
     scale: Scale | None = None
-    k: int = 10
+    k: int | None = None
     until: Until = "end"
     precision: Precision = "own"
     draw: Drawing = "by-change"
     ids: tuple[str, ...] | None = None
+    per_unit: int | None = None
+    background: int = 0
 
     def __post_init__(self) -> None:
-        for name, minimum in (("items", 2), ("masks", MIN_MASKS), ("k", 1)):
+        for name, minimum in (("items", 2), ("masks", MIN_MASKS), ("k", 1), ("per_unit", 1)):
             value = getattr(self, name)
-            if value is None and name != "k":
+            if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
                 raise OptionError(f"explain {name} {value!r}: give a whole number of {minimum} or more")
@@ -115,6 +118,23 @@ class ExplainSettings:
             raise OptionError(f"explain ids {ids!r}: give two different ids or more")
         if self.until == "decided":
             raise OptionError("explain ids cannot be combined with until decided: chosen items decide nothing")
+
+    @property
+    def top(self) -> int:
+        """The number of units in a top set."""
+        return TOP if self.k is None else self.k
+
+    @property
+    def usual_masks(self) -> Callable[[int], int]:
+        """Returns the number of changed versions of an item with so many units, if not told otherwise."""
+        per_unit = self.per_unit or MASKS_PER_UNIT
+        most = MOST_MASKS * max(1, per_unit // MASKS_PER_UNIT)
+        return lambda units: min(max(per_unit * units, FEWEST_MASKS), most)
+
+    def plan(self, item: str, units: int, *, seed: int) -> Plan:
+        """The plan of an item with so many units."""
+        usual = MAX_MASKS_TO_CERTIFY if self.until == "stable" else self.usual_masks(units)
+        return mask_plan(item, units, masks=self.masks or usual, seed=seed, background=self.background)
 
     @property
     def drawn_by_change(self) -> bool:
@@ -251,17 +271,13 @@ def explain(
 
     value = partial(task.value, scale=settings.scale or task.scale)
     outlines = outline_plans(ids, units, settings, seed=seed)
-    asked = [
-        Question(u, plan.masks, o) for u, plan, o in zip(units, outlines, options, strict=True) if plan is not None
-    ]
+    asked = [planned(u, plan, o) for u, plan, o in zip(units, outlines, options, strict=True) if plan is not None]
     outlined = each_of(outlines, answers(0, asked, "choose sentences") if asked else [])
     units = opened(units, outlines, outlined, targets[0], value)
-    plans = [
-        mask_plan(id_, len(u), masks=_masks(settings, len(u)), seed=seed) for id_, u in zip(ids, units, strict=True)
-    ]
+    plans = [settings.plan(id_, len(u), seed=seed) for id_, u in zip(ids, units, strict=True)]
 
     if settings.until == "stable":
-        first = [_default_masks(len(u)) for u in units]
+        first = [settings.usual_masks(len(u)) for u in units]
         plans, tables = explain_until_stable(
             plans,
             units,
@@ -271,10 +287,10 @@ def explain(
             targets,
             first=first,
             value=value,
-            k=settings.k,
+            k=settings.top,
         )
     else:
-        questions = [Question(u, plan.masks, o) for u, plan, o in zip(units, plans, options, strict=True)]
+        questions = [planned(u, plan, o) for u, plan, o in zip(units, plans, options, strict=True)]
         tables = [tuple(answers(number, questions)) for number in range(len(respondents))]
     tolerance = BATCH_TOLERANCE if settings.precision == "own" else LOW_TOLERANCE
     for respondent, table in zip(respondents, tables, strict=True):
@@ -300,7 +316,7 @@ def outline_plans(
 ) -> list[Plan | None]:
     """The plans by which sentences are left out first, of the items for which that is done; None for the others."""
     return [
-        mask_plan(id_, len(u), masks=settings.masks or _default_masks(len(u)), seed=seed, round_=1)
+        mask_plan(id_, len(u), masks=settings.masks or settings.usual_masks(len(u)), seed=seed, round_=1)
         if isinstance(u, Outline)
         else None
         for id_, u in zip(ids, units, strict=True)
@@ -399,14 +415,6 @@ def random_choice(ids: Sequence[str], count: int | None, *, seed: int) -> list[i
     return sorted(sorted(range(len(ids)), key=keys.__getitem__)[:count])
 
 
-def _masks(settings: ExplainSettings, units: int) -> int:
-    return settings.masks or (MAX_MASKS_TO_CERTIFY if settings.until == "stable" else _default_masks(units))
-
-
-def _default_masks(units: int) -> int:
-    return min(max(MASKS_PER_UNIT * units, FEWEST_MASKS), MOST_MASKS)
-
-
 def units_at(items: Items, settings: ExplainSettings, positions: Sequence[int]) -> list[Units]:
     """The units of the items at these positions, no sentence opened yet; a ValueError if an item has none."""
     units = list(map(cutter(settings.units, items), positions))
@@ -425,8 +433,8 @@ def replanned(
     """
     plans = []
     for id_, item_units, count in zip(ids, units, counts, strict=True):
-        complete = mask_plan(id_, len(item_units), masks=_masks(settings, len(item_units)), seed=seed)
-        size = _default_masks(len(item_units)) if settings.until == "stable" else len(complete)
+        complete = settings.plan(id_, len(item_units), seed=seed)
+        size = settings.usual_masks(len(item_units)) if settings.until == "stable" else len(complete)
         while len(plan := complete.first(size)[0]) < min(count, len(complete)):
             size *= 2
         if len(plan) != count:

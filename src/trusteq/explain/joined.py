@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -11,14 +11,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.segment import Segment
-    from trusteq.explain.units import Units
+    from trusteq.explain.units import DrawingUnits, Units
 
 
 @dataclass(frozen=True, eq=False)
 class JoinedUnits:
-    """The units of all parts, each with the numbers of the item's segments that it contains."""
+    """The units of all parts, each with the numbers of the item's segments that it contains.
+
+    draws: whether something drawn stands in for the units of each part.
+    """
 
     parts: tuple[tuple[tuple[int, ...], Units], ...]
+    draws: tuple[bool, ...]
 
     def __len__(self) -> int:
         return sum(len(units) for _, units in self.parts)
@@ -50,6 +54,16 @@ class JoinedUnits:
         for (numbers, units), part_masks in zip(self.parts, masks, strict=True):
             by_number |= zip(numbers, units.render(part_masks, perturb), strict=True)
         return tuple(by_number[number] for number in sorted(by_number))
+
+    def beside(self, drawn: NDArray[np.int64]) -> JoinedUnits:
+        """The units of all parts; of those for which something is drawn, beside these of their backgrounds."""
+        return replace(
+            self,
+            parts=tuple(
+                (numbers, cast("DrawingUnits", units).beside(drawn) if draws else units)
+                for (numbers, units), draws in zip(self.parts, self.draws, strict=True)
+            ),
+        )
 
     def content(self) -> tuple[Any, ...]:
         """The contents of all parts."""

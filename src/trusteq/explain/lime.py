@@ -98,10 +98,11 @@ def lime(
     residual = (v - mean @ v) - centred @ coefficients
     leverage = np.minimum(np.einsum("mu,um->m", centred, fit) + mean, 0.99)
     # The complete and the empty item are not random. A mask and its complement are one cluster.
-    influence = fit[:, 2:, None] * (residual / (1 - leverage)[:, None])[2:]
+    fixed = 1 + len(plan.nothing)
+    influence = fit[:, fixed:, None] * (residual / (1 - leverage)[:, None])[fixed:]
     influence = influence.reshape(plan.units, len(rows), 2, -1).sum(axis=2)
-    unseen = plan.unseen[plan.masks[rows[:, 0]].sum(axis=1)]
-    return coefficients, np.sqrt(np.einsum("upk,p->uk", influence**2, unseen))
+    uncertain = plan.uncertain[plan.masks[rows[:, 0]].sum(axis=1)]
+    return coefficients, np.sqrt(np.einsum("upk,p->uk", influence**2, uncertain))
 
 
 def _fit(
@@ -112,7 +113,7 @@ def _fit(
     A weight is that of the kernel, times LIME's density of the mask's size divided by the plan's.
     """
     n = plan.units
-    at = np.concatenate([[0, 1], rows.ravel()])
+    at = np.concatenate([[0], plan.nothing, rows.ravel()])
     size = plan.masks[at].sum(axis=1)
     # The number of halves in these rows: both together expect twice as many masks.
     halves = 1 if plan.exact or len(rows) <= max(len(half) for half in plan.halves) else 2
@@ -120,6 +121,7 @@ def _fit(
     # One of LIME's samples is the complete item; the weights of the others sum to 1 here.
     density = np.where(size < n, 1 / (n * expected), 1 / (samples - 1))
     weight = kernel(plan.masks[at]) * density
+    weight[1 : 1 + len(plan.nothing)] /= len(plan.nothing)
     # A unit kept in a random share of masks has a variance of about 0.2.
     shrinkage = shrink * 0.2 * float(weight.sum()) * n / max(2 * len(rows), 1)
     return at, weight, _ridge_map(plan.masks[at].astype(np.float64), weight, 1 / (samples - 1) + shrinkage)

@@ -6,6 +6,11 @@ likely: the leverage scores of Shapley regression (Musco and Witter 2025) and, e
 that LIME draws. So one plan serves both. A mask drawn by both halves is used only once.
 
 If all 2^n masks are within the budget, both halves consist of all of them and nothing is random.
+
+Where something drawn stands in for the units left out, such as a row of a background, every pair of masks has its own
+draw, which its two masks share. The halves then share none: a mask that both draw is used twice, and if all masks are
+within the budget, both halves repeat all of them with other draws. What is drawn is noise like that of the masks, and
+averages out with it.
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 MASKS = 128
 MIN_MASKS = 10
 """With fewer masks, a half lacks the two pairs that a standard error needs."""
+NOTHING_KEPT = 8
+"""How many times the mask that keeps nothing is repeated where something drawn stands in for units left out."""
 MOSTLY_UNSEEN = 0.95
 """The share of a size's masks that a half must leave out for its draws to be as good as independent."""
 
@@ -40,17 +47,19 @@ _EXCHANGED = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0]], dtype=np.bool_)
 class Plan:
     """The masks of one item.
 
-    masks: bool [masks, units], all different; the first keeps every unit, the second none.
+    masks: bool [masks, units], all different unless something is drawn; the first keeps every unit, the second none.
     halves: rows of ``masks`` [pairs, 2] in each half, a mask with its complement.
     expected: the expected number of masks of each size 0..units in a half [units + 1], by which importance weights
     divide.
-    exact: whether these are all possible masks.
+    exact: whether these are all possible masks, and nothing is drawn.
+    drawn: the number of what stands in for the units that each mask leaves out [masks]; None if nothing is drawn.
     """
 
     masks: NDArray[np.bool_]
     halves: Halves
     expected: NDArray[np.float64]
     exact: bool
+    drawn: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -66,16 +75,29 @@ class Plan:
         return self.halves[0] if self.exact else np.concatenate(self.halves)
 
     @property
+    def nothing(self) -> NDArray[np.int64]:
+        """The rows of ``masks`` that keep no unit."""
+        return np.arange(1, 2 if self.drawn is None else 1 + NOTHING_KEPT)
+
+    @property
     def unseen(self) -> NDArray[np.float64]:
         """The expected share of all masks of each size 0..units that a half does not draw [units + 1]."""
         return 1 - self.expected / _possible_masks(self.units)
+
+    @property
+    def uncertain(self) -> NDArray[np.float64]:
+        """By which share of its variance each size 0..units makes attributions uncertain [units + 1].
+
+        Of what is drawn, even all masks are a sample.
+        """
+        return self.unseen if self.drawn is None else np.ones(self.units + 1)
 
     def first(self, masks: int) -> tuple[Plan, NDArray[np.int64]]:
         """The plan's first masks as a plan of at most ``masks`` masks, and their rows in this plan.
 
         Each half keeps the first pairs that it drew of every size, so a larger plan contains all of a smaller one.
         """
-        if self.exact or masks >= len(self):
+        if self.exact or masks >= len(self) or (self.drawn is not None and self.unseen.max() < 1e-9):
             return self, np.arange(len(self))
         sizes = allocation(self.units, max((masks - 2) // 4, 1))
         counts = _rounded(sizes, 0.5)
@@ -87,11 +109,12 @@ class Plan:
             for s in np.unique(smaller):
                 rank[smaller == s] = np.arange(np.count_nonzero(smaller == s))
             halves.append(half[rank < counts[smaller - 1]])
-        rows = np.unique(np.concatenate([[0, 1], halves[0].ravel(), halves[1].ravel()]))
+        rows = np.unique(np.concatenate([[0], self.nothing, halves[0].ravel(), halves[1].ravel()]))
         position = np.empty(len(self), dtype=np.int64)
         position[rows] = np.arange(len(rows))
         pairs = (position[halves[0]], position[halves[1]])
-        return Plan(self.masks[rows], pairs, _by_size(self.units, np.maximum(counts, 1e-9)), exact=False), rows
+        expected, drawn = _by_size(self.units, np.maximum(counts, 1e-9)), self.drawn
+        return Plan(self.masks[rows], pairs, expected, exact=False, drawn=None if drawn is None else drawn[rows]), rows
 
     def splits(self) -> tuple[Halves, ...]:
         """The plan's halves, and three further ways to cut the same pairs into halves as independent as these.
@@ -126,29 +149,32 @@ class Plan:
         return np.concatenate([np.empty(0, np.int64), *at]), np.concatenate([np.empty(0, np.int64), *other])
 
     def content(self) -> str:
-        """SHA-256 of the masks and halves."""
+        """SHA-256 of the masks, the halves and what is drawn."""
         digest = hashlib.sha256(f"{self.masks.shape}".encode())
         digest.update(np.packbits(self.masks).tobytes())
-        for half in self.halves:
-            digest.update(half.astype("<i8").tobytes())
+        for numbers in (*self.halves, *(() if self.drawn is None else (self.drawn,))):
+            digest.update(numbers.astype("<i8").tobytes())
         return digest.hexdigest()
 
 
-def mask_plan(item: str, units: int, *, masks: int = MASKS, seed: int = 0, round_: int = 0) -> Plan:
-    """The plan of an item with this many units and at most ``masks`` masks; it depends only on (seed, item, round)."""
+def mask_plan(
+    item: str, units: int, *, masks: int = MASKS, seed: int = 0, round_: int = 0, background: int = 0
+) -> Plan:
+    """The plan of an item with this many units and at most ``masks`` masks; it depends only on (seed, item, round).
+
+    background: among how many things each pair draws what stands in for units left out; 0 if nothing is drawn.
+    """
     if masks < MIN_MASKS:
         raise TrusteqError(f"{masks} masks per item are too few; use {MIN_MASKS} or more")
     if units < 1:
         raise TrusteqError(f"item {item!r} has no unit to leave out; drop it, or use other units")
+    if background:
+        return _with_background(item, units, masks, background, seed, round_)
     if 2**units <= masks:
         return _all_masks(units)
     pairs = (masks - 2) // 4
     sizes = allocation(units, pairs)
-    drawn = []
-    for half in (0, 1):
-        key = hashlib.sha256(f"{seed}\x00{round_}\x00{half}\x00{item}".encode()).digest()
-        rng = np.random.default_rng(np.frombuffer(key, dtype="<u4"))
-        drawn.append(_draw(rng, units, sizes))
+    drawn = [_draw(_random(item, seed, round_, half), units, sizes) for half in (0, 1)]
     firsts = np.concatenate(drawn)
     rows = np.concatenate([np.ones((1, units), bool), np.zeros((1, units), bool), firsts, ~firsts])
     distinct_masks, position = distinct(rows)
@@ -156,6 +182,37 @@ def mask_plan(item: str, units: int, *, masks: int = MASKS, seed: int = 0, round
     pairs_ = np.stack([position[2 : 2 + count], position[2 + count :]], axis=1)
     halves = (pairs_[: len(drawn[0])], pairs_[len(drawn[0]) :])
     return Plan(distinct_masks, halves, _by_size(units, sizes), exact=False)
+
+
+def _random(item: str, seed: int, round_: int, half: int) -> np.random.Generator:
+    """Random numbers that depend on these alone."""
+    key = hashlib.sha256(f"{seed}\x00{round_}\x00{half}\x00{item}".encode()).digest()
+    return np.random.default_rng(np.frombuffer(key, dtype="<u4"))
+
+
+def _with_background(item: str, units: int, masks: int, background: int, seed: int, round_: int) -> Plan:
+    """A plan whose pairs draw one of a background's rows each, the halves independently."""
+    pairs = max((masks - 1 - NOTHING_KEPT) // 4, 2)
+    every = 2 ** (units - 1) - 1 if units < 32 else pairs + 1
+    sizes = allocation(units, min(pairs, every))
+    repeats = max(1, pairs // every) if every else 0
+    masks_of, drawn_of = [], []
+    for half in (0, 1):
+        rng = _random(item, seed, round_, half)
+        firsts = _all_masks(units).masks[_all_masks(units).halves[0][:, 0]] if every <= pairs else None
+        firsts = _draw(rng, units, sizes) if firsts is None else np.tile(firsts, (repeats, 1))
+        masks_of.append(firsts)
+        drawn_of.append(rng.integers(background, size=len(firsts)))
+    empty = _random(item, seed, round_, 2).integers(background, size=1 + NOTHING_KEPT)
+    first = np.concatenate(masks_of)
+    rows = np.concatenate(
+        [np.ones((1, units), bool), np.zeros((NOTHING_KEPT, units), bool), np.repeat(first, 2, axis=0)]
+    )
+    rows[2 + NOTHING_KEPT :: 2] ^= True
+    drawn = np.concatenate([empty, np.repeat(np.concatenate(drawn_of), 2)])
+    pairs_ = 1 + NOTHING_KEPT + np.arange(2 * len(first), dtype=np.int64).reshape(-1, 2)
+    halves = (pairs_[: len(masks_of[0])], pairs_[len(masks_of[0]) :])
+    return Plan(rows, halves, _by_size(units, sizes * max(repeats, 1)), exact=False, drawn=drawn)
 
 
 @lru_cache(maxsize=4096)

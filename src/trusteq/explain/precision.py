@@ -11,7 +11,7 @@ import numpy as np
 
 from trusteq.errors import OptionError
 from trusteq.explain.attributions import attributions
-from trusteq.explain.value_tables import Question
+from trusteq.explain.value_tables import planned
 from trusteq.models.base import Finding
 from trusteq.models.traits import traits_of
 
@@ -45,7 +45,7 @@ def in_precision(models: Sequence[Model], precision: Precision) -> list[Model]:
 def moved_by_precision(respondent: Respondent, number: int, explanation: Explanation) -> Finding:
     """How far the attributions of a model explained in 16 bits are from those in its own precision."""
     settings, compared = explanation.settings, range(min(COMPARED, len(explanation.units)))
-    questions = [Question(explanation.units[i], explanation.plans[i].masks, explanation.options[i]) for i in compared]
+    questions = [planned(explanation.units[i], explanation.plans[i], explanation.options[i]) for i in compared]
     full = respondent.tables(questions, perturb=settings.perturb, segments=explanation.segments)
     low = [explanation.tables[number][i] for i in compared]
     targets = explanation.targets[number]

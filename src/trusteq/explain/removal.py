@@ -60,8 +60,11 @@ def top_word_questions(
         for source, model in enumerate(attributions, 1):
             masks[source, np.argsort(-rounded(model.whole[[i], :n])[0], kind="stable")[:count]] = False
         key = hashlib.sha256(f"{seed}\x00removal\x00{plan.content()}\x00{at}".encode()).digest()
-        masks[-1, np.random.default_rng(np.frombuffer(key, dtype=np.uint32)).permutation(n)[:count]] = False
-        questions.append(Question(units, masks, options))
+        random = np.random.default_rng(np.frombuffer(key, dtype=np.uint32))
+        masks[-1, random.permutation(n)[:count]] = False
+        # One draw for all versions, so that they differ only in the units left out.
+        drawn = None if plan.drawn is None else np.full(len(masks), plan.drawn[random.integers(len(plan))])
+        questions.append(Question(units, masks, options, drawn))
     return questions
 
 

@@ -33,9 +33,9 @@ def shapley_map(plan: Plan, rows: NDArray[np.int64], *, shrink: float = 0.0) -> 
         np.add.at(phi.T, rows[:, 0], fit.T)
         np.add.at(phi.T, rows[:, 1], -fit.T)
         phi[:, 0] -= fit @ share
-        phi[:, 1] += fit @ share
+        phi[:, plan.nothing] += (fit @ share)[:, None] / len(plan.nothing)
     phi[:, 0] += 1 / n
-    phi[:, 1] -= 1 / n
+    phi[:, plan.nothing] -= 1 / n / len(plan.nothing)
     return phi
 
 
@@ -53,11 +53,12 @@ def shapley(
         return phi, np.zeros_like(phi)
     fit, share = _fit(plan, rows, 0.0 if well_determined(plan, rows) else SHRINK)
     signs = _signs(plan, rows)
-    target = values[rows[:, 0]] - values[rows[:, 1]] - share[:, None] * (values[0] - values[1])
+    whole = values[0] - values[plan.nothing].mean(axis=0)
+    target = values[rows[:, 0]] - values[rows[:, 1]] - share[:, None] * whole
     residual = target - signs @ phi
     leverage = np.minimum(np.einsum("pu,up->p", signs, fit), 0.99)
-    unseen = plan.unseen[plan.masks[rows[:, 0]].sum(axis=1)]
-    errors = np.sqrt((fit**2 * unseen) @ (residual / (1 - leverage)[:, None]) ** 2)
+    uncertain = plan.uncertain[plan.masks[rows[:, 0]].sum(axis=1)]
+    errors = np.sqrt((fit**2 * uncertain) @ (residual / (1 - leverage)[:, None]) ** 2)
     return phi, errors
 
 

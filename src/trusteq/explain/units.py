@@ -6,6 +6,7 @@ one entry of `CUTS`, which states the kinds of segments that it reads.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from trusteq.data.segment import with_article
 from trusteq.errors import DataError, OptionError
+from trusteq.explain.columns import background_rows, column_groups, single_columns
 from trusteq.explain.joined import JoinedUnits
 from trusteq.explain.outline import sentences_then_words
 from trusteq.explain.words import REMOVE, by_pattern, sentences, word_count, words
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.data.segment import Segment
+
+
+TOP = 10
+"""Units in a top set, by default."""
+MASKS_PER_UNIT = 4
+"""Of texts: with many items, more masks per item than this help less than more items would (docs/performance.md)."""
 
 
 class Units(Protocol):
@@ -55,13 +63,23 @@ class Units(Protocol):
         """Everything that determines what is rendered, as JSON values."""
 
 
+class DrawingUnits(Units, Protocol):
+    """Units for which something drawn from a background stands in when they are left out."""
+
+    def beside(self, drawn: NDArray[np.int64]) -> Units:
+        """The same units; what stands in for them in each version [masks] is the background's of this number."""
+
+
 @dataclass(frozen=True)
 class Cut:
     """A way to split items into units.
 
     kinds: the kinds of segments that it reads. unit: the word for a unit in sentences. of: returns the units of an
     item, from its values in the segments that the cut reads, in order. places: the names in `Units.places`. perturb:
-    what can replace a unit left out, "remove" first; None if any text can.
+    what can replace a unit left out, "remove" first; None if any text can. per_unit: changed versions per unit by
+    default. top: the share of an item's units in a top set; None for 10 units. background: how many things there are
+    in the item's segment from which what stands in for a unit is drawn (the units are then `DrawingUnits`); None if
+    nothing is drawn.
     """
 
     kinds: frozenset[str]
@@ -69,6 +87,9 @@ class Cut:
     of: Callable[[tuple[Any, ...]], Units]
     places: tuple[str, ...] = ()
     perturb: tuple[str, ...] | None = (REMOVE,)
+    per_unit: int = MASKS_PER_UNIT
+    top: float | None = None
+    background: Callable[[Segment], int] | None = None
 
 
 SENTENCES_THEN_WORDS = "sentences-then-words"
@@ -77,11 +98,15 @@ LONG = 100
 
 _OF_TEXTS = partial(Cut, frozenset({"text"}), "word", places=("start", "end"), perturb=None)
 
+_OF_ROWS = partial(Cut, frozenset({"row"}), "column", per_unit=8, top=0.25, background=background_rows)
+
 CUTS: dict[str, Cut] = {
     "words": _OF_TEXTS(words),
     "words-merged": _OF_TEXTS(partial(words, merge_equal=True)),
     "sentences": replace(_OF_TEXTS(sentences), unit="sentence"),
     SENTENCES_THEN_WORDS: replace(_OF_TEXTS(sentences_then_words), unit="word or sentence"),
+    "column-groups": _OF_ROWS(column_groups),
+    "columns": _OF_ROWS(single_columns),
 }
 """The built-in cuts by name; by default, a kind of segment is split by the first that reads it."""
 
@@ -143,6 +168,29 @@ def default_units_of_prompts(items: Items) -> str:
     return names
 
 
+@dataclass(frozen=True)
+class Usual:
+    """What is usual for some cuts.
+
+    per_unit: changed versions per unit. top: the number of units in a top set. background: among how many things what
+    stands in for units is drawn, 0 if nothing is drawn.
+    """
+
+    per_unit: int
+    top: int
+    background: int
+
+
+def usual(names: str, items: Items) -> Usual:
+    """What is usual for these units of the items."""
+    parts = _parts(names, items)
+    shares = [cut.top for cut, _ in parts if cut.top is not None]
+    segments = list(items.segments.values())
+    numbers = [cut.background(segments[at]) for cut, of in parts if cut.background is not None for at in of]
+    top = math.ceil(max(shares) * len(cutter(names, items)(0))) if shares else TOP
+    return Usual(max(cut.per_unit for cut, _ in parts), max(top, 1), min(numbers, default=0))
+
+
 def have_units(items: Items) -> bool:
     """Whether the items have segments, and all of them can be split into units."""
     return bool(items.segments) and all(map(_cuts_for, items.segments.values()))
@@ -168,7 +216,8 @@ def cutter(names: str | None, items: Items) -> Callable[[int], Units]:
 
     if len(parts) == 1:
         return partial(units_of, *parts[0])
-    return lambda i: JoinedUnits(tuple((tuple(numbers), units_of(cut, numbers, i)) for cut, numbers in parts))
+    draws = tuple(cut.background is not None for cut, _ in parts)
+    return lambda i: JoinedUnits(tuple((tuple(numbers), units_of(cut, numbers, i)) for cut, numbers in parts), draws)
 
 
 def _cuts_for(segment: Segment) -> list[str]:

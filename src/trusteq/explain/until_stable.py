@@ -14,7 +14,7 @@ from trusteq.compare.certainty import certainty
 from trusteq.compare.measures import METHODS
 from trusteq.explain.lime import lime
 from trusteq.explain.shapley import shapley
-from trusteq.explain.value_tables import Question
+from trusteq.explain.value_tables import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from trusteq.explain.plan import Plan
     from trusteq.explain.units import Units
+    from trusteq.explain.value_tables import Question
 
     Answers = Callable[[int, list[Question]], list[NDArray[np.float64]]]
 
@@ -57,7 +58,7 @@ def explain_until_stable(
         # Every question includes the first row, which keeps all units: the tokens are checked on it.
         new = {i: np.union1d([0], np.setdiff1d(rows, answered[i])).astype(np.int64) for i, (_, rows) in parts.items()}
         for model in range(models):
-            tables = answers(model, [Question(units[i], plans[i].masks[new[i]], options[i]) for i in unfinished])
+            tables = answers(model, [planned(units[i], plans[i], options[i]).part(new[i]) for i in unfinished])
             for i, table in zip(unfinished, tables, strict=True):
                 stored[i][model].update(zip(new[i].tolist(), table, strict=True))
         remaining = []

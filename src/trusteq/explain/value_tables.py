@@ -7,8 +7,8 @@ ordinary answer, checked by `round_trip`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.explain.units import Units
+    from trusteq.data.segment import Segment
+    from trusteq.explain.plan import Plan
+    from trusteq.explain.units import DrawingUnits, Units
     from trusteq.models.base import Model
     from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
@@ -40,12 +42,29 @@ ROWS = 4
 class Question:
     """A question about an item: its units, and which of them each version keeps [masks, units], the first all.
 
-    options: the answers that the item offers, if it has its own.
+    options: the answers that the item offers, if it has its own. drawn: the number of what stands in for units left
+    out [masks], where that is drawn.
     """
 
     units: Units
     masks: NDArray[np.bool_]
     options: tuple[str, ...] | None = None
+    drawn: NDArray[np.int64] | None = None
+
+    def versions(self, perturb: str) -> tuple[Segment, ...]:
+        """The item's versions, as one segment for each of the item's."""
+        if self.drawn is None:
+            return self.units.render(self.masks, perturb)
+        return cast("DrawingUnits", self.units).beside(self.drawn).render(self.masks, perturb)
+
+    def part(self, masks: NDArray[np.int64]) -> Question:
+        """The question about these of the versions."""
+        return replace(self, masks=self.masks[masks], drawn=None if self.drawn is None else self.drawn[masks])
+
+
+def planned(units: Units, plan: Plan, options: tuple[str, ...] | None) -> Question:
+    """The question of all versions that a plan says."""
+    return Question(units, plan.masks, options, plan.drawn)
 
 
 def explainable(model: Model) -> bool:
@@ -106,6 +125,7 @@ class Perturbation:
                 *q.units.content(),
                 q.masks.shape,
                 np.packbits(q.masks).tobytes().hex(),
+                *(() if q.drawn is None else (q.drawn.tolist(),)),
                 *(() if q.options is None else (q.options,)),
             )
             for q in self.questions
@@ -132,7 +152,7 @@ class Perturbation:
     def _rendered(self, model: Model) -> Rows:
         """The answers to all changed items, predicted like those of any items."""
         try:
-            parts = [q.units.render(q.masks, self.perturb) for q in self.questions]
+            parts = [q.versions(self.perturb) for q in self.questions]
         except OptionError as error:
             raise OptionError(f"model {model.name} {error}") from None
         names = self.segments or [f"segment {number}" for number in range(len(parts[0]))]
@@ -171,7 +191,7 @@ def _finite(model: Model, question: Question, table: NDArray[np.float64]) -> NDA
     """The log-probabilities [masks, labels], with `SMALLEST` for probabilities of 0; an error for NaN."""
     nans = np.flatnonzero(np.isnan(table).any(axis=1))
     if nans.size:
-        changed = question.units.render(question.masks[nans[:1]], REMOVE)
+        changed = question.part(nans[:1]).versions(REMOVE)
         kinds = " and ".join(dict.fromkeys(segment.kind for segment in changed))
         shown = str(tuple(segment[0] for segment in changed))[:80]
         raise ModelError(f"model {model.name}: its answer to the changed {kinds} {shown} is not a number")

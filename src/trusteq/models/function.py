@@ -10,6 +10,7 @@ import numpy as np
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Finding, Identity, Model
+from trusteq.models.frames import on_frames
 from trusteq.models.labels import label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.traits import Traits
@@ -97,7 +98,7 @@ def from_estimator(estimator: Any, *, name: str, labels: Sequence[str] | None = 
         raise ModelError(f"model {name}: {kind.__name__} has no classes_; fit it first")
     names = label_names([str(label) for label in estimator.classes_], labels, name=name)
     identity = Identity("scikit-learn", f"{kind.__module__}.{kind.__qualname__}", None)
-    return FunctionModel(name, names, identity, estimator.predict_proba)
+    return FunctionModel(name, names, identity, on_frames(estimator, name=name))
 
 
 def renamed(model: Model, name: str) -> Model:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from trusteq.data.arrays import Arrays
 from trusteq.data.label_sets import enumerated
 from trusteq.data.predictions import log_softmax
 from trusteq.errors import LabelError, ModelError, OptionError
@@ -203,7 +204,8 @@ class OnnxModel:
     def traits(self) -> Traits:
         """It runs on the CPU; only with a tokenizer can it answer changed texts."""
         return Traits(
-            changeable=self.tokenizer is not None,
+            changeable=self.tokenizer is not None
+            or not any(entry.type == "tensor(string)" for entry in self.inputs.values()),
             reads=None if self.tokenizer is None else frozenset({"text"}),
             budget=self.budget,
             tokens=None if self.tokenizer is None else self,
@@ -291,9 +293,7 @@ class OnnxModel:
 
     def _arrays(self, items: Items) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
         """Positions of items, and the inputs to feed for them, batch by batch."""
-        segments = items.segments
-        if len(self.inputs) == 1 and len(segments) == 1:
-            segments = dict.fromkeys(self.inputs, next(iter(segments.values())))
+        segments = self._by_input(items)
         absent = [key for key in self.inputs if key not in segments]
         if absent:
             raise ModelError(
@@ -305,6 +305,22 @@ class OnnxModel:
         for start in range(0, len(items), ROWS):
             for at, filled in self._rows(np.arange(start, min(start + ROWS, len(items)))):
                 yield at, {key: values[filled] for key, values in feed.items()}
+
+    def _by_input(self, items: Items) -> Mapping[str, Segment]:
+        """The segments, and the named parts of those that have such, by the names of the graph's inputs."""
+        parts: dict[str, Segment] = {}
+        for name, segment in items.segments.items():
+            parts |= segment.named() or {name: segment}
+        if len(self.inputs) != 1 or next(iter(self.inputs)) in parts:
+            return parts
+        (entry,) = self.inputs.values()
+        if len(parts) == 1 and len(items.segments) == 1 and parts.keys() == items.segments.keys():
+            return dict.fromkeys(self.inputs, next(iter(parts.values())))
+        columns = [np.asarray(part, np.float64) for part in parts.values() if part.texts() is None]
+        width = entry.shape[1] if len(entry.shape) == 2 else None
+        if len(columns) < len(parts) or (isinstance(width, int) and width != len(columns)):
+            return parts
+        return {entry.name: Arrays(np.stack(columns, axis=1))}
 
     def _cast(self, segment: Segment, entry: Any) -> NDArray[Any]:
         """The segment [items, ...] in the type and number of axes that the graph declares for this input."""

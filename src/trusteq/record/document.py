@@ -246,8 +246,10 @@ class AuditDocument:
     @property
     def k(self) -> int | None:
         """How many words a top set holds; None if nothing was to be explained."""
-        settings = self.settings["explain"] or self.settings["protocol"]
-        return None if settings is None else settings.k
+        explained, protocol = self.settings["explain"], self.settings["protocol"]
+        if explained is not None:
+            return explained.top
+        return None if protocol is None else protocol.k
 
     @property
     def dimensions(self) -> tuple[str, ...]:

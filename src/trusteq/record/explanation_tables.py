@@ -1,6 +1,7 @@
 """What a run keeps of its explanations: plans, value tables and attributions, as columns of Parquet tables.
 
-plan.parquet           one row per perturbation: item id, its mask (one character per unit, 1 if kept), in which halves
+plan.parquet           one row per perturbation: item id, its mask (one character per unit, 1 if kept), in which halves,
+                       and which row of the background stands in for what is left out, where there is one
 values/*.parquet       one file per model: item id, and for each perturbation the log-probability of each label
                        (where items have options, a row for each option)
 sentences.parquet      if sentences were left out before words: the reference's answers to that, as in values/*.parquet
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 OUTLINED = "sentences"
 """The table of the reference's answers without sentences."""
 
+DRAWN = "background_row"
+"""The column of plan.parquet with the row of the background that stands in for the units left out, from 0."""
+
 LOG_PROBABILITY = "log_probability"
 """The column of an option's value, where items have options."""
 
@@ -45,6 +49,9 @@ def plan_columns(audit: Audit) -> dict[str, Any]:
         columns["mask"] += ["".join("1" if kept else "0" for kept in mask) for mask in plan.masks]
         for name, half in zip(("first_half", "second_half"), plan.halves, strict=True):
             columns[name] += np.bincount(half.ravel(), minlength=len(plan)).tolist()
+    if explanation.settings.background:
+        drawn = [plan.drawn for plan in explanation.plans if plan.drawn is not None]
+        columns[DRAWN] = np.concatenate(drawn).tolist()
     return columns
 
 
@@ -132,7 +139,7 @@ def word_columns(audit: Audit) -> dict[str, Any]:
 def agreement_columns(audit: Audit) -> dict[str, Any]:
     """One row per item, candidate and method: every score from all masks, and its chance level where known."""
     explanation = _explanation(audit)
-    lengths, k = explanation.lengths, explanation.settings.k
+    lengths, k = explanation.lengths, explanation.settings.top
     ids = [audit.items.ids[p] for p in explanation.positions]
     parts: dict[str, list[Any]] = {"id": [], "candidate": [], "method": [], "words": []}
     for method, models in explanation.attributions().items():

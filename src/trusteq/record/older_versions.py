@@ -47,13 +47,17 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "data": data, "files": {}, "peer": None}
 
 
+_EXPLAINED_BEFORE: dict[str, Any] = {"draw": "evenly", "ids": None, "per_unit": None, "background": 0}
+"""How items were explained before there was a choice."""
+
+
 def _drawn_evenly(content: dict[str, Any]) -> dict[str, Any]:
     """The content with how items were drawn to be explained, if any were; what is not as expected stays as it is."""
     settings = content.get("settings")
     explain = settings.get("explain") if isinstance(settings, dict) else None
     if not isinstance(settings, dict) or not isinstance(explain, dict):
         return content
-    return {**content, "settings": {**settings, "explain": {**explain, "draw": "evenly", "ids": None}}}
+    return {**content, "settings": {**settings, "explain": {**explain, **_EXPLAINED_BEFORE}}}
 
 
 _KINDS: tuple[tuple[str, AdviceKind], ...] = (

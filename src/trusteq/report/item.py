@@ -277,7 +277,7 @@ def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str)
         )
     spans, texts = unit_spans(evidence.segments, a, np.zeros(1, dtype=np.int64), np.array([row]))
     settings = evidence.document.settings["explain"] or ExplainSettings()
-    top_a, top_b = (_top(part, method, settings.k) for part in (a, b))
+    top_a, top_b = (_top(part, method, settings.top) for part in (a, b))
     words = tuple(
         Word(
             word=str(word),
@@ -305,7 +305,7 @@ def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str)
     )
     first, second = (str(part["label"].iloc[0]) for part in (a, b))
     explained = Words(
-        method, settings.scale or evidence.task.scale, settings.k, first, second, words, unit_of(evidence.document)
+        method, settings.scale or evidence.task.scale, settings.top, first, second, words, unit_of(evidence.document)
     )
     return explained, {name: by_item[row] for name, by_item in texts.items()}
 

@@ -6,19 +6,17 @@ They are what attributions are computed from, of the whole plan and of both its 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-
-from trusteq.explain.explanation import FEWEST_MASKS, MASKS_PER_UNIT, MOST_MASKS, ExplainSettings
-from trusteq.explain.plan import mask_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from trusteq.explain.explanation import ExplainSettings
     from trusteq.explain.plan import Plan
     from trusteq.record.evidence import Evidence
 
@@ -62,7 +60,8 @@ def mask_values(evidence: Evidence) -> MaskValues | None:
         targets[model, id_] = label
         if model == evidence.models[0]:
             lengths[id_] = lengths.get(id_, 0) + 1
-    plans = [_plan(settings, id_, n, evidence.document.settings["seed"]) for id_, n in lengths.items()]
+    seed = int(evidence.document.settings["seed"])
+    plans = [replace(settings, until="end").plan(id_, n, seed=seed) for id_, n in lengths.items()]
     if hashlib.sha256("".join(drawn.content() for drawn in plans).encode()).hexdigest() != summary.plan:
         return None
     ends = np.cumsum([len(drawn) for drawn in plans])
@@ -83,8 +82,3 @@ def mask_values(evidence: Evidence) -> MaskValues | None:
             for label, part in zip(labels, np.split(answers, ends[:-1]), strict=True)
         ]
     return MaskValues(settings, tuple(lengths), tuple(plans), values)
-
-
-def _plan(settings: ExplainSettings, item: str, units: int, seed: Any) -> Plan:
-    masks = settings.masks or min(max(MASKS_PER_UNIT * units, FEWEST_MASKS), MOST_MASKS)
-    return mask_plan(item, units, masks=masks, seed=int(seed))

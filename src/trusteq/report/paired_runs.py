@@ -208,7 +208,7 @@ class PairedRuns:
                     spread[0],
                     spread[i],
                     sample,
-                    b.settings.k,
+                    b.settings.top,
                     (of[:, 0, i], of[:, 0, 0], of[:, i, i]),
                 )
                 for i in (1, 2)

@@ -73,7 +73,7 @@ def pair_measures(audit: Audit, peer: tuple[str, NDArray[np.float64]] | None = N
                 spread[i],
                 spread[j],
                 sample,
-                explanation.settings.k,
+                explanation.settings.top,
                 (products[method][:, i, j], products[method][:, i, i], products[method][:, j, j]),
             )
             explained = explained.take(draw.at, sample)

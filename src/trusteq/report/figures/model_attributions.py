@@ -11,7 +11,7 @@ from trusteq.compare.measures import METHODS
 from trusteq.compare.top_k import chance_jaccard, jaccard, top_k
 from trusteq.compare.weight_similarity import cosine
 from trusteq.errors import RunError
-from trusteq.explain.explanation import ExplainSettings
+from trusteq.explain.units import TOP
 from trusteq.report.wording import unit_of
 
 if TYPE_CHECKING:
@@ -79,5 +79,5 @@ def model_attributions(evidence: Evidence) -> ModelAttributions | None:
                 raise RunError(f"{where}: attributions of {name!r} are incomplete; audit again")
             model[item, column] = by_model[name][method]
         values[method] = padded
-    k = evidence.document.k or ExplainSettings.k
+    k = evidence.document.k or TOP
     return ModelAttributions(tuple(ids), lengths, values, k, unit_of(evidence.document))

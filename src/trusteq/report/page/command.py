@@ -30,6 +30,7 @@ _EXPLAIN = {
     "precision": "--precision",
     "k": "-k",
     "draw": "--explain-draw",
+    "per_unit": "--masks-per-unit",
 }
 
 

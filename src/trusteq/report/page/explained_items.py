@@ -101,7 +101,7 @@ def _weights(evidence: Evidence, frame: pd.DataFrame, item_answers: ItemAnswers)
         "digits": DIGITS,
         "unit": unit,
         "units": plural(unit),
-        "k": settings.k,
+        "k": settings.top,
         "scale": settings.scale,
         "merged": settings.units == "words-merged",
         "spans": [spans[row].ravel().tolist() for row in rows],

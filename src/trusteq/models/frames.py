@@ -1,0 +1,63 @@
+"""Estimators on rows of a table: the columns that they were fitted on, by name, in the form in which they take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trusteq.data.frame import is_frame
+from trusteq.data.label_sets import listed
+from trusteq.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+CATEGORICAL = ("lightgbm", "xgboost")
+"""Packages whose estimators take texts only as pandas' categories."""
+
+
+def on_frames(estimator: Any, *, name: str) -> Callable[[Any], Any]:
+    """The estimator's ``predict_proba``; of a data frame, it is given the columns that it was fitted on."""
+
+    def probabilities(inputs: Any) -> Any:
+        return estimator.predict_proba(as_fitted(inputs, estimator, name=name) if is_frame(inputs) else inputs)
+
+    return probabilities
+
+
+def as_fitted(frame: pd.DataFrame, estimator: Any, *, name: str) -> Any:
+    """The columns that the estimator was fitted on, in its order; a plain array if it was fitted on one."""
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is None:
+        return _array(frame, estimator, name=name)
+    names = [str(column) for column in known]
+    if missing := [column for column in names if column not in frame.columns]:
+        raise ModelError(
+            f"model {name}: it was fitted on column {missing[0]!r}, which the items do not have; their columns are "
+            f"{listed([*map(str, frame.columns)])}: name it with --columns"
+        )
+    fitted = frame[names]
+    if type(estimator).__module__.partition(".")[0] in CATEGORICAL:
+        texts = [column for column in names if fitted[column].dtype.kind == "O" or fitted[column].dtype == "str"]
+        fitted = fitted.astype(dict.fromkeys(texts, "category"))
+    return fitted
+
+
+def _array(frame: pd.DataFrame, estimator: Any, *, name: str) -> Any:
+    texts = [str(column) for column in frame.columns if not np.issubdtype(np.asarray(frame[column]).dtype, np.number)]
+    texts = [column for column in texts if frame[column].dtype != np.bool_]
+    if texts:
+        raise ModelError(
+            f"model {name}: it was fitted on an array of numbers, but column {texts[0]!r} holds categories; fit it on "
+            "a data frame with these columns"
+        )
+    expected = getattr(estimator, "n_features_in_", len(frame.columns))
+    if expected != len(frame.columns):
+        raise ModelError(
+            f"model {name}: it was fitted on {expected} columns, but the items have {len(frame.columns)}; name the "
+            "same columns in the same order with --columns"
+        )
+    return frame.to_numpy(dtype=np.float64)
