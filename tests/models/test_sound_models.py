@@ -12,6 +12,7 @@ from trusteq import Items, ModelError, open_model
 from trusteq.data.features import Features
 from trusteq.data.predictions import softmax
 from trusteq.data.sounds import Sounds
+from trusteq.explain.units import cutter
 from trusteq.models.probe import probe
 from trusteq.models.sound_input import sound_input
 from trusteq.models.sound_preprocessing import SoundPreprocessing
@@ -110,6 +111,32 @@ def test_sounds_of_any_length_are_filled_with_silence_or_cut(graph):
     padded = [np.pad(x[:4000], (0, max(0, 4000 - len(x)))) for x in items.segments["clip"].inputs()]
     expected = softmax(np.stack(padded).astype(np.float64) @ weights)
     np.testing.assert_allclose(open_model(file).predict(items), expected, atol=1e-5)
+
+
+def test_sounds_whose_end_is_not_heard_are_counted_once(graph):
+    file, _ = graph(labels=["low", "high"])
+    model = open_model(file, name="m")
+    assert model.findings() == ()
+    items = items_of((0.3, 0.7))
+    model.predict(items)
+    model.predict(items.take([1]))
+    units = cutter(None, items)(1)
+    model.predict(Items(["0", "1"], {"clip": units.render(np.eye(16, dtype=bool)[:2], "remove")[0]}))
+    (finding,) = model.findings()
+    assert (finding.kind, finding.value) == ("cut sounds", 6)
+    assert finding.message.startswith("it hears only the first 0.5 s of 6 sounds, which are longer; what comes after")
+
+
+def test_another_preparation_is_named_above_the_numbers(graph):
+    large, _ = graph(labels=["low", "high"])
+    small, _ = graph(labels=["low", "high"], normalise="peak", scale=2)
+    models = [open_model(large, name="large"), open_model(small, name="small")]
+    made = trusteq.audit(*models, items_of(), explain=False, resamples=100, costs="none", with_slices=False)
+    (message,) = [f.message for f in made.findings if f.kind == "other input"]
+    assert message == (
+        "hears sounds in another form than large, as models may: normalise peak instead of none; scale 2.0 instead of "
+        "1.0"
+    )
 
 
 def test_another_rate_is_refused_unless_it_is_resampled(graph):
@@ -282,6 +309,14 @@ def test_a_sound_too_short_for_it_is_one_line(tmp_path):
     items = Items(["a"], {"clip": Sounds.of([wav(tone(seconds=0.001))])})
     with pytest.raises(ModelError, match="failed while answering item 'a'"):
         model.predict(items)
+
+
+def test_a_sound_of_which_the_extractor_drops_the_end_is_counted(tmp_path):
+    model = open_model(saved(tmp_path, "ast"))  # 64 frames, of which the last ends at 10,480 samples
+    model.predict(Items(["a", "b"], {"clip": Sounds.of([wav(tone(seconds=s)) for s in (1.3, 1.4)])}))
+    assert [finding.message for finding in model.findings()] == [
+        "it hears only the first 1.33 s of 1 sound, which is longer; what comes after is not part of the audit"
+    ]
 
 
 def test_features_are_those_of_numpy_even_with_torchaudio(tmp_path, monkeypatch):
