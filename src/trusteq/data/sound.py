@@ -28,8 +28,8 @@ class Sound:
 
     source: the bytes of a file, its path, samples [samples], or a function that computes them. rate: in Hz. stated:
     whether the user stated the rate, so that a recording of another rate is resampled rather than refused. mixed:
-    whether several channels are averaged rather than refused. name: what messages call it. length: the number of samples
-    that a function computes.
+    whether several channels are averaged rather than refused. name: what messages call it. length: how many samples
+    a function computes.
     """
 
     source: Source
