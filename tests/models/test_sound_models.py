@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from oracles.linear_graph import write_graph
 from recordings import RATE, tone, wav
 
 import trusteq
@@ -68,25 +69,13 @@ def test_resampling_is_part_of_it_if_stated():
 @pytest.fixture
 def graph(tmp_path):
     """A function that writes a graph of two scores, and returns its file and weights [samples, 2]."""
-    onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
+    pytest.importorskip("onnx", reason="needs onnx to build graphs")
     pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
-    from onnx import TensorProto, helper, numpy_helper
 
     def write(shape=("n", 4000), weights=None, **stated):
         w = np.random.default_rng(0).normal(size=(4000, 2)).astype(np.float32) if weights is None else weights
-        nodes = [
-            helper.make_node("Reshape", ["x", "flat"], ["f"]),
-            helper.make_node("MatMul", ["f", "w"], ["scores"]),
-        ]
-        made = helper.make_graph(
-            nodes,
-            "g",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
-            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2])],
-            [numpy_helper.from_array(w, "w"), numpy_helper.from_array(np.array([-1, 4000]), "flat")],
-        )
         file = tmp_path / f"m{len(list(tmp_path.iterdir()))}.onnx"
-        onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), file)
+        write_graph(file, w, shape)
         if stated:
             file.with_suffix(".yaml").write_text(json.dumps({"rate": RATE, "length": 4000, **stated}), "utf-8")
         return file, w
