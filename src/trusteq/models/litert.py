@@ -153,7 +153,7 @@ class LitertModel:
     def _inputs(self, items: Items, how: Preprocessing | None) -> Iterator[NDArray[Any]]:
         """What the graph reads of each item."""
         if how is not None:
-            yield from picture_inputs(items, how, name=self.name)
+            yield from picture_inputs(items, how, name=self.name, stored=self.session.input.stored)
             return
         for values in only_segment(items, AS_GIVEN, name=self.name).inputs():
             yield np.asarray(values)
