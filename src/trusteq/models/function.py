@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.data.frame import is_frame
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Finding, Identity, Model
@@ -14,6 +15,7 @@ from trusteq.models.frames import on_frames
 from trusteq.models.labels import label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.traits import Traits
+from trusteq.models.unseen import unseen_categories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,12 +32,16 @@ MOST = 2**26
 
 @dataclass(frozen=True, eq=False)
 class FunctionModel:
-    """A function from inputs to probabilities [items, labels]."""
+    """A function from inputs to probabilities [items, labels].
+
+    estimator: the fitted estimator that it asks, if it is one.
+    """
 
     name: str
     labels: tuple[str, ...]
     identity: Identity
     function: Callable[[Any], Any]
+    estimator: Any = None
 
     def predict(self, items: Items) -> NDArray[np.floating[Any]]:
         """The function's probabilities.
@@ -75,8 +81,14 @@ class FunctionModel:
 
     @property
     def traits(self) -> Traits:
-        """The defaults, as nothing is known about a function."""
-        return Traits()
+        """The defaults, as nothing is known about a function; an estimator knows what it was fitted on."""
+        return Traits(notices=None if self.estimator is None else self._unprepared)
+
+    def _unprepared(self, items: Items) -> tuple[Finding, ...]:
+        inputs = [segment.inputs() for segment in items.segments.values()]
+        if len(inputs) != 1 or not is_frame(inputs[0]):
+            return ()
+        return unseen_categories(self.estimator, inputs[0], name=self.name)
 
     def _in_order(self, answer: Any) -> Any:
         """The answer; the columns of a data frame are put in the order of the labels."""
@@ -121,7 +133,7 @@ def from_estimator(estimator: Any, *, name: str, labels: Sequence[str] | None = 
         raise ModelError(f"model {name}: {kind.__name__} has no classes_; fit it first")
     names = label_names([str(label) for label in estimator.classes_], labels, name=name)
     identity = Identity("scikit-learn", f"{kind.__module__}.{kind.__qualname__}", None)
-    return FunctionModel(name, names, identity, on_frames(estimator, name=name))
+    return FunctionModel(name, names, identity, on_frames(estimator, name=name), estimator)
 
 
 def renamed(model: Model, name: str) -> Model:

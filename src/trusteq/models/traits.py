@@ -48,6 +48,7 @@ class Traits:
     probed: how many items show whether its answers depend on the batch.
     untimed: why its speed is not measured; "" if it is.
     noise: returns findings about how far it differs from itself on items; None if there is nothing to find.
+    notices: returns findings about what it is not prepared for in items; None if it cannot tell.
     """
 
     task: str = CLASSES
@@ -72,6 +73,7 @@ class Traits:
     probed: int = 32
     untimed: str = ""
     noise: Callable[[Items], tuple[Finding, ...]] | None = None
+    notices: Callable[[Items], tuple[Finding, ...]] | None = None
 
 
 @runtime_checkable
