@@ -58,8 +58,10 @@ def _looked_up(pixels: NDArray[np.uint8], how: Preprocessing, numbers: NDArray[A
         values = values[:, :, ::-1]
     if how.layout == "NCHW":
         values = np.moveaxis(values, -1, 0)
+    made: NDArray[Any]
     if (numbers == numbers[0]).all():
-        return numbers[0][values]
+        made = numbers[0][values]
+        return made
     made = np.empty(values.shape, dtype=numbers.dtype)
     for channel, row in enumerate(numbers):
         at = (channel, ...) if how.layout == "NCHW" else (..., channel)
