@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.explain.tiles import FEW, LARGE, MORE
 from trusteq.models.base import Finding
 from trusteq.models.picture_input import resized, seen_part
 from trusteq.models.reading import only_segment
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 
 SAMPLE = 500
 """The most pictures that are answered through another model's preprocessing."""
-
-SIDE = 4
-"""Tiles along each side of a picture, of which a crop may see nothing."""
-
 
 @dataclass(frozen=True)
 class Changed:
@@ -151,14 +148,15 @@ def _never_seen(sample: Items, how: Preprocessing, *, name: str) -> tuple[float,
         (pixels,) = pictures.take(np.array([i])).inputs()
         left, top, right, bottom = seen_part((pixels.shape[1], pixels.shape[0]), how)
         areas.append(1 - (right - left) * (bottom - top))
-        columns, rows = _tiles_between(left, right), _tiles_between(top, bottom)
-        tiles.append(1 - columns * rows / SIDE**2)
+        count = MORE if min(pixels.shape[:2]) >= LARGE else FEW
+        seen = _tiles_between(left, right, count) * _tiles_between(top, bottom, count)
+        tiles.append(1 - seen / count**2)
     return float(np.mean(areas)), float(np.mean(tiles))
 
 
-def _tiles_between(start: float, end: float) -> int:
-    """How many of the tiles along a side lie at least partly between two places on it."""
-    edges = np.arange(SIDE + 1) / SIDE
+def _tiles_between(start: float, end: float, count: int) -> int:
+    """How many of so many tiles along a side lie at least partly between two places on it."""
+    edges = np.arange(count + 1) / count
     return int(((edges[1:] > start) & (edges[:-1] < end)).sum())
 
 

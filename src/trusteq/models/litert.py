@@ -176,7 +176,7 @@ class LitertModel:
             yield from sound_inputs(items, how, self.cut, name=self.name)
             return
         if how is not None:
-            yield from picture_inputs(items, how, name=self.name)
+            yield from picture_inputs(items, how, name=self.name, stored=self.session.input.stored)
             return
         for values in only_segment(items, AS_GIVEN, name=self.name).inputs():
             yield np.asarray(values)
