@@ -17,6 +17,7 @@ from trusteq.errors import DataError, OptionError
 from trusteq.explain.columns import background_rows, column_groups, single_columns
 from trusteq.explain.joined import JoinedUnits
 from trusteq.explain.outline import sentences_then_words
+from trusteq.explain.tiles import FILLS, PLACES, superpixels, tiles
 from trusteq.explain.words import REMOVE, by_pattern, sentences, word_count, words
 from trusteq.plugins import with_plugins
 
@@ -97,7 +98,7 @@ LONG = 100
 """Items are long if half of them have more words than this."""
 
 _OF_TEXTS = partial(Cut, frozenset({"text"}), "word", places=("start", "end"), perturb=None)
-
+_OF_PICTURES = partial(Cut, frozenset({"picture"}), places=PLACES, perturb=FILLS, per_unit=8, top=0.25)
 _OF_ROWS = partial(Cut, frozenset({"row"}), "column", per_unit=8, top=0.25, background=background_rows)
 
 CUTS: dict[str, Cut] = {
@@ -107,6 +108,8 @@ CUTS: dict[str, Cut] = {
     SENTENCES_THEN_WORDS: replace(_OF_TEXTS(sentences_then_words), unit="word or sentence"),
     "column-groups": _OF_ROWS(column_groups),
     "columns": _OF_ROWS(single_columns),
+    "tiles": _OF_PICTURES("tile", tiles),
+    "superpixels": _OF_PICTURES("superpixel", superpixels),
 }
 """The built-in cuts by name; by default, a kind of segment is split by the first that reads it."""
 

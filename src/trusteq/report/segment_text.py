@@ -22,9 +22,15 @@ def numbers(value: Any) -> str:
     return f"{first} … ({shape} {flat.dtype})" if len(flat) > MOST_NUMBERS else first
 
 
+def size(picture: Any) -> str:
+    """The size of a picture in pixels."""
+    return "picture of {} x {} pixels".format(*picture.size)
+
+
 AS_TEXT: dict[str, Callable[[Any], str]] = {
     "text": str,
     "array": numbers,
+    "picture": size,
 }
 """By kind of segment, the text that shows one value; a kind that is not listed is shown by its name."""
 
