@@ -8,6 +8,7 @@ a typical frame, the mean of each coefficient, since a model need not have heard
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -89,7 +90,7 @@ class Stretches:
 def stretches(values: tuple[Any, ...]) -> Stretches:
     """The units of a sound: 8 stretches of 2 bands up to 5 seconds, and more stretches of longer sounds."""
     sound: Sound = values[0]
-    n = len(sound.samples())
+    n = sound.size
     parts = min(max(STRETCHES, ceil(n / sound.rate / LONGEST)), MOST)
     parts = max(1, min(parts, int(n / sound.rate / (2 * FADE))))
     return Stretches(sound, np.linspace(0, n, parts + 1).round().astype(np.int64), equal_bands(sound.rate, BANDS))
@@ -177,12 +178,12 @@ class FrameStretches:
         return (Features(np.where(cells, values, absent.astype(values.dtype)), self.frames.absent),)
 
     def content(self) -> tuple[Any, ...]:
-        """The features, what stands for those left out, and where they are cut."""
+        """The hash of the features, what stands for those left out, and where they are cut."""
         values, absent = self.frames.values, self.frames.absent
         return (
             values.dtype.str,
             values.shape,
-            values.tobytes().hex(),
+            hashlib.sha256(values.tobytes()).hexdigest(),
             absent.tolist(),
             *map(_list, (self.ends, self.edges)),
         )
