@@ -1,6 +1,6 @@
 """A kind of segment and its units are three entries: nothing else has to know what an item is made of.
 
-Pictures are defined here alone, cut into tiles, and taken through everything that a run of texts is.
+Mosaics are defined here alone, cut into stones, and taken through everything that a run of texts is.
 """
 
 import ast
@@ -38,19 +38,19 @@ SIDE, TILES = 12, 4
 SIZE = SIDE // TILES
 LABELS = ("right", "left")
 MARK = (2, 1)
-"""The tile that the shortcut looks at."""
+"""The stone that the shortcut looks at."""
 
 # The kind ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class Mosaics:
     """Pictures of one shape, as their raw bytes; decoded when they are asked for."""
 
     raw: tuple[bytes, ...]
     shape: tuple[int, ...]
 
-    kind: ClassVar[str] = "picture"
+    kind: ClassVar[str] = "mosaic"
     counted: ClassVar[Mapping[str, str]] = {"brightness": "level"}
     copies_repeat: ClassVar[bool] = True
     storable: ClassVar[bool] = True
@@ -73,13 +73,13 @@ class Pictures:
     def refuse_unfit(self, where):
         for number, raw in enumerate(self.raw, 1):
             if len(raw) != np.prod(self.shape):
-                raise trusteq.DataError(f"{where}: number {number} is not a picture of {self.shape}; crop it")
+                raise trusteq.DataError(f"{where}: number {number} is not a mosaic of {self.shape}; crop it")
 
     def first_empty(self):
         return None
 
     def take(self, at):
-        return Pictures(tuple(self.raw[i] for i in at.tolist()), self.shape)
+        return Mosaics(tuple(self.raw[i] for i in at.tolist()), self.shape)
 
     @classmethod
     def joined(cls, parts):
@@ -117,15 +117,15 @@ class Pictures:
         return cls(tuple(column.to_pylist()), tuple(about["shape"]))
 
 
-def pictures(arrays):
-    return Pictures(tuple(np.ascontiguousarray(a).tobytes() for a in arrays), arrays[0].shape)
+def mosaics(arrays):
+    return Mosaics(tuple(np.ascontiguousarray(a).tobytes() for a in arrays), arrays[0].shape)
 
 
 # Its units -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class Tiles:
+class Stones:
     """Four times four tiles of one picture; what is left out is painted in the mean colour of the whole."""
 
     picture: np.ndarray
@@ -135,7 +135,7 @@ class Tiles:
 
     @property
     def names(self):
-        return tuple(f"tile {row + 1}.{column + 1}" for row in range(TILES) for column in range(TILES))
+        return tuple(f"stone {row + 1}.{column + 1}" for row in range(TILES) for column in range(TILES))
 
     @property
     def segments(self):
@@ -151,20 +151,20 @@ class Tiles:
         fill = 0 if perturb == "black" else self.picture.mean(axis=(0, 1)).round().astype(np.uint8)
         pixels = np.kron(kept.reshape(-1, TILES, TILES), np.ones((SIZE, SIZE), dtype=bool))
         pixels = pixels.reshape(*pixels.shape, *[1] * (self.picture.ndim - 2))
-        return (pictures(np.where(pixels, self.picture, fill).astype(np.uint8)),)
+        return (mosaics(np.where(pixels, self.picture, fill).astype(np.uint8)),)
 
     def content(self):
         return self.picture.shape, self.picture.tobytes().hex()
 
 
-TILED = Cut(frozenset({"picture"}), "tile", lambda values: Tiles(*values), ("top", "left"), ("remove", "black"))
+TILED = Cut(frozenset({"mosaic"}), "stone", lambda values: Stones(*values), ("top", "left"), ("remove", "black"))
 
 
 def register(patch):
     """The three entries."""
-    patch.setitem(KINDS, "picture", Pictures)
-    patch.setitem(CUTS, "tiles", TILED)
-    patch.setitem(AS_TEXT, "picture", lambda picture: f"picture of {picture.shape}")
+    patch.setitem(KINDS, "mosaic", Mosaics)
+    patch.setitem(CUTS, "stones", TILED)
+    patch.setitem(AS_TEXT, "mosaic", lambda picture: f"mosaic of {picture.shape}")
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +188,7 @@ def data(n=120, *, colours=(3,), seed=0):
 
 def items_of(arrays, labels, **more):
     ids = [f"p{i:03}" for i in range(len(arrays))]
-    return trusteq.Items(ids, {"photo": pictures(arrays), **more}, labels, LABELS)
+    return trusteq.Items(ids, {"photo": mosaics(arrays), **more}, labels, LABELS)
 
 
 def side(picture):
@@ -239,14 +239,14 @@ def saved(audited, tmp_path_factory):
 
 
 def test_it_is_explained_by_its_own_units_unless_told(audited):
-    assert audited.settings["explain"]["units"] == "tiles"
+    assert audited.settings["explain"]["units"] == "stones"
     measures = {c.name: c.measures["explanation"]["alignment_shapley"] for c in audited.comparisons}
     assert measures["nearly"].value > 0.99
     assert measures["shortcut"].high < 0.9
 
 
-def test_the_tile_of_the_shortcut_is_found(audited):
-    planted = f"tile {MARK[0] + 1}.{MARK[1] + 1}"
+def test_the_stone_of_the_shortcut_is_found(audited):
+    planted = f"stone {MARK[0] + 1}.{MARK[1] + 1}"
     leans = audited["shortcut"].words.rows
     assert leans[0].word == planted
     assert leans[0].q_value < 1e-6
@@ -282,7 +282,7 @@ def test_it_is_judged_by_another_policy_without_any_model(audited, saved):
 def test_the_stored_attributions_have_the_places_that_the_kind_gives(saved):
     frame = load_run(saved).table("attributions")
     assert [*frame.columns[:7]] == ["id", "model", "word", "segment", "top", "left", "label"]
-    row = frame[frame["word"] == "tile 3.2"].iloc[0]
+    row = frame[frame["word"] == "stone 3.2"].iloc[0]
     assert (row["segment"], row["top"], row["left"]) == (0, 2 * SIZE, SIZE)
 
 
@@ -292,24 +292,24 @@ def test_it_is_sliced_by_what_the_kind_counts(audited):
     assert any(part.value.endswith("levels") for part in audited["nearly"].slices)
 
 
-def test_one_item_is_shown_with_its_tiles(audited, saved):
+def test_one_item_is_shown_with_its_stones(audited, saved):
     explained = audited.items.ids[audited.explanation.positions[0]]
     kept = item_view(evidence(load_run(saved)), explained, "shortcut")
     held = audited.item(explained, "shortcut")
     shape = audited.items.segments["photo"].shape
     assert str(kept) == str(held)
-    assert f"photo: picture of {shape} tile 1.1 tile 1.2" in str(kept)
-    assert "what each tile contributes to" in str(kept)
-    assert [word.word for word in kept.explained.words] == list(Tiles(np.zeros(shape)).names)
+    assert f"photo: mosaic of {shape} stone 1.1 stone 1.2" in str(kept)
+    assert "what each stone contributes to" in str(kept)
+    assert [word.word for word in kept.explained.words] == list(Stones(np.zeros(shape)).names)
     for word in kept.explained.words:
         assert kept.segments["photo"][word.start : word.end] == word.word
-    assert kept._repr_html_().count(">tile 2.2</span>") == 2  # once a model
+    assert kept._repr_html_().count(">stone 2.2</span>") == 2  # once a model
 
 
-def test_the_page_is_given_the_tiles_and_where_they_stand(audited, saved):
+def test_the_page_is_given_the_stones_and_where_they_stand(audited, saved):
     made = browser(evidence(load_run(saved)))
     (text,) = [texts[made.items["explained"][0]] for texts in made.items["texts"]]
-    assert text.startswith("picture of (12, 12, 3) tile 1.1 tile 1.2")
+    assert text.startswith("mosaic of (12, 12, 3) stone 1.1 stone 1.2")
     spans = np.array(made.words["spans"][0]).reshape(-1, 3)
     assert [text[start:end] for _, start, end in spans] == list(audited.explanation.units[0].names)
 
@@ -318,12 +318,12 @@ def test_the_page_is_given_the_tiles_and_where_they_stand(audited, saved):
 def test_the_page_shows_them(audited, saved):
     made = page(evidence(load_run(saved)))
     assert made == page(evidence_of(audited))
-    assert "picture of (12, 12, 3) tile 1.1 tile 1.2" in made
-    assert '<th scope="row"><bdi>tile 3.2</bdi></th>' in made  # the tile that the shortcut leans on
+    assert "mosaic of (12, 12, 3) stone 1.1 stone 1.2" in made
+    assert '<th scope="row"><bdi>stone 3.2</bdi></th>' in made  # the stone that the shortcut leans on
 
 
 @pytest.mark.slow
-def test_no_report_calls_tiles_words(audited):
+def test_no_report_calls_stones_words(audited):
     run = evidence_of(audited)
     # The policy's description is its author's, and advice is stored as it was given.
     candidates = tuple(replace(c, advice=()) for c in run.document.candidates)
@@ -334,25 +334,25 @@ def test_no_report_calls_tiles_words(audited):
     terminal.print(render_evidence(run))
     item = str(audited.item(audited.items.ids[audited.explanation.positions[0]], "shortcut"))
     for text in (seen, latex(run), item, terminal.file.getvalue()):
-        assert "tiles" in text
+        assert "stones" in text
         assert re.findall(r"[^\n]*\b[Ww]ords?\b[^\n]*", text) == []
 
 
 def test_nothing_is_decoded_but_what_is_asked_about():
     items = items_of(*data(40))
-    Pictures.decoded.clear()
+    Mosaics.decoded.clear()
     items.content()
     items.take([3, 1]).segments["photo"].column()
     list(items.segments["photo"].keys())
-    assert Pictures.decoded == []
+    assert Mosaics.decoded == []
     cutter(None, items)(7)
-    assert Pictures.decoded == [7]
+    assert Mosaics.decoded == [7]
 
 
 def test_all_kept_is_the_picture_itself_and_none_is_one_colour():
     (picture,) = data(1)[0]
     masks = np.array([np.ones(16), np.zeros(16), np.arange(16) != 5], dtype=bool)
-    (whole, blank, without) = Tiles(picture).render(masks, "remove")[0]
+    (whole, blank, without) = Stones(picture).render(masks, "remove")[0]
     np.testing.assert_array_equal(whole, picture)
     assert len(np.unique(blank.reshape(-1, 3), axis=0)) == 1
     changed = (without != picture).any(axis=2)
@@ -361,15 +361,15 @@ def test_all_kept_is_the_picture_itself_and_none_is_one_colour():
     assert not changed.any()
 
 
-def test_what_becomes_of_tiles_is_the_kinds_to_say():
+def test_what_becomes_of_stones_is_the_kinds_to_say():
     items = items_of(*data(60))
     made = trusteq.audit(HONEST, NEARLY, items, explain=ExplainSettings(items=20, perturb="black"), resamples=100)
     assert made.explanation.settings.perturb == "black"
     asked = []
     counting = trusteq.from_callable(lambda x: asked.append(x) or answers(side)(x), labels=LABELS, name="counting")
     for wanted, said in (
-        (ExplainSettings(perturb="mask"), "explain perturb 'mask': units 'tiles' only support remove, black"),
-        (ExplainSettings(units="words"), "explain units 'words': segment 'photo' is a picture, .* choose tiles"),
+        (ExplainSettings(perturb="mask"), "explain perturb 'mask': units 'stones' only support remove, black"),
+        (ExplainSettings(units="words"), "explain units 'words': segment 'photo' is a mosaic, .* choose stones"),
     ):
         with pytest.raises(trusteq.OptionError, match=said):
             trusteq.audit(counting, NEARLY, items, explain=wanted, resamples=100)
@@ -377,7 +377,7 @@ def test_what_becomes_of_tiles_is_the_kinds_to_say():
 
 
 @pytest.mark.slow
-def test_pictures_and_texts_are_explained_together(tmp_path):
+def test_mosaics_and_texts_are_explained_together(tmp_path):
     arrays, labels = data(80, colours=())
     captions = [f"a {'very ' if i % 3 else ''}bright photo" for i in range(80)]
 
@@ -386,11 +386,11 @@ def test_pictures_and_texts_are_explained_together(tmp_path):
         return side(picture) + 0.5 * ("very" in caption)
 
     items = trusteq.Items(
-        [f"p{i:03}" for i in range(80)], {"caption": captions, "photo": pictures(arrays)}, labels, LABELS
+        [f"p{i:03}" for i in range(80)], {"caption": captions, "photo": mosaics(arrays)}, labels, LABELS
     )
     models = [model(lambda one, w=w: w * both(one), name) for name, w in (("large", 1), ("small", 0.95))]
     made = trusteq.audit(*models, items, explain=ExplainSettings(items=30), resamples=100, costs="none")
-    assert made.settings["explain"]["units"] == "words+tiles"
+    assert made.settings["explain"]["units"] == "words+stones"
     assert made["small"].measures["explanation"]["alignment_shapley"].value > 0.99
     assert made.explanation.units[0].segments.tolist() == [0] * (len(made.explanation.units[0]) - 16) + [1] * 16
     run = load_run(made.save(tmp_path / "run"))
@@ -399,22 +399,22 @@ def test_pictures_and_texts_are_explained_together(tmp_path):
     for word in view.explained.words:
         assert view.segments[word.segment][word.start : word.end] == word.word
     assert {word.segment for word in view.explained.words} == {"caption", "photo"}
-    assert view.explained.unit == "word or tile"
+    assert view.explained.unit == "word or stone"
 
 
 def test_a_run_of_a_kind_that_nobody_knows_is_one_line(saved, monkeypatch):
-    monkeypatch.delitem(KINDS, "picture")
-    with pytest.raises(trusteq.RunError, match="'segment photo': unknown kind of segment 'picture'; choose from"):
+    monkeypatch.delitem(KINDS, "mosaic")
+    with pytest.raises(trusteq.RunError, match="'segment photo': unknown kind of segment 'mosaic'; choose from"):
         read_items(load_run(saved))
 
 
 def test_the_kind_checks_its_own_values():
-    with pytest.raises(trusteq.DataError, match="segment 'photo': number 2 is not a picture of"):
-        trusteq.Items(["a", "b"], {"photo": Pictures((bytes(432), b"x"), (12, 12, 3))})
+    with pytest.raises(trusteq.DataError, match="segment 'photo': number 2 is not a mosaic of"):
+        trusteq.Items(["a", "b"], {"photo": Mosaics((bytes(432), b"x"), (12, 12, 3))})
 
 
 def test_a_model_of_texts_is_told_what_it_is_given():
-    with pytest.raises(trusteq.DataError, match="segment 'photo' is a picture; this model reads text"):
+    with pytest.raises(trusteq.DataError, match="segment 'photo' is a mosaic; this model reads text"):
         items_of(*data(2)).texts()
 
 
@@ -426,7 +426,7 @@ SPLICES = "explain/splice.py"
 
 
 def test_nobody_asks_what_kind_of_segment_or_units_it_is():
-    kinds = {Texts.__name__, "Arrays", "TextUnits", "JoinedUnits", "ndarray"}
+    kinds = {Texts.__name__, "Arrays", "Pictures", "TextUnits", "JoinedUnits", "ndarray"}
     found = []
     for path in sorted(SOURCE.rglob("*.py")):
         name = path.relative_to(SOURCE).as_posix()

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.data.segment import Segment
+
+
+MOST = 2**26
+"""Numbers, such as pixels, that the function is given at a time: pictures are decoded for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +52,10 @@ class FunctionModel:
         segments = list(items.segments.values())
         if not segments:
             raise DataError(f"{items.source}: model {self.name} has no input; name the columns to read")
+        if len(parts := _parts(segments)) > 1:
+            return np.concatenate([self._of_each(items.take(part)) for part in parts])
         if len(segments) > 1:
-            inputs: Any = list(zip(*segments, strict=True))
+            inputs: Any = list(zip(*(segment.inputs() for segment in segments), strict=True))
         else:
             inputs = segments[0].inputs()
         answer = self._in_order(self.function(inputs))
@@ -61,6 +68,16 @@ class FunctionModel:
             raise ModelError(
                 f"model {self.name}: the function did not return a table of numbers [items, labels]: {one_line(error)}"
             ) from error
+
+    def _of_each(self, items: Items) -> NDArray[np.floating[Any]]:
+        """The function's probabilities [items, labels], which belong to other calls' as they have their shape."""
+        values = self.predict(items)
+        if values.shape != (len(items), len(self.labels)):
+            raise ModelError(
+                f"model {self.name}: the function returned {list(values.shape)} for {len(items):,} items; return "
+                f"probabilities [items, labels], here {[len(items), len(self.labels)]}"
+            )
+        return values
 
     @property
     def traits(self) -> Traits:
@@ -89,6 +106,12 @@ class FunctionModel:
     def findings(self) -> tuple[Finding, ...]:
         """None, as a function is not inspected."""
         return ()
+
+
+def _parts(segments: Sequence[Segment]) -> list[NDArray[np.int64]]:
+    """Positions of consecutive items that have about `MOST` numbers together."""
+    ends = (np.cumsum(sum(segment.sizes() for segment in segments)) - 1) // MOST
+    return np.split(np.arange(len(ends)), np.flatnonzero(np.diff(ends)) + 1)
 
 
 def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str) -> FunctionModel:

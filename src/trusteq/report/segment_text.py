@@ -22,9 +22,17 @@ def numbers(value: Any) -> str:
     return f"{first} … ({shape} {flat.dtype})" if len(flat) > MOST_NUMBERS else first
 
 
+def size(picture: Any) -> str:
+    """The size of a picture in pixels."""
+    return "picture of {} x {} pixels".format(*picture.size)
+
+
 AS_TEXT: dict[str, Callable[[Any], str]] = {
     "text": str,
     "array": numbers,
+    "sound": lambda sound: f"sound of {sound.size / sound.rate:.2f} s at {sound.rate:,} Hz",
+    "features": lambda frames: numbers(frames.values),
+    "picture": size,
 }
 """By kind of segment, the text that shows one value; a kind that is not listed is shown by its name."""
 
