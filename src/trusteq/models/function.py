@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.data.segment import Segment
+
+
+MOST_NUMBERS = 2**25
+"""The most characters, numbers or pixels that a function gets in one call: some 100 megabytes of pictures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +47,28 @@ class FunctionModel:
         """The function's probabilities.
 
         It gets a single segment in the form of its kind (texts as a list, an array as it is), several segments as a
-        list with one tuple per item.
+        list with one tuple per item; of large inputs, `MOST_NUMBERS` in one call.
         """
+        starts = _pieces(items)
+        if len(starts) <= 1:
+            return self._answers(items)
+        ends = [*starts[1:], len(items)]
+        parts = [self._answers(items.take(range(start, end))) for start, end in zip(starts, ends, strict=True)]
+        try:
+            return np.concatenate(parts)
+        except ValueError:
+            shapes = " and ".join(dict.fromkeys(str(list(part.shape)) for part in parts))
+            raise ModelError(
+                f"model {self.name}: the function returned tables of shape {shapes}; return one [items, labels]"
+            ) from None
+
+    def _answers(self, items: Items) -> NDArray[np.floating[Any]]:
+        """The answers of one call."""
         segments = list(items.segments.values())
         if not segments:
             raise DataError(f"{items.source}: model {self.name} has no input; name the columns to read")
         if len(segments) > 1:
-            inputs: Any = list(zip(*segments, strict=True))
+            inputs: Any = list(zip(*map(_one_by_one, segments), strict=True))
         else:
             inputs = segments[0].inputs()
         answer = self._in_order(self.function(inputs))
@@ -89,6 +109,24 @@ class FunctionModel:
     def findings(self) -> tuple[Finding, ...]:
         """None, as a function is not inspected."""
         return ()
+
+
+def _pieces(items: Items) -> list[int]:
+    """Where each call starts: as many items as fit, at least one."""
+    sizes = sum((segment.sizes() for segment in items.segments.values()), np.zeros(len(items), np.int64))
+    starts, held = [0], 0
+    for item, size in enumerate(sizes.tolist()):
+        if held + size > MOST_NUMBERS and item > starts[-1]:
+            starts.append(item)
+            held = 0
+        held += size
+    return starts
+
+
+def _one_by_one(segment: Segment) -> Any:
+    """The inputs item by item: decoded where the kind decodes them."""
+    inputs = segment.inputs()
+    return inputs if isinstance(inputs, list) else segment
 
 
 def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str) -> FunctionModel:
