@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from trusteq.compare.measures import Measure
     from trusteq.compare.own_measures import measure
     from trusteq.data.items import Items
+    from trusteq.data.pictures import Pictures
     from trusteq.data.read import read_items
+    from trusteq.data.rows import Rows
     from trusteq.explain.exchange.agreement import compare_attributions
     from trusteq.explain.exchange.attribution_set import AttributionSet
     from trusteq.explain.exchange.reading import read_attributions
@@ -69,9 +71,11 @@ __all__ = [
     "OptionError",
     "Outcome",
     "Pair",
+    "Pictures",
     "PluginError",
     "Policy",
     "PolicyError",
+    "Rows",
     "RunError",
     "StudyError",
     "TaskFile",
@@ -103,7 +107,9 @@ _HOMES = {
     "ModelOptions": "trusteq.models.open",
     "Outcome": "trusteq.verdict",
     "Pair": "trusteq.compare.answers",
+    "Pictures": "trusteq.data.pictures",
     "Policy": "trusteq.policy",
+    "Rows": "trusteq.data.rows",
     "TaskFile": "trusteq.prompts.task_file",
     "audit": "trusteq.auditing.audit",
     "compare_attributions": "trusteq.explain.exchange.agreement",

@@ -80,7 +80,8 @@ class Cut:
     what can replace a unit left out, "remove" first; None if any text can. per_unit: changed versions per unit by
     default. top: the share of an item's units in a top set; None for 10 units. background: how many things there are
     in the item's segment from which what stands in for a unit is drawn (the units are then `DrawingUnits`); None if
-    nothing is drawn.
+    nothing is drawn. other: units and replacement that ask the same in another way, tried for comparison. pilot:
+    whether the reference is tried first, to see how many versions per unit it takes.
     """
 
     kinds: frozenset[str]
@@ -91,6 +92,8 @@ class Cut:
     per_unit: int = MASKS_PER_UNIT
     top: float | None = None
     background: Callable[[Segment], int] | None = None
+    other: tuple[str, str] | None = None
+    pilot: bool = False
 
 
 SENTENCES_THEN_WORDS = "sentences-then-words"
@@ -106,7 +109,7 @@ CUTS: dict[str, Cut] = {
     "words-merged": _OF_TEXTS(partial(words, merge_equal=True)),
     "sentences": replace(_OF_TEXTS(sentences), unit="sentence"),
     SENTENCES_THEN_WORDS: replace(_OF_TEXTS(sentences_then_words), unit="word or sentence"),
-    "column-groups": _OF_ROWS(column_groups),
+    "column-groups": _OF_ROWS(column_groups, other=("columns", REMOVE)),
     "columns": _OF_ROWS(single_columns),
     "tiles": _OF_PICTURES("tile", tiles),
     "superpixels": _OF_PICTURES("superpixel", superpixels),
