@@ -32,6 +32,7 @@ SLOW = [
     "docs/how-to/models-and-data.md",
     "docs/how-to/paper-protocol.md",
     "docs/how-to/read-a-report.md",
+    "docs/how-to/sounds.md",
     "docs/reference/run-directory.md",
 ]
 """Pages whose examples take seconds: most of them audit models."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from trusteq.data.pictures import Pictures
     from trusteq.data.read import read_items
     from trusteq.data.rows import Rows
+    from trusteq.data.sounds import Sounds
     from trusteq.explain.exchange.agreement import compare_attributions
     from trusteq.explain.exchange.attribution_set import AttributionSet
     from trusteq.explain.exchange.reading import read_attributions
@@ -77,6 +78,7 @@ __all__ = [
     "PolicyError",
     "Rows",
     "RunError",
+    "Sounds",
     "StudyError",
     "TaskFile",
     "TaskFileError",
@@ -110,6 +112,7 @@ _HOMES = {
     "Pictures": "trusteq.data.pictures",
     "Policy": "trusteq.policy",
     "Rows": "trusteq.data.rows",
+    "Sounds": "trusteq.data.sounds",
     "TaskFile": "trusteq.prompts.task_file",
     "audit": "trusteq.auditing.audit",
     "compare_attributions": "trusteq.explain.exchange.agreement",

@@ -41,15 +41,31 @@ class Changed:
 
 
 def different_preprocessing(models: Models, items: Items, *, seed: int) -> list[Finding]:
-    """Findings about each model that prepares pictures in another way than the reference."""
+    """Findings about each model that prepares pictures or sounds in another way than the reference."""
     reference = models.reference
     expected = traits_of(reference).preprocessing
     findings: list[Finding] = []
     for model in models.everybody[1:]:
+        findings += _heard_otherwise(model, reference)
         own = traits_of(model).preprocessing
         if expected is not None and own is not None:
             findings += _differences(model, own, reference, expected, items, seed)
     return findings
+
+
+def _heard_otherwise(model: Model, reference: Model) -> Iterator[Finding]:
+    """A finding if the models prepare sounds in different ways."""
+    own, expected = traits_of(model).hears, traits_of(reference).hears
+    if own is None or expected is None:
+        return
+    named = [
+        f"{name} {own.get(name, 'not stated')} instead of {expected.get(name, 'not stated')}"
+        for name in dict.fromkeys([*expected, *own])
+        if own.get(name) != expected.get(name)
+    ]
+    if named:
+        message = f"hears sounds in another form than {reference.name}, as models may: {'; '.join(named)}"
+        yield Finding(model.name, "other input", message, float(len(named)))
 
 
 def _differences(

@@ -31,10 +31,20 @@ if TYPE_CHECKING:
 @click.argument("candidates", metavar="CANDIDATE...", nargs=-1, required=True)
 @click.option(
     "--data",
-    help="Items: Parquet, CSV, TSV or JSONL (.gz), a folder of pictures, a dataset folder or hub id.  [default: "
-    "REFERENCE]",
+    help="Items: Parquet, CSV, TSV or JSONL (.gz), a folder of pictures or sounds, a dataset folder or hub id.  "
+    "[default: REFERENCE]",
 )
 @click.option("--text", help="Columns that the models read, in order: --text premise,hypothesis.")
+@click.option("--sound", help="Columns of recordings, as files' bytes, paths, or both; a folder of sounds needs none.")
+@click.option("--features", help="Columns with features of sounds, e.g. MFCC: lists [time, coefficients].")
+@click.option("--rate", type=click.IntRange(min=1), help="Resample all recordings to so many Hz.  [default: refuse]")
+@click.option(
+    "--channels",
+    type=click.Choice(["one", "mean"]),
+    default="one",
+    show_default=True,
+    help="Recordings of several channels: one refuses them, mean averages them.",
+)
 @click.option(
     "--picture", help="Columns of pictures, as image files' bytes, paths, or both; a folder of pictures needs none."
 )
@@ -104,25 +114,26 @@ if TYPE_CHECKING:
 @click.option(
     "--masks",
     type=click.IntRange(10, 100_000),
-    help="Perturbations per item.  [default: 4 per word, 32 to 256; 8 per column or tile, 32 to 512]",
+    help="Perturbations per item.  [default: 4 per word, 32 to 256; 8 per column, tile or stretch, 32 to 512]",
 )
 @click.option(
     "--masks-per-unit",
     type=click.IntRange(1, 1000),
-    help="The same for each unit of an item.  [default: 4 of words, 8 of columns and tiles]",
+    help="The same for each unit of an item.  [default: 4 of words, 8 of columns, tiles and stretches]",
 )
 @click.option(
     "--units",
     help="What is left out: words, words-merged, sentences, sentences-then-words, re:PATTERN; of tables column-groups, "
-    "columns; of pictures tiles, superpixels.  [default: words of texts, sentences-then-words if they are long and "
-    "asked about in prompts; groups of columns that say nearly the same; tiles]",
+    "columns; of pictures tiles, superpixels; of sounds stretches; of features frame-stretches.  [default: words of "
+    "texts, sentences-then-words if they are long and asked about in prompts; groups of columns that say nearly the "
+    "same; tiles; stretches]",
 )
 @click.option(
     "--perturb",
     default="remove",
     show_default=True,
-    help="What replaces what is left out: remove (of texts nothing, of pictures a blur), mask, or a text; "
-    "of pictures also neighbours (colours from around) or mean (the mean colour).",
+    help="What replaces what is left out: remove (of texts nothing, of pictures a blur, of sounds silence), "
+    "mask, or a text; of pictures also neighbours (colours from around) or mean (the mean colour).",
 )
 @click.option(
     "--explain-label",
@@ -248,6 +259,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     texts = comma_separated(options["text"]) or (() if task_file is None else task_file.columns)
     if text_model is not None and not texts:
         raise click.UsageError(f"model {text_model} reads texts; name their columns with --text, in the model's order")
+    sounds, features = (comma_separated(options[name]) for name in ("sound", "features"))
     pictures = comma_separated(options["picture"])
     quiet = options["quiet"] or (options["as_json"] and not options["progress_json"])
     with (
@@ -258,6 +270,10 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         items = read_items(
             options["data"] or reference_location,
             text=texts,
+            sound=sounds,
+            features=features,
+            rate=options["rate"],
+            channels=options["channels"],
             picture=pictures,
             label=options["label"],
             label_names=comma_separated(options["label_names"]) or None,
@@ -277,7 +293,8 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         )
         progress("read items", 1, 1)
         # A file of predictions may repeat the items' columns: these are not labels.
-        item_columns = {options["label"], options["cluster"], *slices, *texts, *pictures} - {None}
+        columns = {*slices, *texts, *pictures, *sounds, *features}
+        item_columns = {options["label"], options["cluster"], *columns} - {None}
         matching: dict[str, Any] = {
             "id": options["id_column"],
             "by_row": options["by_row"],

@@ -19,6 +19,7 @@ from trusteq.data.read_rows import rows_of
 from trusteq.data.readers import column_names, read_table
 from trusteq.data.results import format_of
 from trusteq.data.segment import segment_of
+from trusteq.data.sound_columns import feature_column, sound_column
 from trusteq.data.table import Table, shown
 from trusteq.errors import DataError, LabelError, OptionError
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.pictures import Pictures
     from trusteq.data.rows import Rows
+    from trusteq.data.sounds import Channels, Sounds
 
 ALL = "all"
 """In place of columns' names: all columns that have no other part."""
@@ -42,6 +44,10 @@ def read_items(
     source: str | Path | Any,
     *,
     text: str | Sequence[str] = (),
+    sound: str | Sequence[str] = (),
+    features: str | Sequence[str] = (),
+    rate: int | None = None,
+    channels: Channels = "one",
     picture: str | Sequence[str] = (),
     label: str | None = None,
     label_names: Sequence[str] | None = None,
@@ -65,6 +71,9 @@ def read_items(
     replace a list of one. ``download`` allows downloading a dataset from the hub; without it nothing goes online.
     ``options`` is the column with each item's own options, a list of texts (in CSV as JSON); a label is then the
     position of the right one, counted from 0, or its text.
+    ``sound`` names columns of recordings (bytes, paths or both), ``features`` columns of features [time, coefficients].
+    Recordings of another sample rate than the first, or of several channels, are refused unless ``rate`` states the
+    rate in Hz that all are resampled to, and ``channels`` is "mean".
     ``columns`` are those of a table whose rows the models read, or "all" for all that have no other part; numbers and
     categories are told apart as pandas does, except that ``categories`` never hold numbers. ``background`` has rows
     of the same columns, from which values stand in for columns left out; by default 100 of the items do.
@@ -76,6 +85,7 @@ def read_items(
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
+    sound, features = _as_tuple(sound), _as_tuple(features)
     picture = _as_tuple(picture)
     row, categories = _as_tuple(columns), _as_tuple(categories)
     if not row and (categories or background is not None):
@@ -83,6 +93,8 @@ def read_items(
     if (form := format_of(source)) is not None:
         without_effect = {
             "--text": text,
+            "--sound": sound,
+            "--features": features,
             "--picture": picture,
             "--columns": row,
             "--label": label,
@@ -100,14 +112,18 @@ def read_items(
     if isinstance(source, str | Path) and (medium := medium_of(Path(source), split)) is not None:
         id = FILE_NAME if id is None and not by_row else id  # noqa: A001
         label = LABEL if label is None and LABEL in column_names(source, split=split) else label
-        picture = (medium,) if medium == "picture" and not (text or picture or row) else picture
+        if not (text or picture or sound or features or row):
+            picture, sound = ((medium,) if medium == kind else () for kind in ("picture", "sound"))
+    if not sound and (rate is not None or channels != "one"):
+        raise OptionError("a rate and channels are those of recordings; name their column with --sound")
     if isinstance(label_names, str):
         raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
     if options is not None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names and labels to ignore have no effect on options; leave them out")
-    named = [*text, *picture, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
+    segments = [*text, *picture, *sound, *features]
+    named = [*segments, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
     read = partial(read_table, source, split=split, download=download)
     everything = row == (ALL,)
     if row:
@@ -135,7 +151,8 @@ def read_items(
         rows, codes, names = _labels(table, label, label_names, set(ignore_labels))
 
     ignored = table.rows - len(rows)
-    media = {name: picture_column(table, name) for name in picture}
+    media: dict[str, Pictures | Sounds] = {name: picture_column(table, name) for name in picture}
+    media |= {name: sound_column(table, name, rate=rate, channels=channels) for name in sound}
     unreadable = _unreadable(media, rows) if skip_unreadable else np.zeros(len(rows), dtype=np.bool_)
     if unreadable.any() and not unreadable.all():
         rows, codes = rows[~unreadable], None if codes is None else codes[~unreadable]
@@ -152,6 +169,7 @@ def read_items(
         segments={
             **{name: segment_of(_segment(table, name), name).take(rows) for name in text},
             **{name: files.take(rows) for name, files in media.items()},
+            **{name: feature_column(table, name).take(rows) for name in features},
             **({} if read_rows is None else {ROW: read_rows}),
         },
         labels=codes,
@@ -185,14 +203,6 @@ def _rows(
     return rows.beside(rows_of(background, read_table(background, names), names, texts))
 
 
-def _unreadable(media: Mapping[str, Pictures], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of these rows have a file that cannot be decoded [rows]."""
-    found = np.zeros(len(rows), dtype=np.bool_)
-    for files in media.values():
-        found[list(files.take(rows).unreadable())] = True
-    return found
-
-
 def _few_categories(rows: Rows) -> list[str]:
     """The columns of categories with few values, by which items are sliced without being told."""
     return [
@@ -200,6 +210,14 @@ def _few_categories(rows: Rows) -> list[str]:
         for column, array in zip(rows.columns, rows.arrays, strict=True)
         if not column.is_number and len(set(column.values(array))) <= FEW_VALUES
     ]
+
+
+def _unreadable(media: Mapping[str, Pictures | Sounds], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of these rows have a file that cannot be decoded [rows]."""
+    found = np.zeros(len(rows), dtype=np.bool_)
+    for files in media.values():
+        found[list(files.take(rows).unreadable())] = True
+    return found
 
 
 def _name(source: object) -> str:

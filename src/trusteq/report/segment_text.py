@@ -30,6 +30,8 @@ def size(picture: Any) -> str:
 AS_TEXT: dict[str, Callable[[Any], str]] = {
     "text": str,
     "array": numbers,
+    "sound": lambda sound: f"sound of {sound.size / sound.rate:.2f} s at {sound.rate:,} Hz",
+    "features": lambda frames: numbers(frames.values),
     "picture": size,
 }
 """By kind of segment, the text that shows one value; a kind that is not listed is shown by its name."""
