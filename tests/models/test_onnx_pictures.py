@@ -123,5 +123,6 @@ def test_a_graph_reads_texts_or_pictures(tmp_path):
 
 def test_pictures_for_a_graph_without_a_preprocessing_are_one_line(tmp_path, items):
     model = trusteq.open_model(write(tmp_path / "tiny.onnx"), options={"labels": LABELS})
-    with pytest.raises(ModelError, match=r"graph input 'x': .*; pictures and sounds need a preprocessing \(--preprocessing\)"):
+    says = r"graph input 'x': .*; pictures and sounds need a preprocessing \(--preprocessing\)"
+    with pytest.raises(ModelError, match=says):
         model.predict(items)
