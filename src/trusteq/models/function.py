@@ -126,7 +126,7 @@ def _pieces(items: Items) -> list[int]:
 def _one_by_one(segment: Segment) -> Any:
     """The inputs item by item: decoded where the kind decodes them."""
     inputs = segment.inputs()
-    return inputs if isinstance(inputs, list) else segment
+    return inputs if isinstance(inputs, list | np.ndarray) else segment
 
 
 def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str) -> FunctionModel:
