@@ -343,7 +343,7 @@ def test_single_columns_are_shown_beside_groups():
     (other,) = [f for f in made["b"].candidate.findings if f.kind == "asked in another way"]
     assert other.value < 0.5
     assert "columns in place of column groups" in other.message
-    assert "on the same 100 items" in other.message
+    assert "on the same 60 items" in other.message
 
 
 # Exported graphs -----------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate
     from trusteq.stats.resampling import Resampling
 
-ITEMS = 100
+ITEMS = 60
 """So many of a candidate's explained items are explained in the other way, too."""
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LABELS = ("malignant", "benign")
 TRAIN = 0.28
+EXPLAINED = 200
 
 
 def audit_table(
@@ -60,7 +61,12 @@ def audit_table(
         if exported is not None:
             candidates = {"export": exported, **candidates}
         return trusteq.audit(
-            trusteq.from_estimator(large, name="boosted", labels=LABELS), candidates, items, seed=seed, progress=tell
+            trusteq.from_estimator(large, name="boosted", labels=LABELS),
+            candidates,
+            items,
+            seed=seed,
+            explain=trusteq.ExplainSettings(items=EXPLAINED),
+            progress=tell,
         )
 
 
