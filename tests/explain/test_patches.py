@@ -1,19 +1,27 @@
 """The authors' protocol for vision transformers, as meant and to the letter, on tiny ViTs with random weights."""
 
 import json
+import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from command import trusteq as command
 from oracles import patches as oracle
+from rehashed import rehashed
 
 import trusteq
-from trusteq import DataError, ExplainSettings, Items, OptionError
+from trusteq import DataError, ExplainSettings, Items, OptionError, RunError
 from trusteq.auditing.verify import verify_run
 from trusteq.compare.patches import pixel_jaccard
 from trusteq.data.pictures import Pictures
 from trusteq.explain.patches import (
     PatchSettings,
+    _areas,
     blurred,
     cut,
     integrated_gradients,
@@ -22,6 +30,8 @@ from trusteq.explain.patches import (
     publish_patches,
 )
 from trusteq.explain.respondent import Respondent
+from trusteq.models.preprocessing import Preprocessing
+from trusteq.models.traits import Traits
 from trusteq.tasks.rows import Rows
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
@@ -162,6 +172,27 @@ class Linear:
         return np.repeat(self.weights[label][None], len(inputs), axis=0)
 
 
+class Cropping:
+    """A linear model whose pictures are resized to 6 pixels on the shorter side; the middle 4 x 6 are kept."""
+
+    name, labels = "cropping", LABELS[:3]
+    traits = Traits(
+        patches=Linear(),
+        preprocessing=Preprocessing(size=(4, 6), resize="bilinear", crop="centre", shorter=6, layout="NCHW"),
+    )
+
+
+def test_a_cropped_picture_has_its_patches_where_the_model_sees_them():
+    pictures = Pictures.of_arrays([np.zeros((30, 60, 3), np.uint8), np.zeros((60, 30, 3), np.uint8)])
+    items = Items(["wide", "high"], {"picture": pictures})
+    (wide, high), settings = _areas(Cropping(), Linear(), items, np.array([0, 1]), PatchSettings()), PatchSettings()
+    # Of 12 x 6 pixels, columns 3 to 9 and rows 1 to 5 are seen; of 6 x 12, all columns and rows 4 to 8.
+    assert wide.tolist() == [15, 5, 45, 25]
+    assert high.tolist() == [0, 20, 30, 40]
+    letter = _areas(Cropping(), Linear(), items, np.array([0, 1]), replace(settings, name="paper-vit-scripts"))
+    assert letter.tolist() == [[0, 0, 6, 4]] * 2
+
+
 @pytest.mark.parametrize("literal", [True, False])
 def test_attributions_of_a_linear_model_are_exact(literal):
     model, pixels = Linear(), np.random.default_rng(1).normal(size=(3, 4, 6)).astype(np.float32)
@@ -241,8 +272,70 @@ def test_an_audit_from_models_to_verified_files(models, items, protocol, tmp_pat
         ("eight", "four"), ("eight", "other"), ("four", "other"),
     }  # fmt: skip
     table = run.table("top_patches")
+    if literal:
+        right = [int(row["occluded"]) for row in (document["protocol"],)]
+        assert right == [len(result.published.positions["occlusion"])]
+    for shape in ("html", "latex", "model-card", "markdown"):
+        written = written_as(shape, tmp_path / "run")
+        assert shape == "markdown" or protocol in written
+        assert shape in ("model-card", "markdown") or "at most" in written
+    shown = command("show", str(tmp_path / "run")).stdout
+    assert re.search(r"four +occlusion +Jaccard +[01]\.\d{3}", shown)
+    assert re.search(r"chance +[01]\.\d{3}.*\n +at most +0\.250", shown)
     assert len(table) == 3 * (len(result.published.positions["occlusion"]) + 8)
     assert len(table["patches"].iloc[0]) == 16
+
+
+def written_as(shape, run):
+    """A report of a run, as text."""
+    target = run.parent / f"report.{shape}"
+    command("report", str(run), *([] if shape == "html" else ["--as", shape]), "--out", str(target))
+    return target.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("patches", [[0, 0, *range(2, 16)]], "patches that are not those of one grid"),
+        ("patches", [[*range(1, 17)]], "patches that are not those of one grid"),
+        ("rows", [1 << 40], "patches that are not those of one grid"),
+        ("right", [0.0], "a grid without area"),
+        ("left", [-float("inf")], "a grid without area"),
+        ("id", ["03"], "that the answers and the seed give"),
+    ],
+)
+def test_top_patches_that_no_audit_writes_are_refused(column, value, message, run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    table = pd.read_parquet(folder / "top_patches.parquet")
+    changed = table[column].tolist()
+    changed[0] = value[0]
+    table[column] = changed
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), folder / "top_patches.parquet")
+    rehashed(folder)
+    with pytest.raises(RunError, match=message):
+        verify_run(trusteq.load_run(folder))
+
+
+def test_other_top_patches_do_not_give_the_same_numbers(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    table = pd.read_parquet(folder / "top_patches.parquet")
+    table["patches"] = [list(reversed(patches)) if i == 0 else patches for i, patches in enumerate(table["patches"])]
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), folder / "top_patches.parquet")
+    rehashed(folder)
+    assert any("jaccard" in found.where for found in verify_run(trusteq.load_run(folder)).differences)
+
+
+@pytest.fixture(scope="module")
+def run(models, items, tmp_path_factory):
+    result = trusteq.audit(
+        models["eight"],
+        {"other": models["other"]},
+        items,
+        protocol="paper-vit",
+        explain=ExplainSettings(items=4),
+        **FAST,
+    )
+    return result.save(tmp_path_factory.mktemp("runs") / "run")
 
 
 def test_settings_say_which_protocol_is_literal():
