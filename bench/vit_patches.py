@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,9 +21,13 @@ import transformers
 
 import trusteq
 from trusteq.data.pictures import Pictures
+from trusteq.record.document import PatchSummary
 from trusteq.report.terminal import patch_pairs, patches_title
 
-MODELS = {
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MODELS: dict[str, dict[str, int]] = {
     "8 of 56": {"size": 56, "patch": 8, "seed": 0},
     "8 of 56, again": {"size": 56, "patch": 8, "seed": 1},
     "7 of 56": {"size": 56, "patch": 7, "seed": 0},
@@ -31,7 +36,9 @@ MODELS = {
 }
 
 
-def made(folder, x, y, *, size, patch, seed, epochs):
+def made(
+    folder: Path, x: NDArray[np.uint8], y: NDArray[np.int64], *, size: int, patch: int, seed: int, epochs: int
+) -> Path:
     """A small ViT trained on pictures [pictures, height, width, 3], saved with its processor."""
     torch.manual_seed(seed)
     names = [str(label) for label in range(y.max() + 1)]
@@ -49,13 +56,13 @@ def made(folder, x, y, *, size, patch, seed, epochs):
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps + 1)
     model.train()
     for _ in range(epochs):
-        for at in torch.randperm(len(x)).split(batch):
+        for at in torch.split(torch.randperm(len(x)), batch):
             pixels = inputs[at]
             if torch.rand(()) < 0.5:
                 pixels = pixels.flip(3)
             loss = torch.nn.functional.cross_entropy(model(pixel_values=pixels).logits, gold[at])
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
     model.eval().save_pretrained(folder)
@@ -63,7 +70,7 @@ def made(folder, x, y, *, size, patch, seed, epochs):
     return folder
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--pictures", type=int, default=200)
@@ -105,10 +112,11 @@ def main():
             accuracies = [result[candidates[0]].measures["behaviour"]["accuracy_reference"]]
             accuracies += [result[name].measures["behaviour"]["accuracy_candidate"] for name in candidates]
             print(", ".join(f"{name} {e.value:.1%} right" for name, e in zip(kept, accuracies, strict=True)))
-            show(patches_title(summary), patch_pairs(summary.pairs))
+            if isinstance(summary, PatchSummary):
+                show(patches_title(summary), patch_pairs(summary.pairs))
 
 
-def show(*parts):
+def show(*parts: Any) -> None:
     from rich.console import Console
 
     console = Console(width=140)
