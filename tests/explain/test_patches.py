@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command import one_line
 from command import trusteq as command
 from oracles import patches as oracle
 from rehashed import rehashed
@@ -284,6 +285,34 @@ def test_an_audit_from_models_to_verified_files(models, items, protocol, tmp_pat
     assert re.search(r"chance +[01]\.\d{3}.*\n +at most +0\.250", shown)
     assert len(table) == 3 * (len(result.published.positions["occlusion"]) + 8)
     assert len(table["patches"].iloc[0]) == 16
+
+
+def test_the_command_line_takes_folders_of_pictures_and_of_models(models, tmp_path):
+    from PIL import Image
+
+    for number in range(8):
+        folder = tmp_path / "pictures" / LABELS[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    locations = [models[name].identity.location for name in ("eight", "four")]
+    options = [
+        "--protocol",
+        "paper-vit",
+        "--explain-items",
+        "3",
+        "--resamples",
+        "100",
+        "--costs",
+        "none",
+        "--no-slices",
+    ]
+    done = command("audit", *locations, "--data", tmp_path / "pictures", *options, "--out", tmp_path / "run", "--quiet")
+    assert done.returncode == 3, done.stderr
+    assert "protocol paper-vit, 3 items" in done.stdout
+    assert "occlusion" in done.stdout
+    refused = command("audit", *locations, "--data", tmp_path / "pictures", *options, "--scale", "log-odds")
+    one_line(refused, "--scale has no effect under protocol paper-vit")
 
 
 def written_as(shape, run):
