@@ -164,12 +164,14 @@ def test_a_rule_is_judged_by_a_lower_bound_where_no_more_was_measured():
 
 
 def test_two_audits_difference_tells_a_measure_by_all_methods_side_by_side():
-    assert always_reported()[-5:] == [
+    assert always_reported()[-7:] == [
         "alignment_lime",
         "alignment_shapley",
         "jaccard_lime",
         "jaccard_shapley",
         "jaccard_shap",
+        "jaccard_occlusion_top10",
+        "jaccard_gradients_top10",
     ]
 
 

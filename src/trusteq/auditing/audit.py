@@ -30,6 +30,7 @@ from trusteq.compare.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENC
 from trusteq.data.items import Items
 from trusteq.data.segment import measures_of
 from trusteq.errors import DataError, OptionError
+from trusteq.explain.patches import PatchSettings, publish_patches
 from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, publish
 from trusteq.explain.protocol import protocol_settings as protocol_settings_of
@@ -56,7 +57,9 @@ if TYPE_CHECKING:
     from trusteq.compare.answers import Pair
     from trusteq.compare.measures import Measure
     from trusteq.explain.explanation import ExplainSettings, Explanation
+    from trusteq.explain.patches import PublishedPatches
     from trusteq.explain.precision import Precision
+    from trusteq.explain.protocol import Published
     from trusteq.models.base import Model
     from trusteq.models.cost import Effort
     from trusteq.record.audit import Audit
@@ -96,6 +99,7 @@ def audit(
     ``batch`` is the number of items per call for models whose answers depend on their batch. ``explain`` says how to
     explain, or whether; by default every model that can be explained is. ``protocol`` is "paper", "paper-scripts" or
     "paper-scripts-qqp", to explain as published instead; a policy that judges what only it measures implies "paper".
+    For transformers models that read pictures in patches, it is "paper-vit" or "paper-vit-scripts".
     ``peer`` is a retrained reference: alignment is then judged against what the peer reaches.
     ``measures`` are functions of your own, from the pair of models' answers to an estimate: see `trusteq.measure`.
     ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s per model; "full" to
@@ -141,7 +145,8 @@ def audit(
 
     if explain is None and any(f.kind == "not deterministic" for response in responses for f in response.findings):
         explanation_settings = None  # the model's own noise would be attributed to words
-    explanation, published = None, None
+    explanation = None
+    published: Published | PublishedPatches | None = None
     if explanation_settings is not None:
         resampling = Resampling(
             len(ordered), clusters=ordered.clusters, resamples=resamples, seed=seed, level=rules.level
@@ -160,7 +165,9 @@ def audit(
             resampling,
             moved,
         )
-    if protocol_settings is not None and gold is not None:
+    if isinstance(protocol_settings, PatchSettings) and gold is not None:
+        published = publish_patches(respondents, ordered, protocol_settings, gold=gold, seed=seed)
+    elif isinstance(protocol_settings, ProtocolSettings) and gold is not None:
         published = publish(respondents, ordered, protocol_settings, gold=gold, seed=seed)
 
     audited = len(models.audited)
@@ -217,7 +224,7 @@ def _refuse_unusable_items(items: object) -> None:
 
 def _how_to_explain(
     protocol: str | None, explain: ExplainSettings | bool | None, rules: Policy, models: Models, items: Items
-) -> tuple[ProtocolSettings | None, ExplainSettings | None]:
+) -> tuple[ProtocolSettings | PatchSettings | None, ExplainSettings | None]:
     """The settings of the published protocol and those of trusteq's own explanations; at least one of them is None."""
     protocol_settings, peer = requested_protocol(protocol, explain, rules, models.audited, items), models.peer
     if protocol_settings is not None:
@@ -242,14 +249,15 @@ def _how_to_explain(
 
 def requested_protocol(
     name: str | None, explain: ExplainSettings | bool | None, policy: Policy, models: Sequence[Model], items: Items
-) -> ProtocolSettings | None:
+) -> ProtocolSettings | PatchSettings | None:
     """The settings of the published protocol if it is named, or if the policy needs it and models can be explained."""
     if name is None:
         if not policy.needs_protocol or explain_settings(explain, models, items) is None:
             return None
         name = "paper"
     settings = protocol_settings_of(name, explain, items, models)
-    explain_settings(True, models, items)
+    if not isinstance(settings, PatchSettings):
+        explain_settings(True, models, items)
     return settings
 
 

@@ -32,7 +32,9 @@ from trusteq.compare.conditions import seen
 from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
 from trusteq.compare.in_common import in_common
 from trusteq.compare.item_features import item_features
+from trusteq.compare.literal_scores import half_open_calibration, top5_accuracy
 from trusteq.compare.measures import METHODS, PREDICTED, dimensions_of, in_words, judged_as, needs_of
+from trusteq.compare.patches import patch_agreements, patch_measures
 from trusteq.compare.pies import pies
 from trusteq.compare.published import pair_agreements, published_measures
 from trusteq.compare.repeated_rows import repeated_rows
@@ -53,6 +55,7 @@ from trusteq.compare.slices import (
 from trusteq.compare.thresholds import threshold_table
 from trusteq.data.repeats import repeats
 from trusteq.errors import ModelError
+from trusteq.explain.patches import PublishedPatches
 from trusteq.explain.protocol import SCRIPTED
 from trusteq.models.base import Finding
 from trusteq.record.audit import Audit, Comparison, ModelResult
@@ -71,9 +74,11 @@ if TYPE_CHECKING:
 
     from trusteq.compare.item_features import Features
     from trusteq.compare.measures import Measure
+    from trusteq.compare.patches import PatchAgreement
     from trusteq.compare.published import PairAgreement
     from trusteq.data.items import Items
     from trusteq.explain.explanation import Explanation
+    from trusteq.explain.protocol import Published
     from trusteq.policy import Policy
     from trusteq.record.responses import Response, Responses
     from trusteq.stats.estimate import Estimate
@@ -170,20 +175,17 @@ def compute_audit(
             explanation, items, resampling, has_peer=peer is not None, moved=moved, lowers=peer_is_retrained
         )
 
-    agreements: tuple[PairAgreement, ...] = ()
+    agreements: tuple[PairAgreement, ...] | tuple[PatchAgreement, ...] = ()
     by_protocol: list[dict[str, dict[str, Estimate]]] = [{} for _ in candidates]
     if published is not None:
         names = [reference.name, *(candidate.name for candidate in candidates)]
-        explained_sample = resampling_at(published.positions, resampling, items)
-        agreements = pair_agreements(published, names, explained_sample)
-        by_protocol = [
-            {"explanation": published_measures(published, agreements, reference.name, name, explained_sample)}
-            for name in names[1:]
-        ]
-        if published.settings.name in SCRIPTED:
-            for estimates, response in zip(by_protocol, candidate_responses, strict=True):
-                pair = Pair(reference_answers, answers_of(response), dimensions=dimensions)
-                estimates["calibration"] = pair.measured(quantile_calibration)
+        agreements, explanations = _agreements(published, names, items, resampling)
+        by_protocol = [{"explanation": estimates} for estimates in explanations]
+        groups = _LITERAL.get(published.settings.name, {})
+        for estimates, response in zip(by_protocol if groups else (), candidate_responses, strict=False):
+            pair = Pair(reference_answers, answers_of(response), dimensions=dimensions)
+            for dimension, measured in groups.items():
+                estimates[dimension] = {name: e for group in measured for name, e in pair.measured(group).items()}
 
     columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
     features = None
@@ -254,6 +256,30 @@ def compute_audit(
         pairs=agreements,
         peer=peer_comparison,
     )
+
+
+_LITERAL: Mapping[str, Mapping[str, tuple[Callable[[Pair], dict[str, Estimate]], ...]]] = {
+    **{name: {"calibration": (quantile_calibration,)} for name in SCRIPTED},
+    "paper-vit-scripts": {
+        "behaviour": (top5_accuracy,),
+        "calibration": (quantile_calibration, half_open_calibration),
+    },
+}
+"""What the published scripts measure besides explanations and what every audit measures, by protocol and dimension."""
+
+
+def _agreements(
+    published: Published | PublishedPatches, models: Sequence[str], items: Items, resampling: Resampling
+) -> tuple[tuple[PairAgreement, ...] | tuple[PatchAgreement, ...], list[dict[str, Estimate]]]:
+    """Each two models' agreement by the protocol, and each candidate's measures; the reference is the first model."""
+    reference, *candidates = models
+    if isinstance(published, PublishedPatches):
+        samples = {method: resampling_at(at, resampling, items) for method, at in published.positions.items()}
+        patches = patch_agreements(published.tops, models, samples, protocol=published.settings.name)
+        return patches, [patch_measures(patches, reference, name) for name in candidates]
+    sample = resampling_at(published.positions, resampling, items)
+    pairs = pair_agreements(published, models, sample)
+    return pairs, [published_measures(published, pairs, reference, name, sample) for name in candidates]
 
 
 def _refuse_different_outcomes(

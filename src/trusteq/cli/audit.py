@@ -149,10 +149,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["paper", "paper-scripts", "paper-scripts-qqp"]),
+    type=click.Choice(["paper", "paper-scripts", "paper-scripts-qqp", "paper-vit", "paper-vit-scripts"]),
     help="Explain as in arXiv 2508.13533: paper as it describes, paper-scripts as its scripts do (also measures their "
-    "confidence bins), paper-scripts-qqp as its scripts for pairs of questions do.  [default: paper for --policy "
-    "paper]",
+    "confidence bins), paper-scripts-qqp as its scripts for pairs of questions do; paper-vit: top patches of vision "
+    "transformers by occlusion and integrated gradients, paper-vit-scripts to the letter.  [default: paper for "
+    "--policy paper]",
 )
 @click.option(
     "--peer", help="A retrained reference, e.g. with another seed: alignment is judged relative to what it reaches."

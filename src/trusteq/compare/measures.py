@@ -28,7 +28,19 @@ METHODS = ("lime", "shapley")
 PUBLISHED_METHODS = ("lime", "shap")
 """The methods of the published protocol."""
 
-METHOD_TITLES = {"lime": "LIME", "shapley": "Shapley", "shap": "SHAP"}
+PATCH_COUNTS = (2, 5, 10, 15, 20, 25, 30)
+"""How many of the top patches the protocol for vision transformers compares; all are beginnings of one list."""
+
+PATCH_METHODS = ("occlusion", "gradients")
+"""The methods of the protocol for vision transformers."""
+
+METHOD_TITLES = {
+    "lime": "LIME",
+    "shapley": "Shapley",
+    "shap": "SHAP",
+    "occlusion": "occlusion",
+    "gradients": "integrated gradients",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,8 @@ NEEDS = {
     "peer": "a retrained reference (--peer)",
     "protocol": "explanations by the published protocol",
     "scripts": "explanations by a protocol of the published scripts",
+    "patches": "top patches by the protocol for vision transformers (--protocol paper-vit)",
+    "patch-scripts": "the published scripts for vision transformers (--protocol paper-vit-scripts)",
     "mass": "choices whose own probabilities are known",
     "order-effect": "options with letters, asked in several orders",
     "bytes": "texts that both models read",
@@ -218,6 +232,8 @@ MEASURES: Measures = (
         _paired("mass", "probability of all choices", SHARE)),
     *_measured_by("behaviour", "choices.order_effect", "order-effect",
         _paired("order_effect", "effect of the options' order", SHARE, HIGHER)),
+    *_measured_by("behaviour", "literal_scores.top5_accuracy", "labels distribution patch-scripts",
+        _paired("accuracy_top5", "accuracy top 5", SHARE, LOWER)),
     *_measured_by("behaviour", "nuclear.nuclear_norm", "distribution",
         _paired("nuclear_norm", "nuclear norm", SHARE)),
 
@@ -256,6 +272,8 @@ MEASURES: Measures = (
     *_measured_by("calibration", "binned_calibration.quantile_calibration", "labels scripts",
         _paired("ece_quantile", "ECE quantile", SHARE, HIGHER),
         _paired("mce_quantile", "MCE quantile", SHARE, HIGHER)),
+    *_measured_by("calibration", "literal_scores.half_open_calibration", "labels patch-scripts",
+        _paired("ece_half_open", "ECE half open", SHARE, HIGHER)),
 
     *_measured_by("distribution", "token_divergence.token_divergence", "kl-from-reference",
         _bounded("token_kl", _each("token_kl", "token KL", _OF_TOKENS, POSITIVE, HIGHER)),
@@ -338,6 +356,12 @@ MEASURES: Measures = (
         _measured_by("explanation", "published.published_measures", "protocol",
             _one("jaccard_{}", "Jaccard {}", SHARE, LOWER, always_reported=True)),
         _PROTOCOL),
+    *_by_method(PATCH_METHODS,
+        *(_measured_by("explanation", "patches.patch_measures", "patches",
+            _one(f"jaccard_{{}}_top{k}", f"Jaccard {{}} top {k}", SHARE, LOWER, always_reported=k == 10),
+            _one(f"jaccard_{{}}_top{k}_chance", f"Jaccard {{}} top {k} chance", SHARE),
+            _one(f"jaccard_{{}}_top{k}_ceiling", f"Jaccard {{}} top {k} ceiling", SHARE))
+          for k in PATCH_COUNTS)),
 )
 # fmt: on
 

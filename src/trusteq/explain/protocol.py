@@ -28,6 +28,7 @@ from trusteq.explain import scripted_qqp
 from trusteq.explain.explanation import ExplainSettings, random_choice
 from trusteq.explain.lime import SAMPLES, lime_fit, lime_masks
 from trusteq.explain.owen import EVALUATIONS, owen_plan
+from trusteq.explain.patches import PATCH_PROTOCOLS, PatchSettings, patch_settings
 from trusteq.explain.plan import distinct
 from trusteq.explain.scripted import DROPPED, lime_string, listed_tokens, shap_game, shap_string, shap_tree
 from trusteq.explain.value_tables import Question, round_trip
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 SCRIPTED = ("paper-scripts", "paper-scripts-qqp")
 """The protocols that reproduce the published scripts."""
-PROTOCOLS = ("paper", *SCRIPTED)
+PROTOCOLS = ("paper", *SCRIPTED, *PATCH_PROTOCOLS)
 BLOCK = 64
 """Number of items whose answers are in memory at a time."""
 
@@ -57,9 +58,9 @@ Rank = Callable[[NDArray[np.float64]], NDArray[np.int64]]
 class ProtocolSettings:
     """The settings of the protocol.
 
-    name: one of `PROTOCOLS`. items: the number of items to explain, chosen at random; None for all. runs: of LIME, each
-    with its own seed; also of SHAP if it draws anything. samples, features: LIME's numbers of masks and of fitted
-    words. evaluations: SHAP's number of values. k: the number of words in a top set.
+    name: one of `PROTOCOLS` for texts. items: the number of items to explain, chosen at random; None for all. runs: of
+    LIME, each with its own seed; also of SHAP if it draws anything. samples, features: LIME's numbers of masks and of
+    fitted words. evaluations: SHAP's number of values. k: the number of words in a top set.
     """
 
     name: str = "paper"
@@ -155,7 +156,7 @@ _VARIANTS = {
 
 def protocol_settings(
     name: str, explain: ExplainSettings | bool | None, items: Items, models: Sequence[Model]
-) -> ProtocolSettings:
+) -> ProtocolSettings | PatchSettings:
     """The settings of the protocol of this name; an error if it does not support these items or models."""
     if name not in PROTOCOLS:
         raise OptionError(f"protocol {name!r}: choose {' or '.join(PROTOCOLS)}")
@@ -171,6 +172,9 @@ def protocol_settings(
             f"{items.source}: protocol {name} explains the gold label, but the items have none; name its column with "
             "--label, or skip explanations (--no-explain)"
         )
+    for patches in PATCH_PROTOCOLS:
+        if name == patches:
+            return patch_settings(patches, count, models)
     if name == "paper-scripts" and len(items.texts()) > 2:
         raise OptionError(f"protocol paper-scripts supports items of 1 or 2 texts, found {len(items.texts())}")
     if name == "paper-scripts-qqp":

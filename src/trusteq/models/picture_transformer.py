@@ -20,6 +20,7 @@ from trusteq.models.library_output import is_failure, offline, one_line, quiet_t
 from trusteq.models.loaded_checkpoint import LoadedCheckpoint, loaded_checkpoint, prepare
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
+from trusteq.models.patches import TransformerPatches, patch_of
 from trusteq.models.picture_input import PICTURES, picture_inputs, pillow, pillow_version
 from trusteq.models.picture_processor import preprocessing_by, processed, settings_of
 from trusteq.models.preprocessing import MOST_PIXELS
@@ -127,6 +128,7 @@ class PictureTransformer:
             budget=self.budget,
             preprocessing=self.preprocessing,
             through=None if self.preprocessing is None else self.through,
+            patches=self._patches(),
             device=str(self.loaded.model.device),
             threads=torch.get_num_threads,
             size=self._size,
@@ -143,6 +145,14 @@ class PictureTransformer:
             f"({first_few(unused)})"
         )
         return (Finding(self.name, "unused weights", message, len(unused)),)
+
+    def _patches(self) -> TransformerPatches | None:
+        patch = patch_of(self.loaded.model.config)
+        if patch is None:
+            return None
+        return TransformerPatches(
+            self.loaded.model, patch, self._processed, lambda pixels: processed(self.loaded.processor, pixels)
+        )
 
     def _processed(self, items: Items) -> Iterator[NDArray[Any]]:
         """What its processor makes of each picture; a few are decoded at a time."""

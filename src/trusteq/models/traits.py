@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.models.base import Finding, Model
     from trusteq.models.opening import Opening
+    from trusteq.models.patches import PatchModel
     from trusteq.models.preprocessing import Preprocessing
     from trusteq.tasks.task import Task
 
@@ -44,6 +45,7 @@ class Traits:
     preprocessing: what it does to a picture before it answers; None if that is not known.
     through: answers items with another model's way of resizing and cropping; None if it cannot.
     hears: what it does to a sound before it answers, by name; None if that is not known.
+    patches: what it answers to changed patches of its input; None if it does not read pictures in patches.
     prompts: returns what it reads of each item, to compare it with what another model reads; None if that is the item.
     beside: returns models, of which it is the first, as they answer beside it; None if each answers by itself.
     probed: how many items show whether its answers depend on the batch.
@@ -70,6 +72,7 @@ class Traits:
     preprocessing: Preprocessing | None = None
     through: Callable[[Items, Preprocessing], Any] | None = None
     hears: Mapping[str, Any] | None = None
+    patches: PatchModel | None = None
     prompts: Callable[[Items], Sequence[str]] | None = None
     beside: Callable[[Sequence[Model]], list[Model]] | None = None
     probed: int = 32

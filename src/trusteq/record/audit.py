@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from trusteq.compare.patches import PatchAgreement
     from trusteq.compare.pies import Pie
     from trusteq.compare.published import PairAgreement
     from trusteq.compare.slices import Slice
     from trusteq.compare.words import WordLeans
     from trusteq.data.items import Items
     from trusteq.explain.explanation import Explanation
+    from trusteq.explain.patches import PublishedPatches
     from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding
     from trusteq.models.cost import Costs
@@ -85,8 +87,8 @@ class Audit(Finished[Comparison]):
     settings: Mapping[str, Any]
     item_findings: tuple[Finding, ...] = ()
     explanation: Explanation | None = None
-    published: Published | None = None
-    pairs: tuple[PairAgreement, ...] = ()
+    published: Published | PublishedPatches | None = None
+    pairs: tuple[PairAgreement, ...] | tuple[PatchAgreement, ...] = ()
     """The agreement of each pair of models under the published protocol."""
     costs: Costs | None = None
     """Size, speed and memory of the models; None if nothing was measured."""

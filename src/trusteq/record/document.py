@@ -21,13 +21,15 @@ from trusteq.compare.cascade import Cascade  # noqa: TC001
 from trusteq.compare.confidence import Bin, Null, Saturation  # noqa: TC001
 from trusteq.compare.in_common import COLUMNS, Common
 from trusteq.compare.own_measures import OwnMeasure, from_entries
+from trusteq.compare.patches import PatchAgreement  # noqa: TC001
 from trusteq.compare.pies import Pie  # noqa: TC001
 from trusteq.compare.published import PairAgreement  # noqa: TC001
 from trusteq.compare.remedies import Recalibration  # noqa: TC001
 from trusteq.compare.thresholds import Threshold  # noqa: TC001
 from trusteq.compare.words import WordLean  # noqa: TC001
 from trusteq.explain.explanation import ExplainSettings  # noqa: TC001
-from trusteq.explain.protocol import ProtocolSettings  # noqa: TC001
+from trusteq.explain.patches import PatchProtocol, PatchSettings, PublishedPatches
+from trusteq.explain.protocol import ProtocolSettings
 from trusteq.models.base import Finding, Identity  # noqa: TC001
 from trusteq.policy import Dimension, Policy  # noqa: TC001
 from trusteq.record.advice import Advice  # noqa: TC001
@@ -74,7 +76,7 @@ class Settings(TypedDict):
     with_slices: bool
     allow_same: bool
     explain: ExplainSettings | None
-    protocol: ProtocolSettings | None
+    protocol: ProtocolSettings | PatchSettings | None
     no_explain: NotRequired[bool]
     unreadable: NotRequired[Positive]
     task: NotRequired[str]
@@ -207,6 +209,19 @@ class ProtocolSummary:
 
 
 @dataclass(frozen=True)
+class PatchSummary:
+    """What the protocol for vision transformers explained, and each pair's agreement by method for every k.
+
+    occluded: how many of the items were explained by occlusion, too.
+    """
+
+    name: PatchProtocol
+    items: Count
+    occluded: Count
+    pairs: tuple[PatchAgreement, ...]
+
+
+@dataclass(frozen=True)
 class AuditDocument:
     """A finished audit: verdicts with their reasons, every estimate over all items, and how it was made."""
 
@@ -225,7 +240,7 @@ class AuditDocument:
     """The retrained reference, judged by the same rules."""
     pies: list[Pie]
     explanation: ExplanationSummary | None
-    protocol: ProtocolSummary | None
+    protocol: ProtocolSummary | PatchSummary | None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -251,7 +266,7 @@ class AuditDocument:
         explained, protocol = self.settings["explain"], self.settings["protocol"]
         if explained is not None:
             return explained.top
-        return None if protocol is None else protocol.k
+        return protocol.k if isinstance(protocol, ProtocolSettings) else None
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -349,11 +364,14 @@ def _explanation(audit: Audit) -> ExplanationSummary | None:
     )
 
 
-def _protocol(audit: Audit) -> ProtocolSummary | None:
-    """What the published protocol explained; the words themselves are Parquet."""
-    published = audit.published
+def _protocol(audit: Audit) -> ProtocolSummary | PatchSummary | None:
+    """What the published protocol explained; the words and patches themselves are Parquet."""
+    published, pairs = audit.published, cast("Any", audit.pairs)
     if published is None:
         return None
+    if isinstance(published, PublishedPatches):
+        at = published.positions
+        return PatchSummary(published.settings.name, len(at["gradients"]), len(at["occlusion"]), pairs)
     return ProtocolSummary(
-        published.settings.name, len(published.positions), published.wordless, published.seeds, audit.pairs
+        published.settings.name, len(published.positions), published.wordless, published.seeds, pairs
     )

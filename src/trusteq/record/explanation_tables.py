@@ -10,6 +10,8 @@ attributions.parquet   one row per item, unit and model: name, place, attributio
 agreement.parquet      one row per item, candidate and method: every score of agreement, and what chance would give
 words.parquet          one row per candidate and word: how much both models lean on it
 top_words.parquet      under the published protocol: one row per model, method, run and item, with its top words
+top_patches.parquet    under the protocol for vision transformers: one row per model, method and item: rows and columns
+                       of the grid, where it lies on the mask, and the top patches
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ import numpy as np
 
 from trusteq.compare.agreement_scores import SCORES
 from trusteq.errors import OptionError
+from trusteq.explain.patches import PublishedPatches
+from trusteq.explain.protocol import Published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +39,9 @@ OUTLINED = "sentences"
 
 DRAWN = "background_row"
 """The column of plan.parquet with the row of the background that stands in for the units left out, from 0."""
+
+EDGES = ("left", "top", "right", "bottom")
+"""The columns of top_patches.parquet that say where a grid lies on the mask."""
 
 LOG_PROBABILITY = "log_probability"
 """The column of an option's value, where items have options."""
@@ -158,7 +165,7 @@ def agreement_columns(audit: Audit) -> dict[str, Any]:
 def top_word_columns(audit: Audit) -> dict[str, Any]:
     """One row per model, method, run and item: its top words, the most important first."""
     published = audit.published
-    if published is None:
+    if not isinstance(published, Published):
         raise OptionError('this audit followed no published protocol; audit again with protocol="paper"')
     ids = [audit.items.ids[position] for position in published.positions]
     columns: dict[str, list[Any]] = {"id": [], "model": [], "method": [], "run": [], "words": []}
@@ -170,6 +177,31 @@ def top_word_columns(audit: Audit) -> dict[str, Any]:
                 columns["method"] += [method] * len(ids)
                 columns["run"] += [run] * len(ids)
                 columns["words"] += [list(top) for top in words]
+    return columns
+
+
+def top_patch_columns(audit: Audit) -> dict[str, Any]:
+    """One row per model, method and item: its grid, where that lies, and its top patches, the most important first."""
+    published = audit.published
+    if not isinstance(published, PublishedPatches):
+        raise OptionError('this audit explained no patches; audit again with protocol="paper-vit"')
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("id", "model", "method", "rows", "columns", *EDGES, "patches")
+    }
+    for method, models in published.tops.items():
+        ids = [audit.items.ids[position] for position in published.positions[method]]
+        for model, top in zip(audit.models, models, strict=True):
+            for name, value in (
+                ("model", model.name),
+                ("method", method),
+                ("rows", top.grid[0]),
+                ("columns", top.grid[1]),
+            ):
+                columns[name] += [value] * len(ids)
+            columns["id"] += ids
+            for name, edge in zip(EDGES, top.areas.T.tolist(), strict=True):
+                columns[name] += edge
+            columns["patches"] += top.patches.tolist()
     return columns
 
 

@@ -34,7 +34,8 @@ MANIFEST = "manifest.json"
 
 _FILE = re.compile(
     r"(audit|costs|work)\.json|policy\.yaml|"
-    r"(items|estimates|flips|plan|attributions|agreement|words|sentences|top_words|(predictions|values|removed)/[A-Za-z0-9._-]+)\.parquet"
+    r"(items|estimates|flips|plan|attributions|agreement|words|sentences|top_words|top_patches|"
+    r"(predictions|values|removed)/[A-Za-z0-9._-]+)\.parquet"
 )
 
 NO_HASHES = Finding(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.explain.explanation import Explanation
+    from trusteq.explain.patches import PublishedPatches
     from trusteq.explain.protocol import Published
     from trusteq.models.base import Finding, Identity
     from trusteq.tasks.rows import Rows
@@ -50,7 +51,7 @@ class Responses:
     models: tuple[Response, ...]
     peer: Response | None = None
     explanation: Explanation | None = None
-    published: Published | None = None
+    published: Published | PublishedPatches | None = None
     task: str = CLASSES
 
     @property

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from trusteq.errors import RunError
+from trusteq.explain.patches import PublishedPatches
 from trusteq.record.audit import estimate_rows
 from trusteq.record.costs import FILE as COSTS
 from trusteq.record.document import document
@@ -28,6 +29,7 @@ from trusteq.record.explanation_tables import (
     outlined_columns,
     plan_columns,
     removed_columns,
+    top_patch_columns,
     top_word_columns,
     value_columns,
     word_columns,
@@ -152,7 +154,9 @@ def tables(audit: Audit) -> dict[str, Callable[[], dict[str, Any]]]:
         for i, file in enumerate(files):
             columns[file.replace("predictions/", "values/")] = partial(value_columns, audit, i)
             columns[file.replace("predictions/", "removed/")] = partial(removed_columns, audit, i)
-    if audit.published is not None:
+    if isinstance(audit.published, PublishedPatches):
+        columns["top_patches"] = partial(top_patch_columns, audit)
+    elif audit.published is not None:
         columns["top_words"] = partial(top_word_columns, audit)
     return columns
 

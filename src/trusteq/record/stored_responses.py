@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compare.patches import MOST_PATCHES, TopPatches
 from trusteq.data.items import Items
 from trusteq.errors import RunError
 from trusteq.explain.explanation import (
@@ -22,9 +23,10 @@ from trusteq.explain.explanation import (
     with_units,
 )
 from trusteq.explain.interim_looks import interim_looks
-from trusteq.explain.protocol import Published, published
+from trusteq.explain.patches import TOP, PatchSettings, PublishedPatches, chosen_pictures
+from trusteq.explain.protocol import ProtocolSettings, Published, published
 from trusteq.models.base import Identity
-from trusteq.record.explanation_tables import LOG_PROBABILITY, OUTLINED
+from trusteq.record.explanation_tables import EDGES, LOG_PROBABILITY, OUTLINED
 from trusteq.record.item_table import COLUMN, segments_of
 from trusteq.record.responses import Response, Responses, moved_from_reference
 from trusteq.tasks.rows import Rows
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
 
     from trusteq.data.segment import Segment
     from trusteq.explain.plan import Plan
-    from trusteq.explain.protocol import ProtocolSettings
     from trusteq.record.document import AuditDocument
     from trusteq.record.run import Run
     from trusteq.tasks.task import Task
@@ -96,8 +97,11 @@ def read_responses(run: Run, items: Items) -> Responses:
     files = [model["predictions"] for model in in_manifest]
     if settings["explain"] is not None:
         return replace(responses, explanation=_explanation(run, items, responses, replace(settings["explain"]), files))
-    if document.protocol is not None and settings["protocol"] is not None:
-        return replace(responses, published=_published(run, items, settings["protocol"]))
+    protocol = settings["protocol"]
+    if document.protocol is not None and isinstance(protocol, PatchSettings):
+        return replace(responses, published=_published_patches(run, items, responses, protocol))
+    if document.protocol is not None and isinstance(protocol, ProtocolSettings):
+        return replace(responses, published=_published(run, items, protocol))
     return responses
 
 
@@ -200,6 +204,47 @@ def _published(run: Run, items: Items, settings: ProtocolSettings) -> Published:
             f"seed give {len(result.positions)}; audit again"
         )
     return result
+
+
+def _published_patches(run: Run, items: Items, responses: Responses, settings: PatchSettings) -> PublishedPatches:
+    """The top patches of the protocol for vision transformers."""
+    path, table = run.directory / "top_patches.parquet", run.table("top_patches")
+    gold = task_named(responses.task).gold(items, responses.labels)
+    if gold is None:
+        raise RunError(f"{path}: patches for the gold label, but the items have none; copy the run again")
+    answers = [model.rows.values for model in responses.models]
+    positions = chosen_pictures(items.ids, settings, answers, gold, seed=run.document.settings["seed"])
+    tops: dict[str, tuple[TopPatches, ...]] = {}
+    for method, at in positions.items():
+        ids, of_models = [items.ids[i] for i in at], []
+        for model in responses.models:
+            rows = table[(table["model"] == model.name) & (table["method"] == method)]
+            if rows["id"].tolist() != ids:
+                raise RunError(
+                    f"{path}: not the items by {method} of model {model.name} that the answers and the seed give; "
+                    "audit again"
+                )
+            of_models.append(_top_patches(rows, where=f"{path}: model {model.name}, {method}"))
+        tops[method] = tuple(of_models)
+    return PublishedPatches(settings, positions, tops)
+
+
+def _top_patches(rows: pd.DataFrame, *, where: str) -> TopPatches:
+    """One model's top patches by one method; an error if they cannot be those of one grid."""
+    grids, areas = (
+        set(zip(rows["rows"].tolist(), rows["columns"].tolist(), strict=True)),
+        rows[[*EDGES]].to_numpy(float),
+    )
+    lists = [list(patches) for patches in rows["patches"]]
+    grid = next(iter(grids), (0, 0))
+    count = grid[0] * grid[1]
+    fit = all(len(set(patches)) == len(patches) == min(TOP, count) for patches in lists)
+    inside = all(isinstance(patch, int | np.integer) and 0 <= patch < count for patches in lists for patch in patches)
+    if len(grids) != 1 or not fit or not inside or count > MOST_PATCHES:
+        raise RunError(f"{where}: damaged: patches that are not those of one grid; copy the run again")
+    if not (np.isfinite(areas).all() and (areas[:, 2:] > areas[:, :2]).all()):
+        raise RunError(f"{where}: damaged: a grid without area; copy the run again")
+    return TopPatches(grid, areas, np.array(lists, dtype=np.int64))
 
 
 def rows_of(table: pd.DataFrame, task: Task, labels: Sequence[str], ids: Sequence[str]) -> Rows:

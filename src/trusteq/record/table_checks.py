@@ -13,7 +13,7 @@ from trusteq.compare.measures import METHODS
 from trusteq.data.segment import is_described
 from trusteq.errors import RunError
 from trusteq.explain.units import places_named
-from trusteq.record.explanation_tables import LOG_PROBABILITY, OUTLINED
+from trusteq.record.explanation_tables import EDGES, LOG_PROBABILITY, OUTLINED
 from trusteq.record.item_table import COLUMN, SEGMENT
 from trusteq.tasks.task import CLASSES, task_named
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trusteq.record.document import AuditDocument
 
 TEXT, NUMBER, WHOLE, TEXTS = "texts", "numbers", "whole numbers", "lists of texts"
+WHOLES = "lists of whole numbers"
 
 _UNIT = {"id": TEXT, "model": TEXT, "word": TEXT, "segment": WHOLE, "label": TEXT}
 _LEANS = ("lean_reference", "lean_candidate", "signed_reference", "signed_candidate", "p_value", "q_value")
@@ -56,6 +57,12 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         **{f"{lean}_difference{end}": NUMBER for lean in ("lean", "signed") for end in _ENDS},
     },
     "top_words": {**dict.fromkeys(("id", "model", "method"), TEXT), "run": WHOLE, "words": TEXTS},
+    "top_patches": {
+        **dict.fromkeys(("id", "model", "method"), TEXT),
+        **dict.fromkeys(("rows", "columns"), WHOLE),
+        **dict.fromkeys(EDGES, NUMBER),
+        "patches": WHOLES,
+    },
 }
 """The columns that each table has in every run, with their types."""
 
@@ -63,6 +70,8 @@ _MAY_LACK = {"slice_column", "slice_value", "value", "low", "high", "p_against_r
 """Columns that may have gaps; in others a gap is damage. Numbers that could not be computed are NaN."""
 
 _FINITE = set(METHODS)
+
+_PARTS = {TEXTS: TEXT, WHOLES: WHOLE}
 
 
 def refuse_damaged_table(path: Path, name: str, table: pa.Table, document: AuditDocument, ids: Any = None) -> None:
@@ -132,7 +141,7 @@ def _foreign_values(
     elif key in table.column_names:
         yield from _outside(table, key, ids)
     yield from _outside(table, "candidate", candidates)
-    if name in {"attributions", "top_words"}:
+    if name in {"attributions", "top_words", "top_patches"}:
         yield from _outside(table, "model", [document.reference.name, *candidates])
     if document.labels and (name == "attributions" or (name == "items" and document.items.labelled)):
         yield from _outside(table, "label", list(document.labels))
@@ -155,8 +164,8 @@ def _outside(table: pa.Table, column: str, allowed: Any) -> Iterator[str]:
 
 
 def _is(kind: str, type_: pa.DataType) -> bool:
-    if kind == TEXTS:
-        return (pa.types.is_list(type_) or pa.types.is_large_list(type_)) and _is(TEXT, type_.value_type)
+    if kind in _PARTS:
+        return (pa.types.is_list(type_) or pa.types.is_large_list(type_)) and _is(_PARTS[kind], type_.value_type)
     if kind == TEXT:
         return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
     return bool(pa.types.is_int64(type_) or (kind == NUMBER and pa.types.is_float64(type_)))

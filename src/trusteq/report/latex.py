@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import METHODS, method_title
 from trusteq.data.clean import clean
+from trusteq.record.document import PatchSummary, ProtocolSummary
 from trusteq.report.cost_words import MISSING, cost_words, where
+from trusteq.report.patch_rows import patch_rows
 from trusteq.report.wording import dimension_words, number, percent, plural, policy_words, unit_of, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from trusteq.record.document import AuditDocument, ProtocolSummary
+    from trusteq.record.document import AuditDocument
     from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate
 
@@ -59,6 +61,7 @@ def latex(evidence: Evidence) -> str:
         _calibration(document),
         _bins(document),
         *(_agreement(document, method) for method in _methods(document.protocol)),
+        _patches(document.protocol),
         _alignment(document),
     ]
     head = [
@@ -191,15 +194,19 @@ def _bins(document: AuditDocument) -> str:
     return _table(caption, "confidence", "l" + "r" * len(models), head, rows)
 
 
-def _methods(protocol: ProtocolSummary | None) -> list[str]:
-    return [] if protocol is None else list(dict.fromkeys(pair.method for pair in protocol.pairs))
+def _methods(protocol: ProtocolSummary | PatchSummary | None) -> list[str]:
+    return (
+        [] if not isinstance(protocol, ProtocolSummary) else list(dict.fromkeys(pair.method for pair in protocol.pairs))
+    )
 
 
 def _agreement(document: AuditDocument, method: str) -> str | None:
     """Each pair of models' Jaccard under the published protocol: each run, mean and variance."""
     protocol = document.protocol
-    pairs = [pair for pair in protocol.pairs if pair.method == method] if protocol else []
-    if protocol is None or not pairs:
+    if not isinstance(protocol, ProtocolSummary):
+        return None
+    pairs = [pair for pair in protocol.pairs if pair.method == method]
+    if not pairs:
         return None
     runs = len(pairs[0].runs)
     several = runs > 1
@@ -220,6 +227,28 @@ def _agreement(document: AuditDocument, method: str) -> str | None:
         f"{protocol.items:,} items{once}."
     )
     return _table(caption, f"jaccard-{method}", "l" + "r" * (len(head) - 1), head, rows)
+
+
+def _patches(protocol: ProtocolSummary | PatchSummary | None) -> str | None:
+    """Each pair of models' Jaccard of the pixels of their top patches, with chance and ceiling, a column for each k."""
+    if not isinstance(protocol, PatchSummary) or not protocol.pairs:
+        return None
+    table = patch_rows(protocol.pairs)
+    rows = [
+        [
+            *([f"{escaped(first)} vs.\\ {escaped(second)}", method_title(method)] if i == 0 else ["", ""]),
+            title,
+            *(MISSING if e is None else _number(e.value) for e in estimates),
+        ]
+        for (first, second), method, lines in table.groups
+        for i, (title, estimates) in enumerate(lines.items())
+    ]
+    caption = (
+        f"Jaccard of the pixels of the top patches, protocol {escaped(protocol.name)}, {protocol.items:,} items "
+        f"({protocol.occluded:,} by occlusion)."
+    )
+    head = ["Models", "Method", "", *(f"Top {k}" for k in table.ks)]
+    return _table(caption, "patches", "lll" + "r" * len(table.ks), head, rows)
 
 
 def _alignment(document: AuditDocument) -> str | None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import in_words
+from trusteq.record.document import PatchSummary
 from trusteq.report.markdown import NAME, cost_table, headline, outcome, rule_table, verdict_table
 from trusteq.report.markdown_text import escaped, table
 from trusteq.report.waiver_words import of_candidate
@@ -83,7 +84,12 @@ def _how(document: AuditDocument) -> str:
     ]
     if policy.description:
         sentences.append(f"The policy: {escaped(policy.description)}")
-    if document.protocol is not None:
+    if isinstance(document.protocol, PatchSummary):
+        sentences.append(
+            f"Explanations follow protocol {escaped(document.protocol.name)} on {document.protocol.items:,} items: "
+            "Jaccard of the pixels of the top patches by occlusion and by integrated gradients."
+        )
+    elif document.protocol is not None:
         sentences.append(
             f"Explanations follow protocol {escaped(document.protocol.name)} on {document.protocol.items:,} items: "
             f"Jaccard of the top {document.k} words."

@@ -10,6 +10,7 @@ from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.errors import OptionError
 from trusteq.models.base import Finding
 from trusteq.record.audit import exit_code
+from trusteq.record.document import PatchSummary
 from trusteq.record.judging import judged_by
 from trusteq.report.wording import listed
 from trusteq.verdict import Outcome
@@ -30,7 +31,7 @@ _OF_BEHAVIOUR = frozenset({"cascade", "route", "retrain"})
 """Kinds of advice that make no sense for a candidate that is EQUIVALENT."""
 
 
-_OF_MODELS = frozenset({"estimates", "flips", "attributions", "agreement", "words", "top_words"})
+_OF_MODELS = frozenset({"estimates", "flips", "attributions", "agreement", "words", "top_words", "top_patches"})
 """The tables with a column that names a candidate or a model."""
 
 
@@ -75,7 +76,9 @@ def _only(evidence: Evidence, candidates: Collection[str]) -> Evidence:
     models = {document.reference.name, *candidates}
     chosen = tuple(candidate for candidate in document.candidates if candidate.name in candidates)
     protocol = document.protocol
-    if protocol is not None:
+    if isinstance(protocol, PatchSummary):
+        protocol = replace(protocol, pairs=tuple(p for p in protocol.pairs if {p.first, p.second} <= models))
+    elif protocol is not None:
         pairs = tuple(pair for pair in protocol.pairs if {pair.first, pair.second} <= models)
         protocol = replace(protocol, pairs=pairs)
     code = exit_code(candidate.verdict.outcome for candidate in chosen)

@@ -12,8 +12,10 @@ from rich.text import Text
 from trusteq.compare.behaviour import FLIP_MEASURES
 from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
+from trusteq.record.document import PatchSummary
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
+from trusteq.report.patch_rows import patch_rows
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.waiver_words import of_candidate
 from trusteq.report.wording import (
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from trusteq.compare.patches import PatchAgreement
     from trusteq.compare.published import PairAgreement
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
@@ -88,7 +91,9 @@ def render_evidence(evidence: Evidence) -> RenderableType:
         heading = f"\n{clean(document.peer.name)}, the retrained reference, judged by the same rules"
         table = rules(document.peer.verdict, document.peer.flat, document.policy)
         parts += [Text(heading, style="bold"), Padding(table, (0, 0, 0, 2))]
-    if document.protocol is not None:
+    if isinstance(document.protocol, PatchSummary):
+        parts += [Text(f"\n{patches_title(document.protocol)}", style="bold"), patch_pairs(document.protocol.pairs)]
+    elif document.protocol is not None:
         title = f"\n{published_title(document.protocol, document.k)}"
         parts += [Text(title, style="bold"), published_pairs(document.protocol.pairs)]
     if document.pies:
@@ -244,6 +249,27 @@ def published_pairs(pairs: Sequence[PairAgreement]) -> RenderableType:
         names = (Text(clean(name), overflow="fold") for name in (pair.first, pair.second))
         variance = f"{pair.variance.value:.6f}" if len(pair.runs) > 1 else "run once"
         table.add_row(*names, method_title(pair.method), runs, f"{pair.mean.value:.3f}", variance)
+    return Padding(table, (0, 0, 0, 2))
+
+
+def patches_title(protocol: PatchSummary) -> str:
+    """The title of the table of all pairs' patches."""
+    few = protocol.occluded < protocol.items
+    by_occlusion = f" ({protocol.occluded:,} by occlusion, those that all models answer rightly)" if few else ""
+    return f"Jaccard of the pixels of the top patches, protocol {protocol.name}, {protocol.items:,} items{by_occlusion}"
+
+
+def patch_pairs(pairs: Sequence[PatchAgreement]) -> RenderableType:
+    """Every two models' agreement on their top patches, a column for each k; chance and ceiling below it."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    rows = patch_rows(pairs)
+    for column in ("", "", "method", "", *(f"top {k}" for k in rows.ks)):
+        table.add_column(column, header_style="dim", no_wrap=bool(column))
+    for names, method, lines in rows.groups:
+        for i, (what, estimates) in enumerate(lines.items()):
+            of = [Text(clean(name), overflow="fold") for name in names] if i == 0 else ["", ""]
+            figures = ("" if e is None else f"{e.value:.3f}" for e in estimates)
+            table.add_row(*of, method_title(method) if i == 0 else "", what, *figures)
     return Padding(table, (0, 0, 0, 2))
 
 

@@ -6,6 +6,8 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from trusteq.record.document import ProtocolSummary
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -37,7 +39,7 @@ def _rows(repetition: Repetition) -> Iterator[Row]:
         for measure, estimate in pair.estimates.items():
             yield _row("pairs", pair.first, pair.second, measure, estimate)
     protocol = None if repetition.protocol is None else repetition.protocol.document.protocol
-    for agreement in () if protocol is None else protocol.pairs:
+    for agreement in protocol.pairs if isinstance(protocol, ProtocolSummary) else ():
         yield from _protocol_rows(agreement)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.compare.measures import METHODS, method_title
 from trusteq.errors import RunError, StudyError
+from trusteq.record.document import ProtocolSummary
 from trusteq.record.reading import read
 from trusteq.record.run import load_run
 from trusteq.report.markdown_text import escaped, table
@@ -183,7 +184,7 @@ def _pairs(
 def _protocol(models: Sequence[str], repetitions: Sequence[Repetition]) -> list[str]:
     """Heading and table of the mean and variance over the protocol's runs, as in the paper; averaged over seeds."""
     audits = [r.protocol.document for r in repetitions if r.protocol is not None]
-    protocols = [audit.protocol for audit in audits if audit.protocol is not None]
+    protocols = [audit.protocol for audit in audits if isinstance(audit.protocol, ProtocolSummary)]
     if not protocols:
         return []
     items, k = protocols[0].items, audits[0].k

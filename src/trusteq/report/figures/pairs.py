@@ -10,6 +10,7 @@ import numpy as np
 
 from trusteq.compare.measures import method_title
 from trusteq.explain.draw import drawn_for_any
+from trusteq.record.document import PatchSummary
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.model_attributions import model_attributions
 from trusteq.report.figures.names import shortened
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MOST_SLANTED = 6
 """Up to this many names are slanted under a matrix; more are upright."""
+
+SHOWN = 10
+"""Of the sets of patches, those of this size are shown."""
 
 MOST_NUMBERED = 12
 """Up to this many models, the cells show their numbers."""
@@ -50,7 +54,8 @@ class PairsDisplay(Display):
         same = np.ones((len(answers), len(answers)))
         for a, b in combinations(range(len(answers)), 2):
             same[a, b] = same[b, a] = (answers[a] == answers[b]).mean()
-        return cls(evidence.models, same, _jaccard(evidence), evidence.document.k)
+        k = SHOWN if isinstance(evidence.document.protocol, PatchSummary) else evidence.document.k
+        return cls(evidence.models, same, _jaccard(evidence), k)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -110,6 +115,12 @@ def _jaccard(evidence: Evidence) -> dict[str, NDArray[np.float64]]:
     models = len(evidence.models)
     matrices: dict[str, NDArray[np.float64]] = {}
     protocol = evidence.document.protocol
+    if isinstance(protocol, PatchSummary):
+        for patches in (pair for pair in protocol.pairs if pair.k == SHOWN):
+            matrix = matrices.setdefault(patches.method, np.ones((models, models)))
+            a, b = (evidence.models.index(name) for name in (patches.first, patches.second))
+            matrix[a, b] = matrix[b, a] = patches.jaccard.value
+        return matrices
     if protocol is not None:
         for pair in protocol.pairs:
             matrix = matrices.setdefault(pair.method, np.ones((models, models)))

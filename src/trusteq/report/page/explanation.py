@@ -8,7 +8,7 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, in_words, method_title
+from trusteq.compare.measures import METHODS, PATCH_COUNTS, PATCH_METHODS, PUBLISHED_METHODS, in_words, method_title
 from trusteq.compare.slices import ALPHA, ANSWERS, MIN_EXPLAINED, answers_in_words
 from trusteq.record.document import Part
 from trusteq.report.page.html_table import Table, figure
@@ -55,7 +55,7 @@ def explanation(evidence: Evidence, candidate: AuditedCandidate, unit: str = "wo
     leans = None if words is None else words[words["candidate"] == candidate.name]
     return ExplanationPart(
         _summary(measures, unit),
-        _ladder(measures, unit) or _published(measures),
+        _ladder(measures, unit) or _published(measures) or _patches(measures),
         _strata(evidence, candidate),
         _too_small(evidence, candidate),
         _transfer(measures),
@@ -109,6 +109,21 @@ def _published(measures: Mapping[str, Estimate]) -> Table | None:
     return Table(
         "Jaccard index of the top words under the published protocol", ("", *map(method_title, PUBLISHED_METHODS)), rows
     )
+
+
+def _patches(measures: Mapping[str, Estimate]) -> Table | None:
+    """Jaccard of the top patches with its chance level and its ceiling, a row for each method and k."""
+    rows = [
+        (
+            f"{method_title(method)}, top {k}",
+            *(figure(measures.get(f"{name}{part}")) for part in ("", "_chance", "_ceiling")),
+        )
+        for method in PATCH_METHODS
+        for k in PATCH_COUNTS
+        if (name := f"jaccard_{method}_top{k}") in measures
+    ]
+    caption = "Jaccard index of the pixels of the top patches under the protocol for vision transformers"
+    return Table(caption, ("", "candidate and reference", "chance", "at most"), rows) if rows else None
 
 
 def _by_method(measures: Mapping[str, Estimate], names: Mapping[str, str], unit: str) -> list[tuple[str, ...]]:

@@ -8,12 +8,16 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import method_title
+from trusteq.record.document import PatchSummary
 from trusteq.report.page.html_table import Table
+from trusteq.report.page.html_table import figure as as_text
+from trusteq.report.patch_rows import patch_rows
 from trusteq.report.wording import about, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trusteq.record.document import AuditDocument
     from trusteq.record.evidence import Evidence
 
 
@@ -63,6 +67,21 @@ def added(evidence: Evidence, draw: Callable[..., Figure | None]) -> list[tuple[
         (name if candidate is None else f"{name}, {candidate}", draw(name, candidate)) for name, candidate in whose
     )
     return [(title, figure) for title, figure in drawn if figure is not None]
+
+
+def patches(document: AuditDocument) -> Table | None:
+    """Every two models' agreement on their top patches, with chance and ceiling; None under any other protocol."""
+    protocol = document.protocol
+    if not isinstance(protocol, PatchSummary) or not protocol.pairs:
+        return None
+    table = patch_rows(protocol.pairs)
+    rows = [
+        (f"{first} and {second}", method_title(method), title, *(as_text(estimate) for estimate in estimates))
+        for (first, second), method, lines in table.groups
+        for title, estimates in lines.items()
+    ]
+    caption = f"Jaccard index of the pixels of the top patches, protocol {protocol.name}, {protocol.items:,} items"
+    return Table(caption, ("models", "method", "", *(f"top {k}" for k in table.ks)), rows, words=frozenset({0, 1, 2}))
 
 
 def pairs(evidence: Evidence) -> Table:

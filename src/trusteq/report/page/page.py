@@ -20,7 +20,7 @@ from trusteq.report.page.costs import costs
 from trusteq.report.page.distribution import Distribution, distribution
 from trusteq.report.page.embed import block
 from trusteq.report.page.explanation import ExplanationPart, explanation
-from trusteq.report.page.figures import MOST_DRAWN, added, drawer, pairs
+from trusteq.report.page.figures import MOST_DRAWN, added, drawer, pairs, patches
 from trusteq.report.page.glossary import GLOSSARY
 from trusteq.report.page.html_table import Table, every_estimate, every_test
 from trusteq.report.page.in_common import in_common
@@ -111,6 +111,7 @@ def page(evidence: Evidence) -> str:
             models=provenance.models(evidence),
             facts=provenance.facts(evidence),
             looked_for_common=document.settings["with_slices"] and not document.task.several_outcomes,
+            patches=patches(document),
             pairs=pairs(evidence) if len(document.candidates) > 1 else None,
             command=command(evidence),
             not_measured=provenance.not_measured(evidence),
