@@ -23,6 +23,7 @@ from rehashed import rehashed
 import trusteq as package
 from trusteq import ExplainSettings, load_run
 from trusteq.auditing import compute as computing
+from trusteq.auditing import moved_by_rounding, row_findings
 from trusteq.auditing.compute import FINDINGS, compute_audit
 from trusteq.auditing.verify import verify_run
 from trusteq.compare import chance
@@ -244,7 +245,8 @@ def test_a_warning_that_was_taken_out_or_put_in(tmp_path):
 
 def test_all_kinds_of_findings_that_are_computed_are_known():
     """By the source: one that is not in the list would not be compared."""
-    source = Path(computing.__file__).read_text("utf-8")
+    modules = (computing, moved_by_rounding, row_findings)
+    source = "".join(Path(module.__file__).read_text("utf-8") for module in modules)
     made = set(re.findall(r'Finding\([^()]*?, "([a-z- ]+)", ', source)) | set(
         re.findall(r'kind, count = "(.*?)"', source)
     )

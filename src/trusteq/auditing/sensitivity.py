@@ -15,7 +15,7 @@ from trusteq.auditing.explanations import paired, with_usual
 from trusteq.compare.alignment import pooled
 from trusteq.explain.draw import Draw, drawn, random_keys
 from trusteq.explain.explanation import explain
-from trusteq.explain.units import cuts_named, cutter, unit_named
+from trusteq.explain.units import MASKS_PER_UNIT, cuts_named, cutter, unit_named
 from trusteq.explain.words import REMOVE
 from trusteq.models.base import Finding
 
@@ -42,7 +42,8 @@ def other_way(settings: ExplainSettings, items: Items) -> ExplainSettings | None
     units, perturb = cut.other
     if perturb == settings.perturb and len(cutter(units, items)(0)) == len(cutter(settings.units, items)(0)):
         return None
-    return with_usual(replace(settings, units=units, perturb=perturb, k=None, per_unit=None, until="end"), items)
+    usual = with_usual(replace(settings, units=units, perturb=perturb, k=None, per_unit=None, until="end"), items)
+    return replace(usual, per_unit=max(MASKS_PER_UNIT, (usual.per_unit or 0) // 2))
 
 
 def sensitivity(
