@@ -11,8 +11,10 @@ import pytest
 
 from trusteq import Items
 from trusteq.data.arrays import Arrays
+from trusteq.data.features import Features
 from trusteq.data.pictures import Pictures
 from trusteq.data.segment import KINDS, about_column, metadata, segment_of, stored_segment
+from trusteq.data.sounds import Sounds
 from trusteq.data.texts import Texts
 
 TEXTS = ["good film", " bad", "größer 世界\x00"]
@@ -159,6 +161,8 @@ def test_a_hash_tells_every_order_and_value(kind):
     held = {
         Texts: Texts(["a", "b"]),
         Arrays: Arrays(np.array([[1.0], [2.0]])),
+        Sounds: Sounds.of_arrays(np.array([[0.1], [0.2]]), rate=8000),
+        Features: Features(np.array([[[1.0]], [[2.0]]])),
         Pictures: Pictures.of_arrays(np.arange(2, dtype=np.uint8)[:, None, None]),
     }[kind]
 

@@ -32,6 +32,16 @@ if TYPE_CHECKING:
     "--data", help="Items: Parquet, CSV, TSV or JSONL (.gz), a dataset folder or hub id.  [default: REFERENCE]"
 )
 @click.option("--text", help="Columns that the models read, in order: --text premise,hypothesis.")
+@click.option("--sound", help="Columns with recordings, as bytes, paths, or both: WAV, other formats by an extra.")
+@click.option("--features", help="Columns with features of sounds, e.g. MFCC: lists [time, coefficients].")
+@click.option("--rate", type=click.IntRange(min=1), help="Resample all recordings to so many Hz.  [default: refuse]")
+@click.option(
+    "--channels",
+    type=click.Choice(["one", "mean"]),
+    default="one",
+    show_default=True,
+    help="Recordings of several channels: one refuses them, mean averages them.",
+)
 @click.option(
     "--columns", help="Columns of a table whose rows the models read: age,job, or all for all that have no other part."
 )
@@ -240,6 +250,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     texts = comma_separated(options["text"]) or (() if task_file is None else task_file.columns)
     if text_model is not None and not texts:
         raise click.UsageError(f"model {text_model} reads texts; name their columns with --text, in the model's order")
+    sounds, features = (comma_separated(options[name]) for name in ("sound", "features"))
     quiet = options["quiet"] or (options["as_json"] and not options["progress_json"])
     with (
         show_progress(quiet=quiet, as_json=options["progress_json"]) as progress,
@@ -249,6 +260,10 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         items = read_items(
             options["data"] or reference_location,
             text=texts,
+            sound=sounds,
+            features=features,
+            rate=options["rate"],
+            channels=options["channels"],
             label=options["label"],
             label_names=comma_separated(options["label_names"]) or None,
             id=options["id_column"],
@@ -265,7 +280,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         )
         progress("read items", 1, 1)
         # A file of predictions may repeat the items' columns: these are not labels.
-        item_columns = {options["label"], options["cluster"], *slices, *texts} - {None}
+        item_columns = {options["label"], options["cluster"], *slices, *texts, *sounds, *features} - {None}
         matching: dict[str, Any] = {
             "id": options["id_column"],
             "by_row": options["by_row"],

@@ -17,6 +17,7 @@ from trusteq.data.read_rows import rows_of
 from trusteq.data.readers import column_names, read_table
 from trusteq.data.results import format_of
 from trusteq.data.segment import segment_of
+from trusteq.data.sound_columns import feature_column, sound_column
 from trusteq.data.table import Table, shown
 from trusteq.errors import DataError, LabelError, OptionError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.rows import Rows
+    from trusteq.data.sounds import Channels
 
 ALL = "all"
 """In place of columns' names: all columns that have no other part."""
@@ -37,6 +39,10 @@ def read_items(
     source: str | Path | Any,
     *,
     text: str | Sequence[str] = (),
+    sound: str | Sequence[str] = (),
+    features: str | Sequence[str] = (),
+    rate: int | None = None,
+    channels: Channels = "one",
     label: str | None = None,
     label_names: Sequence[str] | None = None,
     id: str | None = None,  # noqa: A002
@@ -58,6 +64,9 @@ def read_items(
     replace a list of one. ``download`` allows downloading a dataset from the hub; without it nothing goes online.
     ``options`` is the column with each item's own options, a list of texts (in CSV as JSON); a label is then the
     position of the right one, counted from 0, or its text.
+    ``sound`` names columns of recordings (bytes, paths or both), ``features`` columns of features [time, coefficients].
+    Recordings of another sample rate than the first, or of several channels, are refused unless ``rate`` states the
+    rate in Hz that all are resampled to, and ``channels`` is "mean".
     ``columns`` are those of a table whose rows the models read, or "all" for all that have no other part; numbers and
     categories are told apart as pandas does, except that ``categories`` never hold numbers. ``background`` has rows
     of the same columns, from which values stand in for columns left out; by default 100 of the items do.
@@ -66,12 +75,17 @@ def read_items(
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
+    sound, features = _as_tuple(sound), _as_tuple(features)
     row, categories = _as_tuple(columns), _as_tuple(categories)
     if not row and (categories or background is not None):
         raise DataError(f"{_name(source)}: categories and a background are those of columns; name these with --columns")
+    if not sound and (rate is not None or channels != "one"):
+        raise OptionError("a rate and channels are those of recordings; name their column with --sound")
     if (form := format_of(source)) is not None:
         without_effect = {
             "--text": text,
+            "--sound": sound,
+            "--features": features,
             "--columns": row,
             "--label": label,
             "--label-names": label_names,
@@ -91,7 +105,7 @@ def read_items(
         raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
     if options is not None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names and labels to ignore have no effect on options; leave them out")
-    named = [*text, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
+    named = [*text, *sound, *features, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
     read = partial(read_table, source, split=split, download=download)
     everything = row == (ALL,)
     if row:
@@ -127,6 +141,8 @@ def read_items(
         ids=[str(row + 1) for row in rows] if id is None else keep_rows(table.ids(id)),
         segments={
             **{name: segment_of(_segment(table, name), name).take(rows) for name in text},
+            **{name: sound_column(table, name, rate=rate, channels=channels).take(rows) for name in sound},
+            **{name: feature_column(table, name).take(rows) for name in features},
             **({ROW: _rows(source, table, row, categories, background, rows)} if row else {}),
         },
         labels=codes,

@@ -10,8 +10,10 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeGuard
 
 from trusteq.data.arrays import Arrays
+from trusteq.data.features import Features
 from trusteq.data.pictures import Pictures
 from trusteq.data.rows import Rows
+from trusteq.data.sounds import Sounds
 from trusteq.data.texts import Texts
 from trusteq.errors import DataError
 from trusteq.plugins import with_plugins
@@ -101,6 +103,8 @@ class Segment(Protocol):
 KINDS: dict[str, type[Segment]] = {
     "text": Texts,
     "array": Arrays,
+    "sound": Sounds,
+    "features": Features,
     "row": Rows,
     "picture": Pictures,
 }
@@ -128,7 +132,9 @@ def segment_of(values: Any, where: str) -> Segment:
 
 
 def with_article(kind: str) -> str:
-    """The kind with its article: "a text", "an array"."""
+    """The kind with its article unless it is plural: "a text", "an array", "features"."""
+    if kind == Features.kind:
+        return kind
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 

@@ -17,6 +17,7 @@ from trusteq.errors import DataError, OptionError
 from trusteq.explain.columns import background_rows, column_groups, single_columns
 from trusteq.explain.joined import JoinedUnits
 from trusteq.explain.outline import sentences_then_words
+from trusteq.explain.stretches import frame_stretches, stretches
 from trusteq.explain.tiles import FILLS, PLACES, superpixels, tiles
 from trusteq.explain.words import REMOVE, by_pattern, sentences, word_count, words
 from trusteq.plugins import with_plugins
@@ -100,12 +101,15 @@ LONG = 100
 _OF_TEXTS = partial(Cut, frozenset({"text"}), "word", places=("start", "end"), perturb=None)
 _OF_PICTURES = partial(Cut, frozenset({"picture"}), places=PLACES, perturb=FILLS, per_unit=8, top=0.25)
 _OF_ROWS = partial(Cut, frozenset({"row"}), "column", per_unit=8, top=0.25, background=background_rows)
+_OF_SOUNDS = partial(Cut, unit="stretch", places=("start", "end", "low", "high"), per_unit=8, top=0.25)
 
 CUTS: dict[str, Cut] = {
     "words": _OF_TEXTS(words),
     "words-merged": _OF_TEXTS(partial(words, merge_equal=True)),
     "sentences": replace(_OF_TEXTS(sentences), unit="sentence"),
     SENTENCES_THEN_WORDS: replace(_OF_TEXTS(sentences_then_words), unit="word or sentence"),
+    "stretches": _OF_SOUNDS(frozenset({"sound"}), of=stretches),
+    "frame-stretches": _OF_SOUNDS(frozenset({"features"}), of=frame_stretches),
     "column-groups": _OF_ROWS(column_groups),
     "columns": _OF_ROWS(single_columns),
     "tiles": _OF_PICTURES("tile", tiles),
@@ -153,7 +157,7 @@ def default_units(items: Items) -> str:
         names_of_kind = _cuts_for(segment)
         if not names_of_kind:
             supported = " and ".join(
-                f"{kind}s" for kind in dict.fromkeys(k for cut in cuts().values() for k in cut.kinds)
+                f"{kind.removesuffix('s')}s" for kind in dict.fromkeys(k for cut in cuts().values() for k in cut.kinds)
             )
             raise OptionError(
                 f"segment {name!r} is {with_article(segment.kind)}, and only {supported} can be explained; "

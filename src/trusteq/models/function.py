@@ -42,7 +42,7 @@ class FunctionModel:
         if not segments:
             raise DataError(f"{items.source}: model {self.name} has no input; name the columns to read")
         if len(segments) > 1:
-            inputs: Any = list(zip(*segments, strict=True))
+            inputs: Any = list(zip(*(segment.inputs() for segment in segments), strict=True))
         else:
             inputs = segments[0].inputs()
         answer = self._in_order(self.function(inputs))

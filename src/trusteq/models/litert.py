@@ -25,6 +25,8 @@ from trusteq.models.picture_input import PICTURES, picture_inputs, pillow, pillo
 from trusteq.models.preprocessing import Preprocessing, preprocessing_of, refuse_other_shape, with_preprocessing
 from trusteq.models.reading import only_segment
 from trusteq.models.scores import as_probabilities, sum_to_one
+from trusteq.models.sound_input import sound_inputs
+from trusteq.models.sound_preprocessing import SoundPreprocessing, refuse_other_length
 from trusteq.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
 
-AS_GIVEN = frozenset({"array", "features", "sound"})
+AS_GIVEN = frozenset({"array", "features"})
 """Kinds whose items are numbers already."""
 
 
@@ -49,9 +51,9 @@ def open_litert(
 ) -> LitertModel:
     """A .tflite file ready to run on the CPU.
 
-    ``preprocessing`` says how pictures become its input, by default the .yaml beside the file; without one it reads
-    arrays as they are. Labels and the kind of ``scores`` may stand there, too; otherwise scores are logits. ``output``
-    names the output with the scores if there are several.
+    ``preprocessing`` says how pictures or sounds become its input, by default the .yaml beside the file; without one it
+    reads arrays as they are. Labels and the kind of ``scores`` may stand there, too; otherwise scores are logits.
+    ``output`` names the output with the scores if there are several.
     """
     file = Path(location).expanduser()
     how = preprocessing_of(preprocessing, file, name=name)
@@ -78,27 +80,31 @@ def open_litert(
     }
     content = files_hash({"graph": file}, name=name)
     if how is not None:
-        pillow(name=name)
-        refuse_other_shape(how, session.input.shape, session.input.name, name=name)
+        if isinstance(how, SoundPreprocessing):
+            refuse_other_length(how, session.input.shape, session.input.name, name=name)
+        else:
+            pillow(name=name)
+            refuse_other_shape(how, session.input.shape, session.input.name, name=name)
+            details["pillow"] = pillow_version()
         if how.dtype != session.input.dtype and not (session.input.step and how.dtype == "float32"):
             raise ModelError(
                 f"model {name}: input {session.input.name!r} is {session.input.dtype}, but the preprocessing says "
                 f"dtype: {how.dtype}; correct it"
             )
-        details |= {"preprocessing": how.stated(), "pillow": pillow_version()}
+        details["preprocessing"] = how.stated()
         content = with_preprocessing(content, how)
     return LitertModel(name, names, Identity("litert", location, content, details), session, how, file)
 
 
 @dataclass(eq=False)
 class LitertModel:
-    """An open session, and what is done to pictures before it; None if it reads arrays as they are."""
+    """An open session, and what is done to pictures or sounds before it; None if it reads arrays as they are."""
 
     name: str
     labels: tuple[str, ...]
     identity: Identity
     session: LitertSession
-    preprocessing: Preprocessing | None
+    preprocessing: Preprocessing | SoundPreprocessing | None
     file: Path
 
     def predict(self, items: Items) -> NDArray[np.float64]:
@@ -107,18 +113,24 @@ class LitertModel:
 
     def through(self, items: Items, other: Preprocessing) -> NDArray[np.float64]:
         """The same of pictures that are resized and cropped as another model's are."""
-        return self._predict(items, None if self.preprocessing is None else self.preprocessing.seeing_as(other))
+        how = self._of_pictures
+        return self._predict(items, None if how is None else how.seeing_as(other))
+
+    @property
+    def _of_pictures(self) -> Preprocessing | None:
+        """What is done to pictures; None if it does not read them."""
+        return self.preprocessing if isinstance(self.preprocessing, Preprocessing) else None
 
     @property
     def traits(self) -> Traits:
         """It runs on the CPU, one item at a time."""
-        reads_pictures = self.preprocessing is not None
+        pictures = self._of_pictures
+        reads = AS_GIVEN if self.preprocessing is None else frozenset({"picture" if pictures else "sound"})
         return Traits(
-            reads=frozenset({"picture"}) if reads_pictures else AS_GIVEN,
-            changeable=reads_pictures,
+            reads=reads,
             budget=PICTURES,
-            preprocessing=self.preprocessing,
-            through=self.through if reads_pictures else None,
+            preprocessing=pictures,
+            through=self.through if pictures else None,
             device=CPU,
             threads=lambda: self.session.threads,
             size=self._size,
@@ -136,7 +148,7 @@ class LitertModel:
         )
         return (Finding(self.name, "rounded probabilities", message, step),)
 
-    def _predict(self, items: Items, how: Preprocessing | None) -> NDArray[np.float64]:
+    def _predict(self, items: Items, how: Preprocessing | SoundPreprocessing | None) -> NDArray[np.float64]:
         values = np.empty((len(items), len(self.labels)))
         for i, numbers in enumerate(self._inputs(items, how)):
             try:
@@ -150,8 +162,11 @@ class LitertModel:
             return sum_to_one(values, output.step, name=self.name, output=output.name)
         return as_probabilities(values, kind, output=output.name, name=self.name)
 
-    def _inputs(self, items: Items, how: Preprocessing | None) -> Iterator[NDArray[Any]]:
+    def _inputs(self, items: Items, how: Preprocessing | SoundPreprocessing | None) -> Iterator[NDArray[Any]]:
         """What the graph reads of each item."""
+        if isinstance(how, SoundPreprocessing):
+            yield from sound_inputs(items, how, name=self.name)
+            return
         if how is not None:
             yield from picture_inputs(items, how, name=self.name)
             return

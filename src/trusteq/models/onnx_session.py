@@ -26,10 +26,12 @@ from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
 from trusteq.models.onnx_pictures import OnnxPictures, open_onnx_pictures
 from trusteq.models.onnx_runtime import onnx_runtime
+from trusteq.models.onnx_sounds import OnnxSounds, open_onnx_sounds
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, LABELS, OUTPUT, PREPROCESSING, SCORES, TOKENIZER
 from trusteq.models.preprocessing import preprocessing_of
 from trusteq.models.scores import as_probabilities
+from trusteq.models.sound_preprocessing import SoundPreprocessing
 from trusteq.models.token_limit import truncation
 from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer, tokenizing
 from trusteq.models.traits import Traits
@@ -73,20 +75,24 @@ def open_onnx(
     output: str | None = None,
     budget: int | None = None,
     preprocessing: str | Path | Mapping[str, Any] | None = None,
-) -> OnnxModel | OnnxPictures:
+) -> OnnxModel | OnnxPictures | OnnxSounds:
     """A graph ready to run on the CPU.
 
     ``location`` is a .onnx file or a folder with one; ``tokenizer`` is a folder with tokenizer.json, by default the
     model's own folder if that has one. ``output`` names the output with the scores if there are several; scores are
     probabilities if ``scores`` says so or the output is called "probabilities", otherwise logits. ``preprocessing``
-    says how pictures become its input, by default the .yaml beside a file that has no tokenizer.
+    says how pictures or sounds become its input, by default the .yaml beside a file that has no tokenizer.
     """
     file = graph_file(Path(location).expanduser(), name=name)
     reads_texts = tokenizer is not None or (file.parent / "tokenizer.json").is_file()
     if preprocessing is not None or not reads_texts:
         how = preprocessing_of(preprocessing, file, name=name)
         if how is not None and tokenizer is not None:
-            raise OptionError(f"model {name}: a graph reads texts (tokenizer) or pictures (preprocessing); give one")
+            raise OptionError(f"model {name}: a graph reads texts (tokenizer) or others (preprocessing); give one")
+        if isinstance(how, SoundPreprocessing):
+            return open_onnx_sounds(
+                file, how, location=location, name=name, labels=labels, scores=scores, output=output, budget=budget
+            )
         if how is not None:
             return open_onnx_pictures(
                 file, how, location=location, name=name, labels=labels, scores=scores, output=output, budget=budget
@@ -335,7 +341,7 @@ class OnnxModel:
         try:
             values = values.astype(DTYPES[entry.type], casting="unsafe" if reads_text else "same_kind")
         except TypeError as error:
-            advice = "; pictures need a preprocessing (--preprocessing)" if values.dtype == object else ""
+            advice = "; pictures and sounds need a preprocessing (--preprocessing)" if values.dtype == object else ""
             raise ModelError(f"model {self.name}: graph input {entry.name!r}: {one_line(error)}{advice}") from error
         return values[:, None] if values.ndim == 1 and len(entry.shape) == 2 else values
 

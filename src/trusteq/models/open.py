@@ -19,6 +19,7 @@ from trusteq.models.litert import LITERT
 from trusteq.models.onnx_session import ONNX
 from trusteq.models.picture_transformer import PICTURE_TRANSFORMERS
 from trusteq.models.prediction_file import PREDICTIONS
+from trusteq.models.sound_transformer import SOUND_TRANSFORMERS
 from trusteq.models.stored_logits import STORED_LOGITS
 from trusteq.models.transformer import TRANSFORMERS
 from trusteq.plugins import with_plugins
@@ -50,7 +51,17 @@ class ModelOptions:
     not_labels: tuple[str, ...] = ()
 
 
-BACKENDS = (*CHOICE_RESULTS, STORED_LOGITS, PREDICTIONS, ONNX, LITERT, CAUSAL, PICTURE_TRANSFORMERS, TRANSFORMERS)
+BACKENDS = (
+    *CHOICE_RESULTS,
+    STORED_LOGITS,
+    PREDICTIONS,
+    ONNX,
+    LITERT,
+    CAUSAL,
+    PICTURE_TRANSFORMERS,
+    SOUND_TRANSFORMERS,
+    TRANSFORMERS,
+)
 """trusteq's own backends."""
 
 

@@ -40,7 +40,7 @@ TOKENIZER = Option("tokenizer", "Folder with tokenizer.json, for ONNX models wit
 OUTPUT = Option("output", "Name of the output to use, for ONNX graphs with several.")
 PREPROCESSING = Option(
     "preprocessing",
-    "What an ONNX or LiteRT model does to pictures: [NAME=]FILE.yaml, by default the .yaml beside the model's file.",
+    "What an ONNX or LiteRT model does to pictures or sounds: [NAME=]FILE.yaml, by default the .yaml beside its file.",
     per_model=True,
 )
 SCORE = Option(

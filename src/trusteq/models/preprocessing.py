@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from trusteq.data.yaml_file import read_yaml, validated
 from trusteq.errors import ModelError
+from trusteq.models.sound_preprocessing import SoundPreprocessing
 
 Rule = Literal["nearest", "bilinear", "bicubic", "box", "lanczos", "none"]
 
@@ -103,17 +104,24 @@ class Preprocessing(BaseModel):
 
 
 def preprocessing_of(
-    given: str | Path | Mapping[str, Any] | Preprocessing | None, file: Path, *, name: str
-) -> Preprocessing | None:
-    """The preprocessing given for a model file, else the YAML beside the file; None if there is neither."""
-    if isinstance(given, Preprocessing | None) and (given is not None or not file.with_suffix(".yaml").is_file()):
+    given: str | Path | Mapping[str, Any] | Preprocessing | SoundPreprocessing | None, file: Path, *, name: str
+) -> Preprocessing | SoundPreprocessing | None:
+    """The preprocessing given for a model file, else the YAML beside the file; None if there is neither.
+
+    One with a rate is that of sounds, any other that of pictures.
+    """
+    if isinstance(given, Preprocessing | SoundPreprocessing):
         return given
+    if given is None and not file.with_suffix(".yaml").is_file():
+        return None
     where: object = "preprocessing"
     content: object = given
     if not isinstance(given, Mapping):
         where = Path(given or file.with_suffix(".yaml")).expanduser()
         content = read_yaml(where, missing="no such file", error=ModelError)
-    return validated(content, Preprocessing, where=f"model {name}: {where}", what="preprocessing", error=ModelError)
+    of_sounds = isinstance(content, Mapping) and "rate" in content
+    schema: type[Preprocessing | SoundPreprocessing] = SoundPreprocessing if of_sounds else Preprocessing
+    return validated(content, schema, where=f"model {name}: {where}", what="preprocessing", error=ModelError)
 
 
 def refuse_other_shape(how: Preprocessing, shape: Sequence[Any], entry: str, *, name: str) -> None:
@@ -128,7 +136,7 @@ def refuse_other_shape(how: Preprocessing, shape: Sequence[Any], entry: str, *, 
     )
 
 
-def with_preprocessing(content: str, how: Preprocessing) -> str:
-    """The hash of a model's files and of what it does to a picture; what its labels are called is no part of it."""
+def with_preprocessing(content: str, how: Preprocessing | SoundPreprocessing) -> str:
+    """The hash of a model's files and of what it does to its input; what its labels are called is no part of it."""
     stated = {key: value for key, value in how.stated().items() if key not in {"labels", "scores"}}
     return hashlib.sha256(json.dumps([content, stated], sort_keys=True).encode()).hexdigest()

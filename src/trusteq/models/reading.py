@@ -21,10 +21,10 @@ def refuse_unread(items: Items, reads: Collection[str], *, name: str) -> None:
         return
     found = ", ".join(f"{key!r}, {with_article(segment.kind)}" for key, segment in items.segments.items())
     remedy = f"name its column with --{next(iter(reads))}" if len(reads) == 1 else "name its column"
-    if "picture" in kinds:
+    if "picture" in kinds or ("sound" in kinds and "array" in reads):
         remedy = (
-            "say what happens to pictures in a .yaml file beside the model's file, or name that file with "
-            "--preprocessing"
+            f"say what happens to {'pictures' if 'picture' in kinds else 'sounds'} in a .yaml file beside the model's "
+            "file, or name that file with --preprocessing"
         )
     raise DataError(
         f"{items.source}: model {name} reads {_any_of(reads)}, but the items have {found or 'nothing'}; {remedy}"

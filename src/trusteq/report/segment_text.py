@@ -31,6 +31,8 @@ AS_TEXT: dict[str, Callable[[Any], str]] = {
     "text": str,
     "array": numbers,
     "picture": size,
+    "sound": lambda sound: f"sound of {len(sound.samples()) / sound.rate:.2f} s at {sound.rate:,} Hz",
+    "features": lambda frames: numbers(frames.values),
 }
 """By kind of segment, the text that shows one value; a kind that is not listed is shown by its name."""
 

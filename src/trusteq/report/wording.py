@@ -180,8 +180,8 @@ def unit_of(document: AuditDocument) -> str:
 
 
 def plural(unit: str) -> str:
-    """Several of these units: "words or tiles"."""
-    return " or ".join(f"{name}s" for name in unit.split(" or "))
+    """Several of these units: "words or tiles", "stretches"."""
+    return " or ".join(f"{name}es" if name.endswith("ch") else f"{name}s" for name in unit.split(" or "))
 
 
 def about(text: str, unit: str) -> str:

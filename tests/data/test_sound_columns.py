@@ -1,0 +1,82 @@
+"""Recordings and features in files: as bytes, as paths, or both as Hugging Face stores them."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from recordings import tone, wav
+
+import trusteq
+from trusteq import DataError, OptionError, read_items
+
+FILES = [wav(tone(300)), wav(tone(600)), wav(tone(900))]
+
+
+def written(tmp_path, columns, name="data.parquet"):
+    pq.write_table(pa.table(columns), tmp_path / name)
+    return tmp_path / name
+
+
+def test_bytes_paths_and_both_are_the_same_sounds(tmp_path):
+    for number, file in enumerate(FILES):
+        (tmp_path / f"{number}.wav").write_bytes(file)
+    names = [f"{number}.wav" for number in range(3)]
+    columns = {
+        "bytes": pa.array(FILES),
+        "path": pa.array(names),
+        "both": pa.array([{"bytes": file, "path": name} for file, name in zip(FILES, names, strict=True)]),
+        "elsewhere": pa.array([{"bytes": None, "path": name} for name in names]),
+        "label": ["a", "b", "a"],
+    }
+    items = read_items(written(tmp_path, columns), sound=["bytes", "path", "both", "elsewhere"], label="label")
+    one, *others = items.segments.values()
+    assert [*one.keys()] == [trusteq.data.sounds.Sounds.of([file])[0].digest for file in FILES]
+    assert all(other == one for other in others)
+    pd.DataFrame({"file": names}).to_csv(tmp_path / "data.csv", index=False)
+    assert read_items(tmp_path / "data.csv", sound="file").segments["file"] == one
+
+
+def test_rows_whose_label_is_left_out_take_their_sounds_along(tmp_path):
+    file = written(tmp_path, {"audio": FILES, "label": ["a", "-1", "b"]})
+    items = read_items(file, sound="audio", label="label", ignore_labels="-1")
+    assert [sound.source for sound in items.segments["audio"]] == [FILES[0], FILES[2]]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([FILES[0], FILES[1][:-9]], r"row 2: column 'audio': truncated: .* \(item 2\); to leave"),
+        ([FILES[0], None], "row 2: column 'audio' is not a recording: None; give the bytes of a file, or its path"),
+        (["missing.wav"], r"row 1: column 'audio' names 'missing\.wav', but there is no such file in"),
+        ([1.5], "row 1: column 'audio' is not a recording: 1.5"),
+        ([{"bytes": FILES[0][:-9], "path": "x/a.wav"}], r"row 1: column 'audio' \(x/a\.wav\): truncated"),
+    ],
+)
+def test_an_unfit_recording_is_named_with_its_row(tmp_path, values, said):
+    with pytest.raises(DataError, match=said):
+        read_items(written(tmp_path, {"audio": values}), sound="audio")
+
+
+def test_a_rate_and_channels_are_stated_for_all(tmp_path):
+    stereo = wav(np.stack([tone(rate=16_000)] * 2, axis=1), rate=16_000)
+    file = written(tmp_path, {"audio": [FILES[0], stereo]})
+    with pytest.raises(DataError, match="row 2: column 'audio': 2 channels"):
+        read_items(file, sound="audio")
+    items = read_items(file, sound="audio", rate=8000, channels="mean")
+    assert [len(samples) for samples in items.segments["audio"].inputs()] == [4000, 4000]
+    with pytest.raises(OptionError, match="a rate and channels are those of recordings; name their column"):
+        read_items(file, text="audio", rate=8000)
+
+
+def test_features_are_lists_of_lists(tmp_path):
+    values = np.random.default_rng(0).normal(size=(4, 3, 2)).astype(np.float32)
+    items = read_items(written(tmp_path, {"mfcc": pa.array(values.tolist())}), features="mfcc")
+    assert items.segments["mfcc"].kind == "features"
+    np.testing.assert_allclose(items.segments["mfcc"].values, values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("values", [[[1.0, 2.0]], ["text"], [[[1.0], [2.0, 3.0]]]])
+def test_what_is_no_table_of_features_is_one_line(tmp_path, values):
+    with pytest.raises(DataError, match=r"row 1: column 'mfcc' (is not a table of features|holds)"):
+        read_items(written(tmp_path, {"mfcc": values}), features="mfcc")
