@@ -1,4 +1,4 @@
-"""A segment as text: how values of each kind are shown in tables, the terminal and the page."""
+"""A segment as text: how values of each kind are put in a line; `trusteq.report.drawn.kinds` says how they are drawn."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ AS_TEXT: dict[str, Callable[[Any], str]] = {
     "text": str,
     "array": numbers,
     "picture": size,
+    "row": str,
     "sound": lambda sound: f"sound of {len(sound.samples()) / sound.rate:.2f} s at {sound.rate:,} Hz",
     "features": lambda frames: numbers(frames.values),
 }

@@ -82,15 +82,15 @@ class Candidate:
         return self.judged.name
 
 
-def page(evidence: Evidence) -> str:
-    """The report of a finished audit; the same bytes for the same run."""
+def page(evidence: Evidence, *, images: bool = True) -> str:
+    """The report of a finished audit, the same bytes for the same run; ``images``: with pictures and sounds, if any."""
     document = evidence.document
-    unit, items, figure = unit_of(document), browser(evidence), drawer(evidence)
+    unit, items, figure = unit_of(document), browser(evidence, images=images), drawer(evidence)
     return (
         _environment()
         .get_template("page.html")
         .render(
-            assets=assets(),
+            assets=assets(images=items.has_images),
             data_items=block(items.items),
             data_words=None if items.words is None else block(items.words),
             answer=answer(document.reference.name, document.candidates, unit),
