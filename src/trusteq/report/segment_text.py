@@ -1,4 +1,4 @@
-"""A segment as text: how values of each kind are put in a line; `trusteq.report.drawn.kinds` says how they are drawn."""
+"""A segment as text: how values of each kind are put in a line; how they are drawn is in `trusteq.report.drawn`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AS_TEXT: dict[str, Callable[[Any], str]] = {
     "picture": size,
     "row": str,
     "sound": lambda sound: f"sound of {len(sound.samples()) / sound.rate:.2f} s at {sound.rate:,} Hz",
-    "features": lambda frames: numbers(frames.values),
+    "features": lambda frames: "features of {:,} frames, {:,} coefficients each".format(*frames.shape),
 }
 """By kind of segment, the text that shows one value; a kind that is not listed is shown by its name."""
 

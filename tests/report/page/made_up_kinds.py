@@ -1,4 +1,4 @@
-"""Made-up runs of pictures, rows, sounds and features: a reference, a copy that is nearly it, and one with a shortcut."""
+"""Made-up runs of pictures, rows, sounds and features: a reference, one that is nearly it, one with a shortcut."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def pictures(n, *, seed=0, size=(SIDE, SIDE)):
 def _yellow(picture):
     p = picture.astype(np.float64)
     height, width = p.shape[:2]
-    middle = p[height // 8 : 7 * height // 8, width // 8 : 3 * width // 4]
-    return ((middle[..., 0] > 190) & (middle[..., 2] < 120)).mean() * 40 - ((middle[..., 0] > 130) & (middle[..., 1] < 110)).mean() * 30
+    red, green, blue = p[height // 8 : 7 * height // 8, width // 8 : 3 * width // 4].transpose(2, 0, 1)
+    return ((red > 190) & (blue < 120)).mean() * 40 - ((red > 130) & (green < 110)).mean() * 30
 
 
 def _mark(picture):
@@ -104,9 +104,14 @@ def row_models():
     def score(frame, branch, years):
         known = frame["years at address"].fillna(8).to_numpy(dtype=float)
         return (
-            2 * frame["income"] / 3e4 + frame["income after tax"] / 2e4 - 6 * frame["debt"] / frame["income"]
-            + (frame["age"] - 45) / 40 + branch * (frame["branch"] - 4.5) + years * (known - 8)
-            + 0.3 * (frame["job"] == "nurse") - 1.2
+            2 * frame["income"] / 3e4
+            + frame["income after tax"] / 2e4
+            - 6 * frame["debt"] / frame["income"]
+            + (frame["age"] - 45) / 40
+            + branch * (frame["branch"] - 4.5)
+            + years * (known - 8)
+            + 0.3 * (frame["job"] == "nurse")
+            - 1.2
         ).to_numpy(dtype=float)
 
     def model(name, branch, years):
@@ -116,7 +121,8 @@ def row_models():
 
         return trusteq.from_callable(of, labels=("unpaid", "paid"), name=name)
 
-    return {"large": model("large", 0, 0.02), "int8": model("int8", 0.01, 0.02), "shortcut": model("shortcut", 0.5, 0.1)}
+    how = {"large": (0, 0.02), "int8": (0.01, 0.02), "shortcut": (0.5, 0.1)}
+    return {name: model(name, *weights) for name, weights in how.items()}
 
 
 def sounds(n, *, seed=0):

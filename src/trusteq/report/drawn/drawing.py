@@ -41,9 +41,10 @@ class Area:
 
 @dataclass(frozen=True)
 class Bars:
-    """A value whose units each have a value of their own, in words [units]."""
+    """A value whose units each have a value of their own, in words [units]; lines: the same with names [units]."""
 
     values: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 Drawing = Area | Bars

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.picture import Picture
+    from trusteq.explain.tiles import Superpixels
 
 LONGEST = 224
 """Pixels on a thumbnail's longer side."""
@@ -87,10 +88,11 @@ def _outlines(picture: Picture, boxes: tuple[Box, ...]) -> tuple[str, ...]:
     if not boxes:
         return ()
     try:
-        (part,) = superpixels((picture,)).parts
+        (found_again,) = superpixels((picture,)).parts
     except MissingExtraError:
         return tuple(map(_within, boxes))
     # Another version of scikit-image may cut the picture in another way.
+    part = cast("Superpixels", found_again)
     found = tuple((x, y, right - x, bottom - y) for y, x, bottom, right in part.boxes.tolist())
     return _paths(part.map(), len(boxes)) if found == boxes else tuple(map(_within, boxes))
 

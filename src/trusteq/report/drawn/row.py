@@ -15,12 +15,9 @@ def draw(row: Row | None, marks: Marks) -> Bars:
     """The values of each unit's columns, in words."""
     groups = None if row is None else grouping(row.background, marks.names)
     if row is None or groups is None:
-        return Bars(("",) * len(marks.names))
+        return Bars(("",) * len(marks.names), marks.names)
     shown = [column.shown(value) for column, value in zip(row.columns, row.values, strict=True)]
-    names = [column.name for column in row.columns]
-    return Bars(
-        tuple(
-            shown[group[0]] if len(group) == 1 else ", ".join(f"{names[at]} {shown[at]}" for at in group)
-            for group in groups
-        )
-    )
+    named = [f"{column.name} {value}" for column, value in zip(row.columns, shown, strict=True)]
+    lines = tuple(", ".join(named[at] for at in group) for group in groups)
+    alone = (shown[group[0]] if len(group) == 1 else None for group in groups)
+    return Bars(tuple(line if value is None else value for value, line in zip(alone, lines, strict=True)), lines)

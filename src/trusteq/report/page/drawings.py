@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from trusteq.data.clean import clean
-from trusteq.report.drawn.drawing import Area, Bars, Marks
+from trusteq.report.drawn.drawing import Area, Marks
 from trusteq.report.drawn.kinds import drawn, is_area, is_drawn
 from trusteq.report.wording import listed, plural
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.segment import Segment
-    from trusteq.report.drawn.drawing import Drawing
+    from trusteq.report.drawn.drawing import Bars, Drawing
     from trusteq.report.page.explained_items import ExplainedItems
 
 MOST_IMAGES = 60
@@ -65,9 +65,7 @@ def drawings(
     return Drawings(tuple(made), _left_out(kinds, len(shown), answers.shape[1], images=images))
 
 
-def _with_images(
-    answers: NDArray[np.int64], chosen: NDArray[np.int64], explained: ExplainedItems | None
-) -> list[int]:
+def _with_images(answers: NDArray[np.int64], chosen: NDArray[np.int64], explained: ExplainedItems | None) -> list[int]:
     """The items that are shown with images: changed answers and the least aligned items, then a sample of the rest."""
     if len(chosen) <= MOST_IMAGES:
         return list(chosen.tolist())
@@ -99,8 +97,7 @@ def _areas(
     made: dict[int, Drawing] = {item: drawn(segment, item, units.get(item, Marks())) for item in shown}
     which: list[list[int]] = [[], []]
     for item, marks in units.items():
-        area = made.get(item) or drawn(segment, None, marks)
-        assert isinstance(area, Area)
+        area = cast("Area", made.get(item) or drawn(segment, None, marks))
         which[0].append(names.number([clean(name) for name in marks.names]))
         which[1].append(areas.number({"size": area.size, "boxes": area.boxes, "outlines": area.outlines}))
     images = {
@@ -123,10 +120,10 @@ def _areas(
 
 def _bars(segment: Segment, explained: Sequence[int], units: Sequence[Marks]) -> dict[str, Any]:
     names = _Distinct()
-    which, values = [], []
+    which: list[int] = []
+    values: list[list[str]] = []
     for item, marks in zip(explained, units, strict=False):
-        bars = drawn(segment, item, marks)
-        assert isinstance(bars, Bars)
+        bars = cast("Bars", drawn(segment, item, marks))
         which.append(names.number([clean(name) for name in marks.names]))
         values.append([clean(value) for value in bars.values])
     return {"form": "bars", "kind": segment.kind, "names": names.values, "name": which, "values": values}
@@ -159,6 +156,6 @@ def _left_out(kinds: Sequence[str], shown: int, n: int, *, images: bool) -> tupl
     if shown == n:
         return ()
     return (
-        f"This page shows the {names} of {shown:,} of {n:,} items: some whose answer changes, and the explained ones on "
+        f"This page shows the {names} of {shown:,} of {n:,} items: some whose answer changes, and explained ones on "
         "which the models agree least.",
     )

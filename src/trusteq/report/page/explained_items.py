@@ -39,8 +39,8 @@ class ExplainedItems:
 
     positions: among all items. agreement: for each method, the short ``name`` of the score, what it is in full
     (``what``), and its ``values`` [candidates][explained]. words: the data block. left_out: how many more were
-    explained than the page holds. texts: by segment and item, the texts that mark units of segments that are neither texts nor
-    drawn. marks: by segment that is drawn, the units of each item [explained].
+    explained than the page holds. texts: by segment and item, the texts that mark units of segments that are neither
+    texts nor drawn. marks: by segment that is drawn, the units of each item [explained].
     """
 
     positions: NDArray[np.int64]
