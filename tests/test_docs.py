@@ -13,6 +13,7 @@ import sample_files
 from trusteq import read_task_file
 from trusteq.cli.main import main
 from trusteq.compare.measures import MEASURES, PREDICTED, names_of
+from trusteq.models.preprocessing import preprocessing_of
 from trusteq.policy import parse_policy, policy_schema
 from trusteq.prompts.task_file import task_schema
 
@@ -31,6 +32,7 @@ SLOW = [
     "docs/how-to/models-and-data.md",
     "docs/how-to/paper-protocol.md",
     "docs/how-to/read-a-report.md",
+    "docs/how-to/sounds.md",
     "docs/reference/run-directory.md",
 ]
 """Pages whose examples take seconds: most of them audit models."""
@@ -73,6 +75,9 @@ def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_p
 
                 assert parse_policy(yaml.safe_load(text), where=str(page)).name
                 Path("policy.yaml").write_text(text, "utf-8")
+            elif kind == "yaml" and "resize:" in text:
+                Path("model.yaml").write_text(text, "utf-8")
+                assert preprocessing_of(None, Path("model.onnx"), name="model")
             elif kind == "yaml" and text.startswith("task:"):
                 import yaml
 

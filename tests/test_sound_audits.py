@@ -116,9 +116,9 @@ def test_the_unit_that_carries_the_hum_is_named(audited):
 
 
 def test_it_is_sliced_by_what_is_measured_in_sounds(audited):
-    measures = set(audited.items.segments["clip"].measures())
-    assert measures == {part.column for part in audited["nearly"].slices} & measures
-    assert len(measures) == 4
+    measures = audited.items.segments["clip"].measures()
+    sliced = {part.column for part in audited["nearly"].slices} & measures.keys()
+    assert sliced == {"loudness in decibels", "spectral centroid in hertz"}  # the others are the same for all
 
 
 def test_a_model_against_itself_is_one_and_against_chance_is_near_none():

@@ -119,8 +119,8 @@ def test_size_and_scale_are_named_but_are_no_reason_to_doubt():
     (finding,) = found(how(), how(size=(6, 6), scale=1 / 255, mean=0.5, std=0.5))
     assert finding.kind == "other input"
     assert finding.message == (
-        "reads pictures in another form than large, as models may: size 6 x 6 instead of 8 x 8; scale -1 to 1 instead of "
-        "0 to 255"
+        "reads pictures in another form than large, as models may: size 6 x 6 instead of 8 x 8; scale -1 to 1 "
+        "instead of 0 to 255"
     )
 
 

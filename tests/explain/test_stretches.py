@@ -54,6 +54,14 @@ def test_all_kept_is_the_very_sound_and_none_is_silence():
     assert len(silence.samples()) == 4000
 
 
+def test_versions_are_computed_when_they_are_heard(monkeypatch):
+    units = stretches((Sound.of(noise(4000), RATE),))
+    made = units.render(np.random.default_rng(0).random((9, 16)) < 0.5, "remove")[0]
+    monkeypatch.setattr("trusteq.data.sound.sound_measures", None)
+    assert made.sizes().tolist() == [4000] * 9
+    assert all(callable(sound.source) for sound in made)
+
+
 def test_bands_split_the_spectrum():
     low, high = tone(400, 1.0), tone(2500, 1.0)
     sound = Sound.of(low + high, RATE)

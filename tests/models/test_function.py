@@ -7,7 +7,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from trusteq import DataError, Items, LabelError, ModelError, from_callable, from_estimator
+from trusteq.data.pictures import Pictures
 from trusteq.data.predictions import checked
+from trusteq.models import function as function_model
 from trusteq.models.base import Model
 from trusteq.models.function import as_model
 
@@ -34,6 +36,36 @@ def test_one_text_segment_is_given_as_a_list_of_texts():
 
 def test_one_array_segment_is_given_as_it_is():
     assert given(TABLE) is TABLE.segments["row"].values
+
+
+def test_pictures_are_given_as_arrays_of_pixels():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 4, 3), dtype=np.uint8)
+    inputs = given(Items(["a", "b", "c"], {"photo": Pictures.of_arrays(pixels)}))
+    assert isinstance(inputs, list)
+    assert [(one.shape, one.dtype) for one in inputs] == [((5, 4, 3), np.uint8)] * 3
+    assert np.array_equal(np.stack(inputs), pixels)
+
+
+def test_only_so_many_pictures_are_decoded_at_a_time(monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 5, 4, 3), dtype=np.uint8)
+    items = Items([str(i) for i in range(10)], {"photo": Pictures.of_arrays(pixels)})
+    calls = []
+
+    def function(inputs):
+        calls.append(len(inputs))
+        p = np.array([one.mean() / 255 for one in inputs])
+        return np.stack([p, 1 - p], axis=1)
+
+    model = from_callable(function, labels=["no", "yes"], name="f")
+    together = model.predict(items)
+    monkeypatch.setattr(function_model, "MOST", 60)
+    in_parts = model.predict(items)
+    assert calls[0] == sum(calls[1:]) == 10
+    assert max(calls[1:]) == 3
+    assert np.array_equal(together, in_parts)
+    bad = from_callable(lambda inputs: [[0.5, 0.5]], labels=["no", "yes"], name="bad")
+    with pytest.raises(ModelError, match=r"the function returned \[1, 2\] for 3 items; return .* here \[3, 2\]"):
+        bad.predict(items)
 
 
 def test_several_segments_are_given_as_one_tuple_an_item():

@@ -16,6 +16,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'tran
 pytest.importorskip("PIL", reason="needs the extra 'pictures'")
 
 from trusteq.models.picture_processor import preprocessing_by, processed  # noqa: E402
+from trusteq.work.shard import HERE, predict_at  # noqa: E402
 
 LABELS = tuple("abcdefghij")
 PIXELS = [np.random.default_rng(i).integers(0, 256, (20 + i % 3, 30, 3), dtype=np.uint8) for i in range(40)]
@@ -148,3 +149,24 @@ def test_code_that_a_processor_brings_is_not_run(vit, tmp_path):
     with suppress(ModelError):  # whether it is opened by the class for its architecture is transformers' to say
         trusteq.open_model(folder)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_copy_with_another_rule_is_audited_with_a_warning(vit, tmp_path):
+    large = np.random.default_rng(0).integers(0, 256, (60, 80, 80, 3), dtype=np.uint8)
+    items = Items([f"{i:02}" for i in range(60)], {"photo": Pictures.of_arrays(large)})
+    nearest = changed(vit, tmp_path / "nearest", "preprocessor_config.json", resample=0)
+    models = [trusteq.open_model(folder, name=name) for folder, name in ((vit, "vit"), (nearest, "nearest"))]
+    result = trusteq.audit(*models, items, resamples=100, explain=False, costs="none")
+    (finding,) = [one for one in result["nearest"].candidate.findings if one.kind == "other preprocessing"]
+    disagreement = 1 - result["nearest"].measures["behaviour"]["agreement"].value
+    # Its weights are the reference's, so that what the rule changes is all that changes.
+    assert finding.value == pytest.approx(disagreement)
+    assert disagreement > 0
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_bytes(vit, items):
+    model = trusteq.open_model(vit)
+    with trusteq.executor(workers=2) as workers:
+        there = predict_at(workers, model, items)
+    assert there.values.tobytes() == predict_at(HERE, model, items).values.tobytes()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from oracles.linear_graph import write_graph
 from recordings import RATE, tone, wav
 
 import trusteq
@@ -12,6 +13,7 @@ from trusteq import Items, ModelError, open_model
 from trusteq.data.features import Features
 from trusteq.data.predictions import softmax
 from trusteq.data.sounds import Sounds
+from trusteq.explain.units import cutter
 from trusteq.models.probe import probe
 from trusteq.models.sound_input import sound_input
 from trusteq.models.sound_preprocessing import SoundPreprocessing
@@ -67,25 +69,13 @@ def test_resampling_is_part_of_it_if_stated():
 @pytest.fixture
 def graph(tmp_path):
     """A function that writes a graph of two scores, and returns its file and weights [samples, 2]."""
-    onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
+    pytest.importorskip("onnx", reason="needs onnx to build graphs")
     pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
-    from onnx import TensorProto, helper, numpy_helper
 
     def write(shape=("n", 4000), weights=None, **stated):
         w = np.random.default_rng(0).normal(size=(4000, 2)).astype(np.float32) if weights is None else weights
-        nodes = [
-            helper.make_node("Reshape", ["x", "flat"], ["f"]),
-            helper.make_node("MatMul", ["f", "w"], ["scores"]),
-        ]
-        made = helper.make_graph(
-            nodes,
-            "g",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
-            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2])],
-            [numpy_helper.from_array(w, "w"), numpy_helper.from_array(np.array([-1, 4000]), "flat")],
-        )
         file = tmp_path / f"m{len(list(tmp_path.iterdir()))}.onnx"
-        onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), file)
+        write_graph(file, w, shape)
         if stated:
             file.with_suffix(".yaml").write_text(json.dumps({"rate": RATE, "length": 4000, **stated}), "utf-8")
         return file, w
@@ -110,6 +100,32 @@ def test_sounds_of_any_length_are_filled_with_silence_or_cut(graph):
     padded = [np.pad(x[:4000], (0, max(0, 4000 - len(x)))) for x in items.segments["clip"].inputs()]
     expected = softmax(np.stack(padded).astype(np.float64) @ weights)
     np.testing.assert_allclose(open_model(file).predict(items), expected, atol=1e-5)
+
+
+def test_sounds_whose_end_is_not_heard_are_counted_once(graph):
+    file, _ = graph(labels=["low", "high"])
+    model = open_model(file, name="m")
+    assert model.findings() == ()
+    items = items_of((0.3, 0.7))
+    model.predict(items)
+    model.predict(items.take([1]))
+    units = cutter(None, items)(1)
+    model.predict(Items(["0", "1"], {"clip": units.render(np.eye(16, dtype=bool)[:2], "remove")[0]}))
+    (finding,) = model.findings()
+    assert (finding.kind, finding.value) == ("cut sounds", 6)
+    assert finding.message.startswith("it hears only the first 0.5 s of 6 sounds, which are longer; what comes after")
+
+
+def test_another_preparation_is_named_above_the_numbers(graph):
+    large, _ = graph(labels=["low", "high"])
+    small, _ = graph(labels=["low", "high"], normalise="peak", scale=2)
+    models = [open_model(large, name="large"), open_model(small, name="small")]
+    made = trusteq.audit(*models, items_of(), explain=False, resamples=100, costs="none", with_slices=False)
+    (message,) = [f.message for f in made.findings if f.kind == "other input"]
+    assert message == (
+        "hears sounds in another form than large, as models may: normalise peak instead of none; scale 2.0 instead of "
+        "1.0"
+    )
 
 
 def test_another_rate_is_refused_unless_it_is_resampled(graph):
@@ -282,6 +298,14 @@ def test_a_sound_too_short_for_it_is_one_line(tmp_path):
     items = Items(["a"], {"clip": Sounds.of([wav(tone(seconds=0.001))])})
     with pytest.raises(ModelError, match="failed while answering item 'a'"):
         model.predict(items)
+
+
+def test_a_sound_of_which_the_extractor_drops_the_end_is_counted(tmp_path):
+    model = open_model(saved(tmp_path, "ast"))  # 64 frames, of which the last ends at 10,480 samples
+    model.predict(Items(["a", "b"], {"clip": Sounds.of([wav(tone(seconds=s)) for s in (1.3, 1.4)])}))
+    assert [finding.message for finding in model.findings()] == [
+        "it hears only the first 1.33 s of 1 sound, which is longer; what comes after is not part of the audit"
+    ]
 
 
 def test_features_are_those_of_numpy_even_with_torchaudio(tmp_path, monkeypatch):

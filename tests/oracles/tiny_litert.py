@@ -3,10 +3,11 @@
 import numpy as np
 
 
-def write(path, weights, *, shape=(4, 4, 3), quantized=False, softmax=True, step=1.0, zero=-128, outputs=1):
+def write(path, weights, *, shape=(4, 4, 3), quantized=False, softmax=True, step=1.0, zero=-128, outputs=1, custom=""):
     """A graph of one dense layer from inputs [1, *shape] to scores [1, labels], in int8 if quantized.
 
-    weights [labels, numbers of an item]. step and zero: of the quantized input.
+    weights [labels, numbers of an item]. step and zero: of the quantized input. custom: the name of an
+    operator that no runtime has, in place of the last one.
     """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
@@ -66,6 +67,9 @@ def write(path, weights, *, shape=(4, 4, 3), quantized=False, softmax=True, step
     if softmax:
         answer = tensor("scores", (1, labels), real, scale=1 / 256 if quantized else None, zero_point=-128)
         operator(schema.BuiltinOperator.SOFTMAX, [sums], answer, last, options.SoftmaxOptions)
+    if custom:
+        codes[-1].builtinCode = schema.BuiltinOperator.CUSTOM
+        codes[-1].deprecatedBuiltinCode, codes[-1].customCode = schema.BuiltinOperator.CUSTOM, custom
     graph, model = schema.SubGraphT(), schema.ModelT()
     graph.tensors, graph.operators, graph.inputs = tensors, operators, [given]
     graph.outputs = [answer] if outputs == 1 else [sums, answer]

@@ -313,9 +313,10 @@ def _predict(
         # Rows of a file may be matched by row number, so it needs the items in the order of their own file.
         rows = predict_all(model, items, advance).take(order)
     rows = task_of(model).checked(rows, items=ordered, labels=model.labels, model=model.name)
-    noise = traits_of(model).noise
+    noise, notices = traits_of(model).noise, traits_of(model).notices
     findings = [*model.findings(), *probe.findings(model.name), *plain_check(executor, model, ordered, rows)]
     findings += noise(ordered) if noise else ()
+    findings += notices(ordered) if notices else ()
     if shape:
         findings.append(Finding(model.name, "fixed batch", f"run in batches of exactly {batch}", float(batch)))
     return rows, tuple(findings), shape

@@ -15,8 +15,11 @@ import numpy as np
 
 from trusteq.auditing.advice import advise
 from trusteq.auditing.explanations import Aligned, align, resampling_at
+from trusteq.auditing.moved_by_rounding import moved_by_rounding
 from trusteq.auditing.recalibration import recalibration
 from trusteq.auditing.routing import cascade
+from trusteq.auditing.row_findings import KINDS as SEGMENT_FINDINGS
+from trusteq.auditing.row_findings import segment_findings
 from trusteq.compare.alignment import MIN_PEER
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.behaviour import accuracy, flipped_items
@@ -97,6 +100,8 @@ FINDINGS = frozenset(
         "lower bound",
         "sentences first",
         "chosen items",
+        "moved by rounding",
+        *SEGMENT_FINDINGS,
     }
 )
 """Kinds of findings that are computed here; opening and running a model adds others."""
@@ -144,7 +149,10 @@ def compute_audit(
             message = f"its predictions are identical to those of {reference.name}, on every item"
             identical = Finding(candidates[i].name, "identical", message, 1.0)
             candidates[i] = replace(candidates[i], findings=(*candidates[i].findings, identical))
-        bounds = _lower_bound(candidates[i].name, task.outcomes(response.rows, gold, labels))
+        bounds = [
+            *_lower_bound(candidates[i].name, task.outcomes(response.rows, gold, labels)),
+            *(moved_by_rounding(reference_response, response, items) if task.one_row else ()),
+        ]
         candidates[i] = replace(candidates[i], findings=(*candidates[i].findings, *bounds))
 
     explanation, published = responses.explanation, responses.published
@@ -216,6 +224,7 @@ def compute_audit(
         facts = [*(response.rows.values for response in responses.models), *([] if gold is None else [gold])]
     item_findings = (
         *_repeated_items(items, facts),
+        *segment_findings(items, gold),
         *(_columns_not_sliced(items, comparisons) if settings["with_slices"] else ()),
         *(() if explanation is None else _items_without_words(explanation.wordless)),
         *(() if explanation is None else _chosen_items(explanation)),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.explain.tiles import FEW, LARGE, MORE
 from trusteq.models.base import Finding
 from trusteq.models.picture_input import resized, seen_part
 from trusteq.models.reading import only_segment
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 SAMPLE = 500
 """The most pictures that are answered through another model's preprocessing."""
 
-SIDE = 4
-"""Tiles along each side of a picture, of which a crop may see nothing."""
-
-
 @dataclass(frozen=True)
 class Changed:
     """How many of a model's answers to so many pictures another preprocessing changes."""
@@ -43,15 +40,31 @@ class Changed:
 
 
 def different_preprocessing(models: Models, items: Items, *, seed: int) -> list[Finding]:
-    """Findings about each model that prepares pictures in another way than the reference."""
+    """Findings about each model that prepares pictures or sounds in another way than the reference."""
     reference = models.reference
     expected = traits_of(reference).preprocessing
     findings: list[Finding] = []
     for model in models.everybody[1:]:
+        findings += _heard_otherwise(model, reference)
         own = traits_of(model).preprocessing
         if expected is not None and own is not None:
             findings += _differences(model, own, reference, expected, items, seed)
     return findings
+
+
+def _heard_otherwise(model: Model, reference: Model) -> Iterator[Finding]:
+    """A finding if the models prepare sounds in different ways."""
+    own, expected = traits_of(model).hears, traits_of(reference).hears
+    if own is None or expected is None:
+        return
+    named = [
+        f"{name} {own.get(name, 'not stated')} instead of {expected.get(name, 'not stated')}"
+        for name in dict.fromkeys([*expected, *own])
+        if own.get(name) != expected.get(name)
+    ]
+    if named:
+        message = f"hears sounds in another form than {reference.name}, as models may: {'; '.join(named)}"
+        yield Finding(model.name, "other input", message, float(len(named)))
 
 
 def _differences(
@@ -135,14 +148,15 @@ def _never_seen(sample: Items, how: Preprocessing, *, name: str) -> tuple[float,
         (pixels,) = pictures.take(np.array([i])).inputs()
         left, top, right, bottom = seen_part((pixels.shape[1], pixels.shape[0]), how)
         areas.append(1 - (right - left) * (bottom - top))
-        columns, rows = _tiles_between(left, right), _tiles_between(top, bottom)
-        tiles.append(1 - columns * rows / SIDE**2)
+        count = MORE if min(pixels.shape[:2]) >= LARGE else FEW
+        seen = _tiles_between(left, right, count) * _tiles_between(top, bottom, count)
+        tiles.append(1 - seen / count**2)
     return float(np.mean(areas)), float(np.mean(tiles))
 
 
-def _tiles_between(start: float, end: float) -> int:
-    """How many of the tiles along a side lie at least partly between two places on it."""
-    edges = np.arange(SIDE + 1) / SIDE
+def _tiles_between(start: float, end: float, count: int) -> int:
+    """How many of so many tiles along a side lie at least partly between two places on it."""
+    edges = np.arange(count + 1) / count
     return int(((edges[1:] > start) & (edges[:-1] < end)).sum())
 
 

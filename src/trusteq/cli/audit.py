@@ -19,9 +19,10 @@ from trusteq.data.surrogates import readable
 from trusteq.stats.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from trusteq.explain.explanation import ExplainSettings
+    from trusteq.models.backend import Backend
     from trusteq.policy import Policy
 
 
@@ -274,7 +275,8 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             split=options["split"],
             download=options["download"],
             options=None if task_file is None else task_file.options,
-            columns=comma_separated(options["columns"]),
+            columns=comma_separated(options["columns"])
+            or (("all",) if _reads_tables(options, locations, backends) else ()),
             categories=comma_separated(options["categories"]),
             background=options["background"],
         )
@@ -332,6 +334,17 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
                 show(size_and_speed(result.costs.document()))
             click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
+
+
+def _reads_tables(
+    options: dict[str, Any], locations: Sequence[tuple[str, str]], backends: Mapping[str, Backend]
+) -> bool:
+    """Whether the models read rows of a table, and nothing that they read was named."""
+    if options["tokenizer"] or any(options.get(name) for name in ("text", "picture", "sound", "features")):
+        return False
+    if options["data"] is None or not Path(options["data"]).is_file():
+        return False
+    return any(backends[name].reads_tables(location, Path(location).expanduser()) for name, location in locations)
 
 
 def _one_after_the_other(options: dict[str, Any], locations: Sequence[str], out: str | Path) -> dict[str, str]:

@@ -102,14 +102,19 @@ def slice_columns(items: Items, gold: NDArray[np.int64] | None, labels: Sequence
 
 
 def count_columns(segments: Mapping[str, Segment]) -> dict[str, list[str]]:
-    """Counts and measures of the items' segments in quarters; counts, such as words, are summed over segments."""
+    """Counts and measures of the items' segments in quarters; counts, such as words, are summed over segments.
+
+    A measure that is the same of all items is left out.
+    """
     counts: dict[tuple[str, str], NDArray[np.int64]] = {}
     for segment in segments.values():
         for name, word in segment.counted.items():
             counts[name, word] = counts.get((name, word), 0) + segment.counts(name)
     by_name = {name: quarters(count, word) for (name, word), count in counts.items()}
     return by_name | {
-        measure_column(name, segment): quarters(values) for (name, segment), values in measures_of(segments).items()
+        measure_column(name, segment): quarters(values)
+        for (name, segment), values in measures_of(segments).items()
+        if np.ptp(values) > 0
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.sound_measures import sound_measures
+from trusteq.data.sound_measures import LENGTH, sound_measures
 from trusteq.data.waveform import decode, encode, resample
 from trusteq.errors import DataError
 
@@ -28,7 +28,8 @@ class Sound:
 
     source: the bytes of a file, its path, samples [samples], or a function that computes them. rate: in Hz. stated:
     whether the user stated the rate, so that a recording of another rate is resampled rather than refused. mixed:
-    whether several channels are averaged rather than refused. name: what messages call it.
+    whether several channels are averaged rather than refused. name: what messages call it. length: how many samples
+    a function computes.
     """
 
     source: Source
@@ -36,6 +37,7 @@ class Sound:
     stated: bool = False
     mixed: bool = False
     name: str = "sound"
+    length: int | None = None
 
     @classmethod
     def of(cls, samples: Any, rate: int, name: str = "sound") -> Sound:
@@ -94,6 +96,13 @@ class Sound:
     def measures(self) -> Mapping[str, float]:
         """What can be said of it in numbers; a DataError if it cannot be decoded as stated."""
         return sound_measures(self.samples(), self.rate)
+
+    @property
+    def size(self) -> int:
+        """The number of its samples; a file is decoded for it if it never was."""
+        if isinstance(self.source, np.ndarray):
+            return len(self.source)
+        return round(self.measures[LENGTH] * self.rate) if self.length is None else self.length
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Sound) and self._heard == other._heard)

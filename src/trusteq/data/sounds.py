@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from trusteq.data.sound import Sound
-from trusteq.data.sound_measures import LENGTH, is_silent
+from trusteq.data.sound_measures import is_silent
 from trusteq.data.waveform import RATES, decode
 from trusteq.errors import DataError, OptionError
 
@@ -161,8 +161,7 @@ class Sounds:
 
     def sizes(self) -> NDArray[np.int64]:
         """Samples [items]; every sound is decoded if none has been, and none again."""
-        lengths = (round(sound.measures[LENGTH] * self.rate) for sound in self.sounds)
-        return np.fromiter(lengths, np.int64, len(self))
+        return np.fromiter((sound.size for sound in self.sounds), np.int64, len(self))
 
     def counts(self, name: str) -> NDArray[np.int64]:
         """No count: nothing is counted in sounds."""

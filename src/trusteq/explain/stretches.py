@@ -71,8 +71,9 @@ class Stretches:
         bands = split(samples, self.sound.rate, self.edges)
         windows = fades(self.ends, ceil(FADE * self.sound.rate))
         grid = kept.reshape(len(kept), len(windows), len(bands))
+        n = len(samples)
         versions = (
-            self.sound if rows.all() else replace(self.sound, source=partial(_sum, rows, windows, bands))
+            self.sound if rows.all() else replace(self.sound, source=partial(_sum, rows, windows, bands), length=n)
             for rows in grid
         )
         sound = self.sound

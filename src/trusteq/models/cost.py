@@ -84,8 +84,8 @@ def checked_effort(effort: object, models: Sequence[Model]) -> Effort:
         raise OptionError(f"costs must be {', '.join(get_args(Effort)[:-1])} or full, found {effort!r}")
     if effort == "full" and not any(can_be_reopened(model) for model in models):
         raise OptionError(
-            "costs=full has no effect: only transformers folders and ONNX files can be opened in a separate process, "
-            "and none of the models is one; use quick"
+            "costs=full has no effect: only transformers folders, ONNX and LiteRT files can be opened in a separate "
+            "process, and none of the models is one; use quick"
         )
     chosen: Effort = effort  # type: ignore[assignment]
     return chosen

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.data.frame import is_frame
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Finding, Identity, Model
@@ -14,6 +15,7 @@ from trusteq.models.frames import on_frames
 from trusteq.models.labels import label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.traits import Traits
+from trusteq.models.unseen import unseen_categories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,16 +23,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.data.segment import Segment
+
+
+MOST = 2**26
+"""Numbers, such as pixels, that the function is given at a time: pictures are decoded for it."""
 
 
 @dataclass(frozen=True, eq=False)
 class FunctionModel:
-    """A function from inputs to probabilities [items, labels]."""
+    """A function from inputs to probabilities [items, labels].
+
+    estimator: the fitted estimator that it asks, if it is one.
+    """
 
     name: str
     labels: tuple[str, ...]
     identity: Identity
     function: Callable[[Any], Any]
+    estimator: Any = None
 
     def predict(self, items: Items) -> NDArray[np.floating[Any]]:
         """The function's probabilities.
@@ -41,6 +52,8 @@ class FunctionModel:
         segments = list(items.segments.values())
         if not segments:
             raise DataError(f"{items.source}: model {self.name} has no input; name the columns to read")
+        if len(parts := _parts(segments)) > 1:
+            return np.concatenate([self._of_each(items.take(part)) for part in parts])
         if len(segments) > 1:
             inputs: Any = list(zip(*(segment.inputs() for segment in segments), strict=True))
         else:
@@ -56,10 +69,26 @@ class FunctionModel:
                 f"model {self.name}: the function did not return a table of numbers [items, labels]: {one_line(error)}"
             ) from error
 
+    def _of_each(self, items: Items) -> NDArray[np.floating[Any]]:
+        """The function's probabilities [items, labels], which belong to other calls' as they have their shape."""
+        values = self.predict(items)
+        if values.shape != (len(items), len(self.labels)):
+            raise ModelError(
+                f"model {self.name}: the function returned {list(values.shape)} for {len(items):,} items; return "
+                f"probabilities [items, labels], here {[len(items), len(self.labels)]}"
+            )
+        return values
+
     @property
     def traits(self) -> Traits:
-        """The defaults, as nothing is known about a function."""
-        return Traits()
+        """The defaults, as nothing is known about a function; an estimator knows what it was fitted on."""
+        return Traits(notices=None if self.estimator is None else self._unprepared)
+
+    def _unprepared(self, items: Items) -> tuple[Finding, ...]:
+        inputs = [segment.inputs() for segment in items.segments.values()]
+        if len(inputs) != 1 or not is_frame(inputs[0]):
+            return ()
+        return unseen_categories(self.estimator, inputs[0], name=self.name)
 
     def _in_order(self, answer: Any) -> Any:
         """The answer; the columns of a data frame are put in the order of the labels."""
@@ -77,6 +106,12 @@ class FunctionModel:
     def findings(self) -> tuple[Finding, ...]:
         """None, as a function is not inspected."""
         return ()
+
+
+def _parts(segments: Sequence[Segment]) -> list[NDArray[np.int64]]:
+    """Positions of consecutive items that have about `MOST` numbers together."""
+    ends = (np.cumsum(sum(segment.sizes() for segment in segments)) - 1) // MOST
+    return np.split(np.arange(len(ends)), np.flatnonzero(np.diff(ends)) + 1)
 
 
 def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str) -> FunctionModel:
@@ -98,7 +133,7 @@ def from_estimator(estimator: Any, *, name: str, labels: Sequence[str] | None = 
         raise ModelError(f"model {name}: {kind.__name__} has no classes_; fit it first")
     names = label_names([str(label) for label in estimator.classes_], labels, name=name)
     identity = Identity("scikit-learn", f"{kind.__module__}.{kind.__qualname__}", None)
-    return FunctionModel(name, names, identity, on_frames(estimator, name=name))
+    return FunctionModel(name, names, identity, on_frames(estimator, name=name), estimator)
 
 
 def renamed(model: Model, name: str) -> Model:

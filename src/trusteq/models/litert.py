@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +25,7 @@ from trusteq.models.picture_input import PICTURES, picture_inputs, pillow, pillo
 from trusteq.models.preprocessing import Preprocessing, preprocessing_of, refuse_other_shape, with_preprocessing
 from trusteq.models.reading import only_segment
 from trusteq.models.scores import as_probabilities, sum_to_one
-from trusteq.models.sound_input import sound_inputs
+from trusteq.models.sound_input import cut_sounds, sound_inputs
 from trusteq.models.sound_preprocessing import SoundPreprocessing, refuse_other_length
 from trusteq.models.traits import Traits
 
@@ -106,6 +106,7 @@ class LitertModel:
     session: LitertSession
     preprocessing: Preprocessing | SoundPreprocessing | None
     file: Path
+    cut: dict[str, int] = field(default_factory=dict)
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """Probabilities [items, labels] in float64."""
@@ -130,6 +131,8 @@ class LitertModel:
             reads=reads,
             budget=PICTURES,
             preprocessing=pictures,
+            hears=self.preprocessing.heard() if isinstance(self.preprocessing, SoundPreprocessing) else None,
+            truncated=self.cut,
             through=self.through if pictures else None,
             device=CPU,
             threads=lambda: self.session.threads,
@@ -138,7 +141,12 @@ class LitertModel:
         )
 
     def findings(self) -> tuple[Finding, ...]:
-        """That its probabilities are rounded, if they are."""
+        """The sounds of which it did not hear the end, and that its probabilities are rounded, if they are."""
+        how = self.preprocessing
+        seconds = (how.length or 0) / how.rate if isinstance(how, SoundPreprocessing) else 0.0
+        return (*cut_sounds(self.cut, seconds, name=self.name), *self._rounded())
+
+    def _rounded(self) -> tuple[Finding, ...]:
         step = self.session.output.step
         if step is None or self.identity.details["scores"] != "probabilities":
             return ()
@@ -165,10 +173,10 @@ class LitertModel:
     def _inputs(self, items: Items, how: Preprocessing | SoundPreprocessing | None) -> Iterator[NDArray[Any]]:
         """What the graph reads of each item."""
         if isinstance(how, SoundPreprocessing):
-            yield from sound_inputs(items, how, name=self.name)
+            yield from sound_inputs(items, how, self.cut, name=self.name)
             return
         if how is not None:
-            yield from picture_inputs(items, how, name=self.name)
+            yield from picture_inputs(items, how, name=self.name, stored=self.session.input.stored)
             return
         for values in only_segment(items, AS_GIVEN, name=self.name).inputs():
             yield np.asarray(values)

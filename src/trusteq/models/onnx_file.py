@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.files import refuse_pickle
 from trusteq.models.library_output import one_line
+from trusteq.models.onnx_by_label import is_by_label
 from trusteq.models.onnx_runtime import onnx_runtime
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def scores_output(outputs: Sequence[Any], output: str | None, *, name: str) -> A
         tables = [entry for entry in outputs if entry.type in FLOATS and len(entry.shape) == 2]
         matches = [entry for entry in tables if entry.name == "logits"]
         matches = matches or [entry for entry in tables if entry.name == "probabilities"] or tables
+        matches = matches or list(filter(is_by_label, outputs))
     if len(matches) != 1:
         choices = ", ".join(f"{entry.name}: {entry.type} {entry.shape}" for entry in outputs)
         what = f"has no output {output!r}" if output is not None else "does not show which output holds the scores"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from trusteq.models.cost_size import Size, file_bytes
 from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, matching, read_config
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import one_line
+from trusteq.models.onnx_by_label import is_by_label, labels_of, table
 from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
 from trusteq.models.onnx_pictures import OnnxPictures, open_onnx_pictures
@@ -102,6 +104,8 @@ def open_onnx(
     config = read_config(file.parent / "config.json", name=name)
     chosen = scores_output(session.get_outputs(), output, name=name)
     configured = configured_labels(config, name=name)
+    if labels is None and not configured and is_by_label(chosen):
+        configured = labels_of(session, chosen, DTYPES)
     if labels is None and not configured:
         raise LabelError(
             f"model {name}: {file.parent} has no config.json with id2label; name the labels in the order of the "
@@ -133,7 +137,7 @@ def open_onnx(
         raise ModelError(f"model {name}: the graph has inputs of an unsupported type: {', '.join(unusable)}")
 
     kind: Literal["probabilities", "logits"] = scores or (
-        "probabilities" if chosen.name == "probabilities" else "logits"
+        "probabilities" if chosen.name == "probabilities" or is_by_label(chosen) else "logits"
     )
     return OnnxModel(
         name=name,
@@ -304,8 +308,9 @@ class OnnxModel:
         if absent:
             raise ModelError(
                 f"model {self.name}: the graph reads {', '.join(self.inputs)}, but the items have "
-                f"{', '.join(items.segments) or 'nothing'}; give a segment for each name, or if the model reads "
-                "tokens, name the folder of its tokenizer.json with --tokenizer"
+                f"{', '.join(items.segments) or 'nothing'}; give a segment for each name: "
+                "columns of a table with --columns, or if the model reads tokens, the folder of its tokenizer.json "
+                "with --tokenizer"
             )
         feed = {key: self._cast(segments[key], entry) for key, entry in self.inputs.items()}
         for start in range(0, len(items), ROWS):
@@ -314,19 +319,31 @@ class OnnxModel:
 
     def _by_input(self, items: Items) -> Mapping[str, Segment]:
         """The segments, and the named parts of those that have such, by the names of the graph's inputs."""
+        if len(self.inputs) == len(items.segments) == 1:
+            (key,), (segment,) = self.inputs, items.segments.values()
+            named = segment.named()
+            return {key: segment if not named else self._matrix(named, self.inputs[key])} if key not in named else named
         parts: dict[str, Segment] = {}
         for name, segment in items.segments.items():
             parts |= segment.named() or {name: segment}
-        if len(self.inputs) != 1 or next(iter(self.inputs)) in parts:
-            return parts
-        (entry,) = self.inputs.values()
-        if len(parts) == 1 and len(items.segments) == 1 and parts.keys() == items.segments.keys():
-            return dict.fromkeys(self.inputs, next(iter(parts.values())))
-        columns = [np.asarray(part, np.float64) for part in parts.values() if part.texts() is None]
+        # Exporters write names so that they are identifiers.
+        return {**{re.sub(r"\W", "_", name): part for name, part in parts.items()}, **parts}
+
+    def _matrix(self, columns: Mapping[str, Segment], entry: Any) -> Segment:
+        """The columns of a table as the one array [items, columns] that the graph reads."""
+        texts = [name for name, column in columns.items() if column.texts() is not None]
+        if texts:
+            raise ModelError(
+                f"model {self.name}: the graph reads one array of numbers, {entry.name}, but column {texts[0]!r} holds "
+                "categories; name the columns that it reads with --columns"
+            )
         width = entry.shape[1] if len(entry.shape) == 2 else None
-        if len(columns) < len(parts) or (isinstance(width, int) and width != len(columns)):
-            return parts
-        return {entry.name: Arrays(np.stack(columns, axis=1))}
+        if isinstance(width, int) and width != len(columns):
+            raise ModelError(
+                f"model {self.name}: the graph reads {width} columns, but the items have {len(columns)}; name the "
+                "columns that it reads, in its order, with --columns"
+            )
+        return Arrays(np.stack([np.asarray(column, np.float64) for column in columns.values()], axis=1))
 
     def _cast(self, segment: Segment, entry: Any) -> NDArray[Any]:
         """The segment [items, ...] in the type and number of axes that the graph declares for this input."""
@@ -363,7 +380,7 @@ class OnnxModel:
             (answer,) = self.session.run([self.output], feed)
         except Exception as error:
             raise ModelError(f"model {self.name}: failed while answering {what}: {one_line(error)}") from error
-        answer = np.asarray(answer)
+        answer = table(answer)
         expected = (len(next(iter(feed.values()))), len(self.labels))
         if answer.shape != expected:
             raise ModelError(
@@ -387,5 +404,6 @@ ONNX = Backend(
     ),
     open=open_onnx,
     options=(LABELS, SCORES, TOKENIZER, OUTPUT, BUDGET, PREPROCESSING),
+    reads_tables=lambda _, path: not ((path if path.is_dir() else path.parent) / "tokenizer.json").is_file(),
     prepare=_prepare,
 )

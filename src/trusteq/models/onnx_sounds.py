@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,7 +22,7 @@ from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.opening import Opening, opening
 from trusteq.models.preprocessing import with_preprocessing
 from trusteq.models.scores import as_probabilities
-from trusteq.models.sound_input import SOUNDS, alike, sound_inputs
+from trusteq.models.sound_input import SOUNDS, alike, cut_sounds, sound_inputs
 from trusteq.models.sound_preprocessing import refuse_other_length
 from trusteq.models.traits import Traits
 
@@ -101,11 +101,12 @@ class OnnxSounds:
     preprocessing: SoundPreprocessing
     budget: int
     files: Mapping[str, Path]
+    cut: dict[str, int] = field(default_factory=dict)
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """Probabilities [items, labels] in float64."""
         (entry,) = self.session.get_inputs()
-        inputs = ({entry.name: values} for values in sound_inputs(items, self.preprocessing, name=self.name))
+        inputs = ({entry.name: values} for values in sound_inputs(items, self.preprocessing, self.cut, name=self.name))
         fixed = entry.shape[0] if isinstance(entry.shape[0], int) else None
         axes = len(entry.shape) - 1
         answers, done = np.empty((len(items), len(self.labels))), 0
@@ -127,6 +128,8 @@ class OnnxSounds:
         return Traits(
             reads=frozenset({"sound"}),
             budget=self.budget,
+            hears=self.preprocessing.heard(),
+            truncated=self.cut,
             device=CPU,
             # 0 leaves it to the runtime, which uses one a physical core.
             threads=lambda: int(self.session.get_session_options().intra_op_num_threads) or None,
@@ -135,8 +138,9 @@ class OnnxSounds:
         )
 
     def findings(self) -> tuple[Finding, ...]:
-        """None."""
-        return ()
+        """The sounds of which it did not hear the end."""
+        how = self.preprocessing
+        return cut_sounds(self.cut, (how.length or 0) / how.rate, name=self.name)
 
     def _run(self, entry: str, batch: NDArray[Any], what: str) -> NDArray[Any]:
         output = self.identity.details["output"]

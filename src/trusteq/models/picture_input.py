@@ -10,7 +10,7 @@ from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.reading import only_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -40,15 +40,33 @@ def pillow_version() -> str:
 
 def picture_input(pixels: NDArray[np.uint8], how: Preprocessing) -> NDArray[Any]:
     """The numbers [height, width, channels], or [channels, height, width], of a picture [height, width, 3] in RGB."""
+    return _looked_up(pixels, how, numbers_of_values(how))
+
+
+def numbers_of_values(how: Preprocessing) -> NDArray[Any]:
+    """The number that each value of each channel becomes [channels, 256]; there are no more."""
+    values = np.arange(256, dtype=np.float32)[None, :].repeat(how.channels, 0)
+    mean, std = (np.asarray(value, dtype=np.float32).reshape(-1, 1) for value in (how.mean, how.std))
+    numbers = (values * np.float32(how.scale) - mean) / std
+    return in_type(numbers, np.dtype(how.dtype))
+
+
+def _looked_up(pixels: NDArray[np.uint8], how: Preprocessing, numbers: NDArray[Any]) -> NDArray[Any]:
+    """The numbers of a picture in the model's layout, looked up by channel and value."""
     values = resized(pixels, how)
     if how.colour == "BGR":
         values = values[:, :, ::-1]
-    numbers = values.astype(np.float32) * np.float32(how.scale)
-    mean, std = (np.asarray(value, dtype=np.float32) for value in (how.mean, how.std))
-    numbers = (numbers - mean) / std
     if how.layout == "NCHW":
-        numbers = np.moveaxis(numbers, -1, 0)
-    return np.ascontiguousarray(in_type(numbers, np.dtype(how.dtype)))
+        values = np.moveaxis(values, -1, 0)
+    made: NDArray[Any]
+    if (numbers == numbers[0]).all():
+        made = numbers[0][values]
+        return made
+    made = np.empty(values.shape, dtype=numbers.dtype)
+    for channel, row in enumerate(numbers):
+        at = (channel, ...) if how.layout == "NCHW" else (..., channel)
+        made[at] = row[values[at]]
+    return made
 
 
 def in_type(numbers: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -110,13 +128,22 @@ def seen_part(size: tuple[int, int], how: Preprocessing) -> tuple[float, float, 
     return left / width, top / height, (left + how.size[1]) / width, (top + how.size[0]) / height
 
 
-def picture_inputs(items: Items, how: Preprocessing, *, name: str) -> Iterator[NDArray[Any]]:
-    """What a graph reads of each picture; a few are decoded at a time."""
-    pictures = only_segment(items, {"picture"}, name=name)
+def picture_inputs(
+    items: Items,
+    how: Preprocessing,
+    *,
+    name: str,
+    stored: Callable[[NDArray[Any]], NDArray[Any]] = lambda numbers: numbers,
+) -> Iterator[NDArray[Any]]:
+    """What a graph reads of each picture; a few are decoded at a time.
+
+    ``stored`` converts numbers to those that the graph stores.
+    """
+    pictures, numbers = only_segment(items, {"picture"}, name=name), stored(numbers_of_values(how))
     for start in range(0, len(items), PICTURES):
         at = np.arange(start, min(start + PICTURES, len(items)))
         for i, pixels in zip(at.tolist(), pictures.take(at).inputs(), strict=True):
             try:
-                yield picture_input(pixels, how)
+                yield _looked_up(pixels, how, numbers)
             except ModelError as error:
                 raise ModelError(f"model {name}: item {items.ids[i]!r}: {error}") from None

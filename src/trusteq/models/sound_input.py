@@ -8,15 +8,17 @@ import numpy as np
 
 from trusteq.data.waveform import resample
 from trusteq.errors import ModelError
+from trusteq.models.base import Finding
 from trusteq.models.picture_input import in_type
 from trusteq.models.reading import only_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.data.sound import Sound
     from trusteq.data.sounds import Sounds
     from trusteq.models.sound_preprocessing import SoundPreprocessing
 
@@ -48,11 +50,33 @@ def sound_input(samples: NDArray[np.float32], rate: int, how: SoundPreprocessing
     return in_type(values.astype(np.float32), np.dtype(how.dtype))
 
 
-def sound_inputs(items: Items, how: SoundPreprocessing, *, name: str) -> Iterator[NDArray[Any]]:
-    """What a graph reads of each sound, one after the other."""
+def sound_inputs(
+    items: Items, how: SoundPreprocessing, cut: MutableMapping[str, int], *, name: str
+) -> Iterator[NDArray[Any]]:
+    """What a graph reads of each sound, one after the other; lengths of those that lose their end go to ``cut``."""
     sounds = sounds_at(items, how.rate, name=name, resampled=how.resample)
     for sound in sounds:
-        yield sound_input(sound.samples(), sound.rate, how)
+        values = sound_input(sound.samples(), sound.rate, how)
+        note_cut(cut, sound, how.length and how.length * sound.rate / how.rate)
+        yield values
+
+
+def note_cut(cut: MutableMapping[str, int], sound: Sound, limit: float | None) -> None:
+    """Note a sound that is longer than a limit in samples, by its name; its versions with parts left out have none."""
+    if limit is not None and sound.size > limit and not callable(sound.source):
+        cut[sound.name] = sound.size
+
+
+def cut_sounds(cut: Mapping[str, int], seconds: float, *, name: str) -> tuple[Finding, ...]:
+    """The finding about sounds of which the model does not hear the end; none if it hears all to their end."""
+    if not cut:
+        return ()
+    one = len(cut) == 1
+    message = (
+        f"it hears only the first {seconds:.4g} s of {len(cut):,} {'sound, which is' if one else 'sounds, which are'} "
+        "longer; what comes after is not part of the audit"
+    )
+    return (Finding(name, "cut sounds", message, len(cut)),)
 
 
 def alike(inputs: Iterable[dict[str, NDArray[Any]]], most: int) -> Iterator[dict[str, NDArray[Any]]]:

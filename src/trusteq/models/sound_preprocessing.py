@@ -38,6 +38,10 @@ class SoundPreprocessing(BaseModel):
         """All of it as JSON-ready values, for identities and other processes."""
         return self.model_dump(mode="json", exclude_none=True)
 
+    def heard(self) -> dict[str, Any]:
+        """All that is done to a sound, by name, to compare it with what another model does."""
+        return self.model_dump(mode="json", exclude={"labels", "scores", "dtype", "resample"})
+
 
 def refuse_other_length(how: SoundPreprocessing, shape: Sequence[Any], entry: str, *, name: str) -> None:
     """An error unless an input whose axes of one item are these takes sounds of the stated length."""

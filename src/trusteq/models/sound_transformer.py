@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from trusteq.models.library_output import offline, one_line, quiet_transformers
 from trusteq.models.loaded_checkpoint import LoadedCheckpoint, loaded_checkpoint, prepare
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
-from trusteq.models.sound_input import SOUNDS, alike, sounds_at
+from trusteq.models.sound_input import SOUNDS, alike, cut_sounds, note_cut, sounds_at
 from trusteq.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class SoundTransformer:
     loaded: LoadedCheckpoint
     rate: int
     budget: int
+    cut: dict[str, int] = field(default_factory=dict)
 
     def predict(self, items: Items) -> NDArray[np.float64]:
         """Probabilities [items, labels]: the softmax of the logits, in float64."""
@@ -114,6 +115,8 @@ class SoundTransformer:
         return Traits(
             reads=frozenset({"sound"}),
             budget=self.budget,
+            hears={"rate": self.rate, "extractor": type(self.loaded.processor).__name__, **self._settings},
+            truncated=self.cut,
             device=str(self.loaded.model.device),
             threads=torch.get_num_threads,
             size=self._size,
@@ -121,7 +124,10 @@ class SoundTransformer:
         )
 
     def findings(self) -> tuple[Finding, ...]:
-        """Tensors in the files that the model does not use."""
+        """The sounds of which it did not hear the end, and tensors in the files that the model does not use."""
+        return (*cut_sounds(self.cut, (self._limit or 0) / self.rate, name=self.name), *self._unused())
+
+    def _unused(self) -> tuple[Finding, ...]:
         unused = self.loaded.unused
         if not unused:
             return ()
@@ -135,9 +141,19 @@ class SoundTransformer:
         """What its feature extractor makes of each sound by itself, so that no answer depends on other sounds."""
         extractor = self.loaded.processor
         for sound in sounds_at(items, self.rate, name=self.name):
+            note_cut(self.cut, sound, self._limit)
             with _without_torchaudio():
                 made = extractor(sound.samples(), sampling_rate=self.rate, return_tensors="np")
             yield {key: np.asarray(made[key])[0] for key in extractor.model_input_names if key in made}
+
+    @property
+    def _limit(self) -> int | None:
+        """The number of samples after which its extractor drops the rest; None if there is no such number."""
+        extractor = self.loaded.processor
+        samples = getattr(extractor, "n_samples", None)
+        if type(extractor).__name__ == "ASTFeatureExtractor":  # counts frames of 400 samples, a new one every 160
+            samples = (extractor.max_length - 1) * 160 + 400 + 159
+        return samples if isinstance(samples, int) else None
 
     def _forward(self, batch: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Logits [sounds, labels] of one batch."""
@@ -150,6 +166,12 @@ class SoundTransformer:
             inputs[key] = tensor.to(model.dtype) if tensor.is_floating_point() else tensor
         logits: NDArray[np.float32] = model(**inputs).logits.float().cpu().numpy()
         return logits
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """Those settings of its extractor that say how a sound is scaled and cut."""
+        of = self.loaded.processor
+        return {key: getattr(of, key) for key in ("do_normalize", "mean", "std", "max_length") if hasattr(of, key)}
 
     def _size(self) -> Size:
         parameters = self.identity.details.get("parameters")

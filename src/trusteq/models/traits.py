@@ -43,11 +43,13 @@ class Traits:
     asking: how it is asked about items, as the content of a task file; None if it reads items themselves.
     preprocessing: what it does to a picture before it answers; None if that is not known.
     through: answers items with another model's way of resizing and cropping; None if it cannot.
+    hears: what it does to a sound before it answers, by name; None if that is not known.
     prompts: returns what it reads of each item, to compare it with what another model reads; None if that is the item.
     beside: returns models, of which it is the first, as they answer beside it; None if each answers by itself.
     probed: how many items show whether its answers depend on the batch.
     untimed: why its speed is not measured; "" if it is.
     noise: returns findings about how far it differs from itself on items; None if there is nothing to find.
+    notices: returns findings about what it is not prepared for in items; None if it cannot tell.
     """
 
     task: str = CLASSES
@@ -67,11 +69,13 @@ class Traits:
     asking: Mapping[str, Any] | None = None
     preprocessing: Preprocessing | None = None
     through: Callable[[Items, Preprocessing], Any] | None = None
+    hears: Mapping[str, Any] | None = None
     prompts: Callable[[Items], Sequence[str]] | None = None
     beside: Callable[[Sequence[Model]], list[Model]] | None = None
     probed: int = 32
     untimed: str = ""
     noise: Callable[[Items], tuple[Finding, ...]] | None = None
+    notices: Callable[[Items], tuple[Finding, ...]] | None = None
 
 
 @runtime_checkable

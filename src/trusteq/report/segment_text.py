@@ -30,10 +30,10 @@ def size(picture: Any) -> str:
 AS_TEXT: dict[str, Callable[[Any], str]] = {
     "text": str,
     "array": numbers,
+    "sound": lambda sound: f"sound of {sound.size / sound.rate:.2f} s at {sound.rate:,} Hz",
+    "features": lambda frames: "features of {:,} frames, {:,} coefficients each".format(*frames.shape),
     "picture": size,
     "row": str,
-    "sound": lambda sound: f"sound of {len(sound.samples()) / sound.rate:.2f} s at {sound.rate:,} Hz",
-    "features": lambda frames: "features of {:,} frames, {:,} coefficients each".format(*frames.shape),
 }
 """By kind of segment, the text that shows one value; a kind that is not listed is shown by its name."""
 
