@@ -76,6 +76,12 @@ def test_the_first_of_several_unfit_ones_is_named_and_they_are_counted(name):
     items(sounds.take(np.array([0])))
 
 
+def test_the_rate_is_that_of_the_first_that_can_be_decoded():
+    sounds = Sounds.of([b"RIFF", wav(tone(rate=16_000), rate=16_000)])
+    assert sounds.rate == 16_000
+    assert list(sounds.unreadable()) == [0]
+
+
 def test_a_very_quiet_sound_is_not_silent():
     items(Sounds.of([wav([0, 0, 0, 2**-23, 0], bits=24)]))
 
@@ -104,8 +110,8 @@ def test_files_are_read_when_needed_and_noticed_when_changed(tmp_path):
     with pytest.raises(DataError, match="the file has changed since it was first read"):
         sounds.inputs()
     (tmp_path / "a.wav").unlink()
-    with pytest.raises(DataError, match=r"sound 1: cannot be read \(No such file"):
-        Sounds.of([tmp_path / "a.wav"])
+    with pytest.raises(DataError, match=r"'audio': sound 1: cannot be read \(No such file"):
+        items(Sounds.of([tmp_path / "a.wav"]))
 
 
 @pytest.mark.parametrize(

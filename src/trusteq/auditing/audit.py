@@ -171,6 +171,7 @@ def audit(
         "explain": None if explanation_settings is None else asdict(explanation_settings),
         "protocol": None if protocol_settings is None else asdict(protocol_settings),
         **({"no_explain": True} if explain is False else {}),
+        **({"unreadable": items.unreadable} if items.unreadable else {}),
         **({} if task.name == CLASSES else {"task": task.name}),
         **({} if asking is None else {"asking": asking}),
         **({"measures": entries(extra_measures)} if extra_measures else {}),

@@ -93,6 +93,7 @@ FINDINGS = frozenset(
         "saturated",
         "saturated logits",
         "no retraining",
+        "unreadable items",
         "repeated items",
         "repeated rows",
         "not sliced",
@@ -223,6 +224,7 @@ def compute_audit(
     if task.one_row:
         facts = [*(response.rows.values for response in responses.models), *([] if gold is None else [gold])]
     item_findings = (
+        *_unreadable_items(len(items), settings.get("unreadable", 0)),
         *_repeated_items(items, facts),
         *segment_findings(items, gold),
         *(_columns_not_sliced(items, comparisons) if settings["with_slices"] else ()),
@@ -502,6 +504,16 @@ def _lower_bound(name: str, outcomes: Outcomes) -> Iterator[Finding]:
             "one: token KL is a certified lower bound, which can show NOT EQUIVALENT, but never EQUIVALENT"
         )
         yield Finding(name, "lower bound", message, tail)
+
+
+def _unreadable_items(n: int, count: int) -> Iterator[Finding]:
+    """A finding if items were left out because their files cannot be decoded."""
+    if count:
+        message = (
+            f"{count:,} of {n + count:,} were left out, as a picture or sound of theirs cannot be decoded; the audit "
+            "says nothing about them"
+        )
+        yield Finding("items", "unreadable items", message, float(count))
 
 
 def _repeated_items(items: Items, facts: Sequence[NDArray[Any]]) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SAMPLE = 500
 """The most pictures that are answered through another model's preprocessing."""
 
+
 @dataclass(frozen=True)
 class Changed:
     """How many of a model's answers to so many pictures another preprocessing changes."""

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 @click.argument("reference", metavar="REFERENCE")
 @click.argument("candidates", metavar="CANDIDATE...", nargs=-1, required=True)
 @click.option(
-    "--data", help="Items: Parquet, CSV, TSV or JSONL (.gz), a dataset folder or hub id.  [default: REFERENCE]"
+    "--data",
+    help="Items: Parquet, CSV, TSV or JSONL (.gz), a folder of pictures or sounds, a dataset folder or hub id.  "
+    "[default: REFERENCE]",
 )
 @click.option("--text", help="Columns that the models read, in order: --text premise,hypothesis.")
-@click.option("--sound", help="Columns with recordings, as bytes, paths, or both: WAV, other formats by an extra.")
+@click.option("--sound", help="Columns of recordings, as files' bytes, paths, or both; a folder of sounds needs none.")
 @click.option("--features", help="Columns with features of sounds, e.g. MFCC: lists [time, coefficients].")
 @click.option("--rate", type=click.IntRange(min=1), help="Resample all recordings to so many Hz.  [default: refuse]")
 @click.option(
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
     show_default=True,
     help="Recordings of several channels: one refuses them, mean averages them.",
 )
+@click.option(
+    "--picture", help="Columns of pictures, as image files' bytes, paths, or both; a folder of pictures needs none."
+)
+@click.option("--skip-unreadable", is_flag=True, help="Leave out items whose pictures or sounds cannot be decoded.")
 @click.option(
     "--columns", help="Columns of a table whose rows the models read: age,job, or all for all that have no other part."
 )
@@ -108,24 +114,25 @@ if TYPE_CHECKING:
 @click.option(
     "--masks",
     type=click.IntRange(10, 100_000),
-    help="Perturbations per item.  [default: 4 per word, 32 to 256; 8 per column, 32 to 512]",
+    help="Perturbations per item.  [default: 4 per word, 32 to 256; 8 per column or tile, 32 to 512]",
 )
 @click.option(
     "--masks-per-unit",
     type=click.IntRange(1, 1000),
-    help="The same for each unit of an item.  [default: 4 of words, 8 of columns]",
+    help="The same for each unit of an item.  [default: 4 of words, 8 of columns and tiles]",
 )
 @click.option(
     "--units",
     help="What is left out: words, words-merged, sentences, sentences-then-words, re:PATTERN; of tables column-groups, "
-    "columns.  [default: words of texts, sentences-then-words if they are long and asked about in prompts; groups of "
-    "columns that say nearly the same]",
+    "columns; of pictures tiles, superpixels.  [default: words of texts, sentences-then-words if they are long and "
+    "asked about in prompts; groups of columns that say nearly the same; tiles]",
 )
 @click.option(
     "--perturb",
     default="remove",
     show_default=True,
-    help="What replaces a word that is left out: remove (nothing), mask, or a text.",
+    help="What replaces what is left out: remove (of texts nothing, of pictures a blur), mask, or a text; "
+    "of pictures also neighbours (colours from around) or mean (the mean colour).",
 )
 @click.option(
     "--explain-label",
@@ -252,6 +259,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     if text_model is not None and not texts:
         raise click.UsageError(f"model {text_model} reads texts; name their columns with --text, in the model's order")
     sounds, features = (comma_separated(options[name]) for name in ("sound", "features"))
+    pictures = comma_separated(options["picture"])
     quiet = options["quiet"] or (options["as_json"] and not options["progress_json"])
     with (
         show_progress(quiet=quiet, as_json=options["progress_json"]) as progress,
@@ -265,6 +273,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             features=features,
             rate=options["rate"],
             channels=options["channels"],
+            picture=pictures,
             label=options["label"],
             label_names=comma_separated(options["label_names"]) or None,
             id=options["id_column"],
@@ -279,10 +288,12 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             or (("all",) if _reads_tables(options, locations, backends) else ()),
             categories=comma_separated(options["categories"]),
             background=options["background"],
+            skip_unreadable=options["skip_unreadable"],
         )
         progress("read items", 1, 1)
         # A file of predictions may repeat the items' columns: these are not labels.
-        item_columns = {options["label"], options["cluster"], *slices, *texts, *sounds, *features} - {None}
+        columns = {*slices, *texts, *pictures, *sounds, *features}
+        item_columns = {options["label"], options["cluster"], *columns} - {None}
         matching: dict[str, Any] = {
             "id": options["id_column"],
             "by_row": options["by_row"],

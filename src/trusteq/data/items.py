@@ -31,6 +31,7 @@ class Items:
         then the position of the right one, and ``label_names`` are the positions "0", "1", ...
     clusters: which items belong together (such as hypotheses of one premise) [items]; None if all are independent.
     ignored: number of rows of the source that were left out because of their label.
+    unreadable: number of rows that were left out because a picture or sound of theirs cannot be decoded.
     places: each item's line or row in the source [items], for messages; ``counted_in`` says which of the two.
     id_column, label_column: the source's columns of ids and gold labels, to find them in files of predictions.
     """
@@ -44,6 +45,7 @@ class Items:
     clusters: Sequence[str] | None = None
     source: str = "items"
     ignored: int = 0
+    unreadable: int = 0
     places: NDArray[np.int64] | None = None
     counted_in: str = "row"
     id_column: str | None = None

@@ -11,7 +11,9 @@ import numpy as np
 from trusteq.data.id_columns import read_with_ids
 from trusteq.data.items import Items
 from trusteq.data.label_sets import CODE, enumerated, listed
+from trusteq.data.media_folder import FILE_NAME, LABEL, medium_of
 from trusteq.data.option_columns import own_options, right_options
+from trusteq.data.picture_columns import picture_column
 from trusteq.data.prediction_file import refuse_both
 from trusteq.data.read_rows import rows_of
 from trusteq.data.readers import column_names, read_table
@@ -22,12 +24,13 @@ from trusteq.data.table import Table, shown
 from trusteq.errors import DataError, LabelError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from trusteq.data.pictures import Pictures
     from trusteq.data.rows import Rows
-    from trusteq.data.sounds import Channels
+    from trusteq.data.sounds import Channels, Sounds
 
 ALL = "all"
 """In place of columns' names: all columns that have no other part."""
@@ -43,6 +46,7 @@ def read_items(
     features: str | Sequence[str] = (),
     rate: int | None = None,
     channels: Channels = "one",
+    picture: str | Sequence[str] = (),
     label: str | None = None,
     label_names: Sequence[str] | None = None,
     id: str | None = None,  # noqa: A002
@@ -56,6 +60,7 @@ def read_items(
     columns: str | Sequence[str] = (),
     categories: str | Sequence[str] = (),
     background: str | Path | Any | None = None,
+    skip_unreadable: bool = False,
 ) -> Items:
     """The items of a file, Hugging Face dataset or pandas data frame, without those whose label is ignored.
 
@@ -70,22 +75,25 @@ def read_items(
     ``columns`` are those of a table whose rows the models read, or "all" for all that have no other part; numbers and
     categories are told apart as pandas does, except that ``categories`` never hold numbers. ``background`` has rows
     of the same columns, from which values stand in for columns left out; by default 100 of the items do.
+    ``picture`` names columns of pictures: bytes of image files, their paths from the folder of the data, or both.
+    A folder of pictures or sounds (`trusteq.data.media_folder`) needs none of these: files are its items, named by
+    their path, with their subfolder as label. ``skip_unreadable`` leaves out items whose files cannot be decoded.
     Results of an evaluation tool (`trusteq.data.results`) contain their items; ``slices`` and ``cluster`` then name
     fields of its records, e.g. "doc.subject".
     """
     refuse_both(id, by_row)
     text, slices, ignore_labels = _as_tuple(text), _as_tuple(slices), _as_tuple(ignore_labels)
     sound, features = _as_tuple(sound), _as_tuple(features)
+    picture = _as_tuple(picture)
     row, categories = _as_tuple(columns), _as_tuple(categories)
     if not row and (categories or background is not None):
         raise DataError(f"{_name(source)}: categories and a background are those of columns; name these with --columns")
-    if not sound and (rate is not None or channels != "one"):
-        raise OptionError("a rate and channels are those of recordings; name their column with --sound")
     if (form := format_of(source)) is not None:
         without_effect = {
             "--text": text,
             "--sound": sound,
             "--features": features,
+            "--picture": picture,
             "--columns": row,
             "--label": label,
             "--label-names": label_names,
@@ -99,13 +107,21 @@ def read_items(
             raise OptionError(f"{flag} has no effect: {source} are {form.words}, which say it themselves; remove it")
         items: Items = form.read(Path(source).expanduser()).items(slices=slices, cluster=cluster)
         return items
+    if isinstance(source, str | Path) and (medium := medium_of(Path(source), split)) is not None:
+        id = FILE_NAME if id is None and not by_row else id  # noqa: A001
+        label = LABEL if label is None and LABEL in column_names(source, split=split) else label
+        if not (text or picture or sound or features or row):
+            picture, sound = ((medium,) if medium == kind else () for kind in ("picture", "sound"))
+    if not sound and (rate is not None or channels != "one"):
+        raise OptionError("a rate and channels are those of recordings; name their column with --sound")
     if isinstance(label_names, str):
         raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
     if options is not None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names and labels to ignore have no effect on options; leave them out")
-    named = [*text, *sound, *features, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
+    segments = [*text, *picture, *sound, *features]
+    named = [*segments, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
     read = partial(read_table, source, split=split, download=download)
     everything = row == (ALL,)
     if row:
@@ -132,6 +148,13 @@ def read_items(
     elif label is not None:
         rows, codes, names = _labels(table, label, label_names, set(ignore_labels))
 
+    ignored = table.rows - len(rows)
+    media: dict[str, Pictures | Sounds] = {name: picture_column(table, name) for name in picture}
+    media |= {name: sound_column(table, name, rate=rate, channels=channels) for name in sound}
+    unreadable = _unreadable(media, rows) if skip_unreadable else np.zeros(len(rows), dtype=np.bool_)
+    if unreadable.any() and not unreadable.all():
+        rows, codes = rows[~unreadable], None if codes is None else codes[~unreadable]
+
     def keep_rows(values: Any) -> Any:
         if len(rows) == table.rows:
             return values
@@ -141,17 +164,18 @@ def read_items(
         ids=[str(row + 1) for row in rows] if id is None else keep_rows(table.ids(id)),
         segments={
             **{name: segment_of(_segment(table, name), name).take(rows) for name in text},
-            **{name: sound_column(table, name, rate=rate, channels=channels).take(rows) for name in sound},
+            **{name: files.take(rows) for name, files in media.items()},
             **{name: feature_column(table, name).take(rows) for name in features},
             **({ROW: _rows(source, table, row, categories, background, rows)} if row else {}),
         },
         labels=codes,
         label_names=names,
         columns={name: keep_rows(table.texts(name, missing="(missing)")) for name in slices},
-        options=own,
+        options=None if own is None else keep_rows(own),
         clusters=None if cluster is None else keep_rows(table.texts(cluster)),
         source=table.source,
-        ignored=table.rows - len(rows),
+        ignored=ignored,
+        unreadable=table.rows - ignored - len(rows),
         places=rows + 1 if table.lines is None else np.asarray(table.lines, np.int64)[rows],
         counted_in="row" if table.lines is None else "line",
         id_column=id,
@@ -173,6 +197,14 @@ def _rows(
         return rows.beside(None)
     texts = [column.name for column in rows.columns if not column.is_number]
     return rows.beside(rows_of(background, read_table(background, names), names, texts))
+
+
+def _unreadable(media: Mapping[str, Pictures | Sounds], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of these rows have a file that cannot be decoded [rows]."""
+    found = np.zeros(len(rows), dtype=np.bool_)
+    for files in media.values():
+        found[list(files.take(rows).unreadable())] = True
+    return found
 
 
 def _name(source: object) -> str:

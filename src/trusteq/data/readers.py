@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trusteq.data import delimited, frame, huggingface, jsonl, parquet
+from trusteq.data import delimited, frame, huggingface, jsonl, media_folder, parquet
+from trusteq.data.media_folder import medium_of
 from trusteq.data.table import Table
 from trusteq.errors import DataError
 from trusteq.plugins import with_plugins
@@ -83,6 +84,8 @@ def _read_file(
         raise DataError(
             f"{path}: no such file or folder; if it is a dataset on the hub, allow its download (--download)"
         )
+    if suffix is None and medium_of(file, split) is not None:
+        return media_folder.read(file, columns, limit, split)
     if suffix is None and (file.is_dir() or _is_hub_id(str(path))):
         return huggingface.read(str(path), columns, limit, split)
     if not file.exists():

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.data.features import Features
+from trusteq.data.media_folder import file_named
 from trusteq.data.sounds import Sounds
 from trusteq.data.table import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trusteq.data.sounds import Channels
     from trusteq.data.table import Table
 
 
 def sound_column(table: Table, name: str, *, rate: int | None = None, channels: Channels = "one") -> Sounds:
-    """The recordings of a column that holds bytes, paths, or both as Hugging Face stores them: {bytes, path}.
+    """The recordings of a column; only the first is decoded, for its sample rate if none is stated.
 
-    Paths are relative to the folder of the table's file.
+    Cells are bytes of sound files, their paths, or both as Hugging Face stores them. Paths are relative to the folder
+    of the table's file, and must not lead out of it.
     """
-    folder = Path(table.source).parent
-    sources: list[Any] = []
-    names = []
-    for row, value in enumerate(table.values(name)):
-        encoded, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, value)
-        if isinstance(encoded, bytes) and encoded:
-            sources.append(encoded)
-        elif isinstance(path, str) and path:
-            sources.append(folder / path)
-            if not sources[-1].is_file():
-                raise table.error(row, name, f"names {path!r}, but there is no such file in {folder}")
-        else:
-            raise table.error(
-                row, name, f"is not a recording: {shown(value)}; give the bytes of a file, or its path from {folder}"
-            )
-        called = f" ({path})" if isinstance(path, str) and path else ""
-        names.append(f"{table.source}: {table.place(row)}: column {name!r}{called}")
-    return Sounds.of(sources, rate=rate, channels=channels, names=names)
+    values = [_file(table, row, name, value) for row, value in enumerate(table.values(name))]
+    return Sounds.of(
+        (source for source, _ in values), rate=rate, channels=channels, names=[called for _, called in values]
+    )
+
+
+def _file(table: Table, row: int, name: str, value: Any) -> tuple[bytes | Path, str]:
+    """The bytes or path of a recording, and what messages call it."""
+    encoded, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, value)
+    place = table.place(row)
+    known = f"{place}: {path}" if isinstance(path, str) and path else place
+    if isinstance(encoded, bytes) and encoded:
+        return encoded, known
+    if isinstance(path, str) and path.strip():
+        return file_named(table, row, name, path), known
+    raise table.error(row, name, f"is not a recording: {shown(value)}; give the bytes of a sound file, or its path")
 
 
 def feature_column(table: Table, name: str) -> Features:

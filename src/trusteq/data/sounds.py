@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -60,17 +61,15 @@ class Sounds:
             raise OptionError(f"channels {channels!r}: choose one (refuse several) or mean (average them)")
         if rate is not None and not RATES[0] <= rate <= RATES[1]:
             raise OptionError(f"rate {rate}: choose {RATES[0]:,} to {RATES[1]:,} Hz")
-        heard: list[Sound] = []
-        found = rate
+        sounds: list[Sound] = []
         for number, value in enumerate(values):
             name = names[number] if names else f"sound {number + 1}"
             if not isinstance(value, str | Path | bytes):
                 raise DataError(f"{name}: a recording of type {type(value).__name__}; give a file's bytes or its path")
-            source = value if isinstance(value, bytes) else Path(value)
-            if found is None:
-                found = decode(Sound(source, RATES[0], name=name).encoded, name)[1]
-            heard.append(Sound(source, found, rate is not None, channels == "mean", name))
-        return cls(tuple(heard), found or RATES[0], rate is not None, channels)
+            sounds.append(Sound(value if isinstance(value, bytes) else Path(value), 0, name=name))
+        found, mixed = rate or _first_rate(sounds), channels == "mean"
+        heard = (replace(sound, rate=found, stated=rate is not None, mixed=mixed) for sound in sounds)
+        return cls(tuple(heard), found, rate is not None, channels)
 
     @classmethod
     def of_arrays(cls, arrays: Iterable[Any], *, rate: int) -> Sounds:
@@ -193,3 +192,11 @@ class Sounds:
         mixed = channels == "mean"
         sounds = (Sound(value.as_py(), rate, stated, mixed, f"sound {row}") for row, value in enumerate(column, 1))
         return cls(tuple(sounds), rate, stated, channels)
+
+
+def _first_rate(sounds: Iterable[Sound]) -> int:
+    """The sample rate of the first recording that can be decoded; any if none can, which checks then say."""
+    for sound in sounds:
+        with suppress(DataError):
+            return decode(sound.encoded, sound.name)[1]
+    return RATES[0]

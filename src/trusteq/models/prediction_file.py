@@ -98,7 +98,7 @@ class PredictionFile:
         item_labels = set(items.label_names)
         names = [name for name in self.labels if name not in item_labels]
         # A label whose items were excluded is rightly missing from the others.
-        if items.ignored or not names:
+        if items.ignored or items.unreadable or not names:
             return None
         shared = [name for name in self.labels if name in item_labels]
         if len(shared) > 1:

@@ -65,6 +65,7 @@ class Settings(TypedDict):
     """How the audit was made, the task that the models were given (by default classes) and how they were asked.
 
     no_explain: true if explanations were switched off, otherwise absent.
+    unreadable: how many items were left out because their files cannot be decoded; absent for none.
     """
 
     seed: Count
@@ -75,6 +76,7 @@ class Settings(TypedDict):
     explain: ExplainSettings | None
     protocol: ProtocolSettings | None
     no_explain: NotRequired[bool]
+    unreadable: NotRequired[Positive]
     task: NotRequired[str]
     asking: NotRequired[Mapping[str, Any]]
     measures: NotRequired[list[OwnMeasure]]

@@ -45,6 +45,7 @@ URGENT = frozenset(
         "chosen items",
         "other preprocessing",
         "other prompts",
+        "unreadable items",
         "repeated items",
         "repeated rows",
         "labels misnamed",
