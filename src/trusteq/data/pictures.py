@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from trusteq.data.picture import Picture
+from trusteq.data.picture import Picture, Withheld
+from trusteq.data.picture_look import Look
+from trusteq.data.withheld import WITHHELD, stored_withheld, withheld_column
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
@@ -132,18 +134,42 @@ class Pictures:
 
     def column(self) -> pa.Array:
         """The bytes of image files."""
+        if self._are_withheld:
+            looks = ([*picture.look.size, *picture.look[1:]] for picture in self.pictures)
+            measures = [dict(zip(_LOOK, look, strict=True)) for look in looks]
+            return withheld_column([picture.digest for picture in self.pictures], measures)
         return pa.array([picture.encoded for picture in self.pictures], pa.large_binary())
 
     def about(self) -> dict[str, Any]:
-        """Only the kind: a file of a picture says the rest."""
-        return {"kind": self.kind}
+        """Only the kind, as a file of a picture says the rest; and whether they are withheld."""
+        return {"kind": self.kind, **(WITHHELD if self._are_withheld else {})}
+
+    def withheld(self) -> Pictures:
+        """The hash of each picture and how it looks, without any picture."""
+        return Pictures(tuple(Picture(Withheld(one.digest, one.look), one.name) for one in self.pictures))
+
+    @property
+    def _are_withheld(self) -> bool:
+        return bool(self.pictures) and all(picture.is_withheld for picture in self.pictures)
 
     @classmethod
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Pictures:
         """The pictures of a column of image files; a ValueError if it contains anything else."""
+        if about.get("withheld"):
+            rows = enumerate(stored_withheld(column, _LOOK), 1)
+            return cls(tuple(Picture(Withheld(digest, _look(of)), f"picture {row}") for row, (digest, of) in rows))
         if column.null_count or not (pa.types.is_large_binary(column.type) or pa.types.is_binary(column.type)):
             raise ValueError(f"not a column of image files: {'gaps' if column.null_count else column.type}")
         return cls(tuple(Picture(value.as_py(), f"picture {row}") for row, value in enumerate(column, 1)))
+
+
+_LOOK = ("width", "height", *Look._fields[1:])
+"""What is kept of a picture that is withheld, beside its hash."""
+
+
+def _look(measures: Mapping[str, float]) -> Look:
+    width, height, *numbers = (measures[name] for name in _LOOK)
+    return Look((int(width), int(height)), *numbers)
 
 
 def _is_picture(value: Any) -> bool:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
-from trusteq.data.sound import Sound
-from trusteq.data.sound_measures import is_silent
+from trusteq.data.sound import Sound, Withheld
+from trusteq.data.sound_measures import SOUND_MEASURES, is_silent
 from trusteq.data.waveform import RATES, decode
+from trusteq.data.withheld import WITHHELD, stored_withheld, withheld_column
 from trusteq.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -173,11 +174,22 @@ class Sounds:
 
     def column(self) -> pa.Array:
         """The bytes of files."""
+        if self._are_withheld:
+            return withheld_column([sound.digest for sound in self.sounds], [sound.measures for sound in self.sounds])
         return pa.array([sound.encoded for sound in self.sounds], pa.large_binary())
 
     def about(self) -> dict[str, Any]:
-        """Kind, and how they are heard."""
-        return {"kind": self.kind, "rate": self.rate, "stated": self.stated, "channels": self.channels}
+        """Kind, how they are heard, and whether they are withheld."""
+        heard = {"kind": self.kind, "rate": self.rate, "stated": self.stated, "channels": self.channels}
+        return {**heard, **(WITHHELD if self._are_withheld else {})}
+
+    def withheld(self) -> Sounds:
+        """The hash and the measures of each sound, without any sound."""
+        return self._with(replace(one, source=Withheld(one.digest, one.measures), length=None) for one in self.sounds)
+
+    @property
+    def _are_withheld(self) -> bool:
+        return bool(self.sounds) and all(sound.is_withheld for sound in self.sounds)
 
     @classmethod
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Sounds:
@@ -187,6 +199,17 @@ class Sounds:
             channels != "one" and channels != "mean"
         ):
             raise ValueError(f"not a description of sounds: {str(dict(about))[:80]}")
+        if about.get("withheld"):
+            kept = enumerate(stored_withheld(column, SOUND_MEASURES), 1)
+            return cls(
+                tuple(
+                    Sound(Withheld(digest, measures), rate, stated, channels == "mean", f"sound {row}")
+                    for row, (digest, measures) in kept
+                ),
+                rate,
+                stated,
+                channels,
+            )
         if column.null_count or not (pa.types.is_large_binary(column.type) or pa.types.is_binary(column.type)):
             raise ValueError(f"not a column of sound files: {'gaps' if column.null_count else column.type}")
         mixed = channels == "mean"

@@ -89,7 +89,7 @@ class Stretches:
 def stretches(values: tuple[Any, ...]) -> Stretches:
     """The units of a sound: 8 stretches of 2 bands up to 5 seconds, and more stretches of longer sounds."""
     sound: Sound = values[0]
-    n = len(sound.samples())
+    n = sound.size
     parts = min(max(STRETCHES, ceil(n / sound.rate / LONGEST)), MOST)
     parts = max(1, min(parts, int(n / sound.rate / (2 * FADE))))
     return Stretches(sound, np.linspace(0, n, parts + 1).round().astype(np.int64), equal_bands(sound.rate, BANDS))

@@ -35,7 +35,7 @@ Box = tuple[int, int, int, int]
 def draw(picture: Picture | None, marks: Marks) -> Area:
     """The picture with its units; without a picture, only the units' boxes."""
     boxes = _boxes(marks)
-    if picture is None:
+    if picture is None or picture.is_withheld:
         right, bottom = (max((box[at] + box[at + 2] for box in boxes), default=1) for at in (0, 1))
         return Area((right, bottom), boxes, () if _fill(boxes, (right, bottom)) else tuple(map(_within, boxes)))
     size = picture.size

@@ -33,7 +33,7 @@ def draw_sound(sound: Sound | None, marks: Marks) -> Area:
     size = (WIDTH, ENVELOPE + SPECTROGRAM)
     end, top = (float(max(marks.places[name])) if known else 1.0 for name in ("end", "high"))
     boxes = _boxes(marks, end, lambda hertz: _mel(hertz) / _mel(top), ENVELOPE) if known else ()
-    if sound is None:
+    if sound is None or sound.is_withheld:
         return Area(size, boxes, broad=True)
     samples, rate = sound.samples(), sound.rate
     alt = (

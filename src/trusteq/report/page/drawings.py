@@ -51,7 +51,7 @@ def drawings(
     explained_at = [] if explained is None else explained.positions.tolist()
     shown = _with_images(answers, chosen, explained) if images else []
     made: list[dict[str, Any] | None] = []
-    kinds = []
+    kinds, held = [], set()
     for name, segment in segments.items():
         if not is_drawn(segment):
             made.append(None)
@@ -61,8 +61,10 @@ def drawings(
             made.append(_bars(segment, explained_at, units))
             continue
         kinds.append(segment.kind)
-        made.append(_areas(segment, chosen, shown, dict(zip(explained_at, units, strict=False))))
-    return Drawings(tuple(made), _left_out(kinds, len(shown), answers.shape[1], images=images))
+        area = _areas(segment, chosen, shown, dict(zip(explained_at, units, strict=False)))
+        held |= set(area["images"])
+        made.append(area)
+    return Drawings(tuple(made), _left_out(kinds, len(held), answers.shape[1]))
 
 
 def _with_images(answers: NDArray[np.int64], chosen: NDArray[np.int64], explained: ExplainedItems | None) -> list[int]:
@@ -147,12 +149,12 @@ class _Distinct:
         return self._numbers[key]
 
 
-def _left_out(kinds: Sequence[str], shown: int, n: int, *, images: bool) -> tuple[str, ...]:
+def _left_out(kinds: Sequence[str], shown: int, n: int) -> tuple[str, ...]:
     if not kinds:
         return ()
     names = listed(kind if kind.endswith("s") else plural(kind) for kind in dict.fromkeys(kinds))
-    if not images:
-        return (f"This page shows no {names}, as it was made with --no-pictures.",)
+    if not shown:
+        return (f"This page shows no {names}, as it or its run was made with --no-pictures.",)
     if shown == n:
         return ()
     return (
