@@ -98,7 +98,7 @@ def test_what_needs_them_says_what_is_missing(runs):
 
 
 def test_a_page_of_a_whole_run_can_do_without_them(runs):
-    kind, audit, whole, _ = runs
+    kind, _, whole, _ = runs
     run = evidence(load_run(whole))
     made = shown(page(run))
     assert made.count("img-src data:") == 1

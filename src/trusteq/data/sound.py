@@ -31,6 +31,7 @@ class Withheld:
     measures: Mapping[str, float]
 
     def __call__(self) -> NDArray[np.float32]:
+        """No samples are kept."""
         raise refusal("sound", "sound")
 
 
