@@ -120,12 +120,12 @@ if TYPE_CHECKING:
 @click.option(
     "--masks",
     type=click.IntRange(10, 100_000),
-    help="Perturbations per item.  [default: 4 per word, 32 to 256; 8 per column or tile, 32 to 512]",
+    help="Perturbations per item.  [default: 4 per word, 32 to 256; 8 per column, tile or stretch, 32 to 512]",
 )
 @click.option(
     "--masks-per-unit",
     type=click.IntRange(1, 1000),
-    help="The same for each unit of an item.  [default: 4 of words, 8 of columns and tiles]",
+    help="The same for each unit of an item.  [default: 4 of words, 8 of columns, tiles and stretches]",
 )
 @click.option(
     "--units",
@@ -181,7 +181,7 @@ if TYPE_CHECKING:
     "-k",
     "top",
     type=click.IntRange(min=1),
-    help="Number of words in the top sets.  [default: 10 words, or a quarter of the columns]",
+    help="Number of words, or other units, in the top sets.  [default: 10 words, or a quarter of the other units]",
 )
 @click.option("--no-slices", is_flag=True, help="Skip slices and what changed items have in common.")
 @click.option(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.data.segment import Segment
+    from trusteq.explain.explanation import ExplainSettings
 
 
 TOP = 10
@@ -143,6 +144,14 @@ def cuts_named(names: str | None) -> list[Cut]:
 def unit_named(names: str | None) -> str:
     """The word for one of these units in sentences."""
     return " or ".join(dict.fromkeys(cut.unit for cut in cuts_named(names)))
+
+
+def unit_word(settings: ExplainSettings | None) -> str:
+    """What has a weight under these settings, such as "word"; "unit" where no cut is known."""
+    try:
+        return unit_named(None if settings is None else settings.units)
+    except DataError:
+        return "unit"
 
 
 def places_named(names: str | None) -> list[str]:

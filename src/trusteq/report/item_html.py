@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import method_title
 from trusteq.data.clean import clean
+from trusteq.explain.unit_names import plural
 from trusteq.report.drawn.drawing import Area, Bars
 from trusteq.report.drawn.svg import AGAINST, FOR, heat_map, original
 from trusteq.report.drawn.weights import largest, panels
 from trusteq.report.item_terminal import MOST_LABELS, legible
-from trusteq.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from trusteq.compare.measures import method_title
 from trusteq.data.clean import clean
+from trusteq.explain.unit_names import plural
 from trusteq.report.drawn.blocks import Maps
 from trusteq.report.drawn.drawing import Area, Bars
 from trusteq.report.drawn.weights import largest, panels
-from trusteq.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from trusteq.data.clean import clean
+from trusteq.explain.unit_names import plural
 from trusteq.report.drawn.drawing import Area, Marks
 from trusteq.report.drawn.kinds import drawn, is_area, is_drawn
-from trusteq.report.wording import listed, plural
+from trusteq.report.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

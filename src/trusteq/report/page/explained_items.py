@@ -12,9 +12,10 @@ from trusteq.compare.published import word_jaccard
 from trusteq.compare.weight_similarity import cosine
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
+from trusteq.explain.unit_names import plural
 from trusteq.report.drawn.kinds import is_drawn
 from trusteq.report.unit_spans import marks, unit_spans
-from trusteq.report.wording import plural, unit_of
+from trusteq.report.wording import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

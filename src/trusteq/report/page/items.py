@@ -9,6 +9,7 @@ import numpy as np
 
 from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
+from trusteq.explain.unit_names import plural
 from trusteq.report.drawn.kinds import is_area
 from trusteq.report.page.answers import DIGITS, ItemAnswers, item_answers, probabilities
 from trusteq.report.page.drawings import drawings
@@ -16,7 +17,7 @@ from trusteq.report.page.explained_items import ExplainedItems, explained_items
 from trusteq.report.page.in_common import matching_items
 from trusteq.report.page.slices import columns, natural
 from trusteq.report.segment_text import segment_texts
-from trusteq.report.wording import about, plural, unit_of
+from trusteq.report.wording import about, unit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

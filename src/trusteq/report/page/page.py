@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, method_title, missing_need
 from trusteq.data.clean import clean
+from trusteq.explain.unit_names import plural
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import leaning
 from trusteq.report.page import provenance
@@ -35,11 +36,11 @@ from trusteq.report.wording import (
     URGENT,
     about,
     answered_differently,
+    described,
     interval,
     judged,
     margin,
     percent,
-    plural,
     rule_words,
     sides,
     title,
@@ -180,6 +181,7 @@ def _environment() -> Environment:
         "DIMENSIONS": DIMENSIONS,
         "MARKS": MARKS,
         "about": about,
+        "described": described,
         "answered_differently": answered_differently,
         "is_name": lambda part: isinstance(part, Name),
         "lacking": missing_need,
