@@ -121,6 +121,24 @@ def test_it_is_sliced_by_what_is_measured_in_sounds(audited):
     assert sliced == {"loudness in decibels", "spectral centroid in hertz"}  # the others are the same for all
 
 
+def test_what_changed_items_have_in_common_is_looked_for_in_how_they_sound():
+    rng = np.random.default_rng(3)
+    loud = rng.uniform(0.05, 0.5, 400)
+    waves = [scale * np.sin(2 * np.pi * PULSE[i % 2] * AT[:1000]) for i, scale in enumerate(loud)]
+    items = trusteq.Items([str(i) for i in range(400)], {"clip": Sounds.of_arrays(waves, rate=RATE)})
+
+    def sure(samples):
+        return 3.0 * np.sign(by_pulse(samples))
+
+    def deaf(samples):  # to what is quiet, which it takes for the other
+        return sure(samples) * np.sign(np.square(samples).mean() - 0.01)
+
+    made = trusteq.audit(model(sure, "sure"), model(deaf, "deaf"), items, explain=False, resamples=100, costs="none")
+    first = made["deaf"].common().iloc[0]
+    assert first["condition"].startswith("have a loudness in decibels of at most -20")
+    assert first["inside"] > 0.9
+
+
 def test_a_model_against_itself_is_one_and_against_chance_is_near_none():
     items = items_of(*recordings(80, seed=1))
     rng = np.random.default_rng(0)

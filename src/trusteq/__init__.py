@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from trusteq.compare.measures import Measure
     from trusteq.compare.own_measures import measure
     from trusteq.data.items import Items
+    from trusteq.data.pictures import Pictures
     from trusteq.data.read import read_items
+    from trusteq.data.rows import Rows
+    from trusteq.data.sounds import Sounds
     from trusteq.explain.exchange.agreement import compare_attributions
     from trusteq.explain.exchange.attribution_set import AttributionSet
     from trusteq.explain.exchange.reading import read_attributions
@@ -69,10 +72,13 @@ __all__ = [
     "OptionError",
     "Outcome",
     "Pair",
+    "Pictures",
     "PluginError",
     "Policy",
     "PolicyError",
+    "Rows",
     "RunError",
+    "Sounds",
     "StudyError",
     "TaskFile",
     "TaskFileError",
@@ -103,7 +109,10 @@ _HOMES = {
     "ModelOptions": "trusteq.models.open",
     "Outcome": "trusteq.verdict",
     "Pair": "trusteq.compare.answers",
+    "Pictures": "trusteq.data.pictures",
     "Policy": "trusteq.policy",
+    "Rows": "trusteq.data.rows",
+    "Sounds": "trusteq.data.sounds",
     "TaskFile": "trusteq.prompts.task_file",
     "audit": "trusteq.auditing.audit",
     "compare_attributions": "trusteq.explain.exchange.agreement",

@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recordings import RATE, rf64, tone, wav
 
 from trusteq.data.waveform import decode, encode, resample
@@ -83,6 +85,24 @@ def test_what_cannot_be_heard_is_one_clear_line(name):
 def test_a_file_cut_anywhere_is_refused(cut):
     with pytest.raises(DataError, match=r"a\.wav: "):
         decode(wav(tone())[:cut], "a.wav")
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_damaged_bytes_are_samples_or_one_line(data):
+    encoded = bytearray(wav(np.zeros((20, 2)), bits=data.draw(st.sampled_from([8, 16, 24]))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        encoded[data.draw(st.integers(4, len(encoded) - 1))] = data.draw(st.integers(0, 255))
+    found, said = None, ""
+    try:
+        found = decode(bytes(encoded), "a.wav")
+    except (DataError, MissingExtraError) as error:
+        said = str(error)
+    if found is None:
+        assert said.startswith("a.wav: ")
+        assert "\n" not in said
+    else:
+        assert np.isfinite(found[0]).all()
 
 
 @pytest.mark.parametrize(("rate", "to"), [(16_000, 8_000), (44_100, 16_000), (8_000, 22_050)])

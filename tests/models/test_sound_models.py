@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from oracles.linear_graph import write_graph
+from oracles.tiny_litert import write as write_litert
 from recordings import RATE, tone, wav
 
 import trusteq
@@ -188,6 +189,35 @@ def test_two_graphs_of_different_input_are_asked_about_the_same_units(graph):
     items = Items([str(i) for i in range(40)], {"clip": Sounds.of(files)})
     made = trusteq.audit(open_model(large), open_model(small), items, resamples=100, costs="none", with_slices=False)
     assert made.comparisons[0].measures["explanation"]["alignment_shapley"].value > 0.999
+
+
+# LiteRT --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("shape", [(4000,), (4000, 1), (1, 4000)])
+def test_a_litert_file_answers_by_the_yaml_beside_it(tmp_path, shape, quantized):
+    pytest.importorskip("ai_edge_litert", reason="needs the extra 'litert'")
+    weights = np.random.default_rng(0).normal(size=(2, 4000)).astype(np.float32) / 50
+    write_litert(tmp_path / "m.tflite", weights, shape=shape, quantized=quantized, step=1 / 128, zero=0)
+    stated = {"rate": RATE, "length": 4000, "labels": ["low", "high"], "scores": "probabilities"}
+    (tmp_path / "m.yaml").write_text(json.dumps(stated), "utf-8")
+    model = open_model(tmp_path / "m.tflite")
+    items = items_of((0.4, 0.7))
+    padded = [np.pad(x[:4000], (0, max(0, 4000 - len(x)))) for x in items.segments["clip"].inputs()]
+    expected = softmax(np.stack(padded).astype(np.float64) @ weights.T)
+    np.testing.assert_allclose(model.predict(items), expected, atol=0.1 if quantized else 1e-5)
+    assert traits_of(model).reads == {"sound"}
+    assert traits_of(model).opening().open().identity == model.identity
+    assert "cut sounds" in {finding.kind for finding in model.findings()}
+
+
+def test_a_litert_file_without_one_is_told_what_it_needs(tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="needs the extra 'litert'")
+    write_litert(tmp_path / "m.tflite", np.zeros((2, 4000), np.float32), shape=(4000,))
+    model = open_model(tmp_path / "m.tflite", options={"labels": LABELS})
+    with pytest.raises(trusteq.DataError, match=r"say what happens to sounds in a \.yaml file beside the model's file"):
+        model.predict(items_of())
 
 
 # transformers --------------------------------------------------------------------------------------------------------

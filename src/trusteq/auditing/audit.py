@@ -22,7 +22,9 @@ from trusteq.auditing.models import (
     one_way_of_asking,
     refuse_unreadable,
 )
+from trusteq.auditing.pilot import needs_pilot, piloted
 from trusteq.auditing.preprocessing import different_preprocessing
+from trusteq.auditing.sensitivity import sensitivity
 from trusteq.compare.own_measures import entries, own_measures
 from trusteq.compare.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE, measure_column
 from trusteq.data.items import Items
@@ -145,6 +147,8 @@ def audit(
             len(ordered), clusters=ordered.clusters, resamples=resamples, seed=seed, level=rules.level
         )
         moved = moved_from_reference(responses, task, ordered, labels)
+        if needs_pilot(explanation_settings, explain):
+            explanation_settings = piloted(respondents[0], ordered, explanation_settings, gold=gold, seed=seed)
         explanation, responses = _explain(
             respondents,
             responses,
@@ -340,6 +344,11 @@ def _explain(
         explainable, items, settings, gold=gold, rules=rules, candidates=candidates, resampling=resampling, moved=moved
     )
     responses = _with_precision_loss(responses, respondents, explainable, explanation)
+    others = sensitivity(explainable, explanation, items, resampling, gold=gold, moved=moved)
+    responses = [
+        replace(response, findings=(*response.findings, others[response.name])) if response.name in others else response
+        for response in responses
+    ]
     attributions = explanation.attributions()["shapley"]
     removed = without_top_words(explainable, explanation, attributions, seed=resampling.seed)
     return replace(explanation, removed=removed), responses

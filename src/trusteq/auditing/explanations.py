@@ -71,18 +71,18 @@ def explain_settings(
         refuse_unfit(units, settings.perturb, items)
         if isinstance(explain, ExplainSettings) and explain.target == "gold" and items.labels is None:
             raise OptionError("explain target gold: the items have no label; name its column (--label)")
-        return _complete(replace(settings, units=units), models, items)
+        return with_usual(replace(settings, units=units, scale=settings.scale or task_of(models[0]).scale), items)
     if explain is False or not have_units(items) or not all(map(explainable, models)):
         return None
-    return _complete(ExplainSettings(units=_default_units(models, items)), models, items)
+    units, scale = _default_units(models, items), task_of(models[0]).scale
+    return with_usual(ExplainSettings(units=units, scale=scale), items)
 
 
-def _complete(settings: ExplainSettings, models: Sequence[Model], items: Items) -> ExplainSettings:
-    """The settings with what is usual for the units and the task where nothing was chosen."""
+def with_usual(settings: ExplainSettings, items: Items) -> ExplainSettings:
+    """The settings with what is usual for their units where nothing was chosen."""
     about = usual(str(settings.units), items)
     return replace(
         settings,
-        scale=settings.scale or task_of(models[0]).scale,
         k=settings.k or about.top,
         per_unit=settings.per_unit or about.per_unit,
         background=about.background,

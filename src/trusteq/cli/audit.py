@@ -130,15 +130,16 @@ if TYPE_CHECKING:
 @click.option(
     "--units",
     help="What is left out: words, words-merged, sentences, sentences-then-words, re:PATTERN; of tables column-groups, "
-    "columns; of pictures tiles, superpixels.  [default: words of texts, sentences-then-words if they are long and "
-    "asked about in prompts; groups of columns that say nearly the same; tiles]",
+    "columns; of pictures tiles, superpixels; of sounds stretches; of features frame-stretches.  [default: words of "
+    "texts, sentences-then-words if they are long and asked about in prompts; groups of columns that say nearly the "
+    "same; tiles; stretches]",
 )
 @click.option(
     "--perturb",
     default="remove",
     show_default=True,
-    help="What replaces what is left out: remove (of texts nothing, of pictures a blur), mask, or a text; "
-    "of pictures also neighbours (colours from around) or mean (the mean colour).",
+    help="What replaces what is left out: remove (of texts nothing, of pictures a blur, of sounds silence), "
+    "mask, or a text; of pictures also neighbours (colours from around) or mean (the mean colour).",
 )
 @click.option(
     "--explain-label",

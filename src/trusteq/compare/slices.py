@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 MIN_ITEMS, MIN_EXPLAINED = 30, 20
 MAX_VALUES, MOST_SLICES = 20, 500
 """Values of a column that are measured in full, and at all."""
+MOST_IN_FULL = 40
+"""Slices of all columns together that are measured in full: those that differ most from the rest."""
 SLICE_RESAMPLES = 1_000
 ALPHA = 0.05
 LIGHT = frozenset({behaviour.accuracy, behaviour.agreement, behaviour.flips, confidence_profiles, overconfidence})
@@ -351,12 +353,15 @@ def _kept(cuts: Sequence[Cut], differences: Sequence[_Difference]) -> dict[int, 
     by_column: dict[str, list[int]] = {}
     for at, cut in enumerate(cuts):
         by_column.setdefault(cut.column, []).append(at)
+    few = [at for own in by_column.values() if len(own) <= MAX_VALUES and not cuts[own[0]].dimensions for at in own]
+    clearest = set(sorted(few, key=lambda at: differences[at].strongest)[:MOST_IN_FULL])
     kept: dict[int, bool] = {}
     for positions in by_column.values():
         strongest = sorted(positions, key=lambda at: differences[at].strongest)[:MOST_SLICES]
         all_in_full = len(positions) <= MAX_VALUES and not cuts[positions[0]].dimensions
         in_full = {at for at in strongest[:MAX_VALUES] if not cuts[at].dimensions or differences[at].strongest < ALPHA}
-        kept |= {at: all_in_full or at in in_full for at in sorted(strongest)}
+        in_full = clearest.intersection(positions) if all_in_full else in_full
+        kept |= {at: at in in_full for at in sorted(strongest)}
     return kept
 
 

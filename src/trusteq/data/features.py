@@ -27,6 +27,9 @@ class Frames:
     values: NDArray[Any]
     absent: NDArray[np.float64]
 
+    def __repr__(self) -> str:
+        return f"<Frames {' x '.join(map(str, self.shape))}>"
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Frames and coefficients."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """In place of columns' names: all columns that have no other part."""
+FEW_VALUES = 30
+"""Categories of a column by which items are sliced unless told otherwise."""
 ROW = "row"
 """The name of the segment with the rows of a table."""
 
@@ -160,17 +162,19 @@ def read_items(
             return values
         return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
 
+    read_rows = _rows(source, table, row, categories, background, rows) if row else None
+    sliced = dict.fromkeys([*slices, *(() if read_rows is None else _few_categories(read_rows))])
     return Items(
         ids=[str(row + 1) for row in rows] if id is None else keep_rows(table.ids(id)),
         segments={
             **{name: segment_of(_segment(table, name), name).take(rows) for name in text},
             **{name: files.take(rows) for name, files in media.items()},
             **{name: feature_column(table, name).take(rows) for name in features},
-            **({ROW: _rows(source, table, row, categories, background, rows)} if row else {}),
+            **({} if read_rows is None else {ROW: read_rows}),
         },
         labels=codes,
         label_names=names,
-        columns={name: keep_rows(table.texts(name, missing="(missing)")) for name in slices},
+        columns={name: keep_rows(table.texts(name, missing="(missing)")) for name in sliced},
         options=None if own is None else keep_rows(own),
         clusters=None if cluster is None else keep_rows(table.texts(cluster)),
         source=table.source,
@@ -197,6 +201,15 @@ def _rows(
         return rows.beside(None)
     texts = [column.name for column in rows.columns if not column.is_number]
     return rows.beside(rows_of(background, read_table(background, names), names, texts))
+
+
+def _few_categories(rows: Rows) -> list[str]:
+    """The columns of categories with few values, by which items are sliced without being told."""
+    return [
+        column.name
+        for column, array in zip(rows.columns, rows.arrays, strict=True)
+        if not column.is_number and len(set(column.values(array))) <= FEW_VALUES
+    ]
 
 
 def _unreadable(media: Mapping[str, Pictures | Sounds], rows: NDArray[np.int64]) -> NDArray[np.bool_]:

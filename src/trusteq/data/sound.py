@@ -66,6 +66,9 @@ class Sound:
             raise DataError(f"{name}: sample {first + 1:,} is {values[first]}; give finite numbers")
         return cls(values.astype(np.float32), rate, name=name)
 
+    def __repr__(self) -> str:
+        return f"<Sound {self.name} at {self.rate:,} Hz>"
+
     def samples(self) -> NDArray[np.float32]:
         """The samples [samples] of one channel, at its rate."""
         if isinstance(self.source, np.ndarray):

@@ -82,7 +82,8 @@ class Cut:
     what can replace a unit left out, "remove" first; None if any text can. per_unit: changed versions per unit by
     default. top: the share of an item's units in a top set; None for 10 units. background: how many things there are
     in the item's segment from which what stands in for a unit is drawn (the units are then `DrawingUnits`); None if
-    nothing is drawn.
+    nothing is drawn. other: units and replacement that ask the same in another way, tried for comparison. pilot:
+    whether the reference is tried first, to see how many versions per unit it takes.
     """
 
     kinds: frozenset[str]
@@ -93,6 +94,8 @@ class Cut:
     per_unit: int = MASKS_PER_UNIT
     top: float | None = None
     background: Callable[[Segment], int] | None = None
+    other: tuple[str, str] | None = None
+    pilot: bool = False
 
 
 SENTENCES_THEN_WORDS = "sentences-then-words"
@@ -100,9 +103,9 @@ LONG = 100
 """Items are long if half of them have more words than this."""
 
 _OF_TEXTS = partial(Cut, frozenset({"text"}), "word", places=("start", "end"), perturb=None)
-_OF_PICTURES = partial(Cut, frozenset({"picture"}), places=PLACES, perturb=FILLS, per_unit=8, top=0.25)
+_OF_PICTURES = partial(Cut, frozenset({"picture"}), places=PLACES, perturb=FILLS, per_unit=8, top=0.25, pilot=True)
 _OF_ROWS = partial(Cut, frozenset({"row"}), "column", per_unit=8, top=0.25, background=background_rows)
-_OF_SOUNDS = partial(Cut, unit="stretch", places=("start", "end", "low", "high"), per_unit=8, top=0.25)
+_OF_SOUNDS = partial(Cut, unit="stretch", places=("start", "end", "low", "high"), per_unit=8, top=0.25, pilot=True)
 
 CUTS: dict[str, Cut] = {
     "words": _OF_TEXTS(words),
@@ -111,9 +114,9 @@ CUTS: dict[str, Cut] = {
     SENTENCES_THEN_WORDS: replace(_OF_TEXTS(sentences_then_words), unit="word or sentence"),
     "stretches": _OF_SOUNDS(frozenset({"sound"}), of=stretches),
     "frame-stretches": _OF_SOUNDS(frozenset({"features"}), of=frame_stretches),
-    "column-groups": _OF_ROWS(column_groups),
+    "column-groups": _OF_ROWS(column_groups, other=("columns", REMOVE)),
     "columns": _OF_ROWS(single_columns),
-    "tiles": _OF_PICTURES("tile", tiles),
+    "tiles": _OF_PICTURES("tile", tiles, other=("tiles", "neighbours")),
     "superpixels": _OF_PICTURES("superpixel", superpixels),
 }
 """The built-in cuts by name; by default, a kind of segment is split by the first that reads it."""
