@@ -31,6 +31,7 @@ SLOW = [
     "docs/how-to/language-models.md",
     "docs/how-to/models-and-data.md",
     "docs/how-to/paper-protocol.md",
+    "docs/how-to/pictures.md",
     "docs/how-to/read-a-report.md",
     "docs/how-to/sounds.md",
     "docs/reference/run-directory.md",

@@ -121,3 +121,28 @@ def test_a_function_is_given_their_pixels():
     model = trusteq.from_callable(answers, labels=("a", "b"), name="m")
     model.predict(Items(IDS, {"photo": three()}))
     assert seen == [[(8, 12, 3), (5, 4, 3), (8, 12, 3)]]
+
+
+def test_of_several_segments_a_function_is_given_pixels_too():
+    seen = []
+    model = trusteq.from_callable(lambda x: seen.extend(x) or [[0.5, 0.5]] * len(x), labels=("a", "b"), name="m")
+    model.predict(Items(IDS, {"caption": ["x", "y", "z"], "photo": three()}))
+    assert [caption for caption, _ in seen] == ["x", "y", "z"]
+    np.testing.assert_array_equal(seen[1][1], noise(5, 4, 2))
+
+
+def test_of_large_pictures_a_function_is_given_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr("trusteq.models.function.MOST", 200)
+    calls = []
+
+    def answers(pictures):
+        calls.append([len(one) for one in pictures])
+        return np.stack([[one.mean() / 255, 1 - one.mean() / 255] for one in pictures])
+
+    model = trusteq.from_callable(answers, labels=("a", "b"), name="m")
+    pictures = Pictures((*three(), Picture.of(noise(30, 30)), *three()))
+    together = model.predict(Items(list("abcdefg"), {"photo": pictures}))
+    assert [size for call in calls for size in call] == [8, 5, 8, 30, 8, 5, 8]
+    assert len(calls) > 3
+    assert max(map(len, calls)) < 4
+    np.testing.assert_array_equal(together[:, 0], [one.mean() / 255 for one in pictures.inputs()])

@@ -224,7 +224,7 @@ def test_units_say_what_decides_them_and_can_be_sent():
 def test_without_scikit_image_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.segmentation", None)
     with pytest.raises(
-        MissingExtraError, match=r"^units 'superpixels' needs an optional part: pip install scikit-image$"
+        MissingExtraError, match=r"^units 'superpixels' needs an optional part: pip install 'trusteq\[superpixels\]'$"
     ):
         superpixels((Picture.of(noise()),))
 

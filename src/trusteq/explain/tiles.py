@@ -232,7 +232,7 @@ def _superpixels(picture: Picture) -> Superpixels:
     try:
         from skimage.segmentation import slic
     except ModuleNotFoundError:
-        raise MissingExtraError("units 'superpixels'", package="scikit-image") from None
+        raise MissingExtraError("units 'superpixels'", "superpixels") from None
     grid = _grid(picture)
     regions = slic(picture.pixels(), n_segments=grid.rows * grid.columns, start_label=0, channel_axis=-1)
     used, numbers = np.unique(regions, return_inverse=True)

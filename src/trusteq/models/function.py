@@ -55,7 +55,7 @@ class FunctionModel:
         if len(parts := _parts(segments)) > 1:
             return np.concatenate([self._of_each(items.take(part)) for part in parts])
         if len(segments) > 1:
-            inputs: Any = list(zip(*(segment.inputs() for segment in segments), strict=True))
+            inputs: Any = list(zip(*map(_one_by_one, segments), strict=True))
         else:
             inputs = segments[0].inputs()
         answer = self._in_order(self.function(inputs))
@@ -106,6 +106,12 @@ class FunctionModel:
     def findings(self) -> tuple[Finding, ...]:
         """None, as a function is not inspected."""
         return ()
+
+
+def _one_by_one(segment: Segment) -> Any:
+    """The inputs item by item: decoded where a list of them is, rows of a table as they are held."""
+    inputs = segment.inputs()
+    return inputs if isinstance(inputs, list) else segment
 
 
 def _parts(segments: Sequence[Segment]) -> list[NDArray[np.int64]]:
