@@ -5,6 +5,7 @@ import re
 import zlib
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from report.page import made_up_kinds
@@ -29,7 +30,8 @@ def raw(kind, value):
 def unpacked(path):
     """All that a file holds, with nothing compressed."""
     if path.suffix == ".parquet":
-        values = [value for column in pq.read_table(path).columns for value in column.to_pylist()]
+        table = pq.read_table(path).flatten()
+        values = [value for column in table.columns for value in column.to_pylist()]
         return b"\n".join(value if isinstance(value, bytes) else repr(value).encode() for value in values)
     return path.read_bytes()
 
@@ -119,3 +121,32 @@ def test_measures_are_those_of_the_values(runs):
 def test_features_cannot_be_withheld():
     with pytest.raises(trusteq.OptionError, match="sounds can partly be restored from features"):
         made_up_kinds.audit("features").without_pictures()
+
+
+def test_nothing_is_decoded_to_know_what_a_stored_run_measured(runs, monkeypatch):
+    kind, audit, whole, _ = runs
+    (segment,) = read_items(load_run(whole)).segments.values()
+
+    def refused(*_):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("trusteq.data.picture.Picture.pixels", refused)
+    monkeypatch.setattr("trusteq.data.sound.Sound.samples", refused)
+    (held,) = audit.items.segments.values()
+    for name, values in held.measures().items():
+        np.testing.assert_array_equal(segment.measures()[name], values)
+    segment.refuse_unfit(kind)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "sounds"])
+def test_a_column_of_anything_else_is_refused(kind):
+    (segment,) = made_up_kinds.MADE[kind][1](3).segments.values()
+    column, about = segment.column(), segment.about()
+    assert type(segment).stored(pa.chunked_array([column]), about) == segment
+    files = pa.chunked_array([column.field("bytes")])
+    with pytest.raises(ValueError, match="not a column of files with measures: large_binary"):
+        type(segment).stored(files, about)
+    with pytest.raises(ValueError, match="not a column of hashes with measures"):
+        type(segment).stored(pa.chunked_array([column]), {**about, "withheld": True})
+    empty = segment.take(np.array([], dtype=np.int64))
+    assert len(type(segment).stored(pa.chunked_array([empty.column()]), about)) == 0

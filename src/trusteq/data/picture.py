@@ -75,6 +75,13 @@ class Picture:
             )
         return cls(array if array.shape[2] == 3 else np.repeat(array, 3, axis=2), name)
 
+    @classmethod
+    def known(cls, encoded: bytes, look: Look, name: str) -> Picture:
+        """The picture of an image file that was decoded before, and then looked like this."""
+        picture = cls(encoded, name)
+        picture.__dict__["look"] = look
+        return picture
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, as the picture is meant to be seen."""

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 
+from trusteq.data.measured_column import FILE, HASH, measured_column, measured_values
 from trusteq.data.picture import Picture, Withheld
 from trusteq.data.picture_look import Look
-from trusteq.data.withheld import WITHHELD, stored_withheld, withheld_column
+from trusteq.data.withheld import WITHHELD
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
     import hashlib
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -133,15 +134,15 @@ class Pictures:
         }
 
     def column(self) -> pa.Array:
-        """The bytes of image files."""
+        """The bytes of image files, or hashes, and how each picture looks."""
+        looks = ([*picture.look.size, *picture.look[1:]] for picture in self.pictures)
+        measures = [dict(zip(_LOOK, look, strict=True)) for look in looks]
         if self._are_withheld:
-            looks = ([*picture.look.size, *picture.look[1:]] for picture in self.pictures)
-            measures = [dict(zip(_LOOK, look, strict=True)) for look in looks]
-            return withheld_column([picture.digest for picture in self.pictures], measures)
-        return pa.array([picture.encoded for picture in self.pictures], pa.large_binary())
+            return measured_column(HASH, [picture.digest.hex() for picture in self.pictures], _LOOK, measures)
+        return measured_column(FILE, [picture.encoded for picture in self.pictures], _LOOK, measures)
 
     def about(self) -> dict[str, Any]:
-        """Only the kind, as a file of a picture says the rest; and whether they are withheld."""
+        """Only the kind, as the column says the rest; and whether they are withheld."""
         return {"kind": self.kind, **(WITHHELD if self._are_withheld else {})}
 
     def withheld(self) -> Pictures:
@@ -154,17 +155,17 @@ class Pictures:
 
     @classmethod
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Pictures:
-        """The pictures of a column of image files; a ValueError if it contains anything else."""
+        """The pictures of such a column; a ValueError if it contains anything else."""
+        names = (f"picture {row}" for row in range(1, len(column) + 1))
         if about.get("withheld"):
-            rows = enumerate(stored_withheld(column, _LOOK), 1)
-            return cls(tuple(Picture(Withheld(digest, _look(of)), f"picture {row}") for row, (digest, of) in rows))
-        if column.null_count or not (pa.types.is_large_binary(column.type) or pa.types.is_binary(column.type)):
-            raise ValueError(f"not a column of image files: {'gaps' if column.null_count else column.type}")
-        return cls(tuple(Picture(value.as_py(), f"picture {row}") for row, value in enumerate(column, 1)))
+            hashes = zip(measured_values(column, HASH, _LOOK), names, strict=True)
+            return cls(tuple(Picture(Withheld(bytes.fromhex(one), _look(of)), name) for (one, of), name in hashes))
+        files = zip(measured_values(column, FILE, _LOOK), names, strict=True)
+        return cls(tuple(Picture.known(file, _look(of), name) for (file, of), name in files))
 
 
 _LOOK = ("width", "height", *Look._fields[1:])
-"""What is kept of a picture that is withheld, beside its hash."""
+"""What is stored of how a picture looks."""
 
 
 def _look(measures: Mapping[str, float]) -> Look:

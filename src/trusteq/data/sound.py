@@ -69,6 +69,13 @@ class Sound:
     def __repr__(self) -> str:
         return f"<Sound {self.name} at {self.rate:,} Hz>"
 
+    @classmethod
+    def known(cls, encoded: bytes, measures: Mapping[str, float], heard: tuple[int, bool, bool], name: str) -> Sound:
+        """The recording of a file that was decoded before, heard in this way, and then had these measures."""
+        sound = cls(encoded, *heard, name)
+        sound.__dict__["measures"] = measures
+        return sound
+
     def samples(self) -> NDArray[np.float32]:
         """The samples [samples] of one channel, at its rate."""
         if isinstance(self.source, np.ndarray):

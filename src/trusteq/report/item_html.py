@@ -98,7 +98,8 @@ def _drawn(view: ItemView, explained: Words, name: str, drawing: Drawing) -> str
     if isinstance(drawing, Bars):
         return title + _values(models, words, drawing.values, explained)
     units, scale = [word.word for word in words], largest(explained)
-    panels_of = zip((*models, "candidate \u2212 reference"), panels(words, explained), strict=False)
+    titles = (*models, "candidate \u2212 reference") if len(drawing.boxes) == len(words) else ()
+    panels_of = zip(titles, panels(words, explained), strict=False)
     made = [(original(drawing), "")] if drawing.image is not None else []
     made += [(heat_map(drawing, units, weights, scale, f"weights: {of}"), of) for of, weights in panels_of]
     figures = "".join(

@@ -10,6 +10,8 @@ from trusteq.report.drawn.drawing import Area, Marks
 from trusteq.report.drawn.png import data_uri, png
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from trusteq.data.features import Frames
@@ -24,15 +26,16 @@ STEPS = 16
 WINDOW = 0.025
 """Seconds of each of the spectrogram's windows."""
 
+PLACES = ("start", "end", "low", "high")
+"""Where a unit is: from and to which time, and which frequency or coefficient."""
+
 Box = tuple[int, int, int, int]
 
 
 def draw_sound(sound: Sound | None, marks: Marks) -> Area:
     """Time from left to right; pitch from low to high, as equally wide to the ear."""
-    known = bool(marks.names) and {"start", "end", "low", "high"} <= set(marks.places)
     size = (WIDTH, ENVELOPE + SPECTROGRAM)
-    end, top = (float(max(marks.places[name])) if known else 1.0 for name in ("end", "high"))
-    boxes = _boxes(marks, end, lambda hertz: _mel(hertz) / _mel(top), ENVELOPE) if known else ()
+    boxes = _boxes(marks, _mel, ENVELOPE)
     if sound is None or sound.is_withheld:
         return Area(size, boxes, broad=True)
     samples, rate = sound.samples(), sound.rate
@@ -46,10 +49,8 @@ def draw_sound(sound: Sound | None, marks: Marks) -> Area:
 
 def draw_features(frames: Frames | None, marks: Marks) -> Area:
     """Time from left to right; the first coefficient at the bottom."""
-    known = bool(marks.names) and {"start", "end", "low", "high"} <= set(marks.places)
-    end, top = (float(max(marks.places[name])) if known else 1.0 for name in ("end", "high"))
-    boxes = _boxes(marks, end, lambda coefficient: coefficient / top, 0) if known else ()
     size = (WIDTH, SPECTROGRAM)
+    boxes = _boxes(marks, float, 0)
     if frames is None:
         return Area(size, boxes, broad=True)
     values = np.asarray(frames.values, dtype=np.float64)
@@ -86,12 +87,19 @@ def spectrogram(samples: NDArray[np.float32], rate: int) -> NDArray[np.uint8]:
     return _greys(1 + decibels / LOUDEST)
 
 
-def _boxes(marks: Marks, end: float, height_of: Any, above: int) -> tuple[Box, ...]:
-    """Left, top, width and height of each unit; ``height_of`` maps its low and high ends to a share of the height."""
+def _boxes(marks: Marks, height: Callable[[float], float], above: int) -> tuple[Box, ...]:
+    """Left, top, width and height of each unit; none if their places are not those of sounds.
+
+    height: what low and high ends are equally spaced in.
+    """
+    if not marks.names or any(name not in marks.places for name in PLACES):
+        return ()
+    starts, ends, lows, highs = (marks.places[name].clip(0).tolist() for name in PLACES)
+    long, tall = max(*ends, 1), max(*map(height, highs), 1)
     made = []
-    for start, until, low, high in zip(*(marks.places[name] for name in ("start", "end", "low", "high")), strict=True):
-        left, right = (round(WIDTH * float(x) / max(end, 1e-9)) for x in (start, until))
-        bottom, top = (above + round(SPECTROGRAM * (1 - float(height_of(float(y))))) for y in (low, high))
+    for start, end, low, high in zip(starts, ends, lows, highs, strict=True):
+        left, right = (round(WIDTH * x / long) for x in (start, end))
+        bottom, top = (above + round(SPECTROGRAM * (1 - height(y) / tall)) for y in (low, high))
         made.append((left, top, right - left, bottom - top))
     return tuple(made)
 

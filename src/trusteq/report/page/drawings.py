@@ -102,7 +102,9 @@ def _areas(
     for item, marks in units.items():
         area = cast("Area", made.get(item) or drawn(segment, None, marks))
         which[0].append(names.number([clean(name) for name in marks.names]))
-        which[1].append(areas.number({"size": area.size, "boxes": area.boxes, "outlines": area.outlines}))
+        known = len(area.boxes) == len(marks.names)
+        number = areas.number({"size": area.size, "boxes": area.boxes, "outlines": area.outlines}) if known else -1
+        which[1].append(number)
     images = {
         place[item]: {"uri": area.image, "pixelated": area.pixelated, "alt": clean(area.alt), "size": area.size}
         for item, area in made.items()
