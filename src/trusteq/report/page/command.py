@@ -134,7 +134,7 @@ def _segments(segments: Mapping[str, Segment]) -> list[str]:
     columns: dict[str, list[str]] = {}
     others: dict[str, None] = {}
     for name, segment in segments.items():
-        if (option := _READ_AS.get(segment.kind)) is not None:
+        if option := _READ_AS.get(segment.kind):
             columns.setdefault(option, []).extend(segment.named() or [name])
         about = segment.about()
         if about.get("stated"):

