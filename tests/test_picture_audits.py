@@ -259,3 +259,11 @@ def test_an_export_to_onnx_answers_as_the_network_it_came_from(tmp_path):
     measured = trusteq.audit(model, small, items, costs="none", **FAST)["resnet8_int8"]
     assert 0.7 < measured.measures["behaviour"]["agreement"].value < 0.85
     assert "other preprocessing" not in {one.kind for one in measured.candidate.findings}
+
+
+def test_memory_is_measured_in_a_process_that_opens_the_same_model():
+    models = [litert("cifar10_tflite", f"resnet8_{kind}", CIFAR, kind) for kind in ("float", "int8")]
+    result = trusteq.audit(*models, cifar().take(range(0, 2000, 40)), costs="full", **FAST)
+    assert [0 < cost.peak_bytes < 2**28 for cost in result.costs.models] == [True, True]
+    assert result.costs.notes == ()
+    assert (result.costs.machine.device, result.costs.machine.threads) == ("cpu", 1)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import trusteq
+from trusteq.data.segment import KINDS
 
 PACKAGE = Path(__file__).parent / "plugin_package"
 
@@ -117,7 +118,7 @@ def test_its_kind_of_segment_is_known(audited, installed):
         "PYTHONPATH": os.pathsep.join([str(installed), str(Path(trusteq.__file__).parents[1])]),
     }
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["text", "array", "picture", "colour"]
+    assert done.stdout.split() == [*KINDS, "colour"]
 
 
 @pytest.mark.slow

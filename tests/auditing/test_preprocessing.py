@@ -150,7 +150,14 @@ def test_an_audit_puts_it_above_the_numbers_and_keeps_it_in_the_run(tmp_path):
 
 
 def test_items_that_a_candidate_cannot_read_stop_the_audit_before_the_reference_answers():
-    large = trusteq.from_callable(lambda texts: np.full((len(texts), 2), 0.5), labels=("dark", "bright"), name="large")
+    asked = []
+
+    def answers(texts):
+        asked.append(len(texts))
+        return np.full((len(texts), 2), 0.5)
+
+    large = trusteq.from_callable(answers, labels=("dark", "bright"), name="large")
     texts = Items(["a", "b"], {"note": ["one", "two"]})
     with pytest.raises(DataError, match="model small reads a picture, but the items have 'note', a text"):
         trusteq.audit(large, {"small": Bright("small", how())}, texts)
+    assert asked == []

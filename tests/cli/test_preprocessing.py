@@ -60,3 +60,27 @@ def test_it_has_no_effect_on_files_of_predictions(folder):
 
 def test_help_says_what_it_is(folder):
     assert "What an ONNX or LiteRT model does to pictures" in " ".join(trusteq("audit", "--help").stdout.split())
+
+
+def test_a_folder_of_pictures_is_audited_with_the_yaml_beside_each_model(folder):
+    Image = pytest.importorskip("PIL.Image", reason="needs the extra 'pictures'")
+    rng = np.random.default_rng(0)
+    for label in "abc":
+        (folder / "photos" / label).mkdir(parents=True)
+        for i in range(20):
+            pixels = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / label / f"{i}.png")
+    (folder / "large.yaml").write_text(GOOD.replace("none", "bilinear"))
+    (folder / "small.yaml").write_text(GOOD.replace("none", "nearest"))
+    done = trusteq(
+        "audit", "large.tflite", "small.tflite", "--data", "photos", "--label", "label", "--quiet", "--no-explain",
+        "--resamples", "100", "--costs", "none", cwd=folder,
+    )  # fmt: skip
+    assert done.returncode in (1, 3), done.stderr
+    printed = " ".join(done.stdout.split())
+    assert (
+        "! small: resizes pictures by the rule nearest, where large resizes pictures by the rule bilinear; that"
+        in printed
+    )
+    again = trusteq("verify", "trusteq-run", cwd=folder)
+    assert again.returncode == 0, again.stdout + again.stderr

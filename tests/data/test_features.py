@@ -7,6 +7,7 @@ import pytest
 import trusteq
 from trusteq.data.features import Features
 from trusteq.data.segment import segment_of, stored_segment
+from trusteq.data.sounds import Sounds
 from trusteq.errors import DataError
 
 VALUES = np.random.default_rng(0).normal(size=(6, 5, 3)).astype(np.float32)
@@ -67,3 +68,19 @@ def test_a_wrong_description_is_no_segment(absent):
     features = Features(VALUES)
     with pytest.raises(ValueError, match="not a description of features"):
         stored_segment(pa.chunked_array([features.column()]), {**features.about(), "absent": absent})
+
+
+def test_functions_of_several_segments_get_arrays_and_samples():
+    given = []
+
+    def remember(inputs):
+        given.extend(inputs)
+        return np.full((len(inputs), 2), 0.5)
+
+    sounds = Sounds.of_arrays(0.1 * VALUES[:, :, 0], rate=8000)
+    items = trusteq.Items(list("abcdef"), {"x": Features(VALUES), "clip": sounds, "said": list("uvwxyz")})
+    trusteq.from_callable(remember, labels=["a", "b"], name="f").predict(items)
+    features, samples, text = given[1]
+    np.testing.assert_array_equal(features, VALUES[1])
+    np.testing.assert_array_equal(samples, sounds[1].samples())
+    assert (type(features), samples.dtype, text) == (np.ndarray, np.float32, "v")

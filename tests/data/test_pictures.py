@@ -132,7 +132,7 @@ def test_of_several_segments_a_function_is_given_pixels_too():
 
 
 def test_of_large_pictures_a_function_is_given_a_few_at_a_time(monkeypatch):
-    monkeypatch.setattr("trusteq.models.function.MOST", 200)
+    monkeypatch.setattr("trusteq.models.function.MOST_NUMBERS", 200)
     calls = []
 
     def answers(pictures):
@@ -142,7 +142,10 @@ def test_of_large_pictures_a_function_is_given_a_few_at_a_time(monkeypatch):
     model = trusteq.from_callable(answers, labels=("a", "b"), name="m")
     pictures = Pictures((*three(), Picture.of(noise(30, 30)), *three()))
     together = model.predict(Items(list("abcdefg"), {"photo": pictures}))
-    assert [size for call in calls for size in call] == [8, 5, 8, 30, 8, 5, 8]
-    assert len(calls) > 3
-    assert max(map(len, calls)) < 4
+    assert calls == [[8, 5], [8], [30], [8, 5], [8]]
     np.testing.assert_array_equal(together[:, 0], [one.mean() / 255 for one in pictures.inputs()])
+    uneven = trusteq.from_callable(lambda x: np.ones((len(x), len(x))), labels=("a", "b"), name="m")
+    with pytest.raises(
+        trusteq.ModelError, match=r"model m: the function returned tables of shape \[2, 2\] and \[1, 1\]"
+    ):
+        uneven.predict(Items(list("abcdefg"), {"photo": pictures}))

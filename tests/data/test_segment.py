@@ -13,6 +13,7 @@ from trusteq import Items
 from trusteq.data.arrays import Arrays
 from trusteq.data.features import Features
 from trusteq.data.pictures import Pictures
+from trusteq.data.rows import Rows
 from trusteq.data.segment import KINDS, about_column, metadata, segment_of, stored_segment
 from trusteq.data.sounds import Sounds
 from trusteq.data.texts import Texts
@@ -164,6 +165,7 @@ def test_a_hash_tells_every_order_and_value(kind):
         Sounds: Sounds.of_arrays(np.array([[0.1], [0.2]]), rate=8000),
         Features: Features(np.array([[[1.0]], [[2.0]]])),
         Pictures: Pictures.of_arrays(np.arange(2, dtype=np.uint8)[:, None, None]),
+        Rows: Rows.of_frame(pd.DataFrame({"x": [1.0, 2.0]})),
     }[kind]
 
     def content(segment):

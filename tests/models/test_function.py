@@ -9,7 +9,7 @@ from sklearn.svm import LinearSVC
 from trusteq import DataError, Items, LabelError, ModelError, from_callable, from_estimator
 from trusteq.data.pictures import Pictures
 from trusteq.data.predictions import checked
-from trusteq.models import function as function_model
+from trusteq.models import function
 from trusteq.models.base import Model
 from trusteq.models.function import as_model
 
@@ -51,21 +51,22 @@ def test_only_so_many_pictures_are_decoded_at_a_time(monkeypatch):
     items = Items([str(i) for i in range(10)], {"photo": Pictures.of_arrays(pixels)})
     calls = []
 
-    def function(inputs):
+    def answers(inputs):
         calls.append(len(inputs))
         p = np.array([one.mean() / 255 for one in inputs])
         return np.stack([p, 1 - p], axis=1)
 
-    model = from_callable(function, labels=["no", "yes"], name="f")
+    model = from_callable(answers, labels=["no", "yes"], name="f")
     together = model.predict(items)
-    monkeypatch.setattr(function_model, "MOST", 60)
+    monkeypatch.setattr(function, "MOST_NUMBERS", 60)
     in_parts = model.predict(items)
-    assert calls[0] == sum(calls[1:]) == 10
-    assert max(calls[1:]) == 3
+    assert calls == [10, 3, 3, 3, 1]
     assert np.array_equal(together, in_parts)
-    bad = from_callable(lambda inputs: [[0.5, 0.5]], labels=["no", "yes"], name="bad")
-    with pytest.raises(ModelError, match=r"the function returned \[1, 2\] for 3 items; return .* here \[3, 2\]"):
-        bad.predict(items)
+    ragged = from_callable(lambda inputs: np.ones((1, len(inputs))), labels=["no", "yes"], name="ragged")
+    with pytest.raises(
+        ModelError, match=r"returned tables of shape \[1, 3\] and \[1, 1\]; return one \[items, labels\]"
+    ):
+        ragged.predict(items)
 
 
 def test_several_segments_are_given_as_one_tuple_an_item():

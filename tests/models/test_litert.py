@@ -86,7 +86,7 @@ def test_arrays_are_read_as_they_are(tmp_path):
     flat = open_tiny(tmp_path, None, options=options, shape=(4, 12, 1), name="flat", weights=10 * WEIGHTS)
     answers = flat.predict(Items(list(map(str, range(20))), {"x": rows.reshape(20, 4, 12)}))
     assert np.abs(answers - expected(rows, 10 * WEIGHTS)).max() < 1e-5
-    assert not traits_of(model).changeable
+    assert traits_of(model).reads == {"array", "features"}
 
 
 def test_an_answer_depends_neither_on_the_batch_nor_on_the_threads(tmp_path, items, monkeypatch):

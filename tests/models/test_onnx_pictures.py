@@ -117,11 +117,12 @@ def test_labels_must_be_given_and_be_as_many_as_the_outputs(tmp_path):
 
 
 def test_a_graph_reads_texts_or_pictures(tmp_path):
-    with pytest.raises(OptionError, match=r"reads texts \(tokenizer\) or pictures \(preprocessing\); give one"):
+    with pytest.raises(OptionError, match=r"reads texts \(tokenizer\) or others \(preprocessing\); give one"):
         open_tiny(tmp_path, options={"tokenizer": str(tmp_path)})
 
 
 def test_pictures_for_a_graph_without_a_preprocessing_are_one_line(tmp_path, items):
     model = trusteq.open_model(write(tmp_path / "tiny.onnx"), options={"labels": LABELS})
-    with pytest.raises(ModelError, match=r"graph input 'x': .*; pictures need a preprocessing \(--preprocessing\)"):
+    says = r"graph input 'x': .*; pictures and sounds need a preprocessing \(--preprocessing\)"
+    with pytest.raises(ModelError, match=says):
         model.predict(items)

@@ -79,6 +79,19 @@ def test_the_processor_its_settings_and_pillow_are_part_of_what_it_is(vit, tmp_p
     assert bicubic.traits.preprocessing.resize == "bicubic"
 
 
+def test_its_processor_is_that_for_pillow_whatever_is_installed(vit, monkeypatch):
+    asked = []
+    load = transformers.AutoImageProcessor.from_pretrained
+
+    def recorded(*arguments, **settings):
+        asked.append(settings)
+        return load(*arguments, **settings)
+
+    monkeypatch.setattr(transformers.AutoImageProcessor, "from_pretrained", recorded)
+    trusteq.open_model(vit)
+    assert asked == [{"backend": "pil", "trust_remote_code": False, "local_files_only": True}]
+
+
 def test_another_process_opens_the_same_model(vit, items):
     model = trusteq.open_model(vit)
     again = model.traits.opening().open()

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from trusteq.data.segment import Segment
 
 
-MOST = 2**26
-"""Numbers, such as pixels, that the function is given at a time: pictures are decoded for it."""
+MOST_NUMBERS = 2**25
+"""The most characters, numbers or pixels that a function gets in one call: some 100 megabytes of pictures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +47,26 @@ class FunctionModel:
         """The function's probabilities.
 
         It gets a single segment in the form of its kind (texts as a list, an array as it is), several segments as a
-        list with one tuple per item.
+        list with one tuple per item; of large inputs, `MOST_NUMBERS` in one call.
         """
+        starts = _pieces(items)
+        if len(starts) <= 1:
+            return self._answers(items)
+        ends = [*starts[1:], len(items)]
+        parts = [self._answers(items.take(range(start, end))) for start, end in zip(starts, ends, strict=True)]
+        try:
+            return np.concatenate(parts)
+        except ValueError:
+            shapes = " and ".join(dict.fromkeys(str(list(part.shape)) for part in parts))
+            raise ModelError(
+                f"model {self.name}: the function returned tables of shape {shapes}; return one [items, labels]"
+            ) from None
+
+    def _answers(self, items: Items) -> NDArray[np.floating[Any]]:
+        """The answers of one call."""
         segments = list(items.segments.values())
         if not segments:
             raise DataError(f"{items.source}: model {self.name} has no input; name the columns to read")
-        if len(parts := _parts(segments)) > 1:
-            return np.concatenate([self._of_each(items.take(part)) for part in parts])
         if len(segments) > 1:
             inputs: Any = list(zip(*map(_one_by_one, segments), strict=True))
         else:
@@ -68,16 +81,6 @@ class FunctionModel:
             raise ModelError(
                 f"model {self.name}: the function did not return a table of numbers [items, labels]: {one_line(error)}"
             ) from error
-
-    def _of_each(self, items: Items) -> NDArray[np.floating[Any]]:
-        """The function's probabilities [items, labels], which belong to other calls' as they have their shape."""
-        values = self.predict(items)
-        if values.shape != (len(items), len(self.labels)):
-            raise ModelError(
-                f"model {self.name}: the function returned {list(values.shape)} for {len(items):,} items; return "
-                f"probabilities [items, labels], here {[len(items), len(self.labels)]}"
-            )
-        return values
 
     @property
     def traits(self) -> Traits:
@@ -108,16 +111,22 @@ class FunctionModel:
         return ()
 
 
+def _pieces(items: Items) -> list[int]:
+    """Where each call starts: as many items as fit, at least one."""
+    sizes = sum((segment.sizes() for segment in items.segments.values()), np.zeros(len(items), np.int64))
+    starts, held = [0], 0
+    for item, size in enumerate(sizes.tolist()):
+        if held + size > MOST_NUMBERS and item > starts[-1]:
+            starts.append(item)
+            held = 0
+        held += size
+    return starts
+
+
 def _one_by_one(segment: Segment) -> Any:
-    """The inputs item by item: decoded where a list of them is, rows of a table as they are held."""
+    """The inputs item by item: decoded where the kind decodes them."""
     inputs = segment.inputs()
-    return inputs if isinstance(inputs, list) else segment
-
-
-def _parts(segments: Sequence[Segment]) -> list[NDArray[np.int64]]:
-    """Positions of consecutive items that have about `MOST` numbers together."""
-    ends = (np.cumsum(sum(segment.sizes() for segment in segments)) - 1) // MOST
-    return np.split(np.arange(len(ends)), np.flatnonzero(np.diff(ends)) + 1)
+    return inputs if isinstance(inputs, list | np.ndarray) else segment
 
 
 def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str) -> FunctionModel:
