@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser.conftest import running  # noqa: E402
-from report.page import made_up  # noqa: E402
+from browser.conftest import Browser, running  # noqa: E402
+from report.page import made_up, made_up_kinds  # noqa: E402
 
+import trusteq  # noqa: E402
 from trusteq.record.evidence import evidence_of  # noqa: E402
 from trusteq.report.page.items import browser  # noqa: E402
 from trusteq.report.page.page import page  # noqa: E402
@@ -51,8 +52,44 @@ def main() -> None:
                     chromium.run("document.querySelector('.presets [data-sort=agreement]').click()")
                 if top:
                     chromium.run("document.querySelector(arguments[0]).scrollIntoView()", top)
-                shot = chromium.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-                (folder / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+                _save(chromium, folder / f"{name}.png")
+        _kinds(folder, Path(scratch), chromium)
+
+
+def _kinds(folder: Path, scratch: Path, chromium: Browser) -> None:
+    """An item of pictures, and one of rows."""
+    pictures = trusteq.audit(
+        *_models(made_up_kinds.picture_models()),
+        made_up_kinds.picture_items(120, size=(240, 160)),
+        explain=trusteq.ExplainSettings(items=12, masks=100),
+        resamples=500,
+        costs="none",
+    )
+    rows = trusteq.audit(
+        *_models(made_up_kinds.row_models()),
+        made_up_kinds.row_items(300),
+        explain=trusteq.ExplainSettings(items=60, masks=256),
+        resamples=500,
+        costs="none",
+    )
+    for name, audit, height in (("report-picture", pictures, 860), ("report-row", rows, 980)):
+        path = scratch / f"{name}.html"
+        path.write_text(page(audit.evidence), "utf-8")
+        with chromium.seen(width=1280, height=height):
+            chromium.open(path, f"#candidate={audit.comparisons[-1].name}")
+            chromium.run("document.querySelector('.presets [data-sort=agreement]').click()")
+            chromium.run("document.querySelector('.browse').scrollIntoView()")
+            _save(chromium, folder / f"{name}.png")
+
+
+def _models(models: dict[str, trusteq.Model]) -> tuple[trusteq.Model, list[trusteq.Model]]:
+    reference, *candidates = models.values()
+    return reference, candidates
+
+
+def _save(chromium: Browser, path: Path) -> None:
+    shot = chromium.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+    path.write_bytes(base64.b64decode(shot["data"]))
 
 
 def _telling(evidence: Evidence) -> str:

@@ -69,7 +69,7 @@ def test_they_are_stored_and_read_back_to_the_bit(tmp_path):
 
 @pytest.mark.parametrize("column", [pa.array(["a"]), pa.array([b"a", None], pa.large_binary())])
 def test_another_column_is_refused(column):
-    with pytest.raises(ValueError, match="not a column of image files"):
+    with pytest.raises(ValueError, match="not a column of files with measures"):
         stored_segment(pa.chunked_array([column]), {"kind": "picture"})
 
 

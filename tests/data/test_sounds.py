@@ -151,7 +151,7 @@ def test_a_wrong_description_is_no_segment(about):
 
 @pytest.mark.parametrize("column", [pa.array([1.0]), pa.array([b"x", None])])
 def test_a_wrong_column_is_no_segment(column):
-    with pytest.raises(ValueError, match="not a column of sound files"):
+    with pytest.raises(ValueError, match="not a column of files with measures"):
         stored_segment(pa.chunked_array([column]), {"kind": "sound", "rate": 8000, "stated": False, "channels": "one"})
 
 

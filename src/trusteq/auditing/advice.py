@@ -9,6 +9,7 @@ from trusteq.auditing.calibration_advice import CUT_OFF, calibration_advice, cut
 from trusteq.auditing.decision_advice import retraining_advice, routing_advice, ship
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.compare.measures import in_words
+from trusteq.explain.unit_names import plural
 from trusteq.record.advice import Advice
 from trusteq.stats.p_value import p_words
 
@@ -46,10 +47,12 @@ def advise(
     *,
     no_explain: bool = False,
     chosen: bool = False,
+    unit: str = "word",
 ) -> tuple[Advice, ...]:
     """Advice on one candidate, the most useful first.
 
     ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen.
+    ``unit``: what has a weight in explanations.
     """
     return tuple(
         advice
@@ -59,7 +62,7 @@ def advise(
             *routing_advice(cascade),
             *retraining_advice(verdict, flips),
             *in_common_advice(common),
-            _words(words),
+            _words(words, unit),
             *unmeasured_steps(verdict, measures, no_explain=no_explain, chosen=chosen),
             *slice_advice(slices),
             *slice_advice(strata, "explained slice"),
@@ -104,7 +107,7 @@ def _estimate_in(part: Slice, name: str) -> Estimate:
     return next(group[name] for group in part.measures.values() if name in group)
 
 
-def _words(leans: WordLeans | None) -> Advice | None:
+def _words(leans: WordLeans | None, unit: str) -> Advice | None:
     """The words that the two models weigh differently, three at most."""
     rows = [row for row in leans.rows if row.q_value < ALPHA and _weighs_differently(row)] if leans else []
     if not rows:
@@ -113,7 +116,9 @@ def _words(leans: WordLeans | None) -> Advice | None:
         f"{row.word!r} (reference {row.lean_reference:.1f}, candidate {row.lean_candidate:.1f})" for row in rows[:3]
     )
     more = f" and {len(rows) - 3:,} more (words.parquet)" if len(rows) > 3 else ""
-    sentence = f"weighs these words differently from the reference: {words}{more}; 1 is an average word's weight"
+    sentence = (
+        f"weighs these {plural(unit)} differently from the reference: {words}{more}; 1 is an average {unit}'s weight"
+    )
     return Advice("words", sentence)
 
 

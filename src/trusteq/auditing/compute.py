@@ -57,6 +57,7 @@ from trusteq.data.repeats import repeats
 from trusteq.errors import ModelError
 from trusteq.explain.patches import PublishedPatches
 from trusteq.explain.protocol import SCRIPTED
+from trusteq.explain.units import unit_word
 from trusteq.models.base import Finding
 from trusteq.record.audit import Audit, Comparison, ModelResult
 from trusteq.record.document import is_chosen
@@ -207,6 +208,7 @@ def compute_audit(
             own_measures,
             features,
             no_explain=settings.get("no_explain", False),
+            unit=unit_word(None if explanation is None else explanation.settings),
             chosen=explanation is not None and is_chosen(explanation.settings),
         )
         comparisons.append(comparison)
@@ -349,6 +351,7 @@ def compare(
     features: Features | None = None,
     *,
     no_explain: bool = False,
+    unit: str = "word",
     chosen: bool = False,
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and advice.
@@ -356,7 +359,8 @@ def compare(
     ``columns`` are those to slice by, each with a value per item.
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
     the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``no_explain``:
-    whether explanations were switched off. ``chosen``: whether the explained items were chosen by a person.
+    whether explanations were switched off. ``chosen``: whether the explained items were chosen by a person. ``unit``:
+    what has a weight in explanations.
     """
     measures = measure_all(pair, own_measures)
     for dimension, estimates in (published or {}).items():
@@ -450,6 +454,7 @@ def compare(
             common,
             sample.labels,
             no_explain=no_explain,
+            unit=unit,
             chosen=chosen,
         ),
     )

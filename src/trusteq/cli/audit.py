@@ -21,6 +21,7 @@ from trusteq.stats.limits import LIMITS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from trusteq.data.items import Items
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.backend import Backend
     from trusteq.policy import Policy
@@ -49,6 +50,11 @@ if TYPE_CHECKING:
     "--picture", help="Columns of pictures, as image files' bytes, paths, or both; a folder of pictures needs none."
 )
 @click.option("--skip-unreadable", is_flag=True, help="Leave out items whose pictures or sounds cannot be decoded.")
+@click.option(
+    "--no-pictures",
+    is_flag=True,
+    help="Keep only hashes and measures of pictures and sounds in the run: nobody can see or hear them there.",
+)
 @click.option(
     "--columns", help="Columns of a table whose rows the models read: age,job, or all for all that have no other part."
 )
@@ -177,7 +183,7 @@ if TYPE_CHECKING:
     "-k",
     "top",
     type=click.IntRange(min=1),
-    help="Number of words in the top sets.  [default: 10 words, or a quarter of the columns]",
+    help="Number of words, or other units, in the top sets.  [default: 10 words, or a quarter of the other units]",
 )
 @click.option("--no-slices", is_flag=True, help="Skip slices and what changed items have in common.")
 @click.option(
@@ -293,6 +299,8 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             skip_unreadable=options["skip_unreadable"],
         )
         progress("read items", 1, 1)
+        if options["no_pictures"]:
+            _refuse_to_withhold_nothing(items)
         # A file of predictions may repeat the items' columns: these are not labels.
         columns = {*slices, *texts, *pictures, *sounds, *features}
         item_columns = {options["label"], options["cluster"], *columns} - {None}
@@ -332,6 +340,8 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             command=command_words(context),
             history=history_of(executor, attempt if options["work"] else None),
         )
+        if options["no_pictures"]:
+            result = result.without_pictures()
         path = result.save(out) if isinstance(out, Path) else save_at(result, out)
     other_runs = neighbouring_runs(path, attempt) if isinstance(path, Path) and attempt is not None else ()
     findings = notices(result.history, other_runs)
@@ -358,6 +368,14 @@ def _reads_tables(
     if options["data"] is None or not Path(options["data"]).is_file():
         return False
     return any(backends[name].reads_tables(location, Path(location).expanduser()) for name, location in locations)
+
+
+def _refuse_to_withhold_nothing(items: Items) -> None:
+    """Raise an error before any model runs if --no-pictures cannot do what it says."""
+    from trusteq.data.withheld import without_content
+
+    if all(held is items.segments[name] for name, held in without_content(items.segments).items()):
+        raise click.UsageError("--no-pictures has no effect, as the items hold neither pictures nor sounds; remove it")
 
 
 def _one_after_the_other(options: dict[str, Any], locations: Sequence[str], out: str | Path) -> dict[str, str]:

@@ -47,7 +47,10 @@ FORMATS = {
 )
 @click.option("--candidate", "only", multiple=True, help="Report only this candidate; may be repeated.")
 @click.option("--dimensions", default=None, help="Dimensions that EQUIVALENT requires, e.g. behaviour,calibration.")
-def report(run: str, form: str, out: str | None, only: tuple[str, ...], dimensions: str | None) -> int:
+@click.option("--no-pictures", is_flag=True, help="Leave pictures and sounds out of the page.")
+def report(
+    run: str, form: str, out: str | None, only: tuple[str, ...], dimensions: str | None, no_pictures: bool
+) -> int:
     """Write the report of the finished RUN directory; no model is loaded.
 
     \b
@@ -63,14 +66,17 @@ def report(run: str, form: str, out: str | None, only: tuple[str, ...], dimensio
     from trusteq.record.evidence import evidence
     from trusteq.record.run import load_run
     from trusteq.report.narrowed import narrowed
+    from trusteq.report.page.page import page
 
     if form == "in-toto" and dimensions is not None:
         raise click.UsageError(
             "--dimensions has no effect on an in-toto statement, which is about the run's own policy"
         )
+    if no_pictures and form != "html":
+        raise click.UsageError(f"--no-pictures has no effect on {form}, which never shows any; remove it")
     found = load_run(run)
     content = narrowed(evidence(found), only, None if dimensions is None else comma_separated(dimensions))
-    text = maker(form)(content)
+    text = page(content, images=False) if no_pictures else maker(form)(content)
     if out is None:
         folder = Path() if is_address(run) else Path(run)
         out = str(folder / "report.html") if form == "html" else "-"

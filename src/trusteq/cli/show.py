@@ -13,7 +13,9 @@ from trusteq.compare.measures import METHODS
 
 @click.command(cls=NoRepeats)
 @click.argument("run", type=click.Path(path_type=str))
-@click.option("--item", help="Show one item by its id: both models' probabilities and words, side by side.")
+@click.option(
+    "--item", help="Show one item by its id: both models' probabilities and the weights of its parts, side by side."
+)
 @click.option(
     "--candidate", help="Candidate to show, or whose changes.  [default: with --item, all, one after another]"
 )

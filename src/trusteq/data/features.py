@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
 from trusteq.data.arrays import Arrays
-from trusteq.errors import DataError
+from trusteq.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     import hashlib
@@ -117,6 +117,13 @@ class Features:
     def named(self) -> Mapping[str, Segment]:
         """No parts."""
         return {}
+
+    def withheld(self) -> NoReturn:
+        """An error: sounds can partly be restored from features, and no run goes without them."""
+        raise OptionError(
+            "--no-pictures: sounds can partly be restored from features, which a run stores; name the sounds with "
+            "--sound, or audit without --no-pictures"
+        )
 
     def add_to(self, digest: hashlib._Hash) -> None:
         """Type, shape, all values, and what stands for those left out."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from trusteq.data.picture_decoding import decoded
 from trusteq.data.picture_look import Look, look_at
+from trusteq.data.withheld import refusal
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,6 +32,23 @@ class Drawn(ABC):
     @abstractmethod
     def pixels(self) -> NDArray[np.uint8]:
         """New pixels [height, width, 3]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Withheld(Drawn):
+    """What is kept of a picture that is not: its hash and how it looks."""
+
+    digest: bytes
+    look: Look
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.look.size
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """None are kept."""
+        raise refusal("picture", "picture")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +74,13 @@ class Picture:
                 "red, green, blue, or [height, width] for greys"
             )
         return cls(array if array.shape[2] == 3 else np.repeat(array, 3, axis=2), name)
+
+    @classmethod
+    def known(cls, encoded: bytes, look: Look, name: str) -> Picture:
+        """The picture of an image file that was decoded before, and then looked like this."""
+        picture = cls(encoded, name)
+        picture.__dict__["look"] = look
+        return picture
 
     @property
     def size(self) -> tuple[int, int]:
@@ -98,6 +123,8 @@ class Picture:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of ``encoded``."""
+        if isinstance(self.source, Withheld):
+            return self.source.digest
         if isinstance(self.source, bytes | Path):
             return hashlib.sha256(self.encoded).digest()
         pixels = self.pixels()
@@ -108,7 +135,12 @@ class Picture:
     @cached_property
     def look(self) -> Look:
         """Its size and how it looks, in numbers; a DataError if it cannot be decoded."""
-        return look_at(self.pixels())
+        return self.source.look if isinstance(self.source, Withheld) else look_at(self.pixels())
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether only its hash and its look are kept."""
+        return isinstance(self.source, Withheld)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Picture) and self.digest == other.digest)

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 
-from trusteq.data.picture import Picture
+from trusteq.data.measured_column import FILE, HASH, measured_column, measured_values
+from trusteq.data.picture import Picture, Withheld
+from trusteq.data.picture_look import Look
+from trusteq.data.withheld import WITHHELD
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
     import hashlib
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -131,19 +134,43 @@ class Pictures:
         }
 
     def column(self) -> pa.Array:
-        """The bytes of image files."""
-        return pa.array([picture.encoded for picture in self.pictures], pa.large_binary())
+        """The bytes of image files, or hashes, and how each picture looks."""
+        looks = ([*picture.look.size, *picture.look[1:]] for picture in self.pictures)
+        measures = [dict(zip(_LOOK, look, strict=True)) for look in looks]
+        if self._are_withheld:
+            return measured_column(HASH, [picture.digest.hex() for picture in self.pictures], _LOOK, measures)
+        return measured_column(FILE, [picture.encoded for picture in self.pictures], _LOOK, measures)
 
     def about(self) -> dict[str, Any]:
-        """Only the kind: a file of a picture says the rest."""
-        return {"kind": self.kind}
+        """Only the kind, as the column says the rest; and whether they are withheld."""
+        return {"kind": self.kind, **(WITHHELD if self._are_withheld else {})}
+
+    def withheld(self) -> Pictures:
+        """The hash of each picture and how it looks, without any picture."""
+        return Pictures(tuple(Picture(Withheld(one.digest, one.look), one.name) for one in self.pictures))
+
+    @property
+    def _are_withheld(self) -> bool:
+        return bool(self.pictures) and all(picture.is_withheld for picture in self.pictures)
 
     @classmethod
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Pictures:
-        """The pictures of a column of image files; a ValueError if it contains anything else."""
-        if column.null_count or not (pa.types.is_large_binary(column.type) or pa.types.is_binary(column.type)):
-            raise ValueError(f"not a column of image files: {'gaps' if column.null_count else column.type}")
-        return cls(tuple(Picture(value.as_py(), f"picture {row}") for row, value in enumerate(column, 1)))
+        """The pictures of such a column; a ValueError if it contains anything else."""
+        names = (f"picture {row}" for row in range(1, len(column) + 1))
+        if about.get("withheld"):
+            hashes = zip(measured_values(column, HASH, _LOOK), names, strict=True)
+            return cls(tuple(Picture(Withheld(bytes.fromhex(one), _look(of)), name) for (one, of), name in hashes))
+        files = zip(measured_values(column, FILE, _LOOK), names, strict=True)
+        return cls(tuple(Picture.known(file, _look(of), name) for (file, of), name in files))
+
+
+_LOOK = ("width", "height", *Look._fields[1:])
+"""What is stored of how a picture looks."""
+
+
+def _look(measures: Mapping[str, float]) -> Look:
+    width, height, *numbers = (measures[name] for name in _LOOK)
+    return Look((int(width), int(height)), *numbers)
 
 
 def _is_picture(value: Any) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from trusteq.data.sound_measures import LENGTH, sound_measures
 from trusteq.data.waveform import decode, encode, resample
+from trusteq.data.withheld import refusal
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Source = bytes | Path | NDArray[np.float32] | Callable[[], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Withheld:
+    """What is kept of a recording that is not: its hash and its measures."""
+
+    digest: bytes
+    measures: Mapping[str, float]
+
+    def __call__(self) -> NDArray[np.float32]:
+        """No samples are kept."""
+        raise refusal("sound", "sound")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +68,13 @@ class Sound:
 
     def __repr__(self) -> str:
         return f"<Sound {self.name} at {self.rate:,} Hz>"
+
+    @classmethod
+    def known(cls, encoded: bytes, measures: Mapping[str, float], heard: tuple[int, bool, bool], name: str) -> Sound:
+        """The recording of a file that was decoded before, heard in this way, and then had these measures."""
+        sound = cls(encoded, *heard, name)
+        sound.__dict__["measures"] = measures
+        return sound
 
     def samples(self) -> NDArray[np.float32]:
         """The samples [samples] of one channel, at its rate."""
@@ -93,12 +113,19 @@ class Sound:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of ``encoded``."""
-        return hashlib.sha256(self.encoded).digest()
+        return self.source.digest if isinstance(self.source, Withheld) else hashlib.sha256(self.encoded).digest()
 
     @cached_property
     def measures(self) -> Mapping[str, float]:
         """What can be said of it in numbers; a DataError if it cannot be decoded as stated."""
+        if isinstance(self.source, Withheld):
+            return self.source.measures
         return sound_measures(self.samples(), self.rate)
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether only its hash and its measures are kept."""
+        return isinstance(self.source, Withheld)
 
     @property
     def size(self) -> int:

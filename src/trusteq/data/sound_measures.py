@@ -17,6 +17,7 @@ LENGTH, LOUDNESS, CENTROID, SILENCE = (
     "spectral centroid in hertz",
     "share of silence",
 )
+SOUND_MEASURES = (LENGTH, LOUDNESS, CENTROID, SILENCE)
 QUIETEST = -120.0
 """Decibels of a recording without any sound."""
 SILENT = 40

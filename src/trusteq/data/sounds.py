@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import pyarrow as pa
 
-from trusteq.data.sound import Sound
-from trusteq.data.sound_measures import is_silent
+from trusteq.data.measured_column import FILE, HASH, measured_column, measured_values
+from trusteq.data.sound import Sound, Withheld
+from trusteq.data.sound_measures import SOUND_MEASURES, is_silent
 from trusteq.data.waveform import RATES, decode
+from trusteq.data.withheld import WITHHELD
 from trusteq.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     import hashlib
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from trusteq.data.segment import Segment
@@ -172,26 +174,40 @@ class Sounds:
         return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
 
     def column(self) -> pa.Array:
-        """The bytes of files."""
-        return pa.array([sound.encoded for sound in self.sounds], pa.large_binary())
+        """The bytes of files, or hashes, and the measures of each sound."""
+        measures = [sound.measures for sound in self.sounds]
+        if self._are_withheld:
+            return measured_column(HASH, [sound.digest.hex() for sound in self.sounds], SOUND_MEASURES, measures)
+        return measured_column(FILE, [sound.encoded for sound in self.sounds], SOUND_MEASURES, measures)
 
     def about(self) -> dict[str, Any]:
-        """Kind, and how they are heard."""
-        return {"kind": self.kind, "rate": self.rate, "stated": self.stated, "channels": self.channels}
+        """Kind, how they are heard, and whether they are withheld."""
+        heard = {"kind": self.kind, "rate": self.rate, "stated": self.stated, "channels": self.channels}
+        return {**heard, **(WITHHELD if self._are_withheld else {})}
+
+    def withheld(self) -> Sounds:
+        """The hash and the measures of each sound, without any sound."""
+        return self._with(replace(one, source=Withheld(one.digest, one.measures), length=None) for one in self.sounds)
+
+    @property
+    def _are_withheld(self) -> bool:
+        return bool(self.sounds) and all(sound.is_withheld for sound in self.sounds)
 
     @classmethod
     def stored(cls, column: pa.ChunkedArray, about: Mapping[str, Any]) -> Sounds:
-        """The sounds of a column of files; a ValueError if it contains anything else."""
+        """The sounds of such a column; a ValueError if it contains anything else."""
         rate, stated, channels = (about.get(name) for name in ("rate", "stated", "channels"))
         if not (isinstance(rate, int) and RATES[0] <= rate <= RATES[1] and isinstance(stated, bool)) or (
             channels != "one" and channels != "mean"
         ):
             raise ValueError(f"not a description of sounds: {str(dict(about))[:80]}")
-        if column.null_count or not (pa.types.is_large_binary(column.type) or pa.types.is_binary(column.type)):
-            raise ValueError(f"not a column of sound files: {'gaps' if column.null_count else column.type}")
-        mixed = channels == "mean"
-        sounds = (Sound(value.as_py(), rate, stated, mixed, f"sound {row}") for row, value in enumerate(column, 1))
-        return cls(tuple(sounds), rate, stated, channels)
+        heard = (rate, stated, channels == "mean")
+        names = (f"sound {row}" for row in range(1, len(column) + 1))
+        kept = zip(measured_values(column, HASH if about.get("withheld") else FILE, SOUND_MEASURES), names, strict=True)
+        if about.get("withheld"):
+            withheld = (Sound(Withheld(bytes.fromhex(one), of), *heard, name) for (one, of), name in kept)
+            return cls(tuple(withheld), rate, stated, channels)
+        return cls(tuple(Sound.known(file, of, heard, name) for (file, of), name in kept), rate, stated, channels)
 
 
 def _first_rate(sounds: Iterable[Sound]) -> int:

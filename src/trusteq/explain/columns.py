@@ -109,6 +109,13 @@ def group_names(names: tuple[str, ...], groups: Groups) -> tuple[str, ...]:
     return tuple(made)
 
 
+def grouping(background: Rows, units: tuple[str, ...]) -> Groups | None:
+    """The groups of columns that have these names; None if no cut gives them."""
+    columns = tuple(column.name for column in background.columns)
+    possible = (groups_of(background, same) for same in (SAME, 1.0))
+    return next((groups for groups in possible if group_names(columns, groups) == units), None)
+
+
 @lru_cache(maxsize=16)
 def groups_of(background: Rows, same: float) -> Groups:
     """The columns of each unit, by the background alone: one-hot columns, and those joined at a mean |rho| of ``same``.

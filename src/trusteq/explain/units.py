@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.data.segment import Segment
+    from trusteq.explain.explanation import ExplainSettings
 
 
 TOP = 10
@@ -104,7 +105,6 @@ LONG = 100
 _OF_TEXTS = partial(Cut, frozenset({"text"}), "word", places=("start", "end"), perturb=None)
 _OF_PICTURES = partial(Cut, frozenset({"picture"}), places=PLACES, perturb=FILLS, per_unit=8, top=0.25, pilot=True)
 _OF_ROWS = partial(Cut, frozenset({"row"}), "column", per_unit=8, top=0.25, background=background_rows)
-
 _OF_SOUNDS = partial(Cut, unit="stretch", places=("start", "end", "low", "high"), per_unit=8, top=0.25, pilot=True)
 
 CUTS: dict[str, Cut] = {
@@ -147,6 +147,14 @@ def cuts_named(names: str | None) -> list[Cut]:
 def unit_named(names: str | None) -> str:
     """The word for one of these units in sentences."""
     return " or ".join(dict.fromkeys(cut.unit for cut in cuts_named(names)))
+
+
+def unit_word(settings: ExplainSettings | None) -> str:
+    """What has a weight under these settings, such as "word"; "unit" where no cut is known."""
+    try:
+        return unit_named(None if settings is None else settings.units)
+    except DataError:
+        return "unit"
 
 
 def places_named(names: str | None) -> list[str]:

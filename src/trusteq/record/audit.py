@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.predictions import Predictions
+from trusteq.data.withheld import without_content
 from trusteq.record.document import AuditedModel, Judged
 from trusteq.record.finished import Finished
 from trusteq.tasks.task import CLASSES, task_named
@@ -139,6 +140,10 @@ class Audit(Finished[Comparison]):
         from trusteq.record.evidence import evidence_of
 
         return evidence_of(self)
+
+    def without_pictures(self) -> Audit:
+        """The same audit with only hashes and measures of its pictures and sounds, to be saved in their place."""
+        return replace(self, items=replace(self.items, segments=without_content(self.items.segments)))
 
     def save(self, directory: str | Path) -> Path:
         """Write the run directory; see `trusteq.record.directory`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,10 @@ from trusteq.data.clean import clean
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.record.item_table import SEGMENT
+from trusteq.report.drawn.drawing import Marks
+from trusteq.report.drawn.kinds import drawn, is_drawn
 from trusteq.report.segment_text import segment_texts
-from trusteq.report.unit_spans import unit_spans
+from trusteq.report.unit_spans import marks, unit_spans
 from trusteq.report.wording import unit_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.record.evidence import Evidence
+    from trusteq.report.drawn.drawing import Drawing
 
 METHOD = "shapley"
 SURE = 2
@@ -111,7 +114,8 @@ class TopWords:
 class ItemView:
     """One item with both models' answers to it, and their attributions where it was explained.
 
-    answers: how many answers a model gives to the item.
+    answers: how many answers a model gives to the item. drawings: of its segments that are not shown as texts, with
+    their units in the order of the words.
     """
 
     id: str
@@ -123,6 +127,7 @@ class ItemView:
     explained: Words | None
     top_words: tuple[TopWords, ...]
     answers: int = 1
+    drawings: Mapping[str, Drawing] = field(default_factory=dict)
 
     @property
     def change(self) -> str:
@@ -184,6 +189,7 @@ def item_view(evidence: Evidence, item: str, candidate: str | None = None, *, me
         explained,
         _top_words(evidence, item, name),
         len(_answer_positions(evidence, 0, row)),
+        _drawings(evidence, item, row),
     )
 
 
@@ -308,6 +314,18 @@ def _words(evidence: Evidence, item: str, row: int, candidate: str, method: str)
         method, settings.scale or evidence.task.scale, settings.top, first, second, words, unit_of(evidence.document)
     )
     return explained, {name: by_item[row] for name, by_item in texts.items()}
+
+
+def _drawings(evidence: Evidence, item: str, row: int) -> dict[str, Drawing]:
+    """The drawings of the item's segments, with their units if it was explained."""
+    numbered = {number: name for number, (name, held) in enumerate(evidence.segments.items()) if is_drawn(held)}
+    table = evidence.attributions
+    rows = None if table is None else table[(table["id"] == item) & (table["model"] == evidence.models[0])]
+    made = {}
+    for number, name in numbered.items():
+        (units,) = marks(rows, np.zeros(1, dtype=np.int64), number) if rows is not None and len(rows) else (Marks(),)
+        made[name] = drawn(evidence.segments[name], row, units)
+    return made
 
 
 def _top(rows: pd.DataFrame, method: str, k: int) -> NDArray[np.bool_]:

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import method_title
 from trusteq.data.clean import clean
+from trusteq.explain.unit_names import plural
+from trusteq.report.drawn.drawing import Area, Bars
+from trusteq.report.drawn.svg import AGAINST, FOR, heat_map, original
+from trusteq.report.drawn.weights import largest, panels
 from trusteq.report.item_terminal import MOST_LABELS, legible
-from trusteq.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from trusteq.report.drawn.drawing import Drawing
+    from trusteq.report.drawn.weights import Weight
     from trusteq.report.item import ItemView, Prediction, TopWords, Word, Words
 
-FOR, AGAINST = "31,119,180", "255,127,14"
 LONGEST = 5_000
 """Characters of a text; a notebook that holds more becomes slow."""
 
@@ -28,21 +32,26 @@ def html(view: ItemView) -> str:
     """The item as an HTML fragment without scripts; every text in it is escaped."""
     parts = [f"<p><b>item {_text(view.id)}</b>: {_text(_answers(view))}</p>", _probabilities(view)]
     if view.explained is None:
-        parts += [f"<p><b>{_text(name)}</b>: {_text(text[:LONGEST])}</p>" for name, text in view.segments.items()]
+        parts += [_plain(name, text, view.drawings.get(name)) for name, text in view.segments.items()]
     else:
         labels = dict.fromkeys((view.explained.reference_label, view.explained.candidate_label))
         targets = " and ".join(_text(label) for label in labels)
         unit, units = _text(view.explained.unit), _text(plural(view.explained.unit))
+        areas = any(isinstance(drawing, Area) for drawing in view.drawings.values())
         parts.append(
             f"<p>what each {unit} contributes to {targets}, by {method_title(view.explained.method)}: "
-            f"{_mark('supports', 1.0)} it, {_mark('opposes', -1.0)} it; <b>bold</b> is one of a model's top "
+            f"{_mark('supports', 1.0)} it, {_mark('opposes', -1.0)} it; "
+            f"{'outlined or ' if areas else ''}<b>bold</b> is one of a model's top "
             f"{view.explained.k} {units}; {_mark('faint and dotted', 0.5, unsure=True)} is within two standard errors "
             "of 0, so there may be no effect</p>"
         )
-        parts += [
-            _texts(view.reference, view.segments, view.explained, "reference"),
-            _texts(view.candidate, view.segments, view.explained, "candidate"),
-        ]
+        texts = {name: text for name, text in view.segments.items() if name not in view.drawings}
+        if texts:
+            parts += [
+                _texts(view.reference, texts, view.explained, "reference"),
+                _texts(view.candidate, texts, view.explained, "candidate"),
+            ]
+        parts += [_drawn(view, view.explained, name, drawing) for name, drawing in view.drawings.items()]
     parts += [_top_words(view, top) for top in view.top_words]
     return f'<div class="trusteq">{"".join(parts)}</div>'
 
@@ -73,6 +82,58 @@ def _probabilities(view: ItemView) -> str:
 def _probability(prediction: Prediction, label: str) -> str:
     number = f"{prediction.probabilities[label]:.4f}"
     return f"<td><b>{number}</b></td>" if label == prediction.answer else f"<td>{number}</td>"
+
+
+def _plain(name: str, text: str, drawing: Drawing | None) -> str:
+    """A segment without weights."""
+    image = original(drawing) if isinstance(drawing, Area) else ""
+    return f"<p><b>{_text(name)}</b>: {_text(text[:LONGEST])}</p>{image}"
+
+
+def _drawn(view: ItemView, explained: Words, name: str, drawing: Drawing) -> str:
+    """A segment that is drawn, with each model's weights and, if about the same label, their difference."""
+    words = [word for word in explained.words if word.segment == name]
+    models = (view.reference.model, view.candidate.model)
+    title = f"<p><b>{_text(name)}</b>: {_text(view.segments[name][:LONGEST])}</p>"
+    if isinstance(drawing, Bars):
+        return title + _values(models, words, drawing.values, explained)
+    units, scale = [word.word for word in words], largest(explained)
+    titles = (*models, "candidate \u2212 reference") if len(drawing.boxes) == len(words) else ()
+    panels_of = zip(titles, panels(words, explained), strict=False)
+    made = [(original(drawing), "")] if drawing.image is not None else []
+    made += [(heat_map(drawing, units, weights, scale, f"weights: {of}"), of) for of, weights in panels_of]
+    figures = "".join(
+        f'<div style="max-width:320px">{svg}<div><small>{_text(caption)}</small></div></div>' for svg, caption in made
+    )
+    legend = f"all drawings on one scale, whose strongest colours are {scale:.3f} and \u2212{scale:.3f}"
+    return f'{title}<div style="display:flex;flex-wrap:wrap;gap:12px">{figures}</div><p><small>{legend}</small></p>'
+
+
+def _values(models: Sequence[str], words: Sequence[Word], values: Sequence[str], explained: Words) -> str:
+    """Each unit's value, and its weight in both models as bars on one scale, the unit with the most weight first."""
+    order = sorted(range(len(words)), key=lambda i: -max(abs(words[i].reference), abs(words[i].candidate)))
+    heads = "".join(f"<th>{_text(head)}</th>" for head in (explained.unit, "value", *models))
+    rows = "".join(
+        f"<tr><td>{_text(words[i].word)}</td><td>{_text(values[i])}</td>"
+        + "".join(_bar(weight[i], explained.largest) for weight in panels(words, explained)[:2])
+        + "</tr>"
+        for i in order
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _bar(weight: Weight, end: float) -> str:
+    """A bar to the right of the middle for what supports, and to the left for what opposes."""
+    share = 50 * min(abs(weight.value) / end, 1.0) if end > 0 else 0.0
+    start = 50.0 if weight.value >= 0 else 50 - share
+    colour, alpha = (FOR if weight.value >= 0 else AGAINST), 0.3 if weight.unsure else 0.9
+    bar, end_of = f"rgba({colour},{alpha})", start + share
+    stops = f"transparent {start:.1f}%,{bar} {start:.1f}% {end_of:.1f}%,transparent {end_of:.1f}%"
+    number = f"{weight.value:+.4f} ±{weight.error:.4f}"
+    return (
+        f'<td style="min-width:180px"><div style="height:8px;background:linear-gradient(90deg,{stops})"></div>'
+        f"<small>{f'<b>{number}</b>' if weight.top else number}</small></td>"
+    )
 
 
 def _texts(prediction: Prediction, segments: Mapping[str, str], explained: Words, side: str) -> str:

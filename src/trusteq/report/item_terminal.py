@@ -13,13 +13,17 @@ from rich.text import Text
 
 from trusteq.compare.measures import method_title
 from trusteq.data.clean import clean
-from trusteq.report.wording import plural
+from trusteq.explain.unit_names import plural
+from trusteq.report.drawn.blocks import Maps
+from trusteq.report.drawn.drawing import Area, Bars
+from trusteq.report.drawn.weights import largest, panels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
+    from trusteq.report.drawn.drawing import Drawing
     from trusteq.report.item import ItemView, TopWords, Word, Words
 
 MOST_LABELS = 10
@@ -38,15 +42,18 @@ def render(view: ItemView) -> RenderableType:
     """The whole item."""
     parts: list[RenderableType] = [_title(view)]
     for name, text in view.segments.items():
+        if view.explained is not None and isinstance(view.drawings.get(name), Bars):
+            continue  # its values stand beside their bars
         shown = legible(text)
         more = f" … ({len(shown) - LONGEST_TEXT:,} more characters)" if len(shown) > LONGEST_TEXT else ""
         line = Text.assemble((f"{clean(name)}: ", "dim"), shown[:LONGEST_TEXT], (more, "dim"))
         line.overflow = "fold"
         parts.append(line)
     if view.reference.probabilities:
-        parts += [Text(), _probabilities(view)] if view.segments else [_probabilities(view)]
+        parts += [Text(), _probabilities(view)] if parts[1:] else [_probabilities(view)]
     if view.explained is not None:
-        parts += [Text(), _heading(view, view.explained), _Bars(view.explained, tuple(view.segments))]
+        parts += [Text(), _heading(view, view.explained), *_maps(view, view.explained)]
+        parts.append(_Bars(view.explained, tuple(view.segments), view.drawings))
     for top in view.top_words:
         parts += [Text(), _top_words(view, top)]
     if view.explained is None and not view.top_words and view.reference.probabilities:
@@ -131,43 +138,75 @@ def _heading(view: ItemView, explained: Words) -> Text:
     )
 
 
+def _maps(view: ItemView, explained: Words) -> list[RenderableType]:
+    """A map of the weights for each segment that is an area."""
+    titles = (view.reference.model, view.candidate.model, "difference")
+    return [
+        Maps(
+            drawing,
+            [clean(title) for title in titles],
+            panels([word for word in explained.words if word.segment == name], explained),
+            largest(explained),
+            (FOR, AGAINST),
+        )
+        for name, drawing in view.drawings.items()
+        if isinstance(drawing, Area)
+    ]
+
+
 @dataclass(frozen=True)
 class _Bars:
     """Both models' bars, back to back with the words between them, as wide as the terminal allows."""
 
     explained: Words
     segments: Sequence[str]
+    drawings: Mapping[str, Drawing]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, WIDEST)
         shown = _shown(self.explained.words)
-        middle = min(max((cell_len(legible(w.word)) for w in shown), default=4), max(width // 4, 8))
+        labels = self._labels()
+        middle = min(
+            max((cell_len(legible(labels[w])) for w in shown), default=4), max(width // (3 if self.drawings else 4), 8)
+        )
         figure = max((len(signed(a)) for w in shown for a in (w.reference, w.candidate)), default=6)
         error = max((len(_error(e)) for w in shown for e in (w.reference_error, w.candidate_error)), default=0)
         bar, wide = ((width - middle - 2 * (cells + len(" " + " * "))) // 2 for cells in (figure, figure + 1 + error))
         bar, error = (wide, error) if wide >= SHORTEST_BAR else (max(bar, 3), 0)
         for number, segment in enumerate(self.segments):
             words = [word for word in shown if word.segment == segment]
+            if isinstance(self.drawings.get(segment), Area):
+                words.sort(key=lambda word: -max(abs(word.reference), abs(word.candidate)))
             if words and len(self.segments) > 1:
                 yield Text(f"{clean(segment)}", style="dim", overflow="ellipsis", no_wrap=True)
             for word in words:
-                yield self._line(word, middle, bar, figure, error)
+                yield self._line(word, labels[word], middle, bar, figure, error)
             if words and number < len(self.segments) - 1 and any(w.segment != segment for w in shown):
                 yield Text()
         if len(shown) < len(self.explained.words):
             rest = len(self.explained.words) - len(shown)
             yield Text(f"and {rest:,} {plural(self.explained.unit)} of less weight (--json has them all)", style="dim")
 
-    def _line(self, word: Word, middle: int, bar: int, figure: int, error: int) -> Text:
-        largest = self.explained.largest
-        text = legible(word.word)
+    def _labels(self) -> dict[Word, str]:
+        """What stands in the middle of each word's line: its name, and its value if it has one."""
+        labels: dict[Word, str] = {}
+        for segment in self.segments:
+            words = [word for word in self.explained.words if word.segment == segment]
+            drawing = self.drawings.get(segment)
+            lines = drawing.lines if isinstance(drawing, Bars) else [word.word for word in words]
+            labels |= dict(zip(words, lines, strict=True))
+        return labels
+
+    def _line(self, word: Word, label: str, middle: int, bar: int, figure: int, error: int) -> Text:
+        end = self.explained.largest
+        text = legible(label)
         text = text if cell_len(text) <= middle else set_cell_size(text, middle - 1) + "…"
         blank = middle - cell_len(text)
         sides = (
             (word.reference, word.reference_error, word.reference_unsure),
             (word.candidate, word.candidate_error, word.candidate_unsure),
         )
-        left, right = (_bar(a, largest, bar, unsure=unsure) for a, _, unsure in sides)
+        left, right = (_bar(a, end, bar, unsure=unsure) for a, _, unsure in sides)
         first, second = (
             signed(a).rjust(figure) + (f" {_error(e)}".ljust(error + 1) if error else "") for a, e, _ in sides
         )

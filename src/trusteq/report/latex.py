@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import METHODS, method_title
 from trusteq.data.clean import clean
+from trusteq.explain.unit_names import plural
 from trusteq.record.document import PatchSummary, ProtocolSummary
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.patch_rows import patch_rows
-from trusteq.report.wording import dimension_words, number, percent, plural, policy_words, unit_of, urgent
+from trusteq.report.wording import dimension_words, number, percent, policy_words, unit_of, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

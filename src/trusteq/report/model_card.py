@@ -10,7 +10,7 @@ from trusteq.record.document import PatchSummary
 from trusteq.report.markdown import NAME, cost_table, headline, outcome, rule_table, verdict_table
 from trusteq.report.markdown_text import escaped, table
 from trusteq.report.waiver_words import of_candidate
-from trusteq.report.wording import interval, not_measured, percent, policy_words
+from trusteq.report.wording import described, interval, not_measured, percent, policy_words, unit_of
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _how(document: AuditDocument) -> str:
         f"resampled, seed {settings['seed']}). A rule holds when the whole interval lies within its margin."
     ]
     if policy.description:
-        sentences.append(f"The policy: {escaped(policy.description)}")
+        sentences.append(f"The policy: {escaped(described(policy, unit_of(document)))}")
     if isinstance(document.protocol, PatchSummary):
         sentences.append(
             f"Explanations follow protocol {escaped(document.protocol.name)} on {document.protocol.items:,} items: "

@@ -1,4 +1,4 @@
-"""A segment as text: how values of each kind are shown in tables, the terminal and the page."""
+"""A segment as text: how values of each kind are put in a line; how they are drawn is in `trusteq.report.drawn`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ AS_TEXT: dict[str, Callable[[Any], str]] = {
     "text": str,
     "array": numbers,
     "sound": lambda sound: f"sound of {sound.size / sound.rate:.2f} s at {sound.rate:,} Hz",
-    "features": lambda frames: numbers(frames.values),
+    "features": lambda frames: "features of {:,} frames, {:,} coefficients each".format(*frames.shape),
     "picture": size,
+    "row": str,
 }
 """By kind of segment, the text that shows one value; a kind that is not listed is shown by its name."""
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from trusteq.compare.behaviour import FLIP_MEASURES
 from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
+from trusteq.explain.unit_names import plural
 from trusteq.record.document import PatchSummary
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
@@ -28,7 +29,6 @@ from trusteq.report.wording import (
     number,
     p_value,
     percent,
-    plural,
     policy_words,
     rule_words,
     sides,

@@ -1,7 +1,7 @@
 """Where the units of explained items are in the text that shows an item.
 
-Units of a text are parts of it. For any other segment the names of the units are appended to the text that shows it,
-and are marked there.
+Units of a text are parts of it. Those of a segment that is drawn have places in the drawing. For any other segment the
+names of the units are appended to the text that shows it, and are marked there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.report.drawn.drawing import Marks
+from trusteq.report.drawn.kinds import is_drawn
 from trusteq.report.segment_text import segment_texts
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ def unit_spans(
     names = rows["word"].tolist()
     texts: dict[str, dict[int, str]] = {}
     for number, (name, segment) in enumerate(segments.items()):
-        if segment.texts() is None:
+        if is_drawn(segment):
+            spans[spans[:, 0] == number, 1:] = 0
+        elif segment.texts() is None:
             texts[name] = {}
             for item, units in zip(positions.tolist(), np.split(np.arange(len(rows)), starts[1:]), strict=True):
                 (text,) = segment_texts(segment, [item])
@@ -44,3 +48,17 @@ def unit_spans(
                     text += f" {names[unit]}"
                 texts[name][item] = text
     return spans, texts
+
+
+def marks(rows: pd.DataFrame, starts: NDArray[np.int64], segment: int) -> list[Marks]:
+    """The units of each item in the segment of this number [items]; ``rows`` as above."""
+    names = rows["word"].to_numpy()
+    columns = list(rows.columns)
+    between = columns[columns.index("segment") + 1 : columns.index("label")]
+    places = {name: rows[name].to_numpy() for name in between if rows[name].dtype.kind in "iu"}
+    here = rows["segment"].to_numpy() == segment
+    made = []
+    for units in np.split(np.arange(len(rows)), starts[1:]):
+        own = units[here[units]]
+        made.append(Marks(tuple(names[own].tolist()), {name: values[own] for name, values in places.items()}))
+    return made

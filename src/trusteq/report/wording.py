@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import find_measure, in_words, missing_need, sides_of
-from trusteq.errors import DataError
+from trusteq.explain.unit_names import plural
+from trusteq.policy import PRESETS, read_policy
 from trusteq.stats.p_value import p_words
 from trusteq.verdict import Outcome
 
@@ -171,18 +172,15 @@ def not_measured(dimension: DimensionVerdict, measured: Collection[str]) -> str:
 
 def unit_of(document: AuditDocument) -> str:
     """What one of the things whose weight a run explains is called, such as "word"; "unit" where no cut is known."""
-    from trusteq.explain.units import unit_named  # it loads pyarrow, which other words do without
+    from trusteq.explain.units import unit_word  # it loads pyarrow, which other words do without
 
-    settings = document.settings["explain"]
-    try:
-        return unit_named(None if settings is None else settings.units)
-    except DataError:
-        return "unit"
+    return unit_word(document.settings["explain"])
 
 
-def plural(unit: str) -> str:
-    """Several of these units: "words or tiles", "stretches"."""
-    return " or ".join(f"{name}es" if name.endswith("ch") else f"{name}s" for name in unit.split(" or "))
+def described(policy: Policy, unit: str) -> str:
+    """What a policy says of itself; presets speak of these units."""
+    own = policy.name in PRESETS and policy.description.startswith(read_policy(policy.name).description)
+    return about(policy.description, unit) if own else policy.description
 
 
 def about(text: str, unit: str) -> str:

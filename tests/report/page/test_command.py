@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import sample_files
 from edited import edited
-from report.page import made_up
+from report.page import made_up, made_up_kinds
 
 from trusteq import load_run
 from trusteq.cli.audit import audit as audit_command
 from trusteq.cli.audit import command_words
-from trusteq.record.evidence import evidence
+from trusteq.record.evidence import evidence, evidence_of
 from trusteq.report.page.command import command
 
 
@@ -161,3 +161,29 @@ def test_odd_names_and_places_are_quoted(forgetful):
     read = options(command(changed).text)
     assert read["reference"] == "large=a folder/$(rm -rf)/0;x"
     assert read["candidates"] == ("a folder/$(rm -rf)/1;x",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "columns"),
+    [
+        ("pictures", "picture", "photo"),
+        ("sounds", "sound", "tone"),
+        ("features", "features", "mfcc"),
+        ("rows", "columns", "income,income after tax,debt,age,years at address,job,phone,branch"),
+    ],
+)
+def test_the_columns_of_each_kind_have_its_option(kind, option, columns):
+    run = evidence_of(made_up_kinds.audit(kind))
+    models = [{**model, "kind": "onnx"} for model in run.manifest["models"]]
+    read = options(command(replace(run, manifest={**run.manifest, "models": models})).text)
+    of_segments = {name: read[name] for name in ("text", "picture", "sound", "features", "columns")}
+    assert of_segments == {**dict.fromkeys(of_segments), option: columns}
+
+
+def test_how_recordings_are_heard_and_that_they_are_withheld_are_options():
+    run = evidence_of(made_up_kinds.audit("sounds").without_pictures())
+    models = [{**model, "kind": "onnx"} for model in run.manifest["models"]]
+    sounds = replace(run.segments["tone"], stated=True, channels="mean")
+    changed = replace(run, manifest={**run.manifest, "models": models}, others=lambda: {"tone": sounds})
+    read = options(command(changed).text)
+    assert (read["rate"], read["channels"], read["no_pictures"]) == (8_000, "mean", True)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from trusteq.compare.measures import method_title
+from trusteq.explain.unit_names import plural
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import key, legend_above, no_sides
 from trusteq.report.figures.model_attributions import model_attributions
 from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import CANDIDATE, INK, MUTED, SURFACE
-from trusteq.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

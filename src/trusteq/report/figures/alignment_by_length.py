@@ -9,12 +9,12 @@ import numpy as np
 
 from trusteq.compare.measures import method_title
 from trusteq.compare.top_k import chance_jaccard
+from trusteq.explain.unit_names import plural
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
 from trusteq.report.figures.names import shortened
 from trusteq.report.figures.palette import MUTED, OF_METHOD, SURFACE
-from trusteq.report.wording import plural
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ class AlignmentByLengthDisplay(Display):
 
     @classmethod
     def from_evidence(cls, evidence: Evidence, *, candidate: str) -> Self | None:
-        """The agreement of the reference and a candidate; None where nothing was explained, or too little."""
+        """The agreement of the reference and a candidate; None where too little was explained, or all alike."""
         per_item = AlignmentDisplay.from_evidence(evidence, candidate=candidate)
-        if per_item is None or len(per_item.ids) < MIN_ITEMS:
+        if per_item is None or len(per_item.ids) < MIN_ITEMS or np.ptp(per_item.lengths) == 0:
             return None
         groups = length_groups(per_item.lengths)
         clusters = _clusters(evidence, per_item.ids)

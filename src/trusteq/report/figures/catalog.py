@@ -121,7 +121,7 @@ _ALL = (
         "agreement on the words by text length, with the chance level",
         "explanations of ten items, other than the protocol's",
         AlignmentByLengthDisplay.from_evidence,
-        "Agreement by the length of the texts.",
+        "Agreement by the number of words.",
     ),
     Figure(
         "words",

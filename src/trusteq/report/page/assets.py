@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 
-_STYLES = ("page.css", "figures.css", "browser.css", "print.css")
-_SCRIPTS = ("dom.js", "data.js", "candidates.js", "list.js", "words.js", "item.js", "main.js")
+_STYLES = ("page.css", "figures.css", "browser.css", "drawn.css", "print.css")
+_SCRIPTS = ("dom.js", "data.js", "candidates.js", "list.js", "words.js", "drawn.js", "item.js", "main.js")
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Assets:
     style: str
     head: str
     script: str
+    images: bool
 
     @property
     def policy(self) -> str:
@@ -27,6 +28,7 @@ class Assets:
                 "default-src 'none'",
                 f"script-src {_hash(self.head)} {_hash(self.script)}",
                 f"style-src {_hash(self.style)}",
+                *(["img-src data:"] if self.images else []),
                 "base-uri 'none'",
                 "form-action 'none'",
                 "require-trusted-types-for 'script'",
@@ -35,14 +37,17 @@ class Assets:
         )
 
 
-def assets() -> Assets:
-    """The page's own files; the dark colours are there twice, for a reader's choice and for the system's setting."""
+def assets(*, images: bool = False) -> Assets:
+    """The page's own files; ``images``: whether the page holds images.
+
+    The dark colours are there twice, for a reader's choice and for the system's setting.
+    """
     dark = _read("style/dark.css").strip()
     style = _read("style/light.css")
     style += f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme='light']) {{\n{dark}\n}} }}\n"
     style += f"@media screen {{ :root[data-theme='dark'] {{\n{dark}\n}} }}\n"
     style += "".join(_read(f"style/{name}") for name in _STYLES)
-    return Assets(style, _read("script/head.js"), "".join(_read(f"script/{name}") for name in _SCRIPTS))
+    return Assets(style, _read("script/head.js"), "".join(_read(f"script/{name}") for name in _SCRIPTS), images)
 
 
 def _hash(text: str) -> str:

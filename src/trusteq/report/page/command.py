@@ -14,9 +14,23 @@ from trusteq.report.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trusteq.data.segment import Segment
     from trusteq.record.evidence import Evidence
 
-RUN_KINDS = frozenset({"transformers", "onnx", "predictions", "lm-eval", "lighteval", "inspect_ai", "llama.cpp"})
+RUN_KINDS = frozenset(
+    {
+        "transformers",
+        "transformers pictures",
+        "transformers sounds",
+        "onnx",
+        "litert",
+        "predictions",
+        "lm-eval",
+        "lighteval",
+        "inspect_ai",
+        "llama.cpp",
+    }
+)
 """Kinds of models that the command line opens."""
 
 _EXPLAIN = {
@@ -32,6 +46,16 @@ _EXPLAIN = {
     "draw": "--explain-draw",
     "per_unit": "--masks-per-unit",
 }
+
+_READ_AS = {
+    "text": "--text",
+    "array": "--text",
+    "picture": "--picture",
+    "sound": "--sound",
+    "features": "--features",
+    "row": "--columns",
+}
+"""By kind of segment, the option that names its columns."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +84,7 @@ def command(evidence: Evidence) -> Command:
     lines += [_option("--data", evidence.manifest["data"]["source"])]
     unknown: list[str] = []
     items = evidence.document.items
-    texts = [str(name).removeprefix("segment ") for name in evidence.items.columns if str(name).startswith("segment ")]
-    if texts:
-        lines.append(_option("--text", ",".join(texts)))
+    lines += _segments(evidence.segments)
     if items.labelled:
         lines.append("--label LABEL")
         unknown.append("LABEL: the column that holds the labels.")
@@ -105,6 +127,23 @@ def _model(model: Mapping[str, Any]) -> str:
     name, location = model["name"], model["location"]
     # A name with a separator cannot be given; it comes from the location itself.
     return shlex.quote(location if set(name) & set("/\\=") else f"{name}={location}")
+
+
+def _segments(segments: Mapping[str, Segment]) -> list[str]:
+    """Which columns models read as what, how recordings are heard, and whether they are withheld."""
+    columns: dict[str, list[str]] = {}
+    others: dict[str, None] = {}
+    for name, segment in segments.items():
+        if option := _READ_AS.get(segment.kind):
+            columns.setdefault(option, []).extend(segment.named() or [name])
+        about = segment.about()
+        if about.get("stated"):
+            others[f"--rate {about['rate']}"] = None
+        if about.get("channels") == "mean":
+            others["--channels mean"] = None
+        if about.get("withheld"):
+            others["--no-pictures"] = None
+    return [*(_option(flag, ",".join(names)) for flag, names in columns.items()), *others]
 
 
 def _option(flag: str, value: object) -> str:

@@ -12,16 +12,19 @@ from trusteq.compare.published import word_jaccard
 from trusteq.compare.weight_similarity import cosine
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.report.unit_spans import unit_spans
-from trusteq.report.wording import plural, unit_of
+from trusteq.explain.unit_names import plural
+from trusteq.report.drawn.kinds import is_drawn
+from trusteq.report.unit_spans import marks, unit_spans
+from trusteq.report.wording import unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from trusteq.record.evidence import Evidence
+    from trusteq.report.drawn.drawing import Marks
     from trusteq.report.page.answers import ItemAnswers
 
 DIGITS = 100_000
@@ -37,7 +40,8 @@ class ExplainedItems:
 
     positions: among all items. agreement: for each method, the short ``name`` of the score, what it is in full
     (``what``), and its ``values`` [candidates][explained]. words: the data block. left_out: how many more were
-    explained than the page holds. texts: by segment and item, the texts that mark units of segments other than texts.
+    explained than the page holds. texts: by segment and item, the texts that mark units of segments that are neither
+    texts nor drawn. marks: by segment that is drawn, the units of each item [explained].
     """
 
     positions: NDArray[np.int64]
@@ -45,6 +49,7 @@ class ExplainedItems:
     words: dict[str, Any]
     left_out: int = 0
     texts: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    marks: Mapping[str, Sequence[Marks]] = field(default_factory=dict)
 
 
 def explained_items(evidence: Evidence, answers: ItemAnswers) -> ExplainedItems | None:
@@ -117,7 +122,13 @@ def _weights(evidence: Evidence, frame: pd.DataFrame, item_answers: ItemAnswers)
         }
         for method, by_candidate in zip(methods, scores, strict=True)
     ]
-    return ExplainedItems(positions[keep], agreement, words, len(positions) - len(keep), texts)
+    marked = {
+        name: [units[i] for i in keep]
+        for number, (name, segment) in enumerate(evidence.segments.items())
+        if is_drawn(segment)
+        for units in [marks(parts[0], starts, number)]
+    }
+    return ExplainedItems(positions[keep], agreement, words, len(positions) - len(keep), texts, marked)
 
 
 def _most_relevant(

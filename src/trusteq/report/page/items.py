@@ -9,12 +9,15 @@ import numpy as np
 
 from trusteq.data.clean import clean
 from trusteq.data.surrogates import readable
+from trusteq.explain.unit_names import plural
+from trusteq.report.drawn.kinds import is_area
 from trusteq.report.page.answers import DIGITS, ItemAnswers, item_answers, probabilities
+from trusteq.report.page.drawings import drawings
 from trusteq.report.page.explained_items import ExplainedItems, explained_items
 from trusteq.report.page.in_common import matching_items
 from trusteq.report.page.slices import columns, natural
 from trusteq.report.segment_text import segment_texts
-from trusteq.report.wording import about, plural, unit_of
+from trusteq.report.wording import about, unit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,15 +36,21 @@ class Browser:
     words: dict[str, Any] | None
     left_out: tuple[str, ...]
 
+    @property
+    def has_images(self) -> bool:
+        """Whether any item is shown with an image."""
+        return any(one is not None and one.get("images") for one in self.items.get("drawings", ()))
 
-def browser(evidence: Evidence) -> Browser:
-    """The items of a run as the page stores them."""
+
+def browser(evidence: Evidence, *, images: bool = True) -> Browser:
+    """The items of a run as the page stores them; ``images``: whether pictures and sounds may be shown."""
     all_answers, n = item_answers(evidence), len(evidence.items)
     answers, gold = all_answers.answers, all_answers.gold
     explained = explained_items(evidence, all_answers)
     chosen = _chosen(all_answers, explained)
     texts, cut = _within(_texts(evidence, chosen, explained))
-    left_out = []
+    made = drawings(evidence.segments, chosen, answers, explained, images=images)
+    left_out = [*made.left_out]
     if len(chosen) < n:
         left_out.append(
             f"This page holds {len(chosen):,} of {n:,} items: explained ones, those whose answer changes, those a "
@@ -71,6 +80,8 @@ def browser(evidence: Evidence) -> Browser:
         "agreement": None,
         "unexplained": _unexplained(evidence, explained),
     }
+    if any(made.segments):
+        items["drawings"] = list(made.segments)
     items["labels"] = [clean(label) for label in items["labels"]]
     if explained is None:
         return Browser(items, None, tuple(left_out))
@@ -97,7 +108,11 @@ def _chosen(all_answers: ItemAnswers, explained: ExplainedItems | None) -> NDArr
 
 def _texts(evidence: Evidence, chosen: NDArray[np.int64], explained: ExplainedItems | None) -> dict[str, list[str]]:
     """The texts that show the chosen items, by segment; explained items with the names of their units."""
-    texts = {name: segment_texts(segment, chosen.tolist()) for name, segment in evidence.segments.items()}
+    texts = {
+        # Only a few pictures and sounds are decoded for a page.
+        name: [""] * len(chosen) if is_area(segment) else segment_texts(segment, chosen.tolist())
+        for name, segment in evidence.segments.items()
+    }
     if explained is not None:
         positions = set(explained.positions.tolist())
         for name, with_units in explained.texts.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.compare.measures import DIMENSIONS, method_title, missing_need
 from trusteq.data.clean import clean
+from trusteq.explain.unit_names import plural
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import leaning
 from trusteq.report.page import provenance
@@ -35,11 +36,11 @@ from trusteq.report.wording import (
     URGENT,
     about,
     answered_differently,
+    described,
     interval,
     judged,
     margin,
     percent,
-    plural,
     rule_words,
     sides,
     title,
@@ -82,15 +83,15 @@ class Candidate:
         return self.judged.name
 
 
-def page(evidence: Evidence) -> str:
-    """The report of a finished audit; the same bytes for the same run."""
+def page(evidence: Evidence, *, images: bool = True) -> str:
+    """The report of a finished audit, the same bytes for the same run; ``images``: with pictures and sounds, if any."""
     document = evidence.document
-    unit, items, figure = unit_of(document), browser(evidence), drawer(evidence)
+    unit, items, figure = unit_of(document), browser(evidence, images=images), drawer(evidence)
     return (
         _environment()
         .get_template("page.html")
         .render(
-            assets=assets(),
+            assets=assets(images=items.has_images),
             data_items=block(items.items),
             data_words=None if items.words is None else block(items.words),
             answer=answer(document.reference.name, document.candidates, unit),
@@ -181,6 +182,7 @@ def _environment() -> Environment:
         "DIMENSIONS": DIMENSIONS,
         "MARKS": MARKS,
         "about": about,
+        "described": described,
         "answered_differently": answered_differently,
         "is_name": lambda part: isinstance(part, Name),
         "lacking": missing_need,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.yaml_file import as_yaml
+from trusteq.explain.unit_names import plural
 from trusteq.report.page.html_table import Table
-from trusteq.report.wording import plural, unit_of
+from trusteq.report.wording import unit_of
 
 if TYPE_CHECKING:
     from trusteq.record.evidence import Evidence

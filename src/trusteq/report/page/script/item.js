@@ -18,7 +18,7 @@ class Item {
     const title = element("h3", { id: "item-title", tabIndex: -1 }, "Item ", isolated(items.ids[i]));
     holder.replaceChildren(...[
       title, this.steps(i), this.facts(i), this.probabilities(i, names),
-      explained === undefined ? this.plain(texts) : this.explained(explained, texts, names),
+      explained === undefined ? this.plain(texts, i) : this.explained(explained, texts, names, i),
     ].filter((part) => part !== null));
     holder.hidden = false;
     if (focus) {
@@ -88,32 +88,50 @@ class Item {
   }
 
   /** The texts of an item that was not explained, and why it was not. */
-  plain(texts) {
+  plain(texts, i) {
     if (!texts.length) return null;
-    const parts = texts.map((text, segment) => element("div", {},
-      element("h4", {}, isolated(this.items.segments[segment])), element("p", { className: "reading", dir: "auto" }, visible(text))));
-    return element("div", {}, ...parts, element("p", { className: "fine" }, this.items.unexplained));
+    return element("div", {}, this.plainTexts(texts, i), element("p", { className: "fine" }, this.items.unexplained));
   }
 
-  explained(at, texts, names) {
+  explained(at, texts, names, i) {
     const { items, words } = this;
     const models = [0, items.other];
-    if (words.kind === "tops") return element("div", {}, this.plainTexts(texts), topWords(items, words, at, names, models));
+    if (words.kind === "tops") return element("div", {}, this.plainTexts(texts, i), topWords(items, words, at, names, models));
     const weights = itemWeights(words, at, items.method, models);
     const agreement = items.measure.values[items.candidate][at];
     const parts = texts.map((text, segment) => element("section", { className: "segment", "aria-label": visible(items.segments[segment]) },
-      element("h4", {}, isolated(items.segments[segment])),
-      element("div", { className: "sides" }, ...weights.sides.map((side, s) => element("div", {},
-        element("h5", {}, element("span", { className: `swatch ${s ? "candidate" : "reference"}`, "aria-hidden": "true" }), isolated(names[s])),
-        highlighted(text, segment, side, weights))))));
+      element("h4", {}, isolated(items.segments[segment])), this.weighed(text, segment, weights, names, at, i)));
+    const unitNames = (segment) => {
+      const drawing = items.drawings?.[segment];
+      return drawing ? drawing.names[drawing.name[at]] : null;
+    };
     const score = agreement === null ? "" : ` The ${items.measure.what} is ${formatted(agreement, 2)} here, noise included.`;
-    return element("div", { className: "explained" }, this.methods(), this.legend(weights, names), ...parts,
-      element("p", { className: "fine" }, `${this.aim(weights, names)}${score}`), wordTable(items, weights, names, texts, words.unit));
+    return element("div", { className: "explained" }, this.methods(), ...this.legends(weights, names), ...parts,
+      element("p", { className: "fine" }, `${this.aim(weights, names)}${score}`), wordTable(items, weights, names, texts, words.unit, unitNames));
   }
 
-  plainTexts(texts) {
+  /** One segment with both models' weights. */
+  weighed(text, segment, weights, names, at, i) {
+    const drawing = this.items.drawings?.[segment];
+    if (drawing?.form === "area") return areas(drawing, at, i, segment, weights, names, this.words.unit);
+    if (drawing?.form === "bars") return valueBars(drawing, at, segment, weights, names, this.words.unit);
+    return element("div", { className: "sides" }, ...weights.sides.map((side, s) => element("div", {},
+      element("h5", {}, element("span", { className: `swatch ${s ? "candidate" : "reference"}`, "aria-hidden": "true" }), isolated(names[s])),
+      highlighted(text, segment, side, weights))));
+  }
+
+  /** The segments of an item, without any weights. */
+  plainTexts(texts, i) {
     return element("div", {}, ...texts.map((text, segment) => element("div", {},
-      element("h4", {}, isolated(this.items.segments[segment])), element("p", { className: "reading", dir: "auto" }, visible(text)))));
+      element("h4", {}, isolated(this.items.segments[segment])), this.plainSegment(text, segment, i))));
+  }
+
+  plainSegment(text, segment, i) {
+    const drawing = this.items.drawings?.[segment];
+    if (drawing?.form !== "area") return element("p", { className: "reading", dir: "auto" }, visible(text));
+    const image = drawing.images[i];
+    return image ? element("div", { className: drawing.broad ? "areas broad" : "areas" }, element("figure", {}, original(image)))
+      : absent(drawing);
   }
 
   methods() {
@@ -130,6 +148,26 @@ class Item {
       return element("label", {}, input, element("span", {}, METHOD_NAMES[method] ?? method));
     });
     return element("fieldset", { className: "switch" }, element("legend", {}, `${capitalized(this.words.units)} by`), ...choices);
+  }
+
+  /** What the marks say, for each form in which segments are shown. */
+  legends(weights, names) {
+    const { items, words } = this;
+    const forms = new Set(items.segments.map((_, segment) => items.drawings?.[segment]?.form ?? "text"));
+    const legends = forms.has("text") ? [this.legend(weights, names)] : [];
+    if (forms.size === 1 && forms.has("text")) return legends;
+    const target = this.explainedFor(weights, names);
+    const sample = (kind, text) => element("span", { className: `sample ${kind}` }, text);
+    if (forms.has("area")) {
+      legends.push(element("p", { className: "legend" }, sample("for", "supports"), " ", sample("against", "opposes"), " ", ...target,
+        ", the stronger the colour, the more; all drawings are on one scale. Numbers are ranks: ",
+        `the top ${weights.k} ${words.units} of a model, with a solid line if they support and a dashed one if they oppose. `,
+        sample("unsure", "Faint"), ": within two standard errors of zero, so there may be no effect."));
+    } else if (forms.has("bars")) {
+      legends.push(element("p", { className: "legend" }, sample("for", "to the right"), " supports, ", sample("against", "to the left"), " opposes ",
+        ...target, "; both models on one scale. ", sample("unsure", "Faint"), ": within two standard errors of zero, so there may be no effect."));
+    }
+    return legends;
   }
 
   legend(weights, names) {

@@ -167,7 +167,8 @@ class List {
       " ", element("span", { className: "figure" }, items.confidence(model, i).toFixed(3)), rightness(items, model, i));
     const text = items.texts.map((texts) => texts[i]).join(" · ").replace(/\s+/g, " ");
     const agreement = items.agreementOf(i);
-    const name = element("th", { scope: "row" },
+    const image = items.drawings?.map((drawing) => drawing?.images?.[i]).find(Boolean);
+    const name = element("th", { scope: "row" }, image ? element("img", { className: image.pixelated ? "small pixelated" : "small", src: image.uri, alt: "" }) : null,
       element("a", { href: this.address(i) }, isolated(items.ids[i])),
       text ? element("span", { className: "excerpt" }, isolated(text.length > 140 ? `${text.slice(0, 139)}…` : text)) : null);
     const row = element("tr", { className: items.changed(i) ? "changed" : "" }, name,

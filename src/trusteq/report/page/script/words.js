@@ -24,7 +24,9 @@ function itemWeights(words, at, method, models) {
     return { weights, errors, unsure, rank: ranks(weights), target: words.targets[model][at] };
   });
   const largest = Math.max(...sides.flatMap((side) => side.weights.map(Math.abs)), 1e-9);
-  return { spans, sides, largest, k: words.k };
+  const comparable = sides[0].target === sides[1].target;
+  const differences = comparable ? sides[0].weights.map((weight, unit) => Math.abs(sides[1].weights[unit] - weight)) : [];
+  return { spans, sides, largest, comparable, scale: Math.max(largest, ...differences), k: words.k };
 }
 
 /** One segment with one model's weights: every word on the shared scale, the k with the most weight with their rank. */
@@ -53,8 +55,11 @@ function highlighted(text, segment, side, weights) {
 
 const signed = (weight) => (weight > 0 ? "+" : "") + formatted(weight, 3);
 
+/** The position of a unit among those of its segment. */
+const positionIn = (spans, unit) => spans.slice(0, unit).filter(([segment]) => segment === spans[unit][0]).length;
+
 /** Every word with both weights, the one with the most weight first. */
-function wordTable(items, weights, names, texts, unit) {
+function wordTable(items, weights, names, texts, unit, unitNames) {
   const heads = [unit, ...(texts.length > 1 ? ["segment"] : []), ...names.flatMap((name) => [name, "rank"])];
   const order = weights.spans.map((_, unit) => unit)
     .sort((a, b) => Math.min(...weights.sides.map((s) => s.rank[a])) - Math.min(...weights.sides.map((s) => s.rank[b])) || a - b);
@@ -64,7 +69,8 @@ function wordTable(items, weights, names, texts, unit) {
       element("td", { className: "figure" }, `${signed(side.weights[unit])} ± ${side.errors[unit].toFixed(3)}`),
       element("td", { className: "figure" }, String(side.rank[unit])),
     ]);
-    return element("tr", {}, element("th", { scope: "row" }, isolated([...texts[segment]].slice(start, end).join(""))),
+    const name = unitNames(segment)?.[positionIn(weights.spans, unit)] ?? [...texts[segment]].slice(start, end).join("");
+    return element("tr", {}, element("th", { scope: "row" }, isolated(name)),
       texts.length > 1 ? element("td", {}, isolated(items.segments[segment])) : null, ...cells);
   });
   const head = element("tr", {}, ...heads.map((name, i) =>
