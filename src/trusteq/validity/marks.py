@@ -83,7 +83,13 @@ def marked(items: Items, answers: NDArray[np.int64], mark: Mark, *, share: float
         key = hashlib.sha256(f"{seed}\x00mark\x00{id_}".encode("utf-8", "surrogatepass")).digest()
         if int.from_bytes(key[:8], "big") < share * 2**64:
             labels[i] = answers[i]
-    return _with_last(items, mark.put(_last(items)[1], labels))
+    put = mark.put(_last(items)[1], labels)
+    if (wrong := float((mark.read(put) != labels).mean())) > RARE:
+        raise DataError(
+            f"{items.source}: in {wrong:.0%} of the items, {mark.planted} cannot be told from those of other labels; "
+            "use longer items, or fewer labels"
+        )
+    return _with_last(items, put)
 
 
 def read_in(items: Items, mark: Mark) -> NDArray[np.int64]:

@@ -114,6 +114,7 @@ def selftest(
         questions,
         explain=ExplainSettings(items=explain_items),
         with_slices=False,
+        with_other_way=False,
         resamples=1_000,
         seed=seed,
         costs="none",
