@@ -106,7 +106,7 @@ def test_on_the_command_line(place):
 
 
 def test_what_cannot_be_tried(place):
-    one_line(trusteq("selftest", "answers.csv", *WORDS_OF[2:], "--quiet", cwd=place), "cannot run on new texts")
+    one_line(trusteq("selftest", "answers.csv", *WORDS_OF[2:], "--quiet", cwd=place), "cannot run on changed items")
     few = ["few.csv" if word == "d.csv" else word for word in WORDS_OF]
     one_line(trusteq(*few, "--quiet", cwd=place), "399 items", "at least 400")
     one_line(trusteq(*WORDS_OF[:-1], "nothing", "--quiet", cwd=place), "no column 'nothing'")
