@@ -1,8 +1,12 @@
 """The self-test on pictures, sounds, features and rows: it is right, and the planted unit comes first."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from command import one_line
+from command import trusteq as trusteq_cli
 from sklearn.linear_model import LogisticRegression
 
 import trusteq
@@ -193,3 +197,36 @@ def test_hums_that_cannot_be_told_apart_are_refused():
     items, _ = items_of("sound")
     with pytest.raises(DataError, match="a quiet planted hum at the end cannot be told from those of other labels"):
         marked(items, np.arange(COUNT) % 12, mark_for(items, 12), share=1.0, seed=0)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A table with labels, and a graph that reads its columns."""
+    skl2onnx = pytest.importorskip("skl2onnx", reason="needs skl2onnx to export")
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    folder = tmp_path_factory.mktemp("tables")
+    frame = pd.DataFrame(RNG.normal(size=(450, 4)), columns=list("abcd")).astype(np.float32)
+    gold = (frame["a"] - frame["b"] + RNG.normal(size=450) > 0).astype(int)
+    graph = skl2onnx.to_onnx(LogisticRegression().fit(frame.to_numpy(), gold), frame[:1].to_numpy())
+    (folder / "model.onnx").write_bytes(graph.SerializeToString())
+    frame.assign(label=gold).to_csv(folder / "t.csv", index=False)
+    return folder
+
+
+WORDS = ("selftest", "model.onnx", "--data", "t.csv", "--label", "label")
+
+
+@pytest.mark.parametrize("columns", [(), ("--columns", "a,b,c,d")])
+def test_a_table_on_the_command_line(place, columns):
+    done = trusteq_cli(*WORDS, *columns, "--items", "400", "--json", cwd=place)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["passed"], told["items"]) == (0, True, 400)
+    assert told["checks"][1]["because"].endswith("; the audit names the planted column 'mark' first")
+
+
+def test_options_that_do_not_fit_are_refused(place):
+    one_line(trusteq_cli(*WORDS, "--categories", "a", "--quiet", cwd=place), "categories")
+    one_line(trusteq_cli(*WORDS, "--columns", "a,nothing", "--quiet", cwd=place), "'nothing'")
+    usage = trusteq_cli(*WORDS, "--preprocessing", "x.yaml", "--quiet", cwd=place)
+    assert usage.returncode == 2
+    assert "x.yaml" in usage.stderr or "--preprocessing has no effect" in usage.stderr

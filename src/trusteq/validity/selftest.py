@@ -88,8 +88,9 @@ def selftest(
 ) -> SelfTest:
     """The self-test: a model or estimator audited against itself, a shortcut, an unsure copy and a random one."""
     if len(items) < FEWEST or items.labels is None:
+        unlabelled = " without labels (name their column with --label)" if items.labels is None else ""
         raise OptionError(
-            f"{items.source}: {len(items)} items{' without labels' if items.labels is None else ''}; a self-test needs "
+            f"{items.source}: {len(items)} items{unlabelled}; a self-test needs "
             f"at least {FEWEST} labelled items: with fewer, even a model compared with itself cannot be EQUIVALENT"
         )
     model = as_model(model, name="model")
