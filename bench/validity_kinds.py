@@ -133,8 +133,8 @@ def tasks() -> Iterator[Task]:
     table = load_breast_cancer(as_frame=True).frame.sample(frac=1.0, random_state=0)
     gold = table.pop("target").to_numpy()
     rows = Rows.of_frame(table)
-    ordinary = rows.matrix()
-    middle, width = ordinary[:200].mean(axis=0), ordinary[:200].std(axis=0)
+    ordinary = table[:200].to_numpy()
+    middle, width = ordinary.mean(axis=0), ordinary.std(axis=0)
     columns = len(rows.columns)
     yield _split(
         "table",
@@ -163,7 +163,7 @@ def _split(
 def blocks(pictures: Pictures) -> NDArray[np.float64]:
     """The mean of each of 8 x 8 blocks of a picture."""
     grey = np.stack(pictures.inputs()).mean(axis=3)
-    return grey.reshape(len(grey), 8, 4, 8, 4).mean(axis=(2, 4)).reshape(len(grey), 64) / 240
+    return np.asarray(grey.reshape(len(grey), 8, 4, 8, 4).mean(axis=(2, 4)).reshape(len(grey), 64) / 240)
 
 
 def recordings(count: int, rng: np.random.Generator) -> tuple[list[NDArray[np.float64]], NDArray[np.int64]]:
