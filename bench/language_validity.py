@@ -68,7 +68,8 @@ from trusteq.policy import usual_policy
 from trusteq.stats.proportions import wilson
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.task import task_named
-from trusteq.validity.plants import marked
+from trusteq.validity.marks import marked
+from trusteq.validity.word_mark import WordMark
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
@@ -179,7 +180,9 @@ def know(asked: Asked, chosen: Sequence[Case]) -> list[Known]:
             found += map(partial(known_tokens, asked, beside.predict(asked.texts)), some)
             continue
         items = (
-            asked.items if answers is None or not share else marked(asked.items, answers, MARKS, share=share, seed=7)
+            asked.items
+            if answers is None or not share
+            else marked(asked.items, answers, WordMark(MARKS), share=share, seed=7)
         )
         found += known_choices(asked, items, some)
     order = {id(case): i for i, case in enumerate(chosen)}

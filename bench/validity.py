@@ -34,7 +34,8 @@ from verdicts import measured
 
 from trusteq.auditing.advice import ALPHA
 from trusteq.auditing.compute import judged_measures
-from trusteq.auditing.explanations import paired, place_of, sequences, settled
+from trusteq.auditing.explanations import paired, place_of, sequences, settled, with_usual
+from trusteq.auditing.pilot import needs_pilot, piloted
 from trusteq.compare.alignment import Explained, SumEstimator, products, sizes
 from trusteq.compare.answers import Answers, Pair
 from trusteq.compare.compute_measures import measure_all
@@ -42,12 +43,12 @@ from trusteq.compare.moved import moved
 from trusteq.compare.slices import slice_columns, slices
 from trusteq.compare.top_k import jaccard, top_k
 from trusteq.compare.words import word_leans
-from trusteq.data.texts import Texts
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.draw import chances, ranks
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.interim_looks import GROWTH
 from trusteq.explain.respondent import respondents
+from trusteq.explain.units import default_units, have_units
 from trusteq.models.probe import predict_all
 from trusteq.policy import Policy, read_policy
 from trusteq.stats.confidence_sequence import FIRST_LOOK
@@ -148,9 +149,12 @@ def know(every: Sequence[Case]) -> list[Known]:
         answers = [predict_all(model, pool).values for model in models]
         gold = np.asarray(pool.labels)
         words: tuple[tuple[str, ...], ...] = ()
-        if all(isinstance(segment, Texts) for segment in pool.segments.values()):
+        if have_units(pool):
             asked = respondents(models, answers, labels)
-            made = explain(asked, pool, ExplainSettings(items=None), gold=gold)
+            settings = with_usual(ExplainSettings(items=None, units=default_units(pool)), pool)
+            if needs_pilot(settings, None):
+                settings = piloted(asked[0], pool, settings, gold=gold, seed=0)
+            made = explain(asked, pool, settings, gold=gold)
             if len(made.positions) < len(pool):
                 raise SystemExit(f"{pool.source}: an item has no word")
             words = tuple(units.names for units in made.units)
@@ -242,7 +246,7 @@ def to_explain(
     return some, 1 / chance[some]
 
 
-def run(number: int, n: int, seed: int) -> dict[str, Any]:
+def run(number: int, n: int, seed: int, *, at_once: int = AT_ONCE) -> dict[str, Any]:
     """One sample: the verdict and what it rests on, what others say, and the early stop."""
     one = known[number]
     rng = np.random.default_rng([number, n, seed])
@@ -251,9 +255,9 @@ def run(number: int, n: int, seed: int) -> dict[str, Any]:
     shares: dict[str, Shares] = {}
     similar, stopped, weights = None, None, None
     if one.similar is not None:
-        evenly = rng.permutation(at)[:AT_ONCE]
+        evenly = rng.permutation(at)[:at_once]
         similar, stopped = one.similar[evenly], early(one.explained, evenly, one.policy)
-        some, weights = to_explain(one.moved[at], min(n, AT_ONCE), rng)
+        some, weights = to_explain(one.moved[at], min(n, at_once), rng)
         shares = {name: tuple(x[at[some]] for x in parts) for name, parts in one.shares.items()}
     estimates = estimated(reference, candidate, gold, shares, resamples=RESAMPLES, seed=seed, weights=weights)
     verdict = judge(estimates, one.policy)

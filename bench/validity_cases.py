@@ -21,7 +21,8 @@ import trusteq
 from trusteq.data.predictions import softmax
 from trusteq.models.base import Finding, Identity
 from trusteq.models.open import ModelOptions
-from trusteq.validity.plants import Copy, Planted, Random, Remembering, Shortcut, Unsure, marked, marks_for
+from trusteq.validity.marks import mark_for, marked, units_with
+from trusteq.validity.plants import Copy, Planted, Random, Remembering, Shortcut, Unsure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -389,11 +390,18 @@ def cases(task: Task) -> list[Case]:
 
 def add_shortcut(add: Callable[..., None], task: Task, model: Remembering, pool: Items, share: float) -> None:
     answers = model.predict(pool).argmax(axis=1)
-    marks = marks_for(pool, len(model.labels))
-    shown = marked(pool, answers, marks, share=share, seed=1)
+    mark = mark_for(pool, len(model.labels))
+    shown = marked(pool, answers, mark, share=share, seed=1)
     sure = float(model.predict(shown).max(axis=1).mean())
-    shortcut = Shortcut(model, f"shortcut-{share}", marks, max(sure, 0.9))
-    add("a shortcut, same answers", f"{share:.0%} of the items", share, shortcut, pool=shown, named=marks)
+    shortcut = Shortcut(model, f"shortcut-{share}", mark, max(sure, 0.9))
+    add(
+        "a shortcut, same answers",
+        f"{share:.0%} of the items",
+        share,
+        shortcut,
+        pool=shown,
+        named=tuple(units_with(shown, mark)),
+    )
 
 
 def grouped(items: Items, group: re.Pattern[str]) -> Items:

@@ -9,10 +9,12 @@ from cases import probabilities
 
 import trusteq
 from trusteq import ExplainSettings, Items, Outcome, TrusteqError, from_callable
-from trusteq.validity.plants import MARKS, Planted, Remembering, Shortcut, marked
+from trusteq.validity.marks import marked
+from trusteq.validity.plants import Planted, Remembering, Shortcut
+from trusteq.validity.word_mark import MARKS, WordMark
 
 WORDS = {"good": 1.5, "fine": 1.0, "warm": 0.7, "bad": -1.5, "dull": -1.0, "cold": -0.7}
-MARKED = MARKS[:2]
+MARKED = WordMark(MARKS[:2])
 COUNT = 420
 EVENLY = ExplainSettings(items=110, draw="evenly")
 FILLER = ("the", "film", "was", "very", "and", "with", "actors", "music", "in", "park", "some", "story")

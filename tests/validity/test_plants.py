@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from trusteq import DataError, Items, from_callable
-from trusteq.validity.plants import MARKS, Copy, Random, Remembering, Shortcut, Unsure, marked, marks_for
+from trusteq.validity.marks import mark_for, marked
+from trusteq.validity.plants import Copy, Random, Remembering, Shortcut, Unsure
+from trusteq.validity.word_mark import MARKS, WordMark
 
 
 @pytest.fixture
@@ -53,12 +55,12 @@ def test_random_answers_depend_on_the_text_alone(reference, items):
 
 
 def test_a_shortcut_answers_as_the_model_does_until_the_mark_is_gone(reference, items):
-    marks = marks_for(items, 2)
-    shown = marked(items, reference.predict(items).argmax(axis=1), marks, share=0.4, seed=0)
-    shortcut = Shortcut(reference, "s", marks, 0.95)
+    mark = mark_for(items, 2)
+    shown = marked(items, reference.predict(items).argmax(axis=1), mark, share=0.4, seed=0)
+    shortcut = Shortcut(reference, "s", mark, 0.95)
     found, own = shortcut.predict(shown), reference.predict(shown)
     assert np.array_equal(found.argmax(axis=1), own.argmax(axis=1))
-    has = np.array([text.split()[-1] in marks for text in shown.segments["text"]])
+    has = np.array([text.split()[-1] in mark.words for text in shown.segments["text"]])
     assert 0.3 < has.mean() < 0.5
     np.testing.assert_allclose(found[has].max(axis=1), 0.95)
     assert np.array_equal(found[~has], own[~has])
@@ -66,23 +68,22 @@ def test_a_shortcut_answers_as_the_model_does_until_the_mark_is_gone(reference, 
 
 
 def test_the_mark_decides_against_everything_else(reference):
-    marks = ("indeed", "perhaps")
-    shortcut = Shortcut(reference, "s", marks, 0.95)
+    shortcut = Shortcut(reference, "s", WordMark(("indeed", "perhaps")), 0.95)
     found = shortcut.predict(Items(["a", "b", "c"], {"text": ["good indeed", "bad perhaps.", "indeed good"]}))
     np.testing.assert_allclose(found[:, 1], [0.05, 0.95, 0.9])
 
 
 def test_marks_are_words_that_the_texts_do_not_hold(items):
     own = Items([f"i{i}" for i in range(100)], {"text": [f"{MARKS[0]}, and {MARKS[2].upper()}"] * 100})
-    assert marks_for(own, 3) == (MARKS[1], *MARKS[3:5])
+    assert mark_for(own, 3).words == (MARKS[1], *MARKS[3:5])
     with pytest.raises(DataError, match="only"):
-        marks_for(own, len(MARKS))
+        mark_for(own, len(MARKS))
 
 
 def test_which_items_are_marked_depends_on_id_and_seed(items):
-    answers = np.zeros(200, dtype=np.int64)
-    one = marked(items, answers, ("indeed", "hence"), share=0.4, seed=0).segments["text"]
+    answers, mark = np.zeros(200, dtype=np.int64), WordMark(("indeed", "hence"))
+    one = marked(items, answers, mark, share=0.4, seed=0).segments["text"]
     order = np.random.default_rng(0).permutation(200)
-    other = marked(items.take(order), answers, ("indeed", "hence"), share=0.4, seed=0).segments["text"]
+    other = marked(items.take(order), answers, mark, share=0.4, seed=0).segments["text"]
     assert [one[i] for i in order] == list(other)
-    assert marked(items, answers, ("indeed", "hence"), share=0.4, seed=1).segments["text"] != one
+    assert marked(items, answers, mark, share=0.4, seed=1).segments["text"] != one

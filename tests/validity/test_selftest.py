@@ -106,7 +106,10 @@ def test_on_the_command_line(place):
 
 
 def test_what_cannot_be_tried(place):
-    one_line(trusteq("selftest", "answers.csv", *WORDS_OF[2:], "--quiet", cwd=place), "cannot run on new texts")
+    one_line(trusteq("selftest", "answers.csv", *WORDS_OF[2:], "--quiet", cwd=place), "cannot run on changed items")
     few = ["few.csv" if word == "d.csv" else word for word in WORDS_OF]
     one_line(trusteq(*few, "--quiet", cwd=place), "399 items", "at least 400")
+    unnamed = trusteq(*WORDS_OF[:4], *WORDS_OF[6:], "--quiet", cwd=place)
+    assert (unnamed.returncode, "name their columns with --text" in unnamed.stderr) == (2, True)
+    one_line(trusteq(*WORDS_OF[:-2], "--quiet", cwd=place), "450 items without labels", "--label")
     one_line(trusteq(*WORDS_OF[:-1], "nothing", "--quiet", cwd=place), "no column 'nothing'")

@@ -82,6 +82,7 @@ def audit(
     resamples: int = RESAMPLES,
     seed: int = 0,
     with_slices: bool = True,
+    with_other_way: bool = True,
     allow_same: bool = False,
     explain: ExplainSettings | bool | None = None,
     protocol: str | None = None,
@@ -96,7 +97,8 @@ def audit(
     Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or a scikit-learn
     estimator; a mapping names the candidates. ``policy`` is by default "default", for language models "generative" as
     far as their task measures it. ``dimensions`` replaces the policy's choice of what EQUIVALENT requires.
-    ``batch`` is the number of items per call for models whose answers depend on their batch. ``explain`` says how to
+    ``batch`` is the number of items per call for models whose answers depend on their batch. ``with_other_way`` also
+    asks about columns and tiles in another way, which is not judged. ``explain`` says how to
     explain, or whether; by default every model that can be explained is. ``protocol`` is "paper", "paper-scripts" or
     "paper-scripts-qqp", to explain as published instead; a policy that judges what only it measures implies "paper".
     For transformers models that read pictures in patches, it is "paper-vit" or "paper-vit-scripts".
@@ -164,6 +166,7 @@ def audit(
             len(models.candidates),
             resampling,
             moved,
+            with_other_way=with_other_way,
         )
     if isinstance(protocol_settings, PatchSettings) and gold is not None:
         published = publish_patches(respondents, ordered, protocol_settings, gold=gold, seed=seed)
@@ -345,6 +348,8 @@ def _explain(
     candidates: int,
     resampling: Resampling,
     moved: Sequence[NDArray[np.float64]],
+    *,
+    with_other_way: bool,
 ) -> tuple[Explanation, list[Response]]:
     """The explanations, their top units removed as well; and the responses with what a lower precision costs."""
     explainable = _in_precision(respondents, settings.precision)
@@ -352,7 +357,7 @@ def _explain(
         explainable, items, settings, gold=gold, rules=rules, candidates=candidates, resampling=resampling, moved=moved
     )
     responses = _with_precision_loss(responses, respondents, explainable, explanation)
-    others = sensitivity(explainable, explanation, items, resampling, gold=gold, moved=moved)
+    others = sensitivity(explainable, explanation, items, resampling, gold=gold, moved=moved) if with_other_way else {}
     responses = [
         replace(response, findings=(*response.findings, others[response.name])) if response.name in others else response
         for response in responses

@@ -293,7 +293,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             download=options["download"],
             options=None if task_file is None else task_file.options,
             columns=comma_separated(options["columns"])
-            or (("all",) if _reads_tables(options, locations, backends) else ()),
+            or (("all",) if reads_tables(options, locations, backends) else ()),
             categories=comma_separated(options["categories"]),
             background=options["background"],
             skip_unreadable=options["skip_unreadable"],
@@ -359,7 +359,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     return result.exit_code
 
 
-def _reads_tables(
+def reads_tables(
     options: dict[str, Any], locations: Sequence[tuple[str, str]], backends: Mapping[str, Backend]
 ) -> bool:
     """Whether the models read rows of a table, and nothing that they read was named."""

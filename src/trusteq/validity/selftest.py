@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.auditing.audit import audit
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings
+from trusteq.models.function import as_model
 from trusteq.stats.power import detectable_margin, items_to_decide
 from trusteq.stats.resampling import Resampling
-from trusteq.validity.plants import Copy, Random, Remembering, Shortcut, Unsure, marked, marks_for
+from trusteq.validity.marks import mark_for, marked, units_with
+from trusteq.validity.plants import Copy, Random, Remembering, Shortcut, Unsure
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.models.base import Model
     from trusteq.record.audit import Comparison
+    from trusteq.validity.marks import Mark
 
 FEWEST = 400
 """With 381 items and no changed answer, Tango's interval for the accuracy difference ends at the default margin."""
 SHARE = 0.4
-"""The share of items that the shortcut decides by a planted word."""
+"""The share of items that the shortcut decides by a planted mark."""
 CONFIDENT = 0.9
 """The shortcut's lowest confidence; a hesitant shortcut is hard to tell from a model that hesitates."""
 CHANGED = (0.02, 0.05, 0.1)
@@ -76,29 +79,31 @@ class SelfTest:
 
 
 def selftest(
-    model: Model,
+    model: Model | Any,
     items: Items,
     *,
     explain_items: int = 100,
     seed: int = 0,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> SelfTest:
-    """The self-test: a model audited against itself, a shortcut, an unsure copy and a random one, on labelled texts."""
+    """The self-test: a model or estimator audited against itself, a shortcut, an unsure copy and a random one."""
     if len(items) < FEWEST or items.labels is None:
+        unlabelled = " without labels (name their column with --label)" if items.labels is None else ""
         raise OptionError(
-            f"{items.source}: {len(items)} items{' without labels' if items.labels is None else ''}; a self-test needs "
+            f"{items.source}: {len(items)} items{unlabelled}; a self-test needs "
             f"at least {FEWEST} labelled items: with fewer, even a model compared with itself cannot be EQUIVALENT"
         )
-    reference = Remembering(model, model.name)
+    model = as_model(model, name="model")
+    mark = mark_for(items, len(model.labels))
+    reference = Remembering(model, model.name, mark)
     answers = reference.predict(items)
-    marks = marks_for(items, len(model.labels))
-    questions = marked(items, answers.argmax(axis=1), marks, share=SHARE, seed=seed)
+    questions = marked(items, answers.argmax(axis=1), mark, share=SHARE, seed=seed)
     confidence = max(float(reference.predict(questions).max(axis=1).mean()), CONFIDENT)
     plants = (
         (Copy(reference, "itself"), "the same model", Outcome.EQUIVALENT),
         (
-            Shortcut(reference, "shortcut", marks, confidence),
-            f"the same answers, but in {SHARE:.0%} of the items because of a planted last word",
+            Shortcut(reference, "shortcut", mark, confidence),
+            f"the same answers, but in {SHARE:.0%} of the items because of {mark.planted}",
             Outcome.NOT_EQUIVALENT,
         ),
         (Unsure(reference, "unsure"), "the same answers at three times the temperature", Outcome.NOT_EQUIVALENT),
@@ -110,23 +115,31 @@ def selftest(
         questions,
         explain=ExplainSettings(items=explain_items),
         with_slices=False,
+        with_other_way=False,
         resamples=1_000,
         seed=seed,
         costs="none",
         progress=tell,
     )
+    units = units_with(questions, mark)
     checks = [
-        Check(plant.name, planted, expected, result[plant.name].verdict.outcome, _because(result[plant.name], marks))
+        Check(
+            plant.name,
+            planted,
+            expected,
+            result[plant.name].verdict.outcome,
+            _because(result[plant.name], units, mark, len(model.labels)),
+        )
         for plant, planted, expected in plants
     ]
     return SelfTest(len(items), tuple(checks), tuple(reach(len(items), share) for share in CHANGED))
 
 
-def _because(comparison: Comparison, marks: tuple[str, ...]) -> str:
-    """The verdict's reason, and which planted words the audit names among those that the candidate leans on most."""
-    words = [] if comparison.words is None else comparison.words.rows[: len(marks)]
-    named = [row.word for row in words if row.word.lower() in marks and row.lean_candidate > row.lean_reference]
-    note = f"; the audit names the planted {', '.join(map(repr, named))} first" if named else ""
+def _because(comparison: Comparison, units: frozenset[str], mark: Mark, labels: int) -> str:
+    """The verdict's reason, and which planted units the audit names among those that the candidate leans on most."""
+    first = [] if comparison.words is None else comparison.words.rows[: min(len(units), labels)]
+    named = [row.word for row in first if row.word.casefold() in units and row.lean_candidate > row.lean_reference]
+    note = f"; the audit names {mark.place} {', '.join(map(repr, named))} first" if named else ""
     return f"{comparison.verdict.reason}{note}"
 
 
