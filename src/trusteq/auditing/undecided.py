@@ -82,8 +82,8 @@ def _not_explained(
             return Advice(
                 "explanations",
                 "alignment could not be measured: a model's attributions are mostly noise (reliability below 0.05); "
-                "its answers may hardly depend on single parts of an item; if they should, use more --masks-per-unit or "
-                "--explain-items, or larger --units",
+                "its answers may hardly depend on single parts of an item; if they should, use more --masks-per-unit, "
+                "more --explain-items or larger --units",
             )
         if measured is None and no_explain:
             return Advice(
