@@ -15,7 +15,7 @@ from trusteq.models.cost_machine import CPU
 from trusteq.models.cost_size import Size, file_bytes
 from trusteq.models.files import files_hash, read_config
 from trusteq.models.labels import configured_labels, label_names
-from trusteq.models.library_output import one_line
+from trusteq.models.onnx_answer import answered
 from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import open_session, scores_output
 from trusteq.models.onnx_runtime import onnx_runtime
@@ -172,18 +172,8 @@ class OnnxPictures:
         return size if isinstance(size, int) else None
 
     def _run(self, batch: NDArray[Any], what: str) -> NDArray[Any]:
-        output = self.identity.details["output"]
-        try:
-            (answer,) = self.session.run([output], {self.session.get_inputs()[0].name: batch})
-        except Exception as error:
-            raise ModelError(f"model {self.name}: failed while answering {what}: {one_line(error)}") from error
-        answer, expected = np.asarray(answer), (len(batch), len(self.labels))
-        if answer.shape != expected:
-            raise ModelError(
-                f"model {self.name}: output {output!r} has shape {answer.shape}, expected {expected} (items, labels); "
-                "choose another with --output"
-            )
-        return answer
+        feed, output = {self.session.get_inputs()[0].name: batch}, self.identity.details["output"]
+        return answered(self.session, feed, output, len(self.labels), what=what, name=self.name)
 
     def _size(self) -> Size:
         weights = initialisers(self.files["graph"])

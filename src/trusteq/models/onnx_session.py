@@ -23,7 +23,8 @@ from trusteq.models.cost_size import Size, file_bytes
 from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, matching, read_config
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import one_line
-from trusteq.models.onnx_by_label import is_by_label, labels_of, table
+from trusteq.models.onnx_answer import answered
+from trusteq.models.onnx_by_label import is_by_label, labels_of
 from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
 from trusteq.models.onnx_pictures import OnnxPictures, open_onnx_pictures
@@ -376,18 +377,7 @@ class OnnxModel:
         return next((s[axis] for s in shapes if len(s) > axis and isinstance(s[axis], int)), None)
 
     def _run(self, feed: dict[str, NDArray[Any]], what: str) -> NDArray[Any]:
-        try:
-            (answer,) = self.session.run([self.output], feed)
-        except Exception as error:
-            raise ModelError(f"model {self.name}: failed while answering {what}: {one_line(error)}") from error
-        answer = table(answer)
-        expected = (len(next(iter(feed.values()))), len(self.labels))
-        if answer.shape != expected:
-            raise ModelError(
-                f"model {self.name}: output {self.output!r} has shape {answer.shape}, expected {expected} "
-                "(items, labels); choose another with --output"
-            )
-        return answer
+        return answered(self.session, feed, self.output, len(self.labels), what=what, name=self.name)
 
 
 def _prepare(architecture: str | None) -> None:
