@@ -318,6 +318,25 @@ def test_constant_columns_a_hidden_label_and_unseen_categories_are_said(trained)
     assert "column 'job' holds values that it never saw in training ('pilot') in 10 of 600 items" in unseen.message
 
 
+@pytest.mark.parametrize("columns", [1, 2])
+def test_tables_of_one_or_two_columns_are_explained(columns):
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(rng.normal(size=(150, columns)), columns=["a", "b"][:columns])
+
+    def model(weight, name):
+        def predict(frame):
+            p = 1 / (1 + np.exp(-weight * frame["a"].to_numpy()))
+            return np.stack([1 - p, p], axis=1)
+
+        return trusteq.from_callable(predict, labels=["no", "yes"], name=name)
+
+    items = trusteq.Items([f"{i:03}" for i in range(150)], {"row": data})
+    made = trusteq.audit(model(1, "large"), model(0.9, "small"), items, explain=ExplainSettings(items=100), **FAST)
+    assert len(made.explanation.units[0]) == columns
+    if columns > 1:  # a single column is all that models can look at
+        assert alignment(made, "small").value > 0.99
+
+
 def test_honest_tables_have_no_such_finding(audited):
     assert not {"constant columns", "hidden label", "unseen categories"} & {
         f.kind for f in (*audited.item_findings, *audited.reference.findings)

@@ -91,7 +91,7 @@ def lime(
     at, weight, fit = _fit(plan, rows, samples, 0.0 if well_determined(plan, rows) else SHRINK)
     v, mean = values[at], weight / weight.sum()
     coefficients = fit @ v
-    if plan.exact:
+    if plan.exact or not len(rows):
         return coefficients, np.zeros_like(coefficients)
     masks = plan.masks[at].astype(np.float64)
     centred = masks - mean @ masks

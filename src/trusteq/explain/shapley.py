@@ -49,7 +49,7 @@ def shapley(
     """
     rows = plan.both if rows is None else rows
     phi = shapley_map(plan, rows, shrink=0.0 if well_determined(plan, rows) else SHRINK) @ values
-    if plan.exact:
+    if plan.exact or not len(rows):
         return phi, np.zeros_like(phi)
     fit, share = _fit(plan, rows, 0.0 if well_determined(plan, rows) else SHRINK)
     signs = _signs(plan, rows)
