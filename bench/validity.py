@@ -42,7 +42,7 @@ from trusteq.compare.compute_measures import measure_all
 from trusteq.compare.moved import moved
 from trusteq.compare.slices import slice_columns, slices
 from trusteq.compare.top_k import jaccard, top_k
-from trusteq.compare.words import word_leans
+from trusteq.compare.words import WordLeans, word_leans
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.draw import chances, ranks
 from trusteq.explain.explanation import ExplainSettings, explain
@@ -292,10 +292,8 @@ def first_named(number: int, seed: int) -> bool:
     one = known[number]
     rng = np.random.default_rng([number, 7, seed])
     if one.case.kind.startswith("a shortcut"):
-        shapley = drawn(one.explained[1], at := rng.integers(len(one.words), size=AT_ONCE), seed=seed)
-        halves = [(a.first, a.second) for a in (shapley.reference, shapley.candidate)]
-        leans = word_leans([one.words[i] for i in at], shapley.lengths, *halves)
-        return bool(leans.rows) and leans.rows[0].word in one.case.named
+        rows = leans(one, rng, seed).rows
+        return bool(rows) and rows[0].word in one.case.named
     at, labels = rng.permutation(len(one.gold))[:1000], one.case.reference.labels
     resampling = Resampling(len(at), resamples=RESAMPLES, seed=seed)
     pair = Pair(*(Answers(most_probable(p[at], one.gold[at]), resampling) for p in (one.reference, one.candidate)))
@@ -304,6 +302,13 @@ def first_named(number: int, seed: int) -> bool:
     parts = slices(pair, columns, None, judged=judged, answers=labels)
     named = [(min(part.p_judged.values()), part.value) for part in parts if part.p_judged]
     return bool(named) and min(named)[0] < ALPHA and min(named)[1] in one.case.named
+
+
+def leans(one: Known, rng: np.random.Generator, seed: int) -> WordLeans:
+    """What the models lean on in a sample of the items."""
+    shapley = drawn(one.explained[1], at := rng.integers(len(one.words), size=AT_ONCE), seed=seed)
+    halves = [(a.first, a.second) for a in (shapley.reference, shapley.candidate)]
+    return word_leans([one.words[i] for i in at], shapley.lengths, *halves)
 
 
 if __name__ == "__main__":

@@ -137,8 +137,11 @@ def selftest(
 
 def _because(comparison: Comparison, units: frozenset[str], mark: Mark, labels: int) -> str:
     """The verdict's reason, and which planted units the audit names among those that the candidate leans on most."""
-    first = [] if comparison.words is None else comparison.words.rows[: min(len(units), labels)]
-    named = [row.word for row in first if row.word.casefold() in units and row.lean_candidate > row.lean_reference]
+    rows = [] if comparison.words is None else comparison.words.rows
+    # Where all items have the same units, the candidate leans less on every other one, as surely as more on this.
+    shared = len(units) == 1
+    more = [row.word for row in (rows if shared else rows[:labels]) if row.lean_candidate > row.lean_reference]
+    named = [word for word in (more[:1] if shared else more) if word.casefold() in units]
     note = f"; the audit names {mark.place} {', '.join(map(repr, named))} first" if named else ""
     return f"{comparison.verdict.reason}{note}"
 
