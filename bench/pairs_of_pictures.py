@@ -141,7 +141,9 @@ def main() -> None:
     def litert(name: str) -> Any:
         (file,) = tflite.rglob(f"{name}.tflite")
         how = {"size": [32, 32], "resize": "none", "layout": "NHWC", "scale": 1, "labels": list(labels)}
-        return trusteq.open_model(file, name=name, options={"preprocessing": how, "labels": labels})
+        return trusteq.open_model(
+            file, name=name, options={"preprocessing": how, "labels": labels, "scores": "probabilities"}
+        )
 
     def once_more(seed: int) -> Any:
         made = trained(pictures[:TRAIN], codes[:TRAIN], seed=seed, epochs=arguments.epochs)
@@ -166,7 +168,13 @@ def main() -> None:
         start = time.perf_counter()
         one, other = make()
         made = trusteq.audit(
-            one, other, items, explain=trusteq.ExplainSettings(items=arguments.items), costs="none", with_slices=False
+            one,
+            other,
+            items,
+            explain=trusteq.ExplainSettings(items=arguments.items),
+            costs="none",
+            with_slices=False,
+            with_other_way=False,
         )
         (compared,) = made.comparisons
         found = compared.measures
