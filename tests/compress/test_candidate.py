@@ -15,6 +15,7 @@ import trusteq
 import trusteq.compress
 from trusteq import DataError, MissingExtraError, ModelError, OptionError, RunError, TrusteqError
 from trusteq.compress import candidate
+from trusteq.compress.asked import asked_of
 from trusteq.compress.compressed import Compressed
 from trusteq.compress.methods import CLASSIFIERS, METHODS
 from trusteq.models.library_output import quiet_transformers
@@ -435,7 +436,7 @@ def test_the_check_before_renaming_compares_with_memory(made, large):
     """A candidate of one method does not pass for that of another."""
     source = open_transformer(str(large), name="large")
     other = open_transformer(str(made("prune-weights").directory), name="other")
-    asked = candidate._random_texts(source)
+    asked = asked_of(source)
     read = trusteq.open_model(made("int8-weights").directory)
     same = replace(source, model=read.model)
     candidate._refuse_changed(source, "int8-weights", Compressed(print, same.model), read, asked)

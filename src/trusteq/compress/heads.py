@@ -18,6 +18,7 @@ OUTPUT = (
     "self_attn.out_proj",
     "attn.Wo",
     "attention.attn.o",
+    "attention.o_proj",
 )
 """What common architectures call the output projection, the linear map that combines a layer's heads."""
 

@@ -19,6 +19,8 @@ def layer_list(source: TransformerModel, method: str) -> tuple[str, Any]:
     import torch
 
     count = getattr(source.model.config, "num_hidden_layers", None)
+    if count is None:
+        raise does_not_apply(source, method, "its configuration has no num_hidden_layers, so its layers are not a list")
     lists = [
         (name, module)
         for name, module in source.model.named_modules()
@@ -71,6 +73,5 @@ def kept_layers(total: int, count: int | None, drop: str) -> list[int]:
 
 def does_not_apply(source: TransformerModel, method: str, why: str) -> ModelError:
     """The error that says why a method cannot be used on this model."""
-    return ModelError(
-        f"model {source.name}: method {method} does not apply to this {type(source.model).__name__}: {why}"
-    )
+    what = "ONNX graph" if source.model is None else type(source.model).__name__
+    return ModelError(f"model {source.name}: method {method} does not apply to this {what}: {why}")
