@@ -21,6 +21,8 @@ def layer_list(source: TransformerModel, method: str) -> tuple[str, Any]:
     count = getattr(source.model.config, "num_hidden_layers", None)
     if count is None:
         raise does_not_apply(source, method, "its configuration has no num_hidden_layers, so its layers are not a list")
+    if getattr(source.model.config, "depths", None):
+        raise does_not_apply(source, method, "its layers come in stages, of which none can be left out")
     lists = [
         (name, module)
         for name, module in source.model.named_modules()
