@@ -135,9 +135,9 @@ def test_gptq_reads_the_texts_of_data(language, lessons, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--method", "int4-gptq"], "rounds for the texts of items: name them with --data and --text"),
+        (["--method", "int4-gptq"], "rounds for given items: name them with --data and --text"),
         (["--method", "int4-gptq", "--data", "x.csv", "--label", "gold"], "--label has no effect on method int4-gptq"),
-        (["--method", "onnx"], "it is for classifiers only"),
+        (["--method", "onnx"], "it is for classifiers and models of pictures only"),
         (["--method", "int4-weights", "--group", "4"], "group must be a whole number from 8 to 4,096, found 4"),
         (["--method", "int4-weights", "--outliers", "1"], "outliers must be a number between 0 and 1, found 1.0"),
         (["--method", "int8-weights", "--group", "32"], "group has no effect on method int8-weights"),

@@ -37,6 +37,9 @@ CHANNELS_OPSET = 13
 INT8 = (2, 3)
 """TensorProto's numbers of uint8 and int8."""
 
+WARNING, FATAL = 2, 4
+"""ONNX Runtime's severities: the one from which it logs by default, and the highest."""
+
 ROUNDED = ("QLinear", "QuantizeLinear", "DequantizeLinear", "DynamicQuantize", "ConvInteger", "MatMulInteger")
 """How the operators of a quantized graph begin."""
 
@@ -52,7 +55,7 @@ def dynamic(source: Any) -> Compressed:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     def save(folder: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=folder) as scratch, _quiet_root():
+        with tempfile.TemporaryDirectory(dir=folder) as scratch, _quiet():
             whole = _float_graph(source, method, Path(scratch))
             with attempt(source, method, "ONNX Runtime"):
                 quantize_dynamic(whole, folder / "model.onnx", weight_type=QuantType.QUInt8, per_channel=True)
@@ -85,7 +88,7 @@ def static(
         raise does_not_apply(source, method, "it reads texts, whose lengths differ; use int8-onnx")  # type: ignore[arg-type]
     at = np.unique(np.linspace(0, len(items) - 1, min(calibrate, len(items))).round().astype(np.int64))
     chosen = items.take(at)
-    with tempfile.TemporaryDirectory(prefix="trusteq-") as scratch, _quiet_root():
+    with tempfile.TemporaryDirectory(prefix="trusteq-") as scratch, _quiet():
         folder = Path(scratch)
         whole = _float_graph(source, method, folder)
         write_beside(source, method, folder)
@@ -104,6 +107,7 @@ def static(
                 per_channel=by_channel,
             )
         _refuse_unrounded(source, method, folder / "rounded.onnx")
+        _keep_scores(folder / "rounded.onnx")
         try:
             rounded = replace(model, session=open_session(folder / "rounded.onnx", name=source.name))
             same = int((rounded.predict(chosen).argmax(axis=1) == np.concatenate(heard.answers)).sum())
@@ -206,12 +210,40 @@ def _refuse_unrounded(source: Any, method: str, file: Path) -> None:
         )
 
 
+def _keep_scores(file: Path) -> None:
+    """Take back the rounding of what the graph puts out, where it gains nothing and makes labels tie."""
+    import onnx
+
+    model = onnx.load(file)
+    nodes = model.graph.node
+    made_by = {name: node for node in nodes for name in node.output}
+    for output in model.graph.output:
+        restored = made_by.get(output.name)
+        if restored is None or restored.op_type != "DequantizeLinear":
+            continue
+        rounded = made_by.get(restored.input[0])
+        if rounded is None or rounded.op_type != "QuantizeLinear" or rounded.input[0] not in made_by:
+            continue
+        if sum(list(node.input).count(rounded.output[0]) for node in nodes) > 1:
+            continue
+        old = rounded.input[0]
+        for node in (rounded, restored):
+            nodes.remove(node)
+        for node in nodes:
+            for names in (node.input, node.output):
+                names[:] = [output.name if name == old else name for name in names]
+    onnx.save(model, file)
+
+
 @contextmanager
-def _quiet_root() -> Iterator[None]:
-    """Silence the root logger, where onnxruntime.quantization warns; its first warning would also configure it."""
+def _quiet() -> Iterator[None]:
+    """Silence ONNX Runtime, and the root logger, where its quantization warns and which a first warning configures."""
     root = logging.getLogger()
     handlers, root.handlers = root.handlers, [logging.NullHandler()]
+    runtime = onnx_runtime()
+    runtime.set_default_logger_severity(FATAL)
     try:
         yield
     finally:
+        runtime.set_default_logger_severity(WARNING)
         root.handlers = handlers
