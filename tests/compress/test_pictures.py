@@ -395,4 +395,5 @@ def test_a_resnet20_rounded_for_100_pictures_stays_within_the_margins_of_behavio
     measured = result["int8"].measures["behaviour"]
     assert measured["agreement"].value == pytest.approx(0.985, abs=0.01)
     assert abs(measured["accuracy_difference"].value) < 0.01
-    assert result["int8"].verdict.dimensions["behaviour"].outcome is trusteq.Outcome.EQUIVALENT
+    outcomes = {one.dimension: one.outcome for one in result["int8"].verdict.dimensions}
+    assert outcomes["behaviour"] is trusteq.Outcome.EQUIVALENT

@@ -10,7 +10,7 @@ import click
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.training_data import TRAINING_DATA, read_training_data, training_data_options
-from trusteq.compress.methods import GRAPHS, METHODS, OPTIONS
+from trusteq.compress.methods import GRAPHS, METHODS, OPTIONS, Method
 from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
@@ -19,16 +19,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from trusteq.compress.candidate import Candidate
-    from trusteq.compress.methods import Method
     from trusteq.data.items import Items
 
 
 def _details(method: Method) -> list[str]:
     """What --help says about a method besides its summary."""
     options = [f"--{' --'.join(method.options)}"] if method.options and not method.learns else []
-    return options + (
-        [f"for {' and '.join(method.models)} only"] if GRAPHS in method.models or len(method.models) == 1 else []
-    )
+    only = f"for {' and '.join(method.models)} only"
+    return options if method.models == Method.models else [*options, only]
 
 
 WIDEST = max(map(len, METHODS))

@@ -82,10 +82,11 @@ def make(
         if data is not None and not isinstance(data, Items):
             raise OptionError(f"{name} must be Items, as read by trusteq.read_items; found {type(data).__name__}")
     if items is None and (chosen.learns or chosen.calibrates):
-        use = "learns from items" if chosen.learns else "rounds for given items"
-        how = (
-            "--data, a folder of pictures or a table with --picture" if GRAPHS in chosen.models else "--data and --text"
-        )
+        use, how = "learns from items", "--data and --text"
+        if chosen.calibrates:
+            use = "rounds for the texts of items"
+        if GRAPHS in chosen.models:
+            use, how = "is calibrated on items", "--data, a folder of pictures or a table with --picture"
         raise OptionError(f"method {method} {use}: name them with {how} (in Python items=)")
     from trusteq.compress.source import is_graph, opened
     from trusteq.record.saving import free_directory

@@ -86,7 +86,7 @@ METHODS: Mapping[str, Method] = {
         models=(CLASSIFIERS, PICTURE_MODELS, GRAPHS),
     ),
     "int8-static": Method(
-        "int8 in ONNX Runtime with scales found on the pictures of --data",
+        "static int8 in ONNX Runtime, scaled for pictures of --data",
         "onnx_int8:static",
         ("calibrate",),
         ONNX,
@@ -94,7 +94,7 @@ METHODS: Mapping[str, Method] = {
         models=(PICTURE_MODELS, GRAPHS),
     ),
     "prune-weights": Method(
-        "the smallest weights of each linear map or convolution set to 0; same size",
+        "the smallest weights of each map set to 0; same size",
         "pruning:prune_weights",
         ("share",),
     ),
