@@ -12,6 +12,7 @@ import trusteq
 import trusteq.compress
 from trusteq import DataError, Items, ModelError, OptionError
 from trusteq.compress.candidate import RECIPE
+from trusteq.compress.graph_source import open_graph_source
 from trusteq.compress.methods import METHODS
 from trusteq.data.arrays import Arrays
 from trusteq.data.pictures import Pictures
@@ -36,7 +37,7 @@ def photos():
     return Items([f"{i:02}" for i in range(40)], {"photo": Pictures.of_arrays(pixels)})
 
 
-def write(path, *, opset=17, stated=STATED):
+def write(path, *, opset=17, stated=STATED, sides=(8, 8)):
     """A graph of two convolutions and a linear map."""
     rng = np.random.default_rng(1)
     weights = {
@@ -55,7 +56,7 @@ def write(path, *, opset=17, stated=STATED):
     graph = helper.make_graph(
         nodes,
         "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, *sides])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
         [numpy_helper.from_array(values.astype(np.float32), name) for name, values in weights.items()],
     )
@@ -154,6 +155,31 @@ def test_the_same_again_gives_the_same_bytes_without_torch_or_a_word(
         assert file.read_bytes() == (second / file.name).read_bytes(), file.name
     versions = json.loads((first / RECIPE).read_text("utf-8"))["versions"]
     assert set(versions) == {"trusteq", "onnx", "onnxruntime"}
+
+
+@pytest.mark.parametrize("method", ["int8-onnx", "int8-static"])
+def test_a_graph_that_takes_pictures_of_any_size_is_asked_about_those_of_its_preprocessing(method, tmp_path, photos):
+    file = write(tmp_path / "open.onnx", sides=("height", "width"))
+    data = {"items": photos} if method == "int8-static" else {}
+    made = trusteq.compress.make(file, method=method, out=tmp_path / "out", **data)
+    assert open_graph_source(str(file), name="m").feed()["x"].shape == (1, 3, 8, 8)
+    assert trusteq.open_model(made.directory).predict(photos).shape == (40, 3)
+
+
+def test_weights_outside_of_the_graph_are_rounded_with_it(graph, tmp_path, photos):
+    model = onnx.load(graph)
+    (tmp_path / "apart").mkdir()
+    apart = tmp_path / "apart" / "resnet.onnx"
+    onnx.save(model, apart, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    apart.with_suffix(".yaml").write_text(STATED, "utf-8")
+    for method, data in (("int8-onnx", {}), ("int8-static", {"items": photos})):
+        made, whole = (
+            trusteq.compress.make(file, method=method, out=tmp_path / f"{method} {number}", **data)
+            for number, file in enumerate((apart, graph))
+        )
+        answers = [trusteq.open_model(one.directory).predict(photos) for one in (made, whole)]
+        assert answers[0].tobytes() == answers[1].tobytes()
+        assert not (made.directory / "weights.bin").exists()
 
 
 def test_graphs_that_read_arrays_are_rounded_and_calibrated_on_arrays(tmp_path, photos):

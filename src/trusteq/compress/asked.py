@@ -85,13 +85,13 @@ class OfPictures:
 
 @dataclass(frozen=True)
 class OfNumbers:
-    """Numbers of a graph's inputs, by name."""
+    """Numbers of a graph's inputs, by name; it is asked nothing if there are none."""
 
     feed: dict[str, NDArray[Any]]
 
     def answers(self, model: Any) -> NDArray[np.float64]:
         """The scores [items, labels]."""
-        return answer(model.opened if isinstance(model, GraphSource) else model, self.feed)
+        return answer(model, self.feed) if self.feed else np.empty((0, len(model.labels)))
 
     def read_otherwise(self, source: Any, saved: Any) -> str | None:
         """Whether another preprocessing is stated."""

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.errors import ModelError
 from trusteq.models.files import TOKENIZER_FILES, matching
-from trusteq.models.onnx_by_label import table
+from trusteq.models.onnx_answer import answered
 from trusteq.models.onnx_session import DTYPES, OnnxModel, open_onnx
+from trusteq.models.preprocessing import Preprocessing
+from trusteq.models.sound_preprocessing import SoundPreprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     Graph = OnnxModel | OnnxPictures | OnnxSounds
 
 MADE_UP = 2
-"""The length of an axis that a graph leaves open, where it is asked about numbers that are made up."""
+"""The length of an axis that a graph leaves open and nothing states, where it is asked about made-up numbers."""
 
 
 def open_graph_source(location: str, *, name: str) -> GraphSource:
@@ -80,17 +83,30 @@ class GraphSource:
         return self.opened.traits
 
     def feed(self) -> dict[str, NDArray[Any]]:
-        """Numbers of the types and shapes that the graph reads, made up."""
+        """Numbers of one item that the graph answers, made up; none if it answers no such numbers."""
         rng = np.random.default_rng(0)
         feed: dict[str, NDArray[Any]] = {}
         for entry in self.opened.session.get_inputs():
-            shape, dtype = [size if isinstance(size, int) else MADE_UP for size in entry.shape], DTYPES[entry.type]
+            dtype, own = DTYPES[entry.type], self._shape(len(entry.shape) - 1)
+            shape = [size if isinstance(size, int) else open_ for size, open_ in zip(entry.shape, own, strict=True)]
             numbers = rng.normal(size=shape) if np.issubdtype(dtype, np.floating) else rng.integers(0, 2, shape)
             feed[entry.name] = numbers.astype(str).astype(object) if dtype is np.object_ else numbers.astype(dtype)
+        try:
+            answer(self.opened, feed)
+        except ModelError:
+            return {}
         return feed
+
+    def _shape(self, axes: int) -> tuple[int, ...]:
+        """The length of each axis of one item that the graph leaves open."""
+        how = getattr(self.opened, "preprocessing", None)
+        if isinstance(how, Preprocessing):
+            return (1, *how.shape)
+        return (1, *[how.length or how.rate if isinstance(how, SoundPreprocessing) else MADE_UP] * axes)
 
 
 def answer(model: Graph, feed: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-    """The scores that a graph gives for numbers of its inputs."""
-    (scores,) = model.session.run([model.identity.details["output"]], feed)
-    return np.asarray(table(scores), dtype=np.float64)
+    """The scores [items, labels] that a graph gives for numbers of its inputs."""
+    output, labels = model.identity.details["output"], len(model.labels)
+    scores = answered(model.session, feed, output, labels, what="made-up numbers", name=model.name)
+    return np.asarray(scores, dtype=np.float64)

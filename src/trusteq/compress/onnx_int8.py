@@ -178,6 +178,9 @@ def _float_graph(source: Any, method: str, folder: Path) -> Path:
     file = folder / "model.onnx"
     import onnx
 
+    if isinstance(source, GraphSource) and len(source.files) > 1:
+        with attempt(source, method, "its weights cannot be put into one file"):  # more than 2 GB
+            onnx.save(onnx.load(file), file)
     model = onnx.load(file, load_external_data=False)
     if any(node.op_type.startswith(ROUNDED) for node in model.graph.node):
         raise does_not_apply(source, method, "it is already quantized; start from the graph it was made from")
