@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from trusteq.models.layers import Compressible
     from trusteq.models.transformer import TransformerModel
 
 
@@ -56,7 +57,7 @@ def loaded(source: TransformerModel, **settings: Any) -> Any:
 
 
 @contextmanager
-def attempt(source: TransformerModel, method: str, what: str) -> Iterator[None]:
+def attempt(source: Compressible, method: str, what: str) -> Iterator[None]:
     """Within the context, an exception of a library becomes a one-line error."""
     try:
         yield

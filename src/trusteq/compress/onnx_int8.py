@@ -85,7 +85,7 @@ def static(
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     if isinstance(source, GraphSource) and source.traits.tokens is not None:
-        raise does_not_apply(source, method, "it reads texts, whose lengths differ; use int8-onnx")  # type: ignore[arg-type]
+        raise does_not_apply(source, method, "it reads texts, whose lengths differ; use int8-onnx")
     at = np.unique(np.linspace(0, len(items) - 1, min(calibrate, len(items))).round().astype(np.int64))
     chosen = items.take(at)
     with tempfile.TemporaryDirectory(prefix="trusteq-") as scratch, _quiet():

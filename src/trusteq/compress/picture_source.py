@@ -63,7 +63,7 @@ class PictureSource:
         if how is None:
             processor = self.identity.details["processor"]
             raise does_not_apply(
-                self,  # type: ignore[arg-type]
+                self,
                 method,
                 f"what {processor} does to a picture cannot be stated in a preprocessing file, which a graph needs",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trusteq.errors import ModelError
 from trusteq.models.auto_class import auto_class, is_language_model
@@ -73,7 +73,19 @@ def kept_layers(total: int, count: int | None, drop: str) -> list[int]:
     return [i * total // count for i in range(count)]
 
 
-def does_not_apply(source: TransformerModel, method: str, why: str) -> ModelError:
+class Compressible(Protocol):
+    """A model that a method is used on; its ``model`` is a torch module, or None for a graph."""
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+
+    @property
+    def model(self) -> Any:
+        """What transformers made of it."""
+
+
+def does_not_apply(source: Compressible, method: str, why: str) -> ModelError:
     """The error that says why a method cannot be used on this model."""
     what = "ONNX graph" if source.model is None else type(source.model).__name__
     return ModelError(f"model {source.name}: method {method} does not apply to this {what}: {why}")
