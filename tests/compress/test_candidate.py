@@ -136,6 +136,19 @@ def test_the_caller_s_random_numbers_are_untouched(large, lessons, tmp_path):
     assert torch.rand(1) == expected
 
 
+def test_a_graph_of_texts_becomes_the_same_candidate_as_its_model(made, tmp_path, pairs):
+    again = trusteq.compress.make(made("onnx").directory, method="int8-onnx", out=tmp_path / "again").directory
+    assert (again / "model.onnx").read_bytes() == (made("int8-onnx").directory / "model.onnx").read_bytes()
+    answers = [trusteq.open_model(folder).predict(pairs) for folder in (again, made("int8-onnx").directory)]
+    assert answers[0].tobytes() == answers[1].tobytes()
+
+
+def test_a_graph_of_texts_is_not_calibrated(made, lessons, tmp_path, one_line):
+    source = made("onnx").directory
+    caught = refused(ModelError, source, tmp_path / "out", "int8-static", items=lessons)
+    one_line(caught, "does not apply to this ONNX graph: it reads texts", "use int8-onnx")
+
+
 # the recipe
 
 
