@@ -3,6 +3,7 @@
 import json
 
 import command
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -137,7 +138,7 @@ def test_gptq_reads_the_texts_of_data(language, lessons, tmp_path):
     [
         (["--method", "int4-gptq"], "rounds for the texts of items: name them with --data and --text"),
         (["--method", "int4-gptq", "--data", "x.csv", "--label", "gold"], "--label has no effect on method int4-gptq"),
-        (["--method", "onnx"], "it is for classifiers only"),
+        (["--method", "onnx"], "it is for classifiers and models of pictures only"),
         (["--method", "int4-weights", "--group", "4"], "group must be a whole number from 8 to 4,096, found 4"),
         (["--method", "int4-weights", "--outliers", "1"], "outliers must be a number between 0 and 1, found 1.0"),
         (["--method", "int8-weights", "--group", "32"], "group has no effect on method int8-weights"),
@@ -153,6 +154,74 @@ def test_a_mistake_about_a_language_model_is_one_line(arguments, expected, langu
 
 
 def test_help_says_what_is_for_one_kind_of_model_only():
-    out = run("--help")[1]
-    assert " ".join(out.split()).count("for classifiers only") == 3
-    assert " ".join(out.split()).count("for language models only") == 1
+    out = " ".join(run("--help")[1].split())
+    assert out.count("for classifiers only") == 1
+    assert out.count("for language models only") == 1
+    assert out.count("for classifiers and models of pictures only") == 1
+    assert out.count("for classifiers and models of pictures and ONNX graphs only") == 1
+    assert out.count("for models of pictures and ONNX graphs only") == 1
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of pictures with a subfolder for each label, and a graph of one convolution with its YAML."""
+    onnx = pytest.importorskip("onnx", reason="needs onnx to build a graph")
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    image = pytest.importorskip("PIL.Image", reason="needs the extra 'pictures'")
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        file = tmp_path / "photos" / ("cat", "dog")[i % 2] / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(file)
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "weights"], ["a"], name="one"),
+        onnx.helper.make_node("Flatten", ["a"], ["logits"], name="two"),
+    ]
+    entries = [
+        [onnx.helper.make_tensor_value_info(name, 1, shape)]
+        for name, shape in (("x", ["n", 3, 8, 8]), ("logits", ["n", 2]))
+    ]
+    weights = [onnx.numpy_helper.from_array(rng.normal(size=(2, 3, 8, 8)).astype(np.float32), "weights")]
+    graph = onnx.helper.make_graph(nodes, "g", *entries, weights)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "small.onnx")
+    stated = "size: [8, 8]\nresize: bilinear\nlayout: NCHW\nscale: 1/255\nlabels: [cat, dog]\n"
+    (tmp_path / "small.yaml").write_text(stated, "utf-8")
+    return tmp_path
+
+
+def test_a_graph_is_calibrated_on_a_folder_of_pictures(photos):
+    data = ("--data", str(photos / "photos"), "--calibrate", "7")
+    code, out, err = run(str(photos / "small.onnx"), "--method", "int8-static", *data, "--out", str(photos / "int8"))
+    assert code == 0, err
+    assert "note: calibrated on 7 of 20 items" in out
+    assert "trusteq: calibrate" in err
+    assert (photos / "int8" / "model.yaml").read_bytes() == (photos / "small.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--method", "int8-static"], "is calibrated on items: name them with --data, a folder of pictures"),
+        (["--method", "int8-static", "--data", "photos", "--text", "x"], "--text has no effect on method int8-static"),
+        (
+            ["--method", "int8-static", "--data", "photos", "--label", "x"],
+            "--label has no effect on method int8-static",
+        ),
+        (["--method", "int8-onnx", "--picture", "x"], "--picture has no effect on method int8-onnx"),
+        (
+            ["--method", "distil", "--data", "photos", "--picture", "x"],
+            "method distil, which learns from texts; remove",
+        ),
+        (["--method", "int8-onnx", "--calibrate", "7"], "calibrate has no effect on method int8-onnx"),
+        (["--method", "int8-static", "--data", "photos", "--calibrate", "0"], "from 1 to 100,000, found 0"),
+        (["--method", "int8-static", "--data", "none"], "none"),
+    ],
+)
+def test_a_mistake_about_a_graph_is_one_line(arguments, expected, photos, monkeypatch):
+    monkeypatch.chdir(photos)
+    code, out, err = run("small.onnx", "--out", "out", "--quiet", *arguments)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].lower().startswith("error: ")
+    assert expected in err
+    assert not (photos / "out").exists()

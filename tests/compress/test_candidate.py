@@ -15,6 +15,7 @@ import trusteq
 import trusteq.compress
 from trusteq import DataError, MissingExtraError, ModelError, OptionError, RunError, TrusteqError
 from trusteq.compress import candidate
+from trusteq.compress.asked import asked_of
 from trusteq.compress.compressed import Compressed
 from trusteq.compress.methods import CLASSIFIERS, METHODS
 from trusteq.models.library_output import quiet_transformers
@@ -133,6 +134,19 @@ def test_the_caller_s_random_numbers_are_untouched(large, lessons, tmp_path):
     torch.manual_seed(5)
     trusteq.compress.make(large, method="distil", out=tmp_path / "student", items=lessons, epochs=1)
     assert torch.rand(1) == expected
+
+
+def test_a_graph_of_texts_becomes_the_same_candidate_as_its_model(made, tmp_path, pairs):
+    again = trusteq.compress.make(made("onnx").directory, method="int8-onnx", out=tmp_path / "again").directory
+    assert (again / "model.onnx").read_bytes() == (made("int8-onnx").directory / "model.onnx").read_bytes()
+    answers = [trusteq.open_model(folder).predict(pairs) for folder in (again, made("int8-onnx").directory)]
+    assert answers[0].tobytes() == answers[1].tobytes()
+
+
+def test_a_graph_of_texts_is_not_calibrated(made, lessons, tmp_path, one_line):
+    source = made("onnx").directory
+    caught = refused(ModelError, source, tmp_path / "out", "int8-static", items=lessons)
+    one_line(caught, "does not apply to this ONNX graph: it reads texts", "use int8-onnx")
 
 
 # the recipe
@@ -435,7 +449,7 @@ def test_the_check_before_renaming_compares_with_memory(made, large):
     """A candidate of one method does not pass for that of another."""
     source = open_transformer(str(large), name="large")
     other = open_transformer(str(made("prune-weights").directory), name="other")
-    asked = candidate._random_texts(source)
+    asked = asked_of(source)
     read = trusteq.open_model(made("int8-weights").directory)
     same = replace(source, model=read.model)
     candidate._refuse_changed(source, "int8-weights", Compressed(print, same.model), read, asked)

@@ -370,10 +370,10 @@ def test_thirty_two_bits_keep_the_values_of_sixteen(compressed):
 def test_what_is_for_classifiers_only(method, language, lessons, tmp_path, one_line):
     for package in METHODS[method].packages:
         pytest.importorskip(package)
-    data = {"items": lessons} if METHODS[method].learns else {}
+    data = {"items": lessons} if METHODS[method].learns or METHODS[method].calibrates else {}
     with pytest.raises(ModelError) as caught:
         trusteq.compress.make(language("tied"), method=method, out=tmp_path / "out", **data)
-    one_line(caught, f"method {method} does not apply to this LlamaForCausalLM", "it is for classifiers only")
+    one_line(caught, f"method {method} does not apply to this LlamaForCausalLM", "it is for", " only")
 
 
 def test_gptq_is_for_language_models_only(large, reading, tmp_path, one_line):

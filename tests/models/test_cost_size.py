@@ -176,10 +176,14 @@ def test_how_many_weights_are_packed_in_a_byte_is_not_guessed(tmp_path):
     assert initialisers(save(tmp_path / "g.onnx", [tensor("UINT8", (4, 1, 16))], [node])) == Initialisers(None, 64)
 
 
-@pytest.mark.parametrize("kind", ["STRING", "UNDEFINED"])
-def test_what_has_no_size_is_not_counted(tmp_path, kind):
-    tensors = [tensor("FLOAT", (10,)), tensor(kind, (3,))]
+def test_what_has_no_size_is_not_counted(tmp_path):
+    tensors = [tensor("FLOAT", (10,)), tensor("UNDEFINED", (3,))]
     assert initialisers(save(tmp_path / "g.onnx", tensors)) == Initialisers(None, None)
+
+
+def test_names_of_labels_are_no_weights(tmp_path):
+    tensors = [tensor("FLOAT", (10,)), tensor("STRING", (3,))]
+    assert initialisers(save(tmp_path / "g.onnx", tensors)) == Initialisers(10, 40)
 
 
 def test_sparse_weights_are_not_counted(tmp_path):

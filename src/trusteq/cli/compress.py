@@ -1,4 +1,4 @@
-"""``trusteq compress``: a candidate made from a transformers classifier or language model."""
+"""``trusteq compress``: a candidate made from a transformers classifier or language model, or from an ONNX graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.training_data import TRAINING_DATA, read_training_data, training_data_options
-from trusteq.compress.methods import METHODS, OPTIONS
+from trusteq.compress.methods import GRAPHS, METHODS, OPTIONS, Method
 from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from trusteq.compress.candidate import Candidate
-    from trusteq.compress.methods import Method
     from trusteq.data.items import Items
 
 
 def _details(method: Method) -> list[str]:
     """What --help says about a method besides its summary."""
     options = [f"--{' --'.join(method.options)}"] if method.options and not method.learns else []
-    return options + ([f"for {method.models[0]} only"] if len(method.models) == 1 else [])
+    only = f"for {' and '.join(method.models)} only"
+    return options if method.models == Method.models else [*options, only]
 
 
 WIDEST = max(map(len, METHODS))
@@ -34,8 +34,8 @@ EPILOG = "\b\nMethods, and the options they take:\n" + "\n".join(
     f"  {name:<{WIDEST}}  {method.summary}" + "".join(f"\n  {'':<{WIDEST}}  {line}" for line in _details(method))
     for name, method in METHODS.items()
 )
-CALIBRATION_DATA = ("data", "text")
-"""Options of a method that only reads texts."""
+OF_CALIBRATION = ("picture", "columns")
+"""Options of a method that only reads pictures, or rows of a table."""
 
 KINDS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
@@ -56,11 +56,13 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the candidate; must not exist.")
 @_method_options
 @training_data_options
+@click.option("--picture", help="Columns of pictures; a folder of pictures as --data needs none.")
+@click.option("--columns", help="Columns of a table that the model reads, in order, or all.")
 @click.option("--download", is_flag=True, help="Allow downloads from the Hugging Face hub; nothing else goes online.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def compress(model: str, method: str, out: Path, **options: Any) -> int:
-    """Make a candidate from MODEL, a transformers classifier or language model (folder or hub id), or a .gguf file.
+    """Make a candidate from MODEL: transformers classifier (of texts or pictures) or language model, .onnx or .gguf.
 
     The result is a folder that audit can open, with its recipe in trusteq-recipe.json. It is read back and compared
     with the model in memory before it gets its final name.
@@ -69,6 +71,7 @@ def compress(model: str, method: str, out: Path, **options: Any) -> int:
     trusteq compress models/bert --method int8-onnx --out models/bert-int8
     trusteq audit models/bert models/bert-int8 --data test.csv --text sentence --label label
     trusteq compress SmolLM2-135M.gguf --method int4-weights --group 64 --out models/smol-int4
+    trusteq compress models/resnet.onnx --method int8-static --data photos/ --out models/resnet-int8
     """  # noqa: D301
     from trusteq.compress.candidate import make
 
@@ -97,13 +100,19 @@ def _items(
     options: dict[str, Any], which: Literal["data", "dev"], method: str, progress: Callable[[str, int, int], None]
 ) -> Items | None:
     """The items of --data or --dev; options about items that the method does not use are refused."""
-    if not METHODS[method].learns:
-        used = CALIBRATION_DATA if METHODS[method].calibrates else ()
-        unused = next((name for name in TRAINING_DATA if options[name] and name not in used), None)
-        if unused:
-            flag = f"--{unused.replace('_', '-')}"
-            raise click.UsageError(f"{flag} has no effect on method {method}, which does not train; remove it")
+    chosen = METHODS[method]
+    used = TRAINING_DATA if chosen.learns else ("data", *_read_by(chosen)) if chosen.calibrates else ()
+    unused = next((name for name in (*TRAINING_DATA, *OF_CALIBRATION) if options[name] and name not in used), None)
+    if unused:
+        flag = f"--{unused.replace('_', '-')}"
+        why = "learns from texts" if chosen.learns else "does not train"
+        raise click.UsageError(f"{flag} has no effect on method {method}, which {why}; remove it")
     return read_training_data(options, which, progress)
+
+
+def _read_by(method: Method) -> tuple[str, ...]:
+    """The options that name what a method calibrates on."""
+    return OF_CALIBRATION if GRAPHS in method.models else ("text",)
 
 
 def _lines(candidate: Candidate) -> list[RenderableType]:

@@ -44,6 +44,8 @@ def read_training_data(
     items = read_items(
         options[which],
         text=comma_separated(options["text"]),
+        picture=comma_separated(options.get("picture")),
+        columns=comma_separated(options.get("columns")),
         label=options["label"],
         label_names=comma_separated(options["label_names"]) or None,
         cluster=options["cluster"],

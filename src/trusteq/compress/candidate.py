@@ -9,35 +9,32 @@ from __future__ import annotations
 import inspect
 import json
 import tempfile
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compress.asked import asked_of
 from trusteq.compress.compressed import attempt
-from trusteq.compress.methods import METHODS, checked_options
+from trusteq.compress.methods import GRAPHS, METHODS, checked_options
 from trusteq.data.atomic_file import refuse_link
 from trusteq.data.items import Items
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
-from trusteq.models.token_rows import joined
 from trusteq.train.checkpoints import Checkpoints
-from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions
+from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions, versions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from trusteq.compress.asked import Asked
     from trusteq.compress.compressed import Compressed
     from trusteq.models.cost_size import Size
-    from trusteq.models.token_rows import TokenModel, TokenRows
-    from trusteq.models.transformer import TransformerModel
 
 SAME = 1e-3
 """The largest change of a probability between memory and disk that counts as rounding, as in `models.probe`."""
-
-TEXTS = 8
-"""How many texts, and pairs of texts, a candidate answers before it is accepted."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +65,14 @@ def make(
     say: Callable[[str], None] = lambda line: None,
     **options: object,
 ) -> Candidate:
-    """A candidate made from a classifier or a language model of transformers.
+    """A candidate made from a classifier or a language model of transformers, or from an ONNX graph.
 
-    ``model`` is a folder, a hub id (in the cache or with ``download``) or the .gguf file of a language model.
+    ``model`` is a folder, a hub id (in the cache or with ``download``), the .gguf file of a language model or a .onnx
+    file, beside which stands what it does to pictures (the same name with .yaml).
     ``method`` is one of `METHODS`, which lists the options that each takes. A method that trains learns from ``items``
     and keeps the epoch that is best on ``dev``, or if there is none on a held-out tenth of the items; one that
-    calibrates reads the texts of ``items``. ``out`` must not exist. tell: called with (stage, done, total); say: with a
-    line.
+    calibrates reads ``items``, without labels. ``out`` must not exist. tell: called with (stage, done, total); say:
+    with a line.
     """
     arguments = checked_options(method, options)
     chosen = METHODS[method]
@@ -84,15 +82,21 @@ def make(
         if data is not None and not isinstance(data, Items):
             raise OptionError(f"{name} must be Items, as read by trusteq.read_items; found {type(data).__name__}")
     if items is None and (chosen.learns or chosen.calibrates):
-        use = "learns from items" if chosen.learns else "rounds for the texts of items"
-        raise OptionError(f"method {method} {use}: name them with --data and --text (in Python items=)")
-    try:
-        import torch  # noqa: F401 - a missing package is named before anything is read
-        import transformers  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"method {method}", "transformers") from error
-    from trusteq.compress.source import opened
+        use, how = "learns from items", "--data and --text"
+        if chosen.calibrates:
+            use = "rounds for the texts of items"
+        if GRAPHS in chosen.models:
+            use, how = "is calibrated on items", "--data, a folder of pictures or a table with --picture"
+        raise OptionError(f"method {method} {use}: name them with {how} (in Python items=)")
+    from trusteq.compress.source import is_graph, opened
     from trusteq.record.saving import free_directory
+
+    if not is_graph(str(model), method):
+        try:
+            import torch  # noqa: F401 - a missing package is named before anything is read
+            import transformers  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"method {method}", "transformers") from error
 
     chosen.load(method)
     path = free_directory(out)
@@ -103,7 +107,7 @@ def make(
 
 
 def _made(
-    source: TransformerModel,
+    source: Any,
     method: str,
     path: Path,
     arguments: dict[str, Any],
@@ -113,31 +117,25 @@ def _made(
     say: Callable[[str], None],
 ) -> Candidate:
     """The candidate made from an opened model."""
-    import torch
-
     from trusteq.compress.source import reopened
-    from trusteq.models.library_output import quiet_transformers
     from trusteq.models.traits import traits_of
 
     chosen = METHODS[method]
     compress = chosen.load(method)
     before = traits_of(source).size()
-    texts = _random_texts(source)
+    asked = asked_of(source)
     tell("open the model", 1, 1)
     checkpoints = _checkpoints(path, source, method, arguments, items, dev)
     data: dict[str, Any] = {"items": items, "tell": tell} if chosen.calibrates else {}
     if chosen.learns:
         data = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
     seed = arguments.get("seed", 0)
-    devices = [source.model.device] if source.model.device.type == "cuda" else []
     try:
         path.resolve().parent.mkdir(parents=True, exist_ok=True)
         with (
             tempfile.TemporaryDirectory(prefix=".trusteq-", dir=path.resolve().parent) as scratch,
-            quiet_transformers(),
-            torch.random.fork_rng(devices=devices),
+            _seeded(source, seed),
         ):
-            torch.manual_seed(seed)
             compressed = compress(source, **arguments, **data)
             draft = Path(scratch) / "candidate"
             draft.mkdir()
@@ -151,7 +149,7 @@ def _made(
                 raise does_not_apply(
                     source, method, f"the ordinary loader does not open the saved model: {reason}"
                 ) from None
-            _refuse_changed(source, method, compressed, saved, texts)
+            _refuse_changed(source, method, compressed, saved, asked)
             recipe = {
                 "schema_version": SCHEMA_VERSION,
                 "method": method,
@@ -159,7 +157,7 @@ def _made(
                 "seed": seed if chosen.learns else None,
                 "source": {"location": source.identity.location, "content": source.identity.content},
                 "content": saved.identity.content,
-                "versions": versions(*chosen.packages),
+                "versions": (versions if source.model is not None else versions_of)(*chosen.packages),
                 **compressed.facts,
             }
             text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -180,7 +178,7 @@ def _made(
 
 def _checkpoints(
     path: Path,
-    source: TransformerModel,
+    source: Any,
     method: str,
     arguments: Mapping[str, Any],
     items: Items | None,
@@ -194,38 +192,36 @@ def _checkpoints(
     return Checkpoints(workshop / "state.safetensors", key)
 
 
-def _random_texts(source: TransformerModel) -> tuple[list[tuple[str, ...]], ...]:
-    """Texts of 1 to 40 of the model's own tokens, and pairs of them."""
-    rng = np.random.default_rng(0)
+@contextmanager
+def _seeded(source: Any, seed: int) -> Iterator[None]:
+    """Within the context, torch draws from this seed, and transformers is quiet; a graph needs neither."""
+    if source.model is None:
+        yield
+        return
+    import torch
 
-    def text() -> str:
-        ids = rng.integers(0, len(source.tokenizer), rng.integers(1, 41))
-        return source.tokenizer.decode(ids, skip_special_tokens=True).strip() or "a"
+    from trusteq.models.library_output import quiet_transformers
 
-    return [(text(),) for _ in range(TEXTS)], [(text(), text()) for _ in range(TEXTS)]
-
-
-def _rows(model: TokenModel, texts: tuple[list[tuple[str, ...]], ...]) -> TokenRows:
-    return joined([model.encode(group) for group in texts])
+    devices = [source.model.device] if source.model.device.type == "cuda" else []
+    with quiet_transformers(), torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
 
 
-def _refuse_changed(
-    source: TransformerModel, method: str, compressed: Compressed, saved: TokenModel, texts: Any
-) -> None:
-    """An error unless the saved model splits texts as the original does, and answers as the one in memory does."""
-    rows, saved_rows = _rows(source, texts), _rows(saved, texts)
-    if not (np.array_equal(saved_rows.starts, rows.starts) and np.array_equal(saved_rows.ids, rows.ids)):
-        raise does_not_apply(source, method, "the saved model splits texts into other tokens")
+def _refuse_changed(source: Any, method: str, compressed: Compressed, saved: Any, asked: Asked) -> None:
+    """An error unless the saved model reads items as the original does, and answers as the one in memory does."""
+    if otherwise := asked.read_otherwise(source, saved):
+        raise does_not_apply(source, method, otherwise)
     # The weights of a .gguf file are the same in 32 bits; only their form changes.
     if saved.identity.content == source.identity.content and method != "fp32":
         raise does_not_apply(source, method, "it would change nothing")
     if saved.labels != source.labels:
         raise does_not_apply(source, method, f"the saved model has other labels: {', '.join(saved.labels)}")
-    answers = np.exp(saved.answer(saved_rows))
+    answers = asked.answers(saved)
     if not np.isfinite(answers).all():
         raise does_not_apply(source, method, "its answers are no longer finite numbers")
     if compressed.model is not None:
-        moved = float(np.abs(answers - np.exp(replace(source, model=compressed.model).answer(rows))).max())
+        moved = float(np.abs(answers - asked.answers(replace(source, model=compressed.model))).max())
         if not moved <= SAME:
             raise does_not_apply(
                 source, method, f"the saved model's probabilities differ from those before saving by up to {moved:.2g}"

@@ -10,6 +10,7 @@ from trusteq.compress.language_source import GENERATION
 from trusteq.errors import TrusteqError
 from trusteq.models.auto_class import auto_class
 from trusteq.models.causal.loading import CHAT_TEMPLATE
+from trusteq.models.checkpoint import PROCESSOR
 from trusteq.models.files import staged, tokenizer_files
 from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import offline, one_line
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from trusteq.models.layers import Compressible
     from trusteq.models.transformer import TransformerModel
 
 
@@ -37,8 +39,8 @@ class Compressed:
 
 
 def checkpoint(source: TransformerModel, model: Any, *notes: str, **facts: Any) -> Compressed:
-    """A torch module, to be saved in transformers' format with the tokenizer files of the original."""
-    beside = [source.files[file] for file in (CHAT_TEMPLATE, GENERATION) if file in source.files]
+    """A torch module, to be saved in transformers' format with the original's tokenizer or processor."""
+    beside = [source.files[file] for file in (CHAT_TEMPLATE, GENERATION, PROCESSOR) if file in source.files]
 
     def save(folder: Path) -> None:
         save_checkpoint(model, folder, [*tokenizer_files(source.files), *beside])
@@ -55,7 +57,7 @@ def loaded(source: TransformerModel, **settings: Any) -> Any:
 
 
 @contextmanager
-def attempt(source: TransformerModel, method: str, what: str) -> Iterator[None]:
+def attempt(source: Compressible, method: str, what: str) -> Iterator[None]:
     """Within the context, an exception of a library becomes a one-line error."""
     try:
         yield

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trusteq.compress.compressed import attempt, checkpoint
-from trusteq.models.auto_class import is_language_model
+from trusteq.models.auto_class import is_language_model, is_picture_model
 from trusteq.models.layers import does_not_apply, kept_layers, layer_list, with_layers
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ def drop_layers(source: TransformerModel, *, layers: int | None = None, drop: st
         source,
         model,
         f"keeps layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}, not trained since"
-        + ("" if is_language_model(type(model).__name__) else "; distil starts from the same layers and trains them"),
+        + ("; distil starts from the same layers and trains them" if _can_be_taught(model) else ""),
         kept_layers=[i + 1 for i in kept],
     )
+
+
+def _can_be_taught(model: Any) -> bool:
+    architecture = type(model).__name__
+    return not (is_language_model(architecture) or is_picture_model(architecture))

@@ -18,6 +18,7 @@ OUTPUT = (
     "self_attn.out_proj",
     "attn.Wo",
     "attention.attn.o",
+    "attention.o_proj",
 )
 """What common architectures call the output projection, the linear map that combines a layer's heads."""
 
@@ -27,8 +28,10 @@ def prune_heads(source: TransformerModel, *, share: float = 0.5) -> Compressed:
     import torch
 
     heads = getattr(source.model.config, "num_attention_heads", None)
-    count = round(share * heads) if heads else 0
-    if not 0 < count < (heads or 0):
+    if not isinstance(heads, int):
+        raise does_not_apply(source, "prune-heads", "its configuration has no num_attention_heads for all layers")
+    count = round(share * heads)
+    if not 0 < count < heads:
         raise does_not_apply(source, "prune-heads", f"a share of {share:g} of its {heads} heads is {count}")
     removed = []
     for layer in layer_list(source, "prune-heads")[1]:

@@ -102,7 +102,7 @@ def unpacked(source: LanguageSource, file: Path) -> Iterator[LanguageSource]:
         except BaseException as error:
             if not is_failure(error):
                 raise
-            raise does_not_apply(source, "fp32", f"it cannot be unpacked: {one_line(error)}") from error  # type: ignore[arg-type]
+            raise does_not_apply(source, "fp32", f"it cannot be unpacked: {one_line(error)}") from error
         folder = open_language_source(scratch, name=source.name)
         details = {**folder.identity.details, "files": source.identity.details["files"]}
         identity = replace(source.identity, details=details)

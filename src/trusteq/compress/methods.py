@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 
 CLASSIFIERS, LANGUAGE_MODELS = "classifiers", "language models"
+PICTURE_MODELS, GRAPHS = "models of pictures", "ONNX graphs"
 
 
 @dataclass(frozen=True)
 class Method:
     """One way to make a candidate.
 
-    home: "module:function". learns: whether it trains, on items. calibrates: whether it rounds for these items' texts.
+    home: "module:function". learns: whether it trains, on items. calibrates: whether it rounds for these items.
     models: the kinds that it applies to.
     """
 
@@ -33,7 +34,7 @@ class Method:
     packages: tuple[str, ...] = ()
     learns: bool = False
     calibrates: bool = False
-    models: tuple[str, ...] = (CLASSIFIERS, LANGUAGE_MODELS)
+    models: tuple[str, ...] = (CLASSIFIERS, LANGUAGE_MODELS, PICTURE_MODELS)
 
     def load(self, name: str) -> Callable[..., Compressed]:
         """The function that does it; an error if a package that it needs is missing."""
@@ -73,12 +74,30 @@ METHODS: Mapping[str, Method] = {
         models=(LANGUAGE_MODELS,),
     ),
     "onnx": Method(
-        "the same model as an ONNX graph in float32", "onnx_graph:exported", packages=ONNX, models=(CLASSIFIERS,)
+        "the same model as an ONNX graph in float32",
+        "onnx_graph:exported",
+        packages=ONNX,
+        models=(CLASSIFIERS, PICTURE_MODELS),
     ),
     "int8-onnx": Method(
-        "dynamic int8 in ONNX Runtime, embeddings too", "onnx_graph:int8", packages=ONNX, models=(CLASSIFIERS,)
+        "dynamic int8 in ONNX Runtime, embeddings too",
+        "onnx_int8:dynamic",
+        packages=ONNX,
+        models=(CLASSIFIERS, PICTURE_MODELS, GRAPHS),
     ),
-    "prune-weights": Method("the smallest linear weights set to 0; same size", "pruning:prune_weights", ("share",)),
+    "int8-static": Method(
+        "static int8 in ONNX Runtime, scaled for pictures of --data",
+        "onnx_int8:static",
+        ("calibrate",),
+        ONNX,
+        calibrates=True,
+        models=(PICTURE_MODELS, GRAPHS),
+    ),
+    "prune-weights": Method(
+        "the smallest weights of each map set to 0; same size",
+        "pruning:prune_weights",
+        ("share",),
+    ),
     "prune-2of4": Method("2 of each 4 linear weights set to 0; same size", "pruning:prune_2of4"),
     "prune-heads": Method("the smallest attention heads set to 0; same size", "heads:prune_heads", ("share",)),
     "prune-neurons": Method("the smallest feed-forward neurons removed", "neurons:prune_neurons", ("share",)),
@@ -129,6 +148,7 @@ OPTIONS: Mapping[str, Option] = {
     "share": Option("Share to remove, the same in every layer; default 0.5.", low=0, high=1, inclusive=False),
     "group": Option("Weights that share a scale; default 32, for language models 128, or fewer.", int, 8, 4096),
     "outliers": Option("Share of weights, the largest, kept in 16 bits; same size.", low=0, high=1, inclusive=False),
+    "calibrate": Option("How many of the items to calibrate on, evenly spaced; default 100.", int, 1, 100_000),
     "layers": Option("How many layers to keep; default half of them.", int, 1, 1000),
     "drop": Option(
         "Which layers to remove; default evenly (of half, every other).", str, choices=("evenly", "last", "first")

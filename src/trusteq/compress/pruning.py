@@ -1,11 +1,11 @@
-"""Magnitude pruning: the smallest weights of each linear map, or of each four, set to 0 (Gordon et al. 2020)."""
+"""Magnitude pruning: the smallest weights of each map, or of each four, set to 0 (Gordon et al. 2020)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compress.compressed import checkpoint
-from trusteq.compress.encoder import linear_maps
+from trusteq.compress.encoder import linear_maps, linear_maps_and_convolutions
 from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def prune_weights(source: TransformerModel, *, share: float = 0.5) -> Compressed:
-    """The model with this share of each linear weight set to 0."""
+    """The model with this share of the weights of each linear map, and of each convolution, set to 0."""
     from torch.nn.utils import prune
 
-    maps = linear_maps(source, "prune-weights")
+    maps = linear_maps_and_convolutions(source, "prune-weights")
     for module in maps.values():
         prune.l1_unstructured(module, "weight", amount=share)  # type: ignore[no-untyped-call]
         prune.remove(module, "weight")  # type: ignore[no-untyped-call]
@@ -45,10 +45,12 @@ def _with_zeros(source: TransformerModel, maps: Mapping[str, Any]) -> Compressed
     """The model after some weights of these maps became 0."""
     zeros = sum(int((module.weight == 0).sum()) for module in maps.values())
     total = sum(module.weight.numel() for module in maps.values())
+    convolutions = any(hasattr(module, "kernel_size") for module in maps.values())
+    what = "weights of linear maps and convolutions" if convolutions else "linear weights"
     return checkpoint(
         source,
         source.model,
-        f"{zeros:,} of {total:,} linear weights are 0; they are still stored, so the size stays the same",
+        f"{zeros:,} of {total:,} {what} are 0; they are still stored, so the size stays the same",
         zeros=zeros,
         linear_weights=total,
     )

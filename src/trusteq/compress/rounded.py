@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.compress.compressed import attempt, checkpoint, loaded
 from trusteq.compress.encoder import linear_maps
 from trusteq.models.auto_class import is_language_model
+from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
     from trusteq.compress.compressed import Compressed
@@ -43,6 +44,12 @@ def _rounded(source: TransformerModel, method: str, config: Any, *notes: str) ->
     rounded = linear_maps(source, method)
     linear = [name for name, module in source.model.named_modules() if isinstance(module, torch.nn.Linear)]
     unrounded = [name for name in linear if name not in rounded]
+    try:
+        source.model.get_input_embeddings()
+    except NotImplementedError:
+        raise does_not_apply(
+            source, method, "transformers names no input embeddings of it, which torchao needs; use int4-weights"
+        ) from None
     with attempt(source, method, "torchao"):
         quantization = transformers.TorchAoConfig(config, modules_to_not_convert=unrounded)
         model = loaded(source, quantization_config=quantization, dtype="auto")

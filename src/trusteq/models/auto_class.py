@@ -1,4 +1,4 @@
-"""Whether an architecture is a language model, and the class of transformers that opens it."""
+"""Whether an architecture is a language model or one of pictures, and the class of transformers that opens it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ def is_language_model(architecture: str) -> bool:
     return architecture in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()
 
 
+def is_picture_model(architecture: str) -> bool:
+    """Whether transformers knows it as a classifier of pictures, such as ViTForImageClassification."""
+    return "ForImageClassification" in architecture
+
+
 def auto_class(architecture: str) -> Any:
-    """transformers' class that opens models of an architecture: of language models, or else of classifiers."""
+    """transformers' class that opens models of an architecture: of the next token, or classifiers."""
     import transformers
 
     if is_language_model(architecture):
         return transformers.AutoModelForCausalLM
+    if is_picture_model(architecture):
+        return transformers.AutoModelForImageClassification
     return transformers.AutoModelForSequenceClassification

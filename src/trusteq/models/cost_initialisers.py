@@ -36,8 +36,10 @@ BITS = {
 }
 """Bits of an element, by TensorProto.DataType."""
 
-NO_WEIGHTS = frozenset({6, 7, 8, 9, 12, 13})
-"""Types used for shapes, positions and words, not for weights."""
+STRINGS = 8
+
+NO_WEIGHTS = frozenset({6, 7, 9, 12, 13})
+"""Types used for shapes and positions, not for weights."""
 
 ROUNDING = (b"_scale", b"_zero_point")
 """Suffixes that onnxruntime.quantization gives to the numbers that belong to a rounded weight, one a column."""
@@ -66,6 +68,8 @@ def initialisers(file: Path) -> Initialisers:
 def _count(data: Buffer) -> Initialisers:
     parameters, size, countable = 0, 0, True
     for shape, kind, name in _tensors(data):
+        if kind == STRINGS:  # names of labels and categories, whose length is not in their shape
+            continue
         if kind not in BITS:
             return Initialisers(None, None)
         elements = math.prod(shape)

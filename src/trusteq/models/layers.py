@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trusteq.errors import ModelError
 from trusteq.models.auto_class import auto_class, is_language_model
@@ -19,6 +19,10 @@ def layer_list(source: TransformerModel, method: str) -> tuple[str, Any]:
     import torch
 
     count = getattr(source.model.config, "num_hidden_layers", None)
+    if count is None:
+        raise does_not_apply(source, method, "its configuration has no num_hidden_layers, so its layers are not a list")
+    if getattr(source.model.config, "depths", None):
+        raise does_not_apply(source, method, "its layers come in stages, of which none can be left out")
     lists = [
         (name, module)
         for name, module in source.model.named_modules()
@@ -69,8 +73,19 @@ def kept_layers(total: int, count: int | None, drop: str) -> list[int]:
     return [i * total // count for i in range(count)]
 
 
-def does_not_apply(source: TransformerModel, method: str, why: str) -> ModelError:
+class Compressible(Protocol):
+    """A model that a method is used on; its ``model`` is a torch module, or None for a graph."""
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+
+    @property
+    def model(self) -> Any:
+        """What transformers made of it."""
+
+
+def does_not_apply(source: Compressible, method: str, why: str) -> ModelError:
     """The error that says why a method cannot be used on this model."""
-    return ModelError(
-        f"model {source.name}: method {method} does not apply to this {type(source.model).__name__}: {why}"
-    )
+    what = "ONNX graph" if source.model is None else type(source.model).__name__
+    return ModelError(f"model {source.name}: method {method} does not apply to this {what}: {why}")

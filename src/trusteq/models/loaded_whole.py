@@ -48,8 +48,23 @@ def _unmatched(model: Any, stored: Mapping[str, Any], unused: Collection[str]) -
             remaining.pop(key, None)
             matched.add(match)
     if getattr(model, "hf_quantizer", None) is not None:  # packed or unpacked: the module's stored tensors must do
-        return [key for key in remaining if not any(stored_name.startswith(_module(key)) for stored_name in stored)]
+        return [
+            key
+            for key, tensor in remaining.items()
+            if not any(stored_name.startswith(_module(key)) for stored_name in stored)
+            and not _all_stored(tensor, stored, by_size)
+        ]
     return _not_rearranged(remaining, (stored[name].get_tensor(name) for name in stored if name not in matched))
+
+
+def _all_stored(tensor: Any, stored: Mapping[str, Any], by_size: Mapping[int, list[str]]) -> bool:
+    """Whether a rounded weight's parts, such as whole numbers and scales, are all stored, under whatever name."""
+    if not hasattr(tensor.data, "__tensor_flatten__"):
+        return False
+    parts = [getattr(tensor.data, name) for name in tensor.data.__tensor_flatten__()[0]]
+    return all(
+        any(_same(stored[name].get_tensor(name), part) for name in by_size.get(part.numel(), ())) for part in parts
+    )
 
 
 def _not_rearranged(parameters: Mapping[str, Any], tensors: Iterable[Any]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from trusteq.data.predictions import softmax
 from trusteq.errors import ModelError
 from trusteq.models.architectures import architectures
+from trusteq.models.auto_class import is_picture_model
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.checkpoint import PROCESSOR, first_few
@@ -214,7 +215,7 @@ def _batches(inputs: Iterable[NDArray[Any]], budget: int) -> Iterator[NDArray[An
 
 
 def _classifies_pictures(spec: str, path: Any) -> bool:
-    return any("ForImageClassification" in one for one in architectures(spec, path))
+    return any(map(is_picture_model, architectures(spec, path)))
 
 
 def _prepare(architecture: str | None) -> None:

@@ -27,4 +27,9 @@ def key_of(inputs: Mapping[str, Any]) -> str:
 
 def versions(*packages: str) -> dict[str, str]:
     """Versions of trusteq, of the packages that every method needs, and of these packages."""
-    return {"trusteq": trusteq.__version__, **{name: metadata.version(name) for name in (*_VERSIONS, *packages)}}
+    return versions_of(*_VERSIONS, *packages)
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """Versions of trusteq and of these packages alone."""
+    return {"trusteq": trusteq.__version__, **{name: metadata.version(name) for name in packages}}
