@@ -128,7 +128,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     arguments = parser.parse_args()
     held = np.load(arguments.data / "images" / "cifar10_jpeg_test2000.npz")
-    pictures, codes, names = held["x"], held["y"].astype(np.int64), tuple(map(str, held["name"]))
+    order = np.random.default_rng(0).permutation(len(held["y"]))  # the file is sorted by label
+    pictures, codes, names = held["x"][order], held["y"][order].astype(np.int64), tuple(map(str, held["name"]))
     labels = names if len(names) == 10 else tuple(map(str, range(10)))
     items = trusteq.Items(
         [f"{i:04}" for i in range(TRAIN, len(pictures))],
