@@ -2,9 +2,11 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from trusteq import Items, LabelError, MissingExtraError, ModelError
+import trusteq
+from trusteq import ExplainSettings, Items, LabelError, MissingExtraError, ModelError, from_callable
 from trusteq.data.predictions import checked, softmax
 
 onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
@@ -236,6 +238,48 @@ def test_a_graph_may_read_strings(tmp_path):
     np.testing.assert_allclose(model.predict(items), softmax(np.eye(2)), atol=1e-6)
 
 
+@pytest.fixture
+def table_graph(tmp_path):
+    """A graph that reads a column of numbers and one of categories, as exports of pipelines do."""
+    nodes = [
+        helper.make_node("OneHotEncoder", ["job"], ["hot"], domain="ai.onnx.ml", cats_strings=["clerk", "smith"]),
+        helper.make_node("Reshape", ["hot", "shape"], ["code"]),
+        helper.make_node("Mul", ["age", "code"], ["logits"]),
+    ]
+    shape = [("shape", np.array([-1, 2]))]
+    inputs = [("age", TensorProto.FLOAT, ["r", 1]), ("job", TensorProto.STRING, ["r", 1])]
+    outputs = [("logits", TensorProto.FLOAT, ["r", 2])]
+    file = graph(tmp_path / "t.onnx", nodes, inputs, outputs, shape, domains=["ai.onnx.ml"])
+    return open_onnx(str(file), name="m", labels=["no", "yes"])
+
+
+def table(**columns):
+    frame = pd.DataFrame(columns)
+    return Items([f"r{i}" for i in range(len(frame))], {"row": frame})
+
+
+def test_graphs_that_read_categories_are_explained(table_graph):
+    rng = np.random.default_rng(0)
+    items = table(age=rng.uniform(1, 3, 80), job=rng.choice(["clerk", "smith"], 80))
+
+    def answers(frame):
+        return softmax(np.stack([frame["age"] * (frame["job"] == job) for job in ("clerk", "smith")], axis=1))
+
+    other = from_callable(answers, labels=["no", "yes"], name="other")
+    made = trusteq.audit(table_graph, other, items, explain=ExplainSettings(items=60), resamples=200, costs="none")
+    assert made.explanation.plans[0].units == 2
+    assert made["other"].measures["explanation"]["alignment_shapley"].value > 0.999
+
+
+def test_a_column_that_is_missing_or_holds_words_is_named(table_graph, one_line):
+    with pytest.raises(ModelError) as caught:
+        table_graph.predict(table(age=[1.0, 2.0], town=["x", "y"]))
+    one_line(caught, "reads 'job', but", "columns are 'age', 'town'")
+    with pytest.raises(ModelError) as caught:
+        table_graph.predict(table(age=["1", "old"], job=["clerk", "smith"]))
+    one_line(caught, "column 'age'", "'old' in item 'r1'")
+
+
 def test_fractions_are_not_cut_to_integers(tmp_path, rows, one_line):
     file = graph(
         tmp_path / "m.onnx",
@@ -253,6 +297,21 @@ def test_a_missing_segment(tmp_path, rows, one_line):
     with pytest.raises(ModelError) as caught:
         model.predict(Items(ids=rows.ids, segments={"y": rows.segments["x"], "z": rows.segments["x"]}))
     one_line(caught, "the graph reads x", "y, z")
+
+
+def test_the_item_at_which_a_batch_fails_is_named(tmp_path, one_line):
+    nodes = [
+        helper.make_node("Cast", ["x"], ["at"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["w", "at"], ["rows"]),
+        helper.make_node("Reshape", ["rows", "shape"], ["logits"]),
+    ]
+    float_ = TensorProto.FLOAT
+    weights = [("w", np.eye(2, dtype=np.float32)), ("shape", np.array([-1, 2]))]
+    file = graph(tmp_path / "m.onnx", nodes, [("x", float_, ["r", 1])], [("logits", float_, ["r", 2])], weights)
+    model = open_onnx(str(file), name="m", labels=["a", "b"])
+    with pytest.raises(ModelError) as caught:
+        model.predict(Items(ids=["p", "q", "r"], segments={"x": np.array([[0.0], [1.0], [9.0]])}))
+    one_line(caught, "failed while answering item 'r'")
 
 
 def test_a_failing_run_is_one_line_and_nothing_on_the_terminal(tmp_path, one_line, capfd):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -198,7 +199,7 @@ class OnnxModel:
         if self.tokenizer is None:
             answers = np.empty((len(items), len(self.labels)))
             for at, feed in self._arrays(items):
-                answers[at] = self._run(feed, f"item {items.ids[at[0]]!r}")[: len(at)]
+                answers[at] = self._run(feed, [f"item {items.ids[i]!r}" for i in at])[: len(at)]
             return self._probabilities(answers)
         texts = items.texts()
         if len(texts) > 2:
@@ -213,10 +214,8 @@ class OnnxModel:
 
     @property
     def traits(self) -> Traits:
-        """It runs on the CPU; only with a tokenizer can it answer changed texts."""
+        """It runs on the CPU, and answers changed items like any others."""
         return Traits(
-            changeable=self.tokenizer is not None
-            or not any(entry.type == "tensor(string)" for entry in self.inputs.values()),
             reads=None if self.tokenizer is None else frozenset({"text"}),
             budget=self.budget,
             tokens=None if self.tokenizer is None else self,
@@ -298,7 +297,7 @@ class OnnxModel:
                     filled, pad_id=reader.pad_id or 0, pad_type=reader.pad_type_id, left=reader.pad_left, length=fixed
                 )
                 feed = {key: arrays[key].astype(DTYPES[entry.type]) for key, entry in self.inputs.items()}
-                what = "a perturbed text" if ids is None else f"item {ids[at[0]]!r}"
+                what = ["a perturbed text" if ids is None else f"item {ids[i]!r}" for i in at]
                 answers[at] = self._run(feed, what)[: len(at)]
         return answers
 
@@ -306,6 +305,12 @@ class OnnxModel:
         """Positions of items, and the inputs to feed for them, batch by batch."""
         segments = self._by_input(items)
         absent = [key for key in self.inputs if key not in segments]
+        columns = [name for segment in items.segments.values() for name in segment.named()]
+        if absent and columns:
+            raise ModelError(
+                f"model {self.name}: the graph reads {', '.join(map(repr, absent))}, but the items' columns are "
+                f"{', '.join(map(repr, columns))}; name the columns that it reads with --columns"
+            )
         if absent:
             raise ModelError(
                 f"model {self.name}: the graph reads {', '.join(self.inputs)}, but the items have "
@@ -313,6 +318,14 @@ class OnnxModel:
                 "columns of a table with --columns, or if the model reads tokens, the folder of its tokenizer.json "
                 "with --tokenizer"
             )
+        for key, entry in self.inputs.items():
+            words = None if key in items.segments or not columns else segments[key].texts()
+            if words is not None and entry.type != "tensor(string)":
+                one = next((i for i, word in enumerate(words) if word and not _is_number(word)), 0)
+                raise ModelError(
+                    f"model {self.name}: the graph reads numbers from column {key!r}, but it holds categories, e.g. "
+                    f"{words[one]!r} in item {items.ids[one]!r}; correct the column, or read it as numbers"
+                )
         feed = {key: self._cast(segments[key], entry) for key, entry in self.inputs.items()}
         for start in range(0, len(items), ROWS):
             for at, filled in self._rows(np.arange(start, min(start + ROWS, len(items)))):
@@ -376,8 +389,23 @@ class OnnxModel:
         shapes = [entry.shape for entry in self.inputs.values()]
         return next((s[axis] for s in shapes if len(s) > axis and isinstance(s[axis], int)), None)
 
-    def _run(self, feed: dict[str, NDArray[Any]], what: str) -> NDArray[Any]:
-        return answered(self.session, feed, self.output, len(self.labels), what=what, name=self.name)
+    def _run(self, feed: dict[str, NDArray[Any]], what: Sequence[str]) -> NDArray[Any]:
+        """The graph's scores; ``what`` names each item in messages."""
+        ask = partial(answered, self.session, output=self.output, labels=len(self.labels), name=self.name)
+        try:
+            return ask(feed, what=what[0])
+        except ModelError:
+            if self._fixed(axis=0) is None:
+                for row, one in enumerate(what):  # which of a batch fails is seen only by asking about each
+                    ask({key: values[row : row + 1] for key, values in feed.items()}, what=one)
+            raise
+
+
+def _is_number(text: str) -> bool:
+    with suppress(ValueError):
+        float(text)
+        return True
+    return False
 
 
 def _prepare(architecture: str | None) -> None:
