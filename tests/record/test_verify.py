@@ -67,6 +67,19 @@ def test_every_kind_of_run_comes_to_the_same_to_the_bit(kind, tmp_path):
     assert ("the arrays that models read" in " ".join(found.unchecked)) == (kind == "objects")
 
 
+def test_many_labels_come_to_the_same_to_the_bit(tmp_path):
+    """Sums over ten labels depend on the order in which memory holds them."""
+    rng = np.random.default_rng(0)
+    labels, shares = [f"l{i}" for i in range(10)], rng.dirichlet(np.ones(10), size=(2, 120))
+    items = package.Items([f"{i:03}" for i in range(120)], {"x": np.arange(120)}, rng.integers(10, size=120), labels)
+    models = [
+        package.from_callable(lambda x, p=p: p[x], labels=labels, name=name)
+        for name, p in zip(("large", "small"), shares, strict=True)
+    ]
+    found = verify_run(load_run(package.audit(*models, items, explain=False, **FAST).save(tmp_path / "run")))
+    assert (found.differences, found.rounded) == ((), 0)
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     return peered().save(tmp_path_factory.mktemp("saved") / "run")

@@ -250,9 +250,10 @@ def _top_patches(rows: pd.DataFrame, *, where: str) -> TopPatches:
 def rows_of(table: pd.DataFrame, task: Task, labels: Sequence[str], ids: Sequence[str]) -> Rows:
     """A model's answers to the items of these ids, from its table of predictions."""
     columns = task.columns(labels)
-    values = np.ascontiguousarray(table[list(columns)].to_numpy(dtype=np.float64))
-    if task.one_row:
-        return Rows(values)
+    values = table[list(columns)].to_numpy(dtype=np.float64)
+    if task.one_row:  # column by column, as `in_order` leaves them: sums over many labels then round alike
+        return Rows(np.asfortranarray(values))
+    values = np.ascontiguousarray(values)
     position_of = {id_: i for i, id_ in enumerate(ids)}
     item = [position_of[id_] for id_ in table["item id" if "id" in columns else "id"]]
     return Rows(values, np.bincount(np.array(item, dtype=np.int64), minlength=len(ids)))
