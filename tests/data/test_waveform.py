@@ -143,5 +143,5 @@ def test_other_formats_are_read_by_the_extra(form):
     assert np.abs(samples[:, 0] - tone()).max() < (1e-4 if form == "FLAC" else 0.05)
     with pytest.raises(DataError, match="a: "):
         decode(file.getvalue()[: len(file.getvalue()) // 2], "a")
-    with pytest.raises(DataError, match="b: cannot be decoded"):
+    with pytest.raises(DataError, match=r"b: cannot be decoded \([^<>]+\); write"):
         decode(bytes(range(100)), "b")

@@ -93,9 +93,8 @@ def _by_soundfile(encoded: bytes, where: str) -> tuple[NDArray[np.float32], int]
     except DataError:
         raise
     except Exception as error:
-        raise DataError(
-            f"{where}: cannot be decoded ({str(error).strip().rstrip('.')}); write or copy it again"
-        ) from None
+        fault = str(error).rpartition(">: ")[2].strip().rstrip(".")  # it begins with the address of the bytes
+        raise DataError(f"{where}: cannot be decoded ({fault}); write or copy it again") from None
     if len(samples) < declared:
         raise DataError(f"{where}: truncated: {len(samples):,} of {declared:,} samples; copy it again")
     return np.asarray(samples, dtype=np.float32), rate
