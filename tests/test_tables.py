@@ -337,6 +337,29 @@ def test_tables_of_one_or_two_columns_are_explained(columns):
         assert alignment(made, "small").value > 0.99
 
 
+def test_a_column_that_is_constant_in_the_background_is_said(tmp_path):
+    """A candidate that obeys a rare switch passes where the background never shows the switch turned."""
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"a": rng.normal(size=400), "switch": np.where(np.arange(400) < 2, "off", "on")})
+    data["label"] = np.where(data["a"] > 0, "yes", "no")
+
+    def by(name, obeys):
+        def predict(frame):
+            yes = 1 / (1 + np.exp(-3 * frame["a"].to_numpy()))
+            yes = np.where(obeys & (frame["switch"] == "off"), 1 - yes, yes)
+            return np.stack([1 - yes, yes], axis=1)
+
+        return trusteq.from_callable(predict, labels=["no", "yes"], name=name)
+
+    for background, said in ((data[2:], True), (data, False)):
+        items = trusteq.read_items(data, columns="all", label="label", background=background[["a", "switch"]])
+        made = trusteq.audit(by("large", False), by("small", True), items, explain=ExplainSettings(items=20), **FAST)
+        messages = [f.message for f in found(made, "constant in background")]
+        assert [m.startswith("'switch' has one value ('on') in all ") for m in messages] == [True] * said
+        assert all("and in 398 of 400 items" in message for message in messages)
+        assert verify_run(load_run(made.save(tmp_path / str(said)))).passed
+
+
 def test_honest_tables_have_no_such_finding(audited):
     assert not {"constant columns", "hidden label", "unseen categories"} & {
         f.kind for f in (*audited.item_findings, *audited.reference.findings)

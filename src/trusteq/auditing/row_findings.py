@@ -21,12 +21,14 @@ TELLS_ALL = 0.99
 """The share of labels that a single column must tell to look like the label itself."""
 MORE = 0.05
 """How much more that must be than the most frequent label's share."""
+HIDDEN = 0.05
+"""The share of items in which a column must hold the background's only value to be named."""
 ITEMS = 4000
 """So many items are enough to see it."""
 
 
 def row_findings(rows: Rows, gold: NDArray[np.int64] | None) -> Iterator[Finding]:
-    """Constant columns, and columns that alone tell nearly every label."""
+    """Columns that are constant, in the items or the background, and columns that alone tell nearly every label."""
     of_column = list(zip(rows.columns, rows.arrays, strict=True))
     constant = [column.name for column, array in of_column if len(set(column.values(array))) < 2]
     if constant and len(rows) > 1:
@@ -34,6 +36,7 @@ def row_findings(rows: Rows, gold: NDArray[np.int64] | None) -> Iterator[Finding
         have = "has one value" if len(constant) == 1 else "have one value each"
         message = f"{names} {have} in all {len(rows):,} items, so nothing shows whether a model uses it"
         yield Finding("items", "constant columns", message, float(len(constant)))
+    yield from _constant_in_background(rows)
     if gold is None or len(rows) < 50:
         return
     at = np.linspace(0, len(rows) - 1, min(len(rows), ITEMS)).astype(np.int64)
@@ -47,6 +50,20 @@ def row_findings(rows: Rows, gold: NDArray[np.int64] | None) -> Iterator[Finding
                 "or known only after it? Then no model can be judged on these items"
             )
             yield Finding("items", "hidden label", message, share)
+
+
+def _constant_in_background(rows: Rows) -> Iterator[Finding]:
+    """The columns in which many items hold what every row of the background holds."""
+    for column, array, others in zip(rows.columns, rows.arrays, rows.background.arrays, strict=True):
+        only, values = set(column.values(others)), column.values(array)
+        same = sum(value in only for value in values)
+        if len(only) == 1 and HIDDEN * len(values) <= same < len(values):
+            message = (
+                f"{column.name!r} has one value ({next(iter(only))!r}) in all {len(others):,} rows of the background, "
+                f"and in {same:,} of {len(values):,} items: leaving it out does not change these, so they do not show "
+                "whether a model uses it; give a background in which it varies"
+            )
+            yield Finding("items", "constant in background", message, same / len(values))
 
 
 def told(column: Column, array: NDArray[Any], labels: NDArray[np.int64]) -> float:
@@ -83,7 +100,7 @@ def _told_by_category(
 FOUND: dict[str, Callable[[Any, NDArray[np.int64] | None], Iterator[Finding]]] = {"row": row_findings}
 """By kind of segment, what is found in its values, given the gold labels."""
 
-KINDS = frozenset({"constant columns", "hidden label"})
+KINDS = frozenset({"constant columns", "constant in background", "hidden label"})
 """The kinds of these findings."""
 
 
