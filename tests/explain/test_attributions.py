@@ -151,3 +151,18 @@ def test_products_have_no_noise_bias_and_less_noise_than_those_of_one_cut(method
     difference = np.array(one_cut) - all_cuts
     assert abs(difference.mean()) < 3.5 * difference.std() / 20
     assert np.std(all_cuts) < 0.95 * np.std(one_cut)
+
+
+def test_a_model_that_no_mask_moves_has_no_attributions_at_all():
+    """A constant is a sum of rounded numbers, too: what is left of it by rounding is nobody's weight."""
+    plans = [
+        mask_plan(str(i), n, masks=64, background=background) for i, (n, background) in enumerate([(3, 9), (12, 0)])
+    ]
+    values = [np.full((len(plan), 2), 0.1) for plan in plans]
+    values[1][:, 1] += np.arange(len(plans[1]))
+    for method in ("lime", "shapley"):
+        flat, moving = attributions(plans, values, method)
+        assert not flat.whole.any()
+        assert not flat.first.any()
+        assert moving.whole[1].any()
+        assert (products(plans, values, method)[:, 0] == 0).all()

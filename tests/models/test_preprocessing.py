@@ -46,7 +46,7 @@ def test_a_named_file_comes_before_the_one_beside_the_model(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"sise": [4, 6]}, "sise: extra inputs are not permitted"),
+        ({"sise": [4, 6]}, "'sise' is no key of a preprocessing of pictures; did you mean 'size'?"),
         ({"size": [0, 6]}, "size.0: input should be greater than or equal to 1 (found 0)"),
         ({"size": [4]}, "size"),
         ({"resize": "cubic"}, "resize: input should be 'nearest', 'bilinear', 'bicubic', 'box', 'lanczos' or 'none'"),

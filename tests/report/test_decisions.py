@@ -8,6 +8,7 @@ from cases import LABELS, Table
 from finished_runs import costs_of
 
 import trusteq
+from trusteq.auditing.decision_advice import ship
 from trusteq.data.predictions import softmax
 from trusteq.errors import OptionError, RunError
 from trusteq.policy import preset
@@ -80,6 +81,14 @@ def test_a_candidate_that_is_equivalent_is_only_shipped(made):
     evidence, _ = made
     (ship,) = to_do(evidence, evidence.candidate("same"))
     assert str(ship) == "ship it as it is: every rule that the policy requires is within its margin"
+
+
+def test_of_slices_beyond_a_margin_shipping_is_said_with_them(made):
+    evidence, _ = made
+    verdict = evidence.candidate("same").verdict
+    (said,) = ship(verdict, [Advice("explained slice", "group = b does worse than the rest")])
+    assert str(said).startswith("ship it only if the slices below may be worse: over all items, every rule")
+    assert list(ship(evidence.candidate("marked").verdict, [])) == []
 
 
 @pytest.mark.parametrize(

@@ -54,18 +54,18 @@ def advise(
     ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen.
     ``unit``: what has a weight in explanations.
     """
+    of_slices = [*slice_advice(slices), *slice_advice(strata, "explained slice")]
     return tuple(
         advice
         for advice in (
-            *ship(verdict),
+            *ship(verdict, of_slices),
             calibration_advice(recalibration, verdict, measures.get("calibration", {}), labels, thresholds),
             *routing_advice(cascade),
             *retraining_advice(verdict, flips),
             *in_common_advice(common),
             _words(words, unit),
             *unmeasured_steps(verdict, measures, no_explain=no_explain, chosen=chosen),
-            *slice_advice(slices),
-            *slice_advice(strata, "explained slice"),
+            *of_slices,
             _threshold(thresholds, recalibration),
             _flips(flips),
             *next_steps(verdict),

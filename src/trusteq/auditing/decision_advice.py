@@ -23,9 +23,15 @@ FEWEST = 10
 """With fewer changed items there is nothing to retrain with."""
 
 
-def ship(verdict: Verdict) -> Iterator[Advice]:
-    """That there is nothing to do, if there is nothing to do."""
-    if verdict.outcome is Outcome.EQUIVALENT:
+def ship(verdict: Verdict, slices: Sequence[Advice]) -> Iterator[Advice]:
+    """That there is nothing to do, if there is nothing to do, or only what is said about some slices."""
+    if verdict.outcome is Outcome.EQUIVALENT and slices:
+        yield Advice(
+            "ship",
+            "ship it only if the slices below may be worse: over all items, every rule that the policy requires is "
+            "within its margin, but not in these",
+        )
+    elif verdict.outcome is Outcome.EQUIVALENT:
         yield Advice("ship", "ship it as it is: every rule that the policy requires is within its margin")
 
 

@@ -86,6 +86,8 @@ def _read_file(
         )
     if suffix is None and medium_of(file, split) is not None:
         return media_folder.read(file, columns, limit, split)
+    if suffix is None and file.is_dir() and not any(part.is_file() for part in file.rglob("*")):
+        raise DataError(f"{path}: an empty folder; give one that holds pictures, sounds or a dataset, or a data file")
     if suffix is None and (file.is_dir() or _is_hub_id(str(path))):
         return huggingface.read(str(path), columns, limit, split)
     if not file.exists():

@@ -89,12 +89,19 @@ def _used_units(row: NDArray[np.float64]) -> int:
 _METHODS = {"lime": (lime, lime_map), "shapley": (shapley, shapley_map)}
 
 
+def _moving(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values [masks, models]; 0 for a model that no mask moves, whose rounding would be attributed to units."""
+    flat = (values == values[0]).all(axis=0)
+    return np.where(flat, 0.0, values) if flat.any() else values
+
+
 def attributions(plans: Sequence[Plan], values: Sequence[NDArray[np.float64]], method: str) -> list[Attributions]:
     """Each model's attributions from the values [masks, models] of each item."""
     attribute, attribution_map = _METHODS[method]
     models, width = values[0].shape[1], max(plan.units for plan in plans)
     rows: list[list[NDArray[np.float64]]] = [[] for _ in range(models)]
     for plan, v in zip(plans, values, strict=True):
+        v = _moving(v)
         whole, error = attribute(plan, v)
         halves = []
         for half in plan.halves:
@@ -115,7 +122,7 @@ def products(plans: Sequence[Plan], values: Sequence[NDArray[np.float64]], metho
     attribution_map = _METHODS[method][1]
     products_ = np.zeros((len(plans), values[0].shape[1], values[0].shape[1]))
     for product, plan, v in zip(products_, plans, values, strict=True):
-        cuts = plan.splits()
+        cuts, v = plan.splits(), _moving(v)
         for halves in cuts:
             a, b = (attribution_map(plan, half, shrink=0.0 if plan.exact else SHRINK) @ v for half in halves)
             product += (a - a.mean(axis=0)).T @ (b - b.mean(axis=0)) / len(cuts)

@@ -168,7 +168,7 @@ class LitertModel:
         output, kind = self.session.output, self.identity.details["scores"]
         if kind == "probabilities" and output.step is not None:
             return sum_to_one(values, output.step, name=self.name, output=output.name)
-        return as_probabilities(values, kind, output=output.name, name=self.name)
+        return as_probabilities(values, kind, output=output.name, name=self.name, changed=items.may_be_empty)
 
     def _inputs(self, items: Items, how: Preprocessing | SoundPreprocessing | None) -> Iterator[NDArray[Any]]:
         """What the graph reads of each item."""

@@ -147,8 +147,8 @@ class OnnxPictures:
         answers = np.empty((len(items), len(self.labels)))
         for start, batch in _batches(picture_inputs(items, how, name=self.name), self._fixed or self.budget):
             answers[start : start + len(batch)] = self._answer(batch, f"item {items.ids[start]!r}")
-        details = self.identity.details
-        return as_probabilities(answers, details["scores"], output=details["output"], name=self.name)
+        kind, output = (self.identity.details[key] for key in ("scores", "output"))
+        return as_probabilities(answers, kind, output=output, name=self.name, changed=items.may_be_empty)
 
     def _answer(self, batch: NDArray[Any], what: str) -> NDArray[Any]:
         """The scores [pictures, labels] of one batch; one picture at a time where the graph refuses more."""

@@ -200,7 +200,7 @@ class OnnxModel:
             answers = np.empty((len(items), len(self.labels)))
             for at, feed in self._arrays(items):
                 answers[at] = self._run(feed, [f"item {items.ids[i]!r}" for i in at])[: len(at)]
-            return self._probabilities(answers)
+            return self._probabilities(answers, items)
         texts = items.texts()
         if len(texts) > 2:
             raise ModelError(
@@ -210,7 +210,7 @@ class OnnxModel:
         with tokenizing(self.name):
             rows, cut = self.tokenizer.encode(list(zip(*texts, strict=True)), limit=self.limit, name=self.name)
         self.cut.update({items.ids[row]: tokens for row, tokens in cut.items()})
-        return self._probabilities(self._answers(rows, items.ids))
+        return self._probabilities(self._answers(rows, items.ids), items)
 
     @property
     def traits(self) -> Traits:
@@ -272,8 +272,9 @@ class OnnxModel:
             raise ModelError(f"model {self.name}: the graph reads arrays; name a tokenizer folder with --tokenizer")
         return self.tokenizer
 
-    def _probabilities(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
-        return as_probabilities(answers, self.scores, output=self.output, name=self.name)
+    def _probabilities(self, answers: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
+        changed = items.may_be_empty
+        return as_probabilities(answers, self.scores, output=self.output, name=self.name, changed=changed)
 
     def findings(self) -> tuple[Finding, ...]:
         """The texts truncated so far."""

@@ -119,8 +119,8 @@ class OnnxSounds:
             batch = batch.reshape(len(batch), *(batch.shape[1] if i == at else 1 for i in range(axes)))
             answers[done : done + used] = self._run(entry.name, batch, f"item {items.ids[done]!r}")[:used]
             done += used
-        details = self.identity.details
-        return as_probabilities(answers, details["scores"], output=details["output"], name=self.name)
+        kind, output = (self.identity.details[key] for key in ("scores", "output"))
+        return as_probabilities(answers, kind, output=output, name=self.name, changed=items.may_be_empty)
 
     @property
     def traits(self) -> Traits:

@@ -19,14 +19,19 @@ ROUNDING = 1e-6
 """How far outside of 0 and 1 rounding may put a probability in 32 bits."""
 
 
-def as_probabilities(values: NDArray[np.float64], scores: Scores, *, output: str, name: str) -> NDArray[np.float64]:
-    """Probabilities [items, labels]: the scores themselves, or the softmax of logits."""
+def as_probabilities(
+    values: NDArray[np.float64], scores: Scores, *, output: str, name: str, changed: bool = False
+) -> NDArray[np.float64]:
+    """Probabilities [items, labels]: the scores themselves, or the softmax of logits.
+
+    changed: whether these are answers to versions of items, which may be alike and show nothing about the scores.
+    """
     if scores == "probabilities":
         # Sums in 32 bits may end a rounding error outside.
         return np.where(
             (values < 0) & (values > -ROUNDING) | (values > 1) & (values < 1 + ROUNDING), np.rint(values), values
         )
-    finite = values[np.isfinite(values).all(axis=1)]
+    finite = values[:0] if changed else values[np.isfinite(values).all(axis=1)]
     suspicion = unlike_logits(finite) if len(finite) >= ENOUGH_ROWS else None
     if suspicion is not None:
         what, remedy = suspicion

@@ -62,7 +62,10 @@ def _judged_again(candidate: AuditedCandidate, policy: Policy, document: AuditDo
     left_out = _BY_VERDICT | _OF_BEHAVIOUR if verdict.outcome is Outcome.EQUIVALENT else _BY_VERDICT
     kept = [advice for advice in candidate.advice if advice.kind not in left_out]
     missing = unmeasured_steps(verdict, candidate.measures, no_explain=no_explain, chosen=document.chosen)
-    return replace(candidate, verdict=verdict, advice=(*ship(verdict), *missing, *kept, *next_steps(verdict)))
+    of_slices = [advice for advice in kept if advice.kind in ("slice", "explained slice")]
+    return replace(
+        candidate, verdict=verdict, advice=(*ship(verdict, of_slices), *missing, *kept, *next_steps(verdict))
+    )
 
 
 def _only(evidence: Evidence, candidates: Collection[str]) -> Evidence:
