@@ -326,7 +326,14 @@ def test_an_id_is_looked_up_on_the_hub(tmp_path, monkeypatch, path):
 
 def test_a_hub_dataset_without_the_library_names_the_extra(tmp_path, refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
+    (tmp_path / "state.json").write_text("{}")
     with refused(str(tmp_path), "pip install 'trusteq[transformers]'", error=MissingExtraError):
+        read_table(tmp_path)
+
+
+def test_an_empty_folder_is_called_so(tmp_path, refused):
+    (tmp_path / "cats").mkdir()
+    with refused(str(tmp_path), "an empty folder; give one that holds pictures, sounds or a dataset"):
         read_table(tmp_path)
 
 
