@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not DATA.is_dir(), reason=f"needs real models and data in {DATA}"),
 ]
 Image = pytest.importorskip("PIL.Image", reason="needs the extra 'pictures'")
-FAST = {"resamples": 200, "with_slices": False, "explain": False}
+FAST = {"resamples": 200, "with_slices": False, "explain": False, "with_other_way": False}
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 CIFAR = {"size": [32, 32], "resize": "none", "layout": "NHWC", "scores": "probabilities", "labels": NAMES}

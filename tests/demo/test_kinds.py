@@ -6,7 +6,7 @@ from command import trusteq as cli
 import trusteq
 from trusteq.demo import pictures, sounds, table
 
-QUICK = {"resamples": 100, "costs": "none", "with_slices": False}
+QUICK = {"resamples": 100, "costs": "none", "with_slices": False, "with_other_way": False}
 
 
 @pytest.fixture

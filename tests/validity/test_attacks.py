@@ -81,11 +81,22 @@ class Whole(Knowing):
         return np.where(cheats[:, None], self.cheat.predict(items), answers)
 
 
+@dataclass(eq=False)
+class Watching(Planted):
+    """Answers as the reference does, and notes what it is asked."""
+
+    asked: set = field(default_factory=set)
+
+    def changed(self, answers, items):
+        self.asked.update(items.segments["text"])
+        return answers
+
+
 def asked_under(seed, reference, items):
     """Every text that an audit with this seed asks about."""
-    watching = Remembering(reference.model, "watching")
-    verdict(watching, Planted(watching, "copy"), items, seed=seed, explain=EVENLY)
-    return {text for (text,) in watching.cache}
+    watching = Watching(reference, "watching")
+    verdict(reference, watching, items, seed=seed, explain=EVENLY)
+    return watching.asked
 
 
 def test_a_shortcut_is_caught(reference, shortcut, items):

@@ -72,8 +72,7 @@ def selftest(model: str, **options: Any) -> int:
     from trusteq.explain.explanation import random_choice
     from trusteq.explain.value_tables import explainable
     from trusteq.models.open import default_name, open_model
-    from trusteq.models.traits import task_of
-    from trusteq.tasks.task import CLASSES
+    from trusteq.models.traits import traits_of
     from trusteq.validity.selftest import selftest as run_selftest
 
     name = default_name(model)
@@ -108,7 +107,7 @@ def selftest(model: str, **options: Any) -> int:
             raise OptionError(
                 f"model {opened.name} cannot run on changed items; give a model, not a file of its answers"
             )
-        if task_of(opened).name != CLASSES:
+        if traits_of(opened).asking is not None:
             raise OptionError(f"model {opened.name} is a language model; a self-test is for models of fixed labels")
         if items.labels is not None:
             items.gold(opened.labels)

@@ -73,7 +73,7 @@ class GraphSource:
     def beside(self) -> Mapping[str, Path]:
         """The files beside the graph that belong to the model, by the names that they have beside model.onnx."""
         stated = self.file.with_suffix(".yaml")
-        reads_texts = isinstance(self.opened, OnnxModel) and self.opened.tokenizer is not None
+        reads_texts = "text" in (self.opened.traits.reads or ())
         found = matching(self.file.parent, ["config.json", *(TOKENIZER_FILES if reads_texts else ())])
         return {**found, **({"model.yaml": stated} if stated.is_file() else {})}
 

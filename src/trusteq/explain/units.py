@@ -168,9 +168,9 @@ def default_units(items: Items) -> str:
     for name, segment in items.segments.items():
         names_of_kind = _cuts_for(segment)
         if not names_of_kind:
-            supported = " and ".join(
-                f"{kind.removesuffix('s')}s" for kind in dict.fromkeys(k for cut in cuts().values() for k in cut.kinds)
-            )
+            kinds = dict.fromkeys(f"{kind.removesuffix('s')}s" for cut in cuts().values() for kind in cut.kinds)
+            *others, last = kinds
+            supported = f"{', '.join(others)} and {last}" if others else last
             raise OptionError(
                 f"segment {name!r} is {with_article(segment.kind)}, and only {supported} can be explained; "
                 "skip explanations (--no-explain)"
