@@ -455,6 +455,7 @@ def test_a_missing_column_of_a_dataset_is_refused(dataset, tmp_path, refused):
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path, refused):
     pytest.importorskip("datasets", reason="needs trusteq[transformers]")
+    (tmp_path / "notes.md").write_text("no data")
     with refused(str(tmp_path), "cannot be read as a Hugging Face dataset", "save_to_disk"):
         read_items(tmp_path, text=["t"])
 
