@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from trusteq.errors import MissingExtraError, ModelError
+from trusteq.data.label_sets import enumerated
+from trusteq.errors import LabelError, MissingExtraError, ModelError
 from trusteq.models.files import refuse_pickle
+from trusteq.models.labels import label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.onnx_by_label import is_by_label
 from trusteq.models.onnx_runtime import onnx_runtime
@@ -73,3 +75,22 @@ def scores_output(outputs: Sequence[Any], output: str | None, *, name: str) -> A
         what = f"has no output {output!r}" if output is not None else "does not show which output holds the scores"
         raise ModelError(f"model {name}: the graph {what}; choose one of these with --output: {choices}")
     return matches[0]
+
+
+def output_labels(
+    chosen: Any, configured: Sequence[str], labels: Sequence[str] | None, *, unnamed: str, name: str
+) -> tuple[str, ...]:
+    """The labels of the output's columns: those given, else the configured ones.
+
+    ``unnamed`` says that there are none, and what to do.
+    """
+    if labels is None and not configured:
+        raise LabelError(f"model {name}: {unnamed}")
+    names = label_names(configured, labels, name=name)
+    width = chosen.shape[1] if len(chosen.shape) == 2 else None
+    if isinstance(width, int) and width != len(names):
+        raise LabelError(
+            f"model {name}: output {chosen.name!r} has {width} columns but there are {len(names)} label names "
+            f"({enumerated(names)}); name them in order with --labels"
+        )
+    return names

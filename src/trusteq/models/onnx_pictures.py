@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trusteq.data.label_sets import enumerated
-from trusteq.errors import LabelError, ModelError
+from trusteq.errors import ModelError
 from trusteq.models.base import Finding, Identity
 from trusteq.models.cost_initialisers import initialisers
 from trusteq.models.cost_machine import CPU
 from trusteq.models.cost_size import Size, file_bytes
 from trusteq.models.files import files_hash, read_config
-from trusteq.models.labels import configured_labels, label_names
+from trusteq.models.labels import configured_labels
 from trusteq.models.onnx_answer import answered
 from trusteq.models.onnx_external import external_files
-from trusteq.models.onnx_file import open_session, scores_output
+from trusteq.models.onnx_file import open_session, output_labels, scores_output
 from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.opening import Opening, opening
 from trusteq.models.picture_input import PICTURES, picture_inputs, pillow, pillow_version
@@ -70,18 +69,11 @@ def open_onnx_pictures(
         )
     chosen = scores_output(session.get_outputs(), output, name=name)
     configured = how.labels or configured_labels(read_config(file.parent / "config.json", name=name), name=name)
-    if labels is None and not configured:
-        raise LabelError(
-            f"model {name}: {file} does not name its labels; give them in the order of the outputs with --labels "
-            f"{name}=first,second, or as labels in its preprocessing"
-        )
-    names = label_names(configured, labels, name=name)
-    width = chosen.shape[1] if len(chosen.shape) == 2 else None
-    if isinstance(width, int) and width != len(names):
-        raise LabelError(
-            f"model {name}: output {chosen.name!r} has {width} columns but there are {len(names)} label names "
-            f"({enumerated(names)}); name them in order with --labels"
-        )
+    unnamed = (
+        f"{file} does not name its labels; give them in the order of the outputs with --labels {name}=first,second, or "
+        "as labels in its preprocessing"
+    )
+    names = output_labels(chosen, configured, labels, unnamed=unnamed, name=name)
     files = {"graph": file, **weights}
     details = {
         "inputs": {entry.name: entry.type},

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trusteq.data.arrays import Arrays
-from trusteq.data.label_sets import enumerated
 from trusteq.data.predictions import log_softmax
-from trusteq.errors import LabelError, ModelError, OptionError
+from trusteq.errors import ModelError, OptionError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.batching import token_batches
@@ -22,12 +21,12 @@ from trusteq.models.cost_initialisers import initialisers
 from trusteq.models.cost_machine import CPU
 from trusteq.models.cost_size import Size, file_bytes
 from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, matching, read_config
-from trusteq.models.labels import configured_labels, label_names
+from trusteq.models.labels import configured_labels
 from trusteq.models.library_output import one_line
 from trusteq.models.onnx_answer import answered
 from trusteq.models.onnx_by_label import is_by_label, labels_of
 from trusteq.models.onnx_external import external_files
-from trusteq.models.onnx_file import graph_file, open_session, scores_output
+from trusteq.models.onnx_file import graph_file, open_session, output_labels, scores_output
 from trusteq.models.onnx_pictures import OnnxPictures, open_onnx_pictures
 from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.onnx_sounds import OnnxSounds, open_onnx_sounds
@@ -108,18 +107,11 @@ def open_onnx(
     configured = configured_labels(config, name=name)
     if labels is None and not configured and is_by_label(chosen):
         configured = labels_of(session, chosen, DTYPES)
-    if labels is None and not configured:
-        raise LabelError(
-            f"model {name}: {file.parent} has no config.json with id2label; name the labels in the order of the "
-            f"outputs with --labels {name}=first,second"
-        )
-    names = label_names(configured, labels, name=name)
-    width = chosen.shape[1] if len(chosen.shape) == 2 else None
-    if isinstance(width, int) and width != len(names):
-        raise LabelError(
-            f"model {name}: output {chosen.name!r} has {width} columns but there are {len(names)} label names "
-            f"({enumerated(names)}); name them in order with --labels"
-        )
+    unnamed = (
+        f"{file.parent} has no config.json with id2label; name the labels in the order of the outputs with --labels "
+        f"{name}=first,second"
+    )
+    names = output_labels(chosen, configured, labels, unnamed=unnamed, name=name)
     files = {"graph": file, **weights, **matching(file.parent, ["config.json"])}
 
     inputs = {entry.name: entry for entry in session.get_inputs()}
