@@ -71,6 +71,15 @@ def found(one, other, items=None, seed=0):
     return different_preprocessing(models, items or photos(), seed=seed)
 
 
+def test_what_is_not_known_is_said_not_to_be_compared():
+    (of_small,) = found(how(), None)
+    (of_large,) = found(None, how())
+    assert of_small.kind == of_large.kind == "other input"
+    assert of_small.message.startswith("what small does to pictures is not known in trusteq's terms, so it is not")
+    assert of_large.message.startswith("what large does to pictures is not known")
+    assert found(None, None) == []  # both state the same, which is nothing
+
+
 def test_the_same_preprocessing_is_no_finding():
     assert found(how(), how()) == []
 

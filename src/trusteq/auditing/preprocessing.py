@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.models.preprocessing import Preprocessing
 
+PICTURES = frozenset({"picture"})
 SAMPLE = 500
 """The most pictures that are answered through another model's preprocessing."""
 
@@ -48,9 +49,26 @@ def different_preprocessing(models: Models, items: Items, *, seed: int) -> list[
     for model in models.everybody[1:]:
         findings += _heard_otherwise(model, reference)
         own = traits_of(model).preprocessing
+        findings += _not_compared(model, reference)
         if expected is not None and own is not None and traits_of(model).through is not None:
             findings += _differences(model, own, reference, expected, items, seed)
     return findings
+
+
+def _not_compared(model: Model, reference: Model) -> Iterator[Finding]:
+    """A finding if what one of two models of pictures does to them is not known, so that nothing can be compared."""
+    both = (model, reference)
+    if not all(traits_of(one).reads == PICTURES for one in both):
+        return
+    unknown = [one for one in both if traits_of(one).preprocessing is None]
+    processors = [one.identity.details.get("settings") for one in both]
+    if unknown and not (len(unknown) == len(both) and processors[0] == processors[1]):
+        message = (
+            f"what {' and '.join(one.name for one in unknown)} does to pictures is not known in trusteq's terms, so it "
+            f"is not compared with what {reference.name if model in unknown else model.name} does to them: see that "
+            "both resize and crop alike"
+        )
+        yield Finding(model.name, "other input", message, float(len(unknown)))
 
 
 def _heard_otherwise(model: Model, reference: Model) -> Iterator[Finding]:
