@@ -54,6 +54,7 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--method", required=True, type=click.Choice(list(METHODS)), metavar="NAME", help="One of the methods below."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the candidate; must not exist.")
+@click.option("--original", help="The large model that MODEL, a candidate, is to answer like.")
 @_method_options
 @training_data_options
 @click.option("--picture", help="Columns of pictures; a folder of pictures as --data needs none.")
@@ -81,6 +82,7 @@ def compress(model: str, method: str, out: Path, **options: Any) -> int:
             model,
             method=method,
             out=out,
+            original=options["original"],
             items=_items(options, "data", method, progress),
             dev=_items(options, "dev", method, progress),
             download=options["download"],

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from trusteq.compress.asked import Asked
     from trusteq.compress.compressed import Compressed
+    from trusteq.compress.original import Original
+    from trusteq.models.base import Identity
     from trusteq.models.cost_size import Size
 
 SAME = 1e-3
@@ -58,6 +60,7 @@ def make(
     *,
     method: str,
     out: str | Path,
+    original: str | Path | None = None,
     items: Items | None = None,
     dev: Items | None = None,
     download: bool = False,
@@ -69,13 +72,18 @@ def make(
 
     ``model`` is a folder, a hub id (in the cache or with ``download``), the .gguf file of a language model or a .onnx
     file, beside which stands what it does to pictures (the same name with .yaml).
-    ``method`` is one of `METHODS`, which lists the options that each takes. A method that trains learns from ``items``
-    and keeps the epoch that is best on ``dev``, or if there is none on a held-out tenth of the items; one that
-    calibrates reads ``items``, without labels. ``out`` must not exist. tell: called with (stage, done, total); say:
-    with a line.
+    ``method`` is one of `METHODS`, which lists the options that each takes. A method that brings a candidate nearer to
+    its large counterpart takes the candidate as ``model``, and ``original`` beside it. A method that trains learns
+    from ``items`` and keeps the epoch that is best on ``dev``, or if there is none on a held-out tenth of the items;
+    one that calibrates reads ``items``, without labels. ``out`` must not exist. tell: called with (stage, done,
+    total); say: with a line.
     """
     arguments = checked_options(method, options)
     chosen = METHODS[method]
+    if original is not None and not chosen.original:
+        raise OptionError(f"original has no effect on method {method}, which makes a candidate of the model itself")
+    if original is None and chosen.original:
+        raise OptionError(f"method {method} brings a candidate nearer to a model: name it with --original (original=)")
     for name, data in (("items", items), ("dev", dev)):
         if data is not None and not (chosen.learns or (chosen.calibrates and name == "items")):
             raise OptionError(f"{name} has no effect on method {method}, which does not train; leave it out")
@@ -88,6 +96,7 @@ def make(
         if GRAPHS in chosen.models:
             use, how = "is calibrated on items", "--data, a folder of pictures or a table with --picture"
         raise OptionError(f"method {method} {use}: name them with {how} (in Python items=)")
+    from trusteq.compress.original import open_original
     from trusteq.compress.source import is_graph, opened
     from trusteq.record.saving import free_directory
 
@@ -103,11 +112,15 @@ def make(
     tell("open the model", 0, 1)
     device = arguments.pop("device", None) if chosen.learns else "cpu"
     with opened(str(model), method, device, download=download) as source:
-        return _made(source, method, path, arguments, items, dev, tell, say)
+        counterpart = None
+        if original is not None:
+            counterpart = open_original(str(original), source, device, download=download)
+        return _made(source, counterpart, method, path, arguments, items, dev, tell, say)
 
 
 def _made(
     source: Any,
+    original: Original | None,
     method: str,
     path: Path,
     arguments: dict[str, Any],
@@ -125,10 +138,13 @@ def _made(
     before = traits_of(source).size()
     asked = asked_of(source)
     tell("open the model", 1, 1)
-    checkpoints = _checkpoints(path, source, method, arguments, items, dev)
+    counterpart = None if original is None else original.identity
+    checkpoints = _checkpoints(path, source, counterpart, method, arguments, items, dev)
     data: dict[str, Any] = {"items": items, "tell": tell} if chosen.calibrates else {}
     if chosen.learns:
         data = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
+    if original is not None:
+        data["original"] = original
     seed = arguments.get("seed", 0)
     try:
         path.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +171,8 @@ def _made(
                 "method": method,
                 "arguments": _defaults(compress, chosen.options) | arguments,
                 "seed": seed if chosen.learns else None,
-                "source": {"location": source.identity.location, "content": source.identity.content},
+                "source": _place(source.identity),
+                **({} if counterpart is None else {"original": _place(counterpart)}),
                 "content": saved.identity.content,
                 "versions": (versions if source.model is not None else versions_of)(*chosen.packages),
                 **compressed.facts,
@@ -179,6 +196,7 @@ def _made(
 def _checkpoints(
     path: Path,
     source: Any,
+    original: Identity | None,
     method: str,
     arguments: Mapping[str, Any],
     items: Items | None,
@@ -186,10 +204,16 @@ def _checkpoints(
 ) -> Checkpoints:
     """Where a method that trains stores its state, from which the same call resumes after an interruption."""
     contents = [None if data is None else data.content() for data in (items, dev)]
-    key = key_of({"method": method, "arguments": arguments, "source": source.identity.content, "items": contents})
+    inputs = {"method": method, "arguments": arguments, "source": source.identity.content, "items": contents}
+    key = key_of(inputs | ({} if original is None else {"original": original.content}))
     workshop = path.resolve().parent / f".{path.name}.training"
     refuse_link(workshop)
     return Checkpoints(workshop / "state.safetensors", key)
+
+
+def _place(identity: Identity) -> dict[str, Any]:
+    """What a recipe says of a model."""
+    return {"location": identity.location, "content": identity.content}
 
 
 @contextmanager

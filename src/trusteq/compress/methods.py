@@ -25,6 +25,7 @@ class Method:
     """One way to make a candidate.
 
     home: "module:function". learns: whether it trains, on items. calibrates: whether it rounds for these items.
+    original: whether it brings a candidate nearer to the model that it was made from, which it then needs beside it.
     models: the kinds that it applies to.
     """
 
@@ -34,6 +35,7 @@ class Method:
     packages: tuple[str, ...] = ()
     learns: bool = False
     calibrates: bool = False
+    original: bool = False
     models: tuple[str, ...] = (CLASSIFIERS, LANGUAGE_MODELS, PICTURE_MODELS)
 
     def load(self, name: str) -> Callable[..., Compressed]:

@@ -70,13 +70,14 @@ def _classifier(location: str, method: str, device: str | None, *, name: str, do
 
 
 def _accepted(source: Any, method: str) -> Any:
-    """The model; an error if the method does not apply to its kind, or if it is already quantized."""
+    """The model; an error if the method does not apply to its kind, or rounds what is already rounded."""
     kinds = {LanguageSource: LANGUAGE_MODELS, PictureSource: PICTURE_MODELS}
     kind = kinds.get(type(source), CLASSIFIERS)
     if kind not in METHODS[method].models:
         others = " and ".join(METHODS[method].models)
         raise does_not_apply(source, method, f"it is for {others} only")
-    if quantization := source.identity.details["quantization"]:
+    quantization = source.identity.details["quantization"]
+    if quantization and not METHODS[method].original:
         by = quantization.get("quant_method")
         raise does_not_apply(source, method, f"it is already quantized ({by}); start from the model it was made from")
     return source
