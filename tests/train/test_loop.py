@@ -12,7 +12,8 @@ from oracles import tiny_models
 from trusteq import ModelError
 from trusteq.models.transformer import open_transformer
 from trusteq.train import loop as training
-from trusteq.train.loop import Examples, batches, loss, rate_share, train
+from trusteq.train.lessons import Examples
+from trusteq.train.loop import batches, loss, rate_share, train
 from trusteq.train.settings import TrainingSettings
 
 

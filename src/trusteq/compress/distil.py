@@ -9,7 +9,8 @@ from trusteq.compress.compressed import checkpoint
 from trusteq.compress.student import from_layers, narrower
 from trusteq.errors import DataError, OptionError
 from trusteq.train.held_out import held_out
-from trusteq.train.loop import Examples, train
+from trusteq.train.lessons import Examples
+from trusteq.train.loop import train
 from trusteq.train.settings import TrainingSettings
 
 if TYPE_CHECKING:

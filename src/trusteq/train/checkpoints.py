@@ -34,7 +34,8 @@ class Epoch:
 class State:
     """The epochs so far; tensors by name: the current weights, those of the best epoch, and the optimizer's moments.
 
-    ``moments`` are named "<parameter's number>.<name of the moment>".
+    Of the weights, those that do not move are left out. An epoch numbered 0 is the model before any. ``moments`` are
+    named "<parameter's number>.<name of the moment>".
     """
 
     curve: tuple[Epoch, ...]
@@ -43,13 +44,25 @@ class State:
     moments: Mapping[str, Any]
 
     @staticmethod
-    def start(net: Any) -> State:
-        """Before the first epoch."""
-        return State((), net.state_dict(), {}, {})
+    def start(net: Any, curve: tuple[Epoch, ...] = ()) -> State:
+        """Before the first epoch; ``curve`` holds what is known of the model as it is, if anything."""
+        weights = _moving(net)
+        return State(curve, weights, _copies(weights) if curve else {}, {})
+
+    @property
+    def done(self) -> int:
+        """The number of the last epoch."""
+        return self.curve[-1].number if self.curve else 0
+
+    @property
+    def since_best(self) -> int:
+        """How many epochs there were after the best."""
+        ranks = [epoch.rank for epoch in self.curve]
+        return len(ranks) - 1 - ranks.index(max(ranks)) if ranks else 0
 
     def restore(self, net: Any, optimizer: Any) -> None:
         """Put a model and its optimizer in this state."""
-        net.load_state_dict(self.weights)
+        net.load_state_dict(self.weights, strict=False)
         by_parameter: dict[int, dict[str, Any]] = {}
         for key, tensor in self.moments.items():
             number, _, moment = key.partition(".")
@@ -58,15 +71,25 @@ class State:
 
     def after(self, epoch: Epoch, net: Any, optimizer: Any) -> State:
         """The state after one more epoch; of equally good epochs the earlier counts as best."""
-        weights = net.state_dict()
+        weights = _moving(net)
         better = all(epoch.rank > earlier.rank for earlier in self.curve)
-        best = {key: tensor.detach().clone() for key, tensor in weights.items()} if better else self.best
+        best = _copies(weights) if better else self.best
         moments = {
             f"{number}.{moment}": tensor
             for number, moments in optimizer.state_dict()["state"].items()
             for moment, tensor in moments.items()
         }
         return State((*self.curve, epoch), weights, best, moments)
+
+
+def _moving(net: Any) -> dict[str, Any]:
+    """A module's weights and buffers by name, without the parameters that do not move."""
+    still = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in net.state_dict().items() if name not in still}
+
+
+def _copies(weights: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tensor.detach().clone() for name, tensor in weights.items()}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from trusteq.models.saving import save_checkpoint
 from trusteq.record.saving import free_directory
 from trusteq.train.checkpoints import Checkpoints, Epoch
 from trusteq.train.held_out import held_out
-from trusteq.train.loop import Examples, train
+from trusteq.train.lessons import Examples
+from trusteq.train.loop import train
 from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions
 from trusteq.train.settings import PAPER
 

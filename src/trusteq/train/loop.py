@@ -6,49 +6,31 @@ last complete epoch (`train.checkpoints`) ends with the same weights, bit for bi
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.errors import ModelError
 from trusteq.train.checkpoints import Epoch, State
+from trusteq.train.lessons import Examples, TokenLessons, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from trusteq.models.token_rows import TokenRows
     from trusteq.models.transformer import TransformerModel
     from trusteq.train.checkpoints import Checkpoints
+    from trusteq.train.lessons import Lessons
     from trusteq.train.settings import TrainingSettings
 
 CHUNK = 50
 """Batches whose rows are drawn at random together, then sorted by length: little padding, and no order to learn."""
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Token rows and their targets: gold codes [rows], and another model's log-probabilities [rows, labels]."""
-
-    rows: TokenRows
-    gold: NDArray[np.int64] | None = None
-    soft: NDArray[np.float64] | None = None
-
-    def answers(self) -> NDArray[np.int64]:
-        """The right answer to each row [rows]: gold codes if there are any, else the other model's answers."""
-        if self.gold is not None:
-            return self.gold
-        if self.soft is None:
-            raise ValueError("examples have neither gold codes nor another model's answers to learn from")
-        return np.asarray(self.soft.argmax(axis=1), np.int64)
-
-
 def train(
     model: TransformerModel,
-    examples: Examples,
+    examples: Examples | Callable[[int], Examples],
     dev: Examples,
     settings: TrainingSettings,
     *,
@@ -58,56 +40,94 @@ def train(
 ) -> list[Epoch]:
     """The epochs, in order; the model is trained in place and ends with the weights of the epoch best on ``dev``.
 
+    ``examples`` may be a function that returns those of an epoch, as many in each.
     Best is the highest accuracy, then the lowest loss, then the earliest. ``advance`` is called with (epoch, done,
     steps) after each step, ``after`` with each epoch. With ``checkpoints`` training resumes after the last epoch stored
     there, and stores its state after each.
     """
-    import torch
-
     if not model.can_pad and settings.batch > 1:
         raise ModelError(f"model {model.name}: it has no padding token, so it can only be trained with --batch 1")
-    net = model.model
-    optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
-    steps = settings.epochs * math.ceil(len(examples.rows) / settings.batch)
-    state = State.start(net) if checkpoints is None else checkpoints.read() or State.start(net)
+    of_epoch = examples if callable(examples) else lambda number: examples
+    return learn(
+        model.model,
+        lambda number: TokenLessons(model, of_epoch(number)),
+        lambda number, mean: _evaluate(model, dev, settings, number, mean),
+        settings,
+        name=model.name,
+        advance=advance,
+        after=after,
+        checkpoints=checkpoints,
+    )
+
+
+def learn(
+    net: Any,
+    lessons: Callable[[int], Lessons],
+    evaluate: Callable[[int, float], Epoch],
+    settings: TrainingSettings,
+    *,
+    name: str,
+    dropout: bool = True,
+    patience: int | None = None,
+    start: tuple[Epoch, ...] = (),
+    advance: Callable[[int, int, int], None] = lambda epoch, done, total: None,
+    after: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoints: Checkpoints | None = None,
+) -> list[Epoch]:
+    """The epochs, in order, of training a torch module in place; it ends with the weights of the best.
+
+    ``lessons`` returns what an epoch of this number teaches, as many rows in each; ``evaluate`` the epoch, from its
+    number and mean loss. Only parameters that require a gradient move. ``dropout``: whether layers behave as they do in
+    training. ``patience``: how many epochs in a row may be no better than an earlier one before it stops. ``start``: an
+    epoch numbered 0, of the weights as they are, which may be the best. Otherwise as `train`.
+    """
+    import torch
+
+    moving = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(moving, lr=settings.rate, weight_decay=settings.weight_decay)
+    state = State.start(net, start) if checkpoints is None else checkpoints.read() or State.start(net, start)
     state.restore(net, optimizer)
-    step = len(state.curve) * (steps // settings.epochs)
-    cuda = net.device.type == "cuda"
-    with torch.random.fork_rng(devices=[net.device] if cuda else []):
-        for number in range(len(state.curve) + 1, settings.epochs + 1):
+    device = moving[0].device
+    cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if cuda else []):
+        for number in range(state.done + 1, settings.epochs + 1):
+            if patience is not None and state.since_best >= patience:
+                break
             seeds = np.random.SeedSequence([settings.seed, number])
             torch.manual_seed(int(seeds.generate_state(1)[0]))
-            order = batches(examples.rows.lengths, settings.batch, np.random.default_rng(seeds))
-            net.train()
+            taught = lessons(number)
+            order = batches(taught.lengths, settings.batch, np.random.default_rng(seeds))
+            step, steps = (number - 1) * len(order), settings.epochs * len(order)
+            net.train(dropout)
             total = 0.0
             for done, at in enumerate(order, 1):
                 for group in optimizer.param_groups:
                     group["lr"] = settings.rate * rate_share(step, steps, settings)
                 try:
-                    with torch.autocast(net.device.type, torch.bfloat16, enabled=settings.mixed and cuda):
-                        logits = net(**model.inputs(examples.rows, at)).logits.float()
-                    step_loss = loss(logits, *_targets(examples, at, net.device), settings)
+                    with torch.autocast(device.type, torch.bfloat16, enabled=settings.mixed and cuda):
+                        logits = taught.logits(at)
+                    step_loss = loss(logits, *taught.targets(at), settings)
                     if not torch.isfinite(step_loss):
-                        raise ModelError(f"model {model.name}: the loss is {step_loss} in epoch {number}; lower --rate")
+                        raise ModelError(f"model {name}: the loss is {step_loss} in epoch {number}; lower --rate")
                     optimizer.zero_grad()
                     step_loss.backward()
                 except torch.OutOfMemoryError as error:
                     raise ModelError(
-                        f"model {model.name}: out of memory on {len(at)} items of up to "
-                        f"{examples.rows.lengths[at].max()} tokens; lower --batch"
+                        f"model {name}: out of memory on {len(at)} items of up to "
+                        f"{taught.lengths[at].max()} tokens; lower --batch"
                     ) from error
-                torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
+                torch.nn.utils.clip_grad_norm_(moving, settings.clip)
                 optimizer.step()
                 step += 1
                 total += float(step_loss.detach()) * len(at)
                 advance(number, done, len(order))
             net.eval()
-            epoch = _evaluate(model, dev, settings, number, total / len(examples.rows))
+            epoch = evaluate(number, total / len(taught.lengths))
             state = state.after(epoch, net, optimizer)
             if checkpoints is not None:
                 checkpoints.write(state)
             after(epoch)
-    net.load_state_dict(state.best)
+    net.load_state_dict(state.best, strict=False)
     return list(state.curve)
 
 
@@ -147,20 +167,10 @@ def rate_share(step: int, steps: int, settings: TrainingSettings) -> float:
     return max(0.0, (steps - step) / max(1.0, steps - warm)) if settings.decay else 1.0
 
 
-def _targets(examples: Examples, at: NDArray[np.int64], device: Any) -> tuple[Any, Any]:
-    import torch
-
-    def tensor(values: NDArray[Any] | None) -> Any:
-        return None if values is None else torch.from_numpy(values[at]).to(device)
-
-    soft = tensor(examples.soft)
-    return tensor(examples.gold), None if soft is None else soft.float()
-
-
 def _evaluate(model: TransformerModel, dev: Examples, settings: TrainingSettings, number: int, mean: float) -> Epoch:
     """The epoch, with the model's loss and accuracy on dev when it predicts as in an audit."""
     import torch
 
     answers = model.answer(dev.rows)
-    on_dev = loss(torch.from_numpy(answers).float(), *_targets(dev, np.arange(len(answers)), "cpu"), settings)
+    on_dev = loss(torch.from_numpy(answers).float(), *targets(dev, np.arange(len(answers)), "cpu"), settings)
     return Epoch(number, mean, float(on_dev), float((answers.argmax(axis=1) == dev.answers()).mean()))
