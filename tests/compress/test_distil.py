@@ -71,6 +71,7 @@ def test_the_recipe_tells_the_lesson(large, lessons, unseen, tmp_path):
     assert recipe["seed"] == 7
     given = {"epochs": 2, "temperature": 3.0, "hard": 0.25, "seed": 7}
     defaults = {"layers": None, "drop": None, "width": None, "rate": 5e-5, "batch": 32}
+    defaults |= {"perturb": None, "replace": None, "whole": False}
     assert recipe["arguments"] == given | defaults
     assert (recipe["training"]["temperature"], recipe["training"]["hard"]) == (3.0, 0.25)
     assert recipe["items"] == {"source": "items", "items": 160, "content": lessons.content()}

@@ -43,6 +43,9 @@ KINDS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The command with the options of all methods."""
     for name, option in tuple(OPTIONS.items())[::-1]:
+        if option.kind is bool:
+            command = click.option(f"--{name}", is_flag=True, default=None, help=option.help)(command)
+            continue
         metavar = "|".join(option.choices) or KINDS[option.kind]
         command = click.option(f"--{name}", type=option.kind, metavar=metavar, help=option.help)(command)
     return command

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from trusteq.compress.compressed import checkpoint
+from trusteq.compress.perturbed import Perturbing, masks, perturbed, perturbing_of
 from trusteq.compress.student import from_layers, narrower
 from trusteq.errors import DataError, OptionError
+from trusteq.models.token_rows import joined
+from trusteq.train.fine_tuned import summary
 from trusteq.train.held_out import held_out
 from trusteq.train.lessons import Examples
 from trusteq.train.loop import train
@@ -32,8 +39,11 @@ def distil(
     layers: int | None = None,
     drop: str | None = None,
     width: int | None = None,
-    temperature: float = 2.0,
+    temperature: float | None = None,
     hard: float | None = None,
+    perturb: float | None = None,
+    replace: str | None = None,
+    whole: bool = False,
     epochs: int = 3,
     rate: float = 5e-5,
     batch: int = 32,
@@ -42,14 +52,24 @@ def distil(
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Compressed:
-    """A student trained on ``items``, at its best epoch on ``dev``: by accuracy, or without labels by agreement."""
+    """A student trained on ``items``, at its best epoch on ``dev``: by accuracy, or without labels by agreement.
+
+    With ``perturb`` it learns the original's answers to perturbed texts, too, by default at temperature 1 and without
+    labels, which perturbed texts do not have.
+    """
     import torch
 
     if width is not None and drop is not None:
         raise OptionError("drop has no effect with width, which starts from no layer of the model; leave one out")
+    perturbing = perturbing_of(perturb, replace, whole=whole, seed=seed)
+    if perturbing is not None and hard:
+        raise OptionError(f"hard {hard:g}: perturbed texts have no labels to learn from; leave it out, or perturb")
     if dev is None:
         items, dev = held_out(items, seed=seed)
-    hard = (0.5 if items.labels is not None else 0.0) if hard is None else hard
+    if hard is None:
+        hard = 0.5 if items.labels is not None and perturbing is None else 0.0
+    if temperature is None:
+        temperature = 2.0 if perturbing is None else 1.0
     for data in (items, dev):
         if hard and data.labels is None:
             raise DataError(f"{data.source}: has no labels, which hard {hard:g} needs; name their column with --label")
@@ -73,10 +93,10 @@ def distil(
             f"dev loss {epoch.dev_loss:.4f}, dev {what} {epoch.dev_accuracy:.4f}"
         )
 
-    trained = replace(source, model=student.to(device))
+    trained = dataclasses.replace(source, model=student.to(device))
     curve = train(
         trained,
-        examples,
+        examples if perturbing is None else partial(_with_perturbed, source, perturbing, items, examples),
         dev_examples,
         settings,
         advance=lambda epoch, done, total: tell(f"epoch {epoch} of {epochs}", done, total),
@@ -92,15 +112,27 @@ def distil(
         training=asdict(settings),
         device=device.type,
         threads=torch.get_num_threads(),
-        items=_summary(items),
-        dev=_summary(dev),
+        items=summary(items),
+        dev=summary(dev),
         curve=[asdict(epoch) for epoch in curve],
+        **({} if perturbing is None else {"trained_on_perturbations": perturbing.document(items)}),
     )
 
 
 def _examples(source: TransformerModel, items: Items) -> Examples:
     rows = source.encode(list(zip(*items.texts(), strict=True)))
     return Examples(rows, items.gold(source.labels), source.answer(rows))
+
+
+def _with_perturbed(
+    source: TransformerModel, perturbing: Perturbing, items: Items, examples: Examples, epoch: int
+) -> Examples:
+    """The examples of an epoch: whole texts, and texts with units left out and the model's answers to them."""
+    whole, left_out = perturbing.split(np.arange(len(items)), epoch)
+    kept = masks(items, left_out, seed=perturbing.seed, epoch=epoch)
+    texts = perturbed(items, left_out, kept, perturbing.replace, source.mask_token)
+    parts = [source.encode(list(zip(*part.texts(), strict=True))) for part in (items.take(whole), texts)]
+    return Examples(joined(parts), soft=np.concatenate([examples.soft[whole], source.answer(parts[1])]))  # type: ignore[index]
 
 
 def _outcome(student: TransformerModel, dev: Examples) -> str:
@@ -110,7 +142,3 @@ def _outcome(student: TransformerModel, dev: Examples) -> str:
     if dev.gold is not None:
         words += f"; accuracy {(ours == dev.gold).mean():.1%}, the original's {(theirs == dev.gold).mean():.1%}"
     return words
-
-
-def _summary(items: Items) -> dict[str, Any]:
-    return {"source": items.source, "items": len(items), "content": items.content()}

@@ -51,6 +51,7 @@ class Method:
 ONNX = ("onnx", "onnxruntime")
 PACKED = ("compressed-tensors",)
 ROUNDING = ("group", "outliers")
+PERTURBED = ("perturb", "replace", "whole")
 TRAINING = ("temperature", "hard", "epochs", "rate", "batch", "seed", "device")
 
 METHODS: Mapping[str, Method] = {
@@ -108,8 +109,16 @@ METHODS: Mapping[str, Method] = {
     "distil": Method(
         "a smaller student, trained on --data to give the same answers",
         "distil:distil",
-        ("layers", "drop", "width", *TRAINING),
+        ("layers", "drop", "width", *TRAINING, *PERTURBED),
         learns=True,
+        models=(CLASSIFIERS,),
+    ),
+    "heal": Method(
+        "MODEL, a candidate, trained on --data to answer like --original; as small as before",
+        "heal:heal",
+        ("rows", "minutes", "rate", "batch", "move", *PERTURBED, "seed", "device"),
+        learns=True,
+        original=True,
         models=(CLASSIFIERS,),
     ),
 }
@@ -129,6 +138,10 @@ class Option:
 
     def checked(self, name: str, value: object) -> Any:
         """The value; an error if the option does not take it."""
+        if self.kind is bool:
+            if not isinstance(value, bool):
+                raise OptionError(f"{name} must be true or false, found {value!r}")
+            return value
         if self.kind is str:
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 expected = " or ".join(self.choices) or "a text"
@@ -159,10 +172,39 @@ OPTIONS: Mapping[str, Option] = {
     "width": Option(
         "Hidden size of a student that starts at random instead of from the model's layers.", int, 1, 1_000_000
     ),
-    "temperature": Option("Softens the answers that the student learns; default 2.", low=0, high=1000, inclusive=False),
-    "hard": Option("Weight of gold labels versus the model's answers; default 0.5, 0 without labels.", low=0, high=1),
+    "temperature": Option(
+        "Softens the answers that the student learns; default 2, with --perturb 1.", low=0, high=1000, inclusive=False
+    ),
+    "hard": Option(
+        "Weight of gold labels versus the model's answers; default 0.5, 0 without labels or with --perturb.",
+        low=0,
+        high=1,
+    ),
     "epochs": Option("Passes through the items; default 3.", int, 1, 10_000),
-    "rate": Option("AdamW's learning rate at its peak; default 5e-5.", low=0, high=1, inclusive=False),
+    "rows": Option("How many rows to heal on, over all rounds; default 6400.", int, 1, 1_000_000_000),
+    "minutes": Option(
+        "Heal about so long: as many rows as fit, by timing the first.", low=0, high=100_000, inclusive=False
+    ),
+    "move": Option(
+        "What may move: biases, norms and head (small); scales of rounded weights too; or all that need not stay. "
+        "Default small for rounded weights, else all.",
+        str,
+        choices=("small", "scales", "all"),
+    ),
+    "perturb": Option(
+        "Share of rows with words left out, as an explainer leaves them out; then no labels are used.",
+        low=0,
+        high=1,
+        inclusive=False,
+    ),
+    "replace": Option("What stands in for them: remove (default), mask, or a text.", str),
+    "whole": Option("Perturbed rows come on top; no whole text makes room for them.", bool),
+    "rate": Option(
+        "AdamW's learning rate at its peak; default 5e-5, to heal 1e-3 (small, scales) or 1e-4 (all).",
+        low=0,
+        high=1,
+        inclusive=False,
+    ),
     "batch": Option("Items in one step; default 32.", int, 1, 1_000_000),
     "seed": Option("Seed of everything random; default 0.", int, 0, 2**63 - 1),
     "device": Option("Where to train, e.g. cuda; default the fastest there is.", str),

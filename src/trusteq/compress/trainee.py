@@ -1,0 +1,242 @@
+"""A candidate as a torch module that can be trained, and what makes it small kept as it is.
+
+Rounded weights stay on their grid, zeros stay zeros, weights of low rank stay of that rank, shapes stay. The module
+computes with plain float32 weights; what has moved is written back into the candidate's own files.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from trusteq.compress.stored_tensors import StoredTensors
+from trusteq.models.layers import does_not_apply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HEAL = "heal"
+SMALL, SCALES, ALL = "small", "scales", "all"
+MOVES = (SMALL, SCALES, ALL)
+"""What may move: biases, norms and the head; with them the scales of rounded weights; or all that need not stay."""
+
+FEW = 0.6
+"""A weight is rounded if the values in its rows that are not 0 are at most this share of as many different ones."""
+RANK_IS_LOWER = 1e-5, 0.95
+"""Singular values below this share of the largest are 0; a rank counts as low below this share of the full one."""
+LEAST = 1024
+"""Weights with fewer numbers are not looked at for rounding or rank."""
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A candidate's torch module in float32.
+
+    stored: by parameter, the tensor of the files that it stands for. rounded: the weights on a grid; grids: their
+    whole numbers and where their steps are stored, as far as these are known. zeros: how many weights are 0 and stay
+    so, by parameter. ranks: the rank of weights of low rank.
+    """
+
+    net: Any
+    tensors: StoredTensors
+    stored: Mapping[str, str]
+    rounded: frozenset[str]
+    grids: Mapping[str, tuple[Any, str]]
+    zeros: dict[str, int] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
+
+    def may_move(self, what: str | None, source: Any) -> str:
+        """Let parameters move, by default as suits the candidate; returns what may."""
+        what = what or (SMALL if self.rounded else ALL)
+        if what == SCALES and not self.grids:
+            raise does_not_apply(source, HEAL, "it has no rounded weights whose scales could move; use another --move")
+        body = {name for name, _ in _body(self.net)}
+        parameters = dict(self.net.named_parameters())
+        for name, parameter in parameters.items():
+            small = parameter.ndim < 2 or name not in body
+            parameter.requires_grad_(name not in self.rounded and (small or what == ALL))
+        for name, parameter in parameters.items():
+            if parameter.requires_grad and parameter.ndim > 1:
+                self._keep_zeros(name, parameter)
+        from trusteq.compress.parametrizations import OnGrid
+
+        if what == ALL:
+            self._keep_ranks(parameters)
+        if what != SMALL:
+            for name, (whole, place) in self.grids.items():
+                _parametrize(self.net, name, OnGrid(whole, self.tensors[place]))
+        return what
+
+    def _keep_zeros(self, name: str, parameter: Any) -> None:
+        nonzero = parameter.detach() != 0
+        if not nonzero.all():
+            self.zeros[name] = int((~nonzero).sum())
+            parameter.register_hook(lambda gradient: gradient * nonzero)
+
+    def _keep_ranks(self, parameters: Mapping[str, Any]) -> None:
+        from trusteq.compress.parametrizations import OfRank
+
+        for name in _linear_weights(self.net):
+            parameter = parameters.get(name)
+            if parameter is None or not parameter.requires_grad or name in self.zeros or name not in self.stored:
+                continue
+            if rank := low_rank(parameter):
+                self.ranks[name] = rank
+                _parametrize(self.net, name, OfRank(rank))
+
+    def moved(self) -> dict[str, Any]:
+        """The tensors that differ from those in the files, by the names that they have there."""
+        import torch
+        from torch.nn.utils.parametrize import is_parametrized
+
+        found = {}
+        for name in self.stored:
+            module, attribute = _owner(self.net, name)
+            value, place = getattr(module, attribute), self.stored[name]
+            if name in self.grids:
+                if not is_parametrized(module, attribute):
+                    continue
+                value = module.parametrizations[attribute].original
+            before = self.tensors[place]
+            value = value.detach().cpu().to(before.dtype)
+            if not torch.equal(value, before):
+                found[place] = value
+        return found
+
+
+def trainee(source: Any) -> Trainee:
+    """The candidate's module, with what is in its files."""
+    import torch
+
+    tensors = StoredTensors.of(source.files)
+    quantization = source.identity.details["quantization"]
+    if not quantization:
+        net = deepcopy(source.model).float()
+        names = [name for name, _ in net.named_parameters()]
+        if strange := [name for name in names if name not in tensors]:
+            raise does_not_apply(
+                source,
+                HEAL,
+                f"its files name {strange[0]} in another way than transformers; load and save it with transformers",
+            )
+        on_few = {name for name in _linear_weights(net) if name in tensors and on_few_values(tensors[name])}
+        return Trainee(net, tensors, {name: name for name in names}, frozenset(on_few), {})
+    from trusteq.compress.parametrizations import on_grid
+
+    net = _plain(source)
+    stored: dict[str, str] = {}
+    grids: dict[str, tuple[Any, str]] = {}
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if name in tensors:
+                parameter.copy_(tensors[name])
+                stored[name] = name
+                continue
+            whole, step = _unpacked(source, name, tensors, quantization)
+            grids[name] = (whole, step)
+            stored[name] = step
+            parameter.copy_(on_grid(whole, tensors[step]))
+        own = source.model.state_dict()
+        for name, buffer in net.named_buffers():
+            if name in own:
+                buffer.copy_(own[name])
+    net.tie_weights()
+    if rounds_activations(quantization):
+        for name in grids:
+            _owner(net, name)[0].register_forward_pre_hook(_rounded_inputs)
+    return Trainee(net.eval(), tensors, stored, frozenset(grids), grids)
+
+
+def rounds_activations(quantization: Mapping[str, Any] | None) -> bool:
+    """Whether a model's linear maps round their inputs when it runs."""
+    return "Dynamic" in str((quantization or {}).get("quant_type"))
+
+
+def on_few_values(weight: Any) -> bool:
+    """Whether the weights of each row lie on so few values that they must have been rounded."""
+    import torch
+
+    if weight.dtype != torch.float32 or weight.ndim < 2 or weight.numel() < LEAST:
+        return False
+    rows = weight.flatten(1).sort(dim=1).values
+    nonzero = rows != 0
+    new = torch.ones_like(nonzero)
+    new[:, 1:] = rows[:, 1:] != rows[:, :-1]
+    return bool((new & nonzero).sum() <= FEW * nonzero.sum())
+
+
+def low_rank(weight: Any) -> int | None:
+    """The rank of a weight, if it is clearly lower than its shape allows."""
+    import torch
+
+    nothing, low = RANK_IS_LOWER
+    if weight.ndim != 2 or weight.numel() < LEAST:
+        return None
+    values = torch.linalg.svdvals(weight.detach().float())
+    rank = int((values > nothing * values[0]).sum())
+    return rank if 0 < rank <= low * len(values) else None
+
+
+def _plain(source: Any) -> Any:
+    """A module of the same architecture with plain weights."""
+    config = deepcopy(source.model.config)
+    for key in ("quantization_config", "_pre_quantization_dtype"):
+        if hasattr(config, key):
+            delattr(config, key)
+    return type(source.model)(config).float()
+
+
+def _unpacked(source: Any, name: str, tensors: StoredTensors, quantization: Mapping[str, Any]) -> tuple[Any, str]:
+    """The whole numbers of a rounded weight, and the name of the tensor that holds its steps."""
+    import torch
+
+    module, _, attribute = name.rpartition(".")
+    if attribute == "weight" and f"{module}._weight_qdata" in tensors:
+        return tensors[f"{module}._weight_qdata"], f"{module}._weight_scale"
+    if attribute == "weight" and f"{module}.weight_packed" in tensors and f"{module}.weight_zero_point" not in tensors:
+        from compressed_tensors.compressors.pack_quantized.helpers import unpack_from_int32
+
+        (scheme,) = quantization["config_groups"].values()
+        shape = torch.Size(tensors[f"{module}.weight_shape"].tolist())
+        bits = int(scheme["weights"]["num_bits"])
+        return unpack_from_int32(tensors[f"{module}.weight_packed"], bits, shape), f"{module}.weight_scale"
+    method = quantization.get("quant_method")
+    raise does_not_apply(source, HEAL, f"{name} is rounded by {method} in a way that cannot be taken apart")
+
+
+def _body(net: Any) -> list[tuple[str, Any]]:
+    """The parameters of the model's body, by the names that they have in the whole."""
+    body = net.base_model
+    prefix = "" if body is net else f"{net.base_model_prefix}."
+    return [(prefix + name, parameter) for name, parameter in body.named_parameters()]
+
+
+def _linear_weights(net: Any) -> list[str]:
+    import torch
+
+    kinds = (torch.nn.Linear, torch.nn.Conv2d)
+    return [f"{name}.weight" for name, module in net.named_modules() if isinstance(module, kinds)]
+
+
+def _owner(net: Any, name: str) -> tuple[Any, str]:
+    """The module that has a parameter, and what it is called there."""
+    module, _, attribute = name.rpartition(".")
+    return net.get_submodule(module), attribute
+
+
+def _parametrize(net: Any, name: str, parametrization: Any) -> None:
+    from torch.nn.utils.parametrize import register_parametrization
+
+    module, attribute = _owner(net, name)
+    register_parametrization(module, attribute, parametrization, unsafe=True)
+    for parameter in module.parametrizations[attribute].parameters():
+        parameter.requires_grad_(True)
+
+
+def _rounded_inputs(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The inputs of a linear map in 8 bits, one scale for each token; gradients pass as if they were not rounded."""
+    x, *rest = inputs
+    step = x.detach().abs().amax(dim=-1, keepdim=True).clamp(min=1e-9) / 127
+    rounded = (x.detach() / step).round().clamp(-128, 127) * step
+    return (x + (rounded - x.detach()), *rest)
