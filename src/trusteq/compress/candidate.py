@@ -165,6 +165,7 @@ def _made(
                 raise does_not_apply(
                     source, method, f"the ordinary loader does not open the saved model: {reason}"
                 ) from None
+            after = traits_of(saved).size()  # before it is asked, which unpacks some weights in memory
             _refuse_changed(source, method, compressed, saved, asked)
             recipe = {
                 "schema_version": SCHEMA_VERSION,
@@ -179,7 +180,6 @@ def _made(
             }
             text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             (draft / RECIPE).write_text(text, "utf-8")
-            after = traits_of(saved).size()
             if path.exists():
                 path.rmdir()
             draft.rename(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -64,40 +64,42 @@ class Pupil(Protocol):
 
 @dataclass
 class OfClasses:
-    """A classifier that learns from the probabilities of labels. soft: those of the items, by position."""
+    """A classifier that learns from the probabilities of labels, which are asked for once."""
 
     reader: Reader
     original: Original
     perturbing: Perturbing | None
     device: Any
-    soft: NDArray[np.float64] | None = None
-    dev_soft: NDArray[np.float64] | None = None
+    known: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def lessons(self, items: Items, positions: NDArray[np.int64], epoch: int) -> Lessons:
         """Whole items, and items with units left out."""
-        if self.soft is None:
-            self.soft = self.original.answers(items)
+        soft = self._soft(items)
         if self.perturbing is None:
-            return _SoftLessons(self.reader.read([items]), positions, self.soft, self.device)
+            return _SoftLessons(self.reader.read([items]), positions, soft, self.device)
         whole, left_out = self.perturbing.split(positions, epoch)
         if not len(left_out):
-            return _SoftLessons(self.reader.read([items]), whole, self.soft, self.device)
+            return _SoftLessons(self.reader.read([items]), whole, soft, self.device)
         kept = masks(items, left_out, seed=self.perturbing.seed, epoch=epoch)
         ours, theirs = (
             perturbed(items, left_out, kept, self.perturbing.replace, token)
             for token in (self.reader.mask_token, self._mask_token())
         )
-        soft = np.concatenate([self.soft, self.original.answers(theirs)])
+        soft = np.concatenate([soft, self.original.answers(theirs)])
         rows = np.concatenate([whole, len(items) + np.arange(len(left_out))])
         return _SoftLessons(self.reader.read([items, ours]), rows, soft, self.device)
 
     def compared(self, dev: Items) -> tuple[float, float]:
         """On whole items."""
-        if self.dev_soft is None:
-            self.dev_soft = self.original.answers(dev)
-        theirs, ours = self.dev_soft, self.reader.answers(dev)
+        theirs, ours = self._soft(dev), self.reader.answers(dev)
         divergence = (np.exp(theirs) * (theirs - ours)).sum(axis=1).mean()
         return float(divergence), float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
+
+    def _soft(self, items: Items) -> NDArray[np.float64]:
+        content = items.content()
+        if content not in self.known:
+            self.known[content] = self.original.answers(items)
+        return self.known[content]
 
     def _mask_token(self) -> str | None:
         tokens = traits_of(self.original.model).tokens

@@ -237,6 +237,6 @@ def _parametrize(net: Any, name: str, parametrization: Any) -> None:
 def _rounded_inputs(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs of a linear map in 8 bits, one scale for each token; gradients pass as if they were not rounded."""
     x, *rest = inputs
-    step = x.detach().abs().amax(dim=-1, keepdim=True).clamp(min=1e-9) / 127
+    step = x.detach().abs().amax(dim=-1, keepdim=True).clamp(min=1e-9) / 127.5
     rounded = (x.detach() / step).round().clamp(-128, 127) * step
     return (x + (rounded - x.detach()), *rest)

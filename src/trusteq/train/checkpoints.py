@@ -96,11 +96,13 @@ def _copies(weights: Mapping[str, Any]) -> dict[str, Any]:
 class Checkpoints:
     """The file that holds the newest state, alone in its folder. key: hash of everything that the state depends on.
 
-    A file with another key is ignored. The format is safetensors, so nothing in it can run.
+    epoch: the class of its epochs. A file with another key is ignored. The format is safetensors, so nothing in it can
+    run.
     """
 
     file: Path
     key: str
+    epoch: type[Epoch] = Epoch
 
     def read(self) -> State | None:
         """The state to resume from; None where there is none, or it is damaged or belongs to another run."""
@@ -117,7 +119,7 @@ class Checkpoints:
                 for name in stored.keys():  # noqa: SIM118 - not a mapping
                     part, _, key = name.partition("/")
                     parts[part][key] = stored.get_tensor(name)
-            curve = tuple(Epoch(**epoch) for epoch in json.loads(metadata["curve"]))
+            curve = tuple(self.epoch(**epoch) for epoch in json.loads(metadata["curve"]))
         except (SafetensorError, OSError, KeyError, ValueError, TypeError):
             return None
         return State(curve, **parts)
