@@ -9,6 +9,7 @@ import torch
 import trusteq
 import trusteq.compress
 from trusteq import DataError, Items, LabelError, ModelError, OptionError
+from trusteq.compress.perturbed import masks, perturbed
 from trusteq.models.transformer import open_transformer
 
 
@@ -132,3 +133,39 @@ def test_which_layers_beside_a_width(large, lessons, tmp_path, one_line):
 
 def test_a_device_that_is_not_there(large, lessons, tmp_path, one_line):
     one_line(refused(ModelError, tmp_path / "s", large, lessons, device="nonsense"), "device 'nonsense'")
+
+
+def perturbed_divergence(folder, large, items):
+    """Mean KL on the items with words left out."""
+    at = np.arange(len(items))
+    rows = perturbed(items, at, masks(items, at, seed=5, epoch=1), "remove", None)
+    p, q = (trusteq.open_model(place).predict(rows) for place in (large, folder))
+    return (p * np.log(p / q)).sum(axis=1).mean()
+
+
+def test_answers_to_perturbed_texts_are_learned(large, lessons, unseen, tmp_path):
+    lesson = LESSON | {"epochs": 4, "temperature": 1, "hard": 0.0}
+    plain = distilled(large, lessons, tmp_path / "plain", **lesson)
+    taught = distilled(large, lessons, tmp_path / "taught", perturb=0.5, **lesson)
+    assert perturbed_divergence(taught.directory, large, unseen) < perturbed_divergence(plain.directory, large, unseen)
+    assert taught.recipe["trained_on_perturbations"] == {"units": "words", "replace": "remove", "share": 0.5}
+    assert "trained_on_perturbations" not in plain.recipe
+    assert (taught.recipe["training"]["temperature"], taught.recipe["training"]["hard"]) == (1.0, 0.0)
+
+
+def test_perturbed_rows_are_as_many_or_more(large, lessons, tmp_path):
+    steps = {}
+    for name, options in (("half", {"perturb": 0.5}), ("whole", {"perturb": 0.5, "whole": True, "replace": "mask"})):
+        told = []
+        distilled(large, lessons, tmp_path / name, epochs=1, batch=16, tell=lambda *what, told=told: told.append(what),
+                  **options)  # fmt: skip
+        steps[name] = max(total for stage, _, total in told if stage == "epoch 1 of 1")
+    assert steps == {"half": 9, "whole": 18}  # 144 items are left to learn from
+
+
+def test_perturbed_texts_have_no_labels(large, lessons, tmp_path, one_line):
+    one_line(
+        refused(OptionError, tmp_path / "s", large, lessons, perturb=0.5, hard=0.3), "perturbed texts have no labels"
+    )
+    one_line(refused(OptionError, tmp_path / "s", large, lessons, replace="mask"), "no effect without perturb")
+    one_line(refused(OptionError, tmp_path / "s", large, lessons, perturb=1.0), "perturb must be a number between")

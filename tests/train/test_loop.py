@@ -12,7 +12,7 @@ from oracles import tiny_models
 from trusteq import ModelError
 from trusteq.models.transformer import open_transformer
 from trusteq.train import loop as training
-from trusteq.train.lessons import Examples
+from trusteq.train.lessons import Examples, TokenLessons
 from trusteq.train.loop import batches, loss, rate_share, train
 from trusteq.train.settings import TrainingSettings
 
@@ -214,3 +214,57 @@ def test_a_model_without_padding_learns_one_row_at_a_time(student, examples, one
 def test_examples_that_teach_nothing(examples):
     with pytest.raises(ValueError, match="to learn from"):
         Examples(examples.rows).answers()
+
+
+def reached(*losses):
+    """An evaluation that finds these losses, epoch by epoch."""
+    return lambda number, mean: training.Epoch(number, mean, losses[number - 1], 0.5)
+
+
+def learned(student, examples, evaluate, epochs, **options):
+    settings = replace(QUICK, epochs=epochs)
+    return training.learn(
+        student.model, lambda number: TokenLessons(student, examples), evaluate, settings, name="student", **options
+    )
+
+
+def test_it_stops_when_nothing_is_gained(student, examples):
+    curve = learned(student, examples, reached(3, 1, 2, 2, 0), 5, patience=2)
+    assert [epoch.dev_loss for epoch in curve] == [3, 1, 2, 2]
+    assert [epoch.dev_loss for epoch in learned(student, examples, reached(3, 1, 2, 0, 5), 5, patience=2)][-1] == 5
+
+
+def test_the_model_as_it_was_may_be_the_best(student, examples):
+    before = {name: tensor.clone() for name, tensor in student.model.state_dict().items()}
+    curve = learned(student, examples, reached(3, 4), 2, start=(training.Epoch(0, 2.0, 2.0, 0.5),))
+    assert [epoch.number for epoch in curve] == [0, 1, 2]
+    assert all(torch.equal(before[name], tensor) for name, tensor in student.model.state_dict().items())
+
+
+def test_only_what_may_move_moves(student, examples):
+    before = {name: tensor.clone() for name, tensor in student.model.state_dict().items()}
+    for name, parameter in student.model.named_parameters():
+        parameter.requires_grad_(name.endswith("bias"))
+    learned(student, examples, reached(1), 1)
+    after = student.model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    assert all(name.endswith("bias") for name in moved)
+
+
+def test_an_epoch_can_have_lessons_of_its_own(student, examples):
+    numbers = []
+
+    def of_epoch(number):
+        numbers.append(number)
+        return examples
+
+    train(student, of_epoch, examples, replace(QUICK, epochs=3))
+    assert numbers == [1, 2, 3]
+
+
+def test_dropout_can_stay_off(student, examples):
+    seen = []
+    student.model.register_forward_hook(lambda module, inputs, output: seen.append(module.training))
+    learned(student, examples, reached(1), 1, dropout=False)
+    assert not any(seen)
