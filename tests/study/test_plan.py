@@ -13,6 +13,17 @@ def test_models_come_after_what_they_are_made_from(written):
     assert order.index("base") < order.index("pruned") < order.index("thin")
 
 
+def test_a_healed_model_comes_after_its_original(written):
+    models = {
+        "healed": {"from": "small", "method": "heal", "original": "large"},
+        "small": {"from": "other", "method": "bf16"},
+        "other": {"train": "x"},
+        "large": {"train": "x", "layers": 2},
+    }
+    order = read_study(written(models=models, audit={"reference": "large"})).in_order()
+    assert order[-1] == "healed"
+
+
 def test_the_peer_and_what_is_only_a_step_are_no_candidates(written):
     assert read_study(written()).candidates() == ("thin", "student", "half")
 
@@ -45,6 +56,12 @@ MODELS = {"a": {"train": "x"}, "b": {"train": "x"}}
         ({"models": {**MODELS, "c": {}}}, "either train or from"),
         ({"models": {**MODELS, "c": {"from": "a", "method": "magic"}}}, "unknown method 'magic'"),
         ({"models": {**MODELS, "c": {"from": "z", "method": "bf16"}}}, "'z', which is not a model"),
+        ({"models": {**MODELS, "c": {"from": "a", "method": "heal"}}}, "method heal needs original"),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "bf16", "original": "b"}}},
+            "method bf16 takes no original",
+        ),
+        ({"models": {**MODELS, "c": {"from": "a", "method": "heal", "original": "z"}}}, "'z', which is not a model"),
         ({"models": {**MODELS, "../c": {"train": "x"}}}, "a name may hold only letters"),
         ({"models": {**MODELS, "c": {"train": "d"}, "d": {"train": "c"}}}, "in a circle"),
         ({"models": {**MODELS, "c": {"train": "x", "method": "bf16"}}}, "go with from"),

@@ -12,6 +12,7 @@ from oracles import tiny_models
 import trusteq
 from trusteq import DataError, ModelError, StudyError, load_run
 from trusteq.study import read_study, run_study
+from trusteq.study.inputs import make_model, read_texts
 
 
 def files(directory, *kinds):
@@ -255,3 +256,20 @@ def test_a_model_that_cannot_be_made_leaves_nothing_of_itself(written, data, pla
 
 def replace_seeds(study):
     return study.model_copy(update={"seeds": (0,)})
+
+
+@pytest.mark.slow
+def test_a_candidate_of_a_study_is_healed(copied, written, data, plan):
+    models = {
+        **plan["models"],
+        "mended": {"from": "pruned", "method": "heal", "original": "base", "options": {"rows": 96}},
+    }
+    study = read_study(written(models=models))
+    folder = copied / "models" / "seed-0"
+    place = make_model(
+        study, "mended", 0, read_texts(study.data, data), folder,
+        download=False, tell=lambda *what: None, say=lambda line: None,
+    )  # fmt: skip
+    recipe = json.loads((place / "trusteq-recipe.json").read_text("utf-8"))
+    contents = {name: trusteq.open_model(folder / name).identity.content for name in ("pruned", "base")}
+    assert (recipe["source"]["content"], recipe["original"]["content"]) == (contents["pruned"], contents["base"])

@@ -105,7 +105,12 @@ def make_model(
     if plan.source is not None and plan.method is not None:
         say(f"make {name}: {plan.method} of {plan.source}")
         training: dict[str, Any] = {"items": texts.train, "dev": texts.dev, "seed": model_seed}
-        options = {**(training if METHODS[plan.method].learns else {}), **plan.options}
+        method = METHODS[plan.method]
+        options = {**(training if method.learns else {}), **plan.options}
+        if method.calibrates:
+            options["items"] = texts.train
+        if plan.original is not None:
+            options["original"] = models / plan.original
         compress(models / plan.source, method=plan.method, out=path, tell=tell, say=say, **options)
     else:
         parent = plan.parent

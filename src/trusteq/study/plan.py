@@ -79,6 +79,9 @@ class ModelPlan(BaseModel):
     training: Overrides = Field(default=Overrides(), description="Settings that override the study's training.")
     source: str | None = Field(None, alias="from", description="The model of the study to compress.")
     method: str | None = Field(default=None, description="A method of trusteq compress.")
+    original: str | None = Field(
+        default=None, description="The model of the study that the method brings it nearer to, e.g. heal."
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the method.")
     seed: int = Field(default=0, ge=0, le=99, description="The training seed is 100 times the study's seed, plus this.")
     audited: bool = True
@@ -89,8 +92,13 @@ class ModelPlan(BaseModel):
             raise ValueError("needs either train or from")
         if self.source is not None and (self.method is None or self.method not in METHODS):
             raise ValueError(f"unknown method {self.method!r}; choose from {', '.join(METHODS)}")
-        if self.train is not None and (self.method or self.options):
-            raise ValueError("method and options go with from, not with train")
+        if self.train is not None and (self.method or self.options or self.original):
+            raise ValueError("method, original and options go with from, not with train")
+        if self.method is not None and METHODS[self.method].original != (self.original is not None):
+            raise ValueError(
+                f"method {self.method} {'needs' if self.original is None else 'takes no'} original, the model of the "
+                "study that a candidate is brought nearer to"
+            )
         if self.source is not None and (self.training != Overrides() or self.layers or self.drop):
             raise ValueError("training, layers and drop go with train; a method's options go under options")
         if self.method is not None:
@@ -104,6 +112,11 @@ class ModelPlan(BaseModel):
     def parent(self) -> str:
         """The model that it is trained or compressed from."""
         return self.train or self.source or ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The models that it is made with."""
+        return (self.parent,) if self.original is None else (self.parent, self.original)
 
 
 class AuditPlan(BaseModel):
@@ -165,8 +178,9 @@ class Study(BaseModel):
         for name, model in self.models.items():
             if not name or not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
                 raise ValueError(f"model {name!r}: a name may hold only letters, digits, '-', '_' and '.'")
-            if model.source is not None and model.source not in self.models:
-                raise ValueError(f"model {name!r} is made from {model.source!r}, which is not a model of the study")
+            for other in () if model.source is None else model.needs:
+                if other not in self.models:
+                    raise ValueError(f"model {name!r} is made from {other!r}, which is not a model of the study")
         if any(not 0 <= seed < 10**6 for seed in self.seeds) or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds must differ and lie between 0 and 999,999")
         if not self.candidates():
@@ -184,13 +198,13 @@ class Study(BaseModel):
         return tuple(dict.fromkeys(base for base in bases if base is not None and base not in self.models))
 
     def in_order(self) -> tuple[str, ...]:
-        """The models' names, each after the model that it is made from."""
+        """The models' names, each after those that it is made from."""
         order: list[str] = []
         while len(order) < len(self.models):
             ready = [
                 name
                 for name, model in self.models.items()
-                if name not in order and (model.parent not in self.models or model.parent in order)
+                if name not in order and all(other not in self.models or other in order for other in model.needs)
             ]
             if not ready:
                 raise ValueError("models are made from each other in a circle")
