@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 
 from oracles import tiny_models
+from safetensors.torch import load_file, save_file
 
 import trusteq
 from trusteq import DataError, ModelError, StudyError, load_run
@@ -262,14 +263,19 @@ def replace_seeds(study):
 def test_a_candidate_of_a_study_is_healed(copied, written, data, plan):
     models = {
         **plan["models"],
-        "mended": {"from": "pruned", "method": "heal", "original": "base", "options": {"rows": 96}},
+        "shifted": {"from": "base", "method": "bf16", "audited": False},
+        "mended": {"from": "shifted", "method": "heal", "original": "base", "options": {"rows": 96}},
     }
     study = read_study(written(models=models))
     folder = copied / "models" / "seed-0"
+    shutil.copytree(folder / "base", folder / "shifted")
+    weights = load_file(folder / "base" / "model.safetensors")
+    weights["classifier.bias"][0] += 1
+    save_file(weights, folder / "shifted" / "model.safetensors", metadata={"format": "pt"})
     place = make_model(
         study, "mended", 0, read_texts(study.data, data), folder,
         download=False, tell=lambda *what: None, say=lambda line: None,
     )  # fmt: skip
     recipe = json.loads((place / "trusteq-recipe.json").read_text("utf-8"))
-    contents = {name: trusteq.open_model(folder / name).identity.content for name in ("pruned", "base")}
-    assert (recipe["source"]["content"], recipe["original"]["content"]) == (contents["pruned"], contents["base"])
+    contents = {name: trusteq.open_model(folder / name).identity.content for name in ("shifted", "base")}
+    assert (recipe["source"]["content"], recipe["original"]["content"]) == (contents["shifted"], contents["base"])

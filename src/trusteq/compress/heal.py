@@ -18,7 +18,7 @@ from trusteq.compress.compressed import Compressed
 from trusteq.compress.perturbed import perturbing_of
 from trusteq.compress.pupil import pupil_of
 from trusteq.compress.stored_tensors import StoredTensors, save_with
-from trusteq.compress.trainee import ALL, HEAL, SMALL, low_rank, rounds_activations, trainee
+from trusteq.compress.trainee import ALL, HEAL, SCALES, SMALL, low_rank, rounds_activations, trainee
 from trusteq.errors import OptionError
 from trusteq.models.layers import does_not_apply
 from trusteq.train.checkpoints import Epoch
@@ -44,7 +44,7 @@ ROUNDS = 8
 PATIENCE = 3
 """So many rounds in a row may be no nearer to the original than an earlier one."""
 WARMUP = 0.1
-RATES = {SMALL: 1e-3, "scales": 1e-3, ALL: 1e-4}
+RATES = {SMALL: 3e-4, SCALES: 3e-4, ALL: 1e-4}
 """The learning rate by what may move."""
 TIMED = 4
 """Steps that are timed to see how many rows fit into some minutes."""

@@ -200,7 +200,7 @@ OPTIONS: Mapping[str, Option] = {
     "replace": Option("What stands in for them: remove (default), mask, or a text.", str),
     "whole": Option("Perturbed rows come on top; no whole text makes room for them.", bool),
     "rate": Option(
-        "AdamW's learning rate at its peak; default 5e-5, to heal 1e-3 (small, scales) or 1e-4 (all).",
+        "AdamW's learning rate at its peak; default 5e-5, to heal 3e-4 (small, scales) or 1e-4 (all).",
         low=0,
         high=1,
         inclusive=False,
