@@ -121,6 +121,14 @@ METHODS: Mapping[str, Method] = {
         original=True,
         models=(CLASSIFIERS,),
     ),
+    "calibrate": Method(
+        "MODEL, a candidate, with probabilities nearer to --original's, by a map saved in it",
+        "calibrate:calibrate",
+        ("map",),
+        calibrates=True,
+        original=True,
+        models=(CLASSIFIERS, PICTURE_MODELS, GRAPHS),
+    ),
 }
 """By the name that --method takes; a new method is one file and one line here."""
 
@@ -206,6 +214,11 @@ OPTIONS: Mapping[str, Option] = {
         inclusive=False,
     ),
     "batch": Option("Items in one step; default 32.", int, 1, 1_000_000),
+    "map": Option(
+        "The map of probabilities; default auto, the simplest that no richer one beats.",
+        str,
+        choices=("auto", "temperature", "vector", "isotonic"),
+    ),
     "seed": Option("Seed of everything random; default 0.", int, 0, 2**63 - 1),
     "device": Option("Where to train, e.g. cuda; default the fastest there is.", str),
 }
