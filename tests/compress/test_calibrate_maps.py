@@ -112,7 +112,7 @@ def test_the_temperature_is_chosen_where_it_is_enough(logits):
 
 
 def test_a_shift_of_one_label_needs_a_vector(logits):
-    found = choice(logs_of(logits + [0, 1, 0]), probabilities_of(logits), ALL, None)
+    found = choice(logs_of(logits + np.array([0, 1, 0])), probabilities_of(logits), ALL, None)
     assert found.chosen == "vector"
 
 

@@ -5,14 +5,13 @@ Only these two tensors of its files change; every other byte stays, so whatever 
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trusteq.compress.calibrate_maps import SMALLEST, Temperature, Vector
+from trusteq.compress.stored_tensors import StoredTensors, save_with
 from trusteq.models.encoder import is_plain
 from trusteq.models.layers import does_not_apply
 
@@ -31,22 +30,23 @@ FEW = 8
 
 @dataclass(frozen=True)
 class Head:
-    """The linear layer, by its name in the model, and the file that holds each of its tensors, by their names."""
+    """The linear layer, by its name in the model, and its tensors as stored: the weight, and the bias if any."""
 
     source: Any
     name: str
-    files: Mapping[str, Path]
+    tensors: Mapping[str, Any]
 
     @property
     def cannot(self) -> Mapping[MapName, str]:
         """The maps that it cannot hold, and why."""
         refusals: dict[MapName, str] = {
-            "isotonic": "a linear layer cannot hold one; export the candidate (--method onnx) and calibrate the graph"
+            "isotonic": "a linear layer cannot hold one; use --map vector, or export the candidate (--method onnx) and "
+            "calibrate the graph"
         }
-        if f"{self.name}.bias" not in self.files:
+        if f"{self.name}.bias" not in self.tensors:
             refusals["vector"] = (
-                f"its last layer, {self.name}, has no bias to hold one; use --map temperature, or export the candidate "
-                "(--method onnx) and calibrate the graph"
+                f"its last layer, {self.name}, has no bias, which one needs; use --map temperature, or export the "
+                "candidate (--method onnx) and calibrate the graph"
             )
         return refusals
 
@@ -62,12 +62,11 @@ class Head:
 
     def write(self, folder: Path, fitted: CalibrationMap) -> None:
         """Copy the candidate's files to a folder, with the map in the head's tensors."""
-        for name, path in self.source.files.items():
-            shutil.copyfile(path, folder / name)
-        tensors = {key: _stored(path, key) for key, path in self.files.items()}
-        folded = _folded(fitted, *(tensor.double().numpy() for tensor in tensors.values()))
-        for (key, before), after in zip(tensors.items(), folded, strict=True):
-            _overwrite(folder / self.files[key].name, key, after, like=before)
+        import torch
+
+        folded = _folded(fitted, *(tensor.double().numpy() for tensor in self.tensors.values()))
+        replaced = dict(zip(self.tensors, map(torch.from_numpy, folded), strict=True))
+        save_with(self.source.files, replaced, folder)
 
 
 def head_of(source: Any, items: Items) -> Head:
@@ -77,14 +76,14 @@ def head_of(source: Any, items: Items) -> Head:
     shared = [key for key, weight in source.model.named_parameters(remove_duplicate=False) if weight is layer.weight]
     if len(shared) > 1:
         raise _refused(source, f"its last layer shares its weight with {next(k for k in shared if name not in k)}")
-    files = {}
+    stored, tensors = StoredTensors.of(source.files), {}
     for key in (f"{name}.{part}" for part in names):
-        files[key] = _file_of(source, key)
-        loaded = source.model.get_parameter(key).detach().cpu()
-        stored = _stored(files[key], key)
-        if stored.shape != loaded.shape or not bool((stored.to(loaded.dtype) == loaded).all()):
-            raise _refused(source, f"{key} in {files[key].name} is not what the model computes with")
-    return Head(source, name, files)
+        if key not in stored:
+            raise _refused(source, f"its files hold no tensor {key}")
+        loaded, tensors[key] = source.model.get_parameter(key).detach().cpu(), stored[key]
+        if tensors[key].shape != loaded.shape or not bool((tensors[key].to(loaded.dtype) == loaded).all()):
+            raise _refused(source, f"{key} in its files is not what the model computes with")
+    return Head(source, name, tensors)
 
 
 def _last_layer(source: Any, items: Items) -> tuple[str, Any]:
@@ -137,39 +136,6 @@ def _folded(
         fitted.scale[:, None] * (weight - weight.mean(axis=0)),
         fitted.scale * (bias - bias.mean()) + fitted.bias,
     ]
-
-
-def _file_of(source: Any, key: str) -> Path:
-    from safetensors import safe_open
-
-    for name, path in source.files.items():
-        if name.endswith(".safetensors"):
-            with safe_open(path, framework="pt") as tensors:
-                if key in tensors.keys():  # noqa: SIM118 - not a mapping
-                    return path  # type: ignore[no-any-return]
-    raise _refused(source, f"its files hold no tensor {key}")
-
-
-def _stored(file: Path, key: str) -> Any:
-    """A tensor as it is in a file."""
-    from safetensors import safe_open
-
-    with safe_open(file, framework="pt") as tensors:
-        return tensors.get_tensor(key)
-
-
-def _overwrite(file: Path, key: str, values: NDArray[np.float64], *, like: Any) -> None:
-    """Write other values of a tensor to a safetensors file, in the type that it has there."""
-    import torch
-
-    content = torch.from_numpy(values).to(like.dtype).contiguous().view(torch.uint8).numpy().tobytes()
-    with file.open("r+b") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        start, end = json.loads(stream.read(length))[key]["data_offsets"]
-        if end - start != len(content):
-            raise ValueError(f"{key} has {end - start} bytes in {file.name}, not {len(content)}")
-        stream.seek(8 + length + start)
-        stream.write(content)
 
 
 def _refused(source: Any, why: str) -> Exception:

@@ -122,7 +122,7 @@ METHODS: Mapping[str, Method] = {
         models=(CLASSIFIERS,),
     ),
     "calibrate": Method(
-        "MODEL, a candidate, with probabilities nearer to --original's, by a map saved in it",
+        "a candidate's probabilities mapped toward --original's",
         "calibrate:calibrate",
         ("map",),
         calibrates=True,
