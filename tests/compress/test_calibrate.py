@@ -97,8 +97,8 @@ def test_shifted_labels_become_the_original_again(shifted, large, phrases, tmp_p
     made = calibrated(shifted, large, phrases, tmp_path / "out")
     assert made.recipe["calibration"]["map"] == "vector"
     answers = [trusteq.open_model(folder).predict(phrases) for folder in (shifted, made.directory, large)]
-    np.testing.assert_allclose(answers[1], answers[2], rtol=0, atol=0.005)
-    assert np.abs(answers[0] - answers[2]).max() > 0.2
+    np.testing.assert_allclose(answers[1], answers[2], rtol=0, atol=0.01)
+    assert np.abs(answers[0] - answers[2]).max() > 0.1
     changed = (answers[0].argmax(axis=1) != answers[1].argmax(axis=1)).sum()
     assert changed > 0
     assert made.notes[1] == f"{changed} of 200 answers change"

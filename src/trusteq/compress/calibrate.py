@@ -95,8 +95,8 @@ def calibrate(
             raise does_not_apply(
                 source,
                 "calibrate",
-                f"its saved probabilities would be off by up to {moved:.2g}, since {place.where} is too coarse for the "
-                "map; convert the candidate to 32 bits first (--method fp32, or onnx)",
+                f"its saved probabilities would be off by up to {moved:.2g} from those of the map; if {place.where} is "
+                "in 16 bits, convert the candidate to 32 first (--method fp32, or onnx)",
             )
         tell("check its answers", 1, 1)
 

@@ -165,10 +165,8 @@ def _after(chain: Chain, before: str, scores: Scores, fitted: CalibrationMap) ->
 def _after_lines(chain: Chain, before: str, scores: Scores, fitted: Isotonic) -> str:
     """The scores after a line for each label."""
     labels = len(fitted.lines)
-    p = chain.add("Softmax", before, axis=1) if scores.logits else before
-    rest = chain.add("MatMul", p, others(labels))
-    logs, log_rest = (chain.add("Log", chain.add("Max", part, PROBABILITY_FLOOR)) for part in (p, rest))
-    x = chain.add("Sub", logs, log_rest)
+    p = chain.add("Max", chain.add("Softmax", before, axis=1) if scores.logits else before, PROBABILITY_FLOOR)
+    x = chain.add("Sub", chain.add("Log", p), chain.add("Log", chain.add("MatMul", p, others(labels))))
     # [items, labels, 1]: the last axis is that of a line's pieces.
     deep = chain.add("Reshape", x, np.array([-1, labels, 1]))
     start, width, slope, base, last = _pieces(fitted.lines)

@@ -137,9 +137,9 @@ def centred(logs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def log_odds(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     """The logarithm of each label's probability over that of all others together [items, labels]."""
-    p = np.exp(logs)
+    p = np.maximum(np.exp(logs), PROBABILITY_FLOOR)
     # Summed and not 1 - p, which loses all digits where p is near 1.
-    return np.asarray(floored_log(p) - floored_log(p @ others(p.shape[1])))
+    return np.asarray(np.log(p) - np.log(p @ others(p.shape[1])))
 
 
 def others(labels: int) -> NDArray[np.float64]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from trusteq.compress.language_source import LanguageSource, open_language_source
 from trusteq.errors import ModelError
-from trusteq.models.open import ModelOptions, default_name, open_model
+from trusteq.models.open import ModelOptions, backend_of, default_name, open_model
+from trusteq.models.options import DEVICE
 from trusteq.models.traits import traits_of
 from trusteq.tasks.classes import SMALLEST
 
@@ -49,7 +50,9 @@ def open_original(location: str, source: Any, device: str | None, *, download: b
     name = default_name(location)
     if isinstance(source, LanguageSource):
         return Original(open_language_source(location, name=name, download=download), np.arange(0))
-    model: Any = open_model(location, name=name, options=ModelOptions(device=device, download=download))
+    takes = backend_of(location, name, download=download).options
+    options = ModelOptions(device=device if DEVICE in takes else None, download=download)
+    model: Any = open_model(location, name=name, options=options)
     if sorted(model.labels) != sorted(source.labels):
         raise ModelError(
             f"model {name}: answers with the labels {', '.join(model.labels)}, and {source.name} with "
