@@ -81,7 +81,7 @@ def test_twice_the_logits_become_the_original_again(sharp, large, phrases, tmp_p
     assert facts["parameters"]["temperature"] == pytest.approx(2, rel=1e-5)
     assert facts["in"] == "classifier"
     assert facts["changed answers"] == 0
-    kl = facts["KL from the original, held out"]
+    kl = facts["held out"]
     assert kl["none"]["kl"] > 0.01
     assert kl["temperature"]["kl"] < 1e-9
     assert kl["temperature"]["gain"] == pytest.approx(kl["none"]["kl"], rel=1e-6)
@@ -90,7 +90,8 @@ def test_twice_the_logits_become_the_original_again(sharp, large, phrases, tmp_p
     np.testing.assert_allclose(model.predict(phrases), original.predict(phrases), rtol=0, atol=1e-6)
     assert made.notes[0].startswith("temperature 2: KL from the original on held-out items ")
     assert made.notes[1] == "a temperature changes no answer"
-    assert "isotonic was not tried: a linear layer cannot hold one" in made.notes[2]
+    assert made.notes[2].startswith("mean confidence on held-out items 0.8")
+    assert "isotonic was not tried: a linear layer cannot hold one" in made.notes[3]
 
 
 def test_shifted_labels_become_the_original_again(shifted, large, phrases, tmp_path):
@@ -230,7 +231,7 @@ def test_where_no_map_helps_nothing_is_made(large, phrases, tmp_path, one_line):
 def test_a_map_that_was_named_is_made_and_its_loss_is_said(made, large, phrases, tmp_path):
     candidate = made("int8-weights").directory
     out = calibrated(candidate, large, phrases, tmp_path / "out", map="temperature")
-    gain = out.recipe["calibration"]["KL from the original, held out"]["temperature"]["gain"]
+    gain = out.recipe["calibration"]["held out"]["temperature"]["gain"]
     assert gain < 0
     assert ", which is no gain)" in out.notes[0]
 
@@ -239,7 +240,12 @@ def test_a_map_that_was_named_is_made_and_its_loss_is_said(made, large, phrases,
     ("change", "options", "error", "expected"),
     [
         ({}, {"map": "isotonic"}, ModelError, ["--map isotonic: a linear layer cannot hold one", "--method onnx"]),
-        ({}, {"map": "platt"}, OptionError, ["map must be auto or temperature or vector or isotonic, found 'platt'"]),
+        (
+            {},
+            {"map": "platt"},
+            OptionError,
+            ["map must be auto or temperature or vector or isotonic or matched, found 'platt'"],
+        ),
         ({"few": 29}, {}, DataError, ["29 items are too few to calibrate on; give 30 or more"]),
         ({"few": 90}, {"map": "vector"}, DataError, ["--map vector does not fit 90 items, and it needs 120"]),
         ({"clusters": 29}, {}, DataError, ["29 clusters are too few to calibrate on"]),

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy import special
 
-from trusteq.compress.calibrate_choice import choice, divergences, mean_and_error, too_few
+from trusteq.compress.calibrate_choice import choice, divergences, held_out, mean_and_error, too_few
 from trusteq.compress.calibrate_maps import (
     APART,
     Isotonic,
     Line,
     centred,
     fit_isotonic,
+    fit_matched,
     fit_temperature,
     fit_vector,
     log_odds,
@@ -122,28 +123,41 @@ def test_nothing_is_chosen_where_nothing_helps(noise, logits):
     assert choice(logs_of(near), probabilities_of(logits), ALL, None).chosen is None
 
 
-def test_pure_noise_of_the_size_that_temperature_mends_is_left_at_temperature(logits):
-    """Noise makes a candidate too sure where it disagrees: a temperature lowers KL, and richer maps gain nothing."""
-    noisy = logits + np.random.default_rng(5).normal(0, 1.5, logits.shape)
-    assert choice(logs_of(noisy), probabilities_of(logits), ALL, None).chosen == "temperature"
+def test_a_map_that_only_flattens_where_the_two_disagree_is_not_chosen(logits):
+    """Noise makes a candidate as sure as the original but of other answers, and KL is lower if it is less sure."""
+    noise = np.random.default_rng(5).normal(0, 2, logits.shape)
+    noisy = (logits + noise) * np.sqrt(logits.var() / (logits + noise).var())
+    found = choice(logs_of(noisy), probabilities_of(logits), ALL, None)
+    assert found.chosen is None
+    gain, error = found.gain("temperature")
+    assert gain > 10 * error
+    assert found.moves_away("temperature")
+    assert found.facts()["none"]["profile distance"] < 0.03 < found.facts()["temperature"]["profile distance"]
+
+
+def test_matched_gives_the_mean_confidence_of_the_original(logits):
+    noisy = logits + np.random.default_rng(5).normal(0, 2, logits.shape)
+    fitted = fit_matched(logs_of(noisy), probabilities_of(logits))
+    assert fitted.of(logs_of(noisy)).max(axis=1).mean() == pytest.approx(probabilities_of(logits).max(axis=1).mean())
+    assert fitted.temperature < fit_temperature(logs_of(noisy), probabilities_of(logits)).temperature
 
 
 def test_each_item_is_tried_by_a_map_that_has_not_seen_it(logits):
-    """With a target that only one item has, the map of that item's fold is as if it had another."""
+    """Whatever one item's target is, the map of its fold stays the same, and those of the others do not."""
     logs, target = logs_of(logits), probabilities_of(logits)
     other = target.copy()
     other[7] = target[7][::-1]
-    a, b = (choice(logs, t, ["temperature"], None).tried["temperature"].held_out for t in (target, other))
+    a, b = (held_out("temperature", logs, t, Resampling(len(logs))) for t in (target, other))
     assert (a[7] == b[7]).all()
     assert (a != b).any(axis=1).mean() == pytest.approx(0.8, abs=0.01)
 
 
 def test_items_of_a_cluster_are_left_out_together(logits):
     logs, target = logs_of(logits), probabilities_of(logits)
-    clusters = [str(i // 4) for i in range(len(logits))]
+    sampling = Resampling(len(logs), clusters=[str(i // 4) for i in range(len(logits))])
     other = target.copy()
     other[8] = target[8][::-1]
-    a, b = (choice(logs, t, ["temperature"], clusters).tried["temperature"].held_out for t in (target, other))
+    a, b = (held_out("temperature", logs, t, sampling) for t in (target, other))
     assert (a[8:12] == b[8:12]).all()
 
 

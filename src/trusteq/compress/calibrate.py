@@ -1,7 +1,7 @@
 """A candidate whose probabilities are nearer to the original's: by a map after its logits, saved into its own files.
 
 The map is fitted to the original's probabilities, so items need no labels. By default it is the simplest that no richer
-one beats on items that it was not fitted to.
+one beats on items that it was not fitted to, and that leaves confidence spread as the original's is.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from trusteq.compress.calibrate_choice import FEWEST, Choice, Tried, choice, too_few
+from trusteq.compress.calibrate_choice import AUTO, FEWEST, Choice, choice, too_few
 from trusteq.compress.calibrate_graph import scores_of
 from trusteq.compress.calibrate_head import head_of
-from trusteq.compress.calibrate_maps import FITS, MapName, Temperature
+from trusteq.compress.calibrate_maps import MapName, Temperature
 from trusteq.compress.compressed import Compressed
 from trusteq.compress.graph_source import GraphSource
 from trusteq.errors import DataError
@@ -58,20 +58,21 @@ def calibrate(
     *,
     original: Original,
     items: Items,
-    map: Literal["auto", "temperature", "vector", "isotonic"] = "auto",  # noqa: A002 - as the option is called
+    map: Literal["auto", "temperature", "vector", "isotonic", "matched"] = "auto",  # noqa: A002 - as the option is called
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Compressed:
-    """The candidate with a map of this kind; an error if none is shown to bring it nearer to the original."""
+    """The candidate with a map of this kind; an error if by default none helps without harm."""
     what, units = ("items", items.ids) if items.clusters is None else ("clusters", items.clusters)
     if len(set(units)) < FEWEST:
         raise DataError(f"{items.source}: {len(set(units))} {what} are too few to calibrate on; give {FEWEST} or more")
     place: Place = scores_of(source) if isinstance(source, GraphSource) else head_of(source, items)
     if map != "auto" and map in place.cannot:
         raise does_not_apply(source, "calibrate", f"--map {map}: {place.cannot[map]}")
-    untried = {name: why for name in FITS if (why := place.cannot.get(name) or _too_few(name, items, source))}
-    if map != "auto" and map in untried:
+    names = AUTO if map == "auto" else (map,)
+    labels = len(source.labels)
+    untried = {name: why for name in names if (why := place.cannot.get(name) or too_few(name, len(items), labels))}
+    if map in untried:
         raise DataError(f"{items.source}: --map {map} does not fit {untried[map]}; use --map temperature")
-    names = [name for name in FITS if name not in untried] if map == "auto" else [map]
 
     tell("ask the candidate", 0, 1)
     answers = _asked(source, items)
@@ -80,7 +81,7 @@ def calibrate(
     targets = np.exp(original.answers(items))
     tell("ask the original", 1, 1)
     logs = np.log(np.maximum(answers, place.floor))
-    found = choice(logs, targets, names, items.clusters)
+    found = choice(logs, targets, [name for name in names if name not in untried], items.clusters)
     chosen = found.chosen if map == "auto" else map
     if chosen is None:
         raise does_not_apply(source, "calibrate", _no_help(found))
@@ -104,7 +105,7 @@ def calibrate(
     confidence = {
         "original": float(targets.max(axis=1).mean()),
         "before": float(answers.max(axis=1).mean()),
-        "after": float(tried.held_out.max(axis=1).mean()),
+        "after": tried.confidence,
     }
     facts = {
         "map": chosen,
@@ -112,19 +113,23 @@ def calibrate(
         "in": place.where,
         "labels": list(source.labels),
         "items": {"source": items.source, "items": len(items), "content": items.content()},
-        "KL from the original, held out": found.facts(),
-        "not tried": untried if map == "auto" else {},
+        "held out": found.facts(),
+        "not tried": untried,
         "changed answers": changed,
         "mean confidence": confidence,
     }
-    notes = [_what_was_gained(found, chosen, tried), _what_changed(chosen, changed, len(items))]
-    if abs(confidence["after"] - confidence["original"]) > abs(confidence["before"] - confidence["original"]):
+    notes = [_what_was_gained(found, chosen), _what_changed(chosen, changed, len(items))]
+    notes.append(
+        f"mean confidence on held-out items {tried.confidence:.3f}, {confidence['before']:.3f} before, "
+        f"{confidence['original']:.3f} of the original; the profiles' distance {tried.distance:.3f}, "
+        f"{found.distance:.3f} before"
+    )
+    if found.moves_away(chosen):
         notes.append(
-            f"mean confidence is now further from the original's {confidence['original']:.3f}: "
-            f"{confidence['after']:.3f}, {confidence['before']:.3f} before; where two models disagree, KL is lower if "
-            "the candidate is less sure"
+            "cut-offs on confidence now act less as the original's: KL is lower if a candidate is less sure where the "
+            "two disagree; --map matched keeps them"
         )
-    notes += [f"{name} was not tried: {why}" for name, why in untried.items() if map == "auto"]
+    notes += [f"{name} was not tried: {why}" for name, why in untried.items()]
     return Compressed(save, None, tuple(notes), {"calibration": facts})
 
 
@@ -139,24 +144,27 @@ def _asked(source: Any, items: Items) -> NDArray[np.float64]:
     return answers
 
 
-def _too_few(name: MapName, items: Items, source: Any) -> str | None:
-    return too_few(name, len(items), len(source.labels))
-
-
 def _no_help(found: Choice) -> str:
     """Why no map was chosen."""
     best = min(found.tried, key=lambda name: float(found.tried[name].kl.mean()))
     gain, error = found.gain(best)
+    if gain > error and found.moves_away(best):
+        return (
+            f"the best map, {best}, lowers KL from {found.before.mean():.4g} to {found.tried[best].kl.mean():.4g} nats "
+            "only with confidence less like the original's, since a lower KL means to doubt where two models disagree "
+            f"(distance of their profiles {found.tried[best].distance:.3f}, {found.distance:.3f} before); make it with "
+            f"--map {best}, or match the original's mean confidence with --map matched"
+        )
     return (
         f"no map brings it nearer to the original: KL is {found.before.mean():.4g} nats without, and the best map, "
         f"{best}, gains {gain:.2g} with a standard error of {error:.2g} on held-out items; keep it as it is"
     )
 
 
-def _what_was_gained(found: Choice, name: MapName, tried: Tried) -> str:
+def _what_was_gained(found: Choice, name: MapName) -> str:
     gain, error = found.gain(name)
-    fitted = tried.fitted
-    what = f"temperature {fitted.temperature:.4g}" if isinstance(fitted, Temperature) else name
+    tried = found.tried[name]
+    what = f"temperature {tried.fitted.temperature:.4g}" if isinstance(tried.fitted, Temperature) else name
     worse = ", which is no gain" if gain <= error else ""
     return (
         f"{what}: KL from the original on held-out items {tried.kl.mean():.4g} nats, {found.before.mean():.4g} before "
@@ -165,6 +173,6 @@ def _what_was_gained(found: Choice, name: MapName, tried: Tried) -> str:
 
 
 def _what_changed(name: MapName, changed: int, items: int) -> str:
-    if name == "temperature":
+    if name in ("temperature", "matched"):
         return "a temperature changes no answer"
     return f"{changed:,} of {items:,} answers change"

@@ -9,7 +9,12 @@ From the simplest to the richest:
   label (Zadrozny and Elkan, KDD 2002); then all are divided by their sum.
 
 Temperature and vector have the lowest cross-entropy with the original's probabilities, and so the lowest
-KL(original || candidate). Log-probabilities are [items, labels], and so are targets: the original's probabilities.
+KL(original || candidate). That also makes a candidate less sure wherever the two disagree, which no map corrects. So
+there is one more:
+
+- *matched*: the temperature that gives the original's mean confidence, whatever the KL (as in `compare.temperature`).
+
+Log-probabilities are [items, labels], and so are targets: the original's probabilities.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MapName = Literal["temperature", "vector", "isotonic"]
+MapName = Literal["temperature", "vector", "isotonic", "matched"]
 
 SMALLEST = 1e-300
 """The probability that 0 becomes where a model gives logits, which have no smallest one."""
@@ -152,6 +157,11 @@ def fit_temperature(logs: NDArray[np.float64], targets: NDArray[np.float64]) -> 
     return Temperature(1 / fit_inverse_temperature(logs, targets))
 
 
+def fit_matched(logs: NDArray[np.float64], targets: NDArray[np.float64]) -> Temperature:
+    """The temperature that gives the mean confidence of the targets."""
+    return Temperature(1 / fit_inverse_temperature(logs, targets.max(axis=1)))
+
+
 def fit_vector(logs: NDArray[np.float64], targets: NDArray[np.float64]) -> Vector:
     """The scales and biases of the lowest cross-entropy with the targets, less a prior around no change."""
     z = centred(logs)
@@ -202,5 +212,5 @@ FITS: Mapping[MapName, Callable[[NDArray[np.float64], NDArray[np.float64]], Cali
     "temperature": fit_temperature,
     "vector": fit_vector,
     "isotonic": fit_isotonic,
+    "matched": fit_matched,
 }
-"""The simplest first."""

@@ -215,9 +215,9 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "batch": Option("Items in one step; default 32.", int, 1, 1_000_000),
     "map": Option(
-        "The map of probabilities; default auto, the simplest that no richer one beats.",
+        "The map of probabilities; default auto, the simplest of the next three that no richer one beats.",
         str,
-        choices=("auto", "temperature", "vector", "isotonic"),
+        choices=("auto", "temperature", "vector", "isotonic", "matched"),
     ),
     "seed": Option("Seed of everything random; default 0.", int, 0, 2**63 - 1),
     "device": Option("Where to train, e.g. cuda; default the fastest there is.", str),
