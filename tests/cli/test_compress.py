@@ -90,6 +90,8 @@ def test_distil_tells_its_epochs(large, lessons, tmp_path):
         (["--method", "distil"], "learns from items: name them with --data and --text"),
         (["--method", "distil", "--data", "nowhere.csv"], "nowhere.csv"),
         (["--method", "low-rank", "--rank", "32"], "more than 32 wide"),
+        (["--method", "calibrate"], "brings a candidate nearer to a model: name it with --original"),
+        (["--method", "calibrate", "--label", "gold"], "--label has no effect on method calibrate"),
         ([], "Missing option '--method'"),
     ],
 )
@@ -131,6 +133,22 @@ def test_gptq_reads_the_texts_of_data(language, lessons, tmp_path):
     assert code == 0
     assert "tokens of 12 texts; audit it on others" in out
     assert "trusteq: round the layers" in err
+
+
+def test_calibrate_reads_the_texts_of_data_and_the_original(large, tmp_path):
+    words = [f"the {a} {b} {c}" for a in ("man", "dog", "film", "new") for b in ("was", "good", "bad")
+             for c in ("seen", "not", "very", "the")]  # fmt: skip
+    pd.DataFrame({"text": words, "group": range(48)}).to_csv(tmp_path / "dev.csv", index=False)
+    code, shown, err = run(
+        *(large, "--method", "calibrate", "--original", str(tiny_models.save("bert", tmp_path / "other", seed=2))),
+        *("--map", "temperature", "--data", str(tmp_path / "dev.csv"), "--text", "text", "--cluster", "group"),
+        *("--out", str(tmp_path / "c")),
+    )
+    assert code == 0, err
+    assert f"{tmp_path / 'c'}: calibrate of {large}" in shown
+    assert "note: temperature " in shown
+    assert "trusteq: ask the original" in err
+    assert "original" in json.loads((tmp_path / "c" / "trusteq-recipe.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(

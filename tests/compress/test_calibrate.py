@@ -55,7 +55,7 @@ def by_hand(recipe, p):
     """The map in a recipe, applied to probabilities [items, labels]."""
     made = recipe["calibration"]
     parameters = made["parameters"]
-    if made["map"] == "temperature":
+    if made["map"] in ("temperature", "matched"):
         fitted = Temperature(parameters["temperature"])
     elif made["map"] == "vector":
         fitted = Vector(np.array(parameters["scale"]), np.array(parameters["bias"]))
@@ -119,6 +119,7 @@ def test_only_the_head_s_tensors_change(map_, sharp, large, phrases, tmp_path):
     assert changed == {"classifier.weight"} | ({"classifier.bias"} if map_ == "vector" else set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["int4-weights", "int8-weights"])
 def test_what_is_rounded_stays_as_it_is(method, made, large, phrases, tmp_path):
     candidate = made(method).directory
@@ -134,6 +135,7 @@ def test_what_is_rounded_stays_as_it_is(method, made, large, phrases, tmp_path):
     assert out.before.disk_bytes == out.after.disk_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "where"), [("roberta", "classifier.out_proj"), ("llama", "score")])
 def test_the_last_layer_of_other_architectures(kind, where, phrases, tmp_path, one_line):
     side = "left" if kind == "llama" else "right"
@@ -178,6 +180,7 @@ def test_a_network_of_pictures(tmp_path, one_line):
     assert agrees(made, sharp, photos)
 
 
+@pytest.mark.slow
 def test_the_same_again_gives_the_same_bytes(shifted, large, phrases, tmp_path):
     one, two = (calibrated(shifted, large, phrases, tmp_path / name).directory for name in ("one", "two"))
     for file in one.iterdir():
@@ -200,6 +203,7 @@ def test_a_graph_answers_as_its_map_says(method, map_, made, large, phrases, tmp
             assert file.read_bytes() == (out.directory / file.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_calibrated_graph_can_be_calibrated_again(made, sharp, large, phrases, tmp_path):
     pytest.importorskip("onnx")
     graph = trusteq.compress.make(sharp, method="onnx", out=tmp_path / "graph").directory
@@ -215,6 +219,28 @@ def test_the_saved_model_is_refused_where_it_does_not_answer_as_the_map(made, la
         calibrated(half, large, phrases, tmp_path / "out", map="temperature")
     one_line(caught, "its saved probabilities would be off by up to 0.0", "--method fp32")
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_matched_gives_the_original_s_mean_confidence(made, large, phrases, tmp_path):
+    candidate = made("prune-weights").directory
+    out = calibrated(candidate, large, phrases, tmp_path / "out", map="matched")
+    assert agrees(out, candidate, phrases)
+    sure = [trusteq.open_model(folder).predict(phrases).max(axis=1).mean() for folder in (out.directory, large)]
+    assert sure[0] == pytest.approx(sure[1], abs=1e-6)
+    assert out.notes[1] == "a temperature changes no answer"
+
+
+def test_by_default_a_candidate_that_disagrees_is_not_made_to_doubt(made, large, phrases, tmp_path, one_line):
+    """The lowest KL of such a candidate lies where it is less sure than the original is."""
+    candidate = made("prune-weights").directory
+    with pytest.raises(ModelError) as caught:
+        calibrated(candidate, large, phrases, tmp_path / "out")
+    one_line(caught, "lowers KL from ", "only with confidence less like the original's", "with --map matched")
+    out = calibrated(candidate, large, phrases, tmp_path / "out", map="temperature")
+    facts = out.recipe["calibration"]["held out"]
+    assert facts["temperature"]["gain"] > facts["temperature"]["standard error"]
+    assert facts["temperature"]["profile distance"] > facts["none"]["profile distance"] + 0.01
+    assert any("cut-offs on confidence now act less as the original's" in note for note in out.notes)
 
 
 # refused

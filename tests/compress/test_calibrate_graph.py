@@ -191,6 +191,7 @@ def test_labels_in_another_order_are_matched_by_name(original, rows, tmp_path):
     assert made.recipe["calibration"]["labels"] == list(LABELS[::-1])
 
 
+@pytest.mark.slow
 def test_trees_of_scikit_learn_have_probabilities_that_are_mapped(rows, tmp_path, one_line):
     skl2onnx = pytest.importorskip("skl2onnx")
     from sklearn.ensemble import RandomForestClassifier

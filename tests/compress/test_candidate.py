@@ -21,8 +21,10 @@ from trusteq.compress.methods import CLASSIFIERS, METHODS
 from trusteq.models.library_output import quiet_transformers
 from trusteq.models.transformer import open_transformer
 
-ALL = [name for name, method in METHODS.items() if CLASSIFIERS in method.models and name != "fp32"]
-"""Every method that applies to the large model, which has 32 bits already."""
+ALL = [
+    name for name, method in METHODS.items() if CLASSIFIERS in method.models and not method.original and name != "fp32"
+]
+"""Every method that makes a candidate of the large model, which has 32 bits already."""
 
 TORCH = [name for name in ALL if "onnx" not in name and not METHODS[name].learns]
 GRAPHS = ["onnx", "int8-onnx"]

@@ -371,6 +371,7 @@ def test_what_is_for_classifiers_only(method, language, lessons, tmp_path, one_l
     for package in METHODS[method].packages:
         pytest.importorskip(package)
     data = {"items": lessons} if METHODS[method].learns or METHODS[method].calibrates else {}
+    data |= {"original": language("tied")} if METHODS[method].original else {}
     with pytest.raises(ModelError) as caught:
         trusteq.compress.make(language("tied"), method=method, out=tmp_path / "out", **data)
     one_line(caught, f"method {method} does not apply to this LlamaForCausalLM", "it is for", " only")
