@@ -82,7 +82,8 @@ def test_an_isotonic_map_finds_a_planted_distortion_that_no_other_can():
 def test_a_line_never_falls_has_points_apart_and_rises_one_for_one_beyond_them(logits):
     rng = np.random.default_rng(1)
     noisy = probabilities_of(logits + rng.normal(0, 3, logits.shape))
-    for line in fit_isotonic(logs_of(3 * logits), noisy).lines:
+    close = np.where(rng.random((2_000, 1)) < 0.5, logits, 0.01 * logits)  # half of all answers are nearly the same
+    for line in fit_isotonic(logs_of(close), noisy).lines:
         assert np.diff(line.at).min() >= APART
         assert np.diff(line.becomes).min() >= -1e-12
         ends = line.of(np.array([line.at[0] - 3, line.at[-1] + 2]))

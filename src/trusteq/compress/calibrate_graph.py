@@ -157,8 +157,9 @@ def _after(chain: Chain, before: str, scores: Scores, fitted: CalibrationMap) ->
         made = chain.add("Mul", logs, 1 / fitted.temperature)
     else:
         assert isinstance(fitted, Vector)  # noqa: S101 - there are no others
-        scaled = chain.add("Mul", _less_mean(chain, logs, len(fitted.scale)), fitted.scale)
-        made = chain.add("Add", scaled, fitted.bias)
+        labels = len(fitted.scale)
+        mean = chain.add("MatMul", logs, np.full((labels, 1), 1 / labels))
+        made = chain.add("Add", chain.add("Mul", chain.add("Sub", logs, mean), fitted.scale), fitted.bias)
     return made if scores.logits else chain.add("Softmax", made, axis=1)
 
 
@@ -178,14 +179,9 @@ def _after_lines(chain: Chain, before: str, scores: Scores, fitted: Isotonic) ->
     first = np.array([line.at[0] for line in fitted.lines])
     made = chain.add("Sub", made, chain.add("Relu", chain.add("Sub", first, x)))
     share = chain.add("Sigmoid", made)
-    if scores.logits:  # less the mean, since logits that are all negative look like logarithms
-        return _less_mean(chain, chain.add("Log", chain.add("Max", share, float(np.finfo(np.float32).tiny))), labels)
+    if scores.logits:
+        return chain.add("Log", share)
     return chain.add("Div", share, chain.add("MatMul", share, np.ones((labels, 1))))
-
-
-def _less_mean(chain: Chain, logs: str, labels: int) -> str:
-    mean = chain.add("MatMul", logs, np.full((labels, 1), 1 / labels))
-    return chain.add("Sub", logs, mean)
 
 
 def _pieces(lines: tuple[Line, ...]) -> tuple[NDArray[np.float64], ...]:

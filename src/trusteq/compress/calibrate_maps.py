@@ -177,8 +177,7 @@ def fit_vector(logs: NDArray[np.float64], targets: NDArray[np.float64]) -> Vecto
         return value / n, slope / n
 
     fitted = optimize.minimize(loss, identity, jac=True, method="L-BFGS-B", options={"maxiter": 500, "gtol": 1e-8}).x
-    # A constant in all biases changes no probability; without it, rows of logits keep their mean.
-    return Vector(fitted[:labels], fitted[labels:] - fitted[labels:].mean())
+    return Vector(fitted[:labels], fitted[labels:])
 
 
 def fit_isotonic(logs: NDArray[np.float64], targets: NDArray[np.float64]) -> Isotonic:
