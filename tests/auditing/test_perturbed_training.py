@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from recipes import TRAINED, mark
 
 import trusteq
 from trusteq import ExplainSettings, Items, Outcome, load_run
@@ -256,6 +257,59 @@ def test_what_was_left_out_in_words(units, replacement, expected):
     assert left_out(units, replacement) == expected
 
 
+# other kinds of items
+
+
+@dataclass(frozen=True)
+class Bright:
+    """A model of arrays of pixels that says how bright their middle is; a corner matters where it is grey."""
+
+    name: str
+    trained: tuple[Perturbed, ...] = ()
+    labels: tuple[str, ...] = ("dark", "bright")
+
+    @property
+    def identity(self):
+        return Identity("bright", self.name, self.name)
+
+    @property
+    def traits(self):
+        return Traits(reads=frozenset({"picture"}), trained_on=lambda: self.trained)
+
+    def findings(self):
+        return ()
+
+    def predict(self, items):
+        (pictures,) = items.segments.values()
+        pixels = np.stack([np.asarray(one, dtype=np.float64) for one in pictures.inputs()]) / 255
+        p = 1 / (1 + np.exp(-8 * (pixels[:, 4:12, 4:12].mean(axis=(1, 2, 3)) - 0.5)))
+        return np.stack([1 - p, p], axis=1)
+
+
+def test_of_pictures_the_other_fill_is_the_way_that_was_not_trained_on():
+    """Both candidates are asked the same, and only one was trained on tiles that are blurred."""
+    pytest.importorskip("PIL", reason="needs the extra 'pictures'")
+    from trusteq.data.pictures import Pictures
+
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
+    items = Items([f"{i:02}" for i in range(40)], {"photo": Pictures.of_arrays(pixels)})
+    blurred = Perturbed("tiles", "remove", 0.5)
+    made = trusteq.audit(
+        Bright("large"),
+        [Bright("small", (blurred,)), Bright("plain")],
+        items,
+        explain=ExplainSettings(items=30),
+        **FAST,
+    )
+    assert (
+        "with tiles replaced by 'neighbours', on which it was not trained" in findings(made, "small", BESIDE)[0].message
+    )
+    assert findings(made, "small", "asked in another way") == []
+    assert findings(made, "plain", BESIDE) == []
+    (plain,) = findings(made, "plain", "asked in another way")
+    assert plain.value == findings(made, "small", BESIDE)[0].value
+
+
 # models in folders
 
 
@@ -285,16 +339,13 @@ def tiny_texts():
 
 def opened(folder, trained, into, name="small"):
     shutil.copytree(folder, into)
-    if trained is not None:
-        (into / "trusteq-recipe.json").write_text(json.dumps({"trained_on_perturbations": trained}), "utf-8")
-    return trusteq.open_model(into, name=name)
+    return trusteq.open_model(into if trained is None else mark(into, trained), name=name)
 
 
 def test_a_folder_s_recipe_is_enough(folders, tmp_path):
     """Words left out are read alike; the mask token is not, which only the way that was not trained on shows."""
-    trained = {"units": "words", "replace": "remove", "share": 0.5}
     runs = {}
-    for name, told in (("marked", trained), ("plain", None), ("damaged", {"units": 7})):
+    for name, told in (("marked", TRAINED), ("plain", None), ("damaged", {"units": 7})):
         candidate = opened(folders / "small", told, tmp_path / name)
         large = trusteq.open_model(folders / "large")
         made = trusteq.audit(large, candidate, tiny_texts(), explain=ExplainSettings(items=70), **FAST)
@@ -316,7 +367,7 @@ def test_a_folder_s_recipe_is_enough(folders, tmp_path):
 
 def test_both_models_are_asked_by_dots_if_one_has_no_mask_token(folders, tmp_path):
     configuration = folders / "small" / "tokenizer_config.json"
-    candidate = opened(folders / "small", {"units": "words", "replace": "remove", "share": 0.5}, tmp_path / "small")
+    candidate = opened(folders / "small", TRAINED, tmp_path / "small")
     assert json.loads(configuration.read_text("utf-8"))["mask_token"] == "[MASK]"
     candidate.tokenizer.mask_token = None
     large = trusteq.open_model(folders / "large")
@@ -327,8 +378,10 @@ def test_both_models_are_asked_by_dots_if_one_has_no_mask_token(folders, tmp_pat
 
 def test_what_is_made_of_a_marked_model_is_marked(folders, tmp_path):
     pytest.importorskip("onnx")
-    opened(folders / "small", {"units": "words", "replace": "remove", "share": 0.5}, tmp_path / "marked")
-    made = trusteq.compress.make(tmp_path / "marked", method="int8-onnx", out=tmp_path / "int8")
+    from trusteq.compress import make
+
+    opened(folders / "small", TRAINED, tmp_path / "marked")
+    made = make(tmp_path / "marked", method="int8-onnx", out=tmp_path / "int8")
     audited = trusteq.audit(
         trusteq.open_model(folders / "large"), trusteq.open_model(made.directory, name="int8"), tiny_texts(),
         explain=ExplainSettings(items=70), **FAST,

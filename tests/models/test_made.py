@@ -69,6 +69,11 @@ def test_an_entry_of_another_form_says_nothing(entry, tmp_path):
     assert told(tmp_path, [entry, HALF]) == (MARK,)
 
 
+def test_a_text_that_stood_in_may_be_any(tmp_path):
+    for text in ("", "\t", "…", "\x1b[31m"):
+        assert told(tmp_path, {**HALF, "replace": text}) == (Perturbed("words", text, 0.5),)
+
+
 def test_a_recipe_is_read_up_to_a_size(tmp_path):
     text = json.dumps({"trained_on_perturbations": HALF})
     assert beside(tmp_path, text.ljust(LARGEST)) == (MARK,)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.surrogates import is_unicode
 from trusteq.errors import ModelError
 from trusteq.models.files import refuse_link_out
 
@@ -64,17 +65,18 @@ def told_in(notes: Any) -> tuple[Perturbed, ...]:
     """The same from the content of a recipe, or the details of a model in a run."""
     told: Any = notes.get(TRAINED_ON) if isinstance(notes, dict) else None
     entries: list[Any] = told if isinstance(told, list) else [told]
-    valid = [entry for entry in entries[:MOST] if _is_valid(entry)]
-    return tuple(dict.fromkeys(Perturbed(one["units"], one["replace"], float(one["share"])) for one in valid))
+    found = map(_perturbed, entries[:MOST])
+    return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
-def _is_valid(entry: Any) -> bool:
-    if not isinstance(entry, dict):
-        return False
-    units, stood_in, share = (entry.get(name) for name in ("units", "replace", "share"))
-    # No control character and no surrogate is printable.
-    texts = all(isinstance(text, str) and len(text) <= LONGEST and text.isprintable() for text in (units, stood_in))
-    return texts and bool(units) and isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1
+def _perturbed(entry: Any) -> Perturbed | None:
+    match entry:
+        case {"units": str(units), "replace": str(stood_in), "share": int() | float() as share}:
+            texts = all(len(text) <= LONGEST and is_unicode(text) for text in (units, stood_in))
+            # What stood in is shown with its control characters escaped.
+            if texts and units and units.isprintable() and share is not True and 0 < share <= 1:
+                return Perturbed(units, stood_in, float(share))
+    return None
 
 
 def noted(trainings: Iterable[Perturbed]) -> dict[str, Any]:
