@@ -547,9 +547,25 @@ NAMED = (
     (
         "single columns are given out as groups",
         "auditing/sensitivity.py",
-        "again = explain(respondents, items, other,",
-        "again = explain(respondents, items, settings,",
+        "again = explain(asked, items, way,",
+        "again = explain(asked, items, settings,",
         "test_tables",
+        "auditing/test_perturbed_training",
+    ),
+    (
+        "a candidate is asked in the way it was trained on",
+        "auditing/sensitivity.py",
+        "next((way for way in ways if way not in trained), None)",
+        "next((way for way in ways if way in trained), None)",
+        "auditing/test_perturbed_training",
+    ),
+    (
+        "a candidate's recipe forgets what its source was trained on",
+        "models/made.py",
+        "noted([*before, *told_in(facts)])",
+        "noted(told_in(facts))",
+        "models/test_made",
+        "compress/test_candidate",
     ),
     (
         "Shapley values that do not add up",

@@ -19,6 +19,8 @@ from trusteq.compress.asked import asked_of
 from trusteq.compress.compressed import Compressed
 from trusteq.compress.methods import CLASSIFIERS, METHODS
 from trusteq.models.library_output import quiet_transformers
+from trusteq.models.made import Perturbed
+from trusteq.models.traits import traits_of
 from trusteq.models.transformer import open_transformer
 
 ALL = [
@@ -184,6 +186,20 @@ def test_the_recipe_is_no_part_of_the_model(method, made, tmp_path):
     assert content == made(method).recipe["content"]
     (folder / candidate.RECIPE).unlink()
     assert trusteq.open_model(folder).identity.content == content
+
+
+@pytest.mark.parametrize("method", ["prune-weights", "onnx", "int8-onnx"])
+def test_what_a_model_was_trained_on_stays_in_the_recipe(method, made, large, lessons, tmp_path):
+    trained = {"units": "words", "replace": "remove", "share": 0.5}
+    folder = shutil.copytree(large, tmp_path / "marked")
+    (folder / candidate.RECIPE).write_text(json.dumps({"trained_on_perturbations": trained}), "utf-8")
+    first = trusteq.compress.make(folder, method=method, out=tmp_path / "first")
+    assert first.recipe["trained_on_perturbations"] == trained
+    if method == "onnx":
+        again = trusteq.compress.make(first.directory, method="int8-onnx", out=tmp_path / "again")
+        assert again.recipe["trained_on_perturbations"] == trained
+    assert traits_of(trusteq.open_model(first.directory)).trained_on() == (Perturbed("words", "remove", 0.5),)
+    assert "trained_on_perturbations" not in made(method).recipe
 
 
 # whole or not at all

@@ -1,6 +1,7 @@
 """Candidates made from language models: what changes, what does not, and that transformers opens them as they were."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from trusteq.compress.encoder import linear_maps
 from trusteq.compress.language_source import open_language_source
 from trusteq.compress.methods import LANGUAGE_MODELS, METHODS
 from trusteq.models.library_output import quiet_transformers
+from trusteq.models.traits import traits_of
 
 ALL = [name for name, method in METHODS.items() if LANGUAGE_MODELS in method.models]
 LESS = {"prune-neurons", "drop-layers"}
@@ -131,6 +133,16 @@ def test_chat_template_and_generation_settings_come_along(method, compressed):
     folder = compressed(method).directory
     assert (folder / "chat_template.jinja").read_text("utf-8") == language_models.TEMPLATE
     assert json.loads((folder / "generation_config.json").read_text("utf-8"))["eos_token_id"] == 2
+
+
+def test_what_a_language_model_was_trained_on_stays_in_the_recipe(language, compressed, tmp_path):
+    trained = {"units": "words", "replace": "remove", "share": 0.5}
+    folder = shutil.copytree(language("tied"), tmp_path / "marked")
+    (folder / "trusteq-recipe.json").write_text(json.dumps({"trained_on_perturbations": trained}), "utf-8")
+    made = trusteq.compress.make(folder, method="bf16", out=tmp_path / "made")
+    assert made.recipe["trained_on_perturbations"] == trained
+    assert traits_of(open_language_source(str(made.directory), name="made")).trained_on()[0].share == 0.5
+    assert "trained_on_perturbations" not in compressed("bf16").recipe
 
 
 @pytest.mark.parametrize("method", ALL)

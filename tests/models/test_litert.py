@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from oracles import tiny_litert
+from recipes import TRAININGS, mark
 
 import trusteq
 from trusteq import Items, LabelError, ModelError
@@ -219,3 +220,10 @@ def test_a_picture_that_cannot_be_read_without_a_rule_is_named(tmp_path):
     pictures = Pictures.of_arrays([PIXELS[0], np.zeros((5, 4, 3), np.uint8)])
     with pytest.raises(ModelError, match="model tiny: item 'b': its picture has 5 x 4 pixels"):
         open_tiny(tmp_path).predict(Items(["a", "b"], {"photo": pictures}))
+
+
+def test_the_recipe_beside_it_says_what_it_was_trained_on(tmp_path):
+    model = open_tiny(tmp_path)
+    assert model.traits.trained_on() == ()
+    mark(tmp_path)
+    assert model.traits.trained_on() == TRAININGS

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from recipes import TRAININGS, mark
 
 import trusteq
 from trusteq import Items, LabelError, ModelError, OptionError
@@ -126,3 +127,10 @@ def test_pictures_for_a_graph_without_a_preprocessing_are_one_line(tmp_path, ite
     says = r"graph input 'x': .*; pictures and sounds need a preprocessing \(--preprocessing\)"
     with pytest.raises(ModelError, match=says):
         model.predict(items)
+
+
+def test_the_recipe_beside_it_says_what_it_was_trained_on(tmp_path):
+    model = open_tiny(tmp_path)
+    assert model.traits.trained_on() == ()
+    mark(tmp_path)
+    assert model.traits.trained_on() == TRAININGS

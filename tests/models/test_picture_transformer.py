@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from recipes import TRAININGS, mark
 
 import trusteq
 from trusteq import Items, ModelError
@@ -183,3 +184,9 @@ def test_two_processes_give_the_same_bytes(vit, items):
     with trusteq.executor(workers=2) as workers:
         there = predict_at(workers, model, items)
     assert there.values.tobytes() == predict_at(HERE, model, items).values.tobytes()
+
+
+def test_the_recipe_beside_it_says_what_it_was_trained_on(vit, tmp_path):
+    assert trusteq.open_model(vit).traits.trained_on() == ()
+    copy = mark(changed(vit, tmp_path / "copy", "config.json"))
+    assert trusteq.open_model(copy).traits.trained_on() == TRAININGS

@@ -1,12 +1,15 @@
 """Models of sounds: ONNX by a stated preprocessing, transformers by their feature extractors, LiteRT on features."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from oracles.linear_graph import write_graph
 from oracles.tiny_litert import write as write_litert
+from recipes import TRAININGS, mark
 from recordings import RATE, tone, wav
 
 import trusteq
@@ -82,6 +85,13 @@ def graph(tmp_path):
         return file, w
 
     return write
+
+
+def test_the_recipe_beside_a_graph_says_what_it_was_trained_on(graph):
+    file, _ = graph(labels=["low", "high"])
+    assert traits_of(open_model(file)).trained_on() == ()
+    mark(file.parent)
+    assert traits_of(open_model(file)).trained_on() == TRAININGS
 
 
 @pytest.mark.parametrize("shape", [("n", 4000), (1, 4000), (5, 4000), ("n", 1, 4000), ("n", 4000, 1), ("n", None)])
@@ -301,6 +311,12 @@ def test_it_is_opened_again_as_the_same(folder):
     model = open_model(folder)
     assert traits_of(model).opening().open().identity == model.identity
     assert model.identity.details["rate"] == RATE
+
+
+def test_the_recipe_beside_it_says_what_it_was_trained_on(folder, tmp_path):
+    assert traits_of(open_model(folder)).trained_on() == ()
+    copy = mark(Path(shutil.copytree(folder, tmp_path / "copy")))
+    assert traits_of(open_model(copy)).trained_on() == TRAININGS
 
 
 def test_what_its_extractor_does_is_part_of_what_it_is(folder, tmp_path):

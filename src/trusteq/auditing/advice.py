@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.auditing.advice_in_common import in_common_advice
 from trusteq.auditing.calibration_advice import CUT_OFF, calibration_advice, cut_off_words
 from trusteq.auditing.decision_advice import retraining_advice, routing_advice, ship
+from trusteq.auditing.perturbed_training import flattered_steps
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.compare.measures import in_words
 from trusteq.explain.unit_names import plural
@@ -48,11 +49,12 @@ def advise(
     no_explain: bool = False,
     chosen: bool = False,
     unit: str = "word",
+    flattered: bool = False,
 ) -> tuple[Advice, ...]:
     """Advice on one candidate, the most useful first.
 
     ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen.
-    ``unit``: what has a weight in explanations.
+    ``unit``: what has a weight in explanations. ``flattered``: whether it was trained on what explanations ask.
     """
     of_slices = [*slice_advice(slices), *slice_advice(strata, "explained slice")]
     return tuple(
@@ -65,6 +67,7 @@ def advise(
             *in_common_advice(common),
             _words(words, unit),
             *unmeasured_steps(verdict, measures, no_explain=no_explain, chosen=chosen),
+            *flattered_steps(verdict, flattered=flattered),
             *of_slices,
             _threshold(thresholds, recalibration),
             _flips(flips),

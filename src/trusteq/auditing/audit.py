@@ -38,6 +38,7 @@ from trusteq.explain.removal import without_top_words
 from trusteq.explain.respondent import Respondent, silent
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
+from trusteq.models.made import with_trainings
 from trusteq.models.probe import predict_all
 from trusteq.models.traits import task_of, traits_of
 from trusteq.policy import Policy, read_policy, usual_policy
@@ -98,7 +99,8 @@ def audit(
     estimator; a mapping names the candidates. ``policy`` is by default "default", for language models "generative" as
     far as their task measures it. ``dimensions`` replaces the policy's choice of what EQUIVALENT requires.
     ``batch`` is the number of items per call for models whose answers depend on their batch. ``with_other_way`` also
-    asks about columns and tiles in another way, which is not judged. ``explain`` says how to
+    asks about columns and tiles, and candidates that were trained on perturbed items, in another way, which is not
+    judged. ``explain`` says how to
     explain, or whether; by default every model that can be explained is. ``protocol`` is "paper", "paper-scripts" or
     "paper-scripts-qqp", to explain as published instead; a policy that judges what only it measures implies "paper".
     For transformers models that read pictures in patches, it is "paper-vit" or "paper-vit-scripts".
@@ -298,7 +300,8 @@ def _predict_all(
         # Reordered at once, so that only what is kept stays in memory.
         rows = task.in_order(rows, model.labels, labels, model=model.name, reference=models.reference.name)
         respondents.append(Respondent(model, labels, rows, shape, executor, progress))
-        responses.append(Response(model.name, model.identity, rows, findings, shape))
+        identity = with_trainings(model.identity, traits_of(model).trained_on())
+        responses.append(Response(model.name, identity, rows, findings, shape))
     return ordered, respondents, responses
 
 

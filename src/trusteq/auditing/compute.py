@@ -16,6 +16,8 @@ import numpy as np
 from trusteq.auditing.advice import advise
 from trusteq.auditing.explanations import Aligned, align, resampling_at
 from trusteq.auditing.moved_by_rounding import moved_by_rounding
+from trusteq.auditing.perturbed_training import KIND as PERTURBED_TRAINING
+from trusteq.auditing.perturbed_training import flattered, perturbed_training
 from trusteq.auditing.recalibration import recalibration
 from trusteq.auditing.routing import cascade
 from trusteq.auditing.row_findings import KINDS as SEGMENT_FINDINGS
@@ -108,6 +110,7 @@ FINDINGS = frozenset(
         "sentences first",
         "chosen items",
         "moved by rounding",
+        PERTURBED_TRAINING,
         *SEGMENT_FINDINGS,
     }
 )
@@ -210,6 +213,7 @@ def compute_audit(
             no_explain=settings.get("no_explain", False),
             unit=unit_word(None if explanation is None else explanation.settings),
             chosen=explanation is not None and is_chosen(explanation.settings),
+            flattered=flattered(response.identity, None if explanation is None else explanation.settings),
         )
         comparisons.append(comparison)
     progress("compare", len(candidates), len(candidates))
@@ -353,6 +357,7 @@ def compare(
     no_explain: bool = False,
     unit: str = "word",
     chosen: bool = False,
+    flattered: bool = False,
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and advice.
 
@@ -360,7 +365,7 @@ def compare(
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
     the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``no_explain``:
     whether explanations were switched off. ``chosen``: whether the explained items were chosen by a person. ``unit``:
-    what has a weight in explanations.
+    what has a weight in explanations. ``flattered``: whether the candidate was trained on what explanations ask.
     """
     measures = measure_all(pair, own_measures)
     for dimension, estimates in (published or {}).items():
@@ -456,6 +461,7 @@ def compare(
             no_explain=no_explain,
             unit=unit,
             chosen=chosen,
+            flattered=flattered,
         ),
     )
 
@@ -503,6 +509,7 @@ def _model_result(response: Response, answers: Answers, sample: Sampled, seed: i
         findings = (Finding(name, "one answer", message, 1.0), *findings)
     if (kind_and_message := misfit(answers, labels)) is not None:
         findings = (Finding(name, *kind_and_message, float(answers.right.mean())), *findings)
+    findings = (*perturbed_training(name, response.identity), *findings)
     saturated = saturation(answers)
     if saturated["certain"] > 0.01 and response.identity.details.get("scores") == "logits":
         message = (

@@ -23,8 +23,9 @@ from trusteq.data.atomic_file import refuse_link
 from trusteq.data.items import Items
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
+from trusteq.models.made import RECIPE, carried
 from trusteq.train.checkpoints import Checkpoints
-from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions, versions_of
+from trusteq.train.recipe import SCHEMA_VERSION, key_of, versions, versions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -179,6 +180,7 @@ def _made(
                 "content": saved.identity.content,
                 "versions": (versions if source.model is not None else versions_of)(*chosen.packages),
                 **compressed.facts,
+                **carried(traits_of(source).trained_on(), compressed.facts),
             }
             text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             (draft / RECIPE).write_text(text, "utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from trusteq.models.cost_size import Size, file_bytes, memory_bytes
 from trusteq.models.files import matching
 from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
+from trusteq.models.made import trained_on
 from trusteq.models.saving import save_checkpoint
 from trusteq.models.token_limit import token_limit
 from trusteq.models.token_rows import TokenRows, token_rows
@@ -55,8 +57,9 @@ class LanguageSource:
 
     @property
     def traits(self) -> Traits:
-        """Those of a model of which only the size is asked."""
-        return Traits(size=self._size)
+        """Those of a model of which only the size and the recipe are asked."""
+        files = self.files.values() if self.original is None else [self.original]
+        return Traits(size=self._size, trained_on=partial(trained_on, files))
 
     def _size(self) -> Size:
         files = self.files.values() if self.original is None else [self.original]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +20,7 @@ from trusteq.models.files import files_hash
 from trusteq.models.labels import label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.litert_session import LitertSession, litert_version, open_litert_session
+from trusteq.models.made import trained_on
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import LABELS, OUTPUT, PREPROCESSING, SCORES
 from trusteq.models.picture_input import PICTURES, picture_inputs, pillow, pillow_version
@@ -138,6 +140,7 @@ class LitertModel:
             threads=lambda: self.session.threads,
             size=self._size,
             opening=self._opening,
+            trained_on=partial(trained_on, [self.file]),
         )
 
     def findings(self) -> tuple[Finding, ...]:

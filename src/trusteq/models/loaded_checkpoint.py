@@ -14,6 +14,7 @@ from trusteq.models.files import refuse_pickle, staged
 from trusteq.models.hub import snapshot
 from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
 from trusteq.models.loaded_whole import refuse_parameters_not_in_files
+from trusteq.models.made import RECIPE
 from trusteq.models.quantized import package_versions, refuse_leftovers, refuse_plain_weights, refuse_short_parts
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def loaded_checkpoint(
     folder = Path(location).expanduser()
     refuse_pickle(folder, name=name)
     if not folder.exists():
-        folder = snapshot(location, patterns, name=name, download=download)
+        folder = snapshot(location, (*patterns, RECIPE), name=name, download=download)
     config = checked_config(folder, name=name, processor=processor)
     files = checkpoint_files(folder, name=name, also=also)
     quantization = config.get("quantization_config") or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from trusteq.models.cost_machine import CPU
 from trusteq.models.cost_size import Size, file_bytes
 from trusteq.models.files import files_hash, read_config
 from trusteq.models.labels import configured_labels
+from trusteq.models.made import trained_on
 from trusteq.models.onnx_answer import answered
 from trusteq.models.onnx_external import external_files
 from trusteq.models.onnx_file import open_session, output_labels, scores_output
@@ -129,6 +131,7 @@ class OnnxPictures:
             threads=lambda: int(self.session.get_session_options().intra_op_num_threads) or None,
             size=self._size,
             opening=self._opening,
+            trained_on=partial(trained_on, [self.files["graph"]]),
         )
 
     def findings(self) -> tuple[Finding, ...]:

@@ -23,6 +23,7 @@ from trusteq.models.cost_size import Size, file_bytes
 from trusteq.models.files import TOKENIZER_FILES, files_hash, holds_checkpoint, matching, read_config
 from trusteq.models.labels import configured_labels
 from trusteq.models.library_output import one_line
+from trusteq.models.made import trained_on
 from trusteq.models.onnx_answer import answered
 from trusteq.models.onnx_by_label import is_by_label, labels_of
 from trusteq.models.onnx_external import external_files
@@ -217,6 +218,7 @@ class OnnxModel:
             threads=lambda: int(self.session.get_session_options().intra_op_num_threads) or None,
             size=self._size,
             opening=self._opening,
+            trained_on=partial(trained_on, [self.files["graph"]]),
         )
 
     def _size(self) -> Size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from trusteq.models.files import files_hash
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
 from trusteq.models.loaded_checkpoint import LoadedCheckpoint, loaded_checkpoint, prepare
+from trusteq.models.made import trained_on
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
 from trusteq.models.patches import TransformerPatches, patch_of
@@ -134,6 +136,7 @@ class PictureTransformer:
             threads=torch.get_num_threads,
             size=self._size,
             opening=self._opening,
+            trained_on=partial(trained_on, self.loaded.files.values()),
         )
 
     def findings(self) -> tuple[Finding, ...]:

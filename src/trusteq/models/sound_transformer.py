@@ -21,6 +21,7 @@ from trusteq.models.files import files_hash
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import offline, one_line, quiet_transformers
 from trusteq.models.loaded_checkpoint import LoadedCheckpoint, loaded_checkpoint, prepare
+from trusteq.models.made import trained_on
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
 from trusteq.models.sound_input import SOUNDS, alike, cut_sounds, note_cut, sounds_at
@@ -121,6 +122,7 @@ class SoundTransformer:
             threads=torch.get_num_threads,
             size=self._size,
             opening=self._opening,
+            trained_on=partial(trained_on, self.loaded.files.values()),
         )
 
     def findings(self) -> tuple[Finding, ...]:

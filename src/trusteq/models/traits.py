@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.base import Finding, Model
+    from trusteq.models.made import Perturbed
     from trusteq.models.opening import Opening
     from trusteq.models.patches import PatchModel
     from trusteq.models.preprocessing import Preprocessing
@@ -52,6 +53,8 @@ class Traits:
     untimed: why its speed is not measured; "" if it is.
     noise: returns findings about how far it differs from itself on items; None if there is nothing to find.
     notices: returns findings about what it is not prepared for in items; None if it cannot tell.
+    trained_on: returns the trainings on items with units left out, as explanations leave them out, that the recipe
+        beside it tells of.
     """
 
     task: str = CLASSES
@@ -79,6 +82,7 @@ class Traits:
     untimed: str = ""
     noise: Callable[[Items], tuple[Finding, ...]] | None = None
     notices: Callable[[Items], tuple[Finding, ...]] | None = None
+    trained_on: Callable[[], tuple[Perturbed, ...]] = lambda: ()
 
 
 @runtime_checkable

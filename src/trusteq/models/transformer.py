@@ -26,6 +26,7 @@ from trusteq.models.hub import is_hub_id
 from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import offline, one_line, quiet_transformers
 from trusteq.models.loaded_checkpoint import loaded_checkpoint, prepare
+from trusteq.models.made import trained_on
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
 from trusteq.models.token_growth import portions, token_growth
@@ -145,6 +146,7 @@ class TransformerModel:
             threads=torch.get_num_threads,
             size=self._size,
             opening=self._opening,
+            trained_on=partial(trained_on, self.files.values()),
         )
 
     def _size(self) -> Size:

@@ -17,7 +17,7 @@ from trusteq.data.clean import clean
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.waiver_words import of_candidate
-from trusteq.report.wording import NOT_JUDGED, interval, margin, not_measured, rule_words, urgent
+from trusteq.report.wording import NOT_JUDGED, beside_alignment, interval, margin, not_measured, rule_words, urgent
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _lines(evidence: Evidence, candidate: AuditedCandidate) -> Iterator[str]:
     for dimension in candidate.verdict.dimensions:
         for rule in dimension.rules:
             yield f"{dimension.dimension}: {_judged(rule, required=dimension.required)}"
+    yield from map(clean, beside_alignment(candidate))
     for name, rule in outlooks(candidate.verdict):
         yield f"{name}: {sentence(name, rule)}"
 

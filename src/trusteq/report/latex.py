@@ -15,7 +15,7 @@ from trusteq.explain.unit_names import plural
 from trusteq.record.document import PatchSummary, ProtocolSummary
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.patch_rows import patch_rows
-from trusteq.report.wording import dimension_words, number, percent, policy_words, unit_of, urgent
+from trusteq.report.wording import beside_alignment, dimension_words, number, percent, policy_words, unit_of, urgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -273,6 +273,8 @@ def _alignment(document: AuditDocument) -> str | None:
         f"with {_percent(document)} intervals: cosine without the explainer's noise; Jaccard of the top {units} on "
         f"independent masks{on_items}, with the chance level and the reference's score against itself."
     )
+    said = [f"{c.name}: {words}" for c in document.candidates for words in beside_alignment(c)]
+    caption += "".join(f" {escaped(words, LONGEST_SENTENCE)}." for words in said)
     head = ["Model", "Method", "Alignment", "Jaccard", "Chance", "Ceiling"]
     return _table(caption, "alignment", "llrrrr", head, rows)
 

@@ -13,6 +13,7 @@ from trusteq.report.waiver_words import of_candidate
 from trusteq.report.wording import (
     MARKS,
     URGENT,
+    beside_alignment,
     dimension_words,
     judged,
     margin,
@@ -131,7 +132,8 @@ def undecided(candidate: AuditedCandidate) -> str:
 
 
 def _numbers(document: AuditDocument, candidate: AuditedCandidate) -> str:
-    return "\n\n".join(part for part in (rule_table(document, candidate), undecided(candidate)) if part)
+    beside = "\n".join(f"- {escaped(words)}" for words in beside_alignment(candidate))
+    return "\n\n".join(part for part in (rule_table(document, candidate), beside, undecided(candidate)) if part)
 
 
 def cost_table(evidence: Evidence) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trusteq.auditing.decision_advice import ship
+from trusteq.auditing.perturbed_training import flattered, flattered_steps
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.errors import OptionError
 from trusteq.models.base import Finding
@@ -62,9 +63,10 @@ def _judged_again(candidate: AuditedCandidate, policy: Policy, document: AuditDo
     left_out = _BY_VERDICT | _OF_BEHAVIOUR if verdict.outcome is Outcome.EQUIVALENT else _BY_VERDICT
     kept = [advice for advice in candidate.advice if advice.kind not in left_out]
     missing = unmeasured_steps(verdict, candidate.measures, no_explain=no_explain, chosen=document.chosen)
+    steps = flattered_steps(verdict, flattered=flattered(candidate.identity, document.settings["explain"]))
     of_slices = [advice for advice in kept if advice.kind in ("slice", "explained slice")]
     return replace(
-        candidate, verdict=verdict, advice=(*ship(verdict, of_slices), *missing, *kept, *next_steps(verdict))
+        candidate, verdict=verdict, advice=(*ship(verdict, of_slices), *missing, *steps, *kept, *next_steps(verdict))
     )
 
 

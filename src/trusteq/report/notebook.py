@@ -10,7 +10,18 @@ from trusteq.data.clean import clean
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.waiver_words import waiver_words
-from trusteq.report.wording import MARKS, URGENT, dimension_words, judged, margin, percent, rule_words, sides, title
+from trusteq.report.wording import (
+    MARKS,
+    URGENT,
+    beside_alignment,
+    dimension_words,
+    judged,
+    margin,
+    percent,
+    rule_words,
+    sides,
+    title,
+)
 
 if TYPE_CHECKING:
     from trusteq.record.document import AuditedCandidate
@@ -56,6 +67,7 @@ def _candidate(evidence: Evidence, c: AuditedCandidate, level: str) -> str:
     )
     header = _row("th", "measure", "reference", "candidate", f"difference [{level}]", "margin", "")
     said = [
+        *beside_alignment(c),
         *(sentence(dimension, rule) for dimension, rule in outlooks(c.verdict)),
         *map(str, [*to_do(evidence, c), *to_look_at(c)]),
     ]

@@ -20,9 +20,11 @@ from trusteq.report.patch_rows import patch_rows
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.waiver_words import of_candidate
 from trusteq.report.wording import (
+    BESIDE_ALIGNMENT,
     MARKS,
     URGENT,
     answered_differently,
+    beside_alignment,
     dimension_words,
     judged,
     margin,
@@ -81,7 +83,7 @@ def render_evidence(evidence: Evidence) -> RenderableType:
             reason(c.name, c.verdict),
             *waivers(of_candidate(evidence.waivers, c.name)),
             Padding(rules(c.verdict, c.flat, document.policy), (0, 0, 0, 2)),
-            _indented(context(c.flat, c.tests, unit)),
+            _indented([*context(c.flat, c.tests, unit), *map(clean, beside_alignment(c))]),
             *undecided(c.verdict),
         ]
         for heading, advice in (("what to do", to_do(evidence, c)), ("what to look at", to_look_at(c))):
@@ -99,7 +101,8 @@ def render_evidence(evidence: Evidence) -> RenderableType:
     if document.pies:
         count = answered_differently(document.pies)
         parts.append(Text(f"\nmost candidates answer {count} differently from the reference (pies in audit.json)"))
-    parts += findings(evidence.findings)
+    shown = {c.name for c in document.candidates}
+    parts += findings([f for f in evidence.findings if f.kind != BESIDE_ALIGNMENT or f.model not in shown])
     return Group(*parts)
 
 

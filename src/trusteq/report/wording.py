@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trusteq.compare.pies import Pie
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
-    from trusteq.record.document import AuditDocument
+    from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import DimensionVerdict, RuleVerdict
 
@@ -58,9 +58,13 @@ URGENT = frozenset(
         "no hashes",
         "saturated logits",
         "task left out",
+        "trained on the explainer's perturbations",
     }
 )
 """Kinds of findings that are listed above the numbers, because they say what the numbers are worth."""
+
+BESIDE_ALIGNMENT = "alignment not trained on"
+"""The kind of finding that stands beside a candidate's alignment."""
 
 _WORD = re.compile(r"\b([Ww])ord(s?)\b")
 
@@ -68,6 +72,11 @@ _WORD = re.compile(r"\b([Ww])ord(s?)\b")
 def urgent(findings: Iterable[Finding]) -> list[str]:
     """What must be read before any number, each a sentence that starts with the model it is about."""
     return [f"{f.model}: {f.message}" for f in findings if f.kind in URGENT]
+
+
+def beside_alignment(candidate: AuditedCandidate) -> list[str]:
+    """A candidate's alignment asked in a way that it was not trained on, in a sentence; not judged. [] for most."""
+    return [finding.message for finding in candidate.findings if finding.kind == BESIDE_ALIGNMENT]
 
 
 def rule_words(rule: RuleVerdict, *, required: bool = True) -> str:

@@ -9,10 +9,10 @@ from trusteq.compress.candidate import make as compress
 from trusteq.compress.methods import METHODS
 from trusteq.data.read import read_items
 from trusteq.errors import DataError, StudyError
+from trusteq.models.made import RECIPE
 from trusteq.study.plan import PRETRAINED
 from trusteq.train.fine_tuned import fine_tune
 from trusteq.train.held_out import held_out
-from trusteq.train.recipe import RECIPE
 from trusteq.train.settings import RECIPES
 
 if TYPE_CHECKING:

@@ -14,13 +14,14 @@ from trusteq.data.atomic_file import refuse_link
 from trusteq.data.items import Items
 from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, TrusteqError
 from trusteq.models.files import tokenizer_files
+from trusteq.models.made import RECIPE
 from trusteq.models.saving import save_checkpoint
 from trusteq.record.saving import free_directory
 from trusteq.train.checkpoints import Checkpoints, Epoch
 from trusteq.train.held_out import held_out
 from trusteq.train.lessons import Examples
 from trusteq.train.loop import train
-from trusteq.train.recipe import RECIPE, SCHEMA_VERSION, key_of, versions
+from trusteq.train.recipe import SCHEMA_VERSION, key_of, versions
 from trusteq.train.settings import PAPER
 
 if TYPE_CHECKING:

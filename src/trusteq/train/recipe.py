@@ -12,9 +12,6 @@ import trusteq
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RECIPE = "trusteq-recipe.json"
-"""In the model's folder; the loader neither reads it nor includes it in the model's content hash."""
-
 SCHEMA_VERSION = 1
 
 _VERSIONS = ("torch", "transformers", "safetensors", "tokenizers", "numpy")

@@ -1,10 +1,13 @@
 """Language models: asked by a task file, opened again elsewhere, recognized by the weights that they compute with."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from oracles import tiny_language_models as tiny
+from recipes import TRAININGS, mark
 
 from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError
@@ -253,3 +256,9 @@ def test_identity_says_what_was_read(folder):
     assert details["architecture"] == "LlamaForCausalLM"
     assert details["quantization"] is None
     assert {len(details[name]) for name in ("vocabulary", "tokenizer", "chat_template", "asked")} == {64}
+
+
+@pytest.mark.parametrize("options", [{}, {"task": {"task": "tokens"}}, {"task": {"task": "tokens"}, "top_tokens": 5}])
+def test_the_recipe_beside_it_says_what_it_was_trained_on(options, folder, tmp_path):
+    copy = mark(Path(shutil.copytree(folder, tmp_path / "copy")))
+    assert [traits_of(opened(one, **options)).trained_on() for one in (folder, copy)] == [(), TRAININGS]

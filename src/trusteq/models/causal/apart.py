@@ -79,7 +79,7 @@ class Apart:
     @classmethod
     def of(cls, model: TextModel, *, top: int | None = None, folder: str | None = None, why: str = "") -> Apart:
         """The model, in memory until another one is to read."""
-        opening, size = model.traits.opening(), model.traits.size()
+        opening, size, trained = model.traits.opening(), model.traits.size(), model.traits.trained_on()
         assert opening is not None  # noqa: S101 - it came from a file, a folder or a hub
         made = cls(
             name=model.name,
@@ -88,6 +88,7 @@ class Apart:
                 model.traits,
                 opening=lambda: opening,
                 size=lambda: size,
+                trained_on=lambda: trained,
                 lowered=None,
                 beside=read_one_after_the_other,
                 untimed="it is in memory only while it reads",

@@ -28,6 +28,7 @@ from trusteq.models.checkpoint import first_few
 from trusteq.models.cost_size import Size, file_bytes, memory_bytes
 from trusteq.models.library_output import is_failure, offline, one_line, quiet_transformers
 from trusteq.models.loaded_checkpoint import prepare
+from trusteq.models.made import trained_on
 from trusteq.models.opening import opening
 from trusteq.models.options import BUDGET, CROWDED, DEVICE, DOWNLOAD, STORED_IN, TASK, TOP_TOKENS
 from trusteq.models.token_limit import token_limit
@@ -190,6 +191,7 @@ class LanguageModel:
             threads=torch.get_num_threads,
             size=self._size,
             opening=self._opening,
+            trained_on=partial(trained_on, self.loaded.files.values()),
             asking=self.task_file.model_dump(mode="json", exclude_defaults=True),
             prompts=self.prompts_of,
         )

@@ -13,7 +13,7 @@ from trusteq.compare.slices import ALPHA, ANSWERS, MIN_EXPLAINED, answers_in_wor
 from trusteq.record.document import Part
 from trusteq.report.page.html_table import Table, figure
 from trusteq.report.page.slices import columns, in_order, row, slice_estimates
-from trusteq.report.wording import about, interval
+from trusteq.report.wording import about, beside_alignment, interval
 from trusteq.stats.p_value import p_figure, p_words
 from trusteq.stats.resampling import Resampling
 
@@ -35,11 +35,13 @@ MOST_SMALL = 12
 class ExplanationPart:
     """One candidate's attributions compared with the reference's.
 
-    too_small: which slices ``strata`` has no row for, in a sentence; empty if none. tested, differing: how many words
-    were frequent enough to be tested, and how many are shown to weigh differently.
+    beside: alignment asked in a way that it was not trained on, in sentences. too_small: which slices ``strata`` has no
+    row for, in a sentence; empty if none. tested, differing: how many words were frequent enough to be tested, and how
+    many are shown to weigh differently.
     """
 
     summary: Table | None
+    beside: list[str]
     ladder: Table | None
     strata: Table | None
     too_small: str
@@ -55,6 +57,7 @@ def explanation(evidence: Evidence, candidate: AuditedCandidate, unit: str = "wo
     leans = None if words is None else words[words["candidate"] == candidate.name]
     return ExplanationPart(
         _summary(measures, unit),
+        beside_alignment(candidate),
         _ladder(measures, unit) or _published(measures) or _patches(measures),
         _strata(evidence, candidate),
         _too_small(evidence, candidate),
