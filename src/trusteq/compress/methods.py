@@ -114,7 +114,7 @@ METHODS: Mapping[str, Method] = {
         models=(CLASSIFIERS,),
     ),
     "heal": Method(
-        "MODEL, a candidate, trained on --data to answer like --original; as small as before",
+        "a candidate, trained on --data to answer as --original does",
         "heal:heal",
         ("rows", "minutes", "rate", "batch", "move", *PERTURBED, "seed", "device"),
         learns=True,
