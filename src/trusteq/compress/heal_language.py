@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 LONGEST = 256
 """Tokens of a text that are read."""
 
-MOST = 2**25
-"""Log-probabilities of one forward pass [tokens, vocabulary], or those of one text if these are more: 128 MiB."""
+MOST = 2**24
+"""Log-probabilities of one forward pass [tokens, vocabulary], or those of one text if these are more: 64 MiB."""
 
 
 @dataclass
