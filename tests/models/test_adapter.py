@@ -15,18 +15,19 @@ from trusteq.models.transformer import open_transformer
 
 MODULES = {"bert.encoder.layer.0.attention.self.query": (32, 32), "bert.encoder.layer.1.intermediate.dense": (64, 32)}
 
-SAVED_BY_PEFT = {
-    **{"alora_invocation_tokens": None, "alpha_pattern": {}, "arrow_config": None, "auto_mapping": None},
-    **{"base_model_name_or_path": "org/base", "bias": "none", "corda_config": None, "ensure_weight_tying": False},
-    **{"eva_config": None, "exclude_modules": None, "fan_in_fan_out": False, "inference_mode": True},
-    **{"init_lora_weights": True, "kasa_config": None, "layer_replication": None, "layers_pattern": None},
-    **{"layers_to_transform": None, "loftq_config": {}, "lora_alpha": 16, "lora_bias": False, "lora_dropout": 0.05},
-    **{"lora_ga_config": None, "megatron_config": None, "megatron_core": "megatron.core", "modules_to_save": None},
-    **{"monteclora_config": None, "peft_type": "LORA", "peft_version": "0.21.2", "qalora_group_size": 16, "r": 4},
-    **{"rank_pattern": {}, "revision": None, "target_modules": ["dense", "query"], "target_parameters": None},
-    **{"task_type": None, "trainable_token_indices": None, "use_bdlora": None, "use_dora": False, "use_qalora": False},
-    **{"use_rslora": False, "velora_config": None},
-}
+SAVED_BY_PEFT = json.loads("""{
+    "alora_invocation_tokens": null, "alpha_pattern": {}, "arrow_config": null, "auto_mapping": null,
+    "base_model_name_or_path": "org/base", "bias": "none", "corda_config": null, "ensure_weight_tying": false,
+    "eva_config": null, "exclude_modules": null, "fan_in_fan_out": false, "inference_mode": true,
+    "init_lora_weights": true, "kasa_config": null, "layer_replication": null, "layers_pattern": null,
+    "layers_to_transform": null, "loftq_config": {}, "lora_alpha": 16, "lora_bias": false,
+    "lora_dropout": 0.05, "lora_ga_config": null, "megatron_config": null, "megatron_core": "megatron.core",
+    "modules_to_save": null, "monteclora_config": null, "peft_type": "LORA", "peft_version": "0.21.2",
+    "qalora_group_size": 16, "r": 4, "rank_pattern": {}, "revision": null,
+    "target_modules": ["dense", "query"], "target_parameters": null, "task_type": null,
+    "trainable_token_indices": null, "use_bdlora": null, "use_dora": false, "use_qalora": false,
+    "use_rslora": false, "velora_config": null
+}""")
 """A configuration as version 0.21 of PEFT writes it."""
 
 

@@ -74,9 +74,10 @@ class LanguageSource:
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
         """The tokens of texts, as many as its context holds; the segments of one row are read as lines."""
+        limit = self.limit
         with quiet_transformers():
             ids = self.tokenizer(["\n".join(text) for text in texts], verbose=False)["input_ids"]
-        return token_rows([row[: self.limit] for row in ids])
+        return token_rows([row[:limit] for row in ids])
 
     def answer(self, rows: TokenRows) -> NDArray[np.float64]:
         """Log-probabilities of the token after each row [rows, vocabulary], each row run alone."""

@@ -215,8 +215,8 @@ OPTIONS: Mapping[str, Option] = {
     "replace": Option("What stands in for them: remove (default), mask, or a text.", str),
     "whole": Option("Perturbed rows come on top; no whole text makes room for them.", bool),
     "rate": Option(
-        "AdamW's learning rate at its peak; default 5e-5, to heal 3e-4 (small, scales), 1e-4 (all) or 1e-3 (--rank, and "
-        "small in language models).",
+        "AdamW's learning rate at its peak; default 5e-5, to heal 3e-4 (small, scales), 1e-4 (all) or 1e-3 (--rank, "
+        "and small in language models).",
         low=0,
         high=1,
         inclusive=False,

@@ -77,7 +77,7 @@ def _accepted(source: Any, method: str) -> Any:
         others = " and ".join(METHODS[method].models)
         raise does_not_apply(source, method, f"it is for {others} only")
     if source.identity.details.get("adapter"):
-        raise does_not_apply(source, method, "it has an adapter; merge it into the weights, or remove the folder adapter")
+        raise does_not_apply(source, method, "it has an adapter; merge it into the weights, or remove its folder")
     quantization = source.identity.details["quantization"]
     if quantization and not METHODS[method].original:
         by = quantization.get("quant_method")

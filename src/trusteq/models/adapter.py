@@ -144,7 +144,8 @@ def _corrections(model: Any, file: Path, ranks: Ranks, *, name: str) -> dict[str
     from safetensors import SafetensorError, safe_open
 
     where = f"model {name}: {file}"
-    linear = {key: module for key, module in model.named_modules() if {"in_features", "out_features"} <= set(dir(module))}
+    sides = {"in_features", "out_features"}
+    linear = {key: module for key, module in model.named_modules() if sides <= set(dir(module))}
     try:
         with safe_open(file, framework="pt") as stored:
             shapes = {key: stored.get_slice(key).get_shape() for key in stored.keys()}  # noqa: SIM118 - not a mapping

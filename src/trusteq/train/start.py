@@ -46,7 +46,7 @@ def open_base(location: str, *, name: str, download: bool) -> Base:
             f"model {name}: {folder} is quantized and cannot be trained; start from the model before quantization"
         )
     if adapter_files(folder, name=name):
-        raise ModelError(f"model {name}: {folder} holds an adapter and cannot be trained; merge it into the model first")
+        raise ModelError(f"model {name}: {folder} holds an adapter and cannot be trained; merge the adapter first")
     files = checkpoint_files(folder, name=name)
     return Base(location, name, folder, files, files_hash(files, name=name))
 
