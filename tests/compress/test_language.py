@@ -18,7 +18,8 @@ from trusteq.compress.methods import LANGUAGE_MODELS, METHODS
 from trusteq.models.library_output import quiet_transformers
 from trusteq.models.traits import traits_of
 
-ALL = [name for name, method in METHODS.items() if LANGUAGE_MODELS in method.models]
+ALL = [name for name, method in METHODS.items() if LANGUAGE_MODELS in method.models and not method.original]
+OTHERS = sorted(name for name, method in METHODS.items() if LANGUAGE_MODELS not in method.models)
 LESS = {"prune-neurons", "drop-layers"}
 """Methods that make another shape."""
 
@@ -378,7 +379,7 @@ def test_thirty_two_bits_keep_the_values_of_sixteen(compressed):
 # refused
 
 
-@pytest.mark.parametrize("method", sorted(set(METHODS) - set(ALL)))
+@pytest.mark.parametrize("method", OTHERS)
 def test_what_is_for_classifiers_only(method, language, lessons, tmp_path, one_line):
     for package in METHODS[method].packages:
         pytest.importorskip(package)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.compress.compressed import Compressed
+from trusteq.compress.corrections import add_corrections
+from trusteq.compress.language_source import LanguageSource
 from trusteq.compress.perturbed import perturbing_of
 from trusteq.compress.pupil import pupil_of
 from trusteq.compress.stored_tensors import StoredTensors, save_with
@@ -44,8 +46,12 @@ ROUNDS = 8
 PATIENCE = 3
 """So many rounds in a row may be no nearer to the original than an earlier one."""
 WARMUP = 0.1
-RATES = {SMALL: 3e-4, SCALES: 3e-4, ALL: 1e-4}
+CORRECTIONS = "corrections"
+RATES = {SMALL: 3e-4, SCALES: 3e-4, CORRECTIONS: 1e-3, ALL: 1e-4}
+LANGUAGE_RATES = RATES | {SMALL: 1e-3}
 """The learning rate by what may move."""
+BATCH, LANGUAGE_BATCH = 32, 8
+"""Rows in one step; each of a language model's has many answers to learn."""
 TIMED = 4
 """Steps that are timed to see how many rows fit into some minutes."""
 
@@ -68,8 +74,10 @@ def heal(
     rows: int | None = None,
     minutes: float | None = None,
     rate: float | None = None,
-    batch: int = 32,
+    batch: int | None = None,
     move: str | None = None,
+    rank: int | None = None,
+    merge: bool = False,
     perturb: float | None = None,
     replace: str | None = None,
     whole: bool = False,
@@ -83,14 +91,22 @@ def heal(
 
     if rows is not None and minutes is not None:
         raise OptionError("rows and minutes both say how long to train; give one of them")
+    if merge and rank is None:
+        raise OptionError("merge has no effect without rank, the rank of the corrections that are merged")
+    if move is not None and rank is not None:
+        raise OptionError("move has no effect with rank, since only corrections move; leave one of them out")
     perturbing = perturbing_of(perturb, replace, whole=whole, seed=seed)
     if dev is None:
         items, dev = held_out(items, seed=seed)
     learner = trainee(source)
-    moves = learner.may_move(move, source)
+    corrections = None if rank is None else add_corrections(learner, source, rank, merge=merge, seed=seed)
+    moves = learner.may_move(move, source) if corrections is None else CORRECTIONS
+    if not any(parameter.requires_grad for parameter in learner.net.parameters()):
+        raise does_not_apply(source, HEAL, "it has no biases, norms or head that may move; use --rank")
     net = learner.net.to(source.model.device)
     pupil = pupil_of(source, net, original, perturbing, HEAL)
-    rate = RATES[moves] if rate is None else rate
+    rates, usual = (LANGUAGE_RATES, LANGUAGE_BATCH) if isinstance(source, LanguageSource) else (RATES, BATCH)
+    rate, batch = rate or rates[moves], batch or usual
     if minutes is not None:
         rows = _rows_in(minutes, pupil, items, batch, checkpoints)
         say(f"about {rows:,} rows fit into {minutes:g} minutes")
@@ -134,21 +150,31 @@ def heal(
             "give more --rows, or another --rate",
         )
     net.cpu()
-    tensors = learner.moved()
-    changes = how_far(learner.tensors, tensors)
+    if corrections is None:
+        tensors = learner.moved()
+        changes = how_far(learner.tensors, tensors)
+    else:
+        changes = corrections.how_far()
+        tensors = corrections.merged() if merge else {}
     learned = len(curve) - 1
     count = sum(len(part) for part in positions[:learned])
     if perturbing is not None:
         count = sum(perturbing.rows(len(part)) for part in positions[:learned])
+
+    def save(folder: Path) -> None:
+        save_healed(source.files, learner, tensors, folder)
+        if corrections is not None and not merge:
+            corrections.save(folder)
+
     return Compressed(
-        lambda folder: save_healed(source.files, learner, tensors, folder),
+        save,
         net if _is_exact(source) else None,
         (
             f"learned from {count:,} rows in {seconds:,.0f} s; {_stopped(learned, len(positions), best)}",
             f"on {len(dev):,} held-out items, disagreement with {original.model.name} fell from "
             f"{1 - before.dev_accuracy:.1%} to {1 - best.dev_accuracy:.1%}, KL from {before.dev_loss:.4f} to "
             f"{best.dev_loss:.4f}",
-            f"{_kept(learner, tensors)}",
+            _kept(learner, tensors) if corrections is None else corrections.in_words(),
         ),
         {
             "training": asdict(settings),
@@ -221,8 +247,9 @@ def _rows_in(minutes: float, pupil: Pupil, items: Items, batch: int, checkpoints
     lessons = pupil.lessons(items.take(some), some, 0)
     for first in range(0, len(lessons.lengths), batch):
         at = np.arange(first, min(first + batch, len(lessons.lengths)))
-        lessons.targets(at)
-        lessons.logits(at).sum().backward()
+        for part, _ in lessons.parts(at):
+            lessons.targets(part)
+            lessons.logits(part).sum().backward()
     seconds = time.perf_counter() - started
     rows = max(batch, round(len(some) * 60 * minutes / seconds))
     if noted is not None:

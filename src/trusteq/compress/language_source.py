@@ -32,9 +32,11 @@ GENERATION = "generation_config.json"
 """How a language model writes on, which does not matter to what it answers, but to those who use the candidate."""
 
 
-def open_language_source(location: str, *, name: str, download: bool = False) -> LanguageSource:
+def open_language_source(
+    location: str, *, name: str, device: str | None = "cpu", download: bool = False
+) -> LanguageSource:
     """The language model in a folder, a .gguf file or at a hub id, loaded as for an audit."""
-    loaded = load(location, name=name, device="cpu", download=download)
+    loaded = load(location, name=name, device=device, download=download)
     identity = Identity("causal", location, content_hash(loaded, chat=False), loaded.details())
     beside = matching(next(iter(loaded.files.values())).parent, [GENERATION] if "config.json" in loaded.files else [])
     return LanguageSource(name, identity, loaded.model, loaded.tokenizer, {**loaded.files, **beside})
@@ -65,9 +67,14 @@ class LanguageSource:
         files = self.files.values() if self.original is None else [self.original]
         return Size(self.identity.details["parameters"], file_bytes(files), memory_bytes(self.model))
 
+    @property
+    def limit(self) -> int | None:
+        """The most tokens that its context holds."""
+        return token_limit(self.model.config.to_dict(), self.tokenizer.model_max_length, where=f"model {self.name}")
+
     def encode(self, texts: Sequence[tuple[str, ...]]) -> TokenRows:
         """The tokens of texts, as many as its context holds; the segments of one row are read as lines."""
-        limit = token_limit(self.model.config.to_dict(), self.tokenizer.model_max_length, where=f"model {self.name}")
+        limit = self.limit
         with quiet_transformers():
             ids = self.tokenizer(["\n".join(text) for text in texts], verbose=False)["input_ids"]
         return token_rows([row[:limit] for row in ids])
@@ -106,7 +113,7 @@ def unpacked(source: LanguageSource, file: Path) -> Iterator[LanguageSource]:
             if not is_failure(error):
                 raise
             raise does_not_apply(source, "fp32", f"it cannot be unpacked: {one_line(error)}") from error
-        folder = open_language_source(scratch, name=source.name)
+        folder = open_language_source(scratch, name=source.name, device=str(packed.device))
         details = {**folder.identity.details, "files": source.identity.details["files"]}
         identity = replace(source.identity, details=details)
         yield replace(folder, identity=identity, original=file)

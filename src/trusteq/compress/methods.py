@@ -116,10 +116,10 @@ METHODS: Mapping[str, Method] = {
     "heal": Method(
         "a candidate, trained on --data to answer as --original does",
         "heal:heal",
-        ("rows", "minutes", "rate", "batch", "move", *PERTURBED, "seed", "device"),
+        ("rows", "minutes", "rate", "batch", "move", "rank", "merge", *PERTURBED, "seed", "device"),
         learns=True,
         original=True,
-        models=(CLASSIFIERS,),
+        models=(CLASSIFIERS, LANGUAGE_MODELS),
     ),
     "calibrate": Method(
         "a candidate's probabilities mapped toward --original's",
@@ -176,7 +176,14 @@ OPTIONS: Mapping[str, Option] = {
     "drop": Option(
         "Which layers to remove; default evenly (of half, every other).", str, choices=("evenly", "last", "first")
     ),
-    "rank": Option("The rank to keep; default half of the smaller side.", int, 1, 1_000_000),
+    "rank": Option(
+        "low-rank: the rank to keep, default half of the smaller side. heal: the rank of corrections (LoRA) that move "
+        "instead of the weights.",
+        int,
+        1,
+        1_000_000,
+    ),
+    "merge": Option("Add them into the weights, if these are plain; default: keep them as an adapter.", bool),
     "width": Option(
         "Hidden size of a student that starts at random instead of from the model's layers.", int, 1, 1_000_000
     ),
@@ -208,12 +215,13 @@ OPTIONS: Mapping[str, Option] = {
     "replace": Option("What stands in for them: remove (default), mask, or a text.", str),
     "whole": Option("Perturbed rows come on top; no whole text makes room for them.", bool),
     "rate": Option(
-        "AdamW's learning rate at its peak; default 5e-5, to heal 3e-4 (small, scales) or 1e-4 (all).",
+        "AdamW's learning rate at its peak; default 5e-5, to heal 3e-4 (small, scales), 1e-4 (all) or 1e-3 (--rank, "
+        "and small in language models).",
         low=0,
         high=1,
         inclusive=False,
     ),
-    "batch": Option("Items in one step; default 32.", int, 1, 1_000_000),
+    "batch": Option("Items in one step; default 32, to heal language models 8.", int, 1, 1_000_000),
     "map": Option(
         "The map of probabilities; default auto, the simplest of the next three that no richer one beats.",
         str,

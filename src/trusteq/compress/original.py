@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.compress.asked import asked_of
 from trusteq.compress.language_source import LanguageSource, open_language_source
 from trusteq.errors import ModelError
 from trusteq.models.open import ModelOptions, backend_of, default_name, open_model
@@ -49,7 +50,9 @@ def open_original(location: str, source: Any, device: str | None, *, download: b
     """The counterpart of a candidate; an error unless it answers with the same labels."""
     name = default_name(location)
     if isinstance(source, LanguageSource):
-        return Original(open_language_source(location, name=name, download=download), np.arange(0))
+        language = open_language_source(location, name=name, device=device, download=download)
+        _refuse_other_tokens(language, source)
+        return Original(language, np.arange(0))
     takes = backend_of(location, name, download=download).options
     options = ModelOptions(device=device if DEVICE in takes else None, download=download)
     model: Any = open_model(location, name=name, options=options)
@@ -59,3 +62,15 @@ def open_original(location: str, source: Any, device: str | None, *, download: b
             f"{', '.join(source.labels)}; only a candidate for the same task can be brought nearer to it"
         )
     return Original(model, np.array([model.labels.index(label) for label in source.labels]))
+
+
+def _refuse_other_tokens(original: LanguageSource, source: LanguageSource) -> None:
+    """An error unless two language models read texts as the same tokens, and choose the next from as many."""
+    sizes = [model.model.get_output_embeddings().weight.shape[0] for model in (original, source)]
+    why = f"chooses from {sizes[0]:,} tokens, and {source.name} from {sizes[1]:,}" if sizes[0] != sizes[1] else None
+    if why is None and asked_of(source).read_otherwise(source, original):
+        why = f"splits texts into other tokens than {source.name}"
+    if why is not None:
+        raise ModelError(
+            f"model {original.name}: {why}; a language model can only be brought nearer to one with the same vocabulary"
+        )

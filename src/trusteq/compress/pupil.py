@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from trusteq.compress.heal_language import pupil_of_language
+from trusteq.compress.language_source import LanguageSource
 from trusteq.compress.perturbed import masks, perturbed
 from trusteq.errors import OptionError
 from trusteq.explain.words import MASK
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from trusteq.compress.perturbed import Perturbing
     from trusteq.data.items import Items
     from trusteq.models.token_rows import TokenRows
-    from trusteq.train.lessons import Lessons
+    from trusteq.train.lessons import Lessons, Parts
 
 
 class Reading(Protocol):
@@ -119,6 +121,9 @@ class _SoftLessons:
     def lengths(self) -> NDArray[np.int64]:
         return self.reading.lengths[self.rows]
 
+    def parts(self, at: NDArray[np.int64]) -> Parts:
+        return [(at, 1.0)]
+
     def logits(self, at: NDArray[np.int64]) -> Any:
         return self.reading.logits(self.rows[at])
 
@@ -175,6 +180,8 @@ def reader_of(source: Any, net: Any, method: str) -> Reader:
 
 def pupil_of(source: Any, net: Any, original: Original, perturbing: Perturbing | None, method: str) -> Pupil:
     """A torch module in the place of an opened model's, as a pupil of its original."""
+    if isinstance(source, LanguageSource):
+        return pupil_of_language(source, net, original, perturbing)
     reader = reader_of(source, net, method)
     if perturbing is not None and perturbing.replace == MASK:
         for name, tokens in ((source.name, reader), (original.model.name, traits_of(original.model).tokens)):

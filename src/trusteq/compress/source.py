@@ -42,7 +42,7 @@ def opened(location: str, method: str, device: str | None, *, download: bool) ->
     if not is_language_model(location, path):
         yield _accepted(_classifier(location, method, device, name=name, download=download), method)
         return
-    source = open_language_source(location, name=name, download=download)
+    source = open_language_source(location, name=name, device=device, download=download)
     if not is_gguf(path):
         yield _accepted(source, method)
         return
@@ -76,6 +76,8 @@ def _accepted(source: Any, method: str) -> Any:
     if kind not in METHODS[method].models:
         others = " and ".join(METHODS[method].models)
         raise does_not_apply(source, method, f"it is for {others} only")
+    if source.identity.details.get("adapter"):
+        raise does_not_apply(source, method, "it has an adapter; merge it into the weights, or remove its folder")
     quantization = source.identity.details["quantization"]
     if quantization and not METHODS[method].original:
         by = quantization.get("quant_method")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compress.stored_tensors import StoredTensors
+from trusteq.models.auto_class import is_language_model
 from trusteq.models.layers import does_not_apply
 
 if TYPE_CHECKING:
@@ -52,10 +53,11 @@ class Trainee:
         if what == SCALES and not self.grids:
             raise does_not_apply(source, HEAL, "it has no rounded weights whose scales could move; use another --move")
         body = {name for name, _ in _body(self.net)}
+        still = self.rounded | _vocabulary(self.net)
         parameters = dict(self.net.named_parameters())
         for name, parameter in parameters.items():
             small = parameter.ndim < 2 or name not in body
-            parameter.requires_grad_(name not in self.rounded and (small or what == ALL))
+            parameter.requires_grad_(name not in still and (small or what == ALL))
         for name, parameter in parameters.items():
             if parameter.requires_grad and parameter.ndim > 1:
                 self._keep_zeros(name, parameter)
@@ -210,6 +212,14 @@ def _body(net: Any) -> list[tuple[str, Any]]:
     body = net.base_model
     prefix = "" if body is net else f"{net.base_model_prefix}."
     return [(prefix + name, parameter) for name, parameter in body.named_parameters()]
+
+
+def _vocabulary(net: Any) -> set[str]:
+    """A language model's embeddings and head, which may be one; they are large, and stay as they are."""
+    if not is_language_model(type(net).__name__):
+        return set()
+    ends = {id(part.weight) for part in (net.get_input_embeddings(), net.get_output_embeddings())}
+    return {name for name, parameter in net.named_parameters() if id(parameter) in ends}
 
 
 def _linear_weights(net: Any) -> list[str]:

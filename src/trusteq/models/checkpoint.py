@@ -121,7 +121,10 @@ def checked_config(folder: Path, *, name: str, processor: str | None = None) -> 
         _refuse_entry(key, value, MOST_OF_PROCESSOR, where=f"model {name}: {PROCESSOR}")
     if (folder / "adapter_config.json").is_file():
         # transformers would load it if peft is installed, and silently ignore it otherwise.
-        raise ModelError(f"model {name}: {folder} holds an adapter; merge it into its base model and save the result")
+        raise ModelError(
+            f"model {name}: {folder} holds an adapter; merge it into its base model and save the result, or move its "
+            "files to a subfolder named adapter"
+        )
     if processor is not None and not (folder / PROCESSOR).is_file():
         raise ModelError(
             f"model {name}: {folder} has no {PROCESSOR}, which says how its input is prepared; save it to the same "

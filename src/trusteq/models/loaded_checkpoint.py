@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import MissingExtraError, ModelError
+from trusteq.models.adapter import adapter_files, apply_adapter
 from trusteq.models.bounded import bounded_by
 from trusteq.models.checkpoint import checked_config, checkpoint_files, loading_error, refuse_partly_random, weights
 from trusteq.models.fatal_tokenizer import refuse_fatal
@@ -27,6 +28,7 @@ class LoadedCheckpoint:
 
     files: those that it was loaded from, by name. unused: tensors in them that the model does not use. quantization:
     its quantization_config, {} if it has none. packages: versions of what read the weights. revision: of the hub.
+    adapter: what is known of low-rank corrections beside the weights, which the model has been given.
     """
 
     model: Any
@@ -37,6 +39,7 @@ class LoadedCheckpoint:
     packages: Mapping[str, str]
     revision: str | None = None
     processor: Any = None
+    adapter: Mapping[str, Any] | None = None
 
     def details(self) -> dict[str, Any]:
         """What an identity says about it: JSON-ready."""
@@ -46,6 +49,8 @@ class LoadedCheckpoint:
         model = self.model
         with torch.device("meta"):  # quantized weights are packed in different ways: count those of the plain model
             parameters = (type(model)(model.config) if self.quantization else model).num_parameters()
+        if self.quantization and self.adapter:
+            parameters += self.adapter["parameters"]
         return {
             "architecture": type(model).__name__,
             "dtype": str(model.dtype).removeprefix("torch."),
@@ -54,6 +59,7 @@ class LoadedCheckpoint:
             "device": str(model.device),
             "revision": self.revision,
             "files": sorted(self.files),
+            **({} if self.adapter is None else {"adapter": self.adapter}),
             "torch": torch.__version__,
             "transformers": transformers.__version__,
             **self.packages,
@@ -89,6 +95,7 @@ def loaded_checkpoint(
         folder = snapshot(location, (*patterns, RECIPE), name=name, download=download)
     config = checked_config(folder, name=name, processor=processor)
     files = checkpoint_files(folder, name=name, also=also)
+    beside = adapter_files(folder, name=name)
     quantization = config.get("quantization_config") or {}
     method = str(quantization.get("quant_method"))
     packages = package_versions(method, folder=folder, name=name)
@@ -126,9 +133,11 @@ def loaded_checkpoint(
         model.eval()
         if device or not quantization:
             move(model, device, name=name)
+        adapter = apply_adapter(model, beside, name=name)
     revision = folder.name if folder.parent.name == "snapshots" else None
     tokenizer, other = (prepares, None) if processor is None else (None, prepares)
-    return LoadedCheckpoint(model, tokenizer, files, unused, quantization, packages, revision, other)
+    files |= beside
+    return LoadedCheckpoint(model, tokenizer, files, unused, quantization, packages, revision, other, adapter)
 
 
 def move(model: Any, device: str | None, *, name: str) -> None:

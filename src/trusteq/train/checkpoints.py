@@ -84,7 +84,8 @@ class State:
 
 def _moving(net: Any) -> dict[str, Any]:
     """A module's weights and buffers by name, without the parameters that do not move."""
-    still = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
+    by_name = net.named_parameters(remove_duplicate=False)  # tied ones under each of their names
+    still = {name for name, parameter in by_name if not parameter.requires_grad}
     return {name: tensor for name, tensor in net.state_dict().items() if name not in still}
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from trusteq.models.token_rows import TokenRows
     from trusteq.models.transformer import TransformerModel
 
+    Parts = list[tuple[NDArray[np.int64], float]]
+
 
 class Lessons(Protocol):
     """The rows of an epoch, of whatever kind."""
@@ -20,6 +22,9 @@ class Lessons(Protocol):
     @property
     def lengths(self) -> NDArray[np.int64]:
         """A length of each row [rows]; rows of similar length share a batch."""
+
+    def parts(self, at: NDArray[np.int64]) -> Parts:
+        """The rows ``at`` of one step in parts that are run one after another, and each part's share of the loss."""
 
     def logits(self, at: NDArray[np.int64]) -> Any:
         """The model's logits for the rows ``at``, with gradients [answers, labels]."""
@@ -56,6 +61,10 @@ class TokenLessons:
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each row [rows]."""
         return self.examples.rows.lengths
+
+    def parts(self, at: NDArray[np.int64]) -> Parts:
+        """All at once."""
+        return [(at, 1.0)]
 
     def logits(self, at: NDArray[np.int64]) -> Any:
         """The classifier's logits [rows, labels]."""

@@ -103,14 +103,17 @@ def learn(
             for done, at in enumerate(order, 1):
                 for group in optimizer.param_groups:
                     group["lr"] = settings.rate * rate_share(step, steps, settings)
+                optimizer.zero_grad()
+                step_loss = 0.0
                 try:
-                    with torch.autocast(device.type, torch.bfloat16, enabled=settings.mixed and cuda):
-                        logits = taught.logits(at)
-                    step_loss = loss(logits, *taught.targets(at), settings)
-                    if not torch.isfinite(step_loss):
-                        raise ModelError(f"model {name}: the loss is {step_loss} in epoch {number}; lower --rate")
-                    optimizer.zero_grad()
-                    step_loss.backward()
+                    for part, share in taught.parts(at):
+                        with torch.autocast(device.type, torch.bfloat16, enabled=settings.mixed and cuda):
+                            logits = taught.logits(part)
+                        part_loss = share * loss(logits, *taught.targets(part), settings)
+                        if not torch.isfinite(part_loss):
+                            raise ModelError(f"model {name}: the loss is {part_loss} in epoch {number}; lower --rate")
+                        part_loss.backward()
+                        step_loss += float(part_loss.detach())
                 except torch.OutOfMemoryError as error:
                     raise ModelError(
                         f"model {name}: out of memory on {len(at)} items of up to "
@@ -119,7 +122,7 @@ def learn(
                 torch.nn.utils.clip_grad_norm_(moving, settings.clip)
                 optimizer.step()
                 step += 1
-                total += float(step_loss.detach()) * len(at)
+                total += step_loss * len(at)
                 advance(number, done, len(order))
             net.eval()
             epoch = evaluate(number, total / len(taught.lengths))

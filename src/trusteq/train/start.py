@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
+from trusteq.models.adapter import adapter_files
 from trusteq.models.bounded import bounded_by
 from trusteq.models.checkpoint import checked_config, checkpoint_files, first_few, loading_error, weights
 from trusteq.models.files import files_hash, refuse_pickle, staged, tokenizer_files
@@ -44,6 +45,8 @@ def open_base(location: str, *, name: str, download: bool) -> Base:
         raise ModelError(
             f"model {name}: {folder} is quantized and cannot be trained; start from the model before quantization"
         )
+    if adapter_files(folder, name=name):
+        raise ModelError(f"model {name}: {folder} holds an adapter and cannot be trained; merge the adapter first")
     files = checkpoint_files(folder, name=name)
     return Base(location, name, folder, files, files_hash(files, name=name))
 
