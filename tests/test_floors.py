@@ -25,7 +25,7 @@ FLOORS = (
     {"train", "validity"},
     {"compress"},
     {"demo"},
-    {"study"},
+    {"study", "shrink"},
     {"cli"},
 )
 """From the ground up. A room uses rooms on lower floors, never its neighbours or those above."""

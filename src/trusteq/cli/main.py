@@ -21,6 +21,7 @@ from trusteq.cli.policy import policy
 from trusteq.cli.report import report
 from trusteq.cli.selftest import selftest
 from trusteq.cli.show import show
+from trusteq.cli.shrink import shrink
 from trusteq.cli.streams import abandon_stdout, prepare
 from trusteq.cli.study import study
 from trusteq.cli.train import train
@@ -44,7 +45,23 @@ def cli() -> None:
     """
 
 
-for command in (audit, gate, waive, verify, show, diff, report, figure, demo, train, compress, study, selftest, policy):
+for command in (
+    audit,
+    gate,
+    waive,
+    verify,
+    show,
+    diff,
+    report,
+    figure,
+    demo,
+    train,
+    compress,
+    shrink,
+    study,
+    selftest,
+    policy,
+):
     cli.add_command(command)
 
 

@@ -11,14 +11,22 @@ if TYPE_CHECKING:
 
 def repeats(items: Items) -> int:
     """The number of items that repeat an earlier one of another cluster; 0 if equal values may be chance."""
-    if not any(segment.copies_repeat for segment in items.segments.values()):
+    same = contents(items)
+    if same is None:
         return 0
     clusters = items.ids if items.clusters is None else items.clusters
     first: dict[bytes, str] = {}
     repeated = 0
-    for row, cluster in zip(zip(*(s.keys() for s in items.segments.values()), strict=True), clusters, strict=True):
-        repeated += first.setdefault(_digest(row), cluster) != cluster
+    for content, cluster in zip(same, clusters, strict=True):
+        repeated += first.setdefault(content, cluster) != cluster
     return repeated
+
+
+def contents(items: Items) -> list[bytes] | None:
+    """A short key of each item, equal for items that are equal; None if equal values may be chance."""
+    if not any(segment.copies_repeat for segment in items.segments.values()):
+        return None
+    return [_digest(row) for row in zip(*(segment.keys() for segment in items.segments.values()), strict=True)]
 
 
 def _digest(row: tuple[bytes, ...]) -> bytes:

@@ -88,7 +88,7 @@ def page(evidence: Evidence, *, images: bool = True) -> str:
     document = evidence.document
     unit, items, figure = unit_of(document), browser(evidence, images=images), drawer(evidence)
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             assets=assets(images=items.has_images),
@@ -162,7 +162,7 @@ _ACTIONS = {
 }
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Templates in which every value is escaped and no text can control what displays it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
