@@ -12,7 +12,7 @@ from trusteq.errors import MissingExtraError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.open import backend_of, open_model
 from trusteq.record.run import load_run
-from trusteq.shrink.record import CONFIRMED
+from trusteq.shrink.record import ANSWERS, CONFIRMED, EXPLAINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from trusteq.shrink.ladder import Rung
     from trusteq.shrink.parts import Parts
     from trusteq.work.shard import Executor
-
-ANSWERS, EXPLAINED = "answers", "explained"
-"""The audits of a candidate on development items, and the folders of their runs: without explanations, with them."""
 
 _WORDS = {ANSWERS: "without explanations", EXPLAINED: "with explanations", CONFIRMED: "on untouched items"}
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from trusteq.compare.measures import find_measure, in_words
+from trusteq.compare.measures import in_words
 from trusteq.report.figures.display import Display
-from trusteq.report.figures.lettering import key, legend_above
+from trusteq.report.figures.lettering import key
+from trusteq.report.figures.margins import margin_scale
 from trusteq.report.figures.palette import GOOD, INK, OUTCOMES, REFERENCE
 from trusteq.verdict import Outcome
 
@@ -36,11 +37,11 @@ class Point(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """A measure, its rule, the reference's own value, and the candidates that were measured by it."""
+    """A measure, its rule, the value of the reference against itself, and the candidates that were measured by it."""
 
     measure: str
     rule: Rule
-    best: float | None
+    best: float
     points: tuple[Point, ...]
 
 
@@ -55,10 +56,9 @@ class FrontierDisplay(Display):
         """The candidates with these numbers by name; None if no size or no measure is known."""
         panels = []
         for measure, rule in drawn_rules(search.policy):
-            entry = find_measure(measure)
             points = tuple(_points(search, measure, numbers))
             if points:
-                panels.append(Panel(measure, rule, None if entry is None else entry.best, points))
+                panels.append(Panel(measure, rule, _best(search, measure, rule), points))
         return cls(tuple(panels)) if panels else None
 
     @property
@@ -81,7 +81,8 @@ class FrontierDisplay(Display):
             if outcome in outcomes
         ]
         keys.append(key("reference", color=REFERENCE, marker="*", markersize=9, linestyle=""))
-        legend_above(axes[0], keys, columns=len(keys))
+        # Of the whole figure: above one panel it would push the others aside.
+        axes[0].figure.legend(handles=keys, loc="outside upper left", ncols=len(keys), columnspacing=1.2)
 
 
 def drawn_rules(policy: Policy) -> list[tuple[str, Rule]]:
@@ -92,6 +93,13 @@ def drawn_rules(policy: Policy) -> list[tuple[str, Rule]]:
         measure = next((name for name in SHOWN if name in rules), next(iter(rules)))
         drawn.append((measure, rules[measure]))
     return drawn
+
+
+def _best(search: Search, measure: str, rule: Rule) -> float:
+    """The value of a measure that is at distance 0 from the reference."""
+    estimate = next(e.judged.flat[measure] for e in search.tried if e.judged is not None and measure in e.judged.flat)
+    scale = margin_scale(measure, rule, estimate)
+    return -scale.offset / scale.slope
 
 
 def _points(search: Search, measure: str, numbers: Mapping[str, int]) -> Sequence[Point]:
@@ -124,8 +132,7 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
         ax.axhline(margin, color=INK, linewidth=1.0, linestyle=(0, (3, 2)))
     for point in panel.points:
         _draw_point(ax, point, low, high)
-    if panel.best is not None:
-        ax.plot([100], [np.clip(panel.best, low, high)], "*", color=REFERENCE, markersize=10, zorder=4, clip_on=False)
+    ax.plot([100], [panel.best], "*", color=REFERENCE, markersize=10, zorder=4, clip_on=False)
     ax.set_xlim(0, max(110.0, *(1.08 * point.size for point in panel.points)))
     ax.set_xlabel("size on disk, % of the reference")
     ax.set_ylabel(in_words(panel.measure))
@@ -141,8 +148,10 @@ def _draw_point(ax: Axes, point: Point, low: float, high: float) -> None:
     ax.annotate(
         str(point.number),
         (point.size, y),
-        xytext=(6, 0),
+        # On either side in turn, as candidates of nearly the same size are neighbours in the table.
+        xytext=(6 if point.number % 2 else -6, 0),
         textcoords="offset points",
+        ha="left" if point.number % 2 else "right",
         va="center",
         size=8,
         weight="bold" if point.chosen else "normal",
@@ -153,10 +162,10 @@ def _draw_point(ax: Axes, point: Point, low: float, high: float) -> None:
 def _range(panel: Panel, margins: Sequence[float]) -> tuple[float, float]:
     """What of the measure is drawn: the best value, the margins, and the candidates as far as they are not far off."""
     ends = [end for point in panel.points for end in point.ends]
-    centre = margins[0] if panel.best is None else panel.best
-    reach = max((abs(margin - centre) for margin in margins), default=0.0) or max(map(abs, ends), default=0.0) or 1.0
-    low = max(min(*ends, *margins, centre), min(*margins, centre) - MOST * reach)
-    high = min(max(*ends, *margins, centre), max(*margins, centre) + MOST * reach)
+    inside = [panel.best, *margins]
+    reach = max(abs(margin - panel.best) for margin in margins) or max(map(abs, ends)) or 1.0
+    low = max(min(*ends, *inside), min(inside) - MOST * reach)
+    high = min(max(*ends, *inside), max(inside) + MOST * reach)
     room = 0.06 * (high - low)
     return low - room, high + room
 

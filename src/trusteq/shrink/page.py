@@ -11,9 +11,9 @@ from trusteq.report.page.assets import assets
 from trusteq.report.page.html_table import Table
 from trusteq.report.page.page import environment
 from trusteq.report.page.sentence import Name
-from trusteq.report.wording import dimension_words, interval, margin, percent, rule_words, title
+from trusteq.report.wording import interval, margin, percent, rule_words, title
 from trusteq.shrink.figure import FrontierDisplay
-from trusteq.shrink.words import audited, decisive, figures, next_steps, others
+from trusteq.shrink.words import audited, decisive, figures, next_steps, others, outcomes
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -70,15 +70,13 @@ def _answer(search: Search) -> Sentence:
 def _row(search: Search, entry: Entry, number: int) -> dict[str, object]:
     """A candidate in the table of all."""
     size, speed = figures(entry)
-    judged = entry.judged
-    parts = {} if judged is None else {part.dimension: part for part in judged.verdict.dimensions}
     return {
         "number": number,
         "name": entry.name,
         "chosen": search.chosen is not None and search.chosen.name == entry.name,
         "size": size,
         "speed": speed,
-        "outcomes": [(parts[d].outcome, dimension_words(parts[d])) for d in search.policy.required if d in parts],
+        "outcomes": outcomes(entry, search.policy.required),
         "why": decisive(entry, search),
     }
 

@@ -93,8 +93,9 @@ class Confirmation:
         return {"name": self.name, **_price(self.price), "run": CONFIRMED, "verdict": _verdict(self.judged)}
 
 
-CONFIRMED = "confirmed"
-"""The run directory of the confirmation."""
+ANSWERS, EXPLAINED, CONFIRMED = "answers", "explained", "confirmed"
+"""A candidate's audits, and the folders of their runs: on development items without and with explanations, and that of
+the choice on untouched items."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from rich.text import Text
 from trusteq.data.clean import clean
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.terminal import STYLES, outcome, rules
-from trusteq.report.wording import MARKS, dimension_words, policy_words
-from trusteq.shrink.words import audited, decisive, figures, next_steps, others
+from trusteq.report.wording import policy_words
+from trusteq.shrink.words import audited, decisive, figures, next_steps, others, outcomes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,11 +68,7 @@ def _candidates(search: Search, tried: list[Entry]) -> RenderableType:
     table.add_column("what decides", header_style="dim", overflow="fold", min_width=24)
     lines: list[Text] = []
     for entry in tried:
-        parts = {part.dimension: part for part in entry.judged.verdict.dimensions} if entry.judged else {}
-        verdicts = [
-            Text(f"{MARKS[part.outcome]} {dimension_words(part)}", style=STYLES[part.outcome])
-            for part in (parts[dimension] for dimension in dimensions if dimension in parts)
-        ]
+        verdicts = [Text(words, style=STYLES[found]) for found, words in outcomes(entry, dimensions)]
         style = "bold" if search.chosen is not None and search.chosen.name == entry.name else ""
         size, speed = figures(entry)
         why = clean(decisive(entry, search))

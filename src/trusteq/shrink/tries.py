@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from trusteq.data.atomic_file import write_atomically
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
 from trusteq.models.traits import traits_of
-from trusteq.shrink.bench import ANSWERS, EXPLAINED, Bench, unavailable
+from trusteq.shrink.bench import Bench, unavailable
 from trusteq.shrink.record import (
+    ANSWERS,
     CONFIRMED,
     DOES_NOT_FIT,
+    EXPLAINED,
     NOT_AVAILABLE,
     NOT_NEEDED,
     NOT_TRIED,

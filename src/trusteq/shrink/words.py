@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trusteq.report.page.sentence import share
-from trusteq.report.wording import interval, margin, title
-from trusteq.shrink.record import NOT_TRIED, by_size, rules_with
+from trusteq.report.wording import MARKS, dimension_words, interval, listed, margin, title
+from trusteq.shrink.record import ANSWERS, CONFIRMED, NOT_TRIED, by_size, rules_with
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -49,6 +49,18 @@ def decisive(entry: Entry, search: Search) -> str:
     return entry.reason
 
 
+def outcomes(entry: Entry, dimensions: Sequence[str]) -> list[tuple[Outcome, str]]:
+    """An audited candidate's outcome in each of these dimensions, with its sign and words."""
+    judged = () if entry.judged is None else entry.judged.verdict.dimensions
+    parts = {part.dimension: part for part in judged}
+    found = []
+    for part in (parts[dimension] for dimension in dimensions if dimension in parts):
+        not_asked = part.dimension == "explanation" and entry.run is not None and entry.run.startswith(ANSWERS)
+        words = "not asked" if not_asked else f"{MARKS[part.outcome]} {dimension_words(part)}"
+        found.append((part.outcome, words))
+    return found
+
+
 def next_steps(search: Search) -> Sequence[str]:
     """What to do now."""
     if search.confirmation is not None:
@@ -70,7 +82,8 @@ def _after_confirmation(search: Search, judged: AuditedCandidate) -> list[str]:
     where = str(folder) if folder.is_dir() else judged.identity.location
     outcome = judged.verdict.outcome
     if outcome is Outcome.EQUIVALENT:
-        return [f"the candidate is in {where}; trusteq report {search.directory / 'confirmed'} makes the audit's page"]
+        steps = [f"the candidate is in {where}; trusteq report {search.directory / CONFIRMED} makes the audit's page"]
+        return [*steps, *_faster(search)]
     steps = [
         "no other candidate is confirmed on these items: the best of several looks on the same items passes by luck "
         "more often than the policy's level says",
@@ -81,6 +94,20 @@ def _after_confirmation(search: Search, judged: AuditedCandidate) -> list[str]:
         more = f" ({needed})" if needed else ""
         steps.insert(0, f"more untouched items would decide{more}; they must not have been looked at before")
     return steps
+
+
+def _faster(search: Search) -> list[str]:
+    """Which candidates passed on development items as well and are faster than the choice, if any."""
+    chosen = search.chosen
+    speed = None if chosen is None else chosen.price.speed
+    faster = [e for e in search.passed if e is not chosen and speed and e.price.speed and e.price.speed > speed]
+    if not faster:
+        return []
+    named = listed(f"{entry.name} ({entry.price.words()})" for entry in faster)
+    verb = "passes" if len(faster) == 1 else "pass"
+    return [
+        f"larger but faster: {named} also {verb} on development items; the untouched ones confirm only the smallest"
+    ]
 
 
 def _nearest(entry: Entry) -> str:
