@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from trusteq.data.items import Items
-    from trusteq.models.backend import Backend
     from trusteq.prompts.task_file import TaskFile
     from trusteq.shrink.record import Search
 
@@ -45,7 +44,9 @@ if TYPE_CHECKING:
 @click.option("--dimensions", help="Dimensions that EQUIVALENT requires: behaviour,calibration[,explanation].")
 @click.option("--methods", help="Try only candidates of these methods: int8-onnx,distil.  [default: all that shrink]")
 @click.option("--also", multiple=True, metavar="FOLDER", help="A candidate of your own; may be repeated.")
-@click.option("--budget", help="Start nothing new after this time: 30min, 2h, 90s.  [default: no limit]")
+@click.option(
+    "--budget", "time", metavar="TIME", help="Start nothing new after this time: 30min, 2h, 90s.  [default: no limit]"
+)
 @click.option(
     "--confirm", is_flag=True, help="When the budget ends, confirm the best candidate so far, which ends the search."
 )
@@ -90,7 +91,7 @@ def shrink(model: str, **options: Any) -> int:
     from trusteq.work.executor import executor
 
     out: Path = options["out"]
-    seconds = None if options["budget"] is None else budget(options["budget"])
+    seconds = None if options["time"] is None else seconds_in(options["time"])
     if options["confirm"] and seconds is None:
         raise click.UsageError(
             "--confirm has no effect without --budget: a search that ends confirms its choice anyway"
@@ -144,7 +145,7 @@ def shrink(model: str, **options: Any) -> int:
                 confirm=options["confirm"],
                 resamples=options["resamples"],
                 seed=options["seed"],
-                options=_model_options(name, backends, options),
+                options=options_for(name, backends, options, {}),
                 executor=running,
                 tell=progress,
                 say=say,
@@ -162,10 +163,6 @@ def _print(found: Search, *, as_json: bool, render: Callable[[Search], Any]) -> 
         print_json(found.document())
     else:
         show(render(found))
-
-
-def _model_options(name: str, backends: Mapping[str, Backend], options: Mapping[str, Any]) -> dict[str, Any]:
-    return options_for(name, backends, options, {})
 
 
 def _read(
@@ -201,7 +198,7 @@ def _read(
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-def budget(text: str) -> float:
+def seconds_in(text: str) -> float:
     """The seconds of a time such as "30min"; a usage error for anything else."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h)", text.strip())
     if found is None:
