@@ -33,6 +33,7 @@ SLOW = [
     "docs/how-to/paper-protocol.md",
     "docs/how-to/pictures.md",
     "docs/how-to/read-a-report.md",
+    "docs/how-to/shrink.md",
     "docs/how-to/sounds.md",
     "docs/reference/run-directory.md",
 ]
