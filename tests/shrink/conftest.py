@@ -16,12 +16,12 @@ POLICY = {
     "min_items": 20,
     "required": ["behaviour", "calibration", "explanation"],
     "rules": {
-        "behaviour": {"disagreement": {"at_most": 0.08}},
+        "behaviour": {"disagreement": {"at_most": 0.15}},
         "calibration": {"confidence_profile_distance": {"at_most": 0.1}},
-        "explanation": {"alignment_shapley": {"at_least": 0.8}},
+        "explanation": {"alignment_shapley": {"at_least": 0.4}},
     },
 }
-SHAPE = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 256}
+SHAPE = {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 256}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def _timed_shortly(monkeypatch):
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory):
-    """The folder of a BERT classifier of two layers."""
+    """The folder of a BERT classifier of four layers."""
     pytest.importorskip("transformers", reason="needs the extra 'transformers'")
     from oracles import tiny_models
 

@@ -48,7 +48,7 @@ class Price:
 
 def times(ratio: float) -> str:
     """A ratio in words: "1.9 times"; as many digits as tell it from 1."""
-    return f"{ratio:.2f} times" if 0.95 < ratio < 1.05 else f"{ratio:.1f} times"
+    return f"{ratio:.2f} times" if ratio < 0.1 or 0.95 < ratio < 1.05 else f"{ratio:.1f} times"
 
 
 @dataclass(frozen=True)
@@ -157,15 +157,13 @@ class Search:
             outcome = self.confirmation.judged.verdict.outcome
             return f"{self.confirmation.name}: {words}{', ' if words else ''}{outcome}"
         left = sum(entry.fate == NOT_TRIED for entry in self.entries)
+        ended = f"; the budget ended with {left} of {len(self.entries)} rungs not tried" if self.stopped else ""
         if self.chosen is not None:
-            return (
-                f"{self.chosen.name}: {self.chosen.price.words()}, EQUIVALENT on development items and not yet "
-                f"confirmed; the budget ended with {left} of {len(self.entries)} rungs not tried"
-            )
+            words = self.chosen.price.words()
+            return f"{self.chosen.name}: {words}, EQUIVALENT on development items, not confirmed{ended}"
         count = len(self.tried)
         none = f"none of {count} candidates is" if count != 1 else "the only candidate is not"
-        ended = f"; the budget ended with {left} of {len(self.entries)} rungs not tried" if self.stopped else ""
-        return f"{none} EQUIVALENT on development items{ended}"
+        return f"{none} EQUIVALENT on development items{ended}" if count else f"no candidate was made{ended}"
 
     def document(self) -> dict[str, Any]:
         """The content of ``shrink.json``."""
