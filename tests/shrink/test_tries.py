@@ -135,6 +135,20 @@ def test_when_time_is_over_nothing_new_is_started_but_what_is_there_is_read(trie
     assert len(set(first.bench.done)) == len(first.bench.done)
 
 
+def test_the_best_so_far_is_explained_after_the_time_is_over_if_it_is_to_be_confirmed(tried):
+    rungs = [rung("fp16"), rung("bf16"), rung("onnx"), rung("distil")]
+    models = {"fp16": Model(50, 0.0), "bf16": Model(40, 0.0), "onnx": Model(30, 0.5), "distil": Model(20, 0.0)}
+    found = tried(rungs, models, late=iter([False] * 3 + [True] * 9).__next__)
+    assert found.search.chosen is None
+    found.explain_open()
+    assert fates(found) == {
+        "fp16": "not needed", "bf16": "EQUIVALENT", "onnx": "NOT EQUIVALENT", "distil": "not tried",
+    }  # fmt: skip
+    found.confirm()
+    assert found.search.confirmation.name == "bf16"
+    assert found.search.stopped
+
+
 def test_one_candidate_is_confirmed_and_its_verdict_is_the_result(tried):
     found = tried(
         [rung("fp16"), rung("bf16")], {"fp16": Model(50, 0.0, speed=2.0), "bf16": Model(60, 0.0)}, confirm=True

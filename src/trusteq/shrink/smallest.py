@@ -122,6 +122,8 @@ def search(
         over = (directory / CONFIRMED).exists()
         tries = Tries(start, bench, lambda: over or (ends is not None and clock() >= ends), refused, directory / FILE)
         tries.every_rung()
+        if confirm and tries.search.chosen is None and not over:
+            tries.explain_open()
         if over or confirm or not tries.search.stopped:
             tries.confirm()
     found = tries.search

@@ -63,8 +63,14 @@ class Tries:
             if rung.learns:
                 self._answers(rung)
                 self._explained(rung)
-        self.search = replace(self.search, stopped=any(entry.fate == NOT_TRIED for entry in self.search.entries))
-        self._write()
+        self._stop()
+
+    def explain_open(self) -> None:
+        """Explain candidates that pass everything else, the smallest first, until one passes, whatever the time."""
+        self.late = lambda: False
+        for entry in sorted(self.search.entries, key=by_size):
+            self._explained(entry.rung)
+        self._stop()
 
     def confirm(self) -> None:
         """Audit the choice on the untouched items, which happens once: a finished confirmation is only read."""
@@ -80,6 +86,11 @@ class Tries:
                 "start anew with another --out"
             )
         self.search = replace(self.search, confirmation=Confirmation(judged.name, judged, _price(run)))
+        self._write()
+
+    def _stop(self) -> None:
+        """Note whether the search has ended or was stopped."""
+        self.search = replace(self.search, stopped=any(entry.fate == NOT_TRIED for entry in self.search.entries))
         self._write()
 
     @property
