@@ -9,6 +9,8 @@ from oracles.tokenizers import WORDS
 import trusteq
 from trusteq import Items
 from trusteq.models import cost_speed
+from trusteq.shrink import ladder
+from trusteq.shrink.ladder import Rung, Step
 from trusteq.work.shard import Here
 
 POLICY = {
@@ -72,9 +74,15 @@ def data(labelled):
     return {"items": labelled(150, 1, "dev"), "test": labelled(150, 2, "test"), "train": labelled(60, 3, "learn")}
 
 
+INT4 = Step("int4-weights", {"group": 64})
+SHORT = tuple(map(Rung, ((Step("fp16"),), (Step("int8-onnx"),), (INT4,), (INT4, Step("heal", {"rows": 320})))))
+"""A ladder with few rungs."""
+
+
 @pytest.fixture
-def settings():
-    """Settings that make a search quick."""
+def settings(monkeypatch):
+    """Settings that make a search quick, on a ladder with few rungs."""
+    monkeypatch.setattr(ladder, "LADDER", SHORT)
     return {"policy": POLICY, "explain_items": 100, "resamples": 100, "methods": ["fp16", "int4-weights"]}
 
 
