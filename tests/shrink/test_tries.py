@@ -85,6 +85,18 @@ def test_healing_is_for_candidates_that_would_be_the_smallest(tried):
     assert found.search.entries[2].reason == "it would not be smaller: fp16 has passed, is no larger and about as fast"
 
 
+def test_a_finished_search_is_read_as_it_ended(tried):
+    rungs = [rung("int4-weights"), rung("fp16"), rung("int4-weights", "heal"), rung("drop-layers", "heal")]
+    models = {"int4-weights": Model(60, 0.3), "fp16": Model(50, 0.0), "drop-layers": Model(70, 0.5)}
+    whole = tried(rungs, models)
+    assert [*fates(whole).values()] == ["NOT EQUIVALENT", "EQUIVALENT", "not needed", "not needed"]
+    whole.bench.folder(rung("drop-layers")).mkdir(parents=True)
+    done = list(whole.bench.done)
+    again = tried(rungs, whole.bench, late=lambda: True)
+    assert again.search == whole.search
+    assert whole.bench.done == done
+
+
 def test_the_size_of_a_parent_that_is_no_rung_is_looked_up(tried):
     models = {"fp16": Model(50, 0.0), "drop-layers": Model(55, 0.9), "drop-layers+heal": Model(55, 0.0)}
     found = tried([rung("fp16"), rung("drop-layers", "heal")], models)
@@ -138,7 +150,7 @@ def test_when_time_is_over_nothing_new_is_started_but_what_is_there_is_read(trie
 def test_the_best_so_far_is_explained_after_the_time_is_over_if_it_is_to_be_confirmed(tried):
     rungs = [rung("fp16"), rung("bf16"), rung("onnx"), rung("distil")]
     models = {"fp16": Model(50, 0.0), "bf16": Model(40, 0.0), "onnx": Model(30, 0.5), "distil": Model(20, 0.0)}
-    found = tried(rungs, models, late=iter([False] * 3 + [True] * 9).__next__)
+    found = tried(rungs, models, late=iter([False] * 3 + [True] * 20).__next__)
     assert found.search.chosen is None
     found.explain_open()
     assert fates(found) == {

@@ -63,14 +63,16 @@ class Tries:
             if rung.learns:
                 self._answers(rung)
                 self._explained(rung)
-        self._stop()
+        self.search = replace(self.search, stopped=any(entry.fate == NOT_TRIED for entry in self.search.entries))
+        self._write()
 
     def explain_open(self) -> None:
         """Explain candidates that pass everything else, the smallest first, until one passes, whatever the time."""
-        self.late = lambda: False
+        late, self.late = self.late, lambda: False
         for entry in sorted(self.search.entries, key=by_size):
             self._explained(entry.rung)
-        self._stop()
+        self.late = late
+        self.every_rung()  # what has passed makes others needless
 
     def confirm(self) -> None:
         """Audit the choice on the untouched items, which happens once: a finished confirmation is only read."""
@@ -88,11 +90,6 @@ class Tries:
         self.search = replace(self.search, confirmation=Confirmation(judged.name, judged, _price(run)))
         self._write()
 
-    def _stop(self) -> None:
-        """Note whether the search has ended or was stopped."""
-        self.search = replace(self.search, stopped=any(entry.fate == NOT_TRIED for entry in self.search.entries))
-        self._write()
-
     @property
     def _explains(self) -> bool:
         return "explanation" in self.search.policy.required
@@ -103,13 +100,14 @@ class Tries:
         if fate is not None:
             self._put(fate)
             return
-        if self.late() and not self.bench.run_of(rung, ANSWERS).exists():
-            return
         try:
-            if rung.as_large_as_parent and (fate := self._needless(rung)):
-                self._put(fate)
-                return
-            self.bench.make(rung)
+            if not self.bench.run_of(rung, ANSWERS).exists():
+                if fate := self._needless(rung):
+                    self._put(fate)
+                    return
+                if self.late():
+                    return
+                self.bench.make(rung)
         except (ModelError, LabelError, OptionError, DataError) as error:
             self._put(Entry(rung, DOES_NOT_FIT, str(error)))
             return
@@ -149,11 +147,13 @@ class Tries:
     def _needless(self, rung: Rung) -> Entry | None:
         """That a candidate as large as its parent need not be made, as one that is no larger has passed."""
         parent = rung.parent
-        if parent is None or self.bench.run_of(rung, ANSWERS).exists():
+        if parent is None or not rung.as_large_as_parent or not self.search.passed:
             return None
         known = next((entry for entry in self.search.entries if entry.name == parent.name), Entry(parent))
         size = known.price.disk_bytes
         if size is None:
+            if self.late() and not self.bench.folder(parent).exists():
+                return None
             self.bench.make(parent)
             size = traits_of(self.bench.open(parent)).size().disk_bytes
         better = self._passed(size, known.price.speed)
