@@ -112,7 +112,7 @@ def run(command: str, *, quickly: bool = False) -> str:
     if "models/large" in words:
         pytest.importorskip("torch", reason="this example runs transformers models")
         sample_files.write_models(Path("models"))
-        if quickly and words[1] == "audit":
+        if quickly and words[1] in ("audit", "shrink"):
             words += ["--resamples", "100", *([] if "--explain-items" in words else ["--explain-items", "10"])]
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), patch("sys.argv", words), pytest.raises(SystemExit) as left:

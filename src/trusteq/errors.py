@@ -8,7 +8,7 @@ TrusteqError
 ├── PolicyError       a policy that cannot be read or does not make sense
 ├── TaskFileError     a task file that cannot be read, or that does not fit the items
 ├── RunError          a run directory that cannot be written or read
-├── StudyError        a study that cannot be read, or whose folder belongs to another one
+├── StudyError        a study or a search that cannot be read, or whose folder belongs to another one
 ├── PluginError       an unusable addition by another package
 └── MissingExtraError an optional dependency that is not installed
 
@@ -60,7 +60,7 @@ class RunError(TrusteqError):
 
 
 class StudyError(TrusteqError):
-    """A study that cannot be read, or whose folder belongs to another one."""
+    """A study or a search that cannot be read, or whose folder belongs to another one."""
 
 
 class PluginError(TrusteqError):

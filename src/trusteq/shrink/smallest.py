@@ -24,7 +24,7 @@ from trusteq.errors import OptionError, StudyError
 from trusteq.explain.explanation import ITEMS
 from trusteq.explain.value_tables import explainable
 from trusteq.models.open import default_name, open_model
-from trusteq.models.traits import task_of
+from trusteq.models.traits import task_of, traits_of
 from trusteq.policy import read_policy, usual_policy
 from trusteq.shrink.bench import Bench
 from trusteq.shrink.kind import kind_of, layers_of
@@ -102,6 +102,7 @@ def search(
     about = {
         "model": reference.identity.content,
         "options": {key: str(value) for key, value in chosen_options.items()},
+        "asking": traits_of(reference).asking,
         "policy": {"name": rules.name, "content": rules.content()},
         "items": {part: those.content() for part, those in split.named()},
         "explain_items": explain_items,
