@@ -23,6 +23,7 @@ import os
 import shutil
 import sys
 import time
+import traceback
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -35,7 +36,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import keeping_trust_tables
 from keeping_trust_arms import (
-    COMPRESSED,
     HEALED,
     RATES,
     STUDENTS,
@@ -45,6 +45,7 @@ from keeping_trust_arms import (
     data_of,
     healed,
     healed_by_labels,
+    in_bfloat16,
     make_teacher,
     opened,
     student,
@@ -63,7 +64,7 @@ VERSION = 1
 NAMED = {arm.name: arm for arm in (*STUDENTS, *HEALED)}
 
 
-class NotYet(Exception):
+class BusyError(Exception):
     """A cell that this one needs is missing, and another process works on it."""
 
 
@@ -102,7 +103,7 @@ class Study:
         """The stored results of this key, computed if they are missing."""
         document = {**key, "version": VERSION}
         digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
-        name = "-".join(str(key[part]) for part in ("task", "teacher", "what", "arm")).replace(" ", "_").replace(",", "")
+        name = plain("-".join(str(key[part]) for part in ("task", "teacher", "what", "arm")))
         file = self.out / "cells" / f"{name}-{digest}.json"
         if not file.exists():
             with locked(file):
@@ -128,15 +129,20 @@ def locked(what: Path) -> Iterator[None]:
     except FileExistsError:
         text = lock.read_text("utf-8")
         if not text or Path(f"/proc/{text}").exists():
-            raise NotYet(str(what)) from None
+            raise BusyError(str(what)) from None
         lock.unlink()
-        raise NotYet(str(what)) from None
+        raise BusyError(str(what)) from None
     try:
         os.write(descriptor, str(os.getpid()).encode())
         os.close(descriptor)
         yield
     finally:
         lock.unlink(missing_ok=True)
+
+
+def plain(name: str) -> str:
+    """A name for a file."""
+    return name.replace(" ", "_").replace(",", "")
 
 
 @cache
@@ -163,7 +169,7 @@ def key_of(study: Study, task: str, number: int, what: str, arm: Arm | str, **mo
 def trained(study: Study, task: str, number: int, arm: Arm, seed: int) -> tuple[Path, dict[str, Any]]:
     """The folder of an arm's model at its best rate, and what training it cost."""
     rate, rows = rate_of(study, task, arm), rows_of(study, task, number, arm, seed)
-    folder = study.folder(task, number, f"{arm.name.replace(' ', '_').replace(',', '')}-{seed}-{rows}-{rate:g}")
+    folder = study.folder(task, number, f"{plain(arm.name)}-{seed}-{rows}-{rate:g}")
     key = key_of(study, task, number, "trained", arm, seed=seed, rows=rows, rate=rate)
     return folder, study.cell(key, partial(train, study, task, number, arm, rows, rate, seed, folder))
 
@@ -206,7 +212,8 @@ def rows_of(study: Study, task: str, number: int, arm: Arm, seed: int) -> int:
     """How many whole rows an arm gets."""
     if arm.as_long_as is None:
         return round(ROWS * arm.times) if arm.start is None else ROWS_TO_HEAL
-    given, usual = (trained(study, task, number, NAMED[of or ""], seed)[1]["seconds"] for of in (arm.as_long_as, arm.like))
+    both = (NAMED[arm.as_long_as], NAMED[str(arm.like)])
+    given, usual = (trained(study, task, number, of, seed)[1]["seconds"] for of in both)
     return round(ROWS * given / usual / 32) * 32
 
 
@@ -222,20 +229,14 @@ def measure(study: Study, task: str, number: int, arm: Arm | str, seed: int = 0)
     else:
         folder, made = study.compressed(task, number, arm), {}
     teacher = study.teacher(task, number)
-    key = key_of(
-        study, task, number, "measured", arm, made=made, explained=[EXPLAINED, OTHERWISE, MASKS_OTHERWISE, STEPS], seed=seed
-    )
+    explained = [EXPLAINED, OTHERWISE, MASKS_OTHERWISE, STEPS]
+    key = key_of(study, task, number, "measured", arm, made=made, explained=explained, seed=seed)
     items = data_of(study.data, task).test
-    return study.cell(
-        key, lambda: measured(teacher, folder, items, study.out / "answers" / task / str(number))
-    )
+    return study.cell(key, lambda: measured(teacher, folder, items, study.out / "answers" / task / str(number)))
 
 
 def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
     """All that is to be done, the most needed first; each balanced over tasks and teachers before the next."""
-    for number in range(TEACHERS):
-        for task in TASKS:
-            yield partial(study.teacher, task, number)
     int4, pruned = (("int4", *HEALED[:3]), ("pruned", *HEALED[3:]))
     first, more, last = (STUDENTS[1], STUDENTS[3]), (STUDENTS[0], STUDENTS[4]), (STUDENTS[2], *STUDENTS[5:])
     for group in (int4, first, more, pruned, ("teacher trained again",), last):
@@ -252,15 +253,21 @@ def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
 
 def work(study: Study, seeds: int, until: float) -> None:
     """Do all that can be done until then; what other processes work on is awaited."""
+    failed: set[int] = set()
     while True:
         waiting = 0
-        for step in steps(study, seeds):
+        for number, step in enumerate(steps(study, seeds)):
             if time.monotonic() > until:
                 return
+            if number in failed:
+                continue
             try:
                 step()
-            except NotYet:
+            except BusyError:
                 waiting += 1
+            except Exception:  # one model that cannot be made must not end the study
+                traceback.print_exc()
+                failed.add(number)
         if not waiting:
             return
         time.sleep(20)
@@ -271,7 +278,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("build/keeping-trust"))
     parser.add_argument("--seeds", type=int, default=1, help="students' training seeds for each teacher")
-    parser.add_argument("--stop-after", type=float, default=float("inf"), help="start nothing new after so many minutes")
+    parser.add_argument("--stop-after", type=float, default=float("inf"), help="start nothing after so many minutes")
     parser.add_argument("--table", action="store_true", help="print the tables of what is there")
     asked = parser.parse_args()
     study = Study(asked.data, asked.out)

@@ -6,7 +6,6 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -16,7 +15,7 @@ import torch
 import trusteq
 import trusteq.compress
 from trusteq.compress.compressed import checkpoint
-from trusteq.compress.heal import PATIENCE, WARMUP, rounds_of, save_healed
+from trusteq.compress.heal import PATIENCE, WARMUP, Round, rounds_of, save_healed
 from trusteq.compress.original import Original
 from trusteq.compress.perturbed import Perturbing
 from trusteq.compress.pupil import TextReading, pupil_of
@@ -32,6 +31,7 @@ from trusteq.train.loop import learn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -239,7 +239,8 @@ def student(teacher: TransformerModel, data: Data, arm: Arm, *, rows: int, rate:
     """A student of half the teacher's layers, as it is after the last of so many rows."""
     torch.manual_seed(seed)
     net, _ = from_layers(teacher, LAYERS, "evenly")
-    passes = [np.random.default_rng([seed, number]).permutation(len(data.learn)) for number in range(1 + rows // len(data.learn))]
+    of_all = range(1 + rows // len(data.learn))
+    passes = [np.random.default_rng([seed, number]).permutation(len(data.learn)) for number in of_all]
     positions = np.concatenate(passes)[:rows]
     used, at = np.unique(positions, return_inverse=True)
     items = data.learn.take(used)
@@ -251,7 +252,7 @@ def student(teacher: TransformerModel, data: Data, arm: Arm, *, rows: int, rate:
     pupil: Any = pupil_of(teacher, net, original, perturbing, "student")
     started = time.process_time()
     if arm.hard == 1:
-        pupil.soft = np.zeros((len(items), len(teacher.labels)))  # not asked of the teacher, and not learned from
+        pupil.known[items.content()] = np.zeros((len(items), len(teacher.labels)))  # not asked, and not learned from
     lessons: Any = pupil.lessons(items, at, 1)
     count = len(lessons.lengths)
     if arm.hard:
@@ -270,9 +271,7 @@ def compress(teacher: Path, how: str, out: Path) -> None:
     trusteq.compress.make(teacher, method=method, out=out, **options)
 
 
-def healed(
-    folder: Path, teacher: Path, data: Data, arm: Arm, *, rows: int, rate: float, seed: int, out: Path
-) -> Made:
+def healed(folder: Path, teacher: Path, data: Data, arm: Arm, *, rows: int, rate: float, seed: int, out: Path) -> Made:
     """The model healed by the product, in ``out``; nothing is there if no round came nearer to the teacher."""
     options: dict[str, Any] = {} if arm.perturb is None else {"perturb": arm.perturb}
     dev = data.dev.take(np.arange(STOP))
@@ -297,7 +296,7 @@ def healed(
         return Made(None, rows, time.process_time() - started, float("inf"), 1.0, (str(error),))
     seconds = time.process_time() - started
     curve = made.recipe["curve"]
-    best = max(curve, key=lambda epoch: (epoch["dev_accuracy"], -epoch["dev_loss"], -epoch["number"]))
+    best = min(curve, key=lambda epoch: epoch["dev_loss"])
     return Made(None, made.recipe["rows"], seconds, best["dev_loss"], 1 - best["dev_accuracy"], tuple(curve))
 
 
@@ -313,7 +312,7 @@ def healed_by_labels(
     pupil: Any = pupil_of(source, learner.net, Original(original, np.arange(len(original.labels))), None, "heal")
     rounds = rounds_of(len(data.learn), rows, seed)
     gold, dev_gold = data.learn.gold(source.labels), dev.gold(source.labels)
-    pupil.soft = np.zeros((len(data.learn), len(source.labels)))  # not asked of the teacher, and not learned from
+    pupil.known[data.learn.content()] = np.zeros((len(data.learn), len(source.labels)))  # not asked, not learned from
     settings = TrainingSettings(
         epochs=len(rounds), rate=rate, weight_decay=0.0, warmup=WARMUP, decay=True, hard=arm.hard, seed=seed
     )
@@ -321,7 +320,7 @@ def healed_by_labels(
     def evaluate(number: int, mean: float) -> Epoch:
         answers = pupil.reader.answers(dev)
         lost = -answers[np.arange(len(dev_gold)), dev_gold].mean()
-        return Epoch(number, mean, float(lost), float((answers.argmax(axis=1) == dev_gold).mean()))
+        return Round(number, mean, float(lost), float((answers.argmax(axis=1) == dev_gold).mean()))
 
     torch.manual_seed(seed)
     curve = learn(

@@ -62,9 +62,7 @@ def measured(teacher: Path, candidate: Path, items: Items, keep: Path) -> dict[s
     gold = items.gold(labels)
     with trusteq.executor(keep=keep / "whole") as where:
         answers = [predict_at(where, model, items) for model in models]
-    settings = explain_settings(
-        ExplainSettings(items=EXPLAINED, draw="evenly", precision="bfloat16"), models, items
-    )
+    settings = explain_settings(ExplainSettings(items=EXPLAINED, draw="evenly", precision="bfloat16"), models, items)
     if settings is None or gold is None:
         raise SystemExit("the items cannot be explained, or have no labels")
     for model in models:
@@ -78,7 +76,10 @@ def measured(teacher: Path, candidate: Path, items: Items, keep: Path) -> dict[s
     units_of = cutter("words", items)
     units: Any = [units_of(i) for i in other.positions.tolist()]
     # Opened again: rounded weights that were unpacked to answer alone cannot be differentiated through.
-    gradients = [integrated_gradients(opened(folder), units, other.targets[0]) for folder in (teacher, candidate)]
+    gradients = [
+        kept_gradients(keep / "gradients.npz", teacher, units, other.targets[0]),
+        integrated_gradients(opened(candidate), units, other.targets[0]),
+    ]
     explanation = replace(explanation, removed=removed)
     responses = tuple(Response(model.name, model.identity, rows) for model, rows in zip(models, answers, strict=True))
     audit = compute_audit(
@@ -115,6 +116,16 @@ def _products(values: NDArray[np.float64]) -> list[list[float]]:
     return [values[:, i, j].tolist() for i, j in ((0, 1), (0, 0), (1, 1))]
 
 
+def kept_gradients(
+    file: Path, teacher: Path, units: Sequence[TextUnits], targets: NDArray[np.int64]
+) -> list[NDArray[np.float64]]:
+    """Those of the teacher, computed once."""
+    if not file.exists():
+        np.savez(file, *integrated_gradients(opened(teacher), units, targets))
+    with np.load(file) as stored:
+        return [stored[f"arr_{i}"] for i in range(len(units))]
+
+
 def integrated_gradients(
     model: TransformerModel, units: Sequence[TextUnits], targets: NDArray[np.int64]
 ) -> list[NDArray[np.float64]]:
@@ -147,7 +158,8 @@ def of_tokens(model: TransformerModel, complete: Any, target: int, steps: int = 
     share = ((torch.arange(steps) + 0.5) / steps)[:, None, None]
     line = (start + share * (end - start)).requires_grad_(True)
     types = torch.tensor([complete.type_ids]).expand(steps, -1)
-    logits = net(inputs_embeds=line, attention_mask=torch.ones_like(types), token_type_ids=types).logits
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = net(inputs_embeds=line, attention_mask=torch.ones_like(types), token_type_ids=types).logits
     p = torch.softmax(logits.float(), dim=1)[:, target]
     (gradient,) = torch.autograd.grad(p.sum(), [line])
     moved: NDArray[np.float64] = ((end - start)[0] * gradient.mean(dim=0)).sum(dim=1).double().numpy()

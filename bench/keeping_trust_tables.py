@@ -13,7 +13,7 @@ from keeping_trust_arms import HEALED, STUDENTS, TASKS
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 EXPLAINERS = {"lime": "LIME", "shapley": "Shapley", "mask": "mask token", "gradients": "gradients"}
 AGAIN = "teacher trained again"
-ARMS = (AGAIN, *(arm.name for arm in STUDENTS), "int4", *(arm.name for arm in HEALED[:3]), "pruned", *(arm.name for arm in HEALED[3:]))
+INT4, PRUNED = (tuple(arm.name for arm in HEALED if arm.start == start) for start in ("int4", "pruned"))
+ARMS = (AGAIN, *(arm.name for arm in STUDENTS), "int4", *INT4, "pruned", *PRUNED)
 PAIRS = (
     ("kd", "labels"),
     ("kd, T = 2, and labels", "kd"),
@@ -93,11 +94,14 @@ def read(out: Path) -> dict[str, dict[str, dict[Run, Measured]]]:
 def tables(out: Path) -> str:
     """All tables, in Markdown."""
     found = read(out)
-    parts = [
-        "\n".join(of)
-        for of in (list(goals(found)), list(levels(found, healing=True)), list(levels(found, healing=False)), list(differences(found)), list(costs(out)))
-    ]
-    return "\n\n".join(parts)
+    parts = (
+        goals(found),
+        levels(found, healing=True),
+        levels(found, healing=False),
+        differences(found),
+        costs(out),
+    )
+    return "\n\n".join("\n".join(part) for part in parts)
 
 
 def row(*cells: object) -> str:
@@ -111,9 +115,8 @@ def head(*cells: str) -> Iterator[str]:
 
 def levels(found: Mapping[str, Any], *, healing: bool) -> Iterator[str]:
     """Every arm's measures: the mean over teachers and seeds, and the lowest and the highest."""
-    yield from head(
-        "task", "model", "runs", "accuracy", "flips", "KL", "smooth ECE diff.", "profile distance", *EXPLAINERS.values(), "transfer", "verdicts"
-    )
+    names = ("task", "model", "runs", "accuracy", "flips", "KL", "smooth ECE diff.", "profile distance")
+    yield from head(*names, *EXPLAINERS.values(), "transfer", "verdicts")
     of = [arm for arm in ARMS if (arm.startswith(("int4", "pruned")) == healing) or arm == AGAIN]
     for task in TASKS:
         for arm in of:
@@ -143,7 +146,8 @@ def spread(values: Sequence[float], digits: int, *, signed: bool = False) -> str
 
 def differences(found: Mapping[str, Any]) -> Iterator[str]:
     """Each arm minus the one that it is to beat: over the same teachers, seeds and items."""
-    yield from head("task", "arm", "minus", "runs", "flips, points", "KL", *EXPLAINERS.values(), "transfer", "Shapley higher")
+    names = ("task", "arm", "minus", "runs", "flips, points", "KL")
+    yield from head(*names, *EXPLAINERS.values(), "transfer", "Shapley higher")
     for arm, other in PAIRS:
         for task in TASKS:
             pairs = shared(found, task, arm, other)
@@ -169,12 +173,9 @@ Pairs = list[tuple[Measured, Measured]]
 def shared(found: Mapping[str, Any], task: str, arm: str, other: str) -> Pairs:
     """The runs that both have."""
     of, against = found[task][arm], found[task][other]
-    pairs = []
-    for run in sorted(of):
-        # What is not trained has no seed.
-        if (base := against.get(run) or (against.get((run[0], 0)) if other in ("int4", "pruned") else None)) is not None:
-            pairs.append((of[run], base))
-    return pairs
+    if other in ("int4", "pruned"):  # what is not trained has no seed
+        against = {run: against[run[0], 0] for run in of if (run[0], 0) in against}
+    return [(of[run], against[run]) for run in sorted(of) if run in against]
 
 
 def flips(pairs: Pairs) -> Estimate:
@@ -201,7 +202,7 @@ def aligned(pairs: Pairs, explainer: str) -> Estimate:
 
 def transferred(pairs: Pairs) -> Estimate:
     """The same of what the teacher's words are worth to the model, as a share of its own words."""
-    values = [part for pair in pairs for of in pair for part in (of.dropped[1, 0] - of.dropped[1, 2], of.dropped[1, 1] - of.dropped[1, 2])]
+    values = [of.dropped[1, i] - of.dropped[1, 2] for pair in pairs for of in pair for i in (0, 1)]
 
     def difference(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -242,8 +243,8 @@ def goals(found: Mapping[str, Any]) -> Iterator[str]:
 
 def unmet(run: Measured) -> str:
     """The rules that a model does not pass, with N where it fails."""
-    failed = [f"{name} ({WORDS.get(outcome, outcome)})" for name, outcome in run.cell["rules"].items() if outcome != "EQUIVALENT"]
-    return ", ".join(failed) or "-"
+    rules = run.cell["rules"].items()
+    return ", ".join(f"{name} ({WORDS.get(of, of)})" for name, of in rules if of != "EQUIVALENT") or "-"
 
 
 def fewer(pairs: Pairs) -> str:
@@ -254,7 +255,8 @@ def fewer(pairs: Pairs) -> str:
     def fall(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(1 - a[:, 0] / np.maximum(b[:, 0], 1))
 
-    estimate = resampling.studentised(fall, after, before, what="share of changed answers that is gone", bounds=(-9.0, 1.0))
+    what = "share of changed answers that is gone"
+    estimate = resampling.studentised(fall, after, before, what=what, bounds=(-9.0, 1.0))
     return f"{100 * estimate.value:.0f} % [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
 
 
