@@ -36,7 +36,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import keeping_trust_tables
 from keeping_trust_arms import (
+    COMPRESSED,
+    GPTQ,
     HEALED,
+    HEALED_GPTQ,
     RATES,
     STUDENTS,
     TASKS,
@@ -61,7 +64,7 @@ ROWS, ROWS_TO_HEAL = 2400, 3200
 FIRST_RATE = 3
 """A rate is tried on one part in so many of the rows."""
 VERSION = 1
-NAMED = {arm.name: arm for arm in (*STUDENTS, *HEALED)}
+NAMED = {arm.name: arm for arm in (*STUDENTS, *HEALED, HEALED_GPTQ)}
 
 
 class BusyError(Exception):
@@ -88,7 +91,10 @@ class Study:
     def compressed(self, task: str, number: int, how: str) -> Path:
         """The folder of a teacher's rounded or pruned model, made if it is missing."""
         folder = self.folder(task, number, how)
-        self.once(folder, lambda: compress(self.teacher(task, number), how, folder))
+        if how in COMPRESSED:
+            self.once(folder, lambda: compress(self.teacher(task, number), how, folder))
+        if not folder.exists():
+            raise BusyError(f"{folder}: made by bench/keeping_trust_gptq.py")
         return folder
 
     def once(self, folder: Path, make: Callable[[], None]) -> None:
@@ -237,9 +243,9 @@ def measure(study: Study, task: str, number: int, arm: Arm | str, seed: int = 0)
 
 def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
     """All that is to be done, the most needed first; each balanced over tasks and teachers before the next."""
-    int4, pruned = (("int4", *HEALED[:3]), ("pruned", *HEALED[3:]))
+    int4, pruned, gptq = (("int4", *HEALED[:3]), ("pruned", *HEALED[3:]), (GPTQ, HEALED_GPTQ))
     first, more, last = (STUDENTS[1], STUDENTS[3]), (STUDENTS[0], STUDENTS[4]), (STUDENTS[2], *STUDENTS[5:])
-    for group in (int4, first, more, pruned, ("teacher trained again",), last):
+    for group in (int4, first, gptq, more, pruned, ("teacher trained again",), last):
         for number in range(TEACHERS):
             for task in TASKS:
                 for arm in group:

@@ -79,11 +79,14 @@ STUDENTS = (
     Arm("attributions, seconds of kd", attributions=1.0, as_long_as="kd", like="attributions"),
 )
 COMPRESSED = {"int4": ("int4-weights", {}), "pruned": ("prune-weights", {"share": 0.5})}
+GPTQ = "int4-gptq"
+"""Made by bench/keeping_trust_gptq.py, which needs an environment of its own."""
 HEALED = tuple(
     Arm(f"{start}, healed by {how}", start, **settings)
     for start in COMPRESSED
     for how, settings in {"labels": {"hard": 1.0}, "kd": {}, "perturbed": {"perturb": 0.5}}.items()
 )
+HEALED_GPTQ = Arm(f"{GPTQ}, healed by kd", GPTQ, like="int4, healed by kd")
 RATES = {
     None: (1e-4, 2e-4, 4e-4),
     "int4": (1e-4, 3e-4, 1e-3),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from keeping_trust_arms import HEALED, STUDENTS, TASKS
+from keeping_trust_arms import GPTQ, HEALED, HEALED_GPTQ, STUDENTS, TASKS
 
 from trusteq.stats.resampling import Resampling
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXPLAINERS = {"lime": "LIME", "shapley": "Shapley", "mask": "mask token", "gradients": "gradients"}
 AGAIN = "teacher trained again"
 INT4, PRUNED = (tuple(arm.name for arm in HEALED if arm.start == start) for start in ("int4", "pruned"))
-ARMS = (AGAIN, *(arm.name for arm in STUDENTS), "int4", *INT4, "pruned", *PRUNED)
+ARMS = (AGAIN, *(arm.name for arm in STUDENTS), "int4", *INT4, GPTQ, HEALED_GPTQ.name, "pruned", *PRUNED)
 PAIRS = (
     ("kd", "labels"),
     ("kd, T = 2, and labels", "kd"),
@@ -37,6 +37,9 @@ PAIRS = (
     ("int4, healed by kd", "int4"),
     ("int4, healed by kd", "int4, healed by labels"),
     ("int4, healed by perturbed", "int4, healed by kd"),
+    (GPTQ, "int4"),
+    ("int4, healed by kd", GPTQ),
+    (HEALED_GPTQ.name, GPTQ),
     ("pruned, healed by kd", "pruned"),
     ("pruned, healed by kd", "pruned, healed by labels"),
     ("pruned, healed by perturbed", "pruned, healed by kd"),
@@ -173,7 +176,7 @@ Pairs = list[tuple[Measured, Measured]]
 def shared(found: Mapping[str, Any], task: str, arm: str, other: str) -> Pairs:
     """The runs that both have."""
     of, against = found[task][arm], found[task][other]
-    if other in ("int4", "pruned"):  # what is not trained has no seed
+    if other in ("int4", "pruned", GPTQ):  # what is not trained has no seed
         against = {run: against[run[0], 0] for run in of if (run[0], 0) in against}
     return [(of[run], against[run]) for run in sorted(of) if run in against]
 
