@@ -56,7 +56,7 @@ from keeping_trust_arms import (
 from keeping_trust_measures import EXPLAINED, MASKS_OTHERWISE, OTHERWISE, STEPS, measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 TEACHERS = 3
 ROWS, ROWS_TO_HEAL = 2400, 3200
@@ -243,12 +243,24 @@ def measure(study: Study, task: str, number: int, arm: Arm | str, seed: int = 0)
 
 def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
     """All that is to be done, the most needed first; each balanced over tasks and teachers before the next."""
-    int4, pruned, gptq = (("int4", *HEALED[:3]), ("pruned", *HEALED[3:]), (GPTQ, HEALED_GPTQ))
-    first, more, last = (STUDENTS[1], STUDENTS[3]), (STUDENTS[0], STUDENTS[4]), (STUDENTS[2], *STUDENTS[5:])
-    for group in (int4, first, gptq, more, pruned, ("teacher trained again",), last):
-        for number in range(TEACHERS):
+    every, rest = range(TEACHERS), range(2, TEACHERS)
+    int4, pruned = (("int4", *HEALED[:3]), ("pruned", *HEALED[3:]))
+    students = (STUDENTS[0], STUDENTS[4])
+    groups: tuple[tuple[Iterable[int], tuple[Arm | str, ...]], ...] = (
+        (every, int4),
+        (every, (STUDENTS[1], STUDENTS[3])),
+        (every, (GPTQ,)),
+        (range(2), (pruned[0], *pruned[2:0:-1], pruned[3])),
+        (range(2), students),
+        (rest, (*students, *pruned)),
+        (every, (STUDENTS[2], *STUDENTS[5:7])),
+        (every, ("teacher trained again", HEALED_GPTQ)),
+        (every, STUDENTS[7:]),
+    )
+    for numbers, arms in groups:
+        for number in numbers:
             for task in TASKS:
-                for arm in group:
+                for arm in arms:
                     yield partial(measure, study, task, number, arm)
     for seed in range(1, seeds):
         for arm in (*STUDENTS, *HEALED):

@@ -11,15 +11,19 @@ from keeping_trust_arms import in_bfloat16, opened
 
 import trusteq
 from trusteq.auditing.audit import by_id
-from trusteq.auditing.compute import compute_audit
-from trusteq.auditing.explanations import explain_settings
+from trusteq.auditing.explanations import align, explain_settings
+from trusteq.compare.answers import Answers, Pair
+from trusteq.compare.compute_measures import measure_all
+from trusteq.compare.moved import moved
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.removal import removal, without_top_words
 from trusteq.explain.respondent import Respondent
 from trusteq.explain.splice import splicer
 from trusteq.explain.units import cutter
 from trusteq.policy import read_policy
-from trusteq.record.responses import Response, Responses
+from trusteq.stats.resampling import Resampling
+from trusteq.tasks.rows import Rows
+from trusteq.verdict import judge
 from trusteq.work.shard import predict_at
 
 if TYPE_CHECKING:
@@ -61,7 +65,8 @@ def measured(teacher: Path, candidate: Path, items: Items, keep: Path) -> dict[s
     items, labels = items.take(by_id(items.ids)), models[0].labels
     gold = items.gold(labels)
     with trusteq.executor(keep=keep / "whole") as where:
-        answers = [predict_at(where, model, items) for model in models]
+        answers = [predict_at(where, models[0], items)]
+    answers.append(Rows(np.exp(models[1].answer(models[1].encode(list(zip(*items.texts(), strict=True)))))))
     settings = explain_settings(ExplainSettings(items=EXPLAINED, draw="evenly", precision="bfloat16"), models, items)
     if settings is None or gold is None:
         raise SystemExit("the items cannot be explained, or have no labels")
@@ -81,14 +86,14 @@ def measured(teacher: Path, candidate: Path, items: Items, keep: Path) -> dict[s
         integrated_gradients(opened(candidate), units, other.targets[0]),
     ]
     explanation = replace(explanation, removed=removed)
-    responses = tuple(Response(model.name, model.identity, rows) for model, rows in zip(models, answers, strict=True))
-    audit = compute_audit(
-        Responses(labels, responses, None, explanation),
-        items,
-        read_policy("default"),
-        {"seed": 0, "resamples": 2000, "with_slices": False},
-    )
-    (comparison,) = audit.comparisons
+    policy, task = read_policy("default"), asked[0].task
+    outcomes = [task.outcomes(rows, gold, labels) for rows in answers]
+    resampling = Resampling(len(items), level=policy.level)
+    pair = Pair(*(Answers(of, resampling) for of in outcomes))
+    (aligned,) = align(explanation, items, resampling, has_peer=False, moved=[moved(*outcomes)])
+    measures: dict[str, Any] = {**measure_all(pair, ()), "explanation": aligned.measures}
+    verdict = judge(measures, policy, task=task)
+    found = {name: e for of in measures.values() for name, e in of.items()}
     products = {name: _products(values) for name, values in explanation.products().items()}
     products["mask"] = _products(other.products()["shapley"])
     products["gradients"] = [
@@ -96,13 +101,9 @@ def measured(teacher: Path, candidate: Path, items: Items, keep: Path) -> dict[s
         for x, y in ((gradients[0], gradients[1]), (gradients[0], gradients[0]), (gradients[1], gradients[1]))
     ]
     return {
-        "outcome": str(comparison.verdict.outcome),
-        "rules": {
-            rule.measure: str(rule.outcome) for dimension in comparison.verdict.dimensions for rule in dimension.rules
-        },
-        "measures": {
-            name: [e.value, e.low, e.high, e.n] for name in MEASURES if (e := comparison.flat.get(name)) is not None
-        },
+        "outcome": str(verdict.outcome),
+        "rules": {rule.measure: str(rule.outcome) for dimension in verdict.dimensions for rule in dimension.rules},
+        "measures": {name: [e.value, e.low, e.high, e.n] for name in MEASURES if (e := found.get(name)) is not None},
         "probabilities": answers[1].values.tolist(),
         "reference_probabilities": answers[0].values.tolist(),
         "gold": gold.tolist(),

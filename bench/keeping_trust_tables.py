@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keeping_trust_arms import GPTQ, HEALED, HEALED_GPTQ, STUDENTS, TASKS
 
+from trusteq.compare.alignment import SumEstimator
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def aligned(pairs: Pairs, explainer: str) -> Estimate:
         return np.asarray(np.mean([a - b for a, b in zip(cosines[::2], cosines[1::2], strict=True)], axis=0))
 
     what = "alignment, arm minus other"
-    return Resampling(len(values[0])).studentised(difference, *values, what=what, bounds=(-2.0, 2.0))
+    return SumEstimator(Resampling(len(values[0]))).function(difference, *values, what=what)
 
 
 def transferred(pairs: Pairs) -> Estimate:
@@ -213,7 +214,7 @@ def transferred(pairs: Pairs) -> Estimate:
         return np.asarray(np.mean([a - b for a, b in zip(ratios[::2], ratios[1::2], strict=True)], axis=0))
 
     what = "transfer, arm minus other"
-    return Resampling(len(values[0])).studentised(difference, *values, what=what, bounds=(-2.0, 2.0))
+    return SumEstimator(Resampling(len(values[0]))).function(difference, *values, what=what)
 
 
 def in_words(estimate: Estimate, digits: int, *, scale: float = 1.0) -> str:
@@ -253,13 +254,12 @@ def unmet(run: Measured) -> str:
 def fewer(pairs: Pairs) -> str:
     """By which share changed answers became fewer, with an interval over items."""
     after, before = (np.sum([pair[i].flipped for pair in pairs], axis=0).astype(float) for i in (0, 1))
-    resampling = Resampling(len(after))
 
     def fall(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(1 - a[:, 0] / np.maximum(b[:, 0], 1))
 
-    what = "share of changed answers that is gone"
-    estimate = resampling.studentised(fall, after, before, what=what, bounds=(-9.0, 1.0))
+    estimator = SumEstimator(Resampling(len(after)))
+    estimate = estimator.function(fall, after, before, what="share of changed answers that is gone")
     return f"{100 * estimate.value:.0f} % [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
 
 
