@@ -36,10 +36,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import keeping_trust_tables
 from keeping_trust_arms import (
+    BY_DEFAULT,
     COMPRESSED,
     GPTQ,
     HEALED,
     HEALED_GPTQ,
+    LEARNING,
     RATES,
     STUDENTS,
     TASKS,
@@ -160,7 +162,8 @@ def contents(data: Path, task: str) -> list[str]:
 
 def key_of(study: Study, task: str, number: int, what: str, arm: Arm | str, **more: Any) -> dict[str, Any]:
     settings = asdict(arm) if isinstance(arm, Arm) else {}
-    settings.pop("like", None)
+    for name in ("like", "rate"):  # both say what the rate is, and the key holds it
+        settings.pop(name, None)
     return {
         "task": task,
         "teacher": number,
@@ -188,7 +191,7 @@ def train(
     chosen = {"rows": rows, "rate": rate, "seed": seed}
     folder = out or study.folder(task, number, f"tried-{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
-    with in_bfloat16():
+    with in_bfloat16(LEARNING):
         if arm.start is None:
             made = student(opened(teacher), data, arm, **chosen)
         else:
@@ -204,6 +207,8 @@ def train(
 
 def rate_of(study: Study, task: str, arm: Arm) -> float:
     """The best of the rates tried on the first teacher."""
+    if arm.rate is not None:
+        return arm.rate
     tuned = NAMED[arm.like or arm.name]
     rows = (ROWS if tuned.start is None else ROWS_TO_HEAL) // FIRST_RATE
 
@@ -217,7 +222,7 @@ def rate_of(study: Study, task: str, arm: Arm) -> float:
 def rows_of(study: Study, task: str, number: int, arm: Arm, seed: int) -> int:
     """How many whole rows an arm gets."""
     if arm.as_long_as is None:
-        return round(ROWS * arm.times) if arm.start is None else ROWS_TO_HEAL
+        return round((ROWS if arm.start is None else ROWS_TO_HEAL) * arm.times)
     both = (NAMED[arm.as_long_as], NAMED[str(arm.like)])
     given, usual = (trained(study, task, number, of, seed)[1]["seconds"] for of in both)
     return round(ROWS * given / usual / 32) * 32
@@ -249,7 +254,7 @@ def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
     groups: tuple[tuple[Iterable[int], tuple[Arm | str, ...]], ...] = (
         (every, int4),
         (every, (STUDENTS[1], STUDENTS[3])),
-        (every, (GPTQ,)),
+        (every, (GPTQ, BY_DEFAULT)),
         (range(2), (pruned[0], *pruned[2:0:-1], pruned[3])),
         (range(2), students),
         (rest, (*students, *pruned)),

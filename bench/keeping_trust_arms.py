@@ -18,7 +18,7 @@ from trusteq.compress.compressed import checkpoint
 from trusteq.compress.heal import PATIENCE, WARMUP, Round, rounds_of, save_healed
 from trusteq.compress.original import Original
 from trusteq.compress.perturbed import Perturbing
-from trusteq.compress.pupil import TextReading, pupil_of
+from trusteq.compress.pupil import TextReader, TextReading, pupil_of
 from trusteq.compress.student import from_layers
 from trusteq.compress.trainee import trainee
 from trusteq.demo.fetch import minilm
@@ -30,7 +30,7 @@ from trusteq.train.lessons import TokenLessons
 from trusteq.train.loop import learn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -51,7 +51,8 @@ class Arm:
 
     hard, temperature: as in `TrainingSettings`. perturb, whole: as in `compress.perturbed.Perturbing`. attributions:
     weight of the distance of gradient attributions. times: rows, as a multiple of the other arms'. as_long_as: the arm
-    whose seconds it gets, in place of its rows. like: the arm whose learning rate and seconds a row it has.
+    whose seconds it gets, in place of its rows. like: the arm whose learning rate and seconds a row it has. rate: the
+    learning rate, if none is tried.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Arm:
     times: float = 1.0
     as_long_as: str | None = None
     like: str | None = None
+    rate: float | None = None
 
 
 STUDENTS = (
@@ -86,6 +88,8 @@ HEALED = tuple(
     for start in COMPRESSED
     for how, settings in {"labels": {"hard": 1.0}, "kd": {}, "perturbed": {"perturb": 0.5}}.items()
 )
+BY_DEFAULT = Arm("int4, healed by kd, by default", "int4", times=2.0, rate=3e-4)
+"""As ``--method heal`` does it if nothing else is said: 6,400 rows."""
 HEALED_GPTQ = Arm(f"{GPTQ}, healed by kd", GPTQ, like="int4, healed by kd")
 RATES = {
     None: (1e-4, 2e-4, 4e-4),
@@ -116,28 +120,34 @@ def data_of(folder: Path, task: str) -> Data:
     return Data(train.take(np.sort(order[count:])), train.take(np.sort(order[:count])), test)
 
 
+LEARNING = ((TextReading, "logits"), (TokenLessons, "logits"), (TextReader, "answers"), (Original, "answers"))
+ANSWERING = ((TransformerModel, "answer"),)
+
+
 @contextmanager
-def in_bfloat16() -> Iterator[None]:
-    """Within the context, forward passes of classifiers of texts run in bfloat16; weights and updates stay in float32.
+def in_bfloat16(methods: Sequence[tuple[Any, str]]) -> Iterator[None]:
+    """Within the context, these methods run forward passes in bfloat16; weights and updates stay in float32.
 
     Three times as fast where the processor multiplies in bfloat16.
     """
-
-    def lowered(plain: Any, self: Any, *arguments: Any) -> Any:
-        with torch.autocast("cpu", torch.bfloat16):
-            return plain(self, *arguments)
-
     with ExitStack() as stack:
-        for owner, name in ((TransformerModel, "_forward"), (TextReading, "logits"), (TokenLessons, "logits")):
-            plain = getattr(owner, name)
-            stack.enter_context(patch.object(owner, name, lambda self, *a, plain=plain: lowered(plain, self, *a)))
+        for owner, name in methods:
+            stack.enter_context(patch.object(owner, name, _lowered(getattr(owner, name))))
         yield
+
+
+def _lowered(method: Any) -> Any:
+    def lowered(self: Any, *arguments: Any, **named: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16):
+            return method(self, *arguments, **named)
+
+    return lowered
 
 
 def make_teacher(data: Data, seed: int, out: Path) -> None:
     """MiniLM, fine-tuned."""
     settings = replace(RECIPES["small-data"], seed=seed)
-    with in_bfloat16():
+    with in_bfloat16(LEARNING):
         fine_tune(minilm(), items=data.learn, dev=data.dev, out=out, settings=settings, device="cpu")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from keeping_trust_arms import in_bfloat16, opened
+from keeping_trust_arms import ANSWERING, in_bfloat16, opened
 
 import trusteq
 from trusteq.auditing.audit import by_id
@@ -72,7 +72,7 @@ def measured(teacher: Path, candidate: Path, items: Items, keep: Path) -> dict[s
         raise SystemExit("the items cannot be explained, or have no labels")
     for model in models:
         model.first_token_decides  # noqa: B018 - tested in float32, and kept
-    with in_bfloat16(), trusteq.executor(keep=keep / "changed") as where:
+    with in_bfloat16(ANSWERING), trusteq.executor(keep=keep / "changed") as where:
         asked = [Respondent(model, labels, rows, None, where) for model, rows in zip(models, answers, strict=True)]
         explanation = explain(asked, items, settings, gold=gold)
         removed = without_top_words(asked, explanation, explanation.attributions()["shapley"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from keeping_trust_arms import GPTQ, HEALED, HEALED_GPTQ, STUDENTS, TASKS
+from keeping_trust_arms import BY_DEFAULT, GPTQ, HEALED, HEALED_GPTQ, STUDENTS, TASKS
 
 from trusteq.compare.alignment import SumEstimator
 from trusteq.stats.resampling import Resampling
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 EXPLAINERS = {"lime": "LIME", "shapley": "Shapley", "mask": "mask token", "gradients": "gradients"}
 AGAIN = "teacher trained again"
 INT4, PRUNED = (tuple(arm.name for arm in HEALED if arm.start == start) for start in ("int4", "pruned"))
-ARMS = (AGAIN, *(arm.name for arm in STUDENTS), "int4", *INT4, GPTQ, HEALED_GPTQ.name, "pruned", *PRUNED)
+ARMS = (
+    AGAIN,
+    *(arm.name for arm in STUDENTS),
+    "int4",
+    *INT4,
+    BY_DEFAULT.name,
+    GPTQ,
+    HEALED_GPTQ.name,
+    "pruned",
+    *PRUNED,
+)
 PAIRS = (
     ("kd", "labels"),
     ("kd, T = 2, and labels", "kd"),
@@ -38,8 +48,9 @@ PAIRS = (
     ("int4, healed by kd", "int4"),
     ("int4, healed by kd", "int4, healed by labels"),
     ("int4, healed by perturbed", "int4, healed by kd"),
+    (BY_DEFAULT.name, "int4"),
     (GPTQ, "int4"),
-    ("int4, healed by kd", GPTQ),
+    (BY_DEFAULT.name, GPTQ),
     (HEALED_GPTQ.name, GPTQ),
     ("pruned, healed by kd", "pruned"),
     ("pruned, healed by kd", "pruned, healed by labels"),
@@ -47,6 +58,9 @@ PAIRS = (
 )
 """What is compared: an arm, and the one that it is to beat."""
 WORDS = {"EQUIVALENT": "E", "NOT EQUIVALENT": "N", "UNDECIDED": "U"}
+
+NOISE = 0.5
+"""An alignment, or a difference of two, with a wider interval is not shown."""
 
 Run = tuple[int, int]
 """The number of a teacher, and of a training seed."""
@@ -69,7 +83,11 @@ class Measured:
         return float(self.cell["measures"].get(name, [np.nan])[0])
 
     def alignment(self, explainer: str) -> float:
-        return float(cosine(*(x.sum() for x in self.products[explainer])))
+        """NaN if it is little but noise."""
+        parts = self.products[explainer]
+        estimator = SumEstimator(Resampling(len(parts[0])))
+        estimate = estimator.function(lambda *sums: cosine(*(x[:, 0] for x in sums)), *parts, what="alignment")
+        return estimate.value if estimate.high - estimate.low < NOISE else float("nan")
 
 
 def cosine(cross: Any, a: Any, b: Any) -> Any:
@@ -143,6 +161,8 @@ def levels(found: Mapping[str, Any], *, healing: bool) -> Iterator[str]:
 
 
 def spread(values: Sequence[float], digits: int, *, signed: bool = False) -> str:
+    if np.isnan(values).any():
+        return "-"
     sign = "+" if signed else ""
     mean, low, high = (f"{of(values):{sign}.{digits}f}" for of in (np.mean, min, max))
     return f"{mean} ({low} to {high})" if len(values) > 1 else mean
@@ -165,7 +185,7 @@ def differences(found: Mapping[str, Any]) -> Iterator[str]:
                 len(pairs),
                 in_words(flips(pairs), 1, scale=100),
                 in_words(divergence(pairs), 3),
-                *(in_words(aligned(pairs, name), 3) for name in EXPLAINERS),
+                *("-" if (e := aligned(pairs, name)).high - e.low > NOISE else in_words(e, 3) for name in EXPLAINERS),
                 in_words(transferred(pairs), 2),
                 f"{higher} of {len(pairs)}",
             )
