@@ -10,7 +10,7 @@ import click
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.training_data import TRAINING_DATA, read_training_data, training_data_options
-from trusteq.compress.methods import GRAPHS, METHODS, OPTIONS, Method
+from trusteq.compress.methods import GRAPHS, METHODS, OPTIONS, PICTURE_MODELS, SOUND_MODELS, Method
 from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ EPILOG = "\b\nMethods, and the options they take:\n" + "\n".join(
     f"  {name:<{WIDEST}}  {method.summary}" + "".join(f"\n  {'':<{WIDEST}}  {line}" for line in _details(method))
     for name, method in METHODS.items()
 )
-OF_CALIBRATION = ("picture", "columns")
-"""Options of a method that only reads pictures, or rows of a table."""
+OF_KINDS = {"picture": "pictures", "sound": "sounds", "columns": "rows of tables"}
+"""Options that name what is read of items besides texts, and the word for it."""
 
 KINDS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
@@ -61,12 +61,14 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_method_options
 @training_data_options
 @click.option("--picture", help="Columns of pictures; a folder of pictures as --data needs none.")
+@click.option("--sound", help="Columns of recordings; a folder of sounds as --data needs none.")
+@click.option("--resample", type=click.IntRange(min=1), help="Resample recordings to so many Hz, as the model hears.")
 @click.option("--columns", help="Columns of a table that the model reads, in order, or all.")
 @click.option("--download", is_flag=True, help="Allow downloads from the Hugging Face hub; nothing else goes online.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def compress(model: str, method: str, out: Path, **options: Any) -> int:
-    """Make a candidate from MODEL: transformers classifier (of texts or pictures) or language model, .onnx or .gguf.
+    """Make a candidate from MODEL: transformers classifier (texts, pictures, sounds), language model, .onnx, .gguf.
 
     The result is a folder that audit can open, with its recipe in trusteq-recipe.json. It is read back and compared
     with the model in memory before it gets its final name.
@@ -106,20 +108,28 @@ def _items(
 ) -> Items | None:
     """The items of --data or --dev; options about items that the method does not use are refused."""
     chosen = METHODS[method]
-    used = TRAINING_DATA if chosen.learns else ("data", *_read_by(chosen)) if chosen.calibrates else ()
-    unused = next((name for name in (*TRAINING_DATA, *OF_CALIBRATION) if options[name] and name not in used), None)
+    used: tuple[str, ...] = ()
+    if chosen.learns or chosen.calibrates:
+        used = (*(TRAINING_DATA if chosen.learns else ("data",)), *_read_by(chosen))
+    unused = next(
+        (name for name in (*TRAINING_DATA, *OF_KINDS, "resample") if options[name] and name not in used), None
+    )
     if unused:
         flag = f"--{unused.replace('_', '-')}"
-        why = "learns from texts" if chosen.learns else "does not train"
+        kinds = ["texts", *(OF_KINDS[name] for name in _read_by(chosen) if name in OF_KINDS)]
+        why = f"learns from {' or '.join(kinds)}" if chosen.learns else "does not train"
         raise click.UsageError(f"{flag} has no effect on method {method}, which {why}; remove it")
     return read_training_data(options, which, progress)
 
 
 def _read_by(method: Method) -> tuple[str, ...]:
-    """The options that name what a method calibrates on."""
-    if method.original:
-        return ("text", "cluster", *OF_CALIBRATION)
-    return OF_CALIBRATION if GRAPHS in method.models else ("text",)
+    """The options that name what a method learns from, besides those of every one that trains, or calibrates on."""
+    if method.calibrates and method.original:
+        return ("text", "cluster", "picture", "columns")
+    if method.calibrates:
+        return ("picture", "columns") if GRAPHS in method.models else ("text",)
+    pictures = ("picture",) if PICTURE_MODELS in method.models else ()
+    return (*pictures, "sound", "resample") if SOUND_MODELS in method.models else pictures
 
 
 def _lines(candidate: Candidate) -> list[RenderableType]:

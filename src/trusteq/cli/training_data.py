@@ -45,6 +45,8 @@ def read_training_data(
         options[which],
         text=comma_separated(options["text"]),
         picture=comma_separated(options.get("picture")),
+        sound=comma_separated(options.get("sound")),
+        rate=options.get("resample"),
         columns=comma_separated(options.get("columns")),
         label=options["label"],
         label_names=comma_separated(options["label_names"]) or None,

@@ -1,4 +1,4 @@
-"""What a candidate is asked before it is accepted: made-up texts, pictures, or numbers of a graph's inputs."""
+"""What a candidate is asked before it is accepted: made-up texts, pictures, sounds, or numbers of a graph's inputs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from trusteq.compress.graph_source import GraphSource, answer
-from trusteq.compress.picture_source import PictureSource
+from trusteq.compress.media_source import PictureSource, SoundSource
 from trusteq.data.items import Items
 from trusteq.data.pictures import Pictures
+from trusteq.data.sounds import Sounds
 from trusteq.models.token_rows import joined
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from trusteq.models.transformer import TransformerModel
 
 COUNT = 8
-"""How many texts, pairs of texts or pictures it is asked about."""
+"""How many texts, pairs of texts, pictures or sounds it is asked about."""
+SECONDS = 0.5, 1.0
+"""How long sounds last."""
 
 
 class Asked(Protocol):
@@ -36,7 +39,9 @@ class Asked(Protocol):
 def asked_of(source: Any) -> Asked:
     """What candidates of this model are asked."""
     if isinstance(source, PictureSource):
-        return OfPictures(_random_pictures(source))
+        return OfMedia(_random_pictures(source))
+    if isinstance(source, SoundSource):
+        return OfMedia(_random_sounds(source))
     if isinstance(source, GraphSource):
         return OfNumbers(source.feed())
     return OfTexts(_random_texts(source))
@@ -65,22 +70,21 @@ class OfTexts:
 
 
 @dataclass(frozen=True)
-class OfPictures:
-    """Pictures of random pixels."""
+class OfMedia:
+    """Pictures of random pixels, or sounds of random samples."""
 
     items: Items
 
     def answers(self, model: Any) -> NDArray[np.float64]:
-        """The probabilities [pictures, labels]."""
+        """The probabilities [items, labels]."""
         answers: NDArray[np.float64] = model.predict(self.items)
         return answers
 
     def read_otherwise(self, source: Any, saved: Any) -> str | None:
-        """Whether pictures are prepared otherwise; a graph's preprocessing is the processor's in other words."""
-        settings = saved.identity.details.get("settings")
-        if settings is None or settings == source.identity.details["settings"]:
-            return None
-        return "the saved model prepares pictures otherwise"
+        """Whether they are prepared otherwise; a graph's preprocessing is the processor's in other words."""
+        kind = next(iter(self.items.segments))
+        before, after = (_prepared(model) for model in (source, saved))
+        return None if after is None or after == before else f"the saved model prepares {kind}s otherwise"
 
 
 @dataclass(frozen=True)
@@ -118,3 +122,16 @@ def _random_pictures(source: PictureSource) -> Items:
     sizes = [own if i % 2 or how is None else (own[0] + 3 * i + 1, own[1] + 5) for i in range(COUNT)]
     pixels = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
     return Items([str(i) for i in range(COUNT)], {"picture": Pictures.of_arrays(pixels)})
+
+
+def _random_sounds(source: SoundSource) -> Items:
+    """Noise, at the rate that the model hears."""
+    rng = np.random.default_rng(0)
+    rate = source.opened.rate
+    samples = [rng.uniform(-0.5, 0.5, round(SECONDS[i % 2] * rate)) for i in range(COUNT)]
+    return Items([str(i) for i in range(COUNT)], {"sound": Sounds.of_arrays(samples, rate=rate)})
+
+
+def _prepared(model: Any) -> Any:
+    """What is stated of a processor of pictures, or of a feature extractor of sounds; None of a graph."""
+    return model.identity.details.get("settings") or model.traits.hears

@@ -22,6 +22,7 @@ from trusteq.compress.pupil import pupil_of
 from trusteq.compress.stored_tensors import StoredTensors, save_with
 from trusteq.compress.trainee import ALL, HEAL, SCALES, SMALL, low_rank, rounds_activations, trainee
 from trusteq.errors import OptionError
+from trusteq.explain.units import default_units, refuse_unfit
 from trusteq.models.layers import does_not_apply
 from trusteq.train.checkpoints import Epoch
 from trusteq.train.fine_tuned import summary
@@ -96,6 +97,8 @@ def heal(
     if move is not None and rank is not None:
         raise OptionError("move has no effect with rank, since only corrections move; leave one of them out")
     perturbing = perturbing_of(perturb, replace, whole=whole, seed=seed)
+    if perturbing is not None:
+        refuse_unfit(default_units(items), perturbing.replace, items)
     if dev is None:
         items, dev = held_out(items, seed=seed)
     learner = trainee(source)
@@ -225,15 +228,17 @@ def save_healed(files: Mapping[str, Path], learner: Trainee, tensors: Mapping[st
     saved = StoredTensors.of({file.name: file for file in folder.iterdir()})
     if set(saved) != set(learner.tensors):
         raise ValueError("the healed model has other tensors than the candidate")
+    zeros = {learner.stored[name] for name in learner.zeros}
+    ranks = {learner.stored[name]: rank for name, rank in learner.ranks.items()}
     for name in saved:
         before, after = learner.tensors[name], saved[name]
         if before.dtype != after.dtype or before.shape != after.shape:
             raise ValueError(f"{name} has another shape or precision than in the candidate")
         if name not in tensors and not torch.equal(before, after):
             raise ValueError(f"{name} was to stay as it is in the candidate")
-        if name in learner.zeros and (after[before == 0] != 0).any():
+        if name in zeros and (after[before == 0] != 0).any():
             raise ValueError(f"{name} has lost zeros")
-        if name in learner.ranks and (low_rank(after) or before.numel()) > learner.ranks[name]:
+        if name in ranks and (low_rank(after) or before.numel()) > ranks[name]:
             raise ValueError(f"{name} has lost its low rank")
 
 

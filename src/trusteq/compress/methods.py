@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 CLASSIFIERS, LANGUAGE_MODELS = "classifiers", "language models"
-PICTURE_MODELS, GRAPHS = "models of pictures", "ONNX graphs"
+PICTURE_MODELS, SOUND_MODELS, GRAPHS = "models of pictures", "models of sounds", "ONNX graphs"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Method:
 
     home: "module:function". learns: whether it trains, on items. calibrates: whether it rounds for these items.
     original: whether it brings a candidate nearer to the model that it was made from, which it then needs beside it.
-    models: the kinds that it applies to.
+    takes_rounded: whether it changes only the form of weights, so that they may be rounded already. models: the kinds
+    that it applies to.
     """
 
     summary: str
@@ -36,7 +37,8 @@ class Method:
     learns: bool = False
     calibrates: bool = False
     original: bool = False
-    models: tuple[str, ...] = (CLASSIFIERS, LANGUAGE_MODELS, PICTURE_MODELS)
+    takes_rounded: bool = False
+    models: tuple[str, ...] = (CLASSIFIERS, LANGUAGE_MODELS, PICTURE_MODELS, SOUND_MODELS)
 
     def load(self, name: str) -> Callable[..., Compressed]:
         """The function that does it; an error if a package that it needs is missing."""
@@ -80,6 +82,7 @@ METHODS: Mapping[str, Method] = {
         "the same model as an ONNX graph in float32",
         "onnx_graph:exported",
         packages=ONNX,
+        takes_rounded=True,
         models=(CLASSIFIERS, PICTURE_MODELS),
     ),
     "int8-onnx": Method(
@@ -119,7 +122,6 @@ METHODS: Mapping[str, Method] = {
         ("rows", "minutes", "rate", "batch", "move", "rank", "merge", *PERTURBED, "seed", "device"),
         learns=True,
         original=True,
-        models=(CLASSIFIERS, LANGUAGE_MODELS),
     ),
     "calibrate": Method(
         "a candidate's probabilities mapped toward --original's",
@@ -207,12 +209,15 @@ OPTIONS: Mapping[str, Option] = {
         choices=("small", "scales", "all"),
     ),
     "perturb": Option(
-        "Share of rows with words left out, as an explainer leaves them out; then no labels are used.",
+        "Share of rows with words (of pictures tiles, of sounds stretches) left out, as an explainer leaves them out; "
+        "then no labels are used.",
         low=0,
         high=1,
         inclusive=False,
     ),
-    "replace": Option("What stands in for them: remove (default), mask, or a text.", str),
+    "replace": Option(
+        "What stands in for them: remove (default), mask, or a text; of pictures also neighbours or mean.", str
+    ),
     "whole": Option("Perturbed rows come on top; no whole text makes room for them.", bool),
     "rate": Option(
         "AdamW's learning rate at its peak; default 5e-5, to heal 3e-4 (small, scales), 1e-4 (all) or 1e-3 (--rank, "

@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.compress.compressed import Compressed, attempt
 from trusteq.compress.graph_source import GraphSource
-from trusteq.compress.picture_source import PictureSource
+from trusteq.compress.media_source import PictureSource
 from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import offline, quiet_transformers
 from trusteq.models.tokenizer_file import INPUTS

@@ -9,6 +9,8 @@ import numpy as np
 
 from trusteq.compress.heal_language import pupil_of_language
 from trusteq.compress.language_source import LanguageSource
+from trusteq.compress.media_reader import MediaReader
+from trusteq.compress.media_source import MediaSource
 from trusteq.compress.perturbed import masks, perturbed
 from trusteq.errors import OptionError
 from trusteq.explain.words import MASK
@@ -175,7 +177,9 @@ def reader_of(source: Any, net: Any, method: str) -> Reader:
     """What reads items for a module in the place of an opened model's."""
     if isinstance(source, TransformerModel):
         return TextReader(replace(source, model=net))
-    raise does_not_apply(source, method, "it is not a classifier of texts")
+    if isinstance(source, MediaSource):
+        return MediaReader(replace(source, model=net))
+    raise does_not_apply(source, method, "it is not a classifier")
 
 
 def pupil_of(source: Any, net: Any, original: Original, perturbing: Perturbing | None, method: str) -> Pupil:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.compress.graph_source import open_graph_source
 from trusteq.compress.language_source import LanguageSource, open_language_source, unpacked
-from trusteq.compress.methods import CLASSIFIERS, GRAPHS, LANGUAGE_MODELS, METHODS, PICTURE_MODELS
-from trusteq.compress.picture_source import PictureSource
+from trusteq.compress.media_source import PictureSource, SoundSource
+from trusteq.compress.methods import CLASSIFIERS, GRAPHS, LANGUAGE_MODELS, METHODS, PICTURE_MODELS, SOUND_MODELS
 from trusteq.errors import ModelError
 from trusteq.models.causal.loading import FILES, is_language_model
 from trusteq.models.gguf_file import is_gguf
@@ -18,6 +18,7 @@ from trusteq.models.layers import does_not_apply
 from trusteq.models.onnx_session import ONNX
 from trusteq.models.open import ModelOptions, backend_of, default_name, open_model
 from trusteq.models.picture_transformer import PICTURE_TRANSFORMERS
+from trusteq.models.sound_transformer import SOUND_TRANSFORMERS
 from trusteq.models.transformer import TRANSFORMERS
 
 if TYPE_CHECKING:
@@ -59,19 +60,21 @@ def reopened(source: Any, folder: Path, *, name: str) -> Any:
 
 def _classifier(location: str, method: str, device: str | None, *, name: str, download: bool) -> Any:
     backend = backend_of(location, name)
-    if backend not in (TRANSFORMERS, PICTURE_TRANSFORMERS):
+    if backend not in (TRANSFORMERS, PICTURE_TRANSFORMERS, SOUND_TRANSFORMERS):
         raise ModelError(
             f"model {name}: {location} is not a transformers classifier or language model, which method {method} "
             f"needs, but {backend.words}: give the folder of one, or the .gguf file of a language model"
             + (", or a .onnx file" if GRAPHS in METHODS[method].models else "")
         )
     model: Any = open_model(location, name=name, options=ModelOptions(device=device, download=download))
-    return model if backend is TRANSFORMERS else PictureSource(model, model.loaded.model)
+    if backend is TRANSFORMERS:
+        return model
+    return (PictureSource if backend is PICTURE_TRANSFORMERS else SoundSource)(model, model.loaded.model)
 
 
 def _accepted(source: Any, method: str) -> Any:
     """The model; an error if the method does not apply to its kind, or rounds what is already rounded."""
-    kinds = {LanguageSource: LANGUAGE_MODELS, PictureSource: PICTURE_MODELS}
+    kinds = {LanguageSource: LANGUAGE_MODELS, PictureSource: PICTURE_MODELS, SoundSource: SOUND_MODELS}
     kind = kinds.get(type(source), CLASSIFIERS)
     if kind not in METHODS[method].models:
         others = " and ".join(METHODS[method].models)
@@ -79,7 +82,7 @@ def _accepted(source: Any, method: str) -> Any:
     if source.identity.details.get("adapter"):
         raise does_not_apply(source, method, "it has an adapter; merge it into the weights, or remove its folder")
     quantization = source.identity.details["quantization"]
-    if quantization and not METHODS[method].original:
+    if quantization and not (METHODS[method].original or METHODS[method].takes_rounded):
         by = quantization.get("quant_method")
         raise does_not_apply(source, method, f"it is already quantized ({by}); start from the model it was made from")
     return source

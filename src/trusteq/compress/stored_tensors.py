@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.models.checkpoint import weights
+from trusteq.models.library_output import is_failure, quiet_transformers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,30 @@ class StoredTensors:
 
         with safe_open(self.files[name], framework="pt") as stored:
             return stored.get_tensor(name)
+
+
+def stored_names(model: Any, names: Iterable[str]) -> dict[str, str]:
+    """By what name a file holds each parameter of a transformers model, where it holds it as it is.
+
+    transformers may save parameters under the older names of their architecture. It is asked to save numbers in their
+    place, which show which went where.
+    """
+    import torch
+
+    numbered = list(names)
+    with tempfile.TemporaryDirectory(prefix="trusteq-") as scratch, quiet_transformers():
+        folder = Path(scratch)
+        try:
+            model.save_pretrained(
+                folder, state_dict={name: torch.tensor([float(i)]) for i, name in enumerate(numbered)}
+            )
+        except Exception as error:
+            if not is_failure(error):
+                raise
+            return {}  # it joins or splits tensors, which numbers cannot stand for
+        saved = StoredTensors.of({file.name: file for file in folder.iterdir()})
+        places = {name: saved[name] for name in saved}
+    return {numbered[int(number)]: name for name, number in places.items() if number.shape == (1,)}
 
 
 def save_with(files: Mapping[str, Path], tensors: Mapping[str, Any], folder: Path) -> None:

@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.stored_tensors import StoredTensors
+from trusteq.compress.stored_tensors import StoredTensors, stored_names
 from trusteq.models.auto_class import is_language_model
 from trusteq.models.layers import does_not_apply
 
@@ -115,27 +115,25 @@ def trainee(source: Any) -> Trainee:
     quantization = source.identity.details["quantization"]
     if not quantization:
         net = deepcopy(source.model).float()
-        names = [name for name, _ in net.named_parameters()]
-        if strange := [name for name in names if name not in tensors]:
-            raise does_not_apply(
-                source,
-                HEAL,
-                f"its files name {strange[0]} in another way than transformers; load and save it with transformers",
-            )
-        on_few = {name for name in _linear_weights(net) if name in tensors and on_few_values(tensors[name])}
-        return Trainee(net, tensors, {name: name for name in names}, frozenset(on_few), {})
+        stored = _places(net, tensors)
+        for name, parameter in net.named_parameters():
+            if stored[name] not in tensors or not torch.equal(tensors[stored[name]].float(), parameter.detach().cpu()):
+                raise does_not_apply(
+                    source, HEAL, f"its files do not hold {name} as it is; load and save it with transformers"
+                )
+        on_few = {name for name in _linear_weights(net) if name in stored and on_few_values(tensors[stored[name]])}
+        return Trainee(net, tensors, stored, frozenset(on_few), {})
     from trusteq.compress.parametrizations import on_grid
 
     net = _plain(source)
-    stored: dict[str, str] = {}
+    stored = _places(net, tensors)
     grids: dict[str, tuple[Any, str]] = {}
     with torch.no_grad():
         for name, parameter in net.named_parameters():
-            if name in tensors:
-                parameter.copy_(tensors[name])
-                stored[name] = name
+            if stored[name] in tensors:
+                parameter.copy_(tensors[stored[name]])
                 continue
-            whole, step = _unpacked(source, name, tensors, quantization)
+            whole, step = _unpacked(source, stored[name], tensors, quantization)
             grids[name] = (whole, step)
             stored[name] = step
             parameter.copy_(on_grid(whole, tensors[step]))
@@ -148,6 +146,13 @@ def trainee(source: Any) -> Trainee:
         for name in grids:
             _owner(net, name)[0].register_forward_pre_hook(_rounded_inputs)
     return Trainee(net.eval(), tensors, stored, frozenset(grids), grids)
+
+
+def _places(net: Any, tensors: StoredTensors) -> dict[str, str]:
+    """By what name the files hold each parameter, or would if its weight were plain."""
+    names = [name for name, _ in net.named_parameters()]
+    own = {name: name for name in names}
+    return own if all(name in tensors for name in names) else own | stored_names(net, names)
 
 
 def rounds_activations(quantization: Mapping[str, Any] | None) -> bool:

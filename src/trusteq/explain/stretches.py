@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,6 @@ from trusteq.data.features import Features, Frames
 from trusteq.data.sounds import Sounds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from trusteq.data.sound import Sound
@@ -68,16 +66,11 @@ class Stretches:
 
     def render(self, kept: NDArray[np.bool_], perturb: str) -> tuple[Sounds, ...]:
         """The sounds with only the kept units; computed when they are heard."""
-        samples = self.sound.samples()
-        bands = split(samples, self.sound.rate, self.edges)
-        windows = fades(self.ends, ceil(FADE * self.sound.rate))
-        grid = kept.reshape(len(kept), len(windows), len(bands))
-        n = len(samples)
+        sound, length = self.sound, int(self.ends[-1])
+        grid = kept.reshape(len(kept), len(self.ends) - 1, len(self.edges) - 1)
         versions = (
-            self.sound if rows.all() else replace(self.sound, source=partial(_sum, rows, windows, bands), length=n)
-            for rows in grid
+            sound if rows.all() else replace(sound, source=partial(_heard, self, rows), length=length) for rows in grid
         )
-        sound = self.sound
         return (Sounds(tuple(versions), sound.rate, sound.stated, "mean" if sound.mixed else "one"),)
 
     def content(self) -> tuple[Any, ...]:
@@ -128,10 +121,16 @@ def fades(ends: NDArray[np.int64], fade: int) -> NDArray[np.float64]:
     return np.asarray(begun - np.concatenate([begun[1:], np.zeros((1, len(at)))]))
 
 
-def _sum(
-    kept: NDArray[np.bool_], windows: NDArray[np.float64], bands: Sequence[NDArray[np.float64]]
-) -> NDArray[np.float32]:
+@lru_cache(maxsize=2)
+def _taken_apart(units: Stretches) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    """The windows and the bands of a sound; kept for two sounds, as one is heard many times."""
+    sound = units.sound
+    return fades(units.ends, ceil(FADE * sound.rate)), split(sound.samples(), sound.rate, units.edges)
+
+
+def _heard(units: Stretches, kept: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The sum [samples] of the units that are kept [stretches, bands]."""
+    windows, bands = _taken_apart(units)
     total = np.zeros(windows.shape[1])
     for band, rows in zip(bands, kept.T, strict=True):
         if rows.any():

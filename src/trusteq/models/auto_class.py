@@ -1,8 +1,15 @@
-"""Whether an architecture is a language model or one of pictures, and the class of transformers that opens it."""
+"""Whether an architecture is a language model, or one of pictures or sounds, and the class that opens it."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+OF_SOUNDS = re.compile(
+    r"\w+ForAudioClassification|(Data2VecAudio|Hubert|SEWD?|UniSpeech(Sat)?|Wav2Vec2(Bert|Conformer)?|WavLM)"
+    r"ForSequenceClassification"
+)
+"""The architectures that transformers opens as classifiers of sounds."""
 
 
 def is_language_model(architecture: str) -> bool:
@@ -17,6 +24,11 @@ def is_picture_model(architecture: str) -> bool:
     return "ForImageClassification" in architecture
 
 
+def is_sound_model(architecture: str) -> bool:
+    """Whether transformers knows it as a classifier of sounds, such as ASTForAudioClassification."""
+    return OF_SOUNDS.fullmatch(architecture) is not None
+
+
 def auto_class(architecture: str) -> Any:
     """transformers' class that opens models of an architecture: of the next token, or classifiers."""
     import transformers
@@ -25,4 +37,6 @@ def auto_class(architecture: str) -> Any:
         return transformers.AutoModelForCausalLM
     if is_picture_model(architecture):
         return transformers.AutoModelForImageClassification
+    if is_sound_model(architecture):
+        return transformers.AutoModelForAudioClassification
     return transformers.AutoModelForSequenceClassification

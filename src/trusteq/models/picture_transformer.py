@@ -158,6 +158,18 @@ class PictureTransformer:
             self.loaded.model, patch, self._processed, lambda pixels: processed(self.loaded.processor, pixels)
         )
 
+    def inputs(self, items: Items) -> Iterator[dict[str, NDArray[Any]]]:
+        """What its torch module reads of each picture by itself, by the name of the argument."""
+        return ({"pixel_values": values} for values in self._processed(items))
+
+    def logits(self, batch: dict[str, NDArray[Any]]) -> Any:
+        """The logits [pictures, labels] of inputs of one shape, as a tensor."""
+        import torch
+
+        model = self.loaded.model
+        pixels = torch.from_numpy(batch["pixel_values"]).to(model.device, model.dtype)
+        return model(pixel_values=pixels).logits.float()
+
     def _processed(self, items: Items) -> Iterator[NDArray[Any]]:
         """What its processor makes of each picture; a few are decoded at a time."""
         pictures = only_segment(items, {"picture"}, name=self.name)
@@ -183,11 +195,7 @@ class PictureTransformer:
 
     def _forward(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Logits [pictures, labels] of one batch."""
-        import torch
-
-        model = self.loaded.model
-        pixels = torch.from_numpy(batch).to(model.device, model.dtype)
-        logits: NDArray[np.float32] = model(pixel_values=pixels).logits.float().cpu().numpy()
+        logits: NDArray[np.float32] = self.logits({"pixel_values": batch}).cpu().numpy()
         return logits
 
     def _size(self) -> Size:

@@ -32,7 +32,7 @@ def sounds_at(items: Items, rate: int, *, name: str, resampled: bool = False) ->
     if sounds.rate != rate and not resampled:
         raise ModelError(
             f"model {name}: it hears sounds of {rate:,} Hz, but those of {items.source} have {sounds.rate:,} Hz; state "
-            f"that they are resampled: --rate {rate}"
+            f"that they are resampled: --rate {rate} (of compress, --resample {rate})"
         )
     return sounds
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +12,7 @@ import numpy as np
 from trusteq.data.predictions import softmax
 from trusteq.errors import ModelError
 from trusteq.models.architectures import architectures
+from trusteq.models.auto_class import is_sound_model
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
 from trusteq.models.checkpoint import PROCESSOR, first_few
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
 
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", PROCESSOR)
 """The files that are fetched from a hub."""
-
-NAMED = re.compile(
-    r"\w+ForAudioClassification|(Data2VecAudio|Hubert|SEWD?|UniSpeech(Sat)?|Wav2Vec2(Bert|Conformer)?|WavLM)"
-    r"ForSequenceClassification"
-)
-"""The architectures that transformers opens as classifiers of sounds."""
 
 
 def open_sound_transformer(
@@ -98,9 +92,9 @@ class SoundTransformer:
         logits, done = np.empty((len(items), len(self.labels))), 0
         with quiet_transformers(), offline(), torch.inference_mode():
             try:
-                for batch in alike(self._extracted(items), self.budget):
+                for batch in alike(self.inputs(items), self.budget):
                     size = len(next(iter(batch.values())))
-                    logits[done : done + size] = self._forward(batch)
+                    logits[done : done + size] = self.logits(batch).cpu().numpy()
                     done += size
             except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
                 raise ModelError(
@@ -139,7 +133,7 @@ class SoundTransformer:
         )
         return (Finding(self.name, "unused weights", message, len(unused)),)
 
-    def _extracted(self, items: Items) -> Iterator[dict[str, NDArray[Any]]]:
+    def inputs(self, items: Items) -> Iterator[dict[str, NDArray[Any]]]:
         """What its feature extractor makes of each sound by itself, so that no answer depends on other sounds."""
         extractor = self.loaded.processor
         for sound in sounds_at(items, self.rate, name=self.name):
@@ -157,8 +151,8 @@ class SoundTransformer:
             samples = (extractor.max_length - 1) * 160 + 400 + 159
         return samples if isinstance(samples, int) else None
 
-    def _forward(self, batch: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Logits [sounds, labels] of one batch."""
+    def logits(self, batch: dict[str, NDArray[Any]]) -> Any:
+        """The logits [sounds, labels] of inputs of one shape, as a tensor."""
         import torch
 
         model = self.loaded.model
@@ -166,8 +160,7 @@ class SoundTransformer:
         for key, values in batch.items():
             tensor = torch.from_numpy(np.ascontiguousarray(values)).to(model.device)
             inputs[key] = tensor.to(model.dtype) if tensor.is_floating_point() else tensor
-        logits: NDArray[np.float32] = model(**inputs).logits.float().cpu().numpy()
-        return logits
+        return model(**inputs).logits.float()
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -209,7 +202,7 @@ def _without_torchaudio() -> Iterator[None]:
 
 
 def _classifies_sounds(spec: str, path: Any) -> bool:
-    return any(NAMED.fullmatch(one) for one in architectures(spec, path))
+    return any(map(is_sound_model, architectures(spec, path)))
 
 
 SOUND_TRANSFORMERS = Backend(

@@ -1,4 +1,4 @@
-"""A transformers classifier of pictures as compression sees it: a loaded checkpoint and its image processor."""
+"""A transformers classifier of pictures or sounds as compression sees it: a loaded checkpoint and its processor."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from trusteq.models.base import Identity
     from trusteq.models.picture_transformer import PictureTransformer
     from trusteq.models.preprocessing import Preprocessing
+    from trusteq.models.sound_transformer import SoundTransformer
     from trusteq.models.traits import Traits
 
 
 @dataclass(eq=False)
-class PictureSource:
-    """A loaded classifier of pictures. opened: as for an audit. model: its torch module, or another in its place."""
+class MediaSource:
+    """A loaded classifier. opened: as for an audit. model: its torch module, or another in its place."""
 
-    opened: PictureTransformer
+    opened: PictureTransformer | SoundTransformer
     model: Any
 
     @property
@@ -53,9 +54,21 @@ class PictureSource:
         """Those of the model as it was opened."""
         return self.opened.traits
 
+    @property
+    def with_model(self) -> PictureTransformer | SoundTransformer:
+        """The classifier as opened, with the torch module in ``model``."""
+        return replace(self.opened, loaded=replace(self.opened.loaded, model=self.model))
+
     def predict(self, items: Items) -> NDArray[np.float64]:
         """Probabilities [items, labels] of the torch module in ``model``."""
-        return replace(self.opened, loaded=replace(self.opened.loaded, model=self.model)).predict(items)
+        return self.with_model.predict(items)
+
+
+@dataclass(eq=False)
+class PictureSource(MediaSource):
+    """A loaded classifier of pictures."""
+
+    opened: PictureTransformer
 
     def stated(self, method: str) -> Preprocessing:
         """What its processor does to a picture, to be written beside a graph; an error if that cannot be said."""
@@ -68,3 +81,10 @@ class PictureSource:
                 f"what {processor} does to a picture cannot be stated in a preprocessing file, which a graph needs",
             )
         return how.model_copy(update={"labels": self.labels, "scores": "logits"})
+
+
+@dataclass(eq=False)
+class SoundSource(MediaSource):
+    """A loaded classifier of sounds."""
+
+    opened: SoundTransformer
