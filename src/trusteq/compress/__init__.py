@@ -16,11 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trusteq.compress.candidate import Candidate, make
+    from trusteq.compress.healed_module import HealedModule, heal_module
     from trusteq.compress.methods import METHODS
 
-__all__ = ["METHODS", "Candidate", "make"]
+__all__ = ["METHODS", "Candidate", "HealedModule", "heal_module", "make"]
 
-_HOMES = {"Candidate": "candidate", "METHODS": "methods", "make": "candidate"}
+_HOMES = {
+    "METHODS": "methods",
+    "Candidate": "candidate",
+    "HealedModule": "healed_module",
+    "heal_module": "healed_module",
+    "make": "candidate",
+}
 
 
 def __getattr__(name: str) -> Any:

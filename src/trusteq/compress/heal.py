@@ -20,7 +20,7 @@ from trusteq.compress.language_source import LanguageSource
 from trusteq.compress.perturbed import perturbing_of
 from trusteq.compress.pupil import pupil_of
 from trusteq.compress.stored_tensors import StoredTensors, save_with
-from trusteq.compress.trainee import ALL, HEAL, SCALES, SMALL, low_rank, rounds_activations, trainee
+from trusteq.compress.trainee import ALL, HEAL, SCALES, SMALL, refuse_lost, rounds_activations, trainee
 from trusteq.errors import OptionError
 from trusteq.explain.units import default_units, refuse_unfit
 from trusteq.models.layers import does_not_apply
@@ -210,7 +210,7 @@ def in_words(epoch: Epoch) -> str:
     return f"held-out disagreement {1 - epoch.dev_accuracy:.4f}, KL {epoch.dev_loss:.4f}"
 
 
-def how_far(before: StoredTensors, after: Mapping[str, Any]) -> dict[str, float]:
+def how_far(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float]:
     """By tensor, the length of its change as a share of its own length."""
     changes = {}
     for name, tensor in sorted(after.items()):
@@ -222,24 +222,12 @@ def how_far(before: StoredTensors, after: Mapping[str, Any]) -> dict[str, float]
 
 def save_healed(files: Mapping[str, Path], learner: Trainee, tensors: Mapping[str, Any], folder: Path) -> None:
     """Save the candidate with these tensors in the place of its own, and prove that all else is as it was."""
-    import torch
-
     save_with(files, tensors, folder)
     saved = StoredTensors.of({file.name: file for file in folder.iterdir()})
     if set(saved) != set(learner.tensors):
         raise ValueError("the healed model has other tensors than the candidate")
-    zeros = {learner.stored[name] for name in learner.zeros}
-    ranks = {learner.stored[name]: rank for name, rank in learner.ranks.items()}
     for name in saved:
-        before, after = learner.tensors[name], saved[name]
-        if before.dtype != after.dtype or before.shape != after.shape:
-            raise ValueError(f"{name} has another shape or precision than in the candidate")
-        if name not in tensors and not torch.equal(before, after):
-            raise ValueError(f"{name} was to stay as it is in the candidate")
-        if name in zeros and (after[before == 0] != 0).any():
-            raise ValueError(f"{name} has lost zeros")
-        if name in ranks and (low_rank(after) or before.numel()) > ranks[name]:
-            raise ValueError(f"{name} has lost its low rank")
+        refuse_lost(learner, name, saved[name], may_differ=name in tensors)
 
 
 def _rows_in(minutes: float, pupil: Pupil, items: Items, batch: int, checkpoints: Checkpoints | None) -> int:
@@ -284,5 +272,5 @@ def _kept(learner: Trainee, tensors: Mapping[str, Any]) -> str:
         stays.append(f"{sum(learner.zeros.values()):,} zeros stay zeros")
     if learner.ranks:
         stays.append(f"{len(learner.ranks):,} weights keep their low rank")
-    moved = f"{len(tensors):,} of {len(learner.tensors.files):,} tensors moved"
+    moved = f"{len(tensors):,} of {len(learner.tensors):,} tensors moved"
     return "; ".join([moved, *stays, "shapes and precision stay, compared in the saved files"])

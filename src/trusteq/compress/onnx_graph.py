@@ -1,8 +1,11 @@
-"""A classifier as an ONNX graph in float32, with the files beside it that say what it reads."""
+"""A classifier as an ONNX graph, with the files beside it that say what it reads."""
 
 from __future__ import annotations
 
 import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,20 +13,22 @@ import numpy as np
 from trusteq.compress.compressed import Compressed, attempt
 from trusteq.compress.graph_source import GraphSource
 from trusteq.compress.media_source import PictureSource
+from trusteq.compress.rounded_graph import with_rounded_weights
+from trusteq.compress.trainee import rounds_activations, trainee
 from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import offline, quiet_transformers
 from trusteq.models.tokenizer_file import INPUTS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trusteq.models.transformer import TransformerModel
 
 OPSET = 17
 
 
 def exported(source: Any) -> Compressed:
-    """The same model as a graph in float32."""
+    """The same model as a graph in float32, or with its weights rounded as they are."""
+    if source.identity.details["quantization"]:
+        return _exported_rounded(source)
     source.model.float()
 
     def save(folder: Path) -> None:
@@ -31,6 +36,38 @@ def exported(source: Any) -> Compressed:
         write_beside(source, "onnx", folder)
 
     return Compressed(save, source.model)
+
+
+def _exported_rounded(source: Any) -> Compressed:
+    """The graph of a model whose weights are rounded already, by this program or another."""
+    learner = trainee(source, "onnx")
+    plain = replace(source, model=learner.net)
+
+    with tempfile.TemporaryDirectory(prefix="trusteq-") as scratch:
+        file = Path(scratch) / "model.onnx"
+        write_graph(plain, "onnx", file.parent)
+        with attempt(source, "onnx", "onnx"):
+            counts = with_rounded_weights(file, learner)
+        graph = file.read_bytes()
+
+    def save(folder: Path) -> None:
+        (folder / "model.onnx").write_bytes(graph)
+        write_beside(plain, "onnx", folder)
+
+    held = [f"{count:,} in {bits}" for bits, count in counts.items()]
+    notes = [f"rounded weights stay as they are: {' and '.join(held)}"] if held else []
+    if "4 bits" in counts:
+        notes.append("4 bits are read by an operator of ONNX Runtime (MatMulNBits), which other runtimes may lack")
+    if "8 bits" in counts:
+        notes.append("8 bits are multiplied out when the graph is opened: smaller on disk, not in memory, nor faster")
+    if rounds_activations(source.identity.details["quantization"]):
+        notes.append("activations are rounded for each token, as before, but not from the same last bits: audit it")
+        same = None  # in random texts, other last bits round to other steps
+    else:
+        same = source.model if source.identity.details["dtype"] == "float32" else learner.net
+    if others := len(learner.grids) - sum(counts.values()):
+        notes.append(f"{others:,} rounded weights are held in float32, as large as before they were rounded")
+    return Compressed(save, same, tuple(notes), {"rounded_weights": counts})
 
 
 def write_graph(source: Any, method: str, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,11 @@ from trusteq.models.checkpoint import weights
 from trusteq.models.library_output import is_failure, quiet_transformers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True)
-class StoredTensors:
+class StoredTensors(Mapping[str, Any]):
     """Tensors by name. files: the file that holds each."""
 
     files: Mapping[str, Path]
@@ -32,6 +33,9 @@ class StoredTensors:
             with safe_open(file, framework="pt") as stored:
                 found |= dict.fromkeys(stored.keys(), file)
         return StoredTensors(found)
+
+    def __len__(self) -> int:
+        return len(self.files)
 
     def __contains__(self, name: object) -> bool:
         return name in self.files

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trusteq.compress.stored_tensors import StoredTensors, stored_names
+from trusteq.errors import OptionError
 from trusteq.models.auto_class import is_language_model
 from trusteq.models.layers import does_not_apply
 
@@ -28,6 +29,8 @@ RANK_IS_LOWER = 1e-5, 0.95
 """Singular values below this share of the largest are 0; a rank counts as low below this share of the full one."""
 LEAST = 1024
 """Weights with fewer numbers are not looked at for rounding or rank."""
+LEAST_OF_MODULE = 64
+"""The same for a module of any kind, which may be small as a whole."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +39,34 @@ class Trainee:
 
     stored: by parameter, the tensor of the files that it stands for. rounded: the weights on a grid; grids: their
     whole numbers and where their steps are stored, as far as these are known. zeros: how many weights are 0 and stay
-    so, by parameter. ranks: the rank of weights of low rank.
+    so, by parameter. ranks: the rank of weights of low rank. kept: further parameters that stay as they are. least:
+    how many numbers a weight has at least that is looked at for its rank. hooks, plain: what keeps zeros and ranks,
+    and the parameters in whose place this stands.
     """
 
     net: Any
-    tensors: StoredTensors
+    tensors: Mapping[str, Any]
     stored: Mapping[str, str]
     rounded: frozenset[str]
     grids: Mapping[str, tuple[Any, str]]
     zeros: dict[str, int] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    least: int = LEAST
+    hooks: list[Any] = field(default_factory=list)
+    plain: dict[str, Any] = field(default_factory=dict)
 
     def may_move(self, what: str | None, source: Any) -> str:
         """Let parameters move, by default as suits the candidate; returns what may."""
         what = what or (SMALL if self.rounded else ALL)
         if what == SCALES and not self.grids:
             raise does_not_apply(source, HEAL, "it has no rounded weights whose scales could move; use another --move")
-        body = {name for name, _ in _body(self.net)}
-        still = self.rounded | _vocabulary(self.net)
+        head = _head(self.net)
+        stays = self.rounded | self.kept | _vocabulary(self.net)
         parameters = dict(self.net.named_parameters())
         for name, parameter in parameters.items():
-            small = parameter.ndim < 2 or name not in body
-            parameter.requires_grad_(name not in still and (small or what == ALL))
+            small = parameter.ndim < 2 or name in head
+            parameter.requires_grad_(name not in stays and (small or what == ALL))
         for name, parameter in parameters.items():
             if parameter.requires_grad and parameter.ndim > 1:
                 self._keep_zeros(name, parameter)
@@ -74,7 +83,7 @@ class Trainee:
         nonzero = parameter.detach() != 0
         if not nonzero.all():
             self.zeros[name] = int((~nonzero).sum())
-            parameter.register_hook(lambda gradient: gradient * nonzero)
+            self.hooks.append(parameter.register_hook(lambda gradient: gradient * nonzero))
 
     def _keep_ranks(self, parameters: Mapping[str, Any]) -> None:
         from trusteq.compress.parametrizations import OfRank
@@ -83,9 +92,27 @@ class Trainee:
             parameter = parameters.get(name)
             if parameter is None or not parameter.requires_grad or name in self.zeros or name not in self.stored:
                 continue
-            if rank := low_rank(parameter):
+            if rank := low_rank(parameter, self.least):
                 self.ranks[name] = rank
+                self.plain[name] = parameter
                 _parametrize(self.net, name, OfRank(rank))
+
+    def release(self, *, keep_moved: bool) -> None:
+        """Leave the module as it came but for the numbers that moved, or with these as they were, too."""
+        import torch
+        from torch.nn.utils.parametrize import remove_parametrizations
+
+        for hook in self.hooks:
+            hook.remove()
+        with torch.no_grad():
+            for name, parameter in self.plain.items():
+                module, attribute = _owner(self.net, name)
+                remove_parametrizations(module, attribute)
+                parameter.copy_(getattr(module, attribute))
+                setattr(module, attribute, parameter)
+            if not keep_moved:
+                for name, parameter in self.net.named_parameters():
+                    parameter.copy_(self.tensors[name])
 
     def moved(self) -> dict[str, Any]:
         """The tensors that differ from those in the files, by the names that they have there."""
@@ -107,7 +134,7 @@ class Trainee:
         return found
 
 
-def trainee(source: Any) -> Trainee:
+def trainee(source: Any, method: str = HEAL) -> Trainee:
     """The candidate's module, with what is in its files."""
     import torch
 
@@ -119,7 +146,7 @@ def trainee(source: Any) -> Trainee:
         for name, parameter in net.named_parameters():
             if stored[name] not in tensors or not torch.equal(tensors[stored[name]].float(), parameter.detach().cpu()):
                 raise does_not_apply(
-                    source, HEAL, f"its files do not hold {name} as it is; load and save it with transformers"
+                    source, method, f"its files do not hold {name} as it is; load and save it with transformers"
                 )
         on_few = {name for name in _linear_weights(net) if name in stored and on_few_values(tensors[stored[name]])}
         return Trainee(net, tensors, stored, frozenset(on_few), {})
@@ -133,7 +160,7 @@ def trainee(source: Any) -> Trainee:
             if stored[name] in tensors:
                 parameter.copy_(tensors[stored[name]])
                 continue
-            whole, step = _unpacked(source, stored[name], tensors, quantization)
+            whole, step = _unpacked(source, method, stored[name], tensors, quantization)
             grids[name] = (whole, step)
             stored[name] = step
             parameter.copy_(on_grid(whole, tensors[step]))
@@ -155,16 +182,49 @@ def _places(net: Any, tensors: StoredTensors) -> dict[str, str]:
     return own if all(name in tensors for name in names) else own | stored_names(net, names)
 
 
+def trainee_of_module(net: Any, keep: frozenset[str]) -> Trainee:
+    """Any torch module; its own parameters, as they are, stand for those of files."""
+    import torch
+
+    parameters = dict(net.named_parameters())
+    if unknown := sorted(keep - parameters.keys()):
+        raise OptionError(f"keep names {unknown[0]!r}, which is no parameter of the candidate")
+    for name, parameter in parameters.items():
+        if parameter.dtype not in (torch.float32, torch.float64):
+            raise OptionError(f"{name} of the candidate is in {parameter.dtype}; heal a copy in 32 bits (.float())")
+    tensors = {name: parameter.detach().cpu().clone() for name, parameter in parameters.items()}
+    linear = [name for name in _linear_weights(net) if name in tensors]
+    on_few = frozenset(name for name in linear if on_few_values(tensors[name].float(), LEAST_OF_MODULE))
+    kept = keep.union(name for name, parameter in parameters.items() if not parameter.requires_grad)
+    return Trainee(net, tensors, {name: name for name in tensors}, on_few, {}, kept=kept, least=LEAST_OF_MODULE)
+
+
+def refuse_lost(learner: Trainee, name: str, after: Any, *, may_differ: bool) -> None:
+    """Raise an error if a tensor has lost what makes the candidate small; ``name`` is that in the files."""
+    import torch
+
+    before = learner.tensors[name]
+    if before.dtype != after.dtype or before.shape != after.shape:
+        raise ValueError(f"{name} has another shape or precision than in the candidate")
+    if not may_differ and not torch.equal(before, after):
+        raise ValueError(f"{name} was to stay as it is in the candidate")
+    own = next((own for own, place in learner.stored.items() if place == name), name)
+    if own in learner.zeros and (after[before == 0] != 0).any():
+        raise ValueError(f"{name} has lost zeros")
+    if own in learner.ranks and (low_rank(after, learner.least) or before.numel()) > learner.ranks[own]:
+        raise ValueError(f"{name} has lost its low rank")
+
+
 def rounds_activations(quantization: Mapping[str, Any] | None) -> bool:
     """Whether a model's linear maps round their inputs when it runs."""
     return "Dynamic" in str((quantization or {}).get("quant_type"))
 
 
-def on_few_values(weight: Any) -> bool:
+def on_few_values(weight: Any, least: int = LEAST) -> bool:
     """Whether the weights of each row lie on so few values that they must have been rounded."""
     import torch
 
-    if weight.dtype != torch.float32 or weight.ndim < 2 or weight.numel() < LEAST:
+    if weight.dtype != torch.float32 or weight.ndim < 2 or weight.numel() < least:
         return False
     rows = weight.flatten(1).sort(dim=1).values
     nonzero = rows != 0
@@ -173,12 +233,12 @@ def on_few_values(weight: Any) -> bool:
     return bool((new & nonzero).sum() <= FEW * nonzero.sum())
 
 
-def low_rank(weight: Any) -> int | None:
+def low_rank(weight: Any, least: int = LEAST) -> int | None:
     """The rank of a weight, if it is clearly lower than its shape allows."""
     import torch
 
     nothing, low = RANK_IS_LOWER
-    if weight.ndim != 2 or weight.numel() < LEAST:
+    if weight.ndim != 2 or weight.numel() < least:
         return None
     values = torch.linalg.svdvals(weight.detach().float())
     rank = int((values > nothing * values[0]).sum())
@@ -194,7 +254,9 @@ def _plain(source: Any) -> Any:
     return type(source.model)(config).float()
 
 
-def _unpacked(source: Any, name: str, tensors: StoredTensors, quantization: Mapping[str, Any]) -> tuple[Any, str]:
+def _unpacked(
+    source: Any, method: str, name: str, tensors: StoredTensors, quantization: Mapping[str, Any]
+) -> tuple[Any, str]:
     """The whole numbers of a rounded weight, and the name of the tensor that holds its steps."""
     import torch
 
@@ -208,15 +270,19 @@ def _unpacked(source: Any, name: str, tensors: StoredTensors, quantization: Mapp
         shape = torch.Size(tensors[f"{module}.weight_shape"].tolist())
         bits = int(scheme["weights"]["num_bits"])
         return unpack_from_int32(tensors[f"{module}.weight_packed"], bits, shape), f"{module}.weight_scale"
-    method = quantization.get("quant_method")
-    raise does_not_apply(source, HEAL, f"{name} is rounded by {method} in a way that cannot be taken apart")
+    by = quantization.get("quant_method")
+    raise does_not_apply(source, method, f"{name} is rounded by {by} in a way that cannot be taken apart")
 
 
-def _body(net: Any) -> list[tuple[str, Any]]:
-    """The parameters of the model's body, by the names that they have in the whole."""
-    body = net.base_model
+def _head(net: Any) -> set[str]:
+    """The parameters outside of a transformers model's body; in another module, those of the last layer."""
+    names = [name for name, _ in net.named_parameters()]
+    body = getattr(net, "base_model", None)
+    if body is None:
+        layer = names[-1].rpartition(".")[0] if names else ""
+        return {name for name in names if name.rpartition(".")[0] == layer}
     prefix = "" if body is net else f"{net.base_model_prefix}."
-    return [(prefix + name, parameter) for name, parameter in body.named_parameters()]
+    return set(names) - {prefix + name for name, _ in body.named_parameters()}
 
 
 def _vocabulary(net: Any) -> set[str]:
@@ -253,5 +319,5 @@ def _rounded_inputs(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs of a linear map in 8 bits, one scale for each token; gradients pass as if they were not rounded."""
     x, *rest = inputs
     step = x.detach().abs().amax(dim=-1, keepdim=True).clamp(min=1e-9) / 127.5
-    rounded = (x.detach() / step).round().clamp(-128, 127) * step
+    rounded = (x.detach() * (1 / step)).round().clamp(-128, 127) * step  # as torchao does, to the last bit
     return (x + (rounded - x.detach()), *rest)
