@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.train.lessons import Parts
+
 
 @dataclass(frozen=True)
 class HealedModule:
@@ -138,6 +140,9 @@ class _Batches:
     @property
     def lengths(self) -> NDArray[np.int64]:
         return np.ones(len(self.inputs), dtype=np.int64)
+
+    def parts(self, at: NDArray[np.int64]) -> Parts:
+        return [(at, 1.0)]
 
     def logits(self, at: NDArray[np.int64]) -> Any:
         (number,) = at.tolist()
