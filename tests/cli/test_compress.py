@@ -176,7 +176,7 @@ def test_help_says_what_is_for_one_kind_of_model_only():
     assert out.count("for classifiers only") == 1
     assert out.count("for language models only") == 1
     assert out.count("for classifiers and models of pictures only") == 1
-    assert out.count("for classifiers and models of pictures and ONNX graphs only") == 1
+    assert out.count("for classifiers and models of pictures and ONNX graphs only") == 2
     assert out.count("for models of pictures and ONNX graphs only") == 1
 
 
