@@ -114,3 +114,17 @@ def test_a_classifier_s_method(file, tmp_path, one_line):
     with pytest.raises(ModelError) as caught:
         trusteq.compress.make(file, method="onnx", out=tmp_path / "out")
     one_line(caught, "it is for classifiers and models of pictures only")
+
+
+@pytest.mark.slow
+def test_a_candidate_of_it_is_healed_toward_the_file(file, tmp_path):
+    words = ["the", "man", "good", "film", "a", "dog"]
+    rng = np.random.default_rng(1)
+    texts = [" ".join(rng.choice(words, 6)) for _ in range(40)]
+    items = trusteq.Items(ids=[str(i) for i in range(40)], segments={"text": texts})
+    small = trusteq.compress.make(file, method="prune-weights", share=0.3, out=tmp_path / "small").directory
+    options = {"items": items, "rows": 80, "rate": 1e-2, "batch": 4}
+    made = trusteq.compress.make(small, method="heal", original=file, out=tmp_path / "healed", **options)
+    curve = made.recipe["curve"]
+    assert min(epoch["dev_loss"] for epoch in curve) < 0.95 * curve[0]["dev_loss"]
+    assert made.recipe["original"]["location"] == str(file)

@@ -10,6 +10,7 @@ from oracles import tiny_models
 from safetensors.torch import load_file, save_file
 
 from trusteq import Items, ModelError
+from trusteq.models.hub import snapshot
 from trusteq.models.reopening import reopen
 from trusteq.models.transformer import open_transformer
 
@@ -128,6 +129,22 @@ def test_corrections_of_a_model_in_sixteen_bits_are_computed_in_thirty_two(base,
     with torch.inference_mode():
         expected = torch.nn.functional.linear(x, linear.weight, linear.bias) + 4 * (x.float() @ A.T @ B.T)
         torch.testing.assert_close(linear(x), expected.bfloat16())
+
+
+def test_an_adapter_is_fetched_with_its_model(folder, monkeypatch):
+    fetched = []
+
+    def download(repository, **settings):
+        fetched.append((repository, settings["revision"], settings["allow_patterns"], settings.get("ignore_patterns")))
+        return folder
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert snapshot("org/model@main", ["config.json"], name="m", download=True) == folder
+    files = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"]
+    assert fetched == [
+        ("org/model", "main", ["config.json"], ["*/*"]),
+        ("org/model", folder.name, files, None),
+    ]
 
 
 # refused

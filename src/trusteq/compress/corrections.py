@@ -106,9 +106,9 @@ def add_corrections(learner: Trainee, source: Any, rank: int, *, merge: bool, se
     names = list(linear_maps(source, HEAL))
     if merge:
         _refuse_to_merge(learner, names, source)
-    widest = min(min(learner.net.get_submodule(name).weight.shape) for name in names)
-    if rank > widest:
-        raise does_not_apply(source, HEAL, f"its narrowest linear map is {widest} wide, less than --rank {rank}")
+    narrowest = min(min(learner.net.get_submodule(name).weight.shape) for name in names)
+    if rank > narrowest:
+        raise does_not_apply(source, HEAL, f"its narrowest linear map is {narrowest} wide, less than --rank {rank}")
     learner.net.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
     hooks = {}

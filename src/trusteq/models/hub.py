@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trusteq.errors import ModelError
+from trusteq.models.adapter import CONFIG, FOLDER, TENSORS
 from trusteq.models.library_output import one_line, quiet_transformers
 
 if TYPE_CHECKING:
@@ -22,13 +23,16 @@ def is_hub_id(spec: str) -> bool:
 
 
 def snapshot(location: str, files: Sequence[str], *, name: str, download: bool) -> Path:
-    """The folder in the hub's cache that holds these files of a hub id; with ``download`` they are fetched first."""
+    """The folder in the hub's cache that holds these files of a hub id; with ``download`` they are fetched first.
+
+    So is an adapter, the only thing in a subfolder that is read.
+    """
     from huggingface_hub import snapshot_download
 
     repository, _, revision = location.partition("@")
     with quiet_transformers():
         try:
-            return Path(
+            folder = Path(
                 snapshot_download(
                     repository,
                     revision=revision or None,
@@ -37,6 +41,10 @@ def snapshot(location: str, files: Sequence[str], *, name: str, download: bool) 
                     local_files_only=not download,
                 )
             )
+            if download:
+                beside = [f"{FOLDER}/{CONFIG}", f"{FOLDER}/{TENSORS}"]
+                snapshot_download(repository, revision=folder.name, allow_patterns=beside)
+            return folder
         except Exception as error:
             reason = one_line(error) if download else "it is not in the local cache; give --download to fetch it"
             raise ModelError(
