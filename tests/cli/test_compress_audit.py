@@ -81,7 +81,7 @@ def test_json_has_the_whole_audit_and_the_change(place, tmp_path):
     [
         (
             ["--test", "overlapping.csv"],
-            "40 of the 140 items of overlapping.csv are also among the items to learn from",
+            "overlapping.csv: 40 of 140 items are also among the items to learn from",
         ),
         (["--no-audit", "--run", "run"], "--run has no effect with --no-audit"),
         (["--no-audit", "--test", "test.csv"], "--test has no effect with --no-audit"),

@@ -10,7 +10,7 @@ import trusteq
 import trusteq.compress
 from trusteq import DataError, ExplainSettings, Items, OptionError
 from trusteq.compress.apart import set_aside, together
-from trusteq.compress.before_and_after import AFTER, BEFORE, EXPLAINED
+from trusteq.compress.before_and_after import AFTER, BEFORE, EXPLAINED, BeforeAndAfter
 from trusteq.compress.original import Original
 from trusteq.data.repeats import contents
 
@@ -126,8 +126,13 @@ def test_items_that_were_learned_from_are_refused(which, small, large, data, tes
     given |= {"test": repeated.take(range(len(test), len(repeated)))} if which == "dev" else {"test": repeated}
     with pytest.raises(DataError) as caught:
         healed(small, large, out=tmp_path / "healed", **given)
-    count = len(given["test"])
-    one_line(caught, f"5 of the {count} items of items", f"'o{len(test)}', 'o{len(test) + 1}'", "...; remove them")
+    some = f"5 of {len(given['test'])} items are"
+    one_line(
+        caught,
+        f"items: {some} also among the items to learn from",
+        f"'o{len(test)}', 'o{len(test) + 1}'",
+        "...; remove them",
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -137,7 +142,10 @@ def test_equal_rows_of_a_table_may_be_chance():
     from trusteq.compress.apart import seen
 
     rows = Items([*"ab"], {"row": trusteq.read_items(pd.DataFrame({"x": [1.0, 2.0]}), columns=("x",)).segments["row"]})
-    assert "that may be chance" in seen(rows, rows)
+    assert "2 of 2 items are also among" in seen(rows, rows)
+    assert "may be chance in a table" in seen(rows, rows)
+    assert "1 item is also" in seen(rows.take([0]), rows)
+    assert seen(rows.take([0]), rows.take([1]), None) is None
 
 
 def test_the_figures_are_those_of_an_audit(by_test, small, large, test):
@@ -153,7 +161,7 @@ def test_the_figures_are_those_of_an_audit(by_test, small, large, test):
 def test_the_change_is_paired(by_test, test, large, small):
     p, before, after = (trusteq.open_model(place).predict(test) for place in (large, small, by_test.directory))
     found = {one.measure: one for one in by_test.change.changes}
-    assert all(one.paired for one in found.values() if one.change is not None)
+    assert all(found[name].paired for name in ("accuracy_difference", "smooth_ece_difference", "disagreement"))
     flips = [(p.argmax(1) != q.argmax(1)).mean() for q in (before, after)]
     assert found["disagreement"].change.value == pytest.approx(flips[1] - flips[0])
     kl = [(p * np.log(p / q)).sum(1).mean() for q in (before, after)]
@@ -182,6 +190,19 @@ def test_a_saved_audit_is_an_ordinary_run(by_test, large, small, tmp_path):
     places = [model["location"] for model in run.manifest["models"]]
     assert places == [str(large), str(small), str(by_test.directory)]
     assert run["after"].verdict == by_test.audit[AFTER].verdict
+
+
+def test_the_candidate_is_audited_with_its_recipe_beside_it(small, large, data, test, tmp_path, monkeypatch):
+    recipes = []
+    real = BeforeAndAfter.audited
+
+    def audited(self, reference, before, after, **options):
+        recipes.append(json.loads((after / "trusteq-recipe.json").read_text("utf-8")))
+        return real(self, reference, before, after, **options)
+
+    monkeypatch.setattr(BeforeAndAfter, "audited", audited)
+    made = healed(small, large, data, tmp_path / "healed", test=test)
+    assert recipes == [{name: value for name, value in made.recipe.items() if name != "audit"}]
 
 
 def test_an_interrupted_audit_is_taken_up_without_training_again(small, large, data, tmp_path, monkeypatch):

@@ -143,7 +143,7 @@ def _direction(change: Change) -> str:
 def _remark(change: CandidateDifference) -> list[RenderableType]:
     from rich.text import Text
 
-    if not any(one.measure.startswith("alignment") and one.change is not None for one in change.changes):
+    if not any(one.measure.startswith("alignment") and one.paired for one in change.changes):
         return []
     words = "changes of alignment are those of the items explained for either, and need not be the difference exactly"
     return [Text(words, style="dim")]

@@ -82,13 +82,15 @@ def seen(test: Items, *learned: Items | None) -> str | None:
     at = [i for i, content in enumerate(contents(test)) if content in known]
     if not at:
         return None
-    found = f"{len(at):,} of the {len(test):,} items of {test.source} are also among the items to learn from"
+    some = "1 item is" if len(at) == 1 else f"{len(at):,} of {len(test):,} items are"
+    found = f"{test.source}: {some} also among the items to learn from, by content (ids may differ)"
     if copies_repeat(test):
+        them = "it" if len(at) == 1 else "them"
         raise DataError(
-            f"{found}, by content (ids may differ): {', '.join(_named(test, at))}; remove them, or leave out --test to "
-            "set some of --data aside"
+            f"{found}: {', '.join(_named(test, at))}; remove {them} from one of the two, or leave out --test to set a "
+            "part of --data aside"
         )
-    return f"{found}, by content; in a table that may be chance"
+    return f"{found}, which may be chance in a table"
 
 
 def _named(items: Items, at: list[int]) -> Iterator[str]:

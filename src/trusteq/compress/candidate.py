@@ -165,7 +165,7 @@ def make(
                     dev,
                     reference=counterpart.model,
                     policy=rules,
-                    explain_items=explain_items or EXPLAINED,
+                    explain_items=EXPLAINED if explain_items is None else explain_items,
                     seed=arguments.get("seed", 0),
                     device=None if source.model is None else device,
                 )
@@ -235,9 +235,6 @@ def _made(
                 ) from None
             after = traits_of(saved).size()  # before it is asked, which unpacks some weights in memory
             _refuse_changed(source, method, compressed, saved, asked)
-            audit = None
-            if plan is not None and original is not None:
-                audit = plan.audited(original.model, source.identity.location, draft, place=path, tell=tell)
             recipe = {
                 "schema_version": SCHEMA_VERSION,
                 "method": method,
@@ -251,8 +248,12 @@ def _made(
                 **carried(traits_of(source).trained_on(), compressed.facts),
                 **({} if plan is None or audit is None else {"audit": plan.facts(audit)}),
             }
-            text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-            (draft / RECIPE).write_text(text, "utf-8")
+            _write(recipe, draft)
+            audit = None
+            if plan is not None and original is not None:
+                audit = plan.audited(original.model, source.identity.location, draft, place=path, tell=tell)
+                recipe["audit"] = plan.facts(audit)
+                _write(recipe, draft)
             if path.exists():
                 path.rmdir()
             draft.rename(path)
@@ -284,6 +285,12 @@ def _checkpoints(
     workshop = path.resolve().parent / f".{path.name}.training"
     refuse_link(workshop)
     return Checkpoints(workshop / "state.safetensors", key)
+
+
+def _write(recipe: Mapping[str, Any], folder: Path) -> None:
+    """Write the recipe beside the model."""
+    text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    (folder / RECIPE).write_text(text, "utf-8")
 
 
 def _place(identity: Identity) -> dict[str, Any]:
