@@ -161,7 +161,7 @@ def _items(
 def _read_by(method: Method) -> tuple[str, ...]:
     """The options that name what a method calibrates on."""
     if method.original:
-        return ("text", "cluster", *OF_CALIBRATION)
+        return (*(name for name in TRAINING_DATA if name != "dev"), *OF_CALIBRATION)
     return OF_CALIBRATION if GRAPHS in method.models else ("text",)
 
 
