@@ -137,8 +137,6 @@ def make(
         if chosen.calibrates and chosen.original:
             how = "--data and --text, --picture or --columns"
         raise OptionError(f"method {method} {use}: name them with {how} (in Python items=)")
-    from trusteq.compress.apart import together
-    from trusteq.compress.before_and_after import EXPLAINED, before_and_after, can_be_audited
     from trusteq.compress.original import open_original
     from trusteq.compress.source import is_graph, opened
     from trusteq.record.saving import free_directory
@@ -157,6 +155,9 @@ def make(
     with opened(str(model), method, device, download=download) as source:
         counterpart, plan = None, None
         if original is not None and items is not None:
+            from trusteq.compress.apart import together
+            from trusteq.compress.before_and_after import EXPLAINED, before_and_after, can_be_audited
+
             counterpart = open_original(str(original), source, device, download=download)
             if audit and can_be_audited(source, test):
                 plan, items = before_and_after(
