@@ -142,10 +142,22 @@ def test_equal_rows_of_a_table_may_be_chance():
     from trusteq.compress.apart import seen
 
     rows = Items([*"ab"], {"row": trusteq.read_items(pd.DataFrame({"x": [1.0, 2.0]}), columns=("x",)).segments["row"]})
-    assert "2 of 2 items are also among" in seen(rows, rows)
-    assert "may be chance in a table" in seen(rows, rows)
-    assert "1 item is also" in seen(rows.take([0]), rows)
-    assert seen(rows.take([0]), rows.take([1]), None) is None
+    assert "2 of 2 items are also among" in seen(rows, rows, None)
+    assert "may be chance in a table" in seen(rows, rows, None)
+    assert "1 item is also" in seen(rows.take([0]), rows, None)
+    assert seen(rows.take([0]), rows.take([1]), rows.take([1])) is None
+
+
+def test_items_with_nothing_or_something_else_to_read(data, test, one_line):
+    from trusteq.compress.apart import seen
+
+    with pytest.raises(DataError) as caught:
+        together(Items([*"ab"]))
+    one_line(caught, "no text column named")
+    pairs = replace(test, segments={"a": test.segments["text"], "b": test.segments["text"]})
+    with pytest.raises(DataError) as caught:
+        seen(pairs, data, None)
+    one_line(caught, "items holds text to read, and items text and text")
 
 
 def test_the_figures_are_those_of_an_audit(by_test, small, large, test):

@@ -65,6 +65,8 @@ def groups_of(items: Items) -> NDArray[np.int64]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
+    if not items.segments:
+        items.texts()  # says which option names them
     names = items.ids if items.clusters is None else items.clusters
     place = {name: number for number, name in enumerate(sorted(set(names)))}
     at = np.array([place[name] for name in names])
@@ -76,9 +78,15 @@ def groups_of(items: Items) -> NDArray[np.int64]:
     return groups
 
 
-def seen(test: Items, *learned: Items | None) -> str | None:
+def seen(test: Items, items: Items, dev: Items | None) -> str | None:
     """That some of these items are also among those to learn from; an error where that cannot be chance."""
-    known = {content for items in learned if items is not None for content in contents(items)}
+    kinds = [[segment.kind for segment in of.segments.values()] for of in (items, test)]
+    if kinds[0] != kinds[1]:
+        held = (" and ".join(of) or "nothing" for of in kinds)
+        raise DataError(
+            f"{items.source} holds {next(held)} to read, and {test.source} {next(held)}; name the same columns of both"
+        )
+    known = {*contents(items), *(() if dev is None else contents(dev))}
     at = [i for i, content in enumerate(contents(test)) if content in known]
     if not at:
         return None
