@@ -247,7 +247,6 @@ def _made(
                 "versions": (versions if source.model is not None else versions_of)(*chosen.packages),
                 **compressed.facts,
                 **carried(traits_of(source).trained_on(), compressed.facts),
-                **({} if plan is None or audit is None else {"audit": plan.facts(audit)}),
             }
             _write(recipe, draft)
             audit = None
