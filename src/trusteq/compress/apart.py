@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.data.repeats import contents, copies_repeat
+from trusteq.data.repeats import contents, item_keys
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def set_aside(items: Items, dev: Items | None, *, seed: int) -> tuple[Items, Ite
     """
     groups = groups_of(items)
     sizes = np.bincount(groups)
-    beside = set() if dev is None else set(contents(dev))
-    learned = set(groups[[content in beside for content in contents(items)]].tolist())
+    beside = set() if dev is None else set(item_keys(dev))
+    learned = set(groups[[content in beside for content in item_keys(items)]].tolist())
     room = min(round(SHARE * len(items)), MOST)
     chosen = []
     for group in np.random.default_rng([seed, 1]).permutation(len(sizes)).tolist():
@@ -71,7 +71,7 @@ def groups_of(items: Items) -> NDArray[np.int64]:
     place = {name: number for number, name in enumerate(sorted(set(names)))}
     at = np.array([place[name] for name in names])
     held: dict[bytes, int] = {}
-    nodes = [len(place) + held.setdefault(content, len(held)) for content in contents(items)]
+    nodes = [len(place) + held.setdefault(content, len(held)) for content in item_keys(items)]
     size = len(place) + len(held)
     graph = coo_array((np.ones(len(at), dtype=np.int8), (at, nodes)), shape=(size, size))
     groups: NDArray[np.int64] = connected_components(graph, directed=False)[1][at].astype(np.int64)
@@ -86,13 +86,13 @@ def seen(test: Items, items: Items, dev: Items | None) -> str | None:
         raise DataError(
             f"{items.source} holds {next(held)} to read, and {test.source} {next(held)}; name the same columns of both"
         )
-    known = {*contents(items), *(() if dev is None else contents(dev))}
-    at = [i for i, content in enumerate(contents(test)) if content in known]
+    known = {*item_keys(items), *(() if dev is None else item_keys(dev))}
+    at = [i for i, content in enumerate(item_keys(test)) if content in known]
     if not at:
         return None
     some = "1 item is" if len(at) == 1 else f"{len(at):,} of {len(test):,} items are"
     found = f"{test.source}: {some} also among the items to learn from, by content (ids may differ)"
-    if copies_repeat(test):
+    if contents(test) is not None:
         them = "it" if len(at) == 1 else "them"
         raise DataError(
             f"{found}: {', '.join(_named(test, at))}; remove {them} from one of the two, or leave out --test to set a "
