@@ -296,6 +296,7 @@ def healed(folder: Path, teacher: Path, data: Data, arm: Arm, *, rows: int, rate
             original=teacher,
             items=data.learn,
             dev=dev,
+            audit=False,
             rows=rows,
             rate=rate,
             seed=seed,

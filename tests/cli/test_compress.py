@@ -91,7 +91,7 @@ def test_distil_tells_its_epochs(large, lessons, tmp_path):
         (["--method", "distil", "--data", "nowhere.csv"], "nowhere.csv"),
         (["--method", "low-rank", "--rank", "32"], "more than 32 wide"),
         (["--method", "calibrate"], "brings a candidate nearer to a model: name it with --original"),
-        (["--method", "calibrate", "--label", "gold"], "--label has no effect on method calibrate"),
+        (["--method", "calibrate", "--dev", "x.csv"], "--dev has no effect on method calibrate"),
         ([], "Missing option '--method'"),
     ],
 )

@@ -15,7 +15,7 @@ from trusteq import Items, ModelError, OptionError
 from trusteq.compress import heal as healing
 from trusteq.train.checkpoints import Checkpoints
 
-QUICK = {"rows": 640, "rate": 1e-3}
+QUICK = {"rows": 640, "rate": 1e-3, "audit": False}
 
 
 @pytest.fixture(scope="module")

@@ -279,3 +279,4 @@ def test_a_candidate_of_a_study_is_healed(copied, written, data, plan):
     recipe = json.loads((place / "trusteq-recipe.json").read_text("utf-8"))
     contents = {name: trusteq.open_model(folder / name).identity.content for name in ("shifted", "base")}
     assert (recipe["source"]["content"], recipe["original"]["content"]) == (contents["shifted"], contents["base"])
+    assert "audit" not in recipe  # the study itself audits it

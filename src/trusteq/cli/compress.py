@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from trusteq.cli.before_and_after import before_and_after, how_far
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.training_data import TRAINING_DATA, read_training_data, training_data_options
@@ -37,6 +38,9 @@ EPILOG = "\b\nMethods, and the options they take:\n" + "\n".join(
 OF_KINDS = {"picture": "pictures", "sound": "sounds", "columns": "rows of tables"}
 """Options that name what is read of items besides texts, and the word for it."""
 
+AUDITED = ("no_audit", "test", "policy", "explain_items", "run")
+"""Options of an audit before and after."""
+
 KINDS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
 
@@ -64,6 +68,17 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--sound", help="Columns of recordings; a folder of sounds as --data needs none.")
 @click.option("--resample", type=click.IntRange(min=1), help="Resample recordings to so many Hz, as the model hears.")
 @click.option("--columns", help="Columns of a table that the model reads, in order, or all.")
+@click.option(
+    "--test", help="Items to audit the candidate on, before and after.  [default: a part of --data, set aside]"
+)
+@click.option("--no-audit", is_flag=True, help="Skip the audit before and after, and learn from all of --data.")
+@click.option("--policy", help="Preset or YAML file to judge the audit by.  [default: default]")
+@click.option(
+    "--explain-items",
+    type=click.IntRange(min=2),
+    help="How many items of the audit to explain.  [default: 100]",
+)
+@click.option("--run", type=click.Path(path_type=Path), help="Save the audit in this run directory.")
 @click.option("--download", is_flag=True, help="Allow downloads from the Hugging Face hub; nothing else goes online.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -82,6 +97,7 @@ def compress(model: str, method: str, out: Path, **options: Any) -> int:
     from trusteq.compress.candidate import make
 
     quiet = options["quiet"] or options["as_json"]
+    run = _run(options, method, out)
     with show_progress(quiet=quiet) as progress:
         candidate = make(
             model,
@@ -90,23 +106,50 @@ def compress(model: str, method: str, out: Path, **options: Any) -> int:
             original=options["original"],
             items=_items(options, "data", method, progress),
             dev=_items(options, "dev", method, progress),
+            test=_items(options, "test", method, progress),
+            audit=not options["no_audit"],
+            policy=options["policy"],
+            explain_items=options["explain_items"],
             download=options["download"],
             tell=progress,
             say=(lambda line: None) if quiet else (lambda line: click.echo(f"trusteq: {clean(line)}", err=True)),
             **{name: options[name] for name in OPTIONS if options[name] is not None},
         )
+    if run is not None and candidate.audit is not None:
+        candidate.audit.save(run)
     if options["as_json"]:
         print_json(candidate.document())
-    else:
-        click.echo(clean(f"{candidate.directory}: {candidate.method} of {model}"))
-        show(*_lines(candidate))
+        return 0
+    click.echo(clean(f"{candidate.directory}: {candidate.method} of {model}"))
+    show(*_lines(candidate))
+    if run is not None:
+        click.echo(f"run directory: {clean(str(run))}", err=True)
     return 0
 
 
+def _run(options: dict[str, Any], method: str, out: Path) -> Path | None:
+    """Where the audit is saved, if anywhere; an error for an option that only an audit uses where there is none."""
+    from trusteq.record.saving import free_directory
+
+    for name in AUDITED if not METHODS[method].original else AUDITED[1:] if options["no_audit"] else ():
+        if options[name]:
+            why = "with --no-audit" if METHODS[method].original else f"on method {method}, which audits nothing"
+            raise click.UsageError(f"--{name.replace('_', '-')} has no effect {why}; remove it")
+    if options["run"] is None:
+        return None
+    run = free_directory(options["run"])
+    if run.resolve().is_relative_to(out.resolve()):
+        raise click.UsageError(f"--run {run} is in the candidate's folder; name another, e.g. {out}-audit")
+    return run
+
+
 def _items(
-    options: dict[str, Any], which: Literal["data", "dev"], method: str, progress: Callable[[str, int, int], None]
+    options: dict[str, Any],
+    which: Literal["data", "dev", "test"],
+    method: str,
+    progress: Callable[[str, int, int], None],
 ) -> Items | None:
-    """The items of --data or --dev; options about items that the method does not use are refused."""
+    """The items of --data, --dev or --test; options about items that the method does not use are refused."""
     chosen = METHODS[method]
     used: tuple[str, ...] = ()
     if chosen.learns or chosen.calibrates:
@@ -125,7 +168,7 @@ def _items(
 def _read_by(method: Method) -> tuple[str, ...]:
     """The options that name what a method learns from, besides those of every one that trains, or calibrates on."""
     if method.calibrates and method.original:
-        return ("text", "cluster", "picture", "columns")
+        return (*(name for name in TRAINING_DATA if name != "dev"), "picture", "columns")
     if method.calibrates:
         return ("picture", "columns") if GRAPHS in method.models else ("text",)
     pictures = ("picture",) if PICTURE_MODELS in method.models else ()
@@ -146,4 +189,10 @@ def _lines(candidate: Candidate) -> list[RenderableType]:
     table.add_row("weights in memory", *(size(s.weights_bytes) for s in (candidate.before, candidate.after)))
     counts = (s.parameters for s in (candidate.before, candidate.after))
     table.add_row("parameters", *(MISSING if count is None else f"{count:,}" for count in counts))
-    return [table, *(Text(clean(f"note: {note}")) for note in candidate.notes)]
+    moved, notes = candidate.recipe.get("moved"), [Text(clean(f"note: {note}")) for note in candidate.notes]
+    return [
+        table,
+        *(before_and_after(candidate.audit, candidate.change) if candidate.audit and candidate.change else ()),
+        *([how_far(moved), Text()] if moved else ()),
+        *notes,
+    ]

@@ -33,9 +33,9 @@ def training_data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_training_data(
-    options: dict[str, Any], which: Literal["data", "dev"], progress: Callable[[str, int, int], None]
+    options: dict[str, Any], which: Literal["data", "dev", "test"], progress: Callable[[str, int, int], None]
 ) -> Items | None:
-    """The items of --data or --dev; None without that option."""
+    """The items of --data, --dev or --test; None without that option."""
     if options[which] is None:
         return None
     from trusteq.data.read import read_items

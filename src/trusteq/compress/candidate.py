@@ -11,6 +11,7 @@ import json
 import tempfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from trusteq.data.items import Items
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
 from trusteq.models.made import RECIPE, carried
+from trusteq.policy import read_policy
+from trusteq.record.plain import plain
 from trusteq.train.checkpoints import Checkpoints
 from trusteq.train.recipe import SCHEMA_VERSION, key_of, versions, versions_of
 
@@ -31,10 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from trusteq.compress.asked import Asked
+    from trusteq.compress.before_and_after import BeforeAndAfter
     from trusteq.compress.compressed import Compressed
     from trusteq.compress.original import Original
     from trusteq.models.base import Identity
     from trusteq.models.cost_size import Size
+    from trusteq.policy import Policy
+    from trusteq.record.audit import Audit
+    from trusteq.report.difference import CandidateDifference
 
 SAME = 1e-3
 """The largest change of a probability between memory and disk that counts as rounding, as in `models.probe`."""
@@ -42,7 +49,10 @@ SAME = 1e-3
 
 @dataclass(frozen=True)
 class Candidate:
-    """A candidate: its folder, its method, the sizes before and after, what its user should know, and its recipe."""
+    """A candidate: its folder, its method, the sizes before and after, what its user should know, and its recipe.
+
+    audit: of a candidate that was brought nearer to its original, "before" and "after". test: the items of that audit.
+    """
 
     directory: Path
     method: str
@@ -50,10 +60,27 @@ class Candidate:
     after: Size
     notes: tuple[str, ...]
     recipe: Mapping[str, Any]
+    audit: Audit | None = None
+    test: Items | None = None
+
+    @cached_property
+    def change(self) -> CandidateDifference | None:
+        """What changed from before to after, on the same items; None where it was not audited."""
+        from trusteq.compress.before_and_after import change_of
+
+        return None if self.audit is None else change_of(self.audit)
 
     def document(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return {**asdict(self), "directory": str(self.directory)}
+        """All fields, ready for JSON; of the items their summary, which is in the recipe."""
+        from trusteq.record.document import document
+        from trusteq.report.difference_document import candidate_document
+
+        return {
+            **asdict(replace(self, audit=None, test=None)),
+            "directory": str(self.directory),
+            "audit": None if self.audit is None else plain(document(self.audit)),
+            "change": None if self.change is None else candidate_document(self.change),
+        }
 
 
 def make(
@@ -64,6 +91,10 @@ def make(
     original: str | Path | None = None,
     items: Items | None = None,
     dev: Items | None = None,
+    test: Items | None = None,
+    audit: bool = True,
+    policy: str | Path | Policy | Mapping[str, Any] | None = None,
+    explain_items: int | None = None,
     download: bool = False,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
@@ -78,6 +109,10 @@ def make(
     from ``items`` and keeps the epoch that is best on ``dev``, or if there is none on a held-out tenth of the items;
     one that calibrates reads ``items``, without labels. ``out`` must not exist. tell: called with (stage, done,
     total); say: with a line.
+
+    With an ``original``, the candidate is audited by ``policy`` (by default "default") as it was and as it is: on
+    ``test``, or if there is none on a part of the items that is set aside before anything is learned. ``explain_items``
+    of them are explained. With ``audit`` False, nothing is set aside.
     """
     arguments = checked_options(method, options)
     chosen = METHODS[method]
@@ -85,8 +120,11 @@ def make(
         raise OptionError(f"original has no effect on method {method}, which makes a candidate of the model itself")
     if original is None and chosen.original:
         raise OptionError(f"method {method} brings a candidate nearer to a model: name it with --original (original=)")
-    for name, data in (("items", items), ("dev", dev)):
-        if data is not None and not (chosen.learns or (chosen.calibrates and name == "items")):
+    _refuse_without_audit(method, audit=audit, test=test, policy=policy, explain_items=explain_items)
+    rules = read_policy("default" if policy is None else policy)
+    for name, data in (("items", items), ("dev", dev), ("test", test)):
+        used = chosen.learns or (chosen.calibrates and name == "items") or (chosen.original and name == "test")
+        if data is not None and not used:
             raise OptionError(f"{name} has no effect on method {method}, which does not train; leave it out")
         if data is not None and not isinstance(data, Items):
             raise OptionError(f"{name} must be Items, as read by trusteq.read_items; found {type(data).__name__}")
@@ -115,15 +153,43 @@ def make(
     tell("open the model", 0, 1)
     device = arguments.pop("device", None) if chosen.learns else "cpu"
     with opened(str(model), method, device, download=download) as source:
-        counterpart = None
-        if original is not None:
+        counterpart, plan = None, None
+        if original is not None and items is not None:
+            from trusteq.compress.apart import together
+            from trusteq.compress.before_and_after import EXPLAINED, before_and_after, can_be_audited
+
             counterpart = open_original(str(original), source, device, download=download)
-        return _made(source, counterpart, method, path, arguments, items, dev, tell, say)
+            if audit and can_be_audited(source, test):
+                plan, items = before_and_after(
+                    test,
+                    items,
+                    dev,
+                    reference=counterpart.model,
+                    policy=rules,
+                    explain_items=EXPLAINED if explain_items is None else explain_items,
+                    seed=arguments.get("seed", 0),
+                    device=None if source.model is None else device,
+                )
+                say(plan.note)
+            items = together(items)
+        return _made(source, counterpart, plan, method, path, arguments, items, dev, tell, say)
+
+
+def _refuse_without_audit(method: str, *, audit: bool, **requested: object) -> None:
+    """An error for what only an audit uses where there is none."""
+    audits = METHODS[method].original
+    if not audit and not audits:
+        raise OptionError(f"audit has no effect on method {method}, which audits nothing; leave it out")
+    for name, value in requested.items():
+        if value is not None and not (audit and audits):
+            why = "without an audit" if audits else f"on method {method}, which audits nothing"
+            raise OptionError(f"{name} has no effect {why}; leave it out")
 
 
 def _made(
     source: Any,
     original: Original | None,
+    plan: BeforeAndAfter | None,
     method: str,
     path: Path,
     arguments: dict[str, Any],
@@ -182,8 +248,12 @@ def _made(
                 **compressed.facts,
                 **carried(traits_of(source).trained_on(), compressed.facts),
             }
-            text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-            (draft / RECIPE).write_text(text, "utf-8")
+            _write(recipe, draft)
+            audit = None
+            if plan is not None and original is not None:
+                audit = plan.audited(original.model, source.identity.location, draft, place=path, tell=tell)
+                recipe["audit"] = plan.facts(audit)
+                _write(recipe, draft)
             if path.exists():
                 path.rmdir()
             draft.rename(path)
@@ -194,7 +264,9 @@ def _made(
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
     tell("save it and read it back", 1, 1)
-    return Candidate(path, method, before, after, compressed.notes, recipe)
+    if plan is None:
+        return Candidate(path, method, before, after, compressed.notes, recipe)
+    return Candidate(path, method, before, after, (*compressed.notes, plan.note), recipe, audit, plan.test)
 
 
 def _checkpoints(
@@ -213,6 +285,12 @@ def _checkpoints(
     workshop = path.resolve().parent / f".{path.name}.training"
     refuse_link(workshop)
     return Checkpoints(workshop / "state.safetensors", key)
+
+
+def _write(recipe: Mapping[str, Any], folder: Path) -> None:
+    """Write the recipe beside the model."""
+    text = json.dumps(recipe, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    (folder / RECIPE).write_text(text, "utf-8")
 
 
 def _place(identity: Identity) -> dict[str, Any]:

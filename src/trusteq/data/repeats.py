@@ -24,8 +24,11 @@ def repeats(items: Items) -> int:
 
 def contents(items: Items) -> list[bytes] | None:
     """A short key of each item, equal for items that are equal; None if equal values may be chance."""
-    if not any(segment.copies_repeat for segment in items.segments.values()):
-        return None
+    return item_keys(items) if any(segment.copies_repeat for segment in items.segments.values()) else None
+
+
+def item_keys(items: Items) -> list[bytes]:
+    """A short key of each item, equal for items that are equal, which in a table may be chance."""
     return [_digest(row) for row in zip(*(segment.keys() for segment in items.segments.values()), strict=True)]
 
 

@@ -13,7 +13,7 @@ from trusteq.report.paired_runs import PairedRuns
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from trusteq.policy import Policy
     from trusteq.record.document import AuditDocument, AuditedCandidate
@@ -164,20 +164,9 @@ def difference(
     hashes = [{model["name"]: model["content"] for model in run.manifest["models"]} for run in (older, newer)]
     candidates = []
     for before, now in pairs:
-        names = {*always_reported(), *_rules(before), *_rules(now)}
-        paired = paired_runs.changes(before.name, now.name, names) if match.paired else {}
         content = hashes[0].get(before.name)
-        candidates.append(
-            CandidateDifference(
-                name=now.name,
-                before=before.name,
-                same_model=content is not None and content == hashes[1].get(now.name),
-                verdict=Step(before.verdict.outcome, now.verdict.outcome),
-                dimensions=_dimensions(before.verdict, now.verdict),
-                changes=tuple(_changes(before, now, paired)),
-                answered=paired_runs.answered(before.name, now.name) if match.paired else None,
-            )
-        )
+        same = content is not None and content == hashes[1].get(now.name)
+        candidates.append(_candidate_difference(paired_runs, before, now, same_model=same))
     return Difference(
         was,
         is_,
@@ -186,6 +175,33 @@ def difference(
         tuple(c.name for c in was.document.candidates if c not in [before for before, _ in pairs]),
         tuple(c.name for c in is_.document.candidates if c not in [now for _, now in pairs]),
         tuple(_settings(older, newer)),
+    )
+
+
+def difference_within(audit: Evidence, before: str, now: str, also: Collection[str] = ()) -> CandidateDifference:
+    """What changed from one candidate of an audit to another, with these measures besides those that are reported."""
+    was, is_ = audit.candidate(before), audit.candidate(now)
+    return _candidate_difference(PairedRuns(audit, audit), was, is_, same_model=False, also=also)
+
+
+def _candidate_difference(
+    runs: PairedRuns,
+    before: AuditedCandidate,
+    now: AuditedCandidate,
+    *,
+    same_model: bool,
+    also: Collection[str] = (),
+) -> CandidateDifference:
+    names = {*always_reported(), *_rules(before), *_rules(now), *also}
+    paired = runs.changes(before.name, now.name, names) if runs.match.paired else {}
+    return CandidateDifference(
+        name=now.name,
+        before=before.name,
+        same_model=same_model,
+        verdict=Step(before.verdict.outcome, now.verdict.outcome),
+        dimensions=_dimensions(before.verdict, now.verdict),
+        changes=tuple(_changes(before, now, paired, also)),
+        answered=runs.answered(before.name, now.name) if runs.match.paired else None,
     )
 
 
@@ -224,15 +240,17 @@ def _dimensions(before: Verdict, now: Verdict) -> dict[str, Step]:
     }
 
 
-def _changes(before: AuditedCandidate, now: AuditedCandidate, paired: Mapping[str, Estimate]) -> Iterator[Change]:
-    """The measures that rules judge, in their order; then those that are always reported."""
+def _changes(
+    before: AuditedCandidate, now: AuditedCandidate, paired: Mapping[str, Estimate], also: Collection[str]
+) -> Iterator[Change]:
+    """The measures that rules judge, in their order; then those that are always reported, and these."""
     was, is_ = _rules(before), _rules(now)
     dimensions: dict[str, set[str]] = {}
     for candidate in (before, now):
         for d in candidate.verdict.dimensions:
             names = {*candidate.measures.get(d.dimension, {}), *(rule.measure for rule in d.rules)}
             dimensions[d.dimension] = dimensions.get(d.dimension, set()) | names
-    for name in dict.fromkeys([*is_, *was, *always_reported()]):
+    for name in dict.fromkeys([*is_, *was, *always_reported(), *also]):
         a, b = before.flat.get(name), now.flat.get(name)
         if a is None and b is None and name not in is_ and name not in was:
             continue

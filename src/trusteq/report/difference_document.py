@@ -21,7 +21,7 @@ def difference_document(difference: Difference) -> dict[str, Any]:
         "exit_code": difference.exit_code,
         "paired": difference.match.paired,
         "reason": difference.match.reason,
-        "candidates": [_candidate(candidate) for candidate in difference.candidates],
+        "candidates": [candidate_document(candidate) for candidate in difference.candidates],
         "only_before": plain(difference.only_before),
         "only_now": plain(difference.only_now),
         "settings": plain(difference.settings),
@@ -35,7 +35,8 @@ def _read_first(evidence: Evidence) -> list[dict[str, Any]]:
     return [plain(finding) for finding in evidence.findings if finding.kind in URGENT]
 
 
-def _candidate(candidate: CandidateDifference) -> dict[str, Any]:
+def candidate_document(candidate: CandidateDifference) -> dict[str, Any]:
+    """What changed about one candidate."""
     answers = candidate.answered
     return {
         "name": plain(candidate.name),

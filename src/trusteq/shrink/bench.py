@@ -76,7 +76,7 @@ class Bench:
         step = rung.steps[-1]
         method = METHODS[step.method]
         needs: dict[str, Any] = {"items": self.parts.train} if step.reads else {}
-        needs |= {"original": self.location} if method.original else {}
+        needs |= {"original": self.location, "audit": False} if method.original else {}
         self.say(f"make {rung.name}")
         make(
             source,

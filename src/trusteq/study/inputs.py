@@ -110,7 +110,7 @@ def make_model(
         if method.calibrates:
             options["items"] = texts.train
         if plan.original is not None:
-            options["original"] = models / plan.original
+            options |= {"original": models / plan.original, "audit": False}  # the study itself audits it
         compress(models / plan.source, method=plan.method, out=path, tell=tell, say=say, **options)
     else:
         parent = plan.parent
