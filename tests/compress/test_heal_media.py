@@ -171,10 +171,10 @@ def test_pictures_of_several_sizes_are_taught_in_their_order(networks, tmp_path)
 
 def test_healing_pictures_twice_gives_the_same_bytes(networks, tmp_path):
     original = networks("ViT")
-    candidate = shifted(original, tmp_path / "shifted", lambda t: {"classifier.bias": torch.tensor([2.0, 0, 0])})
+    candidate = shifted(original, tmp_path / "shifted", lambda t: {"classifier.bias": torch.tensor([6.0, 0, 0])})
     lessons, dev = photos(32, 1, sides=(0, 4)), photos(20, 2)
     made = [
-        heal(candidate, original, tmp_path / f"h{i}", lessons, dev, rows=128, rate=0.001, perturb=0.5, replace="mean")
+        heal(candidate, original, tmp_path / f"h{i}", lessons, dev, rows=192, move="small", perturb=0.5, replace="mean")
         for i in (0, 1)
     ]
     assert len({(one.directory / "model.safetensors").read_bytes() for one in made}) == 1
@@ -272,3 +272,35 @@ def test_changed_versions_of_a_sound_are_computed_when_they_are_heard():
     assert max(map(sys.getsizeof, arrays)) < 1000
     total = np.sum([sound.samples().astype(np.float64) for sound in sounds], axis=0)
     np.testing.assert_allclose(total, items.segments["clip"][0].samples(), atol=1e-6)
+
+
+# the command line
+
+
+@pytest.mark.parametrize("kind", ["ViT", "Wav2Vec2"])
+def test_the_command_heals_on_a_folder_of_pictures_or_recordings(kind, networks, tmp_path):
+    import command
+    from recordings import wav
+
+    original = networks(kind)
+    candidate = shifted(original, tmp_path / "shifted", lambda tensors: {"classifier.bias": torch.tensor([6.0, 0, 0])})
+    folder = tmp_path / "items"
+    for i in range(40):
+        (folder / LABELS[i % 3]).mkdir(parents=True, exist_ok=True)
+        file = folder / LABELS[i % 3] / str(i)
+        if kind == "ViT":
+            from PIL import Image
+
+            Image.fromarray(photos(1, i).segments["photo"][0].pixels()).save(file.with_suffix(".png"))
+        else:
+            sound = clips(1, i).segments["clip"][0]
+            file.with_suffix(".wav").write_bytes(wav(sound.samples(), rate=RATE * 2 if i == 0 else RATE))
+    arguments = ["--method", "heal", "--original", str(original), "--data", str(folder), "--move", "small"]
+    resample = ["--resample", str(RATE)] if kind == "Wav2Vec2" else []
+    out = tmp_path / "healed"
+    done = command.trusteq("compress", candidate, *arguments, *resample, "--rows", 256, "--rate", 0.01, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert trusteq.open_model(out).labels == LABELS
+    refused = command.trusteq("compress", candidate, *arguments, "--columns", "a", "--out", tmp_path / "no")
+    assert refused.returncode == 2
+    assert "learns from texts or pictures or sounds" in refused.stderr
