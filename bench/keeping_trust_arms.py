@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
-    from trusteq.train.lessons import Lessons
+    from trusteq.train.lessons import Lessons, Parts
 
 TASKS = {"snli": (("text_a", "text_b"), 500), "qqp": (("text_a", "text_b"), 300), "sst2": (("text",), 500)}
 """The columns that models read, and how many rows of the training file are set aside to tune and to stop by."""
@@ -168,6 +168,9 @@ class WithGold:
     def lengths(self) -> NDArray[np.int64]:
         return self.lessons.lengths
 
+    def parts(self, at: NDArray[np.int64]) -> Parts:
+        return self.lessons.parts(at)
+
     def logits(self, at: NDArray[np.int64]) -> Any:
         return self.lessons.logits(at)
 
@@ -205,6 +208,9 @@ class WithAttributions:
     @property
     def lengths(self) -> NDArray[np.int64]:
         return self.lessons.lengths  # type: ignore[no-any-return]
+
+    def parts(self, at: NDArray[np.int64]) -> Parts:
+        return self.lessons.parts(at)  # type: ignore[no-any-return]
 
     def targets(self, at: NDArray[np.int64]) -> tuple[Any, Any]:
         return self.lessons.targets(at)  # type: ignore[no-any-return]

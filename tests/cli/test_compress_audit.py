@@ -114,6 +114,7 @@ def test_what_moved_is_told_by_group():
         "bert.encoder.layer.0.output.LayerNorm.bias": 0.03,
         "bert.encoder.layer.0.output.dense.bias": 0.05,
         "bert.encoder.layer.0.output.dense.weight_scale": 0.004,
+        "bert.encoder.layer.0.attention.self.key.correction": 0.01,
         "bert.encoder.layer.0.attention.self.query.weight": 0.6,
     }
     console = Console(width=120)
@@ -124,3 +125,4 @@ def test_what_moved_is_told_by_group():
     assert rows[0] == ["head", "2", "15.00%", "20.00%", "classifier.weight"]
     assert rows[1] == ["norms", "1", "3.00%", "3.00%", "bert.encoder.layer.0.output.LayerNorm.bias"]
     assert rows[3][1:4] == ["1", "0.40%", "0.40%"]
+    assert rows[4][1:4] == ["1", "1.00%", "1.00%"]

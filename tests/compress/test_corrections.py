@@ -113,7 +113,7 @@ def test_an_adapter_lies_beside_weights_that_stay_to_the_bit(rounded, original, 
     curve = made.recipe["curve"]
     assert min(epoch["dev_loss"] for epoch in curve) < 0.8 * curve[0]["dev_loss"]
     assert made.recipe["moves"] == "corrections"
-    assert set(made.recipe["moved"]) == {key[17:-14] + ".weight" for key in stored if "lora_A" in key}
+    assert set(made.recipe["moved"]) == {key[17:-14] + ".correction" for key in stored if "lora_A" in key}
     assert "21 linear maps lie in adapter/" in made.notes[2]
 
 

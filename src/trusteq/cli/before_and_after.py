@@ -24,6 +24,7 @@ GROUPS: Mapping[str, re.Pattern[str]] = {
     "norms": re.compile(r"norm|\bln_|\bbn\d", re.IGNORECASE),
     "biases": re.compile(r"bias$"),
     "scales": re.compile(r"scale$"),
+    "corrections": re.compile(r"\.correction$"),
     "weights": re.compile(r""),
 }
 """Groups of tensors, by what their names hold; the first that fits counts."""

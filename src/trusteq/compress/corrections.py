@@ -50,13 +50,15 @@ class Corrections:
         return found
 
     def how_far(self) -> dict[str, float]:
-        """By linear map, the length of B A as a share of the length of W."""
+        """By weight, or correction beside one, the length of B A as a share of the length of W."""
         far = {}
         for name in self.hooks:
             linear = self.learner.net.get_submodule(name)
             length = float(linear.weight.detach().double().norm())
             moved = float(linear.correction.product().double().norm())
-            far[f"{name}.weight"] = float(f"{moved / length if length else 1.0:.6g}")
+            far[f"{name}.{'weight' if self.merge else 'correction'}"] = float(
+                f"{moved / length if length else 1.0:.6g}"
+            )
         return far
 
     def save(self, folder: Path) -> None:
