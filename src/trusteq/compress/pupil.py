@@ -17,7 +17,6 @@ from trusteq.explain.words import MASK
 from trusteq.models.layers import does_not_apply
 from trusteq.models.token_rows import joined
 from trusteq.models.traits import traits_of
-from trusteq.models.transformer import TransformerModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from trusteq.compress.perturbed import Perturbing
     from trusteq.data.items import Items
     from trusteq.models.token_rows import TokenRows
+    from trusteq.models.transformer import TransformerModel
     from trusteq.train.lessons import Lessons, Parts
 
 
@@ -175,11 +175,11 @@ class TextReading:
 
 def reader_of(source: Any, net: Any, method: str) -> Reader:
     """What reads items for a module in the place of an opened model's."""
-    if isinstance(source, TransformerModel):
-        return TextReader(replace(source, model=net))
     if isinstance(source, MediaSource):
         return MediaReader(replace(source, model=net))
-    raise does_not_apply(source, method, "it is not a classifier")
+    if traits_of(source).tokens is None:
+        raise does_not_apply(source, method, "it is not a classifier")
+    return TextReader(replace(source, model=net))
 
 
 def pupil_of(source: Any, net: Any, original: Original, perturbing: Perturbing | None, method: str) -> Pupil:
