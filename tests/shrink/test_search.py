@@ -62,7 +62,7 @@ def test_the_smallest_that_passes_is_confirmed_on_untouched_items(large, data, s
     assert 0 < found.confirmation.price.disk_bytes <= size
     assert found.sentence.startswith("fp16: 5")
     assert found.sentence.endswith("as fast, EQUIVALENT")
-    assert not (tmp_path / "out" / "work").exists()
+    assert not (tmp_path / "out.work").exists()
 
 
 def test_only_what_passes_everything_else_is_explained(large, data, settings, tmp_path):
@@ -170,7 +170,7 @@ def test_a_budget_stops_the_search_which_then_goes_on(large, data, settings, tmp
     assert stopped.confirmation is None
     assert stopped.exit_code == 3
     assert "rungs not tried" in stopped.sentence
-    assert (tmp_path / "out" / "work").is_dir()
+    assert (tmp_path / "out.work").is_dir()
     found = search(large, data["items"], **options)
     whole = search(large, data["items"], **{**options, "out": tmp_path / "whole"})
     assert untimed(found) == untimed(whole)

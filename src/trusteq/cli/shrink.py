@@ -12,7 +12,7 @@ from trusteq.cli.lists import comma_separated
 from trusteq.cli.model_options import ModelCommand, model_backends, options_for, refuse_unused
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.streams import print_or_warn
-from trusteq.cli.work_options import work_options
+from trusteq.cli.work_options import work_folder, work_options
 from trusteq.data.clean import clean
 from trusteq.stats.limits import LIMITS
 
@@ -89,6 +89,7 @@ def shrink(model: str, **options: Any) -> int:
     from trusteq.shrink.smallest import PAGE, search
     from trusteq.shrink.terminal import render
     from trusteq.work.executor import executor
+    from trusteq.work.folder import folder_at
 
     out: Path = options["out"]
     seconds = None if options["time"] is None else seconds_in(options["time"])
@@ -111,7 +112,7 @@ def shrink(model: str, **options: Any) -> int:
         if not quiet:
             click.echo(f"trusteq: {clean(line)}", err=True)
 
-    work = options["work"] or str(out / "work")
+    work = work_folder(options["work"], out)
     try:
         with (
             show_progress(quiet=quiet) as progress,
@@ -152,6 +153,8 @@ def shrink(model: str, **options: Any) -> int:
             )
     except KeyboardInterrupt:
         raise click.Abort("interrupted; run the same command again to continue") from None
+    if found.finished and not options["work"]:
+        folder_at(work).remove()
     with print_or_warn(found.exit_code, out):
         _print(found, as_json=options["as_json"], render=render)
         click.echo(f"page: {clean(str(out / PAGE))}", err=True)

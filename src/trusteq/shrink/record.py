@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-EQUIVALENT, NOT_EQUIVALENT, UNDECIDED = (str(outcome) for outcome in EXIT_CODES)
+EQUIVALENT, NOT_EQUIVALENT = str(Outcome.EQUIVALENT), str(Outcome.NOT_EQUIVALENT)
 NOT_NEEDED, DOES_NOT_FIT, NOT_AVAILABLE, NOT_TRIED = "not needed", "does not fit", "not available", "not tried"
 """Fates of rungs. NOT_NEEDED: one that passed is no larger and as fast. DOES_NOT_FIT: the method or the audit refused
 the model. NOT_AVAILABLE: a package or method is missing. NOT_TRIED: the budget ended before."""
@@ -140,6 +140,11 @@ class Search:
     def tried(self) -> list[Entry]:
         """The candidates that were audited."""
         return [entry for entry in self.entries if entry.judged is not None]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the same call would find nothing more to do."""
+        return self.confirmation is not None or not self.stopped
 
     @property
     def exit_code(self) -> ExitCode:

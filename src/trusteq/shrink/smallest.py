@@ -6,8 +6,8 @@
     confirmed         the audit of the choice on untouched items
     shrink.json       what the search is about, and the fate of every rung
     shrink.html       the page
-    work              what models have answered so far, until the search is finished
 
+Beside it, in a folder of the same name with ".work", is what models have answered until the search is finished.
 What exists is not made again, so the same call goes on where it was interrupted, and gives the same result.
 """
 
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trusteq.data.atomic_file import refuse_links_out, write_atomically
+from trusteq.data.atomic_file import refuse_link, refuse_links_out, write_atomically
 from trusteq.errors import OptionError, StudyError
 from trusteq.explain.explanation import ITEMS
 from trusteq.explain.value_tables import explainable
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     Tell = Callable[[str, int, int], None]
     Say = Callable[[str], None]
 
-FILE, PAGE, WORK = "shrink.json", "shrink.html", "work"
+FILE, PAGE = "shrink.json", "shrink.html"
 
 
 def search(
@@ -81,8 +81,8 @@ def search(
     of your own. ``explain_items``: how many items an audit explains. ``budget``: seconds after which nothing new is
     started; the same call goes on from there, unless ``confirm`` has then ended the search by confirming the best so
     far. ``options`` are options for opening the model (`trusteq.ModelOptions`). ``executor`` says where models run and
-    what is kept of their answers, by default here and in the folder ``out``. tell: called with (stage, done, total);
-    say: with a line.
+    what is kept of their answers, by default here and beside the folder ``out``. tell: called with (stage, done,
+    total); say: with a line.
     """
     directory = Path(out)
     if directory.is_dir():
@@ -128,8 +128,8 @@ def search(
         if over or confirm or not tries.search.stopped:
             tries.confirm()
     found = tries.search
-    if found.confirmation is not None or not found.stopped:
-        LocalFolder(directory / WORK).remove()
+    if executor is None and found.finished:
+        LocalFolder(_work(directory)).remove()
     write_atomically(directory / PAGE, page(found))
     return found
 
@@ -187,9 +187,14 @@ def _make_folder(directory: Path) -> None:
 
 @contextmanager
 def _running(executor: Executor | None, directory: Path, say: Say) -> Iterator[Executor]:
-    """The executor given, or one that keeps what models answered in the search's folder."""
+    """The executor given, or one that keeps what models answered beside the search's folder."""
     if executor is not None:
         yield executor
         return
-    with executor_of(keep=directory / WORK, say=say) as own:
+    refuse_link(_work(directory))
+    with executor_of(keep=_work(directory), say=say) as own:
         yield own
+
+
+def _work(directory: Path) -> Path:
+    return directory.with_name(f"{directory.name}.work")
