@@ -58,7 +58,7 @@ from keeping_trust_arms import (
 from keeping_trust_measures import EXPLAINED, MASKS_OTHERWISE, OTHERWISE, STEPS, measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 TEACHERS = 3
 ROWS, ROWS_TO_HEAL = 2400, 3200
@@ -248,22 +248,23 @@ def measure(study: Study, task: str, number: int, arm: Arm | str, seed: int = 0)
 
 def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
     """All that is to be done, the most needed first; each balanced over tasks and teachers before the next."""
-    every, rest = range(TEACHERS), range(2, TEACHERS)
-    int4, pruned = (("int4", *HEALED[:3]), ("pruned", *HEALED[3:]))
-    students = (STUDENTS[0], STUDENTS[4])
-    groups: tuple[tuple[Iterable[int], tuple[Arm | str, ...]], ...] = (
-        (every, int4),
-        (every, (STUDENTS[1], STUDENTS[3])),
-        (every, (GPTQ, BY_DEFAULT)),
-        (range(2), (pruned[0], *pruned[2:0:-1], pruned[3])),
-        (range(2), students),
-        (rest, (*students, *pruned)),
-        (every, (STUDENTS[2], *STUDENTS[5:7])),
-        (every, ("teacher trained again", HEALED_GPTQ)),
-        (every, STUDENTS[7:]),
+    every = range(TEACHERS)
+    labels, kd, _, halved, kept, *others = STUDENTS
+    groups: tuple[tuple[Arm | str, ...], ...] = (
+        ("int4", *HEALED[:3]),
+        (kd, halved),
+        (GPTQ,),
+        ("pruned", NAMED["pruned, healed by kd"]),
+        (kept,),
+        (labels,),
+        (BY_DEFAULT,),
+        HEALED[3:],
+        (STUDENTS[2], *others[:2]),
+        ("teacher trained again", HEALED_GPTQ),
+        tuple(others[2:]),
     )
-    for numbers, arms in groups:
-        for number in numbers:
+    for arms in groups:
+        for number in every:
             for task in TASKS:
                 for arm in arms:
                     yield partial(measure, study, task, number, arm)

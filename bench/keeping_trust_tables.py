@@ -116,14 +116,14 @@ def read(out: Path) -> dict[str, dict[str, dict[Run, Measured]]]:
 def tables(out: Path) -> str:
     """All tables, in Markdown."""
     found = read(out)
-    parts = (
-        goals(found),
-        levels(found, healing=True),
-        levels(found, healing=False),
-        differences(found),
-        costs(out),
-    )
-    return "\n\n".join("\n".join(part) for part in parts)
+    parts = {
+        "Before and after healing": goals(found),
+        "Rounded, pruned and healed models": levels(found, healing=True),
+        "Students": levels(found, healing=False),
+        "Differences": differences(found),
+        "What training cost": costs(out),
+    }
+    return "\n\n".join(f"## {title}\n\n" + "\n".join(lines) for title, lines in parts.items())
 
 
 def row(*cells: object) -> str:
