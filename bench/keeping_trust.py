@@ -58,7 +58,7 @@ from keeping_trust_arms import (
 from keeping_trust_measures import EXPLAINED, MASKS_OTHERWISE, OTHERWISE, STEPS, measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 TEACHERS = 3
 ROWS, ROWS_TO_HEAL = 2400, 3200
@@ -249,22 +249,24 @@ def measure(study: Study, task: str, number: int, arm: Arm | str, seed: int = 0)
 def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
     """All that is to be done, the most needed first; each balanced over tasks and teachers before the next."""
     every = range(TEACHERS)
-    labels, kd, _, halved, kept, *others = STUDENTS
-    groups: tuple[tuple[Arm | str, ...], ...] = (
-        ("int4", *HEALED[:3]),
-        (kd, halved),
-        (GPTQ,),
-        ("pruned", NAMED["pruned, healed by kd"]),
-        (kept,),
-        (labels,),
-        (BY_DEFAULT,),
-        HEALED[3:],
-        (STUDENTS[2], *others[:2]),
-        ("teacher trained again", HEALED_GPTQ),
-        tuple(others[2:]),
+    labels, kd, mixed, halved, kept, *others = STUDENTS
+    pruned = ("pruned", NAMED["pruned, healed by kd"])
+    groups: tuple[tuple[Iterable[int], tuple[Arm | str, ...]], ...] = (
+        (every, ("int4", *HEALED[:3])),
+        (every, (kd, halved)),
+        (every, (GPTQ,)),
+        (range(1), pruned),
+        (every, (kept,)),
+        (every, (labels,)),
+        (every, pruned),
+        (every, (BY_DEFAULT,)),
+        (every, HEALED[3:]),
+        (every, (mixed, *others[:2])),
+        (every, ("teacher trained again", HEALED_GPTQ)),
+        (every, tuple(others[2:])),
     )
-    for arms in groups:
-        for number in every:
+    for numbers, arms in groups:
+        for number in numbers:
             for task in TASKS:
                 for arm in arms:
                     yield partial(measure, study, task, number, arm)

@@ -84,7 +84,7 @@ COMPRESSED = {"int4": ("int4-weights", {}), "pruned": ("prune-weights", {"share"
 GPTQ = "int4-gptq"
 """Made by bench/keeping_trust_gptq.py, which needs an environment of its own."""
 HEALED = tuple(
-    Arm(f"{start}, healed by {how}", start, **settings)
+    Arm(f"{start}, healed by {how}", start, rate=None if start == "int4" else 1e-4, **settings)
     for start in COMPRESSED
     for how, settings in {"labels": {"hard": 1.0}, "kd": {}, "perturbed": {"perturb": 0.5}}.items()
 )
@@ -94,9 +94,8 @@ HEALED_GPTQ = Arm(f"{GPTQ}, healed by kd", GPTQ, like="int4, healed by kd")
 RATES = {
     None: (1e-4, 2e-4, 4e-4),
     "int4": (1e-4, 3e-4, 1e-3),
-    "pruned": (5e-5, 1e-4, 2e-4),
 }
-"""The learning rates tried, by what is trained: students, and healed models."""
+"""The learning rates tried, by what is trained: students, and rounded models."""
 
 
 @dataclass(frozen=True)
