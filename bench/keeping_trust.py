@@ -249,7 +249,7 @@ def measure(study: Study, task: str, number: int, arm: Arm | str, seed: int = 0)
 def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
     """All that is to be done, the most needed first; each balanced over tasks and teachers before the next."""
     every = range(TEACHERS)
-    labels, kd, mixed, halved, kept, *others = STUDENTS
+    labels, kd, mixed, halved, kept, *same, long_kd, long_halved, matching, brief = STUDENTS
     pruned = ("pruned", NAMED["pruned, healed by kd"])
     groups: tuple[tuple[Iterable[int], tuple[Arm | str, ...]], ...] = (
         (every, ("int4", *HEALED[:3])),
@@ -259,11 +259,11 @@ def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
         (every, (kept,)),
         (every, (labels,)),
         (every, pruned),
+        (every, (long_kd, long_halved)),
         (every, (BY_DEFAULT,)),
         (every, HEALED[3:]),
-        (every, (mixed, *others[:2])),
-        (every, ("teacher trained again", HEALED_GPTQ)),
-        (every, tuple(others[2:])),
+        (every, (mixed, matching, *same)),
+        (every, ("teacher trained again", HEALED_GPTQ, brief)),
     )
     for numbers, arms in groups:
         for number in numbers:

@@ -77,6 +77,8 @@ STUDENTS = (
     Arm("kd, rows of kept", times=2.0, like="kd"),
     Arm("kd, seconds of kept", as_long_as="perturbed, kept", like="kd"),
     Arm("perturbed, halved, seconds of kd", perturb=0.5, as_long_as="kd", like="perturbed, halved"),
+    Arm("kd, 6,400 rows", times=8 / 3, like="kd"),
+    Arm("perturbed, halved, 6,400 rows", perturb=0.5, times=8 / 3, like="perturbed, halved"),
     Arm("attributions", attributions=1.0),
     Arm("attributions, seconds of kd", attributions=1.0, as_long_as="kd", like="attributions"),
 )

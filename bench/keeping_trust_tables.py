@@ -43,6 +43,7 @@ PAIRS = (
     ("perturbed, kept", "kd, rows of kept"),
     ("perturbed, kept", "kd, seconds of kept"),
     ("perturbed, halved, seconds of kd", "kd"),
+    ("perturbed, halved, 6,400 rows", "kd, 6,400 rows"),
     ("attributions", "kd"),
     ("attributions, seconds of kd", "kd"),
     ("int4, healed by kd", "int4"),
