@@ -26,6 +26,7 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -246,8 +247,15 @@ def measure(study: Study, task: str, number: int, arm: Arm | str, seed: int = 0)
     return study.cell(key, lambda: measured(teacher, folder, items, study.out / "answers" / task / str(number)))
 
 
-def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
-    """All that is to be done, the most needed first; each balanced over tasks and teachers before the next."""
+def steps(study: Study, seeds: int, only: str) -> Iterator[Callable[[], object]]:
+    """What is to be done and whose name matches, as in "snli 0 kd"; each group balanced over tasks and teachers."""
+    for task, number, arm, seed in order(seeds):
+        if fnmatchcase(f"{task} {number} {arm.name if isinstance(arm, Arm) else arm}", only):
+            yield partial(measure, study, task, number, arm, seed)
+
+
+def order(seeds: int) -> Iterator[tuple[str, int, Arm | str, int]]:
+    """Task, teacher, model and seed of every measurement, the most needed first."""
     every = range(TEACHERS)
     labels, kd, mixed, halved, kept, *same, long_kd, long_halved, matching, brief = STUDENTS
     pruned = ("pruned", NAMED["pruned, healed by kd"])
@@ -269,20 +277,20 @@ def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
         for number in numbers:
             for task in TASKS:
                 for arm in arms:
-                    yield partial(measure, study, task, number, arm)
+                    yield task, number, arm, 0
     for seed in range(1, seeds):
         for arm in (*STUDENTS, *HEALED):
             for number in range(TEACHERS):
                 for task in TASKS:
-                    yield partial(measure, study, task, number, arm, seed)
+                    yield task, number, arm, seed
 
 
-def work(study: Study, seeds: int, until: float) -> None:
+def work(study: Study, seeds: int, only: str, until: float) -> None:
     """Do all that can be done until then; what other processes work on is awaited."""
     failed: set[int] = set()
     while True:
         waiting = 0
-        for number, step in enumerate(steps(study, seeds)):
+        for number, step in enumerate(steps(study, seeds, only)):
             if time.monotonic() > until:
                 return
             if number in failed:
@@ -305,6 +313,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/keeping-trust"))
     parser.add_argument("--seeds", type=int, default=1, help="students' training seeds for each teacher")
     parser.add_argument("--stop-after", type=float, default=float("inf"), help="start nothing after so many minutes")
+    parser.add_argument("--only", default="*", help='models that match, as in "snli 0 kd", e.g. "* 0 pruned*"')
     parser.add_argument("--table", action="store_true", help="print the tables of what is there")
     asked = parser.parse_args()
     study = Study(asked.data, asked.out)
@@ -312,7 +321,7 @@ def main() -> None:
         print(keeping_trust_tables.tables(asked.out))
         return
     torch.set_num_threads(1)
-    work(study, asked.seeds, time.monotonic() + 60 * asked.stop_after)
+    work(study, asked.seeds, asked.only, time.monotonic() + 60 * asked.stop_after)
 
 
 if __name__ == "__main__":
