@@ -39,6 +39,7 @@ import keeping_trust_tables
 from keeping_trust_arms import (
     BY_DEFAULT,
     COMPRESSED,
+    CORRECTED,
     GPTQ,
     HEALED,
     HEALED_GPTQ,
@@ -163,6 +164,8 @@ def contents(data: Path, task: str) -> list[str]:
 
 def key_of(study: Study, task: str, number: int, what: str, arm: Arm | str, **more: Any) -> dict[str, Any]:
     settings = asdict(arm) if isinstance(arm, Arm) else {}
+    if not settings.get("rank"):
+        settings.pop("rank", None)
     for name in ("like", "rate"):  # both say what the rate is, and the key holds it
         settings.pop(name, None)
     return {
@@ -268,7 +271,7 @@ def order(seeds: int) -> Iterator[tuple[str, int, Arm | str, int]]:
         (every, (labels,)),
         (every, pruned),
         (every, (long_kd, long_halved)),
-        (every, (BY_DEFAULT,)),
+        (every, (BY_DEFAULT, CORRECTED)),
         (every, HEALED[3:]),
         (every, (mixed, matching, *same)),
         (every, ("teacher trained again", HEALED_GPTQ, brief)),
