@@ -26,6 +26,7 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ import keeping_trust_tables
 from keeping_trust_arms import (
     BY_DEFAULT,
     COMPRESSED,
+    CORRECTED,
     GPTQ,
     HEALED,
     HEALED_GPTQ,
@@ -162,6 +164,8 @@ def contents(data: Path, task: str) -> list[str]:
 
 def key_of(study: Study, task: str, number: int, what: str, arm: Arm | str, **more: Any) -> dict[str, Any]:
     settings = asdict(arm) if isinstance(arm, Arm) else {}
+    if not settings.get("rank"):
+        settings.pop("rank", None)
     for name in ("like", "rate"):  # both say what the rate is, and the key holds it
         settings.pop(name, None)
     return {
@@ -246,40 +250,50 @@ def measure(study: Study, task: str, number: int, arm: Arm | str, seed: int = 0)
     return study.cell(key, lambda: measured(teacher, folder, items, study.out / "answers" / task / str(number)))
 
 
-def steps(study: Study, seeds: int) -> Iterator[Callable[[], object]]:
-    """All that is to be done, the most needed first; each balanced over tasks and teachers before the next."""
-    every, rest = range(TEACHERS), range(2, TEACHERS)
-    int4, pruned = (("int4", *HEALED[:3]), ("pruned", *HEALED[3:]))
-    students = (STUDENTS[0], STUDENTS[4])
+def steps(study: Study, seeds: int, only: str) -> Iterator[Callable[[], object]]:
+    """What is to be done and whose name matches, as in "snli 0 kd"; each group balanced over tasks and teachers."""
+    for task, number, arm, seed in order(seeds):
+        if fnmatchcase(f"{task} {number} {arm.name if isinstance(arm, Arm) else arm}", only):
+            yield partial(measure, study, task, number, arm, seed)
+
+
+def order(seeds: int) -> Iterator[tuple[str, int, Arm | str, int]]:
+    """Task, teacher, model and seed of every measurement, the most needed first."""
+    every = range(TEACHERS)
+    labels, kd, mixed, halved, kept, *same, long_kd, long_halved, matching, brief = STUDENTS
+    pruned = ("pruned", NAMED["pruned, healed by kd"])
     groups: tuple[tuple[Iterable[int], tuple[Arm | str, ...]], ...] = (
-        (every, int4),
-        (every, (STUDENTS[1], STUDENTS[3])),
-        (every, (GPTQ, BY_DEFAULT)),
-        (range(2), (pruned[0], *pruned[2:0:-1], pruned[3])),
-        (range(2), students),
-        (rest, (*students, *pruned)),
-        (every, (STUDENTS[2], *STUDENTS[5:7])),
-        (every, ("teacher trained again", HEALED_GPTQ)),
-        (every, STUDENTS[7:]),
+        (every, ("int4", *HEALED[:3])),
+        (every, (kd, halved)),
+        (every, (GPTQ,)),
+        (range(1), pruned),
+        (every, (kept,)),
+        (every, (labels,)),
+        (every, pruned),
+        (every, (long_kd, long_halved)),
+        (every, (BY_DEFAULT, CORRECTED)),
+        (every, HEALED[3:]),
+        (every, (mixed, matching, *same)),
+        (every, ("teacher trained again", HEALED_GPTQ, brief)),
     )
     for numbers, arms in groups:
         for number in numbers:
             for task in TASKS:
                 for arm in arms:
-                    yield partial(measure, study, task, number, arm)
+                    yield task, number, arm, 0
     for seed in range(1, seeds):
         for arm in (*STUDENTS, *HEALED):
             for number in range(TEACHERS):
                 for task in TASKS:
-                    yield partial(measure, study, task, number, arm, seed)
+                    yield task, number, arm, seed
 
 
-def work(study: Study, seeds: int, until: float) -> None:
+def work(study: Study, seeds: int, only: str, until: float) -> None:
     """Do all that can be done until then; what other processes work on is awaited."""
     failed: set[int] = set()
     while True:
         waiting = 0
-        for number, step in enumerate(steps(study, seeds)):
+        for number, step in enumerate(steps(study, seeds, only)):
             if time.monotonic() > until:
                 return
             if number in failed:
@@ -302,6 +316,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/keeping-trust"))
     parser.add_argument("--seeds", type=int, default=1, help="students' training seeds for each teacher")
     parser.add_argument("--stop-after", type=float, default=float("inf"), help="start nothing after so many minutes")
+    parser.add_argument("--only", default="*", help='models that match, as in "snli 0 kd", e.g. "* 0 pruned*"')
     parser.add_argument("--table", action="store_true", help="print the tables of what is there")
     asked = parser.parse_args()
     study = Study(asked.data, asked.out)
@@ -309,7 +324,7 @@ def main() -> None:
         print(keeping_trust_tables.tables(asked.out))
         return
     torch.set_num_threads(1)
-    work(study, asked.seeds, time.monotonic() + 60 * asked.stop_after)
+    work(study, asked.seeds, asked.only, time.monotonic() + 60 * asked.stop_after)
 
 
 if __name__ == "__main__":

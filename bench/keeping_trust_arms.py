@@ -52,7 +52,8 @@ class Arm:
     hard, temperature: as in `TrainingSettings`. perturb, whole: as in `compress.perturbed.Perturbing`. attributions:
     weight of the distance of gradient attributions. times: rows, as a multiple of the other arms'. as_long_as: the arm
     whose seconds it gets, in place of its rows. like: the arm whose learning rate and seconds a row it has. rate: the
-    learning rate, if none is tried.
+    learning rate, if none is tried. rank: of the low-rank corrections that are trained in place of the model's own
+    tensors.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Arm:
     as_long_as: str | None = None
     like: str | None = None
     rate: float | None = None
+    rank: int | None = None
 
 
 STUDENTS = (
@@ -77,6 +79,8 @@ STUDENTS = (
     Arm("kd, rows of kept", times=2.0, like="kd"),
     Arm("kd, seconds of kept", as_long_as="perturbed, kept", like="kd"),
     Arm("perturbed, halved, seconds of kd", perturb=0.5, as_long_as="kd", like="perturbed, halved"),
+    Arm("kd, 6,400 rows", times=8 / 3, like="kd"),
+    Arm("perturbed, halved, 6,400 rows", perturb=0.5, times=8 / 3, like="perturbed, halved"),
     Arm("attributions", attributions=1.0),
     Arm("attributions, seconds of kd", attributions=1.0, as_long_as="kd", like="attributions"),
 )
@@ -84,19 +88,20 @@ COMPRESSED = {"int4": ("int4-weights", {}), "pruned": ("prune-weights", {"share"
 GPTQ = "int4-gptq"
 """Made by bench/keeping_trust_gptq.py, which needs an environment of its own."""
 HEALED = tuple(
-    Arm(f"{start}, healed by {how}", start, **settings)
+    Arm(f"{start}, healed by {how}", start, rate=None if start == "int4" else 1e-4, **settings)
     for start in COMPRESSED
     for how, settings in {"labels": {"hard": 1.0}, "kd": {}, "perturbed": {"perturb": 0.5}}.items()
 )
 BY_DEFAULT = Arm("int4, healed by kd, by default", "int4", times=2.0, rate=3e-4)
 """As ``--method heal`` does it if nothing else is said: 6,400 rows."""
+CORRECTED = Arm("int4, corrected by kd", "int4", times=2.0, rank=8, rate=1e-3)
+"""With ``--rank 8``; the rate was the better of two tried on SNLI's first teacher, by KL on development items."""
 HEALED_GPTQ = Arm(f"{GPTQ}, healed by kd", GPTQ, like="int4, healed by kd")
 RATES = {
     None: (1e-4, 2e-4, 4e-4),
     "int4": (1e-4, 3e-4, 1e-3),
-    "pruned": (5e-5, 1e-4, 2e-4),
 }
-"""The learning rates tried, by what is trained: students, and healed models."""
+"""The learning rates tried, by what is trained: students, and rounded models."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +297,7 @@ def compress(teacher: Path, how: str, out: Path) -> None:
 
 def healed(folder: Path, teacher: Path, data: Data, arm: Arm, *, rows: int, rate: float, seed: int, out: Path) -> Made:
     """The model healed by the product, in ``out``; nothing is there if no round came nearer to the teacher."""
-    options: dict[str, Any] = {} if arm.perturb is None else {"perturb": arm.perturb}
+    options: dict[str, Any] = {name: given for name in ("perturb", "rank") if (given := getattr(arm, name)) is not None}
     dev = data.dev.take(np.arange(STOP))
     started = time.process_time()
     try:

@@ -82,7 +82,8 @@ def test_differences_are_those_of_the_means_over_runs():
     pairs = [(a_run(2, 0.9), a_run(4, 0.8)), (a_run(4, 0.7), a_run(8, 0.4))]
     assert flips(pairs).value == pytest.approx(-3 / 40)
     assert aligned(pairs, "lime").value == pytest.approx((0.1 + 0.3) / 2)
-    assert fewer(pairs).startswith("50 %")
+    assert fewer(pairs)[0] == "15.0 to 7.5 %"
+    assert fewer(pairs)[1].startswith("50 %")
 
 
 def test_an_arm_does_not_differ_from_itself():
