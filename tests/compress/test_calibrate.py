@@ -275,7 +275,7 @@ def test_a_map_that_was_named_is_made_and_its_loss_is_said(made, large, phrases,
         ),
         ({"few": 29}, {}, DataError, ["29 items are too few to calibrate on; give 30 or more"]),
         ({"few": 90}, {"map": "vector"}, DataError, ["--map vector does not fit 90 items, and it needs 120"]),
-        ({"clusters": 29}, {}, DataError, ["29 clusters are too few to calibrate on"]),
+        ({"clusters": 29}, {}, DataError, ["clusters are too few to calibrate on; give 30 or more"]),
     ],
 )
 def test_what_is_refused_is_one_line(change, options, error, expected, sharp, large, phrases, tmp_path, one_line):

@@ -335,7 +335,7 @@ def test_items_for_a_method_that_learns_nothing(large, lessons, tmp_path, one_li
     one_line(refused(OptionError, large, tmp_path / "out", "fp16", items=lessons), "items has no effect", "fp16")
 
 
-@pytest.mark.parametrize("method", ["bf16", "onnx", "prune-heads"])
+@pytest.mark.parametrize("method", ["bf16", "prune-heads"])
 def test_a_quantized_model(method, made, tmp_path, one_line):
     source = made("int8-weights").directory
     one_line(refused(ModelError, source, tmp_path / "out", method), "already quantized (torchao)", method)

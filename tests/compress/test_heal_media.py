@@ -107,7 +107,7 @@ def divergence(folder, other, items):
 
 
 def heal(candidate, original, out, items, dev, **options):
-    options = {"rows": 640, "rate": 0.01, **options}
+    options = {"rows": 640, "rate": 0.01, "audit": False, **options}
     return trusteq.compress.make(candidate, method="heal", original=original, out=out, items=items, dev=dev, **options)
 
 
