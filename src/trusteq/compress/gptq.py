@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trusteq.compress.compressed import attempt
 from trusteq.compress.encoder import linear_maps
 from trusteq.compress.grid import nearest, steps
 from trusteq.compress.packed import group_size, packed
 from trusteq.errors import DataError
 from trusteq.models.layers import layer_list
+from trusteq.models.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +31,7 @@ DAMPING = 0.01
 """What is added to each input's mean square, as a share of their mean: as in the paper, to keep the matrix regular."""
 
 LONGEST = 2048
-"""Tokens of a text that are read; fewer if the model's context is shorter."""
+"""Tokens of a text that a language model reads; fewer if its context is shorter."""
 
 
 def gptq(
@@ -117,8 +120,13 @@ def _inputs(source: TransformerModel, items: Items, layers: Any) -> tuple[list[A
     handles = [layer.register_forward_pre_hook(hook(number), with_kwargs=True) for number, layer in enumerate(layers)]
     try:
         for row in range(len(rows)):
-            if ids := rows.row(row)[0][:LONGEST]:
-                source.model.base_model(input_ids=torch.tensor([ids]), use_cache=False)
+            if not rows.lengths[row]:
+                continue
+            if traits_of(source).tokens is not None:  # a classifier, whose encoder may read more than ids
+                source.model.base_model(**source.inputs(rows, np.array([row])))
+            else:
+                ids = torch.tensor([rows.row(row)[0][:LONGEST]])
+                source.model.base_model(input_ids=ids, use_cache=False)
     finally:
         for handle in handles:
             handle.remove()
