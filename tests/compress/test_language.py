@@ -390,11 +390,15 @@ def test_what_is_for_classifiers_only(method, language, lessons, tmp_path, one_l
     one_line(caught, f"method {method} does not apply to this LlamaForCausalLM", "it is for", " only")
 
 
-def test_gptq_is_for_language_models_only(large, reading, tmp_path, one_line):
-    pytest.importorskip("compressed_tensors")
-    with pytest.raises(ModelError) as caught:
-        trusteq.compress.make(large, method="int4-gptq", out=tmp_path / "out", items=reading)
-    one_line(caught, "int4-gptq does not apply", "it is for language models only")
+def test_gptq_rounds_a_classifier_for_its_pairs(large, pairs, tmp_path):
+    """Its answers to the texts that it was rounded for are nearer than those of rounding to nearest."""
+    candidates = [
+        trusteq.compress.make(large, method=method, out=tmp_path / method, **options).directory
+        for method, options in (("int4-gptq", {"items": pairs}), ("int4-weights", {}))
+    ]
+    p, *others = (trusteq.open_model(folder).predict(pairs) for folder in (large, *candidates))
+    gptq, nearest = ((p * np.log(p / q)).sum(axis=1).mean() for q in others)
+    assert 0 < gptq < 0.7 * nearest
 
 
 def test_gptq_needs_texts_and_nothing_else(language, reading, tmp_path, one_line):

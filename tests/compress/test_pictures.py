@@ -329,7 +329,7 @@ def test_a_network_becomes_a_graph_with_its_processor_as_yaml(method, networks, 
         ("ResNet", "drop-layers", "its configuration has no num_hidden_layers"),
         ("Swin", "prune-heads", "has no num_attention_heads for all layers"),
         ("Swin", "drop-layers", "its layers come in stages"),
-        ("ViT", "int4-gptq", "it is for language models only"),
+        ("ViT", "int4-gptq", "it is for classifiers and language models only"),
         ("ViT", "distil", "it is for classifiers only"),
     ],
 )

@@ -76,7 +76,7 @@ METHODS: Mapping[str, Method] = {
         ("group",),
         PACKED,
         calibrates=True,
-        models=(LANGUAGE_MODELS,),
+        models=(CLASSIFIERS, LANGUAGE_MODELS),
     ),
     "onnx": Method(
         "the same model as an ONNX graph in float32",
