@@ -192,7 +192,7 @@ def train(
 ) -> dict[str, Any]:
     """What training an arm cost and how near it came; saved to ``out``, unless that is None."""
     teacher, data = study.teacher(task, number), data_of(study.data, task)
-    chosen = {"rows": rows, "rate": rate, "seed": seed}
+    chosen: dict[str, Any] = {"rows": rows, "rate": rate, "seed": seed}
     folder = out or study.folder(task, number, f"tried-{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
     with in_bfloat16(LEARNING):
@@ -228,7 +228,7 @@ def rows_of(study: Study, task: str, number: int, arm: Arm, seed: int) -> int:
     if arm.as_long_as is None:
         return round((ROWS if arm.start is None else ROWS_TO_HEAL) * arm.times)
     both = (NAMED[arm.as_long_as], NAMED[str(arm.like)])
-    given, usual = (trained(study, task, number, of, seed)[1]["seconds"] for of in both)
+    given, usual = (float(trained(study, task, number, of, seed)[1]["seconds"]) for of in both)
     return round(ROWS * given / usual / 32) * 32
 
 

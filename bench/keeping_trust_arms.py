@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 import numpy as np
@@ -84,13 +84,17 @@ STUDENTS = (
     Arm("attributions", attributions=1.0),
     Arm("attributions, seconds of kd", attributions=1.0, as_long_as="kd", like="attributions"),
 )
-COMPRESSED = {"int4": ("int4-weights", {}), "pruned": ("prune-weights", {"share": 0.5})}
+COMPRESSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "int4": ("int4-weights", {}),
+    "pruned": ("prune-weights", {"share": 0.5}),
+}
 GPTQ = "int4-gptq"
 """Made by bench/keeping_trust_gptq.py, which needs an environment of its own."""
+TAUGHT: dict[str, dict[str, Any]] = {"labels": {"hard": 1.0}, "kd": {}, "perturbed": {"perturb": 0.5}}
 HEALED = tuple(
     Arm(f"{start}, healed by {how}", start, rate=None if start == "int4" else 1e-4, **settings)
     for start in COMPRESSED
-    for how, settings in {"labels": {"hard": 1.0}, "kd": {}, "perturbed": {"perturb": 0.5}}.items()
+    for how, settings in TAUGHT.items()
 )
 BY_DEFAULT = Arm("int4, healed by kd, by default", "int4", times=2.0, rate=3e-4)
 """As ``--method heal`` does it if nothing else is said: 6,400 rows."""
@@ -158,8 +162,7 @@ def make_teacher(data: Data, seed: int, out: Path) -> None:
 
 def opened(folder: Path) -> TransformerModel:
     """The model of a folder."""
-    model: Any = trusteq.open_model(folder, options=trusteq.ModelOptions(device="cpu"))
-    return model
+    return cast("TransformerModel", trusteq.open_model(folder, options=trusteq.ModelOptions(device="cpu")))
 
 
 @dataclass(frozen=True)
@@ -227,7 +230,7 @@ class WithAttributions:
         _, theirs = saliency(self.teacher.model, inputs, answer)
         logits, ours = saliency(self.net, inputs, answer, create_graph=True)
         further = self.weight * (ours - theirs.detach()).square().sum(dim=1).mean()
-        return Beside.apply(logits, further)
+        return Beside.apply(logits, further)  # type: ignore[no-untyped-call]
 
 
 def saliency(net: Any, inputs: dict[str, Any], answer: Any, *, create_graph: bool = False) -> tuple[Any, Any]:
@@ -280,13 +283,18 @@ def student(teacher: TransformerModel, data: Data, arm: Arm, *, rows: int, rate:
     lessons: Any = pupil.lessons(items, at, 1)
     count = len(lessons.lengths)
     if arm.hard:
-        lessons = WithGold(lessons, items.gold(teacher.labels)[at])
+        lessons = WithGold(lessons, gold_of(items, teacher)[at])
     if arm.attributions:
         lessons = WithAttributions(lessons, net, teacher, arm.attributions)
     learn(net, lambda number: lessons, lambda number, mean: Epoch(number, mean, mean, 0.0), settings, name=arm.name)
     seconds = time.process_time() - started
     kl, agreement = pupil.compared(data.dev)
     return Made(checkpoint(teacher, net).save, count, seconds, kl, 1 - agreement)
+
+
+def gold_of(items: Items, model: TransformerModel) -> NDArray[np.int64]:
+    """The items' gold codes, which all of them have."""
+    return cast("NDArray[np.int64]", items.gold(model.labels))
 
 
 def compress(teacher: Path, how: str, out: Path) -> None:
@@ -336,7 +344,7 @@ def healed_by_labels(
     learner.may_move(None, source)
     pupil: Any = pupil_of(source, learner.net, Original(original, np.arange(len(original.labels))), None, "heal")
     rounds = rounds_of(len(data.learn), rows, seed)
-    gold, dev_gold = data.learn.gold(source.labels), dev.gold(source.labels)
+    gold, dev_gold = gold_of(data.learn, source), gold_of(dev, source)
     pupil.known[data.learn.content()] = np.zeros((len(data.learn), len(source.labels)))  # not asked, not learned from
     settings = TrainingSettings(
         epochs=len(rounds), rate=rate, weight_decay=0.0, warmup=WARMUP, decay=True, hard=arm.hard, seed=seed

@@ -174,7 +174,7 @@ def test_a_mistake_about_a_language_model_is_one_line(arguments, expected, langu
 def test_help_says_what_is_for_one_kind_of_model_only():
     out = " ".join(run("--help")[1].split())
     assert out.count("for classifiers only") == 1
-    assert out.count("for language models only") == 1
+    assert out.count("for classifiers and language models only") == 1
     assert out.count("for classifiers and models of pictures only") == 1
     assert out.count("for classifiers and models of pictures and ONNX graphs only") == 2
     assert out.count("for models of pictures and ONNX graphs only") == 1
