@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.trusteq-ready
 
-.PHONY: demo demo-language test quick check bench locked clean
+.PHONY: demo demo-language test quick long check bench locked clean
 
 demo: $(READY)  ## a real Transformer fine-tuned, compressed and audited on the spot, in minutes
 	$(BIN)/trusteq demo
@@ -12,11 +12,14 @@ demo: $(READY)  ## a real Transformer fine-tuned, compressed and audited on the 
 demo-language: $(READY)  ## a language model compressed and audited, by its choices and by its next tokens
 	$(BIN)/trusteq demo --language
 
-test: $(READY)  ## the whole test suite
+test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 quick: $(READY)  ## the tests that are not marked slow, in two minutes on two cores
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+long: $(READY)  ## searches of many models, which the test suite leaves out for their time
+	TRUSTEQ_LONG=1 $(BIN)/python -m pytest tests/shrink
 
 check: $(READY)  ## lint, format, types
 	$(BIN)/ruff check .

@@ -60,6 +60,8 @@ def made(large, lessons, tmp_path_factory):
             pytest.importorskip(package.replace("-", "_"), reason=f"needs {package}")
         if method not in found:
             extra = {"items": lessons, "epochs": 1} if METHODS[method].learns else {}
+            if METHODS[method].calibrates:
+                extra = {"items": lessons}
             out = tmp_path_factory.mktemp("candidates") / method
             found[method] = trusteq.compress.make(large, method=method, out=out, **extra)
         return found[method]

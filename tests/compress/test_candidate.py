@@ -24,7 +24,9 @@ from trusteq.models.traits import traits_of
 from trusteq.models.transformer import open_transformer
 
 ALL = [
-    name for name, method in METHODS.items() if CLASSIFIERS in method.models and not method.original and name != "fp32"
+    name
+    for name, method in METHODS.items()
+    if CLASSIFIERS in method.models and not method.original and not method.calibrates and name != "fp32"
 ]
 """Every method that makes a candidate of the large model, which has 32 bits already."""
 

@@ -1,6 +1,7 @@
 """A search run whole: what it chooses, that it goes on, what it asks, and that its choice is confirmed once."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -15,6 +16,7 @@ from trusteq.compress.methods import METHODS
 from trusteq.shrink import bench, search
 
 pytestmark = pytest.mark.slow
+long = pytest.mark.skipif("TRUSTEQ_LONG" not in os.environ, reason="a search takes its time: make long runs it")
 
 STRICT = {
     "name": "strict",
@@ -50,25 +52,40 @@ def count_made(monkeypatch):
     return made
 
 
-def test_the_smallest_that_passes_is_confirmed_on_untouched_items(large, data, settings, tmp_path):
-    found = search(large, data["items"], test=data["test"], out=tmp_path / "out", **settings)
+@pytest.fixture(scope="session")
+def once():
+    """What is made once, by name."""
+    return {}
+
+
+@pytest.fixture
+def whole(once, large, data, settings, tmp_path_factory):
+    """A search with the usual settings, run to its end, and its folder; nothing may change it."""
+    if "whole" not in once:
+        out = tmp_path_factory.mktemp("whole") / "out"
+        once["whole"] = search(large, data["items"], test=data["test"], out=out, **settings), out
+    return once["whole"]
+
+
+def test_the_smallest_that_passes_is_confirmed_on_untouched_items(whole, data):
+    found, out = whole
     assert fates(found) == {"fp16": "EQUIVALENT", "int4-weights-64": "NOT EQUIVALENT"}
     assert found.confirmation.name == found.chosen.name == "fp16"
     assert found.exit_code == 0
-    run = load_run(tmp_path / "out" / "confirmed")
+    run = load_run(out / "confirmed")
     assert run.manifest["data"]["content"] == data["test"].content()
     assert run["fp16"].verdict.outcome == "EQUIVALENT"
-    size = sum(file.stat().st_size for file in (tmp_path / "out" / "candidates" / "fp16").iterdir())
+    size = sum(file.stat().st_size for file in (out / "candidates" / "fp16").iterdir())
     assert 0 < found.confirmation.price.disk_bytes <= size
     assert found.sentence.startswith("fp16: 5")
     assert found.sentence.endswith("as fast, EQUIVALENT")
-    assert not (tmp_path / "out.work").exists()
+    assert not out.with_name("out.work").exists()
 
 
-def test_only_what_passes_everything_else_is_explained(large, data, settings, tmp_path):
-    search(large, data["items"], test=data["test"], out=tmp_path / "out", **settings)
-    assert [path.name for path in (tmp_path / "out" / "explained").iterdir()] == ["fp16"]
-    assert load_run(tmp_path / "out" / "answers" / "int4-weights-64").document.explanation is None
+def test_only_what_passes_everything_else_is_explained(whole):
+    _, out = whole
+    assert [path.name for path in (out / "explained").iterdir()] == ["fp16"]
+    assert load_run(out / "answers" / "int4-weights-64").document.explanation is None
 
 
 def test_no_question_is_asked_twice_and_a_finished_search_asks_none(large, data, settings, tmp_path, asked):
@@ -86,9 +103,9 @@ def test_no_question_is_asked_twice_and_a_finished_search_asks_none(large, data,
     assert repeated.document() == found.document()
 
 
+@long
 @pytest.mark.parametrize("most", [3, 8])
-def test_an_interrupted_search_goes_on_and_finds_the_same(large, data, settings, tmp_path, asked, most):
-    whole = search(large, data["items"], test=data["test"], out=tmp_path / "whole", **settings)
+def test_an_interrupted_search_goes_on_and_finds_the_same(whole, large, data, settings, tmp_path, asked, most):
     arguments = {"test": data["test"], "out": tmp_path / "out", **settings}
     stopped, resumed = asked(most), asked()
     with trusteq.executor(keep=tmp_path / "work") as kept:
@@ -98,12 +115,12 @@ def test_an_interrupted_search_goes_on_and_finds_the_same(large, data, settings,
         assert sum(stopped.counts.values()) == most
         found = search(large, data["items"], executor=kind(kept.files, resumed, kept.resume), **arguments)
     assert set((stopped.counts + resumed.counts).values()) == {1}
-    assert untimed(found) == untimed(whole)
+    assert untimed(found) == untimed(whole[0])
 
 
-def test_the_same_search_writes_the_same_bytes(large, data, settings, tmp_path):
-    for name in ("one", "other"):
-        search(large, data["items"], test=data["test"], out=tmp_path / name, **settings)
+def test_the_same_search_writes_the_same_bytes(whole, large, data, settings, tmp_path):
+    folders = (whole[1], tmp_path / "other")
+    search(large, data["items"], test=data["test"], out=folders[1], **settings)
 
     def files(folder):
         return {
@@ -112,8 +129,8 @@ def test_the_same_search_writes_the_same_bytes(large, data, settings, tmp_path):
             if path.is_file() and path.name not in ("costs.json", "shrink.json", "shrink.html", "manifest.json")
         }
 
-    assert files(tmp_path / "one") == files(tmp_path / "other")
-    documents = [json.loads((tmp_path / name / "shrink.json").read_text("utf-8")) for name in ("one", "other")]
+    assert files(folders[0]) == files(folders[1])
+    documents = [json.loads((folder / "shrink.json").read_text("utf-8")) for folder in folders]
     assert [rung["verdict"] for rung in documents[0]["rungs"]] == [rung["verdict"] for rung in documents[1]["rungs"]]
 
 
@@ -162,7 +179,8 @@ class Clock:
         return self.now
 
 
-def test_a_budget_stops_the_search_which_then_goes_on(large, data, settings, tmp_path):
+@long
+def test_a_budget_stops_the_search_which_then_goes_on(whole, large, data, settings, tmp_path):
     options = {"test": data["test"], "out": tmp_path / "out", **settings}
     stopped = search(large, data["items"], budget=2, clock=Clock(), **options)
     assert stopped.stopped
@@ -172,8 +190,7 @@ def test_a_budget_stops_the_search_which_then_goes_on(large, data, settings, tmp
     assert "rungs not tried" in stopped.sentence
     assert (tmp_path / "out.work").is_dir()
     found = search(large, data["items"], **options)
-    whole = search(large, data["items"], **{**options, "out": tmp_path / "whole"})
-    assert untimed(found) == untimed(whole)
+    assert untimed(found) == untimed(whole[0])
 
 
 def test_confirm_ends_the_search_with_the_best_so_far(large, data, settings, tmp_path, count_made):
@@ -195,9 +212,9 @@ def test_an_item_that_is_also_untouched_is_refused_before_anything_is_written(la
 
 
 def test_a_folder_belongs_to_one_search(large, data, settings, tmp_path):
-    options = {"test": data["test"], "out": tmp_path / "out", **settings, "methods": ["fp16"]}
+    options = {"test": data["test"], "out": tmp_path / "out", **settings, "methods": ["int4-weights"]}
     search(large, data["items"], **options)
-    for changed in ({"seed": 1}, {"explain_items": 30}, {"policy": STRICT}, {"methods": ["int4-weights"]}):
+    for changed in ({"seed": 1}, {"explain_items": 30}, {"policy": STRICT}, {"methods": ["fp16"]}):
         with pytest.raises(StudyError, match=r"belongs to another search \('\w+' in shrink.json differs\)"):
             search(large, data["items"], **{**options, **changed})
     with pytest.raises(StudyError, match=r"'items' in shrink.json differs"):
@@ -241,6 +258,7 @@ def test_a_method_that_is_missing_or_does_not_fit_is_skipped_with_its_reason(
     assert count_made == ["fp16"]
 
 
+@long
 def test_a_candidate_is_healed_only_if_nothing_as_small_has_passed(large, data, settings, tmp_path, count_made):
     options = {**data, **settings, "methods": ["fp16", "int4-weights", "heal"]}
     options["train"] = data["train"]
@@ -259,6 +277,7 @@ def test_a_candidate_is_healed_only_if_nothing_as_small_has_passed(large, data, 
     assert found.chosen.name == "int4-weights-64"
 
 
+@long
 def test_a_candidate_that_changed_since_its_audit_is_not_confirmed(large, data, settings, tmp_path):
     options = {"test": data["test"], "out": tmp_path / "out", **settings, "methods": ["fp16"]}
     search(large, data["items"], **options)
@@ -271,7 +290,7 @@ def test_a_candidate_that_changed_since_its_audit_is_not_confirmed(large, data, 
 
 
 def test_damaged_records_are_one_clear_line(large, data, settings, tmp_path):
-    options = {"test": data["test"], "out": tmp_path / "out", **settings, "methods": ["fp16"]}
+    options = {"test": data["test"], "out": tmp_path / "out", **settings, "methods": ["int4-weights"]}
     search(large, data["items"], **options)
     (tmp_path / "out" / "shrink.json").write_text("{")
     with pytest.raises(StudyError, match=r"shrink\.json: cannot be read \("):
