@@ -18,7 +18,7 @@ from trusteq.compress.compressed import checkpoint
 from trusteq.compress.heal import PATIENCE, WARMUP, Round, rounds_of, save_healed
 from trusteq.compress.original import Original
 from trusteq.compress.perturbed import Perturbing
-from trusteq.compress.pupil import TextReader, TextReading, pupil_of
+from trusteq.compress.pupil import TextReader, pupil_of
 from trusteq.compress.student import from_layers
 from trusteq.compress.trainee import trainee
 from trusteq.demo.fetch import minilm
@@ -129,7 +129,7 @@ def data_of(folder: Path, task: str) -> Data:
     return Data(train.take(np.sort(order[count:])), train.take(np.sort(order[:count])), test)
 
 
-LEARNING = ((TextReading, "logits"), (TokenLessons, "logits"), (TextReader, "answers"), (Original, "answers"))
+LEARNING = ((TokenLessons, "logits"), (TextReader, "answers"), (Original, "answers"))
 ANSWERING = ((TransformerModel, "answer"),)
 
 
@@ -225,7 +225,7 @@ class WithAttributions:
 
     def logits(self, at: NDArray[np.int64]) -> Any:
         reading = self.lessons.reading
-        inputs = reading.model.inputs(reading.rows, self.lessons.rows[at])
+        inputs = reading.model.inputs(reading.examples.rows, self.lessons.rows[at])
         answer = self.targets(at)[1].argmax(dim=1)
         _, theirs = saliency(self.teacher.model, inputs, answer)
         logits, ours = saliency(self.net, inputs, answer, create_graph=True)

@@ -101,6 +101,7 @@ def test_norms_that_were_scaled_are_mended(scaled, original, reading, unseen, tm
     assert before > 0.2
     assert after < 0.03 * before
     assert same > 0.9
+    assert "not audited here" in made.notes[-1]
     right, wrong, mended = (tensors(folder) for folder in (original, scaled, made.directory))
     for name in right:
         if "norm" in name:

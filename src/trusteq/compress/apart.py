@@ -41,7 +41,7 @@ def set_aside(items: Items, dev: Items | None, *, seed: int) -> tuple[Items, Ite
             room -= sizes[group]
     if len(chosen) < 2:
         raise DataError(
-            f"{items.source}: {len(items):,} items are too few to set some of them aside for the audit; give more, "
+            f"{items.source}: too few items ({len(items):,}) to set some of them aside for the audit; give more, "
             "name others with --test, or skip the audit with --no-audit"
         )
     at = np.isin(groups, chosen)

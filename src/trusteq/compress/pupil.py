@@ -17,6 +17,7 @@ from trusteq.explain.words import MASK
 from trusteq.models.layers import does_not_apply
 from trusteq.models.token_rows import joined
 from trusteq.models.traits import traits_of
+from trusteq.train.lessons import Examples, TokenLessons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from trusteq.compress.original import Original
     from trusteq.compress.perturbed import Perturbing
     from trusteq.data.items import Items
-    from trusteq.models.token_rows import TokenRows
     from trusteq.models.transformer import TransformerModel
     from trusteq.train.lessons import Lessons, Parts
 
@@ -146,31 +146,14 @@ class TextReader:
         """That of its tokenizer."""
         return self.model.mask_token
 
-    def read(self, parts: Sequence[Items]) -> TextReading:
+    def read(self, parts: Sequence[Items]) -> TokenLessons:
         """The tokens of all texts."""
         rows = [self.model.encode(list(zip(*items.texts(), strict=True))) for items in parts]
-        return TextReading(self.model, joined(rows))
+        return TokenLessons(self.model, Examples(joined(rows)))
 
     def answers(self, items: Items) -> NDArray[np.float64]:
         """Those of the model."""
-        return self.model.answer(self.read([items]).rows)
-
-
-@dataclass(frozen=True)
-class TextReading:
-    """Rows of tokens."""
-
-    model: TransformerModel
-    rows: TokenRows
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row [rows]."""
-        return self.rows.lengths
-
-    def logits(self, at: NDArray[np.int64]) -> Any:
-        """The classifier's logits [rows, labels]."""
-        return self.model.model(**self.model.inputs(self.rows, at)).logits.float()
+        return self.model.answer(self.read([items]).examples.rows)
 
 
 def reader_of(source: Any, net: Any, method: str) -> Reader:
