@@ -113,7 +113,7 @@ def test_clusters_that_share_a_content_are_one():
 def test_too_few_items_to_set_some_aside(one_line):
     with pytest.raises(DataError) as caught:
         set_aside(Items([*"abcd"], {"text": [*"wxyz"]}), None, seed=0)
-    one_line(caught, "4 items are too few", "--test", "--no-audit")
+    one_line(caught, "too few items (4)", "--test", "--no-audit")
 
 
 @pytest.mark.parametrize("which", ["items", "dev"])
