@@ -18,9 +18,9 @@ import numpy as np
 
 from trusteq import Pair
 from trusteq.auditing.routing import cascade
-from trusteq.compare.answers import Answers
-from trusteq.compare.cascade import routed_to_reference, together
-from trusteq.compare.compute_measures import measure_all
+from trusteq.comparing.answers import Answers
+from trusteq.comparing.cascade import routed_to_reference, together
+from trusteq.comparing.compute_measures import measure_all
 from trusteq.data.predictions import softmax
 from trusteq.policy import preset
 from trusteq.stats.resampling import Resampling

@@ -22,11 +22,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 import trusteq
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.conditions import seen
-from trusteq.compare.in_common import in_common
-from trusteq.compare.item_features import item_features
-from trusteq.compare.text_aspects import CAPITALS, EMOJI, NAME, words_of
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.conditions import seen
+from trusteq.comparing.in_common import in_common
+from trusteq.comparing.item_features import item_features
+from trusteq.comparing.text_aspects import CAPITALS, EMOJI, NAME, words_of
 from trusteq.data.predictions import softmax
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.conditions import Term
-    from trusteq.compare.in_common import Common
+    from trusteq.comparing.conditions import Term
+    from trusteq.comparing.in_common import Common
     from trusteq.data.items import Items
 
     Rng = np.random.Generator

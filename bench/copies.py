@@ -18,7 +18,7 @@ from sklearn.naive_bayes import BernoulliNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from trusteq.compare.repeated_rows import repeated_rows
+from trusteq.comparing.repeated_rows import repeated_rows
 from trusteq.data.predictions import softmax
 
 if TYPE_CHECKING:

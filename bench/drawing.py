@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from validity_cases import cases, tasks
 
 from trusteq.auditing.explanations import paired
-from trusteq.compare.alignment import Explained, pooled, products
-from trusteq.compare.moved import moved
+from trusteq.comparing.alignment import Explained, pooled, products
+from trusteq.comparing.moved import moved
 from trusteq.explain.draw import chances, ranks
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.respondent import respondents

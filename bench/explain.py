@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import trusteq
-from trusteq.compare.alignment import Explained, alignment, products
-from trusteq.compare.top_k import jaccard, top_k
-from trusteq.compare.weight_similarity import cosine
+from trusteq.comparing.alignment import Explained, alignment, products
+from trusteq.comparing.top_k import jaccard, top_k
+from trusteq.comparing.weight_similarity import cosine
 from trusteq.explain.attributions import attributions
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.lime import lime_fit, lime_masks

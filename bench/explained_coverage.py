@@ -28,10 +28,10 @@ from validity import drawn, to_explain
 from validity_cases import Case, cases, tasks
 
 from trusteq.auditing.explanations import paired
-from trusteq.compare.alignment import Explained, against_peer, alignment
-from trusteq.compare.measures import METHODS
-from trusteq.compare.moved import moved
-from trusteq.compare.transfer import transfer
+from trusteq.comparing.alignment import Explained, against_peer, alignment
+from trusteq.comparing.measures import METHODS
+from trusteq.comparing.moved import moved
+from trusteq.comparing.transfer import transfer
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.removal import Removal, removal, without_top_words
 from trusteq.explain.respondent import respondents

@@ -16,7 +16,7 @@ import argparse
 
 import numpy as np
 
-from trusteq.compare.alignment import SumEstimator
+from trusteq.comparing.alignment import SumEstimator
 from trusteq.explain.draw import chances, ranks
 from trusteq.stats.resampling import Resampling
 

@@ -70,7 +70,7 @@ class Series:
 def work(models: Sequence[Any], items: trusteq.Items, masks: int) -> Callable[[], Explanation]:
     """Value tables of all models, and every candidate's attributions and alignment; predictions are made beforehand."""
     from trusteq.auditing.explanations import paired
-    from trusteq.compare.alignment import alignment
+    from trusteq.comparing.alignment import alignment
     from trusteq.explain.explanation import explain
     from trusteq.explain.respondent import respondents
     from trusteq.stats.resampling import RESAMPLES, Resampling

@@ -7,8 +7,8 @@ The truth is each measure's value on one sample of four million items. Prints, f
 runs whose interval holds it, the share that misses on either side, and the interval's median width; then, how many
 measures lie inside and outside 93 to 97 %, and the range of those that are smooth functions of means: the others have
 a corner, where no interval can be right to the percent, and must only not cover less. ``--only`` names functions of
-the table in `trusteq.compare.measures`. ``--dealt`` deals the independent items to so many clusters that are all alike:
-each holds the same mixture of easy and hard ones; with ``--at-random`` to clusters that mean nothing.
+the table in `trusteq.comparing.measures`. ``--dealt`` deals the independent items to so many clusters that are all
+alike: each holds the same mixture of easy and hard ones; with ``--at-random`` to clusters that mean nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from planted import CALM, UNLIKE, Plant, pair
 
-from trusteq.compare.answers import Pair
-from trusteq.compare.compute_measures import groups
+from trusteq.comparing.answers import Pair
+from trusteq.comparing.compute_measures import groups
 from trusteq.stats.resampling import Resampling
 
 PLANTS = {"unlike": UNLIKE, "calm": CALM}

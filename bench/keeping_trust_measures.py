@@ -12,9 +12,9 @@ from keeping_trust_arms import ANSWERING, in_bfloat16, opened
 import trusteq
 from trusteq.auditing.audit import by_id
 from trusteq.auditing.explanations import align, explain_settings
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.compute_measures import measure_all
-from trusteq.compare.moved import moved
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.compute_measures import measure_all
+from trusteq.comparing.moved import moved
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.removal import removal, without_top_words
 from trusteq.explain.respondent import Respondent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keeping_trust_arms import BY_DEFAULT, CORRECTED, GPTQ, HEALED, HEALED_GPTQ, STUDENTS, TASKS
 
-from trusteq.compare.alignment import SumEstimator
+from trusteq.comparing.alignment import SumEstimator
 from trusteq.stats.resampling import Resampling
 
 if TYPE_CHECKING:

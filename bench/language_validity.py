@@ -51,14 +51,14 @@ from validity import shares_of
 from validity_tables import MARGINS as OF_DEFAULT
 from verdicts import measured as measured_of_predictions
 
-from trusteq.compare.alignment import Explained, SumEstimator
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.choices import mass, order_effect
-from trusteq.compare.confidence import confidence_profiles
-from trusteq.compare.nll_per_byte import nll_per_byte
-from trusteq.compare.smooth_calibration import smooth_calibration
-from trusteq.compare.token_divergence import token_divergence
-from trusteq.compare.token_probability import same_top
+from trusteq.comparing.alignment import Explained, SumEstimator
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.choices import mass, order_effect
+from trusteq.comparing.confidence import confidence_profiles
+from trusteq.comparing.nll_per_byte import nll_per_byte
+from trusteq.comparing.smooth_calibration import smooth_calibration
+from trusteq.comparing.token_divergence import token_divergence
+from trusteq.comparing.token_probability import same_top
 from trusteq.data.read import read_items
 from trusteq.explain.explanation import ExplainSettings, explain
 from trusteq.explain.respondent import Respondent

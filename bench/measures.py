@@ -26,14 +26,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from planted import UNLIKE, draw, pair
 
-from trusteq.compare import scores
-from trusteq.compare.answers import Answers
-from trusteq.compare.behaviour import tests
-from trusteq.compare.binned_calibration import KUMAR_BINS, ece, equal_mass_edges, squared_debiased
-from trusteq.compare.bins import WIDE_EDGES, bin_of, wide_bin
-from trusteq.compare.compute_measures import measure_all, measure_remedies
-from trusteq.compare.smooth_calibration import smooth_ece
-from trusteq.compare.thresholds import threshold_table
+from trusteq.comparing import scores
+from trusteq.comparing.answers import Answers
+from trusteq.comparing.behaviour import tests
+from trusteq.comparing.binned_calibration import KUMAR_BINS, ece, equal_mass_edges, squared_debiased
+from trusteq.comparing.bins import WIDE_EDGES, bin_of, wide_bin
+from trusteq.comparing.compute_measures import measure_all, measure_remedies
+from trusteq.comparing.smooth_calibration import smooth_ece
+from trusteq.comparing.thresholds import threshold_table
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable
 

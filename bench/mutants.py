@@ -1,10 +1,10 @@
 """Do the tests notice when the program is broken on purpose?
 
-    python bench/mutants.py [--sample 300] [--seed 0] [--only compare/alignment.py[:LINE]] [--minutes 60]
+    python bench/mutants.py [--sample 300] [--seed 0] [--only comparing/alignment.py[:LINE]] [--minutes 60]
         [--baseline FILE]
 
 *Named* mutants are written out below: changes that would make an audit lie. Every one must be killed. *Random* ones are
-drawn from the places that can be changed in compare/, stats/, explain/ and verdict.py, spread over the files: a
+drawn from the places that can be changed in comparing/, stats/, explain/ and verdict.py, spread over the files: a
 comparison moved, + for -, a number changed, `and` for `or`, a guard taken out.
 
 All happens in a copy. The tests are run once on it as it is: that tells how long each takes and which functions it
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NEEDED = ("src", "tests", "bench", "pyproject.toml")
-FOLDERS = ("compare", "stats", "explain")
+FOLDERS = ("comparing", "stats", "explain")
 TESTS = (
     "tests/stats/test_*.py",
-    "tests/compare/test_*.py",
+    "tests/comparing/test_*.py",
     "tests/explain/test_*.py",
     "tests/test_verdict.py",
     "tests/test_explanations.py",
 )
-SLOW = ("tests/compare/test_coverage.py", "tests/test_audit.py")
+SLOW = ("tests/comparing/test_coverage.py", "tests/test_audit.py")
 """Minutes long; only named mutants ask for them."""
 LOADED = (
     "numpy.testing",

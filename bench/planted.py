@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.answers import Answers, Pair
+from trusteq.comparing.answers import Answers, Pair
 from trusteq.data.predictions import softmax
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable

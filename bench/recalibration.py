@@ -20,10 +20,10 @@ import numpy as np
 
 from trusteq import Pair
 from trusteq.auditing.recalibration import recalibration
-from trusteq.compare.answers import Answers
-from trusteq.compare.compute_measures import groups_for
-from trusteq.compare.confidence_maps import map_from
-from trusteq.compare.remedies import own_changes
+from trusteq.comparing.answers import Answers
+from trusteq.comparing.compute_measures import groups_for
+from trusteq.comparing.confidence_maps import map_from
+from trusteq.comparing.remedies import own_changes
 from trusteq.data.predictions import softmax
 from trusteq.policy import Policy, preset
 from trusteq.stats.resampling import Resampling
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.remedies import TriedMap
+    from trusteq.comparing.remedies import TriedMap
     from trusteq.stats.estimate import Estimate
 
     Floats = NDArray[np.float64]

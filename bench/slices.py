@@ -18,10 +18,10 @@ import numpy as np
 
 from trusteq.auditing.advice import slice_advice
 from trusteq.auditing.compute import judged_measures
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.compute_measures import groups_for, measured_by
-from trusteq.compare.slices import LIGHT, SLICE_RESAMPLES, slices
-from trusteq.compare.smooth_calibration import smooth_calibration
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.compute_measures import groups_for, measured_by
+from trusteq.comparing.slices import LIGHT, SLICE_RESAMPLES, slices
+from trusteq.comparing.smooth_calibration import smooth_calibration
 from trusteq.data.predictions import softmax
 from trusteq.policy import read_policy
 from trusteq.stats.proportions import wilson
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.compute_measures import Group
-    from trusteq.compare.measures import Measure
+    from trusteq.comparing.compute_measures import Group
+    from trusteq.comparing.measures import Measure
 
     Floats = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1_200)
     options = parser.parse_args()
     # Slices are measured by what the policy judges alone: the rest takes time and is not asked about.
-    with mock.patch("trusteq.compare.slices.groups_for", judged_groups):
+    with mock.patch("trusteq.comparing.slices.groups_for", judged_groups):
         false_alarms(options.runs, options.items)
         first(options.runs, options.items)
 

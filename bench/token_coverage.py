@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.nll_per_byte import nll_per_byte
-from trusteq.compare.token_divergence import token_divergence
-from trusteq.compare.token_probability import same_top, token_probability
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.nll_per_byte import nll_per_byte
+from trusteq.comparing.token_divergence import token_divergence
+from trusteq.comparing.token_probability import same_top, token_probability
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.tokens import TOKEN_COLUMNS, Tokens

@@ -36,13 +36,13 @@ from trusteq.auditing.advice import ALPHA
 from trusteq.auditing.compute import judged_measures
 from trusteq.auditing.explanations import paired, place_of, sequences, settled, with_usual
 from trusteq.auditing.pilot import needs_pilot, piloted
-from trusteq.compare.alignment import Explained, SumEstimator, products, sizes
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.compute_measures import measure_all
-from trusteq.compare.moved import moved
-from trusteq.compare.slices import slice_columns, slices
-from trusteq.compare.top_k import jaccard, top_k
-from trusteq.compare.words import WordLeans, word_leans
+from trusteq.comparing.alignment import Explained, SumEstimator, products, sizes
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.compute_measures import measure_all
+from trusteq.comparing.moved import moved
+from trusteq.comparing.slices import slice_columns, slices
+from trusteq.comparing.top_k import jaccard, top_k
+from trusteq.comparing.words import WordLeans, word_leans
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.draw import chances, ranks
 from trusteq.explain.explanation import ExplainSettings, explain

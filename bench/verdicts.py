@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from planted import CALM, Plant, draw
 
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.behaviour import accuracy, agreement
-from trusteq.compare.confidence import confidence_profiles
-from trusteq.compare.smooth_calibration import smooth_calibration
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.behaviour import accuracy, agreement
+from trusteq.comparing.confidence import confidence_profiles
+from trusteq.comparing.smooth_calibration import smooth_calibration
 from trusteq.policy import Policy, read_policy
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from trusteq.compare import words as module
-from trusteq.compare.words import WordLeans, word_leans
+from trusteq.comparing import words as module
+from trusteq.comparing.words import WordLeans, word_leans
 from trusteq.stats.multiplicity import benjamini_hochberg
 
 FLIPS = 20_000

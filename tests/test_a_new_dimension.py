@@ -13,10 +13,10 @@ import sys, types
 
 import numpy as np
 
-from trusteq.compare import measures
+from trusteq.comparing import measures
 
 # What a contributor writes: one file with a function, and two entries.
-file = types.ModuleType("trusteq.compare.steadiness")
+file = types.ModuleType("trusteq.comparing.steadiness")
 file.wavering = lambda pair: {
     "wavering": pair.resampling.share(abs(pair.candidate.confidence - pair.reference.confidence) > 0.1, what="moved")
 }

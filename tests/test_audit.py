@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 import trusteq
 from trusteq import Outcome
-from trusteq.compare.slices import ANSWER, CONFIDENCE
+from trusteq.comparing.slices import ANSWER, CONFIDENCE
 from trusteq.record.document import document
 from trusteq.record.plain import plain
 from trusteq.report.terminal import render

@@ -12,7 +12,7 @@ import sample_files
 
 from trusteq import read_task_file
 from trusteq.cli.main import main
-from trusteq.compare.measures import MEASURES, PREDICTED, names_of
+from trusteq.comparing.measures import MEASURES, PREDICTED, names_of
 from trusteq.models.preprocessing import preprocessing_of
 from trusteq.policy import parse_policy, policy_schema
 from trusteq.prompts.task_file import task_schema

@@ -10,7 +10,7 @@ from oracles import attributions
 import trusteq
 from trusteq import ExplainSettings, OptionError, Outcome
 from trusteq.auditing.explanations import sequences, settled
-from trusteq.compare.alignment import noise_free, products
+from trusteq.comparing.alignment import noise_free, products
 from trusteq.explain.explanation import in_random_order
 from trusteq.explain.interim_looks import FIRST_LOOK, between_looks
 from trusteq.policy import read_policy

@@ -16,7 +16,7 @@ FLOORS = (
     {"tasks"},
     {"prompts"},
     {"models"},
-    {"work", "compare"},
+    {"work", "comparing"},
     {"explain", "policy"},
     {"verdict"},
     {"record"},

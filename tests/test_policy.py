@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from trusteq import PolicyError, read_policy
-from trusteq.compare.measures import DIMENSIONS, names_of
+from trusteq.comparing.measures import DIMENSIONS, names_of
 from trusteq.policy import PRESETS, parse_policy, policy_schema, preset, wider
 
 GOOD = """

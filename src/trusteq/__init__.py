@@ -32,9 +32,9 @@ from trusteq.errors import (
 
 if TYPE_CHECKING:
     from trusteq.auditing.audit import audit
-    from trusteq.compare.answers import Pair
-    from trusteq.compare.measures import Measure
-    from trusteq.compare.own_measures import measure
+    from trusteq.comparing.answers import Pair
+    from trusteq.comparing.measures import Measure
+    from trusteq.comparing.own_measures import measure
     from trusteq.data.items import Items
     from trusteq.data.pictures import Pictures
     from trusteq.data.read import read_items
@@ -105,10 +105,10 @@ _HOMES = {
     "Estimate": "trusteq.stats.estimate",
     "ExplainSettings": "trusteq.explain.explanation",
     "Items": "trusteq.data.items",
-    "Measure": "trusteq.compare.measures",
+    "Measure": "trusteq.comparing.measures",
     "ModelOptions": "trusteq.models.open",
     "Outcome": "trusteq.verdict",
-    "Pair": "trusteq.compare.answers",
+    "Pair": "trusteq.comparing.answers",
     "Pictures": "trusteq.data.pictures",
     "Policy": "trusteq.policy",
     "Rows": "trusteq.data.rows",
@@ -119,7 +119,7 @@ _HOMES = {
     "from_callable": "trusteq.models.function",
     "from_estimator": "trusteq.models.function",
     "load_run": "trusteq.record.run",
-    "measure": "trusteq.compare.own_measures",
+    "measure": "trusteq.comparing.own_measures",
     "open_model": "trusteq.models.open",
     "read_attributions": "trusteq.explain.exchange.reading",
     "read_items": "trusteq.data.read",

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from trusteq.compare.measures import DIMENSIONS, dimensions_of, find_measure, in_words, names_of, needs_of
+from trusteq.comparing.measures import DIMENSIONS, dimensions_of, find_measure, in_words, names_of, needs_of
 from trusteq.data.yaml_file import parse_yaml, read_yaml, validated
 from trusteq.errors import PolicyError
 
 if TYPE_CHECKING:
-    from trusteq.compare.measures import Measure
+    from trusteq.comparing.measures import Measure
     from trusteq.tasks.task import Task
 
     Dimension = str

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
 
-from trusteq.compare.measures import DIMENSIONS, NEEDS, dimensions_of, in_words, is_lower_bound, judged_as, missing_need
+from trusteq.comparing.measures import (
+    DIMENSIONS,
+    NEEDS,
+    dimensions_of,
+    in_words,
+    is_lower_bound,
+    judged_as,
+    missing_need,
+)
 from trusteq.policy import Dimension, Rule  # noqa: TC001 - read where a record is
 from trusteq.stats.equivalence import against
 from trusteq.stats.estimate import Estimate  # noqa: TC001
@@ -28,7 +36,7 @@ from trusteq.tasks.task import CLASSES, task_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
-    from trusteq.compare.measures import Measure
+    from trusteq.comparing.measures import Measure
     from trusteq.policy import Policy
     from trusteq.tasks.task import Task
 

@@ -10,8 +10,8 @@ from oracles.pairs import pair_of
 import trusteq
 from trusteq.auditing.calibration_advice import calibration_advice
 from trusteq.auditing.recalibration import is_sound, recalibration
-from trusteq.compare.compute_measures import groups_for
-from trusteq.compare.thresholds import threshold_table
+from trusteq.comparing.compute_measures import groups_for
+from trusteq.comparing.thresholds import threshold_table
 from trusteq.data.predictions import softmax
 from trusteq.policy import preset
 from trusteq.verdict import judge

@@ -12,11 +12,11 @@ import trusteq
 from trusteq import Pair
 from trusteq.auditing.decision_advice import retraining_advice, routing_advice, ship
 from trusteq.auditing.routing import COUNTED, cascade, open_rules
-from trusteq.compare.answers import Answers
-from trusteq.compare.behaviour import flipped_items
-from trusteq.compare.compute_measures import measure_all
-from trusteq.compare.in_common import first_half
-from trusteq.compare.measures import MEASURES
+from trusteq.comparing.answers import Answers
+from trusteq.comparing.behaviour import flipped_items
+from trusteq.comparing.compute_measures import measure_all
+from trusteq.comparing.in_common import first_half
+from trusteq.comparing.measures import MEASURES
 from trusteq.data.predictions import softmax
 from trusteq.policy import parse_policy, preset
 from trusteq.tasks.outcomes import Outcomes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trusteq.compare.measures import METHODS
+from trusteq.comparing.measures import METHODS
 from trusteq.data.predictions import log_softmax
 from trusteq.explain.attributions import attributions, products
 from trusteq.explain.plan import mask_plan

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trusteq.compare.faithful import faithful
+from trusteq.comparing.faithful import faithful
 from trusteq.explain.faithfulness import faithfulness
 from trusteq.explain.lime import lime_map
 from trusteq.explain.plan import mask_plan

@@ -14,7 +14,7 @@ import pytest
 
 import trusteq
 from trusteq import ExplainSettings
-from trusteq.compare.agreement_scores import SCORES
+from trusteq.comparing.agreement_scores import SCORES
 from trusteq.explain.exchange.agreement import ELSEWHERE, ESTIMATED_TWICE
 
 WORDS = ["a", "film", "that", "takes", "its", "time", "and", "ours", "too", "but", "ends", "well", "enough", "."]

@@ -18,7 +18,7 @@ from rehashed import rehashed
 import trusteq
 from trusteq import DataError, ExplainSettings, Items, OptionError, RunError
 from trusteq.auditing.verify import verify_run
-from trusteq.compare.patches import pixel_jaccard
+from trusteq.comparing.patches import pixel_jaccard
 from trusteq.data.pictures import Pictures
 from trusteq.explain.patches import (
     PatchSettings,

@@ -15,8 +15,8 @@ from oracles import calibration
 
 import trusteq
 from trusteq import ExplainSettings, ModelError, Outcome
-from trusteq.compare.measures import MEASURES
-from trusteq.compare.published import _variance, pair_agreements, published_measures, word_jaccard
+from trusteq.comparing.measures import MEASURES
+from trusteq.comparing.published import _variance, pair_agreements, published_measures, word_jaccard
 from trusteq.explain.lime import lime_masks
 from trusteq.explain.protocol import ProtocolSettings, publish, top_words
 from trusteq.explain.respondent import respondents

@@ -17,8 +17,8 @@ import pytest
 from oracles import published as scripts
 
 import trusteq
-from trusteq.compare.published import pair_agreements, published_measures, word_jaccard
-from trusteq.compare.top_k import chance_jaccard
+from trusteq.comparing.published import pair_agreements, published_measures, word_jaccard
+from trusteq.comparing.top_k import chance_jaccard
 from trusteq.explain import protocol
 from trusteq.explain.protocol import protocol_settings, publish, stream_seed
 from trusteq.explain.respondent import respondents

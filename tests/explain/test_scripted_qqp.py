@@ -12,8 +12,8 @@ from lime.lime_text import IndexedString, LimeTextExplainer
 
 import trusteq
 from trusteq.cli.audit import audit
-from trusteq.compare.published import chance_word_jaccard, pair_agreements, published_measures, word_jaccard
-from trusteq.compare.top_k import chance_jaccard
+from trusteq.comparing.published import chance_word_jaccard, pair_agreements, published_measures, word_jaccard
+from trusteq.comparing.top_k import chance_jaccard
 from trusteq.explain.lime import lime_fit, lime_masks
 from trusteq.explain.plan import distinct
 from trusteq.explain.protocol import PROTOCOLS, protocol_settings, publish, stream_seed, top_words

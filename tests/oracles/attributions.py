@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trusteq.compare.alignment import Explained
+from trusteq.comparing.alignment import Explained
 from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
 

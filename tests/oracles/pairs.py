@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from trusteq import Pair
-from trusteq.compare.answers import Answers
+from trusteq.comparing.answers import Answers
 from trusteq.data.predictions import softmax
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable

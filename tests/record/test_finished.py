@@ -10,7 +10,7 @@ from rehashed import rehashed
 
 from trusteq import OptionError, RunError, load_run
 from trusteq.auditing.verify import verify_run
-from trusteq.compare.agreement_scores import SCORES
+from trusteq.comparing.agreement_scores import SCORES
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from trusteq import Items, load_run
 from trusteq.auditing.advice_in_common import in_common_advice
 from trusteq.auditing.verify import verify_run
-from trusteq.compare.conditions import Term, matches
-from trusteq.compare.in_common import COLUMNS
+from trusteq.comparing.conditions import Term, matches
+from trusteq.comparing.in_common import COLUMNS
 from trusteq.record.evidence import evidence_of
 from trusteq.record.older_versions import upgraded
 from trusteq.report.junit import junit

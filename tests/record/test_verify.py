@@ -26,7 +26,7 @@ from trusteq.auditing import compute as computing
 from trusteq.auditing import moved_by_rounding, perturbed_training, row_findings
 from trusteq.auditing.compute import FINDINGS, compute_audit
 from trusteq.auditing.verify import verify_run
-from trusteq.compare import chance
+from trusteq.comparing import chance
 from trusteq.record.stored_responses import read_items, read_responses
 
 

@@ -14,8 +14,8 @@ from rich.console import Console
 
 import trusteq
 from trusteq import Estimate, ExplainSettings, Outcome
-from trusteq.compare.change import unpaired_change
-from trusteq.compare.measures import METHODS
+from trusteq.comparing.change import unpaired_change
+from trusteq.comparing.measures import METHODS
 from trusteq.report.difference import Change, Step, difference
 from trusteq.report.difference_document import difference_document
 from trusteq.report.difference_terminal import render
@@ -268,7 +268,7 @@ def test_the_direction_is_the_margin_s():
 
 
 def test_alignment_is_made_again_from_what_a_run_keeps():
-    from trusteq.compare.alignment import Explained, noise_free
+    from trusteq.comparing.alignment import Explained, noise_free
     from trusteq.explain.attributions import attributions, products
     from trusteq.stats.resampling import Resampling
 

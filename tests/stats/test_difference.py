@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from oracles.pairs import pair_of, planted
 
-from trusteq.compare.compute_measures import measure_all
-from trusteq.compare.corp import corp
+from trusteq.comparing.compute_measures import measure_all
+from trusteq.comparing.corp import corp
 from trusteq.stats.difference import minus
 
 

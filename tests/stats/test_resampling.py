@@ -6,8 +6,8 @@ from oracles import bootstrap
 from scipy import special, stats
 
 from trusteq import Pair
-from trusteq.compare.answers import Answers
-from trusteq.compare.compute_measures import measure_all
+from trusteq.comparing.answers import Answers
+from trusteq.comparing.compute_measures import measure_all
 from trusteq.stats import resampling as module
 from trusteq.stats.proportions import tango, wilson
 from trusteq.stats.resampling import Resampling

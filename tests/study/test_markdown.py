@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from trusteq import Estimate, load_run
-from trusteq.compare.published import PairAgreement
+from trusteq.comparing.published import PairAgreement
 from trusteq.record.document import ProtocolSummary
 from trusteq.study.markdown import Repetition, _cell, _costs, _protocol, repetition, tables
 

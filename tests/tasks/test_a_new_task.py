@@ -17,7 +17,7 @@ import trusteq
 from trusteq import ModelError, OptionError, RunError, load_run
 from trusteq.auditing.verify import verify_run
 from trusteq.cli.report import FORMATS
-from trusteq.compare.measures import NEEDS
+from trusteq.comparing.measures import NEEDS
 from trusteq.models.base import Identity
 from trusteq.models.traits import Traits
 from trusteq.policy import parse_policy

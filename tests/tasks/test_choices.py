@@ -14,7 +14,7 @@ import trusteq
 from trusteq import DataError, LabelError, ModelError, load_run
 from trusteq.auditing.verify import verify_run
 from trusteq.cli.report import FORMATS
-from trusteq.compare.measures import NEEDS
+from trusteq.comparing.measures import NEEDS
 from trusteq.models.base import Identity
 from trusteq.models.traits import Traits
 from trusteq.record.evidence import evidence

@@ -9,7 +9,7 @@ from trusteq.auditing.calibration_advice import CUT_OFF, calibration_advice, cut
 from trusteq.auditing.decision_advice import retraining_advice, routing_advice, ship
 from trusteq.auditing.perturbed_training import flattered_steps
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
-from trusteq.compare.measures import in_words
+from trusteq.comparing.measures import in_words
 from trusteq.explain.unit_names import plural
 from trusteq.record.advice import Advice
 from trusteq.stats.p_value import p_words
@@ -17,12 +17,12 @@ from trusteq.stats.p_value import p_words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from trusteq.compare.cascade import Cascade
-    from trusteq.compare.in_common import Common
-    from trusteq.compare.remedies import Recalibration
-    from trusteq.compare.slices import Slice
-    from trusteq.compare.thresholds import Threshold
-    from trusteq.compare.words import WordLean, WordLeans
+    from trusteq.comparing.cascade import Cascade
+    from trusteq.comparing.in_common import Common
+    from trusteq.comparing.remedies import Recalibration
+    from trusteq.comparing.slices import Slice
+    from trusteq.comparing.thresholds import Threshold
+    from trusteq.comparing.words import WordLean, WordLeans
     from trusteq.policy import Policy
     from trusteq.record.advice import AdviceKind
     from trusteq.stats.estimate import Estimate

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compare.in_common import sentence
+from trusteq.comparing.in_common import sentence
 from trusteq.record.advice import Advice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trusteq.compare.in_common import Common, Question
+    from trusteq.comparing.in_common import Common, Question
 
 SAID: dict[Question, int] = {"changed": 2, "right to wrong": 1, "sure and wrong": 1, "moved": 1}
 """The most conditions that are put into words, by question; all are in the report."""

@@ -25,8 +25,8 @@ from trusteq.auditing.models import (
 from trusteq.auditing.pilot import needs_pilot, piloted
 from trusteq.auditing.preprocessing import different_preprocessing
 from trusteq.auditing.sensitivity import sensitivity
-from trusteq.compare.own_measures import entries, own_measures
-from trusteq.compare.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE, measure_column
+from trusteq.comparing.own_measures import entries, own_measures
+from trusteq.comparing.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE, measure_column
 from trusteq.data.items import Items
 from trusteq.data.segment import measures_of
 from trusteq.errors import DataError, OptionError
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.answers import Pair
-    from trusteq.compare.measures import Measure
+    from trusteq.comparing.answers import Pair
+    from trusteq.comparing.measures import Measure
     from trusteq.explain.explanation import ExplainSettings, Explanation
     from trusteq.explain.patches import PublishedPatches
     from trusteq.explain.precision import Precision

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trusteq.auditing.recalibration import LEAST_MOVE, failing_rules
-from trusteq.compare.calibration_fault import ANSWER, CONFIDENCE
-from trusteq.compare.measures import in_words
+from trusteq.comparing.calibration_fault import ANSWER, CONFIDENCE
+from trusteq.comparing.measures import in_words
 from trusteq.record.advice import Advice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from trusteq.compare.calibration_fault import Fault
-    from trusteq.compare.remedies import Recalibration, TriedMap
-    from trusteq.compare.thresholds import Threshold
+    from trusteq.comparing.calibration_fault import Fault
+    from trusteq.comparing.remedies import Recalibration, TriedMap
+    from trusteq.comparing.thresholds import Threshold
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import Verdict
 

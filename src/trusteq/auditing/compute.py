@@ -22,27 +22,27 @@ from trusteq.auditing.recalibration import recalibration
 from trusteq.auditing.routing import cascade
 from trusteq.auditing.row_findings import KINDS as SEGMENT_FINDINGS
 from trusteq.auditing.row_findings import segment_findings
-from trusteq.compare.alignment import MIN_PEER
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.behaviour import accuracy, flipped_items
-from trusteq.compare.behaviour import tests as behaviour_tests
-from trusteq.compare.binned_calibration import quantile_calibration
-from trusteq.compare.calibration_fault import ANSWER
-from trusteq.compare.chance import misfit
-from trusteq.compare.compute_measures import measure_all, measure_remedies
-from trusteq.compare.conditions import seen
-from trusteq.compare.confidence import calibrated_null, reliability_table, saturation
-from trusteq.compare.in_common import in_common
-from trusteq.compare.item_features import item_features
-from trusteq.compare.literal_scores import half_open_calibration, top5_accuracy
-from trusteq.compare.measures import METHODS, PREDICTED, dimensions_of, in_words, judged_as, needs_of
-from trusteq.compare.patches import patch_agreements, patch_measures
-from trusteq.compare.pies import pies
-from trusteq.compare.published import pair_agreements, published_measures
-from trusteq.compare.repeated_rows import repeated_rows
-from trusteq.compare.retraining import reason_not_retrained
-from trusteq.compare.skewsize import skewsize
-from trusteq.compare.slices import (
+from trusteq.comparing.alignment import MIN_PEER
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.behaviour import accuracy, flipped_items
+from trusteq.comparing.behaviour import tests as behaviour_tests
+from trusteq.comparing.binned_calibration import quantile_calibration
+from trusteq.comparing.calibration_fault import ANSWER
+from trusteq.comparing.chance import misfit
+from trusteq.comparing.compute_measures import measure_all, measure_remedies
+from trusteq.comparing.conditions import seen
+from trusteq.comparing.confidence import calibrated_null, reliability_table, saturation
+from trusteq.comparing.in_common import in_common
+from trusteq.comparing.item_features import item_features
+from trusteq.comparing.literal_scores import half_open_calibration, top5_accuracy
+from trusteq.comparing.measures import METHODS, PREDICTED, dimensions_of, in_words, judged_as, needs_of
+from trusteq.comparing.patches import patch_agreements, patch_measures
+from trusteq.comparing.pies import pies
+from trusteq.comparing.published import pair_agreements, published_measures
+from trusteq.comparing.repeated_rows import repeated_rows
+from trusteq.comparing.retraining import reason_not_retrained
+from trusteq.comparing.skewsize import skewsize
+from trusteq.comparing.slices import (
     ANSWERS,
     LABEL,
     MIN_ITEMS,
@@ -54,7 +54,7 @@ from trusteq.compare.slices import (
     slices,
     token_slices,
 )
-from trusteq.compare.thresholds import threshold_table
+from trusteq.comparing.thresholds import threshold_table
 from trusteq.data.repeats import repeats
 from trusteq.errors import ModelError
 from trusteq.explain.patches import PublishedPatches
@@ -75,10 +75,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trusteq.compare.item_features import Features
-    from trusteq.compare.measures import Measure
-    from trusteq.compare.patches import PatchAgreement
-    from trusteq.compare.published import PairAgreement
+    from trusteq.comparing.item_features import Features
+    from trusteq.comparing.measures import Measure
+    from trusteq.comparing.patches import PatchAgreement
+    from trusteq.comparing.published import PairAgreement
     from trusteq.data.items import Items
     from trusteq.explain.explanation import Explanation
     from trusteq.explain.protocol import Published

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.auditing.recalibration import fails, rules_of
 from trusteq.auditing.routing import BEHAVIOUR, open_rules
-from trusteq.compare.conditions import in_words as conditions_in_words
-from trusteq.compare.measures import in_words
+from trusteq.comparing.conditions import in_words as conditions_in_words
+from trusteq.comparing.measures import in_words
 from trusteq.record.advice import Advice
 from trusteq.stats.proportions import wilson
 from trusteq.verdict import Outcome
@@ -15,7 +15,7 @@ from trusteq.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from trusteq.compare.cascade import Cascade, TriedConditions, TriedCutOff
+    from trusteq.comparing.cascade import Cascade, TriedConditions, TriedCutOff
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 

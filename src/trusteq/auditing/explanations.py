@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.alignment import Explained, against_peer, alignment, pooled, products
-from trusteq.compare.faithful import faithful
-from trusteq.compare.measures import METHODS
-from trusteq.compare.transfer import transfer
-from trusteq.compare.words import WordLeans, word_leans
+from trusteq.comparing.alignment import Explained, against_peer, alignment, pooled, products
+from trusteq.comparing.faithful import faithful
+from trusteq.comparing.measures import METHODS
+from trusteq.comparing.transfer import transfer
+from trusteq.comparing.words import WordLeans, word_leans
 from trusteq.errors import OptionError
 from trusteq.explain.draw import Draw, drawn
 from trusteq.explain.explanation import ExplainSettings, Explanation, explain, with_units

@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trusteq.compare.calibration_fault import CONFIDENCE, Fault, in_one_part, parts
-from trusteq.compare.compute_measures import groups_for
-from trusteq.compare.corp import corp
-from trusteq.compare.remedies import (
+from trusteq.comparing.calibration_fault import CONFIDENCE, Fault, in_one_part, parts
+from trusteq.comparing.compute_measures import groups_for
+from trusteq.comparing.corp import corp
+from trusteq.comparing.remedies import (
     Harm,
     Recalibration,
     TriedMap,
@@ -27,15 +27,15 @@ from trusteq.compare.remedies import (
     moved,
     own_changes,
 )
-from trusteq.compare.slices import LABEL
-from trusteq.compare.thresholds import held_out_cut_offs
+from trusteq.comparing.slices import LABEL
+from trusteq.comparing.thresholds import held_out_cut_offs
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from trusteq.compare.answers import Pair
-    from trusteq.compare.measures import Measure
+    from trusteq.comparing.answers import Pair
+    from trusteq.comparing.measures import Measure
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate
     from trusteq.tasks.task import Task

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trusteq.auditing.recalibration import harmed_rules, judged_after, rules_of
-from trusteq.compare.behaviour import accuracy, agreement, flips
-from trusteq.compare.cascade import (
+from trusteq.comparing.behaviour import accuracy, agreement, flips
+from trusteq.comparing.cascade import (
     MOST_ROUTED,
     Cascade,
     TriedConditions,
@@ -25,17 +25,17 @@ from trusteq.compare.cascade import (
     routed_to_reference,
     together,
 )
-from trusteq.compare.in_common import first_half
+from trusteq.comparing.in_common import first_half
 from trusteq.stats.equivalence import against
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from trusteq.compare.answers import Pair
-    from trusteq.compare.in_common import Common
-    from trusteq.compare.item_features import Features
-    from trusteq.compare.measures import Measure
+    from trusteq.comparing.answers import Pair
+    from trusteq.comparing.in_common import Common
+    from trusteq.comparing.item_features import Features
+    from trusteq.comparing.measures import Measure
     from trusteq.policy import Policy, Rule
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import Verdict

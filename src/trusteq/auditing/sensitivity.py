@@ -14,7 +14,7 @@ import numpy as np
 
 from trusteq.auditing.explanations import paired, with_usual
 from trusteq.auditing.perturbed_training import left_out
-from trusteq.compare.alignment import pooled
+from trusteq.comparing.alignment import pooled
 from trusteq.explain.draw import Draw, drawn, random_keys
 from trusteq.explain.explanation import explain
 from trusteq.explain.unit_names import plural

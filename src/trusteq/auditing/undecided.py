@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, in_words
+from trusteq.comparing.measures import DIMENSIONS, in_words
 from trusteq.record.advice import Advice
 from trusteq.stats.outlook import chance, chances
 from trusteq.verdict import Outcome

@@ -10,7 +10,7 @@ import numpy as np
 
 import trusteq
 from trusteq.auditing.compute import FINDINGS, compute_audit
-from trusteq.compare.own_measures import with_functions
+from trusteq.comparing.own_measures import with_functions
 from trusteq.errors import RunError
 from trusteq.record.document import document
 from trusteq.record.manifest import manifest

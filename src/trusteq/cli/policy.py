@@ -36,7 +36,7 @@ def schema() -> None:
 @policy.command(cls=NoRepeats)
 def measures() -> None:
     """Print the names of all measures, by dimension."""
-    from trusteq.compare.measures import DIMENSIONS, names_of
+    from trusteq.comparing.measures import DIMENSIONS, names_of
 
     for dimension in DIMENSIONS:
         click.echo(f"{dimension}:")

@@ -8,7 +8,7 @@ import click
 
 from trusteq.cli import screen
 from trusteq.cli.no_repeats import NoRepeats
-from trusteq.compare.measures import METHODS
+from trusteq.comparing.measures import METHODS
 
 
 @click.command(cls=NoRepeats)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.confidence import profile_distance
-from trusteq.compare.remedies import ITEMS_A_PARAMETER, LABELS, TOLERATED
-from trusteq.compare.temperature import FOLDS, folds
+from trusteq.comparing.confidence import profile_distance
+from trusteq.comparing.remedies import ITEMS_A_PARAMETER, LABELS, TOLERATED
+from trusteq.comparing.temperature import FOLDS, folds
 from trusteq.compress.calibrate_maps import FITS, ITEMS_A_GROUP, CalibrationMap, MapName
 from trusteq.stats.resampling import Resampling
 from trusteq.stats.rows import floored_log, row_sums

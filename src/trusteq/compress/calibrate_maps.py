@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from scipy import optimize, special
 
-from trusteq.compare.temperature import fit_inverse_temperature, scaled
+from trusteq.comparing.temperature import fit_inverse_temperature, scaled
 from trusteq.stats.rows import PROBABILITY_FLOOR, floored_log, row_sums
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from trusteq.compare.measures import METHODS
+from trusteq.comparing.measures import METHODS
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.attributions import Attributions, attributions, products
 from trusteq.explain.draw import chances, in_order, random_keys

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded_arrays import rounded
+from trusteq.comparing.padded_arrays import rounded
 from trusteq.explain.words import Span, TextUnits, from_spans, sentences, words
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from trusteq.compare.measures import PATCH_COUNTS
-from trusteq.compare.patches import MOST_PATCHES, TopPatches
+from trusteq.comparing.measures import PATCH_COUNTS
+from trusteq.comparing.patches import MOST_PATCHES, TopPatches
 from trusteq.errors import DataError, ModelError, OptionError
 from trusteq.explain.explanation import random_choice
 from trusteq.models.library_output import one_line, quiet_transformers

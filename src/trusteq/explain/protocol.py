@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trusteq.compare.padded_arrays import rounded
+from trusteq.comparing.padded_arrays import rounded
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, OptionError
 from trusteq.explain import scripted_qqp

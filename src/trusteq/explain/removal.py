@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.padded_arrays import rounded
+from trusteq.comparing.padded_arrays import rounded
 from trusteq.explain.value_tables import Question
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.certainty import certainty
-from trusteq.compare.measures import METHODS
+from trusteq.comparing.certainty import certainty
+from trusteq.comparing.measures import METHODS
 from trusteq.explain.lime import lime
 from trusteq.explain.shapley import shapley
 from trusteq.explain.value_tables import planned

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from trusteq.compare.patches import PatchAgreement
-    from trusteq.compare.pies import Pie
-    from trusteq.compare.published import PairAgreement
-    from trusteq.compare.slices import Slice
-    from trusteq.compare.words import WordLeans
+    from trusteq.comparing.patches import PatchAgreement
+    from trusteq.comparing.pies import Pie
+    from trusteq.comparing.published import PairAgreement
+    from trusteq.comparing.slices import Slice
+    from trusteq.comparing.words import WordLeans
     from trusteq.data.items import Items
     from trusteq.explain.explanation import Explanation
     from trusteq.explain.patches import PublishedPatches

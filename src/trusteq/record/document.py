@@ -17,16 +17,16 @@ import numpy as np
 from annotated_types import Len, MinLen
 from typing_extensions import TypedDict
 
-from trusteq.compare.cascade import Cascade  # noqa: TC001
-from trusteq.compare.confidence import Bin, Null, Saturation  # noqa: TC001
-from trusteq.compare.in_common import COLUMNS, Common
-from trusteq.compare.own_measures import OwnMeasure, from_entries
-from trusteq.compare.patches import PatchAgreement  # noqa: TC001
-from trusteq.compare.pies import Pie  # noqa: TC001
-from trusteq.compare.published import PairAgreement  # noqa: TC001
-from trusteq.compare.remedies import Recalibration  # noqa: TC001
-from trusteq.compare.thresholds import Threshold  # noqa: TC001
-from trusteq.compare.words import WordLean  # noqa: TC001
+from trusteq.comparing.cascade import Cascade  # noqa: TC001
+from trusteq.comparing.confidence import Bin, Null, Saturation  # noqa: TC001
+from trusteq.comparing.in_common import COLUMNS, Common
+from trusteq.comparing.own_measures import OwnMeasure, from_entries
+from trusteq.comparing.patches import PatchAgreement  # noqa: TC001
+from trusteq.comparing.pies import Pie  # noqa: TC001
+from trusteq.comparing.published import PairAgreement  # noqa: TC001
+from trusteq.comparing.remedies import Recalibration  # noqa: TC001
+from trusteq.comparing.thresholds import Threshold  # noqa: TC001
+from trusteq.comparing.words import WordLean  # noqa: TC001
 from trusteq.explain.explanation import ExplainSettings  # noqa: TC001
 from trusteq.explain.patches import PatchProtocol, PatchSettings, PublishedPatches
 from trusteq.explain.protocol import ProtocolSettings
@@ -43,7 +43,7 @@ from trusteq.verdict import ExitCode, Verdict  # noqa: TC001
 if TYPE_CHECKING:
     import pandas as pd
 
-    from trusteq.compare.measures import Measure
+    from trusteq.comparing.measures import Measure
     from trusteq.record.audit import Audit, Comparison
     from trusteq.tasks.task import Task
 
@@ -117,7 +117,7 @@ class Judged:
     """What the items whose answer or confidence changed have in common."""
 
     def common(self) -> pd.DataFrame:
-        """What the changed items have in common, one condition a row; `trusteq.compare.conditions` finds its items."""
+        """What the changed items have in common, one condition a row; `comparing.conditions` finds its items."""
         import pandas as pd
 
         return pd.DataFrame([common.row() for common in self.in_common], columns=[*COLUMNS])

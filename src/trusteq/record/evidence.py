@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.moved import moved
+from trusteq.comparing.moved import moved
 from trusteq.data.surrogates import readable
 from trusteq.errors import RunError
 from trusteq.explain.draw import drawn

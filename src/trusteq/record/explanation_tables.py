@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.agreement_scores import SCORES
+from trusteq.comparing.agreement_scores import SCORES
 from trusteq.errors import OptionError
 from trusteq.explain.patches import PublishedPatches
 from trusteq.explain.protocol import Published

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from trusteq.compare.measures import Measure
+    from trusteq.comparing.measures import Measure
     from trusteq.policy import Policy
     from trusteq.record.document import AuditDocument
     from trusteq.verdict import Verdict

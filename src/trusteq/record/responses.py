@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.compare.moved import moved
+from trusteq.comparing.moved import moved
 from trusteq.tasks.task import CLASSES
 
 if TYPE_CHECKING:

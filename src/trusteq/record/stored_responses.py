@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.patches import MOST_PATCHES, TopPatches
+from trusteq.comparing.patches import MOST_PATCHES, TopPatches
 from trusteq.data.items import Items
 from trusteq.errors import RunError
 from trusteq.explain.explanation import (

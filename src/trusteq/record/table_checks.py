@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trusteq.compare.agreement_scores import SCORES
-from trusteq.compare.measures import METHODS
+from trusteq.comparing.agreement_scores import SCORES
+from trusteq.comparing.measures import METHODS
 from trusteq.data.segment import is_described
 from trusteq.errors import RunError
 from trusteq.explain.units import places_named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import in_words
+from trusteq.comparing.measures import in_words
 from trusteq.record.advice import DECISIONS, Advice
 from trusteq.verdict import Outcome
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compare.change import unpaired_change
-from trusteq.compare.measures import always_reported
+from trusteq.comparing.change import unpaired_change
+from trusteq.comparing.measures import always_reported
 from trusteq.errors import RunError
 from trusteq.record.plain import plain
 from trusteq.report.paired_runs import PairedRuns

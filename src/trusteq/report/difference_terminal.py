@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.compare.measures import in_words
+from trusteq.comparing.measures import in_words
 from trusteq.data.clean import clean
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.terminal import outcome, rule_outcome, warning_lines

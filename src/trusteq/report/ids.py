@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trusteq.compare.conditions import matching, seen
+from trusteq.comparing.conditions import matching, seen
 from trusteq.errors import OptionError, RunError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.behaviour import FLIPS
-from trusteq.compare.measures import METHODS
-from trusteq.compare.padded_arrays import rounded
-from trusteq.compare.top_k import top_k
+from trusteq.comparing.behaviour import FLIPS
+from trusteq.comparing.measures import METHODS
+from trusteq.comparing.padded_arrays import rounded
+from trusteq.comparing.top_k import top_k
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import method_title
+from trusteq.comparing.measures import method_title
 from trusteq.data.clean import clean
 from trusteq.explain.unit_names import plural
 from trusteq.report.drawn.drawing import Area, Bars

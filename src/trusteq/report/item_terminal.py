@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.compare.measures import method_title
+from trusteq.comparing.measures import method_title
 from trusteq.data.clean import clean
 from trusteq.explain.unit_names import plural
 from trusteq.report.drawn.blocks import Maps

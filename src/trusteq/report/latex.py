@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import METHODS, method_title
+from trusteq.comparing.measures import METHODS, method_title
 from trusteq.data.clean import clean
 from trusteq.explain.unit_names import plural
 from trusteq.record.document import PatchSummary, ProtocolSummary

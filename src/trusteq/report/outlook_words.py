@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS
+from trusteq.comparing.measures import DIMENSIONS
 from trusteq.report.wording import margin, number, title
 from trusteq.stats.outlook import chance
 

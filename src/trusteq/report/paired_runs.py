@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.alignment import Explained
-from trusteq.compare.answers import Answers
-from trusteq.compare.behaviour import flipped_items
-from trusteq.compare.change import Versions, alignment_changes, changes
-from trusteq.compare.measures import METHODS
-from trusteq.compare.moved import moved
+from trusteq.comparing.alignment import Explained
+from trusteq.comparing.answers import Answers
+from trusteq.comparing.behaviour import flipped_items
+from trusteq.comparing.change import Versions, alignment_changes, changes
+from trusteq.comparing.measures import METHODS
+from trusteq.comparing.moved import moved
 from trusteq.explain.attributions import attributions, products
 from trusteq.explain.draw import drawn_for_any
 from trusteq.record.sampled import Sampled

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from trusteq.compare.patches import PatchAgreement
+    from trusteq.comparing.patches import PatchAgreement
     from trusteq.stats.estimate import Estimate
 
 

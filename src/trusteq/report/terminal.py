@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trusteq.compare.behaviour import FLIP_MEASURES
-from trusteq.compare.measures import METHODS, PUBLISHED_METHODS, method_title
+from trusteq.comparing.behaviour import FLIP_MEASURES
+from trusteq.comparing.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
 from trusteq.explain.unit_names import plural
 from trusteq.record.document import PatchSummary
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from trusteq.compare.patches import PatchAgreement
-    from trusteq.compare.published import PairAgreement
+    from trusteq.comparing.patches import PatchAgreement
+    from trusteq.comparing.published import PairAgreement
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
     from trusteq.record.audit import Audit

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import find_measure, in_words, missing_need, sides_of
+from trusteq.comparing.measures import find_measure, in_words, missing_need, sides_of
 from trusteq.explain.unit_names import plural
 from trusteq.policy import PRESETS, read_policy
 from trusteq.stats.p_value import p_words
@@ -15,7 +15,7 @@ from trusteq.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from trusteq.compare.pies import Pie
+    from trusteq.comparing.pies import Pie
     from trusteq.models.base import Finding
     from trusteq.policy import Policy
     from trusteq.record.document import AuditDocument, AuditedCandidate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from trusteq.compare.measures import in_words
+from trusteq.comparing.measures import in_words
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import key
 from trusteq.report.figures.margins import margin_scale

@@ -11,7 +11,7 @@ from trusteq.record.document import ProtocolSummary
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from trusteq.compare.published import PairAgreement
+    from trusteq.comparing.published import PairAgreement
     from trusteq.stats.estimate import Estimate
     from trusteq.study.markdown import Repetition
 

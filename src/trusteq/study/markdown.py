@@ -12,7 +12,7 @@ from itertools import combinations
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compare.measures import METHODS, method_title
+from trusteq.comparing.measures import METHODS, method_title
 from trusteq.errors import RunError, StudyError
 from trusteq.record.document import ProtocolSummary
 from trusteq.record.reading import read

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.alignment import Explained, noise_free, top_sets
-from trusteq.compare.moved import moved
+from trusteq.comparing.alignment import Explained, noise_free, top_sets
+from trusteq.comparing.moved import moved
 from trusteq.explain.draw import Draw, drawn, drawn_for_any
 from trusteq.stats.estimate import Estimate  # noqa: TC001 - read where a study is
 from trusteq.stats.resampling import Resampling

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from report.page import made_up
 
-from trusteq.compare.weight_similarity import cosine
+from trusteq.comparing.weight_similarity import cosine
 from trusteq.report.page import explained_items, items
 from trusteq.report.page.items import browser
 

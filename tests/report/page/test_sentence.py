@@ -7,7 +7,7 @@ from cases import case
 
 import trusteq
 from trusteq import Estimate, Outcome, read_policy
-from trusteq.compare.measures import DIMENSIONS
+from trusteq.comparing.measures import DIMENSIONS
 from trusteq.policy import Rule
 from trusteq.record.document import document
 from trusteq.report.page.sentence import Name, answer, reasons, share

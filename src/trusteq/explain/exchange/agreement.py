@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.agreement_scores import SCORES
-from trusteq.compare.alignment import Explained, K, noise_free, published_scores, top_sets
-from trusteq.compare.top_k import boundary_tie, chance_jaccard
+from trusteq.comparing.agreement_scores import SCORES
+from trusteq.comparing.alignment import Explained, K, noise_free, published_scores, top_sets
+from trusteq.comparing.top_k import boundary_tie, chance_jaccard
 from trusteq.errors import DataError, LabelError, OptionError
 from trusteq.explain.attributions import Attributions
 from trusteq.explain.exchange.reading import read_attributions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.measures import METHODS
+from trusteq.comparing.measures import METHODS
 from trusteq.errors import MissingExtraError, OptionError
 from trusteq.explain.attributions import attributions
 

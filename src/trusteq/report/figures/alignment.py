@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from trusteq.compare.measures import method_title
+from trusteq.comparing.measures import method_title
 from trusteq.explain.unit_names import plural
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import key, legend_above, no_sides

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from trusteq.compare.measures import method_title
-from trusteq.compare.top_k import chance_jaccard
+from trusteq.comparing.measures import method_title
+from trusteq.comparing.top_k import chance_jaccard
 from trusteq.explain.unit_names import plural
 from trusteq.report.figures.alignment import AlignmentDisplay
 from trusteq.report.figures.display import Display

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from trusteq.compare.behaviour import FLIPS
-from trusteq.compare.slices import LABEL
+from trusteq.comparing.behaviour import FLIPS
+from trusteq.comparing.slices import LABEL
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above, no_sides, text_right_of
 from trusteq.report.figures.names import shortened
@@ -43,7 +43,7 @@ class FlipsDisplay(Display):
     """How many items of each class changed from right to wrong, from wrong to right, and to another wrong answer.
 
     names: of the reference and the candidate. classes: "all" first, then the labels. items: of each class [classes].
-    counts: the items whose answer changed [classes, kinds], in the order of `trusteq.compare.behaviour.FLIPS`. low,
+    counts: the items whose answer changed [classes, kinds], in the order of `trusteq.comparing.behaviour.FLIPS`. low,
     high: the interval of the share of the first two kinds [classes, 2]; NaN where the run has none.
     """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from trusteq.compare.measures import METHOD_TITLES, judged_as, method_title
+from trusteq.comparing.measures import METHOD_TITLES, judged_as, method_title
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import heading, key, legend_above, no_sides, text_right_of
 from trusteq.report.figures.names import shortened

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import ANY, find_measure
+from trusteq.comparing.measures import ANY, find_measure
 
 if TYPE_CHECKING:
     from trusteq.policy import Rule

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.measures import METHODS
-from trusteq.compare.top_k import chance_jaccard, jaccard, top_k
-from trusteq.compare.weight_similarity import cosine
+from trusteq.comparing.measures import METHODS
+from trusteq.comparing.top_k import chance_jaccard, jaccard, top_k
+from trusteq.comparing.weight_similarity import cosine
 from trusteq.errors import RunError
 from trusteq.explain.units import TOP
 from trusteq.report.wording import unit_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from trusteq.compare.measures import method_title
+from trusteq.comparing.measures import method_title
 from trusteq.explain.draw import drawn_for_any
 from trusteq.record.document import PatchSummary
 from trusteq.report.figures.display import Display

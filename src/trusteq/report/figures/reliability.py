@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from trusteq.compare.confidence import Bin
+    from trusteq.comparing.confidence import Bin
     from trusteq.record.evidence import Evidence
 
 

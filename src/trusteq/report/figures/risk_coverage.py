@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from trusteq.compare.selective import risk_coverage
+from trusteq.comparing.selective import risk_coverage
 from trusteq.report.figures.display import Display
 from trusteq.report.figures.lettering import legend_above
 from trusteq.report.figures.names import shortened

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trusteq.compare.behaviour import FLIP_MEASURES, FLIPS
+from trusteq.comparing.behaviour import FLIP_MEASURES, FLIPS
 from trusteq.report.page.html_table import Table, share
 from trusteq.report.page.texts import excerpt, fragment
 from trusteq.report.segment_text import segment_texts

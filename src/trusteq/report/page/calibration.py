@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trusteq.auditing.calibration_advice import TARGETS, map_in_words, place_in_words
-from trusteq.compare.measures import in_words
+from trusteq.comparing.measures import in_words
 from trusteq.report.page.html_table import Table, difference_rows, figure, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from trusteq.compare.calibration_fault import Fault, FaultKind
-    from trusteq.compare.confidence import Bin
-    from trusteq.compare.remedies import Recalibration, TriedMap
-    from trusteq.compare.thresholds import Threshold
+    from trusteq.comparing.calibration_fault import Fault, FaultKind
+    from trusteq.comparing.confidence import Bin
+    from trusteq.comparing.remedies import Recalibration, TriedMap
+    from trusteq.comparing.thresholds import Threshold
     from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
     from trusteq.stats.estimate import Estimate

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trusteq.auditing.routing import open_rules
-from trusteq.compare.conditions import in_words as conditions_in_words
-from trusteq.compare.measures import in_words
+from trusteq.comparing.conditions import in_words as conditions_in_words
+from trusteq.comparing.measures import in_words
 from trusteq.report.decisions import expected_seconds, latencies
 from trusteq.report.page.html_table import Table, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trusteq.compare.cascade import Rejudged, Together
+    from trusteq.comparing.cascade import Rejudged, Together
     from trusteq.record.document import AuditedCandidate
     from trusteq.record.evidence import Evidence
 

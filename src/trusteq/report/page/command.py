@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compare.measures import needs_of
+from trusteq.comparing.measures import needs_of
 from trusteq.policy import PRESETS, Policy, read_policy
 from trusteq.report.wording import listed
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import in_words, judged_as
-from trusteq.compare.slices import POSITION, REFERENCE_CONFIDENCE
+from trusteq.comparing.measures import in_words, judged_as
+from trusteq.comparing.slices import POSITION, REFERENCE_CONFIDENCE
 from trusteq.report.page.html_table import Table, difference_rows, figure
 from trusteq.report.page.slices import row, slice_estimates
 

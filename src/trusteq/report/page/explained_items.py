@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.compare.measures import METHODS, method_title
-from trusteq.compare.published import word_jaccard
-from trusteq.compare.weight_similarity import cosine
+from trusteq.comparing.measures import METHODS, method_title
+from trusteq.comparing.published import word_jaccard
+from trusteq.comparing.weight_similarity import cosine
 from trusteq.errors import RunError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.explain.unit_names import plural

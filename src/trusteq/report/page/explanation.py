@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from trusteq.compare.answers import Answers, Pair
-from trusteq.compare.measures import METHODS, PATCH_COUNTS, PATCH_METHODS, PUBLISHED_METHODS, in_words, method_title
-from trusteq.compare.slices import ALPHA, ANSWERS, MIN_EXPLAINED, answers_in_words
+from trusteq.comparing.answers import Answers, Pair
+from trusteq.comparing.measures import METHODS, PATCH_COUNTS, PATCH_METHODS, PUBLISHED_METHODS, in_words, method_title
+from trusteq.comparing.slices import ALPHA, ANSWERS, MIN_EXPLAINED, answers_in_words
 from trusteq.record.document import Part
 from trusteq.report.page.html_table import Table, figure
 from trusteq.report.page.slices import columns, in_order, row, slice_estimates

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import method_title
+from trusteq.comparing.measures import method_title
 from trusteq.record.document import PatchSummary
 from trusteq.report.page.html_table import Table
 from trusteq.report.page.html_table import figure as as_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import in_words, sides_of
+from trusteq.comparing.measures import in_words, sides_of
 from trusteq.report.wording import about, interval, number, p_value, percent
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from trusteq.compare.conditions import matching, seen
-from trusteq.compare.in_common import counted
+from trusteq.comparing.conditions import matching, seen
+from trusteq.comparing.in_common import counted
 from trusteq.data.clean import clean
 from trusteq.report.page.html_table import Table, share
 

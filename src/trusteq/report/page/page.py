@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, method_title, missing_need
+from trusteq.comparing.measures import DIMENSIONS, method_title, missing_need
 from trusteq.data.clean import clean
 from trusteq.explain.unit_names import plural
 from trusteq.report.decisions import to_do, to_look_at

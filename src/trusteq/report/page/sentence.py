@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trusteq.compare.measures import DIMENSIONS, find_measure, in_words
+from trusteq.comparing.measures import DIMENSIONS, find_measure, in_words
 from trusteq.report.wording import about, listed, not_measured, percent, title
 from trusteq.verdict import Outcome
 

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from trusteq.compare.measures import in_words, judged_as
-from trusteq.compare.slices import LABEL, MIN_ITEMS, MOST_SLICES, POSITION, REFERENCE_CONFIDENCE, count_columns
+from trusteq.comparing.measures import in_words, judged_as
+from trusteq.comparing.slices import LABEL, MIN_ITEMS, MOST_SLICES, POSITION, REFERENCE_CONFIDENCE, count_columns
 from trusteq.data.segment import kinds
 from trusteq.report.page.html_table import Table
 from trusteq.report.wording import listed, number
