@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from cases import probabilities
 from oracles.attributions import explained, truths
+from oracles.token_pairs import pair_of, texts
 from scipy import stats
+from scipy.special import log_softmax
 
 from trusteq import Pair
 from trusteq.comparing.alignment import noise_free, top_sets
@@ -185,3 +187,55 @@ def _plain(pair, name):
         "accuracy_difference": lambda: b.right.mean() - a.right.mean(),
         "js": lambda: divergence.js(a, b).mean(),
     }[name]()
+
+
+# tokens of texts
+
+
+def of_texts(*noises, floor=0.01):
+    """A reference and versions that read the same documents, and the estimates of each version against it."""
+    documents = texts(20)
+    versions = []
+    for noise in noises:
+        rng = np.random.default_rng(1)  # they differ from the reference in the same way, more or less
+        read = [(own, n, p, log_softmax(p + noise * rng.normal(size=p.shape), axis=1)) for own, n, p, _ in documents]
+        versions.append(pair_of(read, floor=floor))
+    reference = versions[0].reference
+    made = Versions(reference, *(replace(one.candidate, resampling=reference.resampling) for one in versions))
+    return made, [flat(one) for one in versions]
+
+
+def test_what_tokens_show_can_be_paired():
+    made, (older, newer) = of_texts(0.8, 0.3)
+    found = everything(made)
+    for name in ("token_kl", "token_kl_excess", "token_kl_to_reference_excess", "same_top", "nll_per_byte_ratio"):
+        assert found[name].value == pytest.approx(newer[name].value - older[name].value, abs=1e-9), name
+        assert found[name].low < found[name].value < found[name].high, name
+        assert "newer minus older" in found[name].method, name
+    assert found["token_kl_excess"].high < 0 < found["same_top"].low
+    assert found["nll_per_byte_ratio"].n == 20  # documents
+
+
+def test_a_pair_shows_more_than_two_figures_apart():
+    made, (older, newer) = of_texts(0.8, 0.7)
+    for name in ("token_kl_excess", "nll_per_byte_ratio"):
+        paired, apart = everything(made)[name], unpaired_change(older[name], newer[name])
+        assert paired.high - paired.low < 0.8 * (apart.high - apart.low), name
+
+
+def test_no_token_changes_between_a_version_and_itself():
+    made, _ = of_texts(0.8, 0.8)
+    found = everything(Versions(made.reference, made.older, made.older))
+    for name in ("token_kl", "token_kl_excess", "same_top", "nll_per_byte_ratio"):
+        assert found[name].value == 0, name
+
+
+def test_texts_without_bytes_have_no_ratio():
+    made, _ = of_texts(0.8, 0.3)
+    bare = (
+        replace(
+            one, outcomes=replace(one.outcomes, numbers=one.outcomes.numbers | {"bytes": np.zeros(len(one.outcomes))})
+        )
+        for one in (made.reference, made.older, made.newer)
+    )
+    assert "nll_per_byte_ratio" not in everything(Versions(*bare))

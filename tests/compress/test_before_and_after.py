@@ -272,3 +272,12 @@ def test_the_command_names_the_default_number_of_explained_items():
 
     help_ = next(option.help for option in compress.params if option.name == "explain_items")
     assert f"[default: {EXPLAINED}]" in help_
+
+
+def test_a_task_file_for_a_classifier(small, large, data, tmp_path, one_line):
+    with pytest.raises(OptionError) as caught:
+        trusteq.compress.make(
+            small, method="heal", original=large, items=data, out=tmp_path / "out", task={"task": "tokens"}
+        )
+    one_line(caught, "task has no effect on large, which is a classifier")
+    assert not (tmp_path / "out").exists()

@@ -11,7 +11,7 @@ from oracles import language_models
 from safetensors.torch import load_file, save_file
 
 import trusteq.compress
-from trusteq import DataError, Items, ModelError, OptionError
+from trusteq import DataError, Items, ModelError, OptionError, TrusteqError
 from trusteq.compress import heal_language
 from trusteq.compress.heal_language import OfTokens
 from trusteq.compress.language_source import open_language_source
@@ -60,7 +60,7 @@ def tensors(folder):
 
 
 def heal(candidate, original, items, out, **options):
-    chosen = {"rows": 160, "rate": 1e-2, **options}
+    chosen = {"rows": 160, "rate": 1e-2, "audit": False, **options}
     return trusteq.compress.make(candidate, method="heal", original=original, items=items, out=out, **chosen)
 
 
@@ -101,7 +101,7 @@ def test_norms_that_were_scaled_are_mended(scaled, original, reading, unseen, tm
     assert before > 0.2
     assert after < 0.03 * before
     assert same > 0.9
-    assert "not audited here" in made.notes[-1]
+    assert made.audit is None
     right, wrong, mended = (tensors(folder) for folder in (original, scaled, made.directory))
     for name in right:
         if "norm" in name:
@@ -147,6 +147,59 @@ def test_each_part_of_a_step_counts_by_its_tokens(rounded, original, monkeypatch
     np.testing.assert_allclose(shares, lessons.lengths / lessons.lengths.sum())
     with torch.inference_mode():
         assert [len(lessons.logits(part)) for part, _ in parts] == lessons.lengths.tolist()
+
+
+# before and after
+
+
+def test_it_is_audited_by_each_next_token_of_texts_that_it_did_not_read(scaled, original, reading, unseen, tmp_path):
+    made = heal(scaled, original, reading, tmp_path / "healed", move="small", rate=3e-2, test=unseen, audit=True)
+    assert made.audit.policy.name == "generative"
+    assert made.recipe["audit"]["asked"] == {"task": "tokens"}
+    assert made.recipe["audit"]["items"] == {
+        "source": unseen.source,
+        "items": 30,
+        "content": unseen.content(),
+        "set aside": False,
+    }
+    for side, folder in (("before", scaled), ("after", made.directory)):
+        kl = made.audit[side].measures["distribution"]["token_kl"].value
+        own = own_kl(folder, original, unseen)
+        np.testing.assert_allclose(kl, own, rtol=1e-4)
+    change = next(one for one in made.change.changes if one.measure == "token_kl_excess")
+    assert change.paired
+    assert change.direction == "better"
+
+
+def own_kl(folder, original, items):
+    """The mean KL over the tokens of texts, without the one that ends a text, with transformers alone."""
+    p, q = (loaded(place) for place in (original, folder))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(original)
+    total, tokens = 0.0, 0
+    for (text,) in zip(*items.texts(), strict=True):
+        ids = tokenizer(text, return_tensors="pt").input_ids[:, :-1]
+        with torch.inference_mode():
+            logs = [model(input_ids=ids).logits[0, :-1].double().log_softmax(-1) for model in (p, q)]
+        total += float((logs[0].exp() * (logs[0] - logs[1])).sum())
+        tokens += ids.shape[1] - 1
+    return total / tokens
+
+
+def test_texts_are_set_aside_and_columns_are_read_as_lines(scaled, original, texts, tmp_path):
+    pairs = Items(ids=[str(i) for i in range(60)], segments={"one": texts(60, 5), "two": texts(60, 6)})
+    made = heal(scaled, original, pairs, tmp_path / "healed", move="small", audit=True)
+    assert made.recipe["audit"]["asked"] == {"task": "tokens", "text": "{{ one }}\n{{ two }}"}
+    assert made.recipe["audit"]["items"]["set aside"] is True
+    assert len(made.test) == 12
+    assert made.recipe["items"]["items"] + made.recipe["dev"]["items"] == 48
+
+
+def test_a_task_file_asks_otherwise(scaled, original, texts, tmp_path):
+    task = {"task": "choices", "prompt": "{{ text }}", "choices": {"a": " good", "b": " bad"}}
+    labelled = Items([str(i) for i in range(60)], {"text": texts(60, 5)}, labels=[0, 1] * 30, label_names=("a", "b"))
+    made = heal(scaled, original, labelled, tmp_path / "healed", move="small", audit=True, task=task, explain_items=2)
+    assert made.recipe["audit"]["asked"]["choices"] == task["choices"]
+    assert "accuracy_difference" in made.audit["after"].measures["behaviour"]
 
 
 # what stays
@@ -235,6 +288,13 @@ def test_an_original_with_other_tokens(rounded, original, reading, tmp_path, one
     caught = refusal(ModelError, rounded, swapped, reading, tmp_path / "out")
     one_line(caught, "model swapped: splits texts into other tokens than int3", "same vocabulary")
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_that_are_no_choices(scaled, original, texts, tmp_path, one_line):
+    task = {"task": "choices", "prompt": "{{ text }}", "choices": {"a": " good", "b": " bad"}}
+    labelled = Items([str(i) for i in range(60)], {"text": texts(60, 5)}, labels=[0, 1] * 30, label_names=("a", "c"))
+    caught = refusal(TrusteqError, scaled, original, labelled, tmp_path / "out", audit=True, task=task)
+    one_line(caught, "'c'")
 
 
 def test_perturbed_texts(rounded, original, reading, tmp_path, one_line):

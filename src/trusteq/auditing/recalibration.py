@@ -6,7 +6,7 @@ calibration fails, the simplest first, until after one of them no such rule fail
 
 A map *mends* a failing rule if the rule is EQUIVALENT after it, on held-out folds. It *harms* a rule, of whatever
 dimension, if the outcome is worse than before, or if it fails before and after and the estimate lies beyond its former
-interval, further out. What else counts as harm is said in `compare.remedies`.
+interval, further out. What else counts as harm is said in `comparing.remedies`.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ EPILOG = "\b\nMethods, and the options they take:\n" + "\n".join(
 OF_KINDS = {"picture": "pictures", "sound": "sounds", "columns": "rows of tables"}
 """Options that name what is read of items besides texts, and the word for it."""
 
-AUDITED = ("no_audit", "test", "policy", "explain_items", "run")
+AUDITED = ("no_audit", "test", "policy", "explain_items", "task", "run")
 """Options of an audit before and after."""
 
 KINDS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
@@ -72,12 +72,15 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--test", help="Items to audit the candidate on, before and after.  [default: a part of --data, set aside]"
 )
 @click.option("--no-audit", is_flag=True, help="Skip the audit before and after, and learn from all of --data.")
-@click.option("--policy", help="Preset or YAML file to judge the audit by.  [default: default]")
+@click.option(
+    "--policy", help="Preset or YAML file to judge the audit by.  [default: default; generative for language models]"
+)
 @click.option(
     "--explain-items",
     type=click.IntRange(min=2),
     help="How many items of the audit to explain.  [default: 100]",
 )
+@click.option("--task", help="How a language model is asked in the audit: a YAML file.  [default: for each next token]")
 @click.option("--run", type=click.Path(path_type=Path), help="Save the audit in this run directory.")
 @click.option("--download", is_flag=True, help="Allow downloads from the Hugging Face hub; nothing else goes online.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -110,6 +113,7 @@ def compress(model: str, method: str, out: Path, **options: Any) -> int:
             audit=not options["no_audit"],
             policy=options["policy"],
             explain_items=options["explain_items"],
+            task=options["task"],
             download=options["download"],
             tell=progress,
             say=(lambda line: None) if quiet else (lambda line: click.echo(f"trusteq: {clean(line)}", err=True)),

@@ -19,7 +19,10 @@ from trusteq.comparing.behaviour import FLIP_MEASURES, flip_kinds
 from trusteq.comparing.compute_measures import groups_for
 from trusteq.comparing.confidence import profile_area, profile_distance, profile_gap
 from trusteq.comparing.measures import sides_of
+from trusteq.comparing.nll_per_byte import over
+from trusteq.comparing.token_divergence import BOUNDS, DIRECTIONS, mean_by_token
 from trusteq.comparing.top_k import jaccard, top_k
+from trusteq.stats.difference import minus
 from trusteq.stats.estimate import Estimate, all_widened_to
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ class Versions:
 
 def changes(versions: Versions, names: Collection[str]) -> dict[str, Estimate]:
     """The change of each of these measures for which answers are enough to pair it; others may be included."""
-    estimates = {**_single_measures(versions, names), **_shares(versions), **_means(versions)}
+    estimates = {**_single_measures(versions, names), **_shares(versions), **_means(versions), **_of_tokens(versions)}
     return {**estimates, **_distance(versions)} if DISTANCE in names else estimates
 
 
@@ -143,6 +146,37 @@ def _means(versions: Versions) -> dict[str, Estimate]:
         )
         for name, of in per_item.items()
     }
+
+
+def _of_tokens(versions: Versions) -> dict[str, Estimate]:
+    """What was found at each token of texts; the reference's own noise cancels out."""
+    (r, r_answers), (older, older_answers), (newer, newer_answers) = (
+        (one.outcomes.numbers, one.answer) for one in (versions.reference, versions.older, versions.newer)
+    )
+    estimates: dict[str, Estimate] = {}
+    for name, (number, what) in {**DIRECTIONS, **BOUNDS}.items():
+        if number in newer and number in older:
+            change = mean_by_token(
+                versions.pair, newer[number] - older[number], what=f"{what}, nats, {MINUS}", lowest=-np.inf
+            )
+            estimates |= {name: change, f"{name}_excess": change}
+    if "own-probability" not in newer:
+        return estimates
+    sample = versions.reference.resampling
+    estimates["same_top"] = sample.share_difference(
+        older_answers == r_answers,
+        newer_answers == r_answers,
+        what=f"share of tokens whose most probable one is the reference's, {MINUS}",
+    )
+    if r["bytes"].any() and older["bytes"].any() and newer["bytes"].any():
+        sums = [part for one in (r, older, newer) for part in (-one["log-probability"], one["bytes"])]
+        estimates["nll_per_byte_ratio"] = sample.studentised(
+            lambda *s: minus(over(*s[:2], *s[4:]), over(*s[:4])),
+            *sums,
+            what=f"negative log-likelihood of all texts over their bytes, over the reference's, {MINUS}",
+            bounds=(-np.inf, np.inf),
+        )
+    return estimates
 
 
 def _distance(versions: Versions) -> dict[str, Estimate]:

@@ -24,7 +24,7 @@ NAMED = 3
 """Ids that an error names."""
 
 
-def set_aside(items: Items, dev: Items | None, *, seed: int) -> tuple[Items, Items]:
+def set_aside(items: Items, dev: Items | None, *, seed: int, most: int = MOST) -> tuple[Items, Items]:
     """Items to learn from, and items set aside to audit on, none of which is among the others or in ``dev``.
 
     Clusters stay whole, and so do items of equal content.
@@ -33,7 +33,7 @@ def set_aside(items: Items, dev: Items | None, *, seed: int) -> tuple[Items, Ite
     sizes = np.bincount(groups)
     beside = set() if dev is None else set(item_keys(dev))
     learned = set(groups[[content in beside for content in item_keys(items)]].tolist())
-    room = min(round(SHARE * len(items)), MOST)
+    room = min(round(SHARE * len(items)), most)
     chosen = []
     for group in np.random.default_rng([seed, 1]).permutation(len(sizes)).tolist():
         if group not in learned and sizes[group] <= room:

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.auditing.audit import audit as run_audit
 from trusteq.auditing.explanations import explain_settings
-from trusteq.compress.apart import seen, set_aside
+from trusteq.compress.apart import MOST, seen, set_aside
 from trusteq.compress.language_source import LanguageSource
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.function import renamed
 from trusteq.models.open import ModelOptions, open_model
 from trusteq.models.traits import task_of
+from trusteq.policy import preset
+from trusteq.prompts.task_file import TaskFile
 from trusteq.record.plain import plain
 from trusteq.report.difference import difference_within
+from trusteq.tasks.task import tasks
 from trusteq.train.fine_tuned import summary
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ BEFORE, AFTER = "before", "after"
 """What the candidate is called in the audit."""
 EXPLAINED = 100
 """Items that are explained by default."""
+MOST_TEXTS = 500
+"""Texts that are set aside for a language model, which answers at every token of them."""
 BESIDE = ("kl_reference_candidate",)
 """Measures that are shown beside those that the policy judges."""
 
@@ -45,15 +50,17 @@ BESIDE = ("kl_reference_candidate",)
 class BeforeAndAfter:
     """How to audit a candidate: on which items, by which policy.
 
-    is_part: whether the items were set aside from those to learn from. note: what its user should know.
+    is_part: whether the items were set aside from those to learn from. policy: None for the usual one of a language
+    model's task. task: how a language model is asked; None for a classifier. note: what its user should know.
     """
 
     test: Items
     is_part: bool
-    policy: Policy
+    policy: Policy | None
     explain_items: int
     seed: int
     device: str | None
+    task: TaskFile | None
     note: str
 
     def audited(
@@ -66,9 +73,11 @@ class BeforeAndAfter:
         tell: Callable[[str, int, int], None],
     ) -> Audit:
         """The audit of the candidate as it was and as it is, whose folder is to be at ``place``."""
+        options = ModelOptions(device=self.device, task=self.task)
+        if self.task is not None:
+            reference = open_model(reference.identity.location, name=reference.name, options=options)
         if reference.name in (BEFORE, AFTER):
             reference = renamed(reference, "original")
-        options = ModelOptions(device=self.device)
         candidates = {
             BEFORE: open_model(before, name=BEFORE, options=options),
             AFTER: open_model(after, name=AFTER, options=options),
@@ -96,8 +105,9 @@ class BeforeAndAfter:
         return {
             "items": summary(self.test) | {"set aside": self.is_part},
             "explained": audit.evidence.document.explained,
-            "policy": {"name": self.policy.name, "content": self.policy.content()},
-            "level": self.policy.level,
+            **({} if self.task is None else {"asked": self.task.model_dump(mode="json", exclude_defaults=True)}),
+            "policy": {"name": audit.policy.name, "content": audit.policy.content()},
+            "level": audit.policy.level,
             "verdicts": {
                 name: {
                     "verdict": str(side.verdict.outcome),
@@ -112,21 +122,9 @@ class BeforeAndAfter:
                     "change": _rounded(one.change),
                 }
                 for one in change.changes
-                if is_shown(one.measure, self.policy)
+                if is_shown(one.measure, audit.policy)
             },
         }
-
-
-def can_be_audited(source: Any, test: Items | None) -> bool:
-    """Whether a candidate answers items by itself; an error if not and there are items to audit it on."""
-    if not isinstance(source, LanguageSource):
-        return True
-    if test is not None:
-        raise OptionError(
-            f"test has no effect on language model {source.name}, which is audited with a task file: leave it out, and "
-            "run trusteq audit with --task"
-        )
-    return False
 
 
 def before_and_after(
@@ -134,17 +132,23 @@ def before_and_after(
     items: Items,
     dev: Items | None,
     *,
-    reference: Model,
-    policy: Policy,
+    reference: Any,
+    policy: Policy | None,
     explain_items: int,
     seed: int,
     device: str | None,
+    task: TaskFile | None,
 ) -> tuple[BeforeAndAfter, Items]:
-    """How to audit a candidate, and the items that are left to learn from."""
-    is_part = test is None
+    """How to audit a candidate, and the items that are left to learn from.
+
+    A language model is asked by ``task``, or if that is None, for each next token of the items' texts.
+    """
+    is_part, speaks = test is None, isinstance(reference, LanguageSource)
+    if task is not None and not speaks:
+        raise OptionError(f"task has no effect on {reference.name}, which is a classifier; leave it out")
     if test is None:
         source, count = items.source, len(items)
-        items, test = set_aside(items, dev, seed=seed)
+        items, test = set_aside(items, dev, seed=seed, most=MOST_TEXTS if speaks else MOST)
         note = (
             f"audited on {len(test):,} of the {count:,} items of {source}, set aside before anything was learned "
             f"(content {test.content()[:12]})"
@@ -153,8 +157,21 @@ def before_and_after(
         note = f"audited on the {len(test):,} items of {test.source} (content {test.content()[:12]})"
         if overlap := seen(test, items, dev):
             note = f"{note}; {overlap}"
-    task_of(reference).gold(test, reference.labels)  # labels that do not fit are an error before hours of work
-    return BeforeAndAfter(test, is_part, policy, explain_items, seed, device, note), items
+    if not speaks:
+        task_of(reference).gold(test, reference.labels)  # labels that do not fit are an error before hours of work
+        return BeforeAndAfter(
+            test, is_part, policy or preset("default"), explain_items, seed, device, None, note
+        ), items
+    task = task or next_tokens(test)
+    tasks()[task.task].gold(test, tuple(task.choices or ()))
+    return BeforeAndAfter(test, is_part, policy, explain_items, seed, device, task, note), items
+
+
+def next_tokens(items: Items) -> TaskFile:
+    """The task of every next token of the items' texts, the segments of an item as lines, as healing reads them."""
+    names = items.segments
+    text = None if len(names) == 1 else "\n".join("{{ " + name + " }}" for name in names)
+    return TaskFile.model_validate({"task": "tokens", "text": text})
 
 
 def change_of(audit: Audit) -> CandidateDifference:

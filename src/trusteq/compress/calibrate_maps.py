@@ -12,7 +12,7 @@ Temperature and vector have the lowest cross-entropy with the original's probabi
 KL(original || candidate). That also makes a candidate less sure wherever the two disagree, which no map corrects. So
 there is one more:
 
-- *matched*: the temperature that gives the original's mean confidence, whatever the KL (as in `compare.temperature`).
+- *matched*: the temperature that gives the original's mean confidence, whatever the KL (as in `comparing.temperature`).
 
 Log-probabilities are [items, labels], and so are targets: the original's probabilities.
 """

@@ -26,6 +26,7 @@ from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
 from trusteq.models.made import RECIPE, carried
 from trusteq.policy import read_policy
+from trusteq.prompts.task_file import read_task_file
 from trusteq.record.plain import plain
 from trusteq.train.checkpoints import Checkpoints
 from trusteq.train.recipe import SCHEMA_VERSION, key_of, versions, versions_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Identity
     from trusteq.models.cost_size import Size
     from trusteq.policy import Policy
+    from trusteq.prompts.task_file import TaskFile
     from trusteq.record.audit import Audit
     from trusteq.report.difference import CandidateDifference
 
@@ -95,6 +97,7 @@ def make(
     audit: bool = True,
     policy: str | Path | Policy | Mapping[str, Any] | None = None,
     explain_items: int | None = None,
+    task: str | Path | Mapping[str, Any] | TaskFile | None = None,
     download: bool = False,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
     say: Callable[[str], None] = lambda line: None,
@@ -112,7 +115,9 @@ def make(
 
     With an ``original``, the candidate is audited by ``policy`` (by default "default") as it was and as it is: on
     ``test``, or if there is none on a part of the items that is set aside before anything is learned. ``explain_items``
-    of them are explained. With ``audit`` False, nothing is set aside.
+    of them are explained. A language model is asked by the task file ``task``, or if there is none for each next token
+    of the texts, and judged by "generative" unless ``policy`` names another. With ``audit`` False, nothing is set
+    aside.
     """
     arguments = checked_options(method, options)
     chosen = METHODS[method]
@@ -120,8 +125,9 @@ def make(
         raise OptionError(f"original has no effect on method {method}, which makes a candidate of the model itself")
     if original is None and chosen.original:
         raise OptionError(f"method {method} brings a candidate nearer to a model: name it with --original (original=)")
-    _refuse_without_audit(method, audit=audit, test=test, policy=policy, explain_items=explain_items)
-    rules = read_policy("default" if policy is None else policy)
+    _refuse_without_audit(method, audit=audit, test=test, policy=policy, explain_items=explain_items, task=task)
+    rules = None if policy is None else read_policy(policy)
+    asked = None if task is None else read_task_file(task)
     for name, data in (("items", items), ("dev", dev), ("test", test)):
         used = chosen.learns or (chosen.calibrates and name == "items") or (chosen.original and name == "test")
         if data is not None and not used:
@@ -156,10 +162,10 @@ def make(
         counterpart, plan = None, None
         if original is not None and items is not None:
             from trusteq.compress.apart import together
-            from trusteq.compress.before_and_after import EXPLAINED, before_and_after, can_be_audited
+            from trusteq.compress.before_and_after import EXPLAINED, before_and_after
 
             counterpart = open_original(str(original), source, device, download=download)
-            if audit and can_be_audited(source, test):
+            if audit:
                 plan, items = before_and_after(
                     test,
                     items,
@@ -169,6 +175,7 @@ def make(
                     explain_items=EXPLAINED if explain_items is None else explain_items,
                     seed=arguments.get("seed", 0),
                     device=None if source.model is None else device,
+                    task=asked,
                 )
                 say(plan.note)
             items = together(items)

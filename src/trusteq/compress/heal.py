@@ -53,7 +53,6 @@ LANGUAGE_RATES = RATES | {SMALL: 1e-3}
 """The learning rate by what may move."""
 BATCH, LANGUAGE_BATCH = 32, 8
 """Rows in one step; each of a language model's has many answers to learn."""
-UNAUDITED = "not audited here: a language model is audited by a task file, with trusteq audit --task"
 TIMED = 4
 """Steps that are timed to see how many rows fit into some minutes."""
 
@@ -179,7 +178,6 @@ def heal(
             f"{1 - before.dev_accuracy:.1%} to {1 - best.dev_accuracy:.1%}, KL from {before.dev_loss:.4f} to "
             f"{best.dev_loss:.4f}",
             _kept(learner, tensors) if corrections is None else corrections.in_words(),
-            *((UNAUDITED,) if isinstance(source, LanguageSource) else ()),
         ),
         {
             "training": asdict(settings),

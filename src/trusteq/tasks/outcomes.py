@@ -27,7 +27,7 @@ class Outcomes:
     gold: the code of the right answer; None if there is no such code.
     item: the position of the item that each belongs to; None if every item has one outcome.
     chance: the probability that a guess is right; None if it can be computed from the answers.
-    numbers: further numbers by name, each of them a need of measures (`compare.measures.NEEDS`).
+    numbers: further numbers by name, each of them a need of measures (`comparing.measures.NEEDS`).
     """
 
     answer: NDArray[np.integer[Any]]

@@ -33,7 +33,7 @@ class Task(Protocol):
     one_row: whether an item's answer is one row of numbers, or a row for each of its options, tokens or boxes.
     largest: the largest number that a checked answer can contain.
     explained: whether answers can be explained; `targets` and `value` then say what is explained of them.
-    dimensions: those in which models are compared (`compare.measures.DIMENSIONS`); () for all that every task has.
+    dimensions: those in which models are compared (`comparing.measures.DIMENSIONS`); () for all that every task has.
     policy: the preset by which models of this task are judged, if no other policy is chosen.
     scale: that on which answers are explained unless another is chosen.
     may_be_unknown: columns whose numbers may all be NaN.
