@@ -46,7 +46,7 @@ def test_a_named_file_comes_before_the_one_beside_the_model(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"sise": [4, 6]}, "'sise' is no key of a preprocessing of pictures; did you mean 'size'?"),
+        ({"sise": [4, 6]}, "preprocessing of pictures has no key 'sise'; did you mean 'size'?"),
         ({"size": [0, 6]}, "size.0: input should be greater than or equal to 1 (found 0)"),
         ({"size": [4]}, "size"),
         ({"resize": "cubic"}, "resize: input should be 'nearest', 'bilinear', 'bicubic', 'box', 'lanczos' or 'none'"),
@@ -74,7 +74,7 @@ def test_a_missing_file_and_a_file_of_something_else_are_one_line(tmp_path):
     with pytest.raises(ModelError, match=r"none\.yaml: no such file"):
         preprocessing_of(str(tmp_path / "none.yaml"), tmp_path / "net.onnx", name="net")
     (tmp_path / "net.yaml").write_text("- 1\n")
-    with pytest.raises(ModelError, match="a preprocessing must be a mapping of names to values, found list"):
+    with pytest.raises(ModelError, match="a preprocessing of pictures must be a mapping of names to values, found list"):
         preprocessing_of(None, tmp_path / "net.onnx", name="net")
 
 

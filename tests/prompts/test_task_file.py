@@ -144,7 +144,7 @@ def test_what_changes_nothing_does_not_change_the_content():
         ({**SHARED, "system": "About {{ sentence }}"}, "system: is the same for all items"),
         ({**OWN, "continuation": " because"}, "continuation: must be a template of {{ option }}"),
         ({**OWN, "continuation": "{{ option }}{{ question }}"}, "continuation: must be a template of {{ option }}"),
-        ({**SHARED, "prompts": "x"}, "prompts: extra inputs are not permitted"),
+        ({**SHARED, "prompts": "x"}, "task file has no key 'prompts'; did you mean 'prompt'?"),
         ({**SHARED, "task": "classes"}, "task: input should be 'choices' or 'tokens'"),
         ({"prompt": "{{ a }}"}, "task: field required"),
         ({"task": "tokens", "prompt": "{{ a }}"}, "task: tokens does not read prompt; remove it"),

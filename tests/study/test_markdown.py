@@ -3,13 +3,18 @@
 import re
 from statistics import mean, stdev
 
+import numpy as np
 import pandas as pd
 import pytest
+from cases import Table, case
 
+import trusteq
 from trusteq import Estimate, load_run
 from trusteq.comparing.published import PairAgreement
 from trusteq.record.document import ProtocolSummary
-from trusteq.study.markdown import Repetition, _cell, _costs, _protocol, repetition, tables
+from trusteq.study.markdown import Repetition, _between, _cell, _costs, _protocol, _words, repetition, tables
+from trusteq.study.pairs import PairMeasures
+from trusteq.study.plan import Study
 
 
 def rows(text, heading):
@@ -21,7 +26,7 @@ def rows(text, heading):
             break
         if line.startswith("| ") and "---" not in line:
             first, *cells = (cell.strip() for cell in line.strip("|").split("|"))
-            found.setdefault(first, []).append(cells)
+            found.setdefault(first.partition(" (")[0], []).append(cells)
     return found
 
 
@@ -128,6 +133,43 @@ def test_a_cell_says_how_many_seeds_it_is_of():
     assert _cell([estimate(0.4), None, estimate(0.6)]) == "0.500 ± 0.141 (2 of 3 seeds)"
     assert _cell([None, estimate(0.5)]) == "0.500 [0.490, 0.510] (1 of 2 seeds)"
     assert _cell([None, None]) == "–"
+
+
+@pytest.fixture(scope="module")
+def stuck(tmp_path_factory):
+    """The finished run of a candidate that gives one answer only."""
+    large, small, items = case(60)
+    thin = Table("thin", dict.fromkeys(items.ids, np.array([0.1, 0.8, 0.1])))
+    made = trusteq.audit(large, [thin, small], items, resamples=100, costs="none", with_slices=False)
+    return load_run(made.save(tmp_path_factory.mktemp("stuck") / "run"))
+
+
+def test_what_must_be_read_first_stands_above_the_numbers_and_at_the_model_s_name(stuck):
+    study = Study.model_validate(
+        {
+            "name": "s",
+            "data": {"train": "a.csv", "test": "b.csv", "text": ["text"], "label": "label"},
+            "models": {name: {"train": "minilm"} for name in ("large", "thin", "small")},
+            "audit": {"reference": "large"},
+        }
+    )
+    text = tables(study, [Repetition(seed, stuck, [], None) for seed in (0, 1)])
+    assert (
+        "## Read this first\n\n- **thin**, seeds 0, 1: gives the answer 'maybe' to all 60 items: check its input\n"
+    ) in text
+    assert text.index("## Read this first") < text.index("## Verdicts")
+    assert "| thin (one answer) | 0 | " in text  # among the verdicts
+    assert text.count("| thin (one answer) |") == 4  # two verdicts, accuracy, calibration
+    assert "small (" not in text
+
+
+def test_each_jaccard_says_which_it_is(stuck):
+    pair = PairMeasures("large", "thin", {f"{name}_lime": estimate(0.5) for name in ("jaccard", "jaccard_halves")})
+    found = [Repetition(0, stuck, [pair], None)]
+    for head in ("Jaccard on shared masks, LIME",):
+        assert head in _words(["large", "thin"], found)
+    for head in ("Jaccard on independent masks, LIME", "its chance level, LIME", "its ceiling, LIME"):
+        assert head in _between(["large", "thin"], found)
 
 
 class Stored:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from trusteq.data.table import shown
+from trusteq.data.unknown_key import unknown_key
 
 if TYPE_CHECKING:
     from trusteq.errors import TrusteqError
@@ -83,7 +84,12 @@ def validated(
     try:
         return kind.model_validate(content, context=context)
     except ValidationError as problem:
-        first = problem.errors()[0]
+        errors = problem.errors()
+        # A misspelt key is why another is missing, so it comes first.
+        unknown = next((one["loc"] for one in errors if one["type"] == "extra_forbidden"), None)
+        if unknown is not None:
+            raise error(f"{where}: {unknown_key(kind, unknown, what=what)}") from None
+        first = errors[0]
         place = ".".join(str(part) for part in first["loc"]) or what
         value = "" if isinstance(first.get("input"), dict) else f" (found {shown(first.get('input'))})"
         message = first["msg"].removeprefix("Value error, ")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -122,13 +121,8 @@ def preprocessing_of(
         content = read_yaml(where, missing="no such file", error=ModelError)
     of_sounds = isinstance(content, Mapping) and "rate" in content
     schema: type[Preprocessing | SoundPreprocessing] = SoundPreprocessing if of_sounds else Preprocessing
-    unknown = [str(key) for key in content if key not in schema.model_fields] if isinstance(content, Mapping) else []
-    if unknown:
-        similar = get_close_matches(unknown[0], schema.model_fields, n=1)
-        hint = f"did you mean {similar[0]!r}?" if similar else f"its keys are {', '.join(schema.model_fields)}"
-        kind = "sounds (it has a rate)" if of_sounds else "pictures"
-        raise ModelError(f"model {name}: {where}: {unknown[0]!r} is no key of a preprocessing of {kind}; {hint}")
-    return validated(content, schema, where=f"model {name}: {where}", what="preprocessing", error=ModelError)
+    what = "preprocessing of sounds (it has a rate)" if of_sounds else "preprocessing of pictures"
+    return validated(content, schema, where=f"model {name}: {where}", what=what, error=ModelError)
 
 
 def refuse_other_shape(how: Preprocessing, shape: Sequence[Any], entry: str, *, name: str) -> None:

@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 from trusteq.comparing.measures import METHODS, method_title
 from trusteq.errors import RunError, StudyError
 from trusteq.record.document import ProtocolSummary
+from trusteq.record.evidence import evidence
 from trusteq.record.reading import read
 from trusteq.record.run import load_run
 from trusteq.report.markdown_text import escaped, table
+from trusteq.report.wording import URGENT
 from trusteq.study.pairs import PairMeasures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from trusteq.models.base import Finding
     from trusteq.record.run import Run
     from trusteq.stats.estimate import Estimate
     from trusteq.study.plan import Study
@@ -46,6 +49,11 @@ class Repetition:
     def measures(self) -> dict[str, dict[str, Estimate]]:
         """Each candidate's estimates by name."""
         return {candidate.name: candidate.flat for candidate in self.run.document.candidates}
+
+    @cached_property
+    def urgent(self) -> list[Finding]:
+        """What must be read before any number."""
+        return [finding for finding in evidence(self.run).findings if finding.kind in URGENT]
 
     def of_model(self, model: str, measure: str) -> Estimate | None:
         """An estimate for a single model, e.g. its accuracy."""
@@ -77,28 +85,38 @@ def tables(study: Study, repetitions: Sequence[Repetition]) -> str:
             if len(repetitions) > 1
             else "Each cell is the value with its interval over items."
         ),
+        *_first(repetitions),
         "## Verdicts",
         _verdicts(study, repetitions),
         "## Accuracy, size and speed",
         table(
             ("model", "accuracy", "parameters", "on disk, MB", "one at a time, ms per item"),
             [
-                (escaped(m), _cell([r.of_model(m, "accuracy") for r in repetitions]), *_costs(repetitions, m))
+                (
+                    _named(m, repetitions),
+                    _cell([r.of_model(m, "accuracy") for r in repetitions]),
+                    *_costs(repetitions, m),
+                )
                 for m in models
             ],
         ),
         "## Do they look at the same words?",
         _words(all_models, repetitions),
-        "Jaccard as in the paper: both models on the same masks, all explained items. Next to chance and ceiling:",
+        f"Every Jaccard index here is of the top {study.audit.k} words of two models. On shared masks, all explained "
+        "items count, and the explainer's noise is the same for both models. On independent masks, next to chance and "
+        "ceiling:",
         _between(all_models, repetitions),
-        f"Here the two models are explained on independent halves of the masks, using only items of more than "
-        f"{study.audit.k} words; the ceiling compares the first model with itself.",
+        f"There each model is explained on its own half of the masks, using only items of more than {study.audit.k} "
+        "words; the ceiling compares the first model with itself.",
         *_protocol(models, repetitions),
         "## Are they equally confident?",
         table(
             ("model", "ECE", "MCE", "Brier", "NLL"),
             [
-                (escaped(m), *(_cell([r.of_model(m, q) for r in repetitions]) for q in ("ece", "mce", "brier", "nll")))
+                (
+                    _named(m, repetitions),
+                    *(_cell([r.of_model(m, q) for r in repetitions]) for q in ("ece", "mce", "brier", "nll")),
+                )
                 for m in models
             ],
         ),
@@ -128,6 +146,30 @@ def repetition(directory: Path, seed: int) -> Repetition:
     )
 
 
+def _first(repetitions: Sequence[Repetition]) -> list[str]:
+    """What must be read before any number, by model, as a list under its heading; nothing where there is nothing."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for r in repetitions:
+        for finding in r.urgent:
+            seeds.setdefault((finding.model, finding.message), []).append(str(r.seed))
+    lines = [
+        f"- **{escaped(model)}**, seed{'s' if len(of) > 1 else ''} {', '.join(of)}: {escaped(message)}"
+        for (model, message), of in seeds.items()
+    ]
+    return ["## Read this first", "\n".join(lines)] if lines else []
+
+
+def _named(model: str, repetitions: Sequence[Repetition]) -> str:
+    """A model's name, and in brackets what kind of thing must be known about it before its numbers are read."""
+    kinds: dict[str, int] = {}
+    for r in repetitions:
+        for kind in dict.fromkeys(finding.kind for finding in r.urgent if finding.model == model):
+            kinds[kind] = kinds.get(kind, 0) + 1
+    of = len(repetitions)
+    notes = [kind if count == of else f"{kind} in {count} of {of} seeds" for kind, count in kinds.items()]
+    return f"{escaped(model)} ({', '.join(notes)})" if notes else escaped(model)
+
+
 def _verdicts(study: Study, repetitions: Sequence[Repetition]) -> str:
     """The table with a row for each candidate and seed: the verdict and the most important numbers."""
     columns = (
@@ -142,22 +184,22 @@ def _verdicts(study: Study, repetitions: Sequence[Repetition]) -> str:
         for r in repetitions:
             (candidate,) = (c for c in r.run.document.candidates if c.name == name)
             estimates = (r.measures[name].get(measure) for measure, _ in columns)
-            rows.append((escaped(name), str(r.seed), candidate.verdict.outcome, *map(_interval, estimates)))
+            rows.append((_named(name, [r]), str(r.seed), candidate.verdict.outcome, *map(_interval, estimates)))
     return table(("candidate", "seed", "verdict", *(words for _, words in columns)), rows)
 
 
 def _words(models: Sequence[str], repetitions: Sequence[Repetition]) -> str:
-    """The table with a row for each pair of models: changed answers, the paper's Jaccard, and alignment."""
-    columns = (("jaccard", "Jaccard"), ("alignment", "alignment"))
+    """The table with a row for each pair of models: changed answers, Jaccard on shared masks, and alignment."""
+    columns = (("jaccard", "Jaccard on shared masks"), ("alignment", "alignment"))
     return _pairs(models, repetitions, columns, {"disagreement": "answers changed"})
 
 
 def _between(models: Sequence[str], repetitions: Sequence[Repetition]) -> str:
     """The table with a row for each pair of models: Jaccard on independent masks, its floor and its ceiling."""
     columns = (
-        ("jaccard_halves", "Jaccard"),
-        ("jaccard_halves_chance", "chance"),
-        ("jaccard_ceiling_reference", "ceiling"),
+        ("jaccard_halves", "Jaccard on independent masks"),
+        ("jaccard_halves_chance", "its chance level"),
+        ("jaccard_ceiling_reference", "its ceiling"),
     )
     return _pairs(models, repetitions, columns, {})
 
@@ -205,7 +247,13 @@ def _protocol(models: Sequence[str], repetitions: Sequence[Repetition]) -> list[
         rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
     return [
         f"Under the published protocol, {items:,} items, Jaccard of the top {k}:",
-        table(("models", *(head for m in methods for head in (f"{m.upper()}, mean", "variance over runs"))), rows),
+        table(
+            (
+                "models",
+                *(head for m in methods for head in (f"published Jaccard, {m.upper()}", "its variance over runs")),
+            ),
+            rows,
+        ),
     ]
 
 

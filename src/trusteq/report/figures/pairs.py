@@ -39,13 +39,15 @@ class PairsDisplay(Display):
     """Each pair of models' agreement.
 
     names: of all models, the reference first. same_answer: share of items [models, models]. jaccard: by method, the
-    mean Jaccard of the top k words [models, models]; empty where nothing was explained. k: words in a top set.
+    mean Jaccard of the top k words [models, models]; empty where nothing was explained. k: words in a top set. masks:
+    what these were found with, in words.
     """
 
     names: tuple[str, ...]
     same_answer: NDArray[np.float64]
     jaccard: Mapping[str, NDArray[np.float64]]
     k: int | None
+    masks: str
 
     @classmethod
     def from_evidence(cls, evidence: Evidence) -> Self:
@@ -54,8 +56,10 @@ class PairsDisplay(Display):
         same = np.ones((len(answers), len(answers)))
         for a, b in combinations(range(len(answers)), 2):
             same[a, b] = same[b, a] = (answers[a] == answers[b]).mean()
-        k = SHOWN if isinstance(evidence.document.protocol, PatchSummary) else evidence.document.k
-        return cls(evidence.models, same, _jaccard(evidence), k)
+        protocol = evidence.document.protocol
+        k = SHOWN if isinstance(protocol, PatchSummary) else evidence.document.k
+        masks = "shared masks" if protocol is None else f"protocol {protocol.name}"
+        return cls(evidence.models, same, _jaccard(evidence), k, masks)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -71,7 +75,7 @@ class PairsDisplay(Display):
     def _draw(self, *axes: Axes) -> None:
         titles = [
             "same answer",
-            *(f"Jaccard of the top {self.k},\n{method_title(method)}" for method in self.jaccard),
+            *(f"Jaccard of the top {self.k},\n{method_title(method)}, {self.masks}" for method in self.jaccard),
         ]
         for ax, matrix, title in zip(axes, [self.same_answer, *self.jaccard.values()], titles, strict=True):
             _matrix(ax, matrix)

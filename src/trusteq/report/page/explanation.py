@@ -88,10 +88,10 @@ def _ladder(measures: Mapping[str, Estimate], unit: str) -> Table | None:
     """Jaccard of the top words from chance to ceiling, on independent halves of the plan."""
     steps = {
         "jaccard_halves_chance_{}": "chance: two random sets of words",
-        "jaccard_halves_{}": "candidate and reference",
+        "jaccard_halves_{}": "candidate and reference, on independent masks",
         "jaccard_ceiling_reference_{}": "ceiling: the reference against itself",
         "jaccard_adjusted_{}": "place between the two: 0 is chance, 1 the ceiling",
-        "jaccard_{}": "for comparison: as published, both models on the same masks",
+        "jaccard_{}": "for comparison: both models on shared masks, all explained items",
         "jaccard_chance_{}": "chance level of that",
     }
     if not any(f"jaccard_halves_{method}" in measures for method in METHODS):

@@ -91,7 +91,8 @@ def pairs(evidence: Evidence) -> Table:
     display = PairsDisplay.from_evidence(evidence)
     matrices = {"same answer": display.same_answer}
     matrices |= {
-        f"Jaccard of the top {display.k}, {method_title(name)}": matrix for name, matrix in display.jaccard.items()
+        f"Jaccard of the top {display.k}, {method_title(name)}, {display.masks}": matrix
+        for name, matrix in display.jaccard.items()
     }
     rows = [
         (f"{display.names[a]} and {display.names[b]}", *(f"{matrix[a, b]:.3f}" for matrix in matrices.values()))
