@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trusteq.data.clean import clean
+from trusteq.data.clean import begun, clean
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 COUPLE = "\U0001f469\u200d\u2764\ufe0f\u200d\U0001f468"
@@ -35,6 +35,8 @@ def tagged(region):
         "র\u200d\u09cdয",  # Bengali: the joiner before the virama
         "ភាសា\u200bខ្មែរ",  # Khmer: a place to break the line
         "\u06dd١٢ \u0600",
+        "\U0001fae9 \U0001fac6 \U0001cc00",  # of Unicode 16, which Python 3.11 does not know
+        "\uf8ff \U000f0000",  # for private use: a company's sign
     ],
 )
 def test_ordinary_writing_is_shown_as_it_is(text):
@@ -52,7 +54,7 @@ def test_ordinary_writing_is_shown_as_it_is(text):
         ("\u2066a\u2067b\u2068c\u2069", "�a�b�c�"),
         ("a\u200eb\u200fc\u061cd", "a�b�c�d"),
         ("\ud800 \udcff", "� �"),
-        ("\ue000 \U000f0000 \ufdd0 \U0001ffff", "� � � �"),
+        ("\ufdd0 \uffff \U0001ffff \u2065 \ufff0 \U000e0fff", "� � � � � �"),
     ],
 )
 def test_what_commands_a_terminal_or_turns_text_is_replaced_one_for_one(text, shown):
@@ -110,4 +112,21 @@ def test_every_character_is_itself_or_a_replacement_and_no_control_is_left(text)
     assert len(shown) == len(text)
     assert all(after in (before, "\ufffd") for before, after in zip(text, shown, strict=True))
     assert all(after == before for before, after in zip(text, shown, strict=True) if before.isprintable())
-    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}
+
+
+@pytest.mark.parametrize("length", range(2, 20))
+@pytest.mark.parametrize("text", [FAMILY * 3, COUPLE * 3, CODER * 4, "1\ufe0f\u20e3" * 5, "ab cd " * 4])
+def test_a_text_that_is_cut_ends_in_a_whole_character(text, length):
+    shown = begun(text, length)
+    assert len(shown) <= length
+    assert clean(shown) == shown
+    assert text.startswith(shown.removesuffix("…"))
+    left = text[len(shown) - 1 :]
+    assert left[0] not in "\u200d\ufe0f\u20e3\U0001f3fd" or shown == text
+
+
+def test_a_text_that_fits_is_whole():
+    assert begun(FAMILY, 5) == FAMILY
+    assert begun("one two", 6) == "one t…"
+    assert begun("one two", 5) == "one…"

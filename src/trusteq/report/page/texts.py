@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from trusteq.data.clean import clean
+from trusteq.data.clean import begun, clean
 from trusteq.data.surrogates import readable
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ LONGEST_EXCERPT = 160
 def excerpt(texts: Sequence[str]) -> str:
     """The beginning of an item's texts, in one line."""
     line = " · ".join(" ".join(text[: 2 * LONGEST_EXCERPT].split()) for text in texts)
-    return line if len(line) <= LONGEST_EXCERPT else line[: LONGEST_EXCERPT - 1].rstrip() + "…"
+    return begun(line, LONGEST_EXCERPT)
 
 
 def fragment(id_: str, candidate: str) -> str:

@@ -24,6 +24,17 @@ const CONTROLS = new RegExp(
 /** The text with every control character, and every character that hides or reverses text, replaced. */
 const visible = (text) => text.replace(CONTROLS, (match) => (FLAGS.includes(match) ? match : "\ufffd"));
 
+/** The text, cut after so many letters as a reader counts them (joined emoji are one) if it is longer. */
+function begun(text, length) {
+  if (text.length <= length) return text;
+  let kept = "";
+  for (const { segment } of new Intl.Segmenter().segment(text.slice(0, 4 * length))) {
+    if (kept.length + segment.length >= length) return `${kept.trimEnd()}…`;
+    kept += segment;
+  }
+  return kept;
+}
+
 /** A text whose writing direction does not affect its surroundings. */
 const isolated = (text) => element("bdi", {}, visible(text));
 

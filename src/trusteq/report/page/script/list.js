@@ -170,7 +170,7 @@ class List {
     const image = items.drawings?.map((drawing) => drawing?.images?.[i]).find(Boolean);
     const name = element("th", { scope: "row" }, image ? element("img", { className: image.pixelated ? "small pixelated" : "small", src: image.uri, alt: "" }) : null,
       element("a", { href: this.address(i) }, isolated(items.ids[i])),
-      text ? element("span", { className: "excerpt" }, isolated(text.length > 140 ? `${text.slice(0, 139)}…` : text)) : null);
+      text ? element("span", { className: "excerpt" }, isolated(begun(text, 140))) : null);
     const row = element("tr", { className: items.changed(i) ? "changed" : "" }, name,
       answer(0), answer(items.other),
       items.measure ? element("td", { className: "figure", "data-of": items.measure.name }, agreement === null ? "–" : formatted(agreement, 2)) : null);
