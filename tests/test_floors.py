@@ -22,7 +22,7 @@ FLOORS = (
     {"record"},
     {"auditing"},
     {"report"},
-    {"train", "validity"},
+    {"train", "validity", "releases"},
     {"compress"},
     {"demo"},
     {"study", "shrink"},

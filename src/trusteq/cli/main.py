@@ -17,6 +17,7 @@ from trusteq.cli.demo import demo
 from trusteq.cli.diff import diff
 from trusteq.cli.figure import figure
 from trusteq.cli.gate import gate
+from trusteq.cli.history import history
 from trusteq.cli.policy import policy
 from trusteq.cli.report import report
 from trusteq.cli.selftest import selftest
@@ -52,6 +53,7 @@ for command in (
     verify,
     show,
     diff,
+    history,
     report,
     figure,
     demo,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
     from trusteq.record.document import AuditDocument, AuditedCandidate
     from trusteq.record.evidence import Evidence
+    from trusteq.record.run import Run
     from trusteq.report.paired_runs import Answered, Match
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
@@ -174,7 +175,7 @@ def difference(
         tuple(candidates),
         tuple(c.name for c in was.document.candidates if c not in [before for before, _ in pairs]),
         tuple(c.name for c in is_.document.candidates if c not in [now for _, now in pairs]),
-        tuple(_settings(older, newer)),
+        tuple(changed_settings(older, newer)),
     )
 
 
@@ -261,7 +262,7 @@ def _changes(
         yield Change(name, dimension, a, b, change, name in paired, was.get(name), is_.get(name))
 
 
-def _settings(older: Evidence, newer: Evidence) -> Iterator[Setting]:
+def changed_settings(older: Evidence | Run, newer: Evidence | Run) -> Iterator[Setting]:
     """What differs in items, models, settings, policy and versions."""
     was, is_ = (dict(_facts(run)) for run in (older, newer))
     for name in dict.fromkeys([*was, *is_]):
@@ -269,7 +270,7 @@ def _settings(older: Evidence, newer: Evidence) -> Iterator[Setting]:
             yield Setting(name, was.get(name), is_.get(name))
 
 
-def _facts(run: Evidence) -> Iterator[tuple[str, Any]]:
+def _facts(run: Evidence | Run) -> Iterator[tuple[str, Any]]:
     """How a run was made, by name; what matters most first."""
     manifest = run.manifest
     for number, model in enumerate(manifest["models"]):
