@@ -22,11 +22,11 @@ FLOORS = (
     {"record"},
     {"auditing"},
     {"report"},
-    {"train", "validity", "releases"},
+    {"train", "validity", "releases", "testing"},
     {"compress"},
     {"demo"},
     {"study", "shrink"},
-    {"cli"},
+    {"cli", "pytest_plugin"},
 )
 """From the ground up. A room uses rooms on lower floors, never its neighbours or those above."""
 
