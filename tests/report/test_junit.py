@@ -6,7 +6,10 @@ import junitparser
 import pytest
 from finished_runs import KINDS, equivalent, explained, hostile, plain, tampered, unlabelled
 
+from trusteq.data.clean import clean
+from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.junit import junit
+from trusteq.report.narrowed import narrowed
 
 # What Ant's and Jenkins's schemas both allow: children in order, and attributes (required, optional).
 CHILDREN = {
@@ -57,11 +60,11 @@ def test_it_is_what_ant_s_and_jenkins_s_schemas_ask_for(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_has_a_case_for_each_dimension_and_overall_of_each_candidate(kind):
+def test_it_has_a_case_for_each_dimension_of_each_candidate(kind):
     read = junitparser.JUnitXml.fromstring(junit(KINDS[kind]().evidence).encode())
     assert len(list(read)) == len(KINDS[kind]().comparisons)
     for suite in read:
-        assert [case.name for case in suite] == ["overall", "behaviour", "calibration", "explanation"]
+        assert [case.name for case in suite] == ["behaviour", "calibration", "explanation"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,15 +87,40 @@ def test_not_equivalent_and_undecided_are_failures_of_their_own_types():
     (failure,) = found["nearly", "behaviour"].result
     assert (type(failure), failure.type) == (junitparser.Failure, "UNDECIDED")
     assert failure.message.startswith("undecided is not a pass: ")
-    (failure,) = found["nearly", "overall"].result
-    assert failure.type == "UNDECIDED"
+
+
+def test_one_cause_is_one_failure_which_says_what_to_do():
+    one = narrowed(explained().evidence, ["shortcut"], ("explanation",))
+    (suite,) = junitparser.JUnitXml.fromstring(junit(one).encode())
+    assert suite.failures == 1
+    (failure,) = (result for case in suite for result in case.result if isinstance(result, junitparser.Failure))
+    said = [str(advice) for advice in to_look_at(one.document.candidates[0])]
+    assert said
+    assert failure.text.splitlines()[-len(said) :] == [clean(sentence) for sentence in said]
+
+
+def test_of_several_failures_the_first_that_decides_says_what_to_do():
+    (suite,) = junitparser.JUnitXml.fromstring(junit(plain().evidence).encode())
+    failures = [result for case in suite for result in case.result if isinstance(result, junitparser.Failure)]
+    assert plain()["small"].verdict.outcome == failures[0].type
+    advice = str(to_do(plain().evidence, plain().evidence.document.candidates[0])[0])
+    assert [advice in failure.text for failure in failures] == [True, *[False] * (len(failures) - 1)]
+    assert len(failures) > 1
+
+
+def test_what_to_do_about_a_broken_margin_does_not_stand_beside_an_undecided_one():
+    found = cases(explained())
+    (undecided,), (decisive,) = (found["shortcut", name].result for name in ("behaviour", "explanation"))
+    assert (undecided.type, decisive.type) == ("UNDECIDED", "NOT EQUIVALENT")
+    assert "weighs these words differently" in decisive.text
+    assert "weighs these words differently" not in undecided.text
 
 
 def test_what_is_required_and_was_not_measured_fails_and_what_is_not_required_is_skipped():
     (failure,) = cases(plain())["small", "explanation"].result
     assert (type(failure), failure.type) == (junitparser.Failure, "NOT MEASURED")
     found = cases(equivalent())
-    assert found["twin", "overall"].result == found["twin", "behaviour"].result == []
+    assert found["twin", "behaviour"].result == []
     (skipped,) = found["twin", "calibration"].result
     assert type(skipped) is junitparser.Skipped
     assert skipped.message.startswith("not required; ")

@@ -2,13 +2,18 @@
 
 import json
 from dataclasses import replace
+from datetime import date
+from functools import cache
 from xml.etree import ElementTree as ET
 
 import pytest
+from cases import case
 from command import one_line, trusteq
-from finished_runs import COSTS, costs_of, explained, plain, protocol
+from finished_runs import COSTS, FAST, costs_of, explained, plain, protocol
 
-from trusteq import OptionError, PolicyError, load_run
+import trusteq as package
+from trusteq import OptionError, PolicyError, load_run, read_policy
+from trusteq.cli import dates
 from trusteq.record.evidence import evidence
 from trusteq.record.plain import plain as as_json
 from trusteq.report.in_toto import in_toto
@@ -18,8 +23,15 @@ from trusteq.report.markdown import markdown
 from trusteq.report.model_card import model_card
 from trusteq.report.narrowed import narrowed
 from trusteq.report.page.page import page
+from trusteq.report.wording import urgent
 
 FORMS = {"html": page, "markdown": markdown, "junit": junit, "latex": latex, "model-card": model_card}
+
+
+@cache
+def sharpened():
+    """A candidate that is too sure of itself, more so in one slice."""
+    return package.audit(*case(1000, sharpness=2.0), **{**FAST, "with_slices": True})
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +121,70 @@ def test_the_command_takes_both(run):
     one_line(trusteq("report", run, "--dimensions", "looks"), "no dimension 'looks'")
     one_line(trusteq("report", run, "--dimensions", ""), "policy default")
     one_line(trusteq("report", run, "--as", "in-toto", "--dimensions", "behaviour"), "the run's own policy")
+
+
+STRICT = """
+name: strict
+required: [behaviour]
+rules: {behaviour: {disagreement: {at_most: 0.001}}, calibration: {ece_difference: {at_most: 0.5}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory):
+    path = tmp_path_factory.mktemp("policy") / "strict.yaml"
+    path.write_text(STRICT, "utf-8")
+    return path
+
+
+def test_under_another_policy_verdicts_are_those_of_gate(run, strict):
+    done = json.loads(trusteq("gate", run, "--policy", strict, "--json").stdout)
+    document = narrowed(evidence(load_run(run)), policy=read_policy(strict)).document
+    assert {c.name: as_json(c.verdict) for c in document.candidates} == done["candidates"]
+    assert (document.exit_code, document.policy.content()) == (done["exit_code"], done["policy_sha256"])
+    both = narrowed(evidence(load_run(run)), (), ("calibration",), read_policy(strict)).document
+    done = json.loads(trusteq("gate", run, "--policy", strict, "--dimensions", "calibration", "--json").stdout)
+    assert {c.name: as_json(c.verdict) for c in both.candidates} == done["candidates"]
+
+
+def test_what_was_searched_with_the_run_s_own_margins_is_left_out_under_others_and_said(strict):
+    whole = sharpened().evidence
+    (before,) = whole.document.candidates
+    assert {advice.kind for advice in before.advice} >= {"temperature", "slice"}
+    assert before.recalibration is not None
+    again = narrowed(whole, policy=read_policy(strict))
+    (after,) = again.document.candidates
+    assert not {advice.kind for advice in after.advice} & {"temperature", "slice"}
+    assert after.recalibration is None
+    assert not any(part.p_judged for part in after.slices)
+    (said,) = (sentence for sentence in urgent(again.findings) if "judged here by policy strict" in sentence)
+    assert "not by the run's own, default" in said
+
+
+def test_the_run_s_own_policy_changes_nothing():
+    whole = sharpened().evidence
+    again = narrowed(whole, policy=whole.document.policy)
+    assert markdown(again) == markdown(whole)
+
+
+def test_the_command_judges_by_another_policy(run, strict):
+    suites = ET.fromstring(trusteq("report", run, "--as", "junit", "--policy", strict).stdout)  # noqa: S314 - our own
+    names = {one.get("value") for one in suites.iter("property") if one.get("name") == "policy"}
+    assert names == {"strict"}
+    one_line(trusteq("report", run, "--as", "in-toto", "--policy", strict), "--policy has no effect", "own policy")
+    one_line(trusteq("report", run, "--policy", "none.yaml"), "no such policy file")
+    other = strict.with_name("level.yaml")
+    other.write_text(STRICT.replace("strict", "other") + "level: 0.9\n", "utf-8")
+    one_line(trusteq("report", run, "--policy", other), "needs 0.9 intervals, but this run has 0.95")
+
+
+def test_a_waiver_is_shown_only_under_the_margin_it_was_given_for(strict, tmp_path, monkeypatch):
+    monkeypatch.setattr(dates, "today", lambda: date(2026, 5, 4))
+    run = plain().save(tmp_path / "run")
+    words = ("--rule", "disagreement", "--candidate", "small", "--by", "A. Lee", "--because", "seen")
+    assert trusteq("waive", run, *words, "--until", "2026-05-31").returncode == 0
+    assert "A. Lee" in trusteq("report", run, "--as", "markdown").stdout
+    assert "A. Lee" not in trusteq("report", run, "--as", "markdown", "--policy", strict).stdout
 
 
 def test_a_statement_is_about_the_chosen(run):

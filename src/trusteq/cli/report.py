@@ -46,10 +46,21 @@ FORMATS = {
     "address; else stdout]",
 )
 @click.option("--candidate", "only", multiple=True, help="Report only this candidate; may be repeated.")
+@click.option(
+    "--policy",
+    "policy_name",
+    help="Preset (default, generative, paper) or YAML file to judge by.  [default: the run's own]",
+)
 @click.option("--dimensions", default=None, help="Dimensions that EQUIVALENT requires, e.g. behaviour,calibration.")
 @click.option("--no-pictures", is_flag=True, help="Leave pictures and sounds out of the page.")
 def report(
-    run: str, form: str, out: str | None, only: tuple[str, ...], dimensions: str | None, no_pictures: bool
+    run: str,
+    form: str,
+    out: str | None,
+    only: tuple[str, ...],
+    policy_name: str | None,
+    dimensions: str | None,
+    no_pictures: bool,
 ) -> int:
     """Write the report of the finished RUN directory; no model is loaded.
 
@@ -57,25 +68,28 @@ def report(
     trusteq report trusteq-run
     trusteq report trusteq-run --as junit --out trust.xml
     trusteq report trusteq-run --candidate int8 --dimensions behaviour
+    trusteq report trusteq-run --policy strict.yaml
 
-    With --dimensions, verdicts are those of trusteq gate --dimensions.
+    With --policy or --dimensions, verdicts are those of trusteq gate with the same options.
 
     Exit codes: 0 written, for any verdict; 2 error.
     """  # noqa: D301
+    from trusteq.policy import read_policy
     from trusteq.record.address import is_address
     from trusteq.record.evidence import evidence
     from trusteq.record.run import load_run
     from trusteq.report.narrowed import narrowed
     from trusteq.report.page.page import page
 
-    if form == "in-toto" and dimensions is not None:
-        raise click.UsageError(
-            "--dimensions has no effect on an in-toto statement, which is about the run's own policy"
-        )
+    if form == "in-toto" and (dimensions is not None or policy_name is not None):
+        given = "--policy" if dimensions is None else "--dimensions"
+        raise click.UsageError(f"{given} has no effect on an in-toto statement, which is about the run's own policy")
     if no_pictures and form != "html":
         raise click.UsageError(f"--no-pictures has no effect on {form}, which never shows any; remove it")
     found = load_run(run)
-    content = narrowed(evidence(found), only, None if dimensions is None else comma_separated(dimensions))
+    policy = None if policy_name is None else read_policy(policy_name, found.document.own_measures)
+    required = None if dimensions is None else comma_separated(dimensions)
+    content = narrowed(evidence(found), only, required, policy)
     text = page(content, images=False) if no_pictures else maker(form)(content)
     if out is None:
         folder = Path() if is_address(run) else Path(run)

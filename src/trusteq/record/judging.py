@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trusteq.errors import PolicyError
 from trusteq.verdict import judge
 
 if TYPE_CHECKING:
@@ -22,3 +23,13 @@ def judged_by(policy: Policy, candidate: AuditedCandidate, document: AuditDocume
         task=document.task,
         chosen=document.chosen,
     )
+
+
+def refuse_other_level(policy: Policy, candidate: AuditedCandidate) -> None:
+    """Stop if a policy judges by intervals of another level than those that were computed."""
+    levels = {estimate.level for estimate in candidate.flat.values()}
+    if levels and levels != {policy.level}:
+        raise PolicyError(
+            f"policy {policy.name} needs {policy.level:.10g} intervals, but this run has {min(levels):.10g}; set "
+            f"the policy's level to {min(levels):.10g}, or audit again with this policy"
+        )

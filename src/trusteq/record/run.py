@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trusteq.data.segment import is_described
-from trusteq.errors import PolicyError, RunError
+from trusteq.errors import RunError
 from trusteq.record.address import fetched, is_address
 from trusteq.record.consistency import refuse_inconsistent
 from trusteq.record.costs import FILE as COSTS
@@ -25,7 +25,7 @@ from trusteq.record.history import read_history
 from trusteq.record.integrity import MANIFEST, checked_verdicts, is_listed, refuse_changed
 from trusteq.record.item_table import other_segments
 from trusteq.record.json_file import read_json
-from trusteq.record.judging import judged_by
+from trusteq.record.judging import judged_by, refuse_other_level
 from trusteq.record.manifest import Manifest
 from trusteq.record.older_versions import refuse_later_fields, upgraded
 from trusteq.record.parquet_table import checked, unpacked
@@ -150,12 +150,7 @@ def rejudge(run: Run, policy: Policy) -> dict[str, Verdict]:
     """Each candidate's verdict under another policy, from the run's estimates."""
     verdicts = {}
     for candidate in run.document.candidates:
-        levels = {e.level for e in candidate.flat.values()}
-        if levels and levels != {policy.level}:
-            raise PolicyError(
-                f"policy {policy.name} needs {policy.level:.10g} intervals, but this run has {min(levels):.10g}; set "
-                f"the policy's level to {min(levels):.10g}, or audit again with this policy"
-            )
+        refuse_other_level(policy, candidate)
         verdicts[candidate.name] = judged_by(policy, candidate, run.document)
     return verdicts
 

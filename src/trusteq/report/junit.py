@@ -1,10 +1,10 @@
 """An audit as JUnit XML, which CI servers show with the tests.
 
-A suite per candidate, in it a case per dimension and one overall. A required dimension that is not EQUIVALENT fails:
-NOT EQUIVALENT, UNDECIDED and NOT MEASURED are types of failure, so a file without failures means exit code 0. A
-dimension that is not required is skipped unless it is EQUIVALENT. What was waived still fails, with the waiver in its
-text: a waiver counts until a day, and a report knows no days. The file is valid by Ant's schema and by Jenkins's; a run
-stores no times, so the timestamp that Ant's schema demands is a constant.
+A suite per candidate, in it a case per dimension, so that a cause is one failure. A required dimension that is not
+EQUIVALENT fails: NOT EQUIVALENT, UNDECIDED and NOT MEASURED are types of failure, so a file without failures means exit
+code 0. The first failure that decides the verdict also says what to do. A dimension that is not required is skipped
+unless it is EQUIVALENT. What was waived still fails, with the waiver in its text: a waiver counts until a day, and a
+report knows no days. The file is valid by Ant's schema and by Jenkins's; a run stores no times, so the timestamp that Ant's schema demands is a constant.
 """
 
 from __future__ import annotations
@@ -41,7 +41,13 @@ def junit(evidence: Evidence) -> str:
 
 
 def _suite(evidence: Evidence, candidate: AuditedCandidate, number: int) -> ET.Element:
-    cases = [_overall(evidence, candidate), *(_case(candidate, d) for d in candidate.verdict.dimensions)]
+    cases = [_case(candidate, d) for d in candidate.verdict.dimensions]
+    failures = [failure for case in cases if (failure := case.find("failure")) is not None]
+    decisive = [failure for failure in failures if failure.get("type") == candidate.verdict.outcome] or failures
+    if decisive:
+        waived = of_candidate(evidence.waivers, candidate.name)
+        said = [*waived, *map(str, [*to_do(evidence, candidate), *to_look_at(candidate)])]
+        decisive[0].text = "\n".join([decisive[0].text or "", *map(clean, said)])
     suite = ET.Element("testsuite", name=_name(candidate.name), package="trusteq", id=str(number))
     suite.set("hostname", "localhost")
     suite.set("timestamp", TIMESTAMP)
@@ -59,17 +65,8 @@ def _suite(evidence: Evidence, candidate: AuditedCandidate, number: int) -> ET.E
     return suite
 
 
-def _overall(evidence: Evidence, candidate: AuditedCandidate) -> ET.Element:
-    case = _empty(candidate, "overall")
-    if candidate.verdict.outcome is not Outcome.EQUIVALENT:
-        waived = of_candidate(evidence.waivers, candidate.name)
-        said = [*to_do(evidence, candidate), *to_look_at(candidate)]
-        _failure(case, candidate.verdict.outcome, candidate.verdict.reason, [*waived, *map(str, said)])
-    return case
-
-
 def _case(candidate: AuditedCandidate, dimension: DimensionVerdict) -> ET.Element:
-    case = _empty(candidate, dimension.dimension)
+    case = ET.Element("testcase", name=dimension.dimension, classname=f"trusteq.{_name(candidate.name)}", time="0")
     if dimension.outcome is Outcome.EQUIVALENT:
         return case
     open_ = {Outcome.UNDECIDED, Outcome.NOT_MEASURED} if dimension.outcome is Outcome.UNDECIDED else {dimension.outcome}
@@ -81,10 +78,6 @@ def _case(candidate: AuditedCandidate, dimension: DimensionVerdict) -> ET.Elemen
         told = NOT_JUDGED if dimension.outcome is Outcome.NOT_MEASURED else f"{dimension.outcome}: {reason}"
         ET.SubElement(case, "skipped", message=clean(f"not required; {told}"))
     return case
-
-
-def _empty(candidate: AuditedCandidate, name: str) -> ET.Element:
-    return ET.Element("testcase", name=name, classname=f"trusteq.{_name(candidate.name)}", time="0")
 
 
 def _failure(case: ET.Element, outcome: Outcome, reason: str, more: Sequence[str]) -> None:

@@ -44,6 +44,7 @@ URGENT = frozenset(
     {
         "one answer",
         "chosen items",
+        "other policy",
         "other preprocessing",
         "other prompts",
         "unreadable items",
