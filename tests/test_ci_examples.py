@@ -1,6 +1,8 @@
 """The examples for CI servers: their YAML, every command line in them, and what a job's result is."""
 
 import os
+import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,84 +11,81 @@ import pandas as pd
 import pytest
 import yaml
 from cases import LABELS, probabilities
+from ci_stand_ins import commands, ran, serving
 from command import trusteq
+
+from trusteq.cli.audit import audit
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "ci"
 
 
-def github():
-    """Environment and scripts of the GitHub example, step by step."""
-    content = yaml.safe_load((EXAMPLES / "github.yml").read_text("utf-8"))
-    assert content[True] == "pull_request"  # YAML 1.1 reads "on" so; GitHub does not
-    steps = content["jobs"]["audit"]["steps"]
-    assert all(("uses" in step) != ("run" in step) for step in steps)
-    return content["env"], [step["run"] for step in steps if "run" in step]
-
-
 def gitlab():
-    """The same of the GitLab example."""
+    """Variables and script of the GitLab example."""
     job = yaml.safe_load((EXAMPLES / "gitlab-ci.yml").read_text("utf-8"))["trust"]
     assert job["artifacts"]["when"] == "always"
     assert job["artifacts"]["reports"] == {"junit": "trust.xml"}
-    return job["variables"], ["\n".join([*job["before_script"], *job["script"]])]
+    return job["variables"], "\n".join([*job["before_script"], *job["script"]])
 
 
-SERVERS = {"github": github, "gitlab": gitlab}
-FAKE = """#!/bin/bash
-printf '%s\\n' "$(basename "$0")" "$@" '' >> "$LOG"
-if [ "$(basename "$0")" = trusteq ]; then
-  case $1 in
-    report) while [ $# -gt 1 ]; do if [ "$1" = --out ]; then mkdir -p "$(dirname "$2")"; echo > "$2"; fi; shift; done ;;
-    *) exit "$VERDICT" ;;
-  esac
-fi
-"""
+def test_the_github_example_gives_the_action_what_it_asks_for():
+    content = yaml.safe_load((EXAMPLES / "github.yml").read_text("utf-8"))
+    assert content[True] == "pull_request"  # YAML 1.1 reads "on" so; GitHub does not
+    assert content["permissions"]["pull-requests"] == "write"
+    (_, step) = content["jobs"]["audit"]["steps"]
+    inputs = yaml.safe_load((EXAMPLES.parents[1] / "action.yml").read_text("utf-8"))["inputs"]
+    assert set(step["with"]) <= set(inputs)
+    words = shlex.split(step["with"]["arguments"])
+    options = audit.make_context("audit", [*words, "--policy", step["with"]["policy"]]).params
+    assert (options["reference"], options["candidates"]) == ("models/large", ("models/small",))
+    assert (options["text"], options["label"]) == ("text", "label")
 
 
-def job(server, folder, verdict):
-    """The exit code of a job whose verdict is this, and the commands it ran."""
-    variables, scripts = SERVERS[server]()
-    bin_ = folder / "bin"
-    bin_.mkdir()
-    for name in ("trusteq", "pip", "gh", "curl"):
-        (bin_ / name).write_text(FAKE, "utf-8")
-        (bin_ / name).chmod(0o755)
+def job(folder, verdict, server=None):
+    """The exit code of the GitLab job whose verdict is this, and the commands it ran."""
+    variables, script = gitlab()
+    bin_ = commands(folder, "trusteq", "pip")
     known = {"PATH": f"{bin_}:{os.environ['PATH']}", "LOG": str(folder / "log"), "VERDICT": str(verdict)}
-    known |= {"GITHUB_STEP_SUMMARY": str(folder / "summary"), "TRUST_TOKEN": "t"}
-    code = 0
-    for script in scripts:
-        plain = script.replace("${{ github.event.pull_request.number }}", "7")
-        assert "${{" not in plain
-        done = subprocess.run(["bash", "-e", "-c", plain], cwd=folder, env={**variables, **known}, check=False)
-        code = done.returncode
-        if code:
-            break
-    said = (folder / "log").read_text("utf-8").strip("\n").split("\n\n")
-    return code, [line.split("\n") for line in said]
+    if server is not None:
+        known |= {"TRUST_TOKEN": "secret", "CI_API_V4_URL": server.address}
+        known |= {"CI_PROJECT_ID": "3", "CI_MERGE_REQUEST_IID": "4"}
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=folder, env={**variables, **known}, check=False)
+    return done.returncode, ran(folder / "log")
 
 
-@pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("verdict", [0, 1, 3])
-def test_the_job_s_result_is_the_verdict_and_everything_is_reported_before(server, verdict, tmp_path):
-    code, ran = job(server, tmp_path, verdict)
+def test_the_job_s_result_is_the_verdict_and_everything_is_reported_before(verdict, tmp_path):
+    code, words = job(tmp_path, verdict)
     assert code == verdict
-    assert [words[1] for words in ran if words[0] == "trusteq"] == ["audit", "report", "report", "report", "gate"]
-    assert {"pip", "gh" if server == "github" else "curl"} <= {words[0] for words in ran}
+    assert words[0] == ["pip", "install", "./trusteq[transformers,onnx]"]
+    assert [line[1] for line in words[1:]] == ["audit", "report", "report", "report", "gate"]
     assert (tmp_path / "trust.xml").is_file()
 
 
-@pytest.mark.parametrize("server", SERVERS)
-def test_an_error_ends_the_job_at_once(server, tmp_path):
-    code, ran = job(server, tmp_path, 2)
+def test_an_error_ends_the_job_at_once(tmp_path):
+    code, words = job(tmp_path, 2)
     assert code != 0
-    assert [words[1] for words in ran if words[0] == "trusteq"] == ["audit"]
+    assert [line[1] for line in words[1:]] == ["audit"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_comment_is_updated_not_repeated(tmp_path):
+    with serving() as server:
+        server.add("<!-- trusteq -->\nsomebody else's", author={"id": 8})
+        for verdict in (1, 0):
+            (tmp_path / str(verdict)).mkdir()
+            assert job(tmp_path / str(verdict), verdict, server)[0] == verdict
+        _, ours = [comment["body"] for comment in server.comments]
+        assert ours.strip() == "<!-- trusteq -->\nverdict 0"
+        changed = [(method, path) for method, path in server.asked if method != "GET"]
+        notes = "/projects/3/merge_requests/4/notes"
+        assert changed == [("POST", notes), ("PUT", f"{notes}/2")]
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ci")
     reference, candidate, gold = probabilities(400, noise=0.05)
-    texts = {"premise": [f"premise {i}" for i in range(400)], "hypothesis": [f"so {i}" for i in range(400)]}
+    texts = {"text": [f"premise {i}" for i in range(400)]}
     frame = pd.DataFrame({"id": np.arange(400), **texts, "label": [LABELS[code] for code in gold]})
     frame.to_parquet(folder / "test.parquet")
     for name, table in (
@@ -103,19 +102,18 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize(("candidate", "verdict"), [("same", 0), ("other", 1), ("open", 3)])
-def test_its_commands_are_real_ones_with_the_documented_exit_codes(server, candidate, verdict, files, tmp_path):
-    variables, _ = SERVERS[server]()
+def test_its_commands_are_real_ones_with_the_documented_exit_codes(candidate, verdict, files, tmp_path):
+    variables, _ = gitlab()
     own = {"REFERENCE": "large.csv", "CANDIDATE": f"{candidate}.csv", "DATA": "test.parquet", "POLICY": "policy.yaml"}
-    assert own.keys() == variables.keys()
+    assert own.keys() <= variables.keys()
     for file in files.iterdir():
         (tmp_path / file.name).symlink_to(file)
-    named = {value: own[name] for name, value in variables.items()}
+    named = {value: own.get(name, value) for name, value in variables.items()}
     (tmp_path / "job").mkdir()
-    _, ran = job(server, tmp_path / "job", verdict)
-    for words in (words[1:] for words in ran if words[0] == "trusteq"):
-        arguments = [named.get(word, word) for word in words]
+    _, words = job(tmp_path / "job", verdict)
+    for line in (line[1:] for line in words if line[0] == "trusteq"):
+        arguments = [named.get(word, word) for word in line]
         if arguments[0] == "audit":
             arguments += ["--no-slices", "--resamples", "100"]
         if arguments[:3] == ["report", "audit", "--out"]:

@@ -26,6 +26,7 @@ FORMATS = {
     "junit": "trusteq.report.junit:junit",
     "latex": "trusteq.report.latex:latex",
     "in-toto": "trusteq.report.in_toto:in_toto",
+    "badge": "trusteq.report.badge:badge",
 }
 """The function ``(Evidence) -> str`` that makes each format; imported when needed."""
 
@@ -38,7 +39,8 @@ FORMATS = {
     type=click.Choice(list(FORMATS)),
     default="html",
     show_default=True,
-    help="A page; Markdown for a pull request or a model card; JUnit XML; LaTeX tables; an in-toto statement to sign.",
+    help="A page; Markdown for a pull request or a model card; JUnit XML; LaTeX tables; an in-toto statement to sign; "
+    "a badge (JSON for shields.io/endpoint).",
 )
 @click.option(
     "--out",

@@ -4,7 +4,8 @@ A suite per candidate, in it a case per dimension, so that a cause is one failur
 EQUIVALENT fails: NOT EQUIVALENT, UNDECIDED and NOT MEASURED are types of failure, so a file without failures means exit
 code 0. The first failure that decides the verdict also says what to do. A dimension that is not required is skipped
 unless it is EQUIVALENT. What was waived still fails, with the waiver in its text: a waiver counts until a day, and a
-report knows no days. The file is valid by Ant's schema and by Jenkins's; a run stores no times, so the timestamp that Ant's schema demands is a constant.
+report knows no days. The file is valid by Ant's schema and by Jenkins's; a run stores no times, so the timestamp that
+Ant's schema demands is a constant.
 """
 
 from __future__ import annotations
