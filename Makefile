@@ -33,13 +33,16 @@ bench: $(READY)  ## a million items, side by side with other libraries
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[transformers,gguf,onnx,pictures,litert,sound]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[transformers,gguf,onnx,pictures,litert,sound,mlflow,tensorboard]' --group dev
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/mlflow-server --requirement ci/mlflow-server.txt
 	touch $(READY)
 
 # CI's installation: every file by its hash, torch as its CPU build.
-locked: requirements.lock
+# MLflow's server, which a test starts, wants an older pyarrow than everything else: it lies beside the rest, without one of its own.
+locked: requirements.lock ci/mlflow-server.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps --target $(VENV)/mlflow-server --requirement ci/mlflow-server.lock
 	$(BIN)/python -W ignore -m compileall -qq -j 0 $(VENV)/lib || true  # on all cores; some files are for other Pythons
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
