@@ -85,7 +85,7 @@ def test_installed_from_the_wheel_it_audits(built, tmp_path):
         built[0],
     ]
     subprocess.run(pip, check=True, capture_output=True, env=plain_environment())
-    # The libraries are those of this environment, by their folder; of its .pth files, which may point at a checkout, none is read.
+    # The libraries of this environment, by their folder: its .pth files, which may lead to a checkout, are not read.
     libraries = libraries_here()
     home = next(place.rglob("site-packages"))
     (home / "libraries.pth").write_text(f"{libraries}\n", "utf-8")
