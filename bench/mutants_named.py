@@ -670,7 +670,7 @@ NAMED = (
     ),
     (
         "a candidate may take the reference's name",
-        "cli/audit.py",
+        "cli/model_names.py",
         "            if default in explicit_names:",
         "            if False:",
         "cli/test_main",

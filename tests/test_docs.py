@@ -11,6 +11,7 @@ import pytest
 import sample_files
 
 from trusteq import read_task_file
+from trusteq.cli.audit_file_schema import text as audit_file_schema_text
 from trusteq.cli.main import main
 from trusteq.comparing.measures import MEASURES, PREDICTED, names_of
 from trusteq.models.preprocessing import preprocessing_of
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SLOW = [
     "README.md",
+    "docs/how-to/audit-file.md",
     "docs/how-to/ci.md",
     "docs/how-to/compare-runs.md",
     "docs/how-to/compress.md",
@@ -72,6 +74,8 @@ def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_p
                         assert tidy(printed) == tidy(shown), command
             elif kind == "python":
                 exec(compile(text, str(page), "exec"), typed)  # noqa: S102
+            elif kind == "yaml" and text.startswith("models:"):
+                Path("audit.yaml").write_text(text, "utf-8")
             elif kind == "yaml" and "rules:" in text:
                 import yaml
 
@@ -145,6 +149,10 @@ def test_the_published_schema_is_the_policy_s():
 
     published = json.loads((ROOT / "docs/reference/policy.schema.json").read_text("utf-8"))
     assert published == policy_schema()
+
+
+def test_the_published_schema_of_audit_files_is_what_they_are_checked_by():
+    assert (ROOT / "docs/reference/audit-file.schema.json").read_text("utf-8") == audit_file_schema_text()
 
 
 def test_every_key_of_a_task_file_has_a_row_in_the_reference_and_an_example():

@@ -60,7 +60,7 @@ def test_its_models_options_and_readers_are_taken_up(audited, installed):
     assert [model["details"]["sharpness"] for model in manifest["models"]] == [2, 2]
     assert manifest["data"]["source"].endswith("items.lines")
     assert manifest["versions"]["trusteq-word-lists"] == "0.3.0"
-    assert "--sharpness INTEGER RANGE" in run("audit", "--help", path=[installed], folder=audited).stdout
+    assert "--sharpness N" in run("audit", "--help", path=[installed], folder=audited).stdout
     done = run("audit", "large.words", "small.words", "--data", "items.lines", path=[installed], folder=audited)
     assert "model large.words reads texts; name their columns with --text" in done.stderr
 

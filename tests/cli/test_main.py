@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from cases import LABELS, probabilities
 
-from trusteq.cli.audit import names_and_locations
 from trusteq.cli.main import main
+from trusteq.cli.model_names import names_and_locations
 
 
 def trusteq(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
-from click.core import ParameterSource
 
+from trusteq.cli.audit_command import AUDIT_FILE, GIVEN, AuditCommand
 from trusteq.cli.lists import comma_separated
+from trusteq.cli.model_names import names_and_locations
 from trusteq.cli.model_options import ModelCommand, model_backends, no_effect, options_for, refuse_unused
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.streams import print_or_warn
+from trusteq.cli.value_types import ITEMS, MODEL, NAMES, PLACE, POLICY
 from trusteq.cli.work_options import WORK, chosen_executor, work_folder, work_options
 from trusteq.data.clean import clean
-from trusteq.data.surrogates import readable
 from trusteq.stats.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -27,17 +28,90 @@ if TYPE_CHECKING:
     from trusteq.policy import Policy
 
 
-@click.command(cls=ModelCommand)
-@click.argument("reference", metavar="REFERENCE")
-@click.argument("candidates", metavar="CANDIDATE...", nargs=-1, required=True)
+GROUPS = {
+    "Models": (
+        "--labels",
+        "--scores",
+        "--tokenizer",
+        "--peer",
+        "--task",
+        "--download",
+        "--preprocessing",
+        "--output",
+        "--score",
+        "--top-tokens",
+        "--allow-same",
+    ),
+    "Data": (
+        "--data",
+        "--text",
+        "--label",
+        "--id",
+        "--slice",
+        "--cluster",
+        "--picture",
+        "--sound",
+        "--columns",
+        "--label-names",
+        "--ignore-label",
+        "--by-row",
+        "--split",
+        "--no-slices",
+        "--skip-unreadable",
+        "--features",
+        "--rate",
+        "--channels",
+        "--categories",
+        "--background",
+    ),
+    "What to require": ("--policy", "--dimensions", "--resamples", "--seed"),
+    "Explanations": (
+        "--no-explain",
+        "--explain-items",
+        "--units",
+        "--masks",
+        "-k",
+        "--until",
+        "--explain-label",
+        "--perturb",
+        "--scale",
+        "--protocol",
+        "--explain-ids",
+        "--explain-draw",
+        "--masks-per-unit",
+        "--precision",
+    ),
+    "Where it runs": (
+        "--workers",
+        "--device",
+        "--batch",
+        "--work",
+        "--no-resume",
+        "--token-budget",
+        "--ray",
+        "--ray-address",
+        "--gpus",
+        "--deadline",
+    ),
+    "Output": ("--out", "--json", "--quiet", "--costs", "--no-pictures", "--progress-json"),
+}
+"""The options by what they are about, the most used first; also the sections of an audit file."""
+
+
+@click.command(cls=AuditCommand, groups=GROUPS)
+@click.argument("reference", type=MODEL, metavar="REFERENCE")
+@click.argument("candidates", type=MODEL, metavar="CANDIDATE...", nargs=-1)
 @click.option(
     "--data",
+    type=ITEMS,
     help="Items: Parquet, CSV, TSV or JSONL (.gz), a folder of pictures or sounds, a dataset folder or hub id.  "
     "[default: REFERENCE]",
 )
-@click.option("--text", help="Columns that the models read, in order: --text premise,hypothesis.")
-@click.option("--sound", help="Columns of recordings, as files' bytes, paths, or both; a folder of sounds needs none.")
-@click.option("--features", help="Columns with features of sounds, e.g. MFCC: lists [time, coefficients].")
+@click.option("--text", type=NAMES, help="Columns that the models read, in order: --text premise,hypothesis.")
+@click.option(
+    "--sound", type=NAMES, help="Columns of recordings, as files' bytes, paths, or both; a folder of sounds needs none."
+)
+@click.option("--features", type=NAMES, help="Columns with features of sounds, e.g. MFCC: lists [time, coefficients].")
 @click.option("--rate", type=click.IntRange(min=1), help="Resample all recordings to so many Hz.  [default: refuse]")
 @click.option(
     "--channels",
@@ -47,7 +121,9 @@ if TYPE_CHECKING:
     help="Recordings of several channels: one refuses them, mean averages them.",
 )
 @click.option(
-    "--picture", help="Columns of pictures, as image files' bytes, paths, or both; a folder of pictures needs none."
+    "--picture",
+    type=NAMES,
+    help="Columns of pictures, as image files' bytes, paths, or both; a folder of pictures needs none.",
 )
 @click.option("--skip-unreadable", is_flag=True, help="Leave out items whose pictures or sounds cannot be decoded.")
 @click.option(
@@ -56,23 +132,30 @@ if TYPE_CHECKING:
     help="Keep only hashes and measures of pictures and sounds in the run: nobody can see or hear them there.",
 )
 @click.option(
-    "--columns", help="Columns of a table whose rows the models read: age,job, or all for all that have no other part."
+    "--columns",
+    type=NAMES,
+    help="Columns of a table whose rows the models read: age,job, or all for all that have no other part.",
 )
-@click.option("--categories", help="Columns of --columns that hold categories even where they look like numbers.")
+@click.option(
+    "--categories", type=NAMES, help="Columns of --columns that hold categories even where they look like numbers."
+)
 @click.option(
     "--background",
+    type=PLACE,
     help="A file with rows of the same columns, whose values stand in for columns left out.  [default: 100 items]",
 )
 @click.option("--label", help="Column with the gold label; without it, measures that need labels are skipped.")
-@click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column.")
-@click.option("--ignore-label", help="Exclude items with these labels, e.g. -1 for SNLI's items without a gold label.")
+@click.option("--label-names", type=NAMES, help="Names of the codes 0, 1, 2, ... in the label column.")
+@click.option(
+    "--ignore-label", type=NAMES, help="Exclude items with these labels, e.g. -1 for SNLI's items without a gold label."
+)
 @click.option(
     "--id",
     "id_column",
     help="Column with item ids.  [default: a column named id, uid, item_id, ..., else row numbers]",
 )
 @click.option("--by-row", is_flag=True, help="Match prediction files by row number, ignoring ids.")
-@click.option("--slice", "slices", multiple=True, help="Column to slice by; may be repeated.")
+@click.option("--slice", "slices", type=NAMES, multiple=True, help="Column to slice by; may be repeated.")
 @click.option(
     "--cluster", help="Column that says which items belong together, e.g. the premise; of results, e.g. doc.passage."
 )
@@ -84,10 +167,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--policy",
+    type=POLICY,
     help="Preset (default, generative, paper) or YAML file.  [default: default; for language models, generative as far "
     "as their task measures it]",
 )
-@click.option("--dimensions", help="Dimensions that EQUIVALENT requires: behaviour,calibration[,explanation].")
+@click.option(
+    "--dimensions", type=NAMES, help="Dimensions that EQUIVALENT requires: behaviour,calibration[,explanation]."
+)
 @click.option(
     "--resamples",
     type=click.IntRange(*LIMITS["resamples"]),
@@ -162,7 +248,9 @@ if TYPE_CHECKING:
     "--policy paper]",
 )
 @click.option(
-    "--peer", help="A retrained reference, e.g. with another seed: alignment is judged relative to what it reaches."
+    "--peer",
+    type=MODEL,
+    help="A retrained reference, e.g. with another seed: alignment is judged relative to what it reaches.",
 )
 @click.option(
     "--until",
@@ -196,7 +284,9 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-same", is_flag=True, help="Allow comparing a model with itself.")
 @click.option(
-    "--out", help="Run directory, or an address for it (s3://...).  [default: trusteq-run, trusteq-run-2, ...]"
+    "--out",
+    type=PLACE,
+    help="Run directory, or an address for it (s3://...).  [default: trusteq-run, trusteq-run-2, ...]",
 )
 @work_options
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json on stdout instead of the table.")
@@ -205,13 +295,16 @@ if TYPE_CHECKING:
 def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     """Check whether each CANDIDATE may replace the REFERENCE.
 
-    A model is a transformers folder or hub id (safetensors), an .onnx file or folder, a file of predictions with
-    one column per label, or the results of an evaluation tool: samples of lm-evaluation-harness, details of lighteval,
-    a log of inspect_ai, token probabilities stored by llama.cpp. NAME=LOCATION sets its name.
-
     \b
-    trusteq audit models/bert models/bert-int8 --data test.parquet --text sentence --label label
-    trusteq audit bert.csv tiny.csv --label gold
+    trusteq audit large.csv small.csv --label label
+    trusteq audit bert/ bert-int8/ --data test.csv --text review --label label
+    trusteq audit audit.yaml --out run-2        # a file that trusteq init writes
+
+    A model is a transformers folder or hub id (safetensors), an .onnx, .tflite or .gguf file, a file of predictions
+    with one column per label, or the results of an evaluation tool: samples of lm-evaluation-harness, details of
+    lighteval, a log of inspect_ai, token probabilities stored by llama.cpp. NAME=LOCATION sets its name.
+
+    An audit file (.yaml) takes the place of the models. Options given beside it override it.
 
     Exit codes: 0 EQUIVALENT, 1 NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """  # noqa: D301
@@ -338,6 +431,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         result = replace(
             result,
             command=command_words(context),
+            audit_file=context.meta.get(AUDIT_FILE),
             history=history_of(executor, attempt if options["work"] else None),
         )
         if options["no_pictures"]:
@@ -410,9 +504,9 @@ def command_words(context: click.Context) -> tuple[str, ...]:
     options: list[str] = []
     for parameter in context.command.get_params(context):
         name, value = parameter.name or "", context.params.get(parameter.name or "")
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name in _NOT_REPEATED:
+        if context.get_parameter_source(name) not in GIVEN or name in _NOT_REPEATED:
             continue
-        values = [str(v) for v in (value if isinstance(value, tuple) else (value,))]
+        values = [_word(v) for v in (value if isinstance(value, tuple) else (value,))]
         if isinstance(parameter, click.Argument):
             words += values
         elif isinstance(parameter, click.Option) and parameter.is_flag:
@@ -422,54 +516,18 @@ def command_words(context: click.Context) -> tuple[str, ...]:
     return (*words, *options)
 
 
-def names_and_locations(specs: Sequence[str]) -> list[tuple[str, str]]:
-    """Name and location of each model: NAME=LOCATION, or named after its file or folder, parents added until unique."""
-    parsed: list[tuple[str | None, str]] = []
-    for spec in specs:
-        name, sign, location = spec.partition("=")
-        explicit = sign and name and location and not Path(spec).exists() and not set(name) & set("/\\")
-        parsed.append((readable(name), location) if explicit else (None, spec))
-    explicit_names = [name for name, _ in parsed if name is not None]
-    for name in explicit_names:
-        if explicit_names.count(name) > 1:
-            raise click.UsageError(f"two models are named {name!r}; give them different names, e.g. {name}-2=LOCATION")
-    for depth in range(1, 1 + max(len(Path(location).parts) for _, location in parsed)):
-        named = [(name or _name(location, depth), location) for name, location in parsed]
-        if len({name for name, _ in named}) == len(named):
-            return named
-    # The same file twice: numbered here, and refused later unless that is intended.
-    by_name = {name: location for name, location in parsed if name is not None}
-    unique = []
-    for (default, location), (explicit_name, _) in zip(named, parsed, strict=True):
-        unique_name = explicit_name
-        if unique_name is None:
-            if default in explicit_names:
-                raise click.UsageError(
-                    f"two models are named {default!r}: {location} after its file, {by_name[default]} by "
-                    "NAME=LOCATION; choose another name"
-                )
-            numbered = (default, *(f"{default}-{i}" for i in range(2, len(parsed) + 2)))
-            unique_name = next(free for free in numbered if free not in by_name)
-            by_name[unique_name] = location
-        unique.append((unique_name, location))
-    return unique
+def _word(value: Any) -> str:
+    """A value as a word of a command; the rules that an audit file holds are in the run as policy.yaml."""
+    from trusteq.policy import Policy
 
-
-def _name(location: str, depth: int) -> str:
-    from trusteq.models.open import default_name
-
-    return (
-        "/".join((*Path(location).parts[:-1][-depth + 1 :], default_name(location)))
-        if depth > 1
-        else default_name(location)
-    )
+    return "policy.yaml" if isinstance(value, Policy) else str(value)
 
 
 def _refuse_unused_work_options() -> None:
     """Stop at an option about workers or finished work where no model runs: all are files of predictions."""
     context = click.get_current_context()
     for option in WORK:
-        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+        if context.get_parameter_source(option) in GIVEN:
             flag = f"--{option.replace('_', '-')}"
             raise click.UsageError(f"{flag} has no effect: all models here are files of predictions; remove it")
 
@@ -479,9 +537,7 @@ def _explain_settings(options: dict[str, Any], protocol: str | None) -> ExplainS
     from trusteq.explain.explanation import ExplainSettings
 
     context = click.get_current_context()
-    given = [
-        option for option in _EXPLAIN_OPTIONS if context.get_parameter_source(option) is not ParameterSource.DEFAULT
-    ]
+    given = [option for option in _EXPLAIN_OPTIONS if context.get_parameter_source(option) in GIVEN]
     if options["no_explain"]:
         given += [option for option in ("protocol", "peer") if options[option]]
         if given:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trusteq.cli.grouped import Grouped
 from trusteq.cli.lists import comma_separated
-from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.value_types import NAMES, PLACE
 from trusteq.errors import PluginError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ AFTER = "split"
 """The options about models are listed after this option about the items."""
 
 
-class ModelCommand(NoRepeats):
+class ModelCommand(Grouped):
     """A command with the options of every backend; they are looked up when the command is used, not before."""
 
     @cached_property
@@ -51,7 +52,8 @@ class ModelCommand(NoRepeats):
 def _parameter(option: Option) -> click.Option:
     if option.value == "nothing":
         return click.Option([option.flag, option.name], is_flag=True, help=option.help)
-    kind = click.IntRange(min=1) if option.value == "count" else click.STRING
+    kinds: dict[Any, Any] = {"count": click.IntRange(min=1), "path": PLACE}
+    kind = NAMES if option.several else kinds.get(option.value, click.STRING)
     return click.Option([option.flag, option.name], type=kind, multiple=option.per_model, help=option.help)
 
 

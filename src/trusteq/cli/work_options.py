@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trusteq.cli.value_types import PLACE
 from trusteq.data.atomic_file import refuse_link
 from trusteq.data.clean import clean
 
@@ -34,6 +35,7 @@ def work_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--no-resume", is_flag=True, help="Compute everything again, ignoring finished work."),
         click.option(
             "--work",
+            type=PLACE,
             help="Folder (or address, s3://...) for finished shards of work, kept for other audits of these models "
             "and items.  [default: OUT.work until the audit is done]",
         ),

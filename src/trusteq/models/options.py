@@ -11,16 +11,16 @@ class Option:
     """An option about a model: a keyword in Python and a flag on the command line.
 
     name: the keyword that a backend's ``open`` takes. help: its text in ``--help``; empty if its value follows from
-    options about the items. flag: its name on the command line. value: what it takes: a text, a whole number of 1 or
-    more, nothing (a switch), or one of several texts. per_model: whether each model may have its own value, given as
-    NAME=VALUE. several: whether the value is a list, separated by commas. permits: whether it only allows something,
-    and so is never reported as without effect.
+    options about the items. flag: its name on the command line. value: what it takes: a text, a path, a whole
+    number of 1 or more, nothing (a switch), or one of several texts. per_model: whether each model may have its own
+    value, given as NAME=VALUE. several: whether the value is a list, separated by commas. permits: whether it only
+    allows something, and so is never reported as without effect.
     """
 
     name: str
     help: str = ""
     flag: str = ""
-    value: Literal["text", "count", "nothing"] | tuple[str, ...] = "text"
+    value: Literal["text", "path", "count", "nothing"] | tuple[str, ...] = "text"
     per_model: bool = False
     several: bool = False
     permits: bool = False
@@ -36,11 +36,17 @@ SCORES = Option(
     value=("probabilities", "logits"),
     per_model=True,
 )
-TOKENIZER = Option("tokenizer", "Folder with tokenizer.json, for ONNX models without one in their own folder.")
-OUTPUT = Option("output", "Name of the output to use, for ONNX graphs with several.")
+TOKENIZER = Option(
+    "tokenizer",
+    "Folder with tokenizer.json, for ONNX models without one in their own folder: [NAME=]FOLDER.",
+    value="path",
+    per_model=True,
+)
+OUTPUT = Option("output", "Name of the output to use, for ONNX graphs with several: [NAME=]OUTPUT.", per_model=True)
 PREPROCESSING = Option(
     "preprocessing",
     "What an ONNX or LiteRT model does to pictures or sounds: [NAME=]FILE.yaml, by default the .yaml beside its file.",
+    value="path",
     per_model=True,
 )
 SCORE = Option(
@@ -60,7 +66,7 @@ TOP_TOKENS = Option(
     "probable tokens at every place are stored, and candidates are compared with those.",
     value="count",
 )
-TASK = Option("task", "How a language model is asked: a YAML file.")
+TASK = Option("task", "How a language model is asked: a YAML file.", value="path")
 STORED_IN = Option("stored_in")
 CROWDED = Option("crowded")
 ID = Option("id")

@@ -97,6 +97,8 @@ class Audit(Finished[Comparison]):
     """The retrained reference compared with the reference itself, if there was one."""
     command: tuple[str, ...] | None = None
     """The command line that made it, word by word; None if it was called from Python."""
+    audit_file: bytes | None = None
+    """The audit file that it was told by, if there was one."""
     history: History | None = None
     """Finished work that it reused, and other recorded audits of the same models and items; None if neither."""
 

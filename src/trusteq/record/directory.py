@@ -3,6 +3,7 @@
     manifest.json        what was compared: content hashes, versions, settings, seed; the SHA-256 of every other file
     audit.json           verdicts and every estimate of all items together
     policy.yaml          the policy it was judged by
+    audit-file.yaml      the audit file that it was run from, if there was one
     items.parquet        id, texts and arrays, label, cluster, slice columns
     predictions/*.parquet  one file per model: id and one column per label
     estimates.parquet    every estimate, slices included, one row each

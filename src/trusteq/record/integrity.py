@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from trusteq.verdict import Verdict
 
 MANIFEST = "manifest.json"
+AUDIT_FILE = "audit-file.yaml"
 
 _FILE = re.compile(
-    r"(audit|costs|work)\.json|policy\.yaml|"
+    r"(audit|costs|work)\.json|(policy|audit-file)\.yaml|"
     r"(items|estimates|flips|plan|attributions|agreement|words|sentences|top_words|top_patches|"
     r"(predictions|values|removed)/[A-Za-z0-9._-]+)\.parquet"
 )

@@ -35,7 +35,7 @@ from trusteq.record.explanation_tables import (
     word_columns,
 )
 from trusteq.record.history import FILE as HISTORY
-from trusteq.record.integrity import MANIFEST, file_hashes
+from trusteq.record.integrity import AUDIT_FILE, MANIFEST, file_hashes
 from trusteq.record.item_table import item_columns, write_table
 from trusteq.record.manifest import manifest, prediction_files
 from trusteq.record.plain import plain
@@ -132,6 +132,8 @@ def _write(audit: Audit, draft: Path) -> None:
         write_table(columns(), path)
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
     (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
+    if audit.audit_file is not None:
+        (draft / AUDIT_FILE).write_bytes(audit.audit_file)
     _write_json(draft / "audit.json", plain(document(audit)))
     if audit.costs is not None:
         _write_json(draft / COSTS, audit.costs.document())
