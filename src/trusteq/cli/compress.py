@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from trusteq.cli.before_and_after import before_and_after, how_far
-from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.grouped import Grouped
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.training_data import TRAINING_DATA, read_training_data, training_data_options
 from trusteq.compress.methods import GRAPHS, METHODS, OPTIONS, PICTURE_MODELS, SOUND_MODELS, Method
@@ -55,7 +55,28 @@ def _method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command(cls=NoRepeats, epilog=EPILOG)
+GROUPS = {
+    "What is made": ("--method", "--out", "--original", "--download"),
+    "Items it is made with": (
+        "--data",
+        "--text",
+        "--label",
+        "--picture",
+        "--sound",
+        "--columns",
+        "--label-names",
+        "--ignore-label",
+        "--cluster",
+        "--dev",
+        "--resample",
+    ),
+    "Options of the methods (which takes which is below)": tuple(f"--{name}" for name in OPTIONS),
+    "Audit before and after": ("--test", "--no-audit", "--policy", "--explain-items", "--run"),
+}
+"""The options by what they are about."""
+
+
+@click.command(cls=Grouped, groups=GROUPS, epilog=EPILOG)
 @click.argument("model", metavar="MODEL")
 @click.option(
     "--method", required=True, type=click.Choice(list(METHODS)), metavar="NAME", help="One of the methods below."
@@ -93,9 +114,10 @@ def compress(model: str, method: str, out: Path, **options: Any) -> int:
 
     \b
     trusteq compress models/bert --method int8-onnx --out models/bert-int8
-    trusteq audit models/bert models/bert-int8 --data test.csv --text sentence --label label
-    trusteq compress SmolLM2-135M.gguf --method int4-weights --group 64 --out models/smol-int4
-    trusteq compress models/resnet.onnx --method int8-static --data photos/ --out models/resnet-int8
+    trusteq compress SmolLM2-135M.gguf --method int4-weights --group 64 \\
+        --out models/smol-int4
+    trusteq compress resnet.onnx --method int8-static --data photos/ \\
+        --out models/resnet-int8
     """  # noqa: D301
     from trusteq.compress.candidate import make
 

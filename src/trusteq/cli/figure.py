@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.value_types import RUN
 
 if TYPE_CHECKING:
     from trusteq.record.evidence import Evidence
 
 
 @click.command(cls=NoRepeats)
-@click.argument("run", type=click.Path(path_type=str))
+@click.argument("run", type=RUN)
 @click.argument("name", required=False)
 @click.option("--candidate", default=None, help="Candidate to draw; needed if the run has several.")
 @click.option("--out", type=click.Path(path_type=str), default=None, help="Output file: .pdf, .svg or .png.")

@@ -11,6 +11,7 @@ from trusteq.cli.lists import comma_separated
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show
 from trusteq.cli.streams import print_or_warn
+from trusteq.cli.value_types import RUN
 from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=NoRepeats)
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=str))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RUN)
 @click.option(
     "--policy",
     "policy_name",

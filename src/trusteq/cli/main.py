@@ -11,23 +11,8 @@ from typing import NoReturn
 import click
 
 import trusteq
-from trusteq.cli.audit import audit
-from trusteq.cli.compress import compress
-from trusteq.cli.demo import demo
-from trusteq.cli.diff import diff
-from trusteq.cli.figure import figure
-from trusteq.cli.gate import gate
-from trusteq.cli.history import history
-from trusteq.cli.policy import policy
-from trusteq.cli.report import report
-from trusteq.cli.selftest import selftest
-from trusteq.cli.show import show
-from trusteq.cli.shrink import shrink
+from trusteq.cli.purposes import Purposes
 from trusteq.cli.streams import abandon_stdout, prepare
-from trusteq.cli.study import study
-from trusteq.cli.train import train
-from trusteq.cli.verify import verify
-from trusteq.cli.waive import waive
 from trusteq.data.clean import clean
 from trusteq.errors import TrusteqError
 from trusteq.work.freed_memory import keep_freed_memory
@@ -37,34 +22,17 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Purposes, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(trusteq.__version__, prog_name="trusteq")
 def cli() -> None:
     """Check whether a compressed model may replace its large counterpart.
 
+    \b
+    trusteq demo                                     # see what it does
+    trusteq audit large.csv small.csv --label label  # two files of predictions
+
     Exit codes of audit and gate: 0 EQUIVALENT, 1 NOT EQUIVALENT, 3 UNDECIDED, 2 error.
-    """
-
-
-for command in (
-    audit,
-    gate,
-    waive,
-    verify,
-    show,
-    diff,
-    history,
-    report,
-    figure,
-    demo,
-    train,
-    compress,
-    shrink,
-    study,
-    selftest,
-    policy,
-):
-    cli.add_command(command)
+    """  # noqa: D301
 
 
 def main() -> None:

@@ -8,11 +8,12 @@ import click
 
 from trusteq.cli import screen
 from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.value_types import RUN
 from trusteq.comparing.measures import METHODS
 
 
 @click.command(cls=NoRepeats)
-@click.argument("run", type=click.Path(path_type=str))
+@click.argument("run", type=RUN)
 @click.option(
     "--item", help="Show one item by its id: both models' probabilities and the weights of its parts, side by side."
 )

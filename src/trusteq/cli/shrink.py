@@ -24,7 +24,50 @@ if TYPE_CHECKING:
     from trusteq.shrink.record import Search
 
 
-@click.command(cls=ModelCommand)
+GROUPS = {
+    "Data": (
+        "--data",
+        "--text",
+        "--label",
+        "--test",
+        "--train",
+        "--cluster",
+        "--picture",
+        "--columns",
+        "--id",
+        "--label-names",
+        "--ignore-label",
+        "--split",
+    ),
+    "What is tried, and how long": ("--out", "--budget", "--methods", "--also", "--confirm"),
+    "What to require": ("--policy", "--dimensions", "--explain-items", "--resamples", "--seed"),
+    "The model": (
+        "--labels",
+        "--scores",
+        "--tokenizer",
+        "--task",
+        "--download",
+        "--preprocessing",
+        "--output",
+        "--score",
+        "--top-tokens",
+    ),
+    "Where it runs": (
+        "--workers",
+        "--device",
+        "--work",
+        "--no-resume",
+        "--token-budget",
+        "--ray",
+        "--ray-address",
+        "--gpus",
+        "--deadline",
+    ),
+}
+"""The options by what they are about."""
+
+
+@click.command(cls=ModelCommand, groups=GROUPS)
 @click.argument("model", metavar="MODEL")
 @click.option(
     "--data", required=True, help="Development items: Parquet, CSV, TSV or JSONL (.gz), a folder of pictures."
@@ -77,8 +120,10 @@ def shrink(model: str, **options: Any) -> int:
     and the page shrink.html; the same command goes on where it was interrupted or its budget ended.
 
     \b
-    trusteq shrink models/bert --data dev.csv --test test.csv --text sentence --label label --out smaller
-    trusteq shrink models/bert --data all.csv --text sentence --cluster author --budget 30min --out smaller
+    trusteq shrink bert/ --data dev.csv --test test.csv --text review \\
+        --label label --out smaller
+    trusteq shrink bert/ --data all.csv --text review --cluster author \\
+        --budget 30min --out smaller
 
     Exit codes: 0 EQUIVALENT, 1 NOT EQUIVALENT (or no candidate is better than that), 3 UNDECIDED or stopped by the
     budget, 2 error.

@@ -16,8 +16,8 @@ from trusteq.train.settings import RECIPES
 
 WIDEST = max(map(len, RECIPES))
 EPILOG = "\b\nRecipes; options override the values of the recipe:\n" + "\n".join(
-    f"  {name:<{WIDEST}}  {r.epochs} epochs, rate {r.rate:g}, batch {r.batch}, weight decay {r.weight_decay:g}, "
-    f"gradients clipped at {r.clip:g}" + (f", warm-up {r.warmup:.0%}, then falling" if r.decay else "")
+    f"  {name:<{WIDEST}}  {r.epochs} epochs, rate {r.rate:g}, batch {r.batch}, decay {r.weight_decay:g}, "
+    f"clipped at {r.clip:g}" + (f",\n  {'':<{WIDEST}}  warm-up {r.warmup:.0%}, then falling" if r.decay else "")
     for name, r in RECIPES.items()
 )
 OVERRIDES = ("epochs", "rate", "batch", "clip", "warmup", "decay", "weight_decay", "seed", "mixed")
@@ -55,8 +55,8 @@ def train(base: str, out: Path, **options: Any) -> int:
     the last complete epoch. All settings, losses and accuracies are in the folder's trusteq-recipe.json.
 
     \b
-    trusteq train bert-base-uncased --data train.csv --dev dev.csv --text premise,hypothesis --label label \\
-        --out models/large
+    trusteq train bert-base-uncased --data train.csv --dev dev.csv \\
+        --text premise,hypothesis --label label --out models/large
     """  # noqa: D301
     if options["data"] is None or options["label"] is None:
         raise click.UsageError("training needs labelled items: name them with --data, --text and --label")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -23,9 +23,9 @@ class _Place(click.ParamType):  # type: ignore[type-arg]
 
     name = "path"
 
-    def shell_complete(self, *_: Any) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Files and folders, which the shell lists itself."""
-        return [CompletionItem("", type="file")]
+        return [CompletionItem(incomplete, type="file")]
 
 
 class _Hub(_Place):
@@ -38,11 +38,12 @@ class _Policy(_Place):
     name = "policy"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The presets, and files."""
+        """The presets, and YAML files; where there are none, all files and folders."""
         from trusteq.policy import PRESETS
 
         found = [CompletionItem(name) for name in PRESETS if name.startswith(incomplete)]
-        return [*found, *(CompletionItem(str(path)) for path in _paths(incomplete) if path.suffix in YAML)]
+        found += [CompletionItem(str(path)) for path in _paths(incomplete) if path.suffix in YAML]
+        return found or super().shell_complete(ctx, param, incomplete)
 
 
 class _Run(_Place):

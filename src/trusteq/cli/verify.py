@@ -9,6 +9,7 @@ import click
 
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show, show_progress
+from trusteq.cli.value_types import RUN
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,7 +21,7 @@ SHOWN = 20
 
 
 @click.command(cls=NoRepeats)
-@click.argument("run", type=click.Path(path_type=str))
+@click.argument("run", type=RUN)
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison and all differences as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def verify(run: str, as_json: bool, quiet: bool) -> int:

@@ -8,6 +8,7 @@ import click
 
 from trusteq.cli import dates
 from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.value_types import RUN
 from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=NoRepeats)
-@click.argument("run", type=click.Path(path_type=str))
+@click.argument("run", type=RUN)
 @click.option("--candidate", required=True, help="The candidate that may pass.")
 @click.option(
     "--rule", "rules", multiple=True, required=True, help="The rule's measure, e.g. disagreement; may be repeated."
@@ -44,7 +45,8 @@ def waive(
     kept.
 
     \b
-    trusteq waive trusteq-run --candidate int8 --rule disagreement --by "A. Lee" --until 2027-01-31 \\
+    trusteq waive trusteq-run --candidate int8 --rule disagreement \\
+        --by "A. Lee" --until 2027-01-31 \\
         --because "two answers over the margin, both reviewed"
 
     Exit codes: 0 written, 2 error.
