@@ -1,4 +1,5 @@
 import os
+from contextlib import nullcontext
 
 import pytest
 
@@ -21,6 +22,20 @@ def one_line():
             assert part in message
 
     return check
+
+
+@pytest.fixture
+def python_words():
+    """Messages are those that a Python caller reads."""
+
+
+@pytest.fixture(autouse=True)
+def messages_as_written(request):
+    """Messages name options as they are written, those of the command line, unless a test asks for ``python_words``."""
+    from trusteq.errors import for_shell
+
+    with nullcontext() if "python_words" in request.fixturenames else for_shell():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -32,6 +32,7 @@ from trusteq.errors import (
 
 if TYPE_CHECKING:
     from trusteq.auditing.audit import audit
+    from trusteq.auditing.in_memory import compare
     from trusteq.comparing.answers import Pair
     from trusteq.comparing.measures import Measure
     from trusteq.comparing.own_measures import measure
@@ -85,6 +86,7 @@ __all__ = [
     "TrusteqError",
     "__version__",
     "audit",
+    "compare",
     "compare_attributions",
     "executor",
     "from_callable",
@@ -115,6 +117,7 @@ _HOMES = {
     "Sounds": "trusteq.data.sounds",
     "TaskFile": "trusteq.prompts.task_file",
     "audit": "trusteq.auditing.audit",
+    "compare": "trusteq.auditing.in_memory",
     "compare_attributions": "trusteq.explain.exchange.agreement",
     "from_callable": "trusteq.models.function",
     "from_estimator": "trusteq.models.function",

@@ -14,7 +14,7 @@ import trusteq
 from trusteq.cli.purposes import Purposes
 from trusteq.cli.streams import abandon_stdout, prepare
 from trusteq.data.clean import clean
-from trusteq.errors import TrusteqError
+from trusteq.errors import TrusteqError, for_shell
 from trusteq.work.freed_memory import keep_freed_memory
 
 EXIT_ERROR = 2
@@ -37,6 +37,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a mistake of the user is one line on stderr and exit code 2."""
+    with for_shell():
+        _run()
+
+
+def _run() -> None:
     prepare()
     keep_freed_memory()
     # torch creates this folder on import, used or not, and leaves it behind; trusteq compiles nothing.

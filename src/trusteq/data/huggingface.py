@@ -1,7 +1,8 @@
-"""Reader of Hugging Face datasets: a folder from save_to_disk or of data files, or an id on the hub."""
+"""Reader of Hugging Face datasets: a folder from save_to_disk or of data files, an id on the hub, or one in memory."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,26 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1_000
 
 
-def read(source: str, columns: Sequence[str] | None, limit: int | None, split: str | None) -> Table:
+IN_MEMORY = "dataset"
+"""What messages call a dataset in memory."""
+
+
+def is_dataset(source: object) -> bool:
+    """Whether this is a dataset, or several splits of one, without importing the library."""
+    datasets = sys.modules.get("datasets")
+    kinds = ("Dataset", "DatasetDict", "IterableDataset", "IterableDatasetDict")
+    return datasets is not None and isinstance(source, tuple(getattr(datasets, kind) for kind in kinds))
+
+
+def read(source: Any, columns: Sequence[str] | None, limit: int | None, split: str | None) -> Table:
     """The requested columns of one split, streamed so that no copy stays in a cache."""
     try:
         import datasets
     except ModuleNotFoundError:
         raise MissingExtraError(f"{source}: a Hugging Face dataset", "transformers") from None
+    loaded, source = (None, source) if isinstance(source, str) else (source, IN_MEMORY)
     try:
-        data = _opened(datasets, source, split)
+        data = _split(_opened(datasets, source) if loaded is None else loaded, source, split)
         # A streamed CSV or JSONL knows its columns only after the first row.
         available = data.column_names or list(next(iter(data), {}))
         names = selected(available, columns, source)
@@ -53,15 +66,18 @@ def read(source: str, columns: Sequence[str] | None, limit: int | None, split: s
         ) from None
 
 
-def _opened(datasets: Any, source: str, split: str | None) -> Any:
+def _opened(datasets: Any, source: str) -> Any:
     folder = Path(source)
     if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
-        data = datasets.load_from_disk(source)
-    elif folder.is_dir():
-        data = datasets.load_dataset(source, streaming=True)
-    else:
-        name, _, configuration = source.partition(":")
-        data = datasets.load_dataset(name, configuration or None, streaming=True)
+        return datasets.load_from_disk(source)
+    if folder.is_dir():
+        return datasets.load_dataset(source, streaming=True)
+    name, _, configuration = source.partition(":")
+    return datasets.load_dataset(name, configuration or None, streaming=True)
+
+
+def _split(data: Any, source: str, split: str | None) -> Any:
+    """The dataset itself if it has no others and none is named, or the split of this name."""
     # A folder with a single split is that split itself, and may not know its name.
     splits = dict(data) if isinstance(data, dict) else {str(data.split or "(unnamed)"): data}
     if split is None and len(splits) == 1:

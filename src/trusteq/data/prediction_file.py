@@ -1,4 +1,4 @@
-"""Predictions from a file: one row per item, one column per label."""
+"""Predictions from a file, or from a table in memory: one row per item, one column per label."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def label_columns(
-    path: str | Path,
+    path: str | Path | Table,
     *,
     labels: Sequence[str] | None = None,
     id: str | None = None,  # noqa: A002
@@ -54,7 +54,7 @@ def label_columns(
 
 
 def read_predictions(
-    path: str | Path,
+    path: str | Path | Table,
     items: Items,
     *,
     labels: Sequence[str] | None = None,

@@ -1,4 +1,4 @@
-"""Tables from files, by the suffix of their name, from Hugging Face datasets and from data frames."""
+"""Tables from files, by the suffix of their name, from Hugging Face datasets, from data frames and from tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trusteq.data.table import Table
 from trusteq.errors import DataError
 from trusteq.plugins import with_plugins
 
-__all__ = ["READERS", "Table", "column_names", "read_table", "readers"]
+__all__ = ["READERS", "Table", "column_names", "is_table", "read_table", "readers"]
 
 Reader = Callable[[Path, Sequence[str] | None, int | None], Table]
 """Takes a path, the columns to read (None: all) and the maximum number of rows (0: names only); returns a table."""
@@ -63,14 +63,32 @@ def column_names(source: str | Path | Any, *, split: str | None = None, download
 def _read(
     source: str | Path | Any, columns: Sequence[str] | None, split: str | None, limit: int | None, download: bool
 ) -> Table:
-    if frame.is_frame(source):
+    if huggingface.is_dataset(source):
+        return huggingface.read(source, columns, limit, split)
+    if is_table(source):
         if split is not None:
             raise DataError(f"split {split!r} is for Hugging Face datasets; a data frame has no splits")
-        return frame.read(source, columns, limit)
+        return _read_table(source, columns, limit)
     if not isinstance(source, str | Path):
         kind = type(source).__name__
-        raise DataError(f"items of type {kind}: give a file's path, the name of a Hugging Face dataset or a data frame")
+        raise DataError(
+            f"items of type {kind}: give a file's path, a Hugging Face dataset or its name, or a data frame of pandas "
+            "or polars"
+        )
     return _read_file(source, columns, split, limit, download)
+
+
+def is_table(source: object) -> bool:
+    """Whether this is a table in memory: a data frame, a Hugging Face dataset, or what `read_table` returns."""
+    kinds = (frame.is_frame, frame.is_arrow, huggingface.is_dataset)
+    return isinstance(source, Table) or any(is_kind(source) for is_kind in kinds)
+
+
+def _read_table(source: Any, columns: Sequence[str] | None, limit: int | None) -> Table:
+    if isinstance(source, Table):
+        return source.part(columns, limit)
+    read = frame.read if frame.is_frame(source) else frame.read_arrow
+    return read(source, columns, limit)
 
 
 def _read_file(

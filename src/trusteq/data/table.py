@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,16 @@ class Table:
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lines: Sequence[int] | None = None
     typed: bool = True
+
+    def __str__(self) -> str:
+        """Its source, as messages call it."""
+        return self.source
+
+    def part(self, columns: Sequence[str] | None, limit: int | None) -> Table:
+        """The named columns (None: all) of the first ``limit`` rows (None: all)."""
+        names = selected(list(self.columns), columns, self.source)
+        rows = self.rows if limit is None else min(limit, self.rows)
+        return replace(self, columns={name: self.columns[name][:limit] for name in names}, rows=rows)
 
     def place(self, row: int) -> str:
         """Where a row is in the file: "row 17", "line 18"."""

@@ -50,7 +50,7 @@ def main() -> int:
         else:
             predict_in_shape(model, items, request["shape"])
     except TrusteqError as error:
-        print(error, file=sys.stderr)
+        print(error.as_written, file=sys.stderr)
         return 2
     with os.fdopen(result, "w") as stream:
         json.dump({"before": before, "peak": peak()}, stream)

@@ -71,15 +71,22 @@ def backends() -> tuple[Backend, ...]:
 
 
 def open_model(
-    spec: str | Path, *, name: str | None = None, options: ModelOptions | Mapping[str, Any] | None = None
+    spec: str | Path,
+    *,
+    name: str | None = None,
+    options: ModelOptions | Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Model:
     """The model at a file, a folder or a hub id, ready to answer; by default named after its file or folder.
 
-    ``options`` may also be a mapping: a plugin's model may take options that `ModelOptions` does not have.
+    Options are those of `ModelOptions`, or of a plugin's model, as keywords or as ``options``.
     """
     spec = str(spec)
     name = name or default_name(spec)
     chosen = dict(options) if isinstance(options, Mapping) else non_default(options or ModelOptions())
+    if twice := sorted(chosen.keys() & more.keys()):
+        raise OptionError(f"model {name}: {twice[0]} is given twice; leave it out of options")
+    chosen |= more
     backend = backend_of(spec, name, download=bool(chosen.get("download")))
     allowed = {option.name for option in backend.options}
     unused = next((option for option in chosen if option not in allowed), None)

@@ -1,16 +1,20 @@
-"""A file of predictions as a model that can answer only the items in it."""
+"""A file of predictions, or predictions in memory, as a model that can answer only the items in it."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from trusteq.data.hashing import content_hash
+import numpy as np
+
+from trusteq.data.hashing import content_hash, update_with
 from trusteq.data.label_sets import enumerated, listed, naming, remedy
 from trusteq.data.memory import release_memory
 from trusteq.data.prediction_file import label_columns, read_predictions, refuse_both
 from trusteq.data.readers import readers
+from trusteq.data.score_table import is_named, score_table
 from trusteq.errors import LabelError, ModelError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
@@ -21,20 +25,20 @@ from trusteq.models.traits import Traits
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.data.table import Table
 
 
 @dataclass(frozen=True, eq=False)
 class PredictionFile:
-    """The predictions in a file, matched to the items by id or by row number."""
+    """The predictions in a file or a table, matched to the items by id or by row number."""
 
     name: str
     labels: tuple[str, ...]
     identity: Identity
-    path: Path
+    path: Path | Table
     scores: Literal["probabilities", "logits"]
     id: str | None
     by_row: bool
@@ -79,7 +83,7 @@ class PredictionFile:
             name=self.name,
         )
         release_memory()
-        if content_hash(self.path) != self.identity.content:
+        if isinstance(self.path, Path) and content_hash(self.path) != self.identity.content:
             raise ModelError(f"model {self.name}: {self.path} changed while the audit ran; audit again")
         return predictions.probabilities
 
@@ -141,6 +145,55 @@ def open_predictions(
         not_labels=tuple(not_labels),
         named=labels is not None,
     )
+
+
+def stored_predictions(
+    predictions: Any,
+    *,
+    name: str,
+    labels: Sequence[str] | None = None,
+    scores: Literal["probabilities", "logits"] | None = None,
+    id: str | None = None,  # noqa: A002
+    by_row: bool | None = None,
+    not_labels: Collection[str] = (),
+) -> PredictionFile:
+    """A model that answers with the rows of an array, a list or a data frame; ``labels`` are as in `score_table`.
+
+    Rows are matched as those of a file are; by default, those of an array by their number.
+    """
+    kind = scores or "probabilities"
+    table, found = score_table(predictions, labels=labels, kind=kind, name=name)
+    in_order = not is_named(predictions) if by_row is None else by_row
+    refuse_both(id, in_order)
+    columns = label_columns(table, labels=found, id=id, not_labels=not_labels)
+    where = f"{table.source.partition(' of ')[0]} [{table.rows:,} x {len(table.columns)}]"
+    return PredictionFile(
+        name=name,
+        labels=label_names(columns, None, name=name),
+        identity=Identity(IN_MEMORY, where, _content(table), {"scores": kind}),
+        path=table,
+        scores=kind,
+        id=id,
+        by_row=in_order,
+        not_labels=tuple(not_labels),
+        named=found is not None,
+    )
+
+
+IN_MEMORY = "predictions in memory"
+"""The kind of a model that answers from an array or a data frame."""
+
+
+def _content(table: Table) -> str:
+    """SHA-256 of the names and values of all columns."""
+    digest = hashlib.sha256()
+    for name, values in table.columns.items():
+        update_with(digest, name)
+        try:
+            update_with(digest, np.asarray(values, dtype=np.float64))
+        except (TypeError, ValueError, OverflowError):
+            update_with(digest, list(values))
+    return digest.hexdigest()
 
 
 PREDICTIONS = Backend(

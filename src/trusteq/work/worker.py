@@ -48,7 +48,7 @@ class Answerer:
             opened()
             return ANSWER, shard.run(self._model, lambda _: None)
         except TrusteqError as error:
-            return type(error).__name__, str(error)
+            return type(error).__name__, error.as_written
         except Exception as error:
             return "", f"failed while answering: {one_line(error)}"
 
