@@ -11,6 +11,8 @@ from rehashed import rehashed
 from trusteq import OptionError, RunError, load_run
 from trusteq.auditing.verify import verify_run
 from trusteq.comparing.agreement_scores import SCORES
+from trusteq.report.markdown import markdown
+from trusteq.report.page.page import page
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,37 @@ def test_what_a_caller_does_to_a_table_stays_with_the_caller(saved):
     table = saved["plain"].estimates()
     table["value"] = 0.0
     assert (saved["plain"].estimates()["value"] != 0).any()
+
+
+def test_the_report_and_its_markdown_are_made_from_either(saved, tmp_path):
+    audit, run = plain(), saved["plain"]
+    assert run.to_markdown() == audit.to_markdown() == markdown(run.evidence)
+    for finished in (audit, run):
+        path = finished.report(tmp_path / "page.html")
+        assert path.read_text("utf-8") == page(finished.evidence)
+    assert run.report(str(run.directory / "report.html")).is_file()
+    before = sorted(run.directory.rglob("*"))
+    for name in ("items.parquet", "audit.json", "report.md", "report"):
+        with pytest.raises(OptionError, match=r"give a path that ends in \.html, or use to_markdown\(\)"):
+            run.report(run.directory / name)
+    assert sorted(run.directory.rglob("*")) == before
+
+
+def test_a_table_that_is_not_there_is_told_with_those_that_are(saved):
+    run = saved["plain"]
+    assert {"items", "estimates", "flips", "predictions/00-large"} <= set(run.tables)
+    with pytest.raises(RunError, match=r"no table 'agreement'; it has estimates, flips, items, predictions/00-"):
+        run.table("agreement")
+    assert all(len(run.table(name)) for name in run.tables)
+    assert "agreement" in saved["explained"].tables
+
+
+def test_what_is_printed_of_a_run_is_short_and_holds_the_verdicts(saved):
+    for kind, run in saved.items():
+        for printed in (run, KINDS[kind](), run.document, run.evidence, *(run[name] for name in run)):
+            assert len(repr(printed)) < 500, (kind, type(printed))
+            assert "\x1b" not in repr(printed)
+            assert any(str(run[name].verdict.outcome) in repr(printed) for name in run)
 
 
 def test_items_figures_and_the_notebook_view_are_the_same(saved):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trusteq.data.predictions import Predictions
 from trusteq.data.withheld import without_content
 from trusteq.record.document import AuditedModel, Judged
-from trusteq.record.finished import Finished
+from trusteq.record.finished import Finished, in_a_line
 from trusteq.tasks.task import CLASSES, task_named
 from trusteq.verdict import EXIT_CODES, Outcome
 
@@ -133,8 +133,7 @@ class Audit(Finished[Comparison]):
         return self.comparisons
 
     def __repr__(self) -> str:
-        outcomes = ", ".join(f"{c.name}: {c.verdict.outcome}" for c in self.comparisons)
-        return f"<Audit of {len(self.items):,} items against {self.reference.name}; {outcomes}>"
+        return f"<Audit of {in_a_line(len(self.items), self.reference.name, self.comparisons)}>"
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -27,12 +27,14 @@ from trusteq.comparing.published import PairAgreement  # noqa: TC001
 from trusteq.comparing.remedies import Recalibration  # noqa: TC001
 from trusteq.comparing.thresholds import Threshold  # noqa: TC001
 from trusteq.comparing.words import WordLean  # noqa: TC001
+from trusteq.data.clean import clean
 from trusteq.explain.explanation import ExplainSettings  # noqa: TC001
 from trusteq.explain.patches import PatchProtocol, PatchSettings, PublishedPatches
 from trusteq.explain.protocol import ProtocolSettings
 from trusteq.models.base import Finding, Identity  # noqa: TC001
 from trusteq.policy import Dimension, Policy  # noqa: TC001
 from trusteq.record.advice import Advice  # noqa: TC001
+from trusteq.record.finished import in_a_line
 from trusteq.record.reading import read
 from trusteq.record.sampled import mean_together
 from trusteq.stats.estimate import Estimate, PairedTest  # noqa: TC001
@@ -167,6 +169,9 @@ class AuditedCandidate(Judged, AuditedModel):
     words: tuple[WordLean, ...]
     flipped: Count
 
+    def __repr__(self) -> str:
+        return f"<Candidate {clean(self.name)[:80]}: {self.verdict.outcome}>"
+
 
 @dataclass(frozen=True)
 class UnitCounts:
@@ -241,6 +246,9 @@ class AuditDocument:
     pies: list[Pie]
     explanation: ExplanationSummary | None
     protocol: ProtocolSummary | PatchSummary | None
+
+    def __repr__(self) -> str:
+        return f"<Document of {in_a_line(self.items.n, self.reference.name, self.candidates)}>"
 
     @property
     def findings(self) -> tuple[Finding, ...]:

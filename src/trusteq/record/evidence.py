@@ -69,6 +69,9 @@ class Evidence:
     others: Callable[[], Mapping[str, Segment]] = dict
     waivers: tuple[Waiver, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Evidence from {self.directory or 'memory'}: {self.document!r}>"
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that all items share, in the order of the probabilities' columns; () if they share none."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from trusteq.data.atomic_file import write_atomically
+from trusteq.data.clean import clean
 from trusteq.errors import OptionError
 from trusteq.plugins import entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -21,10 +24,27 @@ VIEWS = {
     "item": "trusteq.report.item:item_view",
     "figure": "trusteq.report.figures.catalog:made",
     "notebook": "trusteq.report.notebook:html",
+    "page": "trusteq.report.page.page:page",
+    "markdown": "trusteq.report.markdown:markdown",
 }
 """What an audit shows itself by, entered like a plugin's: a record imports no report."""
 
 C = TypeVar("C", bound=Any)
+
+LISTED, NAME = 5, 40
+"""Candidates, and characters of a name, that a line holds."""
+
+
+def in_a_line(items: int, reference: str, compared: Sequence[Any]) -> str:
+    """What was compared and each verdict, as one line that is short and harmless, whatever the names are."""
+    outcomes = [f"{_short(one.name)}: {one.verdict.outcome}" for one in compared[:LISTED]]
+    more = f", and {len(compared) - LISTED:,} more" if len(compared) > LISTED else ""
+    return f"{items:,} items against {_short(reference)}; {', '.join(outcomes)}{more}"
+
+
+def _short(name: str) -> str:
+    shown = clean(name)
+    return shown if len(shown) <= NAME else f"{shown[: NAME - 1]}…"
 
 
 class Finished(ABC, Generic[C]):
@@ -95,6 +115,19 @@ class Finished(ABC, Generic[C]):
         """A figure of the report, such as "reliability", to be drawn by its ``plot()``; see `trusteq figure`."""
         display: Display = entry(VIEWS["figure"])(self.evidence, name, candidate)
         return display
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report, one HTML page that needs nothing else, and return its path; see `trusteq report`."""
+        target = Path(path)
+        if target.suffix.lower() not in {".html", ".htm"}:  # a run's own files have other names
+            raise OptionError(f"{path}: the report is a page: give a path that ends in .html, or use to_markdown()")
+        write_atomically(target, entry(VIEWS["page"])(self.evidence))
+        return target
+
+    def to_markdown(self) -> str:
+        """The verdicts with their reasons and numbers, as for a comment under a pull request."""
+        text: str = entry(VIEWS["markdown"])(self.evidence)
+        return text
 
     def _repr_html_(self) -> str:
         html: str = entry(VIEWS["notebook"])(self)

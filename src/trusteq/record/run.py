@@ -19,7 +19,7 @@ from trusteq.record.consistency import refuse_inconsistent
 from trusteq.record.costs import FILE as COSTS
 from trusteq.record.costs import read_costs
 from trusteq.record.document import SCHEMA_VERSION, AuditDocument, AuditedCandidate, read_document
-from trusteq.record.finished import Finished
+from trusteq.record.finished import Finished, in_a_line
 from trusteq.record.history import FILE as HISTORY
 from trusteq.record.history import read_history
 from trusteq.record.integrity import MANIFEST, checked_verdicts, is_listed, refuse_changed
@@ -74,9 +74,9 @@ class Run(Finished[AuditedCandidate]):
         return self.document.candidates
 
     def __repr__(self) -> str:
-        outcomes = ", ".join(f"{c.name}: {c.verdict.outcome}" for c in self.document.candidates)
         document = self.document
-        return f"<Run {self.directory} of {document.items.n:,} items against {document.reference.name}; {outcomes}>"
+        line = in_a_line(document.items.n, document.reference.name, document.candidates)
+        return f"<Run {self.directory} of {line}>"
 
     @property
     def policy(self) -> Policy:
@@ -93,8 +93,15 @@ class Run(Finished[AuditedCandidate]):
         """Whether a file belongs to this run: it exists, and the manifest lists its hash if it lists any."""
         return is_listed(file, self.manifest) and (self.directory / file).is_file()
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of its tables, such as "estimates" or "predictions/00-large"."""
+        files = sorted(self.directory.rglob("*.parquet"))
+        names = [file.relative_to(self.directory).as_posix() for file in files]
+        return tuple(name.removesuffix(".parquet") for name in names if self.holds(name))
+
     def table(self, name: str) -> pd.DataFrame:
-        """One of the run's Parquet tables: "estimates", "flips", "items" or "predictions/<file>"."""
+        """One of the run's `tables`, which are Parquet files."""
         try:
             frame: pd.DataFrame = self._arrow(name).to_pandas(ignore_metadata=True)
         except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:  # e.g. an unknown time zone
@@ -114,7 +121,7 @@ class Run(Finished[AuditedCandidate]):
     def _arrow(self, name: str) -> pa.Table:
         path = self.directory / f"{name}.parquet"
         if not self.holds(f"{name}.parquet"):
-            raise RunError(f"{self.directory}: no table {name!r}")
+            raise RunError(f"{self.directory}: no table {name!r}; it has {', '.join(self.tables)}")
         table = checked(path, unpacked)
         refuse_damaged_table(path, name, table, self.document, None if name == "items" else self._ids)
         return table
