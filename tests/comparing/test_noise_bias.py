@@ -116,3 +116,11 @@ def test_the_correction_is_the_same_for_the_same_seed():
     answers = answers_of(*simulated(100, 0), resamples=2)
     at = np.array([0.01, 0.1, 0.3])
     assert correction(answers)(at).tolist() == correction(answers)(at).tolist()
+
+
+def test_small_errors_are_corrected_in_the_same_way_whether_or_not_large_ones_were_before():
+    answers, observed = answers_of(*simulated(300, 0), resamples=2), np.linspace(0, 0.6, 50)
+    of_all = correction(answers)(observed)
+    correct = correction(answers)
+    one_by_one = [float(correct(observed[i : i + 1])[0]) for i in range(50)]
+    assert np.array_equal(one_by_one, of_all)

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from trusteq.comparing.bins import FINE_CELLS, fine_cell
+from trusteq.stats.binomial_draws import BinomialDraws
 from trusteq.stats.difference import minus
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 SIMULATIONS = 200
 STEPS = 16
+AT_ONCE = 7
+"""Steps that are simulated together."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +130,23 @@ def noise_correction(cells: Forecasts, error: ErrorOfBins, *, seed: int, largest
     def errors(right: NDArray[np.float64]) -> NDArray[np.float64]:
         return error(items, total_confidence, spread(right))
 
-    truths, medians = [], []
-    for t in np.linspace(0.0, 1.0, STEPS) ** 1.5 * max(largest, 1e-6) * 1.3:
-        share = np.clip(confidence + t * direction, 0.0, 1.0)
-        rng = np.random.default_rng([seed, 5])
-        drawn = rng.binomial(independent, share, size=(SIMULATIONS, len(filled))) * (count / independent)
-        truths.append(float(errors((count * share)[None])[0]))
-        medians.append(float(np.median(errors(drawn))))
-    truth, median = np.maximum.accumulate(truths), np.maximum.accumulate(medians)
+    steps = np.linspace(0.0, 1.0, STEPS) ** 1.5 * max(largest, 1e-6) * 1.3
+    shares = np.clip(confidence + steps[:, None] * direction, 0.0, 1.0)
+    drawn = BinomialDraws([seed, 5], independent, SIMULATIONS, about=confidence)
+    truths: list[float] = []
+    medians: list[float] = []
+
+    def simulate(some: NDArray[np.float64]) -> None:
+        """Add the true error of each of some shares [steps, filled] and the median of the errors observed."""
+        truths.extend(float(errors((count * share)[None])[0]) for share in some)
+        right = drawn.at(some).reshape(-1, len(filled)) * (count / independent)
+        medians.extend(np.median(errors(right).reshape(len(some), SIMULATIONS), axis=1).tolist())
 
     def correct(observed: NDArray[np.float64]) -> NDArray[np.float64]:
+        # Steps beyond the largest error to be corrected change nothing, and are not simulated.
+        while len(medians) < STEPS and not (medians and max(medians) > observed.max()):
+            simulate(shares[len(medians) : len(medians) + AT_ONCE])
+        truth, median = np.maximum.accumulate(truths), np.maximum.accumulate(medians)
         beyond = np.maximum(observed - median[-1], 0.0)
         return np.asarray(np.where(observed <= median[0], 0.0, np.interp(observed, median, truth)) + beyond)
 

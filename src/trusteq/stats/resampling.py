@@ -33,7 +33,7 @@ from trusteq.stats.proportions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -53,6 +53,8 @@ TOO_SIMILAR = 1 / 4
 BY_CHANCE = 1e-4
 """Many clusters with a higher ratio are also too similar if independent items had so low a ratio by this chance."""
 _BLOCK = 64
+_KEPT = 12_000_000
+"""The most counts, of units in resamples, that are kept converted: 12 bytes each."""
 _FEW = 1 / 10  # share of non-empty cells below which a sparse product is faster
 _WHOLE = 2**24  # up to here every whole number is exact in float32
 
@@ -91,16 +93,14 @@ class _Counts:
 
     def __init__(self, counts: NDArray[np.uint8]) -> None:
         self.counts = counts
-        self.converted: dict[tuple[Any, bool], NDArray[np.floating[Any]]] = {}
+        self.converted: dict[Any, NDArray[np.floating[Any]]] = {}
 
     def times(self, table: _ByUnit) -> NDArray[np.floating[Any]]:
-        """The table's sums in these resamples [resamples, cells]."""
-        is_sparse = not isinstance(table, np.ndarray)
-        counts = self.converted.get((table.dtype, is_sparse))
+        """The table's sums in these resamples [cells, resamples]."""
+        counts = self.converted.get(table.dtype)
         if counts is None:
-            counts = self.counts.T.astype(table.dtype, order="C") if is_sparse else self.counts.astype(table.dtype)
-            self.converted[table.dtype, is_sparse] = counts
-        return np.asarray((table @ counts).T if is_sparse else counts @ table)
+            counts = self.converted[table.dtype] = self.counts.T.astype(table.dtype, order="C")
+        return np.asarray(table.T @ counts if isinstance(table, np.ndarray) else table @ counts)
 
 
 class Resampling:
@@ -298,14 +298,28 @@ class Resampling:
         """Every resample's sums [resamples, cells] of each table."""
         draws = [np.zeros((self.resamples, table.cells)) for table in tables]
         stacks = _stacked(tables)
-        rows = _BLOCK * MAX_UNITS // self.units
-        for start in range(0, self.resamples, rows):
-            counts = _Counts(self.counts[start : start + rows])
+        for start, counts in self._blocks():
+            rows = slice(start, start + len(counts.counts))
             for by_unit, numbers in stacks:
                 sums = counts.times(by_unit)
                 for number, part in zip(numbers, _split(sums, [tables[i] for i in numbers]), strict=True):
-                    draws[number][start : start + rows, tables[number].filled] = part
+                    table = tables[number]
+                    draws[number][rows, slice(None) if len(table.filled) == table.cells else table.filled] = part.T
         return draws
+
+    def _blocks(self) -> Iterator[tuple[int, _Counts]]:
+        """The counts of the resamples from a position on, for all of them together."""
+        if self.counts.size <= _KEPT:
+            yield 0, self._kept
+            return
+        rows = _BLOCK * MAX_UNITS // self.units
+        for start in range(0, self.resamples, rows):
+            yield start, _Counts(self.counts[start : start + rows])
+
+    @cached_property
+    def _kept(self) -> _Counts:
+        """The counts of all resamples."""
+        return _Counts(self.counts)
 
     def _draws_of(self, by_unit: NDArray[np.float64]) -> NDArray[np.float64]:
         """Every resample's sums [resamples, columns] of sums by unit [units, columns]."""
@@ -558,8 +572,8 @@ def _stacked(tables: Sequence[_Table]) -> list[tuple[_ByUnit, list[int]]]:
 
 
 def _split(sums: NDArray[np.floating[Any]], tables: Sequence[_Table]) -> list[NDArray[np.floating[Any]]]:
-    """The columns of each of the tables that were joined."""
-    return np.split(sums, np.cumsum([len(table.filled) for table in tables])[:-1], axis=1)
+    """The rows of each of the tables that were joined."""
+    return np.split(sums, np.cumsum([len(table.filled) for table in tables])[:-1])
 
 
 def _of(of: Callable[..., NDArray[np.float64]], sums: NDArray[np.float64]) -> NDArray[np.float64]:
