@@ -74,7 +74,7 @@ def test_a_missing_file_and_a_file_of_something_else_are_one_line(tmp_path):
     with pytest.raises(ModelError, match=r"none\.yaml: no such file"):
         preprocessing_of(str(tmp_path / "none.yaml"), tmp_path / "net.onnx", name="net")
     (tmp_path / "net.yaml").write_text("- 1\n")
-    with pytest.raises(ModelError, match="preprocessing of pictures must be a mapping .*, found list"):
+    with pytest.raises(ModelError, match=r"preprocessing of pictures must be a mapping .*, found list"):
         preprocessing_of(None, tmp_path / "net.onnx", name="net")
 
 
