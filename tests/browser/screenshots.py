@@ -27,7 +27,7 @@ ITEM = "#item={}&candidate=shortcut"
 PICTURES = {
     # name: width, height, dark, what stands at the top, whether an item is open
     "report-verdict": (1280, 1085, False, None, False),
-    "report-intervals": (1280, 760, False, "#dimensions figure", False),
+    "report-intervals": (1280, 760, False, "#dimensions-0", False),
     "report-item": (1280, 900, False, ".browse", True),
     "report-dark": (1280, 900, True, ".browse", True),
     "report-phone": (390, 844, False, None, False),

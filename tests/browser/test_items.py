@@ -23,8 +23,9 @@ def path(written):
 
 @pytest.fixture
 def page(browser, path):
-    """The page, just opened, with the second candidate chosen: it is the one that errs."""
+    """The page with all items, and the second candidate chosen: it is the one that errs."""
     browser.open(path)
+    browser.click(".presets [data-show=all]")
     browser.choose("candidate", "1")
     return browser
 
@@ -55,6 +56,25 @@ def ids(browser):
 
 
 # finding
+
+
+def test_it_opens_at_the_worst_items_most_confident_first(browser, path, known):
+    before, _, after = known["answers"]
+    sure = np.rint(known["sure"][2] * 10_000)
+    assert not ((before == known["gold"]) & (after != known["gold"])).any()  # else these came first
+    browser.open(path, "#candidate=shortcut")
+    changed = np.flatnonzero(before != after)
+    assert ids(browser) == [known["ids"][i] for i in sorted(changed, key=lambda i: (-sure[i], i))]
+    assert browser.find(".presets [aria-pressed=true]").text == "Changed answers"
+    browser.choose("sort", "run")  # from here on the reader's choice holds, whichever candidate is shown
+    browser.choose("candidate", "0")
+    assert browser.find("#sort").get_attribute("value") == "run"
+
+
+def test_an_address_that_names_an_item_finds_it_among_all(browser, path, known):
+    browser.open(path, f"#item={known['ids'][30]}")
+    assert browser.find("#count").text == "110 of 110 items"
+    assert browser.find("#item-title").text == f"Item {known['ids'][30]}"
 
 
 def test_it_lists_every_item_page_by_page(page, known):
@@ -396,7 +416,8 @@ def test_an_address_of_what_the_page_does_not_hold_is_told(browser, path, known)
 def test_what_is_found_is_opened_unless_the_open_item_is_among_it(page, known):
     before, _, after = known["answers"]
     changed = [id_ for id_, was, is_ in zip(known["ids"], before, after, strict=True) if was != is_]
-    assert page.find("#item-title").text == f"Item {known['ids'][0]}"
+    page.click(page.all(f"{ROWS} a")[0])
+    page.wait("return document.getElementById('item-title').textContent === arguments[0]", f"Item {known['ids'][0]}")
     assert known["ids"][0] not in changed
     page.click(next(b for b in page.all(".presets button") if b.text == "Changed answers"))
     opened = page.texts(f"{ROWS} a")[0]
@@ -421,6 +442,7 @@ def test_scripts_in_every_text_are_shown_and_not_run(browser, written):
         browser.choose("candidate", candidate)
         for show in ("explained", "all"):
             browser.choose("show", show)
+            browser.choose("sort", "run")
             for i in range(3):
                 browser.click(browser.all(f"{ROWS} a")[i])
     browser.find("#search").send_keys("<script>")
@@ -481,6 +503,7 @@ def test_conditions_are_offered_for_the_candidate_that_is_shown(browser, marked_
         return browser.texts("#slice optgroup[label='in common'] option")
 
     browser.open(marked_path)
+    browser.click(".presets [data-show=all]")
     assert offered()[0] == "Contain 'cf' (25)"
     browser.choose("slice", "common 0")
     browser.choose("candidate", "1")

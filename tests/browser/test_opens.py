@@ -5,6 +5,8 @@ import json
 import pytest
 from report.page import hostile, made_up
 
+from trusteq.report.page.provenance import run_hash
+
 pytest.importorskip("selenium", reason="browser tests need selenium: pip install --group dev")
 
 pytestmark = pytest.mark.slow
@@ -68,7 +70,12 @@ def test_on_a_phone_rules_and_items_are_told_without_scrolling_sideways(browser,
     with browser.seen(width=390, height=844):
         browser.open(path)
         assert all(browser.run(visible, link) for link in browser.all(".masthead a"))
-        assert not browser.find("#dimensions figure").is_displayed()
+        bars = browser.all("#dimensions .margin-bar[role=img]")
+        assert bars
+        assert all(browser.run(visible, bar) for bar in bars)
+        drawings = [drawing for drawing in browser.all("figure > .drawing > svg") if drawing.is_displayed()]
+        assert len(drawings) > 8
+        assert all(browser.run(visible, drawing) for drawing in drawings)  # scaled, not cut
         outcomes = browser.all("#dimensions .outcome")
         assert len(outcomes) == sum(
             len(d.rules) for candidate in made_up.evidence().document.candidates for d in candidate.verdict.dimensions
@@ -80,14 +87,49 @@ def test_on_a_phone_rules_and_items_are_told_without_scrolling_sideways(browser,
             f'"{name}"' for name in ("reference", "candidate", "cosine, Shapley")
         ]
         hints = browser.run(
-            "return [...document.querySelectorAll('.scroll')].filter((e) => e.offsetParent).map((e) =>"
+            "return [...document.querySelectorAll('.scroll')].filter((e) => e.checkVisibility()).map((e) =>"
             "[e.scrollWidth > e.clientWidth + 1, getComputedStyle(e, '::before').content.includes('scroll')])"
         )
         assert any(wide for wide, _ in hints)
         assert all(wide == hint for wide, hint in hints)
     with browser.seen(width=1280):
         browser.open(path)
-        assert browser.find("#dimensions figure").is_displayed()
+        assert browser.run("return document.querySelector('#dimensions .margin-bar').clientWidth") >= 200
+
+
+def test_at_1280_pixels_the_page_is_filled_to_its_right_edge(browser, path):
+    right = (
+        "return Math.max(...[...document.querySelectorAll(arguments[0])].map((e) => e.getBoundingClientRect().right))"
+    )
+    with browser.seen(width=1280):
+        browser.open(path)
+        edge = browser.run(right, "#evidence > h2")
+        for css in (".standing aside", ".matrix", ".rules", ".twofold > :last-child", ".glossary", ".beside .scroll"):
+            assert browser.run(right, css) > edge - 60, css
+        # What is said of a drawing stands beside it.
+        ladder = (
+            "return [...document.querySelectorAll('#explanation figure > *')].map((e) => e.getBoundingClientRect())"
+        )
+        drawing, caption, *_ = browser.run(ladder)
+        assert caption["left"] >= drawing["right"]
+
+
+def test_what_is_collapsed_is_printed_with_page_numbers_and_the_run_s_hash(browser, path):
+    browser.open(path)
+    heights = (
+        "return [...document.querySelectorAll('#evidence details:not([open]) table')].map((e) => e.checkVisibility())"
+    )
+    assert not any(browser.run(heights))
+    with browser.seen(media="print"):
+        assert len(browser.run(heights)) > 8
+        assert all(browser.run(heights))
+    margins = browser.run(
+        "return [...document.styleSheets[0].cssRules].flatMap((rule) => [rule, ...(rule.media ? rule.cssRules : [])])"
+        ".filter((rule) => rule instanceof CSSPageRule).flatMap((rule) => [...rule.cssRules].map((r) => r.cssText))"
+    )
+    text = " ".join(margins)
+    assert "counter(page)" in text
+    assert run_hash(made_up.evidence()) in text
 
 
 def test_hostile_names_and_texts_are_no_wider_either(browser, written):

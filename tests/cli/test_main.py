@@ -376,7 +376,14 @@ def test_policy_show_prints_a_policy_that_can_be_used(files):
 
 
 def test_policy_measures_lists_what_rules_can_name(files):
-    assert "  smooth_ece_difference" in trusteq("policy", "measures", cwd=files).stdout.splitlines()
+    lines = [" ".join(line.split()) for line in trusteq("policy", "measures", cwd=files).stdout.splitlines()]
+    assert "behaviour:" in lines
+    assert "smooth_ece_difference smooth ECE difference: -1 to 1" in lines
+    assert "disagreement disagreement: 0 to 1" in lines
+    assert "nll_difference negative log likelihood difference: any number" in lines or any(
+        line.endswith(": any number") for line in lines
+    )
+    assert any(line.endswith(": 0 or more") for line in lines)
 
 
 def test_no_command_prints_help(files):

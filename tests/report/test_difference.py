@@ -62,7 +62,7 @@ def test_a_run_beside_itself_has_not_changed():
     assert not any(change.moved for change in candidate.changes)
     assert (candidate.answered.flips, candidate.answered.lost, candidate.answered.regained) == ([], 0, 0)
     assert "nothing else differs" in shown(found)
-    assert "no verdict got worse" in shown(found)
+    assert shown(found).splitlines()[1].strip() == "no verdict changed"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,21 @@ def test_a_verdict_that_got_worse_is_exit_code_1_and_one_that_got_better_is_not(
     down = difference(good, bad, older_verdicts=verdicts(good), newer_verdicts=verdicts(bad))
     up = difference(bad, good, older_verdicts=verdicts(bad), newer_verdicts=verdicts(good))
     assert (down.exit_code, up.exit_code) == (1, 0)
-    assert "worse: small" in shown(down)
-    assert "better: small" in shown(up)
+    first, second = (" ".join(shown(found, 400).split()) for found in (down, up))
+    values = [f"{run.document.candidates[0].flat['disagreement'].value:.4f}" for run in (good, bad)]
+    assert first.startswith(f"worse: small (EQUIVALENT -> NOT EQUIVALENT: disagreement {' -> '.join(values)}) from ")
+    assert second.startswith(
+        f"no verdict got worse; better: small (NOT EQUIVALENT -> EQUIVALENT: disagreement {' -> '.join(values[::-1])})"
+    )
+
+
+def test_where_both_come_from_stands_last_and_is_short(better):
+    other = replace(better, manifest={**better.manifest, "versions": {f"package-{i}": "1" for i in range(9)}})
+    lines = [line.strip() for line in shown(difference(plain().evidence, other)).splitlines() if line.strip()]
+    start = next(i for i, line in enumerate(lines) if "changes are paired" in line)
+    assert start > next(i for i, line in enumerate(lines) if line.startswith("measure"))
+    assert len(lines) - start <= 7
+    assert "more (--json has them all)" in lines[-1]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.console import Console
 from trusteq.models.cost import Costs, ModelCost
 from trusteq.models.cost_machine import Machine
 from trusteq.models.cost_speed import Spread
+from trusteq.report.cost_words import cost_words
 from trusteq.report.size_and_speed import size_and_speed, times
 
 LARGE = ModelCost(
@@ -41,6 +43,13 @@ def test_each_figure_stands_with_its_spread_and_what_it_is_of_the_reference_s():
     for said in ("1.00x", "110.0 MB 0.25x", "300.0 MB 0.33x", "5 ms [4, 6] 0.25x", "1e+03 items/s", "12x"):
         assert said in small or said.replace("1e+03", "1,000") in small
     assert "x" not in line(COSTS, "large").removeprefix("  large")
+
+
+def test_a_model_that_was_held_to_one_size_of_batch_is_said_to_be():
+    held = [SimpleNamespace(name="large", batch=None), SimpleNamespace(name="small", batch=1)]
+    large, small = (words.throughput for words in cost_words(COSTS.document(), held))
+    assert small == "1e+03 items/s [900, 1.1e+03] (in batches of 1)"
+    assert "batches" not in large
 
 
 def test_the_machine_and_the_number_of_items_are_named():

@@ -448,7 +448,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         else:
             show(render_evidence(replace(result.evidence, notices=findings)))
             if result.costs is not None:
-                show(size_and_speed(result.costs.document()))
+                show(size_and_speed(result.costs.document(), result.models))
             click.echo(f"run directory: {clean(str(path))}", err=True)
     return result.exit_code
 

@@ -98,7 +98,7 @@ def demo(seed: int, out: Path | None, quiet: bool, **chosen: bool) -> int:
         show(render(result))
     result = runs[out]
     if result.costs is not None:
-        show(size_and_speed(result.costs.document()))
+        show(size_and_speed(result.costs.document(), result.models))
     click.echo("\nIn short")
     for line in (line for each in runs.values() for line in story(each)):
         click.echo(f"  {clean(line)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 from trusteq.cli.no_repeats import NoRepeats
@@ -35,10 +37,19 @@ def schema() -> None:
 
 @policy.command(cls=NoRepeats)
 def measures() -> None:
-    """Print the names of all measures, by dimension."""
-    from trusteq.comparing.measures import DIMENSIONS, names_of
+    """Print every measure that a rule can name: by dimension, its name, what it is called, and its bounds."""
+    from trusteq.comparing.measures import DIMENSIONS, find_measure, names_of
 
     for dimension in DIMENSIONS:
         click.echo(f"{dimension}:")
-        for name in names_of(dimension):
-            click.echo(f"  {name}")
+        known = [measure for name in names_of(dimension) if (measure := find_measure(name))]
+        widest = max(len(measure.name) for measure in known)
+        for measure in known:
+            click.echo(f"  {measure.name:<{widest}}  {measure.title}: {_range(*measure.bounds)}")
+
+
+def _range(low: float, high: float) -> str:
+    """The values from low to high, in words."""
+    if math.isinf(low):
+        return "any number" if math.isinf(high) else f"at most {high:.4g}"
+    return f"{low:.4g} or more" if math.isinf(high) else f"{low:.4g} to {high:.4g}"

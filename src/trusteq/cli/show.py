@@ -91,7 +91,7 @@ def show(
         else:
             screen.show(render_evidence(content))
             if content.costs is not None:
-                screen.show(size_and_speed(content.costs))
+                screen.show(size_and_speed(content.costs, content.document.models))
         return 0
     names = content.models[1:] if candidate is None else (candidate,)
     views = [item_view(content, item, name, method=method or METHOD) for name in names]

@@ -258,6 +258,11 @@ class AuditDocument:
         return (*self.items.findings, *(finding for model in models for finding in model.findings))
 
     @property
+    def models(self) -> tuple[AuditedModel, ...]:
+        """The reference and the candidates."""
+        return (self.reference, *self.candidates)
+
+    @property
     def explained(self) -> int | None:
         """How many items were explained; None if nothing was."""
         part = self.explanation or self.protocol

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from trusteq.record.document import AuditedModel
 
 MISSING = "-"
 
@@ -23,8 +25,9 @@ class CostWords:
     throughput: str
 
 
-def cost_words(costs: Mapping[str, Any]) -> list[CostWords]:
-    """Each model's figures, in the order of the run."""
+def cost_words(costs: Mapping[str, Any], models: Iterable[AuditedModel] = ()) -> list[CostWords]:
+    """Each model's figures, in the order of the run; ``models`` tell which of them only take batches of one size."""
+    held = {model.name: f" (in batches of {model.batch:,})" for model in models if model.batch is not None}
     return [
         CostWords(
             name=model["name"],
@@ -32,7 +35,7 @@ def cost_words(costs: Mapping[str, Any]) -> list[CostWords]:
             disk=size(model.get("disk_bytes")),
             memory=size(model.get("peak_bytes")),
             latency=_spread(model.get("latency"), scale=1e3, unit="ms"),
-            throughput=_spread(model.get("throughput"), scale=1.0, unit="items/s"),
+            throughput=_spread(model.get("throughput"), scale=1.0, unit="items/s", held=held.get(model["name"], "")),
         )
         for model in costs["models"]
     ]
@@ -62,8 +65,8 @@ def size(count: int | None) -> str:
     return f"{count} B"
 
 
-def _spread(measured: Mapping[str, float] | None, *, scale: float, unit: str) -> str:
+def _spread(measured: Mapping[str, float] | None, *, scale: float, unit: str, held: str = "") -> str:
     if measured is None:
         return MISSING
     median, low, high = (f"{measured[end] * scale:,.3g}" for end in ("median", "low", "high"))
-    return f"{median} {unit} [{low}, {high}]"
+    return f"{median} {unit} [{low}, {high}]{held}"

@@ -1,4 +1,7 @@
-"""The difference of two audits in the terminal: what got worse first, then how much each figure changed."""
+"""The difference of two audits in the terminal: whether a verdict changed and by what, then how much each figure did.
+
+Where both come from stands last, in a few lines.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from rich.text import Text
 
 from trusteq.comparing.measures import in_words
 from trusteq.data.clean import clean
+from trusteq.report.difference import Step
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.terminal import outcome, rule_outcome, warning_lines
 from trusteq.report.wording import MARKS, NOT_JUDGED, interval, margin, number, percent, urgent
@@ -22,22 +26,23 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from trusteq.report.difference import CandidateDifference, Change, Difference, Setting, Step
+    from trusteq.report.difference import CandidateDifference, Change, Difference, Setting
     from trusteq.report.paired_runs import Answered
     from trusteq.stats.estimate import Estimate
 
 LONGEST = 60
 """Characters of a setting's value."""
 
-MOST_SETTINGS = 20
+MOST_SETTINGS, MOST_RULES = 4, 2
+"""Settings that differ, and rules that a verdict changed by."""
 
 
 def render(difference: Difference, older: str, newer: str) -> RenderableType:
     """The whole difference; ``older`` and ``newer`` are the names of the two runs."""
     parts: list[RenderableType] = [
-        Text.assemble("\nWhat changed from ", (clean(older), "bold"), " to ", (clean(newer), "bold"), "?"),
+        Text(),
         _headline(difference),
-        Text(f"{difference.match.reason}: {_pairing(difference)}", style="dim"),
+        Text(f"from {clean(older)} to {clean(newer)}", style="dim"),
         *_read_first(difference, older, newer),
         Text(),
     ]
@@ -49,6 +54,7 @@ def render(difference: Difference, older: str, newer: str) -> RenderableType:
     ):
         if names:
             parts.append(Text(f"{when}: {', '.join(map(clean, names))}"))
+    parts.append(Text(f"{difference.match.reason}: {_pairing(difference)}", style="dim"))
     parts += _settings(difference.settings)
     return Group(*parts)
 
@@ -62,11 +68,37 @@ def _read_first(difference: Difference, older: str, newer: str) -> Iterator[Rend
 
 def _headline(difference: Difference) -> Text:
     by = "" if difference.same_policy else " (judged by another policy)"
-    worse = [clean(candidate.name) for candidate in difference.candidates if candidate.worse]
+    worse = [_by_what(candidate) for candidate in difference.candidates if candidate.worse]
     if worse:
-        return Text(f"worse{by}: {', '.join(worse)}", style="bold red")
-    better = [clean(candidate.name) for candidate in difference.candidates if candidate.verdict.better]
-    return Text(f"no verdict got worse{f'; better{by}: ' + ', '.join(better) if better else ''}", style="bold")
+        return Text(f"worse{by}: {'; '.join(worse)}", style="bold red")
+    better = [_by_what(candidate) for candidate in difference.candidates if candidate.verdict.better]
+    if better:
+        return Text(f"no verdict got worse; better{by}: {'; '.join(better)}", style="bold")
+    if any(candidate.verdict.before is not candidate.verdict.now for candidate in difference.candidates):
+        return Text("no verdict got worse", style="bold")
+    return Text("no verdict changed", style="bold")
+
+
+def _by_what(candidate: CandidateDifference) -> str:
+    """A candidate, its verdict before and now, and the figures of the rules whose outcomes changed with it."""
+    step = candidate.verdict
+    was, is_ = step.before, step.now
+    moved = [
+        change
+        for change in candidate.changes
+        if change.before_rule is not None
+        and change.now_rule is not None
+        and _changed_like(Step(change.before_rule.outcome, change.now_rule.outcome), worse=candidate.worse)
+    ]
+    verdict = f"{was} -> {is_}" if was is not is_ else f"still {is_}"
+    figures = [f"{in_words(c.measure)} {_value(c.before)} -> {_value(c.now)}" for c in moved[:MOST_RULES]]
+    if len(moved) > MOST_RULES:
+        figures.append(f"{len(moved) - MOST_RULES} more")
+    return f"{clean(candidate.name)} ({verdict}{': ' if figures else ''}{', '.join(figures)})"
+
+
+def _changed_like(step: Step, *, worse: bool) -> bool:
+    return step.worse if worse else step.better
 
 
 def _pairing(difference: Difference) -> str:

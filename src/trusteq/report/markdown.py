@@ -139,7 +139,8 @@ def _numbers(document: AuditDocument, candidate: AuditedCandidate) -> str:
 def cost_table(evidence: Evidence) -> str:
     """One line per model, and where it was measured."""
     costs = evidence.costs or {}
-    rows = [[escaped(c.name, NAME), c.parameters, c.disk, c.memory, c.latency, c.throughput] for c in cost_words(costs)]
+    words = cost_words(costs, evidence.document.models)
+    rows = [[escaped(c.name, NAME), c.parameters, c.disk, c.memory, c.latency, c.throughput] for c in words]
     head = ["model", "parameters", "on disk", "memory", "latency [quartiles]", "throughput [quartiles]"]
     return f"{table(head, rows, right=(1, 2, 3))}\n\nMeasured with {escaped(where(costs))}."
 

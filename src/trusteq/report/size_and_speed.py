@@ -13,9 +13,11 @@ from trusteq.data.clean import clean
 from trusteq.report.cost_words import cost_words, where
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rich.console import RenderableType
+
+    from trusteq.record.document import AuditedModel
 
 COLUMNS = (
     ("parameters", "parameters", "parameters"),
@@ -27,9 +29,9 @@ COLUMNS = (
 """Heading, name in `CostWords`, and name in ``costs.json``."""
 
 
-def size_and_speed(costs: Mapping[str, Any]) -> RenderableType:
+def size_and_speed(costs: Mapping[str, Any], audited: Iterable[AuditedModel] = ()) -> RenderableType:
     """One line per model; a column that was measured for none of them is left out."""
-    models, words = costs["models"], cost_words(costs)
+    models, words = costs["models"], cost_words(costs, audited)
     shown = [column for column in COLUMNS if any(model[column[2]] is not None for model in models)]
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("")

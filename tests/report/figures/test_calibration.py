@@ -1,10 +1,12 @@
 """Reliability diagrams, histograms of confidence, risk and coverage, against loops over the items."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from trusteq.report.figures.confidence import ConfidenceDisplay
-from trusteq.report.figures.reliability import ReliabilityDisplay
+from trusteq.report.figures.reliability import Curve, ReliabilityDisplay
 from trusteq.report.figures.risk_coverage import RiskCoverageDisplay
 from trusteq.stats.proportions import wilson
 
@@ -80,3 +82,11 @@ def test_without_labels_confidence_is_left(unlabelled):
     assert ReliabilityDisplay.from_evidence(unlabelled, candidate="small") is None
     assert RiskCoverageDisplay.from_evidence(unlabelled, candidate="small") is None
     assert ConfidenceDisplay.from_evidence(unlabelled, candidate="small").share.sum(axis=1) == pytest.approx([1, 1])
+
+
+def test_a_curve_of_one_bin_says_so(wordless):
+    display = ReliabilityDisplay.from_evidence(wordless, candidate="small")
+    one = Curve(*(np.array([value]) for value in (400, 0.93, 0.9, 0.87, 0.92)))
+    shown = replace(display, curves=(one, display.curves[1])).plot().ax_.get_legend().get_texts()
+    said = [text.get_text() for text in shown if text.get_text() != "perfect calibration"]
+    assert [text.endswith("; all 400 in one bin)") for text in said] == [True, False]

@@ -15,8 +15,10 @@ from report.page.parsed import parse
 import trusteq
 from trusteq import load_run
 from trusteq.record.evidence import evidence, evidence_of
+from trusteq.record.plain import plain
 from trusteq.report.page import page as module
 from trusteq.report.page.page import page
+from trusteq.report.page.provenance import run_hash
 
 
 @pytest.fixture(scope="module")
@@ -195,12 +197,54 @@ def test_every_estimate_is_there_with_its_method(parsed):
 
 
 def test_a_figure_has_a_name_for_those_who_cannot_see_it_and_a_caption(parsed):
-    figures = parsed.all("svg")
-    assert len(figures) >= 1 + 2 * 8 + 2
-    for figure in figures:
-        assert figure.attributes["role"] == "img"
-        assert len(figure.attributes["aria-label"]) > 20
+    drawings = [svg for svg in parsed.all("svg") if svg.attributes.get("aria-hidden") != "true"]
+    for drawing in drawings:
+        assert drawing.attributes["role"] == "img"
+        assert len(drawing.attributes["aria-label"]) > 20
+    figures = [drawing for drawing in drawings if "figure" in drawing.within]
+    assert len(figures) >= 2 * 8 + 2
     assert len(parsed.all("figcaption")) == len(figures)
+
+
+def test_every_measured_rule_is_drawn_in_its_row_and_nowhere_else(parsed):
+    rules = [
+        rule
+        for candidate in made_up.evidence().document.candidates
+        for dimension in candidate.verdict.dimensions
+        for rule in dimension.rules
+    ]
+    bars = [svg for svg in parsed.all("svg") if svg.attributes.get("class", "").startswith("margin-bar ")]
+    assert len(bars) == sum(rule.estimate is not None for rule in rules) > 8
+    assert all("td" in bar.within for bar in bars)
+    assert "Estimates against their margins" not in parsed.one("section", id="dimensions").text
+
+
+def test_what_was_not_measured_is_linked_below_the_verdict_to_where_it_says_why(parsed):
+    aside = parsed.elements[[e.tag for e in parsed.elements].index("aside") :]
+    links = [e for e in aside if e.tag == "a" and e.attributes["href"].startswith("#gap-")]
+    reasons = {e.attributes["id"]: e.text for e in parsed.all("li") if e.attributes.get("id", "").startswith("gap-")}
+    assert len(links) == len(reasons) > 4
+    for link in links:
+        reason = reasons[link.attributes["href"][1:]]
+        assert reason.startswith(link.text)
+        assert len(link.text) < len(reason)
+
+
+def test_the_run_s_hash_stands_on_every_printed_page_and_in_the_provenance(parsed):
+    run = made_up.evidence()
+    text = json.dumps(plain(run.document), indent=1, ensure_ascii=False) + "\n"
+    content = hashlib.sha256(text.encode()).hexdigest()
+    style = parsed.one("style").text
+    assert f'@bottom-left {{ content: "trusteq, audit.json {content}"; }}' in style
+    assert 'counter(page) " of " counter(pages)' in style
+    assert content in parsed.one("section", id="provenance").text
+
+
+def test_that_hash_is_the_saved_file_s(tmp_path):
+    made = trusteq.audit(*case(60), resamples=100, with_slices=False, costs="none")
+    saved = load_run(made.save(tmp_path / "run"))
+    content = hashlib.sha256((tmp_path / "run" / "audit.json").read_bytes()).hexdigest()
+    assert run_hash(evidence_of(made)) == run_hash(evidence(saved)) == content
 
 
 def test_tables_tell_what_they_show_and_what_their_cells_are_about(parsed):

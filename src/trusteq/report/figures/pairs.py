@@ -47,7 +47,7 @@ class PairsDisplay(Display):
     same_answer: NDArray[np.float64]
     jaccard: Mapping[str, NDArray[np.float64]]
     k: int | None
-    masks: str
+    masks: str = "shared masks"
 
     @classmethod
     def from_evidence(cls, evidence: Evidence) -> Self:

@@ -82,7 +82,7 @@ class ReliabilityDisplay(Display):
                 linestyle=side.line,
                 elinewidth=1.0,
                 capsize=2.5,
-                label=f"{shortened(name, 30)} (ECE {error:.3f})",
+                label=f"{shortened(name, 30)} (ECE {error:.3f}{_one_bin(curve)})",
             )
         ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":", zorder=1, label="perfect calibration")
         low = max(0.0, np.floor(start * 10) / 10 - 0.02)
@@ -94,6 +94,11 @@ class ReliabilityDisplay(Display):
         legend_above(ax)
         ax.spines["left"].set_color(GRID)
         ax.spines["bottom"].set_color(GRID)
+
+
+def _one_bin(curve: Curve) -> str:
+    """That a curve is a single point, since all confidences lie in one bin; empty for others."""
+    return f"; all {int(curve.count[0]):,} in one bin" if len(curve.count) == 1 else ""
 
 
 def _curve(table: Sequence[Bin]) -> Curve:

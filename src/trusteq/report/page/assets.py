@@ -37,8 +37,8 @@ class Assets:
         )
 
 
-def assets(*, images: bool = False) -> Assets:
-    """The page's own files; ``images``: whether the page holds images.
+def assets(*, run: str = "", images: bool = False) -> Assets:
+    """The page's own files; ``run``: the hash that stands on every printed page; ``images``: whether the page has any.
 
     The dark colours are there twice, for a reader's choice and for the system's setting.
     """
@@ -47,6 +47,7 @@ def assets(*, images: bool = False) -> Assets:
     style += f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme='light']) {{\n{dark}\n}} }}\n"
     style += f"@media screen {{ :root[data-theme='dark'] {{\n{dark}\n}} }}\n"
     style += "".join(_read(f"style/{name}") for name in _STYLES)
+    style += f'@page {{ @bottom-left {{ content: "trusteq, audit.json {run}"; }} }}\n' if run else ""
     return Assets(style, _read("script/head.js"), "".join(_read(f"script/{name}") for name in _SCRIPTS), images)
 
 

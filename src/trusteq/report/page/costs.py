@@ -30,7 +30,10 @@ def costs(evidence: Evidence) -> CostPart | None:
     shown = [
         (head, field) for head, field, key in COLUMNS if any(model.get(key) is not None for model in measured["models"])
     ]
-    rows = [(texts.name, *(getattr(texts, field) for _, field in shown)) for texts in cost_words(measured)]
+    rows = [
+        (texts.name, *(getattr(texts, field) for _, field in shown))
+        for texts in cost_words(measured, evidence.document.models)
+    ]
     caption = f"Measured on {where(measured)}; medians with quartiles"
     memory = any(field == "memory" for _, field in shown)
     return CostPart(

@@ -26,6 +26,7 @@ from trusteq.report.page.glossary import GLOSSARY
 from trusteq.report.page.html_table import Table, every_estimate, every_test
 from trusteq.report.page.in_common import in_common
 from trusteq.report.page.items import browser
+from trusteq.report.page.margin_bars import CAPTION, margin_axis, margin_bar
 from trusteq.report.page.sentence import Name, answer, reasons
 from trusteq.report.page.slices import Slices, slices
 from trusteq.report.page.texts import fragment
@@ -91,7 +92,7 @@ def page(evidence: Evidence, *, images: bool = True) -> str:
         environment()
         .get_template("page.html")
         .render(
-            assets=assets(images=items.has_images),
+            assets=assets(run=provenance.run_hash(evidence), images=items.has_images),
             data_items=block(items.items),
             data_words=None if items.words is None else block(items.words),
             answer=answer(document.reference.name, document.candidates, unit),
@@ -115,6 +116,7 @@ def page(evidence: Evidence, *, images: bool = True) -> str:
             patches=patches(document),
             pairs=pairs(evidence) if len(document.candidates) > 1 else None,
             command=command(evidence),
+            margin_caption=CAPTION,
             not_measured=provenance.not_measured(evidence),
             task_file=provenance.task_file(evidence),
             glossary=GLOSSARY,
@@ -191,6 +193,8 @@ def environment() -> Environment:
         "judged_value": judged,
         "leaning": leaning,
         "margin": margin,
+        "margin_axis": margin_axis,
+        "margin_bar": margin_bar,
         "rule_words": rule_words,
         "sides": sides,
         "title": title,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.yaml_file import as_yaml
 from trusteq.explain.unit_names import plural
+from trusteq.record.plain import plain
 from trusteq.report.page.html_table import Table
 from trusteq.report.wording import unit_of
 
@@ -37,6 +41,7 @@ def facts(evidence: Evidence) -> Table:
         ("SHA-256 of the items", data["content"]),
         ("SHA-256 of their ids", data["ids"]),
     ]
+    rows.append(("SHA-256 of audit.json", run_hash(evidence)))
     rows.append(("SHA-256 of the policy", evidence.document.policy.content()))
     if manifest["plan"] is not None:
         rows.append(("SHA-256 of the mask plan", manifest["plan"]))
@@ -47,6 +52,15 @@ def facts(evidence: Evidence) -> Table:
     rows += [("trusteq", manifest["trusteq"]), ("Python", manifest["python"]), ("platform", manifest["platform"])]
     rows += list(manifest["versions"].items())
     return Table("Data, settings and versions", ("", ""), rows, words=frozenset({0, 1}))
+
+
+def run_hash(evidence: Evidence) -> str:
+    """The SHA-256 of the run's audit.json, which names the run; of an audit in memory, of what would be written."""
+    stored: str | None = evidence.manifest.get("files", {}).get("audit.json")
+    if stored is not None:
+        return stored
+    text = json.dumps(plain(evidence.document), indent=1, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(f"{text}\n".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def task_file(evidence: Evidence) -> str | None:
@@ -64,8 +78,19 @@ def _setting(value: Any) -> str:
     return "default" if value is None else str(value)
 
 
-def not_measured(evidence: Evidence) -> list[str]:
-    """What this audit says nothing about, in sentences; the most important first."""
+class Gap(str):
+    """A sentence about what an audit says nothing about."""
+
+    __slots__ = ()
+
+    @property
+    def short(self) -> str:
+        """What that is, without the reason."""
+        return re.split(r"[.:;](?:\s|$)", self)[0]
+
+
+def not_measured(evidence: Evidence) -> list[Gap]:
+    """What this audit says nothing about; the most important first."""
     document = evidence.document
     gaps: list[str] = []
     unit = unit_of(document)
@@ -95,7 +120,7 @@ def not_measured(evidence: Evidence) -> list[str]:
     elif all(model.get("peak_bytes") is None for model in evidence.costs["models"]):
         gaps.append("Memory of the models: not measured in this run (--costs full does).")
     gaps += _always(clustered=document.items.clusters is not None)
-    return gaps
+    return [Gap(gap) for gap in gaps]
 
 
 def _always(*, clustered: bool) -> list[str]:

@@ -67,8 +67,8 @@ function themeButton() {
 
 /** The Tab key stops only at areas that can be scrolled. */
 function scrollStops() {
-  const areas = [...document.querySelectorAll(".scroll")];
   const settle = () => {
+    const areas = [...document.querySelectorAll(".scroll")];
     const wider = areas.map((area) => area.scrollWidth > area.clientWidth + 1);
     areas.forEach((area, i) => {
       area.classList.toggle("wider", wider[i]);
@@ -80,4 +80,16 @@ function scrollStops() {
   addEventListener("resize", settle);
   document.addEventListener("toggle", settle, true);
   return settle;
+}
+
+/** Whatever is collapsed is printed. */
+function openForPrint() {
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    for (const details of opened) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of opened) details.open = false;
+  });
 }

@@ -9,6 +9,7 @@ class List {
     this.matching = [];
     this.page = 0;
     this.current = null;
+    this.untouched = false; // whether the list shows the worst items because nobody has asked for others
     this.open = () => {};
     this.controls = Object.fromEntries(["search", "show", "slice", "sort"].map((id) => [id, byId(id)]));
     this.offerSlices();
@@ -27,6 +28,19 @@ class List {
     }
     byId("before").addEventListener("click", () => this.turn(this.page - 1));
     byId("after").addEventListener("click", () => this.turn(this.page + 1));
+  }
+
+  /** Show the worst items that there are: turned wrong, else changed, else least aligned; all if there are none. */
+  showWorst() {
+    const { show, sort } = this.controls;
+    this.untouched = true;
+    for (const preset of document.querySelectorAll(".presets button")) {
+      if (preset.dataset.show === "wrong") continue; // also of those that both models get wrong
+      show.value = preset.dataset.show;
+      sort.value = preset.dataset.sort;
+      this.refresh();
+      if (this.matching.length) return;
+    }
   }
 
   offerSlices() {
@@ -83,6 +97,7 @@ class List {
 
   /** Show the matching items, and open the first of them if the open item does not match. */
   find() {
+    this.untouched = false;
     this.refresh();
     if (!this.matching.includes(this.current)) this.open(this.matching[0]);
   }

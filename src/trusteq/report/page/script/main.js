@@ -23,6 +23,7 @@ function showAstray({ id, name, at, candidate }, items) {
 
 async function start() {
   themeButton();
+  openForPrint();
   let items = null;
   let list = null;
   let item = null;
@@ -30,8 +31,10 @@ async function start() {
   const choose = candidateSwitch((candidate) => {
     if (!items) return;
     items.candidate = candidate;
-    list.refresh();
-    if (item.at !== undefined) item.show(item.at);
+    if (list.untouched) list.showWorst();
+    else list.refresh();
+    if (list.untouched && list.matching.length) item.show(list.matching[0]);
+    else if (item.at !== undefined) item.show(item.at);
   }, settle);
   choose(0);
   const follow = () => {
@@ -63,7 +66,10 @@ async function start() {
   }
   list.open = (i) => (i === undefined ? item.hide() : item.show(i));
   byId("browser").hidden = false;
-  list.refresh();
+  // An address that names items finds them among all.
+  const named = addressed(items);
+  if (named.id === null && named.condition === null) list.showWorst();
+  else list.refresh();
   follow();
   if (item.at === undefined && byId("astray").hidden && list.matching.length) item.show(list.matching[0]);
   settle();
