@@ -12,6 +12,7 @@ import trusteq
 from trusteq import Estimate, load_run
 from trusteq.comparing.published import PairAgreement
 from trusteq.record.document import ProtocolSummary
+from trusteq.study.latex import latex_tables
 from trusteq.study.markdown import Repetition, _between, _cell, _costs, _protocol, _words, repetition, tables
 from trusteq.study.pairs import PairMeasures
 from trusteq.study.plan import Study
@@ -144,8 +145,10 @@ def stuck(tmp_path_factory):
     return load_run(made.save(tmp_path_factory.mktemp("stuck") / "run"))
 
 
-def test_what_must_be_read_first_stands_above_the_numbers_and_at_the_model_s_name(stuck):
-    study = Study.model_validate(
+@pytest.fixture(scope="module")
+def study():
+    """The plan of a study of three models."""
+    return Study.model_validate(
         {
             "name": "s",
             "data": {"train": "a.csv", "test": "b.csv", "text": ["text"], "label": "label"},
@@ -153,6 +156,9 @@ def test_what_must_be_read_first_stands_above_the_numbers_and_at_the_model_s_nam
             "audit": {"reference": "large"},
         }
     )
+
+
+def test_what_must_be_read_first_stands_above_the_numbers_and_at_the_model_s_name(stuck, study):
     text = tables(study, [Repetition(seed, stuck, [], None) for seed in (0, 1)])
     assert (
         "## Read this first\n\n- **thin**, seeds 0, 1: gives the answer 'maybe' to all 60 items: check its input\n"
@@ -167,9 +173,32 @@ def test_each_jaccard_says_which_it_is(stuck):
     pair = PairMeasures("large", "thin", {f"{name}_lime": estimate(0.5) for name in ("jaccard", "jaccard_halves")})
     found = [Repetition(0, stuck, [pair], None)]
     for head in ("Jaccard on shared masks, LIME",):
-        assert head in _words(["large", "thin"], found)
+        assert head in _words(["large", "thin"], found).heads
     for head in ("Jaccard on independent masks, LIME", "its chance level, LIME", "its ceiling, LIME"):
-        assert head in _between(["large", "thin"], found)
+        assert head in _between(["large", "thin"], found).heads
+
+
+def test_an_interval_holds_only_possible_values(stuck):
+    few = Estimate(0.97, 0.77, 1.05, 4, "Student's t")
+    pair = PairMeasures("large", "thin", {"jaccard_lime": few})
+    ((_, _, cell, *_),) = _words(["large", "thin"], [Repetition(0, stuck, [pair], None)]).rows
+    assert cell == "0.970 [0.770, 1.000]"
+
+
+def test_as_latex_the_same_numbers_stand_in_tables_with_captions(stuck, study):
+    pair = PairMeasures("large", "thin", {"jaccard_lime": Estimate(0.97, 0.77, 1.05, 4, "Student's t")})
+    one = latex_tables(study, [Repetition(0, stuck, [pair], None)])
+    assert "0.970 {\\footnotesize [0.770, 1.000]}" in one
+    assert "\\caption{May it replace large?}" in one
+    assert "thin (one answer) & 0 & NOT EQUIVALENT & $-$0." in one
+    assert "with its interval over items." in one
+    two = latex_tables(study, [Repetition(seed, stuck, [pair], None) for seed in (0, 1)])
+    assert "0.970 $\\pm$ 0.000" in two
+    assert "mean over seeds $\\pm$ their standard deviation" in two
+    for text in (one, two):
+        assert text.count("\\begin{table}") == text.count("\\end{table}") == text.count("\\label{tab:trusteq-") == 6
+        assert text.isascii()
+        assert not [line for line in text.splitlines() if "%" in line.replace("\\%", "") and not line.startswith("%")]
 
 
 class Stored:
@@ -201,10 +230,9 @@ def test_the_protocol_has_mean_and_variance_over_its_runs(runs, variance):
         protocol = ProtocolSummary("paper", 200, (), (0,), (pair,))
         return Repetition(0, None, [], Stored(document=Stored(k=10, protocol=protocol)))
 
-    title, text = _protocol(("a", "b"), [stored(0.5, 0.001), stored(0.7, 0.003)])
+    title, table = _protocol(("a", "b"), [stored(0.5, 0.001), stored(0.7, 0.003)])
     assert title == "Under the published protocol, 200 items, Jaccard of the top 10:"
-    cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
-    assert cells == ["a, b", "0.600 ± 0.141", variance]
+    assert table.rows == [("a, b", "0.600 ± 0.141", variance)]
 
 
 def test_without_the_protocol_there_is_no_such_table():

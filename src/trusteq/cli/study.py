@@ -21,10 +21,26 @@ EPILOG = "\b\nStudies that come with trusteq:\n" + "\n".join(f"  {name}" for nam
 @click.option("--seeds", help="Run only these training seeds: --seeds 0,1")
 @click.option("--download", is_flag=True, help="Allow downloads from the Hugging Face hub; nothing else goes online.")
 @click.option("--anyway", is_flag=True, help="Run without the GPU that the study needs.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["markdown", "latex"]),
+    default="markdown",
+    show_default=True,
+    help="How the tables are printed; the folder has both, as tables.md and tables.tex.",
+)
 @click.option("--show", "shown", is_flag=True, help="Print the study's YAML and exit.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def study(
-    study: str, data: Path, out: Path | None, seeds: str | None, download: bool, anyway: bool, shown: bool, quiet: bool
+    study: str,
+    data: Path,
+    out: Path | None,
+    seeds: str | None,
+    download: bool,
+    anyway: bool,
+    form: str,
+    shown: bool,
+    quiet: bool,
 ) -> int:
     """Repeat a STUDY, a name below or a YAML file: train, compress, audit all against all, print the tables.
 
@@ -55,7 +71,7 @@ def study(
             )
         except KeyboardInterrupt:
             raise click.Abort("interrupted; run the same command again to continue") from None
-    click.echo(result.tables, nl=False)
+    click.echo(result.latex if form == "latex" else result.tables, nl=False)
     return 0
 
 

@@ -1,7 +1,8 @@
 """An audit as LaTeX tables: verdicts, and tables like those of arXiv 2508.13533.
 
 The latter are accuracy and cost, calibration, confidence, and agreement. They need the package booktabs and nothing
-else. A character that OT1, LaTeX's default encoding, does not have is printed as its code point.
+else. Intervals are cut at the bounds of what they are about (`bounded`). A character that OT1, LaTeX's default
+encoding, does not have is printed as its code point.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from trusteq.comparing.measures import METHODS, method_title
 from trusteq.data.clean import clean
 from trusteq.explain.unit_names import plural
 from trusteq.record.document import PatchSummary, ProtocolSummary
+from trusteq.report.bounded import SHARE, bounded
 from trusteq.report.cost_words import MISSING, cost_words, where
 from trusteq.report.patch_rows import patch_rows
 from trusteq.report.wording import beside_alignment, dimension_words, number, percent, policy_words, unit_of, urgent
@@ -93,7 +95,8 @@ def _comment(text: str) -> str:
     return clean(text)[:LONGEST]
 
 
-def _table(caption: str, label: str, columns: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def tabular(caption: str, label: str, columns: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; ``columns`` says how each is set, and every text is LaTeX already."""
     lines = [
         r"\begin{table}",
         r"  \centering",
@@ -126,7 +129,7 @@ def _verdicts(evidence: Evidence) -> str:
             escaped(candidate.name),
             *(d.outcome.lower() if d.required else f"({dimension_words(d)})" for d in candidate.verdict.dimensions),
             candidate.verdict.outcome,
-            _estimate(candidate.flat.get("disagreement")),
+            _estimate(bounded(candidate.flat.get("disagreement"), "disagreement")),
         ]
         for candidate in document.candidates
     ]
@@ -137,7 +140,7 @@ def _verdicts(evidence: Evidence) -> str:
     )
     caption += "".join(f" Read this first: {escaped(s, LONGEST_SENTENCE)}." for s in urgent(evidence.findings))
     head = ["Candidate", *(dimension.capitalize() for dimension in document.dimensions), "Verdict", "Changed"]
-    return _table(caption, "verdicts", "l" + "l" * (len(document.dimensions) + 1) + "r", head, rows)
+    return tabular(caption, "verdicts", "l" + "l" * (len(document.dimensions) + 1) + "r", head, rows)
 
 
 def _accuracy(evidence: Evidence) -> str | None:
@@ -152,7 +155,7 @@ def _accuracy(evidence: Evidence) -> str | None:
     for name, flat, side in _models(document):
         row = [escaped(name)]
         if document.items.labelled:
-            row.append(_estimate(flat.get(f"accuracy_{side}")))
+            row.append(_estimate(bounded(flat.get(f"accuracy_{side}"), f"accuracy_{side}")))
         if costs:
             cost = costs.get(name)
             row += [MISSING] * 3 if cost is None else [cost.parameters, cost.disk, cost.latency]
@@ -160,7 +163,7 @@ def _accuracy(evidence: Evidence) -> str | None:
     caption = f"{document.items.n:,} items, with {_percent(document)} intervals."
     if evidence.costs is not None:
         caption += f" Latency of one item: median and quartiles, {escaped(where(evidence.costs))}."
-    return _table(caption, "accuracy", "l" + "r" * (len(head) - 1), head, rows)
+    return tabular(caption, "accuracy", "l" + "r" * (len(head) - 1), head, rows)
 
 
 def _calibration(document: AuditDocument) -> str | None:
@@ -175,10 +178,13 @@ def _calibration(document: AuditDocument) -> str | None:
         measures |= {"ece_quantile": "ECE (quantile)", "mce_quantile": "MCE (quantile)"}
         caption = f"{caption[:-1]}; quantile: over the 10 quantile bins of the published scripts."
     rows = [
-        [escaped(name), *(_estimate(flat.get(f"{measure}_{side}")) for measure in measures)]
+        [
+            escaped(name),
+            *(_estimate(bounded(flat.get(f"{measure}_{side}"), f"{measure}_{side}")) for measure in measures),
+        ]
         for name, flat, side in _models(document)
     ]
-    return _table(caption, "calibration", "l" + "r" * len(measures), ["Model", *measures.values()], rows)
+    return tabular(caption, "calibration", "l" + "r" * len(measures), ["Model", *measures.values()], rows)
 
 
 def _bins(document: AuditDocument) -> str:
@@ -192,7 +198,7 @@ def _bins(document: AuditDocument) -> str:
             rows.append([bin_, *(f"{100 * cell['count'] / document.items.n:.2f}" for cell in row)])
     head = ["Confidence", *(escaped(name) for name, _, _ in _models(document))]
     caption = r"Share of predictions in each bin of confidence, in \%."
-    return _table(caption, "confidence", "l" + "r" * len(models), head, rows)
+    return tabular(caption, "confidence", "l" + "r" * len(models), head, rows)
 
 
 def _methods(protocol: ProtocolSummary | PatchSummary | None) -> list[str]:
@@ -215,7 +221,7 @@ def _agreement(document: AuditDocument, method: str) -> str | None:
         [
             f"{escaped(pair.first)} vs.\\ {escaped(pair.second)}",
             *([_number(run) for run in pair.runs] if several else []),
-            _estimate(pair.mean),
+            _estimate(bounded(pair.mean, SHARE)),
             *([f"{pair.variance.value:.6f}"] if several else []),
         ]
         for pair in pairs
@@ -227,7 +233,7 @@ def _agreement(document: AuditDocument, method: str) -> str | None:
         f"Jaccard of the top {document.k} words by {method_title(method)}, protocol {escaped(protocol.name)}, "
         f"{protocol.items:,} items{once}."
     )
-    return _table(caption, f"jaccard-{method}", "l" + "r" * (len(head) - 1), head, rows)
+    return tabular(caption, f"jaccard-{method}", "l" + "r" * (len(head) - 1), head, rows)
 
 
 def _patches(protocol: ProtocolSummary | PatchSummary | None) -> str | None:
@@ -249,7 +255,7 @@ def _patches(protocol: ProtocolSummary | PatchSummary | None) -> str | None:
         f"({protocol.occluded:,} by occlusion)."
     )
     head = ["Models", "Method", "", *(f"Top {k}" for k in table.ks)]
-    return _table(caption, "patches", "lll" + "r" * len(table.ks), head, rows)
+    return tabular(caption, "patches", "lll" + "r" * len(table.ks), head, rows)
 
 
 def _alignment(document: AuditDocument) -> str | None:
@@ -257,8 +263,9 @@ def _alignment(document: AuditDocument) -> str | None:
     rows, items, items_of_halves = [], None, None
     for candidate in document.candidates:
         for method in METHODS:
-            names = ("alignment", "jaccard_halves", "jaccard_halves_chance", "jaccard_ceiling_reference")
-            estimates = [candidate.flat.get(f"{name}_{method}") for name in names]
+            stems = ("alignment", "jaccard_halves", "jaccard_halves_chance", "jaccard_ceiling_reference")
+            names = [f"{stem}_{method}" for stem in stems]
+            estimates = [bounded(candidate.flat.get(name), name) for name in names]
             if any(e is not None for e in estimates):
                 rows.append([escaped(candidate.name), method_title(method), *(_estimate(e) for e in estimates)])
                 items = next(e.n for e in estimates if e is not None) if items is None else items
@@ -276,7 +283,7 @@ def _alignment(document: AuditDocument) -> str | None:
     said = [f"{c.name}: {words}" for c in document.candidates for words in beside_alignment(c)]
     caption += "".join(f" {escaped(words, LONGEST_SENTENCE)}." for words in said)
     head = ["Model", "Method", "Alignment", "Jaccard", "Chance", "Ceiling"]
-    return _table(caption, "alignment", "llrrrr", head, rows)
+    return tabular(caption, "alignment", "llrrrr", head, rows)
 
 
 def _percent(document: AuditDocument) -> str:

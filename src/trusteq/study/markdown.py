@@ -1,7 +1,7 @@
-"""A study's tables as Markdown: those of arXiv 2508.13533, over training seeds, with the spread of each number.
+"""A study's tables, as Markdown: those of arXiv 2508.13533, over training seeds, with the spread of each number.
 
 With several seeds, a cell is the mean over seeds and, after ±, the standard deviation; with one seed, the value with
-its interval over items.
+its interval over items, cut at the bounds of the measure. `trusteq.study.latex` prints the same tables.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from trusteq.record.document import ProtocolSummary
 from trusteq.record.evidence import evidence
 from trusteq.record.reading import read
 from trusteq.record.run import load_run
+from trusteq.report.bounded import SHARE, bounded
 from trusteq.report.markdown_text import escaped, table
 from trusteq.report.wording import URGENT
 from trusteq.study.pairs import PairMeasures
@@ -58,38 +59,65 @@ class Repetition:
     def of_model(self, model: str, measure: str) -> Estimate | None:
         """An estimate for a single model, e.g. its accuracy."""
         if model == self.run.document.reference.name:
-            return next(iter(self.measures.values())).get(f"{measure}_reference")
-        return self.measures.get(model, {}).get(f"{measure}_candidate")
+            name = f"{measure}_reference"
+            return bounded(next(iter(self.measures.values())).get(name), name)
+        name = f"{measure}_candidate"
+        return bounded(self.measures.get(model, {}).get(name), name)
 
     def between(self, first: str, second: str, measure: str) -> Estimate | None:
         """An estimate for a pair of models, e.g. their disagreement."""
         for pair in self.pairs:
             if {pair.first, pair.second} == {first, second} and measure in pair.estimates:
-                return pair.estimates[measure]
+                return bounded(pair.estimates[measure], measure)
         return None
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A table: its name and caption, which LaTeX prints, its headings, and its rows; names come first in a row."""
+
+    name: str
+    caption: str
+    heads: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
 
 
 def tables(study: Study, repetitions: Sequence[Repetition]) -> str:
     """All tables, over the seeds that are done."""
     if not repetitions:
         return f"# {study.name}\n\nNo seed has finished yet.\n"
+    return "\n\n".join(_markdown(part) for part in contents(study, repetitions) if part) + "\n"
+
+
+def _markdown(part: str | StudyTable) -> str:
+    if isinstance(part, str):
+        return part
+    return table(part.heads, [(escaped(name), *cells) for name, *cells in part.rows])
+
+
+def spread_words(repetitions: Sequence[Repetition]) -> str:
+    """What the cells hold, in a sentence."""
+    if len(repetitions) > 1:
+        return "Each cell is the mean over seeds ± their standard deviation."
+    return "Each cell is the value with its interval over items."
+
+
+def contents(study: Study, repetitions: Sequence[Repetition]) -> list[str | StudyTable]:
+    """Paragraphs of Markdown, and tables."""
     models = (study.audit.reference, *study.candidates())
     all_models = (*models, *(() if study.audit.peer is None else (study.audit.peer,)))
     items = repetitions[0].run.document.items.n
-    parts = [
+    return [
         f"# {study.name}",
         " ".join(study.description.split()),
-        f"Seeds {', '.join(str(r.seed) for r in repetitions)}; {items:,} items. "
-        + (
-            "Each cell is the mean over seeds ± their standard deviation."
-            if len(repetitions) > 1
-            else "Each cell is the value with its interval over items."
-        ),
+        f"Seeds {', '.join(str(r.seed) for r in repetitions)}; {items:,} items. {spread_words(repetitions)}",
         *_first(repetitions),
         "## Verdicts",
         _verdicts(study, repetitions),
         "## Accuracy, size and speed",
-        table(
+        StudyTable(
+            "accuracy",
+            "Accuracy, size and speed.",
             ("model", "accuracy", "parameters", "on disk, MB", "one at a time, ms per item"),
             [
                 (
@@ -110,7 +138,9 @@ def tables(study: Study, repetitions: Sequence[Repetition]) -> str:
         "words; the ceiling compares the first model with itself.",
         *_protocol(models, repetitions),
         "## Are they equally confident?",
-        table(
+        StudyTable(
+            "calibration",
+            "Calibration: ECE and MCE over 10 bins of equal width, Brier score summed over labels.",
             ("model", "ECE", "MCE", "Brier", "NLL"),
             [
                 (
@@ -122,12 +152,13 @@ def tables(study: Study, repetitions: Sequence[Repetition]) -> str:
         ),
         "The reliability diagrams are in `reliability/`.",
         "Share of answers in each range of confidence, mean over seeds:",
-        table(
+        StudyTable(
+            "confidence",
+            "Share of answers in each range of confidence, mean over seeds.",
             ("model", *(f"{low:g} to {high:g}" for low, high in BINS)),
-            [(escaped(m), *(_share(repetitions, m, low, high) for low, high in BINS)) for m in models],
+            [(m, *(_share(repetitions, m, low, high) for low, high in BINS)) for m in models],
         ),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def repetition(directory: Path, seed: int) -> Repetition:
@@ -167,10 +198,10 @@ def _named(model: str, repetitions: Sequence[Repetition]) -> str:
             kinds[kind] = kinds.get(kind, 0) + 1
     of = len(repetitions)
     notes = [kind if count == of else f"{kind} in {count} of {of} seeds" for kind, count in kinds.items()]
-    return f"{escaped(model)} ({', '.join(notes)})" if notes else escaped(model)
+    return f"{model} ({', '.join(notes)})" if notes else model
 
 
-def _verdicts(study: Study, repetitions: Sequence[Repetition]) -> str:
+def _verdicts(study: Study, repetitions: Sequence[Repetition]) -> StudyTable:
     """The table with a row for each candidate and seed: the verdict and the most important numbers."""
     columns = (
         ("accuracy_difference", "accuracy difference"),
@@ -183,47 +214,52 @@ def _verdicts(study: Study, repetitions: Sequence[Repetition]) -> str:
     for name in study.candidates():
         for r in repetitions:
             (candidate,) = (c for c in r.run.document.candidates if c.name == name)
-            estimates = (r.measures[name].get(measure) for measure, _ in columns)
+            estimates = (bounded(r.measures[name].get(measure), measure) for measure, _ in columns)
             rows.append((_named(name, [r]), str(r.seed), candidate.verdict.outcome, *map(_interval, estimates)))
-    return table(("candidate", "seed", "verdict", *(words for _, words in columns)), rows)
+    heads = ("candidate", "seed", "verdict", *(words for _, words in columns))
+    return StudyTable("verdicts", f"May it replace {study.audit.reference}?", heads, rows)
 
 
-def _words(models: Sequence[str], repetitions: Sequence[Repetition]) -> str:
+def _words(models: Sequence[str], repetitions: Sequence[Repetition]) -> StudyTable:
     """The table with a row for each pair of models: changed answers, Jaccard on shared masks, and alignment."""
     columns = (("jaccard", "Jaccard on shared masks"), ("alignment", "alignment"))
-    return _pairs(models, repetitions, columns, {"disagreement": "answers changed"})
+    caption = "Changed answers, and agreement on the words: Jaccard of the top words, and cosine without the noise."
+    return _pairs("words", caption, models, repetitions, columns, {"disagreement": "answers changed"})
 
 
-def _between(models: Sequence[str], repetitions: Sequence[Repetition]) -> str:
+def _between(models: Sequence[str], repetitions: Sequence[Repetition]) -> StudyTable:
     """The table with a row for each pair of models: Jaccard on independent masks, its floor and its ceiling."""
     columns = (
         ("jaccard_halves", "Jaccard on independent masks"),
         ("jaccard_halves_chance", "its chance level"),
         ("jaccard_ceiling_reference", "its ceiling"),
     )
-    return _pairs(models, repetitions, columns, {})
+    caption = "Jaccard of the top words on independent masks, between chance and ceiling."
+    return _pairs("masks", caption, models, repetitions, columns, {})
 
 
 def _pairs(
+    name: str,
+    caption: str,
     models: Sequence[str],
     repetitions: Sequence[Repetition],
     by_method: Sequence[tuple[str, str]],
     before: Mapping[str, str],
-) -> str:
+) -> StudyTable:
     """The table of each pair of models, a column per measure: those in ``before``, then those of each method."""
     heads = {f"{measure}_{m}": f"{head}, {method_title(m)}" for m in METHODS for measure, head in by_method}
     heads = {**before, **heads}
     rows = [
         (
-            f"{escaped(first)}, {escaped(second)}",
+            f"{first}, {second}",
             *(_cell([r.between(first, second, measure) for r in repetitions]) for measure in heads),
         )
         for first, second in combinations(models, 2)
     ]
-    return table(("models", *heads.values()), rows)
+    return StudyTable(name, caption, ("models", *heads.values()), rows)
 
 
-def _protocol(models: Sequence[str], repetitions: Sequence[Repetition]) -> list[str]:
+def _protocol(models: Sequence[str], repetitions: Sequence[Repetition]) -> list[str | StudyTable]:
     """Heading and table of the mean and variance over the protocol's runs, as in the paper; averaged over seeds."""
     audits = [r.protocol.document for r in repetitions if r.protocol is not None]
     protocols = [audit.protocol for audit in audits if isinstance(audit.protocol, ProtocolSummary)]
@@ -241,13 +277,15 @@ def _protocol(models: Sequence[str], repetitions: Sequence[Repetition]) -> list[
                 for pair in protocol.pairs
                 if pair.method == method and {pair.first, pair.second} == {first, second}
             ]
-            cells.append(_cell([pair.mean for pair in pairs]))
+            cells.append(_cell([bounded(pair.mean, SHARE) for pair in pairs]))
             repeated = len(pairs[0].runs) > 1
             cells.append(f"{mean(pair.variance.value for pair in pairs):.6f}" if repeated else "run once")
-        rows.append((f"{escaped(first)}, {escaped(second)}", *cells))
+        rows.append((f"{first}, {second}", *cells))
     return [
         f"Under the published protocol, {items:,} items, Jaccard of the top {k}:",
-        table(
+        StudyTable(
+            "protocol",
+            f"Jaccard of the top {k} words under the published protocol, {items:,} items.",
             (
                 "models",
                 *(head for m in methods for head in (f"published Jaccard, {m.upper()}", "its variance over runs")),

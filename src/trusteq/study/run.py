@@ -6,8 +6,8 @@
     protocol/seed-N       the same models under the published protocol, if the study includes it
     study.json            the plan, and the hashes of its data and pretrained models
     work-seed-N           what models have answered so far, until the audits of that seed are done
-    reliability/          the reliability diagram of every candidate and seed, with that of its reference
-    tables.md             the main results over all seeds that are done
+    reliability/          the reliability diagram of every candidate and seed, with that of its reference: SVG and PDF
+    tables.md, tables.tex the main results over all seeds that are done
     estimates.csv         every number, one per row
 
 What exists is not made again, so the same command resumes where it was interrupted. Several processes may work on
@@ -32,6 +32,7 @@ from trusteq.report.figures.file import rendered
 from trusteq.report.figures.reliability import ReliabilityDisplay
 from trusteq.study.estimates import estimates
 from trusteq.study.inputs import base_location, make_model, read_texts
+from trusteq.study.latex import latex_tables
 from trusteq.study.markdown import repetition, tables
 from trusteq.study.needs import refuse_unmet_needs
 from trusteq.study.pairs import pair_measures
@@ -49,15 +50,18 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 SCHEMA_VERSION = 1
+DIAGRAMS = ("svg", "pdf")
+"""The kinds of files that a diagram is drawn as."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A study's folder, the seeds that are done, and its tables as Markdown."""
+    """A study's folder, the seeds that are done, and its tables as Markdown and as LaTeX."""
 
     directory: Path
     seeds: tuple[int, ...]
     tables: str
+    latex: str
 
 
 def run_study(
@@ -90,10 +94,11 @@ def run_study(
     for seed in done:
         _diagrams(study, seed, directory)
     repetitions = [repetition(directory, seed) for seed in done]
-    markdown = tables(study, repetitions)
+    markdown, latex = tables(study, repetitions), latex_tables(study, repetitions)
     _write(directory / "tables.md", markdown)
+    _write(directory / "tables.tex", latex)
     _write(directory / "estimates.csv", estimates(repetitions))
-    return Finished(directory, done, markdown)
+    return Finished(directory, done, markdown, latex)
 
 
 def _claim(study: Study, texts: Texts, directory: Path, *, download: bool, say: Say) -> None:
@@ -184,22 +189,22 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
 def _diagrams(study: Study, seed: int, directory: Path) -> None:
     """Draw the reliability diagrams of one seed that do not exist yet."""
     folder = directory / "reliability"
-    paths = {name: folder / f"seed-{seed}-{name}.svg" for name in study.candidates()}
-    missing = [name for name, path in paths.items() if not path.is_file()]
+    paths = {(name, kind): folder / f"seed-{seed}-{name}.{kind}" for name in study.candidates() for kind in DIAGRAMS}
+    missing = [key for key, path in paths.items() if not path.is_file()]
     if not missing:
         return
     finished = evidence(load_run(directory / "runs" / f"seed-{seed}"))
-    for name in missing:
+    for name, kind in missing:
         display = ReliabilityDisplay.from_evidence(finished, candidate=name)
         if display is not None:  # never None: the items have labels
-            _write(paths[name], rendered(display, "svg").decode("utf-8"))
+            _write(paths[name, kind], rendered(display, kind))
 
 
 def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str | bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
