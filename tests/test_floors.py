@@ -25,7 +25,7 @@ FLOORS = (
     {"train", "validity", "releases", "testing"},
     {"compress"},
     {"demo"},
-    {"study", "shrink"},
+    {"study", "shrink", "proposal"},
     {"cli", "pytest_plugin"},
 )
 """From the ground up. A room uses rooms on lower floors, never its neighbours or those above."""

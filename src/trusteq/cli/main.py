@@ -30,6 +30,7 @@ def cli() -> None:
     \b
     trusteq demo                                     # see what it does
     trusteq audit large.csv small.csv --label label  # two files of predictions
+    trusteq init bert/ bert-int8/ test.csv           # writes audit.yaml for it
 
     Exit codes of audit and gate: 0 EQUIVALENT, 1 NOT EQUIVALENT, 3 UNDECIDED, 2 error.
     """  # noqa: D301

@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "Decide whether a model may be replaced": {
+        "init": "Look at two models and their data, and write audit.yaml.",
         "audit": "Compare candidates with a reference, and give a verdict.",
         "gate": "Judge a finished run again, by another policy if you like.",
         "waive": "Let a candidate pass a rule on purpose, on the record.",

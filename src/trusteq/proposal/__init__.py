@@ -1,0 +1,1 @@
+"""What can be seen of models and data without running anything, and the audit file that it suggests."""

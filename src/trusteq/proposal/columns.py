@@ -1,0 +1,162 @@
+"""What the columns of items may mean, from their names and values; each proposal says why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trusteq.data.id_columns import names_rows
+from trusteq.data.label_sets import CODE
+from trusteq.data.readers import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+PAIRS = (
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("text1", "text2"),
+    ("text_a", "text_b"),
+    ("question", "sentence"),
+    ("question", "context"),
+    ("query", "document"),
+)
+"""Names of the two texts that models of pairs read."""
+
+TEXTS = ("text", "sentence", "review", "content", "comment", "tweet", "document", "body", "question", "title")
+LABELS = ("label", "gold", "gold_label", "labels", "target", "class", "y", "answer", "category")
+"""Usual names, the most usual first."""
+
+GROUPS = re.compile(r"(?i).*(user|author|patient|customer|speaker|session|document|doc|passage|group|source|parent).*")
+"""Names of columns that say what an item belongs to."""
+
+FEW, MANY = 30, 0.9
+"""A slice has so few values at most; a cluster's column has fewer values than this share of the items."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its values as texts, and whether they are texts, numbers, or something else (bytes, lists)."""
+
+    name: str
+    values: tuple[str, ...]
+    kind: str
+
+    @property
+    def distinct(self) -> set[str]:
+        """Its different values."""
+        return set(self.values)
+
+    @property
+    def words(self) -> float:
+        """Words in a mean value."""
+        return sum(len(value.split()) for value in self.values) / len(self.values)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a column, or another choice, may be, and why; ``more`` are keys that go with it."""
+
+    value: Any
+    why: str
+    more: tuple[tuple[str, Any, str], ...] = ()
+
+
+def look_at_columns(source: str) -> tuple[Column, ...]:
+    """The columns of a file of items."""
+    table = read_table(source)
+    return tuple(_column(name, table.values(name)) for name in table.columns)
+
+
+def _column(name: str, values: Sequence[Any]) -> Column:
+    if any(isinstance(value, bytes | list | dict) for value in values):
+        return Column(name, (), "other")
+    texts = tuple("" if value is None or value != value else _text(value) for value in values)
+    return Column(name, texts, "number" if all(map(_is_number, filter(None, texts))) else "text")
+
+
+def _text(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def label_of(columns: Sequence[Column], labels: Sequence[str]) -> Proposal | None:
+    """The column whose values are the models' labels, or their codes."""
+    # Usual names first; otherwise in the file's order.
+    ordered = sorted(columns, key=lambda column: _rank(column.name, LABELS))
+    for column in ordered:
+        found = column.distinct - {""}
+        if column.kind != "other" and len(found) > 1 and found <= set(labels):
+            return Proposal(column.name, "its values are the models' labels")
+    for column in ordered:
+        found = column.distinct
+        extra = found - set(labels)
+        if column.name.lower() in LABELS and len(found & set(labels)) > 1 and len(extra) <= 2 and "" not in extra:
+            ignored = ("ignore_label", sorted(extra), "no labels of the models: these items are left out")
+            return Proposal(column.name, "its values are the models' labels, and a few others", (ignored,))
+    for column in ordered:
+        names = [label for label in labels if label != column.name]
+        codes = column.distinct - {"-1"}
+        usual = column.name.lower() in LABELS and column.kind == "number" and len(codes) > 1
+        if usual and all(map(CODE.fullmatch, codes)) and {int(float(code)) for code in codes} <= {*range(len(names))}:
+            why = "the names of the codes 0, 1, ..., in the reference's order: check them"
+            more: list[tuple[str, Any, str]] = [("label_names", names, why)]
+            if "-1" in column.distinct:
+                more.append(("ignore_label", ["-1"], "items without a label"))
+            return Proposal(column.name, "it holds codes of labels", tuple(more))
+    return None
+
+
+def _rank(name: str, usual: Sequence[str]) -> int:
+    return usual.index(name.lower()) if name.lower() in usual else len(usual)
+
+
+def texts_of(columns: Sequence[Column], taken: Collection[str]) -> Proposal | None:
+    """The one or two columns that models of texts read; None if several may be."""
+    texts = [c for c in columns if c.kind == "text" and c.name not in taken and not names_rows(c.name)]
+    by_name = {column.name.lower(): column.name for column in texts}
+    for pair in PAIRS:
+        if all(name in by_name for name in pair):
+            return Proposal([by_name[name] for name in pair], "a usual pair of texts, in this order: check it")
+    named = next((by_name[name] for name in TEXTS if name in by_name), None)
+    if named is not None:
+        return Proposal([named], "a usual name of a text")
+    long = [column.name for column in texts if column.words >= 3]
+    return Proposal(long, "the only column of texts of several words") if len(long) == 1 else None
+
+
+def cluster_of(columns: Sequence[Column], texts: Sequence[str], taken: Collection[str]) -> Proposal | None:
+    """A column that several items share and that may make them alike: one of the texts, or what its name says."""
+    for column in sorted(columns, key=lambda column: column.name not in texts):
+        count = len(column.distinct)
+        shared = column.kind != "other" and FEW < count < MANY * len(column.values)
+        if shared and column.name not in taken and (column.name in texts or GROUPS.fullmatch(column.name)):
+            why = f"{count:,} values for {len(column.values):,} items: items that share one are not independent"
+            return Proposal(column.name, why)
+    return None
+
+
+def slices_of(columns: Sequence[Column], taken: Collection[str]) -> Proposal | None:
+    """Columns with a few values, by which the verdict can be looked at."""
+    found = [
+        column
+        for column in columns
+        if column.kind != "other"
+        and column.name not in taken
+        and not names_rows(column.name)
+        and 1 < len(column.distinct) <= FEW
+        and 2 * len(column.distinct) <= len(column.values)
+        and column.words < 4
+    ]
+    if not found:
+        return None
+    return Proposal([column.name for column in found], "a few values each: differences are shown for each")

@@ -1,0 +1,190 @@
+"""What ``trusteq init`` writes can be run, says why, and asks only what it cannot see."""
+
+import json
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sample_files
+import yaml
+from cases import LABELS, probabilities
+from click.testing import CliRunner
+from command import one_line, trusteq
+
+from trusteq.cli.init import init
+
+QUICK = ("--resamples", "100", "--costs", "none", "--quiet")
+RESULTS = Path(__file__).parents[1] / "results" / "lm_eval"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two files of predictions, and items with texts, labels and a desk."""
+    n = 200
+    reference, candidate, gold = probabilities(n, noise=0.05)
+    names = [LABELS[code] for code in gold]
+    for name, table in (("large", reference), ("small", candidate)):
+        frame = pd.DataFrame(table, columns=list(LABELS)).assign(id=[f"q{i}" for i in range(n)], gold=names)
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    items = pd.DataFrame({"id": [f"q{i}" for i in range(n)], "gold": names})
+    items["premise"] = [f"tale {i // 2} of the day" for i in range(n)]
+    items["hypothesis"] = [f"it is number {i}" for i in range(n)]
+    items["desk"] = [f"desk {i % 3}" for i in range(n)]
+    items.to_csv(tmp_path / "test.csv", index=False)
+    return tmp_path
+
+
+def written(folder, name="audit.yaml"):
+    return yaml.safe_load((folder / name).read_text("utf-8"))
+
+
+def test_two_files_of_predictions_need_no_answer_and_the_file_runs(files):
+    done = trusteq("init", "large.csv", "small.csv", "--yes", cwd=files)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("next: trusteq audit audit.yaml\n")
+    assert written(files) == {
+        "models": {"reference": "large.csv", "candidates": ["small.csv"]},
+        "data": {"location": "large.csv", "label": "gold"},
+        "policy": "default",
+        "dimensions": ["behaviour", "calibration"],
+        "seed": 0,
+    }
+    text = (files / "audit.yaml").read_text("utf-8")
+    assert text.startswith("# yaml-language-server: $schema=audit-file.schema.json\n")
+    assert all("#" in line for line in text.splitlines() if ": " in line)
+    assert json.loads((files / "audit-file.schema.json").read_text("utf-8"))["title"] == "AuditFile"
+    done = trusteq("audit", "audit.yaml", *QUICK, cwd=files)
+    assert done.returncode in {0, 1, 3}, done.stderr
+    assert (files / "trusteq-run" / "audit-file.yaml").read_text("utf-8") == text
+
+
+def test_items_of_their_own_bring_slices_and_paths_are_relative_to_the_file(files):
+    (files / "conf").mkdir()
+    done = trusteq("init", "large.csv", "tiny=small.csv", "test.csv", "--yes", "--out", "conf/a.yaml", cwd=files)
+    assert done.returncode == 0, done.stderr
+    content = written(files, "conf/a.yaml")
+    assert content["models"] == {
+        "reference": "../large.csv",
+        "candidates": [{"location": "../small.csv", "name": "tiny"}],
+    }
+    assert content["data"] == {"location": "../test.csv", "label": "gold", "slice": ["desk"]}
+    done = trusteq("audit", "conf/a.yaml", *QUICK, "--out", "run", "--no-slices", cwd=files)
+    assert done.returncode in {0, 1, 3}, done.stderr
+
+
+def test_numbers_that_are_no_labels_and_logits_are_told_apart(files):
+    for name in ("large", "small"):
+        frame = pd.read_csv(files / f"{name}.csv")
+        frame[list(LABELS)] = np.log(frame[list(LABELS)].clip(1e-9)) + 3
+        frame.assign(length=range(len(frame))).to_csv(files / f"{name}.csv", index=False)
+    assert trusteq("init", "large.csv", "small.csv", "--yes", cwd=files).returncode == 0
+    own = {"labels": list(LABELS), "scores": "logits"}
+    assert written(files)["models"]["reference"] == {"location": "large.csv", **own}
+    assert written(files)["models"]["candidates"] == [{"location": "small.csv", **own}]
+    done = trusteq("audit", "audit.yaml", *QUICK, "--no-slices", cwd=files)
+    assert done.returncode in {0, 1, 3}, done.stderr
+
+
+def test_codes_of_labels_get_names_and_items_without_one_are_left_out(files):
+    items = pd.read_csv(files / "test.csv").rename(columns={"gold": "label"})
+    items["label"] = [LABELS.index(name) if i > 3 else -1 for i, name in enumerate(items["label"])]
+    items.to_csv(files / "test.csv", index=False)
+    for name in ("large", "small"):
+        pd.read_csv(files / f"{name}.csv").drop(columns="gold").to_csv(files / f"{name}.csv", index=False)
+    assert trusteq("init", "large.csv", "small.csv", "test.csv", "--yes", cwd=files).returncode == 0
+    assert written(files)["data"] == {
+        "location": "test.csv",
+        "label": "label",
+        "label_names": list(LABELS),
+        "ignore_label": ["-1"],
+        "slice": ["desk"],
+    }
+    done = trusteq("audit", "audit.yaml", *QUICK, "--no-slices", cwd=files)
+    assert done.returncode in {0, 1, 3}, done.stderr
+
+
+def test_what_is_asked_can_be_answered_and_a_wrong_column_is_asked_again(files):
+    with chdir(files):
+        typed = "nothing\ngold\nnone\nnone\npaper\n"
+        done = CliRunner().invoke(init, ["large.csv", "small.csv", "test.csv"], input=typed, standalone_mode=False)
+    assert done.return_value == 0, done.output
+    assert "no column 'nothing'; the columns are id, gold, premise, hypothesis, desk" in done.output
+    assert written(files)["data"] == {"location": "test.csv", "label": "gold"}
+    assert written(files)["policy"] == "paper"
+    assert "policy: paper  # as you said" in (files / "audit.yaml").read_text("utf-8")
+
+
+def test_results_of_an_evaluation_tool_say_all_themselves(tmp_path):
+    done = trusteq("init", RESULTS / "reference", RESULTS / "candidate", "--yes", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(written(tmp_path)) == {"models", "seed"}
+    done = trusteq("audit", "audit.yaml", *QUICK, "--no-slices", cwd=tmp_path)
+    assert done.returncode in {0, 1, 3}, done.stderr
+
+
+@pytest.fixture
+def checkpoints(files):
+    """Folders that look like models of pairs of texts: only their configuration is looked at."""
+    for name in ("bert", "bert-int8"):
+        (files / name).mkdir()
+        config = {"model_type": "bert", "architectures": ["BertForSequenceClassification"]}
+        config["id2label"] = {str(code): label for code, label in enumerate(LABELS)}
+        (files / name / "config.json").write_text(json.dumps(config), "utf-8")
+        (files / name / "model.safetensors").touch()
+        (files / name / "tokenizer.json").touch()
+    return files
+
+
+def test_models_of_texts_get_columns_a_cluster_and_slices(checkpoints):
+    done = trusteq("init", "bert", "bert-int8", "test.csv", "--yes", cwd=checkpoints)
+    assert done.returncode == 0, done.stderr
+    assert written(checkpoints)["data"] == {
+        "location": "test.csv",
+        "text": ["premise", "hypothesis"],
+        "label": "gold",
+        "cluster": "premise",
+        "slice": ["desk"],
+    }
+    assert "dimensions" not in written(checkpoints)
+
+
+@pytest.mark.slow
+def test_what_is_written_for_models_runs(files):
+    pytest.importorskip("torch")
+    sample_files.write_models(files)
+    items = pd.read_csv(files / "test.csv")
+    items["gold"] = items["gold"].map(dict(zip(LABELS, sample_files.LABELS, strict=True)))
+    items.to_csv(files / "test.csv", index=False)
+    assert trusteq("init", "large", "small", "test.csv", "--yes", cwd=files).returncode == 0
+    done = trusteq("audit", "audit.yaml", *QUICK, "--explain-items", "10", cwd=files)
+    assert done.returncode in {0, 1, 3}, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("large.csv", "small.csv", "--out", "test.csv"), "test.csv is there already; choose another --out"),
+        (("large.csv", "model.pkl"), "model.pkl is a pickle file, which could execute code when opened"),
+        (("large.csv", "nowhere"), "model nowhere: 'nowhere' is not a file or folder here, nor a model of the hub"),
+        (("bert", "bert-int8"), "File or folder with the items: cannot be seen; name it after the models"),
+        (("bert", "bert-int8", "plain.csv"), "Columns that the models read, in order: cannot be seen; name it"),
+        (("bert", "bert-int8", "none.csv"), "none.csv: no such file"),
+    ],
+)
+def test_where_nothing_can_be_proposed_one_line_says_so_and_nothing_is_written(checkpoints, arguments, says):
+    (checkpoints / "model.pkl").touch()
+    plain = {"one": ["a b c d", "e f g h"], "two": ["i j k l", "m n o p"]}
+    pd.DataFrame(plain).to_csv(checkpoints / "plain.csv", index=False)
+    before = {path: path.read_bytes() for path in checkpoints.rglob("*") if path.is_file()}
+    done = trusteq("init", *arguments, "--yes", cwd=checkpoints)
+    done.stderr = "".join(line for line in done.stderr.splitlines(True) if line.startswith("error"))
+    one_line(done, says)
+    assert {path: path.read_bytes() for path in checkpoints.rglob("*") if path.is_file()} == before
+
+
+def test_it_overwrites_only_with_force(files):
+    assert trusteq("init", "large.csv", "small.csv", "--yes", cwd=files).returncode == 0
+    one_line(trusteq("init", "large.csv", "small.csv", "--yes", cwd=files), "audit.yaml is there already")
+    assert trusteq("init", "large.csv", "small.csv", "--yes", "--force", cwd=files).returncode == 0
