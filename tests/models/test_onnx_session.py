@@ -12,9 +12,11 @@ from trusteq.data.predictions import checked, softmax
 onnx = pytest.importorskip("onnx", reason="needs onnx to build graphs")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 
+from command import trusteq as trusteq_command  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from trusteq.models.onnx_session import open_onnx  # noqa: E402
+from trusteq.models.taken import Taken, offered_by  # noqa: E402
 
 WEIGHTS = np.array([[1.0, -1.0, 0.5], [0.2, 0.3, -0.4]], dtype=np.float32)
 
@@ -187,6 +189,77 @@ def test_a_missing_tokenizer(copy, items, one_line):
         model.predict(items)
     one_line(caught, "input_ids", "--tokenizer")
     one_line(refused(copy, tokenizer=str(copy)), "no tokenizer.json", "--tokenizer")
+
+
+def test_a_tokenizer_s_folder_brings_the_labels_beside_it(onnx_bert, tmp_path, items):
+    """Somebody else's export is one file; everything else is in the folder of the model that was exported."""
+    alone = shutil.copy(onnx_bert / "model.onnx", tmp_path / "alone.onnx")
+    expected = open_onnx(str(onnx_bert), name="m")
+    model = open_onnx(str(alone), name="m", tokenizer=str(onnx_bert))
+    assert model.labels == expected.labels
+    np.testing.assert_array_equal(model.predict(items), expected.predict(items))
+    assert "config.json" in model.identity.details["files"]
+    assert open_onnx(str(alone), name="m", tokenizer=str(onnx_bert), labels=["a", "b", "c"]).labels == ("a", "b", "c")
+
+
+def test_a_lone_graph_takes_tokenizer_and_labels_from_the_reference_and_says_so(bert, onnx_bert, tmp_path, items):
+    from trusteq.models.transformer import open_transformer
+
+    alone = shutil.copy(onnx_bert / "model.onnx", tmp_path / "alone.onnx")
+    offered = offered_by(open_transformer(str(bert), name="large"))
+    assert offered == Taken("large", bert, open_onnx(str(onnx_bert), name="m").labels)
+    model = open_onnx(str(alone), name="small", taken=offered)
+    np.testing.assert_array_equal(model.predict(items), open_onnx(str(onnx_bert), name="m").predict(items))
+    (finding,) = model.findings()
+    assert (finding.model, finding.kind, finding.value) == ("small", "taken from the reference", 2)
+    assert finding.message.startswith("tokenizer and labels taken from large, since its own folder has none")
+    given = open_onnx(str(alone), name="small", taken=offered, labels=["a", "b", "c"])
+    assert given.labels == ("a", "b", "c")
+    assert [finding.message for finding in given.findings()] == [
+        "tokenizer taken from large, since its own folder has none"
+    ]
+    # What has its own takes nothing.
+    assert open_onnx(str(onnx_bert), name="m", taken=Taken("large", tmp_path, ("x", "y", "z"))).findings() == ()
+
+
+def test_a_graph_without_a_tokenizer_stops_the_audit_before_any_model_runs(onnx_bert, tmp_path, items, one_line):
+    alone = open_onnx(
+        str(shutil.copy(onnx_bert / "model.onnx", tmp_path / "alone.onnx")), name="m", labels=["a", "b", "c"]
+    )
+    first = from_callable(lambda texts: pytest.fail("the reference ran"), labels=["a", "b", "c"], name="large")
+    with pytest.raises(ModelError) as caught:
+        trusteq.audit(first, alone, items, explain=False, costs="none")
+    one_line(caught, "model m: the graph reads tokens (input_ids, attention_mask", "with --tokenizer")
+
+
+@pytest.fixture
+def lone(bert, onnx_bert, items, tmp_path):
+    """Somebody's one file, and a table of texts."""
+    shutil.copy(onnx_bert / "model.onnx", tmp_path / "alone.onnx")
+    pd.DataFrame({"text": list(items.segments["text"])}).to_csv(tmp_path / "items.csv", index=False)
+    return tmp_path
+
+
+QUICK = ("--data", "items.csv", "--text", "text", "--no-explain", "--costs", "none", "--resamples", "100")
+
+
+def test_a_lone_file_is_audited_at_the_first_attempt(bert, lone):
+    done = trusteq_command("audit", f"large={bert}", "alone.onnx", *QUICK, cwd=lone)
+    assert done.returncode in {0, 1, 3}, done.stderr
+    assert "alone: tokenizer and labels taken from large" in " ".join(done.stdout.split())
+    measures = json.loads((lone / "trusteq-run" / "audit.json").read_text())["candidates"][0]["measures"]
+    assert measures["behaviour"]["disagreement"]["value"] == 0
+
+
+def test_finished_work_is_only_spoken_of_where_there_is_some(bert, lone):
+    (lone / "kept").mkdir()
+    done = trusteq_command(
+        "audit", "m=alone.onnx", str(bert), *QUICK, "--labels", "no,maybe,yes", "--work", "kept", cwd=lone
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: model m: the graph reads tokens")
+    assert "finished work" not in done.stderr
+    assert "predict" not in done.stderr
 
 
 def test_a_broken_tokenizer(copy, one_line):

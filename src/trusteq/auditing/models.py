@@ -116,6 +116,8 @@ def one_way_of_asking(models: Models) -> Mapping[str, Any] | None:
 def refuse_unreadable(models: Models, items: Items) -> None:
     """Stop if the items have nothing that a model reads, before hours of work with the others."""
     for model in models.everybody:
+        if (refuses := traits_of(model).refuses) is not None:
+            refuses(items)
         reads = traits_of(model).reads
         if reads is not None and not reads & TEXTS:  # a model of texts says so itself
             refuse_unread(items, reads, name=model.name)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.backend import Backend
+    from trusteq.models.base import Model
     from trusteq.policy import Policy
 
 
@@ -314,6 +315,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     from trusteq.data.results import format_of
     from trusteq.models.open import open_model
     from trusteq.models.options import BUDGET
+    from trusteq.models.taken import offered_by
     from trusteq.policy import read_policy
     from trusteq.prompts.task_file import read_task_file
     from trusteq.record.address import free_address, is_address, save_at
@@ -404,10 +406,11 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         }
         if task_file is not None and task_file.task == Tokens.name:
             matching |= _one_after_the_other(options, [location for _, location in locations], out)
-        models = {
-            name: open_model(location, name=name, options=options_for(name, backends, options, matching))
-            for name, location in locations
-        }
+        models: dict[str, Model] = {}
+        for name, location in locations:
+            of_reference = {"taken": offered_by(models[reference_name])} if models else {}
+            chosen = options_for(name, backends, options, matching | of_reference)
+            models[name] = open_model(location, name=name, options=chosen)
         peer = locations[len(candidates) + 1 :]
         result = run_audit(
             models.pop(reference_name),

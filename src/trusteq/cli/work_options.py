@@ -56,7 +56,7 @@ def chosen_executor(options: dict[str, Any], out: str | Path) -> Iterator[Execut
     """The chosen executor; finished work is deleted when the audit is done, unless --work names its folder."""
     from trusteq.errors import TrusteqError
     from trusteq.work.executor import executor
-    from trusteq.work.folder import folder_at
+    from trusteq.work.folder import OWN_FILES, folder_at
 
     folder = work_folder(options["work"], out)
     chosen = executor(
@@ -68,15 +68,18 @@ def chosen_executor(options: dict[str, Any], out: str | Path) -> Iterator[Execut
         gpus=options["gpus"],
         say=_notify,
     )
-    is_local = Path(folder).is_dir
+
+    def is_kept() -> bool:
+        return "://" not in folder and any(OWN_FILES.fullmatch(file) for file in folder_at(folder).names())
+
     try:
         with chosen as running:
             yield running
     except KeyboardInterrupt:
         message = f"interrupted; finished work is in {clean(folder)}; run the same command again to continue"
-        raise click.Abort(message if is_local() else "") from None
+        raise click.Abort(message if is_kept() else "") from None
     except TrusteqError:
-        if is_local() and not options["quiet"]:
+        if is_kept() and not options["quiet"]:
             _notify(f"finished work is in {folder}")
         raise
     if not options["work"]:

@@ -32,10 +32,11 @@ from trusteq.models.onnx_pictures import OnnxPictures, open_onnx_pictures
 from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.onnx_sounds import OnnxSounds, open_onnx_sounds
 from trusteq.models.opening import Opening, opening
-from trusteq.models.options import BUDGET, LABELS, OUTPUT, PREPROCESSING, SCORES, TOKENIZER
+from trusteq.models.options import BUDGET, LABELS, OUTPUT, PREPROCESSING, SCORES, TAKEN, TOKENIZER
 from trusteq.models.preprocessing import preprocessing_of
 from trusteq.models.scores import as_probabilities
 from trusteq.models.sound_preprocessing import SoundPreprocessing
+from trusteq.models.taken import taken_finding
 from trusteq.models.token_limit import truncation
 from trusteq.models.tokenizer_file import INPUTS, TokenizerFile, read_tokenizer, tokenizing
 from trusteq.models.traits import Traits
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.data.segment import Segment
+    from trusteq.models.taken import Taken
     from trusteq.models.token_rows import TokenRows
 
 TOKEN_BUDGET = 1024
@@ -79,13 +81,16 @@ def open_onnx(
     output: str | None = None,
     budget: int | None = None,
     preprocessing: str | Path | Mapping[str, Any] | None = None,
+    taken: Taken | None = None,
 ) -> OnnxModel | OnnxPictures | OnnxSounds:
     """A graph ready to run on the CPU.
 
     ``location`` is a .onnx file or a folder with one; ``tokenizer`` is a folder with tokenizer.json, by default the
-    model's own folder if that has one. ``output`` names the output with the scores if there are several; scores are
-    probabilities if ``scores`` says so or the output is called "probabilities", otherwise logits. ``preprocessing``
-    says how pictures or sounds become its input, by default the .yaml beside a file that has no tokenizer.
+    model's own folder if that has one; it also brings the labels of the config.json beside it, if the model has none.
+    What is then still missing is ``taken`` from the reference. ``output`` names the output with the scores if there
+    are several; scores are probabilities if ``scores`` says so or the output is called "probabilities", otherwise
+    logits. ``preprocessing`` says how pictures or sounds become its input, by default the .yaml beside a file that has
+    no tokenizer.
     """
     file = graph_file(Path(location).expanduser(), name=name)
     reads_texts = tokenizer is not None or (file.parent / "tokenizer.json").is_file()
@@ -105,17 +110,26 @@ def open_onnx(
     session = open_session(file, name=name)
     config = read_config(file.parent / "config.json", name=name)
     chosen = scores_output(session.get_outputs(), output, name=name)
+    inputs = {entry.name: entry for entry in session.get_inputs()}
+    files = {"graph": file, **weights, **matching(file.parent, ["config.json"])}
+    from_reference: list[str] = []
+    if not reads_texts and "input_ids" in inputs and taken is not None and taken.tokenizer is not None:
+        tokenizer, from_reference = str(taken.tokenizer), ["tokenizer"]
     configured = configured_labels(config, name=name)
     if labels is None and not configured and is_by_label(chosen):
         configured = labels_of(session, chosen, DTYPES)
+    if labels is None and not configured and tokenizer is not None and not from_reference:
+        beside = Path(tokenizer).expanduser()
+        configured = configured_labels(read_config(beside / "config.json", name=name), name=name)
+        files |= matching(beside, ["config.json"]) if configured else {}
+    if labels is None and not configured and taken is not None and taken.labels:
+        labels, from_reference = taken.labels, [*from_reference, "labels"]
     unnamed = (
         f"{file.parent} has no config.json with id2label; name the labels in the order of the outputs with --labels "
         f"{name}=first,second"
     )
     names = output_labels(chosen, configured, labels, unnamed=unnamed, name=name)
-    files = {"graph": file, **weights, **matching(file.parent, ["config.json"])}
 
-    inputs = {entry.name: entry for entry in session.get_inputs()}
     reader = None
     folder = Path(tokenizer).expanduser() if tokenizer is not None else file.parent
     if tokenizer is not None or (folder / "tokenizer.json").is_file():
@@ -161,6 +175,7 @@ def open_onnx(
         tokenizer=reader,
         budget=budget or TOKEN_BUDGET,
         files=files,
+        from_reference=(taken_finding(from_reference, taken.reference, name=name),) if taken and from_reference else (),
     )
 
 
@@ -179,6 +194,7 @@ class OnnxModel:
     tokenizer: TokenizerFile | None
     budget: int
     files: Mapping[str, Path]
+    from_reference: tuple[Finding, ...] = ()
     cut: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -218,6 +234,8 @@ class OnnxModel:
             threads=lambda: int(self.session.get_session_options().intra_op_num_threads) or None,
             size=self._size,
             opening=self._opening,
+            refuses=self._refuse_unread if self.tokenizer is None else None,
+            tokenizer_folder=None if self.tokenizer is None else Path(self.identity.details["tokenizer"]),
             trained_on=partial(trained_on, [self.files["graph"]]),
         )
 
@@ -271,8 +289,9 @@ class OnnxModel:
         return as_probabilities(answers, self.scores, output=self.output, name=self.name, changed=changed)
 
     def findings(self) -> tuple[Finding, ...]:
-        """The texts truncated so far."""
-        return (truncation(self.cut, limit=self.limit, name=self.name),) if self.cut else ()
+        """What was taken from the reference, and the texts truncated so far."""
+        cut = (truncation(self.cut, limit=self.limit, name=self.name),) if self.cut else ()
+        return (*self.from_reference, *cut)
 
     def _answers(self, rows: TokenRows, ids: Sequence[str] | None, *, alone: bool = False) -> NDArray[np.float64]:
         """The graph's scores [rows, labels] for these tokens."""
@@ -298,21 +317,9 @@ class OnnxModel:
 
     def _arrays(self, items: Items) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
         """Positions of items, and the inputs to feed for them, batch by batch."""
+        self._refuse_unread(items)
         segments = self._by_input(items)
-        absent = [key for key in self.inputs if key not in segments]
         columns = [name for segment in items.segments.values() for name in segment.named()]
-        if absent and columns:
-            raise ModelError(
-                f"model {self.name}: the graph reads {', '.join(map(repr, absent))}, but the items' columns are "
-                f"{', '.join(map(repr, columns))}; name the columns that it reads with --columns"
-            )
-        if absent:
-            raise ModelError(
-                f"model {self.name}: the graph reads {', '.join(self.inputs)}, but the items have "
-                f"{', '.join(items.segments) or 'nothing'}; give a segment for each name: "
-                "columns of a table with --columns, or if the model reads tokens, the folder of its tokenizer.json "
-                "with --tokenizer"
-            )
         for key, entry in self.inputs.items():
             words = None if key in items.segments or not columns else segments[key].texts()
             if words is not None and entry.type != "tensor(string)":
@@ -325,6 +332,29 @@ class OnnxModel:
         for start in range(0, len(items), ROWS):
             for at, filled in self._rows(np.arange(start, min(start + ROWS, len(items)))):
                 yield at, {key: values[filled] for key, values in feed.items()}
+
+    def _refuse_unread(self, items: Items) -> None:
+        """Stop if the items lack something that the graph reads."""
+        segments = self._by_input(items)
+        absent = [key for key in self.inputs if key not in segments]
+        columns = [name for segment in items.segments.values() for name in segment.named()]
+        reads_tokens = "input_ids" in self.inputs and not {"input_ids"} & {*items.segments, *columns}
+        if reads_tokens and any(segment.texts() is not None for segment in items.segments.values()):
+            raise ModelError(
+                f"model {self.name}: the graph reads tokens ({', '.join(self.inputs)}), but its folder has no "
+                "tokenizer.json; name a folder that has one with --tokenizer"
+            )
+        if absent and columns:
+            raise ModelError(
+                f"model {self.name}: the graph reads {', '.join(map(repr, absent))}, but the items' columns are "
+                f"{', '.join(map(repr, columns))}; name the columns that it reads with --columns"
+            )
+        if absent:
+            raise ModelError(
+                f"model {self.name}: the graph reads {', '.join(self.inputs)}, but the items have "
+                f"{', '.join(items.segments) or 'nothing'}; give a segment for each name: "
+                "columns of a table with --columns"
+            )
 
     def _by_input(self, items: Items) -> Mapping[str, Segment]:
         """The segments, and the named parts of those that have such, by the names of the graph's inputs."""
@@ -416,7 +446,7 @@ ONNX = Backend(
         path.suffix.lower() == ".onnx" or (any(path.glob("*.onnx")) and not holds_checkpoint(path))
     ),
     open=open_onnx,
-    options=(LABELS, SCORES, TOKENIZER, OUTPUT, BUDGET, PREPROCESSING),
+    options=(LABELS, SCORES, TOKENIZER, OUTPUT, BUDGET, PREPROCESSING, TAKEN),
     reads_tables=lambda _, path: not ((path if path.is_dir() else path.parent) / "tokenizer.json").is_file(),
     prepare=_prepare,
 )

@@ -26,6 +26,7 @@ from trusteq.plugins import with_plugins
 
 if TYPE_CHECKING:
     from trusteq.models.base import Model
+    from trusteq.models.taken import Taken
     from trusteq.prompts.task_file import TaskFile
 
 
@@ -49,6 +50,7 @@ class ModelOptions:
     id: str | None = None
     by_row: bool = False
     not_labels: tuple[str, ...] = ()
+    taken: Taken | None = None
 
 
 BACKENDS = (

@@ -12,6 +12,7 @@ from trusteq.tasks.task import CLASSES, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping, Sequence
+    from pathlib import Path
 
     from trusteq.data.items import Items
     from trusteq.models.base import Finding, Model
@@ -53,6 +54,8 @@ class Traits:
     untimed: why its speed is not measured; "" if it is.
     noise: returns findings about how far it differs from itself on items; None if there is nothing to find.
     notices: returns findings about what it is not prepared for in items; None if it cannot tell.
+    refuses: stops at items that have nothing that it reads, before any model runs; None if only asking it tells.
+    tokenizer_folder: the folder of its tokenizer.json; None if there is none.
     trained_on: returns the trainings on items with units left out, as explanations leave them out, that the recipe
         beside it tells of.
     """
@@ -82,6 +85,8 @@ class Traits:
     untimed: str = ""
     noise: Callable[[Items], tuple[Finding, ...]] | None = None
     notices: Callable[[Items], tuple[Finding, ...]] | None = None
+    refuses: Callable[[Items], None] | None = None
+    tokenizer_folder: Path | None = None
     trained_on: Callable[[], tuple[Perturbed, ...]] = lambda: ()
 
 

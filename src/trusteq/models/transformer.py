@@ -142,6 +142,7 @@ class TransformerModel:
             tokens=self,
             lowered=self.lowered,
             truncated=self.cut,
+            tokenizer_folder=self.files["tokenizer.json"].parent if "tokenizer.json" in self.files else None,
             device=str(self.model.device),
             threads=torch.get_num_threads,
             size=self._size,
