@@ -34,6 +34,7 @@ COMMANDS = {
     "Set up": {
         "demo": "See an audit at work, on models that are made on the spot.",
         "policy": "Print policies, their schema, and what rules can name.",
+        "check": "Check audit files, policies, task files and studies.",
         "completion": "Print what completes commands in bash, zsh or fish.",
     },
 }
