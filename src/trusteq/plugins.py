@@ -9,13 +9,13 @@ A group is looked up when it is first needed; nothing in it is imported before.
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trusteq.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -50,11 +50,15 @@ def with_plugins(group: str, builtin: Mapping[str, T], kind: Any) -> dict[str, T
 
 def entry(value: str) -> Any:
     """The object at "module:name", as an entry point names it; its module is imported when it is asked for."""
+    from importlib.metadata import EntryPoint
+
     return EntryPoint("", value, "").load()
 
 
 def packages() -> dict[str, str]:
     """The version of each installed package that adds something, by the package's name."""
+    from importlib.metadata import entry_points
+
     installed = entry_points()
     points = (point for group in GROUPS for point in installed.select(group=group))
     return {point.dist.name: point.dist.version for point in points if point.dist is not None}
@@ -63,6 +67,8 @@ def packages() -> dict[str, str]:
 @cache
 def _plugins(group: str) -> dict[str, tuple[EntryPoint, Any]]:
     """Each entry point of a group and the object it refers to, by name, in alphabetical order."""
+    from importlib.metadata import entry_points
+
     loaded: dict[str, tuple[EntryPoint, Any]] = {}
     for point in sorted(entry_points(group=group), key=lambda point: (point.name, _package(point))):
         if point.name in loaded:

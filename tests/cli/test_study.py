@@ -3,8 +3,8 @@
 import command
 import pytest
 
-from trusteq.study.plan import text_of
 from trusteq.study.run import Finished
+from trusteq.study.sources import text_of
 
 
 def run(*arguments):

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from trusteq import StudyError
-from trusteq.study.plan import read_study, shipped, text_of
+from trusteq.study.plan import read_study
+from trusteq.study.sources import shipped, text_of
 
 
 def test_models_come_after_what_they_are_made_from(written):

@@ -11,11 +11,13 @@ from trusteq.cli.grouped import Grouped
 from trusteq.cli.lists import comma_separated
 from trusteq.cli.value_types import NAMES, PLACE
 from trusteq.errors import PluginError
+from trusteq.models.backend import Backend
+from trusteq.models.options import GIVEN
+from trusteq.plugins import with_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from trusteq.models.backend import Backend
     from trusteq.models.options import Option
 
 AFTER = "split"
@@ -28,9 +30,9 @@ class ModelCommand(Grouped):
     @cached_property
     def model_options(self) -> dict[str, Option]:
         """Every backend's options that are given on the command line, by name."""
-        from trusteq.models.open import backends
-
-        return {option.name: option for backend in backends() for option in backend.options if option.help}
+        plugins = with_plugins("trusteq.models", {}, Backend).values()
+        of_plugins = (option for backend in plugins for option in backend.options if option.help)
+        return {option.name: option for option in (*GIVEN, *of_plugins)}
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters, and among them those of the backends."""

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trusteq.data.clean import clean
 
@@ -27,6 +25,8 @@ LINE_EVERY, JSON_EVERY = 60.0, 1.0
 
 def show(*parts: RenderableType) -> None:
     """Print on stdout; if that is not a terminal, in lines wide enough for tables, without trailing blanks."""
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
         console.print(*parts, sep="\n")
@@ -49,6 +49,9 @@ def show_progress(*, quiet: bool, as_json: bool = False) -> Iterator[Callable[[s
     if quiet:
         yield lambda stage, done, total: None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True, highlight=False, markup=False)
     if as_json:
         yield _Lines(JSON_EVERY, _json_line)

@@ -9,7 +9,7 @@ import click
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import show_progress
 from trusteq.data.clean import clean
-from trusteq.study.plan import read_study, shipped, text_of
+from trusteq.study.sources import shipped, text_of
 
 EPILOG = "\b\nStudies that come with trusteq:\n" + "\n".join(f"  {name}" for name in shipped())
 
@@ -54,8 +54,10 @@ def study(
     if shown:
         click.echo(text_of(study)[0], nl=False)
         return 0
-    plan = read_study(study)
+    from trusteq.study.plan import read_study
     from trusteq.study.run import run_study
+
+    plan = read_study(study)
 
     with show_progress(quiet=quiet) as progress:
         try:

@@ -73,3 +73,6 @@ ID = Option("id")
 BY_ROW = Option("by_row", value="nothing")
 NOT_LABELS = Option("not_labels", several=True)
 TAKEN = Option("taken")
+
+GIVEN = (SCORE, LABELS, SCORES, TOKENIZER, OUTPUT, BUDGET, PREPROCESSING, TASK, TOP_TOKENS, DEVICE, DOWNLOAD)
+"""Those that trusteq's own backends take from the command line, in the order of ``--help``, which opens no backend."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,7 +10,11 @@ from trusteq.compress.methods import METHODS, checked_options
 from trusteq.data.yaml_file import parse_yaml, validated
 from trusteq.errors import OptionError, PolicyError, StudyError
 from trusteq.policy import read_policy
+from trusteq.study.sources import text_of
 from trusteq.train.settings import RECIPES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -215,25 +217,6 @@ class Study(BaseModel):
         """The models that are audited against the reference, in the order of the file; the peer is not one."""
         others = (self.audit.reference, self.audit.peer)
         return tuple(name for name, model in self.models.items() if model.audited and name not in others)
-
-
-def shipped() -> tuple[str, ...]:
-    """The names of the studies that come with trusteq."""
-    files = resources.files("trusteq.study.shipped").iterdir()
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
-
-
-def text_of(source: str | Path) -> tuple[str, str]:
-    """The YAML of a shipped study, by its name, or of a file; and where it comes from, for messages."""
-    if str(source) in shipped():
-        text = resources.files("trusteq.study.shipped").joinpath(f"{source}.yaml").read_text("utf-8")
-        return text, f"study {source}"
-    try:
-        return Path(source).read_text("utf-8"), str(source)
-    except FileNotFoundError:
-        raise StudyError(f"{source}: no such file; studies that come with trusteq: {', '.join(shipped())}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{source}: cannot be read as text: {error}") from None
 
 
 def read_study(source: str | Path) -> Study:
