@@ -435,7 +435,7 @@ NAMED = (
         "a confidence sequence that is an ordinary interval",
         "stats/confidence_sequence.py",
         "return float(sd * math.sqrt(2 * (t * rho2 + 1) / (t * t * rho2) * math.log(math.sqrt(t * rho2 + 1) / alpha)))",
-        "return float(sd / math.sqrt(t) * special.ndtri((1 + level) / 2) + 0 * alpha * rho2)",
+        "return float(sd / math.sqrt(t) * scipy.special.ndtri((1 + level) / 2) + 0 * alpha * rho2)",
         "stats/test_confidence_sequence",
     ),
     (
@@ -469,8 +469,8 @@ NAMED = (
     (
         "a two-sided interval with a one-sided quantile",
         "stats/proportions.py",
-        "return float(special.ndtri((1 + level) / 2))",
-        "return float(special.ndtri(level))",
+        "return float(scipy.special.ndtri((1 + level) / 2))",
+        "return float(scipy.special.ndtri(level))",
         "stats/test_proportions",
     ),
     (

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.comparing import divergence, scores
 from trusteq.stats.proportions import quantile_of_normal
@@ -103,7 +103,7 @@ class ItemValues:
         # A small slice that happens to have no rare event seems to have no variance; if slice and rest do not differ,
         # it has the variance of all items, with their correlation within clusters.
         pooled = variance * ((1 - correlation) * (1 / n + 1 / rest) + correlation * by_unit)
-        return float(2 * special.ndtr(-abs(a - b) / np.sqrt(max(separate, pooled))))
+        return float(2 * scipy.special.ndtr(-abs(a - b) / np.sqrt(max(separate, pooled))))
 
 
 def p_from_intervals(part: Estimate, rest: Estimate, worse: int) -> float:
@@ -120,4 +120,4 @@ def p_from_intervals(part: Estimate, rest: Estimate, worse: int) -> float:
     half = math.hypot(max(near, (part.high - part.low) / 2), max(far, (rest.high - rest.low) / 2))
     if not (math.isfinite(gap) and math.isfinite(half)) or gap <= 0 or half == 0:
         return 1.0
-    return float(2 * special.ndtr(-gap / half * quantile_of_normal(part.level)))
+    return float(2 * scipy.special.ndtr(-gap / half * quantile_of_normal(part.level)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.comparing.agreement_scores import SCORES
 from trusteq.comparing.certainty import certainty
@@ -384,7 +384,7 @@ def _small_sample_factor(n: int, level: float) -> float:
     """How much wider an interval must be for few items: Student's t instead of the normal, and n - 1 instead of n."""
     if n < 2:
         return np.inf
-    student = special.stdtrit(n - 1, (1 + level) / 2) / special.ndtri((1 + level) / 2)
+    student = scipy.special.stdtrit(n - 1, (1 + level) / 2) / scipy.special.ndtri((1 + level) / 2)
     return float(student * np.sqrt(n / (n - 1)))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.comparing.padded_arrays import rounded
 from trusteq.comparing.top_k import top_k
@@ -35,5 +35,5 @@ def certainty(
             gap = size[i, :n][inside][:, None] - size[i, :n][outside]
             spread = np.hypot(error[i, :n][inside][:, None], error[i, :n][outside])
             z = np.divide(gap, spread, out=np.where(gap > 0, np.inf, 0.0), where=spread > 0)
-            certainties[i] = special.ndtr(z.min())
+            certainties[i] = scipy.special.ndtr(z.min())
     return certainties

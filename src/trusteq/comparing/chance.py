@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from trusteq.stats.proportions import quantile_of_normal
 
@@ -80,7 +80,7 @@ def _best_names(answer: NDArray[np.int64], gold: NDArray[np.int64]) -> NDArray[n
     if k > MOST_LABELS:
         return None
     together = np.bincount(answer * k + gold, minlength=k * k).reshape(k, k)
-    return np.asarray(optimize.linear_sum_assignment(together, maximize=True)[1])
+    return np.asarray(scipy.optimize.linear_sum_assignment(together, maximize=True)[1])
 
 
 def _beyond_chance(answers: Answers, gold: NDArray[np.int64]) -> bool:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from trusteq.comparing.temperature import fit_inverse_temperature, scaled
 from trusteq.stats.rows import floored_log, largest_column, row_sums
@@ -162,7 +162,7 @@ def fit_isotonic(p: NDArray[np.float64], targets: NDArray[Any], *, binary: bool 
     at, level = np.unique(confidence, return_inverse=True)
     count = np.bincount(level)
     wanted = targets if targets.dtype.kind == "f" else answer == targets
-    fitted = optimize.isotonic_regression(np.bincount(level, weights=wanted) / count, weights=count).x
+    fitted = scipy.optimize.isotonic_regression(np.bincount(level, weights=wanted) / count, weights=count).x
     n = len(p)
     becomes = np.clip(fitted, 1 / (n + 2), (n + 1) / (n + 2))
     # Of a run of equal values, the first and the last are enough.
@@ -188,7 +188,9 @@ def fit_vector(p: NDArray[np.float64], gold: NDArray[Any], *, binary: bool = Fal
         value = -float(floored_log(made[np.arange(n), gold]).sum()) + PRIOR * float(away @ away) / 2
         return value / n, slope / n
 
-    fitted = optimize.minimize(loss, identity, jac=True, method="L-BFGS-B", options={"maxiter": 200, "gtol": 1e-7}).x
+    fitted = scipy.optimize.minimize(
+        loss, identity, jac=True, method="L-BFGS-B", options={"maxiter": 200, "gtol": 1e-7}
+    ).x
     return Vector(fitted[:labels], fitted[labels:])
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from trusteq.comparing.bins import levels
 from trusteq.comparing.noise_bias import SIMULATIONS
@@ -97,7 +97,9 @@ def _isotonic(hits: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[
     filled = count > 0
     shift = 2.0 * np.nonzero(filled)[0]
     fitted = np.zeros_like(count)
-    fitted[filled] = optimize.isotonic_regression(hits[filled] / count[filled] + shift, weights=count[filled]).x - shift
+    fitted[filled] = (
+        scipy.optimize.isotonic_regression(hits[filled] / count[filled] + shift, weights=count[filled]).x - shift
+    )
     return fitted
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.comparing.against_rest import p_against_rest
 from trusteq.comparing.conditions import Term, in_words
@@ -287,7 +287,7 @@ def explained(hits: NDArray[np.float64], inside: NDArray[np.float64], positive: 
 def _likelihood(hits: NDArray[np.float64] | np.float64, n: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
     """The largest log-likelihood of so many of n."""
     x, m = np.asarray(hits), np.asarray(n)
-    return np.asarray(special.xlogy(x, x) + special.xlogy(m - x, m - x) - special.xlogy(m, m))
+    return np.asarray(scipy.special.xlogy(x, x) + scipy.special.xlogy(m - x, m - x) - scipy.special.xlogy(m, m))
 
 
 def p_of(yes: NDArray[np.bool_], match: NDArray[np.bool_], cluster: NDArray[np.int64] | None) -> float:
@@ -314,7 +314,7 @@ def fisher(hits: int, inside: int, positive: int, n: int) -> float:
 
 def _log_binomial(n: int, k: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
-        logs = special.gammaln(n + 1.0) - special.gammaln(k + 1.0) - special.gammaln(n - k + 1.0)
+        logs = scipy.special.gammaln(n + 1.0) - scipy.special.gammaln(k + 1.0) - scipy.special.gammaln(n - k + 1.0)
     return np.where((k < 0) | (k > n), -np.inf, logs)
 
 

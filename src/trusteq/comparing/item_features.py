@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from trusteq.comparing.conditions import ASPECTS, Seen, Term, numbers_of
 from trusteq.data.segment import measures_of
@@ -40,7 +40,7 @@ class Features:
     """
 
     terms: tuple[Term, ...]
-    table: sparse.csc_array
+    table: scipy.sparse.csc_array
     cost: NDArray[np.float64]
 
     def without(self, kind: TermKind) -> Features:
@@ -72,7 +72,7 @@ def item_features(known: Seen) -> Features:
     rows = [holders[at] for at in kept]
     ends = np.cumsum([0, *map(len, rows)])
     indices = np.concatenate(rows) if rows else np.empty(0, np.int32)
-    table = sparse.csc_array((np.ones(len(indices), np.float32), indices, ends), shape=(known.n, len(kept)))
+    table = scipy.sparse.csc_array((np.ones(len(indices), np.float32), indices, ends), shape=(known.n, len(kept)))
     return Features(tuple(terms[at] for at in kept), table, cost[kept])
 
 

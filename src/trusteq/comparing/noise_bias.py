@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.comparing.bins import FINE_CELLS, fine_cell
 from trusteq.stats.binomial_draws import BinomialDraws
@@ -163,15 +163,15 @@ def fitted_accuracy(
     answers are right.
     """
     mean = np.divide(confidence, count, out=np.full(len(count), 0.5), where=count > 0)
-    logit = special.logit(mean.clip(1e-9, 1 - 1e-9))
+    logit = scipy.special.logit(mean.clip(1e-9, 1 - 1e-9))
     design = np.stack([np.ones_like(logit), logit], axis=1)
     weights = np.array([0.0, 1.0])
     for _ in range(50):
-        p = special.expit(design @ weights)
+        p = scipy.special.expit(design @ weights)
         slope = design.T @ (right - count * p) - (weights - [0.0, 1.0])
         curvature = (design * (count * p * (1 - p))[:, None]).T @ design + np.eye(2)
         step = np.linalg.solve(curvature, slope)
         weights = weights + step * min(1.0, 2.0 / float(np.abs(step).max() + 1e-300))
         if np.abs(step).max() < 1e-9:
             break
-    return np.asarray(special.expit(design @ weights))
+    return np.asarray(scipy.special.expit(design @ weights))

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.comparing import scores
 from trusteq.comparing.answers import Answers, Pair
@@ -265,7 +265,7 @@ def _p_positive(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
     mean, error = _mean_and_error(x, unit)
     if error <= 1e-12:
         return 0.0 if mean > 1e-9 else 1.0
-    return float(special.stdtr(max(len(np.unique(unit)) - 1, 1), -mean / error))
+    return float(scipy.special.stdtr(max(len(np.unique(unit)) - 1, 1), -mean / error))
 
 
 def _mean_and_error(x: NDArray[np.float64], unit: NDArray[np.int64]) -> tuple[float, float]:

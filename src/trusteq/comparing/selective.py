@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.comparing.bins import fine_cell, levels
 from trusteq.comparing.noise_bias import fitted_accuracy
@@ -77,8 +77,8 @@ def usable_region(answers: Answers, value: float, target: float, *, what: str) -
     n = np.maximum(coverage * resampling.n * resampling.worth(answers.right.astype(np.float64)) / effect, 1.0)
     wrong = risk * n
     # P(X >= wrong) and P(X <= wrong) for a binomial X, also for numbers that are not whole.
-    at_least = np.where(wrong > 0, special.betainc(np.maximum(wrong, 1e-9), n - wrong + 1, allowed), 1.0)
-    at_most = np.where(wrong < n, 1 - special.betainc(wrong + 1, np.maximum(n - wrong, 1e-9), allowed), 1.0)
+    at_least = np.where(wrong > 0, scipy.special.betainc(np.maximum(wrong, 1e-9), n - wrong + 1, allowed), 1.0)
+    at_most = np.where(wrong < n, 1 - scipy.special.betainc(wrong + 1, np.maximum(n - wrong, 1e-9), allowed), 1.0)
     tail = (1 - resampling.level) / 2
     low, high = _tested_share(coverage, at_most, target**n, tail), float(coverage[at_least > tail].max(initial=0.0))
     method = f"{what}; shares not rejected by an exact binomial test"
@@ -108,7 +108,7 @@ def _corrected(p: NDArray[np.float64], coverage: NDArray[np.float64]) -> NDArray
     The probability that B(t) / sqrt(t), with B a Brownian motion, exceeds z between t = coverage and 1 (Miller and
     Siegmund 1982).
     """
-    z = -special.ndtri(np.clip(p, 1e-300, 0.5))
+    z = -scipy.special.ndtri(np.clip(p, 1e-300, 0.5))
     return np.asarray(p + z * np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * np.log(1 / coverage) / 2)
 
 

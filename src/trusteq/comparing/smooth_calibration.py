@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft
+import scipy
 
 from trusteq.comparing.bins import FINE_CELLS, FINE_EDGES
 from trusteq.comparing.noise_bias import Observed, estimates, forecasts, noise_correction
@@ -76,6 +76,6 @@ def _observed(answers: Answers) -> Observed:
 
 def _smoothed(residuals: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     """Residuals [..., mesh] smoothed by a Gaussian reflected at both ends: a product in the cosine transform."""
-    spectrum = fft.dct(residuals, axis=-1, norm="ortho")
+    spectrum = scipy.fft.dct(residuals, axis=-1, norm="ortho")
     damping = np.exp(-0.5 * np.square(np.pi * width * np.arange(MESH)))
-    return np.asarray(fft.idct(spectrum * damping, axis=-1, norm="ortho"))
+    return np.asarray(scipy.fft.idct(spectrum * damping, axis=-1, norm="ortho"))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from trusteq.comparing.answers import Answers, Pair
 from trusteq.stats.rows import floored_log, largest, parts, row_sums, taken
@@ -150,7 +150,7 @@ def _nearest(slopes: _Slopes) -> float:
     if not crossed.size:
         return float(np.exp(starts[np.lexsort((np.abs(starts), np.abs(gaps)))[0]]))
     at = crossed[np.abs(starts[crossed] + starts[crossed + 1]).argmin()]
-    return float(np.exp(optimize.brentq(gap, starts[at], starts[at + 1], xtol=1e-12)))
+    return float(np.exp(scipy.optimize.brentq(gap, starts[at], starts[at + 1], xtol=1e-12)))
 
 
 class _Slopes:

@@ -26,7 +26,7 @@ from math import fsum
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.comparing.padded_arrays import check, inside, ratio, total
 from trusteq.stats.coded import coded
@@ -283,8 +283,8 @@ def _student(
     is_zero = np.abs(mean) <= ROUNDING * size
     t = np.full(len(mean), np.inf)
     np.divide(np.abs(mean), error, out=t, where=error > 0)
-    p = np.where(is_zero, 1.0, 2 * special.stdtr(sample.n - 1, -t))
-    half_width = special.stdtrit(sample.n - 1, (1 + level) / 2) * error
+    p = np.where(is_zero, 1.0, 2 * scipy.special.stdtr(sample.n - 1, -t))
+    half_width = scipy.special.stdtrit(sample.n - 1, (1 + level) / 2) * error
     method = f"{what}, candidate minus reference; Student's t"
     estimates = [
         Estimate(float(m), float(m - h), float(m + h), int(n), method, level)

@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +64,9 @@ def _between(pixels: int, cell: int) -> NDArray[np.float64]:
 
 def _solved(values: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The values [height, width, 3], those that are missing as the means of their neighbours."""
+    from scipy.sparse import csc_array  # slow to import, and only pictures need it
+    from scipy.sparse.linalg import splu
+
     height, width = missing.shape
     if missing.all() or not missing.any():
         return values
@@ -88,5 +89,5 @@ def _solved(values: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[
         weights.append(np.full(np.count_nonzero(linked), -weight))
     entries = np.concatenate([total, *weights]), (np.concatenate([own, *rows]), np.concatenate([own, *columns]))
     solved = values.copy()
-    solved[missing] = splu(sparse.csc_array(entries)).solve(right)
+    solved[missing] = splu(csc_array(entries)).solve(right)
     return solved

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
-from trusteq.models.cost_child import as_json
 from trusteq.models.cost_machine import CPU
 from trusteq.models.library_output import one_line
 from trusteq.models.traits import traits_of
@@ -72,6 +71,8 @@ def peak_bytes(model: Model, items: Items, shape: int | None, *, seconds: float 
 
 
 def _as_json(items: Items) -> dict[str, Any]:
+    from trusteq.models.cost_child import as_json  # which imports every way to run a model
+
     return {
         "items": len(items),
         "segments": {name: as_json(values) for name, values in items.segments.items()},

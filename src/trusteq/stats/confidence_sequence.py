@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.stats.estimate import LEVEL, Estimate
 from trusteq.stats.proportions import quantile_of_normal
@@ -121,7 +121,7 @@ def asymptotic_half_length(
         return 0.0
     alpha = 1 - level
     # Tightest where the argument u of the logarithm solves u - log u = 1 - 2 log alpha.
-    rho2 = (-special.lambertw(-(alpha**2) / math.e, k=-1).real - 1) / tuned_at
+    rho2 = (-scipy.special.lambertw(-(alpha**2) / math.e, k=-1).real - 1) / tuned_at
     t = _independent(items, population)
     return float(sd * math.sqrt(2 * (t * rho2 + 1) / (t * t * rho2) * math.log(math.sqrt(t * rho2 + 1) / alpha)))
 
@@ -132,7 +132,7 @@ def obrien_fleming(level: float, seen: float) -> float:
     O'Brien and Fleming's boundary, "A multiple testing procedure for clinical trials" (1979): z / root(seen). Early
     looks add next to nothing to the error rate: at a third of the items, 95 % becomes 99.93 %.
     """
-    return 1 - 2 * float(special.ndtr(-quantile_of_normal(level) / math.sqrt(seen)))
+    return 1 - 2 * float(scipy.special.ndtr(-quantile_of_normal(level) / math.sqrt(seen)))
 
 
 def sequence_of_ratio(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,12 +28,12 @@ def bca(
     below = (np.count_nonzero(draws < value) + np.count_nonzero(draws == value) / 2) / len(draws)
     if not 0 < below < 1:
         return basic(value, draws, level=level)
-    z0 = special.ndtri(below)
+    z0 = scipy.special.ndtri(below)
     squares = float(influence @ influence)
     cubes = float((influence**3).sum())
     acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0
-    z = z0 + special.ndtri(np.array([1 - level, 1 + level]) / 2)
-    low, high = np.quantile(draws, special.ndtr(z0 + z / (1 - acceleration * z)))
+    z = z0 + scipy.special.ndtri(np.array([1 - level, 1 + level]) / 2)
+    low, high = np.quantile(draws, scipy.special.ndtr(z0 + z / (1 - acceleration * z)))
     # If there are few draws, all may lie on one side.
     return min(float(low), value), max(float(high), value)
 
@@ -92,4 +92,4 @@ def largest_sum(parts: NDArray[np.float64], *, chance: float) -> float:
     if largest <= 0:
         return max(float(parts.sum()), 0.0)
     total, squares = max(float(parts.sum()), 0.0) + largest, float(parts @ parts) + largest**2
-    return squares / total * float(special.gammainccinv(total**2 / squares, chance))
+    return squares / total * float(scipy.special.gammainccinv(total**2 / squares, chance))

@@ -19,5 +19,7 @@ if TYPE_CHECKING:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Within the context, BLAS uses one thread, in the whole process; afterwards as many as before."""
+    import scipy.linalg  # noqa: F401 - limits do not apply to libraries that are loaded later
+
     with threadpool_limits(1, user_api="blas"):
         yield

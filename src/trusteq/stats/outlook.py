@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.stats.number import Number, Positive, Share  # noqa: TC001 - read where a record is
 from trusteq.stats.power import at_bound
@@ -133,7 +133,7 @@ def chances(
     def falls_below(end: float) -> float:
         unknown = (below if end < estimate.value else above) * (1 - share) if averaged else 0.0
         side = math.hypot(unknown, half * math.sqrt(1 - share)) / z
-        return float(special.ndtr((end - estimate.value) / side)) if side > 0 else float(end > estimate.value)
+        return float(scipy.special.ndtr((end - estimate.value) / side)) if side > 0 else float(end > estimate.value)
 
     highest = 1.0 if high is None else falls_below(high - up)
     lowest = 0.0 if low is None else falls_below(low + down)
@@ -185,7 +185,7 @@ def _chances_at_bound(
             return float(count == 0)
         if count > new:
             return 0.0
-        logs = special.gammaln([new + 1, new - count + 1, new + seen + 1, new + seen - count + 1])
+        logs = scipy.special.gammaln([new + 1, new - count + 1, new + seen + 1, new + seen - count + 1])
         return float(np.exp(logs[0] - logs[1] - logs[2] + logs[3]))
 
     def start(count: int) -> float:

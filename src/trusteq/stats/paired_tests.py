@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 from trusteq.stats.estimate import PairedTest
 
@@ -22,7 +22,7 @@ def mcnemar(reference_right: NDArray[np.bool_], candidate_right: NDArray[np.bool
     lost = int(np.count_nonzero(reference_right & ~candidate_right))
     won = int(np.count_nonzero(candidate_right & ~reference_right))
     fewer = min(lost, won)
-    p = min(1.0, 2 * float(special.bdtr(fewer, lost + won, 0.5)))
+    p = min(1.0, 2 * float(scipy.special.bdtr(fewer, lost + won, 0.5)))
     return PairedTest(p, len(reference_right), "exact McNemar (binomial)", float(fewer), None)
 
 
@@ -73,5 +73,5 @@ def chi2_homogeneity(table: NDArray[np.int64]) -> PairedTest:
 
 
 def _chi2(statistic: float, df: int, n: int, method: str) -> PairedTest:
-    p = float(special.chdtrc(df, statistic)) if df else 1.0
+    p = float(scipy.special.chdtrc(df, statistic)) if df else 1.0
     return PairedTest(p, n, method, statistic, df)

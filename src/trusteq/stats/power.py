@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from scipy import optimize, special
+import scipy
 
 from trusteq.stats.proportions import quantile_of_normal
 
@@ -39,7 +39,9 @@ def items_to_decide(estimate: Estimate, low: float | None, high: float | None) -
     if len(gaps) > 1:
         # Every margin must be cleared at once: the chances of missing one add up.
         most = max(_items(estimate, *g, (1 + POWER) / 2) for g in gaps)
-        needed = optimize.brentq(lambda n: _chance_inside(estimate, gaps, n) - POWER, 0.999 * needed, 1.001 * most)
+        needed = scipy.optimize.brentq(
+            lambda n: _chance_inside(estimate, gaps, n) - POWER, 0.999 * needed, 1.001 * most
+        )
     return math.ceil(needed)
 
 
@@ -63,7 +65,7 @@ def _items(estimate: Estimate, gap: float, reach: float, power: float) -> float:
 def _chance_inside(estimate: Estimate, gaps: Sequence[tuple[float, float]], n: float) -> float:
     """The chance that an interval from n items clears all margins."""
     z = quantile_of_normal(estimate.level)
-    missed = sum(special.ndtr(z - z * gap / reach * math.sqrt(n / estimate.n)) for gap, reach in gaps)
+    missed = sum(scipy.special.ndtr(z - z * gap / reach * math.sqrt(n / estimate.n)) for gap, reach in gaps)
     return float(1 - missed)
 
 
@@ -79,4 +81,4 @@ def at_bound(estimate: Estimate) -> bool:
 
 def _power_factor(level: float, power: float) -> float:
     z = quantile_of_normal(level)
-    return float((z + special.ndtri(power)) / z)
+    return float((z + scipy.special.ndtri(power)) / z)

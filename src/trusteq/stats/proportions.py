@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special
+import scipy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def quantile_of_normal(level: float) -> float:
     """The z for which a standard normal variable lies within [-z, z] with probability ``level``."""
-    return float(special.ndtri((1 + level) / 2))
+    return float(scipy.special.ndtri((1 + level) / 2))
 
 
 def binomial_quantile(q: float, n: int, p: float) -> int:
     """The q-quantile of a binomial variable: the smallest count that it does not exceed with probability q or more."""
-    count = int(np.ceil(special.bdtrik(q, n, p)))
+    count = int(np.ceil(scipy.special.bdtrik(q, n, p)))
     # The inverse rounds; one less may be enough.
-    return count - 1 if count > 0 and special.bdtr(count - 1, n, p) >= q else count
+    return count - 1 if count > 0 and scipy.special.bdtr(count - 1, n, p) >= q else count
 
 
 def wilson(share: float, n: float, *, level: float) -> tuple[float, float]:
@@ -58,7 +58,7 @@ def tango(gains: float, losses: float, n: float, *, level: float) -> tuple[float
     def end(edge: float) -> float:
         if edge == estimate or excess(edge) <= 0:
             return edge
-        return float(optimize.brentq(excess, estimate, edge, xtol=1e-12))
+        return float(scipy.optimize.brentq(excess, estimate, edge, xtol=1e-12))
 
     return end(-1.0), end(1.0)
 
@@ -91,7 +91,7 @@ def effective_n(x: NDArray[np.float64], unit: NDArray[np.int64] | None, *, level
 
 def _student(freedom: int, level: float) -> float:
     """What one item is worth when the variance is estimated with this many degrees of freedom."""
-    return float(quantile_of_normal(level) / special.stdtrit(freedom, (1 + level) / 2)) ** 2
+    return float(quantile_of_normal(level) / scipy.special.stdtrit(freedom, (1 + level) / 2)) ** 2
 
 
 def design_effect(x: NDArray[np.float64], unit: NDArray[np.int64]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,9 +38,9 @@ def _uneven(counts: NDArray[np.int64], n: int) -> bool:
     j = j[(j >= 2) & (j < n)]
     padded = np.append(values, 0)
     # By chance the neighbours may be low, and the number itself high.
-    below, above = (special.gammaincinv(padded[at] + 1, 1 - ALPHA) for at in (j - 1, j + 1))
+    below, above = (scipy.special.gammaincinv(padded[at] + 1, 1 - ALPHA) for at in (j - 1, j + 1))
     most = np.sqrt(below * above * (n - j + 1) / j * (j + 1) / (n - j))
-    return bool((special.gammainc(values[j], most) < ALPHA).any())
+    return bool((scipy.special.gammainc(values[j], most) < ALPHA).any())
 
 
 def _divisible(counts: NDArray[np.int64], n: int) -> bool:
@@ -52,7 +52,7 @@ def _divisible(counts: NDArray[np.int64], n: int) -> bool:
     rare = counts[counts <= n / 4]
     multiples = np.array([np.count_nonzero(rare % k == 0) for k in FACTORS])
     chance = 1 / np.sqrt(2 * np.array(FACTORS))
-    return bool(len(rare) and (special.bdtrc(multiples - 1, len(rare), chance) < ALPHA)[multiples > 0].any())
+    return bool(len(rare) and (scipy.special.bdtrc(multiples - 1, len(rare), chance) < ALPHA)[multiples > 0].any())
 
 
 def clusters_too_similar(value: NDArray[np.int64], group: NDArray[np.int64]) -> bool:
@@ -65,4 +65,4 @@ def clusters_too_similar(value: NDArray[np.int64], group: NDArray[np.int64]) -> 
     expected = np.bincount(value)[cell // groups] * np.bincount(group)[cell % groups] / len(value)
     chi2 = float((counts / expected) @ counts) - len(value)
     freedom = (values - 1) * (groups - 1)
-    return bool(freedom >= ENOUGH and special.gammainc(freedom / 2, max(chi2, 0.0) / 2) < ALPHA)
+    return bool(freedom >= ENOUGH and scipy.special.gammainc(freedom / 2, max(chi2, 0.0) / 2) < ALPHA)

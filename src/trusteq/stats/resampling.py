@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import sparse, special
+import scipy
 
 from trusteq.stats.coded import coded
 from trusteq.stats.estimate import LEVEL, Estimate, all_widened_to, widened_to
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    _ByUnit = NDArray[np.floating[Any]] | sparse.csr_array
+    _ByUnit = NDArray[np.floating[Any]] | scipy.sparse.csr_array
     """Sums by unit: [units, cells], or if most are 0 a sparse array [cells, units]."""
 
 MAX_UNITS = 20_000
@@ -178,7 +178,7 @@ class Resampling:
         others = int(self.cluster.max())
         if others + 1 < FEW_UNITS:  # so few may be similar by chance
             return others > 0
-        threshold = max(TOO_SIMILAR, special.chdtri(others, 1 - BY_CHANCE) / others)
+        threshold = max(TOO_SIMILAR, scipy.special.chdtri(others, 1 - BY_CHANCE) / others)
         ratios = [variance_ratio(x, self.cluster) for x in values if x.std() > ROUNDING]
         return any(ratio is not None and ratio < threshold for ratio in ratios)
 
@@ -245,7 +245,7 @@ class Resampling:
         # An item is in one cell, so many cells are mostly empty. Every sum is exact, so both products are the same.
         if len(nonzero) < _FEW * self.units * cells:
             where = (cell[nonzero], self.unit[nonzero])
-            return sparse.coo_array((x[nonzero], where), shape=(cells, self.units)).tocsr()
+            return scipy.sparse.coo_array((x[nonzero], where), shape=(cells, self.units)).tocsr()
         at = self.unit * cells
         at += cell
         by_unit = np.bincount(at, weights=x, minlength=self.units * cells)
@@ -473,7 +473,7 @@ class Resampling:
         return draws if as_they_are else self._spread(value, draws)
 
     def _spread(self, value: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-        student = special.stdtrit(self.freedom, (1 + self.level) / 2) / quantile_of_normal(self.level)
+        student = scipy.special.stdtrit(self.freedom, (1 + self.level) / 2) / quantile_of_normal(self.level)
         return np.asarray(value + (draws - value) * (student * np.sqrt(self.units / (self.units - 1))))
 
     def studentised(
@@ -566,7 +566,7 @@ def _stacked(tables: Sequence[_Table]) -> list[tuple[_ByUnit, list[int]]]:
     stacks = []
     for (dense, _), numbers in groups.items():
         parts: list[Any] = [tables[number].by_unit for number in numbers]
-        joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) if dense else sparse.vstack(parts)
+        joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) if dense else scipy.sparse.vstack(parts)
         stacks.append((joined, numbers))
     return stacks
 
