@@ -30,6 +30,7 @@ SLOW = [
     "docs/how-to/extend.md",
     "docs/how-to/figures.md",
     "docs/how-to/gate.md",
+    "docs/how-to/in-python.md",
     "docs/how-to/language-models.md",
     "docs/how-to/models-and-data.md",
     "docs/how-to/paper-protocol.md",
@@ -73,6 +74,9 @@ def test_the_examples_of_a_page_run_and_print_what_it_shows(page, samples, tmp_p
                     if not untold:
                         assert tidy(printed) == tidy(shown), command
             elif kind == "python":
+                if '"models/' in text:
+                    pytest.importorskip("torch", reason="this example runs transformers models")
+                    sample_files.write_models(Path("models"))
                 exec(compile(text, str(page), "exec"), typed)  # noqa: S102
             elif kind == "yaml" and text.startswith("models:"):
                 Path("audit.yaml").write_text(text, "utf-8")

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("python_words")
         ("them with --ignore-label '-1,no label'", "them with ignore_labels='-1,no label'"),
         ("--dimensions behaviour,calibration requires", "dimensions=['behaviour', 'calibration'] requires"),
         ("choose another --out or", "choose another directory or"),
+        ("different names, e.g. p-int8=LOCATION", "different names, e.g. name='p-int8'"),
         # Not the caller's own options: those of a command, of another tool, and a dash inside a word.
         ("judge it with trusteq gate --policy FILE", "judge it with trusteq gate --policy FILE"),
         ("run again with more --top-logprobs", "run again with more --top-logprobs"),
@@ -62,5 +63,5 @@ def test_what_the_keywords_say_works(tmp_path):
     assert model.predict(trusteq.read_items(tmp_path / "p.csv")).sum() == 2
     with pytest.raises(trusteq.OptionError, match="model p: device has no effect"):
         trusteq.open_model(tmp_path / "p.csv", device="cpu")
-    with pytest.raises(trusteq.OptionError, match="model p: scores is given twice"):
+    with pytest.raises(trusteq.OptionError, match="scores is given twice"):
         trusteq.open_model(tmp_path / "p.csv", options={"scores": "logits"}, scores="logits")

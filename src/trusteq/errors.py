@@ -67,9 +67,12 @@ _COMMAND = r"trusteq [a-z]+(?: [A-Z]+)*(?: --[a-z-]+)+"
 _OPTION = re.compile(rf"{_COMMAND}|(?<![\w-])--([a-z][a-z-]*[a-z])(?: {_PROSE}({_VALUE}))?")
 
 
+_LOCATION = re.compile(r"([^\s=]+)=LOCATION")
+
+
 def in_python(message: str) -> str:
     """The message with a Python caller's keywords in place of the options of the command line."""
-    return _OPTION.sub(_keyword, message)
+    return _OPTION.sub(_keyword, _LOCATION.sub(lambda named: f"name={named[1]!r}", message))
 
 
 def _keyword(option: re.Match[str]) -> str:

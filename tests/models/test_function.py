@@ -11,7 +11,7 @@ from trusteq.data.pictures import Pictures
 from trusteq.data.predictions import checked
 from trusteq.models import function
 from trusteq.models.base import Model
-from trusteq.models.function import as_model
+from trusteq.models.in_hand import as_model
 
 TEXTS = Items(ids=["a", "b"], segments={"text": ("good film", "bad film")})
 PAIRS = Items(ids=["a", "b"], segments={"one": ["x", "y"], "two": ["z", "w"]})

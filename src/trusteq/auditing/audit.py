@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import asdict, replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from trusteq.auditing.sensitivity import sensitivity
 from trusteq.comparing.own_measures import entries, own_measures
 from trusteq.comparing.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE, measure_column
 from trusteq.data.items import Items
+from trusteq.data.read import read_items
+from trusteq.data.readers import is_table
 from trusteq.data.segment import measures_of
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.patches import PatchSettings, publish_patches
@@ -75,7 +78,7 @@ if TYPE_CHECKING:
 def audit(
     reference: object,
     candidates: object | Sequence[object] | Mapping[str, object],
-    items: Items,
+    items: Items | Any,
     *,
     policy: str | Path | Policy | Mapping[str, Any] | None = None,
     dimensions: str | Sequence[str] | None = None,
@@ -92,18 +95,21 @@ def audit(
     costs: Effort = "quick",
     executor: Executor = HERE,
     progress: Progress | None = None,
+    **columns: Any,
 ) -> Audit:
     """The audit of one or more candidates against a reference on the same items.
 
-    Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or a scikit-learn
-    estimator; a mapping names the candidates. ``policy`` is by default "default", for language models "generative" as
-    far as their task measures it. ``dimensions`` replaces the policy's choice of what EQUIVALENT requires.
-    ``batch`` is the number of items per call for models whose answers depend on their batch. ``with_other_way`` also
-    asks about columns and tiles, and candidates that were trained on perturbed items, in another way, which is not
-    judged. ``explain`` says how to
-    explain, or whether; by default every model that can be explained is. ``protocol`` is "paper", "paper-scripts" or
-    "paper-scripts-qqp", to explain as published instead; a policy that judges what only it measures implies "paper".
-    For transformers models that read pictures in patches, it is "paper-vit" or "paper-vit-scripts".
+    Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or what `open_model` takes
+    besides paths: estimators, pipelines, pairs (model, tokenizer), sessions, predictions; a mapping names the
+    candidates. Items are what `trusteq.read_items` returns, or a data frame or Hugging Face dataset, which it then
+    reads with the further keywords, such as ``text`` and ``label``. ``policy`` is by default "default", for language
+    models "generative" as far as their task measures it. ``dimensions`` replaces the policy's choice of what EQUIVALENT
+    requires. ``batch`` is the number of items per call for models whose answers depend on their batch.
+    ``with_other_way`` also asks about columns and tiles, and candidates that were trained on perturbed items, in
+    another way, which is not judged. ``explain`` says how to explain, or whether; by default every model that can be
+    explained is. ``protocol`` is "paper", "paper-scripts" or "paper-scripts-qqp", to explain as published instead; a
+    policy that judges what only it measures implies "paper". For transformers models that read pictures in patches,
+    it is "paper-vit" or "paper-vit-scripts".
     ``peer`` is a retrained reference: alignment is then judged against what the peer reaches.
     ``measures`` are functions of your own, from the pair of models' answers to an estimate: see `trusteq.measure`.
     ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s per model; "full" to
@@ -111,6 +117,7 @@ def audit(
     ``executor`` says where models run and what is kept of their answers: `trusteq.executor`.
     ``progress(stage, done, total)`` is called as the work advances.
     """
+    items = _items(items, columns)
     extra_measures = own_measures(measures)
     models = None
     if policy is None:
@@ -121,7 +128,7 @@ def audit(
         within_limits(name, value) for name, value in (("resamples", resamples), ("seed", seed), ("batch", batch))
     )
     refuse_too_few(resamples, rules.level)
-    _refuse_unusable_items(items)
+    _refuse_too_few_items(items)
     progress = progress or silent
     models = models or identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
@@ -211,13 +218,25 @@ def _rules(
     return rules.requiring((dimensions,) if isinstance(dimensions, str) else tuple(dimensions), extra_measures)
 
 
-def _refuse_unusable_items(items: object) -> None:
-    """Stop if these are not items, or if they are a single item or cluster, which says nothing about others."""
+def _items(items: object, columns: Mapping[str, Any]) -> Items:
+    """The items themselves, or those of a data frame or dataset, read by these columns."""
+    if is_table(items):
+        return read_items(items, **columns)
     if not isinstance(items, Items):
         raise DataError(
-            f"items must be trusteq.Items, found {type(items).__name__} {str(items)[:80]!r}; "
-            "read a file with trusteq.read_items(path, text=..., label=...)"
+            f"items must be trusteq.Items, a data frame or a dataset, found {type(items).__name__} "
+            f"{str(items)[:80]!r}; read a file with trusteq.read_items(path, text=..., label=...)"
         )
+    if columns:
+        first = next(iter(columns))
+        if first not in signature(read_items).parameters:
+            raise TypeError(f"audit() got an unexpected keyword argument {first!r}")
+        raise OptionError(f"{first} has no effect: the items are read already; give it to trusteq.read_items")
+    return items
+
+
+def _refuse_too_few_items(items: Items) -> None:
+    """Stop if there is a single item or cluster, which says nothing about others."""
     if len(items) < 2:
         raise DataError(f"{items.source}: a single item says nothing about others; give more items")
     if items.clusters is not None and len(set(items.clusters)) < 2:

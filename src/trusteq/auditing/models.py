@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from trusteq.data.surrogates import is_unicode
 from trusteq.errors import ModelError
 from trusteq.models.base import Finding
-from trusteq.models.function import as_model, renamed
+from trusteq.models.function import renamed
+from trusteq.models.in_hand import as_model, is_pair
 from trusteq.models.reading import refuse_unread
 from trusteq.models.traits import task_of, traits_of
 
@@ -53,7 +54,7 @@ def identify(
     """The models, each with a unique name; a candidate that is the reference itself is refused unless allowed."""
     if isinstance(candidates, Mapping):
         named = list(candidates.items())
-    elif isinstance(candidates, (list, tuple)):
+    elif isinstance(candidates, (list, tuple)) and not is_pair(candidates):
         named = [(f"candidate-{i}" if len(candidates) > 1 else "candidate", c) for i, c in enumerate(candidates, 1)]
     else:
         named = [("candidate", candidates)]

@@ -33,6 +33,9 @@ class Table:
     lines: Sequence[int] | None = None
     typed: bool = True
 
+    def __repr__(self) -> str:
+        return f"<Table of {self.rows:,} rows of {self.source}; {len(self.columns)} columns>"
+
     def __str__(self) -> str:
         """Its source, as messages call it."""
         return self.source

@@ -27,18 +27,18 @@ def memory_bytes(module: Any) -> int:
     """Bytes of a torch module's parameters and buffers as stored in memory, packed or not; shared ones count once."""
     storages = {}
     for tensor in (*module.parameters(), *module.buffers()):
-        for part in _plain_parts(tensor):
+        for part in plain_parts(tensor):
             storage = part.untyped_storage()
             storages[(str(part.device), storage.data_ptr())] = storage.nbytes()
     return sum(storages.values())
 
 
-def _plain_parts(tensor: Any) -> Iterator[Any]:
+def plain_parts(tensor: Any) -> Iterator[Any]:
     """The plain tensors that a tensor is made of: values, scales and zero points of a quantized one."""
     if hasattr(tensor, "__tensor_flatten__"):  # torchao
         names, _ = tensor.__tensor_flatten__()
         for name in names:
-            yield from _plain_parts(getattr(tensor, name))
+            yield from plain_parts(getattr(tensor, name))
         return
     yield tensor
     # bitsandbytes keeps the scales apart from the packed values.

@@ -129,9 +129,13 @@ def _one_by_one(segment: Segment) -> Any:
     return inputs if isinstance(inputs, list | np.ndarray) else segment
 
 
-def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str) -> FunctionModel:
-    """A model that calls a function for probabilities [items, labels], in the order of ``labels``."""
+def from_callable(function: Callable[[Any], Any], *, labels: Sequence[str], name: str | None = None) -> FunctionModel:
+    """A model that calls a function for probabilities [items, labels], in the order of ``labels``.
+
+    It is named after the function unless ``name`` says otherwise.
+    """
     where = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__name__)}"
+    name = name or getattr(function, "__name__", type(function).__name__).strip("<>")
     identity = Identity("callable", where, None)
     return FunctionModel(name, label_names((), labels, name=name), identity, function)
 
@@ -159,15 +163,3 @@ def renamed(model: Model, name: str) -> Model:
         raise ModelError(f"candidate {name!r}: the model's own name is {model.name!r}; use the same name for both")
     result: Model = replace(model, name=name)
     return result
-
-
-def as_model(model: Any, *, name: str) -> Model:
-    """The model itself, or a fitted scikit-learn classifier wrapped as one."""
-    if isinstance(model, Model):
-        return model
-    if hasattr(model, "predict_proba") or hasattr(model, "classes_"):
-        return from_estimator(model, name=name)
-    raise ModelError(
-        f"model {name}: {type(model).__name__} is neither a trusteq model nor a classifier with predict_proba; "
-        "open a file or folder with open_model, or wrap a function with from_callable(function, labels=[...])"
-    )

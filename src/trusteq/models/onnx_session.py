@@ -82,8 +82,9 @@ def open_onnx(
     budget: int | None = None,
     preprocessing: str | Path | Mapping[str, Any] | None = None,
     taken: Taken | None = None,
+    session: Any = None,
 ) -> OnnxModel | OnnxPictures | OnnxSounds:
-    """A graph ready to run on the CPU.
+    """A graph ready to run on the CPU, or in a ``session`` of the same file that is open already.
 
     ``location`` is a .onnx file or a folder with one; ``tokenizer`` is a folder with tokenizer.json, by default the
     model's own folder if that has one; it also brings the labels of the config.json beside it, if the model has none.
@@ -107,7 +108,7 @@ def open_onnx(
                 file, how, location=location, name=name, labels=labels, scores=scores, output=output, budget=budget
             )
     weights = external_files(file, name=name)  # checked before anything is opened
-    session = open_session(file, name=name)
+    session = session or open_session(file, name=name)
     config = read_config(file.parent / "config.json", name=name)
     chosen = scores_output(session.get_outputs(), output, name=name)
     inputs = {entry.name: entry for entry in session.get_inputs()}

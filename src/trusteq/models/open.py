@@ -15,6 +15,7 @@ from trusteq.models.causal.language_model import CAUSAL
 from trusteq.models.choice_results import CHOICE_RESULTS
 from trusteq.models.files import PICKLES, refuse_pickle
 from trusteq.models.hub import is_hub_id, snapshot
+from trusteq.models.in_hand import as_model, kind_of
 from trusteq.models.litert import LITERT
 from trusteq.models.onnx_session import ONNX
 from trusteq.models.picture_transformer import PICTURE_TRANSFORMERS
@@ -73,7 +74,7 @@ def backends() -> tuple[Backend, ...]:
 
 
 def open_model(
-    spec: str | Path,
+    spec: str | Path | Any,
     *,
     name: str | None = None,
     options: ModelOptions | Mapping[str, Any] | None = None,
@@ -81,14 +82,19 @@ def open_model(
 ) -> Model:
     """The model at a file, a folder or a hub id, ready to answer; by default named after its file or folder.
 
-    Options are those of `ModelOptions`, or of a plugin's model, as keywords or as ``options``.
+    Also a model that is in memory (`models.in_hand`): a fitted estimator, a pipeline of transformers, a pair (model,
+    tokenizer) or (module, function that makes its inputs), a session of ONNX Runtime, alone or with a tokenizer, or
+    predictions as an array or a data frame. Options are those of `ModelOptions`, or of a plugin's model, as keywords
+    or as ``options``.
     """
-    spec = str(spec)
-    name = name or default_name(spec)
     chosen = dict(options) if isinstance(options, Mapping) else non_default(options or ModelOptions())
     if twice := sorted(chosen.keys() & more.keys()):
-        raise OptionError(f"model {name}: {twice[0]} is given twice; leave it out of options")
+        raise OptionError(f"{twice[0]} is given twice; leave it out of options")
     chosen |= more
+    if not isinstance(spec, str | Path):
+        return as_model(spec, name=name or kind_of(spec), **chosen)
+    spec = str(spec)
+    name = name or default_name(spec)
     backend = backend_of(spec, name, download=bool(chosen.get("download")))
     allowed = {option.name for option in backend.options}
     unused = next((option for option in chosen if option not in allowed), None)

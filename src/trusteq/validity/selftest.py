@@ -10,7 +10,7 @@ import numpy as np
 from trusteq.auditing.audit import audit
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings
-from trusteq.models.function import as_model
+from trusteq.models.in_hand import as_model
 from trusteq.stats.power import detectable_margin, items_to_decide
 from trusteq.stats.resampling import Resampling
 from trusteq.validity.marks import mark_for, marked, units_with
