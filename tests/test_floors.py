@@ -23,7 +23,7 @@ FLOORS = (
     {"auditing"},
     {"report"},
     {"train", "validity", "releases", "testing"},
-    {"compress"},
+    {"compress", "view"},
     {"demo"},
     {"study", "shrink", "proposal"},
     {"cli", "pytest_plugin"},

@@ -19,6 +19,7 @@ COMMANDS = {
         "show": "Print it again, or one of its items.",
         "diff": "Print what changed between two runs.",
         "history": "Show how candidates went from release to release.",
+        "view": "Look at all runs of a folder in the browser.",
         "figure": "Draw one of its figures for a paper or a notebook.",
     },
     "Make a smaller model": {

@@ -1,0 +1,1 @@
+"""A read-only viewer of finished runs: pages in the browser, from a server that only this machine can reach."""
