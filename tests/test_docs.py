@@ -30,6 +30,7 @@ SLOW = [
     "docs/how-to/extend.md",
     "docs/how-to/figures.md",
     "docs/how-to/gate.md",
+    "docs/how-to/history.md",
     "docs/how-to/in-python.md",
     "docs/how-to/language-models.md",
     "docs/how-to/models-and-data.md",

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from trusteq.comparing.measures import in_words
 from trusteq.data.clean import clean
-from trusteq.releases.words import day, decisive, headline, judged_by, outcome_words, said, titles, why
+from trusteq.releases.words import decisive, headline, judged_by, outcome_words, said, titles, why
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.terminal import outcome, warning_lines
 from trusteq.report.wording import margin
@@ -85,7 +85,6 @@ def _runs(track: Track, history: History) -> RenderableType:
     """Every run of the candidate, or the last ones, the newest first."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("run", header_style="dim", overflow="fold")
-    table.add_column("date", header_style="dim", no_wrap=True)
     table.add_column("verdict", header_style="dim", no_wrap=True)
     table.add_column("rules met", header_style="dim", no_wrap=True)
     table.add_column("what changed", header_style="dim")
@@ -93,11 +92,10 @@ def _runs(track: Track, history: History) -> RenderableType:
     places = list(track.judged)[::-1]
     lines: list[RenderableType] = []
     for at in places[:MOST_RUNS]:
-        one, release = track.judged[at], history.releases[at]
-        name = clean(release.name)
+        one, name = track.judged[at], clean(history.releases[at].name)
         changed = clean(titles(steps[at])) if at in steps else "the first run"
-        table.add_row(name, day(release), outcome(one.verdict.outcome), decisive(one), changed)
-        lines.append(Text.assemble(f"{name} ({day(release)}) ", outcome(one.verdict.outcome), f"\n  {changed}"))
+        table.add_row(name, outcome(one.verdict.outcome), decisive(one), changed)
+        lines.append(Text.assemble(f"{name} ", outcome(one.verdict.outcome), f"\n  {changed}"))
     more = len(places) - MOST_RUNS
     below = [Text(f"and {more:,} earlier runs (--out history.html shows all)", style="dim")] if more > 0 else []
     return Group(ResponsiveTable(table, Group(*lines)), *below)
