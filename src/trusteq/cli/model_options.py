@@ -30,8 +30,13 @@ class ModelCommand(Grouped):
     @cached_property
     def model_options(self) -> dict[str, Option]:
         """Every backend's options that are given on the command line, by name."""
-        plugins = with_plugins("trusteq.models", {}, Backend).values()
-        of_plugins = (option for backend in plugins for option in backend.options if option.help)
+        none: dict[str, Backend] = {}
+        of_plugins = (
+            option
+            for backend in with_plugins("trusteq.models", none, Backend).values()
+            for option in backend.options
+            if option.help
+        )
         return {option.name: option for option in (*GIVEN, *of_plugins)}
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
