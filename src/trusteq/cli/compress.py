@@ -71,7 +71,7 @@ GROUPS = {
         "--resample",
     ),
     "Options of the methods (which takes which is below)": tuple(f"--{name}" for name in OPTIONS),
-    "Audit before and after": ("--test", "--no-audit", "--policy", "--explain-items", "--run"),
+    "Audit before and after": ("--test", "--no-audit", "--policy", "--explain-items", "--task", "--run"),
 }
 """The options by what they are about."""
 
