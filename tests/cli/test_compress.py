@@ -156,7 +156,7 @@ def test_calibrate_reads_the_texts_of_data_and_the_original(large, tmp_path):
     [
         (["--method", "int4-gptq"], "rounds for the texts of items: name them with --data and --text"),
         (["--method", "int4-gptq", "--data", "x.csv", "--label", "gold"], "--label has no effect on method int4-gptq"),
-        (["--method", "onnx"], "it is for classifiers and models of pictures only"),
+        (["--method", "onnx"], "it is for classifiers, models of pictures and models of sounds only"),
         (["--method", "int4-weights", "--group", "4"], "group must be a whole number from 8 to 4,096, found 4"),
         (["--method", "int4-weights", "--outliers", "1"], "outliers must be a number between 0 and 1, found 1.0"),
         (["--method", "int8-weights", "--group", "32"], "group has no effect on method int8-weights"),
@@ -175,8 +175,8 @@ def test_help_says_what_is_for_one_kind_of_model_only():
     out = " ".join(run("--help")[1].split())
     assert out.count("for classifiers only") == 1
     assert out.count("for classifiers and language models only") == 1
-    assert out.count("for classifiers and models of pictures only") == 1
-    assert out.count("for classifiers and models of pictures and ONNX graphs only") == 2
+    assert out.count("not for language models") == 3
+    assert out.count("for ONNX graphs too, not for language models") == 2
     assert out.count("for models of pictures and ONNX graphs only") == 1
 
 

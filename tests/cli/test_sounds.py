@@ -81,3 +81,17 @@ def test_channels_and_rate_are_stated_or_refused(folder):
             "stated": name == "fast",
             "channels": "mean" if name == "stereo" else "one",
         }
+
+
+def test_a_graph_of_sounds_is_calibrated_on_recordings(folder):
+    """Those of another rate are resampled; the small model's logits are 1.1 times the large one's."""
+    done = trusteq(
+        *("compress", "small.onnx", "--method", "calibrate", "--original", "large.onnx", "--map", "temperature"),
+        *("--data", "data.parquet", "--sound", "fast", "--resample", RATE, "--no-audit", "--out", "out", "--json"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)["recipe"]["calibration"]
+    assert made["parameters"]["temperature"] == pytest.approx(1.1, rel=1e-4)
+    assert made["items"]["items"] == 60
+    assert (folder / "out" / "model.yaml").read_bytes() == (folder / "small.yaml").read_bytes()

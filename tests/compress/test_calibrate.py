@@ -292,7 +292,8 @@ def test_without_items_it_says_how_to_name_them(sharp, large, tmp_path, one_line
     with pytest.raises(OptionError) as caught:
         trusteq.compress.make(sharp, method="calibrate", original=large, out=tmp_path / "out")
     one_line(
-        caught, "method calibrate is calibrated on items: name them with --data and --text, --picture or --columns"
+        caught,
+        "method calibrate is calibrated on items: name them with --data and --text, --picture, --sound or --columns",
     )
 
 

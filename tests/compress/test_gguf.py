@@ -113,7 +113,7 @@ def test_a_classifier_s_method(file, tmp_path, one_line):
     pytest.importorskip("onnx")
     with pytest.raises(ModelError) as caught:
         trusteq.compress.make(file, method="onnx", out=tmp_path / "out")
-    one_line(caught, "it is for classifiers and models of pictures only")
+    one_line(caught, "it is for classifiers, models of pictures and models of sounds only")
 
 
 @pytest.mark.slow

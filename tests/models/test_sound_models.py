@@ -19,6 +19,7 @@ from trusteq.data.predictions import softmax
 from trusteq.data.sounds import Sounds
 from trusteq.explain.units import cutter
 from trusteq.models.probe import probe
+from trusteq.models.sound_extractor import preprocessing_by
 from trusteq.models.sound_input import sound_input
 from trusteq.models.sound_preprocessing import SoundPreprocessing
 from trusteq.models.traits import traits_of
@@ -327,6 +328,52 @@ def test_what_its_extractor_does_is_part_of_what_it_is(folder, tmp_path):
     settings = json.loads((copy / "preprocessor_config.json").read_text("utf-8"))
     (copy / "preprocessor_config.json").write_text(json.dumps({**settings, "do_normalize": False}), "utf-8")
     assert open_model(copy).identity.content != open_model(folder).identity.content
+
+
+QUIET = [(1e-5, 0), (1e-4, 1e-4), (3e-4, 0), (0.01, 0.5), (0.5, 0), (0, 0), (0, 0.3)]
+
+
+@pytest.mark.parametrize(("loud", "level"), QUIET, ids=str)
+def test_an_extractor_of_samples_is_stated_to_the_last_digits_however_quiet_the_sound(loud, level):
+    """It adds 1e-7 to the variance, which is most of that of a quiet sound."""
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
+    extractor = transformers.Wav2Vec2FeatureExtractor(sampling_rate=RATE)
+    how = preprocessing_by(extractor, RATE)
+    assert how == SoundPreprocessing(rate=RATE, normalise="deviation")
+    x = (level + loud * np.random.default_rng(1).normal(size=4001)).astype(np.float32)
+    made = sound_input(x, RATE, how)
+    np.testing.assert_allclose(made, extractor(x, sampling_rate=RATE).input_values[0], rtol=1e-6, atol=1e-6)
+    exact = x.astype(np.float64)
+    expected = (exact - exact.mean()) / np.sqrt(exact.var() + 1e-7)
+    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-7 * level / np.sqrt(exact.var() + 1e-7) + 1e-6)
+
+
+def test_what_an_extractor_does_is_stated_only_if_it_does_just_that():
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
+    extractor = transformers.Wav2Vec2FeatureExtractor
+
+    class Louder(extractor):
+        @staticmethod
+        def zero_mean_unit_var_norm(input_values, *_, **__):
+            return [(x - x.mean()) / np.sqrt(x.var() + 1e-5) for x in input_values]
+
+    class Masking(extractor):
+        def __call__(self, *arguments, **options):
+            made = super().__call__(*arguments, return_attention_mask=True, **options)
+            made["attention_mask"][:, -10:] = 0
+            return made
+
+    class Failing(extractor):
+        def __call__(self, *arguments, **options):
+            raise ValueError("no")
+
+    plain = SoundPreprocessing(rate=RATE)
+    assert preprocessing_by(extractor(sampling_rate=RATE, do_normalize=False), RATE) == plain
+    for other in (Louder, Masking, Failing):
+        assert preprocessing_by(other(sampling_rate=RATE), RATE) is None
+    assert preprocessing_by(extractor(sampling_rate=7), 7) is None
+    assert preprocessing_by(transformers.WhisperFeatureExtractor(), 16_000) is None
+    assert preprocessing_by(transformers.ASTFeatureExtractor(max_length=64, num_mel_bins=32), 16_000) is None
 
 
 def test_sounds_of_another_rate_are_refused(folder):

@@ -11,7 +11,7 @@ from trusteq.cli.before_and_after import before_and_after, how_far
 from trusteq.cli.grouped import Grouped
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.training_data import TRAINING_DATA, read_training_data, training_data_options
-from trusteq.compress.methods import GRAPHS, METHODS, OPTIONS, PICTURE_MODELS, SOUND_MODELS, Method
+from trusteq.compress.methods import GRAPHS, LANGUAGE_MODELS, METHODS, OPTIONS, PICTURE_MODELS, Method
 from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 def _details(method: Method) -> list[str]:
     """What --help says about a method besides its summary."""
     options = [f"--{' --'.join(method.options)}"] if method.options and not method.learns else []
-    only = f"for {' and '.join(method.models)} only"
-    return options if method.models == Method.models else [*options, only]
+    without = [kind for kind in Method.models if kind not in method.models]
+    if without != [LANGUAGE_MODELS]:
+        return [*options, method.only] if without else options
+    more = [f"for {kind} too, " for kind in method.models if kind not in Method.models]
+    return [*options, f"{''.join(more)}not for {LANGUAGE_MODELS}"]
 
 
 WIDEST = max(map(len, METHODS))
@@ -37,6 +40,8 @@ EPILOG = "\b\nMethods, and the options they take:\n" + "\n".join(
 )
 OF_KINDS = {"picture": "pictures", "sound": "sounds", "columns": "rows of tables"}
 """Options that name what is read of items besides texts, and the word for it."""
+MEDIA = ("picture", "sound", "resample")
+"""Options of pictures and sounds, which the same methods learn from."""
 
 AUDITED = ("no_audit", "test", "policy", "explain_items", "task", "run")
 """Options of an audit before and after."""
@@ -194,11 +199,10 @@ def _items(
 def _read_by(method: Method) -> tuple[str, ...]:
     """The options that name what a method learns from, besides those of every one that trains, or calibrates on."""
     if method.calibrates and method.original:
-        return (*(name for name in TRAINING_DATA if name != "dev"), "picture", "columns")
+        return (*(name for name in TRAINING_DATA if name != "dev"), *MEDIA, "columns")
     if method.calibrates:
-        return ("picture", "columns") if GRAPHS in method.models else ("text",)
-    pictures = ("picture",) if PICTURE_MODELS in method.models else ()
-    return (*pictures, "sound", "resample") if SOUND_MODELS in method.models else pictures
+        return (*MEDIA, "columns") if GRAPHS in method.models else ("text",)
+    return MEDIA if PICTURE_MODELS in method.models else ()
 
 
 def _lines(candidate: Candidate) -> list[RenderableType]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 COUNT = 8
 """How many texts, pairs of texts, pictures or sounds it is asked about."""
-SECONDS = 0.5, 1.0
-"""How long sounds last."""
+SECONDS, LOUDNESS = (0.5, 1.0), (0.5, 1e-4)
+"""How long sounds last, from the shortest to the longest, and how loud they are, every other one."""
 
 
 class Asked(Protocol):
@@ -125,10 +125,11 @@ def _random_pictures(source: PictureSource) -> Items:
 
 
 def _random_sounds(source: SoundSource) -> Items:
-    """Noise, at the rate that the model hears."""
+    """Noise, loud and quiet and all of different lengths, at the rate that the model hears."""
     rng = np.random.default_rng(0)
     rate = source.opened.rate
-    samples = [rng.uniform(-0.5, 0.5, round(SECONDS[i % 2] * rate)) for i in range(COUNT)]
+    sizes = np.linspace(*SECONDS, COUNT) * rate
+    samples = [LOUDNESS[i % 2] * rng.uniform(-1, 1, round(size)) for i, size in enumerate(sizes)]
     return Items([str(i) for i in range(COUNT)], {"sound": Sounds.of_arrays(samples, rate=rate)})
 
 

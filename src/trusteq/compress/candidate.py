@@ -141,7 +141,7 @@ def make(
         if GRAPHS in chosen.models:
             use, how = "is calibrated on items", "--data, a folder of pictures or a table with --picture"
         if chosen.calibrates and chosen.original:
-            how = "--data and --text, --picture or --columns"
+            how = "--data and --text, --picture, --sound or --columns"
         raise OptionError(f"method {method} {use}: name them with {how} (in Python items=)")
     from trusteq.compress.original import open_original
     from trusteq.compress.source import is_graph, opened

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Identity
     from trusteq.models.picture_transformer import PictureTransformer
     from trusteq.models.preprocessing import Preprocessing
+    from trusteq.models.sound_preprocessing import SoundPreprocessing
     from trusteq.models.sound_transformer import SoundTransformer
     from trusteq.models.traits import Traits
 
@@ -63,24 +64,24 @@ class MediaSource:
         """Probabilities [items, labels] of the torch module in ``model``."""
         return self.with_model.predict(items)
 
+    def stated(self, method: str) -> Preprocessing | SoundPreprocessing:
+        """What its processor does to an item, to be written beside a graph; an error if that cannot be said."""
+        how = self.opened.preprocessing
+        if how is None:
+            kind, processor = next(iter(self.traits.reads or ())), type(self.opened.loaded.processor).__name__
+            raise does_not_apply(
+                self,
+                method,
+                f"what {processor} does to a {kind} cannot be stated in a preprocessing file, which a graph needs",
+            )
+        return how.model_copy(update={"labels": self.labels, "scores": "logits"})
+
 
 @dataclass(eq=False)
 class PictureSource(MediaSource):
     """A loaded classifier of pictures."""
 
     opened: PictureTransformer
-
-    def stated(self, method: str) -> Preprocessing:
-        """What its processor does to a picture, to be written beside a graph; an error if that cannot be said."""
-        how = self.opened.preprocessing
-        if how is None:
-            processor = self.identity.details["processor"]
-            raise does_not_apply(
-                self,
-                method,
-                f"what {processor} does to a picture cannot be stated in a preprocessing file, which a graph needs",
-            )
-        return how.model_copy(update={"labels": self.labels, "scores": "logits"})
 
 
 @dataclass(eq=False)

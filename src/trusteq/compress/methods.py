@@ -40,6 +40,12 @@ class Method:
     takes_rounded: bool = False
     models: tuple[str, ...] = (CLASSIFIERS, LANGUAGE_MODELS, PICTURE_MODELS, SOUND_MODELS)
 
+    @property
+    def only(self) -> str:
+        """The kinds that it applies to, in words."""
+        *others, last = self.models
+        return f"for {', '.join(others)} and {last} only" if others else f"for {last} only"
+
     def load(self, name: str) -> Callable[..., Compressed]:
         """The function that does it; an error if a package that it needs is missing."""
         for package in self.packages:
@@ -83,13 +89,13 @@ METHODS: Mapping[str, Method] = {
         "onnx_graph:exported",
         packages=ONNX,
         takes_rounded=True,
-        models=(CLASSIFIERS, PICTURE_MODELS),
+        models=(CLASSIFIERS, PICTURE_MODELS, SOUND_MODELS),
     ),
     "int8-onnx": Method(
         "dynamic int8 in ONNX Runtime, embeddings too",
         "onnx_int8:dynamic",
         packages=ONNX,
-        models=(CLASSIFIERS, PICTURE_MODELS, GRAPHS),
+        models=(CLASSIFIERS, PICTURE_MODELS, SOUND_MODELS, GRAPHS),
     ),
     "int8-static": Method(
         "static int8 in ONNX Runtime, scaled for pictures of --data",
@@ -129,7 +135,7 @@ METHODS: Mapping[str, Method] = {
         ("map",),
         calibrates=True,
         original=True,
-        models=(CLASSIFIERS, PICTURE_MODELS, GRAPHS),
+        models=(CLASSIFIERS, PICTURE_MODELS, SOUND_MODELS, GRAPHS),
     ),
 }
 """By the name that --method takes; a new method is one file and one line here."""

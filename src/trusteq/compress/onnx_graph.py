@@ -12,11 +12,13 @@ import numpy as np
 
 from trusteq.compress.compressed import Compressed, attempt
 from trusteq.compress.graph_source import GraphSource
-from trusteq.compress.media_source import PictureSource
+from trusteq.compress.media_source import MediaSource
 from trusteq.compress.rounded_graph import with_rounded_weights
 from trusteq.compress.trainee import rounds_activations, trainee
 from trusteq.models.layers import does_not_apply
 from trusteq.models.library_output import offline, quiet_transformers
+from trusteq.models.preprocessing import Preprocessing
+from trusteq.models.sound_extractor import INPUT
 from trusteq.models.tokenizer_file import INPUTS
 
 if TYPE_CHECKING:
@@ -78,18 +80,18 @@ def write_graph(source: Any, method: str, folder: Path) -> None:
             shutil.copyfile(path, folder / name)
         return
     source.model.float()
-    if isinstance(source, PictureSource):
-        _export_pictures(source, method, folder)
+    if isinstance(source, MediaSource):
+        _export_media(source, method, folder)
     else:
         _export_texts(source, method, folder)
 
 
 def write_beside(source: Any, method: str, folder: Path) -> None:
-    """Write what belongs beside model.onnx: of texts configuration and tokenizer, of pictures the preprocessing."""
+    """Write what belongs beside model.onnx: of texts configuration and tokenizer, of others the preprocessing."""
     if isinstance(source, GraphSource):
         for name, path in source.beside.items():
             shutil.copyfile(path, folder / name)
-    elif isinstance(source, PictureSource):
+    elif isinstance(source, MediaSource):
         import yaml
 
         text = yaml.safe_dump(source.stated(method).stated(), sort_keys=False, allow_unicode=True)
@@ -109,12 +111,16 @@ def _export_texts(source: TransformerModel, method: str, folder: Path) -> None:
     _export(source, method, folder, {name: example[name] for name in names}, {0: "rows", 1: "tokens"})
 
 
-def _export_pictures(source: PictureSource, method: str, folder: Path) -> None:
+def _export_media(source: MediaSource, method: str, folder: Path) -> None:
     import torch
 
-    shape = source.stated(method).shape
+    how = source.stated(method)
+    if isinstance(how, Preprocessing):
+        example, axes = {"pixel_values": torch.zeros(2, *how.shape)}, {0: "rows"}
+    else:
+        example, axes = {INPUT: torch.zeros(2, how.rate)}, {0: "rows", 1: "samples"}
     with quiet_transformers(), offline():
-        _export(source, method, folder, {"pixel_values": torch.zeros(2, *shape)}, {0: "rows"})
+        _export(source, method, folder, example, axes)
 
 
 def _export(source: Any, method: str, folder: Path, example: dict[str, Any], axes: dict[int, str]) -> None:

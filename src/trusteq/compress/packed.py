@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 GROUP, LANGUAGE_GROUP = 32, 128
 """Weights that share a scale, in a classifier and in a language model; fewer where a row's length is no multiple."""
 
+KEPT = "feature_projection.projection"
+"""The linear map of samples' features in Wav2Vec2 and its kin, which transformers loads only as a plain one."""
+
 SMALLEST_GROUP = 8
 """With fewer weights a group, the scales would need more space than the weights."""
 
@@ -39,11 +42,14 @@ def int3_weights(source: TransformerModel, *, group: int | None = None, outliers
 
 def _nearest(source: TransformerModel, method: str, bits: int, group: int | None, outliers: float | None) -> Compressed:
     """The model with each linear weight rounded to the nearest step of its group."""
-    maps = linear_maps(source, method)
-    group = group_size(source, method, maps, group)
+    linear = linear_maps(source, method)
     if outliers is not None:
-        return outliers_kept(source, maps, bits=bits, group=group, share=outliers)
-    return packed(source, method, maps, {name: steps(m.weight, bits, group) for name, m in maps.items()}, bits=bits)
+        return outliers_kept(source, linear, bits=bits, group=group_size(source, method, linear, group), share=outliers)
+    maps = {name: module for name, module in linear.items() if not name.endswith(KEPT)}
+    group = group_size(source, method, maps, group)
+    scales = {name: steps(module.weight, bits, group) for name, module in maps.items()}
+    notes = [f"{name} stays as it is: transformers loads it only so" for name in linear if name not in maps]
+    return packed(source, method, maps, scales, *notes, bits=bits)
 
 
 def group_size(source: TransformerModel, method: str, maps: Mapping[str, Any], group: int | None) -> int:

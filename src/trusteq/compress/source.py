@@ -77,8 +77,7 @@ def _accepted(source: Any, method: str) -> Any:
     kinds = {LanguageSource: LANGUAGE_MODELS, PictureSource: PICTURE_MODELS, SoundSource: SOUND_MODELS}
     kind = kinds.get(type(source), CLASSIFIERS)
     if kind not in METHODS[method].models:
-        others = " and ".join(METHODS[method].models)
-        raise does_not_apply(source, method, f"it is for {others} only")
+        raise does_not_apply(source, method, f"it is {METHODS[method].only}")
     if source.identity.details.get("adapter"):
         raise does_not_apply(source, method, "it has an adapter; merge it into the weights, or remove its folder")
     quantization = source.identity.details["quantization"]

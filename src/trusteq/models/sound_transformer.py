@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from trusteq.models.loaded_checkpoint import LoadedCheckpoint, loaded_checkpoint
 from trusteq.models.made import trained_on
 from trusteq.models.opening import Opening, opening
 from trusteq.models.options import BUDGET, DEVICE, DOWNLOAD, LABELS
+from trusteq.models.sound_extractor import extracted, preprocessing_by
 from trusteq.models.sound_input import SOUNDS, alike, cut_sounds, note_cut, sounds_at
 from trusteq.models.traits import Traits
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
+    from trusteq.models.sound_preprocessing import SoundPreprocessing
 
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", PROCESSOR)
 """The files that are fetched from a hub."""
@@ -110,7 +112,7 @@ class SoundTransformer:
         return Traits(
             reads=frozenset({"sound"}),
             budget=self.budget,
-            hears={"rate": self.rate, "extractor": type(self.loaded.processor).__name__, **self._settings},
+            hears=self._settings if self.preprocessing is None else self.preprocessing.heard(),
             truncated=self.cut,
             device=str(self.loaded.model.device),
             threads=torch.get_num_threads,
@@ -139,8 +141,14 @@ class SoundTransformer:
         for sound in sounds_at(items, self.rate, name=self.name):
             note_cut(self.cut, sound, self._limit)
             with _without_torchaudio():
-                made = extractor(sound.samples(), sampling_rate=self.rate, return_tensors="np")
-            yield {key: np.asarray(made[key])[0] for key in extractor.model_input_names if key in made}
+                made = extracted(extractor, sound.samples(), self.rate)
+            yield made
+
+    @cached_property
+    def preprocessing(self) -> SoundPreprocessing | None:
+        """What its extractor does, if that can be said in trusteq's terms."""
+        with quiet_transformers(), _without_torchaudio():
+            return preprocessing_by(self.loaded.processor, self.rate)
 
     @property
     def _limit(self) -> int | None:
@@ -164,9 +172,10 @@ class SoundTransformer:
 
     @property
     def _settings(self) -> dict[str, Any]:
-        """Those settings of its extractor that say how a sound is scaled and cut."""
+        """Which extractor it has, and those of its settings that say how a sound is scaled and cut."""
         of = self.loaded.processor
-        return {key: getattr(of, key) for key in ("do_normalize", "mean", "std", "max_length") if hasattr(of, key)}
+        stated = {key: getattr(of, key) for key in ("do_normalize", "mean", "std", "max_length") if hasattr(of, key)}
+        return {"rate": self.rate, "extractor": type(of).__name__, **stated}
 
     def _size(self) -> Size:
         parameters = self.identity.details.get("parameters")
