@@ -22,13 +22,14 @@ def test_it_passes_everything_on_and_prints_the_tables(tmp_path, monkeypatch):
 
     def study(plan, **how):
         asked.update(how, name=plan.name)
-        return Finished(tmp_path, (0,), "the tables\n")
+        return Finished(tmp_path, (0,), "the tables\n", "the LaTeX\n")
 
     monkeypatch.setattr("trusteq.study.run.run_study", study)
     code, out, err = run("mini-pi", "--data", str(tmp_path), "--seeds", "0,2", "--anyway", "--quiet")
     assert (code, out, err) == (0, "the tables\n", "")
     assert (asked["name"], asked["seeds"], asked["anyway"], asked["download"]) == ("mini-pi", (0, 2), True, False)
     assert str(asked["out"]) == "mini-pi"
+    assert run("mini-pi", "--data", str(tmp_path), "--quiet", "--as", "latex") == (0, "the LaTeX\n", "")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ def files(directory, *kinds):
     return {
         str(path.relative_to(directory)): path.read_bytes()
         for path in sorted(directory.rglob("*"))
-        if path.is_file() and (path.suffix in kinds if kinds else path.name not in ("costs.json", "tables.md"))
+        if path.is_file()
+        and (path.suffix in kinds if kinds else path.name not in ("costs.json", "tables.md", "tables.tex"))
     }
 
 
@@ -40,6 +41,8 @@ def test_every_seed_has_its_models_run_and_pairs(done):
         for name in ("thin", "student", "half"):
             diagram = (out / "reliability" / f"{seed}-{name}.svg").read_text("utf-8")
             assert name in diagram
+            assert (out / "reliability" / f"{seed}-{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert (out / "tables.tex").read_text("utf-8") == done[0].latex
     assert not list(out.rglob(".*"))
     assert not list(out.glob("work*"))
 

@@ -11,6 +11,7 @@ from trusteq.comparing.answers import Answers, Pair
 from trusteq.comparing.measures import METHODS, PATCH_COUNTS, PATCH_METHODS, PUBLISHED_METHODS, in_words, method_title
 from trusteq.comparing.slices import ALPHA, ANSWERS, MIN_EXPLAINED, answers_in_words
 from trusteq.record.document import Part
+from trusteq.report.bounded import bounded
 from trusteq.report.page.html_table import Table, figure
 from trusteq.report.page.slices import columns, in_order, row, slice_estimates
 from trusteq.report.wording import about, beside_alignment, interval
@@ -107,7 +108,8 @@ def _published(measures: Mapping[str, Estimate]) -> Table | None:
         return None
     rows = []
     for title, part in (("chance", "_chance"), ("candidate and reference", ""), ("ceiling", "_ceiling")):
-        estimates = [measures.get(f"jaccard_{method}{part}") for method in PUBLISHED_METHODS]
+        names = [f"jaccard_{method}{part}" for method in PUBLISHED_METHODS]
+        estimates = [bounded(measures.get(name), name) for name in names]
         rows.append((title, *(figure(e) for e in estimates)))
     return Table(
         "Jaccard index of the top words under the published protocol", ("", *map(method_title, PUBLISHED_METHODS)), rows
@@ -133,7 +135,7 @@ def _by_method(measures: Mapping[str, Estimate], names: Mapping[str, str], unit:
     """A row for each name that was measured by some method, under its title."""
     rows = []
     for name, title in names.items():
-        estimates = [measures.get(name.format(method)) for method in METHODS]
+        estimates = [bounded(measures.get(one), one) for one in (name.format(method) for method in METHODS)]
         if any(estimates):
             rows.append((about(title, unit), *(figure(e) for e in estimates)))
     return rows

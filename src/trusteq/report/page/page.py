@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trusteq.comparing.measures import DIMENSIONS, method_title, missing_need
 from trusteq.data.clean import clean
 from trusteq.explain.unit_names import plural
+from trusteq.report.bounded import SHARE, bounded
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import leaning
 from trusteq.report.page import provenance
@@ -182,8 +183,10 @@ def environment() -> Environment:
     )
     environment.globals |= {
         "DIMENSIONS": DIMENSIONS,
+        "SHARE": SHARE,
         "MARKS": MARKS,
         "about": about,
+        "bounded": bounded,
         "described": described,
         "answered_differently": answered_differently,
         "is_name": lambda part: isinstance(part, Name),
