@@ -75,7 +75,7 @@ def test_the_published_protocol_s_numbers_are_those_of_its_runs(done):
 @pytest.mark.slow
 def test_chance_is_below_the_ceiling_of_the_same_items(done):
     """Of items of more words alone, from independent halves: what is compared is of the same kind."""
-    text = done[0].tables.split("Next to chance and ceiling:\n")[1]
+    text = done[0].tables.split("next to chance and ceiling:\n")[1]
     for (jaccard, chance, ceiling, *_), *_ in rows("x\n" + text, "x").values():
         assert 0 <= float(jaccard.split()[0]) <= 1
         assert float(chance.split()[0]) < float(ceiling.split()[0])

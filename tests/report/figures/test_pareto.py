@@ -5,6 +5,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
+from matplotlib.text import Text
 
 from trusteq import Estimate, Outcome
 from trusteq.policy import Rule
@@ -85,3 +86,19 @@ def test_names_of_many_models_at_one_place_do_not_cover_each_other(explained):
     assert heights[0] >= 0
     assert heights[-1] <= 1
     assert min(b - a for a, b in pairwise(heights)) > 0.055
+
+
+def test_no_name_lies_on_a_panel_where_the_markers_are(explained):
+    priced = costs(large=(4e6, 0.1), poor=(1e6, 0.2))
+    display = ParetoDisplay.from_evidence(replace(explained, costs=priced))
+    long = {
+        title: tuple(p._replace(name="a name of 20 letters") for p in points)
+        for title, points in display.points.items()
+    }
+    axes = ParetoDisplay(long).plot().ax_
+    figure = axes[0].figure
+    figure.draw_without_rendering()
+    panels = [ax.get_window_extent() for ax in axes]
+    names = [Text.get_window_extent(name) for ax in axes for name in ax.texts]  # without the line to the marker
+    assert len(names) == 4
+    assert not [name for name in names for panel in panels if name.x0 < panel.x1 - 1 and name.x1 > panel.x0 + 1]

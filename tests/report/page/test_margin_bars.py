@@ -39,6 +39,7 @@ def test_an_outcome_has_its_own_mark_and_class(outcome, mark):
 def test_what_is_beyond_the_scale_ends_in_an_arrow_and_stays_inside():
     drawn = bar(0.5, 0.3, 0.7, at_most=0.02)
     assert f"M{WIDTH} " in drawn
+    assert ">25×</text>" in drawn
     assert 'class="empty"' not in drawn
     assert all(0 <= float(x) <= WIDTH for x in re.findall(r'x[12]?="([-\d.]+)"', drawn))
 
