@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from trusteq.comparing.measures import DIMENSIONS, dimensions_of, find_measure, in_words, names_of, needs_of
+from trusteq.data.spelling import british, british_keys
 from trusteq.data.yaml_file import parse_yaml, read_yaml, validated
 from trusteq.errors import PolicyError
 
@@ -125,6 +126,7 @@ class Policy(BaseModel):
 
     def requiring(self, dimensions: tuple[str, ...], own: Sequence[Measure] = ()) -> Policy:
         """The same policy with other required dimensions; ``own`` are the user's own measures."""
+        dimensions = tuple(map(british, dimensions))
         for name in dimensions:
             if name not in DIMENSIONS:
                 raise PolicyError(f"no dimension {name!r}; choose from {', '.join(DIMENSIONS)}")
@@ -262,4 +264,10 @@ def _margin(rule: Rule) -> str:
 
 def parse_policy(content: Any, *, where: str, own: Sequence[Measure] = ()) -> Policy:
     """A policy from parsed YAML, or one clear line about the first thing wrong with it."""
+    if isinstance(content, dict):
+        content = dict(content)
+        if "rules" in content:
+            content["rules"] = british_keys(content["rules"])
+        if isinstance(required := content.get("required"), list | tuple):
+            content["required"] = type(required)(map(british, required))
     return validated(content, Policy, where=where, what="policy", error=PolicyError, context=own)

@@ -18,7 +18,7 @@ from trusteq.explain.explanation import ExplainSettings, Explanation, explain, w
 from trusteq.explain.faithfulness import faithfulness
 from trusteq.explain.interim_looks import between_looks
 from trusteq.explain.removal import removal
-from trusteq.explain.units import default_units, default_units_of_prompts, have_units, refuse_unfit, usual
+from trusteq.explain.units import default_units, default_units_of_prompts, have_units, replacement, usual
 from trusteq.explain.value_tables import explainable
 from trusteq.models.traits import task_of
 from trusteq.stats.coded import coded
@@ -68,7 +68,7 @@ def explain_settings(
                 )
         settings = explain if isinstance(explain, ExplainSettings) else ExplainSettings()
         units = _default_units(models, items) if settings.units is None else settings.units
-        refuse_unfit(units, settings.perturb, items)
+        settings = replace(settings, perturb=replacement(units, settings.perturb, items))
         if isinstance(explain, ExplainSettings) and explain.target == "gold" and items.labels is None:
             raise OptionError("explain target gold: the items have no label; name its column (--label)")
         return with_usual(replace(settings, units=units, scale=settings.scale or task_of(models[0]).scale), items)

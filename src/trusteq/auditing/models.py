@@ -74,7 +74,8 @@ def identify(
         for source, model in zip(sources, compared, strict=True):
             if source is peer or _same_content(model, retrained):
                 raise ModelError(
-                    f"peer {retrained.name} is the same model as candidate {model.name}; give a retrained reference"
+                    f"peer {retrained.name} is the same model as candidate {model.name}; give a retrained reference, "
+                    "or use --allow-same if you mean it"
                 )
         sources.append(peer)
     for source, model in zip(sources, models.everybody[1:], strict=True):
@@ -83,7 +84,7 @@ def identify(
             evidence = "the same Python object" if content is None else f"content {content[:16]}"
             raise ModelError(
                 f"{model.name} is the same model as {base.name} ({evidence}); a model compared with itself always "
-                "passes; use --allow-same if you mean it"
+                "passes; give another candidate, or use --allow-same if you mean it"
             )
     return models
 

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -20,6 +20,8 @@ from trusteq.work.freed_memory import keep_freed_memory
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+NO_ARGUMENTS: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click raises if no command is named; before version 8.2 it prints the help itself."""
 
 
 @click.group(cls=Purposes, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,7 +54,7 @@ def _run() -> None:
         sys.stdout.flush()
     except TrusteqError as error:
         _fail(str(error), EXIT_ERROR)
-    except click.exceptions.NoArgsIsHelpError as error:
+    except NO_ARGUMENTS as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         sys.exit(EXIT_ERROR)
     except click.ClickException as error:

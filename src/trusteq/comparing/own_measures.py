@@ -18,6 +18,7 @@ from annotated_types import Len
 from typing_extensions import TypedDict
 
 from trusteq.comparing.measures import ANY, DIMENSIONS, HIGHER, LOWER, Measure, added, find_measure
+from trusteq.data.spelling import british
 from trusteq.errors import OptionError, RunError, TrusteqError
 from trusteq.stats.estimate import Estimate
 
@@ -58,6 +59,7 @@ def measure(
         raise OptionError(f"measure {of!r} is not a function of a pair that returns a trusteq.Estimate")
     if not NAME.fullmatch(name):
         raise OptionError(f"measure {name!r}: give it a name of lower-case letters, digits and _, with name=")
+    dimension = british(dimension)
     dimensions = [key for key, entry in DIMENSIONS.items() if entry.of_all]
     if dimension not in dimensions:
         raise OptionError(f"measure {name}: dimension {dimension!r} is unknown; choose from {', '.join(dimensions)}")

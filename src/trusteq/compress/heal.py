@@ -22,7 +22,7 @@ from trusteq.compress.pupil import pupil_of
 from trusteq.compress.stored_tensors import StoredTensors, save_with
 from trusteq.compress.trainee import ALL, HEAL, SCALES, SMALL, refuse_lost, rounds_activations, trainee
 from trusteq.errors import OptionError
-from trusteq.explain.units import default_units, refuse_unfit
+from trusteq.explain.units import default_units, replacement
 from trusteq.models.layers import does_not_apply
 from trusteq.train.checkpoints import Epoch
 from trusteq.train.fine_tuned import summary
@@ -98,7 +98,8 @@ def heal(
         raise OptionError("move has no effect with rank, since only corrections move; leave one of them out")
     perturbing = perturbing_of(perturb, replace, whole=whole, seed=seed)
     if perturbing is not None:
-        refuse_unfit(default_units(items), perturbing.replace, items)
+        spelt = replacement(default_units(items), perturbing.replace, items)
+        perturbing = perturbing_of(perturb, spelt, whole=whole, seed=seed)
     if dev is None:
         items, dev = held_out(items, seed=seed)
     learner = trainee(source)

@@ -13,6 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trusteq.data.segment import with_article
+from trusteq.data.spelling import british
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.columns import background_rows, column_groups, single_columns
 from trusteq.explain.joined import JoinedUnits
@@ -215,12 +216,15 @@ def have_units(items: Items) -> bool:
     return bool(items.segments) and all(map(_cuts_for, items.segments.values()))
 
 
-def refuse_unfit(names: str, perturb: str, items: Items) -> None:
-    """Raise an error if these units are not available for the items, or do not support this replacement."""
+def replacement(names: str, perturb: str, items: Items) -> str:
+    """What replaces units left out, as trusteq spells it; an error if these units of these items do not support it."""
     default_units(items)
+    supported = [cut.perturb for cut, _ in _parts(names, items) if cut.perturb is not None]
+    chosen = british(perturb) if any(british(perturb) in words for words in supported) else perturb
     for cut, _ in _parts(names, items):
-        if cut.perturb is not None and perturb not in cut.perturb:
+        if cut.perturb is not None and chosen not in cut.perturb:
             raise OptionError(f"explain perturb {perturb!r}: units {names!r} only support {', '.join(cut.perturb)}")
+    return chosen
 
 
 def cutter(names: str | None, items: Items) -> Callable[[int], Units]:

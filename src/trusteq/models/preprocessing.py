@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from trusteq.data.spelling import british, british_keys
 from trusteq.data.yaml_file import read_yaml, validated
 from trusteq.errors import ModelError
 from trusteq.models.sound_preprocessing import SoundPreprocessing
@@ -63,6 +64,12 @@ class Preprocessing(BaseModel):
     dtype: Literal["float32", "float16", "uint8", "int8"] = "float32"
     labels: tuple[str, ...] | None = None
     scores: Literal["probabilities", "logits"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_spelt_here(cls, content: Any) -> Any:
+        keys = british_keys(content)
+        return {key: british(value) for key, value in keys.items()} if isinstance(keys, dict) else keys
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
