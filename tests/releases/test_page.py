@@ -89,6 +89,26 @@ def test_markdown_has_the_last_change_first_and_every_point(through):
     assert text.count(" ‡ |") == 2 * 2
 
 
+def test_what_must_be_read_of_earlier_runs_is_told_once_for_all_of_them(releases, html):
+    """The first three runs are judged by margins that are wider than the default policy's."""
+    line = "1.0, 1.2 and 1.9, policy first: is more permissive than trusteq's default policy"
+    assert line in parse(html).one("main").text
+    assert f"- {line}" in markdown(history(releases))
+
+
+def test_steps_without_any_change_are_counted_not_listed(releases):
+    through = history([releases[0], releases[1], replace(releases[1], name="again")])
+    text = parse(page(through)).one("main").text
+    assert "1.0 → 1.2" in text
+    assert "1.2 → again" not in text
+    assert "1 step without any change is left out" in text
+    assert "1.2 → again" not in markdown(through)
+
+
+def test_a_viewer_s_page_leads_back_to_its_list(through):
+    assert '<a href="./">All runs</a>' in page(through, back="./")
+
+
 def test_reports_are_linked_from_where_the_page_is(through, tmp_path):
     run = through.releases[0].run.directory
     page_file = run / "report.html"

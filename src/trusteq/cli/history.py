@@ -9,6 +9,7 @@ import click
 
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.screen import print_json, show
+from trusteq.cli.value_types import PLACE, POLICY, RUN
 from trusteq.data.atomic_file import write_atomically
 from trusteq.data.clean import clean
 from trusteq.errors import RunError
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=NoRepeats)
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=str))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RUN)
 @click.option("--candidate", "only", multiple=True, help="Show only this candidate; may be repeated.")
-@click.option("--policy", default=None, help="Judge all runs by this preset or YAML file; default: each by its own.")
+@click.option(
+    "--policy", type=POLICY, default=None, help="Judge all by this preset or YAML file; default: each by its own."
+)
 @click.option("--as", "form", type=click.Choice(["html", "markdown", "json"]), help="Default: a summary to read here.")
-@click.option("--out", default=None, help="Write to this file; without --as, the page.  [default: stdout]")
+@click.option("--out", type=PLACE, default=None, help="Write to this file; without --as, the page.  [default: stdout]")
 def history(runs: tuple[str, ...], only: tuple[str, ...], policy: str | None, form: str | None, out: str | None) -> int:
     """Show how candidates went from run to run: verdicts, every judged measure, and what changed with them.
 

@@ -10,11 +10,12 @@ from threading import Thread
 import click
 
 from trusteq.cli.no_repeats import NoRepeats
+from trusteq.cli.value_types import PLACE
 from trusteq.data.clean import clean
 
 
 @click.command(cls=NoRepeats)
-@click.argument("folder", default=".", type=click.Path(path_type=str))
+@click.argument("folder", default=".", type=PLACE)
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port; by default a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 def view(folder: str, port: int | None, no_browser: bool) -> int:

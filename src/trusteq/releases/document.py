@@ -26,7 +26,7 @@ def history_document(history: History) -> dict[str, Any]:
                 "items": release.run.document.items.n,
                 "policy": plain(release.run.document.policy.name),
                 "policy_sha256": release.run.document.policy.content(),
-                "read_first": plain(release.warnings),
+                "read_first": plain(release.warnings if release is history.releases[-1] else release.own_warnings),
             }
             for release in history.releases
         ],

@@ -29,6 +29,9 @@ MOST_NAMED, LONGEST = 6, 9
 
 MOST_NUMBERS = 12
 
+WIDE = 24
+"""Up to how many runs the marks keep their size."""
+
 
 @dataclass(eq=False)
 class MeasureDisplay(Display):
@@ -65,7 +68,8 @@ class MeasureDisplay(Display):
                 values = [float(np.clip(end[1], low, high)) for end in ends if end]
                 ax.plot([before.release, now.release], values, color=MUTED, linewidth=0.7, zorder=1)
         for point in self.line.points:
-            _estimate(ax, point, low, high)
+            # Smaller where many would run into each other.
+            _estimate(ax, point, low, high, min(1.0, max(0.35, WIDE / len(self.names))))
         for release, words in self.marks.items():
             ax.axvline(release - 0.5, color=MUTED, linewidth=0.8, linestyle=":", zorder=0)
             ax.annotate(
@@ -119,7 +123,7 @@ def _margin(ax: Axes, point: Point, low: float, high: float) -> None:
     ax.hlines(_bounds(point), left, right, color=INK, linewidth=1.0, linestyle=(0, (3, 2)), zorder=1)
 
 
-def _estimate(ax: Axes, point: Point, low: float, high: float) -> None:
+def _estimate(ax: Axes, point: Point, low: float, high: float, scale: float) -> None:
     """The interval and its value; a hollow square at the bottom where a rule had nothing to judge."""
     colour, marker, face = UNJUDGED if point.rule is None else OUTCOMES[point.rule.outcome]
     ends = _ends(point)
@@ -129,5 +133,5 @@ def _estimate(ax: Axes, point: Point, low: float, high: float) -> None:
             ax.plot([point.release], [low], mark.marker, color=mark.colour, markerfacecolor=mark.face, clip_on=False)
         return
     below, value, above = (float(np.clip(end, low, high)) for end in ends)
-    ax.vlines(point.release, below, above, color=colour, linewidth=2.0, zorder=3)
-    ax.plot([point.release], [value], marker, color=colour, markerfacecolor=face, markersize=6, zorder=4)
+    ax.vlines(point.release, below, above, color=colour, linewidth=2.0 * scale, zorder=3)
+    ax.plot([point.release], [value], marker, color=colour, markerfacecolor=face, markersize=6 * scale, zorder=4)

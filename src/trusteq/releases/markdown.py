@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trusteq.comparing.measures import in_words
-from trusteq.releases.words import day, headline, judged_by, outcome_words, said, titles, why
+from trusteq.releases.words import day, earlier_warnings, headline, judged_by, outcome_words, quiet, said, titles, why
 from trusteq.report.markdown import LARGEST, MORE, NAME, dimension, outcome
 from trusteq.report.markdown_text import details, escaped, table
 from trusteq.report.wording import margin
@@ -21,6 +21,8 @@ def markdown(history: History) -> str:
     parts += [f"> **left out**: {escaped(line)}" for line in history.left_out]
     parts += [f"> **{escaped(last.name, NAME)}**: {escaped(warning)}" for warning in last.warnings]
     parts += [_track(track, history) for track in history.tracks]
+    if earlier := earlier_warnings(history):
+        parts.append(details("Warnings of earlier runs", "\n".join(f"- {escaped(line)}" for line in earlier)))
     room = LARGEST - sum(len(part) + 2 for part in parts) - len(MORE)
     for part in (part for track in history.tracks for part in _folded(track, history)):
         room -= len(part) + 2
@@ -59,7 +61,7 @@ def _track(track: Track, history: History) -> str:
 def _folded(track: Track, history: History) -> list[str]:
     """What changed with each run, the newest first; then every judged measure."""
     name = escaped(track.name, NAME)
-    changes = [_since(step, history) for step in reversed(track.since)]
+    changes = [_since(step, history) for step in reversed(track.since) if not quiet(step)]
     measures = "\n\n".join(_line(line, history) for line in track.lines)
     parts = [details(f"What changed: {name}", "\n\n".join(changes))] if changes else []
     return [*parts, details(f"Every judged measure: {name}", measures)] if measures else parts

@@ -13,7 +13,7 @@ import trusteq
 from trusteq.comparing.measures import in_words
 from trusteq.releases.figure import MeasureDisplay
 from trusteq.releases.since import kinds
-from trusteq.releases.words import day, headline, judged_by, outcome_words, said, why
+from trusteq.releases.words import day, earlier_warnings, headline, judged_by, outcome_words, quiet, said, why
 from trusteq.report.figures.inline import inline_svg
 from trusteq.report.page.assets import assets
 from trusteq.report.page.html_table import Table
@@ -42,18 +42,22 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Section:
-    """A candidate of the page."""
+    """A candidate of the page; ``quiet``: from how many runs to the next nothing changed."""
 
     track: Track
     headline: str
     outcome: Outcome
     drawings: list[Drawing]
     changes: list[tuple[Since, str, list[str], list[str]]]
+    quiet: int
     numbers: Table
 
 
-def page(history: History, links: Mapping[int, str] | None = None) -> str:
-    """The page, the same bytes for the same runs; ``links`` lead from a run's position to its report."""
+def page(history: History, links: Mapping[int, str] | None = None, *, back: str | None = None) -> str:
+    """The page, the same bytes for the same runs.
+
+    ``links`` lead from a run's position to its report, ``back`` to the list of runs that it was opened from.
+    """
     text = resources.files("trusteq.releases").joinpath("page.html").read_text("utf-8")
     releases = history.releases
     return (
@@ -66,6 +70,8 @@ def page(history: History, links: Mapping[int, str] | None = None) -> str:
             names=[release.name for release in releases],
             judged_by=judged_by(history),
             warnings=[f"{releases[-1].name}, {warning}" for warning in releases[-1].warnings],
+            earlier=earlier_warnings(history),
+            back=back,
             runs=[_run(history, at, (links or {}).get(at)) for at in reversed(range(len(releases)))],
             sections=[_section(track, history) for track in history.tracks],
             levels=listed(sorted({percent(release.run.document.policy.level) for release in releases})),
@@ -127,7 +133,9 @@ def _section(track: Track, history: History) -> Section:
                 why(step),
             )
             for step in reversed(track.since)
+            if not quiet(step)
         ],
+        sum(map(quiet, track.since)),
         _numbers(track, history),
     )
 

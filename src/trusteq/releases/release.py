@@ -12,6 +12,7 @@ from trusteq.errors import PolicyError, RunError
 from trusteq.policy import read_policy
 from trusteq.record.address import is_address
 from trusteq.record.evidence import notices_of
+from trusteq.record.history import notices
 from trusteq.record.integrity import MANIFEST
 from trusteq.record.policy_findings import about_policy
 from trusteq.record.run import load_run, rejudge
@@ -21,6 +22,7 @@ from trusteq.report.wording import urgent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from trusteq.models.base import Finding
     from trusteq.policy import Policy
     from trusteq.record.document import AuditedCandidate
     from trusteq.record.run import Run
@@ -53,9 +55,17 @@ class Release:
 
     @property
     def warnings(self) -> list[str]:
-        """What must be read before its numbers."""
+        """What must be read before its numbers, with what the runs next to it tell."""
+        return self._warnings(notices_of(self.run))
+
+    @property
+    def own_warnings(self) -> list[str]:
+        """The same as far as the run itself tells it: to look around each of many runs takes long."""
+        return self._warnings(notices(self.run.history, ()))
+
+    def _warnings(self, noticed: Sequence[Finding]) -> list[str]:
         document = self.run.document
-        return urgent((*about_policy(document.policy), *notices_of(self.run), *document.findings))
+        return urgent((*about_policy(document.policy), *noticed, *document.findings))
 
 
 def read_releases(places: Sequence[str], policy: str | None = None) -> tuple[list[Release], list[str]]:

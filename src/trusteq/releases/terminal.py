@@ -11,7 +11,7 @@ from rich.text import Text
 
 from trusteq.comparing.measures import in_words
 from trusteq.data.clean import clean
-from trusteq.releases.words import decisive, headline, judged_by, outcome_words, said, titles, why
+from trusteq.releases.words import decisive, earlier_warnings, headline, judged_by, outcome_words, said, titles, why
 from trusteq.report.responsive_table import ResponsiveTable
 from trusteq.report.terminal import outcome, warning_lines
 from trusteq.report.wording import margin
@@ -37,6 +37,9 @@ def render(history: History) -> RenderableType:
         [f"left out: {line}" for line in history.left_out]
         + [f"{last}, {warning}" for warning in history.releases[-1].warnings]
     )
+    if earlier := len(earlier_warnings(history)):
+        counted = "1 warning" if earlier == 1 else f"{earlier} warnings"
+        parts.append(Text(f"  {counted} of earlier runs (--out history.html)", style="dim"))
     for track in history.tracks:
         parts += [Text(), *_track(track, history)]
     return Group(*parts)

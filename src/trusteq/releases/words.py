@@ -85,6 +85,22 @@ def decisive(one: AuditedCandidate) -> str:
     return f"{within} of {len(rules)}"
 
 
+def earlier_warnings(history: History) -> list[str]:
+    """What must be read before the numbers of earlier runs and is not said of the last, each sentence once."""
+    found: dict[str, list[str]] = {}
+    *earlier, last = history.releases
+    for release in earlier:
+        for warning in release.own_warnings:
+            if warning not in last.own_warnings:
+                found.setdefault(warning, []).append(release.name)
+    return [f"{listed(names)}, {warning}" for warning, names in found.items()]
+
+
+def quiet(step: Since) -> bool:
+    """Whether nothing changed from one run to the next that is worth a line."""
+    return not (step.changed or step.turns or why(step))
+
+
 def day(release: Release) -> str:
     """The day on which a run was written."""
     return "–" if release.written is None else release.written.isoformat()

@@ -146,4 +146,6 @@ def _history(places: Sequence[Place]) -> Answer:
     runs = [load_run(place.path) for place in places]
     releases = [Release(place.name, run, written(run)) for place, run in zip(places, runs, strict=True)]
     links = {at: f"run/{place.key}" for at, place in enumerate(places)}
-    return Answer(200, history_page(history(releases), links).encode("utf-8", "replace"), own_assets().policy)
+    return Answer(
+        200, history_page(history(releases), links, back="./").encode("utf-8", "replace"), own_assets().policy
+    )
