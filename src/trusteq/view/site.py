@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from html import unescape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -13,10 +15,9 @@ from trusteq.record.run import load_run
 from trusteq.releases.history import history
 from trusteq.releases.page import page as history_page
 from trusteq.releases.release import Release, written
-from trusteq.report.page.assets import assets
 from trusteq.report.page.page import page as report_page
 from trusteq.view.comparison import comparison_page
-from trusteq.view.pages import list_page, message_page, own_assets
+from trusteq.view.pages import list_page, message_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ class Site:
             raise _NotFoundError
         shown = places[(int(number) - 1) * PER_LIST : int(number) * PER_LIST]
         text = list_page(self.shelf, shown, len(places), page=int(number), pages=pages)
-        return Answer(200, text.encode("utf-8", "replace"), own_assets(form=True).policy)
+        return _answer(text)
 
     def _chosen(self, fields: dict[str, list[str]]) -> Answer:
         """Two runs compared, or the history of several: the form lists the newest first."""
@@ -118,8 +119,7 @@ class Site:
         return self._pages[key]
 
     def _report(self, place: Place) -> Answer:
-        content = report_page(evidence(load_run(place.path))).encode("utf-8", "replace")
-        return Answer(200, content, assets(images=True).policy)
+        return _answer(report_page(evidence(load_run(place.path))))
 
 
 class _NotFoundError(Exception):
@@ -133,19 +133,26 @@ def _fields(query: str) -> dict[str, list[str]]:
         raise _NotFoundError from None
 
 
+def _answer(text: str, status: int = 200) -> Answer:
+    """A page with the Content-Security-Policy that it states itself, before anything that a run holds."""
+    stated = _POLICY.search(text)
+    return Answer(status, text.encode("utf-8", "replace"), unescape(stated[1]) if stated else "default-src 'none'")
+
+
+_POLICY = re.compile('<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
+
+
 def _message(status: int, text: str) -> Answer:
-    return Answer(status, message_page(text).encode("utf-8", "replace"), own_assets().policy)
+    return _answer(message_page(text), status)
 
 
 def _compared(older: Place, newer: Place) -> Answer:
     text = comparison_page(*((place, evidence(load_run(place.path))) for place in (older, newer)))
-    return Answer(200, text.encode("utf-8", "replace"), own_assets().policy)
+    return _answer(text)
 
 
 def _history(places: Sequence[Place]) -> Answer:
     runs = [load_run(place.path) for place in places]
     releases = [Release(place.name, run, written(run)) for place, run in zip(places, runs, strict=True)]
     links = {at: f"run/{place.key}" for at, place in enumerate(places)}
-    return Answer(
-        200, history_page(history(releases), links, back="./").encode("utf-8", "replace"), own_assets().policy
-    )
+    return _answer(history_page(history(releases), links, back="./"))
