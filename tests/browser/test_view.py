@@ -68,7 +68,10 @@ def test_a_reader_opens_a_report_compares_two_runs_and_sees_their_history(browse
             browser.click(box)
     browser.click("button[value=history]")
     assert browser.find("h1").text == "small: EQUIVALENT in 1.1, was NOT EQUIVALENT in 1.0: better."
-    assert len(browser.all("figure svg")) == 2
+    below = (
+        "return [...document.querySelectorAll('figure')].map((f) => f.querySelector('svg').getBoundingClientRect().top"
+    )
+    assert browser.run(f"{below} >= f.querySelector('figcaption').getBoundingClientRect().bottom)") == [True, True]
     assert complaints(browser) == []
     own = f"http://127.0.0.1:{server.server_port}/"
     assert [url for url in requests(browser) if not url.startswith(own)] == []
