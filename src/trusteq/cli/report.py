@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from trusteq.cli.lists import comma_separated
 from trusteq.cli.no_repeats import NoRepeats
@@ -43,9 +44,16 @@ FORMATS = {
     "a badge (JSON for shields.io/endpoint).",
 )
 @click.option(
+    "--to",
+    "tracker",
+    type=click.Choice(["mlflow", "wandb", "tensorboard"]),
+    help="Log it to an experiment tracker instead, one run a candidate: verdicts, judged estimates with their "
+    "intervals, the page and audit.json. Where to, the tracker's own environment variables say.",
+)
+@click.option(
     "--out",
-    help="Output file; - for stdout.  [default: for html, report.html in RUN, or in the current folder if RUN is an "
-    "address; else stdout]",
+    help="Output file; - for stdout; with --to tensorboard, a folder.  [default: for html, report.html in RUN, or in "
+    "the current folder if RUN is an address; for tensorboard, runs; else stdout]",
 )
 @click.option("--candidate", "only", multiple=True, help="Report only this candidate; may be repeated.")
 @click.option(
@@ -58,6 +66,7 @@ FORMATS = {
 def report(
     run: str,
     form: str,
+    tracker: str | None,
     out: str | None,
     only: tuple[str, ...],
     policy_name: str | None,
@@ -71,6 +80,7 @@ def report(
     trusteq report trusteq-run --as junit --out trust.xml
     trusteq report trusteq-run --candidate int8 --dimensions behaviour
     trusteq report trusteq-run --policy strict.yaml
+    MLFLOW_TRACKING_URI=http://127.0.0.1:5000 trusteq report trusteq-run --to mlflow
 
     With --policy or --dimensions, verdicts are those of trusteq gate with the same options.
 
@@ -82,16 +92,25 @@ def report(
     from trusteq.record.run import load_run
     from trusteq.report.narrowed import narrowed
     from trusteq.report.page.page import page
+    from trusteq.report.trackers.log import log
 
     if form == "in-toto" and (dimensions is not None or policy_name is not None):
         given = "--policy" if dimensions is None else "--dimensions"
         raise click.UsageError(f"{given} has no effect on an in-toto statement, which is about the run's own policy")
+    if tracker is not None and click.get_current_context().get_parameter_source("form") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--as and --to exclude each other: {tracker} is given the page and audit.json")
+    if tracker in {"mlflow", "wandb"} and out is not None:
+        raise click.UsageError(f"--out has no effect with --to {tracker}, whose settings say where it logs; remove it")
     if no_pictures and form != "html":
         raise click.UsageError(f"--no-pictures has no effect on {form}, which never shows any; remove it")
     found = load_run(run)
     policy = None if policy_name is None else read_policy(policy_name, found.document.own_measures)
     required = None if dimensions is None else comma_separated(dimensions)
     content = narrowed(evidence(found), only, required, policy)
+    if tracker is not None:
+        for place in log(content, tracker, None if out is None else Path(out), images=not no_pictures):
+            click.echo(f"{tracker}: {clean(place)}", err=True)
+        return 0
     text = page(content, images=False) if no_pictures else maker(form)(content)
     if out is None:
         folder = Path() if is_address(run) else Path(run)

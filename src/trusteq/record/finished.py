@@ -26,6 +26,7 @@ VIEWS = {
     "notebook": "trusteq.report.notebook:html",
     "page": "trusteq.report.page.page:page",
     "markdown": "trusteq.report.markdown:markdown",
+    "tracker": "trusteq.report.trackers.log:log",
 }
 """What an audit shows itself by, entered like a plugin's: a record imports no report."""
 
@@ -128,6 +129,11 @@ class Finished(ABC, Generic[C]):
         """The verdicts with their reasons and numbers, as for a comment under a pull request."""
         text: str = entry(VIEWS["markdown"])(self.evidence)
         return text
+
+    def log_to(self, tracker: str) -> tuple[str, ...]:
+        """Where a tracker ("mlflow", "wandb", "tensorboard") now has it, by candidate; see `trusteq report --to`."""
+        places: tuple[str, ...] = entry(VIEWS["tracker"])(self.evidence, tracker)
+        return places
 
     def _repr_html_(self) -> str:
         html: str = entry(VIEWS["notebook"])(self)

@@ -1,0 +1,1 @@
+"""An audit in an experiment tracker: one file a tracker, all told the same."""
