@@ -1,6 +1,7 @@
 """The examples for CI servers: their YAML, every command line in them, and what a job's result is."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -128,3 +129,20 @@ def test_the_guide_names_files_that_are_there():
     for name in ("github.yml", "gitlab-ci.yml"):
         assert f"examples/ci/{name}" in text
         assert (EXAMPLES / name).is_file()
+
+
+def test_the_hook_checks_the_files_that_it_names(tmp_path):
+    (hook,) = yaml.safe_load((EXAMPLES.parents[1] / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    (tmp_path / "audit.yaml").write_text("models: {reference: large.csv, candidates: [small.csv]}\n", "utf-8")
+    (tmp_path / "wide-policy.yml").write_text("name: wide\nrequired: [looks]\nrules: {}\n", "utf-8")
+    names = ["audit.yaml", "wide-policy.yml", "sub/policy.yaml", "nightly_audit.yaml", "auditor.yaml", "policy.json"]
+    chosen = [name for name in names if re.search(hook["files"], name)]
+    assert chosen == names[:4]
+    assert hook["language"] == "python"
+    program, *words = hook["entry"].split()
+    assert program == "trusteq"
+    done = trusteq(*words, *chosen[:2], cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout.startswith("audit.yaml: ")
+    (wrong,) = done.stderr.splitlines()
+    assert wrong.startswith("error: wide-policy.yml: ")

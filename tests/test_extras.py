@@ -9,12 +9,8 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
 SOURCE = "\n".join(file.read_text("utf-8") for file in (ROOT / "src").rglob("*.py"))
 
 
-TRACKERS = {"mlflow", "wandb", "tensorboard"}
-"""Extras that may be there before the code that asks for them."""
-
-
 def test_the_extras_are_those_that_errors_tell_people_to_install():
-    assert set(re.findall(r"""MissingExtraError\(f?".*", "(\w+)"\)""", SOURCE)) | TRACKERS == set(EXTRAS)
+    assert set(re.findall(r"""MissingExtraError\(f?".*", "(\w+)"\)""", SOURCE)) == set(EXTRAS)
 
 
 IMPORTED_AS = {"pillow": "PIL", "scikit_image": "skimage", "mlflow_skinny": "mlflow"}
@@ -23,7 +19,5 @@ IMPORTED_AS = {"pillow": "PIL", "scikit_image": "skimage", "mlflow_skinny": "mlf
 def test_of_each_extra_something_is_imported():
     imported = set(re.findall(r"^ *(?:import|from) (\w+)", SOURCE, re.MULTILINE))
     for extra, requirements in EXTRAS.items():
-        if extra in TRACKERS and f'"{extra}")' not in SOURCE:
-            continue
         packages = {re.match(r"[\w-]+", requirement)[0].replace("-", "_") for requirement in requirements}
         assert {IMPORTED_AS.get(package, package) for package in packages} & imported, extra
