@@ -22,7 +22,7 @@ FLOORS = (
     {"record"},
     {"auditing"},
     {"report"},
-    {"train", "validity", "releases", "testing"},
+    {"train", "validity", "releases", "testing", "metrics"},
     {"compress", "view"},
     {"demo"},
     {"study", "shrink", "proposal"},

@@ -4,12 +4,15 @@ import re
 from dataclasses import replace
 
 import pytest
+import yaml
 from finished_runs import EVIL, KINDS, costs_of, equivalent, explained, hostile, plain, protocol, tampered, unlabelled
 from markdown_it import MarkdownIt
 
 from trusteq.report.markdown import LARGEST, MARKER, markdown
 from trusteq.report.markdown_text import escaped
 from trusteq.report.model_card import model_card
+from trusteq.report.model_index import front_matter
+from trusteq.report.narrowed import narrowed
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
@@ -147,6 +150,63 @@ def test_a_card_tells_what_was_compared_on_what_how_and_the_limits():
     assert "40 items of reviews.csv in 20 clusters, with gold labels; 2 labels: negative, positive" in text
     for name in ("honest", "nearly", "shortcut"):
         assert f"| {name} | words | `" in text
+
+
+def alone(evidence, number=0):
+    """The same of one candidate."""
+    return narrowed(evidence, [evidence.document.candidates[number].name])
+
+
+CARDS = {
+    "plain": lambda: plain().evidence,
+    "explained": lambda: alone(explained().evidence, 1),
+    "hostile": lambda: alone(hostile().evidence),
+    "tampered": lambda: alone(tampered()),
+}
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_a_card_s_metadata_are_those_that_the_hub_reads(card):
+    hub = pytest.importorskip("huggingface_hub")
+    from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+
+    evidence = CARDS[card]()
+    (candidate,) = evidence.document.candidates
+    front = model_card(evidence).split("---\n")[1]
+    assert re.fullmatch(r'[\w .,:;()+/%={}\\\n"-]+', front)  # nothing that Markdown or HTML would act on
+    content = hub.ModelCard(model_card(evidence), ignore_metadata_errors=False).content
+    index = yaml.safe_load(content.split("---\n")[1])["model-index"]
+    name, results = model_index_to_eval_results(index)
+    assert eval_results_to_model_index(name, results) == index
+    assert index == yaml.safe_load(model_card(evidence).split("---\n")[1])["model-index"]
+    values = {result.metric_type: result.metric_value for result in results}
+    judged = {r.measure: r.estimate for d in candidate.verdict.dimensions for r in d.rules if r.estimate is not None}
+    assert values.pop("trust-equivalence") == candidate.verdict.outcome
+    expected = {measure: estimate.value for measure, estimate in judged.items()}
+    assert values == pytest.approx({"accuracy": candidate.flat["accuracy_candidate"].value, **expected}, rel=1e-5)
+
+
+def test_a_card_of_several_candidates_has_no_metadata_which_are_of_one_model():
+    assert model_card(explained().evidence).startswith("## Trust-equivalence audit")
+
+
+def test_a_card_s_metadata_name_task_and_items_as_the_hub_does():
+    (entry,) = yaml.safe_load(model_card(alone(explained().evidence)).split("---\n")[1])["model-index"]
+    (result,) = entry["results"]
+    assert entry["name"] == "nearly"
+    assert result["task"] == {"type": "text-classification"}
+    assert (result["dataset"]["name"], result["dataset"]["args"]["items"]) == ("reviews.csv", 40)
+    (bare,) = yaml.safe_load(model_card(plain().evidence).split("---\n")[1])["model-index"]
+    assert bare["results"][0]["task"] == {"type": "other"}
+    margin = next(m["name"] for m in bare["results"][0]["metrics"] if m["type"] == "disagreement")
+    assert margin.endswith(", n = 120, at most 0.05 is asked)")
+
+
+def test_a_name_of_any_kind_reads_as_it_was():
+    wild = replace(plain().evidence.document.candidates[0], name="l\u00e9a \U0001f600 <b>@x")
+    document = replace(plain().evidence.document, candidates=(wild,))
+    (entry,) = yaml.safe_load(front_matter(replace(plain().evidence, document=document))[4:-4])["model-index"]
+    assert entry["name"] == "l\u00e9a \U0001f600 <b>@x"
 
 
 def test_a_card_does_not_tell_where_files_lie():

@@ -1,4 +1,4 @@
-"""An audit as a section of a model card: what was compared, on what, how, the numbers, and what they do not say."""
+"""An audit as a model card: what was compared, on what, how, the numbers, and what they do not say; and as metadata."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from trusteq.comparing.measures import in_words
 from trusteq.record.document import PatchSummary
 from trusteq.report.markdown import NAME, cost_table, headline, outcome, rule_table, verdict_table
 from trusteq.report.markdown_text import escaped, table
+from trusteq.report.model_index import front_matter
 from trusteq.report.waiver_words import of_candidate
 from trusteq.report.wording import described, interval, not_measured, percent, policy_words, unit_of
 from trusteq.verdict import Outcome
@@ -24,10 +25,11 @@ _FURTHER = ("regressions", "corrections", "ece_difference", "brier_difference", 
 
 
 def model_card(evidence: Evidence) -> str:
-    """The section, to be pasted into a card."""
+    """The section, to be pasted into a card; of an only candidate, after the metadata that the hub reads."""
     document, manifest = evidence.document, evidence.manifest
     auditor = f"trusteq {escaped(manifest['trusteq'], NAME)} under policy {escaped(policy_words(document.policy))}"
     parts = [
+        *([front_matter(evidence)] if len(document.candidates) == 1 else []),
         "## Trust-equivalence audit",
         f"**{headline(document)}**, by {auditor}.",
         "### What was compared",
