@@ -53,6 +53,13 @@ def test_batches_are_computed_together_and_only_once():
         metric.compute(predictions=SMALL, references=GOLD)
 
 
+def test_batches_of_different_inputs_are_refused():
+    metric = load("accuracy")
+    metric.add_batch(predictions=SMALL, references=GOLD)
+    with pytest.raises(OptionError, match="every batch needs predictions, references, as the first has"):
+        metric.add_batch(predictions=SMALL)
+
+
 @pytest.mark.parametrize(
     ("name", "inputs", "said"),
     [

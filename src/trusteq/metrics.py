@@ -85,6 +85,8 @@ class Metric:
     def add_batch(self, **batch: Any) -> None:
         """Keep the predictions and references of some items until `compute`."""
         self._refuse_others(batch)
+        if self._parts and set(batch) != set(self._parts[0]):
+            raise OptionError(f"measure {self.name}: every batch needs {', '.join(self._parts[0])}, as the first has")
         self._parts.append(batch)
 
     def compute(
