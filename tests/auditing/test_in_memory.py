@@ -230,6 +230,12 @@ def test_a_column_that_gave_the_gold_labels_is_no_label_of_the_models_and_must_a
     one_line(caught, "data frame of candidate: row ", "column 'gold' says", "items conflict")
 
 
+def test_a_column_of_scores_is_a_label_s_even_if_the_gold_labels_are_named_like_it(made):
+    p = pd.DataFrame(softmax(made.large[:, :2]), columns=["ham", "spam"])
+    q = pd.DataFrame(softmax(made.small[:, :2]), columns=["ham", "spam"])
+    assert answers(p, q, pd.Series(made.codes % 2, name="spam")).labels == ("ham", "spam")
+
+
 def test_candidates_of_a_mapping_keep_their_names(made):
     several = {"int8": made.q, "pruned": softmax(made.small * 2)}
     reference, candidates, _ = in_memory.given(made.p, several, made.codes, names=["bert"])
@@ -253,6 +259,7 @@ def test_equivalent_is_never_said_of_what_was_not_measured():
     assert asked["candidate"].verdict.outcome == "UNDECIDED"
     without_gold = compare(p, close)
     assert without_gold["candidate"].verdict.outcome == "UNDECIDED"
+    assert "cannot be measured: name the label column (label=)" in without_gold._repr_html_()
     measured = without_gold["candidate"].measures
     assert "disagreement" in measured["behaviour"]
     assert "accuracy_difference" not in measured["behaviour"]

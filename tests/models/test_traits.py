@@ -17,7 +17,7 @@ from trusteq.models.options import LABELS
 from trusteq.models.traits import Traits, traits_of
 
 SOURCE = Path(trusteq.__file__).parent
-OWN_FILES = {"transformer.py", "onnx_session.py", "prediction_file.py", "function.py"}
+OWN_FILES = {"transformer.py", "onnx_session.py", "prediction_file.py", "function.py", "session_in_hand.py"}
 BACKENDS = {"TransformerModel", "OnnxModel", "PredictionFile", "FunctionModel"}
 
 

@@ -110,11 +110,10 @@ def given(
     predictions = _by_name(p_large, p_small, names)
     _refuse_half_named(predictions, labels)
     _refuse_other_order({**predictions, "y": y})
-    columns_of = [getattr(value, "name", None) for value in (y, ids, clusters)]
-    not_labels = tuple(sorted({name for name in columns_of if isinstance(name, str)}))
-    id_column = None if ids is not None else _id_column(p_large, {*not_labels, *(labels or ())})
+    columns = [name for value in (y, ids, clusters) if isinstance(name := getattr(value, "name", None), str)]
+    id_column = None if ids is not None else _id_column(p_large, {*columns, *(labels or ())})
     reference, *candidates = (
-        _model(one, name=name, labels=labels, scores=scores, id=id_column, not_labels=not_labels)
+        _model(one, name=name, labels=labels, scores=scores, id=id_column, columns=columns)
         for name, one in predictions.items()
     )
     named = labels is not None or is_named(p_large)
@@ -146,12 +145,23 @@ def _model(
     labels: tuple[str, ...] | None,
     scores: Literal["probabilities", "logits"],
     id: str | None,  # noqa: A002
-    not_labels: tuple[str, ...],
+    columns: Sequence[str],
 ) -> PredictionFile:
-    """The predictions as a model, whose rows are matched by the column ``id`` if they have it, else by position."""
-    has_ids = id is not None and is_named(predictions) and id in read_table(predictions, limit=1).columns
+    """The predictions as a model, whose rows are matched by the column ``id`` if they have it, else by position.
+
+    ``columns`` are the names of what is known of the items, which a data frame may repeat.
+    """
+    table = read_table(predictions) if is_named(predictions) else None
+    has_ids = table is not None and id in table.columns
     matched: dict[str, Any] = {"id": id} if has_ids else {"by_row": True}
-    return stored_predictions(predictions, name=name, labels=labels, scores=scores, not_labels=not_labels, **matched)
+    repeated = () if table is None else tuple(name for name in columns if _holds_no_scores(table, name))
+    return stored_predictions(predictions, name=name, labels=labels, scores=scores, not_labels=repeated, **matched)
+
+
+def _holds_no_scores(table: Table, name: str) -> bool:
+    """Whether a column is there but holds texts or whole numbers, such as codes: a label may have the same name."""
+    values = [] if name not in table.columns else table.values(name)
+    return bool(values) and all(not isinstance(value, int | float) or value % 1 == 0 for value in values)
 
 
 def _items(

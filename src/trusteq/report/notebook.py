@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.clean import clean
+from trusteq.errors import in_python
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.waiver_words import waiver_words
@@ -43,7 +44,11 @@ def html(audit: Finished[Any]) -> str:
     parts = [
         f"<p>May it replace <b>{_text(document.reference.name)}</b>? {scope}</p>",
         f"<table><thead>{head}</thead><tbody>{body}</tbody></table>",
-        *(f"<p><b>! {_text(f.model)}</b>: {_text(f.message)}</p>" for f in evidence.findings if f.kind in URGENT),
+        *(
+            f"<p><b>! {_text(f.model)}</b>: {_text(in_python(f.message))}</p>"
+            for f in evidence.findings
+            if f.kind in URGENT
+        ),
         _figure(evidence),
         *(f"<p><b>{_text(w.candidate)}</b>: {_text(waiver_words(w))}</p>" for w in evidence.waivers),
         *(_candidate(evidence, c, percent(document.policy.level)) for c in document.candidates),
@@ -71,7 +76,8 @@ def _candidate(evidence: Evidence, c: AuditedCandidate, level: str) -> str:
         *(sentence(dimension, rule) for dimension, rule in outlooks(c.verdict)),
         *map(str, [*to_do(evidence, c), *to_look_at(c)]),
     ]
-    advice = "".join(f"<li>{_text(text)}</li>" for text in said)
+    # Who reads a notebook writes Python.
+    advice = "".join(f"<li>{_text(in_python(text))}</li>" for text in said)
     return (
         f"<p><b>{_text(c.name)}</b> is <b>{_text(c.verdict.outcome)}</b>: {_text(c.verdict.reason)}</p>"
         f"<table><thead>{header}</thead><tbody>{rows}</tbody></table><ul>{advice}</ul>"
