@@ -62,7 +62,7 @@ sbom:  ## what `pip install trusteq` brings besides, as a CycloneDX list; needs 
 	$(PYTHON) -m venv $(VENV)-sbom
 	$(VENV)-sbom/bin/python -m pip install --quiet dist/*.whl
 	$(PYTHON) -m venv $(VENV)-sbom/tool
-	$(VENV)-sbom/tool/bin/python -m pip install --quiet cyclonedx-bom
+	$(VENV)-sbom/tool/bin/python -m pip install --quiet "cyclonedx-bom>=5"
 	$(VENV)-sbom/tool/bin/cyclonedx-py environment --output-reproducible --output-file dist/trusteq.cdx.json $(VENV)-sbom/bin/python
 
 bench: $(READY)  ## a million items, side by side with other libraries
