@@ -28,12 +28,13 @@ long: $(READY)  ## searches of many models, which the test suite leaves out for 
 	TRUSTEQ_LONG=1 $(BIN)/python -m pytest tests/shrink
 
 # On Linux, UV_TORCH_BACKEND=cpu spares three gigabytes of GPU libraries where PyTorch's own index can be reached.
+# Old versions beside new ones warn of each other, which is no defect of ours: warnings are no errors here.
 lowest:  ## the quick tests with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade uv
 	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct $(foreach one,$(subst $(comma), ,$(EXTRAS)),--extra $(one)) pyproject.toml --output-file $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --requirement $(LOWEST)/lowest.txt --group test --editable .
-	$(LOWEST)/bin/python -m pytest -m "not slow"
+	$(LOWEST)/bin/python -m pytest -m "not slow" -W default
 
 check: $(READY)  ## lint, format, types
 	$(BIN)/ruff check .
