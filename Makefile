@@ -42,7 +42,8 @@ check: $(READY)  ## lint, format, types
 	$(BIN)/mypy
 
 docs: $(SITE)/.ready  ## the documentation as a site, in site/; needs no network once set up
-	$(SITE)/bin/mkdocs build --strict --quiet
+	$(SITE)/bin/python ci/site_pages.py build/pages
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=src $(SITE)/bin/mkdocs build --strict --quiet --config-file build/mkdocs.json
 
 gallery: $(READY)  ## the pages of all demos, and what the terminal shows, in site/gallery
 	$(BIN)/python ci/gallery.py site/gallery

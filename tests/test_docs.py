@@ -39,6 +39,7 @@ SLOW = [
     "docs/how-to/read-a-report.md",
     "docs/how-to/shrink.md",
     "docs/how-to/sounds.md",
+    "docs/reference/python.md",
     "docs/reference/run-directory.md",
 ]
 """Pages whose examples take seconds: most of them audit models."""

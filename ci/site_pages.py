@@ -1,7 +1,7 @@
-"""The pages of the documentation's site, made of README, docs/ and what they link to: ``python ci/site.py build/pages``.
+"""The pages of the site, made of README, docs/ and what they link to: ``python ci/site_pages.py build/pages``.
 
-On the site there is no repository around the pages. So the pages at its root move in, and files of the source that a page
-links to become pages that show them.
+On the site there is no repository around the pages. So the pages at its root move in, and files of the source that a
+page links to become pages that show them.
 """
 
 import json
@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[1]
 AT_ROOT = {
     "README.md": "index.md",
     "docs/README.md": "contents.md",
-    **{f"{name}.md": f"project/{name.lower()}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY", "ROADMAP", "CODE_OF_CONDUCT")},
+    **{
+        f"{name}.md": f"project/{name.lower()}.md"
+        for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY", "ROADMAP", "CODE_OF_CONDUCT")
+    },
 }
 """Pages that lie elsewhere on the site than below docs/."""
 ORDER = {
@@ -25,10 +28,22 @@ ORDER = {
     "Explanation": ["explanation/method", "explanation/policy", "explanation/statistics", "explanation/explanations"],
     "Reference": ["reference/python", "reference/measures", "reference/run-directory"],
     "Evidence": ["validity", "findings", "keeping-trust", "performance"],
-    "Project": ["project/changelog", "project/roadmap", "explanation/architecture", "project/contributing", "project/security"],
+    "Project": [
+        "project/changelog",
+        "project/roadmap",
+        "explanation/architecture",
+        "project/contributing",
+        "project/security",
+    ],
 }
 """What a reader sees first of each part; every other page of the same folder follows by name."""
-FOLDERS = {"tutorial": "Tutorials", "how-to": "How to", "explanation": "Explanation", "reference": "Reference", "project": "Project"}
+FOLDERS = {
+    "tutorial": "Tutorials",
+    "how-to": "How to",
+    "explanation": "Explanation",
+    "reference": "Reference",
+    "project": "Project",
+}
 LINK = re.compile(r"(?<!\!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)|(!\[[^\]]*\])\(([^)\s]+)\)")
 CODE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 LANGUAGES = {".py": "python", ".yml": "yaml", ".yaml": "yaml", ".json": "json", ".toml": "toml", ".ipynb": "json"}
@@ -70,7 +85,8 @@ def moved(text: str, path: str, shown: set[str]) -> str:
     """A page with its links as they lead from its place on the site; files that they show are added to ``shown``."""
     parts = CODE.split(text)
     return "".join(
-        part if part.startswith("```") else spaced(LINK.sub(lambda found: link(found, path, shown), part)) for part in parts
+        part if part.startswith("```") else spaced(LINK.sub(lambda found: link(found, path, shown), part))
+        for part in parts
     )
 
 
@@ -106,7 +122,7 @@ def order(found: list[str]) -> list[dict[str, list[str]]]:
 
 
 def write(folder: Path) -> None:
-    """The site's pages, and everything else below docs/, written anew into this folder; beside it, what mkdocs reads."""
+    """The pages and everything else below docs/, written anew into this folder; beside it, what mkdocs reads."""
     shutil.rmtree(folder, ignore_errors=True)
     made = pages()
     for path in below("docs"):
