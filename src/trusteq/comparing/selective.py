@@ -18,12 +18,12 @@ from trusteq.comparing.bins import fine_cell, levels
 from trusteq.comparing.noise_bias import fitted_accuracy
 from trusteq.stats.difference import minus
 from trusteq.stats.estimate import Estimate
-from trusteq.stats.resampling import Sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.comparing.answers import Answers, Pair
+    from trusteq.stats.resampling import Sums
 
     _Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -157,11 +157,12 @@ def _ranking(answers: Answers) -> _Ranking:
     ascending, level = levels(answers.confidence)
     coverage, risk = _risk_coverage(level, answers.right)
     fine = _curves(answers.fine.count, answers.fine.right)
-    ranked = _curves(*_ranked(answers, level))
+    count, wrong = _ranked(answers, level)
+    points, draws = (_usable(*sums) for sums in ((count.total[None], wrong.total[None]), (count.draws, wrong.draws)))
     figures = [_Figure(float(_area(*fine[0])[0]), _area(*fine[1]), float(_area(coverage[None], risk[None])[0]))]
-    for target in TARGETS:
-        point, draws, value = (_usable(*curve, target) for curve in (*ranked, (coverage[None], risk[None])))
-        figures.append(_Figure(float(point[0]), draws, float(value[0])))
+    for target, point, of_draws in zip(TARGETS, points, draws, strict=True):
+        value = float(np.where(_allowed(risk, target), coverage, 0.0).max())
+        figures.append(_Figure(float(point[0]), of_draws, value))
     at = np.unique(np.linspace(0, len(coverage) - 1, MAX_SHARES).astype(np.int64))
     return _Ranking(figures, coverage[at], risk[at], ascending[::-1][at])
 
@@ -177,13 +178,13 @@ def _curves(count: Sums, right: Sums) -> tuple[_Curve, _Curve]:
 
 
 def _ranked(answers: Answers, level: NDArray[np.int32]) -> tuple[Sums, Sums]:
-    """Numbers of items and of right ones in cells of similar confidence rank; equal confidences share a cell."""
+    """Numbers of items and of wrong ones in cells of similar confidence rank; equal confidences share a cell."""
     below = np.bincount(level).cumsum() - 1
     cells = min(RANKS, len(level))
     cell = (below[level] * cells) // len(level)
     # Usually fewer are wrong than right, and cells without any are cheaper.
     count, wrong = answers.resampling.cell_sums(cell, cells, np.ones_like(answers.right), ~answers.right)
-    return count, Sums(count.total - wrong.total, count.draws - wrong.draws)
+    return count, wrong
 
 
 def _area(coverage: NDArray[np.float64], risk: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -191,6 +192,21 @@ def _area(coverage: NDArray[np.float64], risk: NDArray[np.float64]) -> NDArray[n
     return np.asarray((np.diff(coverage, axis=1, prepend=0.0) * risk).sum(axis=1))
 
 
-def _usable(coverage: NDArray[np.float64], risk: NDArray[np.float64], target: float) -> NDArray[np.float64]:
-    """The largest coverage whose risk is within the target [rows]; 0 if there is none."""
-    return np.asarray(np.where(risk <= 1 - target + 1e-12, coverage, 0.0).max(axis=1))
+def _usable(count: NDArray[np.float64], wrong: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """For each target, the largest coverage whose risk is within it [rows], or 0; from sums in cells [rows, cells]."""
+    count, wrong = count[:, ::-1].cumsum(axis=1), wrong[:, ::-1].cumsum(axis=1)
+    # From the least confident on, so that the first risk within a target is that of the largest coverage.
+    answered = count[:, ::-1]
+    risk = 1 - (answered - wrong[:, ::-1]) / np.maximum(answered, 1)
+    shares = []
+    for target in TARGETS:
+        allowed = _allowed(risk, target)
+        first = allowed.argmax(axis=1)[:, None]
+        share = np.take_along_axis(answered, first, axis=1) / count[:, -1:]
+        shares.append(np.where(np.take_along_axis(allowed, first, axis=1), share, 0.0)[:, 0])
+    return shares
+
+
+def _allowed(risk: NDArray[np.float64], target: float) -> NDArray[np.bool_]:
+    """Whether each risk is within the target."""
+    return np.asarray(risk <= 1 - target + 1e-12)

@@ -7,6 +7,7 @@ of what remains. The bandwidth is the one that equals its error.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,8 +40,10 @@ def smooth_ece(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tup
     at = np.minimum((confidence * MESH).astype(np.int64), MESH - 1)
     residuals = np.bincount(at, weights=confidence - right, minlength=MESH) / len(confidence)
 
+    spectrum = _spectrum(residuals)
+
     def error(width: float) -> float:
-        return float(np.abs(_smoothed(residuals, width)).sum())
+        return float(np.abs(_smoothed(spectrum, width)).sum())
 
     narrow, wide = 1 / MESH, 1.0
     if error(wide) >= wide:
@@ -55,11 +58,9 @@ def smooth_ece(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tup
 def _observed(answers: Answers) -> Observed:
     """The exact error, its draws on the fine grid and their correction, all at the bandwidth of the exact error."""
     value, width = smooth_ece(answers.confidence, answers.right)
-    kernel = np.zeros((FINE_CELLS, MESH))
-    kernel[np.arange(FINE_CELLS), _FINE_TO_MESH] = 1.0
     # The smoothed curve is evaluated at points half a bandwidth apart: between them it hardly changes.
     stride = int(np.clip(width * MESH / 2, 1, 10))
-    kernel = _smoothed(kernel, width)[:, stride // 2 :: stride] * stride
+    kernel = _smoothed(_cells_spectrum(), width)[:, stride // 2 :: stride] * stride
 
     def error(
         count: NDArray[np.float64], confidence: NDArray[np.float64], right: NDArray[np.float64]
@@ -74,8 +75,20 @@ def _observed(answers: Answers) -> Observed:
     return Observed(value, draws, correct)
 
 
-def _smoothed(residuals: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Residuals [..., mesh] smoothed by a Gaussian reflected at both ends: a product in the cosine transform."""
-    spectrum = scipy.fft.dct(residuals, axis=-1, norm="ortho")
+@cache
+def _cells_spectrum() -> NDArray[np.float64]:
+    """The cosine transform of a residual of 1 in each cell of the fine grid [cells, mesh]."""
+    residuals = np.zeros((FINE_CELLS, MESH))
+    residuals[np.arange(FINE_CELLS), _FINE_TO_MESH] = 1.0
+    return _spectrum(residuals)
+
+
+def _spectrum(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cosine transform of residuals [..., mesh]."""
+    return np.asarray(scipy.fft.dct(residuals, axis=-1, norm="ortho"))
+
+
+def _smoothed(spectrum: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """The residuals of this cosine transform [..., mesh], smoothed by a Gaussian reflected at both ends."""
     damping = np.exp(-0.5 * np.square(np.pi * width * np.arange(MESH)))
     return np.asarray(scipy.fft.idct(spectrum * damping, axis=-1, norm="ortho"))
