@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.comparing.bins import WIDE_EDGES, bin_of, wide_bin
-from trusteq.comparing.noise_bias import Observed, estimates, forecasts, noise_correction
+from trusteq.comparing.noise_bias import Observed, estimates, forecasts, noise_correction, smooth_accuracy_of
 from trusteq.stats.difference import minus
 from trusteq.stats.estimate import Estimate
 
@@ -116,7 +116,8 @@ def _in_bins(answers: Answers, edges: NDArray[np.float64]) -> _InBins:
     binned = answers.wide if edges is WIDE_EDGES else answers.binned(cell, bins)
     sums = binned.count, binned.confidence, binned.right
     draws = ece(*(s.draws for s in sums))
-    cells = forecasts(answers.confidence, answers.right, cell, bins, worth=answers.worth, fine=answers.fine_cell)
+    fitted = answers.cached(smooth_accuracy_of)
+    cells = forecasts(answers.confidence, answers.right, cell, bins, worth=answers.worth, fitted=fitted)
     correct = noise_correction(cells, ece, seed=answers.resampling.seed, largest=float(draws.max()))
     observed = Observed(float(ece(*(s.total[None] for s in sums))[0]), draws, correct)
     return _InBins(observed, _largest_gap(answers, edges))

@@ -9,7 +9,7 @@ import numpy as np
 
 from trusteq.comparing.binned_calibration import ece
 from trusteq.comparing.bins import WIDE_EDGES, wide_bin
-from trusteq.comparing.noise_bias import Forecasts, Observed, estimates, forecasts, noise_correction
+from trusteq.comparing.noise_bias import Forecasts, Observed, estimates, forecasts, noise_correction, smooth_accuracy
 from trusteq.stats.resampling import Cells
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def top_label(answers: Answers) -> Observed:
             draws += np.abs(gap.draws).sum(axis=1)
             inside = answers.answer == label
             of_label = answers.confidence[inside], answers.right[inside], bins[inside]
-            cells.append(forecasts(*of_label, BINS, worth=answers.worth, fine=answers.fine_cell[inside]))
+            fitted = smooth_accuracy(*of_label[:2], answers.fine_cell[inside])
+            cells.append(forecasts(*of_label, BINS, worth=answers.worth, fitted=fitted))
     return _observed(total / len(bins), draws / answers.fine_counts.draws.sum(axis=1), cells, answers)
 
 

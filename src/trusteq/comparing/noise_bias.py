@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.comparing.answers import Answers
     from trusteq.stats.estimate import Estimate
     from trusteq.stats.resampling import Resampling
 
@@ -85,20 +86,31 @@ def forecasts(
     cells: int,
     *,
     worth: float = 1.0,
-    fine: NDArray[np.integer[Any]] | None = None,
+    fitted: NDArray[np.float64] | None = None,
 ) -> Forecasts:
     """The `Forecasts` of items [items], each in its ``cell`` and worth ``worth`` independent items.
 
-    The smooth curve is fitted to these items only. ``fine`` [items] are their cells of the fine grid, if known.
+    ``fitted`` is the smooth accuracy at each item, if known: the curve is fitted to these items only.
     """
+    accuracy = smooth_accuracy(confidence, right, fine_cell(confidence)) if fitted is None else fitted
+    count, total_confidence, total_accuracy = (_sums(x, cell, cells) for x in (None, confidence, accuracy))
+    return Forecasts(count, count * worth, total_confidence, total_accuracy)
 
-    def sums(x: Any, at: NDArray[np.integer[Any]], cells: int) -> NDArray[np.float64]:
-        return np.bincount(at, weights=x, minlength=cells).astype(np.float64, copy=False)
 
-    at = fine_cell(confidence) if fine is None else fine
-    curve = fitted_accuracy(*(sums(x, at, FINE_CELLS) for x in (None, confidence, right)))
-    count, total_confidence, fitted = (sums(x, cell, cells) for x in (None, confidence, curve[at]))
-    return Forecasts(count, count * worth, total_confidence, fitted)
+def smooth_accuracy(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], fine: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
+    """The smooth curve fitted to items, at each of them [items]; ``fine`` [items] are their cells of the fine grid."""
+    return fitted_accuracy(*(_sums(x, fine, FINE_CELLS) for x in (None, confidence, right)))[fine]
+
+
+def smooth_accuracy_of(answers: Answers) -> NDArray[np.float64]:
+    """The smooth curve fitted to a model's answers, at each of them [outcomes]."""
+    return smooth_accuracy(answers.confidence, answers.right, answers.fine_cell)
+
+
+def _sums(x: Any, cell: NDArray[np.integer[Any]], cells: int) -> NDArray[np.float64]:
+    return np.bincount(cell, weights=x, minlength=cells).astype(np.float64, copy=False)
 
 
 def noise_correction(cells: Forecasts, error: ErrorOfBins, *, seed: int, largest: float) -> Correction:

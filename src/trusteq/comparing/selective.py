@@ -70,10 +70,8 @@ def usable_region(answers: Answers, value: float, target: float, *, what: str) -
     """
     resampling, allowed = answers.resampling, 1 - target
     ranking = answers.cached(_ranking)
-    coverage, risk, edge = ranking.coverage, ranking.risk, ranking.edge
-    fine = answers.fine
-    marginal = 1 - fitted_accuracy(fine.count.total, fine.confidence.total, fine.right.total)
-    effect = 1 + np.square(marginal[fine_cell(edge)] - allowed) * (1 - coverage) / (allowed * target)
+    coverage, risk = ranking.coverage, ranking.risk
+    effect = 1 + np.square(ranking.marginal - allowed) * (1 - coverage) / (allowed * target)
     n = np.maximum(coverage * resampling.n * resampling.worth(answers.right.astype(np.float64)) / effect, 1.0)
     wrong = risk * n
     # P(X >= wrong) and P(X <= wrong) for a binomial X, also for numbers that are not whole.
@@ -144,13 +142,14 @@ def _figures(answers: Answers) -> list[_Figure]:
 class _Ranking:
     """The results of ranking by confidence: the figures, and the curve at up to `MAX_SHARES` shares.
 
-    coverage, risk: of all answers down to a confidence of ``edge`` [shares], most confident first.
+    coverage, risk: of all answers down to some confidence [shares], most confident first; marginal: the risk of the
+    answers of about that confidence.
     """
 
     figures: list[_Figure]
     coverage: NDArray[np.float64]
     risk: NDArray[np.float64]
-    edge: NDArray[np.float64]
+    marginal: NDArray[np.float64]
 
 
 def _ranking(answers: Answers) -> _Ranking:
@@ -164,7 +163,9 @@ def _ranking(answers: Answers) -> _Ranking:
         value = float(np.where(_allowed(risk, target), coverage, 0.0).max())
         figures.append(_Figure(float(point[0]), of_draws, value))
     at = np.unique(np.linspace(0, len(coverage) - 1, MAX_SHARES).astype(np.int64))
-    return _Ranking(figures, coverage[at], risk[at], ascending[::-1][at])
+    fine_sums = (answers.fine.count, answers.fine.confidence, answers.fine.right)
+    marginal = 1 - fitted_accuracy(*(sums.total for sums in fine_sums))
+    return _Ranking(figures, coverage[at], risk[at], marginal[fine_cell(ascending[::-1][at])])
 
 
 def _curves(count: Sums, right: Sums) -> tuple[_Curve, _Curve]:

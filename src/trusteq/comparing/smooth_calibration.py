@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 
 from trusteq.comparing.bins import FINE_CELLS, FINE_EDGES
-from trusteq.comparing.noise_bias import Observed, estimates, forecasts, noise_correction
+from trusteq.comparing.noise_bias import Observed, estimates, forecasts, noise_correction, smooth_accuracy_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,8 +69,10 @@ def _observed(answers: Answers) -> Observed:
 
     fine = answers.fine
     draws = error(fine.count.draws, fine.confidence.draws, fine.right.draws)
-    fine_cell = answers.fine_cell
-    cells = forecasts(answers.confidence, answers.right, fine_cell, FINE_CELLS, worth=answers.worth, fine=fine_cell)
+    fitted = answers.cached(smooth_accuracy_of)
+    cells = forecasts(
+        answers.confidence, answers.right, answers.fine_cell, FINE_CELLS, worth=answers.worth, fitted=fitted
+    )
     correct = noise_correction(cells, error, seed=answers.resampling.seed, largest=float(draws.max()))
     return Observed(value, draws, correct)
 

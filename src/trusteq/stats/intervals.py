@@ -78,8 +78,8 @@ def wider(value: float, draws: NDArray[np.float64], *, level: float) -> tuple[fl
     For estimators whose upward bias depends on the unknown truth: a calibration error has all of the bias that the
     resamples show if a model is calibrated, and none if it errs to one side. The truth lies between.
     """
-    ends = basic(value, draws, level=level), percentile(value, draws, level=level)
-    return min(low for low, _ in ends), max(high for _, high in ends)
+    lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return min(float(lower), float(2 * value - upper), value), max(float(upper), float(2 * value - lower), value)
 
 
 def largest_sum(parts: NDArray[np.float64], *, chance: float) -> float:
