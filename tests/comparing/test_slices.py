@@ -277,3 +277,12 @@ def test_the_item_values_average_to_the_measures():
     measures = {name: e for group in measure_all(pair).values() for name, e in group.items()}
     for name, values in item_values(pair).items():
         assert values.mean() == pytest.approx(measures[name].value), name
+
+
+def test_what_is_known_of_the_reference_from_another_candidate_changes_nothing():
+    p, q, gold, topic = planted(200)
+    other, references = pair_of(p, p[::-1], gold, resamples=20), {}
+    slices(other, {"topic": topic}, None, references=references)
+    found = slices(pair_of(p, q, gold, resamples=20), {"topic": topic}, None, references=references)
+    assert references.keys() == {("topic", value) for value in set(topic)}
+    assert found == slices(pair_of(p, q, gold, resamples=20), {"topic": topic}, None)

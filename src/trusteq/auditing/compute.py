@@ -195,6 +195,7 @@ def compute_audit(
     features = None
     if settings["with_slices"] and reference_outcomes.item is None:
         features = item_features(seen(items, reference_outcomes, labels))
+    references: dict[tuple[str, str], Answers] | None = {} if len(candidates) > 1 else None
     comparisons = []
     for i, (candidate, response) in enumerate(zip(candidates, candidate_responses, strict=True)):
         progress("compare", i, len(candidates))
@@ -210,6 +211,7 @@ def compute_audit(
             by_protocol[i],
             own_measures,
             features,
+            references,
             no_explain=settings.get("no_explain", False),
             unit=unit_word(None if explanation is None else explanation.settings),
             chosen=explanation is not None and is_chosen(explanation.settings),
@@ -353,6 +355,7 @@ def compare(
     published: Mapping[str, Mapping[str, Estimate]] | None = None,
     own_measures: Sequence[Measure] = (),
     features: Features | None = None,
+    references: dict[tuple[str, str], Answers] | None = None,
     *,
     no_explain: bool = False,
     unit: str = "word",
@@ -363,7 +366,8 @@ def compare(
 
     ``columns`` are those to slice by, each with a value per item.
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
-    the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``no_explain``:
+    the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``references``
+    are shared by candidates: see `slices`. ``no_explain``:
     whether explanations were switched off. ``chosen``: whether the explained items were chosen by a person. ``unit``:
     what has a weight in explanations. ``flattered``: whether the candidate was trained on what explanations ask.
     """
@@ -382,7 +386,13 @@ def compare(
     by_outcome = {name: sample.each(values) for name, values in columns.items()}
     judged = judged_measures(measures, policy)
     parts = slices(
-        pair, by_outcome, sample.clusters, own_measures, judged=judged, answers=sample.labels if columns else None
+        pair,
+        by_outcome,
+        sample.clusters,
+        own_measures,
+        judged=judged,
+        answers=sample.labels if columns else None,
+        references=references,
     )
     parts += token_slices(pair) if columns else []
     thresholds = threshold_table(pair) if is_calibration else []

@@ -48,6 +48,12 @@ class Answers:
             value = self._cache[function] = function(self)
         return cast("Cached", value)
 
+    def lean(self) -> Answers:
+        """The same answers and what was computed of them once, without the sums over resamples, which are large."""
+        other = Answers(self.outcomes, self.resampling.lean())
+        other._cache.update(self._cache)
+        return other
+
     @cached_property
     def _cache(self) -> dict[Callable[[Answers], object], object]:
         return {}

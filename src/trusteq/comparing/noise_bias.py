@@ -10,6 +10,7 @@ the true error for which it is the median.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,12 @@ class Observed:
     draws: NDArray[np.float64]
     correct: Correction
 
+    @cached_property
+    def true(self) -> NDArray[np.float64]:
+        """The draws of the true error [resamples]."""
+        # Resampling adds noise, which raises the errors of resamples; without that they are centred on the sample's.
+        return self.correct(self.draws - self.draws.mean() + self.value)
+
 
 def estimates(
     name: str, reference: Observed, candidate: Observed, resampling: Resampling, *, what: str
@@ -53,8 +60,7 @@ def estimates(
 
     Both models' draws are corrected before they are subtracted, so that noise they share still cancels.
     """
-    # Resampling adds noise, which raises the errors of resamples; without that they are centred on the sample's error.
-    true = [o.correct(o.draws - o.draws.mean() + o.value) for o in (reference, candidate)]
+    true = [o.true for o in (reference, candidate)]
     make, words = resampling.from_draws, f"{what}, interval less noise bias"
     words_of_difference = f"{what}, candidate minus reference, interval less noise bias"
     return {

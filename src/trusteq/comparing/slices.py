@@ -170,11 +170,14 @@ def slices(
     *,
     judged: Mapping[str, Judged] = MappingProxyType({}),
     answers: Sequence[str] | None = None,
+    references: dict[tuple[str, str], Answers] | None = None,
 ) -> list[Slice]:
     """A `Slice` for each column's values with `MIN_ITEMS` items or more, `MOST_SLICES` of a column at most.
 
     ``own`` are further measures of plugins and users; ``judged`` those that a policy has rules about, by name;
     ``answers`` is what each answer is called, empty where every item has its own; None for no slices `by_outcome`.
+    ``references`` has the reference's answers by column and value, and what was computed of them for other candidates;
+    those of this candidate's slices are added to it.
     """
     cuts = [
         *_cut(columns, clusters, pair.resampling.item, minimum=MIN_ITEMS, by_name=True),
@@ -182,7 +185,10 @@ def slices(
     ]
     differences = _differences(pair, cuts)
     kept = _kept(cuts, differences)
-    measured = [_measured(pair, cuts[at], own, in_full=in_full, judged=judged) for at, in_full in kept.items()]
+    measured = [
+        _measured(pair, cuts[at], own, in_full=in_full, judged=judged, references=references)
+        for at, in_full in kept.items()
+    ]
     adjusted_rest = _adjusted([difference.p for difference in differences])
     adjusted_tests = _adjusted([{name: test.p_value for name, test in s.tests.items()} for s in measured])
     found = [(s, cuts[at], differences[at]) for s, at in zip(measured, kept, strict=True)]
@@ -372,9 +378,11 @@ def _measured(
     *,
     in_full: bool,
     judged: Collection[str],
+    references: dict[tuple[str, str], Answers] | None,
 ) -> Slice:
     """The slice with its measures: all, those that cost little, or in a slice by outcome those and the judged ones."""
-    part = _part(pair, cut.inside)
+    known = None if references is None or cut.dimensions else references.get((cut.column, cut.value))
+    part = _part(pair, cut.inside, known)
     if cut.dimensions:
         part = replace(part, dimensions=cut.dimensions)
     groups = groups_for(part, () if cut.dimensions else own)
@@ -382,7 +390,10 @@ def _measured(
         judging = {group for group, ms in groups.items() if in_full and any(m.name in judged for m in ms)}
         groups = {group: ms for group, ms in groups.items() if group in LIGHT or group in judging}
     tests = {} if cut.dimensions else behaviour.tests(part)
-    return Slice(cut.column, cut.value, part.resampling.items, measured_by(part, groups), tests)
+    measures = measured_by(part, groups)
+    if references is not None and not cut.dimensions:
+        references[cut.column, cut.value] = part.reference.lean()
+    return Slice(cut.column, cut.value, part.resampling.items, measures, tests)
 
 
 def _against_margins(
@@ -474,11 +485,16 @@ def _cut(
                 yield Cut(column, names[at], inside)
 
 
-def _part(pair: Pair, inside: NDArray[np.int64]) -> Pair:
-    """The pair on the items of a slice, with a resampling of its own."""
-    resampling = pair.resampling.part(inside, resamples=SLICE_RESAMPLES)
-    parts = (Answers(a.outcomes.take(inside), resampling) for a in (pair.reference, pair.candidate))
-    return Pair(*parts, dimensions=pair.dimensions)
+def _part(pair: Pair, inside: NDArray[np.int64], reference: Answers | None = None) -> Pair:
+    """The pair on the items of a slice, with a resampling of its own; ``reference`` has the reference's answers there.
+
+    None if they are not known.
+    """
+    if reference is None:
+        resampling = pair.resampling.part(inside, resamples=SLICE_RESAMPLES)
+        reference = Answers(pair.reference.outcomes.take(inside), resampling)
+    candidate = Answers(pair.candidate.outcomes.take(inside), reference.resampling)
+    return Pair(reference, candidate, dimensions=pair.dimensions)
 
 
 def _adjusted(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

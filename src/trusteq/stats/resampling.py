@@ -145,6 +145,12 @@ class Resampling:
         other.level = level
         return other
 
+    def lean(self) -> Resampling:
+        """The same resamples, without what takes much memory and little time to compute again."""
+        other = copy(self)
+        other.__dict__.pop("_kept", None)
+        return other
+
     @cached_property
     def independent(self) -> Resampling:
         """The same without clusters, but with the degrees of freedom that the clusters have."""
