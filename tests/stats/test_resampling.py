@@ -9,6 +9,7 @@ from trusteq import Pair
 from trusteq.comparing.answers import Answers
 from trusteq.comparing.compute_measures import measure_all
 from trusteq.stats import resampling as module
+from trusteq.stats import resampling as resampling_module
 from trusteq.stats.proportions import tango, wilson
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.outcomes import most_probable
@@ -99,6 +100,26 @@ def test_sums_are_the_same_bits_in_any_order_of_items(seed, n, clustered, scale)
     (a,), (b,) = one.cell_sums(cell, 4, x), other.cell_sums(cell[order], 4, x[order])
     assert a.total.tobytes() == b.total.tobytes()
     assert a.draws.tobytes() == b.draws.tobytes()
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+@pytest.mark.parametrize("cells", [1, 3, 200])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 500), (-3, 3), (0, 40_000), (0, 10**12)])
+@pytest.mark.parametrize("kept", [0, 10**9])
+def test_whole_numbers_are_summed_exactly_whatever_their_size_and_however_many_cells(
+    monkeypatch, clustered, cells, low, high, kept
+):
+    monkeypatch.setattr(resampling_module, "_KEPT", kept)
+    monkeypatch.setattr(resampling_module, "_BLOCK", 1)
+    rng = np.random.default_rng(cells)
+    x, cell = rng.integers(low, high, 300, endpoint=True), rng.integers(cells, size=300)
+    clusters = rng.integers(0, 90, 300).astype(str) if clustered else None
+    resampling = Resampling(300, resamples=200, clusters=clusters)
+    summed = np.zeros((resampling.units, cells), dtype=np.int64)
+    np.add.at(summed, (resampling.unit, cell), x)
+    (sums,) = resampling.cell_sums(cell, cells, x)
+    assert np.array_equal(sums.draws, resampling.counts.astype(np.int64) @ summed)
+    assert np.array_equal(sums.total, summed.sum(axis=0))
 
 
 def test_sums_keep_nine_digits_of_a_million_items():

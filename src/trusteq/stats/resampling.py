@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    _ByUnit = NDArray[np.floating[Any]] | scipy.sparse.csr_array
+    _ByUnit = NDArray[Any] | scipy.sparse.csr_array
     """Sums by unit: [units, cells], or if most are 0 a sparse array [cells, units]."""
 
 MAX_UNITS = 20_000
@@ -54,9 +54,10 @@ BY_CHANCE = 1e-4
 """Many clusters with a higher ratio are also too similar if independent items had so low a ratio by this chance."""
 _BLOCK = 64
 _KEPT = 12_000_000
-"""The most counts, of units in resamples, that are kept converted: 12 bytes each."""
+"""The most counts, of units in resamples, that are kept converted: up to 14 bytes each."""
 _FEW = 1 / 10  # share of non-empty cells below which a sparse product is faster
 _WHOLE = 2**24  # up to here every whole number is exact in float32
+_SMALL = 2**16 - 1  # up to here, in 16 bits
 
 
 @dataclass(frozen=True)
@@ -250,8 +251,10 @@ class Resampling:
         nonzero = np.flatnonzero(x)
         # An item is in one cell, so many cells are mostly empty. Every sum is exact, so both products are the same.
         if len(nonzero) < _FEW * self.units * cells:
-            where = (cell[nonzero], self.unit[nonzero])
-            return scipy.sparse.coo_array((x[nonzero], where), shape=(cells, self.units)).tocsr()
+            where, values = (cell[nonzero], self.unit[nonzero]), x[nonzero]
+            if x.dtype == np.float32 and values.min(initial=0) >= 0 and self._largest(values) <= _SMALL:
+                values = values.astype(np.uint16)
+            return scipy.sparse.coo_array((values, where), shape=(cells, self.units)).tocsr()
         at = self.unit * cells
         at += cell
         by_unit = np.bincount(at, weights=x, minlength=self.units * cells)
@@ -277,7 +280,7 @@ class Resampling:
 
     def _exact(self, x: NDArray[Any]) -> NDArray[np.floating[Any]]:
         """The values on a binary grid on which every sum in a resample is exact, in float64 or float32."""
-        largest = float(np.abs(x).max(initial=0.0)) * self.units * self._most
+        largest = self._largest(x)
         if x.dtype.kind in "bui" and largest <= _WHOLE:
             return x.astype(np.float32)
         x = np.asarray(x, dtype=np.float64)
@@ -289,6 +292,10 @@ class Resampling:
         np.round(exact, out=exact)
         exact *= step
         return np.asarray(exact)
+
+    def _largest(self, x: NDArray[Any]) -> float:
+        """The largest size that a sum of values [items] can have in a resample, or more."""
+        return float(np.abs(x).max(initial=0.0)) * self.units * self._most
 
     @cached_property
     def _most(self) -> float:
