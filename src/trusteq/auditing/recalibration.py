@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from trusteq.comparing.calibration_fault import CONFIDENCE, Fault, in_one_part, parts
 from trusteq.comparing.compute_measures import groups_for
+from trusteq.comparing.confidence import profile_distances
 from trusteq.comparing.corp import corp
 from trusteq.comparing.remedies import (
     Harm,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 WORST_LAST = (Outcome.EQUIVALENT, Outcome.UNDECIDED, Outcome.NOT_EQUIVALENT)
 LOST = 0.05
 """The share of the reference's discrimination whose loss is called a loss of information."""
+ALONE = {frozenset({"confidence_profile_distance"}): profile_distances}
+"""What estimates some measures without the rest of their group, which nobody asks for after a map."""
 LEAST_MOVE = 0.005
 """A map that moves an item's confidence by less than this, on average, is no advice."""
 
@@ -174,7 +177,7 @@ def judged_after(after: Pair, verdict: Verdict, own: Sequence[Measure]) -> dict[
     for group, measures in groups_for(after, own).items():
         names = judged.intersection(measure.name for measure in measures)
         if names:
-            found = after.measured(group)
+            found = after.measured(ALONE.get(frozenset(names), group))
             estimates.setdefault(measures[0].dimension, {}).update({n: e for n, e in found.items() if n in names})
     return estimates
 

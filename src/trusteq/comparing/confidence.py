@@ -63,12 +63,17 @@ def confidence_profiles(pair: Pair) -> dict[str, Estimate]:
             "confidence_shift_absolute": (np.abs(shift), "mean size of the shift of an item's confidence"),
         }
     )
-    results["confidence_profile_distance"] = _profile_distance(pair)
+    results |= profile_distances(pair)
     quantiles = {
         f"confidence_shift_q{100 * q:g}": (q, f"{100 * q:g} % quantile of the shift of an item's confidence")
         for q in (0.05, 0.5, 0.95)
     }
     return results | pair.resampling.quantiles(shift, quantiles, bounds=(-1.0, 1.0))
+
+
+def profile_distances(pair: Pair) -> dict[str, Estimate]:
+    """The distance of the profiles alone."""
+    return {"confidence_profile_distance": _profile_distance(pair)}
 
 
 def overconfidence(pair: Pair) -> dict[str, Estimate]:
