@@ -107,7 +107,7 @@ def smooth_accuracy(
     confidence: NDArray[np.float64], right: NDArray[np.bool_], fine: NDArray[np.integer[Any]]
 ) -> NDArray[np.float64]:
     """The smooth curve fitted to items, at each of them [items]; ``fine`` [items] are their cells of the fine grid."""
-    return fitted_accuracy(*(_sums(x, fine, FINE_CELLS) for x in (None, confidence, right)))[fine]
+    return np.asarray(fitted_accuracy(*(_sums(x, fine, FINE_CELLS) for x in (None, confidence, right)))[fine])
 
 
 def smooth_accuracy_of(answers: Answers) -> NDArray[np.float64]:
