@@ -228,7 +228,7 @@ def mlflow_server(tmp_path):
             pytest.fail("".join(said))
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 

@@ -80,7 +80,7 @@ def report(
     trusteq report trusteq-run --as junit --out trust.xml
     trusteq report trusteq-run --candidate int8 --dimensions behaviour
     trusteq report trusteq-run --policy strict.yaml
-    MLFLOW_TRACKING_URI=http://127.0.0.1:5000 trusteq report trusteq-run --to mlflow
+    trusteq report trusteq-run --to mlflow
 
     With --policy or --dimensions, verdicts are those of trusteq gate with the same options.
 
