@@ -177,6 +177,8 @@ def _items(
     cluster, why = questions.ask("Column that several items share", cluster_of(columns, read, taken), column)
     if cluster is not None:
         lines.append(Line("cluster", cluster, why))
+    if any(model.reads == "table" for model in models):  # the audit itself looks at the columns of a table by value
+        return lines
     slices, why = questions.ask("Columns to look at by value", slices_of(columns, {*taken, *read, cluster}), several)
     return lines + ([Line("slice", slices, why)] if slices else [])
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trusteq.comparing.slices import ANSWER, CONFIDENCE, LABEL
 from trusteq.data.id_columns import names_rows
 from trusteq.data.label_sets import CODE
 from trusteq.data.readers import read_table
@@ -31,6 +32,9 @@ LABELS = ("label", "gold", "gold_label", "labels", "target", "class", "y", "answ
 
 GROUPS = re.compile(r"(?i).*(user|author|patient|customer|speaker|session|document|doc|passage|group|source|parent).*")
 """Names of columns that say what an item belongs to."""
+
+MOST_LABELS = 1000
+"""A column with more values holds no labels."""
 
 FEW, MANY = 30, 0.9
 """A slice has so few values at most; a cluster's column has fewer values than this share of the items."""
@@ -90,7 +94,7 @@ def _is_number(text: str) -> bool:
 
 
 def label_of(columns: Sequence[Column], labels: Sequence[str]) -> Proposal | None:
-    """The column whose values are the models' labels, or their codes."""
+    """The column whose values are the models' labels, or their codes; by its name if these cannot be seen."""
     # Usual names first; otherwise in the file's order.
     ordered = sorted(columns, key=lambda column: _rank(column.name, LABELS))
     for column in ordered:
@@ -113,6 +117,9 @@ def label_of(columns: Sequence[Column], labels: Sequence[str]) -> Proposal | Non
             if "-1" in column.distinct:
                 more.append(("ignore_label", ["-1"], "items without a label"))
             return Proposal(column.name, "it holds codes of labels", tuple(more))
+    for column in ordered if not labels else ():
+        if column.name.lower() in LABELS and 1 < len(column.distinct) <= MOST_LABELS and column.kind != "other":
+            return Proposal(column.name, "a usual name; the models' labels cannot be seen: check that they are these")
     return None
 
 
@@ -151,7 +158,8 @@ def slices_of(columns: Sequence[Column], taken: Collection[str]) -> Proposal | N
         column
         for column in columns
         if column.kind != "other"
-        and column.name not in taken
+        and column.name not in {*taken, ANSWER, CONFIDENCE, LABEL}
+        and (column.kind == "text" or all(map(CODE.fullmatch, column.distinct)))
         and not names_rows(column.name)
         and 1 < len(column.distinct) <= FEW
         and 2 * len(column.distinct) <= len(column.values)

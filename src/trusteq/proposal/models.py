@@ -17,8 +17,9 @@ from trusteq.errors import ModelError, TrusteqError
 from trusteq.models.files import read_config
 from trusteq.models.hub import cached_config
 from trusteq.models.labels import configured_labels
-from trusteq.models.onnx_by_label import is_by_label
+from trusteq.models.onnx_by_label import is_by_label, labels_of
 from trusteq.models.onnx_file import graph_file, open_session, scores_output
+from trusteq.models.onnx_session import DTYPES
 from trusteq.models.open import backend_of
 from trusteq.models.preprocessing import preprocessing_of
 from trusteq.models.sound_preprocessing import SoundPreprocessing
@@ -125,8 +126,8 @@ def _onnx(location: str, name: str, words: str) -> SeenModel:
     if any(entry.name == "input_ids" for entry in session.get_inputs()):
         return SeenModel(name, location, words, "text", labels, lacks_tokenizer=True)
     with suppress(TrusteqError):
-        if not labels and is_by_label(scores_output(session.get_outputs(), None, name=name)):
-            return SeenModel(name, location, f"{words} that names its labels itself", "table")
+        chosen = scores_output(session.get_outputs(), None, name=name)
+        labels = labels or (labels_of(session, chosen, DTYPES) if is_by_label(chosen) else ())
     return SeenModel(name, location, words, "table", labels)
 
 
