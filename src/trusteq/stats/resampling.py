@@ -94,13 +94,16 @@ class _Counts:
 
     def __init__(self, counts: NDArray[np.uint8]) -> None:
         self.counts = counts
-        self.converted: dict[Any, NDArray[np.floating[Any]]] = {}
+        self.converted: dict[str, NDArray[Any]] = {}
 
-    def times(self, table: _ByUnit) -> NDArray[np.floating[Any]]:
+    def times(self, table: _ByUnit) -> NDArray[Any]:
         """The table's sums in these resamples [cells, resamples]."""
-        counts = self.converted.get(table.dtype)
+        kind = str(table.dtype)
+        if kind == "float32" and "float64" in self.converted:
+            kind = "float64"  # to convert them again would take longer than it saves
+        counts = self.converted.get(kind)
         if counts is None:
-            counts = self.converted[table.dtype] = self.counts.T.astype(table.dtype, order="C")
+            counts = self.converted[kind] = self.counts.T.astype(kind, order="C")
         return np.asarray(table.T @ counts if isinstance(table, np.ndarray) else table @ counts)
 
 
