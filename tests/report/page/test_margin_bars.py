@@ -44,6 +44,11 @@ def test_what_is_beyond_the_scale_ends_in_an_arrow_and_stays_inside():
     assert all(0 <= float(x) <= WIDTH for x in re.findall(r'x[12]?="([-\d.]+)"', drawn))
 
 
+def test_a_value_beyond_the_scale_is_a_number_left_of_its_interval():
+    drawn = bar(0.0624, 0.05, 0.07, at_most=0.02)
+    assert f'x="{place(2.5) - 4:g}" y="{HEIGHT // 2 + 4}">3.1×</text>' in drawn
+
+
 def test_both_sides_of_a_rule_with_two_margins_are_acceptable():
     drawn = bar(0.0, -0.01, 0.01, at_least=-0.02, at_most=0.02)
     assert f'<rect x="{place(-1)}" y="0" width="{place(1) - place(-1):g}"' in drawn

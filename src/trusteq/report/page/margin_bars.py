@@ -49,8 +49,9 @@ def margin_bar(rule: RuleVerdict) -> str:
         parts.append(f'<path d="M0 {middle}l8 -5v10z"/>')
     if high > RIGHT:
         parts.append(f'<path d="M{WIDTH} {middle}l-8 -5v10z"/>')
-    if low > RIGHT:
-        parts.append(f'<text class="far" x="{WIDTH - 12}" y="{middle + 4}">{value:.2g}×</text>')
+    if value > RIGHT:
+        end = min(_x(low), WIDTH - 8) - 4
+        parts.append(f'<text class="far" x="{end:g}" y="{middle + 4}">{value:.2g}×</text>')
     if LEFT <= value <= RIGHT:
         parts.append(_MARKERS[rule.outcome].format(x=_x(value), y=middle))
     said = f"estimate {value:.2f} margins from equal, interval {low:.2f} to {high:.2f}"
