@@ -41,6 +41,10 @@ SLOW = [
     "docs/how-to/sounds.md",
     "docs/reference/python.md",
     "docs/reference/run-directory.md",
+    "docs/tutorial/distilled.md",
+    "docs/tutorial/paper.md",
+    "docs/tutorial/quantized.md",
+    "docs/tutorial/vendor.md",
 ]
 """Pages whose examples take seconds: most of them audit models."""
 
