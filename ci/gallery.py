@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -58,13 +59,13 @@ HEAD = """<!doctype html>
 """
 
 
-def index(made: list[str]) -> str:
-    """The gallery's first page."""
-    rows = [
-        f'<li><a href="{name}.html">{words}</a> (<code>{command(name)}</code>, <a href="{name}.svg">terminal</a>)\n'
-        for name in made
-        for _, words in [DEMOS[name]]
-    ]
+def index(made: Mapping[str, list[str]]) -> str:
+    """The gallery's first page, of the pages of each demo."""
+    rows = []
+    for name, found in made.items():
+        links = ", ".join(f'<a href="{page}">page {number}</a>' for number, page in enumerate(found, 1))
+        typed = f'<code>{command(name)}</code>, <a href="{name}.svg">terminal</a>'
+        rows.append(f"<li>{DEMOS[name][1]}: {links} ({typed})\n")
     return f"{HEAD}<ul>\n{''.join(rows)}</ul>\n"
 
 
@@ -79,11 +80,11 @@ def main(folder: Path, names: list[str]) -> None:
     for name in names:
         with tempfile.TemporaryDirectory() as place:
             printed = shown(["demo", *DEMOS[name][0], "--quiet", "--out", "run"], Path(place))
-            page = next(Path(place).rglob("report.html"))
-            shutil.copy(page, folder / f"{name}.html")
+            for number, page in enumerate(sorted(Path(place).rglob("report.html")), 1):
+                shutil.copy(page, folder / (f"{name}.html" if number == 1 else f"{name}-{number}.html"))
         (folder / f"{name}.svg").write_text(terminal(command(name), printed), "utf-8")
-    there = [name for name in DEMOS if (folder / f"{name}.html").exists()]
-    (folder / "index.html").write_text(index(there), "utf-8")
+    there = {name: sorted(page.name for page in folder.glob(f"{name}*.html")) for name in DEMOS}
+    (folder / "index.html").write_text(index({name: found for name, found in there.items() if found}), "utf-8")
 
 
 if __name__ == "__main__":

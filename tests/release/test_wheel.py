@@ -56,6 +56,7 @@ def test_its_description_says_what_pyproject_says(built):
     assert about["Description-Content-Type"] == "text/markdown"
     assert {"transformers", "gguf", "onnx", "mlflow", "wandb", "tensorboard"} <= set(about.get_all("Provides-Extra"))
     assert "trusteq = trusteq.cli.main:main" in entries
+    assert "trusteq = trusteq.pytest_plugin" in entries
 
 
 def test_the_source_archive_can_be_tested_by_who_packages_it(built):
