@@ -71,6 +71,12 @@ def test_it_opens_at_the_worst_items_most_confident_first(browser, path, known):
     assert browser.find("#sort").get_attribute("value") == "run"
 
 
+def test_whoever_searches_first_searches_all_items(browser, path):
+    browser.open(path)
+    browser.find("#search").send_keys("pair-04")
+    assert ids(browser) == [f"pair-{i:03d}" for i in range(40, 50)]
+
+
 def test_an_address_that_names_an_item_finds_it_among_all(browser, path, known):
     browser.open(path, f"#item={known['ids'][30]}")
     assert browser.find("#count").text == "110 of 110 items"

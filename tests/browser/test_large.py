@@ -28,7 +28,7 @@ def test_it_opens_at_once(browser, path):
         if took[-1] < SECONDS:
             break
     assert min(took) < SECONDS, took
-    assert browser.find("#count").text == "20,000 of 20,000 items"
+    assert browser.find("#count").text.endswith(" of 20,000 items")
 
 
 def test_it_finds_at_once(browser, path):

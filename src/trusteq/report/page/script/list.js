@@ -15,7 +15,12 @@ class List {
     this.offerSlices();
     byId("find").addEventListener("submit", (event) => event.preventDefault());
     for (const control of Object.values(this.controls)) {
-      control.addEventListener(control.tagName === "SELECT" ? "change" : "input", () => this.find());
+      control.addEventListener(control.tagName === "SELECT" ? "change" : "input", () => {
+        const { search, slice, show, sort } = this.controls;
+        // Whoever searches has not asked for the worst items only.
+        if (this.untouched && (control === search || control === slice)) [show.value, sort.value] = ["all", "run"];
+        this.find();
+      });
     }
     for (const preset of document.querySelectorAll(".presets button")) {
       preset.addEventListener("click", () => {
