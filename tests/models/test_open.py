@@ -39,7 +39,9 @@ def test_an_option_without_effect_is_refused(tmp_path, one_line):
     one_line(caught, "model m", "device has no effect", "a file of predictions")
 
 
-@pytest.mark.parametrize(("place", "name"), [(".", "tiny"), ("..", "models"), ("x/a.csv.gz", "a"), ("/", "model")])
+@pytest.mark.parametrize(
+    ("place", "name"), [(".", "tiny"), ("..", "models"), ("x/a.csv.gz", "a"), ("m.joblib", "m"), ("/", "model")]
+)
 def test_a_model_is_named_after_its_file_or_folder(tmp_path, monkeypatch, place, name):
     (tmp_path / "models" / "tiny").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "models" / "tiny")
@@ -52,9 +54,14 @@ def test_folders_and_graphs_are_told_apart(bert, onnx_bert, tmp_path):
     assert open_model(str(onnx_bert / "model.onnx"), name="m").identity.kind == "onnx"
 
 
-@pytest.mark.parametrize("spec", ["model.pkl", "weights/model.pt", "pytorch_model.bin", "m.joblib", "M.PTH"])
+@pytest.mark.parametrize("spec", ["weights/model.pt", "pytorch_model.bin", "M.PTH"])
 def test_pickles_are_refused_with_the_reason(spec, one_line):
     one_line(refused(spec), "could execute code", "safetensors")
+
+
+@pytest.mark.parametrize("spec", ["model.pkl", "m.joblib", "A.PICKLE"])
+def test_pickles_that_may_hold_an_estimator_say_how_their_owner_opens_them(spec, one_line):
+    one_line(refused(spec), "could execute code", f'trusteq.audit(joblib.load("{spec}"), ...)')
 
 
 @pytest.mark.parametrize("spec", ["./nothing", "/no/such/folder", "a/b/c", "gone.onnx", "gone.csv", "a/gone.parquet"])

@@ -12,6 +12,7 @@ from trusteq.cli.audit_command import AUDIT_FILE, GIVEN, AuditCommand
 from trusteq.cli.lists import comma_separated
 from trusteq.cli.model_names import names_and_locations
 from trusteq.cli.model_options import ModelCommand, model_backends, no_effect, options_for, refuse_unused
+from trusteq.cli.pickled_estimators import refuse_estimators
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.streams import print_or_warn
 from trusteq.cli.value_types import ITEMS, MODEL, NAMES, PLACE, POLICY
@@ -343,12 +344,14 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         policy = policy.requiring(comma_separated(options["dimensions"]))
     if options["data"] is None and not are_files[0]:
         raise click.UsageError(f"{reference_name} is a model and contains no items; name an items file with --data")
+    context = click.get_current_context()
+    written = {name for name in context.params if context.get_parameter_source(name) in GIVEN}
+    refuse_estimators(locations, {name: value for name, value in context.params.items() if name in written})
     if all(are_files):
         _refuse_unused_work_options()
     slices = tuple(column for value in options["slices"] for column in comma_separated(value))
     if slices and options["no_slices"]:
         raise click.UsageError(f"--slice {slices[0]} and --no-slices exclude each other; give one of the two")
-    context = click.get_current_context()
     backends = model_backends(locations, download=options["download"])
     refuse_unused(options, cast("ModelCommand", context.command).model_options, backends)
     # Only models that run in batches take a budget; files of predictions do not.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".ckpt")
+ESTIMATORS = (".pkl", ".pickle", ".joblib")
+"""Those of them that hold scikit-learn models."""
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -49,11 +51,20 @@ VOLATILE = frozenset({"_name_or_path", "name_or_path", "transformers_version", "
 
 def refuse_pickle(path: Path, *, name: str) -> None:
     """Nothing, or an error that says why a pickle file is never opened."""
-    if path.suffix.lower() in PICKLES:
-        raise ModelError(
-            f"model {name}: {path} is a pickle file, which could execute code when opened; trusteq never opens one: "
-            "save the weights as safetensors, the model as ONNX, or give a file of its predictions"
+    suffix = path.suffix.lower()
+    if suffix not in PICKLES:
+        return
+    other_ways = "save the weights as safetensors, the model as ONNX, or give a file of its predictions"
+    if suffix in ESTIMATORS:
+        other_ways = (
+            "if you trust it, open it yourself in Python and give what it holds, a scikit-learn model for example: "
+            f"trusteq.audit(joblib.load({json.dumps(str(path), ensure_ascii=False)}), ...); or save the model as ONNX, "
+            "or give a file of its predictions"
         )
+    raise ModelError(
+        f"model {name}: {path} is a pickle file, which could execute code when opened; trusteq never opens one: "
+        f"{other_ways}"
+    )
 
 
 def read_config(path: Path, *, name: str) -> dict[str, Any]:

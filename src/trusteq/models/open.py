@@ -13,7 +13,7 @@ from trusteq.errors import ModelError, OptionError
 from trusteq.models.backend import Backend
 from trusteq.models.causal.language_model import CAUSAL
 from trusteq.models.choice_results import CHOICE_RESULTS
-from trusteq.models.files import PICKLES, refuse_pickle
+from trusteq.models.files import ESTIMATORS, PICKLES, refuse_pickle
 from trusteq.models.hub import is_hub_id, snapshot
 from trusteq.models.in_hand import as_model, kind_of
 from trusteq.models.litert import LITERT
@@ -136,7 +136,7 @@ def default_name(location: str) -> str:
     name = Path(location).name
     if name in {"", ".."}:
         name = Path(location).expanduser().resolve().name or "model"
-    for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx", ".tflite", ".gguf"):
+    for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx", ".tflite", ".gguf", *ESTIMATORS):
         name = name.removesuffix(ending)
     return readable(name)
 
