@@ -117,6 +117,11 @@ def test_every_rule_is_told_with_its_measure_and_what_was_measured(interval):
     assert rule.estimate is given.get("behaviour", {}).get("accuracy_difference")
 
 
+def test_a_verdict_is_printed_with_its_reason():
+    verdict = judge(measured(OUTSIDE, INSIDE), policy())
+    assert str(verdict) == f"NOT EQUIVALENT: {verdict.reason}"
+
+
 def test_a_required_explanation_that_nobody_measured_is_undecided():
     verdict = judge(measured(INSIDE, INSIDE), policy(required=("behaviour", "calibration", "explanation")))
     assert verdict.outcome is UNDECIDED

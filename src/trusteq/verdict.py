@@ -114,6 +114,9 @@ class Verdict:
     dimensions: Annotated[tuple[DimensionVerdict, ...], Len(1, len(DIMENSIONS))]
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.reason}"
+
 
 def judge(
     measures: Mapping[str, Mapping[str, Estimate]],

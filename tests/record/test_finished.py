@@ -13,6 +13,7 @@ from trusteq.auditing.verify import verify_run
 from trusteq.comparing.agreement_scores import SCORES
 from trusteq.report.markdown import markdown
 from trusteq.report.page.page import page
+from trusteq.report.wording import MARKS
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,19 @@ def test_items_figures_and_the_notebook_view_are_the_same(saved):
     assert run._repr_html_() == audit._repr_html_()
     with pytest.raises(OptionError, match="this audit has no figure reliability, which needs labels"):
         saved["unlabelled"].figure("reliability")
+
+
+def test_print_shows_what_the_command_does_in_the_words_of_python(saved):
+    for audit, run in ((plain(), saved["plain"]), (explained(), saved["explained"])):
+        printed = str(audit)
+        assert printed == str(run)
+        assert printed.startswith(f"May it replace {audit.reference.name}?")
+        assert max(map(len, printed.split("\n"))) <= 120
+        for name in audit:
+            assert f"{name} is {MARKS[audit[name].verdict.outcome]} {audit[name].verdict.outcome}: " in printed
+    assert "dimensions=['behaviour', 'calibration']" in " ".join(str(saved["plain"]).split())
+    assert "--dimensions" not in str(saved["plain"])
+    assert "\x1b" not in str(saved["hostile"])
 
 
 def test_a_run_is_told_in_a_line(saved):

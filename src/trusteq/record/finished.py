@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 VIEWS = {
     "item": "trusteq.report.item:item_view",
     "figure": "trusteq.report.figures.catalog:made",
+    "terminal": "trusteq.report.terminal:in_python_words",
     "notebook": "trusteq.report.notebook:html",
     "page": "trusteq.report.page.page:page",
     "markdown": "trusteq.report.markdown:markdown",
@@ -134,6 +135,11 @@ class Finished(ABC, Generic[C]):
         """Where a tracker ("mlflow", "wandb", "tensorboard") now has it, by candidate; see `trusteq report --to`."""
         places: tuple[str, ...] = entry(VIEWS["tracker"])(self.evidence, tracker)
         return places
+
+    def __str__(self) -> str:
+        """What `trusteq audit` prints: verdicts, rules, what to do and to look at."""
+        text: str = entry(VIEWS["terminal"])(self.evidence)
+        return text
 
     def _repr_html_(self) -> str:
         html: str = entry(VIEWS["notebook"])(self)

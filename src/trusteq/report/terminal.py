@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +14,7 @@ from rich.text import Text
 from trusteq.comparing.behaviour import FLIP_MEASURES
 from trusteq.comparing.measures import METHODS, PUBLISHED_METHODS, method_title
 from trusteq.data.clean import clean
+from trusteq.errors import in_python
 from trusteq.explain.unit_names import plural
 from trusteq.record.document import PatchSummary
 from trusteq.report.decisions import to_do, to_look_at
@@ -41,7 +44,7 @@ from trusteq.report.wording import (
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
     from trusteq.stats.estimate import Estimate, PairedTest
     from trusteq.verdict import RuleVerdict, Verdict
 
+PLAIN_WIDTH = 120
+"""Characters in a line of what `str` gives."""
 STYLES = {
     Outcome.EQUIVALENT: "bold green",
     Outcome.NOT_EQUIVALENT: "bold red",
@@ -68,27 +73,36 @@ def render(audit: Audit) -> RenderableType:
     return render_evidence(audit.evidence)
 
 
-def render_evidence(evidence: Evidence) -> RenderableType:
-    """The whole audit, of one in memory or a finished run."""
+def in_python_words(evidence: Evidence) -> str:
+    """The whole audit as text, with the keywords of Python in place of the options of the command line."""
+    console = Console(file=StringIO(), width=PLAIN_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(render_evidence(evidence, say=in_python))
+    return "\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n"))
+
+
+def render_evidence(evidence: Evidence, say: Callable[[str], str] = str) -> RenderableType:
+    """The whole audit, of one in memory or a finished run; ``say`` puts advice and findings in the reader's words."""
     document, unit = evidence.document, unit_of(evidence.document)
+    told = [replace(f, message=say(f.message)) for f in evidence.findings]
     parts: list[RenderableType] = [
         headline(
             document.reference.name, document.items.n, document.items.ignored, document.policy, document.explained
         ),
         verdicts([(c.name, c.verdict) for c in document.candidates]),
-        *warnings(evidence.findings),
+        *warnings(told),
     ]
     for c in document.candidates:
         parts += [
             reason(c.name, c.verdict),
             *waivers(of_candidate(evidence.waivers, c.name)),
             Padding(rules(c.verdict, c.flat, document.policy), (0, 0, 0, 2)),
-            _indented([*context(c.flat, c.tests, unit), *map(clean, beside_alignment(c))]),
-            *undecided(c.verdict),
+            _indented([*context(c.flat, c.tests, unit), *map(clean, map(say, beside_alignment(c)))]),
+            *undecided(c.verdict, say),
         ]
         for heading, advice in (("what to do", to_do(evidence, c)), ("what to look at", to_look_at(c))):
             if advice:
-                parts += [Text(f"\n  {heading}", style="bold"), _bullets([*map(str, advice)])]
+                parts += [Text(f"\n  {heading}", style="bold"), _bullets([say(str(one)) for one in advice])]
     if document.peer is not None:
         heading = f"\n{clean(document.peer.name)}, the retrained reference, judged by the same rules"
         table = rules(document.peer.verdict, document.peer.flat, document.policy)
@@ -102,7 +116,7 @@ def render_evidence(evidence: Evidence) -> RenderableType:
         count = answered_differently(document.pies)
         parts.append(Text(f"\nmost candidates answer {count} differently from the reference (pies in audit.json)"))
     shown = {c.name for c in document.candidates}
-    parts += findings([f for f in evidence.findings if f.kind != BESIDE_ALIGNMENT or f.model not in shown])
+    parts += findings([f for f in told if f.kind != BESIDE_ALIGNMENT or f.model not in shown])
     return Group(*parts)
 
 
@@ -191,9 +205,9 @@ def rules(verdict: Verdict, measures: Mapping[str, Estimate], policy: Policy) ->
     return ResponsiveTable(table, Group(*lines))
 
 
-def undecided(verdict: Verdict) -> list[RenderableType]:
+def undecided(verdict: Verdict, say: Callable[[str], str] = str) -> list[RenderableType]:
     """Which way the undecided rules lean, and how more items are likely to end; nothing where there are none."""
-    sentences = [sentence(dimension, rule) for dimension, rule in outlooks(verdict)]
+    sentences = [say(sentence(dimension, rule)) for dimension, rule in outlooks(verdict)]
     return [Text("\n  what is undecided", style="bold"), _bullets(sentences)] if sentences else []
 
 
