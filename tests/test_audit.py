@@ -531,11 +531,26 @@ def test_a_setting_that_makes_no_sense_is_refused(settings, error, says):
         trusteq.audit(large, small, items, **settings)
 
 
-@pytest.mark.parametrize("items", ["test.csv", Path("test.csv"), ["a text"], None])
+@pytest.mark.parametrize("items", [["a text"], None])
 def test_items_that_are_none_are_told_how_to_be_read(items):
     large, small, _ = case(50)
-    with pytest.raises(trusteq.DataError, match=r"items must be .*, found \w+ .*trusteq\.read_items\(path"):
+    with pytest.raises(trusteq.DataError, match=r"items must be .*, a file, .*, found \w+ .*see trusteq\.read_items"):
         trusteq.audit(large, small, items)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_file_of_items_is_read_like_a_data_frame(tmp_path, kind):
+    frame = pd.DataFrame({"id": [f"i{n}" for n in range(40)], "a": np.linspace(0.1, 0.9, 40), "y": ["no", "yes"] * 20})
+    frame.to_csv(tmp_path / "test.csv", index=False)
+    models = [
+        trusteq.from_callable(
+            lambda rows, s=s: np.column_stack([1 - s * rows["a"], s * rows["a"]]), labels=["no", "yes"], name=str(s)
+        )
+        for s in (1.0, 0.9)
+    ]
+    how = {"columns": "all", "label": "y", "explain": False, "costs": "none", "resamples": 100, "with_slices": False}
+    from_file, from_frame = (trusteq.audit(*models, items, **how) for items in (kind(tmp_path / "test.csv"), frame))
+    pd.testing.assert_frame_equal(from_file.estimates(), from_frame.estimates())
 
 
 def test_a_mapping_is_a_policy_and_one_dimension_a_list_of_one():

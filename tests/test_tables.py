@@ -431,10 +431,15 @@ def test_rows_that_rounding_puts_across_a_threshold_are_counted(tmp_path):
     assert f"({differ} answers change)" in moved[0].message
 
 
-def test_an_estimator_that_misses_a_column_says_which(trained):
+def test_an_estimator_that_misses_a_column_says_which_and_how_all_are_read(trained):
     items = trusteq.read_items(people(), columns=["age", "income", "job"], label="label")
-    with pytest.raises(trusteq.ModelError, match="it was fitted on column 'hours', which the items do not have"):
-        trusteq.from_estimator(trained[0], name="large").predict(items)
+    estimator = trained[0]
+    model = trusteq.from_estimator(estimator, name="large")
+    with pytest.raises(trusteq.ModelError, match="it was fitted on column 'hours', which the items do not") as caught:
+        model.predict(items)
+    keyword, _, said = str(caught.value).rpartition(", with ")[2].partition("=")
+    columns = eval(said, {"estimator": estimator})  # noqa: S307
+    assert model.predict(trusteq.read_items(people(), **{keyword: columns}, label="label")).shape == (len(people()), 2)
 
 
 def test_boosted_trees_of_other_packages_take_categories():

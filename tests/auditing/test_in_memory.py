@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.dummy import DummyClassifier
 
 import trusteq
 from trusteq.auditing import in_memory
@@ -171,6 +172,10 @@ def test_logits_are_logits_only_if_that_is_said(made, plain):
         (lambda m: {"p_small": m.q * 100}, ["percentages", "divide them by 100"]),
         (lambda m: {"p_small": np.where(m.q > 0.9, np.nan, m.q)}, ["every value must be finite"]),
         (lambda m: {"p_small": np.ma.masked_greater(m.q, 0.9)}, ["values are masked"]),
+        (
+            lambda m: {"p_small": DummyClassifier().fit([[0]] * 2, [0, 1])},
+            ["array of candidate: found DummyClassifier, a model", "or audit models with trusteq.audit"],
+        ),
         (lambda m: {"p_small": "small.csv"}, ["found str 'small.csv'", "an array, a data frame"]),
         (lambda m: {"p_small": None}, ["found NoneType"]),
         (lambda m: {"p_large": m.p[:0]}, ["no rows"]),

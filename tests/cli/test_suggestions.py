@@ -46,7 +46,7 @@ def test_labels_that_are_dropped_as_suggested_are_dropped(tmp_path):
     table(tmp_path, "large.csv", labels=("yes", "no"), gold=gold)
     table(tmp_path, "small.csv", labels=("yes", "no"))
     done = trusteq("audit", "large.csv", "small.csv", *QUICK, "--allow-same", cwd=tmp_path)
-    one_line(done, "choices in a task file, columns of predictions, or --labels for a checkpoint")
+    one_line(done, "choices in a task file, columns of predictions, or --labels for other models")
     options = shlex.split(done.stderr[done.stderr.index("--ignore-label") :])
     assert options == ["--ignore-label", "oh no,perhaps"]
     done = trusteq("audit", "large.csv", "small.csv", *QUICK, "--allow-same", *options, cwd=tmp_path)

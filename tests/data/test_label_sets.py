@@ -61,7 +61,7 @@ def test_labels_that_are_codes_need_their_names():
 def test_labels_that_differ_little_are_to_be_written_alike():
     assert remedy(["Yes", "no"], ["no", "yes"]) == "'yes' and 'Yes' differ only in case; rename one of them"
     assert remedy(["0", "1", "7"], ["0", "1"]) == remedy(["up", "no"], ["no", "yes"]).replace("up", "7")
-    alike = "write them as the models do (choices in a task file, columns of predictions, or --labels for a checkpoint)"
+    alike = "write them as the models do (choices in a task file, columns of predictions, or --labels for other models)"
     assert remedy(["up", "no"], ["no", "yes"]) == f"{alike}, or drop them with --ignore-label up"
     assert remedy(["oh no", "up", "no"], ["no", "yes"]) == f"{alike}, or drop them with --ignore-label 'oh no,up'"
     # Nothing would be left, or the option would read two labels.

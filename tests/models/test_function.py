@@ -74,7 +74,7 @@ def test_several_segments_are_given_as_one_tuple_an_item():
 
 
 def test_items_without_segments_are_refused():
-    with pytest.raises(DataError, match="model f has no input"):
+    with pytest.raises(DataError, match='model f has no input; name what it reads: columns="all" for'):
         given(Items(ids=["a"]))
 
 
@@ -163,7 +163,7 @@ def test_a_model_is_passed_through():
     assert as_model(model, name="other") is model
 
 
-@pytest.mark.parametrize("thing", ["a string", len, object()])
+@pytest.mark.parametrize("thing", [len, object()])
 def test_anything_else_is_explained(thing, one_line):
     with pytest.raises(ModelError) as caught:
         as_model(thing, name="m")

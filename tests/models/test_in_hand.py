@@ -1,5 +1,7 @@
 """Models that people have in hand answer as those opened from files, say what they are, or say why they are none."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -316,5 +318,11 @@ def test_other_things_are_no_models(one_line):
     for thing in (object(), len, {"a": 1}):
         one_line(refused(thing), "model m: ", "is neither a trusteq model nor", "from_callable")
     assert kind_of(np.zeros((1, 2))) == "predictions"
+    for name in ("models/large", Path("models/large")):
+        with pytest.raises(ModelError) as caught:
+            as_model(name, name="m")
+        one_line(caught, "'models/large' is a name, not a model; open it with trusteq.open_model('models/large')")
+    with pytest.raises(ModelError, match="pickle file, which could execute code"):
+        as_model("large.pkl", name="m")
     model = as_model((net(), tensor), name="m", labels=LABELS)
     assert as_model(model, name="other") is model

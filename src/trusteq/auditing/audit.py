@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 from dataclasses import asdict, replace
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +55,6 @@ from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -101,10 +101,10 @@ def audit(
 
     Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or what `open_model` takes
     besides paths: estimators, pipelines, pairs (model, tokenizer), sessions, predictions; a mapping names the
-    candidates. Items are what `trusteq.read_items` returns, or a data frame or Hugging Face dataset, which it then
-    reads with the further keywords, such as ``text`` and ``label``. ``policy`` is by default "default", for language
-    models "generative" as far as their task measures it. ``dimensions`` replaces the policy's choice of what EQUIVALENT
-    requires. ``batch`` is the number of items per call for models whose answers depend on their batch.
+    candidates. Items are what `trusteq.read_items` returns, or a file, data frame or Hugging Face dataset, which it
+    then reads with the further keywords, such as ``text`` and ``label``. ``policy`` is by default "default", for
+    language models "generative" as far as their task measures it. ``dimensions`` replaces the policy's choice of what
+    EQUIVALENT requires. ``batch`` is the number of items per call for models whose answers depend on their batch.
     ``with_other_way`` also asks about columns and tiles, and candidates that were trained on perturbed items, in
     another way, which is not judged. ``explain`` says how to explain, or whether; by default every model that can be
     explained is. ``protocol`` is "paper", "paper-scripts" or "paper-scripts-qqp", to explain as published instead; a
@@ -219,13 +219,13 @@ def _rules(
 
 
 def _items(items: object, columns: Mapping[str, Any]) -> Items:
-    """The items themselves, or those of a data frame or dataset, read by these columns."""
-    if is_table(items):
+    """The items themselves, or those of a file, data frame or dataset, read by these columns."""
+    if isinstance(items, str | Path) or is_table(items):
         return read_items(items, **columns)
     if not isinstance(items, Items):
         raise DataError(
-            f"items must be trusteq.Items, a data frame or a dataset, found {type(items).__name__} "
-            f"{str(items)[:80]!r}; read a file with trusteq.read_items(path, text=..., label=...)"
+            f"items must be trusteq.Items, a file, a data frame or a dataset, found {type(items).__name__} "
+            f"{str(items)[:80]!r}; see trusteq.read_items"
         )
     if columns:
         first = next(iter(columns))

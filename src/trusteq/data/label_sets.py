@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CODE = re.compile(r"(\d+)(\.0+)?")
 """A label's code; pandas writes it as a float if another is missing."""
-_WHERE = "choices in a task file, columns of predictions, or --labels for a checkpoint"
+_WHERE = "choices in a task file, columns of predictions, or --labels for other models"
 """Where a model's labels are written."""
 SHOWN = 10
 """Maximum labels that a message names."""

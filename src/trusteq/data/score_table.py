@@ -81,6 +81,10 @@ def score_table(
 
 def _as_array(scores: Any, where: str) -> NDArray[np.float64]:
     """The numbers in float64; hard answers are refused."""
+    if hasattr(scores, "predict_proba"):
+        raise ModelError(
+            f"{where}: found {type(scores).__name__}, a model; give {PROBABILITIES}, or audit models with trusteq.audit"
+        )
     if isinstance(scores, str | bytes) or not (hasattr(scores, "__array__") or _is_rows(scores) or is_frame(scores)):
         raise ModelError(
             f"{where}: found {type(scores).__name__} {shown(scores)}; give {PROBABILITIES}, as an array, a data frame "

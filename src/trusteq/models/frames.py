@@ -37,7 +37,8 @@ def as_fitted(frame: pd.DataFrame, estimator: Any, *, name: str) -> Any:
     if missing := [column for column in names if column not in frame.columns]:
         raise ModelError(
             f"model {name}: it was fitted on column {missing[0]!r}, which the items do not have; their columns are "
-            f"{listed([*map(str, frame.columns)])}: name it with --columns"
+            f"{listed([*map(str, frame.columns)])}: read all that it was fitted on, with "
+            "columns=list(estimator.feature_names_in_)"
         )
     fitted = frame[names]
     if type(estimator).__module__.partition(".")[0] in CATEGORICAL:

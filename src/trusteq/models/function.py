@@ -66,7 +66,10 @@ class FunctionModel:
         """The answers of one call."""
         segments = list(items.segments.values())
         if not segments:
-            raise DataError(f"{items.source}: model {self.name} has no input; name the columns to read")
+            raise DataError(
+                f'{items.source}: model {self.name} has no input; name what it reads: columns="all" for the rows of a '
+                "table, or text=, picture= or sound= with the name of a column"
+            )
         if len(segments) > 1:
             inputs: Any = list(zip(*map(_one_by_one, segments), strict=True))
         else:

@@ -5,11 +5,13 @@ Each becomes a model by an adapter of its own, which says what of it is hashed a
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.score_table import is_scores
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.base import Model
+from trusteq.models.files import refuse_pickle
 from trusteq.models.function import from_estimator
 
 if TYPE_CHECKING:
@@ -78,6 +80,11 @@ def _adapter(given: Any, *, name: str) -> tuple[Callable[..., Model], str]:
         from trusteq.models.prediction_file import stored_predictions
 
         return stored_predictions, "predictions in memory"
+    if isinstance(given, str | Path):
+        refuse_pickle(Path(given), name=name)
+        raise ModelError(
+            f"model {name}: {str(given)!r} is a name, not a model; open it with trusteq.open_model({str(given)!r})"
+        )
     raise ModelError(
         f"model {name}: {kind} is neither a trusteq model nor a classifier with predict_proba, nor a pipeline, a pair "
         "(model, tokenizer), an ONNX session or an array or data frame of predictions; open a file or folder with "
