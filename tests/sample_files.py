@@ -35,6 +35,31 @@ def write(folder: Path) -> None:
         frame.to_csv(folder / f"{name}.csv", index=False)
     write_results(folder)
     write_reviews(folder)
+    write_estimators(folder)
+
+
+def write_estimators(folder: Path) -> None:
+    """``large.joblib`` and ``small.joblib``, pickled estimators, and ``applications.csv``, which they read."""
+    import joblib
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    rng, n = np.random.default_rng(0), 240
+    data = pd.DataFrame({"application_id": [f"A{i}" for i in range(n)], "age": rng.integers(18, 80, n)})
+    data["income"] = rng.lognormal(10, 0.5, n).round()
+    data["purpose"] = rng.choice(["car", "house"], n)
+    risk = 0.1 * (data["age"] - 50) + (data["purpose"] == "car") + rng.normal(size=n)
+    data["repaid"] = np.where(risk > 0, "yes", "no")
+    read = ["age", "income", "purpose"]
+    for name, penalty in (("large", 1.0), ("small", 0.1)):
+        prepare = make_column_transformer((OneHotEncoder(), ["purpose"]), (StandardScaler(), ["age", "income"]))
+        model = make_pipeline(prepare, LogisticRegression(C=penalty)).fit(
+            data.loc[:119, read], data.loc[:119, "repaid"]
+        )
+        joblib.dump(model, folder / f"{name}.joblib")
+    data[120:].to_csv(folder / "applications.csv", index=False)
 
 
 def write_results(folder: Path) -> None:
