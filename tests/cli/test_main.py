@@ -293,6 +293,15 @@ def test_a_model_holds_no_items(files):
     one_line(done, "m is a model and contains no items; name an items file with --data")
 
 
+def test_where_there_is_no_model_nobody_asks_for_items(files):
+    done = trusteq("audit", "larg.csv", "small.csv", "--label", "gold", cwd=files)
+    one_line(done, "larg.csv: no such file")
+    done = trusteq("audit", "results/large", "small.csv", "--label", "gold", cwd=files)
+    one_line(done, "results/large: no such file or folder; correct the path, or for a hub id name an items file")
+    (files / "empty").mkdir()
+    one_line(trusteq("audit", "empty", "small.csv", "--label", "gold", cwd=files), "empty is not a model folder")
+
+
 def test_without_labels_the_option_for_them_is_named(files):
     done = trusteq("audit", "large.csv", "small.csv", "--dimensions", "behaviour", "--no-slices", cwd=files)
     assert "name the label column (--label)" in " ".join(done.stdout.split())

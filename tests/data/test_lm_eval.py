@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trusteq import DataError, OptionError, read_items
+from trusteq import DataError, ModelError, OptionError, open_model, read_items
 from trusteq.data.choice_results import prompt_and_options
 from trusteq.data.lm_eval import read, recognises
 
@@ -171,6 +171,36 @@ def test_the_folder_above_that_of_the_model_is_read_too(tmp_path):
     shutil.copytree(REFERENCE, tmp_path / "out" / "model")
     assert recognises(tmp_path / "out")
     assert read(tmp_path / "out").questions[0].id == read(REFERENCE).questions[0].id
+
+
+def scores_in(folder):
+    """The file of scores that lm-evaluation-harness writes beside its samples."""
+    file = folder / "results_2026-11-29T16-38-21.718373.json"
+    file.write_text(json.dumps({"results": {}, "configs": {}, "versions": {}, "n-shot": {}, "lm_eval_version": "0.4.13"}))
+    return file
+
+
+def test_scores_without_samples_say_how_to_get_them(tmp_path, one_line):
+    (tmp_path / "org__model").mkdir()
+    file = scores_in(tmp_path / "org__model")
+    for place in (file, file.parent, tmp_path):
+        for refuse, error in ((open_model, ModelError), (read_items, DataError)):
+            with pytest.raises(error, match=r"no samples_\*\.jsonl, which hold the answers; run it again with --log") as e:
+                refuse(place)
+            one_line(e)
+
+
+def test_scores_beside_samples_lead_to_the_folder(folder, one_line):
+    with pytest.raises(ModelError, match="its samples are beside it: name .*samples$") as raised:
+        open_model(scores_in(folder))
+    one_line(raised)
+    assert len(read_items(folder)) == 12
+
+
+def test_results_of_another_program_are_not_taken_for_scores(tmp_path):
+    (tmp_path / "results_1.json").write_text('{"results": 1}')
+    with pytest.raises(ModelError, match="is not a model folder"):
+        open_model(tmp_path)
 
 
 def test_a_renamed_file_is_recognised_by_its_keys_and_ordinary_ones_are_not(folder, tmp_path):

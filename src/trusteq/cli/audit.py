@@ -343,7 +343,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     if options["dimensions"]:
         policy = policy.requiring(comma_separated(options["dimensions"]))
     if options["data"] is None and not are_files[0]:
-        raise click.UsageError(f"{reference_name} is a model and contains no items; name an items file with --data")
+        raise click.UsageError(_why_no_items(reference_name, reference_location))
     context = click.get_current_context()
     written = {name for name in context.params if context.get_parameter_source(name) in GIVEN}
     refuse_estimators(locations, {name: value for name, value in context.params.items() if name in written})
@@ -468,6 +468,16 @@ def reads_tables(
     if options["data"] is None or not Path(options["data"]).is_file():
         return False
     return any(backends[name].reads_tables(location, Path(location).expanduser()) for name, location in locations)
+
+
+def _why_no_items(name: str, location: str) -> str:
+    """Why the audit has no items; an error where there is no model either."""
+    from trusteq.models.open import backend_of
+
+    if not Path(location).expanduser().exists():
+        return f"{location}: no such file or folder; correct the path, or for a hub id name an items file with --data"
+    backend_of(location, name)
+    return f"{name} is a model and contains no items; name an items file with --data"
 
 
 def _refuse_to_withhold_nothing(items: Items) -> None:

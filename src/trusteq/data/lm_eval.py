@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data import jsonl
@@ -64,6 +65,31 @@ def read(path: Path) -> ChoiceResults:
     if not questions:
         raise DataError(f"{path}: no multiple-choice questions: {'; '.join(note.message for note in notes)}")
     return ChoiceResults(str(path), tuple(questions), tuple(map(str, files)), tuple(notes))
+
+
+def why_no_samples(path: Path) -> str | None:
+    """Why nothing here can be audited, if there are scores of lm-evaluation-harness without the samples behind them."""
+    files = sorted([*path.glob("results_*.json"), *path.glob("*/results_*.json")]) if path.is_dir() else [path]
+    found = next((file for file in files if fnmatch(file.name, "results_*.json") and _are_scores(file)), None)
+    if found is None or (path.is_dir() and _in_folder(path)):
+        return None
+    if beside := _in_folder(found.parent):
+        return f"{path} has scores of lm-evaluation-harness; its samples are beside it: name {beside[0].parent}"
+    return (
+        f"{path} has scores of lm-evaluation-harness, but no samples_*.jsonl, which hold the answers; run it again "
+        "with --log_samples --output_path DIR"
+    )
+
+
+def _are_scores(file: Path) -> bool:
+    """Whether this is the file of scores that lm-evaluation-harness writes."""
+    if not file.is_file():
+        return False
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.keys() >= {"results", "configs", "versions", "n-shot"}
 
 
 class _LeftOutError(Exception):

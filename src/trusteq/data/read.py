@@ -11,6 +11,7 @@ import numpy as np
 from trusteq.data.id_columns import read_with_ids
 from trusteq.data.items import Items
 from trusteq.data.label_sets import CODE, enumerated, listed
+from trusteq.data.lm_eval import why_no_samples
 from trusteq.data.media_folder import FILE_NAME, LABEL, medium_of
 from trusteq.data.option_columns import own_options, right_options
 from trusteq.data.picture_columns import picture_column
@@ -122,6 +123,8 @@ def read_items(
         raise DataError(f"{_name(source)}: label names or labels to ignore need a label column; name it with --label")
     if options is not None and (label_names or ignore_labels):
         raise DataError(f"{_name(source)}: label names and labels to ignore have no effect on options; leave them out")
+    if isinstance(source, str | Path) and (reason := why_no_samples(Path(source).expanduser())) is not None:
+        raise DataError(reason)
     segments = [*text, *picture, *sound, *features]
     named = [*segments, *slices, *(name for name in (label, id, cluster, options) if name is not None)]
     read = partial(read_table, source, split=split, download=download)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trusteq.data import llama_cpp_log
+from trusteq.data import llama_cpp_log, lm_eval
 from trusteq.data.surrogates import readable
 from trusteq.errors import ModelError, OptionError
 from trusteq.models.backend import Backend
@@ -150,6 +150,8 @@ def _why_not(path: Path) -> str:
             f"{path} is what llama.cpp printed, which trusteq show prints again; for a verdict give a file of each "
             "model, written with --kl-divergence-base"
         )
+    if (reason := lm_eval.why_no_samples(path)) is not None:
+        return reason
     if path.is_file():
         return (
             f"{path} is not a model file; give a file of predictions (.parquet, .csv, .tsv, .jsonl), a .onnx, "
