@@ -176,7 +176,7 @@ def test_the_folder_above_that_of_the_model_is_read_too(tmp_path):
 def scores_in(folder):
     """The file of scores that lm-evaluation-harness writes beside its samples."""
     file = folder / "results_2026-11-29T16-38-21.718373.json"
-    file.write_text(json.dumps({"results": {}, "configs": {}, "versions": {}, "n-shot": {}, "lm_eval_version": "0.4.13"}))
+    file.write_text(json.dumps({"results": {}, "configs": {}, "versions": {}, "n-shot": {}}))
     return file
 
 
@@ -185,13 +185,13 @@ def test_scores_without_samples_say_how_to_get_them(tmp_path, one_line):
     file = scores_in(tmp_path / "org__model")
     for place in (file, file.parent, tmp_path):
         for refuse, error in ((open_model, ModelError), (read_items, DataError)):
-            with pytest.raises(error, match=r"no samples_\*\.jsonl, which hold the answers; run it again with --log") as e:
+            with pytest.raises(error, match=r"no samples_\*\.jsonl, .*; run it again with --log_samples") as e:
                 refuse(place)
             one_line(e)
 
 
 def test_scores_beside_samples_lead_to_the_folder(folder, one_line):
-    with pytest.raises(ModelError, match="its samples are beside it: name .*samples$") as raised:
+    with pytest.raises(ModelError, match=r"its samples are beside it: name .*samples$") as raised:
         open_model(scores_in(folder))
     one_line(raised)
     assert len(read_items(folder)) == 12
@@ -259,6 +259,18 @@ def test_an_unknown_field_is_refused_with_those_that_exist(one_line):
     ) as raised:
         read_items(mood, cluster="doc.author")
     one_line(raised)
+
+
+def test_a_field_of_any_task_is_listed_and_found_without_its_prefix(one_line):
+    with pytest.raises(DataError, match=r"the fields are doc.start, doc.gold, doc_id, doc.sentence, .*doc.writer") as e:
+        read_items(REFERENCE, cluster="doc.author")
+    one_line(e)
+    with pytest.raises(DataError, match=r"no field 'writer' in any record; use 'doc.writer'$") as e:
+        read_items(REFERENCE, cluster="writer")
+    one_line(e)
+    with pytest.raises(DataError, match=r"field 'doc.ends' is \[.*; such fields are doc.start, doc.gold, doc_id$") as e:
+        read_items(REFERENCE, slices="doc.ends")
+    one_line(e)
 
 
 def test_options_that_the_results_decide_are_refused(one_line):

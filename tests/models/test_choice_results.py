@@ -144,11 +144,24 @@ def test_documents_that_only_one_side_has_are_refused(tmp_path, one_line):
     folder = shutil.copytree(CANDIDATE, tmp_path / "fewer")
     file = only(folder, "tiny_ends")
     file.write_text("".join(file.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
-    with pytest.raises(ModelError, match=r"lacks 1 of 12 questions of .*, e.g. 'tiny_ends/5'") as raised:
+    with pytest.raises(ModelError, match=r"lacks 1 of 12 questions of .*, e.g. 'tiny_ends/5'.* same --limit") as raised:
         trusteq.open_model(folder).predict(trusteq.read_items(REFERENCE))
     one_line(raised)
     with pytest.raises(ModelError, match=r"has 1 more than the 11 questions of .*, e.g. 'tiny_ends/5'") as raised:
         trusteq.open_model(REFERENCE).predict(trusteq.read_items(folder))
+    one_line(raised)
+
+
+def test_tasks_that_only_one_side_has_are_named_with_the_way_out(tmp_path, one_line):
+    folder = shutil.copytree(CANDIDATE, tmp_path / "fewer")
+    only(folder, "tiny_ends").unlink()
+    said = "only one of them was asked tiny_ends: name a file of one task of each model, or a folder without it"
+    for model, items in ((folder, REFERENCE), (REFERENCE, folder)):
+        with pytest.raises(ModelError, match=f"6 .*questions of .*{said}$") as raised:
+            trusteq.open_model(model).predict(trusteq.read_items(items))
+        one_line(raised)
+    with pytest.raises(ModelError, match=r"share no question \(this model was asked tiny_ends\)") as raised:
+        trusteq.open_model(only(REFERENCE, "tiny_ends")).predict(trusteq.read_items(folder))
     one_line(raised)
 
 

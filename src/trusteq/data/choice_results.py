@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.data.items import Items
+from trusteq.data.label_sets import enumerated
 from trusteq.data.surrogates import is_unicode
 from trusteq.data.table import shown
 from trusteq.errors import DataError
@@ -119,8 +120,12 @@ class ChoiceResults:
         values = [_at(question.record, path) for question in self.questions]
         having = {question.task for question, value in zip(self.questions, values, strict=True) if value is not None}
         if not having:
-            available = _paths(self.questions[0].record)
-            raise DataError(f"{self.source}: no field {path!r} in any record; the fields are {', '.join(available)}")
+            first = {question.task: question for question in reversed(self.questions)}
+            available = list(dict.fromkeys(name for task in self.tasks for name in _paths(first[task].record)))
+            meant = next((f"use {name!r}" for name in available if name.endswith(f".{path}")), "")
+            raise DataError(
+                f"{self.source}: no field {path!r} in any record; {meant or f'the fields are {enumerated(available)}'}"
+            )
         texts = []
         for question, value, default in zip(self.questions, values, otherwise, strict=True):
             if question.task not in having:
@@ -128,7 +133,8 @@ class ChoiceResults:
                 continue
             if value is None or isinstance(value, dict | list):
                 raise DataError(
-                    f"{question.place}: field {path!r} is {shown(value)}, where a text or a number is expected"
+                    f"{question.place}: field {path!r} is {shown(value)}, where a text or a number is expected; "
+                    f"such fields are {enumerated(_paths(question.record))}"
                 )
             texts.append(f"{question.task}: {value}" if len(self.tasks) > 1 and default else str(value))
         return texts

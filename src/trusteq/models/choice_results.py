@@ -12,6 +12,7 @@ import numpy as np
 
 from trusteq.data.choice_results import PROMPT, TOKENS, Question, probabilities
 from trusteq.data.hashing import content_hash
+from trusteq.data.label_sets import enumerated
 from trusteq.data.results import INSPECT, LIGHTEVAL, LM_EVAL, ResultsFormat
 from trusteq.data.table import shown
 from trusteq.errors import ModelError, OptionError
@@ -71,8 +72,8 @@ class StoredChoices:
             count = f"{len(missing):,} of {len(items):,}" if missing else f"{len(extra):,} more than the {len(items):,}"
             verb = "lacks" if missing else "has"
             raise ModelError(
-                f"{where}: {verb} {count} questions of {items.source}, e.g. {(missing or extra)[0]!r}; run both models "
-                "on the same tasks and documents"
+                f"{where}: {verb} {count} questions of {items.source}, e.g. {(missing or extra)[0]!r}; "
+                f"{self._way_out(items, missing, extra)}"
             )
         questions = [self.questions[id_] for id_ in items.ids]
         tokens = items.segments.get(TOKENS, [""] * len(items))
@@ -91,6 +92,20 @@ class StoredChoices:
         if items.labels is not None:
             self._refuse_other_gold(questions, items)
         return questions
+
+    def _way_out(self, items: Items, missing: Sequence[str], extra: Sequence[str]) -> str:
+        """What to do if some questions are only here or only there: a whole task can be left out."""
+        here = {id_: question.task for id_, question in self.questions.items()}
+        there = dict(zip(items.ids, items.columns.get("task", ()), strict=False))
+        shared = {here[id_] for id_ in here.keys() - {*extra}}
+        apart = {here[id_] for id_ in extra} | {there.get(id_) for id_ in missing}
+        if not shared:
+            asked = enumerated(sorted({*here.values()}))
+            return f"they share no question (this model was asked {asked}); name two that do"
+        if None not in apart and not apart & shared:
+            tasks = enumerated(sorted(map(str, apart)))
+            return f"only one of them was asked {tasks}: name a file of one task of each model, or a folder without it"
+        return "run both models on the same tasks and documents, with the same --limit if there is one"
 
     def _refuse_other_gold(self, questions: Sequence[Question], items: Items) -> None:
         gold = np.array([question.gold for question in questions])
