@@ -293,6 +293,16 @@ def test_a_model_holds_no_items(files):
     one_line(done, "m is a model and contains no items; name an items file with --data")
 
 
+def test_samples_are_named_after_the_folder_of_the_model():
+    large, small = (f"out/org__{model}/samples_arc_2026-11-29T16-38-21.718373.jsonl" for model in ("8B", "8B-int4"))
+    assert [name for name, _ in names_and_locations([large, small])] == ["org__8B", "org__8B-int4"]
+    elsewhere = large.replace("out", "new")
+    assert [name for name, _ in names_and_locations([large, elsewhere])] == ["out/org__8B", "new/org__8B"]
+    again = large.replace("T16", "T17")
+    assert names_and_locations([large, again]) == [("out/org__8B", large), ("out/org__8B-2", again)]
+    assert [name for name, _ in names_and_locations(["a/samples_arc.jsonl"])] == ["samples_arc"]
+
+
 def test_where_there_is_no_model_nobody_asks_for_items(files):
     done = trusteq("audit", "larg.csv", "small.csv", "--label", "gold", cwd=files)
     one_line(done, "larg.csv: no such file")

@@ -47,10 +47,7 @@ def names_and_locations(specs: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _name(location: str, depth: int) -> str:
-    from trusteq.models.open import default_name
+    from trusteq.models.open import default_name, named_after
 
-    return (
-        "/".join((*Path(location).parts[:-1][-depth + 1 :], default_name(location)))
-        if depth > 1
-        else default_name(location)
-    )
+    parents = named_after(location).parts[:-1][-depth + 1 :] if depth > 1 else ()
+    return "/".join((*parents, default_name(location)))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_NAME = re.compile(r"samples_(?P<task>.+?)(_\d{4}-\d\d-\d\dT[\d:.-]+)?\.jsonl(\.gz)?")
+_NAME = re.compile(r"samples_(?P<task>.+?)(?P<time>_\d{4}-\d\d-\d\dT[\d:.-]+)?\.jsonl(\.gz)?")
 _KEYS = ("doc_id", "doc", "target", "arguments", "filtered_resps", "filter")
 
 
@@ -65,6 +65,12 @@ def read(path: Path) -> ChoiceResults:
     if not questions:
         raise DataError(f"{path}: no multiple-choice questions: {'; '.join(note.message for note in notes)}")
     return ChoiceResults(str(path), tuple(questions), tuple(map(str, files)), tuple(notes))
+
+
+def is_named_after_task(name: str) -> bool:
+    """Whether a file has the name that lm-evaluation-harness gives to samples, in a folder named after the model."""
+    match = _NAME.fullmatch(name)
+    return match is not None and match["time"] is not None
 
 
 def why_no_samples(path: Path) -> str | None:

@@ -132,13 +132,20 @@ def non_default(options: ModelOptions) -> dict[str, Any]:
 
 def default_name(location: str) -> str:
     """A file's or folder's name without the endings that show its type."""
+    place = named_after(location)
     # "." and ".." are not names.
-    name = Path(location).name
+    name = place.name
     if name in {"", ".."}:
-        name = Path(location).expanduser().resolve().name or "model"
+        name = place.expanduser().resolve().name or "model"
     for ending in (".gz", ".parquet", ".csv", ".tsv", ".jsonl", ".onnx", ".tflite", ".gguf", *ESTIMATORS):
         name = name.removesuffix(ending)
     return readable(name)
+
+
+def named_after(location: str) -> Path:
+    """The file or folder whose name is the model's: of samples named after a task and a time, the folder."""
+    path = Path(location)
+    return path.parent if lm_eval.is_named_after_task(path.name) else path
 
 
 def _why_not(path: Path) -> str:
