@@ -119,9 +119,30 @@ def test_what_is_asked_can_be_answered_and_a_wrong_column_is_asked_again(files):
 def test_results_of_an_evaluation_tool_say_all_themselves(tmp_path):
     done = trusteq("init", RESULTS / "reference", RESULTS / "candidate", "--yes", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert set(written(tmp_path)) == {"models", "seed"}
+    assert "reference: samples of lm-evaluation-harness: 12 questions of tiny_ends, tiny_mood" in done.stderr
+    assert set(written(tmp_path)) == {"models", "dimensions", "seed"}
+    assert written(tmp_path)["dimensions"] == ["behaviour", "calibration"]
+    assert "belong together; doc.start, doc.gold, doc_id, doc.sentence, " in (tmp_path / "audit.yaml").read_text(
+        "utf-8"
+    )
     done = trusteq("audit", "audit.yaml", *QUICK, "--no-slices", cwd=tmp_path)
     assert done.returncode in {0, 1, 3}, done.stderr
+
+
+def test_fields_of_results_are_asked_for(tmp_path):
+    models = [str(RESULTS / role) for role in ("reference", "candidate")]
+    out = tmp_path / "audit.yaml"
+    typed = "writer\ndoc.writer\nnone\n"
+    done = CliRunner().invoke(init, [*models, "--out", str(out)], input=typed, standalone_mode=False)
+    assert done.return_value == 0, done.output
+    assert "no field 'writer'; the fields are doc.start, " in done.output
+    assert written(tmp_path)["data"] == {"cluster": "doc.writer"}
+
+
+def test_a_folder_of_several_models_is_no_model(tmp_path):
+    done = trusteq("init", RESULTS, RESULTS, "--yes", cwd=tmp_path)
+    one_line(done, "holds samples of 2 models, in ")
+    assert not (tmp_path / "audit.yaml").exists()
 
 
 @pytest.fixture

@@ -113,7 +113,8 @@ def proposed(
     from trusteq.proposal.models import own_options
 
     gold: set[str] = set()
-    lines = [] if models[0].reads == "results" else _items(models, data, questions, out, gold)
+    results = models[0].reads == "results"
+    lines = _fields(models[0], questions) if results else _items(models, data, questions, out, gold)
     apart = [name for line in lines if line.key in _NOT_LABELS for name in _listed(line.value)]
     written = []
     for model, spec in zip(models, specs, strict=True):
@@ -121,9 +122,15 @@ def proposed(
         for key, value, why in own_options(model, models[0], gold, apart):
             own.append(Line(key, _here(value, out) if key == "tokenizer" else value, why))
         written.append(ModelLines(_here(model.location, out), _described(model), own))
-    return audit_file(written[0], written[1:], lines, _rest(models, questions, out), run=f"trusteq audit {out}")
+    rest = _rest(models, questions, out)
+    if models[0].fields and not lines:
+        fields = f"data: {{cluster: FIELD, slice: [FIELD]}} if questions belong together; {', '.join(models[0].fields)}"
+        rest = [Line("data", None, fields[:150]), *rest]
+    return audit_file(written[0], written[1:], lines, rest, run=f"trusteq audit {out}")
 
 
+_WHY = "stored answers cannot be explained; the policy would also require explanation"
+STORED = ("dimensions", ["behaviour", "calibration"], _WHY)
 SEED = ("seed", 0, "the same inputs and seed give the same run")
 _NOT_LABELS = ("label", "slice", "cluster")
 """Keys of columns that hold no label's score."""
@@ -183,6 +190,25 @@ def _items(
     return lines + ([Line("slice", slices, why)] if slices else [])
 
 
+def _fields(reference: SeenModel, questions: Questions) -> list[Line]:
+    """The lines about items that results contain: which fields of their records say what belongs together."""
+    from trusteq.proposal.audit_file import Line
+
+    def field(text: str) -> str:
+        if text not in reference.fields:
+            raise click.UsageError(f"no field {text!r}; the fields are {', '.join(reference.fields)}")
+        return text
+
+    def several(text: str) -> list[str]:
+        return [field(name) for name in comma_separated(text)]
+
+    if not reference.fields:
+        return []
+    cluster, why = questions.ask("Field that several questions share", None, field)
+    slices, said = questions.ask("Fields to look at by value", None, several)
+    return [Line(*line) for line in (("cluster", cluster, why), ("slice", slices, said)) if line[1] is not None]
+
+
 def _rest(models: Sequence[SeenModel], questions: Questions, out: Path) -> list[Line]:
     """The lines below models and data: what is required, and how it is done."""
     from trusteq.policy import PRESETS
@@ -199,13 +225,12 @@ def _rest(models: Sequence[SeenModel], questions: Questions, out: Path) -> list[
         lines.append(
             Line("policy", None, "policy: generative, as far as the task measures it, unless one is named here")
         )
-        return [*lines, Line(*SEED)]
+        return [*lines, *([Line(*STORED)] if models[0].fields else []), Line(*SEED)]
     preset = Proposal("default", "a start: trusteq policy show default prints its margins")
     policy, why = questions.ask("Policy (default, generative, paper or a file)", preset, _policy)
     lines.append(Line("policy", policy if policy in PRESETS else _here(policy, out), why))
     if models[0].reads == "stored" or not all(model.runs for model in models):
-        why = "stored answers cannot be explained; the policy would also require explanation"
-        lines.append(Line("dimensions", ["behaviour", "calibration"], why))
+        lines.append(Line(*STORED))
     else:
         lines.append(Line("explain", None, "explain: false skips the slowest part; explain: {items: 500} is usual"))
     return [*lines, Line(*SEED)]

@@ -90,6 +90,12 @@ class ChoiceResults:
         """The names of the tasks, in the order of the files."""
         return tuple(dict.fromkeys(question.task for question in self.questions))
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What ``slices`` and ``cluster`` can name: the fields of each task's first record, in the files' order."""
+        first = {question.task: question.record for question in reversed(self.questions)}
+        return tuple(dict.fromkeys(field for task in self.tasks for field in _paths(first[task])))
+
     def items(self, *, slices: Sequence[str] = (), cluster: str | None = None) -> Items:
         """The questions as items. ``slices`` and ``cluster`` are fields of the stored records, e.g. "doc.subject"."""
         shared = self.shared_options
@@ -120,12 +126,9 @@ class ChoiceResults:
         values = [_at(question.record, path) for question in self.questions]
         having = {question.task for question, value in zip(self.questions, values, strict=True) if value is not None}
         if not having:
-            first = {question.task: question for question in reversed(self.questions)}
-            available = list(dict.fromkeys(name for task in self.tasks for name in _paths(first[task].record)))
-            meant = next((f"use {name!r}" for name in available if name.endswith(f".{path}")), "")
-            raise DataError(
-                f"{self.source}: no field {path!r} in any record; {meant or f'the fields are {enumerated(available)}'}"
-            )
+            meant = next((f"use {name!r}" for name in self.fields if name.endswith(f".{path}")), "")
+            listed = f"the fields are {enumerated(self.fields)}"
+            raise DataError(f"{self.source}: no field {path!r} in any record; {meant or listed}")
         texts = []
         for question, value, default in zip(self.questions, values, otherwise, strict=True):
             if question.task not in having:

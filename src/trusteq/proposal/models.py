@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from trusteq.data.label_sets import enumerated
 from trusteq.data.prediction_file import label_columns
 from trusteq.data.predictions import unlike_logits
 from trusteq.data.readers import read_table
-from trusteq.data.results import format_of
+from trusteq.data.results import LLAMA_CPP, format_of
 from trusteq.errors import ModelError, TrusteqError
 from trusteq.models.files import read_config
 from trusteq.models.hub import cached_config
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trusteq.data.choice_results import ChoiceResults
+
 Reads = Literal["stored", "results", "text", "question", "picture", "sound", "table", "array"]
 """What a model reads; stored predictions and results of an evaluation tool read nothing."""
 
@@ -40,7 +43,8 @@ ROWS = 1000
 class SeenModel:
     """A model as it can be seen: in words, what it reads, its labels (none if they cannot be seen).
 
-    lacks_tokenizer: whether it reads texts, but has no tokenizer beside it.
+    lacks_tokenizer: whether it reads texts, but has no tokenizer beside it. fields: of stored choices, the fields of
+    their records that items can be sliced and clustered by.
     """
 
     name: str
@@ -49,6 +53,7 @@ class SeenModel:
     reads: Reads
     labels: tuple[str, ...] = ()
     lacks_tokenizer: bool = False
+    fields: tuple[str, ...] = ()
 
     @property
     def runs(self) -> bool:
@@ -64,8 +69,12 @@ def look_at_model(location: str, name: str) -> SeenModel:
     def seen(reads: Reads, labels: tuple[str, ...] = (), **more: Any) -> SeenModel:
         return SeenModel(name, location, backend.words, reads, labels, **more)
 
-    if format_of(location) is not None:
-        return seen("results")
+    if (form := format_of(location)) is not None:
+        if form is LLAMA_CPP:
+            return seen("results")
+        results: ChoiceResults = form.read(path)
+        words = f"{form.words}: {len(results.questions):,} questions of {enumerated(results.tasks)}"
+        return SeenModel(name, location, words, "results", fields=results.fields)
     if backend.kind == "predictions":
         return seen("stored", tuple(label_columns(path)))
     if backend.kind == "onnx":
