@@ -17,6 +17,7 @@ from trusteq.data.clean import clean
 from trusteq.errors import in_python
 from trusteq.explain.unit_names import plural
 from trusteq.record.document import PatchSummary
+from trusteq.report.by_task import by_task
 from trusteq.report.decisions import to_do, to_look_at
 from trusteq.report.outlook_words import outlooks, sentence
 from trusteq.report.patch_rows import patch_rows
@@ -98,6 +99,7 @@ def render_evidence(evidence: Evidence, say: Callable[[str], str] = str) -> Rend
             *waivers(of_candidate(evidence.waivers, c.name)),
             Padding(rules(c.verdict, c.flat, document.policy), (0, 0, 0, 2)),
             _indented([*context(c.flat, c.tests, unit), *map(clean, map(say, beside_alignment(c)))]),
+            *by_task(evidence, c),
             *undecided(c.verdict, say),
         ]
         for heading, advice in (("what to do", to_do(evidence, c)), ("what to look at", to_look_at(c))):
