@@ -176,7 +176,7 @@ def test_logits_are_logits_only_if_that_is_said(made, plain):
             lambda m: {"p_small": DummyClassifier().fit([[0]] * 2, [0, 1])},
             ["array of candidate: found DummyClassifier, a model", "or audit models with trusteq.audit"],
         ),
-        (lambda m: {"p_small": "small.csv"}, ["found str 'small.csv'", "an array, a data frame"]),
+        (lambda m: {"p_small": "small.csv"}, ["found str 'small.csv'", "files are audited by trusteq.audit("]),
         (lambda m: {"p_small": None}, ["found NoneType"]),
         (lambda m: {"p_large": m.p[:0]}, ["no rows"]),
         (lambda m: {"p_large": [[0.5, 0.5], [1.0]]}, ["rows of unequal length"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -86,9 +87,10 @@ def _as_array(scores: Any, where: str) -> NDArray[np.float64]:
             f"{where}: found {type(scores).__name__}, a model; give {PROBABILITIES}, or audit models with trusteq.audit"
         )
     if isinstance(scores, str | bytes) or not (hasattr(scores, "__array__") or _is_rows(scores) or is_frame(scores)):
+        files = "; files are audited by trusteq.audit(trusteq.open_model(LARGE), trusteq.open_model(SMALL), ITEMS)"
         raise ModelError(
             f"{where}: found {type(scores).__name__} {shown(scores)}; give {PROBABILITIES}, as an array, a data frame "
-            "or a list of rows"
+            f"or a list of rows{files if isinstance(scores, str | PurePath) else ''}"
         )
     if hasattr(scores, "detach"):  # torch: numpy has no bfloat16, and must not need gradients
         scores = scores.detach().cpu()
