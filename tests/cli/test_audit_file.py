@@ -206,4 +206,4 @@ def test_a_file_stands_alone_in_place_of_the_models(tmp_path):
     (tmp_path / "a.yaml").write_text(TWO, "utf-8")
     one_line(trusteq("audit", "a.yaml", "small.csv", cwd=tmp_path), "a.yaml is an audit file, which names all models")
     one_line(trusteq("audit", "none.yaml", cwd=tmp_path), "none.yaml: no such audit file")
-    one_line(trusteq("audit", "large.csv", cwd=tmp_path), "Missing argument 'CANDIDATE...'")
+    one_line(trusteq("audit", "large.csv", cwd=tmp_path), "'CANDIDATE...'. An audit compares models: name")

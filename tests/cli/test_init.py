@@ -122,9 +122,9 @@ def test_results_of_an_evaluation_tool_say_all_themselves(tmp_path):
     assert "reference: samples of lm-evaluation-harness: 12 questions of tiny_ends, tiny_mood" in done.stderr
     assert set(written(tmp_path)) == {"models", "dimensions", "seed"}
     assert written(tmp_path)["dimensions"] == ["behaviour", "calibration"]
-    assert "belong together; doc.start, doc.gold, doc_id, doc.sentence, " in (tmp_path / "audit.yaml").read_text(
-        "utf-8"
-    )
+    text = (tmp_path / "audit.yaml").read_text("utf-8")
+    assert "# data: {cluster: FIELD} if questions share one, {slice: [FIELD]} to see each value; fields: doc.st" in text
+    assert ", doc.writer\n" in text
     done = trusteq("audit", "audit.yaml", *QUICK, "--no-slices", cwd=tmp_path)
     assert done.returncode in {0, 1, 3}, done.stderr
 

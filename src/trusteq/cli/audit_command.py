@@ -27,7 +27,9 @@ class AuditCommand(ModelCommand):
         if not isinstance(reference, str) or not reference.lower().endswith(YAML) or ctx.resilient_parsing:
             rest = super().parse_args(ctx, args)
             if not ctx.params["candidates"] and not ctx.resilient_parsing:
-                raise click.MissingParameter(ctx=ctx, param=next(p for p in self.params if p.name == "candidates"))
+                both = "An audit compares models: name the reference, then one candidate or more"
+                missing = next(p for p in self.params if p.name == "candidates")
+                raise click.MissingParameter(both, ctx=ctx, param=missing)
             return rest
         from trusteq.cli.audit_file import read_audit_file
 

@@ -109,6 +109,7 @@ def proposed(
     models: Sequence[SeenModel], specs: Sequence[str], data: str | None, questions: Questions, out: Path
 ) -> str:
     """The audit file's text, after all questions are answered."""
+    from trusteq.data.label_sets import enumerated
     from trusteq.proposal.audit_file import Line, ModelLines, audit_file
     from trusteq.proposal.models import own_options
 
@@ -124,8 +125,9 @@ def proposed(
         written.append(ModelLines(_here(model.location, out), _described(model), own))
     rest = _rest(models, questions, out)
     if models[0].fields and not lines:
-        fields = f"data: {{cluster: FIELD, slice: [FIELD]}} if questions belong together; {', '.join(models[0].fields)}"
-        rest = [Line("data", None, fields[:150]), *rest]
+        fields = enumerated(models[0].fields)
+        why = f"data: {{cluster: FIELD}} if questions share one, {{slice: [FIELD]}} to see each value; fields: {fields}"
+        rest = [Line("data", None, why), *rest]
     return audit_file(written[0], written[1:], lines, rest, run=f"trusteq audit {out}")
 
 
