@@ -412,3 +412,15 @@ def test_as_json_it_is_strict_and_holds_everything(better):
     disagreement = next(c for c in candidate["changes"] if c["measure"] == "disagreement")
     assert set(disagreement["change"]) == {"value", "low", "high", "n", "method", "level"}
     assert disagreement["direction"] == "better"
+
+
+def test_long_settings_are_shown_from_where_they_differ():
+    one = audited()
+    policy = one.document.policy
+    other = policy.requiring(("behaviour",))
+    now = replace(one, document=replace(one.document, policy=other))
+    line = " ".join(shown(difference(one, now)).split("policy.description")[1].split("policy.required")[0].split())
+    before, after = line.split(" -> ")
+    assert before != after
+    assert after.startswith("…")
+    assert after.endswith("Required here: behaviour.")

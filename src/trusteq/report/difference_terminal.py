@@ -202,9 +202,8 @@ def _settings(settings: Sequence[Setting]) -> list[RenderableType]:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for setting in settings[:MOST_SETTINGS]:
-        table.add_row(
-            Text(clean(setting.name)), Text(f"{_setting_text(setting.before)} -> {_setting_text(setting.now)}")
-        )
+        before, now = _from_where_they_differ(_setting_text(setting.before), _setting_text(setting.now))
+        table.add_row(Text(clean(setting.name)), Text(f"{before} -> {now}"))
     remaining = len(settings) - MOST_SETTINGS
     parts: list[RenderableType] = [Text("what else differs", style="bold"), Padding(table, (0, 0, 0, 2))]
     return [*parts, Text(f"  and {remaining:,} more (--json has them all)", style="dim")] if remaining > 0 else parts
@@ -215,5 +214,12 @@ def _setting_text(value: Any) -> str:
     if value is None:
         return "none"
     text = value if isinstance(value, str) else json.dumps(value)
-    text = text[:12] if len(text) == 64 and not text.strip("0123456789abcdef") else text
-    return clean(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+    return clean(text[:12] if len(text) == 64 and not text.strip("0123456789abcdef") else text)
+
+
+def _from_where_they_differ(before: str, now: str) -> list[str]:
+    """Both texts, cut to what fits; if they would look alike, with what they begin with left out, but for a word."""
+    same = next((i for i, (a, b) in enumerate(zip(before, now, strict=False)) if a != b), min(len(before), len(now)))
+    start = same - LONGEST // 4 if same >= LONGEST - 1 else 0
+    rests = (f"…{text[start:].lstrip()}" if start else text for text in (before, now))
+    return [rest if len(rest) <= LONGEST else f"{rest[: LONGEST - 1]}…" for rest in rests]
