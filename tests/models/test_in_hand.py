@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from trusteq import Items, LabelError, ModelError, OptionError, audit, open_model
+from trusteq.auditing.models import identify
 from trusteq.models.in_hand import as_model, is_pair, kind_of
 from trusteq.models.traits import traits_of
 
@@ -238,6 +239,23 @@ def test_a_session_of_bytes_reads_texts_by_the_tokenizer_beside_it(onnx_bert, lo
         str(onnx_bert) if kind == "folder" else f"{type(tokenizer).__name__} in memory"
     )
     assert traits_of(model).size().parameters == traits_of(folder).size().parameters
+
+
+@pytest.mark.parametrize("kind", ["bytes", "pair"])
+@pytest.mark.parametrize("reference", ["folder", "in memory"])
+def test_a_session_takes_what_it_lacks_from_the_reference(onnx_bert, bert, loaded, kind, reference):
+    made = session((onnx_bert / "model.onnx").read_bytes())
+    base = open_model(bert) if reference == "folder" else open_model(loaded, name="large")
+    given = made if kind == "bytes" else (made, loaded[1])
+    model = identify(base, {"small": given}, allow_same=False).candidates[0]
+    assert model.labels == base.labels
+    texts = Items(ids=["a"], segments={"text": ["a good film"]})
+    by_hand = open_model((made, loaded[1]), labels=list(base.labels))
+    assert np.array_equal(model.predict(texts), by_hand.predict(texts))
+    (finding,) = [one for one in model.findings() if one.kind == "taken from the reference"]
+    what = "labels" if kind == "pair" else "tokenizer and labels"
+    assert finding.message.startswith(f"{what} taken from {base.name}, ")
+    assert finding.message.endswith("if its outputs have another, name them with labels=[...]")
 
 
 def test_what_a_session_cannot_be(onnx_bert, tmp_path, one_line):

@@ -12,6 +12,7 @@ from trusteq.models.base import Finding
 from trusteq.models.function import renamed
 from trusteq.models.in_hand import as_model, is_pair
 from trusteq.models.reading import refuse_unread
+from trusteq.models.taken import offered_by
 from trusteq.models.traits import task_of, traits_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def identify(
     if not named:
         raise ModelError("no candidate; an audit needs a reference and one or more candidates")
     base = as_model(reference, name="reference")
-    compared = [as_model(candidate, name=name) for name, candidate in named]
+    compared = [_candidate(candidate, base, name=name) for name, candidate in named]
     if isinstance(candidates, Mapping):
         compared = [renamed(model, name) for model, name in zip(compared, candidates, strict=True)]
     retrained = None if peer is None else as_model(peer, name="peer")
@@ -87,6 +88,14 @@ def identify(
                 "passes; give another candidate, or use --allow-same if you mean it"
             )
     return models
+
+
+def _candidate(given: object, reference: Model, *, name: str) -> Model:
+    """The candidate; a session takes the tokenizer and labels that it lacks from the reference, as a file does."""
+    from trusteq.models.session_in_hand import is_session
+
+    graph = given[0] if isinstance(given, tuple) and is_pair(given) else given
+    return as_model(given, name=name, **({"taken": offered_by(reference)} if is_session(graph) else {}))
 
 
 def _refuse_bad_names(names: Sequence[str]) -> None:

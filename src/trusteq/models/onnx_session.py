@@ -126,7 +126,7 @@ def open_onnx(
     if labels is None and not configured and taken is not None and taken.labels:
         labels, from_reference = taken.labels, [*from_reference, "labels"]
     unnamed = (
-        f"{file.parent} has no config.json with id2label; name the labels in the order of the outputs with --labels "
+        f"no config.json with id2label beside {file.name}; name the labels in the order of the outputs with --labels "
         f"{name}=first,second"
     )
     names = output_labels(chosen, configured, labels, unnamed=unnamed, name=name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trusteq.errors import ModelError
+from trusteq.errors import ModelError, in_python
 from trusteq.models.cost_machine import CPU
 from trusteq.models.cost_size import Size
 from trusteq.models.onnx_session import OnnxModel, open_onnx
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trusteq.models.opening import Opening
+    from trusteq.models.taken import Taken
     from trusteq.models.traits import Traits
 
 IN_MEMORY = "onnx in memory"
@@ -58,11 +59,13 @@ def of_session(
     scores: Literal["logits", "probabilities"] | None = None,
     output: str | None = None,
     budget: int | None = None,
+    taken: Taken | None = None,
 ) -> SessionInHand:
     """The graph of a session, asked in that session.
 
     ``tokenizer`` is a folder with tokenizer.json, or a tokenizer of transformers or tokenizers. The file that the
     session was made of, or its bytes, are its content; names of labels are found beside the file as usual.
+    What is then still missing is ``taken`` from the reference.
     """
     path: Any
     content: Any
@@ -78,6 +81,10 @@ def of_session(
         else:
             file = Path(path)
         folder = None if tokenizer is None else _folder(tokenizer, Path(scratch) / "tokenizer", name=name)
+        in_memory = tokenizer
+        if tokenizer is None and taken is not None and taken.in_memory is not None:
+            in_memory = taken.in_memory
+            taken = replace(taken, tokenizer=Path(_folder(in_memory, Path(scratch) / "tokenizer", name=name)))
         model = open_onnx(
             str(file),
             name=name,
@@ -86,17 +93,21 @@ def of_session(
             scores=scores,
             output=output,
             budget=budget,
+            taken=taken,
             session=session,
         )
         if not isinstance(model, OnnxModel):
             raise ModelError(f"model {name}: a session of pictures or sounds; open its .onnx file instead")
         size = model.traits.size()
     details = dict(model.identity.details)
-    if details["tokenizer"] is not None and not isinstance(tokenizer, str | Path | None):
-        details["tokenizer"] = f"{type(tokenizer).__name__} in memory"
+    if (details["tokenizer"] or "").startswith(scratch):
+        details["tokenizer"] = f"{type(in_memory).__name__} in memory"
     where = "a session of bytes" if path is None else f"a session of {path}"
     identity = replace(model.identity, kind=IN_MEMORY, location=where, details=details)
     known = {field.name: getattr(model, field.name) for field in fields(OnnxModel)}
+    known["from_reference"] = tuple(
+        replace(finding, message=in_python(finding.message)) for finding in model.from_reference
+    )
     return SessionInHand(**{**known, "identity": identity}, size=size)
 
 

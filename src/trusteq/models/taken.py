@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trusteq.models.base import Finding
 from trusteq.models.traits import traits_of
@@ -14,20 +14,28 @@ if TYPE_CHECKING:
 
     from trusteq.models.base import Model
 
+IN_MEMORY = "transformers in memory"
+"""The kind of a model whose tokenizer is in memory, too."""
+
 
 @dataclass(frozen=True)
 class Taken:
-    """What the reference offers: its name, the folder of its tokenizer.json, its labels; None and () if it has none."""
+    """What the reference offers: its name, the folder of its tokenizer.json, its labels; None and () if it has none.
+
+    in_memory: its tokenizer, if that has no folder.
+    """
 
     reference: str
     tokenizer: Path | None
     labels: tuple[str, ...]
+    in_memory: Any = None
 
 
 def offered_by(reference: Model) -> Taken:
     """What candidates may take from this reference; a file of predictions offers nothing."""
     traits = traits_of(reference)
-    return Taken(reference.name, traits.tokenizer_folder, tuple(reference.labels) if traits.runs else ())
+    in_memory = getattr(reference, "tokenizer", None) if reference.identity.kind == IN_MEMORY else None
+    return Taken(reference.name, traits.tokenizer_folder, tuple(reference.labels) if traits.runs else (), in_memory)
 
 
 def taken_finding(what: Sequence[str], reference: str, *, name: str) -> Finding:

@@ -17,6 +17,7 @@ from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.loaded_checkpoint import LoadedCheckpoint
 from trusteq.models.scores import as_probabilities
+from trusteq.models.taken import IN_MEMORY
 from trusteq.models.token_limit import token_limit
 from trusteq.models.transformer import GPU_TOKEN_BUDGET, TOKEN_BUDGET, TransformerModel
 from trusteq.models.weights_hash import configuration, weights_hash
@@ -130,7 +131,7 @@ def of_transformer(
         name=name,
         labels=names,
         identity=Identity(
-            "transformers in memory",
+            IN_MEMORY,
             f"{kind} and its tokenizer",
             weights_hash(model, configuration(config), str(vocabulary), name=name),
             loaded.details(),
