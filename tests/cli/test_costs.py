@@ -133,3 +133,21 @@ def test_gate_and_damaged_costs(files, tmp_path):
     done = trusteq("gate", "run", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "run: incomplete: no costs.json; copy the run again" in done.stderr
+
+
+def test_before_models_run_it_says_what_no_label_will_cost(files, tmp_path):
+    asked = [word for word in ASKED if word not in {"--label", "label", "--quiet"}]
+
+    def said(*more):
+        done = trusteq("audit", "large.onnx", "small.onnx", *asked, "--costs", "none", *more, cwd=files)
+        return [line for line in done.stderr.splitlines() if "gold" in line or "predict large" in line]
+
+    warning, predict = said("--out", str(tmp_path / "run"))
+    assert predict.startswith("trusteq: predict large")
+    assert warning == (
+        "trusteq: no gold labels, which policy default needs for accuracy difference and smooth ECE difference, so no "
+        "candidate can be EQUIVALENT; name their column with --label"
+    )
+    assert len(said("--out", str(tmp_path / "2"), "--label", "label")) == 1
+    assert len(said("--out", str(tmp_path / "3"), "--dimensions", "explanation")) == 1
+    assert said("--out", str(tmp_path / "4"), "--quiet") == []

@@ -10,6 +10,7 @@ import pytest
 import sample_files
 import yaml
 from cases import LABELS, probabilities
+from click import UsageError
 from click.testing import CliRunner
 from command import one_line, trusteq
 
@@ -169,6 +170,41 @@ def test_models_of_texts_get_columns_a_cluster_and_slices(checkpoints):
         "slice": ["desk"],
     }
     assert "dimensions" not in written(checkpoints)
+
+
+def numbered(folder):
+    """The models only number their labels."""
+    for name in ("bert", "bert-int8"):
+        config = json.loads((folder / name / "config.json").read_text("utf-8"))
+        config["id2label"] = {str(code): f"LABEL_{code}" for code in range(len(LABELS))}
+        (folder / name / "config.json").write_text(json.dumps(config), "utf-8")
+
+
+def test_names_of_labels_that_models_only_number_are_not_guessed_but_pointed_at(checkpoints):
+    numbered(checkpoints)
+    done = trusteq("init", "bert", "bert-int8", "test.csv", "--yes", cwd=checkpoints)
+    assert done.returncode == 0, done.stderr
+    assert "label" not in written(checkpoints)["data"]
+    says = "if gold has the names of LABEL_0, LABEL_1, LABEL_2, write label: gold under data, and labels: "
+    says += f"[{', '.join(sorted(LABELS))}] under each model, in the order of its outputs"
+    assert says in done.stderr
+    assert says in (checkpoints / "audit.yaml").read_text("utf-8")
+
+
+def test_codes_of_labels_that_models_only_number_are_the_label_whatever_the_column_is_called(checkpoints):
+    numbered(checkpoints)
+    items = pd.read_csv(checkpoints / "test.csv")
+    items["gold"] = [LABELS.index(name) for name in items["gold"]]
+    items.rename(columns={"gold": "sentiment"}).to_csv(checkpoints / "test.csv", index=False)
+    assert trusteq("init", "bert", "bert-int8", "test.csv", "--yes", cwd=checkpoints).returncode == 0
+    data = written(checkpoints)["data"]
+    assert (data["label"], data["label_names"]) == ("sentiment", ["LABEL_0", "LABEL_1", "LABEL_2"])
+
+
+def test_without_an_answer_it_says_how_to_do_without_one(files):
+    with chdir(files), pytest.raises(UsageError, match=r"no answer; run init in a terminal, or .*--yes"):
+        CliRunner().invoke(init, ["large.csv", "small.csv"], input="", standalone_mode=False, catch_exceptions=False)
+    assert not (files / "audit.yaml").exists()
 
 
 @pytest.mark.slow

@@ -66,3 +66,12 @@ def test_labels_that_differ_little_are_to_be_written_alike():
     assert remedy(["oh no", "up", "no"], ["no", "yes"]) == f"{alike}, or drop them with --ignore-label 'oh no,up'"
     # Nothing would be left, or the option would read two labels.
     assert remedy(["up", "down"], ["no", "yes"]) == remedy(["up, or down", "no"], ["no", "yes"]) == alike
+
+
+def test_outputs_that_are_only_numbered_are_to_be_named():
+    numbered, say = ["LABEL_0", "LABEL_1"], "the model only numbers its outputs; name them, in its own order: --labels"
+    assert remedy(["bad", "good"], numbered) == f"{say} bad,good, if LABEL_0 is 'bad'"
+    assert remedy(["bad", "good", "so, so"], numbered) == f"{say} ..."
+    assert remedy(["0", "1"], numbered) == "if these are codes, name the label of each: --label-names LABEL_0,LABEL_1"
+    # Some of them are the model's own names: then they are no mere numbers.
+    assert "--ignore-label bad" in remedy(["LABEL_0", "bad"], numbered)

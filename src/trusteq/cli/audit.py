@@ -15,6 +15,7 @@ from trusteq.cli.model_options import ModelCommand, model_backends, no_effect, o
 from trusteq.cli.pickled_estimators import refuse_estimators
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.streams import print_or_warn
+from trusteq.cli.unnamed_texts import unnamed_texts
 from trusteq.cli.value_types import ITEMS, MODEL, NAMES, PLACE, POLICY
 from trusteq.cli.work_options import WORK, chosen_executor, work_folder, work_options
 from trusteq.data.clean import clean
@@ -363,7 +364,7 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
     task_file = read_task_file(options["task"]) if options["task"] and text_model is not None else None
     texts = comma_separated(options["text"]) or (() if task_file is None else task_file.columns)
     if text_model is not None and not texts:
-        raise click.UsageError(f"model {text_model} reads texts; name their columns with --text, in the model's order")
+        raise unnamed_texts(text_model, options["data"])
     sounds, features = (comma_separated(options[name]) for name in ("sound", "features"))
     pictures = comma_separated(options["picture"])
     quiet = options["quiet"] or (options["as_json"] and not options["progress_json"])
@@ -397,6 +398,8 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
             skip_unreadable=options["skip_unreadable"],
         )
         progress("read items", 1, 1)
+        if not (all(are_files) or quiet):
+            _warn_without_labels(items, policy)
         if options["no_pictures"]:
             _refuse_to_withhold_nothing(items)
         # A file of predictions may repeat the items' columns: these are not labels.
@@ -510,6 +513,20 @@ def _warn_if_too_few(options: dict[str, Any], policy: Policy, explain: ExplainSe
         click.echo(
             f"trusteq: {explained} explained items are fewer than the {policy.min_items} that policy "
             f"{clean(policy.name)} requires, so no candidate can be EQUIVALENT; use --explain-items {policy.min_items}",
+            err=True,
+        )
+
+
+def _warn_without_labels(items: Items, policy: Policy) -> None:
+    """Warn before models run that without gold labels no candidate can be EQUIVALENT under this policy."""
+    from trusteq.comparing.measures import find_measure
+
+    rules = [find_measure(rule) for name in policy.required for rule in policy.rules[name]]
+    needing = [rule.title for rule in rules if rule is not None and "labels" in rule.needs]
+    if items.labels is None and needing:
+        click.echo(
+            f"trusteq: no gold labels, which policy {clean(policy.name)} needs for {' and '.join(needing)}, so no "
+            "candidate can be EQUIVALENT; name their column with --label",
             err=True,
         )
 

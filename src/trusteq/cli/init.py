@@ -12,13 +12,14 @@ from trusteq.cli.lists import comma_separated
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.value_types import ITEMS, MODEL, PLACE
 from trusteq.data.clean import clean
+from trusteq.data.label_sets import enumerated
 from trusteq.errors import PolicyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trusteq.proposal.audit_file import Line
-    from trusteq.proposal.columns import Proposal
+    from trusteq.proposal.columns import Column, Proposal
     from trusteq.proposal.models import SeenModel
 
 
@@ -99,7 +100,15 @@ class Questions:
         def answer(text: str) -> Any:
             return None if text == "none" and unseen is None else check(text)
 
-        found = click.prompt(what, default=default, value_proc=answer, err=True)
+        try:
+            found = click.prompt(what, default=default, value_proc=answer, err=True)
+        except click.Abort as stop:
+            if not isinstance(stop.__context__, EOFError):
+                raise
+            click.echo(err=True)
+            raise click.UsageError(
+                f"{what}: no answer; run init in a terminal, or take what is proposed: --yes"
+            ) from None
         if found is None:
             return None, ""
         return found, proposal.why if proposal is not None and found == proposal.value else "as you said"
@@ -178,7 +187,9 @@ def _items(
         )
         lines.append(Line("text", read if len(read) > 1 else read[0], said))
     if label is None:
-        lines.append(Line("label", None, "label: no column was found; measures that need labels are skipped"))
+        without = _without_label(columns, labels)
+        lines.append(Line("label", None, f"no label: {without}"))
+        click.echo(f"no label: {clean(without)}", err=True)
     else:
         lines.append(Line("label", label, why))
         gold.update(next(one for one in columns if one.name == label).distinct)
@@ -209,6 +220,21 @@ def _fields(reference: SeenModel, questions: Questions) -> list[Line]:
     cluster, why = questions.ask("Field that several questions share", None, field)
     slices, said = questions.ask("Fields to look at by value", None, several)
     return [Line(*line) for line in (("cluster", cluster, why), ("slice", slices, said)) if line[1] is not None]
+
+
+def _without_label(columns: Sequence[Column], labels: Sequence[str]) -> str:
+    """What follows if no column is the label, and what to do if one may be."""
+    from trusteq.proposal.columns import unnamed_labels
+
+    less = "measures that need the right labels are skipped, so nothing can be EQUIVALENT by the default policy"
+    maybe = unnamed_labels(columns, labels)
+    if maybe is None:
+        return less
+    names = ", ".join(sorted(maybe.distinct - {""}))
+    return (
+        f"{less}; if {maybe.name} has the names of {enumerated(labels)}, write label: {maybe.name} under data, and "
+        f"labels: [{names}] under each model, in the order of its outputs"
+    )
 
 
 def _rest(models: Sequence[SeenModel], questions: Questions, out: Path) -> list[Line]:

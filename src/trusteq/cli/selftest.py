@@ -10,6 +10,7 @@ import click
 from trusteq.cli.lists import comma_separated
 from trusteq.cli.model_options import ModelCommand, model_backends, options_for, refuse_unused
 from trusteq.cli.screen import print_json, show, show_progress
+from trusteq.cli.unnamed_texts import unnamed_texts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -79,7 +80,7 @@ def selftest(model: str, **options: Any) -> int:
     backends = model_backends([(name, model)], download=options["download"])
     refuse_unused(options, cast("ModelCommand", click.get_current_context().command).model_options, backends)
     if backends[name].reads_texts and not options["text"]:
-        raise click.UsageError(f"model {name} reads texts; name their columns with --text, in the model's order")
+        raise unnamed_texts(name, options["data"])
     columns = comma_separated(options["columns"])
     if not columns and reads_tables(options, [(name, model)], backends):
         columns = ("all",)

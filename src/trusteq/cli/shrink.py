@@ -12,6 +12,7 @@ from trusteq.cli.lists import comma_separated
 from trusteq.cli.model_options import ModelCommand, model_backends, options_for, refuse_unused
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.streams import print_or_warn
+from trusteq.cli.unnamed_texts import unnamed_texts
 from trusteq.cli.work_options import work_folder, work_options
 from trusteq.data.clean import clean
 from trusteq.stats.limits import LIMITS
@@ -150,7 +151,7 @@ def shrink(model: str, **options: Any) -> int:
     task_file = read_task_file(options["task"]) if options["task"] else None
     texts = comma_separated(options["text"]) or (() if task_file is None else task_file.columns)
     if backends[name].reads_texts and not texts:
-        raise click.UsageError(f"model {name} reads texts; name their columns with --text, in the model's order")
+        raise unnamed_texts(name, options["data"])
     quiet = options["quiet"] or options["as_json"]
 
     def say(line: str) -> None:

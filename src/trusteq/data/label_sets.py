@@ -97,6 +97,10 @@ def remedy(gold: Sequence[str], labels: Sequence[str]) -> str:
     unknown = _missing(gold, labels)
     if len(unknown) == len(gold) and all(CODE.fullmatch(label) for label in gold):
         return f"if these are codes, name the label of each: --label-names {','.join(labels[:SHOWN])}"
+    if len(unknown) == len(gold) and are_numbered(labels):
+        as_list = _typed(gold) if len(gold) == len(labels) else None
+        example = "..." if as_list is None else f"{shlex.quote(as_list)}, if {labels[0]} is {gold[0]!r}"
+        return f"the model only numbers its outputs; name them, in its own order: --labels {example}"
     match = _near_match(_missing(labels, gold), unknown)
     if match:
         return f"{match.removeprefix('; ')}; rename one of them"
@@ -104,6 +108,11 @@ def remedy(gold: Sequence[str], labels: Sequence[str]) -> str:
     if len(unknown) == len(gold) or (typed := _typed(unknown)) is None:
         return alike
     return f"{alike}, or drop them with --ignore-label {shlex.quote(typed)}"
+
+
+def are_numbered(labels: Sequence[str]) -> bool:
+    """Whether these are LABEL_0, LABEL_1, ..., which transformers writes where nobody named the labels."""
+    return all(label == f"LABEL_{code}" for code, label in enumerate(labels))
 
 
 def _missing(labels: Sequence[str], others: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.comparing.slices import ANSWER, CONFIDENCE, LABEL
 from trusteq.data.id_columns import names_rows
-from trusteq.data.label_sets import CODE
+from trusteq.data.label_sets import CODE, are_numbered
 from trusteq.data.readers import read_table
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ def label_of(columns: Sequence[Column], labels: Sequence[str]) -> Proposal | Non
     for column in ordered:
         names = [label for label in labels if label != column.name]
         codes = column.distinct - {"-1"}
-        usual = column.name.lower() in LABELS and column.kind == "number" and len(codes) > 1
+        numbered = len(codes) == len(labels) and are_numbered(labels)
+        usual = (column.name.lower() in LABELS or numbered) and column.kind == "number" and len(codes) > 1
         if usual and all(map(CODE.fullmatch, codes)) and {int(float(code)) for code in codes} <= {*range(len(names))}:
             why = "the names of the codes 0, 1, ..., in the reference's order: check them"
             more: list[tuple[str, Any, str]] = [("label_names", names, why)]
@@ -121,6 +122,14 @@ def label_of(columns: Sequence[Column], labels: Sequence[str]) -> Proposal | Non
         if column.name.lower() in LABELS and 1 < len(column.distinct) <= MOST_LABELS and column.kind != "other":
             return Proposal(column.name, "a usual name; the models' labels cannot be seen: check that they are these")
     return None
+
+
+def unnamed_labels(columns: Sequence[Column], labels: Sequence[str]) -> Column | None:
+    """The column of as many names as the models have numbered labels, which may be the names of these."""
+    if not labels or not are_numbered(labels):
+        return None
+    ordered = sorted(columns, key=lambda column: _rank(column.name, LABELS))
+    return next((one for one in ordered if one.kind == "text" and len(one.distinct - {""}) == len(labels)), None)
 
 
 def _rank(name: str, usual: Sequence[str]) -> int:

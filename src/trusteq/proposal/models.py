@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trusteq.data.label_sets import enumerated
+from trusteq.data.label_sets import are_numbered, enumerated
 from trusteq.data.prediction_file import label_columns
 from trusteq.data.predictions import unlike_logits
 from trusteq.data.readers import read_table
@@ -152,9 +152,14 @@ def own_options(
     own: list[tuple[str, Any, str]] = []
     if model.lacks_tokenizer and model is not reference and (Path(reference.location) / "tokenizer.json").is_file():
         own.append(("tokenizer", reference.location, "it reads tokens, and has no tokenizer beside it"))
-    generic = all(label == f"LABEL_{code}" for code, label in enumerate(model.labels))
     same_number = not model.labels or len(model.labels) == len(reference.labels)
-    if model.runs and generic and same_number and reference.labels and model.labels != reference.labels:
+    if (
+        model.runs
+        and are_numbered(model.labels)
+        and same_number
+        and reference.labels
+        and model.labels != reference.labels
+    ):
         why = "it names none; these are the reference's, in its order: check that it is the same"
         own.append(("labels", list(reference.labels), why))
     return own
