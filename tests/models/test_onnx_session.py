@@ -232,6 +232,15 @@ def test_a_graph_without_a_tokenizer_stops_the_audit_before_any_model_runs(onnx_
     one_line(caught, "model m: the graph reads tokens (input_ids, attention_mask", "with --tokenizer")
 
 
+def test_a_lone_graph_that_has_nothing_to_take_says_at_once_what_it_lacks(onnx_bert, tmp_path, one_line):
+    alone = shutil.copy(onnx_bert / "model.onnx", tmp_path / "alone.onnx")
+    both = "neither tokenizer.json nor config.json with id2label beside alone.onnx; name a folder that has both with "
+    one_line(refused(alone, LabelError), f"{both}--tokenizer m=FOLDER", "--labels m=first,second")
+    # A tokenizer is there or can be taken: only the labels are missing.
+    taken = Taken("large", onnx_bert, ())
+    one_line(refused(alone, LabelError, taken=taken), "no config.json with id2label beside alone.onnx; name the labels")
+
+
 @pytest.fixture
 def lone(bert, onnx_bert, items, tmp_path):
     """Somebody's one file, and a table of texts."""

@@ -125,10 +125,13 @@ def open_onnx(
         files |= matching(beside, ["config.json"]) if configured else {}
     if labels is None and not configured and taken is not None and taken.labels:
         labels, from_reference = taken.labels, [*from_reference, "labels"]
-    unnamed = (
-        f"no config.json with id2label beside {file.name}; name the labels in the order of the outputs with --labels "
-        f"{name}=first,second"
-    )
+    naming = f"name the labels in the order of the outputs with --labels {name}=first,second"
+    unnamed = f"no config.json with id2label beside {file.name}; {naming}"
+    if "input_ids" in inputs and not reads_texts and not from_reference:
+        unnamed = (
+            f"neither tokenizer.json nor config.json with id2label beside {file.name}; name a folder that has both "
+            f"with --tokenizer {name}=FOLDER; if only the labels are missing there, {naming}"
+        )
     names = output_labels(chosen, configured, labels, unnamed=unnamed, name=name)
 
     reader = None

@@ -103,8 +103,8 @@ def test_what_is_not_known_of_a_language_model():
     names = ("token_kl_excess", "same_top", "nll_per_byte_ratio")
     between = verdict(U, ("distribution", U, *(rule(name, U, at_least=0) for name in names)))
     assert reasons(between, {}).endswith(
-        "do not show whether it gives next tokens the same probabilities, it finds the same tokens most probable and "
-        "it predicts the texts as well"
+        "do not show whether it gives next tokens the same probabilities, finds the same tokens most probable and "
+        "predicts the texts as well"
     )
 
 

@@ -85,9 +85,7 @@ def _reasons(verdict: Verdict, measures: Mapping[str, Estimate]) -> str:
         if questions:
             items = max((r.estimate.n for r in d.rules if r.estimate), default=0)
             undecided.setdefault(f"{items:,} {DIMENSIONS[d.dimension].counted}", []).extend(questions)
-    parts = [
-        f"{items} do not show whether {listed(dict.fromkeys(questions))}" for items, questions in undecided.items()
-    ]
+    parts = [f"{items} do not show whether {_joined(questions)}" for items, questions in undecided.items()]
     parts += [r.reason for d in measured for r in d.rules if r.outcome is Outcome.NOT_MEASURED]
     parts += [not_measured(d, measures) for d in required if d.outcome is Outcome.NOT_MEASURED]
     return "; ".join(dict.fromkeys(parts))
