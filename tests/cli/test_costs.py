@@ -151,3 +151,20 @@ def test_before_models_run_it_says_what_no_label_will_cost(files, tmp_path):
     assert len(said("--out", str(tmp_path / "2"), "--label", "label")) == 1
     assert len(said("--out", str(tmp_path / "3"), "--dimensions", "explanation")) == 1
     assert said("--out", str(tmp_path / "4"), "--quiet") == []
+
+
+def test_who_did_not_ask_for_many_explanations_is_told_once_how_to_have_fewer(files, tmp_path, monkeypatch):
+    monkeypatch.setattr("trusteq.cli.audit.MANY_EXPLAINED", 60)
+    asked = ["--costs", "none", "--masks", "16", *(w for w in ASKED if w not in {"--no-explain", "--quiet"})]
+
+    def said(out, *more):
+        done = trusteq("audit", "large.onnx", "small.onnx", *asked, "--out", str(tmp_path / out), *more, cwd=files)
+        assert done.returncode in {0, 1, 3}, done.stderr
+        return [line for line in done.stderr.splitlines() if "longest" in line or ": explain " in line]
+
+    hint, *stages = said("run")
+    assert hint == ("trusteq: explanations take longest; --explain-items 100 explains fewer items, --no-explain none")
+    assert [line.split(" (")[0] for line in stages] == ["trusteq: explain large", "trusteq: explain small"]
+    assert said("2", "--explain-items", "60")[0].startswith("trusteq: explain large")
+    monkeypatch.setattr("trusteq.cli.audit.MANY_EXPLAINED", 61)
+    assert said("3")[0].startswith("trusteq: explain large")

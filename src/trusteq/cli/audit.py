@@ -22,7 +22,7 @@ from trusteq.data.clean import clean
 from trusteq.stats.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trusteq.data.items import Items
     from trusteq.explain.explanation import ExplainSettings
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.policy import Policy
 
+MANY_EXPLAINED = 200
+"""So many items take minutes, and nobody asked for that many."""
 
 GROUPS = {
     "Models": (
@@ -400,6 +402,8 @@ def audit(reference: str, candidates: tuple[str, ...], **options: Any) -> int:
         progress("read items", 1, 1)
         if not (all(are_files) or quiet):
             _warn_without_labels(items, policy)
+            if context.get_parameter_source("explain_items") not in GIVEN and not options["progress_json"]:
+                progress = _hint_at_fewer(progress)
         if options["no_pictures"]:
             _refuse_to_withhold_nothing(items)
         # A file of predictions may repeat the items' columns: these are not labels.
@@ -529,6 +533,23 @@ def _warn_without_labels(items: Items, policy: Policy) -> None:
             "candidate can be EQUIVALENT; name their column with --label",
             err=True,
         )
+
+
+def _hint_at_fewer(progress: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
+    """The same progress, which says once, as many items begin to be explained, that fewer can be."""
+    said = False
+
+    def tell(stage: str, done: int, total: int) -> None:
+        nonlocal said
+        if not said and stage.startswith("explain ") and total >= MANY_EXPLAINED:
+            said = True
+            click.echo(
+                "trusteq: explanations take longest; --explain-items 100 explains fewer items, --no-explain none",
+                err=True,
+            )
+        progress(stage, done, total)
+
+    return tell
 
 
 def command_words(context: click.Context) -> tuple[str, ...]:
