@@ -24,8 +24,8 @@ test: $(READY)  ## the test suite
 quick: $(READY)  ## the tests that are not marked slow, in two minutes on two cores
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-long: $(READY)  ## searches of many models, which the test suite leaves out for their time
-	TRUSTEQ_LONG=1 $(BIN)/python -m pytest tests/shrink
+long: $(READY)  ## the tests that the test suite leaves out for their time
+	TRUSTEQ_LONG=1 $(BIN)/python -m pytest -m long
 
 # On Linux, UV_TORCH_BACKEND=cpu spares three gigabytes of GPU libraries where PyTorch's own index can be reached.
 # Old versions beside new ones warn of each other, which is no defect of ours: warnings are no errors here.

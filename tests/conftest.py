@@ -10,6 +10,14 @@ for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items):
+    """Leave out the tests that take minutes, unless TRUSTEQ_LONG is set."""
+    if "TRUSTEQ_LONG" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes its time: make long runs it"))
+
+
 @pytest.fixture
 def one_line():
     """A check of an error: its message is one line, not a long one, and holds the expected parts."""

@@ -100,7 +100,7 @@ def test_a_run_is_stored_checked_judged_again_and_told(stored, tmp_path):
         "far": "NOT EQUIVALENT",
         "copy": "UNDECIDED",
     }
-    for module, _, function in (path.partition(":") for path in FORMATS.values()):
+    for module, _, function in (path.partition(":") for name, path in FORMATS.items() if name != "badge"):
         assert "far" in getattr(importlib.import_module(module), function)(evidence(run))
     assert "nats, at least" in page(evidence(run))
     assert "token KL (lower bound) excess" in page(evidence(run))

@@ -82,7 +82,7 @@ def test_a_run_is_stored_checked_and_judged_again(result, tmp_path):
     assert difference(evidence(run), evidence(run)).match.paired
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"badge"}))
 def test_it_is_told_in_every_format(result, name, tmp_path):
     module, _, function = FORMATS[name].partition(":")
     run = load_run(result.save(tmp_path / "run"))
@@ -158,7 +158,7 @@ def test_a_run_of_whole_documents_is_stored_and_told(tmp_path):
     other.model.resize_token_embeddings(len(other.tokenizer), mean_resizing=False)
     run = load_run(audited(other).save(tmp_path / "run"))
     assert verify_run(run).passed
-    for module, _, function in (path.partition(":") for path in FORMATS.values()):
+    for module, _, function in (path.partition(":") for name, path in FORMATS.items() if name != "badge"):
         assert "other" in getattr(importlib.import_module(module), function)(evidence(run))
 
 

@@ -162,7 +162,7 @@ def test_of_more_slices_the_same_evidence_is_worth_less():
     assert more["alignment_shapley"] == pytest.approx(few["alignment_shapley"] / 6 * 10)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_attributions_part_everywhere_alike_hardly_any_slice_is_shown_to_be_worse():
     """All beyond the margin: 5 % of the samples may name one."""
     named = 0

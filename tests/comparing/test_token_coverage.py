@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
 from token_coverage import MEASURES, coverage, truth
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_documents_cover_and_tokens_do_not():

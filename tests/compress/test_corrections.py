@@ -182,6 +182,7 @@ def test_corrections_of_a_classifier(large, texts, tmp_path):
     assert np.abs(lowered - after).max() < np.abs(before - after).max()
 
 
+@pytest.mark.long
 def test_the_same_again_gives_the_same_bytes_and_another_seed_does_not(rounded, original, reading, tmp_path):
     first, again, other = (
         heal(rounded, original, reading, tmp_path / name, rows=64, seed=seed).directory / "adapter"

@@ -1,7 +1,6 @@
 """A search run whole: what it chooses, that it goes on, what it asks, and that its choice is confirmed once."""
 
 import json
-import os
 import shutil
 
 import pytest
@@ -16,7 +15,7 @@ from trusteq.compress.methods import METHODS
 from trusteq.shrink import bench, search
 
 pytestmark = pytest.mark.slow
-long = pytest.mark.skipif("TRUSTEQ_LONG" not in os.environ, reason="a search takes its time: make long runs it")
+long = pytest.mark.long
 
 STRICT = {
     "name": "strict",
@@ -118,6 +117,7 @@ def test_an_interrupted_search_goes_on_and_finds_the_same(whole, large, data, se
     assert untimed(found) == untimed(whole[0])
 
 
+@long
 def test_the_same_search_writes_the_same_bytes(whole, large, data, settings, tmp_path):
     folders = (whole[1], tmp_path / "other")
     search(large, data["items"], test=data["test"], out=folders[1], **settings)

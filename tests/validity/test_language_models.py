@@ -96,7 +96,7 @@ def known(reference):
         "tokens": {"the same again", "rounded weights, 8 bits", "rounded weights, 3 bits", "temperature, 1.5"},
     }
     every = plants.cases(reference, again=reference, shortcut=shortcut)
-    asked = replace(study.asked_of(reference, size=3_000, texts=300), explained=100)
+    asked = replace(study.asked_of(reference, size=1_200, texts=200), explained=100)
     made = study.know(asked, [case for case in every if case.name in chosen[case.task["task"]]])
     return {(one.task, one.case.name): one for one in made}
 

@@ -60,7 +60,7 @@ def keys_of(command: AuditCommand) -> list[Key]:
     options = [
         parameter
         for parameter in command.get_params(click.Context(command))
-        if isinstance(parameter, click.Option) and parameter.name not in (*NOT_HERE, "peer")
+        if isinstance(parameter, click.Option) and parameter.expose_value and parameter.name not in (*NOT_HERE, "peer")
     ]
     # Options of a plugin's models are in no group.
     groups = {flag: SECTIONS.get(heading, "") for heading, flags in command.groups.items() for flag in flags}

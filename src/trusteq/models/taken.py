@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from trusteq.models.base import Model
 
-IN_MEMORY = "transformers in memory"
-"""The kind of a model whose tokenizer is in memory, too."""
-
 
 @dataclass(frozen=True)
 class Taken:
@@ -34,8 +31,8 @@ class Taken:
 def offered_by(reference: Model) -> Taken:
     """What candidates may take from this reference; a file of predictions offers nothing."""
     traits = traits_of(reference)
-    in_memory = getattr(reference, "tokenizer", None) if reference.identity.kind == IN_MEMORY else None
-    return Taken(reference.name, traits.tokenizer_folder, tuple(reference.labels) if traits.runs else (), in_memory)
+    labels = tuple(reference.labels) if traits.runs else ()
+    return Taken(reference.name, traits.tokenizer_folder, labels, traits.tokenizer_in_memory)
 
 
 def taken_finding(what: Sequence[str], reference: str, *, name: str) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,6 @@ from trusteq.models.labels import configured_labels, label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.loaded_checkpoint import LoadedCheckpoint
 from trusteq.models.scores import as_probabilities
-from trusteq.models.taken import IN_MEMORY
 from trusteq.models.token_limit import token_limit
 from trusteq.models.transformer import GPU_TOKEN_BUDGET, TOKEN_BUDGET, TransformerModel
 from trusteq.models.weights_hash import configuration, weights_hash
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from trusteq.data.items import Items
     from trusteq.models.opening import Opening
+    from trusteq.models.traits import Traits
 
 ROWS = 64
 """Items in one call of a module."""
@@ -63,6 +63,11 @@ def _is(value: object, library: str, kind: str) -> bool:
 @dataclass(eq=False)
 class TransformerInHand(TransformerModel):
     """A classifier that is in memory: it has no files, so no other process can open it."""
+
+    @property
+    def traits(self) -> Traits:
+        """Those of a classifier whose tokenizer is in memory, too."""
+        return replace(super().traits, tokenizer_in_memory=self.tokenizer)
 
     def _size(self) -> Size:
         return Size(self.identity.details.get("parameters"), None, memory_bytes(self.model))
@@ -131,7 +136,7 @@ def of_transformer(
         name=name,
         labels=names,
         identity=Identity(
-            IN_MEMORY,
+            "transformers in memory",
             f"{kind} and its tokenizer",
             weights_hash(model, configuration(config), str(vocabulary), name=name),
             loaded.details(),

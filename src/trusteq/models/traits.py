@@ -56,6 +56,7 @@ class Traits:
     notices: returns findings about what it is not prepared for in items; None if it cannot tell.
     refuses: stops at items that have nothing that it reads, before any model runs; None if only asking it tells.
     tokenizer_folder: the folder of its tokenizer.json; None if there is none.
+    tokenizer_in_memory: its tokenizer, if that has no folder.
     trained_on: returns the trainings on items with units left out, as explanations leave them out, that the recipe
         beside it tells of.
     """
@@ -87,6 +88,7 @@ class Traits:
     notices: Callable[[Items], tuple[Finding, ...]] | None = None
     refuses: Callable[[Items], None] | None = None
     tokenizer_folder: Path | None = None
+    tokenizer_in_memory: Any = None
     trained_on: Callable[[], tuple[Perturbed, ...]] = lambda: ()
 
 

@@ -65,7 +65,7 @@ def breaks(before: Run, now: Run) -> tuple[Break, ...]:
 
 def _breaks(before: Run, now: Run) -> Iterator[Break]:
     was, is_ = before.document, now.document
-    if was.task.name != is_.task.name:
+    if was.task is not is_.task:
         yield Break("task", f"another task: {was.task.name} → {is_.task.name}")
     if was.settings.get("asking") != is_.settings.get("asking"):
         yield Break("questions", "the models were asked in another way (task file)")

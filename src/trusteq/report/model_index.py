@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONGEST = 200
 """Characters of a name."""
 
-TASKS = {"choices": "multiple-choice", "tokens": "text-generation"}
+TASKS = {"choices": "multiple-choice", "tokens": "text-generation", "documents": "text-generation"}
 """The hub's names of tasks; those of classes follow from what the models read."""
 
 READ = {
@@ -56,9 +56,9 @@ def front_matter(evidence: Evidence) -> str:
 
 
 def _task(evidence: Evidence) -> str:
-    name = evidence.document.settings.get("task", "classes")
-    kinds = {READ.get(segment.kind, UNKNOWN) for segment in evidence.segments.values()} if name == "classes" else set()
-    return TASKS.get(name) or (kinds.pop() if len(kinds) == 1 else UNKNOWN)
+    kinds = {READ.get(segment.kind, UNKNOWN) for segment in evidence.segments.values()}
+    by_kind = kinds.pop() if evidence.task.one_row and evidence.labels and len(kinds) == 1 else UNKNOWN
+    return TASKS.get(evidence.task.name, by_kind)
 
 
 def _dataset(evidence: Evidence) -> str:
