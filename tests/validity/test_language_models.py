@@ -108,7 +108,7 @@ def runs(known, monkeypatch):
     return study.studied(RUNS, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_verdicts_are_hardly_ever_wrong(known, monkeypatch):
     results = runs(known, monkeypatch)
     for wrong, of in study.errors(results).values():
