@@ -116,7 +116,7 @@ def test_a_hub_id_is_not_looked_up(place):
     assert "network" not in (place.folder / "reached.txt").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_onnx_runtime_tells_its_makers_nothing(place):
     """Native code is not watched; but whenever it reports, it leaves an identifier in the home directory."""
     place.run("compress", "large", "--method", "onnx", "--out", "graph", "--quiet")

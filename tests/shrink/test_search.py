@@ -118,6 +118,16 @@ def test_an_interrupted_search_goes_on_and_finds_the_same(whole, large, data, se
 
 
 @long
+@pytest.mark.parametrize("where", [{"workers": 2}, {"ray": True}], ids=["two processes", "Ray"])
+def test_other_processes_find_the_same(where, whole, large, data, settings, tmp_path):
+    if "ray" in where:
+        pytest.importorskip("ray", reason="needs Ray")
+    with trusteq.executor(keep=tmp_path / "work", **where) as other:
+        found = search(large, data["items"], test=data["test"], out=tmp_path / "out", executor=other, **settings)
+    assert untimed(found) == untimed(whole[0])
+
+
+@long
 def test_the_same_search_writes_the_same_bytes(whole, large, data, settings, tmp_path):
     folders = (whole[1], tmp_path / "other")
     search(large, data["items"], test=data["test"], out=folders[1], **settings)

@@ -120,7 +120,7 @@ def test_verdicts_are_hardly_ever_wrong(known, monkeypatch):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_changes_nothing_is_within_every_margin(known):
     for (_, name), one in known.items():
         if name.startswith(("the same", "other batches", "rounded weights, 8")):
@@ -128,7 +128,7 @@ def test_what_changes_nothing_is_within_every_margin(known):
             assert study.worst({"truth": one.truth, "judged": judged}) < 0.5, name
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_temperature_changes_certainty_and_no_answer(known):
     truth = known["choices", "temperature, 2"].truth
     assert truth["disagreement"] == 0
@@ -142,7 +142,7 @@ def test_a_temperature_changes_certainty_and_no_answer(known):
     assert truth["confidence_profile_distance"] > 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_shortcut_of_equal_accuracy_is_seen_by_what_the_model_looks_at(known):
     truth = known["choices", "a shortcut, same answers, 40%"].truth
     assert truth["accuracy_difference"] > -0.01
@@ -150,7 +150,7 @@ def test_a_shortcut_of_equal_accuracy_is_seen_by_what_the_model_looks_at(known):
     assert truth["alignment_shapley"] < 0.95
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_preference_for_a_letter_is_an_order_effect(known):
     one, cyclic = (known["choices", f"prefers A, {orders}, 2"].truth for orders in ("one order", "cyclic orders"))
     assert one["order_effect_difference"] > 0.1
@@ -158,12 +158,12 @@ def test_a_preference_for_a_letter_is_an_order_effect(known):
     assert one["disagreement"] > 3 * cyclic["disagreement"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_system_prompt_changes_answers(known):
     assert known["choices", "another system prompt"].truth["disagreement"] > 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_template_without_the_system_message_is_found_before_the_verdict(reference, tmp_path):
     plants.saved(reference, tmp_path / "large")
     plants.saved(reference, tmp_path / "deaf", plants.tokenizer(plants.WITHOUT_SYSTEM))
