@@ -34,7 +34,11 @@ def test_an_audit_file_is_checked_with_what_it_names_but_not_its_models(tmp_path
 
 WRONG = {
     "no.yaml": (None, "no.yaml: no such file"),
-    "list.yaml": ("- 1", "list.yaml: neither an audit file nor a policy, a task file or a study; it has list"),
+    "list.yaml": (
+        "- 1",
+        "a policy, a task file or a study; it has no keys at its top",
+    ),
+    "empty.yaml": ("# nothing\n", "empty.yaml: is empty; trusteq init writes an audit file"),
     "other.yaml": ("on: push\njobs: {}", "neither an audit file nor a policy"),
     "audit.yaml": (AUDIT + "data: {lable: x}", "audit.yaml: data has no key 'lable'; did you mean 'label'?"),
     "modls.yaml": ("modls: {}\npolicy: default", "audit file has no key 'modls'; did you mean 'models'?"),

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 import trusteq.compress
 from trusteq import DataError, Items, ModelError, OptionError, TrusteqError
 from trusteq.compress import heal_language
+from trusteq.compress.before_and_after import before_and_after
 from trusteq.compress.heal_language import OfTokens
 from trusteq.compress.language_source import open_language_source
 from trusteq.compress.original import open_original
@@ -192,6 +193,15 @@ def test_texts_are_set_aside_and_columns_are_read_as_lines(scaled, original, tex
     assert made.recipe["audit"]["items"]["set aside"] is True
     assert len(made.test) == 12
     assert made.recipe["items"]["items"] + made.recipe["dev"]["items"] == 48
+
+
+def test_no_more_texts_are_set_aside_than_it_can_be_asked_about(scaled, original):
+    source = open_language_source(str(scaled), name="candidate")
+    reference = open_original(str(original), source, "cpu", download=False).model
+    many = Items([str(i) for i in range(3000)], {"text": [f"text {i}" for i in range(3000)]})
+    options = {"policy": None, "explain_items": 2, "seed": 0, "device": None, "task": None}
+    plan, left = before_and_after(None, many, None, reference=reference, **options)
+    assert (len(plan.test), len(left)) == (500, 2500)
 
 
 def test_a_task_file_asks_otherwise(scaled, original, texts, tmp_path):

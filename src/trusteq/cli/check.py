@@ -55,8 +55,10 @@ def _checked(file: str) -> str:
     content = read_yaml(file, missing="no such file", error=OptionError)
     kind = _kind(content)
     if kind is None:
-        keys = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        raise OptionError(f"{file}: neither an audit file nor a policy, a task file or a study; it has {keys[:200]}")
+        if not content:
+            raise OptionError(f"{file}: is empty; trusteq init writes an audit file")
+        keys = f"it has {', '.join(map(str, content))}" if isinstance(content, dict) else "it has no keys at its top"
+        raise OptionError(f"{file}: neither an audit file nor a policy, a task file or a study; {keys[:200]}")
     _READ[kind](file)
     return kind
 
