@@ -92,9 +92,7 @@ GPTQ = "int4-gptq"
 """Made by bench/keeping_trust_gptq.py, which needs an environment of its own."""
 TAUGHT: dict[str, dict[str, Any]] = {"labels": {"hard": 1.0}, "kd": {}, "perturbed": {"perturb": 0.5}}
 HEALED = tuple(
-    Arm(f"{start}, healed by {how}", start, rate=None if start == "int4" else 1e-4, **settings)
-    for start in COMPRESSED
-    for how, settings in TAUGHT.items()
+    Arm(f"{start}, healed by {how}", start, **settings) for start in COMPRESSED for how, settings in TAUGHT.items()
 )
 BY_DEFAULT = Arm("int4, healed by kd, by default", "int4", times=2.0, rate=3e-4)
 """As ``--method heal`` does it if nothing else is said: 6,400 rows."""
@@ -104,8 +102,9 @@ HEALED_GPTQ = Arm(f"{GPTQ}, healed by kd", GPTQ, like="int4, healed by kd")
 RATES = {
     None: (1e-4, 2e-4, 4e-4),
     "int4": (1e-4, 3e-4, 1e-3),
+    "pruned": (1e-4, 2e-4, 4e-4),
 }
-"""The learning rates tried, by what is trained: students, and rounded models."""
+"""The learning rates tried, by what is trained: students, rounded models, and pruned ones, whose weights move too."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ def folder(tmp_path_factory):
     return tiny_models.save("bert", tmp_path_factory.mktemp("student") / "student", seed=4)
 
 
-@pytest.fixture
-def student(folder):
+def fresh(folder):
     """A classifier with small weights, as they are before any training."""
     opened = open_transformer(str(folder), name="student")
     with torch.no_grad():
@@ -31,6 +30,11 @@ def student(folder):
             if parameter.ndim == 2:
                 parameter *= 0.1
     return opened
+
+
+@pytest.fixture
+def student(folder):
+    return fresh(folder)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,24 @@ def test_it_learns(student, examples):
     assert curve[-1].loss < 0.5 * curve[0].loss
     answers = student.answer(examples.rows).argmax(axis=1)
     assert (answers == examples.gold).mean() > 0.9
+
+
+def test_mixed_training_learns_too_and_changes_nothing_where_bfloat16_is_no_faster(folder, examples, monkeypatch):
+    def weights(faster, **settings):
+        monkeypatch.setattr(training, "multiplies_bfloat16", lambda device: faster)
+        opened = fresh(folder)
+        curve = train(opened, examples, examples, replace(QUICK, epochs=6, **settings))
+        assert opened.model.classifier.weight.dtype == torch.float32
+        return opened.model.classifier.weight.detach(), curve[-1].dev_accuracy
+
+    (lowered, accuracy), (elsewhere, _), (plain, _) = (
+        weights(True, mixed=True),
+        weights(False, mixed=True),
+        weights(True),
+    )
+    assert accuracy > 0.9
+    assert not torch.equal(lowered, plain)
+    assert torch.equal(elsewhere, plain)
 
 
 def test_it_learns_from_soft_answers_alone(student, examples):

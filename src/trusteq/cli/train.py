@@ -44,7 +44,11 @@ OVERRIDES = ("epochs", "rate", "batch", "clip", "warmup", "decay", "weight_decay
 @click.option("--layers", type=click.IntRange(1, 1000), help="Keep only this many of the base's layers.")
 @click.option("--drop", type=click.Choice(["last", "first", "evenly"]), help="Which layers to drop.  [default: last]")
 @click.option("--device", help="Device, e.g. cuda.  [default: the fastest available]")
-@click.option("--mixed/--no-mixed", default=None, help="bfloat16 forward passes on a GPU.  [default: float32]")
+@click.option(
+    "--mixed/--no-mixed",
+    default=None,
+    help="bfloat16 forward passes on GPUs and processors that multiply in it.  [default: float32]",
+)
 @click.option("--download", is_flag=True, help="Allow downloads from the Hugging Face hub; nothing else goes online.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")

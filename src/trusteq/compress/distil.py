@@ -47,6 +47,7 @@ def distil(
     epochs: int = 3,
     rate: float = 5e-5,
     batch: int = 32,
+    mixed: bool = False,
     seed: int = 0,
     checkpoints: Checkpoints | None = None,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
@@ -80,7 +81,15 @@ def distil(
     )
     say(f"the student {origin}")
     settings = TrainingSettings(
-        epochs=epochs, batch=batch, rate=rate, warmup=WARMUP, decay=True, hard=hard, temperature=temperature, seed=seed
+        epochs=epochs,
+        batch=batch,
+        rate=rate,
+        warmup=WARMUP,
+        decay=True,
+        hard=hard,
+        temperature=temperature,
+        seed=seed,
+        mixed=mixed,
     )
     tell("the original's answers", 0, len(items))
     examples, dev_examples = _examples(source, items), _examples(source, dev)

@@ -60,7 +60,7 @@ ONNX = ("onnx", "onnxruntime")
 PACKED = ("compressed-tensors",)
 ROUNDING = ("group", "outliers")
 PERTURBED = ("perturb", "replace", "whole")
-TRAINING = ("temperature", "hard", "epochs", "rate", "batch", "seed", "device")
+TRAINING = ("temperature", "hard", "epochs", "rate", "batch", "mixed", "seed", "device")
 
 METHODS: Mapping[str, Method] = {
     "fp32": Method("weights in 32 bits, e.g. from a .gguf file", "precision:fp32"),
@@ -233,6 +233,7 @@ OPTIONS: Mapping[str, Option] = {
         inclusive=False,
     ),
     "batch": Option("Items in one step; default 32, to heal language models 8.", int, 1, 1_000_000),
+    "mixed": Option("Forward passes of the student in bfloat16, on GPUs and processors that multiply in it.", bool),
     "map": Option(
         "The map of probabilities; default auto, the simplest of the next three that no richer one beats.",
         str,

@@ -88,8 +88,8 @@ def learn(
     state = State.start(net, start) if checkpoints is None else checkpoints.read() or State.start(net, start)
     state.restore(net, optimizer)
     device = moving[0].device
-    cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if cuda else []):
+    lowered = settings.mixed and multiplies_bfloat16(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for number in range(state.done + 1, settings.epochs + 1):
             if patience is not None and state.since_best >= patience:
                 break
@@ -107,8 +107,9 @@ def learn(
                 step_loss = 0.0
                 try:
                     for part, share in taught.parts(at):
-                        with torch.autocast(device.type, torch.bfloat16, enabled=settings.mixed and cuda):
+                        with torch.autocast(device.type, torch.bfloat16, enabled=lowered):
                             logits = taught.logits(part)
+                        logits = logits.float() if lowered else logits
                         part_loss = share * loss(logits, *taught.targets(part), settings)
                         if not torch.isfinite(part_loss):
                             raise ModelError(f"model {name}: the loss is {part_loss} in epoch {number}; lower --rate")
@@ -149,6 +150,15 @@ def loss(logits: Any, gold: Any, soft: Any, settings: TrainingSettings) -> Any:
         ours, theirs = log_softmax(logits / T, dim=1), log_softmax(soft / T, dim=1)
         parts.append((1 - settings.hard) * T**2 * kl_div(ours, theirs, log_target=True, reduction="batchmean"))
     return sum(parts)
+
+
+def multiplies_bfloat16(device: Any) -> bool:
+    """Whether products in bfloat16 are the faster ones: on a GPU, and on processors with instructions for them."""
+    import torch
+
+    if device.type == "cuda":
+        return True
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def batches(lengths: NDArray[np.int64], size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:

@@ -15,7 +15,8 @@ class TrainingSettings:
 
     rate: AdamW's learning rate, reached after the share ``warmup`` of all steps; with ``decay`` it then falls to 0.
     hard: weight of the gold codes; the soft targets have weight 1 - hard, with all logits divided by ``temperature``.
-    mixed: forward passes in bfloat16 if the device is a GPU; weights and their updates stay in float32.
+    mixed: forward passes in bfloat16 on a device that multiplies in it (a GPU, or a processor with AVX512-BF16 or AMX);
+    weights and their updates stay in float32, and on any other device everything does.
     """
 
     epochs: int = 3
