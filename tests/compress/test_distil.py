@@ -60,6 +60,7 @@ def test_a_seed_decides_the_bytes(large, lessons, tmp_path):
     def weights(seed, name):
         torch.rand(1)  # whatever was drawn before
         made = distilled(large, lessons, tmp_path / name, width=16, layers=1, epochs=1, seed=seed)
+        assert (made.recipe["training"]["temperature"], made.recipe["training"]["hard"]) == (1.0, 0.0)
         return (made.directory / "model.safetensors").read_bytes()
 
     assert weights(1, "a") == weights(1, "b") != weights(2, "c")
@@ -71,7 +72,7 @@ def test_the_recipe_tells_the_lesson(large, lessons, unseen, tmp_path):
     recipe = made.recipe
     assert recipe["seed"] == 7
     given = {"epochs": 2, "temperature": 3.0, "hard": 0.25, "seed": 7}
-    defaults = {"layers": None, "drop": None, "width": None, "rate": 5e-5, "batch": 32}
+    defaults = {"layers": None, "drop": None, "width": None, "rate": 5e-5, "batch": 32, "mixed": False}
     defaults |= {"perturb": None, "replace": None, "whole": False}
     assert recipe["arguments"] == given | defaults
     assert (recipe["training"]["temperature"], recipe["training"]["hard"]) == (3.0, 0.25)

@@ -39,8 +39,8 @@ def distil(
     layers: int | None = None,
     drop: str | None = None,
     width: int | None = None,
-    temperature: float | None = None,
-    hard: float | None = None,
+    temperature: float = 1.0,
+    hard: float = 0.0,
     perturb: float | None = None,
     replace: str | None = None,
     whole: bool = False,
@@ -55,8 +55,8 @@ def distil(
 ) -> Compressed:
     """A student trained on ``items``, at its best epoch on ``dev``: by accuracy, or without labels by agreement.
 
-    With ``perturb`` it learns the original's answers to perturbed texts, too, by default at temperature 1 and without
-    labels, which perturbed texts do not have.
+    It learns the original's probabilities; labels as far as ``hard`` says. With ``perturb`` it learns the original's
+    answers to perturbed texts, too, which have no labels.
     """
     import torch
 
@@ -67,10 +67,6 @@ def distil(
         raise OptionError(f"hard {hard:g}: perturbed texts have no labels to learn from; leave it out, or perturb")
     if dev is None:
         items, dev = held_out(items, seed=seed)
-    if hard is None:
-        hard = 0.5 if items.labels is not None and perturbing is None else 0.0
-    if temperature is None:
-        temperature = 2.0 if perturbing is None else 1.0
     for data in (items, dev):
         if hard and data.labels is None:
             raise DataError(f"{data.source}: has no labels, which hard {hard:g} needs; name their column with --label")

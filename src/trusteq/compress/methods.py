@@ -195,14 +195,8 @@ OPTIONS: Mapping[str, Option] = {
     "width": Option(
         "Hidden size of a student that starts at random instead of from the model's layers.", int, 1, 1_000_000
     ),
-    "temperature": Option(
-        "Softens the answers that the student learns; default 2, with --perturb 1.", low=0, high=1000, inclusive=False
-    ),
-    "hard": Option(
-        "Weight of gold labels versus the model's answers; default 0.5, 0 without labels or with --perturb.",
-        low=0,
-        high=1,
-    ),
+    "temperature": Option("Softens the answers that the student learns; default 1.", low=0, high=1000, inclusive=False),
+    "hard": Option("Weight of gold labels versus the model's answers; default 0.", low=0, high=1),
     "epochs": Option("Passes through the items; default 3.", int, 1, 10_000),
     "rows": Option("How many rows to heal on, over all rounds; default 6400.", int, 1, 1_000_000_000),
     "minutes": Option(
