@@ -258,6 +258,19 @@ def test_a_session_takes_what_it_lacks_from_the_reference(onnx_bert, bert, loade
     assert finding.message.endswith("if its outputs have another, name them with labels=[...]")
 
 
+def test_models_may_be_the_names_of_files_and_folders(onnx_bert, bert, tmp_path):
+    lone = tmp_path / "small.onnx"
+    lone.write_bytes((onnx_bert / "model.onnx").read_bytes())
+    models = identify(bert, [str(lone), onnx_bert], peer=None, allow_same=True)
+    assert [model.name for model in models.audited] == [bert.name, "small", onnx_bert.name]
+    assert models.reference.identity.content == open_model(bert).identity.content
+    (finding,) = [one for one in models.candidates[0].findings() if one.kind == "taken from the reference"]
+    assert finding.message.startswith(f"tokenizer and labels taken from {bert.name}, ")
+    assert identify(bert, {"ours": lone}, allow_same=False).candidates[0].name == "ours"
+    with pytest.raises(ModelError, match="'nowhere' is not a file or folder here"):
+        identify(bert, "nowhere", allow_same=False)
+
+
 def test_what_a_session_cannot_be(onnx_bert, tmp_path, one_line):
     import shutil
 

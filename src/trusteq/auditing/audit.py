@@ -99,8 +99,8 @@ def audit(
 ) -> Audit:
     """The audit of one or more candidates against a reference on the same items.
 
-    Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or what `open_model` takes
-    besides paths: estimators, pipelines, pairs (model, tokenizer), sessions, predictions; a mapping names the
+    Models are anything `trusteq.open_model`, `from_callable` or `from_estimator` returns, or what `open_model` takes: a
+    file or folder by name, estimators, pipelines, pairs (model, tokenizer), sessions, predictions; a mapping names the
     candidates. Items are what `trusteq.read_items` returns, or a file, data frame or Hugging Face dataset, which it
     then reads with the further keywords, such as ``text`` and ``label``. ``policy`` is by default "default", for
     language models "generative" as far as their task measures it. ``dimensions`` replaces the policy's choice of what

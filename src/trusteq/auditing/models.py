@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.surrogates import is_unicode
@@ -61,11 +62,11 @@ def identify(
         named = [("candidate", candidates)]
     if not named:
         raise ModelError("no candidate; an audit needs a reference and one or more candidates")
-    base = as_model(reference, name="reference")
+    base = _opened(reference, name="reference")
     compared = [_candidate(candidate, base, name=name) for name, candidate in named]
     if isinstance(candidates, Mapping):
         compared = [renamed(model, name) for model, name in zip(compared, candidates, strict=True)]
-    retrained = None if peer is None else as_model(peer, name="peer")
+    retrained = None if peer is None else _opened(peer, name="peer")
     models = Models(base, tuple(compared), retrained)
     _refuse_bad_names([model.name for model in models.everybody])
     if allow_same:
@@ -91,11 +92,22 @@ def identify(
 
 
 def _candidate(given: object, reference: Model, *, name: str) -> Model:
-    """The candidate; a session takes the tokenizer and labels that it lacks from the reference, as a file does."""
+    """The candidate; a graph takes the tokenizer and labels that it lacks from the reference."""
+    from trusteq.models.open import backend_of, default_name
     from trusteq.models.session_in_hand import is_session
 
+    if isinstance(given, str | Path):
+        allowed = {option.name for option in backend_of(str(given), default_name(str(given))).options}
+        return _opened(given, name=name, **({"taken": offered_by(reference)} if "taken" in allowed else {}))
     graph = given[0] if isinstance(given, tuple) and is_pair(given) else given
-    return as_model(given, name=name, **({"taken": offered_by(reference)} if is_session(graph) else {}))
+    return _opened(given, name=name, **({"taken": offered_by(reference)} if is_session(graph) else {}))
+
+
+def _opened(given: object, *, name: str, **options: Any) -> Model:
+    """What is in memory, under this name; or what is at a file, a folder or a hub id, named after that."""
+    from trusteq.models.open import open_model
+
+    return open_model(given, **options) if isinstance(given, str | Path) else as_model(given, name=name, **options)
 
 
 def _refuse_bad_names(names: Sequence[str]) -> None:
