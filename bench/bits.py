@@ -3,10 +3,10 @@
     python bench/bits.py [--out build/bits]
 
 SmolLM2-135M-Instruct, as in `trusteq demo --language` and on the same reviews and texts, but in more candidates: 8
-bits, 4 and 3 bits to nearest, and the same with the largest 5 % of the weights kept. Audited three times: by choices between
-two words (explained), token by token, and by choices between letters, in both orders, to see what a letter alone is
-worth. The file's weights were rounded to 4 bits before: the large model is that, unpacked, so here 64 weights share a
-scale, which is another grid.
+bits, 4 and 3 bits to nearest, and the same with the largest 5 % of the weights kept. Audited three times: by choices
+between two words (explained), token by token, and by choices between letters, in both orders, to see what a letter
+alone is worth. The file's weights were rounded to 4 bits before: the large model is that, unpacked, so here 64 weights
+share a scale, which is another grid.
 """
 
 from __future__ import annotations
