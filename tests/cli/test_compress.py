@@ -121,6 +121,7 @@ def language(tmp_path_factory):
 
 
 def test_a_language_model_needs_no_task(language, tmp_path):
+    pytest.importorskip("compressed_tensors", reason="needs compressed-tensors")
     code, out, err = run(language, "--method", "int4-weights", "--group", "32", "--out", str(tmp_path / "q"), "--quiet")
     assert (code, err) == (0, "")
     assert out.startswith(f"{tmp_path / 'q'}: int4-weights of {language}\n")
@@ -128,6 +129,7 @@ def test_a_language_model_needs_no_task(language, tmp_path):
 
 
 def test_gptq_reads_the_texts_of_data(language, lessons, tmp_path):
+    pytest.importorskip("compressed_tensors", reason="needs compressed-tensors")
     data = ("--data", lessons, "--text", "text")
     code, out, err = run(language, "--method", "int4-gptq", "--out", str(tmp_path / "g"), *data)
     assert code == 0

@@ -13,6 +13,7 @@ import trusteq
 import trusteq.compress
 from trusteq import Items, ModelError, OptionError
 from trusteq.compress import heal as healing
+from trusteq.compress.methods import METHODS
 from trusteq.compress.trainee import trainee
 from trusteq.train.checkpoints import Checkpoints
 
@@ -34,6 +35,8 @@ def candidates(large, tmp_path_factory):
     found = {}
 
     def make(method, **options):
+        for package in METHODS[method].packages:
+            pytest.importorskip(package.replace("-", "_"), reason=f"needs {package}")
         key = (method, *options.items())
         if key not in found:
             out = tmp_path_factory.mktemp("small") / method

@@ -259,7 +259,7 @@ def test_the_command_heals_on_a_folder_of_pictures_or_recordings(kind, networks,
     from recordings import wav
 
     original = networks(kind)
-    candidate = shifted(original, tmp_path / "shifted", lambda tensors: {"classifier.bias": torch.tensor([6.0, 0, 0])})
+    candidate = shifted(original, tmp_path / "shifted", lambda tensors: {"classifier.bias": torch.tensor([0, 30.0, 0])})
     folder = tmp_path / "items"
     for i in range(40):
         (folder / LABELS[i % 3]).mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,7 @@ def test_shifted_norms_come_back(table, network):
         candidate, original, batches(x), dev=batches(dev), move="small", keep=keep, rate=0.02, rounds=40
     )
     assert before > 0.05
-    assert compared(candidate, original, test)[0] < 0.15 * before
+    assert compared(candidate, original, test)[0] < 0.3 * before
     assert not set(keep) & set(healed.moved)
 
 

@@ -231,6 +231,7 @@ def test_outliers_are_the_largest_and_make_the_steps_of_the_others_fine(compress
 
 def test_without_outliers_it_is_the_packed_candidate(compressed, tmp_path, language):
     """A share so small that no weight is kept."""
+    pytest.importorskip("compressed_tensors", reason="needs compressed-tensors")
     none = trusteq.compress.make(
         language("tied"), method="int4-weights", out=tmp_path / "none", group=32, outliers=1e-9
     )
@@ -392,6 +393,7 @@ def test_what_is_for_classifiers_only(method, language, lessons, tmp_path, one_l
 
 def test_gptq_rounds_a_classifier_for_its_pairs(large, pairs, tmp_path):
     """Its answers to the texts that it was rounded for are nearer than those of rounding to nearest."""
+    pytest.importorskip("compressed_tensors", reason="needs compressed-tensors")
     candidates = [
         trusteq.compress.make(large, method=method, out=tmp_path / method, **options).directory
         for method, options in (("int4-gptq", {"items": pairs}), ("int4-weights", {}))
