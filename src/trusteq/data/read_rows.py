@@ -70,7 +70,10 @@ def _series(table: Table, name: str, *, as_texts: bool) -> pd.Series[Any]:
         if len(present) == len(values) and set(present) <= set(YES_OR_NO):
             return pd.Series([YES_OR_NO[value] for value in values])
         try:
-            return pd.Series(pd.to_numeric(pd.Series(values, dtype=object)))
+            numbers = pd.Series(pd.to_numeric(pd.Series(values, dtype=object)))
+            # pandas 2 misses the last bit of every third number; Python's own reading is exact.
+            exact = pd.api.types.is_float_dtype(numbers.dtype)
+            return pd.Series([np.nan if value is None else float(value) for value in values]) if exact else numbers
         except (ValueError, TypeError):
             return _texts(values)
     if not present:
