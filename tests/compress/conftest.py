@@ -1,5 +1,7 @@
 """A classifier small enough for tests and large enough that compression shows, and texts for it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,19 @@ from oracles import tiny_models
 from oracles.tokenizers import WORDS
 
 import trusteq.compress
+from trusteq.compress import before_and_after
 from trusteq.compress.methods import METHODS
 
 SHAPE = {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 256}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _audited_quickly():
+    """Audits before and after healing resample seldom and have no slices, in which nobody looks here."""
+    quick = partial(before_and_after.run_audit, resamples=200, with_slices=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(before_and_after, "run_audit", quick)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,11 @@ from trusteq.data.repeats import contents
 QUICK = {"rows": 320, "rate": 1e-3, "explain_items": 30}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _audited_quickly():
+    """Audits are whole here: they are what is looked at."""
+
+
 @pytest.fixture(scope="module")
 def small(large, tmp_path_factory):
     out = tmp_path_factory.mktemp("small") / "small"

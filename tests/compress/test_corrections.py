@@ -89,14 +89,20 @@ def answered(folder):
         return model(input_ids=IDS).logits[0]
 
 
+@pytest.fixture(scope="module")
+def healed(rounded, original, reading, tmp_path_factory):
+    """The rounded model with an adapter beside it; nothing may change it."""
+    return heal(rounded, original, reading, tmp_path_factory.mktemp("corrected") / "healed")
+
+
 def same_files(first, second):
     return {file.name for file in first.iterdir() if file.is_file()} == {
         file.name for file in second.iterdir() if file.is_file()
     }
 
 
-def test_an_adapter_lies_beside_weights_that_stay_to_the_bit(rounded, original, reading, tmp_path):
-    made = heal(rounded, original, reading, tmp_path / "healed")
+def test_an_adapter_lies_beside_weights_that_stay_to_the_bit(rounded, healed):
+    made = healed
     for file in rounded.iterdir():
         if file.name != "trusteq-recipe.json":
             assert (made.directory / file.name).read_bytes() == file.read_bytes(), file.name
@@ -117,8 +123,8 @@ def test_an_adapter_lies_beside_weights_that_stay_to_the_bit(rounded, original, 
     assert "21 linear maps lie in adapter/" in made.notes[2]
 
 
-def test_an_adapter_is_part_of_what_the_model_is(rounded, original, reading, tmp_path):
-    made = heal(rounded, original, reading, tmp_path / "healed")
+def test_an_adapter_is_part_of_what_the_model_is(rounded, healed, tmp_path):
+    made = healed
     before, after = (open_language_source(str(folder), name="m") for folder in (rounded, made.directory))
     numbers = sum(tensor.numel() for tensor in load_file(made.directory / "adapter/adapter_model.safetensors").values())
     assert after.identity.details["adapter"] == {
@@ -131,9 +137,11 @@ def test_an_adapter_is_part_of_what_the_model_is(rounded, original, reading, tmp
     assert made.after.disk_bytes == made.before.disk_bytes + disk
     assert made.after.parameters == made.before.parameters + numbers
     assert made.after.weights_bytes == made.before.weights_bytes + 4 * numbers
-    config = made.directory / "adapter" / "adapter_config.json"
+    other = shutil.copytree(made.directory, tmp_path / "other")
+    assert open_language_source(str(other), name="m").identity.content == after.identity.content
+    config = other / "adapter" / "adapter_config.json"
     config.write_text(config.read_text().replace('"lora_alpha": 4', '"lora_alpha": 8'))
-    again = open_language_source(str(made.directory), name="m")
+    again = open_language_source(str(other), name="m")
     assert again.identity.content not in {before.identity.content, after.identity.content}
 
 
@@ -195,21 +203,19 @@ def test_the_same_again_gives_the_same_bytes_and_another_seed_does_not(rounded, 
     assert (first / name).read_bytes() != (other / name).read_bytes()
 
 
-def test_an_interrupted_healing_resumes(rounded, original, reading, tmp_path):
-    whole = heal(rounded, original, reading, tmp_path / "a" / "healed").directory
-
+def test_an_interrupted_healing_resumes(rounded, healed, original, reading, tmp_path):
     def stop(line):
         if "round 2 of" in line:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        heal(rounded, original, reading, tmp_path / "b" / "healed", say=stop)
-    stored = load_file(tmp_path / "b" / ".healed.training" / "state.safetensors")
+        heal(rounded, original, reading, tmp_path / "healed", say=stop)
+    stored = load_file(tmp_path / ".healed.training" / "state.safetensors")
     assert {key.split("/")[0] for key in stored} == {"weights", "best", "moments"}
     assert all(".correction." in key for key in stored if key.startswith(("weights", "best")))
-    resumed = heal(rounded, original, reading, tmp_path / "b" / "healed").directory
+    resumed = heal(rounded, original, reading, tmp_path / "healed").directory
     name = "adapter/adapter_model.safetensors"
-    assert (whole / name).read_bytes() == (resumed / name).read_bytes()
+    assert (healed.directory / name).read_bytes() == (resumed / name).read_bytes()
 
 
 # refused
@@ -248,8 +254,8 @@ def test_options_that_do_not_go_together(blurred, original, reading, tmp_path, o
     one_line(caught, "its narrowest linear map is 32 wide, less than --rank 65")
 
 
-def test_a_model_with_an_adapter_is_not_compressed_or_trained(rounded, original, reading, tmp_path, one_line):
-    made = heal(rounded, original, reading, tmp_path / "healed", rows=64)
+def test_a_model_with_an_adapter_is_not_compressed_or_trained(healed, original, reading, tmp_path, one_line):
+    made = healed
     for method, more in (("bf16", {}), ("heal", {"original": original, "items": reading})):
         with pytest.raises(ModelError) as caught:
             trusteq.compress.make(made.directory, method=method, out=tmp_path / "out", **more)
@@ -269,9 +275,8 @@ def test_linear_maps_of_another_kind(reading, tmp_path, one_line):
     one_line(caught, "method heal does not apply to this GPT2LMHeadModel", "has no torch.nn.Linear")
 
 
-def test_the_configuration_is_one_that_peft_reads(rounded, original, reading, tmp_path):
-    made = heal(rounded, original, reading, tmp_path / "healed", rows=64)
-    config = json.loads((made.directory / "adapter" / "adapter_config.json").read_text("utf-8"))
+def test_the_configuration_is_one_that_peft_reads(healed):
+    config = json.loads((healed.directory / "adapter" / "adapter_config.json").read_text("utf-8"))
     assert (config["peft_type"], config["task_type"]) == ("LORA", "CAUSAL_LM")
     assert config["lora_alpha"] == config["r"] == 4
     assert "model.layers.2.self_attn.o_proj" in config["target_modules"]
