@@ -19,7 +19,10 @@ def test_the_quantile_of_a_normal_is_the_tables():
 @FEW
 @given(n=st.integers(1, 20_000), p=st.floats(0.001, 0.999), q=st.floats(0.0001, 0.9999))
 def test_the_binomial_quantile_is_that_of_scipy(n, p, q):
-    assert binomial_quantile(q, n, p) == stats.binom.ppf(q, n, p)
+    """Where the cumulated probability is ``q`` but for rounding, as for 97 coins and 1/2, versions of scipy differ."""
+    ours, theirs = binomial_quantile(q, n, p), stats.binom.ppf(q, n, p)
+    tied = abs(stats.binom.cdf(min(ours, theirs), n, p) - q) < 1e-12 and abs(ours - theirs) == 1
+    assert ours == theirs or tied
 
 
 @pytest.mark.parametrize(("q", "quantile"), [(1 / 16, 0), (0.0626, 1), (5 / 16, 1), (11 / 16, 2), (0.9999, 4)])
