@@ -17,7 +17,7 @@ from trusteq.comparing.alignment import noise_free, products
 from trusteq.comparing.answers import Answers, Pair
 from trusteq.comparing.behaviour import FLIP_MEASURES, flip_kinds
 from trusteq.comparing.compute_measures import groups_for
-from trusteq.comparing.confidence import profile_area, profile_distance, profile_gap
+from trusteq.comparing.confidence import profile_area, profile_areas, profile_distance, profile_gap
 from trusteq.comparing.measures import sides_of
 from trusteq.comparing.nll_per_byte import over
 from trusteq.comparing.token_divergence import BOUNDS, DIRECTIONS, mean_by_token
@@ -185,7 +185,7 @@ def _distance(versions: Versions) -> dict[str, Estimate]:
     points, draws, exact = [], [], []
     for one in (versions.older, versions.newer):
         points.append(float(profile_area(profile_gap(r.fine_counts.total[None], one.fine_counts.total[None]))[0]))
-        draws.append(profile_area(profile_gap(r.fine_counts.draws, one.fine_counts.draws)))
+        draws.append(profile_areas(r.fine_counts.draws, one.fine_counts.draws))
         exact.append(profile_distance(r.confidence, one.confidence))
     estimate = resampling.from_draws(
         points[1] - points[0],

@@ -16,6 +16,7 @@ from trusteq.comparing.bins import FINE_EDGES, WIDE_EDGES, wide_bin
 from trusteq.stats.difference import minus
 from trusteq.stats.estimate import Estimate  # noqa: TC001 - read where a record is
 from trusteq.stats.number import Count, Share  # noqa: TC001
+from trusteq.stats.rows import by_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,15 +147,15 @@ def _profile_distance(pair: Pair) -> Estimate:
     """
     resampling = pair.resampling
     r, c = pair.reference.fine_counts, pair.candidate.fine_counts
-    gap, draws = profile_gap(r.total[None], c.total[None]), profile_gap(r.draws, c.draws)
+    gap = profile_gap(r.total[None], c.total[None])
     estimate = resampling.from_draws(
         float(profile_area(gap)[0]),
-        profile_area(draws),
+        profile_areas(r.draws, c.draws),
         what="Wasserstein-1 distance of the confidence profiles",
         value=profile_distance(pair.reference.confidence, pair.candidate.confidence),
         bounds=(0.0, 1.0),
     )
-    noise = float(np.quantile(profile_area(draws - gap), (1 + resampling.level) / 2))
+    noise = float(np.quantile(profile_areas(r.draws, c.draws, less=gap), (1 + resampling.level) / 2))
     low = min(estimate.low, max(0.0, estimate.value - noise))
     return replace(estimate, low=low, method=f"{estimate.method}, lower end less noise")
 
@@ -168,6 +169,13 @@ def profile_gap(reference: NDArray[np.float64], candidate: NDArray[np.float64]) 
     """Difference of the cumulative profiles [rows, cells], from counts in the fine cells [rows, cells]."""
     shares = (x / x.sum(axis=1, keepdims=True) for x in (reference, candidate))
     return np.asarray(np.subtract(*shares).cumsum(axis=1))
+
+
+def profile_areas(
+    reference: NDArray[np.float64], candidate: NDArray[np.float64], *, less: NDArray[np.float64] | float = 0.0
+) -> NDArray[np.float64]:
+    """The area between the cumulative profiles [rows], less a gap [1, cells], from counts in the fine cells."""
+    return by_parts(lambda r, c: profile_area(profile_gap(r, c) - less), reference, candidate)
 
 
 def profile_area(gap: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -73,9 +73,16 @@ def _from_recalibrated(
 
     Cells are in ascending order of confidence; some may be empty.
     """
-    recalibrated = np.concatenate(
-        [_isotonic(hits[start : start + _ROWS], count[start : start + _ROWS]) for start in range(0, len(hits), _ROWS)]
-    )
+    parts_of = np.empty((len(hits), 3))
+    for start in range(0, len(hits), _ROWS):
+        rows = slice(start, start + _ROWS)
+        parts_of[rows] = _of_rows(score[rows], hits[rows], count[rows])
+    return parts_of
+
+
+def _of_rows(score: NDArray[np.float64], hits: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same for a few rows."""
+    recalibrated = _isotonic(hits, count)
     n = count.sum(axis=1)
     base = hits.sum(axis=1) / n
     best = (hits * np.square(1 - recalibrated) + (count - hits) * np.square(recalibrated)).sum(axis=1) / n

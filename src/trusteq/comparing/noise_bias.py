@@ -119,12 +119,15 @@ def _sums(x: Any, cell: NDArray[np.integer[Any]], cells: int) -> NDArray[np.floa
     return np.bincount(cell, weights=x, minlength=cells).astype(np.float64, copy=False)
 
 
-def noise_correction(cells: Forecasts, error: ErrorOfBins, *, seed: int, largest: float) -> Correction:
+def noise_correction(
+    cells: Forecasts, error: ErrorOfBins, *, seed: int, largest: float, by_blas: bool = False
+) -> Correction:
     """A function from observed calibration errors to true ones, monotone and never negative.
 
     ``error`` maps sums of count, confidence and right [rows, cells] to [rows]; ``largest`` is the largest
     observed error that will be corrected. Cells are drawn independently of each other: correlation between them changes
-    the spread of a sum of gaps, but hardly its median.
+    the spread of a sum of gaps, but hardly its median. ``by_blas``: whether the error is a product by BLAS, whose sums
+    of a single row differ in their last bits.
     """
     filled = np.flatnonzero(cells.count)
     # Sorted, so that the random numbers of a cell do not depend on the order of labels.
@@ -156,7 +159,8 @@ def noise_correction(cells: Forecasts, error: ErrorOfBins, *, seed: int, largest
 
     def simulate(some: NDArray[np.float64]) -> None:
         """Add the true error of each of some shares [steps, filled] and the median of the errors observed."""
-        truths.extend(float(errors((count * share)[None])[0]) for share in some)
+        groups = some[:, None] if by_blas else some[None]
+        truths.extend(truth for group in groups for truth in errors(count * group).tolist())
         right = drawn.at(some).reshape(-1, len(filled)) * (count / independent)
         medians.extend(np.median(errors(right).reshape(len(some), SIMULATIONS), axis=1).tolist())
 

@@ -9,7 +9,7 @@ al. 2022, arXiv 2207.00156).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
@@ -18,17 +18,19 @@ from trusteq.comparing.bins import fine_cell, levels
 from trusteq.comparing.noise_bias import fitted_accuracy
 from trusteq.stats.difference import minus
 from trusteq.stats.estimate import Estimate
+from trusteq.stats.rows import by_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trusteq.comparing.answers import Answers, Pair
-    from trusteq.stats.resampling import Sums
+    from trusteq.stats.resampling import Counted
 
     _Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 TARGETS = (0.9, 0.95, 0.99)
 MAX_SHARES = 2_000
+COLUMNS = 64
 RANKS = 1_024
 """Cells with about equally many items, most confident last, in which usable regions are resampled: a region of few
 items at the top would disappear in a single cell of a confidence grid."""
@@ -155,36 +157,38 @@ class _Ranking:
 def _ranking(answers: Answers) -> _Ranking:
     ascending, level = levels(answers.confidence)
     coverage, risk = _risk_coverage(level, answers.right)
-    fine = _curves(answers.fine.count, answers.fine.right)
+    fine = answers.fine
+    point = _areas(fine.count.total[None], fine.right.total[None])
     count, wrong = _ranked(answers, level)
-    points, draws = (_usable(*sums) for sums in ((count.total[None], wrong.total[None]), (count.draws, wrong.draws)))
-    figures = [_Figure(float(_area(*fine[0])[0]), _area(*fine[1]), float(_area(coverage[None], risk[None])[0]))]
+    points, draws = (_usable(*sums) for sums in ((count.total, wrong.total), (count.draws, wrong.draws)))
+    area = float(_area(coverage[None], risk[None])[0])
+    figures = [_Figure(float(point[0]), _areas(fine.count.draws, fine.right.draws), area)]
     for target, point, of_draws in zip(TARGETS, points, draws, strict=True):
         value = float(np.where(_allowed(risk, target), coverage, 0.0).max())
         figures.append(_Figure(float(point[0]), of_draws, value))
     at = np.unique(np.linspace(0, len(coverage) - 1, MAX_SHARES).astype(np.int64))
-    fine_sums = (answers.fine.count, answers.fine.confidence, answers.fine.right)
-    marginal = 1 - fitted_accuracy(*(sums.total for sums in fine_sums))
+    marginal = 1 - fitted_accuracy(fine.count.total, fine.confidence.total, fine.right.total)
     return _Ranking(figures, coverage[at], risk[at], marginal[fine_cell(ascending[::-1][at])])
 
 
-def _curves(count: Sums, right: Sums) -> tuple[_Curve, _Curve]:
-    """Coverage and risk, most confident first: as observed [1, cells], and in the resamples [resamples, cells]."""
-
-    def curve(count: NDArray[np.float64], right: NDArray[np.float64]) -> _Curve:
-        count, right = count[:, ::-1].cumsum(axis=1), right[:, ::-1].cumsum(axis=1)
-        return count / count[:, -1:], 1 - right / np.maximum(count, 1)
-
-    return curve(count.total[None], right.total[None]), curve(count.draws, right.draws)
+def _areas(count: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The area under the curve of sums in cells of confidence [rows, cells] in each row [rows]."""
+    return by_parts(lambda *sums: _area(*_curve(*sums)), count, right)
 
 
-def _ranked(answers: Answers, level: NDArray[np.int32]) -> tuple[Sums, Sums]:
+def _curve(count: NDArray[np.float64], right: NDArray[np.float64]) -> _Curve:
+    """Coverage and risk, most confident first [rows, cells]."""
+    count, right = count[:, ::-1].cumsum(axis=1), right[:, ::-1].cumsum(axis=1)
+    return count / count[:, -1:], 1 - right / np.maximum(count, 1)
+
+
+def _ranked(answers: Answers, level: NDArray[np.int32]) -> tuple[Counted, Counted]:
     """Numbers of items and of wrong ones in cells of similar confidence rank; equal confidences share a cell."""
     below = np.bincount(level).cumsum() - 1
     cells = min(RANKS, len(level))
     cell = (below[level] * cells) // len(level)
     # Usually fewer are wrong than right, and cells without any are cheaper.
-    count, wrong = answers.resampling.cell_sums(cell, cells, np.ones_like(answers.right), ~answers.right)
+    count, wrong = answers.resampling.counted(cell, cells, np.ones_like(answers.right), ~answers.right)
     return count, wrong
 
 
@@ -193,18 +197,27 @@ def _area(coverage: NDArray[np.float64], risk: NDArray[np.float64]) -> NDArray[n
     return np.asarray((np.diff(coverage, axis=1, prepend=0.0) * risk).sum(axis=1))
 
 
-def _usable(count: NDArray[np.float64], wrong: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """For each target, the largest coverage whose risk is within it [rows], or 0; from sums in cells [rows, cells]."""
-    count, wrong = count[:, ::-1].cumsum(axis=1), wrong[:, ::-1].cumsum(axis=1)
-    # From the least confident on, so that the first risk within a target is that of the largest coverage.
-    answered = count[:, ::-1]
-    risk = 1 - (answered - wrong[:, ::-1]) / np.maximum(answered, 1)
-    shares = []
-    for target in TARGETS:
-        allowed = _allowed(risk, target)
-        first = allowed.argmax(axis=1)[:, None]
-        share = np.take_along_axis(answered, first, axis=1) / count[:, -1:]
-        shares.append(np.where(np.take_along_axis(allowed, first, axis=1), share, 0.0)[:, 0])
+def _usable(count: NDArray[np.integer[Any]], wrong: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """For each target, the largest coverage whose risk is within it, or 0 [targets, columns].
+
+    From the numbers of items and of wrong ones in cells of rising confidence [cells, columns].
+    """
+    # So few columns at a time that all of this stays in the processor's cache.
+    return np.concatenate(
+        [_usable_in(count[:, i : i + COLUMNS], wrong[:, i : i + COLUMNS]) for i in range(0, count.shape[1], COLUMNS)],
+        axis=1,
+    )
+
+
+def _usable_in(count: NDArray[np.integer[Any]], wrong: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """The same, at once."""
+    kind = np.int32 if count.dtype.itemsize <= 2 else np.int64
+    answered, wrong = (x[::-1].cumsum(axis=0, dtype=kind) for x in (count, wrong))
+    shares = np.empty((len(TARGETS), answered.shape[1]))
+    for share, target in zip(shares, TARGETS, strict=True):
+        # In whole numbers, which need no division: so many must be answered for that many to be wrong.
+        enough = wrong * round(1 / (1 - target))
+        np.divide((answered * (enough <= answered)).max(axis=0), answered[-1], out=share)
     return shares
 
 

@@ -65,7 +65,8 @@ def _observed(answers: Answers) -> Observed:
     def error(
         count: NDArray[np.float64], confidence: NDArray[np.float64], right: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        return np.asarray(np.abs((confidence - right) @ kernel).sum(axis=1) / count.sum(axis=1))
+        smoothed = (confidence - right) @ kernel
+        return np.asarray(np.abs(smoothed, out=smoothed).sum(axis=1) / count.sum(axis=1))
 
     fine = answers.fine
     draws = error(fine.count.draws, fine.confidence.draws, fine.right.draws)
@@ -73,7 +74,7 @@ def _observed(answers: Answers) -> Observed:
     cells = forecasts(
         answers.confidence, answers.right, answers.fine_cell, FINE_CELLS, worth=answers.worth, fitted=fitted
     )
-    correct = noise_correction(cells, error, seed=answers.resampling.seed, largest=float(draws.max()))
+    correct = noise_correction(cells, error, seed=answers.resampling.seed, largest=float(draws.max()), by_blas=True)
     return Observed(value, draws, correct)
 
 

@@ -37,25 +37,31 @@ class BinomialDraws:
         rare = self.n * np.minimum(p, 1 - p) <= FEW
         # Otherwise numpy takes as many numbers as it happens to need; and none for a chance of 0.
         inverted = (rare & (p > 0)).all(axis=1)
+        if inverted.all():
+            return self._inverted(p)
         draws = np.empty((len(p), self.rows, len(self.n)))
         for step in np.flatnonzero(~inverted):
             draws[step] = np.random.default_rng(self.seed).binomial(self.n, p[step], size=draws.shape[1:])
         if inverted.any():
-            draws[np.ix_(inverted, np.arange(self.rows), self.order)] = self._inverted(p[inverted][:, self.order])
+            draws[inverted] = self._inverted(p[inverted])
         return draws
 
     def _inverted(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same by inversion, columns in `order`."""
-        n, rarer = self.n[self.order], np.minimum(p, 1 - p)
+        """The same by inversion."""
+        rarer = np.minimum(p, 1 - p)
         found = np.zeros((len(p), *self._uniform.shape), dtype=np.int8)
-        for at_most in _cumulative(n, rarer):
+        for at_most in _cumulative(self.n[self.order], rarer[:, self.order]):
             exceeded = np.flatnonzero((at_most < self._largest).any(axis=0))
             if len(exceeded) == 0:
                 break
             columns = exceeded[-1] + 1
             found[:, :columns] += self._uniform[:columns] > at_most[:, :columns, None]
-        draws = np.where((p > 0.5)[..., None], n[:, None] - found, found)
-        return draws.swapaxes(1, 2)
+        found = found[:, np.argsort(self.order)].swapaxes(1, 2)
+        # Successes where these are rarer, otherwise what is left of all trials.
+        failures = (p > 0.5)[:, None]
+        draws = np.multiply(found, np.where(failures, -1.0, 1.0), order="C")
+        draws += np.where(failures, self.n, 0)
+        return draws
 
     @cached_property
     def _uniform(self) -> NDArray[np.float64]:
