@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trusteq.data.arrow_column import arrow_column
 from trusteq.data.lines import MAX_UNPACKED_BYTES
 from trusteq.data.segment import about_column, is_described, is_segment, metadata, stored_segment
 from trusteq.data.texts import Texts
@@ -39,7 +40,8 @@ def item_columns(items: Items) -> dict[str, Any]:
 def arrow_table(columns: Mapping[str, Any]) -> pa.Table:
     """The columns as a table, with descriptions of the segments among them."""
     segments = {name: values for name, values in columns.items() if is_segment(values)}
-    table = pa.table({**columns, **{name: segment.column() for name, segment in segments.items()}})
+    made = {name: segments[name].column() if name in segments else arrow_column(v) for name, v in columns.items()}
+    table = pa.Table.from_arrays(list(made.values()), names=list(made))
     for at, field in enumerate(table.schema):
         if field.name in segments and (about := segments[field.name].about()):
             table = table.set_column(at, field.with_metadata(metadata(about)), table.column(at))
