@@ -2,8 +2,9 @@
 
     python bench/audit_speed.py [--beside SRC] [--repeats 3] [--only WORDS ...] [--items 5000]
 
-Each command runs as a process of its own with the environment as it is: no number of threads is set. --beside takes the
-src folder of another version, to be measured in turn with this one. Told are medians of the processor's seconds (user
+Each command runs as a process of its own with the environment as it is: no number of threads is set; only compiled
+modules are kept, as an installed package has them. --beside takes the src folder of another version, to be measured in
+turn with this one. Told are medians of the processor's seconds (user
 and system) and of seconds by the clock; where others use the machine, only the processor's seconds mean something.
 """
 
@@ -94,7 +95,8 @@ def run(words: tuple[str, ...], folder: Path, src: Path) -> tuple[float, float]:
     """Seconds of the processor and by the clock that a command takes."""
     new = f"run-{time.monotonic_ns()}"
     command = [sys.executable, *(word.replace("RUN", new) for word in words)]
-    environment = {**os.environ, "PYTHONPATH": str(src)}
+    environment = {**os.environ, "PYTHONPATH": str(src), "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
@@ -119,8 +121,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subprocess.run([sys.executable, "-c", MAKE, str(asked.items)], cwd=folder, check=True)
-        finished = tuple("finished" if word == "RUN" else word for word in CASES[0].words)
-        run(finished, folder, next(iter(versions.values())))
+        for number, src in enumerate(versions.values()):
+            done = f"finished{number or ''}"
+            run(tuple(done if word == "RUN" else word for word in CASES[0].words), folder, src)
         for case in CASES:
             if any(words in case.name for words in asked.only):
                 cells = measured(case, folder, list(versions.values()), asked.repeats)

@@ -122,6 +122,32 @@ def test_whole_numbers_are_summed_exactly_whatever_their_size_and_however_many_c
     assert np.array_equal(sums.total, summed.sum(axis=0))
 
 
+@pytest.mark.parametrize("clustered", [False, True])
+@pytest.mark.parametrize("cells", [1, 3, 200, 5_000])
+@pytest.mark.parametrize("kept", [0, 10**9])
+@pytest.mark.parametrize("small", [0, 2**16 - 1])
+def test_items_are_counted_in_every_cell_as_they_are_summed(monkeypatch, clustered, cells, kept, small):
+    monkeypatch.setattr(resampling_module, "_KEPT", kept)
+    monkeypatch.setattr(resampling_module, "_BLOCK", 1)
+    monkeypatch.setattr(resampling_module, "_SMALL", small)
+    rng = np.random.default_rng(cells)
+    cell, some, none = rng.integers(cells, size=300), rng.random(300) < 0.3, np.zeros(300, dtype=bool)
+    clusters = rng.integers(0, 90, 300).astype(str) if clustered else None
+    resampling = Resampling(300, resamples=20, clusters=clusters)
+    for counted, x in zip(resampling.counted(cell, cells, some, none), (some, none), strict=True):
+        summed = np.zeros((resampling.units, cells), dtype=np.int64)
+        np.add.at(summed, (resampling.unit, cell), x)
+        assert np.array_equal(counted.draws, (resampling.counts.astype(np.int64) @ summed).T)
+        assert np.array_equal(counted.total, summed.sum(axis=0)[:, None])
+
+
+@pytest.mark.parametrize("drawn", [1, 500, 10**6])
+def test_resamples_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch, drawn):
+    before = Resampling(77, resamples=50).counts
+    monkeypatch.setattr(resampling_module, "_DRAWN", drawn)
+    assert np.array_equal(Resampling(77, resamples=50).counts, before)
+
+
 def test_sums_keep_nine_digits_of_a_million_items():
     x = np.random.default_rng(0).random(1_000_000)
     (sums,) = sums_of(Resampling(len(x), resamples=1), x)

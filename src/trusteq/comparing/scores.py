@@ -23,20 +23,18 @@ BRIER_SCALE = "Brier score, sum over labels, 0 to 2 (half of it is the binary sc
 
 def scores(pair: Pair) -> dict[str, Estimate]:
     """Brier score and negative log likelihood of each model, and candidate minus reference."""
-    results: dict[str, Estimate] = {}
+    values: dict[str, tuple[NDArray[np.float64], str]] = {}
     for name, of, what in (
         ("brier", brier, BRIER_SCALE),
         ("nll", nll, "negative log likelihood, nats, probabilities floored at 1e-12"),
     ):
         reference, candidate = of(pair.reference), of(pair.candidate)
-        results |= pair.resampling.means(
-            {
-                f"{name}_reference": (reference, what),
-                f"{name}_candidate": (candidate, what),
-                f"{name}_difference": (minus(candidate, reference, terms=1.0), f"{what}, candidate minus reference"),
-            }
-        )
-    return results
+        values |= {
+            f"{name}_reference": (reference, what),
+            f"{name}_candidate": (candidate, what),
+            f"{name}_difference": (minus(candidate, reference, terms=1.0), f"{what}, candidate minus reference"),
+        }
+    return pair.resampling.means(values)
 
 
 def brier(answers: Answers) -> NDArray[np.float64]:
