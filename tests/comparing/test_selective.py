@@ -8,7 +8,7 @@ from scipy import stats
 
 from trusteq.comparing.bins import fine_cell
 from trusteq.comparing.noise_bias import fitted_accuracy
-from trusteq.comparing.selective import TARGETS, _figures, risk_coverage, selective_prediction, usable_region
+from trusteq.comparing.selective import TARGETS, _figures, _usable, risk_coverage, selective_prediction, usable_region
 from trusteq.data.predictions import softmax
 
 
@@ -21,6 +21,15 @@ def test_the_risk_coverage_curve_by_hand():
     coverage, risk = risk_coverage(np.array([0.6, 0.9, 0.8, 0.8]), np.array([True, True, False, True]))
     assert coverage == pytest.approx([0.25, 0.75, 1.0])
     assert risk == pytest.approx([0.0, 1 / 3, 0.25])
+
+
+@pytest.mark.parametrize("of_a_cell", [1, 2**16 - 1])
+def test_a_usable_region_is_counted_right_however_many_items_there_are(of_a_cell):
+    count = np.full((1024, 1), of_a_cell, dtype=np.uint16)
+    wrong = count.copy()
+    assert _usable(count, wrong).tolist() == [[0], [0], [0]]
+    wrong[512:] = 0  # the more confident half is right: so many wrong ones may be answered as well
+    assert _usable(count, wrong)[:, 0] == pytest.approx([1 / 2 / target for target in TARGETS], abs=1 / 1024)
 
 
 def test_aurc_by_hand():

@@ -211,7 +211,8 @@ def _usable(count: NDArray[np.integer[Any]], wrong: NDArray[np.integer[Any]]) ->
 
 def _usable_in(count: NDArray[np.integer[Any]], wrong: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """The same, at once."""
-    kind = np.int32 if count.dtype.itemsize <= 2 else np.int64
+    most = int(count.max(initial=0)) * len(count) * round(1 / (1 - max(TARGETS)))
+    kind = np.int32 if most < 2**31 else np.int64
     answered, wrong = (x[::-1].cumsum(axis=0, dtype=kind) for x in (count, wrong))
     shares = np.empty((len(TARGETS), answered.shape[1]))
     for share, target in zip(shares, TARGETS, strict=True):
