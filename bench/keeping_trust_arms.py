@@ -102,7 +102,7 @@ HEALED_GPTQ = Arm(f"{GPTQ}, healed by kd", GPTQ, like="int4, healed by kd")
 RATES = {
     None: (1e-4, 2e-4, 4e-4),
     "int4": (1e-4, 3e-4, 1e-3),
-    "pruned": (1e-4, 2e-4, 4e-4),
+    "pruned": (5e-5, 1e-4, 2e-4, 4e-4),
 }
 """The learning rates tried, by what is trained: students, rounded models, and pruned ones, whose weights move too."""
 
