@@ -258,6 +258,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--samples", type=int, nargs="+", default=[50, 100, 250, 500, 1000, 5000])
     asked = parser.parse_args()
+    if not (asked.data / "games").is_dir():
+        parser.error(f"{asked.data} has no folder games; name the folder of the data with --data")
     for pair in wines(asked.items):
         show(pair, "wines", 13, asked.samples, asked.runs)
     for pair in games(asked.data):

@@ -32,6 +32,14 @@ def test_a_usable_region_is_counted_right_however_many_items_there_are(of_a_cell
     assert _usable(count, wrong)[:, 0] == pytest.approx([1 / 2 / target for target in TARGETS], abs=1 / 1024)
 
 
+def test_as_many_wrong_answers_as_a_target_allows_are_usable():
+    for among, target in ((10, 0), (20, 1), (100, 2)):  # one wrong answer is just what 90, 95 and 99 % allow
+        count = np.ones((among, 1), dtype=np.uint16)
+        wrong = np.zeros_like(count)
+        wrong[0] = 1
+        assert _usable(count, wrong)[target] == 1
+
+
 def test_aurc_by_hand():
     # One item at risk 0, two at 1/3, one at 1/4.
     assert measured([0.6, 0.9, 0.8, 0.8], [1, 1, 0, 1])["aurc_reference"] == pytest.approx((0 + 2 / 3 + 1 / 4) / 4)
