@@ -34,7 +34,7 @@ lowest:  ## the quick tests with the lowest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade uv
 	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct $(foreach one,$(subst $(comma), ,$(EXTRAS)),--extra $(one)) pyproject.toml --output-file $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --requirement $(LOWEST)/lowest.txt --group test --editable .
-	$(LOWEST)/bin/python -m pytest -m "not slow" -W default
+	$(LOWEST)/bin/python -m pytest -n auto --dist worksteal -m "not slow" -W default
 
 check: $(READY)  ## lint, format, types
 	$(BIN)/ruff check .

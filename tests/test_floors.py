@@ -13,7 +13,7 @@ FLOORS = (
     {"errors"},
     {"plugins"},
     {"data", "stats"},
-    {"tasks"},
+    {"tasks", "progress"},
     {"prompts"},
     {"models"},
     {"work", "comparing"},

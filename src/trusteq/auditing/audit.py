@@ -39,13 +39,14 @@ from trusteq.explain.precision import in_precision, moved_by_precision
 from trusteq.explain.protocol import ProtocolSettings, publish
 from trusteq.explain.protocol import protocol_settings as protocol_settings_of
 from trusteq.explain.removal import without_top_words
-from trusteq.explain.respondent import Respondent, silent
+from trusteq.explain.respondent import Respondent
 from trusteq.models.base import Finding
 from trusteq.models.cost import checked_effort, measure_costs
 from trusteq.models.made import with_trainings
 from trusteq.models.probe import predict_all
 from trusteq.models.traits import task_of, traits_of
 from trusteq.policy import Policy, read_policy, usual_policy
+from trusteq.progress import told
 from trusteq.record.responses import Response, Responses, moved_from_reference
 from trusteq.stats.limits import refuse_too_few, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
@@ -66,13 +67,12 @@ if TYPE_CHECKING:
     from trusteq.explain.protocol import Published
     from trusteq.models.base import Model
     from trusteq.models.cost import Effort
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
     from trusteq.stats.estimate import Estimate
     from trusteq.tasks.rows import Rows
     from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
-
-    Progress = Callable[[str, int, int], None]
 
 
 def audit(
@@ -94,7 +94,7 @@ def audit(
     measures: Sequence[Callable[[Pair], Estimate | None] | Measure] = (),
     costs: Effort = "quick",
     executor: Executor = HERE,
-    progress: Progress | None = None,
+    progress: Tell | bool | None = None,
     **columns: Any,
 ) -> Audit:
     """The audit of one or more candidates against a reference on the same items.
@@ -115,7 +115,8 @@ def audit(
     ``costs`` is "quick" to measure size and speed of each model on some of the items, about 3 s per model; "full" to
     measure its memory as well, in a separate process; or "none".
     ``executor`` says where models run and what is kept of their answers: `trusteq.executor`.
-    ``progress(stage, done, total)`` is called as the work advances.
+    ``progress`` is a function ``(stage, done, total)`` to call as the work advances; True shows it on stderr, False
+    nowhere, None where somebody is looking: on a terminal or in a notebook.
     """
     items = _items(items, columns)
     extra_measures = own_measures(measures)
@@ -129,7 +130,6 @@ def audit(
     )
     refuse_too_few(resamples, rules.level)
     _refuse_too_few_items(items)
-    progress = progress or silent
     models = models or identify(reference, candidates, peer, allow_same=allow_same)
     effort = checked_effort(costs, models.audited)
     protocol_settings, explanation_settings = _how_to_explain(protocol, explain, rules, models, items)
@@ -141,69 +141,73 @@ def audit(
     if items.labels is not None and traits_of(models.reference).runs:
         task.gold(items, models.reference.labels)  # labels that do not fit are an error before hours of work
 
-    refuse_unreadable(models, items)
-    read_otherwise = [*different_prompts(models, items), *different_preprocessing(models, items, seed=seed)]
-    ordered, respondents, responses = _predict_all(asked, items, batch=batch, executor=executor, progress=progress)
-    responses = [
-        replace(
-            response,
-            findings=(*(finding for finding in read_otherwise if finding.model == response.name), *response.findings),
-        )
-        for response in responses
-    ]
-    labels = respondents[0].labels
-    gold = task.gold(ordered, labels)
+    with told(progress) as tell:
+        refuse_unreadable(models, items)
+        read_otherwise = [*different_prompts(models, items), *different_preprocessing(models, items, seed=seed)]
+        ordered, respondents, responses = _predict_all(asked, items, batch=batch, executor=executor, progress=tell)
+        responses = [
+            replace(
+                response,
+                findings=(
+                    *(finding for finding in read_otherwise if finding.model == response.name),
+                    *response.findings,
+                ),
+            )
+            for response in responses
+        ]
+        labels = respondents[0].labels
+        gold = task.gold(ordered, labels)
 
-    if explain is None and any(f.kind == "not deterministic" for response in responses for f in response.findings):
-        explanation_settings = None  # the model's own noise would be attributed to words
-    explanation = None
-    published: Published | PublishedPatches | None = None
-    if explanation_settings is not None:
-        resampling = Resampling(
-            len(ordered), clusters=ordered.clusters, resamples=resamples, seed=seed, level=rules.level
-        )
-        moved = moved_from_reference(responses, task, ordered, labels)
-        if needs_pilot(explanation_settings, explain):
-            explanation_settings = piloted(respondents[0], ordered, explanation_settings, gold=gold, seed=seed)
-        explanation, responses = _explain(
-            respondents,
-            responses,
-            ordered,
-            explanation_settings,
-            gold,
-            rules,
-            len(models.candidates),
-            resampling,
-            moved,
-            with_other_way=with_other_way,
-        )
-    if isinstance(protocol_settings, PatchSettings) and gold is not None:
-        published = publish_patches(respondents, ordered, protocol_settings, gold=gold, seed=seed)
-    elif isinstance(protocol_settings, ProtocolSettings) and gold is not None:
-        published = publish(respondents, ordered, protocol_settings, gold=gold, seed=seed)
+        if explain is None and any(f.kind == "not deterministic" for response in responses for f in response.findings):
+            explanation_settings = None  # the model's own noise would be attributed to words
+        explanation = None
+        published: Published | PublishedPatches | None = None
+        if explanation_settings is not None:
+            resampling = Resampling(
+                len(ordered), clusters=ordered.clusters, resamples=resamples, seed=seed, level=rules.level
+            )
+            moved = moved_from_reference(responses, task, ordered, labels)
+            if needs_pilot(explanation_settings, explain):
+                explanation_settings = piloted(respondents[0], ordered, explanation_settings, gold=gold, seed=seed)
+            explanation, responses = _explain(
+                respondents,
+                responses,
+                ordered,
+                explanation_settings,
+                gold,
+                rules,
+                len(models.candidates),
+                resampling,
+                moved,
+                with_other_way=with_other_way,
+            )
+        if isinstance(protocol_settings, PatchSettings) and gold is not None:
+            published = publish_patches(respondents, ordered, protocol_settings, gold=gold, seed=seed)
+        elif isinstance(protocol_settings, ProtocolSettings) and gold is not None:
+            published = publish(respondents, ordered, protocol_settings, gold=gold, seed=seed)
 
-    audited = len(models.audited)
-    peer_response = None if models.peer is None else responses[audited]
-    answers = Responses(labels, tuple(responses[:audited]), peer_response, explanation, published, task.name)
-    settings = {
-        "seed": seed,
-        "resamples": resamples,
-        "batch": batch,
-        "with_slices": with_slices,
-        "allow_same": allow_same,
-        "explain": None if explanation_settings is None else asdict(explanation_settings),
-        "protocol": None if protocol_settings is None else asdict(protocol_settings),
-        **({"no_explain": True} if explain is False else {}),
-        **({"unreadable": items.unreadable} if items.unreadable else {}),
-        **({} if task.name == CLASSES else {"task": task.name}),
-        **({} if asking is None else {"asking": asking}),
-        **({"measures": entries(extra_measures)} if extra_measures else {}),
-    }
-    finished = compute_audit(answers, ordered, rules, settings, own_measures=extra_measures, progress=progress)
-    # Measured last, so that nothing else depends on it.
-    batch_shapes = [response.batch for response in answers.models]
-    measured_costs = measure_costs(models.audited, ordered, batch_shapes, effort=effort, tell=progress)
-    return replace(finished, costs=measured_costs)
+        audited = len(models.audited)
+        peer_response = None if models.peer is None else responses[audited]
+        answers = Responses(labels, tuple(responses[:audited]), peer_response, explanation, published, task.name)
+        settings = {
+            "seed": seed,
+            "resamples": resamples,
+            "batch": batch,
+            "with_slices": with_slices,
+            "allow_same": allow_same,
+            "explain": None if explanation_settings is None else asdict(explanation_settings),
+            "protocol": None if protocol_settings is None else asdict(protocol_settings),
+            **({"no_explain": True} if explain is False else {}),
+            **({"unreadable": items.unreadable} if items.unreadable else {}),
+            **({} if task.name == CLASSES else {"task": task.name}),
+            **({} if asking is None else {"asking": asking}),
+            **({"measures": entries(extra_measures)} if extra_measures else {}),
+        }
+        finished = compute_audit(answers, ordered, rules, settings, own_measures=extra_measures, progress=tell)
+        # Measured last, so that nothing else depends on it.
+        batch_shapes = [response.batch for response in answers.models]
+        measured_costs = measure_costs(models.audited, ordered, batch_shapes, effort=effort, tell=tell)
+        return replace(finished, costs=measured_costs)
 
 
 def _rules(
@@ -299,7 +303,7 @@ def by_id(ids: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _predict_all(
-    models: Models, items: Items, *, batch: int, executor: Executor, progress: Progress
+    models: Models, items: Items, *, batch: int, executor: Executor, progress: Tell
 ) -> tuple[Items, list[Respondent], list[Response]]:
     """The items ordered by id, every model as a respondent that can be asked more, and its responses to the items.
 
@@ -332,7 +336,7 @@ def _predict(
     *,
     batch: int,
     executor: Executor,
-    progress: Progress,
+    progress: Tell,
 ) -> tuple[Rows, tuple[Finding, ...], int | None]:
     """A model's checked answers to the ordered items, findings about it, and its batch shape if that must be fixed."""
     stage, done = f"predict {model.name}", 0

@@ -61,6 +61,7 @@ from trusteq.explain.patches import PublishedPatches
 from trusteq.explain.protocol import SCRIPTED
 from trusteq.explain.units import unit_word
 from trusteq.models.base import Finding
+from trusteq.progress import silent
 from trusteq.record.audit import Audit, Comparison, ModelResult
 from trusteq.record.document import is_chosen
 from trusteq.record.responses import moved_from_reference
@@ -83,11 +84,10 @@ if TYPE_CHECKING:
     from trusteq.explain.explanation import Explanation
     from trusteq.explain.protocol import Published
     from trusteq.policy import Policy
+    from trusteq.progress import Tell
     from trusteq.record.responses import Response, Responses
     from trusteq.stats.estimate import Estimate
     from trusteq.tasks.outcomes import Outcomes
-
-    Progress = Callable[[str, int, int], None]
 
 
 FINDINGS = frozenset(
@@ -125,7 +125,7 @@ def compute_audit(
     settings: Mapping[str, Any],
     *,
     own_measures: Sequence[Measure] = (),
-    progress: Progress = lambda stage, done, total: None,
+    progress: Tell = silent,
 ) -> Audit:
     """The audit of these responses to the items, which are in the order of the responses.
 

@@ -12,6 +12,7 @@ import trusteq
 from trusteq.auditing.compute import FINDINGS, compute_audit
 from trusteq.comparing.own_measures import with_functions
 from trusteq.errors import RunError
+from trusteq.progress import silent
 from trusteq.record.document import document
 from trusteq.record.manifest import manifest
 from trusteq.record.plain import plain
@@ -20,10 +21,11 @@ from trusteq.record.saving import tables
 from trusteq.record.stored_responses import items_to_explain, read_items, read_responses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from trusteq.data.items import Items
     from trusteq.explain.explanation import ExplainSettings
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
     from trusteq.record.responses import Responses
     from trusteq.record.run import Run
@@ -85,7 +87,7 @@ class Verified:
         return not self.differences
 
 
-def verify_run(run: Run, progress: Callable[[str, int, int], None] = lambda stage, done, total: None) -> Verified:
+def verify_run(run: Run, progress: Tell = silent) -> Verified:
     """The run compared with the same audit computed again; no model runs."""
     if not run.manifest["files"]:
         raise RunError(f"{run.directory}: written by an older trusteq that did not keep all answers; audit again")

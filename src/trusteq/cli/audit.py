@@ -22,13 +22,14 @@ from trusteq.data.clean import clean
 from trusteq.stats.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from trusteq.data.items import Items
     from trusteq.explain.explanation import ExplainSettings
     from trusteq.models.backend import Backend
     from trusteq.models.base import Model
     from trusteq.policy import Policy
+    from trusteq.progress import Tell
 
 MANY_EXPLAINED = 200
 """So many items take minutes, and nobody asked for that many."""
@@ -535,7 +536,7 @@ def _warn_without_labels(items: Items, policy: Policy) -> None:
         )
 
 
-def _hint_at_fewer(progress: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
+def _hint_at_fewer(progress: Tell) -> Tell:
     """The same progress, which says once, as many items begin to be explained, that fewer can be."""
     said = False
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from trusteq.compress.candidate import Candidate
     from trusteq.data.items import Items
+    from trusteq.progress import Tell
 
 
 def _details(method: Method) -> list[str]:
@@ -178,7 +179,7 @@ def _items(
     options: dict[str, Any],
     which: Literal["data", "dev", "test"],
     method: str,
-    progress: Callable[[str, int, int], None],
+    progress: Tell,
 ) -> Items | None:
     """The items of --data, --dev or --test; options about items that the method does not use are refused."""
     chosen = METHODS[method]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from trusteq.data.items import Items
+    from trusteq.progress import Tell
     from trusteq.prompts.task_file import TaskFile
     from trusteq.shrink.record import Search
 
@@ -219,7 +220,7 @@ def _read(
     source: str,
     texts: tuple[str, ...],
     task_file: TaskFile | None,
-    progress: Callable[[str, int, int], None],
+    progress: Tell,
 ) -> Items:
     """The items of one of the files, all read in the same way."""
     from trusteq.data.read import read_items

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trusteq.data.items import Items
+    from trusteq.progress import Tell
 
 TRAINING_DATA = ("data", "dev", "text", "label", "label_names", "ignore_label", "cluster")
 """The options' names as keywords."""
@@ -32,9 +33,7 @@ def training_data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def read_training_data(
-    options: dict[str, Any], which: Literal["data", "dev", "test"], progress: Callable[[str, int, int], None]
-) -> Items | None:
+def read_training_data(options: dict[str, Any], which: Literal["data", "dev", "test"], progress: Tell) -> Items | None:
     """The items of --data, --dev or --test; None without that option."""
     if options[which] is None:
         return None

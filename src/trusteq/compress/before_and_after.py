@@ -26,12 +26,12 @@ from trusteq.tasks.task import tasks
 from trusteq.train.fine_tuned import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
     from trusteq.policy import Policy
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
     from trusteq.report.difference import CandidateDifference
     from trusteq.stats.estimate import Estimate
@@ -70,7 +70,7 @@ class BeforeAndAfter:
         after: Path,
         *,
         place: Path,
-        tell: Callable[[str, int, int], None],
+        tell: Tell,
     ) -> Audit:
         """The audit of the candidate as it was and as it is, whose folder is to be at ``place``."""
         options = ModelOptions(device=self.device, task=self.task)

@@ -19,9 +19,10 @@ from trusteq.compress.graph_source import GraphSource
 from trusteq.errors import DataError
 from trusteq.models.layers import does_not_apply
 from trusteq.models.open import open_model
+from trusteq.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from trusteq.compress.calibrate_maps import CalibrationMap
     from trusteq.compress.original import Original
     from trusteq.data.items import Items
+    from trusteq.progress import Tell
 
 SAME = 1e-5
 """How far the saved candidate's probabilities may be from those of the map."""
@@ -59,7 +61,7 @@ def calibrate(
     original: Original,
     items: Items,
     map: Literal["auto", "temperature", "vector", "isotonic", "matched"] = "auto",  # noqa: A002 - as the option is called
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
 ) -> Compressed:
     """The candidate with a map of this kind; an error if by default none helps without harm."""
     what, units = ("items", items.ids) if items.clusters is None else ("clusters", items.clusters)

@@ -26,6 +26,7 @@ from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
 from trusteq.models.made import RECIPE, carried
 from trusteq.policy import read_policy
+from trusteq.progress import silent
 from trusteq.prompts.task_file import read_task_file
 from trusteq.record.plain import plain
 from trusteq.train.checkpoints import Checkpoints
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Identity
     from trusteq.models.cost_size import Size
     from trusteq.policy import Policy
+    from trusteq.progress import Tell
     from trusteq.prompts.task_file import TaskFile
     from trusteq.record.audit import Audit
     from trusteq.report.difference import CandidateDifference
@@ -99,7 +101,7 @@ def make(
     explain_items: int | None = None,
     task: str | Path | Mapping[str, Any] | TaskFile | None = None,
     download: bool = False,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
     **options: object,
 ) -> Candidate:
@@ -202,7 +204,7 @@ def _made(
     arguments: dict[str, Any],
     items: Items | None,
     dev: Items | None,
-    tell: Callable[[str, int, int], None],
+    tell: Tell,
     say: Callable[[str], None],
 ) -> Candidate:
     """The candidate made from an opened model."""

@@ -14,6 +14,7 @@ from trusteq.compress.perturbed import Perturbing, masks, perturbed, perturbing_
 from trusteq.compress.student import from_layers, narrower
 from trusteq.errors import DataError, OptionError
 from trusteq.models.token_rows import joined
+from trusteq.progress import silent
 from trusteq.train.fine_tuned import summary
 from trusteq.train.held_out import held_out
 from trusteq.train.lessons import Examples
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from trusteq.compress.compressed import Compressed
     from trusteq.data.items import Items
     from trusteq.models.transformer import TransformerModel
+    from trusteq.progress import Tell
     from trusteq.train.checkpoints import Checkpoints, Epoch
 
 WARMUP = 0.1
@@ -50,7 +52,7 @@ def distil(
     mixed: bool = False,
     seed: int = 0,
     checkpoints: Checkpoints | None = None,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
 ) -> Compressed:
     """A student trained on ``items``, at its best epoch on ``dev``: by accuracy, or without labels by agreement.

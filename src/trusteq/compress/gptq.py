@@ -17,13 +17,13 @@ from trusteq.compress.packed import group_size, packed
 from trusteq.errors import DataError
 from trusteq.models.layers import layer_list
 from trusteq.models.traits import traits_of
+from trusteq.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trusteq.compress.compressed import Compressed
     from trusteq.data.items import Items
     from trusteq.models.transformer import TransformerModel
+    from trusteq.progress import Tell
 
 BITS = 4
 
@@ -39,7 +39,7 @@ def gptq(
     *,
     items: Items,
     group: int | None = None,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
 ) -> Compressed:
     """The model with 4-bit linear weights, rounded for the texts of these items."""
     import torch

@@ -24,6 +24,7 @@ from trusteq.compress.trainee import ALL, HEAL, SCALES, SMALL, refuse_lost, roun
 from trusteq.errors import OptionError
 from trusteq.explain.units import default_units, replacement
 from trusteq.models.layers import does_not_apply
+from trusteq.progress import silent
 from trusteq.train.checkpoints import Epoch
 from trusteq.train.fine_tuned import summary
 from trusteq.train.held_out import held_out
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from trusteq.compress.pupil import Pupil
     from trusteq.compress.trainee import Trainee
     from trusteq.data.items import Items
+    from trusteq.progress import Tell
     from trusteq.train.checkpoints import Checkpoints
 
 ROWS = 6400
@@ -84,7 +86,7 @@ def heal(
     whole: bool = False,
     seed: int = 0,
     checkpoints: Checkpoints | None = None,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
 ) -> Compressed:
     """The candidate, nearer to its original."""

@@ -19,14 +19,16 @@ from trusteq.models.layers import does_not_apply
 from trusteq.models.onnx_file import open_session
 from trusteq.models.onnx_runtime import onnx_runtime
 from trusteq.models.onnx_session import open_onnx
+from trusteq.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from trusteq.compress.graph_source import Graph
     from trusteq.data.items import Items
+    from trusteq.progress import Tell
 
 FIRST_OPSET = 11
 """Older graphs would only be called version 11, without being converted to it."""
@@ -72,7 +74,7 @@ def static(
     *,
     items: Items,
     calibrate: int = 100,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
 ) -> Compressed:
     """The graph with 8-bit weights and activations, whose scales hold what the graph computes for these items.
 
@@ -136,7 +138,7 @@ def static(
 class _Heard:
     """What a graph reads of each item, one at a time, as ONNX Runtime asks for it. answers: the graph's own."""
 
-    def __init__(self, model: Graph, items: Items, tell: Callable[[str, int, int], None]) -> None:
+    def __init__(self, model: Graph, items: Items, tell: Tell) -> None:
         self.answers: list[NDArray[np.int64]] = []
         self._feeds = self._all(model, items, tell)
 
@@ -144,9 +146,7 @@ class _Heard:
         """The next item's numbers, by input; None after the last."""
         return next(self._feeds, None)
 
-    def _all(
-        self, model: Graph, items: Items, tell: Callable[[str, int, int], None]
-    ) -> Iterator[dict[str, NDArray[Any]]]:
+    def _all(self, model: Graph, items: Items, tell: Tell) -> Iterator[dict[str, NDArray[Any]]]:
         for i in range(len(items)):
             tell("calibrate", i, len(items))
             session = _Listening(model.session)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from trusteq.demo.fetch import minilm, sentence_files
 from trusteq.demo.sentences import as_items, read_sentences, split
 from trusteq.errors import MissingExtraError, RunError
+from trusteq.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
 
 TRAIN, DEV, TEST = 1_800, 300, 1_200
@@ -70,7 +72,7 @@ def audit_sentences(
     out: Path,
     *,
     seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
 ) -> Audit:
     """The audit of small sentence classifiers against a large one, all made now, in ``models_folder(out)``."""
@@ -96,7 +98,7 @@ def _make_and_audit(
     base: Path,
     *,
     seed: int,
-    tell: Callable[[str, int, int], None],
+    tell: Tell,
     say: Callable[[str], None],
 ) -> Audit:
     import trusteq

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.progress import silent
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sklearn.neural_network import MLPClassifier
 
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
 
 
@@ -33,7 +36,7 @@ def rounded(network: MLPClassifier, bits: int) -> MLPClassifier:
 def audit_digits(
     *,
     seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
 ) -> Audit:
     """The audit of three small digit classifiers against a large one, all trained now."""

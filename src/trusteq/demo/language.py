@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trusteq.demo.sentences import Sentence
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
 
-    Tell = Callable[[str, int, int], None]
     Say = Callable[[str], None]
 
 REVIEWS, LONGEST = 300, 8

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.demo.digits import rounded
+from trusteq.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
 
 SIDE, TIMES = 8, 4
@@ -30,7 +32,7 @@ EXPLAINED = 120
 def audit_pictures(
     *,
     seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
 ) -> Audit:
     """The audit of a rounded, a small and a cropping network against a large one, all trained now."""

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.progress import silent
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
 
 RATE, LENGTH = 8_000, 2_000
@@ -51,7 +54,7 @@ def spectrum(waves: list[NDArray[np.float32]], points: int) -> NDArray[np.float6
 def audit_sounds(
     *,
     seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
 ) -> Audit:
     """The audit of a small model and of one that listens to half of each sound against a large one, trained now."""

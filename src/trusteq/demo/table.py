@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trusteq.progress import silent
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trusteq.models.base import Model
+    from trusteq.progress import Tell
     from trusteq.record.audit import Audit
 
 LABELS = ("malignant", "benign")
@@ -26,7 +29,7 @@ EXPLAINED = 200
 def audit_table(
     *,
     seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
 ) -> Audit:
     """The audit of an exported, a small and a linear model against a boosted one, all trained now."""

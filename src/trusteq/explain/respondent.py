@@ -11,6 +11,7 @@ import numpy as np
 from trusteq.explain.value_tables import value_tables
 from trusteq.explain.words import REMOVE
 from trusteq.models.traits import task_of
+from trusteq.progress import silent
 from trusteq.tasks.rows import Rows
 from trusteq.work.shard import HERE, predict_at
 
@@ -22,14 +23,9 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.explain.value_tables import Question
     from trusteq.models.base import Model
+    from trusteq.progress import Tell
     from trusteq.tasks.task import Task
     from trusteq.work.shard import Executor
-
-    Progress = Callable[[str, int, int], None]
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """Report no progress."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class Respondent:
     answers: Rows
     batch: int | None = None
     executor: Executor = HERE
-    progress: Progress = silent
+    progress: Tell = silent
 
     @property
     def name(self) -> str:
@@ -120,7 +116,7 @@ def respondents(
     *,
     batches: Sequence[int | None] | None = None,
     executor: Executor = HERE,
-    progress: Progress = silent,
+    progress: Tell = silent,
 ) -> list[Respondent]:
     """Classifiers with their answers to all items [items, labels] and fixed batch sizes."""
     sizes = [None] * len(models) if batches is None else batches

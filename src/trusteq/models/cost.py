@@ -20,13 +20,15 @@ from trusteq.models.cost_speed import Spread, measure_speed
 from trusteq.models.library_output import one_line
 from trusteq.models.probe import sample_by_length
 from trusteq.models.traits import traits_of
+from trusteq.progress import silent
 from trusteq.stats.number import Count  # noqa: TC001 - read where a record is
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from trusteq.data.items import Items
     from trusteq.models.base import Model
+    from trusteq.progress import Tell
 
 Effort = Literal["none", "quick", "full"]
 
@@ -97,7 +99,7 @@ def measure_costs(
     shapes: Sequence[int | None],
     *,
     effort: Effort = "quick",
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
 ) -> Costs | None:
     """What each model costs; None if ``effort`` is "none", or the models are all files of predictions.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from trusteq.models.base import Model
     from trusteq.policy import Policy
+    from trusteq.progress import Tell
     from trusteq.record.run import Run
     from trusteq.shrink.ladder import Rung
     from trusteq.shrink.parts import Parts
@@ -59,7 +60,7 @@ class Bench:
     seed: int
     options: Mapping[str, Any]
     executor: Executor
-    tell: Callable[[str, int, int], None]
+    tell: Tell
     say: Callable[[str], None]
 
     def folder(self, rung: Rung) -> Path:
@@ -128,5 +129,5 @@ class Bench:
             progress=self._within(rung),
         )
 
-    def _within(self, rung: Rung) -> Callable[[str, int, int], None]:
+    def _within(self, rung: Rung) -> Tell:
         return lambda stage, done, total: self.tell(f"{rung.name}: {stage}", done, total)

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from trusteq.data.items import Items
     from trusteq.models.base import Model
     from trusteq.policy import Policy
+    from trusteq.progress import Tell
     from trusteq.work.shard import Executor
 
-    Tell = Callable[[str, int, int], None]
     Say = Callable[[str], None]
 
 FILE, PAGE = "shrink.json", "shrink.html"

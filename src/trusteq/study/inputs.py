@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trusteq.data.items import Items
+    from trusteq.progress import Tell
     from trusteq.study.plan import DataPlan, ModelPlan, Study
     from trusteq.train.settings import TrainingSettings
 
@@ -94,7 +95,7 @@ def make_model(
     models: Path,
     *,
     download: bool,
-    tell: Callable[[str, int, int], None],
+    tell: Tell,
     say: Callable[[str], None],
 ) -> Path:
     """The folder of this model for one seed; the model is made if it does not exist yet."""

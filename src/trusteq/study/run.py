@@ -43,10 +43,10 @@ from trusteq.work.folder import LocalFolder
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from trusteq.progress import Tell
     from trusteq.study.inputs import Texts
     from trusteq.study.plan import Study
 
-    Tell = Callable[[str, int, int], None]
     Say = Callable[[str], None]
 
 SCHEMA_VERSION = 1

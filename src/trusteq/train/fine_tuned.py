@@ -16,6 +16,7 @@ from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, 
 from trusteq.models.files import tokenizer_files
 from trusteq.models.made import RECIPE
 from trusteq.models.saving import save_checkpoint
+from trusteq.progress import silent
 from trusteq.record.saving import free_directory
 from trusteq.train.checkpoints import Checkpoints, Epoch
 from trusteq.train.held_out import held_out
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trusteq.models.transformer import TransformerModel
+    from trusteq.progress import Tell
     from trusteq.train.settings import TrainingSettings
 
 
@@ -62,7 +64,7 @@ def fine_tune(
     drop: str = "last",
     device: str | None = None,
     download: bool = False,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
     say: Callable[[str], None] = lambda line: None,
 ) -> Trained:
     """A classifier trained on labelled ``items``, starting from a pretrained model (a folder, or a hub id).

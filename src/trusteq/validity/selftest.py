@@ -11,6 +11,7 @@ from trusteq.auditing.audit import audit
 from trusteq.errors import OptionError
 from trusteq.explain.explanation import ExplainSettings
 from trusteq.models.in_hand import as_model
+from trusteq.progress import silent
 from trusteq.stats.power import detectable_margin, items_to_decide
 from trusteq.stats.resampling import Resampling
 from trusteq.validity.marks import mark_for, marked, units_with
@@ -18,10 +19,9 @@ from trusteq.validity.plants import Copy, Random, Remembering, Shortcut, Unsure
 from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trusteq.data.items import Items
     from trusteq.models.base import Model
+    from trusteq.progress import Tell
     from trusteq.record.audit import Comparison
     from trusteq.validity.marks import Mark
 
@@ -84,7 +84,7 @@ def selftest(
     *,
     explain_items: int = 100,
     seed: int = 0,
-    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    tell: Tell = silent,
 ) -> SelfTest:
     """The self-test: a model or estimator audited against itself, a shortcut, an unsure copy and a random one."""
     if len(items) < FEWEST or items.labels is None:
