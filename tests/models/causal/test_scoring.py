@@ -36,7 +36,7 @@ def prompts(rng, count=12, *, shared=9, vocabulary=200):
 
 def equal(model, asked, found, tolerance=2e-5):
     for prompt, values in zip(asked, found, strict=True):
-        np.testing.assert_allclose(values, plain_log_probabilities(model, prompt), atol=tolerance)
+        np.testing.assert_allclose(values, plain_log_probabilities(model, prompt), atol=tolerance, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
