@@ -128,7 +128,7 @@ def test_a_run_gives_the_pictures_back_and_comes_to_the_same(audited, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"perturb": "neighbours"}, {"perturb": "mean"}, {"units": "superpixels"}])
 def test_other_fills_and_units_come_to_the_same(settings):
-    explain = ExplainSettings(items=40, masks=96, **settings)
+    explain = ExplainSettings(items=24, masks=64, **settings)
     made = trusteq.audit(
         model(middle, "large"), [model(lambda p: 0.999 * middle(p), "nearly"), model(logo, "logo")], items(60),
         resamples=100, explain=explain, costs="none",

@@ -274,7 +274,7 @@ def test_the_command_heals_on_a_folder_of_pictures_or_recordings(kind, networks,
     arguments = ["--method", "heal", "--original", str(original), "--data", str(folder), "--move", "small"]
     resample = ["--resample", str(RATE)] if kind == "Wav2Vec2" else []
     out = tmp_path / "healed"
-    done = command.trusteq("compress", candidate, *arguments, *resample, "--rows", 256, "--rate", 0.01, "--out", out)
+    done = command.trusteq("compress", candidate, *arguments, *resample, "--rows", 64, "--rate", 0.01, "--out", out)
     assert done.returncode == 0, done.stderr
     assert trusteq.open_model(out).labels == LABELS
     refused = command.trusteq("compress", candidate, *arguments, "--columns", "a", "--out", tmp_path / "no")

@@ -71,7 +71,7 @@ def items_of(pairs, labels, gold=None):
     )
 
 
-def real(name, labels, rows=30):
+def real(name, labels, rows=12):
     path = DATA / f"{name}.jsonl.gz"
     if not path.is_file():
         pytest.skip(f"needs real texts in {path}")
