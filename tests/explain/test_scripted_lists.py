@@ -167,6 +167,7 @@ def test_lists_for_inference_are_those_of_the_scripts(texts, monkeypatch):
     assert shap.mean.value == pytest.approx(np.mean([scripts.jaccard(a, b) for a, b in both]), abs=1e-15)
 
 
+@scripts.draws_as_then
 @pytest.mark.parametrize("texts", ["few", pytest.param("real", marks=pytest.mark.slow)])
 def test_lists_for_paraphrases_are_those_of_the_scripts(texts, monkeypatch):
     monkeypatch.setattr(protocol, "lime_masks", as_lime_draws)

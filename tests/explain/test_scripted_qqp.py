@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lime.lime_text import IndexedString, LimeTextExplainer
+from oracles.published import draws_as_then
 
 import trusteq
 from trusteq.cli.audit import audit
@@ -197,6 +198,7 @@ def test_the_tree_is_that_of_shap(pair):
     assert sorted(map(sorted, ours)) == sorted(map(sorted, held))
 
 
+@draws_as_then
 @pytest.mark.parametrize("pair", PAIRS)
 def test_values_are_those_of_shap_given_its_draws(pair, monkeypatch):
     text, units = whole(pair), shap_pair(pair)

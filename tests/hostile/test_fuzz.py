@@ -443,9 +443,9 @@ def test_special_tokens_that_are_no_text(changes, graph):
 
 
 def test_settings_of_a_tokenizer_that_are_nested_without_end(graph):
-    """As deep as JSON may be read, but not walked."""
+    """As deep as JSON may be read, but not walked; newer versions of Python can do both."""
     settings = f'{{"a": {"[" * 800}{"]" * 800}}}'.encode()
-    assert graph.outcome("m/tokenizer_config.json", settings) == "refused"
+    assert graph.outcome("m/tokenizer_config.json", settings) == ("refused" if sys.version_info < (3, 13) else "read")
 
 
 def test_a_tokenizer_that_panics_over_texts_is_one_line(graph, capfd):

@@ -187,7 +187,7 @@ def test_what_a_module_does_wrong_is_one_line(rows, one_line):
     one_line(refused((net(), tensor), LabelError), "model m: Sequential does not name its labels", "labels=[...]")
     one_line(refused((net().train(), tensor), labels=LABELS), "training mode")
     for make, says in (
-        (lambda values: torch.zeros(len(values), 5), "failed while answering: mat1 and mat2"),
+        (lambda values: torch.zeros(len(values), 5), "mat1 and mat2"),
         (lambda values: torch.zeros(1, 2), "it returned [1, 2] for 20 items"),
         (lambda values: 1 / 0 if not len(values) else "text", "failed while answering"),
     ):

@@ -16,6 +16,8 @@ from trusteq.report.latex import latex
 from trusteq.report.markdown import markdown
 from trusteq.report.model_card import model_card
 
+WIDENED = "; no narrower than of independent items"
+
 
 @pytest.fixture(scope="module")
 def made():
@@ -46,6 +48,8 @@ def near(now, then, path=()):
             near(a, b, (*path, number))
     elif isinstance(now, float):
         assert now == pytest.approx(then, rel=1e-9, abs=1e-9), path
+    elif path[-1:] == ("method",):  # which of two ends is the wider may depend on their last digit
+        assert now.removesuffix(WIDENED) == then.removesuffix(WIDENED), path
     else:
         assert now == then, path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from trusteq.models.causal.products import fast_products
@@ -61,9 +62,15 @@ def computed_prefix(model: Any, tokens: Tokens) -> Prefix:
 
     cache = DynamicCache()
     with torch.inference_mode(), fast_products():
-        model(input_ids=torch.tensor([tokens], device=model.device), past_key_values=cache, use_cache=True,
-              logits_to_keep=1)  # fmt: skip
+        ids = torch.tensor([tokens], device=model.device)
+        model(input_ids=ids, logits_to_keep=1, **reading(model, cache))
     return Prefix(tokens, tuple((layer.keys, layer.values) for layer in cache.layers))
+
+
+def reading(model: Any, cache: Any) -> dict[str, Any]:
+    """The arguments of a forward that reads this cache; transformers 5.24 renamed one of them."""
+    name = "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
+    return {name: cache, "use_cache": True}
 
 
 def common(rows: Iterable[Tokens]) -> int:

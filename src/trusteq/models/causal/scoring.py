@@ -19,7 +19,7 @@ import numpy as np
 
 from trusteq.errors import ModelError
 from trusteq.models.causal.plain import plain_log_probabilities
-from trusteq.models.causal.prefix import Prefix, common, computed_prefix
+from trusteq.models.causal.prefix import Prefix, common, computed_prefix, reading
 from trusteq.models.causal.products import fast_products
 from trusteq.models.causal.rows import chains, tree
 from trusteq.models.causal.tokenized import Prompt
@@ -204,7 +204,7 @@ class Forward:
                 inputs["attention_mask"] = torch.from_numpy(mask).to(device, self.model.dtype)
                 inputs["position_ids"] = torch.from_numpy(positions).to(device)
             if self.start and self.prefix is not None:
-                inputs |= {"past_key_values": self.prefix.cache(self.start), "use_cache": True}
+                inputs |= reading(self.model, self.prefix.cache(self.start))
             logits = logits_at(self.model, inputs, at_rows, at_columns)
             return [
                 _of_row(row, logits[first:last]) for row, first, last in zip(rows, offsets, offsets[1:], strict=False)
