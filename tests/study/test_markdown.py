@@ -55,6 +55,24 @@ def test_every_verdict_of_every_seed_is_there(done):
 
 
 @pytest.mark.slow
+def test_trainings_and_items_are_told_apart(done):
+    below = done[0].tables.split("## Training or items?\n")[1].split("##")[0]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in below.splitlines() if "|" in line][2:]
+    assert [line[0] for line in lines[::2]] == ["thin", "student", "half", "again"]
+    assert {line[1] for line in lines[::2]} == {"training"}
+    assert {line[1] for line in lines[1::2]} == {"items"}
+    values = [
+        load_run(done[0].directory / "runs" / f"seed-{seed}").audit["candidates"][0]["measures"]["behaviour"][
+            "disagreement"
+        ]["value"]
+        for seed in (0, 1)
+    ]
+    assert lines[0][3].startswith(f"{stdev(values):.3f} [")
+    assert lines[-2][2] == "–"  # of the peer only answers and words are compared
+    assert lines[-1][3] != "–"
+
+
+@pytest.mark.slow
 def test_all_models_are_paired_the_peer_too(done):
     found = rows(done[0].tables, "## Do they look at the same words?")
     assert len(found) == 10
@@ -195,8 +213,8 @@ def test_as_latex_the_same_numbers_stand_in_tables_with_captions(stuck, study):
     two = latex_tables(study, [Repetition(seed, stuck, [pair], None) for seed in (0, 1)])
     assert "0.970 $\\pm$ 0.000" in two
     assert "mean over seeds $\\pm$ their standard deviation" in two
-    for text in (one, two):
-        assert text.count("\\begin{table}") == text.count("\\end{table}") == text.count("\\label{tab:trusteq-") == 6
+    for text, count in ((one, 6), (two, 7)):
+        assert text.count("\\begin{table}") == text.count("\\end{table}") == text.count("\\label{tab:trusteq-") == count
         assert text.isascii()
         assert not [line for line in text.splitlines() if "%" in line.replace("\\%", "") and not line.startswith("%")]
 

@@ -30,7 +30,7 @@ def latex_tables(study: Study, repetitions: Sequence[Repetition]) -> str:
     parts = [part for part in contents(study, repetitions) if isinstance(part, StudyTable)]
     made = [
         tabular(
-            f"{escaped(part.caption)}{'' if part.name in ('verdicts', 'confidence') else f' {spread}'}",
+            f"{escaped(part.caption)}{'' if part.name in ('verdicts', 'confidence', 'spread') else f' {spread}'}",
             part.name,
             "l" + "r" * (len(part.heads) - 1),
             [escaped(head) for head in part.heads],

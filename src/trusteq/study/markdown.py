@@ -22,6 +22,7 @@ from trusteq.report.bounded import SHARE, bounded
 from trusteq.report.markdown_text import escaped, table
 from trusteq.report.wording import URGENT
 from trusteq.study.pairs import PairMeasures
+from trusteq.study.spread import between_seeds, over_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
     from trusteq.study.plan import Study
 
 MISSING = "–"
+DECISIVE = {
+    "accuracy_difference": "accuracy difference",
+    "disagreement": "answers changed",
+    "ece_difference": "ECE difference",
+    "alignment_lime": "alignment, LIME",
+    "alignment_shapley": "alignment, Shapley",
+}
+"""The most important numbers of a candidate, and what they are called."""
 BINS = ((0.0, 0.6), (0.6, 0.8), (0.8, 0.9), (0.9, 1.0))
 """Ranges of confidence to show the share of answers in; each a union of some of the audit's ten bins."""
 
@@ -70,6 +79,12 @@ class Repetition:
             if {pair.first, pair.second} == {first, second} and measure in pair.estimates:
                 return bounded(pair.estimates[measure], measure)
         return None
+
+    def beside(self, reference: str, model: str, measure: str) -> Estimate | None:
+        """An estimate for the reference and another model, be it a candidate or the peer."""
+        if model in self.measures:
+            return bounded(self.measures[model].get(measure), measure)
+        return self.between(reference, model, measure)
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,7 @@ def contents(study: Study, repetitions: Sequence[Repetition]) -> list[str | Stud
         *_first(repetitions),
         "## Verdicts",
         _verdicts(study, repetitions),
+        *(_apart(study, repetitions) if len(repetitions) > 1 else ()),
         "## Accuracy, size and speed",
         StudyTable(
             "accuracy",
@@ -203,21 +219,34 @@ def _named(model: str, repetitions: Sequence[Repetition]) -> str:
 
 def _verdicts(study: Study, repetitions: Sequence[Repetition]) -> StudyTable:
     """The table with a row for each candidate and seed: the verdict and the most important numbers."""
-    columns = (
-        ("accuracy_difference", "accuracy difference"),
-        ("disagreement", "answers changed"),
-        ("ece_difference", "ECE difference"),
-        ("alignment_lime", "alignment, LIME"),
-        ("alignment_shapley", "alignment, Shapley"),
-    )
     rows = []
     for name in study.candidates():
         for r in repetitions:
             (candidate,) = (c for c in r.run.document.candidates if c.name == name)
-            estimates = (bounded(r.measures[name].get(measure), measure) for measure, _ in columns)
+            estimates = (bounded(r.measures[name].get(measure), measure) for measure in DECISIVE)
             rows.append((_named(name, [r]), str(r.seed), candidate.verdict.outcome, *map(_interval, estimates)))
-    heads = ("candidate", "seed", "verdict", *(words for _, words in columns))
+    heads = ("candidate", "seed", "verdict", *DECISIVE.values())
     return StudyTable("verdicts", f"May it replace {study.audit.reference}?", heads, rows)
+
+
+def _apart(study: Study, repetitions: Sequence[Repetition]) -> list[str | StudyTable]:
+    """Two rows for each model beside the reference: how far its numbers vary with trainings, and with items."""
+    peer = () if study.audit.peer is None else (study.audit.peer,)
+    rows = []
+    for name in (*study.candidates(), *peer):
+        by_training, by_items = [], []
+        for measure in DECISIVE:
+            found = [e for r in repetitions if (e := r.beside(study.audit.reference, name, measure)) is not None]
+            spread = between_seeds([e.value for e in found]) if len(found) > 1 else None
+            by_training.append(MISSING if spread is None else "{:.3f} [{:.3f}, {:.3f}]".format(*spread))
+            by_items.append(f"{over_items(found):.3f}" if found else MISSING)
+        rows += [(name, "training", *by_training), ("", "items", *by_items)]
+    caption = "Standard deviation between trainings on the same items, and standard error over items of one training."
+    return [
+        "## Training or items?",
+        f"{caption} The larger of the two tells whether more seeds or more items would help.",
+        StudyTable("spread", caption, ("model", "what varies", *DECISIVE.values()), rows),
+    ]
 
 
 def _words(models: Sequence[str], repetitions: Sequence[Repetition]) -> StudyTable:
