@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from command import trusteq
 
 import trusteq as package
@@ -15,11 +16,13 @@ SHIPPED = {
 AUDIT = "models: {reference: a, candidates: [b]}\n"
 TASK = "task: choices\nprompt: 'Is {{ text }} good?'\nchoices: {good: ' yes', bad: ' no'}\n"
 POLICY = "name: ours\nrequired: [behaviour]\nrules: {behaviour: {disagreement: {at_most: 0.1}}}\n"
+OURS = f"a policy, ours ({package.read_policy(yaml.safe_load(POLICY)).content()[:12]})"
 
 
 def test_what_comes_with_trusteq_is_right():
     done = trusteq("check", *SHIPPED)
-    assert done.stdout.splitlines() == [f"{path}: {kind}" for path, kind in SHIPPED.items()]
+    said = [line.partition(", ")[0] for line in done.stdout.splitlines()]
+    assert said == [f"{path}: {kind}" for path, kind in SHIPPED.items()]
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -28,7 +31,7 @@ def test_an_audit_file_is_checked_with_what_it_names_but_not_its_models(tmp_path
     (tmp_path / "p.yaml").write_text(POLICY, "utf-8")
     (tmp_path / "t.yaml").write_text(TASK, "utf-8")
     done = trusteq("check", "audit.yaml", "p.yaml", "t.yaml", cwd=tmp_path)
-    assert done.stdout == "audit.yaml: an audit file\np.yaml: a policy\nt.yaml: a task file\n"
+    assert done.stdout == f"audit.yaml: an audit file\np.yaml: {OURS}\nt.yaml: a task file\n"
     assert done.returncode == 0, done.stderr
 
 
@@ -58,7 +61,7 @@ def test_every_wrong_file_is_one_line_and_right_ones_are_still_named(tmp_path):
             (tmp_path / name).write_text(text, "utf-8")
     (tmp_path / "right.yaml").write_text(POLICY, "utf-8")
     done = trusteq("check", *WRONG, "right.yaml", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "right.yaml: a policy\n")
+    assert (done.returncode, done.stdout) == (2, f"right.yaml: {OURS}\n")
     for line, (_, says) in zip(done.stderr.splitlines(), WRONG.values(), strict=True):
         assert line.startswith("error: ")
         assert says in line

@@ -209,6 +209,9 @@ def test_what_cannot_be_rounded_is_one_line_and_leaves_nothing(graph, tmp_path, 
     refused(ModelError, rounded, "int8-onnx", "this ONNX graph: it is already quantized")
     old = write(tmp_path / "old.onnx", opset=10)
     refused(ModelError, old, "int8-static", "its opset is 10 and ONNX Runtime rounds graphs of 11", items=photos)
+    bare = tmp_path / "bare.onnx"
+    bare.write_bytes(graph.read_bytes())  # without the .yaml and the config.json that would name its labels
+    refused(ModelError, bare, "int8-onnx", "no config.json with id2label beside bare.onnx; copy it there")
     (tmp_path / "other.tflite").write_bytes(b"....TFL3")
     refused(ModelError, tmp_path / "other.tflite", "int8-onnx", "but a LiteRT model", "or a .onnx file")
 

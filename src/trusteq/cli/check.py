@@ -32,7 +32,8 @@ def check(files: tuple[str, ...]) -> int:
     \b
     trusteq check audit.yaml policies/*.yaml
 
-    Of an audit file, the policy and the task file that it names are checked as well; models and data need not be there.
+    Of a policy, its name and hash are printed, as reports show them. Of an audit file, the policy and the task file that it
+    names are checked as well; models and data need not be there.
 
     Exit codes: 0 all are right, 2 some are not: one line for each on stderr.
     """  # noqa: D301
@@ -59,8 +60,8 @@ def _checked(file: str) -> str:
             raise OptionError(f"{file}: is empty; trusteq init writes an audit file")
         keys = f"it has {', '.join(map(str, content))}" if isinstance(content, dict) else "it has no keys at its top"
         raise OptionError(f"{file}: neither an audit file nor a policy, a task file or a study; {keys[:200]}")
-    _READ[kind](file)
-    return kind
+    more = _READ[kind](file)
+    return kind if more is None else f"{kind}, {more}"
 
 
 def _kind(content: Any) -> str | None:
@@ -91,10 +92,12 @@ def _audit_file(file: str) -> None:
         _task_file(options["task"])
 
 
-def _policy(file: str) -> None:
+def _policy(file: str) -> str:
+    """Its name and its hash, as reports show them."""
     from trusteq.policy import read_policy
 
-    read_policy(Path(file))
+    policy = read_policy(Path(file))
+    return f"{policy.name} ({policy.content()[:12]})"
 
 
 def _task_file(file: str) -> None:
@@ -109,7 +112,7 @@ def _study(file: str) -> None:
     read_study(Path(file))
 
 
-_READ: dict[str, Callable[[str], None]] = {
+_READ: dict[str, Callable[[str], str | None]] = {
     "an audit file": _audit_file,
     "a policy": _policy,
     "a task file": _task_file,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.errors import ModelError
+from trusteq.errors import LabelError, ModelError
 from trusteq.models.files import TOKENIZER_FILES, matching
 from trusteq.models.onnx_answer import answered
+from trusteq.models.onnx_file import graph_file
 from trusteq.models.onnx_session import DTYPES, OnnxModel, open_onnx
 from trusteq.models.preprocessing import Preprocessing
 from trusteq.models.sound_preprocessing import SoundPreprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -33,6 +34,15 @@ MADE_UP = 2
 
 def open_graph_source(location: str, *, name: str) -> GraphSource:
     """The graph of a .onnx file or of a folder with one, opened as for an audit."""
+    file = graph_file(Path(location).expanduser(), name=name)
+    if not (file.parent / "config.json").is_file():
+        try:
+            return GraphSource(open_onnx(location, name=name))
+        except LabelError:
+            raise ModelError(
+                f"model {name}: no config.json with id2label beside {file.name}; copy it there from the folder of the "
+                "model that it was made of, with tokenizer.json if it reads texts"
+            ) from None
     return GraphSource(open_onnx(location, name=name))
 
 

@@ -26,7 +26,7 @@ TRACKERS = {
 def log(evidence: Evidence, tracker: str, folder: Path | None = None, *, images: bool = True) -> tuple[str, ...]:
     """Where a tracker now has each candidate's verdicts, judged estimates, page and ``audit.json``.
 
-    Where it logs to, its own settings say (such as MLFLOW_TRACKING_URI); TensorBoard has none and takes a folder.
+    Its own settings decide where it logs (such as MLFLOW_TRACKING_URI); TensorBoard has none and takes a folder.
     """
     if tracker not in TRACKERS:
         raise OptionError(f"no tracker {tracker!r}; choose from {', '.join(TRACKERS)}")
