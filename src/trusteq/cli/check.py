@@ -32,8 +32,8 @@ def check(files: tuple[str, ...]) -> int:
     \b
     trusteq check audit.yaml policies/*.yaml
 
-    Of a policy, its name and hash are printed, as reports show them. Of an audit file, the policy and the task file that it
-    names are checked as well; models and data need not be there.
+    Of a policy, its name and hash are printed, as reports show them. Of an audit file, the policy and the task file
+    that it names are checked as well; models and data need not be there.
 
     Exit codes: 0 all are right, 2 some are not: one line for each on stderr.
     """  # noqa: D301
