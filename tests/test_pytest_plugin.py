@@ -163,7 +163,7 @@ def test_it(assert_equivalent, noise):
         assert_equivalent(*case(120, noise=noise), policy=WIDE, **FAST)
 """).assert_outcomes(passed=2)
     names = sorted(path.name for path in (pytester.path / "trusteq-artifacts").iterdir())
-    assert names == ["r-0.01", "r-0.01-2", "r-0.02", "r-0.02-2"]
+    assert names == ["r-0.01", "r-0.01+2", "r-0.02", "r-0.02+2"]
 
 
 def test_two_tests_that_would_keep_their_reports_under_one_name_fail(suite):
@@ -185,6 +185,33 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(RunError, match="holds something other than a run"):
         keep(result, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("manifest", ["{}", '{"files": ["src"]}', '{"files": {"audit.json": "0"}}', "not JSON"])
+def test_a_manifest_alone_makes_no_run_of_a_folder(tmp_path, manifest):
+    """Other programs have a manifest.json, too."""
+    (tmp_path / "manifest.json").write_text(manifest, "utf-8")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.js").write_text("mine", "utf-8")
+    result = trusteq.audit(*case(120, noise=0.01), policy=WIDE, costs="none", **FAST)
+    with pytest.raises(RunError, match="holds something other than a run"):
+        keep(result, tmp_path)
+    assert (tmp_path / "src/app.js").read_text("utf-8") == "mine"
+
+
+@pytest.mark.usefixtures("plain_page")
+def test_what_lies_in_a_run_s_folder_is_not_deleted_with_it(tmp_path):
+    result = trusteq.audit(*case(120, noise=0.01), policy=WIDE, costs="none", **FAST)
+    for _ in range(2):
+        keep(result, tmp_path / "run")
+    (tmp_path / "run/notes.txt").write_text("mine", "utf-8")
+    with pytest.raises(RunError, match="holds something other than a run"):
+        keep(result, tmp_path / "run")
+    (tmp_path / "file").write_text("mine", "utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    for name in ("file", "link"):
+        with pytest.raises(RunError, match="is no folder"):
+            keep(result, tmp_path / name)
 
 
 def test_a_finished_run_is_asserted_like_an_audit(tmp_path):

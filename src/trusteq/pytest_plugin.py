@@ -66,7 +66,8 @@ def assert_equivalent(request: pytest.FixtureRequest) -> Callable[..., Audit]:
         nonlocal made
         if name is not None and "report" not in options:
             made += 1
-            options["report"] = folder / (name if made == 1 else f"{name}-{made}")
+            # No name has a plus sign, so that no other test's can be the same.
+            options["report"] = folder / (name if made == 1 else f"{name}+{made}")
             # pytest's own JUnit file then says where the evidence is.
             item.user_properties.append(("trusteq_report", str(options["report"] / "report.html")))
         return assert_equivalent(large, small, items, **options)

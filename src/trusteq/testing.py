@@ -10,6 +10,7 @@ Under pytest, the fixture of the same name also keeps the evidence: see `trusteq
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from trusteq.record.audit import Audit
     from trusteq.record.run import Run
     from trusteq.verdict import Verdict
+
+PAGE = "report.html"
 
 __all__ = ["assert_equivalent", "assert_passes", "keep"]
 
@@ -80,14 +83,31 @@ def _steps(verdict: Verdict) -> Iterator[str]:
 def keep(finished: Audit, folder: str | Path) -> Path:
     """The path of the page, once it and the run are in a folder; a run that is already there is replaced."""
     from trusteq.data.atomic_file import write_atomically
-    from trusteq.record.integrity import MANIFEST
     from trusteq.report.page.page import page
 
     place = Path(folder)
+    if place.is_symlink() or (place.exists() and not place.is_dir()):
+        raise RunError(f"{place}: is no folder; choose another for the report")
     if place.exists() and any(place.iterdir()):
-        if not (place / MANIFEST).is_file():
+        if not _holds_only_a_run(place):
             raise RunError(f"{place}: holds something other than a run; choose another folder for the report")
         shutil.rmtree(place)
-    target = finished.save(place) / "report.html"
+    target = finished.save(place) / PAGE
     write_atomically(target, page(finished.evidence))
     return target
+
+
+def _holds_only_a_run(folder: Path) -> bool:
+    """Whether every file is one that a run's manifest lists, or its page: nothing else may be deleted."""
+    from trusteq.record.integrity import MANIFEST
+
+    try:
+        listed = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+        own = {MANIFEST, PAGE, *(listed if isinstance(listed, dict) else ())}
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return "audit.json" in own and all(
+        path.relative_to(folder).as_posix() in own
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )

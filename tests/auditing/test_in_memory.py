@@ -224,6 +224,61 @@ def test_an_index_in_another_order_is_refused(made, one_line):
     with pytest.raises(trusteq.DataError) as caught:
         answers(p.sample(frac=1, random_state=1), q, made.names)
     one_line(caught, "candidate: its index has the same values as that of reference, in another order", "reset_index")
+    groups = pd.Series(np.arange(ITEMS) // 4)
+    for name, more in {
+        "ids": {"ids": pd.Series([f"i{i}" for i in range(ITEMS)]).sample(frac=1, random_state=1)},
+        "clusters": {"clusters": groups.sample(frac=1, random_state=1)},
+        "slices": {"slices": groups.to_frame("g").sample(frac=1, random_state=1)},
+        "slices['g']": {"slices": {"g": groups.sample(frac=1, random_state=1)}},
+    }.items():
+        with pytest.raises(trusteq.DataError) as caught:
+            answers(p, q, made.names, **more)
+        one_line(caught, f"{name}: its index has the same values as that of reference, in another order")
+    items = p.assign(label=made.names)
+    with pytest.raises(trusteq.DataError) as caught:
+        trusteq.audit(items, q.sample(frac=1, random_state=1), items, label="label", costs="none")
+    one_line(caught, "candidate 1: its index has the same values as that of items, in another order")
+
+
+def test_slices_with_the_shared_ids_are_matched_by_them(made, one_line):
+    p, q = (pd.DataFrame(scores, columns=LABELS) for scores in (made.p, made.q))
+    p.insert(0, "id", [f"i{i:03}" for i in range(ITEMS)])
+    slices = pd.DataFrame({"id": p["id"], "half": ["first"] * (ITEMS // 2) + ["second"] * (ITEMS - ITEMS // 2)})
+    shuffled = slices.sample(frac=1, random_state=1).reset_index(drop=True)
+    same(answers(p, q, made.names, slices=slices), answers(p, q, made.names, slices=shuffled))
+    assert answers(p, q, made.names, slices=shuffled).items.columns == {"half": slices["half"].tolist()}
+    with pytest.raises(trusteq.DataError) as caught:
+        answers(p, q, made.names, slices=slices.assign(id=slices["id"].str.upper()))
+    one_line(caught, "slices: its column 'id' has not the same ids as that of the predictions")
+
+
+def test_ids_that_are_given_do_not_switch_matching_off(made, one_line):
+    p, q = (pd.DataFrame(scores, columns=LABELS) for scores in (made.p, made.q))
+    for one in (p, q):
+        one.insert(0, "id", [f"i{i:03}" for i in range(ITEMS)])
+    shuffled = q.sample(frac=1, random_state=1).reset_index(drop=True)
+    same(answers(p, q, made.names), answers(p, shuffled, made.names, ids=p["id"]))
+    with pytest.raises(trusteq.DataError) as caught:
+        answers(p, shuffled, made.names, ids=[f"x{i}" for i in range(ITEMS)])
+    one_line(caught, "ids: differ from the reference's column 'id', by which rows are matched")
+
+
+def test_a_policy_of_ones_own_means_what_it_says(made):
+    own = {
+        "name": "ours",
+        "required": ["behaviour", "explanation"],
+        "rules": {
+            "behaviour": {"disagreement": {"at_most": 0.9}},
+            "explanation": {"alignment_shapley": {"at_least": 0.1}},
+        },
+    }
+    assert (
+        trusteq.compare(made.p, made.q, made.codes, policy=own, resamples=200)["candidate"].verdict.outcome
+        == "UNDECIDED"
+    )
+    chosen = trusteq.compare(made.p, made.q, made.codes, policy=own, dimensions="behaviour", resamples=200)
+    assert chosen["candidate"].verdict.outcome == "EQUIVALENT"
+    assert trusteq.compare(made.p, made.q, made.codes, resamples=200).policy.required == ("behaviour", "calibration")
 
 
 def test_a_column_that_gave_the_gold_labels_is_no_label_of_the_models_and_must_agree(made, plain, one_line):

@@ -86,6 +86,18 @@ def test_a_run_that_was_changed_since_is_read_again_and_refused(folder):
     assert "policy.yaml: changed since the run was written" in text
 
 
+def test_an_open_address_never_shows_what_is_no_longer_there(folder):
+    """The list need not be opened in between."""
+    site = Site(Shelf(folder))
+    newest = keys(site)[0]
+    assert shown(site, f"run/{newest}")[0] == 200
+    file = folder / "1.1/audit.json"
+    file.write_bytes(file.read_bytes().replace(b"EQUIVALENT", b"equivalent"))
+    assert shown(site, f"run/{newest}")[0] == 422
+    shutil.rmtree(folder / "1.1")
+    assert shown(site, f"run/{newest}")[0] == 404
+
+
 def test_new_runs_appear_and_removed_ones_go(folder):
     site = Site(Shelf(folder))
     first = keys(site)

@@ -6,6 +6,7 @@ The module is private so that ``trusteq.audit`` is the function.
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from inspect import signature
 from pathlib import Path
@@ -29,6 +30,7 @@ from trusteq.auditing.preprocessing import different_preprocessing
 from trusteq.auditing.sensitivity import sensitivity
 from trusteq.comparing.own_measures import entries, own_measures
 from trusteq.comparing.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE, measure_column
+from trusteq.data.frame import refuse_other_order
 from trusteq.data.items import Items
 from trusteq.data.read import read_items
 from trusteq.data.readers import is_table
@@ -55,7 +57,7 @@ from trusteq.work.plain_check import plain_check
 from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -118,7 +120,7 @@ def audit(
     ``progress`` is a function ``(stage, done, total)`` to call as the work advances; True shows it on stderr, False
     nowhere, None where somebody is looking: on a terminal or in a notebook.
     """
-    items = _items(items, columns)
+    given, items = items, _items(items, columns)
     extra_measures = own_measures(measures)
     models = None
     if policy is None:
@@ -131,6 +133,12 @@ def audit(
     refuse_too_few(resamples, rules.level)
     _refuse_too_few_items(items)
     models = models or identify(reference, candidates, peer, allow_same=allow_same)
+    if items.id_column is None:  # rows match by position
+        several = candidates if isinstance(candidates, list | tuple) else [candidates]
+        named = (
+            candidates if isinstance(candidates, Mapping) else {f"candidate {i}": c for i, c in enumerate(several, 1)}
+        )
+        refuse_other_order({"items": given, "reference": reference, **named, "peer": peer})
     effort = checked_effort(costs, models.audited)
     protocol_settings, explanation_settings = _how_to_explain(protocol, explain, rules, models, items)
     one_task(models)

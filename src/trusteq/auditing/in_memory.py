@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from trusteq.auditing.audit import audit
-from trusteq.data.frame import is_frame
+from trusteq.data.frame import refuse_other_order
 from trusteq.data.gold import gold_codes, values_of
 from trusteq.data.id_columns import read_with_ids
 from trusteq.data.items import Items
@@ -16,7 +16,7 @@ from trusteq.data.score_table import is_named, label_texts
 from trusteq.data.table import Table
 from trusteq.errors import DataError, LabelError, OptionError
 from trusteq.models.prediction_file import stored_predictions
-from trusteq.policy import read_policy
+from trusteq.policy import PRESETS, preset, read_policy
 from trusteq.stats.resampling import RESAMPLES
 
 if TYPE_CHECKING:
@@ -56,16 +56,18 @@ def compare(
     array's labels are "0", "1", ... ``y`` has one value per item: names of labels, or positions from 0 where not all
     values are names. Without ``y``, only what needs no gold labels is measured.
 
-    Rows are matched by position; those of a data frame that shares a column of ids with ``p_large``, by this.
+    Rows are matched by position; those of a data frame (``slices``, too) that shares a column of ids with ``p_large``,
+    by this.
     ``ids`` names the items, ``clusters`` says which of them belong together, and ``slices`` is a mapping or a data
     frame of columns to slice by, beside the label, the answer and the confidence; by default nothing is sliced.
     ``names`` are the models' own, the large one's first.
 
-    Predictions alone cannot be explained, so by default EQUIVALENT requires the other dimensions of the policy, as the
-    report says; ``dimensions`` chooses differently, and what is required but not measured is never EQUIVALENT.
+    Predictions alone cannot be explained, so of a preset's dimensions EQUIVALENT requires the others, as the report
+    says. A policy of your own means what it says, and ``dimensions`` chooses; what is required but not measured is
+    never EQUIVALENT.
     """
     rules = read_policy(policy)
-    if dimensions is None:
+    if dimensions is None and rules in map(preset, PRESETS):
         dimensions = tuple(name for name in rules.required if name != "explanation") or rules.required
     reference, candidates, items = given(
         p_large,
@@ -109,9 +111,19 @@ def given(
         raise OptionError(f"scores is {scores!r}; use 'probabilities' or 'logits'")
     predictions = _by_name(p_large, p_small, names)
     _refuse_half_named(predictions, labels)
-    _refuse_other_order({**predictions, "y": y})
-    columns = [name for value in (y, ids, clusters) if isinstance(name := getattr(value, "name", None), str)]
-    id_column = None if ids is not None else _id_column(p_large, {*columns, *(labels or ())})
+    by_column = {} if is_table(slices) or not isinstance(slices, Mapping) else slices
+    refuse_other_order(
+        {**predictions, "y": y, "ids": ids, "clusters": clusters, "slices": slices}
+        | {f"slices[{column!r}]": values for column, values in by_column.items()}
+    )
+    known, columns = (
+        [name for value in values if isinstance(name := getattr(value, "name", None), str)]
+        for values in ((y, clusters), (y, ids, clusters))
+    )
+    id_column = _id_column(p_large, {*known, *(labels or ())})
+    others = list(predictions.values())[1:]
+    if ids is not None and not any(is_named(one) and id_column in read_table(one).columns for one in others):
+        id_column = None  # nothing is matched by it
     reference, *candidates = (
         _model(one, name=name, labels=labels, scores=scores, id=id_column, columns=columns)
         for name, one in predictions.items()
@@ -180,20 +192,28 @@ def _items(
     def texts(values: Any, what: str, missing: str | None = None) -> list[str]:
         return Table(what, {what: values_of(values, what, table.rows)}, table.rows).texts(what, missing=missing)
 
-    if ids is not None:
+    if id_column is not None:
+        own_ids = table.ids(id_column)
+        if ids is not None and texts(ids, "ids") != own_ids:
+            raise DataError(
+                f"ids: differ from the reference's column {id_column!r}, by which rows are matched; leave ids out, or "
+                "drop that column from every data frame"
+            )
+    elif ids is not None:
         own_ids = texts(ids, "ids")
         if len(set(own_ids)) < len(own_ids):
             twice = next(one for one in own_ids if own_ids.count(one) > 1)
             raise DataError(f"ids: {twice!r} appears twice; each item needs an id of its own")
-    elif id_column is not None:
-        own_ids = table.ids(id_column)
     else:
         own_ids = [str(row + 1) for row in range(table.rows)]
     return Items(
         ids=own_ids,
         labels=None if y is None else gold_codes(y, reference.labels, table.rows, named=named),
         label_names=() if y is None else reference.labels,
-        columns={str(name): texts(values, str(name), "(missing)") for name, values in _columns(slices).items()},
+        columns={
+            str(name): texts(values, str(name), "(missing)")
+            for name, values in _columns(slices, id_column, own_ids).items()
+        },
         clusters=None if clusters is None else texts(clusters, "clusters"),
         source="predictions in memory",
         id_column=id_column,
@@ -201,13 +221,19 @@ def _items(
     )
 
 
-def _columns(slices: Any) -> Mapping[str, Any]:
-    """The columns to slice by."""
+def _columns(slices: Any, id_column: str | None, ids: Sequence[str]) -> Mapping[str, Any]:
+    """The columns to slice by, in the order of the items."""
     if slices is None:
         return {}
     if is_table(slices):
         table = read_table(slices)
-        return {name: table.values(name) for name in table.columns}
+        found = {name: table.values(name) for name in table.columns if name != id_column}
+        if id_column is None or id_column not in table.columns:
+            return found
+        row = {own: at for at, own in enumerate(table.ids(id_column))}
+        if row.keys() != set(ids):
+            raise DataError(f"slices: its column {id_column!r} has not the same ids as that of the predictions")
+        return {name: [values[row[own]] for own in ids] for name, values in found.items()}
     if not isinstance(slices, Mapping):
         raise OptionError(f"slices is a {type(slices).__name__}; give a mapping or a data frame of columns")
     return slices
@@ -230,15 +256,3 @@ def _refuse_half_named(predictions: Mapping[str, Any], labels: tuple[str, ...] |
             f"{by_names[True]} names its labels and {by_names[False]} does not; give labels=[...] in the order of its "
             "columns, or data frames for both"
         )
-
-
-def _refuse_other_order(values: Mapping[str, Any]) -> None:
-    """Stop if two pandas objects have the same index in another order: rows may belong to different items."""
-    indexed = {name: value.index for name, value in values.items() if is_frame(value) or hasattr(value, "iloc")}
-    for name, index in list(indexed.items())[1:]:
-        first, other = next(iter(indexed.items()))
-        if len(index) == len(other) and not index.equals(other) and index.sort_values().equals(other.sort_values()):
-            raise DataError(
-                f"{name}: its index has the same values as that of {first}, in another order; sort one like the other "
-                f"({name}.loc[...]), or if rows match by position, drop the index of both (reset_index(drop=True))"
-            )

@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from trusteq.data import arrow
 from trusteq.data.table import Table, selected
+from trusteq.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 SOURCE = "data frame"
@@ -43,3 +44,15 @@ def read_arrow(frame: Any, columns: Sequence[str] | None, limit: int | None) -> 
     # No column may be asked for, only the number of rows.
     batches = table.slice(0, limit).to_batches()
     return arrow.table(batches, names, source=SOURCE, limit=limit, class_names={})
+
+
+def refuse_other_order(values: Mapping[str, Any]) -> None:
+    """Stop if two pandas objects have the same index in another order: rows may belong to different items."""
+    indexed = {name: value.index for name, value in values.items() if is_frame(value) or hasattr(value, "iloc")}
+    for name, index in list(indexed.items())[1:]:
+        first, other = next(iter(indexed.items()))
+        if len(index) == len(other) and not index.equals(other) and index.sort_values().equals(other.sort_values()):
+            raise DataError(
+                f"{name}: its index has the same values as that of {first}, in another order; sort one like the other "
+                f"({name}.loc[...]), or if rows match by position, drop the index of both (reset_index(drop=True))"
+            )

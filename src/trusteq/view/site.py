@@ -68,13 +68,18 @@ class Site:
             return _message(422, str(error))
         return _message(404, "There is no such page; runs that were moved or removed are no longer listed.")
 
-    def _list(self, fields: dict[str, list[str]]) -> Answer:
+    def _now(self) -> list[Place]:
+        """The runs that are there now; pages are forgotten once any file of any of them has changed."""
         places = self.shelf.look()
         stamps = {place.key: place.stamp for place in places}
         if stamps != self._stamps:
             # Reports tell of other runs of the same models, so each depends on all.
             self._pages.clear()
             self._stamps = stamps
+        return places
+
+    def _list(self, fields: dict[str, list[str]]) -> Answer:
+        places = self._now()
         number = fields.get("page", ["1"])[-1]
         pages = max(1, -(-len(places) // PER_LIST))
         if not (number.isascii() and number.isdecimal() and len(number) < 9 and 1 <= int(number) <= pages):
@@ -100,8 +105,7 @@ class Site:
 
     def _places(self, keys: Sequence[str] | dict[str, None]) -> list[Place]:
         """The runs with these keys; there are no others, whatever an address says."""
-        if not self.shelf.places:
-            self.shelf.look()
+        self._now()
         found = [self.shelf.places.get(key) for key in keys]
         if None in found:
             raise _NotFoundError
