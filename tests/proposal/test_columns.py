@@ -37,11 +37,25 @@ def texts(words, n=N):
         ({"a": ["yes", "perhaps"]}, LABELS, None),
         ({"target": ["x", "y"]}, (), ("target", ())),
         ({"x": ["x", "y"]}, (), None),
+        ({"one": ["yes", "no"], "two": ["no", "yes"]}, LABELS, None),  # either may hold answers
+        ({"predicted": ["yes", "no"], "truth": ["no", "yes"]}, LABELS, ("truth", ())),
+        ({"pred_label": ["yes", "no"]}, LABELS, None),
     ],
 )
 def test_a_label_column_has_the_models_labels_or_their_codes(seen, columns, labels, expected):
     found = label_of(seen(**columns), labels)
     assert (found and (found.value, tuple(key for key, _, _ in found.more))) == expected
+
+
+@pytest.mark.parametrize("codes", [False, True])
+def test_what_always_names_the_largest_score_beside_it_is_an_answer(seen, codes):
+    """As some tools name it "label", the reference would be right on every item."""
+    scores = {"yes": [i / N for i in range(N)], "no": [1 - i / N for i in range(N)]}
+    answers = ["yes" if i / N > 0.5 else "no" for i in range(N)]
+    answers = [LABELS.index(answer) for answer in answers] if codes else answers
+    assert label_of(seen(**scores, label=answers), LABELS) is None
+    right = [answers[-1], *answers[1:]]
+    assert label_of(seen(**scores, label=right), LABELS).value == "label"
 
 
 @pytest.mark.parametrize(

@@ -224,9 +224,12 @@ def _fields(reference: SeenModel, questions: Questions) -> list[Line]:
 
 def _without_label(columns: Sequence[Column], labels: Sequence[str]) -> str:
     """What follows if no column is the label, and what to do if one may be."""
-    from trusteq.proposal.columns import unnamed_labels
+    from trusteq.proposal.columns import possible_labels, unnamed_labels
 
     less = "measures that need the right labels are skipped, so nothing can be EQUIVALENT by the default policy"
+    if possible := possible_labels(columns, labels):
+        which = f"{enumerated(possible)} may hold the right label, or what a model answered"
+        return f"{less}; {which}: write the right one as label: NAME under data"
     maybe = unnamed_labels(columns, labels)
     if maybe is None:
         return less

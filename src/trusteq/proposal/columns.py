@@ -30,6 +30,9 @@ TEXTS = ("text", "sentence", "review", "content", "comment", "tweet", "document"
 LABELS = ("label", "gold", "gold_label", "labels", "target", "class", "y", "answer", "category")
 """Usual names, the most usual first."""
 
+ANSWERED = re.compile(r"(?i).*(predict|pred(_|$)|guess|argmax|output).*")
+"""Names of columns that say what a model answered."""
+
 GROUPS = re.compile(r"(?i).*(user|author|patient|customer|speaker|session|document|doc|passage|group|source|parent).*")
 """Names of columns that say what an item belongs to."""
 
@@ -94,34 +97,67 @@ def _is_number(text: str) -> bool:
 
 
 def label_of(columns: Sequence[Column], labels: Sequence[str]) -> Proposal | None:
-    """The column whose values are the models' labels, or their codes; by its name if these cannot be seen."""
-    # Usual names first; otherwise in the file's order.
-    ordered = sorted(columns, key=lambda column: _rank(column.name, LABELS))
-    for column in ordered:
-        found = column.distinct - {""}
-        if column.kind != "other" and len(found) > 1 and found <= set(labels):
-            return Proposal(column.name, "its values are the models' labels")
-    for column in ordered:
-        found = column.distinct
-        extra = found - set(labels)
-        if column.name.lower() in LABELS and len(found & set(labels)) > 1 and len(extra) <= 2 and "" not in extra:
-            ignored = ("ignore_label", sorted(extra), "no labels of the models: these items are left out")
-            return Proposal(column.name, "its values are the models' labels, and a few others", (ignored,))
-    for column in ordered:
-        names = [label for label in labels if label != column.name]
-        codes = column.distinct - {"-1"}
-        numbered = len(codes) == len(labels) and are_numbered(labels)
-        usual = (column.name.lower() in LABELS or numbered) and column.kind == "number" and len(codes) > 1
-        if usual and all(map(CODE.fullmatch, codes)) and {int(float(code)) for code in codes} <= {*range(len(names))}:
-            why = "the names of the codes 0, 1, ..., in the reference's order: check them"
-            more: list[tuple[str, Any, str]] = [("label_names", names, why)]
-            if "-1" in column.distinct:
-                more.append(("ignore_label", ["-1"], "items without a label"))
-            return Proposal(column.name, "it holds codes of labels", tuple(more))
-    for column in ordered if not labels else ():
-        if column.name.lower() in LABELS and 1 < len(column.distinct) <= MOST_LABELS and column.kind != "other":
-            return Proposal(column.name, "a usual name; the models' labels cannot be seen: check that they are these")
+    """The column whose values are the models' labels, or their codes; by its name if these cannot be seen.
+
+    None also if several may be, none of them with a usual name: one may hold what a model answered.
+    """
+    proposals = [one for column in columns if (one := _as_label(column, labels)) is not None]
+    unanswered = [(sure, one) for sure, one in proposals if not _is_answered(one.value, columns, labels)]
+    # The surest first, then usual names.
+    ordered = sorted(unanswered, key=lambda found: (found[0], _rank(found[1].value, LABELS)))
+    if not ordered:
+        return None
+    sure, first = ordered[0]
+    several = sum(other == sure for other, _ in ordered) > 1 and first.value.lower() not in LABELS
+    return None if several else first
+
+
+def possible_labels(columns: Sequence[Column], labels: Sequence[str]) -> list[str]:
+    """The columns that may hold the right label, or what a model answered."""
+    return [one[1].value for column in columns if (one := _as_label(column, labels)) is not None]
+
+
+def _as_label(column: Column, labels: Sequence[str]) -> tuple[int, Proposal] | None:
+    """How far from sure it is that a column holds the label, and what it then is; None if it cannot."""
+    found, known, usual = column.distinct - {""}, set(labels), column.name.lower() in LABELS
+    if column.kind == "other":
+        return None
+    if len(found) > 1 and found <= known:
+        return 0, Proposal(column.name, "its values are the models' labels")
+    extra = column.distinct - known
+    if usual and len(found & known) > 1 and len(extra) <= 2 and "" not in extra:
+        ignored = ("ignore_label", sorted(extra), "no labels of the models: these items are left out")
+        return 1, Proposal(column.name, "its values are the models' labels, and a few others", (ignored,))
+    names = [label for label in labels if label != column.name]
+    codes = column.distinct - {"-1"}
+    numbered = len(codes) == len(labels) and are_numbered(labels)
+    coded = (usual or numbered) and column.kind == "number" and len(codes) > 1
+    if coded and all(map(CODE.fullmatch, codes)) and {int(float(code)) for code in codes} <= {*range(len(names))}:
+        why = "the names of the codes 0, 1, ..., in the reference's order: check them"
+        more: list[tuple[str, Any, str]] = [("label_names", names, why)]
+        if "-1" in column.distinct:
+            more.append(("ignore_label", ["-1"], "items without a label"))
+        return 2, Proposal(column.name, "it holds codes of labels", tuple(more))
+    if not labels and usual and 1 < len(column.distinct) <= MOST_LABELS:
+        return 3, Proposal(column.name, "a usual name; the models' labels cannot be seen: check that they are these")
     return None
+
+
+def _is_answered(name: str, columns: Sequence[Column], labels: Sequence[str]) -> bool:
+    """Whether a column holds what a model answered: by its name, or as it always names the largest score beside it."""
+    if ANSWERED.fullmatch(name):
+        return True
+    by_name = {column.name: column.values for column in columns}
+    if not labels or not all(label in by_name for label in labels) or name in labels:
+        return False
+    try:
+        scores = [[float(value) for value in by_name[label]] for label in labels]
+    except ValueError:
+        return False
+    best = [max(range(len(labels)), key=lambda at: row[at]) for row in zip(*scores, strict=True)]
+    return len(best) >= FEW and all(
+        value in (labels[at], str(at)) for value, at in zip(by_name[name], best, strict=True)
+    )
 
 
 def unnamed_labels(columns: Sequence[Column], labels: Sequence[str]) -> Column | None:

@@ -81,10 +81,11 @@ class Repetition:
         return None
 
     def beside(self, reference: str, model: str, measure: str) -> Estimate | None:
-        """An estimate for the reference and another model, be it a candidate or the peer."""
+        """An estimate for the reference and another model, be it a candidate or the peer; its interval is not cut."""
         if model in self.measures:
-            return bounded(self.measures[model].get(measure), measure)
-        return self.between(reference, model, measure)
+            return self.measures[model].get(measure)
+        pairs = (pair.estimates for pair in self.pairs if {pair.first, pair.second} == {reference, model})
+        return next(pairs, {}).get(measure)
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,9 @@ def _apart(study: Study, repetitions: Sequence[Repetition]) -> list[str | StudyT
     caption = "Standard deviation between trainings on the same items, and standard error over items of one training."
     return [
         "## Training or items?",
-        f"{caption} The larger of the two tells whether more seeds or more items would help.",
+        f"{caption} The mean over {len(repetitions)} seeds is uncertain by the first divided by "
+        f"√{len(repetitions)}, and by the second, which more seeds do not lessen, because all are measured on the same "
+        "items.",
         StudyTable("spread", caption, ("model", "what varies", *DECISIVE.values()), rows),
     ]
 

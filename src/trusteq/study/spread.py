@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ def between_seeds(values: Sequence[float], *, level: float = LEVEL) -> tuple[flo
 
     What items have in common from one training to the next is no part of it.
     """
-    spread, freedom = stdev(values), len(values) - 1
+    spread, freedom = float(np.std(values, ddof=1)), len(values) - 1
     low, high = (float(np.sqrt(freedom / scipy.special.chdtri(freedom, (1 + s * level) / 2))) for s in (-1, 1))
     return spread, spread * low, spread * high
 
