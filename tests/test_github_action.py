@@ -152,13 +152,15 @@ def test_it_installs_its_own_checkout_or_what_it_is_told_to(server, tmp_path):
     assert installed("own") == ["pip", "install", str(ROOT)]
     assert installed("extras", extras="onnx,sound")[-1] == f"{ROOT}[onnx,sound]"
     assert installed("wheel", package="./trusteq.whl")[-1] == "./trusteq.whl"
+    assert installed("version", package="trusteq>=0.2,<1", extras="onnx")[-1] == "trusteq[onnx]>=0.2,<1"
 
 
 def test_a_comment_is_updated_not_repeated_and_others_are_left_alone(server, tmp_path):
     for body in ("first!", "<!-- trusteq: other -->\nanother audit's"):
         server.add(body)
     server.add("<!-- trusteq: trusteq -->\nforged", user={"type": "User"})
-    for _ in range(120):
+    server.add("chatter", user=None)  # of an account that was deleted
+    for _ in range(119):
         server.add("chatter", user={"type": "User"})
     for verdict in (1, 0):
         (tmp_path / str(verdict)).mkdir()
@@ -181,6 +183,15 @@ def test_a_token_that_may_not_comment_is_a_warning_and_the_verdict_still_counts(
     job = run(tmp_path, server, {"arguments": "large small"}, verdict=3)
     assert job.code == 3
     assert "::warning::no comment: the server answers 403 Forbidden" in job.log
+
+
+def test_a_server_that_cannot_be_reached_is_a_warning_and_the_verdict_still_counts(server, tmp_path):
+    class Gone:
+        address = "http://127.0.0.1:9"
+
+    job = run(tmp_path, Gone, {"arguments": "large small"}, verdict=3)
+    assert job.code == 3
+    assert "::warning::no comment: the server cannot be reached" in job.log
 
 
 def test_without_a_pull_request_or_the_wish_nobody_comments(server, tmp_path):

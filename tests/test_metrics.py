@@ -1,6 +1,7 @@
 """Single measures, called as evaluate's are: the very numbers of an audit, and errors that say what to give."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases import probabilities
 
@@ -51,6 +52,42 @@ def test_batches_are_computed_together_and_only_once():
     metric.add_batch(predictions=SMALL, references=GOLD)
     with pytest.raises(OptionError, match="there are batches already"):
         metric.compute(predictions=SMALL, references=GOLD)
+
+
+def test_batches_of_data_frames_are_joined_by_their_columns(one_line):
+    frame = pd.DataFrame(SMALL, columns=["no", "yes", "perhaps"][: SMALL.shape[1]])
+    turned = frame[frame.columns[::-1]]
+    metric, both = load("disagreement"), {"resamples": 100}
+    for at in (slice(0, 70), slice(70, 200)):
+        metric.add_batch(predictions1=frame[at], predictions2=turned[at])
+    found = metric.compute(**both)
+    assert found == load("disagreement").compute(predictions1=frame, predictions2=turned, **both)
+    assert found["disagreement"] == 0
+    for other in (SMALL[:9], frame[:9].rename(columns={"no": "other"})):
+        metric.add_batch(predictions1=frame, predictions2=frame)
+        metric.add_batch(predictions1=frame[:9], predictions2=other)
+        with pytest.raises(OptionError) as caught:
+            metric.compute(**both)
+        one_line(caught, "predictions2: batches must all be data frames with the same columns")
+
+
+def test_references_of_some_batches_are_refused():
+    metric = load("disagreement")
+    metric.add_batch(predictions1=SMALL, predictions2=SMALL, references=None)
+    metric.add_batch(predictions1=SMALL, predictions2=SMALL, references=GOLD)
+    with pytest.raises(OptionError, match="references: some batches have them and some do not"):
+        metric.compute(resamples=100)
+
+
+def test_items_are_in_the_order_of_an_audit():
+    labels = ["no", "yes", "perhaps"][: SMALL.shape[1]]
+    order = np.random.default_rng(0).permutation(200)
+    ids = [f"i{i:03}" for i in range(200)]
+    large, small = (pd.DataFrame(p, columns=labels).assign(id=ids).iloc[order] for p in (LARGE, SMALL))
+    gold = np.asarray(GOLD)[order]
+    e = trusteq.compare(large, small, gold, resamples=100)["candidate"].flat["brier_difference"]
+    found = load("brier_difference").compute(predictions1=large, predictions2=small, references=gold, resamples=100)
+    assert [found["brier_difference_low"], found["brier_difference_high"]] == [e.low, e.high]
 
 
 def test_batches_of_different_inputs_are_refused():

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 TRUSTED = {"OWNER", "MEMBER", "COLLABORATOR"}
@@ -40,6 +40,9 @@ def main(file: str) -> None:
         reason = f"the server answers {error.code} {error.reason}"
         print(f"::warning::no comment: {reason}; does the job have the permission pull-requests: write? Forks never do")
         return
+    except (URLError, TimeoutError) as error:
+        print(f"::warning::no comment: the server cannot be reached ({getattr(error, 'reason', error)})")
+        return
     print(f"comment: {done['html_url']}")
 
 
@@ -49,8 +52,9 @@ def previous(comments: str, mark: str) -> int | None:
     while True:
         found = ask("GET", f"{comments}?per_page={PAGE}&page={page}")
         for comment in found:
-            ours = comment["user"]["type"] == "Bot" or comment["author_association"] in TRUSTED
-            if ours and comment["body"].replace("\r\n", "\n").startswith(mark):
+            user, body = comment["user"] or {}, comment["body"] or ""  # accounts that were deleted have none
+            ours = user.get("type") == "Bot" or comment["author_association"] in TRUSTED
+            if ours and body.replace("\r\n", "\n").startswith(mark):
                 return int(comment["id"])
         if len(found) < PAGE:
             return None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trusteq.comparing.measures import MEASURES, NEEDS, Measure, added
+from trusteq.data.readers import is_table, read_table
 from trusteq.errors import OptionError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Metric:
         if self._parts:
             if any(value is not None for value in inputs.values()):
                 raise OptionError(f"measure {self.name}: there are batches already; compute them without inputs")
-            inputs = {name: _joined([part[name] for part in self._parts]) for name in self._parts[0]}
+            inputs = {name: _joined([part[name] for part in self._parts], name) for name in self._parts[0]}
             self._parts.clear()
         *models, gold = (inputs.get(name) for name in self._feature_names())
         for name, given in zip(self._feature_names(), models, strict=False):
@@ -125,8 +126,22 @@ class Metric:
                 raise OptionError(f"measure {self.name}: takes {', '.join(self._feature_names())}, not {name}")
 
 
-def _joined(parts: Sequence[Any]) -> Any:
-    return None if parts[0] is None else np.concatenate([np.asarray(part) for part in parts])
+def _joined(parts: Sequence[Any], name: str) -> Any:
+    """The batches' rows as one input: data frames by the names of their columns, all else by position."""
+    missing = [part is None for part in parts]
+    if any(missing):
+        if not all(missing):
+            raise OptionError(f"{name}: some batches have them and some do not; give them with every batch")
+        return None
+    if not any(map(is_table, parts)):
+        return np.concatenate([np.asarray(part.detach() if hasattr(part, "detach") else part) for part in parts])
+    tables = [read_table(part) if is_table(part) else None for part in parts]
+    columns = tables[0].columns.keys() if tables[0] is not None else set()
+    if any(table is None or table.columns.keys() != columns for table in tables):
+        raise OptionError(f"{name}: batches must all be data frames with the same columns, or none")
+    import pandas as pd
+
+    return pd.DataFrame({one: [v for t in tables if t is not None for v in t.values(one)] for one in columns})
 
 
 def _estimate(
@@ -140,6 +155,7 @@ def _estimate(
     seed: int,
 ) -> Estimate:
     """The one measure of a pair of models' predictions, as an audit of them has it."""
+    from trusteq.auditing.audit import by_id
     from trusteq.auditing.in_memory import given
     from trusteq.comparing.answers import Answers, Pair
     from trusteq.comparing.compute_measures import groups_for, measured_by
@@ -151,6 +167,7 @@ def _estimate(
 
     named = None if labels is None else label_texts(labels)
     reference, (candidate,), items = given(large, small, gold, labels=named, scores=scores)
+    order = by_id(items.ids)  # resamples are of items in this order, as in an audit
     task = task_of(reference)
     resampling = Resampling(
         len(items), resamples=within_limits("resamples", resamples), seed=within_limits("seed", seed)
@@ -160,7 +177,8 @@ def _estimate(
     for model in (reference, candidate):
         rows = task.checked(predict_all(model, items), items=items, labels=model.labels, model=model.name)
         rows = task.in_order(rows, model.labels, reference.labels, model=model.name, reference=reference.name)
-        answers.append(Answers(task.outcomes(rows, task.gold(items, reference.labels), reference.labels), resampling))
+        outcomes = task.outcomes(rows.take(order), task.gold(items.take(order), reference.labels), reference.labels)
+        answers.append(Answers(outcomes, resampling))
     pair = Pair(*answers)
     group = {function: all_ for function, all_ in groups_for(pair, list(added().values())).items() if measure in all_}
     return measured_by(pair, group)[measure.dimension][measure.name]

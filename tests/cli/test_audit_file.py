@@ -185,6 +185,8 @@ def test_paths_are_those_of_the_file_s_folder_and_hub_ids_stay(tmp_path):
         ("models: {reference: a, candidates: b}", "models.candidates: must be a list, even of one model"),
         ("models: {reference: a, candidates: []}", "models.candidates: "),
         ("models: {reference: a, candidates: [{location: b, name: b/c}]}", "name: must not contain '/'"),
+        ("models: {reference: a, candidates: [{location: ./lr=0.1.csv, scores: logits}]}",
+         "scores of 'lr=0.1' cannot be told from its name, which has '='; give it a name"),
         (TWO + "data: {label: yes}", "data.label: must be a text; YAML reads yes, no,"),
         (TWO + "data: {text: ['a,b']}", "data.text: 'a,b' has a comma"),
         (TWO + "data: [a]", "data: must be the path, or a mapping of options"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import made_up_releases
 import pytest
+from rehashed import rehashed
 
 from trusteq.errors import OptionError, PolicyError, RunError
 from trusteq.explain.explanation import ExplainSettings
@@ -138,6 +139,13 @@ def test_a_damaged_run_is_left_out_of_a_folder_with_a_line_but_is_an_error_if_it
     assert "1.0" in line
     with pytest.raises(RunError, match=r"items\.parquet"):
         read_releases([str(tmp_path / "1.0")])
+    shutil.copytree(folder / "1.0", tmp_path / "1.1")
+    (tmp_path / "1.1/policy.yaml").write_text("rules: [", "utf-8")
+    rehashed(tmp_path / "1.1")
+    found, (_, line) = read_releases([str(tmp_path)])
+    assert [release.name for release in found] == ["1.2"]
+    assert "policy.yaml" in line
+    shutil.rmtree(tmp_path / "1.1")
     (tmp_path / "1.2/audit.json").unlink()
     with pytest.raises(RunError, match=r"no run can be read; the first: .*items\.parquet"):
         read_releases([str(tmp_path)])

@@ -57,6 +57,11 @@ def read_audit_file(path: str, command: AuditCommand, *, overridden: Set[str] = 
         for key in keys_of(command):
             value = getattr(entry, key.name, None) if key.option.multiple else None
             if value is not None:
+                if "=" in name:
+                    raise OptionError(
+                        f"{path}: {key.name} of {name!r} cannot be told from its name, which has '='; give it a name: "
+                        "of its own"
+                    )
                 options.setdefault(key.option.name or "", []).append(f"{name}={_found(value, key.option, folder)}")
     if entries["peer"]:
         options["peer"] = specs[-1]

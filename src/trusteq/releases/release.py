@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trusteq.errors import PolicyError, RunError
+from trusteq.errors import PolicyError, RunError, TrusteqError
 from trusteq.policy import read_policy
 from trusteq.record.address import is_address
 from trusteq.record.evidence import notices_of
@@ -87,7 +87,7 @@ def read_releases(places: Sequence[str], policy: str | None = None) -> tuple[lis
         for path in below:
             try:
                 run = load_run(path)
-            except RunError as error:
+            except TrusteqError as error:  # a damaged policy, too
                 left_out.append(str(error))
             else:
                 found.setdefault(run.directory.resolve(), (path.relative_to(folder).as_posix(), str(path), run))

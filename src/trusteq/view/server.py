@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import socket
 import sys
 import traceback
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock
+from threading import Lock, Timer
 from typing import TYPE_CHECKING
 
 from trusteq.errors import OptionError
@@ -100,6 +102,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: Server
     timeout = SECONDS
+
+    def setup(self) -> None:
+        """Begin to wait for the request, which may take so long in all."""
+        super().setup()
+        self._deadline = Timer(SECONDS, self._give_up)
+        self._deadline.daemon = True
+        self._deadline.start()
+
+    def parse_request(self) -> bool:
+        """Whether the request was read, and is one."""
+        read = super().parse_request()
+        self._deadline.cancel()
+        return read
+
+    def finish(self) -> None:
+        """End, however it went."""
+        self._deadline.cancel()
+        super().finish()
+
+    def _give_up(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def do_GET(self) -> None:
         """The page at the address."""

@@ -29,6 +29,7 @@ def to_wandb(told: Told, folder: Path | None) -> str:
             job_type="trusteq",
             config={**told.settings, **told.verdicts},
             tags=[told.verdicts["trusteq.verdict"]],
+            reinit="create_new",  # a run that is open in this process is somebody's training
             settings=wandb.Settings(silent=True, console="off"),
         )
         try:
