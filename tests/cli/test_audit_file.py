@@ -148,6 +148,8 @@ def test_a_run_from_a_file_has_the_same_bytes_and_keeps_the_file(folder):
         ("models: {reference: large.csv, candidates: [small.csv], peer: {location: p.csv, scores: logits}}",
          "--peer q.csv", "--peer q.csv"),
         ("policy: paper", "--policy default", "--policy default"),
+        ("policy: paper\ndimensions: behaviour", "--policy default", "--policy default"),
+        ("policy: paper\ndimensions: behaviour", "--dimensions calibration", "--policy paper --dimensions calibration"),
     ],
 )  # fmt: skip
 def test_an_option_overrides_the_file_and_what_it_excludes(tmp_path, said, typed, means):

@@ -69,7 +69,9 @@ def read_audit_file(path: str, command: AuditCommand, *, overridden: Set[str] = 
         for mine, others in ((one, other), (other, one)):
             if mine & overridden:
                 options = {name: value for name, value in options.items() if name not in others}
-    options = {name: value for name, value in options.items() if name not in overridden}
+    # Another policy means what it says, whatever dimensions the file's was narrowed to.
+    gone = overridden | ({"dimensions"} if "policy" in overridden else set())
+    options = {name: value for name, value in options.items() if name not in gone}
     return AuditFile(Path(path).read_bytes(), tuple(specs[: 1 + len(entries["candidates"])]), options)
 
 
