@@ -215,6 +215,9 @@ def test_runs_of_other_models_are_not_judged_together(place, two_runs, tmp_path)
     other.save(tmp_path / "other")
     done = command("gate", "choices", tmp_path / "other", cwd=two_runs)
     one_line(done, "no model 'small'; judge together only runs of the same models")
+    audited(place, ("small", "large"), explain=False, policy=BOTH).save(tmp_path / "turned")
+    done = command("gate", "choices", tmp_path / "turned", cwd=two_runs)
+    one_line(done, "the reference is 'small', that of choices is 'large'; judge together only runs of the same models")
 
 
 def test_runs_of_another_model_of_the_same_name_are_not_judged_together(place, two_runs, tmp_path):

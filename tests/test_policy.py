@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 from trusteq import PolicyError, read_policy
-from trusteq.comparing.measures import DIMENSIONS, names_of
+from trusteq.comparing.measures import DIMENSIONS, find_measure, names_of
 from trusteq.policy import PRESETS, parse_policy, policy_schema, preset, wider
+from trusteq.record.policy_findings import about_policy
 
 GOOD = """
 name: mine
@@ -121,6 +122,40 @@ def test_what_is_wrong_is_one_line_that_names_the_file_the_place_and_the_value(w
     assert message.startswith(f"{path}: {place}")
     assert value in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("dimension", "name"),
+    [
+        ("explanation", "reliability_reference_lime"),
+        ("explanation", "faithfulness_reference_shapley"),
+        ("explanation", "jaccard_ceiling_reference_lime"),
+        ("explanation", "jaccard_chance_lime"),
+        ("explanation", "jaccard_lime_chance"),
+        ("explanation", "short_items_lime"),
+        ("explanation", "alignment_lime_of_peer"),
+        ("explanation", "mind_changed_reference_by_reference_words"),
+        ("distribution", "token_kl_floor"),
+        ("distribution", "token_tail"),
+    ],
+)
+def test_a_dimension_needs_a_rule_that_a_candidate_can_break(dimension, name):
+    content = {"name": "mine", "required": [dimension], "rules": {dimension: {name: {"at_least": 0.01}}}}
+    with pytest.raises(PolicyError, match=f"{dimension} has only rules about the reference .{name}."):
+        read_policy(content)
+
+
+def test_every_preset_has_only_rules_that_candidates_can_break():
+    for name in PRESETS:
+        assert all(find_measure(one).of_candidates for rules in read_policy(name).rules.values() for one in rules)
+
+
+def test_wider_margins_of_tokens_are_told():
+    content = read_policy("generative").model_dump(mode="json") | {"name": "ours"}
+    assert about_policy(read_policy(content)) == ()
+    content["rules"]["distribution"]["token_kl_excess"] = {"at_most": 10}
+    (finding,) = about_policy(read_policy(content))
+    assert "at most 10" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,47 @@ def test_fewer_items_than_the_policy_asks_for_are_never_equivalent(n, expected):
     assert (verdict.dimensions[0].rules[0].items_needed == 100) == (n == 99)
 
 
+def jaccard(rule, name="jaccard_lime", **estimates):
+    asked = {"name": "test", "min_items": 100, "required": ["explanation"], "rules": {"explanation": {name: rule}}}
+    given = {"explanation": {key: Estimate(value, value, value, 1_000, "test") for key, value in estimates.items()}}
+    return judge(given, parse_policy(asked, where="test"))
+
+
+@pytest.mark.parametrize("judged_on", ["interval", "value", "significance"])
+@pytest.mark.parametrize("level", ["jaccard_lime_chance", "jaccard_chance_lime"])
+def test_a_jaccard_that_random_sets_reach_as_well_shows_nothing(level, judged_on):
+    rule = {"at_least": 0.7, "judged_on": judged_on}
+    assert jaccard(rule, jaccard_lime=0.9, **{level: 0.69}).outcome is EQUIVALENT
+    found = jaccard(rule, jaccard_lime=1.0, **{level: 0.7})
+    assert found.outcome is UNDECIDED
+    assert "but so is that of random sets, 0.7: texts of more words would decide" in found.reason
+    assert jaccard(rule, jaccard_lime=0.5, **{level: 0.7}).outcome is NOT_EQUIVALENT
+    halves = {"jaccard_halves_lime": 0.9, "jaccard_halves_chance_lime": 0.8}
+    assert jaccard(rule, "jaccard_halves_lime", **halves).outcome is UNDECIDED
+
+
+@pytest.mark.parametrize(("tail", "expected"), [(0.0, EQUIVALENT), (0.0009, EQUIVALENT), (0.001, UNDECIDED)])
+def test_a_divergence_of_some_tokens_alone_is_a_lower_bound(tail, expected):
+    asked = {
+        "name": "test",
+        "min_items": 100,
+        "required": ["distribution"],
+        "rules": {"distribution": {"token_kl_excess": {"at_most": 0.01}}},
+    }
+    given = {"token_kl_excess": estimate((0, 0.001)), "token_tail": estimate((tail, tail))}
+    task = task_named("tokens")
+    assert judge({"distribution": given}, parse_policy(asked, where="test"), task=task).outcome is expected
+    given["token_kl_excess"] = estimate((0.02, 0.03))
+    assert judge({"distribution": given}, parse_policy(asked, where="test"), task=task).outcome is NOT_EQUIVALENT
+
+
+@pytest.mark.parametrize(("clusters", "expected"), [(4, UNDECIDED), (5, UNDECIDED), (6, EQUIVALENT)])
+def test_few_clusters_certify_no_sample_of_their_items_either(clusters, expected):
+    asked = policy(required=("explanation",))
+    given = measured(INSIDE, INSIDE, n=1_200) | {"explanation": {"alignment_shapley": estimate((0.95, 0.99), n=1_200)}}
+    assert judge(given, asked, cluster_size=1_200 / clusters).outcome is expected
+
+
 def test_few_items_may_be_enough_to_be_not_equivalent():
     assert judge(measured(OUTSIDE, INSIDE, n=10), policy()).outcome is NOT_EQUIVALENT
 

@@ -93,7 +93,7 @@ class Policy(BaseModel):
     ) -> dict[Dimension, dict[str, Rule]]:
         for dimension, measures in rules.items():
             entries = [_measure(dimension, name, info.context or ()) for name in measures]
-            if entries and all(measure.side == "reference" for measure in entries):
+            if entries and not any(measure.of_candidates for measure in entries):
                 raise ValueError(
                     f"{dimension} has only rules about the reference ({', '.join(measures)}), which no candidate can "
                     "break; add one about the candidate or the difference"

@@ -12,13 +12,14 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from annotated_types import Len
 
 from trusteq.comparing.measures import (
     DIMENSIONS,
     NEEDS,
+    chance_of,
     dimensions_of,
     in_words,
     is_lower_bound,
@@ -141,14 +142,29 @@ def judge(
     needs: Needs = partial(missing_need, measured=measured, own=own_measures)
     if chosen:
         needs = partial(_drawn, needs)
+    items = max((e.n for d, of in measures.items() if DIMENSIONS[d].of_all for e in of.values()), default=None)
+    clustered = _Clustered(cluster_size, None if items is None or cluster_size is None else items / cluster_size)
     dimensions = tuple(
-        _judge_dimension(d, measures.get(d, {}), policy, cluster_size, needs, several=task.several_outcomes)
+        _judge_dimension(d, measures.get(d, {}), policy, clustered, needs, several=task.several_outcomes)
         for d in DIMENSIONS
         if d in judged
     )
     required = [d for d in dimensions if d.required]
     whole = _whole({d.outcome for d in required})
     return Verdict(whole, dimensions, _reason(whole, required, needs))
+
+
+class _Clustered(NamedTuple):
+    """The mean number of items in a cluster, and about how many clusters there are; None if not known, or none are."""
+
+    size: float | None
+    clusters: float | None
+
+    def per_unit(self, *, of_all: bool, fewest: int) -> float:
+        """How many items count as one in an estimate, of all items or of a sample."""
+        # A sample of the items may have as many clusters as items, but never more than there are.
+        few = self.clusters is not None and self.clusters < fewest
+        return 1.0 if self.size is None or not (of_all or few) else self.size
 
 
 def _drawn(needs: Needs, measure: str) -> str | None:
@@ -209,7 +225,7 @@ def _judge_dimension(
     dimension: str,
     estimates: Mapping[str, Estimate],
     policy: Policy,
-    cluster_size: float | None,
+    clustered: _Clustered,
     needs: Needs,
     *,
     several: bool,
@@ -222,7 +238,11 @@ def _judge_dimension(
         if estimate is None:
             judged.append(_not_measured(name, rule, needs))
         else:
-            judged.append(_judge_rule(name, rule, estimate, policy.min_items, cluster_size, dimension, several=several))
+            bound = is_lower_bound(name) or _is_cut(name, estimates)
+            found = _judge_rule(
+                name, rule, estimate, policy.min_items, clustered, dimension, several=several, bound=bound
+            )
+            judged.append(_against_chance(found, estimates))
     outcomes = {r.outcome for r in judged}
     if Outcome.NOT_EQUIVALENT in outcomes:
         outcome = Outcome.NOT_EQUIVALENT
@@ -251,12 +271,17 @@ def _judge_rule(
     rule: Rule,
     estimate: Estimate,
     min_items: int,
-    cluster_size: float | None,
+    clustered: _Clustered,
     dimension: str,
     *,
     several: bool,
+    bound: bool,
 ) -> RuleVerdict:
-    """``several``: whether items have several outcomes, so that an item is a cluster of them."""
+    """``several``: whether items have several outcomes, so that an item is a cluster of them.
+
+    ``bound``: whether the estimate is a lower bound of what the rule is about.
+    """
+    cluster_size = clustered.size
     low, high = rule.at_least, rule.at_most
     if not all(math.isfinite(x) for x in (estimate.value, estimate.low, estimate.high)):
         return RuleVerdict(
@@ -268,12 +293,11 @@ def _judge_rule(
     elif rule.judged_on == "significance" and place == "across":
         place = "inside"
     figure = f"{in_words(name)} {estimate}"
-    if is_lower_bound(name) and not _surely_too_much(rule, estimate):
+    if bound and not _surely_too_much(rule, estimate):
         reason = f"{figure} is a lower bound, which can never show that something is {rule}: {DECIDES}"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate)
     fewest = fewest_to_resample(estimate.level)
-    # A sample of the items may have as many clusters as items.
-    per_cluster = 1.0 if cluster_size is None or not DIMENSIONS[dimension].of_all else cluster_size
+    per_cluster = clustered.per_unit(of_all=DIMENSIONS[dimension].of_all, fewest=fewest)
     units = DIMENSIONS[dimension].counted if per_cluster == 1 else "clusters"
     resampled = math.ceil(fewest * per_cluster)
 
@@ -319,6 +343,28 @@ def _prospect(across: RuleVerdict, dimension: str) -> str:
     most = across.outlook.chances[-1].items if across.outlook is not None and across.outlook.chances else None
     many = "any number of" if most is None else f"{most:,}"
     return f"{leaning}: even {many} {DIMENSIONS[dimension].counted} may not decide"
+
+
+def _against_chance(found: RuleVerdict, estimates: Mapping[str, Estimate]) -> RuleVerdict:
+    """The rule's verdict; UNDECIDED where a Jaccard is within a margin that random sets are within as well."""
+    name, rule = found.measure, found.rule
+    chance = next((estimates[one] for one in chance_of(name) if one in estimates), None)
+    if found.outcome is not Outcome.EQUIVALENT or chance is None or rule.at_least is None:
+        return found
+    if not rule.allows(chance.value):
+        return found
+    reason = f"{in_words(name)} {found.estimate} is {rule}, but so is that of random sets, {chance.value:.4g}"
+    return replace(found, outcome=Outcome.UNDECIDED, reason=f"{reason}: texts of more words would decide")
+
+
+CUT = 0.001
+"""A share of the reference's probability in tokens that were not compared, from which a divergence is a lower bound."""
+
+
+def _is_cut(name: str, estimates: Mapping[str, Estimate]) -> bool:
+    """Whether a divergence leaves out tokens that could make it larger."""
+    tail = estimates.get("token_tail")
+    return name.startswith("token_kl") and not name.endswith("_floor") and tail is not None and tail.value >= CUT
 
 
 DECIDES = "comparing the probabilities of all tokens would decide"

@@ -169,6 +169,14 @@ def test_what_is_kept_of_it_comes_back():
         ),
         ([trusteq.measure(wide, name="wide")], "wide has an interval at 0.5, the policy asks for 0.95"),
         ([trusteq.Measure("empty", "empty")], "empty is incomplete; make it with trusteq.measure"),
+        (
+            [trusteq.measure(lambda pair: trusteq.Estimate(9.0, 0.0, 0.001, 100, "mean"), name="far")],
+            r"far is 9, outside its own interval \[0, 0.001\]",
+        ),
+        (
+            [trusteq.measure(lambda pair: trusteq.Estimate(9.0, 9.5, 0.0, 100, "mean"), name="turned")],
+            r"turned is 9, outside its own interval \[9.5, 0\]",
+        ),
         ([trusteq.measure(leaves_yes, bounds=(0.5, 1))], "leaves_yes is 0.1, outside its bounds 0.5 and 1"),
     ],
 )

@@ -79,6 +79,18 @@ def test_a_target_that_is_a_position_and_a_text_is_read_as_acc_says(folder):
         1, 0, 1, 0, 1, 0]  # fmt: skip
 
 
+def test_a_target_that_is_a_position_and_a_text_is_no_guess_without_acc(folder):
+    def digits(row):
+        for i in range(2):
+            row["arguments"][f"gen_args_{i}"]["arg_1"] = f" {1 - i}"
+        row.pop("acc")
+
+    change(folder, "tiny_mood", digits)
+    results = read(folder)
+    assert results.tasks == ("tiny_ends",)
+    assert "may be positions or texts of choices; acc would tell which" in results.notes[0].message
+
+
 def test_with_two_contexts_and_one_continuation_the_right_one_follows_from_acc(folder):
     def like_winogrande(row):
         for i, name in enumerate(("Anna", "Otto")):

@@ -168,6 +168,13 @@ def test_by_row_follows_items_past_the_ignored_ones(file, kept_only):
     np.testing.assert_array_equal(read(path, items).probabilities[:, 0], [0.2, 0.4])
 
 
+def test_ids_that_look_like_row_numbers_but_count_only_the_labelled_items_match_nothing(file, refused):
+    items = read_items(file("id,y\nu1,-\nu2,-\n1,no\n2,yes\n", "items.csv"), id="id", label="y", ignore_labels=["-"])
+    path = file("no,yes\n0.1,0.9\n0.2,0.8\n0.3,0.7\n0.4,0.6\n")
+    with refused("4 rows for 2 items", "2 ignored", error=DataError):
+        read(path, items)
+
+
 def test_by_row_says_that_items_were_ignored_when_the_rows_do_not_fit(file, refused):
     items = read_items(file("y\n-\nno\n-\nyes\n", "items.csv"), label="y", ignore_labels=["-"])
     with refused("3 rows for 2 items", "2 ignored"):

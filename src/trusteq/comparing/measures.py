@@ -7,6 +7,7 @@ an entry below. Nothing is computed here and nothing slow is imported, so that r
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
@@ -148,6 +149,18 @@ class Measure:
         """The title without "difference", for a column with that heading."""
         return self.words if self.side == "difference" else self.title
 
+    @property
+    def of_candidates(self) -> bool:
+        """Whether a candidate has a part in it, so that a rule about it can fail because of the candidate."""
+        return self.side != "reference" and WITHOUT_CANDIDATES.fullmatch(self.name) is None
+
+
+WITHOUT_CANDIDATES = re.compile(
+    r"(reliability|faithfulness|top_certified|jaccard_ceiling)_reference_\w+|mind_changed_reference_by_(reference|random)_words"
+    r"|token_kl(_to_reference)?(_at_least)?_floor|(token|token_kl_at_least)_tail|alignment_\w+_of_peer"
+    r"|jaccard_(\w+_)?(chance|ceiling)|jaccard_(halves_|quarter_)?chance_\w+|short_items_\w+"
+)
+"""Measures of the reference, of its retraining, or of the items alone."""
 
 Bounds = tuple[float, float]
 Measures = tuple[Measure, ...]
@@ -424,6 +437,12 @@ def judged_as(name: str, measured: Collection[str]) -> str:
     measure = find_measure(name)
     instead = () if measure is None else (measure.judged_with_peer, measure.judged_by_bound)
     return next((other for other in instead if other is not None and other in measured), name)
+
+
+def chance_of(name: str) -> tuple[str, ...]:
+    """What the measure that holds the chance level of a Jaccard may be called."""
+    found = re.fullmatch(r"jaccard_(halves_|quarter_)?(\w+)", name)
+    return () if found is None else (f"jaccard_{found[1] or ''}chance_{found[2]}", f"{name}_chance")
 
 
 def is_lower_bound(name: str) -> bool:

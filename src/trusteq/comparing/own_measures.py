@@ -124,6 +124,9 @@ def estimated(entry: Measure, pair: Pair) -> dict[str, Estimate]:
             f"measure {entry.name} has an interval at {estimate.level:.4g}, the policy asks for {level:.4g}; take the "
             "estimate from pair.resampling"
         )
+    ends = f"[{estimate.low:g}, {estimate.high:g}]"
+    if not estimate.low <= estimate.value <= estimate.high and not math.isnan(estimate.value):
+        raise OptionError(f"measure {entry.name} is {estimate.value:g}, outside its own interval {ends}")
     low, high = entry.bounds
     if not (low <= estimate.value <= high or math.isnan(estimate.value)):
         raise OptionError(f"measure {entry.name} is {estimate.value:g}, outside its bounds {low:g} and {high:g}")

@@ -234,6 +234,13 @@ def _without_repeats(samples: list[_Sample], file: Path) -> tuple[list[_Sample],
 def _gold(samples: Sequence[_Sample], options: Sequence[Sequence[str]]) -> list[int]:
     """The position of each sample's right option, by the first way to read ``target`` that agrees with all ``acc``."""
     ways: tuple[Callable[[_Sample, Sequence[str]], int | None], ...] = (_by_position, _by_text, _by_accuracy)
+    if not any(sample.accuracy is not None for sample in samples):
+        both = [[way(sample, texts) for sample, texts in zip(samples, options, strict=True)] for way in ways[:2]]
+        if both[0] != both[1] and not any(None in positions for positions in both):
+            target = shown(samples[0].target)
+            raise _LeftOutError(
+                f"its targets, e.g. {target}, may be positions or texts of choices; acc would tell which"
+            )
     for way in ways:
         positions = [way(sample, texts) for sample, texts in zip(samples, options, strict=True)]
         known = [position for position in positions if position is not None]

@@ -145,7 +145,9 @@ def _rows_by_id(table: Table, id_column: str, items: Items) -> NDArray[np.int64]
 def _rows_by_number(table: Table, items: Items) -> NDArray[np.int64]:
     if table.rows == len(items):
         return np.arange(len(items))
-    if table.rows == len(items) + items.ignored + items.unreadable and _has_row_numbers(items):
+    every = table.rows == len(items) + items.ignored + items.unreadable
+    # Ids of a column may look like row numbers and count only the items with a label.
+    if every and items.id_column is None and _has_row_numbers(items):
         # The file also has rows for the items that were left out.
         return np.array([int(id_) - 1 for id_ in items.ids], dtype=np.int64)
     ignored = f" (and {items.ignored} ignored ones)" if items.ignored else ""

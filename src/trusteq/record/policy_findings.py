@@ -19,6 +19,9 @@ def about_policy(policy: Policy) -> tuple[Finding, ...]:
     if comes_with_trusteq(policy):
         return ()
     wider_margins = wider(policy, preset("default"))
+    of_tokens = preset("generative").requiring(("distribution",))
+    if "distribution" in policy.required:
+        wider_margins += [one for one in wider(policy, of_tokens) if one not in wider_margins]
     parts = []
     if policy.name.strip().casefold() in PRESETS:
         parts.append("differs from the preset of the same name in this trusteq")

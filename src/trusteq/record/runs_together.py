@@ -47,6 +47,12 @@ def measured_alone(run: Run, name: str, policy: Policy) -> Verdict:
 
 def refuse_other_models(run: Run, other: Run) -> None:
     """Stop unless both runs are of the same models, by name and content."""
+    references = [one.document.reference.name for one in (run, other)]
+    if references[0] != references[1]:
+        raise RunError(
+            f"{other.directory}: the reference is {references[1]!r}, that of {run.directory} is {references[0]!r}; "
+            "judge together only runs of the same models"
+        )
     contents = [_contents(one) for one in (run, other)]
     for name in (*contents[0], *(name for name in contents[1] if name not in contents[0])):
         one, another = (content.get(name) for content in contents)
