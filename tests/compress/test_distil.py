@@ -164,6 +164,12 @@ def test_perturbed_rows_are_as_many_or_more(large, lessons, tmp_path):
     assert steps == {"half": 9, "whole": 18}  # 144 items are left to learn from
 
 
+@pytest.mark.parametrize("share", [0.001, 0.999])
+def test_an_epoch_may_have_whole_or_perturbed_rows_alone(large, lessons, tmp_path, share):
+    made = distilled(large, lessons, tmp_path / "s", epochs=1, batch=16, perturb=share)
+    assert made.recipe["trained_on_perturbations"]["share"] == share
+
+
 def test_perturbed_texts_have_no_labels(large, lessons, tmp_path, one_line):
     one_line(
         refused(OptionError, tmp_path / "s", large, lessons, perturb=0.5, hard=0.3), "perturbed texts have no labels"

@@ -183,6 +183,19 @@ def test_minutes_become_rows_and_the_rows_give_the_same_model(candidates, large,
     assert first == second
 
 
+def test_rows_that_were_noted_for_other_minutes_are_not_taken_up(candidates, large, unlabelled, tmp_path, monkeypatch):
+    candidate = candidates("prune-heads", share=0.5)
+    monkeypatch.setattr(healing.time, "perf_counter", iter(range(100)).__next__)
+    noted = tmp_path / ".time.training/rows"
+    noted.parent.mkdir()
+    for text in ("9999", "0123abcd 9999"):
+        noted.write_text(text, "utf-8")
+        made = healed(candidate, large, unlabelled, tmp_path / "time", rows=None, minutes=0.05)
+        assert made.recipe["rows"] == 384
+        shutil.rmtree(made.directory)
+        noted.parent.mkdir(exist_ok=True)
+
+
 def test_rows_and_minutes_are_two_answers_to_one_question(candidates, large, unlabelled, tmp_path, one_line):
     with pytest.raises(OptionError) as caught:
         healed(candidates("prune-heads", share=0.5), large, unlabelled, tmp_path / "h", minutes=1)

@@ -558,6 +558,29 @@ def test_an_unknown_model_or_method_is_refused_before_shap_is_asked_for(audit, m
         trusteq.to_shap(audit, "small", method="occlusion")
 
 
+def test_an_export_of_a_table_adds_up(monkeypatch):
+    """Nothing of a row is left where all its columns are those of others, and there are several others."""
+    monkeypatch.setitem(sys.modules, "shap", type("shap", (), {"Explanation": ShapExplanation}))
+    rng = np.random.default_rng(0)
+    names = ["a", "b", "c", "d"]
+    rows = trusteq.read_items(pd.DataFrame(rng.normal(size=(60, 4)), columns=names), columns=names)
+
+    def scores(weight):
+        def answer(frame):
+            values = frame.to_numpy()
+            positive = 1 / (1 + np.exp(-weight * values[:, 0] * values[:, 1] - values[:, 2] ** 2))
+            return np.stack([1 - positive, positive], axis=1)
+
+        return answer
+
+    models = [trusteq.from_callable(scores(w), labels=["no", "yes"], name=f"m{w}") for w in (1, 2)]
+    audit = trusteq.audit(*models, rows, resamples=100, costs="none", explain=ExplainSettings(items=20, masks=64))
+    exported = trusteq.to_shap(audit, "m2")
+    for i, at in enumerate(audit.explanation.positions):
+        p = audit.models[1].predictions.probabilities[at]
+        assert exported.base_values[i] + exported.values[i].sum(axis=0) == pytest.approx(p)
+
+
 def test_an_export_adds_up_and_reads_back(audit, monkeypatch):
     monkeypatch.setitem(sys.modules, "shap", type("shap", (), {"Explanation": ShapExplanation}))
     exported = trusteq.to_shap(audit, "small")

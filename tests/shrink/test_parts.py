@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trusteq import DataError, Items
+from trusteq.data.repeats import item_keys
 from trusteq.shrink.parts import parts
 
 
@@ -77,7 +78,22 @@ def test_items_that_cannot_be_split_are_refused():
         parts(items(10, clusters=["one"] * 10), train=None, test=None, learns=False, seed=0)
 
 
-def test_equal_rows_of_a_table_may_be_chance_and_are_no_overlap():
-    table = Items([str(i) for i in range(40)], {"row": np.ones((40, 2))})
-    found = parts(table, train=None, test=None, learns=False, seed=0)
+def table(rows):
+    return Items([str(i) for i in range(len(rows))], {"row": np.asarray(rows, dtype=float)})
+
+
+def test_equal_rows_of_a_table_stay_together():
+    values = np.repeat(np.arange(20.0), 2)[:, None] * [1.0, 3.0]
+    found = parts(table(values), train=None, test=None, learns=False, seed=0)
     assert len(found.development) + len(found.untouched) == 40
+    assert not set(item_keys(found.development)) & set(item_keys(found.untouched))
+
+
+def test_a_few_equal_rows_of_two_tables_may_be_chance_and_many_are_an_overlap():
+    values = np.arange(80.0)[:, None] * [1.0, 3.0]
+    data, few, many = values[:40], values[38:78], values[30:70]
+    found = parts(table(data), train=None, test=table(few), learns=False, seed=0)
+    assert (len(found.development), len(found.untouched)) == (40, 40)
+    for test, count in ((many, 10), (data, 40)):
+        with pytest.raises(DataError, match=f"{count} of 40 untouched items are also among the development items"):
+            parts(table(data), train=None, test=table(test), learns=False, seed=0)

@@ -38,6 +38,20 @@ def fates(tries):
     return {entry.name: entry.fate for entry in tries.search.entries}
 
 
+def test_what_is_no_smaller_than_the_model_is_not_chosen(tried):
+    found = tried(
+        [rung("int8-onnx"), rung("fp32")], {"int8-onnx": Model(200, 0.0), "fp32": Model(100, 0.0)}, confirm=True
+    )
+    assert set(fates(found).values()) == {"does not fit"}
+    reasons = [entry.reason for entry in found.search.entries]
+    assert reasons == [f"it is no smaller than the model: {share}% of its size" for share in ("200.0", "100")]
+    assert found.search.chosen is None
+    assert found.search.confirmation is None
+    assert found.search.exit_code != 0
+    assert found.search.sentence == "none of 2 candidates is smaller and EQUIVALENT on development items"
+    assert "explained int8-onnx" not in found.bench.done
+
+
 def test_those_that_need_no_training_come_first_and_the_smallest_is_explained_first(tried):
     found = tried(
         [rung("distil"), rung("fp16"), rung("int8-weights")],

@@ -33,6 +33,9 @@ def set_aside(items: Items, dev: Items | None, *, seed: int, most: int = MOST) -
     sizes = np.bincount(groups)
     beside = set() if dev is None else set(item_keys(dev))
     learned = set(groups[[content in beside for content in item_keys(items)]].tolist())
+    if items.clusters is not None and dev is not None and dev.clusters is not None:
+        of_dev = set(dev.clusters)
+        learned |= set(groups[[cluster in of_dev for cluster in items.clusters]].tolist())
     room = min(round(SHARE * len(items)), most)
     chosen = []
     for group in np.random.default_rng([seed, 1]).permutation(len(sizes)).tolist():

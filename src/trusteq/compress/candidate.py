@@ -30,6 +30,7 @@ from trusteq.progress import silent
 from trusteq.prompts.task_file import read_task_file
 from trusteq.record.plain import plain
 from trusteq.train.checkpoints import Checkpoints
+from trusteq.train.held_out import learned_too
 from trusteq.train.recipe import SCHEMA_VERSION, key_of, versions, versions_of
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def make(
         if chosen.calibrates and chosen.original:
             how = "--data and --text, --picture, --sound or --columns"
         raise OptionError(f"method {method} {use}: name them with {how} (in Python items=)")
+    if items is not None and (shared := learned_too(items, dev)) is not None:
+        say(shared)
     from trusteq.compress.original import open_original
     from trusteq.compress.source import is_graph, opened
     from trusteq.record.saving import free_directory

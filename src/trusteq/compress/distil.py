@@ -136,10 +136,16 @@ def _with_perturbed(
 ) -> Examples:
     """The examples of an epoch: whole texts, and texts with units left out and the model's answers to them."""
     whole, left_out = perturbing.split(np.arange(len(items)), epoch)
-    kept = masks(items, left_out, seed=perturbing.seed, epoch=epoch)
-    texts = perturbed(items, left_out, kept, perturbing.replace, source.mask_token)
-    parts = [source.encode(list(zip(*part.texts(), strict=True))) for part in (items.take(whole), texts)]
-    return Examples(joined(parts), soft=np.concatenate([examples.soft[whole], source.answer(parts[1])]))  # type: ignore[index]
+    rows, soft = [], []
+    if len(whole):
+        rows.append(source.encode(list(zip(*items.take(whole).texts(), strict=True))))
+        soft.append(examples.soft[whole])  # type: ignore[index]
+    if len(left_out):
+        kept = masks(items, left_out, seed=perturbing.seed, epoch=epoch)
+        texts = perturbed(items, left_out, kept, perturbing.replace, source.mask_token)
+        rows.append(source.encode(list(zip(*texts.texts(), strict=True))))
+        soft.append(source.answer(rows[-1]))
+    return Examples(joined(rows), soft=np.concatenate(soft))
 
 
 def _outcome(student: TransformerModel, dev: Examples) -> str:

@@ -115,4 +115,5 @@ def _items(search: Search) -> Table:
         (name, f"{part['n']:,}", part["how"], part["source"], part["content"]) for name, part in search.parts.items()
     ]
     heads = ("part", "items", "how", "from", "SHA-256")
-    return Table("No item is in two parts, by its content", heads, rows, words=frozenset({0, 2, 3, 4}))
+    title = "No item is in two parts, by its content, but for rows of a table that are equal by chance"
+    return Table(title, heads, rows, words=frozenset({0, 2, 3, 4}))

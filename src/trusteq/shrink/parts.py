@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trusteq.data.repeats import contents
+from trusteq.data.repeats import contents, item_keys
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ LEARN_SHARE = 0.25
 
 UNTOUCHED_SHARE = 0.5
 """Share of the others that confirm the choice, where no others are given for that."""
+
+
+CHANCE = 0.1
+"""Share of a table's rows that may equal rows of another part; more are no chance."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,7 @@ def _groups(items: Items) -> NDArray[np.int64]:
 
     clusters = [*(items.ids if items.clusters is None else items.clusters)]
     names, cluster = np.unique(np.array(clusters, dtype=object), return_inverse=True)
-    same = contents(items)
-    if same is None:
-        return cluster.astype(np.int64)
-    equal = len(names) + np.unique([content.hex() for content in same], return_inverse=True)[1]
+    equal = len(names) + np.unique([content.hex() for content in item_keys(items)], return_inverse=True)[1]
     nodes = int(equal.max()) + 1
     links = coo_matrix((np.ones(len(cluster)), (cluster, equal)), shape=(nodes, nodes))
     # Components are numbered by their first node, and clusters come before contents.
@@ -121,11 +122,10 @@ def _refuse_shared(found: Parts) -> None:
     """An error if an item is in two parts: the choice would be confirmed on items that helped to make it."""
     seen: dict[bytes, tuple[str, str]] = {}
     for name, items in found.named():
-        same = contents(items)
-        if same is None:
-            continue
+        same = item_keys(items)
         shared = [(id_, seen[content]) for id_, content in zip(items.ids, same, strict=True) if content in seen]
-        if shared:
+        # A few equal rows of a table may be chance.
+        if shared and (contents(items) is not None or len(shared) > CHANCE * len(items)):
             id_, (other, there) = shared[0]
             raise DataError(
                 f"{items.source}: {len(shared):,} of {len(items):,} {name} items are also among the {other} items, "

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from trusteq.data.atomic_file import write_atomically
 from trusteq.errors import DataError, LabelError, ModelError, OptionError
 from trusteq.models.traits import traits_of
+from trusteq.report.page.sentence import share as share_words
 from trusteq.shrink.bench import Bench, unavailable
 from trusteq.shrink.record import (
     ANSWERS,
     CONFIRMED,
     DOES_NOT_FIT,
     EXPLAINED,
+    NO_SMALLER,
     NOT_AVAILABLE,
+    NOT_EQUIVALENT,
     NOT_NEEDED,
     NOT_TRIED,
     Confirmation,
@@ -127,12 +130,14 @@ class Tries:
     def _audit(self, rung: Rung, audit: str) -> None:
         try:
             run = self.bench.audited(rung, audit)
-        except ModelError as error:
+        except (ModelError, LabelError) as error:
             self._put(Entry(rung, DOES_NOT_FIT, str(error)))
             return
         (judged,) = run.document.candidates
         price = _price(run) if audit == ANSWERS else self._entry(rung).price
         fate, reason = fate_of(judged.verdict, explained=audit == EXPLAINED)
+        if price.size is not None and price.size >= 1 and fate != NOT_EQUIVALENT:
+            fate, reason = DOES_NOT_FIT, f"{NO_SMALLER}: {share_words(price.size)} of its size"
         place = str(self.bench.run_of(rung, audit).relative_to(self.bench.directory))
         self._put(Entry(rung, fate, reason, price, place, judged))
 

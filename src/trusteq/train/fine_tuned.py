@@ -19,7 +19,7 @@ from trusteq.models.saving import save_checkpoint
 from trusteq.progress import silent
 from trusteq.record.saving import free_directory
 from trusteq.train.checkpoints import Checkpoints, Epoch
-from trusteq.train.held_out import held_out
+from trusteq.train.held_out import held_out, learned_too
 from trusteq.train.lessons import Examples
 from trusteq.train.loop import train
 from trusteq.train.recipe import SCHEMA_VERSION, key_of, versions
@@ -74,6 +74,8 @@ def fine_tune(
     not exist; after an interruption, the same call resumes. tell: called with (stage, done, total); say: with a line.
     """
     _check(items, dev, settings)
+    if (shared := learned_too(items, dev)) is not None:
+        say(shared)
     try:
         import torch
         import transformers  # noqa: F401 - a missing package is named before anything is read

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.data.repeats import item_keys
 from trusteq.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
 
 HELD_OUT = 0.1
 """Share of the items to hold out."""
+
+
+def learned_too(items: Items, dev: Items | None) -> str | None:
+    """How many of the items to choose by are among those to learn from, by content, in words; None if none is."""
+    known = set(item_keys(items))
+    shared = 0 if dev is None else sum(content in known for content in item_keys(dev))
+    if dev is None or not shared:
+        return None
+    some = "1 item" if shared == 1 else f"{shared:,} items"
+    return f"{some} of the {len(dev):,} to choose by ({dev.source}) are also among those to learn from, by content"
 
 
 def held_out(items: Items, *, seed: int) -> tuple[Items, Items]:

@@ -49,7 +49,7 @@ def explanation_to_shap(explanation: Explanation, model: int, labels: Sequence[s
     values = np.stack([a.whole for a in attributions(explanation.plans, tables, method)], axis=2)
     return shap.Explanation(
         values=_ragged([values[i, :n] for i, n in enumerate(explanation.lengths)]),
-        base_values=np.stack([table[1] for table in tables]),  # a plan's second mask keeps nothing
+        base_values=np.stack([t[p.nothing].mean(axis=0) for p, t in zip(explanation.plans, tables, strict=True)]),
         data=tuple(np.array(units.names, dtype=object) for units in explanation.units),
         output_names=list(labels),
     )
