@@ -2,6 +2,7 @@
 
 import html
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -226,6 +227,16 @@ def test_runs_of_another_model_of_the_same_name_are_not_judged_together(place, t
         one, {"small": other}, items(place), policy=BOTH, costs="none", explain=False, resamples=100, allow_same=True
     )
     result.save(tmp_path / "other")
+    done = command("gate", "choices", tmp_path / "other", cwd=two_runs)
+    one_line(done, "model 'small' is not the one in choices")
+
+
+@pytest.mark.parametrize("part", ["tokenizer", "chat_template"])
+def test_runs_of_the_same_weights_that_read_otherwise_are_not_judged_together(two_runs, tmp_path, part):
+    shutil.copytree(two_runs / "tokens", tmp_path / "other")
+    manifest = json.loads((tmp_path / "other/manifest.json").read_text("utf-8"))
+    manifest["models"][1]["details"][part] = "0" * 64
+    (tmp_path / "other/manifest.json").write_text(json.dumps(manifest), "utf-8")
     done = command("gate", "choices", tmp_path / "other", cwd=two_runs)
     one_line(done, "model 'small' is not the one in choices")
 

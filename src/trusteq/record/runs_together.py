@@ -67,8 +67,17 @@ def refuse_other_models(run: Run, other: Run) -> None:
 
 
 def _contents(run: Run) -> Mapping[str, Any]:
-    """What each model of a run is, by name: the hash of its weights if it has one, otherwise of its whole content."""
+    """What each model of a run is, by name: the hash of its content.
+
+    Of a language model the hashes of its parts, since its content depends on how the task asks.
+    """
     return {
-        model["name"]: model["details"].get("weights") or model["content"] or f"unknown content {run.directory}"
+        model["name"]: tuple(map(model["details"].get, PARTS))
+        if "weights" in model["details"]
+        else model["content"] or f"unknown content {run.directory}"
         for model in run.manifest["models"]
     }
+
+
+PARTS = ("weights", "tokenizer", "chat_template", "dtype")
+"""Details of a language model that two runs of the same model share, whatever it was asked."""
