@@ -38,18 +38,22 @@ def fates(tries):
     return {entry.name: entry.fate for entry in tries.search.entries}
 
 
-def test_what_is_no_smaller_than_the_model_is_not_chosen(tried):
-    found = tried(
-        [rung("int8-onnx"), rung("fp32")], {"int8-onnx": Model(200, 0.0), "fp32": Model(100, 0.0)}, confirm=True
+def test_what_is_larger_than_the_model_is_not_chosen(tried):
+    models = {"int8-onnx": Model(200, 0.0), "prune-weights": Model(100, 0.5)}
+    found = tried([rung("int8-onnx"), rung("prune-weights")], models, confirm=True)
+    assert fates(found) == {"int8-onnx": "does not fit", "prune-weights": "NOT EQUIVALENT"}
+    assert found.search.entries[0].reason == "it is larger than the model: 200.0% of its size"
+    assert (found.search.chosen, found.search.confirmation) == (None, None)
+    assert found.search.exit_code == 1
+    assert (
+        found.search.sentence == "none of 2 candidates is no larger than the model and EQUIVALENT on development items"
     )
-    assert set(fates(found).values()) == {"does not fit"}
-    reasons = [entry.reason for entry in found.search.entries]
-    assert reasons == [f"it is no smaller than the model: {share}% of its size" for share in ("200.0", "100")]
-    assert found.search.chosen is None
-    assert found.search.confirmation is None
-    assert found.search.exit_code != 0
-    assert found.search.sentence == "none of 2 candidates is smaller and EQUIVALENT on development items"
     assert "explained int8-onnx" not in found.bench.done
+
+
+def test_what_is_as_large_may_be_chosen_if_nothing_smaller_passes(tried):
+    found = tried([rung("prune-weights")], {"prune-weights": Model(100, 0.0)}, confirm=True)
+    assert found.search.confirmation.name == "prune-weights"
 
 
 def test_those_that_need_no_training_come_first_and_the_smallest_is_explained_first(tried):

@@ -22,7 +22,7 @@ SCHEMA_VERSION = 1
 
 EQUIVALENT, NOT_EQUIVALENT = str(Outcome.EQUIVALENT), str(Outcome.NOT_EQUIVALENT)
 NOT_NEEDED, DOES_NOT_FIT, NOT_AVAILABLE, NOT_TRIED = "not needed", "does not fit", "not available", "not tried"
-NO_SMALLER = "it is no smaller than the model"
+LARGER = "it is larger than the model"
 """Fates of rungs. NOT_NEEDED: one that passed is no larger and as fast. DOES_NOT_FIT: the method or the audit refused
 the model. NOT_AVAILABLE: a package or method is missing. NOT_TRIED: the budget ended before."""
 
@@ -169,8 +169,8 @@ class Search:
             return f"{self.chosen.name}: {words}, EQUIVALENT on development items, not confirmed{ended}"
         count = len(self.tried)
         none = f"none of {count} candidates is" if count != 1 else "the only candidate is not"
-        smaller = "smaller and " if any(entry.fate == DOES_NOT_FIT for entry in self.tried) else ""
-        return f"{none} {smaller}EQUIVALENT on development items{ended}" if count else f"no candidate was made{ended}"
+        but = " without being larger than the model" if any(e.fate == DOES_NOT_FIT for e in self.tried) else ""
+        return f"{none} EQUIVALENT on development items{but}{ended}" if count else f"no candidate was made{ended}"
 
     def document(self) -> dict[str, Any]:
         """The content of ``shrink.json``."""

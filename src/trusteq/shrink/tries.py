@@ -16,7 +16,7 @@ from trusteq.shrink.record import (
     CONFIRMED,
     DOES_NOT_FIT,
     EXPLAINED,
-    NO_SMALLER,
+    LARGER,
     NOT_AVAILABLE,
     NOT_EQUIVALENT,
     NOT_NEEDED,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from trusteq.record.run import Run
     from trusteq.shrink.ladder import Rung
     from trusteq.verdict import Verdict
+
+MUCH = 1.01
+"""A share of the model's size above which a candidate is larger: files beside the weights may differ a little."""
 
 FASTER = 1.1
 """How many times as fast as a smaller candidate that passed one must be, to be explained as well: timings are noisy."""
@@ -136,8 +139,8 @@ class Tries:
         (judged,) = run.document.candidates
         price = _price(run) if audit == ANSWERS else self._entry(rung).price
         fate, reason = fate_of(judged.verdict, explained=audit == EXPLAINED)
-        if price.size is not None and price.size >= 1 and fate != NOT_EQUIVALENT:
-            fate, reason = DOES_NOT_FIT, f"{NO_SMALLER}: {share_words(price.size)} of its size"
+        if price.size is not None and price.size > MUCH and fate != NOT_EQUIVALENT:
+            fate, reason = DOES_NOT_FIT, f"{LARGER}: {share_words(price.size)} of its size"
         place = str(self.bench.run_of(rung, audit).relative_to(self.bench.directory))
         self._put(Entry(rung, fate, reason, price, place, judged))
 
