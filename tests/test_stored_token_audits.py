@@ -119,6 +119,7 @@ def answers(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_command_gives_the_same_bytes_in_other_processes_and_resumed(place, tmp_path):
     work = tmp_path / "work"
     for out, more in {

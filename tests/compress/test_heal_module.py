@@ -218,6 +218,7 @@ def test_a_module_in_16_bits_is_refused(table, network, one_line):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"needs real models and data in {DATA}")
+@pytest.mark.long
 def test_a_half_pruned_resnet20_healed_on_600_pictures_changes_fewer_answers_of_others():
     from oracles.resnet_cifar import resnet20
 

@@ -53,6 +53,7 @@ def test_an_array_that_the_model_makes_is_seen(tmp_path):
 
 @pytest.mark.slow
 @linux
+@pytest.mark.long
 def test_a_tiny_transformer_takes_next_to_nothing_beside_what_runs_it(bert, items):
     opened = open_transformer(str(bert), name="m", labels=("x", "y", "z"), budget=100)
     assert 0 < peak_bytes(opened, items, None) < 60 * MB

@@ -66,7 +66,7 @@ def test_a_verdict_stands_beside_its_dimensions_and_the_answers_that_change():
     e = plain()["small"].measures["behaviour"]["disagreement"]
     row = r"small & not equivalent & undecided & not measured & NOT EQUIVALENT & "
     assert rf"{row}${e.value:.4f}$ {{\footnotesize [${e.low:.4f}$, ${e.high:.4f}$]}} \\" in latex(plain().evidence)
-    assert r"nearly & (not judged) & not equivalent & equivalent & NOT EQUIVALENT &" in latex(protocol().evidence)
+    assert r"nearly & (not judged) & not equivalent & undecided & NOT EQUIVALENT &" in latex(protocol().evidence)
 
 
 def test_a_model_s_accuracy_calibration_and_confidence_are_in_their_tables():

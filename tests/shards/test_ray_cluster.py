@@ -83,6 +83,7 @@ def until_gone(group):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_on_this_machine_ends_with_the_one_who_started_it(scratch):
     code = (
         "import time\nfrom trusteq.work.executor import executor\n"

@@ -48,6 +48,7 @@ def once_asked(folder, number, *do):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_happens_to_a_cluster(light, onnx, items, tmp_path, nodes, one_line):
     """One cluster and one executor for all, since each takes seconds to start."""
     said = []
