@@ -106,6 +106,14 @@ def test_nothing_set_aside_is_among_the_items_to_choose_by(data):
     assert len(aside) > 20
 
 
+def test_nothing_set_aside_is_of_a_cluster_to_choose_by():
+    ids = [f"i{i}" for i in range(200)]
+    data = Items(ids, {"text": [f"text {i}" for i in range(200)]}, clusters=[f"c{i // 2:03}" for i in range(200)])
+    dev = Items([*"ab"], {"text": ["another", "one more"]}, clusters=["c001", "c002"])
+    for seed in range(20):
+        assert {"c001", "c002"}.isdisjoint(set_aside(data, dev, seed=seed)[1].clusters)
+
+
 def test_clusters_that_share_a_content_are_one():
     items = Items([*"abcdef"], {"text": ["x", "y", "y ", "z", "w", "v"]}, clusters=["1", "1", "2", "2", "3", "4"])
     assert together(items).clusters == ["1", "1", "1", "1", "3", "4"]

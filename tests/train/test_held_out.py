@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trusteq import DataError, Items
-from trusteq.train.held_out import held_out
+from trusteq.train.held_out import held_out, learned_too
 
 
 @pytest.fixture
@@ -31,3 +31,15 @@ def test_items_of_one_cluster_are_held_out_together(items):
 def test_one_item_cannot_be_split(items):
     with pytest.raises(DataError, match="1 item cannot be split"):
         held_out(items.take([0]), seed=0)
+
+
+def test_items_to_choose_by_that_are_learned_from_are_told(items):
+    learn, held = held_out(items, seed=0)
+    assert learned_too(items, None) is None
+    assert learned_too(learn, held) is None
+    assert (
+        learned_too(learn, learn)
+        == "144 items of the 144 to choose by (items) are also among those to learn from, by content"
+    )
+    renamed = Items(["x", "y"], {"text": [items.segments["text"][0], "new"]})
+    assert learned_too(items, renamed).startswith("1 item of the 2 to choose by")
