@@ -9,9 +9,10 @@ import pytest
 import trusteq
 import trusteq.compress
 from trusteq import DataError, ExplainSettings, Items, OptionError
-from trusteq.compress.apart import set_aside, together
+from trusteq.compress.apart import set_aside
 from trusteq.compress.before_and_after import AFTER, BEFORE, EXPLAINED, BeforeAndAfter
 from trusteq.compress.original import Original
+from trusteq.data.groups import together
 from trusteq.data.repeats import contents
 
 QUICK = {"rows": 320, "rate": 1e-3, "explain_items": 30}

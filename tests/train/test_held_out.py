@@ -28,9 +28,19 @@ def test_items_of_one_cluster_are_held_out_together(items):
     assert not set(learn.clusters) & set(held.clusters)
 
 
+@pytest.mark.parametrize("clusters", [None, [str(i // 2) for i in range(160)]])
+def test_equal_texts_are_held_out_together(items, clusters):
+    repeated = replace(items, segments={"text": [f"text {i % 40}" for i in range(160)]}, clusters=clusters)
+    learn, held = held_out(repeated, seed=0)
+    assert len(held) == 16
+    assert learned_too(learn, held) is None
+
+
 def test_one_item_cannot_be_split(items):
     with pytest.raises(DataError, match="1 item cannot be split"):
         held_out(items.take([0]), seed=0)
+    with pytest.raises(DataError, match="1 different item cannot be split"):
+        held_out(replace(items, segments={"text": ["the same"] * 160}), seed=0)
 
 
 def test_items_to_choose_by_that_are_learned_from_are_told(items):

@@ -166,8 +166,8 @@ def make(
     with opened(str(model), method, device, download=download) as source:
         counterpart, plan = None, None
         if original is not None and items is not None:
-            from trusteq.compress.apart import together
             from trusteq.compress.before_and_after import EXPLAINED, before_and_after
+            from trusteq.data.groups import together
 
             counterpart = open_original(str(original), source, device, download=download)
             if audit:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trusteq.data.groups import together
 from trusteq.data.repeats import item_keys
 from trusteq.errors import DataError
 
@@ -27,12 +28,15 @@ def learned_too(items: Items, dev: Items | None) -> str | None:
 
 
 def held_out(items: Items, *, seed: int) -> tuple[Items, Items]:
-    """Items to train on and items to choose the best epoch on; items of one cluster stay together."""
-    names = sorted(set(items.ids if items.clusters is None else items.clusters))
+    """Items to train on, and items to choose the best epoch on; those of one cluster or equal content stay together."""
+    clusters = together(items).clusters
+    of_item = items.ids if clusters is None else clusters
+    names = sorted(set(of_item))
     if len(names) < 2:
         what = "item" if items.clusters is None else "cluster"
+        what = what if clusters == items.clusters else f"different {what}"
         raise DataError(f"{items.source}: {len(names)} {what} cannot be split to train on and to choose by; give more")
     positions = np.random.default_rng(seed).permutation(len(names))[: max(1, round(HELD_OUT * len(names)))]
     chosen = {names[i] for i in positions}
-    mask = np.array([name in chosen for name in (items.ids if items.clusters is None else items.clusters)])
+    mask = np.array([name in chosen for name in of_item])
     return items.take(np.flatnonzero(~mask)), items.take(np.flatnonzero(mask))
