@@ -217,9 +217,9 @@ def test_notes_nested_without_end_are_passed_over(tmp_path):
 
 NO_VALUES = {
     **{value: value for value in ("!!bool maybe", "!!int ''", "!!float ''", "!!timestamp x", "!!int x", "2001-99-99")},
-    "a fraction in sixties too large": f"{':'.join(['1'] * 200)}.5",
+    "a fraction in sixties too large": f"!!float {':'.join(['1'] * 200)}.5",
     "more digits than Python reads": "9" * 5000,
-    "more digits than Python writes": f"0x{'f' * 5000}",
+    "more digits than Python writes": f"!!int 0x{'f' * 5000}",
     "a mapping that is none": "!!map x",
     "an unhashable key": "{[a]: 1}",
     "a merged key": "{<<: {a: 1}}",

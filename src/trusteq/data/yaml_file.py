@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from itertools import accumulate
 from pathlib import Path
@@ -145,3 +146,17 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+# Only what any reader takes for a number is one: to YAML 1.1, 2024_11_30, 0123, 0x1F and 1:30 are numbers, 1e-3 is not.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_INT, _FLOAT)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _reader in (_Loader, _Dumper):  # what is written must not be taken for a number by either version
+    _reader.add_implicit_resolver(_INT, re.compile(r"^[-+]?(?:0|[1-9]\d*)$", re.ASCII), list("-+0123456789"))
+    _reader.add_implicit_resolver(
+        _FLOAT,
+        re.compile(r"^(?:[-+]?(?:\d+\.\d*|\.\d+|\d+(?=e))(?:e[-+]?\d+)?|[-+]?\.inf|\.nan)$", re.ASCII | re.IGNORECASE),
+        list("-+.0123456789"),
+    )
