@@ -89,6 +89,29 @@ def test_rare_labels_that_happen_to_fit_better_under_other_names_are_not_told():
     assert told(gold, answer, labels=tuple(map(str, range(200)))) is None
 
 
+def own(n, confidence, *, clusters=None, wrong=0):
+    """What is said of a model that is this sure of n answers, and wrong in so many of them."""
+    gold = np.arange(n) % 3
+    answer = np.where(np.arange(n) < wrong, (gold + 1) % 3, gold)
+    p = np.full((n, 3), (1 - confidence) / 2)
+    p[np.arange(n), answer] = confidence
+    return misfit(Answers(most_probable(p, gold), Resampling(n, clusters=clusters)), LABELS)
+
+
+def test_a_model_that_is_right_everywhere_though_it_is_not_that_sure_is_told():
+    """0.9 ** 131 is 1.01e-6, 0.9 ** 132 is 9.1e-7."""
+    kind, message = own(132, 0.9)
+    assert kind == "own answers"
+    assert message.startswith(
+        "right in all 132 items; right as often as it is sure, it would be wrong in about 13: if "
+    )
+    assert "leave --label out" in message
+    assert own(131, 0.9) is None
+    assert own(132, 0.9, wrong=1) is None
+    assert own(20_000, 0.999) is not None
+    assert own(10_000, 1.0) is None
+
+
 def test_few_items_show_nothing_by_chance():
     assert told([0, 1, 2, 0, 1], [0, 1, 1, 2, 2]) is None
     assert told([0, 1] * 14, [0, 0, 1, 1] * 7, labels=("no", "yes")) is None

@@ -96,6 +96,7 @@ FINDINGS = frozenset(
         "tied answers",
         "one answer",
         "labels misnamed",
+        "own answers",
         "below majority",
         "chance",
         "saturated",

@@ -1,6 +1,7 @@
 """Whether a model's answers match the gold labels better than chance, a constant answer or other label names would.
 
-If they do not, the usual reason is not the model: labels are misnamed, or rows were matched to the wrong items.
+If they do not, the usual reason is not the model: labels are misnamed, or rows were matched to the wrong items. Nor is
+it if they match all of them, though the model is not that sure: then the labels are likely its own answers.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ ENOUGH = 30
 MOST_LABELS = 2_000
 """Maximum number of labels for which other names are tried: the table of answers by gold labels has its square."""
 SHOWN = 3
+OWN = 1e-6
+"""The chance that a model which is as often right as it is sure is right in all items, below which that is told."""
 
 
 def misfit(answers: Answers, labels: Sequence[str]) -> tuple[str, str] | None:
@@ -39,6 +42,14 @@ def misfit(answers: Answers, labels: Sequence[str]) -> tuple[str, str] | None:
     if len(np.unique(gold)) < 2 or len(np.unique(answers.answer)) < 2:
         return None
     right, minus = answers.right, answers.resampling.share_difference
+    if right.all() and answers.worth * np.log(answers.confidence).sum() < np.log(OWN):
+        expected = f"right as often as it is sure, it would be wrong in about {(1 - answers.confidence).sum():,.0f}"
+        advice = "leave --label out, or take labels and items that it has never seen"
+        return (
+            "own answers",
+            f"right in all {n:,} items; {expected}: if the labels are its own answers, or it learned from these items, "
+            f"accuracy and calibration against them say nothing: {advice}",
+        )
     accuracy = f"right in {right.mean():.1%} of {n:,} items"
     name_of = _best_names(answers.answer, gold)
     if name_of is not None:

@@ -51,6 +51,7 @@ URGENT = frozenset(
         "repeated items",
         "repeated rows",
         "labels misnamed",
+        "own answers",
         "below majority",
         "chance",
         "no retraining",
