@@ -203,6 +203,20 @@ def test_a_table_that_was_cut_off_later_is_refused(result, tmp_path):
         run.table("flips")
 
 
+def test_a_folder_whose_place_cannot_be_taken_is_told_before_any_work(tmp_path, monkeypatch, one_line):
+    """The run is renamed to it at the end, which the system refuses of both."""
+    monkeypatch.chdir(tmp_path)
+    for place in (".", tmp_path):
+        with pytest.raises(RunError) as caught:
+            free_directory(place)
+        one_line(caught, "is the folder that this runs in", "name a folder inside it")
+    (tmp_path / "volume").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "volume")
+    with pytest.raises(RunError, match="volume: is a mount point") as caught:
+        free_directory("volume")
+    one_line(caught)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_symbolic_link_is_no_place_for_a_run(tmp_path, there):
     if there:

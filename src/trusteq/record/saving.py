@@ -59,6 +59,9 @@ def free_directory(directory: str | Path | None) -> Path:
         raise RunError(f"{path}: is a symbolic link (to {path.readlink()}); name the directory itself")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path}: already exists; choose another --out or remove it")
+    if path.exists() and ((mounted := path.resolve().is_mount()) or path.samefile(Path.cwd())):
+        what = "a mount point" if mounted else "the folder that this runs in"
+        raise RunError(f"{path}: is {what}, whose place nothing can take; name a folder inside it: {path / 'NAME'}")
     parent = path.resolve().parent
     while not parent.exists():
         parent = parent.parent
