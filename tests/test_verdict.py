@@ -181,6 +181,15 @@ def test_few_clusters_certify_no_sample_of_their_items_either(clusters, expected
     assert judge(given, asked, cluster_size=1_200 / clusters).outcome is expected
 
 
+@pytest.mark.parametrize(("clusters", "expected"), [(1, UNDECIDED), (5, UNDECIDED), (6, EQUIVALENT), (90, EQUIVALENT)])
+def test_few_clusters_among_the_explained_items_certify_nothing_however_many_there_are(clusters, expected):
+    asked = policy(required=("explanation",))
+    given = measured(INSIDE, INSIDE, n=40_000) | {"explanation": {"alignment_shapley": estimate((0.95, 0.99), n=500)}}
+    verdict = judge(given, asked, cluster_size=100, explained_clusters=clusters)
+    assert verdict.outcome is expected
+    assert ("but fewer than 6 clusters cannot show it" in verdict.reason) is (expected is UNDECIDED)
+
+
 def test_few_items_may_be_enough_to_be_not_equivalent():
     assert judge(measured(OUTSIDE, INSIDE, n=10), policy()).outcome is NOT_EQUIVALENT
 

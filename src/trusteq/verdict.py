@@ -124,14 +124,17 @@ def judge(
     policy: Policy,
     *,
     cluster_size: float | None = None,
+    explained_clusters: int | None = None,
     own_measures: Sequence[Measure] = (),
     task: Task | None = None,
     chosen: bool = False,
 ) -> Verdict:
     """The verdict on one candidate, from its estimates by dimension and measure.
 
-    ``cluster_size`` is the mean number of items in a cluster; None if items are independent. ``own_measures`` are
-    measures of the user's, not trusteq's. ``task`` is what the models were given, by default classes. ``chosen``:
+    ``cluster_size`` is the mean number of items in a cluster; None if items are independent. ``explained_clusters``:
+    how many clusters the explained items are in; None if that is not known, and they were explained cluster by cluster.
+    ``own_measures`` are measures of the user's, not trusteq's. ``task`` is what the models were given, by default
+    classes. ``chosen``:
     whether the explained items were chosen by a person, not drawn at random; then nothing about them is judged.
     """
     task = task or task_named(CLASSES)
@@ -142,8 +145,7 @@ def judge(
     needs: Needs = partial(missing_need, measured=measured, own=own_measures)
     if chosen:
         needs = partial(_drawn, needs)
-    items = max((e.n for d, of in measures.items() if DIMENSIONS[d].of_all for e in of.values()), default=None)
-    clustered = _Clustered(cluster_size, None if items is None or cluster_size is None else items / cluster_size)
+    clustered = _Clustered(cluster_size, explained_clusters)
     dimensions = tuple(
         _judge_dimension(d, measures.get(d, {}), policy, clustered, needs, several=task.several_outcomes)
         for d in DIMENSIONS
@@ -155,16 +157,18 @@ def judge(
 
 
 class _Clustered(NamedTuple):
-    """The mean number of items in a cluster, and about how many clusters there are; None if not known, or none are."""
+    """The mean number of items in a cluster, None if none are; and how many clusters the explained items are in."""
 
     size: float | None
-    clusters: float | None
+    explained: int | None
 
-    def per_unit(self, *, of_all: bool, fewest: int) -> float:
-        """How many items count as one in an estimate, of all items or of a sample."""
-        # A sample of the items may have as many clusters as items, but never more than there are.
-        few = self.clusters is not None and self.clusters < fewest
-        return 1.0 if self.size is None or not (of_all or few) else self.size
+    def per_unit(self, n: int, *, of_all: bool, fewest: int) -> float:
+        """How many items count as one in an estimate of n items: of all that there are, or of the explained ones."""
+        if self.size is None or of_all:
+            return self.size or 1.0
+        if self.explained is None:
+            return self.size
+        return n / self.explained if self.explained < fewest else 1.0  # with enough, a sample is counted in items
 
 
 def _drawn(needs: Needs, measure: str) -> str | None:
@@ -297,7 +301,7 @@ def _judge_rule(
         reason = f"{figure} is a lower bound, which can never show that something is {rule}: {DECIDES}"
         return RuleVerdict(name, rule, Outcome.UNDECIDED, reason, estimate)
     fewest = fewest_to_resample(estimate.level)
-    per_cluster = clustered.per_unit(of_all=DIMENSIONS[dimension].of_all, fewest=fewest)
+    per_cluster = clustered.per_unit(estimate.n, of_all=DIMENSIONS[dimension].of_all, fewest=fewest)
     units = DIMENSIONS[dimension].counted if per_cluster == 1 else "clusters"
     resampled = math.ceil(fewest * per_cluster)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import trusteq
-from trusteq.explain.draw import EVENLY, chances, drawn, drawn_for_any, in_order, random_keys
+from trusteq.explain.draw import EVENLY, by_cluster, chances, drawn, drawn_for_any, in_order, random_keys
 
 
 def some_items(n, clusters=None):
@@ -86,7 +86,16 @@ def test_an_item_drawn_for_any_candidate_stands_for_the_fewest():
     assert drawn_for_any(np.arange(4), [np.zeros(4)], 2) is None
 
 
-def test_items_of_a_cluster_stay_together_where_chances_are_equal():
+def test_items_of_a_cluster_are_drawn_separately_or_one_cluster_after_another():
     items = some_items(40, clusters=[f"c{i % 8}" for i in range(40)])
-    order = [items.clusters[i] for i in in_order(items, np.ones(40), seed=0)]
+    order = [items.clusters[i] for i in by_cluster(items, seed=0)]
     assert order == [name for name in dict.fromkeys(order) for _ in range(5)]
+    assert by_cluster(items, seed=1) != by_cluster(items, seed=0)
+    alone = some_items(40)
+    assert in_order(items, np.ones(40), seed=0) == in_order(alone, np.ones(40), seed=0) == by_cluster(alone, seed=0)
+
+
+def test_a_sample_comes_from_nearly_all_clusters():
+    """500 of 40,000 items in 400 clusters came from five of them, which say little of the others."""
+    items = some_items(40_000, clusters=[f"c{i // 100}" for i in range(40_000)])
+    assert len({items.clusters[i] for i in in_order(items, np.ones(40_000), seed=0)[:500]}) > 270

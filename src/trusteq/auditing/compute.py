@@ -213,6 +213,7 @@ def compute_audit(
             own_measures,
             features,
             references,
+            _clusters_explained(items, alignment, published),
             no_explain=settings.get("no_explain", False),
             unit=unit_word(None if explanation is None else explanation.settings),
             chosen=explanation is not None and is_chosen(explanation.settings),
@@ -246,7 +247,10 @@ def compute_audit(
     peer_comparison = None
     if peer is not None and peer_pair is not None:
         alignment = aligned[-1] if aligned else None
-        peer_comparison = compare(peer_pair, peer, sample, {}, policy, alignment, own_measures=own_measures)
+        in_clusters = _clusters_explained(items, alignment, None)
+        peer_comparison = compare(
+            peer_pair, peer, sample, {}, policy, alignment, own_measures=own_measures, explained_clusters=in_clusters
+        )
         if peer_is_retrained:
             copies = [c.name for c, a in zip(candidates, aligned or (), strict=False) if _closer_to_peer(a.measures)]
             peer_comparison = _check_peer_alignment(peer_comparison, copies)
@@ -275,6 +279,21 @@ _LITERAL: Mapping[str, Mapping[str, tuple[Callable[[Pair], dict[str, Estimate]],
     },
 }
 """What the published scripts measure besides explanations and what every audit measures, by protocol and dimension."""
+
+
+def _clusters_explained(
+    items: Items, aligned: Aligned | None, published: Published | PublishedPatches | None
+) -> int | None:
+    """How many clusters the items are in that were explained of a candidate; None without clusters or explanations."""
+    parts = [] if aligned is None else [aligned.positions]
+    if isinstance(published, PublishedPatches):
+        parts += published.positions.values()
+    elif published is not None:
+        parts.append(published.positions)
+    clusters = items.clusters
+    if clusters is None:
+        return None
+    return min((len({clusters[i] for i in part.tolist()}) for part in parts if len(part)), default=None)
 
 
 def _agreements(
@@ -357,6 +376,7 @@ def compare(
     own_measures: Sequence[Measure] = (),
     features: Features | None = None,
     references: dict[tuple[str, str], Answers] | None = None,
+    explained_clusters: int | None = None,
     *,
     no_explain: bool = False,
     unit: str = "word",
@@ -368,9 +388,10 @@ def compare(
     ``columns`` are those to slice by, each with a value per item.
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
     the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``references``
-    are shared by candidates: see `slices`. ``no_explain``:
-    whether explanations were switched off. ``chosen``: whether the explained items were chosen by a person. ``unit``:
-    what has a weight in explanations. ``flattered``: whether the candidate was trained on what explanations ask.
+    are shared by candidates: see `slices`. ``explained_clusters``: how many clusters the explained items are in.
+    ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen by a
+    person. ``unit``: what has a weight in explanations. ``flattered``: whether the candidate was trained on what
+    explanations ask.
     """
     measures = measure_all(pair, own_measures)
     for dimension, estimates in (published or {}).items():
@@ -404,6 +425,7 @@ def compare(
         judge,
         policy=policy,
         cluster_size=sample.cluster_size,
+        explained_clusters=explained_clusters,
         own_measures=own_measures,
         task=sample.task,
         chosen=chosen,
@@ -454,6 +476,7 @@ def compare(
         in_common=common,
         skewsize={name: estimates for name, estimates in skew.items() if estimates},
         flips=flips,
+        explained_clusters=explained_clusters,
         thresholds=thresholds,
         verdict=verdict,
         advice=advise(

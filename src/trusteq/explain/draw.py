@@ -2,7 +2,8 @@
 
 All predictions are known before anything is explained, and attributions differ most where predictions do. Each item's
 chance is known, so every estimate weights it by the inverse of its chance and stays unbiased (Horvitz and Thompson
-1952); a floor that all items share limits these weights, for attributions may differ where no prediction does.
+1952); a floor that all items share limits these weights, for attributions may differ where no prediction does. Items of
+one cluster are drawn separately, so that a sample comes from as many clusters as it can.
 
 Items are drawn by Pareto sampling (Rosén 1997) with permanent random numbers: an item's number depends on its id and
 the seed alone, so another candidate changes nothing about the items drawn for the first, and the two samples have as
@@ -57,12 +58,16 @@ def chances(moved: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 def in_order(items: Items, chance: NDArray[np.float64], *, seed: int) -> list[int]:
-    """The positions of all items as they are drawn; the order depends only on chances, ids (of clusters) and seed."""
-    rank = ranks(random_numbers(items.ids if items.clusters is None else items.clusters, seed=seed), chance)
+    """The positions of all items as they are drawn; the order depends only on chances, ids and seed."""
+    return [int(i) for i in np.argsort(ranks(random_numbers(items.ids, seed=seed), chance), kind="stable")]
+
+
+def by_cluster(items: Items, *, seed: int) -> list[int]:
+    """The positions of all items, one cluster after another; the order of clusters depends only on names and seed."""
     if items.clusters is None:
-        return [int(i) for i in np.argsort(rank, kind="stable")]
-    ids = items.ids  # those of a cluster have the same number
-    return sorted(range(len(ids)), key=lambda i: (rank[i], ids[i]))
+        return in_order(items, np.ones(len(items)), seed=seed)
+    number, ids = random_numbers(items.clusters, seed=seed), items.ids
+    return sorted(range(len(ids)), key=lambda i: (number[i], ids[i]))
 
 
 def ranks(number: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.float64]:

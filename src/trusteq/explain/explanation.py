@@ -18,7 +18,7 @@ import numpy as np
 from trusteq.comparing.measures import METHODS
 from trusteq.errors import DataError, OptionError
 from trusteq.explain.attributions import Attributions, attributions, products
-from trusteq.explain.draw import chances, in_order, random_keys
+from trusteq.explain.draw import by_cluster, chances, in_order, random_keys
 from trusteq.explain.outline import Outline
 from trusteq.explain.plan import MIN_MASKS, Plan, mask_plan
 from trusteq.explain.precision import LOW_TOLERANCE, PRECISIONS, Precision
@@ -356,10 +356,7 @@ def options_at(items: Items, positions: Sequence[int]) -> tuple[tuple[str, ...] 
 
 
 def in_random_order(items: Items, count: int | None, *, seed: int) -> list[int]:
-    """Positions of up to ``count`` items in random order, which depends only on ids (of clusters) and seed.
-
-    Items of the same cluster are next to each other.
-    """
+    """Positions of up to ``count`` items in random order, which depends only on ids and seed."""
     return in_order(items, np.ones(len(items)), seed=seed)[:count]
 
 
@@ -370,8 +367,8 @@ def with_units(
 
     moved: how far each model but the reference moves the prediction of each item [items]. For each of them, the number
     of items in the settings is drawn. If explaining stops once the rules are decided, all items have equal chances, and
-    the order is the same for every seed: otherwise, an audit could be repeated until the first items decide it as
-    desired.
+    the order is the same for every seed, otherwise an audit could be repeated until the first items decide it as
+    desired; and clusters come one after another, since the sequence of these is what is judged.
     """
     units_of = cached(cutter(settings.units, items))
     count = len(items) if settings.items is None or settings.ids is not None else settings.items
@@ -381,7 +378,9 @@ def with_units(
         orders = [in_order(items, chances(one, count), seed=seed) for one in moved if len(one) == len(items)]
     else:
         orders = []
-    orders = orders or [in_random_order(items, None, seed=0 if settings.until == "decided" else seed)]
+    if settings.until == "decided":
+        orders = orders or [by_cluster(items, seed=0)]
+    orders = orders or [in_random_order(items, None, seed=seed)]
     positions: dict[int, None] = {}
     wordless: dict[str, None] = {}
     for order in orders:

@@ -64,6 +64,8 @@ class Comparison(Judged):
     """Slices of the explained items, with the agreement of attributions."""
     words: WordLeans | None
     flips: list[dict[str, Any]]
+    explained_clusters: int | None = None
+    """How many clusters its explained items are in; None without clusters or explanations."""
 
     @property
     def name(self) -> str:

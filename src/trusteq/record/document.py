@@ -168,6 +168,8 @@ class AuditedCandidate(Judged, AuditedModel):
     strata: tuple[Stratum, ...]
     words: tuple[WordLean, ...]
     flipped: Count
+    explained_clusters: Count | None = None
+    """How many clusters its explained items are in; None without clusters or explanations."""
 
     def __repr__(self) -> str:
         return f"<Candidate {clean(self.name)[:80]}: {self.verdict.outcome}>"
@@ -353,6 +355,7 @@ def _candidate(comparison: Comparison) -> AuditedCandidate:
         strata=tuple(Stratum(s.column, s.value, s.n, s.measures["explanation"], s.p_judged) for s in comparison.strata),
         words=tuple(lean for lean in leans if lean.q_value < FALSE_DISCOVERY_RATE),
         flipped=len(comparison.flips),
+        explained_clusters=comparison.explained_clusters,
     )
 
 

@@ -19,6 +19,7 @@ def judged_by(policy: Policy, candidate: AuditedCandidate, document: AuditDocume
         candidate.measures,
         policy,
         cluster_size=document.cluster_size,
+        explained_clusters=candidate.explained_clusters,
         own_measures=document.own_measures,
         task=document.task,
         chosen=document.chosen,
