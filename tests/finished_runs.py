@@ -132,7 +132,7 @@ def protocol() -> Any:
 def equivalent() -> Any:
     """A candidate that is within every margin asked about, on items that repeat each other."""
     large, _, items = case(120)
-    items = replace(items, segments={"text": ["the same"] * 120})
+    items = replace(items, segments={"text": [f"film {i % 110}" for i in range(120)]})
     same = Table("twin", dict(large.answers))
     wide = {"name": "wide", "required": ["behaviour"], "rules": {"behaviour": {"disagreement": {"at_most": 0.15}}}}
     return trusteq.audit(large, same, items, policy=wide, **FAST)

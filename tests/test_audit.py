@@ -1,6 +1,7 @@
 """The audit as a whole: what it refuses, what it finds, and what does not change its result."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -176,9 +177,10 @@ def test_a_slice_column_called_as_our_own_is_refused():
     gold = [items.label_names[code] for code in items.labels]
     same = replace(items, columns={"label": gold})
     assert trusteq.audit(large, small, same, resamples=100, costs="none")["small"].slices
-    for name, values in (("label", gold[::-1]), ("text length", gold)):
+    own = (("label", gold[::-1]), ("text length", gold), ("its answer", gold), ("both models' answers", gold))
+    for name, values in own:
         other = replace(items, columns={name: values}, segments={"t": ["a word"] * 200})
-        with pytest.raises(trusteq.OptionError, match=f"slice column '{name}' has the name of a slice"):
+        with pytest.raises(trusteq.OptionError, match=f"slice column {re.escape(repr(name))} has the name of a slice"):
             trusteq.audit(large, small, other, resamples=100)
 
 

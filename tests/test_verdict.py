@@ -28,7 +28,7 @@ def policy(required=("behaviour", "calibration"), **rule):
             "required": list(required),
             "rules": {
                 "behaviour": {"accuracy_difference": margin},
-                "calibration": {"ece_difference": margin},
+                "calibration": {"overconfidence_difference": margin},
                 "explanation": {"alignment_shapley": {"at_least": 0.9}},
             },
         },
@@ -37,7 +37,7 @@ def policy(required=("behaviour", "calibration"), **rule):
 
 
 def measured(behaviour=None, calibration=None, **options):
-    given = {"behaviour": ("accuracy_difference", behaviour), "calibration": ("ece_difference", calibration)}
+    given = {"behaviour": ("accuracy_difference", behaviour), "calibration": ("overconfidence_difference", calibration)}
     return {d: {name: estimate(i, **options)} for d, (name, i) in given.items() if i is not None}
 
 
@@ -302,7 +302,7 @@ def test_the_reason_names_what_was_wrong_and_only_in_required_dimensions():
     verdict = judge(measured(OUTSIDE, OUTSIDE), policy(required=("behaviour",)))
     assert verdict.reason == "accuracy difference -0.035 [-0.04, -0.03] is not within -0.01 and 0.01"
     verdict = judge(measured(INSIDE, ACROSS), policy())
-    assert verdict.reason.startswith("ECE difference 0 [-0.02, 0.02] may or may not be within")
+    assert verdict.reason.startswith("overconfidence difference 0 [-0.02, 0.02] may or may not be within")
     assert judge(measured(INSIDE, INSIDE), policy()).reason == "behaviour and calibration within margins"
     assert judge(measured(INSIDE), policy()).reason == "calibration was not measured"
 
@@ -315,7 +315,10 @@ def test_a_measure_that_is_not_there_is_named():
 
 def test_a_rule_without_its_measure_says_what_that_needs():
     missing = judge({}, policy())
-    assert dimension(missing, "calibration").rules[0].reason == "ECE difference was not measured (it needs gold labels)"
+    assert (
+        dimension(missing, "calibration").rules[0].reason
+        == "overconfidence difference was not measured (it needs gold labels)"
+    )
     assert missing.outcome is UNDECIDED
 
 
@@ -370,7 +373,6 @@ def test_no_fewer_items_are_said_to_decide_than_the_policy_asks_for():
         ((0.005, 0.02), {"at_most": 0.01, "judged_on": "value"}, NOT_EQUIVALENT),
         ((0.002, 0.004), {"at_most": 0.01, "judged_on": "value"}, UNDECIDED),
         ((0.005, 0.02), {"at_most": 0.01, "judged_on": "significance"}, UNDECIDED),
-        ((0.02, 0.03), {"at_least": 0.05}, UNDECIDED),
     ],
 )
 def test_a_lower_bound_shows_that_something_is_too_large_and_nothing_else(interval, rule, outcome):

@@ -65,8 +65,10 @@ class Rule(BaseModel):
         if self.judged_on == "significance" and self.at_least == self.at_most:
             return f"free of a significant difference from {self.at_least:g}"
         if self.at_least is not None and self.at_most is not None:
-            return f"within {self.at_least:g} and {self.at_most:g}"
-        return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+            margin = f"within {self.at_least:g} and {self.at_most:g}"
+        else:
+            margin = f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+        return f"consistent with {margin}" if self.judged_on == "significance" else margin
 
 
 class Policy(BaseModel):
@@ -158,7 +160,7 @@ def _measure(dimension: str, name: str, own: Sequence[Measure]) -> Measure:
 
 
 def _refuse_vacuous(measure: Measure, rule: Rule) -> None:
-    """Stop at a margin that every possible value satisfies, or that none can."""
+    """Stop at a margin that every possible value satisfies, or that none can, or every worse one."""
     low, high = measure.bounds
     minimum = -math.inf if rule.at_least is None else rule.at_least
     maximum = math.inf if rule.at_most is None else rule.at_most
@@ -167,6 +169,10 @@ def _refuse_vacuous(measure: Measure, rule: Rule) -> None:
         raise ValueError(f"{bounds}, so {rule} could never fail; narrow the margin")
     if minimum > high or maximum < low:
         raise ValueError(f"{bounds}, so {rule} could never pass; widen the margin")
+    if measure.worse > 0 and rule.at_most is None:
+        raise ValueError(f"{measure.name} is worse where it is larger, so {rule} stops nothing worse; give at_most")
+    if measure.worse < 0 and rule.at_least is None:
+        raise ValueError(f"{measure.name} is worse where it is smaller, so {rule} stops nothing worse; give at_least")
 
 
 def policy_schema() -> dict[str, Any]:

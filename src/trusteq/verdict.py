@@ -128,6 +128,7 @@ def judge(
     own_measures: Sequence[Measure] = (),
     task: Task | None = None,
     chosen: bool = False,
+    copies: float = 1.0,
 ) -> Verdict:
     """The verdict on one candidate, from its estimates by dimension and measure.
 
@@ -136,6 +137,7 @@ def judge(
     ``own_measures`` are measures of the user's, not trusteq's. ``task`` is what the models were given, by default
     classes. ``chosen``:
     whether the explained items were chosen by a person, not drawn at random; then nothing about them is judged.
+    ``copies``: how often every item is there, on average; nothing is shown that would not be if each counted once.
     """
     task = task or task_named(CLASSES)
     judged = {*dimensions_of(task), *policy.required}
@@ -147,7 +149,7 @@ def judge(
         needs = partial(_drawn, needs)
     clustered = _Clustered(cluster_size, explained_clusters)
     dimensions = tuple(
-        _judge_dimension(d, measures.get(d, {}), policy, clustered, needs, several=task.several_outcomes)
+        _judge_dimension(d, measures.get(d, {}), policy, clustered, needs, several=task.several_outcomes, copies=copies)
         for d in DIMENSIONS
         if d in judged
     )
@@ -233,6 +235,7 @@ def _judge_dimension(
     needs: Needs,
     *,
     several: bool,
+    copies: float,
 ) -> DimensionVerdict:
     required = dimension in policy.required
     judged = []
@@ -243,9 +246,19 @@ def _judge_dimension(
             judged.append(_not_measured(name, rule, needs))
         else:
             bound = is_lower_bound(name) or _is_cut(name, estimates)
-            found = _judge_rule(
-                name, rule, estimate, policy.min_items, clustered, dimension, several=several, bound=bound
+            of = partial(
+                _judge_rule,
+                name,
+                rule,
+                min_items=policy.min_items,
+                clustered=clustered,
+                dimension=dimension,
+                several=several,
+                bound=bound,
             )
+            found = of(estimate)
+            if copies > 1 and of(_counted_once(estimate, copies)).outcome is not found.outcome:
+                found = replace(found, outcome=Outcome.UNDECIDED, reason=f"{found.reason}, but only by copies of items")
             judged.append(_against_chance(found, estimates))
     outcomes = {r.outcome for r in judged}
     if Outcome.NOT_EQUIVALENT in outcomes:
@@ -257,6 +270,13 @@ def _judge_dimension(
     else:
         outcome = Outcome.UNDECIDED
     return DimensionVerdict(dimension, outcome, required, tuple(judged))
+
+
+def _counted_once(estimate: Estimate, copies: float) -> Estimate:
+    """About the estimate, if each of so many copies of an item counted once: their noise does not cancel."""
+    value, wider = estimate.value, math.sqrt(copies)
+    low, high = value - wider * (value - estimate.low), value + wider * (estimate.high - value)
+    return replace(estimate, low=low, high=high, n=max(1, int(estimate.n / copies)))
 
 
 def _not_measured(name: str, rule: Rule, needs: Needs) -> RuleVerdict:
@@ -274,10 +294,10 @@ def _judge_rule(
     name: str,
     rule: Rule,
     estimate: Estimate,
+    *,
     min_items: int,
     clustered: _Clustered,
     dimension: str,
-    *,
     several: bool,
     bound: bool,
 ) -> RuleVerdict:

@@ -55,7 +55,7 @@ def compared(reference, candidate, gold=None, *, group=None, clusters=None):
     for of_pair, entries in groups_for(pair).items():
         if any(entry.name.startswith(tuple(NEEDED)) for entry in entries):
             measures.setdefault(entries[0].dimension, {}).update(pair.measured(of_pair))
-    codes = {"answer": pair.candidate.answer} | ({} if gold is None else {"label": gold})
+    codes = {"its answer": pair.candidate.answer} | ({} if gold is None else {"label": gold})
     columns = {name: [LABELS[code] for code in of_column] for name, of_column in codes.items()}
     if group is not None:
         columns["group"] = ["in" if g else "out" for g in group]
@@ -214,8 +214,8 @@ def test_a_fault_of_one_answer_is_mended_by_a_temperature_for_it():
     _, z, gold, _ = law(8)
     comparison = compared(softmax(z), softmax(np.where((z.argmax(axis=1) == 2)[:, None], z / 3, z)), gold)
     fault, best = comparison.recalibration.fault, comparison.recommended
-    assert (fault.kind, fault.column, fault.value) == ("label", "answer", "yes")
-    assert (best.map, best.column, best.value) == ("temperature", "answer", "yes")
+    assert (fault.kind, fault.column, fault.value) == ("label", "its answer", "yes")
+    assert (best.map, best.column, best.value) == ("temperature", "its answer", "yes")
     assert "where it answers yes" in comparison.advice.sentence
 
 

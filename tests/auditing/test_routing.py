@@ -192,7 +192,7 @@ def test_what_is_said_of_a_cascade_has_its_price(unsure):
     assert [*routing_advice(None)] == []
     unsound = replace(tried, by_confidence=replace(chosen, recommended=False))
     assert [*routing_advice(unsound)] == []
-    assert [*ship(verdict, [])] == []
+    assert [*ship(verdict, [], [])] == []
 
 
 def test_retraining_says_how_many_fewer_answers_may_change(unsure):

@@ -50,7 +50,7 @@ def test_a_fault_in_a_range_of_confidence_is_found():
     made = np.interp(c, [0.5, 0.6, 0.79, 0.8, 1], [0.5, 0.6, 0.79, 0.95, 1])
     q = np.where(p == c[:, None], made[:, None], 1 - made[:, None])
     fault = found(p, q, gold, {})
-    assert (fault.kind, fault.column, fault.value) == ("confidence", "confidence", "0.8 to 1")
+    assert (fault.kind, fault.column, fault.value) == ("confidence", "its confidence", "0.8 to 1")
 
 
 def test_a_fault_of_all_items_lies_in_no_part():
@@ -86,4 +86,4 @@ def test_parts_are_all_values_of_enough_items():
     pair = pair_of(p, p)
     values = ["a"] * FEWEST + ["b"] * (FEWEST - 1) + ["c"] * (101 - 2 * FEWEST)
     named = [(part.column, part.value, len(part.inside)) for part in parts(pair, {"kind": values})]
-    assert named == [("kind", "a", 30), ("kind", "c", 41), ("confidence", "0.5 to 0.6", 100)]
+    assert named == [("kind", "a", 30), ("kind", "c", 41), ("its confidence", "0.5 to 0.6", 100)]

@@ -7,6 +7,7 @@ from oracles import cascade as oracle
 from oracles.pairs import coarse_models, drawn, pair_of, two_labels
 
 from trusteq import Pair
+from trusteq.comparing import cascade
 from trusteq.comparing.answers import Answers
 from trusteq.comparing.behaviour import agreement
 from trusteq.comparing.cascade import (
@@ -21,7 +22,7 @@ from trusteq.comparing.cascade import (
 )
 from trusteq.comparing.temperature import folds
 from trusteq.stats.resampling import Resampling
-from trusteq.tasks.outcomes import Outcomes
+from trusteq.tasks.outcomes import Outcomes, most_probable
 
 MARGIN = 0.05
 
@@ -105,6 +106,38 @@ def test_the_choice_is_the_one_that_counting_items_gives():
         assert routed[fold == f].tolist() == [confidence[i] < of_others for i in np.flatnonzero(fold == f)]
     below = sum(c < cut_off for c in confidence)
     assert abs(below - routed.sum()) <= 2  # but for the rounding of the cut-off
+
+
+def tied(levels, differs, *, seed=0):
+    """A candidate with so many items of each confidence, and so many of each whose answer differs."""
+    confidence = np.repeat([*levels], [*levels.values()])
+    gold = np.arange(len(confidence)) % 2
+    other = np.concatenate([np.arange(n) < k for n, k in zip(levels.values(), differs, strict=True)])
+    answer = np.where(other, 1 - gold, gold)
+
+    def of(answer, confidence):
+        p = np.repeat(1 - confidence[:, None], 2, axis=1)
+        p[np.arange(len(answer)), answer] = confidence
+        return Answers(most_probable(p, gold), Resampling(len(gold), resamples=200, seed=seed))
+
+    return Pair(of(gold, np.full(len(gold), 0.9)), of(answer, confidence))
+
+
+def test_of_tied_confidences_the_cut_off_routes_what_it_is_said_to_route():
+    """A share times the number of items was rounded down to one item less, and so to the level below."""
+    pair = tied({0.55: 38, 0.65: 120, 0.95: 442}, (10, 24, 0))
+    cut_off, routed = cross_fitted(pair, few_differ)
+    assert (cut_off, routed.sum()) == (0.95, 158)
+    assert ((pair.candidate.confidence < cut_off) == routed).all()
+
+
+def test_no_cut_off_is_named_where_none_routes_about_as_many(monkeypatch):
+    """The folds choose different levels, which no single cut-off stands for."""
+    pair = tied({0.6: 60, 0.7: 60, 0.95: 480}, (50, 8, 10))
+    assert cross_fitted(pair, few_differ) is None
+    monkeypatch.setattr(cascade, "SAME_SHARE", 1.0)
+    cut_off, routed = cross_fitted(pair, few_differ)
+    assert abs((pair.candidate.confidence < cut_off).mean() - routed.mean()) > 0.02
 
 
 def test_no_item_has_a_say_in_whether_it_is_routed():

@@ -171,8 +171,25 @@ def test_by_row_follows_items_past_the_ignored_ones(file, kept_only):
 def test_ids_that_look_like_row_numbers_but_count_only_the_labelled_items_match_nothing(file, refused):
     items = read_items(file("id,y\nu1,-\nu2,-\n1,no\n2,yes\n", "items.csv"), id="id", label="y", ignore_labels=["-"])
     path = file("no,yes\n0.1,0.9\n0.2,0.8\n0.3,0.7\n0.4,0.6\n")
-    with refused("4 rows for 2 items", "2 ignored", error=DataError):
+    with refused("no column 'id' to match the items of", "or match by row number with --by-row", error=DataError):
         read(path, items)
+
+
+def test_a_part_of_numbered_items_is_matched_by_their_numbers(file):
+    """Rising numbers were taken for row numbers, and the first rows' predictions for those of the part."""
+    items = read_items(file("idx,y\n3,no\n4,yes\n", "items.csv"), label="y")
+    assert (items.ids, items.id_column) == (["3", "4"], "idx")
+    for rows in ("4,0.1,0.9\n2,0.5,0.5\n1,0.5,0.5\n3,0.9,0.1", "1,0.5,0.5\n2,0.5,0.5\n3,0.9,0.1\n4,0.1,0.9"):
+        found = read(file(f"idx,no,yes\n{rows}\n"), items)
+        assert found.probabilities.tolist() == [[0.9, 0.1], [0.1, 0.9]]
+
+
+def test_items_with_ids_are_never_matched_by_row_number_unasked(file, refused):
+    items = read_items(file("id,y\n1,no\n2,yes\n", "items.csv"), label="y")
+    path = file("no,yes\n0.9,0.1\n0.1,0.9\n")
+    with refused("no column 'id' to match the items of", error=DataError):
+        read(path, items)
+    assert read(path, items, by_row=True).probabilities.tolist() == [[0.9, 0.1], [0.1, 0.9]]
 
 
 def test_by_row_says_that_items_were_ignored_when_the_rows_do_not_fit(file, refused):

@@ -1,9 +1,11 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import trusteq
-from trusteq import DataError, Items, ModelError
+from trusteq import DataError, Items, LabelError, ModelError
 from trusteq.models.base import Model
 from trusteq.models.prediction_file import open_predictions
 from trusteq.report.wording import URGENT
@@ -82,3 +84,21 @@ def test_certainties_of_what_was_read_as_logits_are_told_first(scores, kind, tmp
     made = trusteq.audit(*models, items, allow_same=True, resamples=100, costs="none")
     assert [f.kind for f in made.reference.findings if f.kind.startswith("saturated")] == [kind]
     assert (kind in URGENT) == (scores == "logits")
+
+
+@pytest.mark.parametrize("left_out", [{"ignored": 5}, {"unreadable": 5}])
+@pytest.mark.parametrize("scores", ["logits", "probabilities"])
+def test_a_column_of_numbers_is_no_label_because_some_items_are_left_out(left_out, scores, tmp_path):
+    """It won every item, for the reference and for noise, and noise was EQUIVALENT."""
+    rng, path = np.random.default_rng(0), tmp_path / "m.csv"
+    p = rng.dirichlet([1, 1, 1], 60)
+    frame = pd.DataFrame(p if scores == "probabilities" else np.log(p), columns=["no", "yes", "perhaps"])
+    ids = [f"i{i}" for i in range(60)]
+    frame.assign(id=ids, n_tokens=rng.integers(18, 60, 60)).to_csv(path, index=False)
+    items = Items(ids, labels=np.arange(60) % 3, label_names=("no", "perhaps", "yes"), **left_out)
+    with pytest.raises(LabelError, match="column 'n_tokens' would be read as a label, but no item has that label"):
+        open_predictions(str(path), name="m", scores=scores).predict(items)
+    frame.assign(id=ids).to_csv(path, index=False)
+    fewer = Items(ids, labels=np.arange(60) % 2, label_names=("no", "yes"), **left_out)
+    with pytest.raises(LabelError, match="column 'perhaps'") if scores == "logits" else nullcontext():
+        open_predictions(str(path), name="m", scores=scores).predict(fewer)

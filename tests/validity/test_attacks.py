@@ -235,3 +235,50 @@ def test_labels_in_another_order_and_predictions_of_other_items_are_told(files):
     assert {(f.model, f.kind) for f in shifted.findings} == {("small", "chance")}
     with pytest.raises(TrusteqError, match="but the gold label is"):
         audited(large, files("small.csv", q, np.roll(np.array(["maybe", "no", "yes"])[gold], 1)))
+
+
+def two(confidence, answer):
+    """Probabilities of two labels [items, 2], with this confidence in this answer."""
+    p = np.repeat(1 - confidence[:, None], 2, axis=1)
+    p[np.arange(len(answer)), answer] = confidence
+    return p
+
+
+def test_copies_of_items_show_no_more_than_the_items():
+    rng = np.random.default_rng(4)
+    gold, confidence, at = rng.integers(0, 2, 60), rng.uniform(0.5, 1, 60), np.tile(np.arange(60), 10)
+    large, small = two(confidence, gold)[at], two(np.clip(confidence - 0.004, 0.5, 1), gold)[at]
+    result = trusteq.compare(large, small, gold[at], resamples=300)
+    assert [(f.kind, f.value) for f in result.item_findings] == [("repeated rows", 540)]
+    (found,) = result.comparisons
+    assert found.verdict.outcome is Outcome.UNDECIDED
+    assert "but only by copies of items" in found.verdict.reason
+    assert not [advice for advice in found.advice if advice.kind == "ship"]
+
+
+def test_what_stands_above_the_numbers_is_settled_before_anything_is_shipped():
+    rng = np.random.default_rng(0)
+    gold, confidence = rng.integers(0, 2, 800), rng.uniform(0.6, 1, 800)
+    own = trusteq.compare(two(confidence, gold), two(confidence - 0.001, gold), gold, resamples=300)
+    (found,) = own.comparisons
+    (said,) = (advice.sentence for advice in found.advice if advice.kind == "ship")
+    assert found.verdict.outcome is Outcome.EQUIVALENT
+    assert said.startswith("ship it only once the warnings above the numbers are settled (own answers): ")
+    wrong = np.where(rng.random(800) < 0.2, 1 - gold, gold)
+    (found,) = trusteq.compare(two(confidence, wrong), two(confidence - 0.001, wrong), gold, resamples=300).comparisons
+    assert [advice.sentence for advice in found.advice if advice.kind == "ship"] == [
+        "ship it as it is: every rule that the policy requires is within its margin"
+    ]
+
+
+@pytest.mark.parametrize("name", ["topic", "answer", "confidence"])
+def test_a_column_of_any_name_can_hold_the_fault_of_calibration(name):
+    """Columns called as parts that every audit makes took their place, and the fault was not found."""
+    rng = np.random.default_rng(1)
+    gold, confidence = rng.integers(0, 2, 1_200), rng.uniform(0.55, 0.95, 1_200)
+    answer, bad = np.where(rng.random(1_200) < confidence, gold, 1 - gold), rng.random(1_200) < 0.3
+    sure = np.where(bad, np.clip(confidence + 0.25, 0, 0.999), confidence)
+    columns = {name: np.where(bad, "yes", "no")}
+    result = trusteq.compare(two(confidence, answer), two(sure, answer), gold, slices=columns, resamples=300)
+    fault = result.comparisons[0].recalibration.fault
+    assert (fault.kind, fault.column, fault.value) == ("slice", name, "yes")

@@ -28,8 +28,17 @@ from trusteq.auditing.models import (
 from trusteq.auditing.pilot import needs_pilot, piloted
 from trusteq.auditing.preprocessing import different_preprocessing
 from trusteq.auditing.sensitivity import sensitivity
+from trusteq.comparing import calibration_fault as fault_parts
 from trusteq.comparing.own_measures import entries, own_measures
-from trusteq.comparing.slices import ANSWER, CONFIDENCE, LABEL, POSITION, REFERENCE_CONFIDENCE, measure_column
+from trusteq.comparing.slices import (
+    ANSWER,
+    ANSWERS,
+    CONFIDENCE,
+    LABEL,
+    POSITION,
+    REFERENCE_CONFIDENCE,
+    measure_column,
+)
 from trusteq.data.frame import refuse_other_order
 from trusteq.data.items import Items
 from trusteq.data.read import read_items
@@ -426,6 +435,7 @@ def _refuse_built_in_slice_names(items: Items, task: Task) -> None:
     """Stop if a column has the name of a slice that every audit makes."""
     built_in = {name for segment in items.segments.values() for name in segment.counted}
     built_in |= {measure_column(*key) for key in measures_of(items.segments)}
+    built_in |= {ANSWERS, fault_parts.ANSWER, fault_parts.CONFIDENCE}
     if task.several_outcomes:
         built_in |= {REFERENCE_CONFIDENCE, POSITION}
     else:

@@ -65,10 +65,11 @@ def _may_be_enough(found: Recalibration, verdict: Verdict) -> str | None:
     """That the last map left every figure within its margin, though not for certain; None if it did not."""
     rules = {rule.measure: rule for d in verdict.dimensions for rule in d.rules}
     last, failing = found.maps[-1], failing_rules(verdict)
-    within = all(rules[name].rule.allows(last.after[name].value) for name in failing if name in last.after)
+    figured = [name for name in failing if name in last.after]
+    within = figured and all(rules[name].rule.allows(last.after[name].value) for name in figured)
     if last.harms or not within or last.moved.value < LEAST_MOVE:
         return None
-    figures = " and ".join(f"{in_words(name)} {last.after[name]}" for name in failing if name in last.after)
+    figures = " and ".join(f"{in_words(name)} {last.after[name]}" for name in figured)
     return f"{map_in_words(last)}, may correct calibration ({figures} on held-out folds); more items would show it"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.auditing.advice import advise
+from trusteq.auditing.decision_advice import DOUBTS
 from trusteq.auditing.explanations import Aligned, align, resampling_at
 from trusteq.auditing.moved_by_rounding import moved_by_rounding
 from trusteq.auditing.perturbed_training import KIND as PERTURBED_TRAINING
@@ -65,7 +66,7 @@ from trusteq.progress import silent
 from trusteq.record.audit import Audit, Comparison, ModelResult
 from trusteq.record.document import is_chosen
 from trusteq.record.responses import moved_from_reference
-from trusteq.record.sampled import Sampled
+from trusteq.record.sampled import Sampled, mean_copies
 from trusteq.stats.one_thread import one_thread
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.task import task_named
@@ -192,6 +193,10 @@ def compute_audit(
             for dimension, measured in groups.items():
                 estimates[dimension] = {name: e for group in measured for name, e in pair.measured(group).items()}
 
+    facts: list[NDArray[Any]] = []
+    if task.one_row:
+        facts = [*(response.rows.values for response in responses.models), *([] if gold is None else [gold])]
+    repeated = tuple(_repeated_items(items, facts))
     columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
     features = None
     if settings["with_slices"] and reference_outcomes.item is None:
@@ -214,6 +219,7 @@ def compute_audit(
             features,
             references,
             _clusters_explained(items, alignment, published),
+            (*reference.findings, *candidate.findings, *repeated),
             no_explain=settings.get("no_explain", False),
             unit=unit_word(None if explanation is None else explanation.settings),
             chosen=explanation is not None and is_chosen(explanation.settings),
@@ -232,12 +238,9 @@ def compute_audit(
             gold=reference_answers.gold,
         )
 
-    facts: list[NDArray[Any]] = []
-    if task.one_row:
-        facts = [*(response.rows.values for response in responses.models), *([] if gold is None else [gold])]
     item_findings = (
         *_unreadable_items(len(items), settings.get("unreadable", 0)),
-        *_repeated_items(items, facts),
+        *repeated,
         *segment_findings(items, gold),
         *(_columns_not_sliced(items, comparisons) if settings["with_slices"] else ()),
         *(() if explanation is None else _items_without_words(explanation.wordless)),
@@ -249,7 +252,15 @@ def compute_audit(
         alignment = aligned[-1] if aligned else None
         in_clusters = _clusters_explained(items, alignment, None)
         peer_comparison = compare(
-            peer_pair, peer, sample, {}, policy, alignment, own_measures=own_measures, explained_clusters=in_clusters
+            peer_pair,
+            peer,
+            sample,
+            {},
+            policy,
+            alignment,
+            own_measures=own_measures,
+            explained_clusters=in_clusters,
+            findings=repeated,
         )
         if peer_is_retrained:
             copies = [c.name for c, a in zip(candidates, aligned or (), strict=False) if _closer_to_peer(a.measures)]
@@ -377,6 +388,7 @@ def compare(
     features: Features | None = None,
     references: dict[tuple[str, str], Answers] | None = None,
     explained_clusters: int | None = None,
+    findings: Sequence[Finding] = (),
     *,
     no_explain: bool = False,
     unit: str = "word",
@@ -389,6 +401,7 @@ def compare(
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
     the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``references``
     are shared by candidates: see `slices`. ``explained_clusters``: how many clusters the explained items are in.
+    ``findings`` are what was noticed of the models and of items that repeat others.
     ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen by a
     person. ``unit``: what has a weight in explanations. ``flattered``: whether the candidate was trained on what
     explanations ask.
@@ -429,6 +442,7 @@ def compare(
         own_measures=own_measures,
         task=sample.task,
         chosen=chosen,
+        copies=mean_copies(len(sample.items), findings),
     )
     verdict = judged_by_policy(measures)
     recalibrated = None
@@ -496,6 +510,7 @@ def compare(
             unit=unit,
             chosen=chosen,
             flattered=flattered,
+            doubts=[finding.kind for finding in findings if finding.kind in DOUBTS],
         ),
     )
 

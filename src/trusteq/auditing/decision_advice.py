@@ -23,9 +23,30 @@ FEWEST = 10
 """With fewer changed items there is nothing to retrain with."""
 
 
-def ship(verdict: Verdict, slices: Sequence[Advice]) -> Iterator[Advice]:
-    """That there is nothing to do, if there is nothing to do, or only what is said about some slices."""
-    if verdict.outcome is Outcome.EQUIVALENT and slices:
+DOUBTS = frozenset(
+    {
+        "labels misnamed",
+        "own answers",
+        "below majority",
+        "chance",
+        "one answer",
+        "saturated logits",
+        "repeated items",
+        "repeated rows",
+    }
+)
+"""Kinds of findings by which the numbers may not mean what they seem to."""
+
+
+def ship(verdict: Verdict, slices: Sequence[Advice], doubts: Sequence[str]) -> Iterator[Advice]:
+    """That there is nothing to do, if there is nothing to do, or only what is said above the numbers or of slices."""
+    if verdict.outcome is Outcome.EQUIVALENT and doubts:
+        yield Advice(
+            "ship",
+            f"ship it only once the warnings above the numbers are settled ({', '.join(dict.fromkeys(doubts))}): every "
+            "rule that the policy requires is within its margin, but the numbers may not mean what they seem to",
+        )
+    elif verdict.outcome is Outcome.EQUIVALENT and slices:
         yield Advice(
             "ship",
             "ship it only if the slices below may be worse: over all items, every rule that the policy requires is "

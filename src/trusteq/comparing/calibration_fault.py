@@ -33,7 +33,8 @@ confidence separates right answers from wrong ones less well than the reference'
 reference: it is better calibrated than the reference. unknown: none of these was shown.
 """
 
-ANSWER, CONFIDENCE = "answer", "confidence"
+ANSWER, CONFIDENCE = "its answer", "its confidence"
+"""Parts beside those of the user's columns, which cannot have these names."""
 FEWEST = 30
 ALPHA = 0.05
 ELSEWHERE = 1 / 4

@@ -35,6 +35,8 @@ MOST_ROUTED = 0.5
 SELECTION_LEVEL = 0.99
 """The level of the intervals by which a cut-off is chosen, if any holds at it, else the policy's: where an interval of
 the policy's level just fits on four fifths of the items, it is a coin toss whether it does on the last."""
+SAME_SHARE = 0.02
+"""By how much the share that one cut-off routes may differ from that of the cut-offs it stands for."""
 TRIED = tuple(thousandths / 1_000 for thousandths in (*range(500, 100, -10), *range(100, 0, -5)))
 """About what share the cut-offs route that are tried, in this order."""
 DRAWN = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -161,7 +163,8 @@ def cross_fitted(pair: Pair, holds: Callable[[Pair], bool]) -> tuple[float, NDAr
     """The cut-off, and which items are routed [items]: each fold's by the cut-off that was chosen on the other folds.
 
     The cut-off is the one that routes as many items as these five do. ``holds``: whether the rules hold of a pair,
-    from its answers and which of them are right alone. None if there is no choice on the other folds of one.
+    from its answers and which of them are right alone. None if there is no choice on the other folds of one, or no
+    cut-off routes about as many: many items may have the same confidence.
     """
     pair = _answers_alone(pair)
     levels = (max(SELECTION_LEVEL, pair.resampling.level), pair.resampling.level)
@@ -174,8 +177,9 @@ def cross_fitted(pair: Pair, holds: Callable[[Pair], bool]) -> tuple[float, NDAr
         if cut_off is None:
             return None
         routed |= (fold == f) & (pair.candidate.confidence < cut_off)
-    (cut_off,) = cut_offs_for(pair.candidate.confidence, [float(routed.mean())])
-    return cut_off, routed
+    confidence, count = pair.candidate.confidence, int(np.count_nonzero(routed))
+    cut_off = _printable(float(np.sort(confidence)[min(count, len(confidence) - 1)]))
+    return (cut_off, routed) if abs((confidence < cut_off).mean() - routed.mean()) <= SAME_SHARE else None
 
 
 def _chosen(pair: Pair, cut_offs: Sequence[float], holds: Callable[[Pair], bool]) -> float | None:

@@ -158,7 +158,7 @@ class Measure:
 WITHOUT_CANDIDATES = re.compile(
     r"(reliability|faithfulness|top_certified|jaccard_ceiling)_reference_\w+|mind_changed_reference_by_(reference|random)_words"
     r"|token_kl(_to_reference)?(_at_least)?_floor|(token|token_kl_at_least)_tail|alignment_\w+_of_peer"
-    r"|jaccard_(\w+_)?(chance|ceiling)|jaccard_(halves_|quarter_)?chance_\w+|short_items_\w+"
+    r"|jaccard_(\w+_)?(chance|ceiling)|jaccard_(halves_|quarter_)?chance_\w+|(short_items|tied_mass)_\w+"
 )
 """Measures of the reference, of its retraining, or of the items alone."""
 

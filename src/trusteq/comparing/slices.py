@@ -47,7 +47,7 @@ SLICE_RESAMPLES = 1_000
 ALPHA = 0.05
 LIGHT = frozenset({behaviour.accuracy, behaviour.agreement, behaviour.flips, confidence_profiles, overconfidence})
 """The groups of measures that cost little, in every slice."""
-LABEL, ANSWERS = "label", "answers"
+LABEL, ANSWERS = "label", "both models' answers"
 ANSWER, CONFIDENCE = "either model's answer", "either model's confidence"
 CONFIDENCE_RANGES = (0.0, 0.5, 0.7, 0.9, 1.0)
 REFERENCE_CONFIDENCE, POSITION = "reference confidence", "tokens before"

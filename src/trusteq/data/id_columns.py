@@ -22,7 +22,7 @@ _EXACT = re.compile(r"(item|example|sample|instance|record|row)?(id|uid|uuid|gui
 _SIMILAR = re.compile(r".*[\W_](?i:id|uid|uuid|guid)|.*[a-z](ID|Id|UID|UUID|GUID)")
 """An id that may be the item's, or shared by many items: "tweet_id", "promptID"."""
 _NUMBERS = re.compile(r"|(?i:(.*[\W_])?(index|idx)|Unnamed: \d+|__index_level_\d+__)")
-"""Row numbers, as pandas writes them; they are ids if they are no longer in order."""
+"""Row numbers, as pandas writes them; they are ids if they no longer count the rows: some are missing, or moved."""
 
 
 def names_rows(name: str) -> bool:
@@ -36,7 +36,7 @@ def read_with_ids(
     """The columns, and the optional ones that can be read; and which of ``names`` holds the rows' ids, or None.
 
     A column named "id" or as an item's id (in any case) always does; else the first whose name looks like an id and
-    whose values are all different. Row numbers are ids only if they are not in rising order.
+    whose values are all different. Row numbers are ids only if they do not just count the rows.
     """
     exact = sorted(filter(_is_exact, names), key=lambda name: (name != "id", name.lower() != "id"))[:1]
     likely = [] if exact else sorted(filter(names_rows, names), key=lambda name: bool(_NUMBERS.fullmatch(name)))
@@ -70,6 +70,7 @@ def _identifies_rows(table: Table, name: str) -> bool:
     if not _NUMBERS.fullmatch(name):
         return True
     try:
-        return bool((np.diff(np.array(texts, dtype=np.float64)) <= 0).any())
+        numbers = np.array(texts, dtype=np.float64)
     except ValueError:
         return True
+    return not (np.isin(numbers[:1], (0.0, 1.0)).all() and (np.diff(numbers) == 1).all())

@@ -86,7 +86,7 @@ def read_predictions(
     id = guessed_id if guess_id else id  # noqa: A001
     if id is not None:
         rows = _rows_by_id(table, id, items)
-    elif by_row or _has_row_numbers(items):
+    elif by_row or (items.id_column is None and _has_row_numbers(items)):
         rows = _rows_by_number(table, items)
     else:
         raise DataError(

@@ -67,6 +67,9 @@ class PredictionFile:
             probabilities = self._read(items)
         except ModelError:
             raise error from None
+        # A label whose items were excluded is rightly missing from the others; its probabilities sum to 1 with theirs.
+        if items.ignored or items.unreadable:
+            return probabilities
         if any(not probabilities[:, self.labels.index(name)].any() for name in names):
             raise error
         return probabilities
@@ -101,8 +104,7 @@ class PredictionFile:
             return None
         item_labels = set(items.label_names)
         names = [name for name in self.labels if name not in item_labels]
-        # A label whose items were excluded is rightly missing from the others.
-        if items.ignored or items.unreadable or not names:
+        if not names:
             return None
         shared = [name for name in self.labels if name in item_labels]
         if len(shared) > 1:

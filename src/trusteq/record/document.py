@@ -36,7 +36,7 @@ from trusteq.policy import Dimension, Policy  # noqa: TC001
 from trusteq.record.advice import Advice  # noqa: TC001
 from trusteq.record.finished import in_a_line
 from trusteq.record.reading import read
-from trusteq.record.sampled import mean_together
+from trusteq.record.sampled import mean_copies, mean_together
 from trusteq.stats.estimate import Estimate, PairedTest  # noqa: TC001
 from trusteq.stats.number import Count, Number, Positive  # noqa: TC001
 from trusteq.tasks.task import CLASSES, task_named
@@ -302,6 +302,11 @@ class AuditDocument:
     def cluster_size(self) -> float | None:
         """The mean number of items that belong together; None if all are independent."""
         return mean_together(self.items.n, self.items.clusters)
+
+    @property
+    def copies(self) -> float:
+        """How often each item is there, on average."""
+        return mean_copies(self.items.n, self.items.findings)
 
 
 def is_chosen(explain: ExplainSettings | None) -> bool:

@@ -23,6 +23,7 @@ def judged_by(policy: Policy, candidate: AuditedCandidate, document: AuditDocume
         own_measures=document.own_measures,
         task=document.task,
         chosen=document.chosen,
+        copies=document.copies,
     )
 
 
