@@ -153,10 +153,27 @@ def test_a_jaccard_that_random_sets_reach_as_well_shows_nothing(level, judged_on
     assert jaccard(rule, jaccard_lime=0.9, **{level: 0.69}).outcome is EQUIVALENT
     found = jaccard(rule, jaccard_lime=1.0, **{level: 0.7})
     assert found.outcome is UNDECIDED
-    assert "but so is that of random sets, 0.7: texts of more words would decide" in found.reason
+    assert "but so is that of random sets, 0.7: items of more units would decide" in found.reason
     assert jaccard(rule, jaccard_lime=0.5, **{level: 0.7}).outcome is NOT_EQUIVALENT
     halves = {"jaccard_halves_lime": 0.9, "jaccard_halves_chance_lime": 0.8}
     assert jaccard(rule, "jaccard_halves_lime", **halves).outcome is UNDECIDED
+
+
+@pytest.mark.parametrize("name", ["feature_agreement", "rank_agreement", "rbo"])
+def test_neither_does_another_score_that_random_explanations_reach(name):
+    rule = {"at_least": 0.7}
+    for chance, expected in ((0.69, EQUIVALENT), (0.7, UNDECIDED)):
+        found = jaccard(rule, f"{name}_lime", **{f"{name}_lime": 1.0, f"{name}_chance_lime": chance})
+        assert found.outcome is expected
+    assert "but so is that of random explanations, 0.7" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "chance"), [("pairwise_rank_agreement", 0.5), ("spearman", 0), ("signed_spearman", 0)]
+)
+def test_what_random_rankings_reach_shows_nothing(name, chance):
+    for least, expected in ((chance + 0.01, EQUIVALENT), (chance, UNDECIDED)):
+        assert jaccard({"at_least": least}, f"{name}_shapley", **{f"{name}_shapley": 0.9}).outcome is expected
 
 
 @pytest.mark.parametrize(("tail", "expected"), [(0.0, EQUIVALENT), (0.0009, EQUIVALENT), (0.001, UNDECIDED)])

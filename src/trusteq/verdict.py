@@ -20,6 +20,7 @@ from trusteq.comparing.measures import (
     DIMENSIONS,
     NEEDS,
     chance_of,
+    constant_chance,
     dimensions_of,
     in_words,
     is_lower_bound,
@@ -370,15 +371,16 @@ def _prospect(across: RuleVerdict, dimension: str) -> str:
 
 
 def _against_chance(found: RuleVerdict, estimates: Mapping[str, Estimate]) -> RuleVerdict:
-    """The rule's verdict; UNDECIDED where a Jaccard is within a margin that random sets are within as well."""
+    """The rule's verdict; UNDECIDED where attributions score within a margin that random ones are within as well."""
     name, rule = found.measure, found.rule
-    chance = next((estimates[one] for one in chance_of(name) if one in estimates), None)
+    chance = next((estimates[one].value for one in chance_of(name) if one in estimates), constant_chance(name))
     if found.outcome is not Outcome.EQUIVALENT or chance is None or rule.at_least is None:
         return found
-    if not rule.allows(chance.value):
+    if not rule.allows(chance):
         return found
-    reason = f"{in_words(name)} {found.estimate} is {rule}, but so is that of random sets, {chance.value:.4g}"
-    return replace(found, outcome=Outcome.UNDECIDED, reason=f"{reason}: texts of more words would decide")
+    what = "sets" if "jaccard" in name else "explanations"
+    reason = f"{in_words(name)} {found.estimate} is {rule}, but so is that of random {what}, {chance:.4g}"
+    return replace(found, outcome=Outcome.UNDECIDED, reason=f"{reason}: items of more units would decide")
 
 
 CUT = 0.001

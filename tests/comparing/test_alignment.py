@@ -18,6 +18,7 @@ from trusteq.comparing.alignment import (
     products,
     top_sets,
 )
+from trusteq.comparing.measures import find_measure
 from trusteq.explain.attributions import Attributions
 from trusteq.stats.resampling import Resampling
 
@@ -112,6 +113,29 @@ def test_swapping_the_models_turns_the_size_ratio_over_and_leaves_the_agreement(
     assert one["size_ratio"].value == pytest.approx(1 / other["size_ratio"].value)
     assert one["reliability_reference"].value == other["reliability_candidate"].value
     assert values(top_sets(e))["jaccard"] == values(top_sets(mirrored(e)))["jaccard"]
+
+
+def test_what_no_candidate_can_change_is_known():
+    """A rule on it alone would pass whatever the candidate."""
+    a, b, lengths = truths(60, (3, 24), cosine=0.5)
+    first, second = (values(alignment(explained(a, other, lengths, noise=0.3))) for other in (b, -b[::-1]))
+    fixed = {name for name in first if first[name] == second[name]}
+    assert fixed == {name for name in first if not find_measure(name).of_candidates}
+    assert {"tied_mass_shapley", "feature_agreement_chance_shapley", "jaccard_chance_shapley"} < fixed
+
+
+def test_the_chance_level_of_a_score_is_what_shuffled_units_score():
+    a, b, lengths = truths(40, (3, 24), cosine=0.9)
+    rng, e = np.random.default_rng(0), explained(a, b, lengths, k=5)
+    found = values(alignment(e))
+    for name in ("feature_agreement", "rank_agreement", "rbo"):
+        shuffled = []
+        for _ in range(400):
+            mixed = b.copy()
+            for row, n in zip(mixed, lengths, strict=True):
+                row[:n] = rng.permutation(row[:n])
+            shuffled.append(SCORES[name].of(a, mixed, lengths, 5).mean())
+        assert found[f"{name}_chance_shapley"] == pytest.approx(np.mean(shuffled), abs=0.01)
 
 
 def test_the_order_of_items_does_not_matter():

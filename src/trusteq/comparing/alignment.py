@@ -20,6 +20,7 @@ import scipy
 
 from trusteq.comparing.agreement_scores import SCORES
 from trusteq.comparing.certainty import certainty
+from trusteq.comparing.measures import constant_chance
 from trusteq.comparing.top_k import chance_jaccard, jaccard, tied_mass, top_count, top_k
 from trusteq.stats.estimate import Estimate, widened_to
 from trusteq.stats.intervals import largest_sum
@@ -281,15 +282,24 @@ def published_scores(explained: Explained) -> dict[str, Estimate | None]:
         if name == "jaccard":
             continue
         values = score.of(explained.reference.whole, explained.candidate.whole, explained.lengths, explained.k)
-        defined = np.isfinite(values)
-        if defined.all():
-            estimates[name] = explained.resampling.mean(values, what=f"mean {name.replace('_', ' ')} over items")
-        elif defined.any():
-            weight = defined.astype(np.float64)
-            estimates[name] = SumEstimator(explained.resampling).ratio(
-                np.where(defined, values, 0.0), weight, what=f"mean {name.replace('_', ' ')} over items that have one"
-            )
+        estimates[name] = _mean_of_defined(explained.resampling, values, f"mean {name.replace('_', ' ')}")
+        if score.chance is not None and constant_chance(f"{name}_{explained.method}") is None:
+            chance = np.where(np.isfinite(values), score.chance(explained.lengths, explained.k), np.nan)
+            estimates[f"{name}_chance"] = _mean_of_defined(explained.resampling, chance, "the same of shuffled units")
     return estimates
+
+
+def _mean_of_defined(resampling: Resampling, values: NDArray[np.float64], what: str) -> Estimate | None:
+    """The mean over the items that have a value; None if none has."""
+    defined = np.isfinite(values)
+    if defined.all():
+        return resampling.mean(values, what=f"{what} over items")
+    if not defined.any():
+        return None
+    weight = defined.astype(np.float64)
+    return SumEstimator(resampling).ratio(
+        np.where(defined, values, 0.0), weight, what=f"{what} over items that have one"
+    )
 
 
 class SumEstimator:

@@ -158,7 +158,7 @@ class Measure:
 WITHOUT_CANDIDATES = re.compile(
     r"(reliability|faithfulness|top_certified|jaccard_ceiling)_reference_\w+|mind_changed_reference_by_(reference|random)_words"
     r"|token_kl(_to_reference)?(_at_least)?_floor|(token|token_kl_at_least)_tail|alignment_\w+_of_peer"
-    r"|jaccard_(\w+_)?(chance|ceiling)|jaccard_(halves_|quarter_)?chance_\w+|(short_items|tied_mass)_\w+"
+    r"|jaccard_(\w+_)?(chance|ceiling)|\w+_chance_\w+|(short_items|tied_mass)_\w+"
 )
 """Measures of the reference, of its retraining, or of the items alone."""
 
@@ -342,13 +342,16 @@ MEASURES: Measures = (
             _one("jaccard_ceiling_candidate_{}", "Jaccard ceiling candidate {}", SHARE),
             _one("jaccard_adjusted_{}", "Jaccard adjusted {}", worse=LOWER),
             _one("feature_agreement_{}", "feature agreement {}", SHARE, LOWER),
+            _one("feature_agreement_chance_{}", "feature agreement chance {}", SHARE),
             _one("rank_agreement_{}", "rank agreement {}", SHARE, LOWER),
+            _one("rank_agreement_chance_{}", "rank agreement chance {}", SHARE),
             _one("sign_agreement_{}", "sign agreement {}", SHARE, LOWER),
             _one("signed_rank_agreement_{}", "signed rank agreement {}", SHARE, LOWER),
             _one("pairwise_rank_agreement_{}", "pairwise rank agreement {}", SHARE, LOWER),
             _one("spearman_{}", "Spearman {}", SIGNED, LOWER),
             _one("signed_spearman_{}", "signed Spearman {}", SIGNED, LOWER),
             _one("rbo_{}", "RBO {}", SHARE, LOWER),
+            _one("rbo_chance_{}", "RBO chance {}", SHARE),
             _one("cosine_{}", "cosine {}", SIGNED, LOWER),
             _one("weighted_jaccard_{}", "weighted Jaccard {}", SHARE, LOWER)),
         _measured_by("explanation", "alignment.against_peer", "explanations signal peer",
@@ -440,9 +443,18 @@ def judged_as(name: str, measured: Collection[str]) -> str:
 
 
 def chance_of(name: str) -> tuple[str, ...]:
-    """What the measure that holds the chance level of a Jaccard may be called."""
-    found = re.fullmatch(r"jaccard_(halves_|quarter_)?(\w+)", name)
-    return () if found is None else (f"jaccard_{found[1] or ''}chance_{found[2]}", f"{name}_chance")
+    """What the measure that holds the chance level of a score of attributions may be called."""
+    found = re.fullmatch(r"(jaccard(?:_halves|_quarter)?|feature_agreement|rank_agreement|rbo)_(\w+)", name)
+    return () if found is None else (f"{found[1]}_chance_{found[2]}", f"{name}_chance")
+
+
+_OF_RANKS = re.compile(r"(?P<half>pairwise_rank_agreement)_\w+|(signed_)?spearman_\w+")
+
+
+def constant_chance(name: str) -> float | None:
+    """What two unrelated rankings score on average, whatever the items; None if it depends on these or is unknown."""
+    found = _OF_RANKS.fullmatch(name)
+    return None if found is None else 0.5 if found["half"] else 0.0
 
 
 def is_lower_bound(name: str) -> bool:
