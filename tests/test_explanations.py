@@ -11,7 +11,7 @@ import trusteq
 from trusteq import ExplainSettings, OptionError, Outcome
 from trusteq.auditing.explanations import sequences, settled
 from trusteq.comparing.alignment import noise_free, products
-from trusteq.explain.explanation import in_random_order
+from trusteq.explain.draw import by_cluster
 from trusteq.explain.interim_looks import FIRST_LOOK, between_looks
 from trusteq.policy import read_policy
 from trusteq.record.run import rejudge
@@ -523,13 +523,13 @@ def test_what_is_on_the_margin_is_looked_at_to_the_end():
 def test_stretches_never_cut_a_cluster_and_hold_every_item_once():
     items = reviews(600)
     items = replace(items, clusters=[f"c{i // 3}" for i in range(600)])
-    parts = between_looks(in_random_order(items, None, seed=0), items, 20)
+    parts = between_looks(by_cluster(items, seed=0), items, 20)
     assert len(parts) > 2
     assert sorted(i for part in parts for i in part) == list(range(600))
     clusters = [{items.clusters[i] for i in part} for part in parts]
     assert all(not a & b for n, a in enumerate(clusters) for b in clusters[:n])
     assert len(clusters[0]) == FIRST_LOOK
-    assert len({items.clusters[i] for i in between_looks(in_random_order(items, None, seed=0), items, 120)[0]}) == 120
+    assert len({items.clusters[i] for i in between_looks(by_cluster(items, seed=0), items, 120)[0]}) == 120
 
 
 # What an attacker found ----------------------------------------------------------------------------

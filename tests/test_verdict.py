@@ -135,9 +135,33 @@ def test_the_papers_protocol_is_undecided_without_explanations_however_good_the_
 
 @pytest.mark.parametrize(("n", "expected"), [(99, UNDECIDED), (100, EQUIVALENT)])
 def test_fewer_items_than_the_policy_asks_for_are_never_equivalent(n, expected):
-    verdict = judge(measured(INSIDE, INSIDE, n=n), policy())
+    verdict = judge(measured(INSIDE, INSIDE, n=n), policy(at_least=-0.04, at_most=0.04))
     assert verdict.outcome is expected
     assert (verdict.dimensions[0].rules[0].items_needed == 100) == (n == 99)
+
+
+@pytest.mark.parametrize(("margin", "least"), [(0.01, 368), (0.02, 183), (0.05, 72)])
+def test_fewer_items_than_contain_what_would_break_a_rule_are_never_equivalent(margin, least):
+    """What concerns 2 % of all items is missed by 182 of them with a chance of more than 2.5 %."""
+    assert (1 - margin) ** least <= 0.025 < (1 - margin) ** (least - 1)
+    content = {
+        "name": "t",
+        "min_items": 2,
+        "required": ["calibration"],
+        "rules": {"calibration": {"smooth_ece_difference": {"at_most": margin}}},
+    }
+    for n, expected in ((least - 1, UNDECIDED), (least, EQUIVALENT)):
+        given = {"calibration": {"smooth_ece_difference": estimate((0, margin / 2), n=n)}}
+        verdict = judge(given, parse_policy(content, where="t"))
+        assert verdict.outcome is expected
+        assert (f"fewer than {least} items too often miss" in verdict.reason) is (expected is UNDECIDED)
+    content["rules"]["calibration"]["smooth_ece_difference"]["judged_on"] = "value"
+    assert (
+        judge(
+            given | {"calibration": {"smooth_ece_difference": estimate((0, 0), n=2)}}, parse_policy(content, where="t")
+        ).outcome
+        is EQUIVALENT
+    )
 
 
 def jaccard(rule, name="jaccard_lime", **estimates):

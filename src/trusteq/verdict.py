@@ -22,6 +22,7 @@ from trusteq.comparing.measures import (
     chance_of,
     constant_chance,
     dimensions_of,
+    find_measure,
     in_words,
     is_lower_bound,
     judged_as,
@@ -354,6 +355,10 @@ def _judge_rule(
     if estimate.n < min_items:
         few = f"{estimate.n} {DIMENSIONS[dimension].counted} are fewer than the {min_items} that the policy asks for"
         return undecided(f"{figure} is {rule}, but {few}", min_items, detectable)
+    seen = 0 if several or rule.judged_on != "interval" else fewest_to_see(name, rule, estimate.level)
+    if estimate.n < seen:
+        why = f"fewer than {seen} {DIMENSIONS[dimension].counted} too often miss what would break it"
+        return undecided(f"{figure} is {rule}, but {why}", max(seen, min_items), detectable)
     return RuleVerdict(name, rule, Outcome.EQUIVALENT, f"{figure} is {rule}", estimate, None, detectable)
 
 
@@ -409,6 +414,24 @@ def fewest_to_resample(level: float) -> int:
     fewer items than these, that is more likely than the level allows.
     """
     return 1 + math.ceil(-math.log2(1 - level))
+
+
+def fewest_to_see(name: str, rule: Rule, level: float) -> int:
+    """The fewest items that contain one of a kind that would break the rule, but for the chance that the level allows.
+
+    What concerns a share of all items as large as the margin may move a measure by that much, and resamples of items
+    without it know nothing of it. 0 for measures without bounds, of which no number of items would be enough.
+    """
+    measure = find_measure(name)
+    if measure is None or not all(map(math.isfinite, measure.bounds)):
+        return 0
+    low, high = measure.bounds
+    best = measure.best if measure.best is not None else {1: low, -1: high}.get(measure.worse)
+    if best is None:
+        return 0
+    ends = [end for end in (rule.at_least, rule.at_most) if end is not None and low < end < high]
+    share = min((abs(end - best) for end in ends), default=1.0)
+    return 0 if not 0 < share < 1 else math.ceil(math.log((1 - level) / 2) / math.log1p(-share))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -95,4 +95,4 @@ def test_what_was_found_about_models_and_items_is_shown():
     out = printed.getvalue()
     assert "about the models" in out
     assert "twin: its predictions are identical to those of large, on every item" in out
-    assert "! items: 119 of 120 repeat the text of another item" in out
+    assert "! items: 10 of 120 repeat the text of another item" in out

@@ -86,9 +86,9 @@ def test_a_candidate_that_is_equivalent_is_only_shipped(made):
 def test_of_slices_beyond_a_margin_shipping_is_said_with_them(made):
     evidence, _ = made
     verdict = evidence.candidate("same").verdict
-    (said,) = ship(verdict, [Advice("explained slice", "group = b does worse than the rest")])
+    (said,) = ship(verdict, [Advice("explained slice", "group = b does worse than the rest")], [])
     assert str(said).startswith("ship it only if the slices below may be worse: over all items, every rule")
-    assert list(ship(evidence.candidate("marked").verdict, [])) == []
+    assert list(ship(evidence.candidate("marked").verdict, [], [])) == []
 
 
 @pytest.mark.parametrize(

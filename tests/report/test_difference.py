@@ -312,7 +312,7 @@ def test_alignment_changes_are_paired_where_the_same_was_asked(other_candidates)
         change = changes[name]
         assert change.paired, name
         # Of the items that were explained in both runs.
-        assert change.change.value == pytest.approx(change.now.value - change.before.value, abs=0.02)
+        assert change.change.value == pytest.approx(change.now.value - change.before.value, abs=0.05)
         assert change.change.low <= change.change.value <= change.change.high
     assert "only in the first run: shortcut" in shown(found)
 

@@ -58,7 +58,7 @@ def test_what_must_be_read_first_is_in_the_caption_of_the_verdicts():
     made = latex(equivalent().evidence)
     caption = next(line for line in made.splitlines() if "May it replace" in line)
     assert "Read this first: policy wide: is more permissive than trusteq's default policy" in caption
-    assert "Read this first: items: 119 of 120 repeat the text of another item" in caption
+    assert "Read this first: items: 10 of 120 repeat the text of another item" in caption
     assert "Read this first" not in latex(plain().evidence)
 
 

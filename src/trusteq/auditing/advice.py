@@ -50,19 +50,19 @@ def advise(
     chosen: bool = False,
     unit: str = "word",
     flattered: bool = False,
-    doubts: Sequence[str] = (),
+    unsettled: Sequence[str] = (),
 ) -> tuple[Advice, ...]:
     """Advice on one candidate, the most useful first.
 
     ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen.
     ``unit``: what has a weight in explanations. ``flattered``: whether it was trained on what explanations ask.
-    ``doubts``: kinds of findings by which the numbers may not mean what they seem to.
+    ``unsettled``: kinds of findings by which the numbers may not mean what they seem to.
     """
     of_slices = [*slice_advice(slices), *slice_advice(strata, "explained slice")]
     return tuple(
         advice
         for advice in (
-            *ship(verdict, of_slices, doubts),
+            *ship(verdict, of_slices, unsettled),
             calibration_advice(recalibration, verdict, measures.get("calibration", {}), labels, thresholds),
             *routing_advice(cascade),
             *retraining_advice(verdict, flips),

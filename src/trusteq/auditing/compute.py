@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.auditing.advice import advise
-from trusteq.auditing.decision_advice import DOUBTS
+from trusteq.auditing.decision_advice import doubts
 from trusteq.auditing.explanations import Aligned, align, resampling_at
 from trusteq.auditing.moved_by_rounding import moved_by_rounding
 from trusteq.auditing.perturbed_training import KIND as PERTURBED_TRAINING
@@ -510,7 +510,7 @@ def compare(
             unit=unit,
             chosen=chosen,
             flattered=flattered,
-            doubts=[finding.kind for finding in findings if finding.kind in DOUBTS],
+            unsettled=doubts(findings, len(sample.items)),
         ),
     )
 

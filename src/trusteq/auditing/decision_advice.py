@@ -9,6 +9,7 @@ from trusteq.auditing.routing import BEHAVIOUR, open_rules
 from trusteq.comparing.conditions import in_words as conditions_in_words
 from trusteq.comparing.measures import in_words
 from trusteq.record.advice import Advice
+from trusteq.record.sampled import REPEATED, mean_copies
 from trusteq.stats.proportions import wilson
 from trusteq.verdict import Outcome
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from trusteq.comparing.cascade import Cascade, TriedConditions, TriedCutOff
+    from trusteq.models.base import Finding
     from trusteq.stats.estimate import Estimate
     from trusteq.verdict import RuleVerdict, Verdict
 
@@ -31,19 +33,23 @@ DOUBTS = frozenset(
         "chance",
         "one answer",
         "saturated logits",
-        "repeated items",
-        "repeated rows",
     }
 )
-"""Kinds of findings by which the numbers may not mean what they seem to."""
+"""Kinds of findings by which the numbers may not mean what they seem to, as they may not if many items are repeated."""
 
 
-def ship(verdict: Verdict, slices: Sequence[Advice], doubts: Sequence[str]) -> Iterator[Advice]:
+def doubts(findings: Sequence[Finding], items: int) -> list[str]:
+    """The kinds of these findings by which the numbers of so many items may not mean what they seem to."""
+    kinds = DOUBTS if mean_copies(items, findings) == 1 else DOUBTS.union(REPEATED)
+    return list(dict.fromkeys(finding.kind for finding in findings if finding.kind in kinds))
+
+
+def ship(verdict: Verdict, slices: Sequence[Advice], unsettled: Sequence[str]) -> Iterator[Advice]:
     """That there is nothing to do, if there is nothing to do, or only what is said above the numbers or of slices."""
-    if verdict.outcome is Outcome.EQUIVALENT and doubts:
+    if verdict.outcome is Outcome.EQUIVALENT and unsettled:
         yield Advice(
             "ship",
-            f"ship it only once the warnings above the numbers are settled ({', '.join(dict.fromkeys(doubts))}): every "
+            f"ship it only once the warnings above the numbers are settled ({', '.join(unsettled)}): every "
             "rule that the policy requires is within its margin, but the numbers may not mean what they seem to",
         )
     elif verdict.outcome is Outcome.EQUIVALENT and slices:

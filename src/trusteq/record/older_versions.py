@@ -33,7 +33,8 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     Version 1 had no hashes of files, and of the retrained reference only its identity. In version 2, advice was
     sentences alone, all items had equal chances to be explained, slices had no judged measures, nothing was said of
     what more items would show of an undecided rule, and what changed items have in common was not looked for.
-    Nothing but a temperature was tried on a candidate's confidence, and nothing was routed to the reference.
+    Nothing but a temperature was tried on a candidate's confidence, and nothing was routed to the reference. Explained
+    items were drawn cluster by cluster.
     """
     content = _drawn_evenly(content)
     if name == "audit.json":
@@ -86,7 +87,7 @@ def _with_kinds_of_advice(content: dict[str, Any]) -> dict[str, Any]:
         said = model.get("advice") if isinstance(model, dict) else None
         if not isinstance(said, list):
             return model
-        later: dict[str, Any] = {"recalibration": None, "cascade": None, "in_common": []}
+        later: dict[str, Any] = {"recalibration": None, "cascade": None, "in_common": [], "explained_clusters": None}
         return {**model, **later, "advice": [*map(_advice, said)]}
 
     candidates = content.get("candidates")

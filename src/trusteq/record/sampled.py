@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 REPEATED = ("repeated items", "repeated rows")
 """The kinds of findings about items that repeat others; their value is how many do."""
+FEW_REPEATS = 0.05
+"""A share of repeated items that makes intervals too narrow by 3 % at most."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,9 @@ class Sampled:
 
 
 def mean_copies(items: int, findings: Iterable[Finding]) -> float:
-    """How often each item is there, on average, by what was found of items that repeat others; 1 if none do."""
+    """How often each item is there, on average, by what was found of items that repeat others; 1 if hardly any do."""
     repeats = max((finding.value for finding in findings if finding.kind in REPEATED), default=0.0)
-    return items / (items - repeats) if repeats < items else 1.0
+    return items / (items - repeats) if FEW_REPEATS * items < repeats < items else 1.0
 
 
 def mean_together(items: int, clusters: int | None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trusteq.auditing.decision_advice import DOUBTS, ship
+from trusteq.auditing.decision_advice import doubts, ship
 from trusteq.auditing.perturbed_training import flattered, flattered_steps
 from trusteq.auditing.undecided import next_steps, unmeasured_steps
 from trusteq.comparing.measures import judged_as
@@ -137,11 +137,11 @@ def _judged_again(candidate: AuditedCandidate, policy: Policy, document: AuditDo
     steps = flattered_steps(verdict, flattered=flattered(candidate.identity, document.settings["explain"]))
     of_slices = [advice for advice in kept if advice.kind in ("slice", "explained slice")]
     of_models = (*document.reference.findings, *candidate.findings, *document.items.findings)
-    doubts = [finding.kind for finding in of_models if finding.kind in DOUBTS]
+    unsettled = doubts(of_models, document.items.n)
     return replace(
         candidate,
         verdict=verdict,
-        advice=(*ship(verdict, of_slices, doubts), *missing, *steps, *kept, *next_steps(verdict)),
+        advice=(*ship(verdict, of_slices, unsettled), *missing, *steps, *kept, *next_steps(verdict)),
     )
 
 
