@@ -1,3 +1,4 @@
+import gc
 import os
 from contextlib import nullcontext
 
@@ -8,6 +9,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Two workers that each use all cores take several times as long as two that use one each.
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+# A worker holds millions of objects in the end, and going through all of them over and over takes its time.
+gc.set_threshold(100_000, 50, 50)
 
 
 def pytest_collection_modifyitems(items):
@@ -30,6 +33,13 @@ def one_line():
             assert part in message
 
     return check
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little_to_collect():
+    """Whatever is there before a file of tests is not gone through again: collecting takes long in a worker."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
