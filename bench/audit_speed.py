@@ -67,8 +67,13 @@ class Case:
     words: tuple[str, ...]
 
 
+LABELS = "entailment,neutral,contradiction"
 CASES = (
     Case("1 candidate, slices", (*AUDIT, "small0.csv", *SLICED)),
+    Case(
+        "1 candidate, no slices",
+        (*AUDIT, "small0.csv", *SLICED[:2], "--labels", LABELS, "--no-slices", *SLICED[4:]),
+    ),
     Case("8 candidates, slices", (*AUDIT, *(f"small{i}.csv" for i in range(8)), *SLICED)),
     Case("in Python, no slices", ("-c", IN_PYTHON)),
     Case("report of 1 candidate", ("-m", "trusteq", "report", "finished", "--out", "RUN.html")),

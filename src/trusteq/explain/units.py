@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from trusteq.data.segment import with_article
 from trusteq.data.spelling import british
@@ -26,7 +27,6 @@ from trusteq.plugins import with_plugins
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
@@ -183,7 +183,8 @@ def default_units(items: Items) -> str:
 def default_units_of_prompts(items: Items) -> str:
     """The same for models that are asked by prompts: of long texts, the words of the sentences that matter most."""
     names = default_units(items)
-    if names == next(iter(CUTS)) and len(items) and median(map(word_count, zip(*items.texts(), strict=True))) > LONG:
+    lengths = [word_count(texts) for texts in zip(*items.texts(), strict=True)] if names == next(iter(CUTS)) else []
+    if lengths and np.median(lengths) > LONG:
         return SENTENCES_THEN_WORDS
     return names
 
