@@ -69,6 +69,7 @@ TOP_TOKENS = Option(
 TASK = Option("task", "How a language model is asked: a YAML file.", value="path")
 STORED_IN = Option("stored_in")
 CROWDED = Option("crowded")
+PLAIN = Option("plain", value="nothing")
 ID = Option("id")
 BY_ROW = Option("by_row", value="nothing")
 NOT_LABELS = Option("not_labels", several=True)

@@ -121,6 +121,14 @@ def test_a_forward_that_is_not_the_plain_one_is_reported(folder, monkeypatch):
     assert "differ from those of the plain forward" in finding.message
 
 
+def test_a_model_that_reads_plainly_is_opened_as_one_elsewhere(folder):
+    plain = traits_of(opened(folder)).plain()
+    assert traits_of(plain).plain is None
+    again = traits_of(plain).opening().open()
+    assert again.plain
+    np.testing.assert_array_equal(answers_to(again, items()).values, opened(folder).plainly(items()).values)
+
+
 def test_the_plain_forward_is_asked_wherever_the_model_runs(folder):
     """So that a run is the same with several processes."""
 

@@ -43,7 +43,7 @@ class TextModel(LanguageModel):
     @property
     def traits(self) -> Traits:
         """Those of a model that reads texts as they are."""
-        unable: dict[str, Any] = {"changeable": False, "prompts": None, "plainly": None}
+        unable: dict[str, Any] = {"changeable": False, "prompts": None, "plain": None}
         return replace(super().traits, task=Tokens.name, beside=read_beside, **unable)
 
     def documents(self, items: Items) -> list[str]:
