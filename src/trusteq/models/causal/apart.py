@@ -15,8 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
 from trusteq.models.base import Finding
-from trusteq.models.causal.beside import PROBED, Beside, of_documents, read_alone, refuse_other_tokens
-from trusteq.models.causal.chunks import CONTEXT, chunks
+from trusteq.models.causal.beside import (
+    PROBED,
+    Beside,
+    of_documents,
+    read_alone,
+    refuse_other_tokens,
+    shared_context,
+)
+from trusteq.models.causal.chunks import chunks
 from trusteq.models.causal.reading import Network, read_after, read_twice, states_alone, top_tokens_of
 from trusteq.models.causal.stored_tokens import StoredTokens
 from trusteq.models.causal.top_tokens import kept
@@ -136,7 +143,8 @@ class Apart:
 def read_one_after_the_other(models: Sequence[Model]) -> list[Model]:
     """The models as they read texts after the first, the reference, whose most probable tokens are stored.
 
-    If one of them has another vocabulary, all read whole documents instead, since only these can be compared.
+    All read chunks of the same length, that of the smallest context. If one of them has another vocabulary, all read
+    whole documents instead, since only these can be compared.
     """
     apart = []
     for model in models:
@@ -146,13 +154,13 @@ def read_one_after_the_other(models: Sequence[Model]) -> list[Model]:
                 "which this one does not; open both with top_tokens"
             )
         apart.append(model)
-    reference = apart[0]
+    reference, context = apart[0], shared_context(apart)
     vocabulary = reference.tokenizer.get_vocab()
     if any(one.tokenizer.get_vocab() != vocabulary or one.vocabulary != reference.vocabulary for one in apart):
-        return [Beside(one, None) for one in apart]
+        return [Beside(one, None, context) for one in apart]
     k = min(reference.top or kept(reference.vocabulary), reference.vocabulary)
     stored = StoredTokens(reference.folder, content=reference.opening.content(), vocabulary=reference.vocabulary, k=k)
-    return [After(one, reference.opening, stored) for one in apart]
+    return [After(one, reference.opening, stored, context) for one in apart]
 
 
 @dataclass(eq=False)
@@ -160,12 +168,13 @@ class After:
     """A language model that reads texts after a reference, which may be the model itself.
 
     It says of each next token what `tasks.top_tokens` asks. reference: how to open that. stored: its most probable
-    tokens.
+    tokens. context: the longest chunk, in tokens.
     """
 
     own: Apart
     reference: Opening
     stored: StoredTokens
+    context: int
     labels: tuple[str, ...] = ()
 
     @property
@@ -187,7 +196,9 @@ class After:
             beside=None,
             probed=PROBED,
             opening=lambda: AfterOpening.after(
-                BesideOpening.of(self._opening, self.reference), k=self.stored.k, folder=str(self.stored.folder)
+                BesideOpening.of(self._opening, self.reference, context=self.context),
+                k=self.stored.k,
+                folder=str(self.stored.folder),
             ),
         )
 
@@ -255,8 +266,7 @@ class After:
         return top
 
     def _chunks(self, reader: Apart | TextModel, items: Items) -> list[Chunk]:
-        limits = [limit for limit in (self.own.context, self.reference.limit) if limit]
-        return chunks(reader.documents(items), reader.tokenizer, min([CONTEXT, *limits]), name=reader.name)
+        return chunks(reader.documents(items), reader.tokenizer, self.context, name=reader.name)
 
 
 def opened_after(opening: AfterOpening) -> After:
@@ -266,6 +276,5 @@ def opened_after(opening: AfterOpening) -> After:
     reference, apart = opening.reference, Apart.of(own)
     assert reference is not None  # noqa: S101 - it reads after one
     folder = opening.folder if Path(opening.folder).is_dir() else None
-    return After(
-        apart, reference, StoredTokens(folder, content=reference.content(), vocabulary=apart.vocabulary, k=opening.k)
-    )
+    stored = StoredTokens(folder, content=reference.content(), vocabulary=apart.vocabulary, k=opening.k)
+    return After(apart, reference, stored, opening.context)
