@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from recipes import TRAININGS, mark
 
 from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError
+from trusteq.models.causal.chat_date import DATE
 from trusteq.models.causal.plain import plain_log_probabilities
 from trusteq.models.causal.tokenized import Prompt
 from trusteq.models.open import backend_of, open_model
@@ -119,6 +121,26 @@ def test_a_forward_that_is_not_the_plain_one_is_reported(folder, monkeypatch):
     (finding,) = plain_check(HERE, model, items(), answers_to(model, items()))
     assert finding.value == pytest.approx(0.01, rel=1e-3)
     assert "differ from those of the plain forward" in finding.message
+
+
+def test_a_chat_template_that_writes_the_date_makes_the_same_prompt_every_day(tmp_path, monkeypatch):
+    from trusteq.models.library_output import quiet_transformers
+
+    tiny.save(tmp_path / "m")
+    dated = "\n  {% if true %}Today: {{ strftime_now('%d %b %Y, %-I %p, %A %-d.%-m.') }}\n{% endif %}" + tiny.TEMPLATE
+    with quiet_transformers():
+        tiny.tokenizer(template=dated).save_pretrained(tmp_path / "m")
+    task = {**TASK, "chat": "model", "choices": {"no": "bad", "yes": "good"}}
+    model = opened(tmp_path / "m", task)
+    (prompt,) = model.prompts_of(items().take(np.arange(1)))
+    assert prompt.startswith("\nToday: 26 Jul 2024, 12 AM, Friday 26.7.\n<s>user")
+
+    class ThatDay(datetime):
+        now = classmethod(lambda cls: DATE)
+
+    monkeypatch.setattr("transformers.utils.chat_template_utils.datetime", ThatDay)
+    monkeypatch.setattr("trusteq.models.causal.language_model.at_fixed_date", lambda template: template)
+    assert model.prompts_of(items().take(np.arange(1))) == [prompt]
 
 
 def test_a_model_that_reads_plainly_is_opened_as_one_elsewhere(folder):

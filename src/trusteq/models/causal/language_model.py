@@ -11,6 +11,7 @@ from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError, TrusteqError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
+from trusteq.models.causal.chat_date import at_fixed_date
 from trusteq.models.causal.loading import (
     chat_template_hash,
     content_hash,
@@ -293,7 +294,11 @@ class LanguageModel:
         """The prompt that the model's own chat template makes of messages, up to where the model would write."""
         with quiet_transformers():
             try:
-                text = self.loaded.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+                tokenizer = self.loaded.tokenizer
+                template = at_fixed_date(tokenizer.get_chat_template())
+                text = tokenizer.apply_chat_template(
+                    messages, chat_template=template, tokenize=False, add_generation_prompt=True
+                )
             except BaseException as error:
                 if not is_failure(error):
                     raise

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.bounded import bounded_by
+from trusteq.models.causal.chat_date import CLOCK, DATE
 from trusteq.models.causal.gguf_once import parsed_once
 from trusteq.models.causal.weights import weights_hash
 from trusteq.models.checkpoint import loading_error, refuse_partly_random
@@ -178,7 +179,10 @@ def vocabulary_hash(tokenizer: Any) -> str:
 
 def chat_template_hash(tokenizer: Any) -> str | None:
     """SHA-256 of the template with which messages become a prompt; None if there is none."""
-    return None if tokenizer.chat_template is None else _digest(tokenizer.chat_template)
+    template = tokenizer.chat_template
+    if template is None:
+        return None
+    return _digest([template, DATE] if CLOCK in str(template) else template)
 
 
 def _rounded_activations(quantization: Mapping[str, Any]) -> Any:
