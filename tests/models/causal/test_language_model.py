@@ -123,6 +123,16 @@ def test_a_forward_that_is_not_the_plain_one_is_reported(folder, monkeypatch):
     assert "differ from those of the plain forward" in finding.message
 
 
+def test_a_model_that_reads_the_tokens_that_it_predicts_is_refused(tmp_path):
+    tiny.save(tmp_path / "m", "roberta")
+    with pytest.raises(
+        ModelError, match=r"^model m: RobertaForCausalLM reads the tokens that it is asked to predict: its"
+    ):
+        opened(tmp_path / "m")
+    tiny.save(tmp_path / "m", "roberta", is_decoder=True)
+    assert opened(tmp_path / "m").predict(items().take(np.arange(1)))
+
+
 def test_a_chat_template_that_writes_the_date_makes_the_same_prompt_every_day(tmp_path, monkeypatch):
     from trusteq.models.library_output import quiet_transformers
 

@@ -43,6 +43,10 @@ UNDECIDED = VOLATILE | {
 """Keys of a configuration that do not change what a model computes from tokens and weights."""
 
 
+LOOKING_AHEAD = 0.05
+"""How much the logits of a language model may change with later tokens, as a share of the largest: by rounding."""
+
+
 def is_language_model(spec: str, path: Path) -> bool:
     """Whether this is a GGUF file, or a folder or hub id whose configuration is that of a language model."""
     if path.exists():
@@ -72,19 +76,30 @@ def load(location: str, *, name: str, device: str | None = None, download: bool 
         )
     if loaded.model.get_output_embeddings() is None:
         raise ModelError(f"model {name}: {type(loaded.model).__name__} has no head that predicts tokens")
-    _run_once(loaded.model, name=name)
+    _refuse_looking_ahead(loaded.model, name=name)
     return loaded
 
 
-def _run_once(model: Any, *, name: str) -> None:
-    """Read one token, because some quantized weights are only unpacked when they are first used."""
+def _refuse_looking_ahead(model: Any, *, name: str) -> None:
+    """Stop if what it says of a token depends on the tokens after it, as in an encoder.
+
+    Some quantized weights are unpacked by this, since they only are when they are first used.
+    """
     import torch
 
     with quiet_transformers(), offline(), torch.inference_mode():
         try:
-            model(input_ids=torch.zeros(1, 1, dtype=torch.int64, device=model.device), use_cache=False)
+            size = model.config.get_text_config().vocab_size
+            *begin, one, other = ((size // 2 + i) % size for i in range(6))
+            rows = (torch.tensor([[*begin, last]], device=model.device) for last in (one, other))
+            first, second = (model(input_ids=row, use_cache=False).logits[0, : len(begin)] for row in rows)
         except Exception as error:
-            raise ModelError(f"model {name}: failed while reading a first token: {one_line(error)}") from error
+            raise ModelError(f"model {name}: failed while reading a few first tokens: {one_line(error)}") from error
+    if (first - second).abs().max() > LOOKING_AHEAD * first.abs().max():
+        raise ModelError(
+            f"model {name}: {type(model).__name__} reads the tokens that it is asked to predict: its logits change "
+            "with later tokens, so it is no language model; if it is a decoder, its config.json lacks is_decoder"
+        )
 
 
 def _loaded_gguf(file: Path, *, name: str, device: str | None) -> LoadedCheckpoint:
