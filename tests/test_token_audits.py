@@ -156,6 +156,28 @@ def test_models_with_other_vocabularies_are_compared_by_bytes_alone():
     assert made.measures["distribution"]["nll_per_byte_ratio"].n == 40
 
 
+def test_a_padded_vocabulary_is_another_one():
+    """Its logits have other places, and a padding token's probability belongs to no token of the other model."""
+    padded = tiny("padded", 0.3)
+    padded.model.resize_token_embeddings(len(padded.tokenizer) + 7, mean_resizing=False)
+    measured = audited(padded)["padded"].measures["distribution"]
+    assert measured["nll_per_byte_ratio"].n == 40
+    assert "same_top" not in measured
+
+
+def test_a_token_that_a_model_does_not_know_is_one_line():
+    large, other = tiny("large"), tiny("other", 0.3)
+    for one in (large, other):
+        one.tokenizer.add_tokens(["guitar hero"])
+    items = trusteq.Items([f"d{i}" for i in range(30)], {"text": ["the film"] * 29 + ["a guitar hero plays"]})
+    known = large.vocabulary
+    says = (
+        rf"^model large: item 'd29': its tokenizer gives token \d+ \('guitar hero'\), but the model knows only {known}"
+    )
+    with pytest.raises(ModelError, match=says):
+        trusteq.audit(large, [other], items, policy=POLICY, costs="none")
+
+
 def test_a_run_of_whole_documents_is_stored_and_told(tmp_path):
     other = tiny("other", 0.3)
     other.tokenizer.add_tokens(["guitar"])

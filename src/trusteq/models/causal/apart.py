@@ -18,12 +18,13 @@ from trusteq.models.base import Finding
 from trusteq.models.causal.beside import (
     PROBED,
     Beside,
+    chunks_of,
     of_documents,
+    one_vocabulary,
     read_alone,
     refuse_other_tokens,
     shared_context,
 )
-from trusteq.models.causal.chunks import chunks
 from trusteq.models.causal.reading import Network, read_after, read_twice, states_alone, top_tokens_of
 from trusteq.models.causal.stored_tokens import StoredTokens
 from trusteq.models.causal.top_tokens import kept
@@ -104,7 +105,7 @@ class Apart:
             task_file=model.task_file,
             tokenizer=model.tokenizer,
             context=model.context,
-            vocabulary=model.model.config.get_text_config().vocab_size,
+            vocabulary=model.vocabulary,
             found=model.findings(),
             top=top,
             folder=folder,
@@ -155,8 +156,7 @@ def read_one_after_the_other(models: Sequence[Model]) -> list[Model]:
             )
         apart.append(model)
     reference, context = apart[0], shared_context(apart)
-    vocabulary = reference.tokenizer.get_vocab()
-    if any(one.tokenizer.get_vocab() != vocabulary or one.vocabulary != reference.vocabulary for one in apart):
+    if not one_vocabulary(apart):
         return [Beside(one, None, context) for one in apart]
     k = min(reference.top or kept(reference.vocabulary), reference.vocabulary)
     stored = StoredTokens(reference.folder, content=reference.opening.content(), vocabulary=reference.vocabulary, k=k)
@@ -226,7 +226,7 @@ class After:
 
     def predict(self, items: Items) -> Rows:
         """The rows of the tokens that are predicted of each document."""
-        texts, cut = self.own.documents(items), self._chunks(self.own, items)
+        texts, cut = self.own.documents(items), chunks_of(self.own, items, self.context)
         if self.is_reference:
             return of_documents(cut, self._read_first(texts, cut), len(items))
         self._store_missing(texts, cut, items)
@@ -250,7 +250,7 @@ class After:
             return
         let_go()
         reference: Any = self.reference.open()
-        of_reference = self._chunks(reference, items.take(missing))
+        of_reference = chunks_of(reference, items.take(missing), self.context)
         expected = [replace(chunk, document=missing[chunk.document]) for chunk in of_reference]
         own = [chunk for chunk in cut if chunk.document in missing]
         refuse_other_tokens(own, expected, items, model=self.name, reference=reference.name)
@@ -264,9 +264,6 @@ class After:
         if top is None:
             raise ModelError(f"model {self.name}: what was stored of {self.reference.name} is gone; run it again")
         return top
-
-    def _chunks(self, reader: Apart | TextModel, items: Items) -> list[Chunk]:
-        return chunks(reader.documents(items), reader.tokenizer, self.context, name=reader.name)
 
 
 def opened_after(opening: AfterOpening) -> After:
