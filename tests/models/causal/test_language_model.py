@@ -217,6 +217,18 @@ def test_a_chat_is_written_in_the_model_s_own_template(folder):
     answers_to(model, items())
 
 
+def test_a_chat_template_that_drops_the_system_text_is_one_line(folder):
+    choices = {"no": "bad", "yes": "good"}
+    model = opened(folder, {**TASK, "chat": "model", "system": "Answer in one word.", "choices": choices})
+    with_user = "{% for message in messages %}{% if message['role'] != 'system' %}"
+    template = tiny.TEMPLATE.replace("{% for message in messages %}", with_user)
+    model.loaded.tokenizer.chat_template = template.replace("{% endfor %}", "{% endif %}{% endfor %}")
+    says = r"^model m: its chat template leaves out system messages, and so the task file's system text 'Answer in one"
+    with pytest.raises(ModelError, match=says):
+        model.predict(items())
+    assert opened(folder, {**TASK, "chat": "model", "choices": choices}).predict(items())
+
+
 def test_a_failing_chat_template_is_one_line(folder):
     model = opened(folder, {**TASK, "chat": "model", "choices": {"no": "bad", "yes": "good"}})
     model.loaded.tokenizer.chat_template = "{{ raise_exception('no system') }}"

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.items import Items
+from trusteq.data.table import shown
 from trusteq.errors import ModelError, OptionError, TrusteqError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
@@ -180,6 +181,8 @@ class LanguageModel:
     def questions(self, items: Items) -> list[Asked]:
         """What the model is asked about the items: whole prompts, and what it would write for each choice."""
         has_template = getattr(self.loaded.tokenizer, "chat_template", None) is not None
+        if has_template and self.task_file.chat == "model" and self.task_file.system is not None:
+            self._refuse_dropped(self.task_file.system)
         return asked(self.task_file, items, self._chat if has_template else None)
 
     def prompts_of(self, items: Items) -> list[str]:
@@ -304,6 +307,15 @@ class LanguageModel:
                     raise
                 raise ModelError(f"model {self.name}: its chat template cannot be used: {one_line(error)}") from error
         return str(text)
+
+    def _refuse_dropped(self, system: str) -> None:
+        """Stop if the chat template leaves out the system text."""
+        question = {"role": "user", "content": "?"}
+        if self._chat([{"role": "system", "content": system}, question]) == self._chat([question]):
+            raise ModelError(
+                f"model {self.name}: its chat template leaves out system messages, and so the task file's system text "
+                f"{shown(system)}; write it into prompt instead of system"
+            )
 
     def _size(self) -> Size:
         parameters = self.identity.details.get("parameters")
