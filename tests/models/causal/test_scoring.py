@@ -218,7 +218,7 @@ def test_models_that_are_not_told_positions_share_nothing_in_16_bits_either():
     import torch
 
     rng = np.random.default_rng(1)
-    half = tiny.model("mpt").to(torch.bfloat16)
+    half = tiny.model("mpt", scale=0.08).to(torch.bfloat16)
     scorer = Scorer(half, "m", 128)
     asked = prompts(rng, 4)
     equal(half, asked, scorer.log_probabilities(asked), tolerance=0.1)
