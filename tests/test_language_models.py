@@ -49,6 +49,22 @@ def test_language_models_are_audited_and_explained(folders, items):
     assert max(near) < 1e-4
 
 
+def test_answers_far_from_the_plain_forward_are_replaced_by_plain_ones(folders, items, monkeypatch):
+    from trusteq.models.causal.scoring import Scorer
+
+    large, small = opened(folders["large"]), opened(folders["small"])
+    settings = {"explain": False, "costs": "none", "resamples": 100}
+    right = trusteq.audit(large, [small], items, **settings)
+    original = Scorer.log_probabilities
+    monkeypatch.setattr(
+        Scorer, "log_probabilities", lambda self, *given, **more: [x * 1.1 for x in original(self, *given, **more)]
+    )
+    done = trusteq.audit(opened(folders["large"]), [opened(folders["small"])], items, **settings)
+    np.testing.assert_allclose(done.estimates()["value"], right.estimates()["value"], atol=1e-3)
+    (far,) = [finding for finding in done.reference.findings if finding.kind == "plain forward"]
+    assert far.message.endswith(", so all items were answered again by the plain forward")
+
+
 def test_the_same_weights_stored_in_another_way_are_the_reference_itself(folders, items, tmp_path):
     import transformers
 

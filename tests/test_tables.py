@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import sys
 from math import factorial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,8 +19,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import trusteq
-from trusteq import ExplainSettings, load_run
+from trusteq import ExplainSettings, ModelError, load_run
 from trusteq.auditing.verify import verify_run
+from trusteq.models.frames import as_fitted
 
 FAST = {"resamples": 200, "costs": "none"}
 
@@ -440,6 +443,23 @@ def test_an_estimator_that_misses_a_column_says_which_and_how_all_are_read(train
     keyword, _, said = str(caught.value).rpartition(", with ")[2].partition("=")
     columns = eval(said, {"estimator": estimator})  # noqa: S307
     assert model.predict(trusteq.read_items(people(), **{keyword: columns}, label="label")).shape == (len(people()), 2)
+
+
+@pytest.mark.parametrize(("version", "refused"), [("3.0.5", True), ("2.1.4", True), ("3.1.0", False), ("10.0", False)])
+def test_xgboost_that_forgets_the_categories_it_was_fitted_on_is_refused(monkeypatch, version, refused):
+    class Booster:
+        __module__ = "xgboost.sklearn"
+        feature_names_in_ = np.array(COLUMNS)
+
+    monkeypatch.setitem(sys.modules, "xgboost", SimpleNamespace(__version__=version))
+    data = people(20, seed=3)
+    if refused:
+        with pytest.raises(ModelError, match=f"^model m: column 'job' holds categories, and XGBoost {version} takes"):
+            as_fitted(data, Booster(), name="m")
+        numbers = data.assign(job=1.0)
+        assert as_fitted(numbers, Booster(), name="m").equals(numbers[COLUMNS])
+    else:
+        assert as_fitted(data, Booster(), name="m")["job"].dtype == "category"
 
 
 def test_boosted_trees_of_other_packages_take_categories():

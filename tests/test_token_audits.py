@@ -14,6 +14,8 @@ import trusteq
 from trusteq import ModelError, load_run
 from trusteq.auditing.verify import verify_run
 from trusteq.cli.report import FORMATS
+from trusteq.models.base import Identity
+from trusteq.models.traits import Traits
 from trusteq.record.evidence import evidence
 from trusteq.record.run import rejudge
 from trusteq.report.difference import difference
@@ -21,6 +23,8 @@ from trusteq.report.figures.catalog import FIGURES, make
 from trusteq.report.figures.file import rendered
 from trusteq.report.page.page import page
 from trusteq.report.terminal import render
+from trusteq.tasks.rows import Rows
+from trusteq.tasks.tokens import token_rows
 
 POLICY = {
     "name": "close",
@@ -152,6 +156,28 @@ def test_models_with_other_vocabularies_are_compared_by_bytes_alone():
     assert made.measures["distribution"]["nll_per_byte_ratio"].n == 40
 
 
+def test_a_padded_vocabulary_is_another_one():
+    """Its logits have other places, and a padding token's probability belongs to no token of the other model."""
+    padded = tiny("padded", 0.3)
+    padded.model.resize_token_embeddings(len(padded.tokenizer) + 7, mean_resizing=False)
+    measured = audited(padded)["padded"].measures["distribution"]
+    assert measured["nll_per_byte_ratio"].n == 40
+    assert "same_top" not in measured
+
+
+def test_a_token_that_a_model_does_not_know_is_one_line():
+    large, other = tiny("large"), tiny("other", 0.3)
+    for one in (large, other):
+        one.tokenizer.add_tokens(["guitar hero"])
+    items = trusteq.Items([f"d{i}" for i in range(30)], {"text": ["the film"] * 29 + ["a guitar hero plays"]})
+    known = large.vocabulary
+    says = (
+        rf"^model large: item 'd29': its tokenizer gives token \d+ \('guitar hero'\), but the model knows only {known}"
+    )
+    with pytest.raises(ModelError, match=says):
+        trusteq.audit(large, [other], items, policy=POLICY, costs="none")
+
+
 def test_a_run_of_whole_documents_is_stored_and_told(tmp_path):
     other = tiny("other", 0.3)
     other.tokenizer.add_tokens(["guitar"])
@@ -168,6 +194,39 @@ def test_the_same_tokens_read_otherwise_are_refused():
     items = trusteq.Items([f"d{i}" for i in range(30)], {"text": [f"GOOD film {i}" for i in range(30)]})
     with pytest.raises(ModelError, match=r"^model other: item 'd\d+': it reads other tokens than large, although both"):
         audited(other, items=items, allow_same=True)
+
+
+@pytest.mark.parametrize("contexts", [(64, 9), (9, 64)])
+def test_models_with_other_contexts_read_chunks_of_the_same_length(contexts):
+    reference, near = tiny("large"), tiny("close", 0.002)
+    reference.context, near.context = contexts
+    shorter, close = tiny("large"), tiny("close", 0.002)
+    shorter.context = close.context = 9
+    settings = {"policy": POLICY, "costs": "none", "resamples": 200}
+    made, expected = (
+        trusteq.audit(first, [second], texts(), **settings) for first, second in ((reference, near), (shorter, close))
+    )
+    assert made["close"].measures == expected["close"].measures
+
+
+def test_outcomes_about_other_tokens_are_refused():
+    class Stored:
+        labels = ()
+        traits = Traits(task="tokens", runs=False, changeable=False)
+
+        def __init__(self, name, own):
+            self.name, self.own, self.identity = name, own, Identity("stored", name, name)
+
+        def predict(self, items):
+            log_half = np.full((2, 2), np.log(0.5))
+            rows = token_rows(np.array(self.own), np.ones(2), np.arange(1, 3), log_half, log_half)
+            return Rows(np.tile(rows, (len(items), 1)), np.full(len(items), 2))
+
+        def findings(self):
+            return ()
+
+    with pytest.raises(ModelError, match="item 'd000': the right answer of its outcome 2 is 0, but 1 in model large"):
+        trusteq.audit(Stored("large", [0, 1]), [Stored("other", [0, 0])], texts(), policy=POLICY, costs="none")
 
 
 def test_documents_of_one_cluster_are_resampled_together():

@@ -5,11 +5,12 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +18,10 @@ from cases import LABELS, probabilities
 
 from trusteq.cli.main import main
 from trusteq.cli.model_names import names_and_locations
+from trusteq.cli.model_options import refuse_unused
+from trusteq.models.options import DOWNLOAD
+from trusteq.models.prediction_file import PREDICTIONS
+from trusteq.models.transformer import TRANSFORMERS
 
 
 def trusteq(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -211,6 +216,8 @@ def test_a_mistake_is_one_line_exit_code_2_and_nothing_written(files, arguments,
         (("--device", "cuda"), "--device has no effect"),
         (("--output", "logits"), "--output has no effect"),
         (("--token-budget", "512"), "--token-budget has no effect"),
+        (("--download",), "--download has no effect: no model here (large, small) takes it; remove it"),
+        (("--skip-unreadable",), "--skip-unreadable has no effect: no pictures or sounds are read; name their column"),
         (("--batch", "8"), "--batch has no effect"),
         (("--ignore-label", "nosuch"), "no item has the label 'nosuch'"),
         (("--ignore-label", "nosuch"), "has {'maybe', 'no', 'yes'}"),
@@ -268,6 +275,16 @@ def test_ids_called_otherwise_are_not_passed_over(files):
 def test_a_flag_may_stand_twice(files):
     done = trusteq("audit", "large.csv", "large.csv", "--allow-same", "--quiet", "--quiet", "--no-slices", cwd=files)
     assert done.returncode != 2, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("backend", "data", "refused"),
+    [(PREDICTIONS, "large.csv", True), (PREDICTIONS, "owner/name", False), (TRANSFORMERS, "large.csv", False)],
+)
+def test_downloads_may_be_allowed_wherever_there_can_be_one(files, monkeypatch, backend, data, refused):
+    monkeypatch.chdir(files)
+    with pytest.raises(click.UsageError, match="--download has no effect") if refused else nullcontext():
+        refuse_unused({"download": True, "data": data}, {"download": DOWNLOAD}, {"m": backend})
 
 
 def test_an_option_that_concerns_another_model_is_refused(files):

@@ -190,3 +190,32 @@ def test_other_files_are_not_logs(tmp_path):
 def test_metadata_can_be_sliced_and_clustered_by():
     items = read_items(REFERENCE, slices="metadata.topic", cluster="metadata.topic")
     assert items.columns["metadata.topic"] == items.clusters == ["food", "other", "other", "food", "food", "other"]
+
+
+def packed(path, log):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.json", json.dumps({key: value for key, value in log.items() if key != "samples"}))
+        for number, sample in enumerate(log["samples"]):
+            archive.writestr(f"samples/{number}_epoch_1.json", json.dumps(sample))
+    return bytearray(path.read_bytes())
+
+
+def test_a_log_whose_content_is_damaged_is_one_line(log, tmp_path):
+    path = tmp_path / "log.eval"
+    content = packed(path, log)
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("samples/0_epoch_1.json").header_offset
+    for at in range(start + 52, start + 72):
+        content[at] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"log\.eval: cannot be unpacked \(.*\); copy it again"):
+        read(path)
+
+
+def test_an_encrypted_log_is_one_line(log, tmp_path):
+    path = tmp_path / "log.eval"
+    content = packed(path, log)
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"log\.eval: header\.json is encrypted; give the log without a password"):
+        read(path)

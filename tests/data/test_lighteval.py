@@ -119,3 +119,22 @@ def test_an_ordinary_table_is_not_recognised(tmp_path):
     pq.write_table(pa.table({"doc": ["a"], "label": [1]}), tmp_path / "items.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     assert not any(recognises(tmp_path / name) for name in ("items.parquet", "broken.parquet", "none.parquet", "."))
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "says"),
+    [
+        ("doc", {"id": None}, "row 1: is not as lighteval 0.13 stores it (it has no 'id'); run it again"),
+        ("doc", {"query": None}, "row 1: is not as lighteval 0.13 stores it (it has no 'query'); run it again"),
+        ("model_response", {"input_tokens": [[1, 2]]}, "row 1: is not as lighteval 0.13 stores it (int()"),
+        ("model_response", {"input_tokens": ["x"]}, "row 1: is not as lighteval 0.13 stores it (invalid literal"),
+        ("doc", {"gold_index": True}, "its right answers are True, not one of the choices"),
+        ("doc", {"choices": "ab"}, "its choices are 'ab' and their log-probabilities"),
+    ],
+)
+def test_a_row_of_another_form_is_one_line(rows, written, part, change, says):
+    for row in rows:
+        row[part] = {key: value for key, value in {**row[part], **change}.items() if value is not None}
+    with pytest.raises(DataError) as raised:
+        read(written(rows))
+    assert says in str(raised.value)

@@ -285,6 +285,16 @@ def test_a_field_of_any_task_is_listed_and_found_without_its_prefix(one_line):
     one_line(e)
 
 
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [({"rate": 16_000}, "--rate"), ({"channels": "mean"}, "--channels"), ({"skip_unreadable": True}, "--skip-unread")],
+)
+def test_options_about_recordings_are_refused(one_line, options, flag):
+    with pytest.raises(OptionError, match=f"{flag}.* has no effect: .* are samples of lm-evaluation-harness") as raised:
+        read_items(REFERENCE, **options)
+    one_line(raised)
+
+
 def test_options_that_the_results_decide_are_refused(one_line):
     with pytest.raises(OptionError, match="--label has no effect") as raised:
         read_items(REFERENCE, label="label")

@@ -90,6 +90,16 @@ def test_arrays_are_read_as_they_are(tmp_path):
     assert traits_of(model).reads == {"array", "features"}
 
 
+@pytest.mark.parametrize("shape", [(3, 4, 4), (48,), (4, 12), (2, 2, 4, 3), (4, 4, 2)])
+def test_arrays_of_another_shape_are_one_line(tmp_path, shape):
+    model = open_tiny(tmp_path, None, options={"labels": LABELS, "scores": "probabilities"})
+    with pytest.raises(
+        ModelError, match=r"^model .*: failed while answering item 'a': its values have shape \["
+    ) as raised:
+        model.predict(Items(["a"], {"x": np.zeros((1, *shape), np.float32)}))
+    assert f"{list(shape)}, but the graph reads [4, 4, 3]" in str(raised.value)
+
+
 def test_an_answer_depends_neither_on_the_batch_nor_on_the_threads(tmp_path, items, monkeypatch):
     together = open_tiny(tmp_path).predict(items)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")

@@ -1,6 +1,7 @@
 """Rows are cut as the tokenizers library cuts them, whatever their texts, limit, side and added tokens."""
 
 import itertools
+import json
 import resource
 
 import pytest
@@ -13,7 +14,7 @@ tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'transfor
 from oracles.tokenizers import byte_pairs, sentence_pieces, word_pieces  # noqa: E402
 from tokenizers import Tokenizer, models, pre_tokenizers, processors  # noqa: E402
 
-from trusteq.models.tokenizer_file import TokenizerFile  # noqa: E402
+from trusteq.models.tokenizer_file import TokenizerFile, read_tokenizer  # noqa: E402
 
 P = processors
 ENDS = [("<s>", 0), ("</s>", 2)]
@@ -72,6 +73,19 @@ def test_rows_are_cut_as_the_library_cuts_them(kind, side):
             assert len(places) == limit
             cut += 1
     assert cut > 200
+
+
+@pytest.mark.parametrize("settings", [{"truncation_side": "left"}, {}])
+def test_a_file_is_cut_on_the_side_that_its_settings_name(settings, tmp_path):
+    tokenizer = word_pieces()
+    tokenizer.enable_truncation(6, direction="right" if settings else "left")
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 6, **settings}))
+    tokenizer.enable_truncation(6, direction="left")
+    text = "the film was good, a man is playing"
+    read = read_tokenizer(tmp_path, {}, name="m")
+    found, _ = read.encode([(text,)], limit=read.limit, name="m")
+    assert list(found.row(0)[0]) == tokenizer.encode(text).ids
 
 
 @pytest.mark.parametrize("kind", MADE)

@@ -53,6 +53,15 @@ def config(kind, **changes):
         return transformers.Gemma2Config(**vocabulary, **grouped, final_logit_softcapping=2.0, **changes)
     if kind == "gpt2":
         return transformers.GPT2Config(**vocabulary, n_embd=32, n_layer=2, n_head=4, n_positions=CONTEXT, **changes)
+    if kind == "gpt_neo":
+        window = {"window_size": 16, "attention_types": [[["global", "local"], 1]], **changes}
+        sizes = {"hidden_size": 32, "num_layers": 2, "num_heads": 4, "intermediate_size": 64}
+        return transformers.GPTNeoConfig(**vocabulary, **sizes, **{"max_position_embeddings": CONTEXT, **window})
+    if kind == "mpt":
+        return transformers.MptConfig(**vocabulary, d_model=32, n_heads=4, n_layers=2, max_seq_len=CONTEXT)
+    if kind == "roberta":
+        sizes = {**SIZES, "max_position_embeddings": CONTEXT, "pad_token_id": 1}
+        return transformers.RobertaConfig(**{**vocabulary, "eos_token_id": 2}, **sizes, **changes)
     if kind == "bloom":
         return transformers.BloomConfig(**vocabulary, hidden_size=32, n_layer=2, n_head=4, **changes)
     return transformers.MambaConfig(**vocabulary, hidden_size=32, num_hidden_layers=2, state_size=4, **changes)

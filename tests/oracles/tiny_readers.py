@@ -36,6 +36,10 @@ class TinyReader:
     def traits(self):
         return Traits(task="tokens", changeable=False, budget=256, beside=read_beside)
 
+    @property
+    def vocabulary(self):
+        return self.model.config.vocab_size
+
     def predict(self, items):
         return read_alone(self, items)
 

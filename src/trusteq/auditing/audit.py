@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,8 @@ from trusteq.record.responses import Response, Responses, moved_from_reference
 from trusteq.stats.limits import refuse_too_few, within_limits
 from trusteq.stats.resampling import RESAMPLES, Resampling
 from trusteq.tasks.task import CLASSES
-from trusteq.work.plain_check import plain_check
+from trusteq.work.plain_check import KIND as PLAIN
+from trusteq.work.plain_check import plain_check, too_far
 from trusteq.work.shard import HERE, predict_at, probe_at
 
 if TYPE_CHECKING:
@@ -333,9 +335,14 @@ def _predict_all(
     labels: tuple[str, ...] = ()
     respondents, responses = [], []
     for model in models.everybody:
-        rows, findings, shape = _predict(
-            model, items, order, ordered, batch=batch, executor=executor, progress=progress
-        )
+        predicted = partial(_predict, items=items, order=order, ordered=ordered, batch=batch)
+        rows, findings, shape = predicted(model, executor=executor, progress=progress)
+        plain = traits_of(model).plain
+        if plain is not None and too_far(model, findings):
+            why = [finding for finding in findings if finding.kind == PLAIN]
+            model = plain()
+            rows, findings, shape = predicted(model, executor=executor, progress=progress)
+            findings = (*findings, *why)
         labels = labels or tuple(model.labels)
         # Reordered at once, so that only what is kept stays in memory.
         rows = task.in_order(rows, model.labels, labels, model=model.name, reference=models.reference.name)

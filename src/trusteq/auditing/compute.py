@@ -324,10 +324,18 @@ def _agreements(
 def _refuse_different_outcomes(
     expected: Outcomes, outcomes: Outcomes, items: Items, reference: str, model: str
 ) -> None:
-    """Stop if a model's outcomes do not belong to the same items as the reference's."""
+    """Stop if a model's outcomes do not belong to the same items as the reference's, or have other right answers."""
     expected_items, item = (np.arange(len(o)) if o.item is None else o.item for o in (expected, outcomes))
     if np.array_equal(expected_items, item):
-        return
+        if expected.gold is None or outcomes.gold is None or np.array_equal(expected.gold, outcomes.gold):
+            return
+        at = int(np.flatnonzero(expected.gold != outcomes.gold)[0])
+        place = at - int(np.searchsorted(item, item[at])) + 1
+        raise ModelError(
+            f"model {model}: item {items.ids[item[at]]!r}: the right answer of its outcome {place} is "
+            f"{outcomes.gold[at]}, but {expected.gold[at]} in model {reference}; outcomes can only be compared one by "
+            "one: let both models read the same tokens"
+        )
     expected_counts, counts = (np.bincount(positions, minlength=len(items)) for positions in (expected_items, item))
     first = int(np.flatnonzero(expected_counts != counts)[0])
     raise ModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,8 +76,10 @@ def refuse_unused(
     options: Mapping[str, Any], model_options: Mapping[str, Option], backends: Mapping[str, Backend]
 ) -> None:
     """Stop at an option that none of the models takes, or that the model it is given for does not take."""
+    data = options.get("data")
+    elsewhere = data is not None and not Path(data).expanduser().exists()
     for option in model_options.values():
-        if not options[option.name] or option.permits:
+        if not options[option.name] or (option.permits and elsewhere):
             continue
         users = [name for name, backend in backends.items() if option in backend.options]
         if not users:

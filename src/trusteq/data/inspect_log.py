@@ -10,6 +10,7 @@ import json
 import math
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ MOST_HIDDEN = 0.01
 """The largest probability that an option may have without being among the logged tokens."""
 _BEFORE_ANSWER = re.compile(r"answer\W*$", re.IGNORECASE)
 _ZSTANDARD = 93
+_ENCRYPTED = 1
 _SAMPLE = re.compile(r"samples/.*\.json")
 
 
@@ -204,13 +206,15 @@ def _from_zip(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
                 for name, entry in entries.items()
                 if _SAMPLE.fullmatch(name)
             ]
-    except (zipfile.BadZipFile, pa.ArrowException, OSError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, pa.ArrowException, OSError, NotImplementedError) as error:
         raise DataError(f"{path}: cannot be unpacked ({error}); copy it again") from None
     return header, samples
 
 
 def _unpacked(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     """An entry's bytes; Python reads Zstandard in archives only since 3.14, so pyarrow does."""
+    if entry.flag_bits & _ENCRYPTED:
+        raise DataError(f"{path}: {entry.filename} is encrypted; give the log without a password")
     if entry.compress_type != _ZSTANDARD:
         return archive.read(entry)
     with path.open("rb") as file:

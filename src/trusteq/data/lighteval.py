@@ -63,7 +63,11 @@ def read(path: Path) -> ChoiceResults:
             if reason is not None:
                 left_out[task] = reason
                 continue
-            question = _question(doc, response, task, place)
+            try:
+                question = _question(doc, response, task, place)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                problem = f"it has no {error}" if isinstance(error, KeyError) else error
+                raise DataError(f"{place}: is not as lighteval 0.13 stores it ({problem}); run it again") from None
             if question.id in questions:
                 raise DataError(f"{place}: {question.id} appears twice; name the files of one run")
             questions[question.id] = question
@@ -85,11 +89,13 @@ def _in_folder(folder: Path) -> list[Path]:
 def _unfit(doc: Mapping[str, Any], response: Mapping[str, Any]) -> str | None:
     """Why a document is not a question with one right option and a log-probability of each; None if it is."""
     choices, logs, gold = doc.get("choices") or [], response.get("logprobs") or [], _gold(doc)
+    if not isinstance(choices, list) or not isinstance(logs, list):
+        return f"its choices are {shown(choices)} and their log-probabilities {shown(logs)}, where lists are expected"
     if len(choices) < 2 or not logs:
         return "its answers are texts, which have no probabilities to choose by"
     if len(logs) != len(choices):
         return f"it has {len(logs)} log-probabilities for {len(choices)} choices"
-    if not isinstance(gold, int) or not 0 <= gold < len(choices):
+    if type(gold) is not int or not 0 <= gold < len(choices):
         return f"its right answers are {shown(gold)}, not one of the choices"
     return None
 

@@ -96,6 +96,8 @@ def read_items(
             "--text": text,
             "--sound": sound,
             "--features": features,
+            "--rate": rate,
+            "--channels": channels != "one",
             "--picture": picture,
             "--columns": row,
             "--label": label,
@@ -105,6 +107,7 @@ def read_items(
             "--by-row": by_row,
             "--ignore-label": ignore_labels,
             "--split": split,
+            "--skip-unreadable": skip_unreadable,
         }
         if (flag := next((name for name, value in without_effect.items() if value), None)) is not None:
             raise OptionError(f"{flag} has no effect: {source} are {form.words}, which say it themselves; remove it")
@@ -117,6 +120,11 @@ def read_items(
             picture, sound = ((medium,) if medium == kind else () for kind in ("picture", "sound"))
     if not sound and (rate is not None or channels != "one"):
         raise OptionError("a rate and channels are those of recordings; name their column with --sound")
+    if not (picture or sound) and skip_unreadable:
+        raise OptionError(
+            "--skip-unreadable has no effect: no pictures or sounds are read; name their column with --picture or "
+            "--sound, or remove it"
+        )
     if isinstance(label_names, str):
         raise DataError(f"{_name(source)}: label_names must be a list of names, found the text {label_names!r}")
     if label is None and (label_names or ignore_labels):

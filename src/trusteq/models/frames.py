@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 CATEGORICAL = ("lightgbm", "xgboost")
 """Packages whose estimators take texts only as pandas' categories."""
+REMEMBERS = (3, 1)
+"""The first version of XGBoost whose models know the categories that they were fitted on."""
 
 
 def on_frames(estimator: Any, *, name: str) -> Callable[[Any], Any]:
@@ -41,10 +44,24 @@ def as_fitted(frame: pd.DataFrame, estimator: Any, *, name: str) -> Any:
             "columns=list(estimator.feature_names_in_)"
         )
     fitted = frame[names]
-    if type(estimator).__module__.partition(".")[0] in CATEGORICAL:
+    package = type(estimator).__module__.partition(".")[0]
+    if package in CATEGORICAL:
         texts = [column for column in names if fitted[column].dtype.kind == "O" or fitted[column].dtype == "str"]
         fitted = fitted.astype(dict.fromkeys(texts, "category"))
+        if package == "xgboost":
+            _refuse_recoded(fitted, import_module(package).__version__, name=name)
     return fitted
+
+
+def _refuse_recoded(frame: pd.DataFrame, version: str, *, name: str) -> None:
+    """Stop if this version of XGBoost knows categories only by their places among those of the rows it answers."""
+    categories = [str(column) for column in frame.columns if frame[column].dtype == "category"]
+    if categories and tuple(map(int, version.split(".")[:2])) < REMEMBERS:
+        raise ModelError(
+            f"model {name}: column {categories[0]!r} holds categories, and XGBoost {version} takes their codes from "
+            "the rows that it answers, not from those that it was fitted on; fit it again with xgboost>=3.1, or encode "
+            "them in a pipeline"
+        )
 
 
 def _array(frame: pd.DataFrame, estimator: Any, *, name: str) -> Any:

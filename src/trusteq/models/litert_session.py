@@ -77,10 +77,20 @@ class LitertSession:
 
     def answer(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """The scores [labels] of one item, whose values have the input's shape but for axes of length 1."""
+        if _long(values.shape) != _long(self.input.shape):
+            raise ValueError(
+                f"its values have shape {list(values.shape)}, but the graph reads {list(self.input.shape)}; give "
+                "arrays of that shape, in that order of axes"
+            )
         stored = self.input.stored(values).reshape(1, *self.input.shape)
         self.interpreter.set_tensor(self.input.index, stored)
         self.interpreter.invoke()
         return self.output.real(self.interpreter.get_tensor(self.output.index)).ravel()
+
+
+def _long(shape: tuple[int, ...]) -> list[int]:
+    """The lengths of the axes that are longer than 1."""
+    return [length for length in shape if length != 1]
 
 
 def open_litert_session(file: Path, *, output: str | None, name: str) -> LitertSession:

@@ -294,8 +294,10 @@ class OnnxModel:
 
     def findings(self) -> tuple[Finding, ...]:
         """What was taken from the reference, and the texts truncated so far."""
-        cut = (truncation(self.cut, limit=self.limit, name=self.name),) if self.cut else ()
-        return (*self.from_reference, *cut)
+        if not self.cut:
+            return self.from_reference
+        cut = truncation(self.cut, limit=self.limit, name=self.name, left=self._reader.cut_left)
+        return (*self.from_reference, cut)
 
     def _answers(self, rows: TokenRows, ids: Sequence[str] | None, *, alone: bool = False) -> NDArray[np.float64]:
         """The graph's scores [rows, labels] for these tokens."""

@@ -48,6 +48,7 @@ class ModelOptions:
     top_tokens: int | None = None
     stored_in: str | None = None
     crowded: str = ""
+    plain: bool = False
     id: str | None = None
     by_row: bool = False
     not_labels: tuple[str, ...] = ()

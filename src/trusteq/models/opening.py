@@ -68,14 +68,19 @@ class Opening:
 
 @dataclass(frozen=True)
 class BesideOpening(Opening):
-    """How to open a language model that reads beside another. reference: how to open that; None if there is none."""
+    """How to open a language model that reads beside another.
+
+    reference: how to open that; None if there is none. context: the longest chunk of a text, in tokens.
+    """
 
     reference: Opening | None = None
+    context: int = 0
 
     @classmethod
-    def of(cls, own: Opening, reference: Opening | None) -> BesideOpening:
+    def of(cls, own: Opening, reference: Opening | None, *, context: int) -> BesideOpening:
         """How to open the two."""
-        return cls(**{one.name: getattr(own, one.name) for one in fields(own)}, reference=reference)
+        same = {one.name: getattr(own, one.name) for one in fields(own)}
+        return cls(**same, reference=reference, context=context)
 
     @property
     def own(self) -> Opening:
@@ -85,11 +90,12 @@ class BesideOpening(Opening):
     def content(self, *, anywhere: bool = False) -> str:
         """SHA-256 of everything that decides the answers of both."""
         both = [None if one is None else one.content(anywhere=anywhere) for one in (self.own, self.reference)]
-        return hashlib.sha256(json.dumps(["beside", *both]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(["beside", self.context, *both]).encode()).hexdigest()
 
     def anywhere(self) -> BesideOpening:
         """The same with absolute paths of both."""
-        return BesideOpening.of(self.own.anywhere(), None if self.reference is None else self.reference.anywhere())
+        reference = None if self.reference is None else self.reference.anywhere()
+        return BesideOpening.of(self.own.anywhere(), reference, context=self.context)
 
     def open(self) -> Model:
         """The model beside the other; an error if files or versions of one have changed."""
@@ -97,9 +103,9 @@ class BesideOpening(Opening):
 
         own: Any = self.own.open()
         if self.reference is None:
-            return Beside(own, None)
+            return Beside(own, None, self.context)
         reference: Any = own if self.reference == self.own else self.reference.open()
-        return Beside(own, reference)
+        return Beside(own, reference, self.context)
 
 
 @dataclass(frozen=True)

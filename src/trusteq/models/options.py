@@ -14,7 +14,7 @@ class Option:
     options about the items. flag: its name on the command line. value: what it takes: a text, a path, a whole
     number of 1 or more, nothing (a switch), or one of several texts. per_model: whether each model may have its own
     value, given as NAME=VALUE. several: whether the value is a list, separated by commas. permits: whether it only
-    allows something, and so is never reported as without effect.
+    allows something, which items may need as well as models.
     """
 
     name: str
@@ -69,6 +69,7 @@ TOP_TOKENS = Option(
 TASK = Option("task", "How a language model is asked: a YAML file.", value="path")
 STORED_IN = Option("stored_in")
 CROWDED = Option("crowded")
+PLAIN = Option("plain", value="nothing")
 ID = Option("id")
 BY_ROW = Option("by_row", value="nothing")
 NOT_LABELS = Option("not_labels", several=True)

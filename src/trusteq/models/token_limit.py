@@ -56,13 +56,13 @@ def token_limit(config: Mapping[str, Any], tokenizer_limit: float | None, *, whe
     return min(limits, default=None)
 
 
-def truncation(cut: Mapping[str, int], *, limit: int | None, name: str) -> Finding:
-    """The finding that items, given by id with their lengths in tokens, were truncated to the limit."""
+def truncation(cut: Mapping[str, int], *, limit: int | None, name: str, left: bool = False) -> Finding:
+    """The finding that items, given by id with their lengths in tokens, were truncated to the limit, on a side."""
     items = "1 item is" if len(cut) == 1 else f"{len(cut):,} items are"
     return Finding(
         name,
         "truncated",
-        f"{items} longer than its limit of {limit} tokens; it did not read their ends "
+        f"{items} longer than its limit of {limit} tokens; it did not read their {'beginnings' if left else 'ends'} "
         f"(the longest has {max(cut.values())} tokens)",
         len(cut),
     )

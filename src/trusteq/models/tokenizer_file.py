@@ -28,7 +28,10 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 @dataclass(frozen=True)
 class TokenizerFile:
-    """A tokenizer with its limit in tokens and its padding; ``pad_id`` is None if rows cannot be padded."""
+    """A tokenizer with its limit in tokens and its padding; ``pad_id`` is None if rows cannot be padded.
+
+    pad_left, cut_left: whether rows are padded and truncated on their left.
+    """
 
     tokenizer: Any
     limit: int | None
@@ -36,6 +39,7 @@ class TokenizerFile:
     pad_type_id: int
     pad_left: bool
     mask_token: str | None
+    cut_left: bool = False
 
     def encode(
         self, texts: Sequence[tuple[str, ...]], *, limit: int | None, name: str
@@ -52,7 +56,7 @@ class TokenizerFile:
                 if limit is not None and len(tokens) > limit:
                     cut[len(ids)] = len(tokens)
                     added = self.tokenizer.num_special_tokens_to_add(len(portion[0]) > 1)
-                    positions = kept_positions(row.sequence_ids, limit, added=added, name=name)
+                    positions = kept_positions(row.sequence_ids, limit, added=added, name=name, left=self.cut_left)
                     tokens, kinds = ([values[i] for i in positions] for values in (tokens, kinds))
                 ids.append(tokens)
                 types.append(kinds)
@@ -82,7 +86,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> Tok
 
     special = lasting(folder / "special_tokens_map.json", name=name)
     settings = {**special, **lasting(folder / "tokenizer_config.json", name=name)}
-    padding = tokenizer.padding or {}
+    padding, truncation = tokenizer.padding or {}, tokenizer.truncation or {}
     token, mask = (_content(settings.get(key)) for key in ("pad_token", "mask_token"))
     pad_type = settings.get("pad_token_type_id", padding.get("pad_type_id", 0))
     for key, value, kind in (
@@ -102,6 +106,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any], *, name: str) -> Tok
         pad_type_id=pad_type or 0,
         pad_left=settings.get("padding_side", padding.get("direction", "right")) == "left",
         mask_token=mask,
+        cut_left=settings.get("truncation_side", truncation.get("direction", "right")) == "left",
     )
 
 

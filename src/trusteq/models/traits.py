@@ -37,7 +37,9 @@ class Traits:
     tokens: the model itself if it accepts its own tokens: changed texts are then assembled from tokens, which takes a
         fraction of the time. None if changed texts must be tokenized again.
     lowered: returns the same model in "bfloat16" or "float16"; None if its precision cannot be lowered.
-    plainly: answers items in a slow and obviously right way, to check its ordinary answers; None if there is but one.
+    plain: returns the same model that answers in a slow and obviously right way, to check its ordinary answers, and
+        instead of it if they are wrong; None if there is but one way.
+    rounding: how far the logarithms of its ordinary answers may be from those for which rounding is to blame.
     truncated: the items truncated so far, with their full length in tokens; the model adds to it.
     device: where it runs; None if that is not known.
     threads: how many threads it computes with; None if its runtime does not say.
@@ -69,7 +71,8 @@ class Traits:
     budget: int = 1024
     tokens: TokenModel | None = None
     lowered: Callable[[str], Model] | None = None
-    plainly: Callable[[Items], Any] | None = None
+    plain: Callable[[], Model] | None = None
+    rounding: float = 1e-3
     truncated: MutableMapping[str, int] = field(default_factory=dict)
     device: str | None = None
     threads: Callable[[], int | None] = lambda: None

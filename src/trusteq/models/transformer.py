@@ -296,7 +296,8 @@ class TransformerModel:
         """The texts truncated so far, and tensors in the files that the model does not use."""
         findings = []
         if self.cut:
-            findings.append(truncation(self.cut, limit=self.limit, name=self.name))
+            left = self.tokenizer.truncation_side == "left"
+            findings.append(truncation(self.cut, limit=self.limit, name=self.name, left=left))
         if self.unused:
             findings.append(
                 Finding(

@@ -13,7 +13,7 @@ from trusteq.models.traits import task_of, traits_of
 from trusteq.work.shard import Answered, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SAMPLE = 8
 """Items of all lengths that are also answered plainly."""
+
+KIND = "plain forward"
+"""The kind of the finding."""
 
 RAW = "raw"
 """The column of an answer that has the probability of the continuation itself."""
@@ -54,15 +57,15 @@ class Plainly:
 
     def run(self, model: Model, advance: Callable[[int], None]) -> Answered:
         """The model's plain answers."""
-        plainly = traits_of(model).plainly
-        raw = (plainly or model.predict)(self.questions)
+        plain = traits_of(model).plain
+        raw = (plain() if plain else model).predict(self.questions)
         rows = task_of(model).checked(raw, items=self.questions, labels=model.labels, model=model.name)
         return Answered(rows.values, counts=rows.counts)
 
 
 def plain_check(executor: Executor, model: Model, items: Items, answers: Rows) -> tuple[Finding, ...]:
     """How near its answers to these items are to its plain ones; nothing if it has but one way to answer."""
-    if traits_of(model).plainly is None:
+    if traits_of(model).plain is None:
         return ()
     at = sample_by_length(items, SAMPLE)
     ((_, plain),) = executor.answers(model, [Plainly(items.take(at))], lambda n: None)
@@ -73,7 +76,15 @@ def plain_check(executor: Executor, model: Model, items: Items, answers: Rows) -
         f"log-probabilities {equal} those of the plain forward, one text at a time with nothing shared: the largest "
         f"difference is {difference:.1g}, as checked on {len(at)} {'items' if len(at) > 1 else 'item'}"
     )
-    return (Finding(model.name, "plain forward", message, difference),)
+    if difference > traits_of(model).rounding:
+        message += ", so all items were answered again by the plain forward"
+    return (Finding(model.name, KIND, message, difference),)
+
+
+def too_far(model: Model, findings: Sequence[Finding]) -> bool:
+    """Whether these findings of it say that its answers are too far from its plain ones to be used."""
+    limit = traits_of(model).rounding
+    return any(finding.value > limit for finding in findings if finding.kind == KIND)
 
 
 def largest_difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -1,6 +1,7 @@
 """Language models that read one after the other: what is stored of the reference, and what is in memory."""
 
 import gc
+import json
 import shutil
 import weakref
 
@@ -145,6 +146,19 @@ def test_other_tokens_of_the_same_vocabulary_are_refused(folders, tmp_path):
     reference.predict(items)
     with pytest.raises(ModelError, match=r"^model other: item 'b': it reads other tokens than large, although both"):
         candidate.predict(items)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_models_with_other_contexts_read_chunks_of_the_same_length(folders, tmp_path, order):
+    short = shutil.copytree(folders[1], tmp_path / "short")
+    config = json.loads((short / "config.json").read_text())
+    (short / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 16}))
+    reference, candidate = after([(folders[0], short)[i] for i in order])
+    own = [model.predict(ITEMS).values[:, TOKEN_COLUMNS.index("own")] for model in (reference, candidate)]
+    np.testing.assert_array_equal(*own)
+    again = candidate.traits.opening().open()
+    assert again.predict(ITEMS).equals(candidate.predict(ITEMS))
+    assert again.context == 16
 
 
 def test_models_with_other_vocabularies_read_whole_documents(folders, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from recipes import TRAININGS, mark
 
 from trusteq.data.items import Items
 from trusteq.errors import ModelError, OptionError
+from trusteq.models.causal.chat_date import DATE
 from trusteq.models.causal.plain import plain_log_probabilities
 from trusteq.models.causal.tokenized import Prompt
 from trusteq.models.open import backend_of, open_model
@@ -121,6 +123,44 @@ def test_a_forward_that_is_not_the_plain_one_is_reported(folder, monkeypatch):
     assert "differ from those of the plain forward" in finding.message
 
 
+def test_a_model_that_reads_the_tokens_that_it_predicts_is_refused(tmp_path):
+    tiny.save(tmp_path / "m", "roberta")
+    with pytest.raises(
+        ModelError, match=r"^model m: RobertaForCausalLM reads the tokens that it is asked to predict: its"
+    ):
+        opened(tmp_path / "m")
+    tiny.save(tmp_path / "m", "roberta", is_decoder=True)
+    assert opened(tmp_path / "m").predict(items().take(np.arange(1)))
+
+
+def test_a_chat_template_that_writes_the_date_makes_the_same_prompt_every_day(tmp_path, monkeypatch):
+    from trusteq.models.library_output import quiet_transformers
+
+    tiny.save(tmp_path / "m")
+    dated = "\n  {% if true %}Today: {{ strftime_now('%d %b %Y, %-I %p, %A %-d.%-m.') }}\n{% endif %}" + tiny.TEMPLATE
+    with quiet_transformers():
+        tiny.tokenizer(template=dated).save_pretrained(tmp_path / "m")
+    task = {**TASK, "chat": "model", "choices": {"no": "bad", "yes": "good"}}
+    model = opened(tmp_path / "m", task)
+    (prompt,) = model.prompts_of(items().take(np.arange(1)))
+    assert prompt.startswith("\nToday: 26 Jul 2024, 12 AM, Friday 26.7.\n<s>user")
+
+    class ThatDay(datetime):
+        now = classmethod(lambda cls: DATE)
+
+    monkeypatch.setattr("transformers.utils.chat_template_utils.datetime", ThatDay)
+    monkeypatch.setattr("trusteq.models.causal.language_model.at_fixed_date", lambda template: template)
+    assert model.prompts_of(items().take(np.arange(1))) == [prompt]
+
+
+def test_a_model_that_reads_plainly_is_opened_as_one_elsewhere(folder):
+    plain = traits_of(opened(folder)).plain()
+    assert traits_of(plain).plain is None
+    again = traits_of(plain).opening().open()
+    assert again.plain
+    np.testing.assert_array_equal(answers_to(again, items()).values, opened(folder).plainly(items()).values)
+
+
 def test_the_plain_forward_is_asked_wherever_the_model_runs(folder):
     """So that a run is the same with several processes."""
 
@@ -175,6 +215,18 @@ def test_a_chat_is_written_in_the_model_s_own_template(folder):
     assert first.startswith("<s>system\nSay.</s>\n<s>user\nText: a bad thing\nIt is</s>\n<s>assistant\nbad</s>\n")
     assert first.endswith("<s>user\nText: a good day\nIt is</s>\n<s>assistant\n")
     answers_to(model, items())
+
+
+def test_a_chat_template_that_drops_the_system_text_is_one_line(folder):
+    choices = {"no": "bad", "yes": "good"}
+    model = opened(folder, {**TASK, "chat": "model", "system": "Answer in one word.", "choices": choices})
+    with_user = "{% for message in messages %}{% if message['role'] != 'system' %}"
+    template = tiny.TEMPLATE.replace("{% for message in messages %}", with_user)
+    model.loaded.tokenizer.chat_template = template.replace("{% endfor %}", "{% endif %}{% endfor %}")
+    says = r"^model m: its chat template leaves out system messages, and so the task file's system text 'Answer in one"
+    with pytest.raises(ModelError, match=says):
+        model.predict(items())
+    assert opened(folder, {**TASK, "chat": "model", "choices": choices}).predict(items())
 
 
 def test_a_failing_chat_template_is_one_line(folder):

@@ -13,8 +13,7 @@ from trusteq.models.causal.rows import chains, tree
 from trusteq.models.causal.scoring import Scorer
 from trusteq.models.causal.tokenized import Prompt
 
-KINDS = ("llama", "mistral", "gemma2", "gpt2", "bloom", "mamba")
-SHARING = ("llama", "mistral", "gpt2")
+KINDS = ("llama", "mistral", "gemma2", "gpt2", "gpt_neo", "bloom", "mpt", "mamba")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def test_log_probabilities_are_those_of_the_plain_forward(models, kind):
 def test_a_model_shares_what_it_can(models, kind):
     scorer = Scorer(models[kind], "m", 128)
     scorer.log_probabilities(prompts(np.random.default_rng(1)))
-    assert scorer.shares == (kind not in ("bloom", "mamba"))
+    assert scorer.shares == (kind not in ("bloom", "mpt", "mamba"))
     assert (scorer.prefix is not None) == scorer.shares
 
 
@@ -180,6 +179,50 @@ def test_rows_that_a_sliding_window_cuts_are_read_plainly(models):
     scorer.longest = None
     with pytest.raises(AssertionError):
         equal(models["mistral"], asked, scorer.log_probabilities(asked))
+
+
+def test_prompts_that_fit_a_window_of_places_are_read_with_branches_that_do_not(models):
+    """GPT-Neo masks by places in a row, whatever positions it is told: its window is 16 tokens."""
+    rng = np.random.default_rng(5)
+    asked = prompts(rng, 6, shared=3)
+    scorer = Scorer(models["gpt_neo"], "m", 256)
+    assert scorer.longest == 16
+    equal(models["gpt_neo"], asked, scorer.log_probabilities(asked))
+    scorer.longest = None
+    with pytest.raises(AssertionError):
+        equal(models["gpt_neo"], asked, scorer.log_probabilities(asked))
+
+
+def test_prompts_that_fit_the_context_are_answered_though_all_their_continuations_do_not():
+    model = tiny.model("gpt_neo", max_position_embeddings=32, window_size=64)
+    rng = np.random.default_rng(5)
+    ends = tuple(tuple(rng.integers(0, 200, 6).tolist()) for _ in range(4))
+    asked = [Prompt(tuple(rng.integers(0, 200, 24).tolist()), ends)]
+    equal(model, asked, Scorer(model, "m", 256).log_probabilities(asked))
+
+
+def test_windows_are_found_wherever_a_configuration_names_them(models):
+    config = {
+        "attn_config": {"window_size": 9},
+        "attention_window": [512, 64],
+        "max_window_layers": 2,
+        "n_positions": 70,
+    }
+    assert sorted(scoring._limits(config)) == [9, 64, 70, 512]
+    rope = {"original_max_position_embeddings": 8, "rope_type": "llama3"}
+    assert not [*scoring._limits({"rope_parameters": rope, "sliding_window": None, "id2label": {0: "a"}})]
+    assert [*scoring._limits({"rope_parameters": {**rope, "rope_type": "longrope"}})] == [8]
+
+
+def test_models_that_are_not_told_positions_share_nothing_in_16_bits_either():
+    import torch
+
+    rng = np.random.default_rng(1)
+    half = tiny.model("mpt", scale=0.08).to(torch.bfloat16)
+    scorer = Scorer(half, "m", 128)
+    asked = prompts(rng, 4)
+    equal(half, asked, scorer.log_probabilities(asked), tolerance=0.1)
+    assert not scorer.shares
 
 
 def test_out_of_memory_halves_the_batch(models, monkeypatch):

@@ -15,8 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import ModelError
 from trusteq.models.base import Finding
-from trusteq.models.causal.beside import PROBED, Beside, of_documents, read_alone, refuse_other_tokens
-from trusteq.models.causal.chunks import CONTEXT, chunks
+from trusteq.models.causal.beside import (
+    PROBED,
+    Beside,
+    chunks_of,
+    of_documents,
+    one_vocabulary,
+    read_alone,
+    refuse_other_tokens,
+    shared_context,
+)
 from trusteq.models.causal.reading import Network, read_after, read_twice, states_alone, top_tokens_of
 from trusteq.models.causal.stored_tokens import StoredTokens
 from trusteq.models.causal.top_tokens import kept
@@ -97,7 +105,7 @@ class Apart:
             task_file=model.task_file,
             tokenizer=model.tokenizer,
             context=model.context,
-            vocabulary=model.model.config.get_text_config().vocab_size,
+            vocabulary=model.vocabulary,
             found=model.findings(),
             top=top,
             folder=folder,
@@ -136,7 +144,8 @@ class Apart:
 def read_one_after_the_other(models: Sequence[Model]) -> list[Model]:
     """The models as they read texts after the first, the reference, whose most probable tokens are stored.
 
-    If one of them has another vocabulary, all read whole documents instead, since only these can be compared.
+    All read chunks of the same length, that of the smallest context. If one of them has another vocabulary, all read
+    whole documents instead, since only these can be compared.
     """
     apart = []
     for model in models:
@@ -146,13 +155,12 @@ def read_one_after_the_other(models: Sequence[Model]) -> list[Model]:
                 "which this one does not; open both with top_tokens"
             )
         apart.append(model)
-    reference = apart[0]
-    vocabulary = reference.tokenizer.get_vocab()
-    if any(one.tokenizer.get_vocab() != vocabulary or one.vocabulary != reference.vocabulary for one in apart):
-        return [Beside(one, None) for one in apart]
+    reference, context = apart[0], shared_context(apart)
+    if not one_vocabulary(apart):
+        return [Beside(one, None, context) for one in apart]
     k = min(reference.top or kept(reference.vocabulary), reference.vocabulary)
     stored = StoredTokens(reference.folder, content=reference.opening.content(), vocabulary=reference.vocabulary, k=k)
-    return [After(one, reference.opening, stored) for one in apart]
+    return [After(one, reference.opening, stored, context) for one in apart]
 
 
 @dataclass(eq=False)
@@ -160,12 +168,13 @@ class After:
     """A language model that reads texts after a reference, which may be the model itself.
 
     It says of each next token what `tasks.top_tokens` asks. reference: how to open that. stored: its most probable
-    tokens.
+    tokens. context: the longest chunk, in tokens.
     """
 
     own: Apart
     reference: Opening
     stored: StoredTokens
+    context: int
     labels: tuple[str, ...] = ()
 
     @property
@@ -187,7 +196,9 @@ class After:
             beside=None,
             probed=PROBED,
             opening=lambda: AfterOpening.after(
-                BesideOpening.of(self._opening, self.reference), k=self.stored.k, folder=str(self.stored.folder)
+                BesideOpening.of(self._opening, self.reference, context=self.context),
+                k=self.stored.k,
+                folder=str(self.stored.folder),
             ),
         )
 
@@ -215,7 +226,7 @@ class After:
 
     def predict(self, items: Items) -> Rows:
         """The rows of the tokens that are predicted of each document."""
-        texts, cut = self.own.documents(items), self._chunks(self.own, items)
+        texts, cut = self.own.documents(items), chunks_of(self.own, items, self.context)
         if self.is_reference:
             return of_documents(cut, self._read_first(texts, cut), len(items))
         self._store_missing(texts, cut, items)
@@ -239,7 +250,7 @@ class After:
             return
         let_go()
         reference: Any = self.reference.open()
-        of_reference = self._chunks(reference, items.take(missing))
+        of_reference = chunks_of(reference, items.take(missing), self.context)
         expected = [replace(chunk, document=missing[chunk.document]) for chunk in of_reference]
         own = [chunk for chunk in cut if chunk.document in missing]
         refuse_other_tokens(own, expected, items, model=self.name, reference=reference.name)
@@ -254,10 +265,6 @@ class After:
             raise ModelError(f"model {self.name}: what was stored of {self.reference.name} is gone; run it again")
         return top
 
-    def _chunks(self, reader: Apart | TextModel, items: Items) -> list[Chunk]:
-        limits = [limit for limit in (self.own.context, self.reference.limit) if limit]
-        return chunks(reader.documents(items), reader.tokenizer, min([CONTEXT, *limits]), name=reader.name)
-
 
 def opened_after(opening: AfterOpening) -> After:
     """The model, opened again; what is stored where it was opened first is used if it is here."""
@@ -266,6 +273,5 @@ def opened_after(opening: AfterOpening) -> After:
     reference, apart = opening.reference, Apart.of(own)
     assert reference is not None  # noqa: S101 - it reads after one
     folder = opening.folder if Path(opening.folder).is_dir() else None
-    return After(
-        apart, reference, StoredTokens(folder, content=reference.content(), vocabulary=apart.vocabulary, k=opening.k)
-    )
+    stored = StoredTokens(folder, content=reference.content(), vocabulary=apart.vocabulary, k=opening.k)
+    return After(apart, reference, stored, opening.context)

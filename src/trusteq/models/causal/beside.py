@@ -64,6 +64,10 @@ class Reader(Protocol):
     def context(self) -> int | None:
         """The most tokens that it can read; None if it has no limit."""
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it knows, which can be more than its tokenizer has."""
+
     def documents(self, items: Items) -> list[str]:
         """The text of each item."""
 
@@ -74,7 +78,8 @@ class Reader(Protocol):
 def read_beside(models: Sequence[Model]) -> list[Model]:
     """The models as they read texts beside the first, the reference, which also reads beside itself.
 
-    If one of them has another vocabulary, all read whole documents instead, since only these can be compared.
+    All read chunks of the same length, that of the smallest context. If one of them has another vocabulary, all read
+    whole documents instead, since only these can be compared.
     """
     for model in models:
         if not isinstance(model, Reader):
@@ -83,14 +88,27 @@ def read_beside(models: Sequence[Model]) -> list[Model]:
                 "of token probabilities, or two models that run"
             )
     readers: list[Any] = list(models)
-    vocabulary = readers[0].tokenizer.get_vocab()
-    shared = all(reader.tokenizer.get_vocab() == vocabulary for reader in readers)
-    return [Beside(reader, readers[0] if shared else None) for reader in readers]
+    shared = one_vocabulary(readers)
+    context = shared_context(readers)
+    return [Beside(reader, readers[0] if shared else None, context) for reader in readers]
+
+
+def one_vocabulary(readers: Sequence[Any]) -> bool:
+    """Whether all of these readers know the same tokens, and give probabilities to as many."""
+    first = readers[0]
+    tokens = first.tokenizer.get_vocab()
+    return all(one.vocabulary == first.vocabulary and one.tokenizer.get_vocab() == tokens for one in readers)
+
+
+def shared_context(readers: Sequence[Any]) -> int:
+    """The longest chunk, in tokens, that all of these readers can read."""
+    contexts: list[int] = [reader.context for reader in readers if reader.context]
+    return min([CONTEXT, *contexts])
 
 
 def read_alone(reader: Reader, items: Items) -> Rows:
     """What a language model says of each next token without a reference: none differs from it."""
-    cut, network = _chunks(reader, items, [reader]), Network(reader.model)
+    cut, network = chunks_of(reader, items, shared_context([reader])), Network(reader.model)
     return of_documents(cut, read(network, network, cut, budget=reader.traits.budget), len(items))
 
 
@@ -99,11 +117,12 @@ class Beside:
     """A language model that reads texts, and says of each next token what `tasks.tokens` asks about a reference.
 
     reference: the reference that it reads beside, which may be the model itself. None if they share no vocabulary: then
-    it says how probable whole documents are (`tasks.documents`).
+    it says how probable whole documents are (`tasks.documents`). context: the longest chunk, in tokens.
     """
 
     own: Reader
     reference: Reader | None
+    context: int
     labels: tuple[str, ...] = ()
 
     @property
@@ -137,12 +156,12 @@ class Beside:
 
     def predict(self, items: Items) -> Rows:
         """The rows of the tokens that are predicted of each document; or of each document, their sums."""
-        cut, network = _chunks(self.own, items, self._both), Network(self.own.model)
+        cut, network = chunks_of(self.own, items, self.context), Network(self.own.model)
         if self.reference is None:
             return _summed(cut, read(network, network, cut, budget=self._budget), len(items))
         if self.reference is self.own:
             return of_documents(cut, read_twice(network, cut, budget=self._budget), len(items))
-        expected = _chunks(self.reference, items, self._both)
+        expected = chunks_of(self.reference, items, self.context)
         refuse_other_tokens(cut, expected, items, model=self.name, reference=self.reference.name)
         beside = read(Network(self.reference.model), network, cut, budget=self._budget)
         return of_documents(cut, beside, len(items))
@@ -152,17 +171,13 @@ class Beside:
         """Of the reference, so that its batches are the same beside every model."""
         return (self.reference or self.own).traits.budget
 
-    @property
-    def _both(self) -> list[Reader]:
-        return [self.own] if self.reference is None else [self.own, self.reference]
-
     def _noise(self, items: Items) -> tuple[Finding, ...]:
         """How far it differs from itself in 16 bits, on some tokens of a few documents; nothing if it runs in them."""
         lower = self.own.traits.lowered
         lowered: Any = self.own if lower is None else lower(SIXTEEN_BITS)
         if lowered is self.own:
             return ()
-        cut = _chunks(self.own, items.take(sample_by_length(items, PROBED)), self._both)
+        cut = chunks_of(self.own, items.take(sample_by_length(items, PROBED)), self.context)
         few = [replace(chunk, ids=chunk.ids[: NOISE + 1], length=chunk.length[:NOISE]) for chunk in cut[:PROBED]]
         parts = read(Network(self.own.model), Network(lowered.model), few, budget=self._budget)
         if not parts:
@@ -181,13 +196,20 @@ class Beside:
             reference = self.reference.traits.opening()
         if own is None or (reference is None) != (self.reference is None):
             return None
-        return BesideOpening.of(own, reference)
+        return BesideOpening.of(own, reference, context=self.context)
 
 
-def _chunks(reader: Reader, items: Items, readers: Sequence[Reader]) -> list[Chunk]:
-    """The documents as the reader's tokenizer cuts them, in chunks that all readers can read."""
-    limits = [one.context for one in readers if one.context]
-    return chunks(reader.documents(items), reader.tokenizer, min([CONTEXT, *limits]), name=reader.name)
+def chunks_of(reader: Reader, items: Items, context: int) -> list[Chunk]:
+    """The documents as the reader's tokenizer cuts them, in chunks of this length; an error at an unknown token."""
+    cut = chunks(reader.documents(items), reader.tokenizer, context, name=reader.name)
+    for chunk in cut:
+        if (largest := int(chunk.ids.max())) >= reader.vocabulary:
+            raise ModelError(
+                f"model {reader.name}: item {items.ids[chunk.document]!r}: its tokenizer gives token {largest} "
+                f"({reader.tokenizer.convert_ids_to_tokens(largest)!r}), but the model knows only "
+                f"{reader.vocabulary:,}, from 0 on; use the tokenizer that belongs to it"
+            )
+    return cut
 
 
 def refuse_other_tokens(

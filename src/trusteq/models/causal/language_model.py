@@ -8,9 +8,11 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from trusteq.data.items import Items
+from trusteq.data.table import shown
 from trusteq.errors import ModelError, OptionError, TrusteqError
 from trusteq.models.backend import Backend
 from trusteq.models.base import Finding, Identity
+from trusteq.models.causal.chat_date import at_fixed_date
 from trusteq.models.causal.loading import (
     chat_template_hash,
     content_hash,
@@ -30,7 +32,7 @@ from trusteq.models.library_output import is_failure, offline, one_line, quiet_t
 from trusteq.models.loaded_checkpoint import prepare
 from trusteq.models.made import trained_on
 from trusteq.models.opening import opening
-from trusteq.models.options import BUDGET, CROWDED, DEVICE, DOWNLOAD, STORED_IN, TASK, TOP_TOKENS
+from trusteq.models.options import BUDGET, CROWDED, DEVICE, DOWNLOAD, PLAIN, STORED_IN, TASK, TOP_TOKENS
 from trusteq.models.token_limit import token_limit
 from trusteq.models.traits import Traits
 from trusteq.prompts.asked import asked
@@ -62,6 +64,9 @@ PROMPT_BUDGET = 512
 """The same for prompts on a processor: a tenth faster than twice as many, and there is no noise floor that would need
 several texts in a batch."""
 
+ROUNDING = 0.5
+"""How far log-probabilities of a model in 16 bits may be from those of the plain forward before they are not used."""
+
 
 def open_language_model(
     location: str,
@@ -74,6 +79,7 @@ def open_language_model(
     download: bool = False,
     stored_in: str | None = None,
     crowded: str = "",
+    plain: bool = False,
 ) -> LanguageModel | Apart:
     """A language model, loaded completely and without running any code of the model, that is asked by a task file.
 
@@ -82,6 +88,7 @@ def open_language_model(
     there is a GPU, otherwise "cpu". With ``top_tokens``, models that read texts are in memory only while they do, and
     candidates are compared with that many of the reference's tokens, which are stored in the folder ``stored_in``, by
     default a temporary one. ``crowded`` says why models must do so although ``top_tokens`` is not given.
+    With ``plain``, prompts are read one at a time with nothing shared.
     """
     if task is None:
         raise OptionError(
@@ -125,6 +132,7 @@ def open_language_model(
         loaded=loaded,
         task_file=task_file,
         budget=budget or (on_processor if network.device.type == "cpu" else GPU_TOKEN_BUDGET),
+        plain=plain,
         limit=token_limit(network.config.to_dict(), tokenizer.model_max_length, where=f"model {name}"),
     )
     if one_at_a_time and isinstance(model, TextModel):
@@ -136,7 +144,8 @@ def open_language_model(
 class LanguageModel:
     """A loaded language model with its task file.
 
-    limit: its context in tokens. precision: the one it was lowered to, if any.
+    limit: its context in tokens. precision: the one it was lowered to, if any. plain: whether it reads
+    one text at a time with nothing shared.
     """
 
     name: str
@@ -146,6 +155,7 @@ class LanguageModel:
     budget: int
     limit: int | None
     precision: str | None = None
+    plain: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -154,6 +164,8 @@ class LanguageModel:
 
     def predict(self, items: Items) -> Rows:
         """A row for each choice of each item, as the task of choices has them."""
+        if self.plain:
+            return self.plainly(items)
 
         def shared(prompts: Sequence[Prompt], ids: Sequence[str]) -> list[NDArray[np.float64]]:
             return self._scorer.log_probabilities(prompts, ids, shared=self._shared(tuple(items.segments)))
@@ -169,6 +181,8 @@ class LanguageModel:
     def questions(self, items: Items) -> list[Asked]:
         """What the model is asked about the items: whole prompts, and what it would write for each choice."""
         has_template = getattr(self.loaded.tokenizer, "chat_template", None) is not None
+        if has_template and self.task_file.chat == "model" and self.task_file.system is not None:
+            self._refuse_dropped(self.task_file.system)
         return asked(self.task_file, items, self._chat if has_template else None)
 
     def prompts_of(self, items: Items) -> list[str]:
@@ -186,7 +200,8 @@ class LanguageModel:
             task=Choices.name,
             budget=self.budget,
             lowered=self.lowered,
-            plainly=self.plainly,
+            plain=None if self.plain else partial(replace, self, plain=True),
+            rounding=ROUNDING if self.loaded.model.dtype.itemsize < 4 else Traits.rounding,
             device=str(self.loaded.model.device),
             threads=torch.get_num_threads,
             size=self._size,
@@ -282,12 +297,25 @@ class LanguageModel:
         """The prompt that the model's own chat template makes of messages, up to where the model would write."""
         with quiet_transformers():
             try:
-                text = self.loaded.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+                tokenizer = self.loaded.tokenizer
+                template = at_fixed_date(tokenizer.get_chat_template())
+                text = tokenizer.apply_chat_template(
+                    messages, chat_template=template, tokenize=False, add_generation_prompt=True
+                )
             except BaseException as error:
                 if not is_failure(error):
                     raise
                 raise ModelError(f"model {self.name}: its chat template cannot be used: {one_line(error)}") from error
         return str(text)
+
+    def _refuse_dropped(self, system: str) -> None:
+        """Stop if the chat template leaves out the system text."""
+        question = {"role": "user", "content": "?"}
+        if self._chat([{"role": "system", "content": system}, question]) == self._chat([question]):
+            raise ModelError(
+                f"model {self.name}: its chat template leaves out system messages, and so the task file's system text "
+                f"{shown(system)}; write it into prompt instead of system"
+            )
 
     def _size(self) -> Size:
         parameters = self.identity.details.get("parameters")
@@ -306,6 +334,7 @@ class LanguageModel:
             "task": self.task_file.model_dump(mode="json", exclude_defaults=True),
             "budget": self.budget,
             "device": None if self.is_packed else where,
+            **({"plain": True} if self.plain else {}),
         }
         return opening(self.identity, self.name, options, device=where, limit=self.limit, lowered=self.precision)
 
@@ -315,7 +344,7 @@ CAUSAL = Backend(
     words="a language model",
     recognises=is_language_model,
     open=open_language_model,
-    options=(TASK, TOP_TOKENS, BUDGET, DEVICE, DOWNLOAD, STORED_IN, CROWDED),
+    options=(TASK, TOP_TOKENS, BUDGET, DEVICE, DOWNLOAD, STORED_IN, CROWDED, PLAIN),
     reads_texts=True,
     prepare=partial(prepare, "AutoModelForCausalLM"),
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import MissingExtraError, ModelError
 from trusteq.models.bounded import bounded_by
+from trusteq.models.causal.chat_date import CLOCK, DATE
 from trusteq.models.causal.gguf_once import parsed_once
 from trusteq.models.causal.weights import weights_hash
 from trusteq.models.checkpoint import loading_error, refuse_partly_random
@@ -40,6 +41,10 @@ UNDECIDED = VOLATILE | {
     *("chunk_size_feed_forward", "_attn_implementation_autoset", "tie_word_embeddings"),
 }
 """Keys of a configuration that do not change what a model computes from tokens and weights."""
+
+
+LOOKING_AHEAD = 0.05
+"""How much the logits of a language model may change with later tokens, as a share of the largest: by rounding."""
 
 
 def is_language_model(spec: str, path: Path) -> bool:
@@ -71,19 +76,30 @@ def load(location: str, *, name: str, device: str | None = None, download: bool 
         )
     if loaded.model.get_output_embeddings() is None:
         raise ModelError(f"model {name}: {type(loaded.model).__name__} has no head that predicts tokens")
-    _run_once(loaded.model, name=name)
+    _refuse_looking_ahead(loaded.model, name=name)
     return loaded
 
 
-def _run_once(model: Any, *, name: str) -> None:
-    """Read one token, because some quantized weights are only unpacked when they are first used."""
+def _refuse_looking_ahead(model: Any, *, name: str) -> None:
+    """Stop if what it says of a token depends on the tokens after it, as in an encoder.
+
+    Some quantized weights are unpacked by this, since they only are when they are first used.
+    """
     import torch
 
     with quiet_transformers(), offline(), torch.inference_mode():
         try:
-            model(input_ids=torch.zeros(1, 1, dtype=torch.int64, device=model.device), use_cache=False)
+            size = model.config.get_text_config().vocab_size
+            *begin, one, other = ((size // 2 + i) % size for i in range(6))
+            rows = (torch.tensor([[*begin, last]], device=model.device) for last in (one, other))
+            first, second = (model(input_ids=row, use_cache=False).logits[0, : len(begin)] for row in rows)
         except Exception as error:
-            raise ModelError(f"model {name}: failed while reading a first token: {one_line(error)}") from error
+            raise ModelError(f"model {name}: failed while reading a few first tokens: {one_line(error)}") from error
+    if (first - second).abs().max() > LOOKING_AHEAD * first.abs().max():
+        raise ModelError(
+            f"model {name}: {type(model).__name__} reads the tokens that it is asked to predict: its logits change "
+            "with later tokens, so it is no language model; if it is a decoder, its config.json lacks is_decoder"
+        )
 
 
 def _loaded_gguf(file: Path, *, name: str, device: str | None) -> LoadedCheckpoint:
@@ -178,7 +194,10 @@ def vocabulary_hash(tokenizer: Any) -> str:
 
 def chat_template_hash(tokenizer: Any) -> str | None:
     """SHA-256 of the template with which messages become a prompt; None if there is none."""
-    return None if tokenizer.chat_template is None else _digest(tokenizer.chat_template)
+    template = tokenizer.chat_template
+    if template is None:
+        return None
+    return _digest([template, DATE] if CLOCK in str(template) else template)
 
 
 def _rounded_activations(quantization: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +27,7 @@ from trusteq.models.causal.tokenized import Prompt
 from trusteq.models.library_output import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,6 +45,13 @@ PART = 256
 
 TOLERANCE = 1e-4
 """How far log-probabilities may be from those of the plain forward, in 32 bits."""
+
+WINDOW = re.compile(r"(window|window_size|window_len|chunk_size|chunk_length|block_size|local_attention|local_radius)$")
+"""Settings that say how many tokens an attention reads, as architectures name them."""
+POSITIONS = re.compile(r"^(max_position_embeddings|n_positions|max_seq_len|max_sequence_length|n_ctx)$")
+"""Settings that say how many tokens there can be; some masks and scales are made for the places in a row."""
+ORIGINAL, SCALED = "original_max_position_embeddings", ("dynamic", "longrope")
+"""After so many tokens, rotary positions of these kinds are scaled by the length of the text."""
 
 
 @dataclass
@@ -82,29 +90,26 @@ class Scorer:
 
     @cached_property
     def longest(self) -> int | None:
-        """The longest row in which every token is seen alike; None if there is no limit.
+        """The most tokens of a row in which every token is seen alike; None if there is no limit.
 
         In longer ones, an attention with a sliding window or in chunks does not see all tokens, and some positions are
         scaled by the length of the whole text: such rows are read without anything shared.
         """
-        config = self.model.config.get_text_config()
-        limits = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
-        rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
-        if rope.get("rope_type") in ("dynamic", "longrope"):
-            limits += [rope.get("original_max_position_embeddings"), config.max_position_embeddings]
-        return min((limit for limit in limits if isinstance(limit, int)), default=None)
+        return min(_limits(self.model.config.get_text_config().to_dict()), default=None)
 
     @cached_property
     def shares(self) -> bool:
         """Whether this model can read trees after a kept prefix, as tried on a few tokens.
 
-        Models whose state is not made of keys and values cannot, and models without positions cannot.
+        Models whose state is not made of keys and values cannot, and models that are not told positions cannot.
         """
         size = self.model.config.get_text_config().vocab_size
         rng = np.random.default_rng(0)
         start, *ends = (tuple(rng.integers(0, size, n).tolist()) for n in (5, 4, 2, 3, 1, 4))
         tried = [Prompt(start + ends[0], (ends[1], ends[3])), Prompt(start + ends[2], (ends[4], ends[4][:2], ends[1]))]
         try:
+            if not _reads_positions(self.model, start):
+                return False
             plain = [plain_log_probabilities(self.model, prompt) for prompt in tried]
             prefix = computed_prefix(self.model, start)
             forward = Forward(self.model, prefix, len(start))
@@ -126,7 +131,8 @@ class Scorer:
         return [row] if row.is_chain or (self._sees_whole(row) and self.shares) else chains(prompt)
 
     def _sees_whole(self, row: Row) -> bool:
-        return self.longest is None or int(row.positions.max()) < self.longest
+        # Its places count, not its positions: GPT-Neo's window does not know that branches stand side by side.
+        return self.longest is None or len(row.tokens) <= self.longest
 
     def _batches(self, rows: Sequence[Row]) -> Iterator[tuple[int, list[int]]]:
         """Positions of rows that are run together, and how many tokens of the prefix each begins with."""
@@ -260,6 +266,28 @@ def _of_row(row: Row, logits: Any) -> NDArray[np.float64]:
     values = (logits[where, tokens] - total[where]).double().cpu().numpy()
     ends = np.cumsum([len(of_one) for of_one in row.targets])
     return np.add.reduceat(values, [0, *ends[:-1]])
+
+
+def _limits(config: Mapping[str, Any]) -> Iterator[int]:
+    """Every number of tokens in a configuration after which a row may be read differently."""
+    for name, value in ((str(name), value) for name, value in config.items()):
+        if isinstance(value, dict):
+            yield from _limits(value)
+        elif WINDOW.search(name) or POSITIONS.search(name) or (name == ORIGINAL and config.get("rope_type") in SCALED):
+            many = value if isinstance(value, list | tuple) else [value]
+            yield from (limit for limit in many if type(limit) is int and limit > 0)
+
+
+def _reads_positions(model: Any, tokens: Tokens) -> bool:
+    """Whether it makes any difference which positions a model is told; it makes none if it counts places in a row."""
+    import torch
+
+    ids = torch.tensor([tokens], device=model.device)
+    at = torch.arange(len(tokens), device=model.device)[None]
+    apart = at + (at >= len(tokens) // 2)
+    with torch.inference_mode():
+        first, second = (model(input_ids=ids, position_ids=where, use_cache=False).logits for where in (at, apart))
+    return not torch.equal(first, second)
 
 
 def _common_start(prompts: Sequence[Prompt]) -> Tokens:

@@ -41,9 +41,14 @@ class TextModel(LanguageModel):
         return self.limit
 
     @property
+    def vocabulary(self) -> int:
+        """How many tokens it knows."""
+        return int(self.model.config.get_text_config().vocab_size)
+
+    @property
     def traits(self) -> Traits:
         """Those of a model that reads texts as they are."""
-        unable: dict[str, Any] = {"changeable": False, "prompts": None, "plainly": None}
+        unable: dict[str, Any] = {"changeable": False, "prompts": None, "plain": None}
         return replace(super().traits, task=Tokens.name, beside=read_beside, **unable)
 
     def documents(self, items: Items) -> list[str]:
