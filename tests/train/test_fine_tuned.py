@@ -167,6 +167,48 @@ def test_a_classifier_goes_on_from_its_own_head(made, tmp_path):
     assert open_transformer(str(tmp_path / "other"), name="o").labels == ("a", "b", "c")
 
 
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_a_head_for_the_same_labels_in_another_order_answers_as_it_did(kind, items, tmp_path):
+    from trusteq.train.start import open_base, save_untrained
+
+    found = open_base(str(tiny_models.save(kind, tmp_path / "base")), name="b", download=False)
+    notes = save_untrained(found, ("yes", "no", "maybe"), tmp_path / "m", layers=None, drop="last", seed=0)
+    assert notes == ("the base's own head",)
+    before, after = (trusteq.open_model(tmp_path / folder) for folder in ("base", "m"))
+    assert (before.labels, after.labels) == (("no", "maybe", "yes"), ("yes", "no", "maybe"))
+    np.testing.assert_allclose(after.predict(items), before.predict(items)[:, [2, 0, 1]], atol=1e-6)
+
+
+def test_a_head_for_other_labels_is_drawn_anew_and_told(base, made, tmp_path):
+    from trusteq.train.start import open_base, save_untrained
+
+    heads = []
+    for name, folder in (("without", base), ("other", made.directory)):
+        found = open_base(str(folder), name="b", download=False)
+        notes = save_untrained(found, ("angry", "calm"), tmp_path / name, layers=None, drop="last", seed=0)
+        heads.append(load_file(tmp_path / name / "model.safetensors")["classifier.weight"])
+    assert notes == ("a new head for 2 labels, since the base's own is for {'praise', 'blame'}",)
+    own = load_file(made.directory / "model.safetensors")["classifier.weight"]
+    assert not torch.isclose(heads[1], own).any()
+    assert float(heads[1].std()) == pytest.approx(float(heads[0].std()), rel=0.3)
+
+
+def test_a_head_without_names_is_kept_only_for_labels_without_names(made, tmp_path):
+    from trusteq.train.start import open_base, save_untrained
+
+    config = json.loads((made.directory / "config.json").read_text("utf-8"))
+    nameless = shutil.copytree(made.directory, tmp_path / "nameless")
+    (nameless / "config.json").write_text(
+        json.dumps({key: value for key, value in config.items() if key not in ("id2label", "label2id")}), "utf-8"
+    )
+    found = open_base(str(nameless), name="b", download=False)
+    notes = save_untrained(found, ("0", "1"), tmp_path / "new", layers=None, drop="last", seed=0)
+    assert notes == ("a new head for 2 labels, since the base's own is for {'LABEL_0', 'LABEL_1'}",)
+    notes = save_untrained(found, ("LABEL_0", "LABEL_1"), tmp_path / "own", layers=None, drop="last", seed=0)
+    assert notes == ("the base's own head",)
+    assert weights(tmp_path / "own") == weights(made.directory)
+
+
 def test_pairs_are_read_as_pairs(base, items, tmp_path):
     texts = list(items.segments["text"])
     pairs = replace(items, segments={"premise": texts, "hypothesis": texts})
