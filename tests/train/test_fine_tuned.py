@@ -143,6 +143,15 @@ def test_some_of_the_layers(base, items, tmp_path):
     assert made.notes == ("a new head for 2 labels", "layers 1 of 2")
 
 
+def test_layers_that_cannot_be_taken_from_the_others(base, items, tmp_path, monkeypatch):
+    def changed(*_):
+        raise ValueError("its layer 2 would change")
+
+    monkeypatch.setattr("trusteq.train.start.with_layers", changed)
+    said = refused(ModelError, tmp_path / "m", base, items=items, layers=1, drop="first")
+    assert said.endswith("cannot be made of layers 2 of 2: its layer 2 would change")
+
+
 def test_the_head_comes_from_the_seed(base, tmp_path):
     from trusteq.train.start import open_base, save_untrained
 

@@ -17,7 +17,7 @@ from trusteq.models.files import files_hash, refuse_pickle, staged, tokenizer_fi
 from trusteq.models.hub import snapshot
 from trusteq.models.labels import configured_labels
 from trusteq.models.layers import kept_layers, layer_list, with_layers
-from trusteq.models.library_output import offline, quiet_transformers
+from trusteq.models.library_output import offline, one_line, quiet_transformers
 from trusteq.models.saving import save_checkpoint
 from trusteq.models.transformer import FILES, open_transformer
 
@@ -111,7 +111,13 @@ def save_untrained(
         if layers > len(modules):
             raise ModelError(f"model {base.name}: it has {len(modules)} layers, fewer than {layers}")
         kept = kept_layers(len(modules), layers, drop)
-        smaller = with_layers(whole.model, path, kept)
+        try:
+            smaller = with_layers(whole.model, path, kept)
+        except Exception as error:
+            raise ModelError(
+                f"model {base.name}: {base.folder} cannot be made of layers "
+                f"{', '.join(str(i + 1) for i in kept)} of {len(modules)}: {one_line(error)}"
+            ) from error
         shutil.rmtree(out)
         save_checkpoint(smaller, out, tokenizer_files(base.files))
         notes.append(f"layers {', '.join(str(i + 1) for i in kept)} of {len(modules)}")
