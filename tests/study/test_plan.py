@@ -67,6 +67,11 @@ MODELS = {"a": {"train": "x"}, "b": {"train": "x"}}
         ({"models": {**MODELS, "c": {"train": "d"}, "d": {"train": "c"}}}, "in a circle"),
         ({"models": {**MODELS, "c": {"train": "x", "method": "bf16"}}}, "go with from"),
         ({"models": {**MODELS, "c": {"from": "a", "method": "bf16", "layers": 2}}}, "options go under options"),
+        ({"models": {**MODELS, "c": {"train": "x", "drop": "first"}}}, "drop 'first' has no effect without layers"),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "bf16", "seed": 3}}},
+            "seed has no effect on method bf16, in which nothing is random; remove it",
+        ),
         ({"audit": {"reference": "nobody"}}, "reference 'nobody' is not a model"),
         ({"audit": {"reference": "base", "explain": 3}}, "audit has no key 'explain'"),
         ({"seeds": []}, "at least 1"),

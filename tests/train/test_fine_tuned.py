@@ -244,6 +244,8 @@ def test_a_body_that_is_not_whole(base, items, tmp_path):
         ({"items": lessons(1)}, DataError, "1 item cannot be split"),
         ({"dev": replace(lessons(8), labels=None)}, DataError, "no labels to learn from"),
         ({"settings": replace(PAPER, hard=0.5)}, OptionError, "another model's answers"),
+        ({"drop": "first"}, OptionError, "drop 'first' has no effect without layers"),
+        ({"layers": 1, "drop": "middle"}, OptionError, "drop must be last, first or evenly, found 'middle'"),
         ({"layers": 7}, ModelError, "2 layers, fewer than 7"),
         ({"settings": replace(QUICK, rate=1e30)}, ModelError, "lower --rate"),
     ],

@@ -81,7 +81,7 @@ def train(base: str, out: Path, **options: Any) -> int:
                 out=out,
                 settings=replace(RECIPES[options["recipe"]], **overrides),
                 layers=options["layers"],
-                drop=options["drop"] or "last",
+                drop=options["drop"],
                 device=options["device"],
                 download=options["download"],
                 tell=progress,

@@ -104,6 +104,10 @@ def rebuilt(model: Any, config: Any, weights: dict[str, Any]) -> Any:
     return copy.eval()
 
 
+DROPS = ("last", "first", "evenly")
+"""Which layers may be left out."""
+
+
 def kept_layers(total: int, count: int | None, drop: str) -> list[int]:
     """Which layers to keep, counted from 0; by default half of them, rounded up."""
     count = (total + 1) // 2 if count is None else count

@@ -103,6 +103,10 @@ class ModelPlan(BaseModel):
             )
         if self.source is not None and (self.training != Overrides() or self.layers or self.drop):
             raise ValueError("training, layers and drop go with train; a method's options go under options")
+        if self.drop and not self.layers:
+            raise ValueError(f"drop {self.drop!r} has no effect without layers, how many to keep; remove it")
+        if self.method is not None and self.seed and "seed" not in METHODS[self.method].options:
+            raise ValueError(f"seed has no effect on method {self.method}, in which nothing is random; remove it")
         if self.method is not None:
             try:
                 checked_options(self.method, self.options)

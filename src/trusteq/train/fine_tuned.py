@@ -14,6 +14,7 @@ from trusteq.data.atomic_file import refuse_link
 from trusteq.data.items import Items
 from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, TrusteqError
 from trusteq.models.files import tokenizer_files
+from trusteq.models.layers import DROPS
 from trusteq.models.made import RECIPE
 from trusteq.models.saving import save_checkpoint
 from trusteq.progress import silent
@@ -61,7 +62,7 @@ def fine_tune(
     dev: Items | None = None,
     settings: TrainingSettings = PAPER,
     layers: int | None = None,
-    drop: str = "last",
+    drop: str | None = None,
     device: str | None = None,
     download: bool = False,
     tell: Tell = silent,
@@ -70,10 +71,16 @@ def fine_tune(
     """A classifier trained on labelled ``items``, starting from a pretrained model (a folder, or a hub id).
 
     The epoch with the highest accuracy is kept: on ``dev``, or if there is none on a held-out tenth of the items.
-    layers: how many of the base's layers to use; drop: which to leave out, "last", "first" or "evenly". ``out`` must
-    not exist; after an interruption, the same call resumes. tell: called with (stage, done, total); say: with a line.
+    layers: how many of the base's layers to use; drop: which to leave out, "last" (the default), "first" or "evenly".
+    ``out`` must not exist; after an interruption, the same call resumes. tell: called with (stage, done, total); say:
+    with a line.
     """
     _check(items, dev, settings)
+    if drop is not None and layers is None:
+        raise OptionError(f"drop {drop!r} has no effect without layers, how many to keep; leave it out")
+    drop = "last" if drop is None else drop
+    if drop not in DROPS:
+        raise OptionError(f"drop must be {', '.join(DROPS[:-1])} or {DROPS[-1]}, found {drop!r}")
     if (shared := learned_too(items, dev)) is not None:
         say(shared)
     try:
