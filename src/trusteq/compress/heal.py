@@ -21,7 +21,6 @@ from trusteq.compress.perturbed import perturbing_of
 from trusteq.compress.pupil import pupil_of
 from trusteq.compress.stored_tensors import StoredTensors, save_with
 from trusteq.compress.trainee import ALL, HEAL, SCALES, SMALL, refuse_lost, rounds_activations, trainee
-from trusteq.errors import OptionError
 from trusteq.explain.units import default_units, replacement
 from trusteq.models.layers import does_not_apply
 from trusteq.progress import silent
@@ -92,12 +91,6 @@ def heal(
     """The candidate, nearer to its original."""
     import torch
 
-    if rows is not None and minutes is not None:
-        raise OptionError("rows and minutes both say how long to train; give one of them")
-    if merge and rank is None:
-        raise OptionError("merge has no effect without rank, the rank of the corrections that are merged")
-    if move is not None and rank is not None:
-        raise OptionError("move has no effect with rank, since only corrections move; leave one of them out")
     perturbing = perturbing_of(perturb, replace, whole=whole, seed=seed)
     if perturbing is not None:
         spelt = replacement(default_units(items), perturbing.replace, items)
