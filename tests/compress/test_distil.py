@@ -1,5 +1,6 @@
 """Distillation: the student comes nearer to the large model, on texts it has not seen."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -95,6 +96,28 @@ def test_it_says_how_it_goes(large, lessons, tmp_path):
     assert [line.split(":")[0] for line in said[1:]] == ["epoch 1 of 2", "epoch 2 of 2"]
     assert "dev accuracy" in said[1]
     assert ("epoch 2 of 2", 2, 2) in told
+
+
+def test_only_a_run_that_trains_replaces_the_state_of_another(large, lessons, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    arguments = {"layers": 2, "epochs": 2, "batch": 16}
+    with monkeypatch.context() as patch:
+        patch.setattr("trusteq.compress.distil._outcome", stop)
+        with pytest.raises(KeyboardInterrupt):
+            distilled(large, lessons, tmp_path / "s", **arguments)
+    state = tmp_path / ".s.training/state.safetensors"
+    before = state.read_bytes()
+    with pytest.raises(ModelError):
+        distilled(large, lessons, tmp_path / "s", **{**arguments, "layers": 5})
+    made = trusteq.compress.make(large, method="bf16", out=tmp_path / "s")
+    assert state.read_bytes() == before
+    shutil.rmtree(made.directory)
+    said = []
+    distilled(large, lessons, tmp_path / "s", **{**arguments, "seed": 3}, say=said.append)
+    assert any(".s.training holds the state of an interrupted run" in line for line in said)
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
 def refused(error, out, *arguments, **options):

@@ -135,6 +135,25 @@ def test_what_another_run_left_is_not_taken_up(base, items, tmp_path, monkeypatc
     said = []
     fine_tune(base, items=items, out=tmp_path / "m", settings=replace(QUICK, seed=5), device="cpu", say=said.append)
     assert not any("resumes" in line for line in said)
+    assert any(".m.training holds the state of an interrupted run with other arguments" in line for line in said)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize("wrong", [{"settings": replace(QUICK, rate=1e30)}, {"layers": 7}])
+def test_a_run_that_fails_leaves_the_state_of_another(wrong, base, items, made, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trusteq.train.fine_tuned.in_words", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu")
+    with pytest.raises(ModelError):
+        fine_tune(base, items=items, out=tmp_path / "m", device="cpu", **{"settings": QUICK, **wrong})
+    said = []
+    again = fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=said.append)
+    assert "resumes after epoch 1" in said
+    assert weights(again.directory) == weights(made.directory)
 
 
 def test_some_of_the_layers(base, items, tmp_path):

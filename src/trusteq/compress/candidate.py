@@ -30,6 +30,7 @@ from trusteq.progress import silent
 from trusteq.prompts.task_file import read_task_file
 from trusteq.record.plain import plain
 from trusteq.train.checkpoints import Checkpoints
+from trusteq.train.fine_tuned import replaces
 from trusteq.train.held_out import learned_too
 from trusteq.train.recipe import SCHEMA_VERSION, key_of, versions, versions_of
 
@@ -224,6 +225,8 @@ def _made(
     data: dict[str, Any] = {"items": items, "tell": tell} if chosen.calibrates else {}
     if chosen.learns:
         data = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
+        if checkpoints.of_another():
+            say(replaces(checkpoints.file.parent))
     if original is not None:
         data["original"] = original
     seed = arguments.get("seed", 0)

@@ -118,6 +118,8 @@ def fine_tune(
         state = checkpoints.read()
         if state is not None:
             say(f"resumes after epoch {len(state.curve)}")
+        elif checkpoints.of_another():
+            say(replaces(workshop))
         curve = train(
             model,
             Examples(model.encode(list(zip(*items.texts(), strict=True))), items.gold(labels)),
@@ -155,6 +157,14 @@ def fine_tune(
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
     return Trained(path, tuple(curve), notes, recipe)
+
+
+def replaces(workshop: Path) -> str:
+    """What becomes of the state of another run in this folder, in words."""
+    return (
+        f"{workshop} holds the state of an interrupted run with other arguments or data, which the first epoch of this "
+        "one replaces; to go on with that run, stop this one and give what was given then"
+    )
 
 
 def in_words(epoch: Epoch, epochs: int) -> str:
