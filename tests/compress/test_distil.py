@@ -9,7 +9,7 @@ import torch
 
 import trusteq
 import trusteq.compress
-from trusteq import DataError, Items, LabelError, ModelError, OptionError
+from trusteq import DataError, Items, LabelError, ModelError, OptionError, RunError
 from trusteq.compress.perturbed import masks, perturbed
 from trusteq.models.transformer import open_transformer
 
@@ -117,6 +117,21 @@ def test_only_a_run_that_trains_replaces_the_state_of_another(large, lessons, tm
     said = []
     distilled(large, lessons, tmp_path / "s", **{**arguments, "seed": 3}, say=said.append)
     assert any(".s.training holds the state of an interrupted run" in line for line in said)
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_full_disk_leaves_what_was_trained(large, lessons, tmp_path, small_files):
+    def fill(line):
+        if line.startswith("epoch 1"):
+            small_files()
+
+    with pytest.raises(RunError) as caught:
+        distilled(large, lessons, tmp_path / "s", epochs=1, batch=16, say=fill)
+    small_files(None)
+    assert str(caught.value).startswith(f"{tmp_path / 's'}: cannot be written: ")
+    said = []
+    distilled(large, lessons, tmp_path / "s", epochs=1, batch=16, say=said.append)
+    assert not any(line.startswith("epoch") for line in said)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 

@@ -18,7 +18,6 @@ import trusteq
 from trusteq import DataError, Items, LabelError, ModelError, OptionError, RunError
 from trusteq.models.transformer import open_transformer
 from trusteq.train import PAPER, TrainingSettings, fine_tune, loop
-from trusteq.train.checkpoints import Checkpoints
 
 QUICK = TrainingSettings(epochs=3, batch=8, rate=3e-3)
 WORDS = ["the film was", "a man is", "not very", "the dog runs outside", "york"]
@@ -293,22 +292,22 @@ def test_labels_that_do_not_fit_leave_nothing(made, items, tmp_path, monkeypatch
     assert refused(LabelError, tmp_path / "m", made.directory, items=items) == "labels do not fit"
 
 
-@pytest.mark.slow
-def test_a_full_disk_leaves_what_can_be_gone_on_from(base, items, tmp_path, monkeypatch):
-    write = Checkpoints.write
+@pytest.mark.parametrize(("after", "file"), [(1, ".m.training/state.safetensors"), (3, "m")])
+def test_a_full_disk_leaves_what_can_be_gone_on_from(after, file, base, items, made, tmp_path, small_files):
+    def fill(line):
+        if line.startswith(f"epoch {after}"):
+            small_files()
 
-    def full(self, state):
-        if len(state.curve) == 2:
-            raise RunError("no space left")
-        write(self, state)
-
-    monkeypatch.setattr(Checkpoints, "write", full)
-    with pytest.raises(RunError, match="no space left"):
-        fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu")
-    monkeypatch.undo()
+    with pytest.raises(RunError) as caught:
+        fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=fill)
+    small_files(None)
+    assert str(caught.value).startswith(f"{tmp_path / file}: cannot be written: ")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*/*.part"))
     said = []
-    fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=said.append)
-    assert "resumes after epoch 1" in said
+    again = fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=said.append)
+    assert f"resumes after epoch {after}" in said
+    assert weights(again.directory) == weights(made.directory)
 
 
 def test_a_folder_that_is_taken_stays(base, items, tmp_path):

@@ -25,6 +25,7 @@ from trusteq.data.items import Items
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
 from trusteq.models.made import RECIPE, carried
+from trusteq.models.saving import os_errors
 from trusteq.policy import read_policy
 from trusteq.progress import silent
 from trusteq.prompts.task_file import read_task_file
@@ -240,7 +241,7 @@ def _made(
             draft = Path(scratch) / "candidate"
             draft.mkdir()
             tell("save it and read it back", 0, 1)
-            with attempt(source, method, "it cannot be saved"):
+            with attempt(source, method, "it cannot be saved"), os_errors():
                 compressed.save(draft)
             try:
                 saved = reopened(source, draft, name=path.name)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import RunError
+from trusteq.models.saving import os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,11 +151,13 @@ class Checkpoints:
         draft = self.file.with_name(f"{self.file.name}.part")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, draft, metadata=metadata)
+            with os_errors():
+                save_file(tensors, draft, metadata=metadata)
             with draft.open("rb+") as stream:
                 os.fsync(stream.fileno())
             draft.replace(self.file)
         except OSError as error:
+            draft.unlink(missing_ok=True)
             raise RunError(f"{self.file}: cannot be written: {error.strerror or error}") from None
 
     def remove(self) -> None:
