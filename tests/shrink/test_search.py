@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 pytest.importorskip("compressed_tensors", reason="needs compressed-tensors")
 
+from oracles import tiny_models
+
 import trusteq
 from trusteq import DataError, ModelError, OptionError, StudyError, load_run
 from trusteq.compress import candidate
@@ -243,6 +245,24 @@ def test_a_candidate_of_the_user_s_own_is_tried_as_well(large, data, settings, t
     assert found.confirmation.name == "own"
     with pytest.raises(OptionError, match=r"a model named large is there already; rename the folder"):
         search(large, data["items"], also=[large], **{**options, "out": tmp_path / "other"})
+
+
+def test_a_candidate_that_is_larger_than_the_model_is_judged_the_same_again(data, tmp_path):
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package, reason=f"needs {package}")
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    model = tiny_models.save("bert", tmp_path / "model", shape=small)
+    rules = {"name": "any", "min_items": 20, "required": ["behaviour"]}
+    rules["rules"] = {"behaviour": {"disagreement": {"at_most": 0.99}}}
+    written = set()
+    for _ in ("first", "again"):
+        found = search(model, data["items"], out=tmp_path / "out", methods=["int8-onnx"], policy=rules, resamples=100)
+        (entry,) = found.tried
+        assert (entry.name, entry.fate) == ("int8-onnx", "does not fit")
+        assert entry.reason.startswith("it is larger than the model")
+        assert (found.exit_code, found.document()["nearest"]) == (3, "int8-onnx")
+        written.add((tmp_path / "out/shrink.json").read_bytes())
+    assert len(written) == 1
 
 
 def test_a_method_that_is_missing_or_does_not_fit_is_skipped_with_its_reason(

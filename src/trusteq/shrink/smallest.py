@@ -165,7 +165,11 @@ def _claim(directory: Path, about: Mapping[str, Any]) -> dict[str, str]:
     try:
         stored = json.loads(file.read_text("utf-8"))
         theirs, version = stored["about"], stored["schema_version"]
-        refused = {rung["name"]: rung["reason"] for rung in stored["rungs"] if rung["fate"] == DOES_NOT_FIT}
+        refused = {  # not those that were audited and are larger than the model, which have a run
+            rung["name"]: rung["reason"]
+            for rung in stored["rungs"]
+            if rung["fate"] == DOES_NOT_FIT and rung["run"] is None
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{file}: cannot be read ({error!r}); choose another --out") from None
     ours = json.loads(json.dumps(about))
