@@ -170,8 +170,10 @@ def _run(options: dict[str, Any], method: str, out: Path) -> Path | None:
     if options["run"] is None:
         return None
     run = free_directory(options["run"])
-    if run.resolve().is_relative_to(out.resolve()):
-        raise click.UsageError(f"--run {run} is in the candidate's folder; name another, e.g. {out}-audit")
+    ours, theirs = run.resolve(), out.resolve()
+    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+        where = "is" if ours == theirs else "is in" if ours.is_relative_to(theirs) else "holds"
+        raise click.UsageError(f"--run {run} {where} the candidate's folder {out}; name another, e.g. {out}-audit")
     return run
 
 
