@@ -223,6 +223,24 @@ def test_an_item_that_is_also_untouched_is_refused_before_anything_is_written(la
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("bare", ["development", "untouched"])
+def test_a_policy_whose_rules_need_labels_is_refused_where_there_are_none(large, texts, labelled, tmp_path, bare):
+    parts = {"development": labelled(60, 1, "dev"), "untouched": labelled(60, 2, "test"), bare: texts(60, 3, "bare")}
+    arguments = {"items": parts["development"], "test": parts["untouched"], "out": tmp_path / "out"}
+    arguments["methods"] = ["fp16"]
+    with pytest.raises(OptionError) as caught:
+        search(large, **arguments)
+    assert str(caught.value) == (
+        "policy default requires rules on accuracy difference and smooth ECE difference, which need gold labels, and "
+        "bare has none: name their column with --label, or a policy without these rules with --policy"
+    )
+    assert not (tmp_path / "out").exists()
+    rules = {"name": "same", "min_items": 20, "required": ["behaviour"]}
+    others = {"calibration": {"ece_difference": {"at_most": 0.1}}}
+    rules["rules"] = {"behaviour": {"disagreement": {"at_most": 0.1}}, **others}
+    assert search(large, **arguments, policy=rules, resamples=100).confirmation.name == "fp16"
+
+
 def test_a_folder_belongs_to_one_search(large, data, settings, tmp_path):
     options = {"test": data["test"], "out": tmp_path / "out", **settings, "methods": ["int4-weights"]}
     search(large, data["items"], **options)

@@ -79,7 +79,7 @@ GROUPS = {
 @click.option("--text", help="Columns that the model reads, in order: --text premise,hypothesis.")
 @click.option("--picture", help="Columns of pictures; a folder of pictures needs none.")
 @click.option("--columns", help="Columns of a table that the model reads, in order, or all.")
-@click.option("--label", help="Column with the gold label; without it, rules that need labels are not measured.")
+@click.option("--label", help="Column with the gold label, which rules on accuracy and calibration need.")
 @click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column.")
 @click.option("--ignore-label", help="Exclude items with these labels, e.g. -1.")
 @click.option("--id", "id_column", help="Column with item ids.")
@@ -124,8 +124,8 @@ def shrink(model: str, **options: Any) -> int:
     \b
     trusteq shrink bert/ --data dev.csv --test test.csv --text review \\
         --label label --out smaller
-    trusteq shrink bert/ --data all.csv --text review --cluster author \\
-        --budget 30min --out smaller
+    trusteq shrink bert/ --data all.csv --text review --label label \\
+        --cluster author --budget 30min --out smaller
 
     Exit codes: 0 EQUIVALENT, 1 NOT EQUIVALENT (or no candidate is better than that), 3 UNDECIDED or stopped by the
     budget, 2 error.

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trusteq.comparing.measures import in_words, needs_of
 from trusteq.data.atomic_file import refuse_link, refuse_links_out, write_atomically
 from trusteq.errors import OptionError, StudyError
 from trusteq.explain.explanation import ITEMS
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.policy import Policy
     from trusteq.progress import Tell
+    from trusteq.shrink.parts import Parts
     from trusteq.work.shard import Executor
 
     Say = Callable[[str], None]
@@ -99,6 +101,7 @@ def search(
     rules = usual_policy(task_of(reference)) if policy is None else read_policy(policy)
     rules = rules if dimensions is None else rules.requiring(tuple(dimensions))
     _refuse_unexplained(reference, rules)
+    _refuse_unlabelled(reference, rules, split)
     about = {
         "model": reference.identity.content,
         "options": {key: str(value) for key, value in chosen_options.items()},
@@ -140,6 +143,19 @@ def _refuse_unexplained(reference: Model, rules: Policy) -> None:
         raise OptionError(
             f"policy {rules.name} requires explanations, and model {reference.name} cannot be explained; require other "
             "dimensions (--dimensions behaviour,calibration)"
+        )
+
+
+def _refuse_unlabelled(reference: Model, rules: Policy, split: Parts) -> None:
+    """An error before any work if no candidate could pass, because nothing says which answers are right."""
+    bare = next((items for items in (split.development, split.untouched) if items.labels is None), None)
+    if bare is None or task_of(reference).several_outcomes:  # as of tokens, which a text itself says
+        return
+    names = [name for part in rules.required for name in rules.rules[part] if "labels" in needs_of(name)]
+    if names:
+        raise OptionError(
+            f"policy {rules.name} requires rules on {' and '.join(map(in_words, names))}, which need gold labels, and "
+            f"{bare.source} has none: name their column with --label, or a policy without these rules with --policy"
         )
 
 
