@@ -241,6 +241,13 @@ def test_a_policy_whose_rules_need_labels_is_refused_where_there_are_none(large,
     assert search(large, **arguments, policy=rules, resamples=100).confirmation.name == "fp16"
 
 
+def test_the_folder_that_this_runs_in_can_hold_a_search(large, data, settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = search(large, data["items"], test=data["test"], out=".", budget=0, **{**settings, "methods": ["fp16"]})
+    assert found.stopped
+    assert {"shrink.json", "shrink.html"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_a_folder_belongs_to_one_search(large, data, settings, tmp_path):
     options = {"test": data["test"], "out": tmp_path / "out", **settings, "methods": ["int4-weights"]}
     search(large, data["items"], **options)

@@ -217,4 +217,4 @@ def _running(executor: Executor | None, directory: Path, say: Say) -> Iterator[E
 
 
 def _work(directory: Path) -> Path:
-    return directory.with_name(f"{directory.name}.work")
+    return Path(f"{directory}.work")
