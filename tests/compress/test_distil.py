@@ -83,7 +83,7 @@ def test_the_recipe_tells_the_lesson(large, lessons, unseen, tmp_path):
     best = max(epoch["dev_accuracy"] for epoch in recipe["curve"])
     student, original = (trusteq.open_model(place).predict(dev).argmax(axis=1) for place in (made.directory, large))
     assert (student == dev.labels).mean() == pytest.approx(best)
-    (note,) = made.notes
+    note, _ = made.notes  # the second says that dev was learned from
     assert note.startswith("starts from the original's layers 1, 3 of 4; ")
     assert f"answers {(student == original).mean():.1%} of 20 dev items as the original does" in note
     assert f"the original's {(original == dev.labels).mean():.1%}" in note
@@ -118,6 +118,13 @@ def test_only_a_run_that_trains_replaces_the_state_of_another(large, lessons, tm
     distilled(large, lessons, tmp_path / "s", **{**arguments, "seed": 3}, say=said.append)
     assert any(".s.training holds the state of an interrupted run" in line for line in said)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+def test_items_to_choose_by_that_are_learned_from_are_noted_in_the_recipe(large, lessons, tmp_path):
+    made = distilled(large, lessons, tmp_path / "s", dev=lessons, epochs=1, batch=16)
+    note = "160 items of the 160 to choose by (items) are also among those to learn from, by content"
+    assert made.notes[-1] == note
+    assert made.recipe["notes"] == [note]
 
 
 def test_a_full_disk_leaves_what_was_trained(large, lessons, tmp_path, small_files):

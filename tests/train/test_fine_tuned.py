@@ -75,6 +75,7 @@ def test_the_recipe_tells_everything(made, base, items):
     recipe = json.loads((made.directory / "trusteq-recipe.json").read_text("utf-8"))
     assert recipe == json.loads(json.dumps(made.recipe))
     assert recipe["method"] == "train"
+    assert "notes" not in recipe
     assert recipe["arguments"]["rate"] == 3e-3
     assert recipe["source"]["location"] == str(base)
     assert recipe["items"]["items"], recipe["dev"]["items"] == (72, 8)
@@ -168,6 +169,16 @@ def test_layers_that_cannot_be_taken_from_the_others(base, items, tmp_path, monk
     monkeypatch.setattr("trusteq.train.start.with_layers", changed)
     said = refused(ModelError, tmp_path / "m", base, items=items, layers=1, drop="first")
     assert said.endswith("cannot be made of layers 2 of 2: its layer 2 would change")
+
+
+def test_items_to_choose_by_that_are_learned_from_are_noted_in_the_recipe(base, items, tmp_path):
+    some, said = items.take(range(5)), []
+    settings = replace(QUICK, epochs=1)
+    made = fine_tune(base, items=items, dev=some, out=tmp_path / "m", settings=settings, device="cpu", say=said.append)
+    note = f"{len(some)} items of the 5 to choose by (items) are also among those to learn from, by content"
+    assert made.notes == ("a new head for 2 labels", note)
+    assert json.loads((made.directory / "trusteq-recipe.json").read_text("utf-8"))["notes"] == [note]
+    assert note in said
 
 
 def test_the_head_comes_from_the_seed(base, tmp_path):

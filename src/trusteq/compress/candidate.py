@@ -148,8 +148,10 @@ def make(
         if chosen.calibrates and chosen.original:
             how = "--data and --text, --picture, --sound or --columns"
         raise OptionError(f"method {method} {use}: name them with {how} (in Python items=)")
-    if items is not None and (shared := learned_too(items, dev)) is not None:
-        say(shared)
+    shared = None if items is None else learned_too(items, dev)
+    notes = () if shared is None else (shared,)
+    for note in notes:
+        say(note)
     from trusteq.compress.original import open_original
     from trusteq.compress.source import is_graph, opened
     from trusteq.record.saving import free_directory
@@ -186,7 +188,7 @@ def make(
                 )
                 say(plan.note)
             items = together(items)
-        return _made(source, counterpart, plan, method, path, arguments, items, dev, tell, say)
+        return _made(source, counterpart, plan, method, path, arguments, items, dev, notes, tell, say)
 
 
 def _refuse_without_audit(method: str, *, audit: bool, **requested: object) -> None:
@@ -209,10 +211,11 @@ def _made(
     arguments: dict[str, Any],
     items: Items | None,
     dev: Items | None,
+    notes: tuple[str, ...],
     tell: Tell,
     say: Callable[[str], None],
 ) -> Candidate:
-    """The candidate made from an opened model."""
+    """The candidate made from an opened model; ``notes`` are those on what it learns from."""
     from trusteq.compress.source import reopened
     from trusteq.models.traits import traits_of
 
@@ -261,6 +264,7 @@ def _made(
                 **({} if counterpart is None else {"original": _place(counterpart)}),
                 "content": saved.identity.content,
                 "versions": (versions if source.model is not None else versions_of)(*chosen.packages),
+                **({"notes": list(notes)} if notes else {}),
                 **compressed.facts,
                 **carried(traits_of(source).trained_on(), compressed.facts),
             }
@@ -280,9 +284,10 @@ def _made(
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
     tell("save it and read it back", 1, 1)
+    notes = (*compressed.notes, *notes)
     if plan is None:
-        return Candidate(path, method, before, after, compressed.notes, recipe)
-    return Candidate(path, method, before, after, (*compressed.notes, plan.note), recipe, audit, plan.test)
+        return Candidate(path, method, before, after, notes, recipe)
+    return Candidate(path, method, before, after, (*notes, plan.note), recipe, audit, plan.test)
 
 
 def _checkpoints(

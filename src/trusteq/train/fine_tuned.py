@@ -111,10 +111,10 @@ def fine_tune(
             shutil.rmtree(folder, ignore_errors=True)
         workshop.mkdir(parents=True, exist_ok=True)
         tell("open the base", 0, 1)
-        notes = save_untrained(opened, labels, start, layers=layers, drop=drop, seed=settings.seed)
+        start_notes = save_untrained(opened, labels, start, layers=layers, drop=drop, seed=settings.seed)
         model = _open(start, path.name, device)
         tell("open the base", 1, 1)
-        say(f"{path.name} starts from {opened.location}: {', '.join(notes)}")
+        say(f"{path.name} starts from {opened.location}: {', '.join(start_notes)}")
         state = checkpoints.read()
         if state is not None:
             say(f"resumes after epoch {len(state.curve)}")
@@ -139,7 +139,8 @@ def fine_tune(
             "content": reopened.identity.content,
             "device": device,
             "threads": torch.get_num_threads(),
-            "start": list(notes),
+            "start": list(start_notes),
+            **({} if shared is None else {"notes": [shared]}),
             "curve": [asdict(epoch) for epoch in curve],
             "versions": versions(),
         }
@@ -156,6 +157,7 @@ def fine_tune(
         raise
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
+    notes = (*start_notes, *(() if shared is None else (shared,)))
     return Trained(path, tuple(curve), notes, recipe)
 
 
