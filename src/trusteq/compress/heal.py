@@ -228,12 +228,9 @@ def save_healed(files: Mapping[str, Path], learner: Trainee, tensors: Mapping[st
 
 def _rows_in(minutes: float, pupil: Pupil, items: Items, batch: int, checkpoints: Checkpoints | None) -> int:
     """How many rows fit, as was found out when training began."""
-    noted = None if checkpoints is None else checkpoints.file.with_name("rows")
-    key = "" if checkpoints is None else checkpoints.key
-    if noted is not None and noted.is_file():
-        known, _, text = noted.read_text("utf-8").partition(" ")
-        if known == key and text.isdigit():  # not that of another candidate, or of other minutes
-            return int(text)
+    noted = None if checkpoints is None else checkpoints.file.with_name(f"rows-{checkpoints.key}")
+    if noted is not None and noted.is_file() and (text := noted.read_text("utf-8")).isdigit():
+        return int(text)
     some = np.arange(min(len(items), batch * TIMED))
     started = time.perf_counter()
     lessons = pupil.lessons(items.take(some), some, 0)
@@ -246,7 +243,7 @@ def _rows_in(minutes: float, pupil: Pupil, items: Items, batch: int, checkpoints
     rows = max(batch, round(len(some) * 60 * minutes / seconds))
     if noted is not None:
         noted.parent.mkdir(parents=True, exist_ok=True)
-        noted.write_text(f"{key} {rows}", "utf-8")
+        noted.write_text(str(rows), "utf-8")
     return rows
 
 
