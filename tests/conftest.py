@@ -67,3 +67,16 @@ def brief_timing():
         for name, seconds in usual.items():
             patch.setattr(cost_speed, name, seconds / 50)
         yield usual
+
+
+@pytest.fixture
+def small_files():
+    """A function from the most bytes of a file (None: any) after which longer ones fail, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="needs limits of a Unix system")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(most=2000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, before if most is None else (most, before[1]))
+
+    yield limit
+    limit(None)

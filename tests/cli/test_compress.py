@@ -86,6 +86,7 @@ def test_distil_tells_its_epochs(large, lessons, tmp_path):
         (["--method", "prune-weights", "--share", "half"], "'half' is not a valid float"),
         (["--method", "fp16", "--share", "0.5"], "share has no effect on method fp16"),
         (["--method", "fp16", "--data", "x.csv"], "--data has no effect on method fp16"),
+        (["--method", "fp16", "--skip-unreadable"], "--skip-unreadable has no effect on method fp16"),
         (["--method", "fp16", "--ignore-label", "x"], "--ignore-label has no effect on method fp16"),
         (["--method", "distil"], "learns from items: name them with --data and --text"),
         (["--method", "distil", "--data", "nowhere.csv"], "nowhere.csv"),
@@ -217,6 +218,17 @@ def test_a_graph_is_calibrated_on_a_folder_of_pictures(photos):
     assert "note: calibrated on 7 of 20 items" in out
     assert "trusteq: calibrate" in err
     assert (photos / "int8" / "model.yaml").read_bytes() == (photos / "small.yaml").read_bytes()
+
+
+def test_pictures_that_cannot_be_decoded_are_left_out_if_so_said(photos):
+    (photos / "photos" / "cat" / "bad.png").write_bytes(b"no picture")
+    arguments = (str(photos / "small.onnx"), "--method", "int8-static", "--data", str(photos / "photos"))
+    code, _, err = run(*arguments, "--out", str(photos / "int8"), "--quiet")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "to leave such items out, say so (--skip-unreadable)" in err
+    code, _, err = run(*arguments, "--out", str(photos / "int8"), "--skip-unreadable")
+    assert code == 0, err
+    assert f"trusteq: {photos / 'photos'}: 1 of 21 items left out, whose files cannot be decoded\n" in err
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,14 @@ def test_a_mistake_is_one_line_and_nothing_is_made(place, tmp_path, arguments, s
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_inside_the_candidate(place, tmp_path):
-    done = heal(place, tmp_path / "healed", "--quiet", "--run", tmp_path / "healed" / "run")
-    command.one_line(done, "is in the candidate's folder")
+@pytest.mark.parametrize(
+    ("run", "where"), [("models/healed/run", "is in"), ("models/healed", "is"), ("models", "holds")]
+)
+def test_a_run_and_the_candidate_in_one_folder(place, tmp_path, run, where):
+    out = tmp_path / "models/healed"
+    done = heal(place, out, "--quiet", "--run", tmp_path / run)
+    command.one_line(done, f"{run} {where} the candidate's folder {out}; name another, e.g. {out}-audit")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("flags", [["--no-audit"], ["--test", "t.csv"], ["--run", "r"], ["--explain-items", "5"]])

@@ -50,6 +50,17 @@ def test_every_option_is_in_one_group(name):
         assert f"\n{heading}:\n" in out
 
 
+def test_compress_says_which_options_each_method_takes():
+    from trusteq.compress.methods import METHODS
+
+    _, _, below = trusteq_help("compress").partition("Methods, and the options they take:\n")
+    words = below.split()
+    starts = [words.index(name) for name in METHODS]
+    for (name, method), start, end in zip(METHODS.items(), starts, [*starts[1:], None], strict=True):
+        taken = {word[2:] for word in words[start:end] if word[2:] in method.options}
+        assert taken == set(method.options), name
+
+
 def test_audit_begins_with_three_examples_that_are_commands():
     lines = trusteq_help("audit").split("Models:")[0].splitlines()
     examples = [line.split("#")[0].split()[2:] for line in lines if line.startswith("  trusteq audit ")]

@@ -86,6 +86,21 @@ def test_texts_must_be_named(folder):
     command.one_line(done, "model model reads texts; name their columns with --text")
 
 
+def test_pictures_that_cannot_be_decoded_are_left_out_if_so_said(folder, asked):
+    image = pytest.importorskip("PIL.Image", reason="needs the extra 'pictures'")
+    (folder / "photos").mkdir()
+    for i in range(3):
+        image.new("RGB", (4, 4), (i, 0, 0)).save(folder / "photos" / f"{i}.png")
+    (folder / "photos" / "bad.png").write_bytes(b"no picture")
+    vit = '{"architectures": ["ViTForImageClassification"], "model_type": "vit"}'
+    (folder / "model" / "config.json").write_text(vit, "utf-8")
+    given = ("shrink", "model", "--data", "photos", "--out", "out")
+    command.one_line(command.trusteq(*given, "--quiet", cwd=folder), "bad.png")
+    done = command.trusteq(*given, "--skip-unreadable", cwd=folder)
+    assert len(asked["items"]) == 3
+    assert "trusteq: photos: 1 of 4 items left out, whose files cannot be decoded\n" in done.stderr
+
+
 def test_a_file_of_predictions_cannot_be_made_smaller(folder):
     done = command.trusteq("shrink", "data.csv", "--data", "data.csv", "--out", "out", "--quiet", cwd=folder)
     command.one_line(done, "of which no candidate can be made")

@@ -58,6 +58,8 @@ def test_json_is_all_that_it_prints(base, lessons, tmp_path):
         ((), "labelled items"),
         (("--drop", "first"), "no effect without --layers"),
         (("--epochs", "0"), "0 is not in the range"),
+        (("--rate", "nan"), "rate must be a number above 0, found nan"),
+        (("--warmup", "nan"), "warmup must be a number from 0 to 1, found nan"),
         (("--recipe", "none"), "'none' is not one of"),
     ],
 )

@@ -1,5 +1,6 @@
 """Distillation: the student comes nearer to the large model, on texts it has not seen."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 import trusteq
 import trusteq.compress
-from trusteq import DataError, Items, LabelError, ModelError, OptionError
+from trusteq import DataError, Items, LabelError, ModelError, OptionError, RunError
 from trusteq.compress.perturbed import masks, perturbed
 from trusteq.models.transformer import open_transformer
 
@@ -82,7 +83,7 @@ def test_the_recipe_tells_the_lesson(large, lessons, unseen, tmp_path):
     best = max(epoch["dev_accuracy"] for epoch in recipe["curve"])
     student, original = (trusteq.open_model(place).predict(dev).argmax(axis=1) for place in (made.directory, large))
     assert (student == dev.labels).mean() == pytest.approx(best)
-    (note,) = made.notes
+    note, _ = made.notes  # the second says that dev was learned from
     assert note.startswith("starts from the original's layers 1, 3 of 4; ")
     assert f"answers {(student == original).mean():.1%} of 20 dev items as the original does" in note
     assert f"the original's {(original == dev.labels).mean():.1%}" in note
@@ -90,11 +91,55 @@ def test_the_recipe_tells_the_lesson(large, lessons, unseen, tmp_path):
 
 def test_it_says_how_it_goes(large, lessons, tmp_path):
     said, told = [], []
-    distilled(large, lessons, tmp_path / "s", epochs=2, batch=72, say=said.append, tell=lambda *what: told.append(what))
+    distilled(large, lessons, tmp_path / "s", epochs=2, batch=80, say=said.append, tell=lambda *what: told.append(what))
     assert said[0] == "the student starts from the original's layers 1, 3 of 4"
     assert [line.split(":")[0] for line in said[1:]] == ["epoch 1 of 2", "epoch 2 of 2"]
     assert "dev accuracy" in said[1]
     assert ("epoch 2 of 2", 2, 2) in told
+
+
+def test_only_a_run_that_trains_replaces_the_state_of_another(large, lessons, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    arguments = {"layers": 2, "epochs": 2, "batch": 16}
+    with monkeypatch.context() as patch:
+        patch.setattr("trusteq.compress.distil._outcome", stop)
+        with pytest.raises(KeyboardInterrupt):
+            distilled(large, lessons, tmp_path / "s", **arguments)
+    state = tmp_path / ".s.training/state.safetensors"
+    before = state.read_bytes()
+    with pytest.raises(ModelError):
+        distilled(large, lessons, tmp_path / "s", **{**arguments, "layers": 5})
+    made = trusteq.compress.make(large, method="bf16", out=tmp_path / "s")
+    assert state.read_bytes() == before
+    shutil.rmtree(made.directory)
+    said = []
+    distilled(large, lessons, tmp_path / "s", **{**arguments, "seed": 3}, say=said.append)
+    assert any(".s.training holds the state of an interrupted run" in line for line in said)
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+def test_items_to_choose_by_that_are_learned_from_are_noted_in_the_recipe(large, lessons, tmp_path):
+    made = distilled(large, lessons, tmp_path / "s", dev=lessons, epochs=1, batch=16)
+    note = "160 items of the 160 to choose by (items) are also among those to learn from, by content"
+    assert made.notes[-1] == note
+    assert made.recipe["notes"] == [note]
+
+
+def test_a_full_disk_leaves_what_was_trained(large, lessons, tmp_path, small_files):
+    def fill(line):
+        if line.startswith("epoch 1"):
+            small_files()
+
+    with pytest.raises(RunError) as caught:
+        distilled(large, lessons, tmp_path / "s", epochs=1, batch=16, say=fill)
+    small_files(None)
+    assert str(caught.value).startswith(f"{tmp_path / 's'}: cannot be written: ")
+    said = []
+    distilled(large, lessons, tmp_path / "s", epochs=1, batch=16, say=said.append)
+    assert not any(line.startswith("epoch") for line in said)
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
 def refused(error, out, *arguments, **options):
@@ -161,7 +206,7 @@ def test_perturbed_rows_are_as_many_or_more(large, lessons, tmp_path):
         distilled(large, lessons, tmp_path / name, epochs=1, batch=16, tell=lambda *what, told=told: told.append(what),
                   **options)  # fmt: skip
         steps[name] = max(total for stage, _, total in told if stage == "epoch 1 of 1")
-    assert steps == {"half": 9, "whole": 18}  # 144 items are left to learn from
+    assert steps == {"half": 10, "whole": 19}  # 145 items are left to learn from
 
 
 @pytest.mark.parametrize("share", [0.001, 0.999])

@@ -183,17 +183,23 @@ def test_minutes_become_rows_and_the_rows_give_the_same_model(candidates, large,
     assert first == second
 
 
-def test_rows_that_were_noted_for_other_minutes_are_not_taken_up(candidates, large, unlabelled, tmp_path, monkeypatch):
+def test_rows_that_were_noted_stay_when_other_minutes_are_tried(candidates, large, unlabelled, tmp_path, monkeypatch):
     candidate = candidates("prune-heads", share=0.5)
-    monkeypatch.setattr(healing.time, "perf_counter", iter(range(100)).__next__)
-    noted = tmp_path / ".time.training/rows"
-    noted.parent.mkdir()
-    for text in ("9999", "0123abcd 9999"):
-        noted.write_text(text, "utf-8")
-        made = healed(candidate, large, unlabelled, tmp_path / "time", rows=None, minutes=0.05)
-        assert made.recipe["rows"] == 384
-        shutil.rmtree(made.directory)
-        noted.parent.mkdir(exist_ok=True)
+
+    def timed(minutes, step=1):
+        monkeypatch.setattr(healing.time, "perf_counter", iter(range(0, 1000, step)).__next__)
+        return healed(candidate, large, unlabelled, tmp_path / "time", rows=None, minutes=minutes)
+
+    def stop(self, state):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "write", stop)
+        for minutes in (0.05, 0.1):
+            with pytest.raises(KeyboardInterrupt):
+                timed(minutes)
+    assert timed(0.05, step=2).recipe["rows"] == 384
+    assert [path.name for path in tmp_path.iterdir()] == ["time"]
 
 
 def test_rows_and_minutes_are_two_answers_to_one_question(candidates, large, unlabelled, tmp_path, one_line):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trusteq import Items, OptionError
+from trusteq.compress.methods import checked_options
 from trusteq.compress.perturbed import Perturbing, masks, perturbed, perturbing_of
 from trusteq.explain.units import cutter
 
@@ -85,8 +86,8 @@ def test_or_come_on_top():
 
 
 def test_options_that_need_perturbed_rows(one_line):
-    for given in ({"replace": "mask", "whole": False}, {"replace": None, "whole": True}):
+    for given in ({"replace": "mask"}, {"whole": True}):
         with pytest.raises(OptionError) as caught:
-            perturbing_of(None, seed=0, **given)
+            checked_options("distil", given)
         one_line(caught, "has no effect without perturb")
     assert perturbing_of(None, None, whole=False, seed=0) is None

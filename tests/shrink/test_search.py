@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 pytest.importorskip("compressed_tensors", reason="needs compressed-tensors")
 
+from oracles import tiny_models
+
 import trusteq
 from trusteq import DataError, ModelError, OptionError, StudyError, load_run
 from trusteq.compress import candidate
@@ -221,6 +223,31 @@ def test_an_item_that_is_also_untouched_is_refused_before_anything_is_written(la
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("bare", ["development", "untouched"])
+def test_a_policy_whose_rules_need_labels_is_refused_where_there_are_none(large, texts, labelled, tmp_path, bare):
+    parts = {"development": labelled(60, 1, "dev"), "untouched": labelled(60, 2, "test"), bare: texts(60, 3, "bare")}
+    arguments = {"items": parts["development"], "test": parts["untouched"], "out": tmp_path / "out"}
+    arguments["methods"] = ["fp16"]
+    with pytest.raises(OptionError) as caught:
+        search(large, **arguments)
+    assert str(caught.value) == (
+        "policy default requires rules on accuracy difference and smooth ECE difference, which need gold labels, and "
+        "bare has none: name their column with --label, or a policy without these rules with --policy"
+    )
+    assert not (tmp_path / "out").exists()
+    rules = {"name": "same", "min_items": 20, "required": ["behaviour"]}
+    others = {"calibration": {"ece_difference": {"at_most": 0.1}}}
+    rules["rules"] = {"behaviour": {"disagreement": {"at_most": 0.1}}, **others}
+    assert search(large, **arguments, policy=rules, resamples=100).confirmation.name == "fp16"
+
+
+def test_the_folder_that_this_runs_in_can_hold_a_search(large, data, settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = search(large, data["items"], test=data["test"], out=".", budget=0, **{**settings, "methods": ["fp16"]})
+    assert found.stopped
+    assert {"shrink.json", "shrink.html"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_a_folder_belongs_to_one_search(large, data, settings, tmp_path):
     options = {"test": data["test"], "out": tmp_path / "out", **settings, "methods": ["int4-weights"]}
     search(large, data["items"], **options)
@@ -243,6 +270,24 @@ def test_a_candidate_of_the_user_s_own_is_tried_as_well(large, data, settings, t
     assert found.confirmation.name == "own"
     with pytest.raises(OptionError, match=r"a model named large is there already; rename the folder"):
         search(large, data["items"], also=[large], **{**options, "out": tmp_path / "other"})
+
+
+def test_a_candidate_that_is_larger_than_the_model_is_judged_the_same_again(data, tmp_path):
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package, reason=f"needs {package}")
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    model = tiny_models.save("bert", tmp_path / "model", shape=small)
+    rules = {"name": "any", "min_items": 20, "required": ["behaviour"]}
+    rules["rules"] = {"behaviour": {"disagreement": {"at_most": 0.99}}}
+    written = set()
+    for _ in ("first", "again"):
+        found = search(model, data["items"], out=tmp_path / "out", methods=["int8-onnx"], policy=rules, resamples=100)
+        (entry,) = found.tried
+        assert (entry.name, entry.fate) == ("int8-onnx", "does not fit")
+        assert entry.reason.startswith("it is larger than the model")
+        assert (found.exit_code, found.document()["nearest"]) == (3, "int8-onnx")
+        written.add((tmp_path / "out/shrink.json").read_bytes())
+    assert len(written) == 1
 
 
 def test_a_method_that_is_missing_or_does_not_fit_is_skipped_with_its_reason(

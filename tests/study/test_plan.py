@@ -25,6 +25,19 @@ def test_a_healed_model_comes_after_its_original(written):
     assert order[-1] == "healed"
 
 
+def test_graphs_and_quantized_models_may_go_on_as_they_can(written):
+    models = {
+        "large": {"train": "x"},
+        "small": {"from": "large", "method": "int4-weights"},
+        "healed": {"from": "small", "method": "heal", "original": "large"},
+        "graph": {"from": "healed", "method": "onnx"},
+        "calibrated": {"from": "graph", "method": "calibrate", "original": "large"},
+        "thin": {"from": "large", "method": "prune-neurons"},
+        "trained": {"train": "thin"},
+    }
+    assert len(read_study(written(models=models, audit={"reference": "large"})).candidates()) == 6
+
+
 def test_the_peer_and_what_is_only_a_step_are_no_candidates(written):
     assert read_study(written()).candidates() == ("thin", "student", "half")
 
@@ -67,6 +80,45 @@ MODELS = {"a": {"train": "x"}, "b": {"train": "x"}}
         ({"models": {**MODELS, "c": {"train": "d"}, "d": {"train": "c"}}}, "in a circle"),
         ({"models": {**MODELS, "c": {"train": "x", "method": "bf16"}}}, "go with from"),
         ({"models": {**MODELS, "c": {"from": "a", "method": "bf16", "layers": 2}}}, "options go under options"),
+        ({"models": {**MODELS, "c": {"train": "x", "drop": "first"}}}, "drop 'first' has no effect without layers"),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "bf16", "seed": 3}}},
+            "seed has no effect on method bf16, in which nothing is random; remove it",
+        ),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "distil", "options": {"seed": 3}}}},
+            "seed goes beside options, not in them",
+        ),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "distil", "options": {"hard": 0.5, "perturb": 0.5}}}},
+            "perturbed texts have no labels to learn from",
+        ),
+        (
+            {
+                "models": {
+                    **MODELS,
+                    "c": {"from": "a", "method": "heal", "original": "b", "options": {"rows": 9, "minutes": 1}},
+                }
+            },
+            "rows and minutes both say how long to train",
+        ),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "onnx"}, "d": {"train": "c"}}},
+            "model 'd' cannot be trained from 'c', which is an ONNX graph",
+        ),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "onnx"}, "d": {"from": "c", "method": "bf16"}}},
+            "model 'd': method bf16 does not apply to 'c', which is an ONNX graph",
+        ),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "int8-weights"}, "d": {"train": "c"}}},
+            "model 'd' cannot be trained from 'c', which is quantized",
+        ),
+        (
+            {"models": {**MODELS, "c": {"from": "a", "method": "int8-static"}}},
+            "model 'c': method int8-static does not apply to 'a', which is a classifier of texts",
+        ),
+        ({"audit": {"reference": "base", "peer": "base"}}, "the peer 'base' is the reference itself"),
         ({"audit": {"reference": "nobody"}}, "reference 'nobody' is not a model"),
         ({"audit": {"reference": "base", "explain": 3}}, "audit has no key 'explain'"),
         ({"seeds": []}, "at least 1"),

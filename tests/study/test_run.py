@@ -14,6 +14,7 @@ import trusteq
 from trusteq import DataError, ModelError, StudyError, load_run
 from trusteq.study import read_study, run_study
 from trusteq.study.inputs import make_model, read_texts
+from trusteq.study.run import _refuse_replanned
 
 
 def files(directory, *kinds):
@@ -162,6 +163,28 @@ def test_a_folder_of_another_study_is_refused(change, said, copied, written, dat
     with pytest.raises(StudyError, match=said):
         run_study(read_study(written(**change)), data=data, out=copied)
     assert files(copied) == before
+
+
+def test_models_stay_for_an_audit_that_is_planned_otherwise(written, data, plan, tmp_path, monkeypatch):
+    monkeypatch.setattr("trusteq.study.run._one_seed", lambda *a, **k: None)
+    out, said = tmp_path / "o", []
+    first, other = (read_study(written(audit={**plan["audit"], "k": k})) for k in (3, 4))
+    run_study(first, data=data, out=out)
+    (out / "models").mkdir()
+    run_study(other, data=data, out=out, say=said.append)
+    assert said == ["the audit is planned otherwise than before; models that are there stay"]
+    assert json.loads((out / "study.json").read_text("utf-8"))["study"]["audit"]["k"] == 4
+    with pytest.raises(StudyError, match="another process has changed the plan of its audits"):
+        _refuse_replanned(first, out)
+    _refuse_replanned(other, out)
+    for part in ("runs", "reliability"):
+        (out / part).mkdir()
+    before = files(out)
+    with pytest.raises(StudyError, match="remove runs, reliability from it to audit its models anew"):
+        run_study(first, data=data, out=out)
+    assert files(out) == before
+    with pytest.raises(StudyError, match="belongs to another study"):
+        run_study(read_study(written(name="renamed", audit={**plan["audit"], "k": 3})), data=data, out=out)
 
 
 @pytest.mark.slow

@@ -18,7 +18,6 @@ import trusteq
 from trusteq import DataError, Items, LabelError, ModelError, OptionError, RunError
 from trusteq.models.transformer import open_transformer
 from trusteq.train import PAPER, TrainingSettings, fine_tune, loop
-from trusteq.train.checkpoints import Checkpoints
 
 QUICK = TrainingSettings(epochs=3, batch=8, rate=3e-3)
 WORDS = ["the film was", "a man is", "not very", "the dog runs outside", "york"]
@@ -76,6 +75,7 @@ def test_the_recipe_tells_everything(made, base, items):
     recipe = json.loads((made.directory / "trusteq-recipe.json").read_text("utf-8"))
     assert recipe == json.loads(json.dumps(made.recipe))
     assert recipe["method"] == "train"
+    assert "notes" not in recipe
     assert recipe["arguments"]["rate"] == 3e-3
     assert recipe["source"]["location"] == str(base)
     assert recipe["items"]["items"], recipe["dev"]["items"] == (72, 8)
@@ -135,12 +135,50 @@ def test_what_another_run_left_is_not_taken_up(base, items, tmp_path, monkeypatc
     said = []
     fine_tune(base, items=items, out=tmp_path / "m", settings=replace(QUICK, seed=5), device="cpu", say=said.append)
     assert not any("resumes" in line for line in said)
+    assert any(".m.training holds the state of an interrupted run with other arguments" in line for line in said)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize("wrong", [{"settings": replace(QUICK, rate=1e30)}, {"layers": 7}])
+def test_a_run_that_fails_leaves_the_state_of_another(wrong, base, items, made, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trusteq.train.fine_tuned.in_words", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu")
+    with pytest.raises(ModelError):
+        fine_tune(base, items=items, out=tmp_path / "m", device="cpu", **{"settings": QUICK, **wrong})
+    said = []
+    again = fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=said.append)
+    assert "resumes after epoch 1" in said
+    assert weights(again.directory) == weights(made.directory)
 
 
 def test_some_of_the_layers(base, items, tmp_path):
     made = fine_tune(base, items=items, out=tmp_path / "m", settings=replace(QUICK, epochs=1), layers=1, device="cpu")
     assert trusteq.open_model(made.directory).model.config.num_hidden_layers == 1
     assert made.notes == ("a new head for 2 labels", "layers 1 of 2")
+
+
+def test_layers_that_cannot_be_taken_from_the_others(base, items, tmp_path, monkeypatch):
+    def changed(*_):
+        raise ValueError("its layer 2 would change")
+
+    monkeypatch.setattr("trusteq.train.start.with_layers", changed)
+    said = refused(ModelError, tmp_path / "m", base, items=items, layers=1, drop="first")
+    assert said.endswith("cannot be made of layers 2 of 2: its layer 2 would change")
+
+
+def test_items_to_choose_by_that_are_learned_from_are_noted_in_the_recipe(base, items, tmp_path):
+    some, said = items.take(range(5)), []
+    settings = replace(QUICK, epochs=1)
+    made = fine_tune(base, items=items, dev=some, out=tmp_path / "m", settings=settings, device="cpu", say=said.append)
+    note = f"{len(some)} items of the 5 to choose by (items) are also among those to learn from, by content"
+    assert made.notes == ("a new head for 2 labels", note)
+    assert json.loads((made.directory / "trusteq-recipe.json").read_text("utf-8"))["notes"] == [note]
+    assert note in said
 
 
 def test_the_head_comes_from_the_seed(base, tmp_path):
@@ -165,6 +203,48 @@ def test_a_classifier_goes_on_from_its_own_head(made, tmp_path):
     notes = save_untrained(found, ("a", "b", "c"), tmp_path / "other", layers=None, drop="last", seed=0)
     assert notes == ("a new head for 3 labels",)
     assert open_transformer(str(tmp_path / "other"), name="o").labels == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_a_head_for_the_same_labels_in_another_order_answers_as_it_did(kind, items, tmp_path):
+    from trusteq.train.start import open_base, save_untrained
+
+    found = open_base(str(tiny_models.save(kind, tmp_path / "base")), name="b", download=False)
+    notes = save_untrained(found, ("yes", "no", "maybe"), tmp_path / "m", layers=None, drop="last", seed=0)
+    assert notes == ("the base's own head",)
+    before, after = (trusteq.open_model(tmp_path / folder) for folder in ("base", "m"))
+    assert (before.labels, after.labels) == (("no", "maybe", "yes"), ("yes", "no", "maybe"))
+    np.testing.assert_allclose(after.predict(items), before.predict(items)[:, [2, 0, 1]], atol=1e-6)
+
+
+def test_a_head_for_other_labels_is_drawn_anew_and_told(base, made, tmp_path):
+    from trusteq.train.start import open_base, save_untrained
+
+    heads = []
+    for name, folder in (("without", base), ("other", made.directory)):
+        found = open_base(str(folder), name="b", download=False)
+        notes = save_untrained(found, ("angry", "calm"), tmp_path / name, layers=None, drop="last", seed=0)
+        heads.append(load_file(tmp_path / name / "model.safetensors")["classifier.weight"])
+    assert notes == ("a new head for 2 labels, since the base's own is for {'praise', 'blame'}",)
+    own = load_file(made.directory / "model.safetensors")["classifier.weight"]
+    assert not torch.isclose(heads[1], own).any()
+    assert float(heads[1].std()) == pytest.approx(float(heads[0].std()), rel=0.3)
+
+
+def test_a_head_without_names_is_kept_only_for_labels_without_names(made, tmp_path):
+    from trusteq.train.start import open_base, save_untrained
+
+    config = json.loads((made.directory / "config.json").read_text("utf-8"))
+    nameless = shutil.copytree(made.directory, tmp_path / "nameless")
+    (nameless / "config.json").write_text(
+        json.dumps({key: value for key, value in config.items() if key not in ("id2label", "label2id")}), "utf-8"
+    )
+    found = open_base(str(nameless), name="b", download=False)
+    notes = save_untrained(found, ("0", "1"), tmp_path / "new", layers=None, drop="last", seed=0)
+    assert notes == ("a new head for 2 labels, since the base's own is for {'LABEL_0', 'LABEL_1'}",)
+    notes = save_untrained(found, ("LABEL_0", "LABEL_1"), tmp_path / "own", layers=None, drop="last", seed=0)
+    assert notes == ("the base's own head",)
+    assert weights(tmp_path / "own") == weights(made.directory)
 
 
 def test_pairs_are_read_as_pairs(base, items, tmp_path):
@@ -193,6 +273,8 @@ def test_a_body_that_is_not_whole(base, items, tmp_path):
         ({"items": lessons(1)}, DataError, "1 item cannot be split"),
         ({"dev": replace(lessons(8), labels=None)}, DataError, "no labels to learn from"),
         ({"settings": replace(PAPER, hard=0.5)}, OptionError, "another model's answers"),
+        ({"drop": "first"}, OptionError, "drop 'first' has no effect without layers"),
+        ({"layers": 1, "drop": "middle"}, OptionError, "drop must be last, first or evenly, found 'middle'"),
         ({"layers": 7}, ModelError, "2 layers, fewer than 7"),
         ({"settings": replace(QUICK, rate=1e30)}, ModelError, "lower --rate"),
     ],
@@ -221,22 +303,22 @@ def test_labels_that_do_not_fit_leave_nothing(made, items, tmp_path, monkeypatch
     assert refused(LabelError, tmp_path / "m", made.directory, items=items) == "labels do not fit"
 
 
-@pytest.mark.slow
-def test_a_full_disk_leaves_what_can_be_gone_on_from(base, items, tmp_path, monkeypatch):
-    write = Checkpoints.write
+@pytest.mark.parametrize(("after", "file"), [(1, ".m.training/state.safetensors"), (3, "m")])
+def test_a_full_disk_leaves_what_can_be_gone_on_from(after, file, base, items, made, tmp_path, small_files):
+    def fill(line):
+        if line.startswith(f"epoch {after}"):
+            small_files()
 
-    def full(self, state):
-        if len(state.curve) == 2:
-            raise RunError("no space left")
-        write(self, state)
-
-    monkeypatch.setattr(Checkpoints, "write", full)
-    with pytest.raises(RunError, match="no space left"):
-        fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu")
-    monkeypatch.undo()
+    with pytest.raises(RunError) as caught:
+        fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=fill)
+    small_files(None)
+    assert str(caught.value).startswith(f"{tmp_path / file}: cannot be written: ")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*/*.part"))
     said = []
-    fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=said.append)
-    assert "resumes after epoch 1" in said
+    again = fine_tune(base, items=items, out=tmp_path / "m", settings=QUICK, device="cpu", say=said.append)
+    assert f"resumes after epoch {after}" in said
+    assert weights(again.directory) == weights(made.directory)
 
 
 def test_a_folder_that_is_taken_stays(base, items, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def _details(method: Method) -> list[str]:
     """What --help says about a method besides its summary."""
-    options = [f"--{' --'.join(method.options)}"] if method.options and not method.learns else []
+    options = TextWrapper(width=60, break_on_hyphens=False).wrap(" ".join(f"--{name}" for name in method.options))
     without = [kind for kind in Method.models if kind not in method.models]
     if without != [LANGUAGE_MODELS]:
         return [*options, method.only] if without else options
@@ -41,7 +42,7 @@ EPILOG = "\b\nMethods, and the options they take:\n" + "\n".join(
 )
 OF_KINDS = {"picture": "pictures", "sound": "sounds", "columns": "rows of tables"}
 """Options that name what is read of items besides texts, and the word for it."""
-MEDIA = ("picture", "sound", "resample")
+MEDIA = ("picture", "sound", "resample", "skip_unreadable")
 """Options of pictures and sounds, which the same methods learn from."""
 
 AUDITED = ("no_audit", "test", "policy", "explain_items", "task", "run")
@@ -75,6 +76,7 @@ GROUPS = {
         "--cluster",
         "--dev",
         "--resample",
+        "--skip-unreadable",
     ),
     "Options of the methods (which takes which is below)": tuple(f"--{name}" for name in OPTIONS),
     "Audit before and after": ("--test", "--no-audit", "--policy", "--explain-items", "--task", "--run"),
@@ -94,6 +96,7 @@ GROUPS = {
 @click.option("--picture", help="Columns of pictures; a folder of pictures as --data needs none.")
 @click.option("--sound", help="Columns of recordings; a folder of sounds as --data needs none.")
 @click.option("--resample", type=click.IntRange(min=1), help="Resample recordings to so many Hz, as the model hears.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out items whose pictures or sounds cannot be decoded.")
 @click.option("--columns", help="Columns of a table that the model reads, in order, or all.")
 @click.option(
     "--test", help="Items to audit the candidate on, before and after.  [default: a part of --data, set aside]"
@@ -170,8 +173,10 @@ def _run(options: dict[str, Any], method: str, out: Path) -> Path | None:
     if options["run"] is None:
         return None
     run = free_directory(options["run"])
-    if run.resolve().is_relative_to(out.resolve()):
-        raise click.UsageError(f"--run {run} is in the candidate's folder; name another, e.g. {out}-audit")
+    ours, theirs = run.resolve(), out.resolve()
+    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+        where = "is" if ours == theirs else "is in" if ours.is_relative_to(theirs) else "holds"
+        raise click.UsageError(f"--run {run} {where} the candidate's folder {out}; name another, e.g. {out}-audit")
     return run
 
 
@@ -186,9 +191,7 @@ def _items(
     used: tuple[str, ...] = ()
     if chosen.learns or chosen.calibrates:
         used = (*(TRAINING_DATA if chosen.learns else ("data",)), *_read_by(chosen))
-    unused = next(
-        (name for name in (*TRAINING_DATA, *OF_KINDS, "resample") if options[name] and name not in used), None
-    )
+    unused = next((name for name in (*TRAINING_DATA, *MEDIA, "columns") if options[name] and name not in used), None)
     if unused:
         flag = f"--{unused.replace('_', '-')}"
         kinds = ["texts", *(OF_KINDS[name] for name in _read_by(chosen) if name in OF_KINDS)]

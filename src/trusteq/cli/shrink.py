@@ -12,6 +12,7 @@ from trusteq.cli.lists import comma_separated
 from trusteq.cli.model_options import ModelCommand, model_backends, options_for, refuse_unused
 from trusteq.cli.screen import print_json, show, show_progress
 from trusteq.cli.streams import print_or_warn
+from trusteq.cli.training_data import say_left_out
 from trusteq.cli.unnamed_texts import unnamed_texts
 from trusteq.cli.work_options import work_folder, work_options
 from trusteq.data.clean import clean
@@ -40,6 +41,7 @@ GROUPS = {
         "--label-names",
         "--ignore-label",
         "--split",
+        "--skip-unreadable",
     ),
     "What is tried, and how long": ("--out", "--budget", "--methods", "--also", "--confirm"),
     "What to require": ("--policy", "--dimensions", "--explain-items", "--resamples", "--seed"),
@@ -78,8 +80,9 @@ GROUPS = {
 @click.option("--train", help="Items that some methods learn from.  [default: a quarter of --data, whole clusters]")
 @click.option("--text", help="Columns that the model reads, in order: --text premise,hypothesis.")
 @click.option("--picture", help="Columns of pictures; a folder of pictures needs none.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out items whose pictures cannot be decoded.")
 @click.option("--columns", help="Columns of a table that the model reads, in order, or all.")
-@click.option("--label", help="Column with the gold label; without it, rules that need labels are not measured.")
+@click.option("--label", help="Column with the gold label, which rules on accuracy and calibration need.")
 @click.option("--label-names", help="Names of the codes 0, 1, 2, ... in the label column.")
 @click.option("--ignore-label", help="Exclude items with these labels, e.g. -1.")
 @click.option("--id", "id_column", help="Column with item ids.")
@@ -124,8 +127,8 @@ def shrink(model: str, **options: Any) -> int:
     \b
     trusteq shrink bert/ --data dev.csv --test test.csv --text review \\
         --label label --out smaller
-    trusteq shrink bert/ --data all.csv --text review --cluster author \\
-        --budget 30min --out smaller
+    trusteq shrink bert/ --data all.csv --text review --label label \\
+        --cluster author --budget 30min --out smaller
 
     Exit codes: 0 EQUIVALENT, 1 NOT EQUIVALENT (or no candidate is better than that), 3 UNDECIDED or stopped by the
     budget, 2 error.
@@ -240,7 +243,9 @@ def _read(
         split=options["split"],
         download=options["download"],
         options=None if task_file is None else task_file.options,
+        skip_unreadable=options["skip_unreadable"],
     )
+    say_left_out(items, source, quiet=options["quiet"] or options["as_json"])
     progress(stage, 1, 1)
     return items
 

@@ -67,6 +67,7 @@ def train(base: str, out: Path, **options: Any) -> int:
     if options["drop"] and not options["layers"]:
         raise click.UsageError("--drop has no effect without --layers; remove it")
     overrides = {name: options[name] for name in OVERRIDES if options[name] is not None}
+    settings = replace(RECIPES[options["recipe"]], **overrides)
     from trusteq.train.fine_tuned import fine_tune
 
     quiet = options["quiet"] or options["as_json"]
@@ -79,9 +80,9 @@ def train(base: str, out: Path, **options: Any) -> int:
                 items=items,
                 dev=read_training_data(options, "dev", progress),
                 out=out,
-                settings=replace(RECIPES[options["recipe"]], **overrides),
+                settings=settings,
                 layers=options["layers"],
-                drop=options["drop"] or "last",
+                drop=options["drop"],
                 device=options["device"],
                 download=options["download"],
                 tell=progress,

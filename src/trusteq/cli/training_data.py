@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from trusteq.cli.lists import comma_separated
+from trusteq.data.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,15 @@ def read_training_data(options: dict[str, Any], which: Literal["data", "dev", "t
         cluster=options["cluster"],
         ignore_labels=comma_separated(options["ignore_label"]),
         download=options["download"],
+        skip_unreadable=options.get("skip_unreadable", False),
     )
+    say_left_out(items, options[which], quiet=options["quiet"] or options["as_json"])
     progress(f"read {which}", 1, 1)
     return items
+
+
+def say_left_out(items: Items, source: str, *, quiet: bool) -> None:
+    """Say on stderr how many items --skip-unreadable has left out, if any."""
+    if items.unreadable and not quiet:
+        count = f"{items.unreadable:,} of {len(items) + items.unreadable:,} items left out"
+        click.echo(clean(f"trusteq: {source}: {count}, whose files cannot be decoded"), err=True)

@@ -25,11 +25,13 @@ from trusteq.data.items import Items
 from trusteq.errors import MissingExtraError, ModelError, OptionError, RunError
 from trusteq.models.layers import does_not_apply
 from trusteq.models.made import RECIPE, carried
+from trusteq.models.saving import os_errors
 from trusteq.policy import read_policy
 from trusteq.progress import silent
 from trusteq.prompts.task_file import read_task_file
 from trusteq.record.plain import plain
 from trusteq.train.checkpoints import Checkpoints
+from trusteq.train.fine_tuned import replaces
 from trusteq.train.held_out import learned_too
 from trusteq.train.recipe import SCHEMA_VERSION, key_of, versions, versions_of
 
@@ -146,8 +148,10 @@ def make(
         if chosen.calibrates and chosen.original:
             how = "--data and --text, --picture, --sound or --columns"
         raise OptionError(f"method {method} {use}: name them with {how} (in Python items=)")
-    if items is not None and (shared := learned_too(items, dev)) is not None:
-        say(shared)
+    shared = None if items is None else learned_too(items, dev)
+    notes = () if shared is None else (shared,)
+    for note in notes:
+        say(note)
     from trusteq.compress.original import open_original
     from trusteq.compress.source import is_graph, opened
     from trusteq.record.saving import free_directory
@@ -184,7 +188,7 @@ def make(
                 )
                 say(plan.note)
             items = together(items)
-        return _made(source, counterpart, plan, method, path, arguments, items, dev, tell, say)
+        return _made(source, counterpart, plan, method, path, arguments, items, dev, notes, tell, say)
 
 
 def _refuse_without_audit(method: str, *, audit: bool, **requested: object) -> None:
@@ -207,10 +211,11 @@ def _made(
     arguments: dict[str, Any],
     items: Items | None,
     dev: Items | None,
+    notes: tuple[str, ...],
     tell: Tell,
     say: Callable[[str], None],
 ) -> Candidate:
-    """The candidate made from an opened model."""
+    """The candidate made from an opened model; ``notes`` are those on what it learns from."""
     from trusteq.compress.source import reopened
     from trusteq.models.traits import traits_of
 
@@ -224,6 +229,8 @@ def _made(
     data: dict[str, Any] = {"items": items, "tell": tell} if chosen.calibrates else {}
     if chosen.learns:
         data = {"items": items, "dev": dev, "checkpoints": checkpoints, "tell": tell, "say": say}
+        if checkpoints.of_another():
+            say(replaces(checkpoints.file.parent))
     if original is not None:
         data["original"] = original
     seed = arguments.get("seed", 0)
@@ -237,7 +244,7 @@ def _made(
             draft = Path(scratch) / "candidate"
             draft.mkdir()
             tell("save it and read it back", 0, 1)
-            with attempt(source, method, "it cannot be saved"):
+            with attempt(source, method, "it cannot be saved"), os_errors():
                 compressed.save(draft)
             try:
                 saved = reopened(source, draft, name=path.name)
@@ -257,6 +264,7 @@ def _made(
                 **({} if counterpart is None else {"original": _place(counterpart)}),
                 "content": saved.identity.content,
                 "versions": (versions if source.model is not None else versions_of)(*chosen.packages),
+                **({"notes": list(notes)} if notes else {}),
                 **compressed.facts,
                 **carried(traits_of(source).trained_on(), compressed.facts),
             }
@@ -276,9 +284,10 @@ def _made(
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
     tell("save it and read it back", 1, 1)
+    notes = (*compressed.notes, *notes)
     if plan is None:
-        return Candidate(path, method, before, after, compressed.notes, recipe)
-    return Candidate(path, method, before, after, (*compressed.notes, plan.note), recipe, audit, plan.test)
+        return Candidate(path, method, before, after, notes, recipe)
+    return Candidate(path, method, before, after, (*notes, plan.note), recipe, audit, plan.test)
 
 
 def _checkpoints(

@@ -12,7 +12,7 @@ import numpy as np
 from trusteq.compress.compressed import checkpoint
 from trusteq.compress.perturbed import Perturbing, masks, perturbed, perturbing_of
 from trusteq.compress.student import from_layers, narrower
-from trusteq.errors import DataError, OptionError
+from trusteq.errors import DataError
 from trusteq.models.token_rows import joined
 from trusteq.progress import silent
 from trusteq.train.fine_tuned import summary
@@ -62,11 +62,7 @@ def distil(
     """
     import torch
 
-    if width is not None and drop is not None:
-        raise OptionError("drop has no effect with width, which starts from no layer of the model; leave one out")
     perturbing = perturbing_of(perturb, replace, whole=whole, seed=seed)
-    if perturbing is not None and hard:
-        raise OptionError(f"hard {hard:g}: perturbed texts have no labels to learn from; leave it out, or perturb")
     if dev is None:
         items, dev = held_out(items, seed=seed)
     for data in (items, dev):

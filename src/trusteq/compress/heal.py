@@ -21,7 +21,6 @@ from trusteq.compress.perturbed import perturbing_of
 from trusteq.compress.pupil import pupil_of
 from trusteq.compress.stored_tensors import StoredTensors, save_with
 from trusteq.compress.trainee import ALL, HEAL, SCALES, SMALL, refuse_lost, rounds_activations, trainee
-from trusteq.errors import OptionError
 from trusteq.explain.units import default_units, replacement
 from trusteq.models.layers import does_not_apply
 from trusteq.progress import silent
@@ -92,12 +91,6 @@ def heal(
     """The candidate, nearer to its original."""
     import torch
 
-    if rows is not None and minutes is not None:
-        raise OptionError("rows and minutes both say how long to train; give one of them")
-    if merge and rank is None:
-        raise OptionError("merge has no effect without rank, the rank of the corrections that are merged")
-    if move is not None and rank is not None:
-        raise OptionError("move has no effect with rank, since only corrections move; leave one of them out")
     perturbing = perturbing_of(perturb, replace, whole=whole, seed=seed)
     if perturbing is not None:
         spelt = replacement(default_units(items), perturbing.replace, items)
@@ -235,12 +228,9 @@ def save_healed(files: Mapping[str, Path], learner: Trainee, tensors: Mapping[st
 
 def _rows_in(minutes: float, pupil: Pupil, items: Items, batch: int, checkpoints: Checkpoints | None) -> int:
     """How many rows fit, as was found out when training began."""
-    noted = None if checkpoints is None else checkpoints.file.with_name("rows")
-    key = "" if checkpoints is None else checkpoints.key
-    if noted is not None and noted.is_file():
-        known, _, text = noted.read_text("utf-8").partition(" ")
-        if known == key and text.isdigit():  # not that of another candidate, or of other minutes
-            return int(text)
+    noted = None if checkpoints is None else checkpoints.file.with_name(f"rows-{checkpoints.key}")
+    if noted is not None and noted.is_file() and (text := noted.read_text("utf-8")).isdigit():
+        return int(text)
     some = np.arange(min(len(items), batch * TIMED))
     started = time.perf_counter()
     lessons = pupil.lessons(items.take(some), some, 0)
@@ -253,7 +243,7 @@ def _rows_in(minutes: float, pupil: Pupil, items: Items, batch: int, checkpoints
     rows = max(batch, round(len(some) * 60 * minutes / seconds))
     if noted is not None:
         noted.parent.mkdir(parents=True, exist_ok=True)
-        noted.write_text(f"{key} {rows}", "utf-8")
+        noted.write_text(str(rows), "utf-8")
     return rows
 
 

@@ -46,6 +46,11 @@ class Method:
         *others, last = self.models
         return f"for {', '.join(others)} and {last} only" if others else f"for {last} only"
 
+    @property
+    def rounds(self) -> bool:
+        """Whether what it makes is quantized in transformers' formats, so that it cannot be trained."""
+        return self.packages in (TORCHAO, PACKED)
+
     def load(self, name: str) -> Callable[..., Compressed]:
         """The function that does it; an error if a package that it needs is missing."""
         for package in self.packages:
@@ -57,7 +62,7 @@ class Method:
 
 
 ONNX = ("onnx", "onnxruntime")
-PACKED = ("compressed-tensors",)
+TORCHAO, PACKED = ("torchao",), ("compressed-tensors",)
 ROUNDING = ("group", "outliers")
 PERTURBED = ("perturb", "replace", "whole")
 TRAINING = ("temperature", "hard", "epochs", "rate", "batch", "mixed", "seed", "device")
@@ -66,9 +71,9 @@ METHODS: Mapping[str, Method] = {
     "fp32": Method("weights in 32 bits, e.g. from a .gguf file", "precision:fp32"),
     "fp16": Method("weights in 16 bits, 5 of them exponent", "precision:fp16"),
     "bf16": Method("weights in 16 bits, 8 of them exponent", "precision:bf16"),
-    "int8-weights": Method("linear weights in 8 bits (torchao)", "rounded:int8_weights", packages=("torchao",)),
+    "int8-weights": Method("linear weights in 8 bits (torchao)", "rounded:int8_weights", packages=TORCHAO),
     "int8-dynamic": Method(
-        "linear weights and activations in 8 bits (torchao)", "rounded:int8_dynamic", packages=("torchao",)
+        "linear weights and activations in 8 bits (torchao)", "rounded:int8_dynamic", packages=TORCHAO
     ),
     "int4-weights": Method(
         "linear weights in 4 bits, to nearest (compressed-tensors)", "packed:int4_weights", ROUNDING, PACKED
@@ -139,6 +144,9 @@ METHODS: Mapping[str, Method] = {
     ),
 }
 """By the name that --method takes; a new method is one file and one line here."""
+
+MAKES_GRAPHS = ("onnx", "int8-onnx", "int8-static")
+"""Methods whose candidate is an ONNX graph, whatever they are used on."""
 
 
 @dataclass(frozen=True)
@@ -249,4 +257,37 @@ def checked_options(method: str, options: Mapping[str, object]) -> dict[str, Any
             raise OptionError(f"unknown option {name!r}; method {method} takes {', '.join(allowed) or 'no options'}")
         if name not in allowed:
             raise OptionError(f"{name} has no effect on method {method}; leave it out")
-    return {name: OPTIONS[name].checked(name, value) for name, value in options.items()}
+    checked = {name: OPTIONS[name].checked(name, value) for name, value in options.items()}
+    _refuse_conflicts(**checked)
+    return checked
+
+
+def _refuse_conflicts(
+    *,
+    rows: int | None = None,
+    minutes: float | None = None,
+    rank: int | None = None,
+    move: str | None = None,
+    merge: bool = False,
+    width: int | None = None,
+    drop: str | None = None,
+    hard: float = 0.0,
+    perturb: float | None = None,
+    replace: str | None = None,
+    whole: bool = False,
+    **_: object,
+) -> None:
+    """An error for options that cannot be followed together, or have no effect without another."""
+    if rows is not None and minutes is not None:
+        raise OptionError("rows and minutes both say how long to train; give one of them")
+    if merge and rank is None:
+        raise OptionError("merge has no effect without rank, the rank of the corrections that are merged")
+    if move is not None and rank is not None:
+        raise OptionError("move has no effect with rank, since only corrections move; leave one of them out")
+    if width is not None and drop is not None:
+        raise OptionError("drop has no effect with width, which starts from no layer of the model; leave one out")
+    if perturb is not None and hard:
+        raise OptionError(f"hard {hard:g}: perturbed texts have no labels to learn from; leave it out, or perturb")
+    if perturb is None and (replace is not None or whole):
+        name = "whole" if replace is None else "replace"
+        raise OptionError(f"{name} has no effect without perturb, the share of rows with units left out")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trusteq.data.items import Items
-from trusteq.errors import OptionError
 from trusteq.explain.plan import MIN_MASKS, mask_plan
 from trusteq.explain.units import cutter, default_units
 from trusteq.explain.words import MASK, REMOVE
@@ -61,13 +60,8 @@ class Perturbing:
 
 
 def perturbing_of(share: float | None, replace: str | None, *, whole: bool, seed: int) -> Perturbing | None:
-    """How rows are perturbed, if any are; an error for options that need them."""
-    if share is None:
-        if replace is not None or whole:
-            name = "whole" if replace is None else "replace"
-            raise OptionError(f"{name} has no effect without perturb, the share of rows with units left out")
-        return None
-    return Perturbing(share, replace or REMOVE, whole, seed)
+    """How rows are perturbed, if any are."""
+    return None if share is None else Perturbing(share, replace or REMOVE, whole, seed)
 
 
 def masks(items: Items, positions: NDArray[np.int64], *, seed: int, epoch: int) -> list[NDArray[np.bool_]]:

@@ -36,11 +36,11 @@ def layer_list(source: TransformerModel, method: str) -> tuple[str, Any]:
 
 
 def with_layers(model: Any, name: str, kept: Sequence[int]) -> Any:
-    """The same model with only these of its layers, in this order; ``name`` is the name of their list."""
-    config = deepcopy(model.config)
-    config.num_hidden_layers = len(kept)
-    if getattr(config, "layer_types", None):
-        config.layer_types = [config.layer_types[i] for i in kept]
+    """The same model with only these of its layers, in this order; ``name`` is the name of their list.
+
+    A ValueError if a layer would work otherwise than it does in the model, as where its settings depend on its number.
+    """
+    config = _cut(model.config, kept)
     positions = {old: new for new, old in enumerate(kept)}
     weights = {}
     for key, tensor in model.state_dict().items():
@@ -50,7 +50,48 @@ def with_layers(model: Any, name: str, kept: Sequence[int]) -> Any:
                 continue
             key = f"{name}.{positions[int(number)]}.{rest}"
         weights[key] = tensor
-    return rebuilt(model, config, weights)
+    smaller = rebuilt(model, config, weights)
+    for new, old in enumerate(kept):
+        before, after = (stack.get_submodule(name)[i] for stack, i in ((model, old), (smaller, new)))
+        if changed := _changed(before, after, moved=new - old):
+            raise ValueError(f"its layer {old + 1} would change: it has another {changed} in place {new + 1}")
+    return smaller
+
+
+PER_LAYER = ("layer", "block", "types", "pattern")
+"""Words in the names of settings that list a value for each layer."""
+
+
+def _cut(config: Any, kept: Sequence[int]) -> Any:
+    """The configuration for only these layers; a list of settings by layer, e.g. no_rope_layers, keeps theirs."""
+    cut, count = deepcopy(config), config.num_hidden_layers
+    cut.num_hidden_layers = len(kept)
+    for key, values in vars(config).items():
+        if isinstance(values, list | tuple) and len(values) == count and any(word in key for word in PER_LAYER):
+            setattr(cut, key, type(values)(values[i] for i in kept))
+    if config.model_type == "gpt_neo":  # which is saved with pairs of kinds of layers and how often they repeat
+        cut.attention_types = [[[config.attention_layers[i] for i in kept], 1]]
+    return cut
+
+
+def _changed(before: Any, after: Any, *, moved: int) -> str | None:
+    """The name of a setting or constant in which two layers differ, besides their number; None if there is none."""
+    import torch
+
+    for (path, old), (other, new) in zip(before.named_modules(), after.named_modules(), strict=False):
+        if (path, type(old)) != (other, type(new)):
+            return path or "kind"
+        for key, value in vars(old).items():
+            if key == "training" or key.startswith("_") or not isinstance(value, bool | int | float | str | None):
+                continue
+            number = value + moved if type(value) is int and key.startswith("layer") else value
+            if vars(new).get(key) not in (value, number):
+                return str(key)
+        constants = dict(new.named_buffers(recurse=False))
+        for key, tensor in old.named_buffers(recurse=False):
+            if key not in constants or not torch.equal(tensor.cpu(), constants[key].cpu()):
+                return str(key)
+    return None
 
 
 def rebuilt(model: Any, config: Any, weights: dict[str, Any]) -> Any:
@@ -61,6 +102,10 @@ def rebuilt(model: Any, config: Any, weights: dict[str, Any]) -> Any:
     if is_language_model(architecture):
         copy.generation_config = model.generation_config
     return copy.eval()
+
+
+DROPS = ("last", "first", "evenly")
+"""Which layers may be left out."""
 
 
 def kept_layers(total: int, count: int | None, drop: str) -> list[int]:

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trusteq.models.library_output import quiet_transformers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
 def save_checkpoint(model: Any, folder: Path, others: Iterable[Path]) -> None:
     """Save a torch module in transformers' format, with copies of other files; the same module gives the same bytes."""
-    with quiet_transformers():
+    with quiet_transformers(), os_errors():
         model.save_pretrained(folder)
     for file in folder.glob("*.safetensors"):
         _sort_metadata(file)
     for file in others:
         shutil.copyfile(file, folder / file.name)
+
+
+@contextmanager
+def os_errors() -> Iterator[None]:
+    """Within the context, an error of safetensors, which has its own for a full disk, is an OSError."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def _sort_metadata(file: Path) -> None:

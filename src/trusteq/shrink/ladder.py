@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from trusteq.compress.methods import CLASSIFIERS, GRAPHS, LANGUAGE_MODELS, METHODS, PICTURE_MODELS
+from trusteq.compress.methods import CLASSIFIERS, GRAPHS, LANGUAGE_MODELS, MAKES_GRAPHS, METHODS, PICTURE_MODELS
 from trusteq.errors import OptionError
 
 if TYPE_CHECKING:
@@ -167,10 +167,6 @@ def _fits(rung: Rung, kind: str) -> bool:
             return False
         at = GRAPHS if step.method in MAKES_GRAPHS else at
     return True
-
-
-MAKES_GRAPHS = ("onnx", "int8-onnx", "int8-static")
-"""Methods whose candidate is an ONNX graph, whatever they are used on."""
 
 
 def _counted(rung: Rung, layers: int | None) -> Rung | None:

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trusteq.comparing.measures import in_words, needs_of
 from trusteq.data.atomic_file import refuse_link, refuse_links_out, write_atomically
 from trusteq.errors import OptionError, StudyError
 from trusteq.explain.explanation import ITEMS
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from trusteq.models.base import Model
     from trusteq.policy import Policy
     from trusteq.progress import Tell
+    from trusteq.shrink.parts import Parts
     from trusteq.work.shard import Executor
 
     Say = Callable[[str], None]
@@ -99,6 +101,7 @@ def search(
     rules = usual_policy(task_of(reference)) if policy is None else read_policy(policy)
     rules = rules if dimensions is None else rules.requiring(tuple(dimensions))
     _refuse_unexplained(reference, rules)
+    _refuse_unlabelled(reference, rules, split)
     about = {
         "model": reference.identity.content,
         "options": {key: str(value) for key, value in chosen_options.items()},
@@ -143,6 +146,19 @@ def _refuse_unexplained(reference: Model, rules: Policy) -> None:
         )
 
 
+def _refuse_unlabelled(reference: Model, rules: Policy, split: Parts) -> None:
+    """An error before any work if no candidate could pass, because nothing says which answers are right."""
+    bare = next((items for items in (split.development, split.untouched) if items.labels is None), None)
+    if bare is None or task_of(reference).several_outcomes:  # as of tokens, which a text itself says
+        return
+    names = [name for part in rules.required for name in rules.rules[part] if "labels" in needs_of(name)]
+    if names:
+        raise OptionError(
+            f"policy {rules.name} requires rules on {' and '.join(map(in_words, names))}, which need gold labels, and "
+            f"{bare.source} has none: name their column with --label, or a policy without these rules with --policy"
+        )
+
+
 def _given(also: Sequence[str | Path], rungs: Sequence[Rung], reference: str) -> dict[str, Path]:
     """The folders of the user's own candidates, by name."""
     found: dict[str, Path] = {}
@@ -165,7 +181,11 @@ def _claim(directory: Path, about: Mapping[str, Any]) -> dict[str, str]:
     try:
         stored = json.loads(file.read_text("utf-8"))
         theirs, version = stored["about"], stored["schema_version"]
-        refused = {rung["name"]: rung["reason"] for rung in stored["rungs"] if rung["fate"] == DOES_NOT_FIT}
+        refused = {  # not those that were audited and are larger than the model, which have a run
+            rung["name"]: rung["reason"]
+            for rung in stored["rungs"]
+            if rung["fate"] == DOES_NOT_FIT and rung["run"] is None
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{file}: cannot be read ({error!r}); choose another --out") from None
     ours = json.loads(json.dumps(about))
@@ -197,4 +217,4 @@ def _running(executor: Executor | None, directory: Path, say: Say) -> Iterator[E
 
 
 def _work(directory: Path) -> Path:
-    return directory.with_name(f"{directory.name}.work")
+    return Path(f"{directory}.work")

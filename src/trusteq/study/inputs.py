@@ -123,7 +123,7 @@ def make_model(
             out=path,
             settings=settings_of(study, plan, seed=model_seed),
             layers=plan.layers,
-            drop=plan.drop or "last",
+            drop=plan.drop,
             download=download,
             tell=lambda stage, done, total: tell(f"{name}: {stage}", done, total),
             say=lambda line: say(f"{name}: {line}"),

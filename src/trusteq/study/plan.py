@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from trusteq.compress.methods import METHODS, checked_options
+from trusteq.compress.methods import CLASSIFIERS, GRAPHS, MAKES_GRAPHS, METHODS, checked_options
 from trusteq.data.yaml_file import parse_yaml, validated
 from trusteq.errors import OptionError, PolicyError, StudyError
 from trusteq.policy import read_policy
@@ -103,6 +103,14 @@ class ModelPlan(BaseModel):
             )
         if self.source is not None and (self.training != Overrides() or self.layers or self.drop):
             raise ValueError("training, layers and drop go with train; a method's options go under options")
+        if self.drop and not self.layers:
+            raise ValueError(f"drop {self.drop!r} has no effect without layers, how many to keep; remove it")
+        if self.method is not None and self.seed and "seed" not in METHODS[self.method].options:
+            raise ValueError(f"seed has no effect on method {self.method}, in which nothing is random; remove it")
+        if "seed" in self.options:
+            raise ValueError(
+                "seed goes beside options, not in them: the training seed is 100 times the study's seed, plus this"
+            )
         if self.method is not None:
             try:
                 checked_options(self.method, self.options)
@@ -157,6 +165,10 @@ class Needs(BaseModel):
     )
 
 
+PLAIN, QUANTIZED, GRAPH = "a classifier of texts", "quantized", "an ONNX graph"
+"""What a model of a study can be."""
+
+
 class Study(BaseModel):
     """The whole configuration of a study."""
 
@@ -177,6 +189,8 @@ class Study(BaseModel):
             name = getattr(self.audit, role)
             if name is not None and name not in self.models:
                 raise ValueError(f"{role} {name!r} is not a model of the study")
+        if self.audit.peer == self.audit.reference:
+            raise ValueError(f"the peer {self.audit.peer!r} is the reference itself; name another, or leave it out")
         for name, model in self.models.items():
             if not name or not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
                 raise ValueError(f"model {name!r}: a name may hold only letters, digits, '-', '_' and '.'")
@@ -191,8 +205,25 @@ class Study(BaseModel):
             read_policy(self.audit.policy)
         except PolicyError as error:
             raise ValueError(str(error)) from None
-        self.in_order()
+        self._refuse_unfit()
         return self
+
+    def _refuse_unfit(self) -> None:
+        """An error for a model that can only fail, as training or its method does not start from such a model."""
+        forms = dict.fromkeys(self.models, PLAIN)
+        for name in self.in_order():
+            plan, form = self.models[name], forms.get(self.models[name].parent, PLAIN)
+            if plan.method is None:
+                if form != PLAIN:
+                    raise ValueError(f"model {name!r} cannot be trained from {plan.parent!r}, which is {form}")
+                continue
+            method = METHODS[plan.method]
+            kept = form != QUANTIZED or method.original or method.takes_rounded
+            if not kept or (GRAPHS if form == GRAPH else CLASSIFIERS) not in method.models:
+                raise ValueError(
+                    f"model {name!r}: method {plan.method} does not apply to {plan.parent!r}, which is {form}"
+                )
+            forms[name] = GRAPH if plan.method in MAKES_GRAPHS else QUANTIZED if method.rounds else form
 
     def bases(self) -> tuple[str, ...]:
         """The pretrained models that models are trained from, and the study does not make, each once."""

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 SCHEMA_VERSION = 1
+AUDITS = ("runs", "pairs", "protocol", "reliability")
+"""What of a study's folder depends on how its models are audited."""
 DIAGRAMS = ("svg", "pdf")
 """The kinds of files that a diagram is drawn as."""
 
@@ -102,7 +104,10 @@ def run_study(
 
 
 def _claim(study: Study, texts: Texts, directory: Path, *, download: bool, say: Say) -> None:
-    """Write study.json into an empty folder; an error if the folder holds anything but this study."""
+    """Write study.json into an empty folder; an error if the folder holds anything but this study.
+
+    One with models alone may get another plan of its audits, on which no model depends.
+    """
     facts: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "study": study.model_dump(mode="json", by_alias=True, exclude={"seeds", "description", "needs"}),
@@ -122,9 +127,30 @@ def _claim(study: Study, texts: Texts, directory: Path, *, download: bool, say: 
         stored = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(f"{file}: cannot be read ({error}); choose another --out") from None
-    if stored != facts:
+    if stored != facts and _but_audit(stored) == _but_audit(facts):
+        if audits := [part for part in AUDITS if (directory / part).exists()]:
+            raise StudyError(
+                f"{directory}: has audits by another plan ('audit' of the study differs); remove {', '.join(audits)} "
+                "from it to audit its models anew, or choose another --out"
+            )
+        say("the audit is planned otherwise than before; models that are there stay")
+        _write(file, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    elif stored != facts:
         key = next((key for key in facts if not isinstance(stored, dict) or stored.get(key) != facts[key]), "content")
         raise StudyError(f"{directory}: belongs to another study ({key!r} in study.json differs); choose another --out")
+
+
+def _but_audit(facts: Any) -> Any:
+    """What study.json says, without how the models are audited."""
+    study = facts.get("study") if isinstance(facts, dict) else None
+    return {**facts, "study": {**study, "audit": None}} if isinstance(study, dict) else facts
+
+
+def _refuse_replanned(study: Study, directory: Path) -> None:
+    """An error before an audit if another process has planned it otherwise since this one began."""
+    stored = json.loads((directory / "study.json").read_text("utf-8"))
+    if stored["study"]["audit"] != study.audit.model_dump(mode="json"):
+        raise StudyError(f"{directory}: another process has changed the plan of its audits; run this study again")
 
 
 def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, download: bool, tell: Tell, say: Say) -> None:
@@ -148,6 +174,7 @@ def _one_seed(study: Study, seed: int, texts: Texts, directory: Path, *, downloa
         return open_model(folders[model], name=model)
 
     if not run.exists():
+        _refuse_replanned(study, directory)
         say(f"audit {plan.reference} against {', '.join(study.candidates())}")
         with executor(keep=work, say=say) as runner:
             audit = trusteq.audit(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from trusteq.errors import RunError
+from trusteq.models.saving import os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,8 +98,8 @@ def _copies(weights: Mapping[str, Any]) -> dict[str, Any]:
 class Checkpoints:
     """The file that holds the newest state, alone in its folder. key: hash of everything that the state depends on.
 
-    epoch: the class of its epochs. A file with another key is ignored. The format is safetensors, so nothing in it can
-    run.
+    epoch: the class of its epochs. A file with another key belongs to another run; only the first epoch of this one
+    replaces it. The format is safetensors, so nothing in it can run.
     """
 
     file: Path
@@ -125,6 +126,16 @@ class Checkpoints:
             return None
         return State(curve, **parts)
 
+    def of_another(self) -> bool:
+        """Whether the stored state, which is not damaged, is that of another run."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.file, framework="pt") as stored:
+                return (stored.metadata() or {}).get("key") != self.key
+        except (SafetensorError, OSError):
+            return False
+
     def write(self, state: State) -> None:
         """Replace the stored state by this one, completely or not at all."""
         from safetensors.torch import save_file
@@ -140,13 +151,16 @@ class Checkpoints:
         draft = self.file.with_name(f"{self.file.name}.part")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, draft, metadata=metadata)
+            with os_errors():
+                save_file(tensors, draft, metadata=metadata)
             with draft.open("rb+") as stream:
                 os.fsync(stream.fileno())
             draft.replace(self.file)
         except OSError as error:
+            draft.unlink(missing_ok=True)
             raise RunError(f"{self.file}: cannot be written: {error.strerror or error}") from None
 
     def remove(self) -> None:
-        """Delete the state and its folder."""
-        shutil.rmtree(self.file.parent, ignore_errors=True)
+        """Delete the state and its folder, unless it is that of another run."""
+        if not self.of_another():
+            shutil.rmtree(self.file.parent, ignore_errors=True)

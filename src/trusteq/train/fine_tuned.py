@@ -14,6 +14,7 @@ from trusteq.data.atomic_file import refuse_link
 from trusteq.data.items import Items
 from trusteq.errors import DataError, MissingExtraError, OptionError, RunError, TrusteqError
 from trusteq.models.files import tokenizer_files
+from trusteq.models.layers import DROPS
 from trusteq.models.made import RECIPE
 from trusteq.models.saving import save_checkpoint
 from trusteq.progress import silent
@@ -61,7 +62,7 @@ def fine_tune(
     dev: Items | None = None,
     settings: TrainingSettings = PAPER,
     layers: int | None = None,
-    drop: str = "last",
+    drop: str | None = None,
     device: str | None = None,
     download: bool = False,
     tell: Tell = silent,
@@ -70,10 +71,16 @@ def fine_tune(
     """A classifier trained on labelled ``items``, starting from a pretrained model (a folder, or a hub id).
 
     The epoch with the highest accuracy is kept: on ``dev``, or if there is none on a held-out tenth of the items.
-    layers: how many of the base's layers to use; drop: which to leave out, "last", "first" or "evenly". ``out`` must
-    not exist; after an interruption, the same call resumes. tell: called with (stage, done, total); say: with a line.
+    layers: how many of the base's layers to use; drop: which to leave out, "last" (the default), "first" or "evenly".
+    ``out`` must not exist; after an interruption, the same call resumes. tell: called with (stage, done, total); say:
+    with a line.
     """
     _check(items, dev, settings)
+    if drop is not None and layers is None:
+        raise OptionError(f"drop {drop!r} has no effect without layers, how many to keep; leave it out")
+    drop = "last" if drop is None else drop
+    if drop not in DROPS:
+        raise OptionError(f"drop must be {', '.join(DROPS[:-1])} or {DROPS[-1]}, found {drop!r}")
     if (shared := learned_too(items, dev)) is not None:
         say(shared)
     try:
@@ -104,13 +111,15 @@ def fine_tune(
             shutil.rmtree(folder, ignore_errors=True)
         workshop.mkdir(parents=True, exist_ok=True)
         tell("open the base", 0, 1)
-        notes = save_untrained(opened, labels, start, layers=layers, drop=drop, seed=settings.seed)
+        start_notes = save_untrained(opened, labels, start, layers=layers, drop=drop, seed=settings.seed)
         model = _open(start, path.name, device)
         tell("open the base", 1, 1)
-        say(f"{path.name} starts from {opened.location}: {', '.join(notes)}")
+        say(f"{path.name} starts from {opened.location}: {', '.join(start_notes)}")
         state = checkpoints.read()
         if state is not None:
             say(f"resumes after epoch {len(state.curve)}")
+        elif checkpoints.of_another():
+            say(replaces(workshop))
         curve = train(
             model,
             Examples(model.encode(list(zip(*items.texts(), strict=True))), items.gold(labels)),
@@ -130,7 +139,8 @@ def fine_tune(
             "content": reopened.identity.content,
             "device": device,
             "threads": torch.get_num_threads(),
-            "start": list(notes),
+            "start": list(start_notes),
+            **({} if shared is None else {"notes": [shared]}),
             "curve": [asdict(epoch) for epoch in curve],
             "versions": versions(),
         }
@@ -147,7 +157,16 @@ def fine_tune(
         raise
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror or error}") from None
+    notes = (*start_notes, *(() if shared is None else (shared,)))
     return Trained(path, tuple(curve), notes, recipe)
+
+
+def replaces(workshop: Path) -> str:
+    """What becomes of the state of another run in this folder, in words."""
+    return (
+        f"{workshop} holds the state of an interrupted run with other arguments or data, which the first epoch of this "
+        "one replaces; to go on with that run, stop this one and give what was given then"
+    )
 
 
 def in_words(epoch: Epoch, epochs: int) -> str:

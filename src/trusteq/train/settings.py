@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from trusteq.errors import OptionError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+_VALID: Mapping[str, tuple[str, Callable[[float], bool]]] = {
+    **dict.fromkeys(("epochs", "batch"), ("1 or more", lambda value: value >= 1)),
+    **dict.fromkeys(("rate", "temperature"), ("a number above 0", lambda value: 0 < value < math.inf)),
+    "weight_decay": ("a number from 0", lambda value: 0 <= value < math.inf),
+    "clip": ("a number above 0", lambda value: value > 0),
+    **dict.fromkeys(("warmup", "hard"), ("a number from 0 to 1", lambda value: 0 <= value <= 1)),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,11 @@ class TrainingSettings:
     temperature: float = 1.0
     seed: int = 0
     mixed: bool = False
+
+    def __post_init__(self) -> None:
+        for name, (words, is_valid) in _VALID.items():
+            if not is_valid(value := getattr(self, name)):
+                raise OptionError(f"{name} must be {words}, found {value!r}")
 
 
 PAPER = TrainingSettings(epochs=5, batch=32, rate=1e-5, weight_decay=0.0, clip=1.0)
