@@ -2,6 +2,7 @@ import gc
 import os
 from contextlib import nullcontext
 
+import hypothesis  # noqa: F401 - what it registers must be referred to by something that is collected
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trusteq import DataError, ExplainSettings, Items, ModelError, OptionError, TrusteqError, from_callable
-from trusteq.explain.explanation import explain, in_random_order
+from trusteq.explain.explanation import explain, in_random_order, with_units
 from trusteq.explain.respondent import respondents
 
 LABELS = ("no", "yes")
@@ -65,10 +65,12 @@ def test_all_are_chosen_where_there_are_no_more(count):
     assert sorted(in_random_order(some_items(5), count, seed=0)) == list(range(5))
 
 
-def test_items_of_one_cluster_are_chosen_together():
+def test_clusters_are_explained_one_after_another_only_until_the_rules_are_decided():
     items = replace(some_items(30), clusters=[f"c{i % 10}" for i in range(30)])
-    clusters = [items.clusters[i] for i in in_random_order(items, None, seed=0)]
-    assert [len(set(clusters[i : i + 3])) for i in range(0, 30, 3)] == [1] * 10
+    for until, whole in (("decided", True), ("end", False)):
+        order, _ = with_units(items, ExplainSettings(until=until), seed=0)
+        clusters = [items.clusters[i] for i in order]
+        assert ([len(set(clusters[i : i + 3])) for i in range(0, 30, 3)] == [1] * 10) is whole
 
 
 def test_the_explained_items_stand_in_the_order_of_the_items():

@@ -60,6 +60,7 @@ URGENT = frozenset(
         "no hashes",
         "saturated logits",
         "task left out",
+        "system left out",
         "trained on the explainer's perturbations",
     }
 )

@@ -217,16 +217,17 @@ def test_a_chat_is_written_in_the_model_s_own_template(folder):
     answers_to(model, items())
 
 
-def test_a_chat_template_that_drops_the_system_text_is_one_line(folder):
+def test_a_chat_template_that_drops_the_system_text_is_told(folder):
     choices = {"no": "bad", "yes": "good"}
     model = opened(folder, {**TASK, "chat": "model", "system": "Answer in one word.", "choices": choices})
     with_user = "{% for message in messages %}{% if message['role'] != 'system' %}"
     template = tiny.TEMPLATE.replace("{% for message in messages %}", with_user)
     model.loaded.tokenizer.chat_template = template.replace("{% endfor %}", "{% endif %}{% endfor %}")
-    says = r"^model m: its chat template leaves out system messages, and so the task file's system text 'Answer in one"
-    with pytest.raises(ModelError, match=says):
-        model.predict(items())
-    assert opened(folder, {**TASK, "chat": "model", "choices": choices}).predict(items())
+    (found,) = model.findings()
+    assert found.kind == "system left out"
+    assert found.message.startswith("its chat template leaves out the task file's system text 'Answer in one word.'; ")
+    assert opened(folder, {**TASK, "chat": "model", "system": "Answer.", "choices": choices}).findings() == ()
+    assert opened(folder, {**TASK, "chat": "model", "choices": choices}).findings() == ()
 
 
 def test_a_failing_chat_template_is_one_line(folder):

@@ -180,10 +180,7 @@ class LanguageModel:
 
     def questions(self, items: Items) -> list[Asked]:
         """What the model is asked about the items: whole prompts, and what it would write for each choice."""
-        has_template = getattr(self.loaded.tokenizer, "chat_template", None) is not None
-        if has_template and self.task_file.chat == "model" and self.task_file.system is not None:
-            self._refuse_dropped(self.task_file.system)
-        return asked(self.task_file, items, self._chat if has_template else None)
+        return asked(self.task_file, items, self._chat if self._has_template else None)
 
     def prompts_of(self, items: Items) -> list[str]:
         """The whole prompts in order, to compare them with another model's; an error if one cannot be asked."""
@@ -231,15 +228,22 @@ class LanguageModel:
         return self.loaded.quantization.get("quant_method") == "gguf"
 
     def findings(self) -> tuple[Finding, ...]:
-        """Tensors in its files that it does not use."""
-        unused = self.loaded.unused
-        if not unused:
-            return ()
-        message = (
-            f"tensors in its files that {self.identity.details['architecture']} does not use: {len(unused)} "
-            f"({first_few(unused)})"
-        )
-        return (Finding(self.name, "unused weights", message, len(unused)),)
+        """Tensors in its files that it does not use, and that its chat template has no place for the system text."""
+        found, unused, system = [], self.loaded.unused, self.task_file.system
+        if unused:
+            message = (
+                f"tensors in its files that {self.identity.details['architecture']} does not use: {len(unused)} "
+                f"({first_few(unused)})"
+            )
+            found.append(Finding(self.name, "unused weights", message, len(unused)))
+        if self._has_template and self.task_file.chat == "model" and system is not None and self._drops(system):
+            message = f"its chat template leaves out the task file's system text {shown(system)}"
+            found.append(Finding(self.name, "system left out", f"{message}; write it into prompt instead", 1.0))
+        return tuple(found)
+
+    @property
+    def _has_template(self) -> bool:
+        return getattr(self.loaded.tokenizer, "chat_template", None) is not None
 
     @cached_property
     def _scorer(self) -> Scorer:
@@ -308,14 +312,10 @@ class LanguageModel:
                 raise ModelError(f"model {self.name}: its chat template cannot be used: {one_line(error)}") from error
         return str(text)
 
-    def _refuse_dropped(self, system: str) -> None:
-        """Stop if the chat template leaves out the system text."""
+    def _drops(self, system: str) -> bool:
+        """Whether the chat template leaves out the system text."""
         question = {"role": "user", "content": "?"}
-        if self._chat([{"role": "system", "content": system}, question]) == self._chat([question]):
-            raise ModelError(
-                f"model {self.name}: its chat template leaves out system messages, and so the task file's system text "
-                f"{shown(system)}; write it into prompt instead of system"
-            )
+        return self._chat([{"role": "system", "content": system}, question]) == self._chat([question])
 
     def _size(self) -> Size:
         parameters = self.identity.details.get("parameters")
