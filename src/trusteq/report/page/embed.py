@@ -28,4 +28,4 @@ def block(value: Any) -> Block:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if len(text) <= PLAIN:
         return Block(_RISKY.sub(lambda match: f"\\u{ord(match[0]):04x}", text), "application/json")
-    return Block(base64.b64encode(zlib.compress(text.encode(), 9)).decode(), "application/zlib")
+    return Block(base64.b64encode(zlib.compress(text.encode())).decode(), "application/zlib")
