@@ -5,7 +5,7 @@ import yaml
 
 from trusteq import PolicyError, read_policy
 from trusteq.comparing.measures import DIMENSIONS, find_measure, names_of
-from trusteq.policy import PRESETS, parse_policy, policy_schema, preset, wider
+from trusteq.policy import PRESETS, Policy, parse_policy, policy_schema, preset, wider
 from trusteq.record.policy_findings import about_policy
 
 GOOD = """
@@ -400,3 +400,12 @@ def test_whatever_is_wider_than_usual_is_named_and_nothing_else(policy, said):
 def test_a_device_is_no_policy():
     with pytest.raises(PolicyError):
         read_policy("/dev/zero")
+
+
+def test_a_finished_run_whose_policy_is_refused_today_is_read_all_the_same(tmp_path):
+    """A rule that limits only what is better stops nothing, but a run that was judged by it is not damaged."""
+    rules = {"behaviour": {"disagreement": {"at_least": 0.0001}, "accuracy_difference": {"at_least": -0.5}}}
+    content = {"name": "old", "required": ["behaviour"], "rules": rules}
+    with pytest.raises(PolicyError, match="disagreement is worse where it is larger, so at least"):
+        parse_policy(content, where="t")
+    assert Policy.model_validate(content).rules["behaviour"]["disagreement"].at_least == 0.0001

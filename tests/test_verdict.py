@@ -3,7 +3,7 @@ import pytest
 from trusteq import Estimate, Outcome, read_policy
 from trusteq.policy import parse_policy
 from trusteq.tasks.task import task_named
-from trusteq.verdict import EXIT_CODES, fewest_to_resample, judge
+from trusteq.verdict import EXIT_CODES, fewest_explained, fewest_to_resample, judge
 
 EQUIVALENT, NOT_EQUIVALENT, UNDECIDED, NOT_MEASURED = (
     Outcome.EQUIVALENT,
@@ -229,6 +229,24 @@ def test_few_clusters_among_the_explained_items_certify_nothing_however_many_the
     verdict = judge(given, asked, cluster_size=100, explained_clusters=clusters)
     assert verdict.outcome is expected
     assert ("but fewer than 6 clusters cannot show it" in verdict.reason) is (expected is UNDECIDED)
+
+
+def test_items_needed_come_in_clusters_only_where_clusters_are_counted():
+    asked = policy(required=("explanation",))
+    given = {"explanation": {"alignment_shapley": estimate((0.86, 0.97), n=200)}}
+    found = judge(given, asked, cluster_size=100, explained_clusters=150)
+    (rule,) = dimension(found, "explanation").rules
+    assert rule.items_needed > 200
+    assert rule.clusters_needed is None
+    assert "explained items would decide" in rule.reason
+
+
+def test_explaining_goes_on_until_there_are_enough_items_to_see_what_would_break_a_rule():
+    for least, fewest in ((0.9, 100), (0.95, 100), (0.98, 183)):
+        rules = {"explanation": {"alignment_lime": {"at_least": least}}}
+        content = {"name": "t", "min_items": 100, "required": ["explanation"], "rules": rules}
+        assert fewest_explained(parse_policy(content, where="t")) == fewest
+    assert fewest_explained(policy(required=("behaviour",))) == 100
 
 
 def test_few_items_may_be_enough_to_be_not_equivalent():

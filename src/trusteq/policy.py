@@ -160,7 +160,7 @@ def _measure(dimension: str, name: str, own: Sequence[Measure]) -> Measure:
 
 
 def _refuse_vacuous(measure: Measure, rule: Rule) -> None:
-    """Stop at a margin that every possible value satisfies, or that none can, or every worse one."""
+    """Stop at a margin that every possible value satisfies, or that none can."""
     low, high = measure.bounds
     minimum = -math.inf if rule.at_least is None else rule.at_least
     maximum = math.inf if rule.at_most is None else rule.at_most
@@ -169,10 +169,15 @@ def _refuse_vacuous(measure: Measure, rule: Rule) -> None:
         raise ValueError(f"{bounds}, so {rule} could never fail; narrow the margin")
     if minimum > high or maximum < low:
         raise ValueError(f"{bounds}, so {rule} could never pass; widen the margin")
+
+
+def _stops_nothing(measure: Measure, rule: Rule) -> str | None:
+    """That the rule limits only what is better, in words; None if it does not."""
     if measure.worse > 0 and rule.at_most is None:
-        raise ValueError(f"{measure.name} is worse where it is larger, so {rule} stops nothing worse; give at_most")
+        return f"{measure.name} is worse where it is larger, so {rule} stops nothing worse; give at_most"
     if measure.worse < 0 and rule.at_least is None:
-        raise ValueError(f"{measure.name} is worse where it is smaller, so {rule} stops nothing worse; give at_least")
+        return f"{measure.name} is worse where it is smaller, so {rule} stops nothing worse; give at_least"
+    return None
 
 
 def policy_schema() -> dict[str, Any]:
@@ -276,4 +281,9 @@ def parse_policy(content: Any, *, where: str, own: Sequence[Measure] = ()) -> Po
             content["rules"] = british_keys(content["rules"])
         if isinstance(required := content.get("required"), list | tuple):
             content["required"] = type(required)(map(british, required))
-    return validated(content, Policy, where=where, what="policy", error=PolicyError, context=own)
+    policy = validated(content, Policy, where=where, what="policy", error=PolicyError, context=own)
+    for dimension, rules in policy.rules.items():
+        for name, rule in rules.items():
+            if (stops := _stops_nothing(_measure(dimension, name, own), rule)) is not None:
+                raise PolicyError(f"{where}: rules: {stops}")
+    return policy

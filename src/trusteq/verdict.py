@@ -131,6 +131,7 @@ def judge(
     task: Task | None = None,
     chosen: bool = False,
     copies: float = 1.0,
+    explained_copies: float = 1.0,
 ) -> Verdict:
     """The verdict on one candidate, from its estimates by dimension and measure.
 
@@ -139,7 +140,8 @@ def judge(
     ``own_measures`` are measures of the user's, not trusteq's. ``task`` is what the models were given, by default
     classes. ``chosen``:
     whether the explained items were chosen by a person, not drawn at random; then nothing about them is judged.
-    ``copies``: how often every item is there, on average; nothing is shown that would not be if each counted once.
+    ``copies``, ``explained_copies``: how many items, and explained items, it takes to be worth an independent one, as
+    some repeat others; nothing is shown that so many fewer items would not show.
     """
     task = task or task_named(CLASSES)
     judged = {*dimensions_of(task), *policy.required}
@@ -151,7 +153,15 @@ def judge(
         needs = partial(_drawn, needs)
     clustered = _Clustered(cluster_size, explained_clusters)
     dimensions = tuple(
-        _judge_dimension(d, measures.get(d, {}), policy, clustered, needs, several=task.several_outcomes, copies=copies)
+        _judge_dimension(
+            d,
+            measures.get(d, {}),
+            policy,
+            clustered,
+            needs,
+            several=task.several_outcomes,
+            copies=copies if DIMENSIONS[d].of_all else explained_copies,
+        )
         for d in DIMENSIONS
         if d in judged
     )
@@ -259,8 +269,8 @@ def _judge_dimension(
                 bound=bound,
             )
             found = of(estimate)
-            if copies > 1 and of(_counted_once(estimate, copies)).outcome is not found.outcome:
-                found = replace(found, outcome=Outcome.UNDECIDED, reason=f"{found.reason}, but only by copies of items")
+            if copies > 1 and of(_of_fewer(estimate, copies)).outcome is not found.outcome:
+                found = replace(found, outcome=Outcome.UNDECIDED, reason=f"{found.reason}, but {BY_COPIES}")
             judged.append(_against_chance(found, estimates))
     outcomes = {r.outcome for r in judged}
     if Outcome.NOT_EQUIVALENT in outcomes:
@@ -274,8 +284,12 @@ def _judge_dimension(
     return DimensionVerdict(dimension, outcome, required, tuple(judged))
 
 
-def _counted_once(estimate: Estimate, copies: float) -> Estimate:
-    """About the estimate, if each of so many copies of an item counted once: their noise does not cancel."""
+BY_COPIES = "only as items that repeat others count as independent ones"
+"""How the reason ends of a rule that independent items alone would not have decided."""
+
+
+def _of_fewer(estimate: Estimate, copies: float) -> Estimate:
+    """The estimate as if of so many times fewer items, all independent of each other."""
     value, wider = estimate.value, math.sqrt(copies)
     low, high = value - wider * (value - estimate.low), value + wider * (estimate.high - value)
     return replace(estimate, low=low, high=high, n=max(1, int(estimate.n / copies)))
@@ -346,7 +360,9 @@ def _judge_rule(
         items = items_to_decide(estimate, low, high)
         if items is not None and rule.allows(estimate.value):
             items = max(items, min_items)
-        clusters = None if items is None or cluster_size is None else math.ceil(items / cluster_size)
+        # Explained items come from as many clusters as there are.
+        whole = DIMENSIONS[dimension].of_all or per_cluster > 1
+        clusters = None if items is None or cluster_size is None or not whole else math.ceil(items / cluster_size)
         across = undecided("", items, detectable, clusters)
         return replace(across, reason=f"{figure} may or may not be {rule}{_prospect(across, dimension)}")
     if (per_cluster > 1 or several) and rule.judged_on == "interval" and estimate.n / per_cluster < fewest:
@@ -432,6 +448,13 @@ def fewest_to_see(name: str, rule: Rule, level: float) -> int:
     ends = [end for end in (rule.at_least, rule.at_most) if end is not None and low < end < high]
     share = min((abs(end - best) for end in ends), default=1.0)
     return 0 if not 0 < share < 1 else math.ceil(math.log((1 - level) / 2) / math.log1p(-share))
+
+
+def fewest_explained(policy: Policy) -> int:
+    """The fewest explained items of which the policy's rules can be EQUIVALENT."""
+    rules = policy.rules.get("explanation", {})
+    judged = (fewest_to_see(name, rule, policy.level) for name, rule in rules.items() if rule.judged_on == "interval")
+    return max(policy.min_items, *judged, 0)
 
 
 def _listed(names: Iterable[str]) -> str:

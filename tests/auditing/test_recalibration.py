@@ -314,3 +314,28 @@ def test_what_is_recommended_holds_on_fresh_items():
         held.append(distance < 0.05)
     assert len(held) >= 6
     assert all(held)
+
+
+def test_a_map_harms_no_rule_that_it_does_not_touch_where_items_come_in_clusters():
+    """Maps were judged without the number of explained clusters, and alignment seemed to get worse."""
+    rng = np.random.default_rng(3)
+    weights = dict(zip([f"w{i}" for i in range(40)], rng.normal(size=40), strict=True))
+    texts = [" ".join(rng.choice(list(weights), 8)) for _ in range(1_200)]
+
+    def of(scale, name):
+        def read(texts):
+            score = scale * np.array([sum(weights.get(word, 0) for word in text.split()) for text in texts]) / 3
+            return np.stack([1 / (1 + np.exp(score)), 1 / (1 + np.exp(-score))], axis=1)
+
+        return trusteq.from_callable(read, labels=("no", "yes"), name=name)
+
+    right = rng.random(1_200) < of(1, "law").predict(trusteq.Items([*map(str, range(1_200))], {"t": texts}))[:, 1]
+    clusters = [f"c{i // 100}" for i in range(1_200)]
+    items = trusteq.Items([*map(str, range(1_200))], {"t": texts}, right.astype(int), ("no", "yes"), clusters=clusters)
+    quick = {"resamples": 200, "costs": "none", "with_slices": False, "with_other_way": False}
+    explain = trusteq.ExplainSettings(items=110)
+    small = trusteq.audit(of(1, "large"), of(1.7, "small"), items, explain=explain, **quick)["small"]
+    assert small.explained_clusters == 12
+    harmed = {harm.measure for tried in small.recalibration.maps for harm in tried.harms}
+    assert not harmed & {"alignment_lime", "alignment_shapley"}
+    assert any(tried.recommended for tried in small.recalibration.maps)

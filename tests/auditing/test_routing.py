@@ -202,7 +202,7 @@ def test_retraining_says_how_many_fewer_answers_may_change(unsure):
     (said,) = retraining_advice(verdict, flips)
     assert said.kind == "retrain"
     assert said.sentence.startswith(
-        "retrain it with the 160 items whose answer changed, 160 of them from right to wrong"
+        "retrain it with more items like the 160 whose answer changed, 160 of them from right to wrong (their ids: "
     )
     # Wilson's upper end of 80 of 2,000 is 0.0495, of 81 it is 0.0501.
     assert "if 80 fewer of 2,000 answers change, disagreement is within its margin" in said.sentence

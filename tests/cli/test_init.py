@@ -61,6 +61,10 @@ def test_two_files_of_predictions_need_no_answer_and_the_file_runs(files):
     assert (files / "trusteq-run" / "audit-file.yaml").read_text("utf-8") == text
 
 
+SHOWN, APART = {"text": ["premise", "hypothesis"]}, {"cluster": "premise"}
+"""The texts, which files of predictions are shown with, and what items of the same premise are not: independent."""
+
+
 def test_items_of_their_own_bring_slices_and_paths_are_relative_to_the_file(files):
     (files / "conf").mkdir()
     done = trusteq("init", "large.csv", "tiny=small.csv", "test.csv", "--yes", "--out", "conf/a.yaml", cwd=files)
@@ -70,7 +74,7 @@ def test_items_of_their_own_bring_slices_and_paths_are_relative_to_the_file(file
         "reference": "../large.csv",
         "candidates": [{"location": "../small.csv", "name": "tiny"}],
     }
-    assert content["data"] == {"location": "../test.csv", "label": "gold", "slice": ["desk"]}
+    assert content["data"] == {"location": "../test.csv", **SHOWN, "label": "gold", **APART, "slice": ["desk"]}
     done = trusteq("audit", "conf/a.yaml", *QUICK, "--out", "run", "--no-slices", cwd=files)
     assert done.returncode in {0, 1, 3}, done.stderr
 
@@ -97,6 +101,8 @@ def test_codes_of_labels_get_names_and_items_without_one_are_left_out(files):
     assert trusteq("init", "large.csv", "small.csv", "test.csv", "--yes", cwd=files).returncode == 0
     assert written(files)["data"] == {
         "location": "test.csv",
+        **SHOWN,
+        **APART,
         "label": "label",
         "label_names": list(LABELS),
         "ignore_label": ["-1"],
@@ -112,7 +118,7 @@ def test_what_is_asked_can_be_answered_and_a_wrong_column_is_asked_again(files):
         done = CliRunner().invoke(init, ["large.csv", "small.csv", "test.csv"], input=typed, standalone_mode=False)
     assert done.return_value == 0, done.output
     assert "no column 'nothing'; the columns are id, gold, premise, hypothesis, desk" in done.output
-    assert written(files)["data"] == {"location": "test.csv", "label": "gold"}
+    assert written(files)["data"] == {"location": "test.csv", **SHOWN, "label": "gold"}
     assert written(files)["policy"] == "paper"
     assert "policy: paper  # as you said" in (files / "audit.yaml").read_text("utf-8")
 

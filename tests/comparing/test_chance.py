@@ -103,7 +103,7 @@ def test_a_model_that_is_right_everywhere_though_it_is_not_that_sure_is_told():
     kind, message = own(132, 0.9)
     assert kind == "own answers"
     assert message.startswith(
-        "right in all 132 items; right as often as it is sure, it would be wrong in about 13: if "
+        "right in all 132 items; right as often as it is sure, it would be wrong in about 13: unless "
     )
     assert "leave --label out" in message
     assert own(131, 0.9) is None

@@ -95,3 +95,23 @@ def test_without_labels_a_new_cut_off_keeps_the_coverage():
     for row in held_out_cut_offs(of):
         assert (row["keeps"], row["accuracy"]) == ("coverage", None)
         assert row["coverage"].value == pytest.approx(np.mean(reference >= row["of_reference"]), abs=0.01)
+
+
+def test_a_cut_off_is_left_out_where_held_out_items_do_not_bear_it_out():
+    """Of few accepted answers, a cut-off that looked as accurate accepted others than the fifths' own cut-offs did."""
+    left_out = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        sure = rng.beta(4, 1.5, 600) / 2 + 0.5
+        right = rng.random(600) < sure
+        candidate = np.clip(sure + rng.normal(0, 0.08, 600), 0.5, 0.999)
+        answered = rng.random(600) < 0.93
+        of = pair(sure, candidate, right & answered)
+        rows = held_out_cut_offs(of)
+        left_out += len(CUT_OFFS) - len(rows)
+        for row in rows:
+            accepted = of.candidate.confidence >= row["cut_off"]
+            assert abs(accepted.mean() - row["coverage"].value) <= 0.02
+            wanted = of.reference.right[of.reference.confidence >= row["of_reference"]].mean()
+            assert row["accuracy"].high >= wanted
+    assert left_out

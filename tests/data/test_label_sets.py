@@ -20,7 +20,8 @@ def test_only_the_labels_that_differ_are_named():
     said = difference("large", ["no", "maybe", "yes"], "small", ["yes", "no", "perhaps"])
     assert said == (
         "labels differ: only large has {'maybe'}, only small has {'perhaps'} (2 are shared); "
-        "if they mean the same, rename the columns of a file of predictions, or a checkpoint's labels with "
+        "if they mean the same, rename the columns of a file of predictions, or the labels of a checkpoint "
+        "(or of an estimator, by trusteq.from_estimator) with "
         "--labels small=no,maybe,yes"
     )
 

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from trusteq import Items
-from trusteq.data.repeats import repeats
+from trusteq.data.repeats import copies_of_one, repeats
 
 
 def items(*rows, **more):
@@ -32,3 +34,14 @@ def test_without_texts_nothing_is_known(segments):
 def test_an_array_beside_the_text_counts_too():
     segments = {"text": ["a", "a", "a"], "row": np.array([[0], [1], [1]])}
     assert repeats(Items(ids=["1", "2", "3"], segments=segments)) == 1
+
+
+def test_how_many_items_are_worth_an_independent_one():
+    """Twenty texts a hundred times and a thousand once: (20 * 100**2 + 1000) / 3000."""
+    texts = [f"often {i % 20}" for i in range(2_000)] + [f"once {i}" for i in range(1_000)]
+    items = Items([f"i{i}" for i in range(3_000)], {"text": texts})
+    assert copies_of_one(items) == pytest.approx(67)
+    assert copies_of_one(items.take(range(2_000, 3_000))) == 1
+    together = replace(items, clusters=[text if text.startswith("often") else "" for text in texts])
+    assert copies_of_one(together) == 1
+    assert copies_of_one(Items(["a", "b"])) == 1

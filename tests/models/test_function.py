@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
+import trusteq
 from trusteq import DataError, Items, LabelError, ModelError, from_callable, from_estimator
 from trusteq.data.pictures import Pictures
 from trusteq.data.predictions import checked
@@ -168,3 +169,18 @@ def test_anything_else_is_explained(thing, one_line):
     with pytest.raises(ModelError) as caught:
         as_model(thing, name="m")
     one_line(caught, type(thing).__name__, "from_callable")
+
+
+@pytest.mark.parametrize("columns", [{"columns": "all"}, {"columns": "review"}, {}])
+def test_a_pipeline_of_texts_says_how_to_name_them(columns, python_words):
+    frame = pd.DataFrame({"review": ["good film", "bad film"] * 20, "label": ["yes", "no"] * 20})
+    large, small = (make_pipeline(CountVectorizer(), LogisticRegression(C=c)) for c in (1.0, 0.1))
+    for one in (large, small):
+        one.fit(frame["review"], frame["label"])
+    with pytest.raises(
+        (ModelError, DataError), match="begins with CountVectorizer, which reads texts; name their column with text="
+    ):
+        trusteq.audit(large, {"small": small}, frame, label="label", explain=False, **columns)
+    for wrong, meant in (("slice", "slices"), ("lable", "label")):
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{wrong}'; did you mean '{meant}'"):
+            trusteq.audit(large, {"small": small}, frame, text="review", **{wrong: "label"})

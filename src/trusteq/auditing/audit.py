@@ -5,6 +5,7 @@ The module is private so that ``trusteq.audit`` is the function.
 
 from __future__ import annotations
 
+import difflib
 import operator
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -243,6 +244,11 @@ def _rules(
 
 def _items(items: object, columns: Mapping[str, Any]) -> Items:
     """The items themselves, or those of a file, data frame or dataset, read by these columns."""
+    readable = signature(read_items).parameters
+    if unknown := next((name for name in columns if name not in readable), None):
+        similar = difflib.get_close_matches(unknown, [*signature(audit).parameters, *readable], n=1)
+        hint = f"; did you mean {similar[0]!r}?" if similar else ""
+        raise TypeError(f"audit() got an unexpected keyword argument {unknown!r}{hint}")
     if isinstance(items, str | Path) or is_table(items):
         return read_items(items, **columns)
     if not isinstance(items, Items):
@@ -251,10 +257,9 @@ def _items(items: object, columns: Mapping[str, Any]) -> Items:
             f"{str(items)[:80]!r}; see trusteq.read_items"
         )
     if columns:
-        first = next(iter(columns))
-        if first not in signature(read_items).parameters:
-            raise TypeError(f"audit() got an unexpected keyword argument {first!r}")
-        raise OptionError(f"{first} has no effect: the items are read already; give it to trusteq.read_items")
+        raise OptionError(
+            f"{next(iter(columns))} has no effect: the items are read already; give it to trusteq.read_items"
+        )
     return items
 
 

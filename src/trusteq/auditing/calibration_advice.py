@@ -161,6 +161,8 @@ def cut_off_words(found: Recalibration | None, thresholds: Sequence[Threshold]) 
             f"{sentence}; {held_out['cut_off']:.3f} keeps the reference's {held_out['keeps']} there: it accepts "
             f"{_share(held_out['coverage'])}{right} (on held-out folds)"
         )
+    if found is not None and "replacement" in row:
+        return f"{sentence}; no other is shown to keep the reference's accuracy there"
     if replacement:
         sentence += (
             f"; {replacement['cut_off']:.3f} keeps the reference's accuracy there and accepts "

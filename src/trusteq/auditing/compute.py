@@ -56,7 +56,7 @@ from trusteq.comparing.slices import (
     token_slices,
 )
 from trusteq.comparing.thresholds import threshold_table
-from trusteq.data.repeats import repeats
+from trusteq.data.repeats import copies_of_one, repeats
 from trusteq.errors import ModelError
 from trusteq.explain.patches import PublishedPatches
 from trusteq.explain.protocol import SCRIPTED
@@ -66,7 +66,7 @@ from trusteq.progress import silent
 from trusteq.record.audit import Audit, Comparison, ModelResult
 from trusteq.record.document import is_chosen
 from trusteq.record.responses import moved_from_reference
-from trusteq.record.sampled import Sampled, mean_copies
+from trusteq.record.sampled import Sampled
 from trusteq.stats.one_thread import one_thread
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.task import task_named
@@ -197,6 +197,8 @@ def compute_audit(
     if task.one_row:
         facts = [*(response.rows.values for response in responses.models), *([] if gold is None else [gold])]
     repeated = tuple(_repeated_items(items, facts))
+    by_content = any(segment.copies_repeat for segment in items.segments.values())
+    alike = _many(copies_of_one(items)) if by_content else _many_rows(repeated, items)
     columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
     features = None
     if settings["with_slices"] and reference_outcomes.item is None:
@@ -220,6 +222,8 @@ def compute_audit(
             references,
             _clusters_explained(items, alignment, published),
             (*reference.findings, *candidate.findings, *repeated),
+            alike,
+            _copies_explained(items, alignment),
             no_explain=settings.get("no_explain", False),
             unit=unit_word(None if explanation is None else explanation.settings),
             chosen=explanation is not None and is_chosen(explanation.settings),
@@ -261,6 +265,8 @@ def compute_audit(
             own_measures=own_measures,
             explained_clusters=in_clusters,
             findings=repeated,
+            alike=alike,
+            explained_copies=_copies_explained(items, alignment),
         )
         if peer_is_retrained:
             copies = [c.name for c, a in zip(candidates, aligned or (), strict=False) if _closer_to_peer(a.measures)]
@@ -275,6 +281,7 @@ def compute_audit(
         policy=policy,
         settings=settings,
         item_findings=item_findings,
+        copies=alike,
         explanation=explanation,
         published=published,
         pairs=agreements,
@@ -305,6 +312,24 @@ def _clusters_explained(
     if clusters is None:
         return None
     return min((len({clusters[i] for i in part.tolist()}) for part in parts if len(part)), default=None)
+
+
+FEW = 1.05
+"""So few copies that intervals are too narrow by 3 % at most."""
+
+
+def _many(copies: float) -> float:
+    return copies if copies > FEW else 1.0
+
+
+def _many_rows(repeated: Sequence[Finding], items: Items) -> float:
+    """How many items without texts are worth an independent one, by how many repeat the rows of others."""
+    count = sum(finding.value for finding in repeated)
+    return _many(len(items) / (len(items) - count)) if count < len(items) else float(len(items))
+
+
+def _copies_explained(items: Items, aligned: Aligned | None) -> float:
+    return 1.0 if aligned is None else _many(copies_of_one(items.take(aligned.positions)))
 
 
 def _agreements(
@@ -397,6 +422,8 @@ def compare(
     references: dict[tuple[str, str], Answers] | None = None,
     explained_clusters: int | None = None,
     findings: Sequence[Finding] = (),
+    alike: float = 1.0,
+    explained_copies: float = 1.0,
     *,
     no_explain: bool = False,
     unit: str = "word",
@@ -409,7 +436,8 @@ def compare(
     ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
     the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``references``
     are shared by candidates: see `slices`. ``explained_clusters``: how many clusters the explained items are in.
-    ``findings`` are what was noticed of the models and of items that repeat others.
+    ``findings`` are what was noticed of the models and of items that repeat others. ``alike``, ``explained_copies``:
+    how many items, and explained items, are worth an independent one.
     ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen by a
     person. ``unit``: what has a weight in explanations. ``flattered``: whether the candidate was trained on what
     explanations ask.
@@ -450,7 +478,8 @@ def compare(
         own_measures=own_measures,
         task=sample.task,
         chosen=chosen,
-        copies=mean_copies(len(sample.items), findings),
+        copies=alike,
+        explained_copies=explained_copies,
     )
     verdict = judged_by_policy(measures)
     recalibrated = None
@@ -461,10 +490,8 @@ def compare(
             verdict,
             policy,
             {**_labels_and_answers(pair, sample.labels), **by_outcome},
-            cluster_size=sample.cluster_size,
+            judged_by_policy=judged_by_policy,
             own_measures=own_measures,
-            task=sample.task,
-            chosen=chosen,
         )
     routed = None
     if is_behaviour:
@@ -499,6 +526,7 @@ def compare(
         skewsize={name: estimates for name, estimates in skew.items() if estimates},
         flips=flips,
         explained_clusters=explained_clusters,
+        explained_copies=explained_copies,
         thresholds=thresholds,
         verdict=verdict,
         advice=advise(
@@ -518,7 +546,7 @@ def compare(
             unit=unit,
             chosen=chosen,
             flattered=flattered,
-            unsettled=doubts(findings, len(sample.items)),
+            unsettled=doubts(findings, alike),
         ),
     )
 

@@ -9,7 +9,6 @@ from trusteq.auditing.routing import BEHAVIOUR, open_rules
 from trusteq.comparing.conditions import in_words as conditions_in_words
 from trusteq.comparing.measures import in_words
 from trusteq.record.advice import Advice
-from trusteq.record.sampled import REPEATED, mean_copies
 from trusteq.stats.proportions import wilson
 from trusteq.verdict import Outcome
 
@@ -28,7 +27,6 @@ FEWEST = 10
 DOUBTS = frozenset(
     {
         "labels misnamed",
-        "own answers",
         "below majority",
         "chance",
         "one answer",
@@ -38,9 +36,13 @@ DOUBTS = frozenset(
 """Kinds of findings by which the numbers may not mean what they seem to, as they may not if many items are repeated."""
 
 
-def doubts(findings: Sequence[Finding], items: int) -> list[str]:
-    """The kinds of these findings by which the numbers of so many items may not mean what they seem to."""
-    kinds = DOUBTS if mean_copies(items, findings) == 1 else DOUBTS.union(REPEATED)
+REPEATED = ("repeated items", "repeated rows")
+"""The kinds of findings about items that repeat others."""
+
+
+def doubts(findings: Sequence[Finding], copies: float) -> list[str]:
+    """The kinds of these findings by which numbers may not mean what they seem to; ``copies``: see `judge`."""
+    kinds = DOUBTS if copies == 1 else DOUBTS.union(REPEATED)
     return list(dict.fromkeys(finding.kind for finding in findings if finding.kind in kinds))
 
 
@@ -101,7 +103,8 @@ def retraining_advice(verdict: Verdict, flips: Sequence[Mapping[str, Any]]) -> I
     wrong = sum(row["kind"] == "right to wrong" for row in flips)
     turned = f", {wrong:,} of them from right to wrong" if wrong else ""
     sentence = (
-        f"retrain it with the {len(flips):,} items whose answer changed{turned} (their ids: trusteq show RUN --changed)"
+        f"retrain it with more items like the {len(flips):,} whose answer changed{turned} (their ids: trusteq show RUN "
+        "--changed), and audit it on others than it has learned from"
     )
     needs = [words for rule in failing if (words := _fewer(rule, len(flips))) is not None]
     yield Advice("retrain", "; ".join([sentence, *needs]))

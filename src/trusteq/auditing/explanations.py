@@ -26,6 +26,7 @@ from trusteq.stats.confidence_sequence import FIRST_LOOK, obrien_fleming, sequen
 from trusteq.stats.equivalence import Outcome, against
 from trusteq.stats.resampling import Resampling
 from trusteq.tasks.choices import Choices
+from trusteq.verdict import fewest_explained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +123,7 @@ def explain_until_decided(
     margins = rules.rules.get("explanation", {})
     earlier: Explanation | None = None
     earlier_places: list[Outcome] = []
-    for stretch in between_looks(order, items, rules.min_items):
+    for stretch in between_looks(order, items, fewest_explained(rules)):
         part = explain_part(stretch)
         joined = part if earlier is None else earlier.joined(part)
         explanation = replace(joined, seen=len(joined.positions) / len(order))

@@ -12,6 +12,7 @@ interval, further out. What else counts as harm is said in `comparing.remedies`.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from trusteq.comparing.calibration_fault import CONFIDENCE, Fault, in_one_part, parts
@@ -33,13 +34,12 @@ from trusteq.comparing.thresholds import held_out_cut_offs
 from trusteq.verdict import Outcome, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trusteq.comparing.answers import Pair
     from trusteq.comparing.measures import Measure
     from trusteq.policy import Policy
     from trusteq.stats.estimate import Estimate
-    from trusteq.tasks.task import Task
     from trusteq.verdict import RuleVerdict, Verdict
 
     Measures = Mapping[str, Mapping[str, Estimate]]
@@ -60,19 +60,19 @@ def recalibration(
     policy: Policy,
     columns: Mapping[str, Sequence[str]],
     *,
-    cluster_size: float | None = None,
+    judged_by_policy: Callable[[Measures], Verdict] | None = None,
     own_measures: Sequence[Measure] = (),
-    task: Task | None = None,
-    chosen: bool = False,
 ) -> Recalibration | None:
     """What is wrong with the candidate's confidence and which maps help; None if no rule of calibration fails.
 
     Nor is anything tried with fewer items than the policy asks for, or where next tokens are compared as well: a map
-    changes their probabilities, too, which the stored answers do not contain. ``chosen``: see `judge`.
+    changes their probabilities, too, which the stored answers do not contain. ``judged_by_policy`` is how the verdict
+    was reached, by default by `judge` with nothing but the policy.
     """
     failing = failing_rules(verdict)
     if not failing or pair.resampling.items < policy.min_items or measures.get("distribution"):
         return None
+    judging = judged_by_policy or partial(judge, policy=policy, own_measures=own_measures)
     found = parts(pair, columns)
     inside = in_one_part(pair, found)
     column = next(
@@ -86,14 +86,7 @@ def recalibration(
     for attempt in attempts(pair, applies):
         made = mapped(pair, attempt)
         after = judged_after(made.pair, verdict, own_measures)
-        rejudged = judge(
-            {name: {**group, **after.get(name, {})} for name, group in measures.items()},
-            policy,
-            cluster_size=cluster_size,
-            own_measures=own_measures,
-            task=task,
-            chosen=chosen,
-        )
+        rejudged = judging({name: {**group, **after.get(name, {})} for name, group in measures.items()})
         own = own_changes(pair, made.pair)
         pairs.append(made.pair)
         tried.append(

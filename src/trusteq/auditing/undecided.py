@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trusteq.comparing.measures import DIMENSIONS, in_words
 from trusteq.record.advice import Advice
 from trusteq.stats.outlook import chance, chances
-from trusteq.verdict import Outcome
+from trusteq.verdict import BY_COPIES, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +30,12 @@ def next_steps(verdict: Verdict) -> Iterator[Advice]:
     countable = [(dimension, rule) for dimension, rule in open_rules if rule.items_needed and not rule.at_margin]
     if countable:
         yield _more_items(countable, _items(verdict))
+    if any(BY_COPIES in rule.reason for _, rule in open_rules):
+        yield Advice(
+            "measure more",
+            "drop items that repeat others, or name a column with --cluster that says which belong together: what is "
+            "within its margin here may be so only by repeats",
+        )
     for dimension, rule in open_rules:
         if rule.at_margin:
             yield _decision(dimension, rule)

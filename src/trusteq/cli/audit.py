@@ -508,16 +508,13 @@ def _one_after_the_other(options: dict[str, Any], locations: Sequence[str], out:
 
 def _warn_if_too_few(options: dict[str, Any], policy: Policy, explain: ExplainSettings | bool | None) -> None:
     """Warn before the audit that with so few explained items no candidate can be EQUIVALENT under this policy."""
-    explained = getattr(explain, "items", None)
-    if (
-        explained is not None
-        and explained < policy.min_items
-        and "explanation" in policy.required
-        and not options["quiet"]
-    ):
+    from trusteq.verdict import fewest_explained
+
+    explained, fewest = getattr(explain, "items", None), fewest_explained(policy)
+    if explained is not None and explained < fewest and "explanation" in policy.required and not options["quiet"]:
         click.echo(
-            f"trusteq: {explained} explained items are fewer than the {policy.min_items} that policy "
-            f"{clean(policy.name)} requires, so no candidate can be EQUIVALENT; use --explain-items {policy.min_items}",
+            f"trusteq: {explained} explained items are fewer than the {fewest} that policy "
+            f"{clean(policy.name)} requires, so no candidate can be EQUIVALENT; use --explain-items {fewest}",
             err=True,
         )
 

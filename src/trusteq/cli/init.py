@@ -186,6 +186,9 @@ def _items(
             "Columns that the models read, in order", texts_of(columns, taken), several, unseen=unseen
         )
         lines.append(Line("text", read if len(read) > 1 else read[0], said))
+    elif reference.reads == "stored" and (shown := texts_of(columns, taken)) is not None:
+        read = shown.value
+        lines.append(Line("text", read if len(read) > 1 else read[0], f"shown with each item: {shown.why}"))
     if label is None:
         without = _without_label(columns, labels)
         lines.append(Line("label", None, f"no label: {without}"))

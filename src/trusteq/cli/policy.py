@@ -19,12 +19,11 @@ def policy() -> None:
 @click.argument("name", default="default")
 def show(name: str) -> None:
     """Print a preset, as a start for a policy of your own, or check a policy file."""
-    import yaml
-
+    from trusteq.data.yaml_file import dumped
     from trusteq.policy import read_policy
 
     content = read_policy(name).model_dump(mode="json", exclude_none=True)
-    click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)
+    click.echo(dumped(content), nl=False)
 
 
 @policy.command(cls=NoRepeats)

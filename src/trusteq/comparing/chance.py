@@ -47,8 +47,8 @@ def misfit(answers: Answers, labels: Sequence[str]) -> tuple[str, str] | None:
         advice = "leave --label out, or take labels and items that it has never seen"
         return (
             "own answers",
-            f"right in all {n:,} items; {expected}: if the labels are its own answers, or it learned from these items, "
-            f"accuracy and calibration against them say nothing: {advice}",
+            f"right in all {n:,} items; {expected}: unless it is far less sure than it could be, the labels are its "
+            f"own answers, or it learned from these items; then accuracy and calibration say nothing: {advice}",
         )
     accuracy = f"right in {right.mean():.1%} of {n:,} items"
     name_of = _best_names(answers.answer, gold)

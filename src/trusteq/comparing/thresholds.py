@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from trusteq.comparing.answers import Answers, Pair
 
 STEPS = 1_000
+SAME_SHARE = 0.02
+"""By how much the share that one cut-off accepts may differ from that of the cut-offs it stands for."""
 CUT_OFFS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -92,7 +94,8 @@ def threshold_table(pair: Pair) -> list[Threshold]:
 def held_out_cut_offs(pair: Pair) -> list[CutOff]:
     """For each cut-off of the reference, the candidate's that keeps its accuracy; without labels, its coverage.
 
-    Cut-offs that nothing keeps are left out.
+    Those that nothing is shown to keep are left out: on items that had no part in the choice, the accepted answers are
+    shown to be less accurate, or the cut-off itself accepts another share, as the fifths' choices differ too much.
     """
     share, fold = pair.resampling.share, folds(pair.resampling)
     of_all = cast("Callable[..., Estimate]", share)
@@ -107,15 +110,21 @@ def held_out_cut_offs(pair: Pair) -> list[CutOff]:
                 accepted[(fold == f) & (pair.candidate.confidence >= chosen)] = True
         if everywhere is None or not accepted.any():
             continue
+        if abs((pair.candidate.confidence >= everywhere).mean() - accepted.mean()) > SAME_SHARE:
+            continue
+        right = None
+        if pair.labelled:
+            right = share(pair.candidate.right, among=accepted, what="right among accepted on held-out folds")
+            wanted = pair.reference.right[pair.reference.confidence >= of_reference].mean()
+            if right is not None and right.high < wanted:
+                continue
         rows.append(
             {
                 "of_reference": of_reference,
                 "keeps": keeps,
                 "cut_off": everywhere,
                 "coverage": of_all(accepted, what="accepted on held-out folds"),
-                "accuracy": share(pair.candidate.right, among=accepted, what="right among accepted on held-out folds")
-                if pair.labelled
-                else None,
+                "accuracy": right,
             }
         )
     return rows

@@ -92,9 +92,9 @@ def write_beside(source: Any, method: str, folder: Path) -> None:
         for name, path in source.beside.items():
             shutil.copyfile(path, folder / name)
     elif isinstance(source, MediaSource):
-        import yaml
+        from trusteq.data.yaml_file import dumped
 
-        text = yaml.safe_dump(source.stated(method).stated(), sort_keys=False, allow_unicode=True)
+        text = dumped(source.stated(method).stated())
         (folder / "model.yaml").write_text(text, "utf-8")
     else:
         source.model.config.save_pretrained(folder)

@@ -74,8 +74,8 @@ def difference(reference: str, labels: Sequence[str], model: str, others: Sequen
     if len(labels) != len(others):
         return f"{message}; both need the same labels: {_WHERE}"
     return (
-        f"{message}; if they mean the same, rename the columns of a file of predictions, or a checkpoint's labels with "
-        f"{naming(model, labels)}"
+        f"{message}; if they mean the same, rename the columns of a file of predictions, or the labels of a checkpoint "
+        f"(or of an estimator, by trusteq.from_estimator) with {naming(model, labels)}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,19 @@ def repeats(items: Items) -> int:
     for content, cluster in zip(same, clusters, strict=True):
         repeated += first.setdefault(content, cluster) != cluster
     return repeated
+
+
+def copies_of_one(items: Items) -> float:
+    """How many items it takes to be worth an independent one, as some are equal; 1 if equal values may be chance.
+
+    It is the sum of squared numbers of equal items over the number of items (Kish 1965); those of a cluster count once.
+    """
+    same = contents(items)
+    if same is None:
+        return 1.0
+    clusters = items.ids if items.clusters is None else items.clusters
+    counts = Counter(content for content, _ in dict.fromkeys(zip(same, clusters, strict=True))).values()
+    return sum(count**2 for count in counts) / sum(counts)
 
 
 def contents(items: Items) -> list[bytes] | None:

@@ -102,8 +102,17 @@ def as_yaml(content: Any) -> str:
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=MAX_CHARACTERS)
 
 
-class _Dumper(yaml.SafeDumper):
-    """YAML's safe writer, with line breaks in texts as line breaks."""
+def dumped(content: Any, **style: Any) -> str:
+    """The content as YAML in its own order, in the style that the library's options say."""
+    return str(yaml.dump(content, Dumper=_SafeDumper, sort_keys=False, allow_unicode=True, **style))
+
+
+class _SafeDumper(yaml.SafeDumper):
+    """YAML's safe writer, which also quotes what only this module takes for a number."""
+
+
+class _Dumper(_SafeDumper):
+    """The same, with line breaks in texts as line breaks."""
 
     def represent_str(self, text: str) -> yaml.ScalarNode:
         """A text; where it has several lines, as a block."""
@@ -153,7 +162,7 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_INT, _FLOAT)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-for _reader in (_Loader, _Dumper):  # what is written must not be taken for a number by either version
+for _reader in (_Loader, _SafeDumper, _Dumper):  # what is written must not be taken for a number by either version
     _reader.add_implicit_resolver(_INT, re.compile(r"^[-+]?(?:0|[1-9]\d*)$", re.ASCII), list("-+0123456789"))
     _reader.add_implicit_resolver(
         _FLOAT,

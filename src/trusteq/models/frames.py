@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +54,16 @@ def as_fitted(frame: pd.DataFrame, estimator: Any, *, name: str) -> Any:
     return fitted
 
 
+def reads_texts(estimator: Any) -> str | None:
+    """The name of the first step of a scikit-learn pipeline, if it makes numbers of texts."""
+    first = getattr(estimator, "steps", [("", estimator)])[0][1]
+    return type(first).__name__ if type(first).__module__ == "sklearn.feature_extraction.text" else None
+
+
 def _refuse_recoded(frame: pd.DataFrame, version: str, *, name: str) -> None:
     """Stop if this version of XGBoost knows categories only by their places among those of the rows it answers."""
     categories = [str(column) for column in frame.columns if frame[column].dtype == "category"]
-    if categories and tuple(map(int, version.split(".")[:2])) < REMEMBERS:
+    if categories and tuple(map(int, re.findall(r"\d+", version)[:2])) < REMEMBERS:
         raise ModelError(
             f"model {name}: column {categories[0]!r} holds categories, and XGBoost {version} takes their codes from "
             "the rows that it answers, not from those that it was fitted on; fit it again with xgboost>=3.1, or encode "
@@ -67,6 +74,11 @@ def _refuse_recoded(frame: pd.DataFrame, version: str, *, name: str) -> None:
 def _array(frame: pd.DataFrame, estimator: Any, *, name: str) -> Any:
     texts = [str(column) for column in frame.columns if not np.issubdtype(np.asarray(frame[column]).dtype, np.number)]
     texts = [column for column in texts if frame[column].dtype != np.bool_]
+    if texts and (first := reads_texts(estimator)):
+        raise ModelError(
+            f"model {name}: it begins with {first}, which reads texts; name their column with --text {texts[0]} "
+            "instead of --columns"
+        )
     if texts:
         raise ModelError(
             f"model {name}: it was fitted on an array of numbers, but column {texts[0]!r} holds categories; fit it on "

@@ -11,7 +11,7 @@ from trusteq.data.frame import is_frame
 from trusteq.data.label_sets import listed
 from trusteq.errors import DataError, ModelError
 from trusteq.models.base import Finding, Identity, Model
-from trusteq.models.frames import on_frames
+from trusteq.models.frames import on_frames, reads_texts
 from trusteq.models.labels import label_names
 from trusteq.models.library_output import one_line
 from trusteq.models.traits import Traits
@@ -65,6 +65,11 @@ class FunctionModel:
     def _answers(self, items: Items) -> NDArray[np.floating[Any]]:
         """The answers of one call."""
         segments = list(items.segments.values())
+        if not segments and (first := reads_texts(self.estimator)):
+            raise DataError(
+                f"{items.source}: model {self.name} begins with {first}, which reads texts; name their column with "
+                "--text COLUMN"
+            )
         if not segments:
             raise DataError(
                 f'{items.source}: model {self.name} has no input; name what it reads: columns="all" for the rows of a '

@@ -109,6 +109,8 @@ class PredictionFile:
         shared = [name for name in self.labels if name in item_labels]
         if len(shared) > 1:
             advice = f"name all labels, including those that no item has: {naming(self.name, shared)}"
+            if items.ignored or items.unreadable:
+                advice += f", or {naming(self.name, self.labels)} if items with the others were left out"
         elif shared:
             advice = f"name its labels, {shared[0]!r} and at least one other column: --labels {self.name}=..."
         else:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from trusteq.data.clean import clean
+from trusteq.data.yaml_file import dumped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +41,7 @@ class ModelLines:
 
 def scalar(value: Any) -> str:
     """A value, or a list of values, in one line of YAML."""
-    return yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=2**16)[1:].rstrip()[:-1]
+    return dumped([value], default_flow_style=True, width=2**16)[1:].rstrip()[:-1]
 
 
 def audit_file(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from trusteq.data.clean import clean
 from trusteq.data.predictions import Predictions
 from trusteq.data.withheld import without_content
 from trusteq.record.document import AuditedModel, Judged
@@ -48,6 +49,9 @@ class ModelResult(AuditedModel):
     """The names of the columns of its answers: the labels, where items share labels."""
     rows: Rows
 
+    def __repr__(self) -> str:
+        return f"<Model {clean(self.name)[:80]}: {len(self.rows):,} answers>"
+
     @property
     def predictions(self) -> Predictions:
         """Its answers as a table: the probability of each label, where items share labels."""
@@ -66,6 +70,8 @@ class Comparison(Judged):
     flips: list[dict[str, Any]]
     explained_clusters: int | None = None
     """How many clusters its explained items are in; None without clusters or explanations."""
+    explained_copies: float = 1.0
+    """How many explained items it takes to be worth an independent one, as some repeat others; 1 if hardly any do."""
 
     @property
     def name(self) -> str:
@@ -89,6 +95,8 @@ class Audit(Finished[Comparison]):
     policy: Policy
     settings: Mapping[str, Any]
     item_findings: tuple[Finding, ...] = ()
+    copies: float = 1.0
+    """How many items it takes to be worth an independent one, as some repeat others; 1 if hardly any do."""
     explanation: Explanation | None = None
     published: Published | PublishedPatches | None = None
     pairs: tuple[PairAgreement, ...] | tuple[PatchAgreement, ...] = ()

@@ -36,7 +36,7 @@ from trusteq.policy import Dimension, Policy  # noqa: TC001
 from trusteq.record.advice import Advice  # noqa: TC001
 from trusteq.record.finished import in_a_line
 from trusteq.record.reading import read
-from trusteq.record.sampled import mean_copies, mean_together
+from trusteq.record.sampled import mean_together
 from trusteq.stats.estimate import Estimate, PairedTest  # noqa: TC001
 from trusteq.stats.number import Count, Number, Positive  # noqa: TC001
 from trusteq.tasks.task import CLASSES, task_named
@@ -63,6 +63,8 @@ class ItemsSummary:
     clusters: Positive | None
     labelled: bool
     findings: tuple[Finding, ...]
+    copies: Number = 1.0
+    """How many items it takes to be worth an independent one, as some repeat others; 1 if hardly any do."""
 
 
 class Settings(TypedDict):
@@ -170,6 +172,8 @@ class AuditedCandidate(Judged, AuditedModel):
     flipped: Count
     explained_clusters: Count | None = None
     """How many clusters its explained items are in; None without clusters or explanations."""
+    explained_copies: Number = 1.0
+    """How many explained items it takes to be worth an independent one, as some repeat others; 1 if hardly any do."""
 
     def __repr__(self) -> str:
         return f"<Candidate {clean(self.name)[:80]}: {self.verdict.outcome}>"
@@ -303,11 +307,6 @@ class AuditDocument:
         """The mean number of items that belong together; None if all are independent."""
         return mean_together(self.items.n, self.items.clusters)
 
-    @property
-    def copies(self) -> float:
-        """How often each item is there, on average."""
-        return mean_copies(self.items.n, self.items.findings)
-
 
 def is_chosen(explain: ExplainSettings | None) -> bool:
     """Whether these settings name the items to explain."""
@@ -336,6 +335,7 @@ def document(audit: Audit) -> AuditDocument:
             clusters=None if items.clusters is None else len(set(items.clusters)),
             labelled=audit.gold is not None,
             findings=audit.item_findings,
+            copies=audit.copies,
         ),
         labels=audit.labels,
         settings=cast("Settings", audit.settings),
@@ -361,6 +361,7 @@ def _candidate(comparison: Comparison) -> AuditedCandidate:
         words=tuple(lean for lean in leans if lean.q_value < FALSE_DISCOVERY_RATE),
         flipped=len(comparison.flips),
         explained_clusters=comparison.explained_clusters,
+        explained_copies=comparison.explained_copies,
     )
 
 

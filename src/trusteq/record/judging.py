@@ -23,7 +23,8 @@ def judged_by(policy: Policy, candidate: AuditedCandidate, document: AuditDocume
         own_measures=document.own_measures,
         task=document.task,
         chosen=document.chosen,
-        copies=document.copies,
+        copies=document.items.copies,
+        explained_copies=candidate.explained_copies,
     )
 
 

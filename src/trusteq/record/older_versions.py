@@ -34,11 +34,13 @@ def upgraded(name: str, content: dict[str, Any]) -> dict[str, Any]:
     sentences alone, all items had equal chances to be explained, slices had no judged measures, nothing was said of
     what more items would show of an undecided rule, and what changed items have in common was not looked for.
     Nothing but a temperature was tried on a candidate's confidence, and nothing was routed to the reference. Explained
-    items were drawn cluster by cluster.
+    items were drawn cluster by cluster, and items that repeat others counted like all.
     """
     content = _drawn_evenly(content)
     if name == "audit.json":
         content = {**content, "schema_version": 3, "peer": content.get("peer")}
+        if isinstance(items := content.get("items"), dict):
+            content = {**content, "items": {**items, "copies": 1.0}}
         return _with_outlooks(_judged_nowhere(_with_kinds_of_advice(content)))
     if content["schema_version"] > 1:
         return content
@@ -87,7 +89,13 @@ def _with_kinds_of_advice(content: dict[str, Any]) -> dict[str, Any]:
         said = model.get("advice") if isinstance(model, dict) else None
         if not isinstance(said, list):
             return model
-        later: dict[str, Any] = {"recalibration": None, "cascade": None, "in_common": [], "explained_clusters": None}
+        later: dict[str, Any] = {
+            "recalibration": None,
+            "cascade": None,
+            "in_common": [],
+            "explained_clusters": None,
+            "explained_copies": 1.0,
+        }
         return {**model, **later, "advice": [*map(_advice, said)]}
 
     candidates = content.get("candidates")

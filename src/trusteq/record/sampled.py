@@ -7,19 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from trusteq.data.items import Items
-    from trusteq.models.base import Finding
     from trusteq.tasks.task import Task
-
-REPEATED = ("repeated items", "repeated rows")
-"""The kinds of findings about items that repeat others; their value is how many do."""
-FEW_REPEATS = 0.05
-"""A share of repeated items that makes intervals too narrow by 3 % at most."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +53,6 @@ class Sampled:
     def answer_texts(self, codes: NDArray[np.int64], at: NDArray[np.int64]) -> Sequence[str]:
         """The words for answers with these codes, at these outcomes."""
         return self.task.answer_texts(codes, at if self.item is None else self.item[at], self.items, self.labels)
-
-
-def mean_copies(items: int, findings: Iterable[Finding]) -> float:
-    """How often each item is there, on average, by what was found of items that repeat others; 1 if hardly any do."""
-    repeats = max((finding.value for finding in findings if finding.kind in REPEATED), default=0.0)
-    return items / (items - repeats) if FEW_REPEATS * items < repeats < items else 1.0
 
 
 def mean_together(items: int, clusters: int | None) -> float | None:

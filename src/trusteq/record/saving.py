@@ -15,8 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from trusteq.data.yaml_file import dumped
 from trusteq.errors import RunError
 from trusteq.explain.patches import PublishedPatches
 from trusteq.record.audit import estimate_rows
@@ -134,7 +133,7 @@ def _write(audit: Audit, draft: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         write_table(columns(), path)
     policy = audit.policy.model_dump(mode="json", exclude_none=True)
-    (draft / "policy.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), "utf-8")
+    (draft / "policy.yaml").write_text(dumped(policy), "utf-8")
     if audit.audit_file is not None:
         (draft / AUDIT_FILE).write_bytes(audit.audit_file)
     _write_json(draft / "audit.json", plain(document(audit)))

@@ -31,6 +31,7 @@ from trusteq.record.item_table import COLUMN, segments_of
 from trusteq.record.responses import Response, Responses, moved_from_reference
 from trusteq.tasks.rows import Rows
 from trusteq.tasks.task import CLASSES, task_named
+from trusteq.verdict import fewest_explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +116,7 @@ def _explanation(
     position_of = {id_: i for i, id_ in enumerate(items.ids)}
     positions = np.array([position_of[id_] for id_ in ids], dtype=np.int64)
     evenly = not settings.drawn_by_change  # otherwise `verify` compares them, as they depend on the answers
-    if evenly and positions.tolist() not in interim_looks(to_explain, items, settings, run.policy.min_items):
+    if evenly and positions.tolist() not in interim_looks(to_explain, items, settings, fewest_explained(run.policy)):
         raise RunError(
             f"{run.directory / 'plan.parquet'}: these are not the items that the seed and the settings would choose; "
             "audit again"

@@ -137,7 +137,7 @@ def _judged_again(candidate: AuditedCandidate, policy: Policy, document: AuditDo
     steps = flattered_steps(verdict, flattered=flattered(candidate.identity, document.settings["explain"]))
     of_slices = [advice for advice in kept if advice.kind in ("slice", "explained slice")]
     of_models = (*document.reference.findings, *candidate.findings, *document.items.findings)
-    unsettled = doubts(of_models, document.items.n)
+    unsettled = doubts(of_models, document.items.copies)
     return replace(
         candidate,
         verdict=verdict,

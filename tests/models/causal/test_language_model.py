@@ -226,7 +226,12 @@ def test_a_chat_template_that_drops_the_system_text_is_told(folder):
     (found,) = model.findings()
     assert found.kind == "system left out"
     assert found.message.startswith("its chat template leaves out the task file's system text 'Answer in one word.'; ")
-    assert opened(folder, {**TASK, "chat": "model", "system": "Answer.", "choices": choices}).findings() == ()
+    kept = opened(folder, {**TASK, "chat": "model", "system": "Answer.", "choices": choices})
+    assert kept.findings() == ()
+    # A template that writes a system text of its own where none is given drops nothing, though it be the same text.
+    own = "{% if messages[0]['role'] != 'system' %}<s>system\nAnswer.</s>\n{% endif %}"
+    kept.loaded.tokenizer.chat_template = own + tiny.TEMPLATE
+    assert kept.findings() == ()
     assert opened(folder, {**TASK, "chat": "model", "choices": choices}).findings() == ()
 
 

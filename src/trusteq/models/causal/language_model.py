@@ -315,7 +315,9 @@ class LanguageModel:
     def _drops(self, system: str) -> bool:
         """Whether the chat template leaves out the system text."""
         question = {"role": "user", "content": "?"}
-        return self._chat([{"role": "system", "content": system}, question]) == self._chat([question])
+        # Not without one, in whose place a template may write a text of its own, perhaps this one.
+        own, other = (self._chat([{"role": "system", "content": text}, question]) for text in (system, f"{system} (2)"))
+        return own == other
 
     def _size(self) -> Size:
         parameters = self.identity.details.get("parameters")

@@ -272,7 +272,7 @@ def _limits(config: Mapping[str, Any]) -> Iterator[int]:
     """Every number of tokens in a configuration after which a row may be read differently."""
     for name, value in ((str(name), value) for name, value in config.items()):
         if isinstance(value, dict):
-            yield from _limits(value)
+            yield from _limits(value) if name != "quantization_config" else ()
         elif WINDOW.search(name) or POSITIONS.search(name) or (name == ORIGINAL and config.get("rope_type") in SCALED):
             many = value if isinstance(value, list | tuple) else [value]
             yield from (limit for limit in many if type(limit) is int and limit > 0)
