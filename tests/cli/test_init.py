@@ -251,3 +251,14 @@ def test_it_overwrites_only_with_force(files):
     assert trusteq("init", "large.csv", "small.csv", "--yes", cwd=files).returncode == 0
     one_line(trusteq("init", "large.csv", "small.csv", "--yes", cwd=files), "audit.yaml is there already")
     assert trusteq("init", "large.csv", "small.csv", "--yes", "--force", cwd=files).returncode == 0
+
+
+def test_models_of_other_labels_are_told_before_the_audit_stops(files):
+    frame = pd.read_csv(files / "small.csv").rename(columns={LABELS[0]: "another"})
+    frame.to_csv(files / "small.csv", index=False)
+    done = trusteq("init", "large.csv", "small.csv", "--yes", cwd=files)
+    assert done.returncode == 0
+    assert (
+        f"warning: the audit will stop, as labels differ: only large has {{'{LABELS[0]}'}}, only small has"
+        in done.stderr
+    )

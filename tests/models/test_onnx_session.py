@@ -499,7 +499,9 @@ def test_a_folder_must_show_which_graph_is_meant(tmp_path, one_line):
     linear(tmp_path / "a.onnx")
     linear(tmp_path / "b.onnx")
     one_line(refused(tmp_path), "a.onnx, b.onnx")
-    linear(tmp_path / "model.onnx")
+    (tmp_path / "a.onnx").rename(tmp_path / "model.onnx")  # as tools lay it out beside its quantized version
+    one_line(refused(tmp_path), "b.onnx, model.onnx")
+    (tmp_path / "b.onnx").unlink()
     assert open_onnx(str(tmp_path), name="m", labels=["a", "b", "c"]).identity.details["files"] == ["model.onnx"]
 
 

@@ -12,7 +12,7 @@ from trusteq.cli.lists import comma_separated
 from trusteq.cli.no_repeats import NoRepeats
 from trusteq.cli.value_types import ITEMS, MODEL, PLACE
 from trusteq.data.clean import clean
-from trusteq.data.label_sets import enumerated
+from trusteq.data.label_sets import difference, enumerated
 from trusteq.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ def init(reference: str, candidate: str, data: str | None, **options: Any) -> in
     models = [look_at_model(location, name) for name, location in named]
     for model in models:
         click.echo(f"{clean(model.name)}: {clean(_described(model))}", err=True)
+    known = [model for model in models if model.labels]
+    for model in known[1:]:
+        if set(model.labels) != set(known[0].labels):
+            said = difference(known[0].name, known[0].labels, model.name, model.labels)
+            click.echo(f"warning: the audit will stop, as {clean(said)}", err=True)
     questions = Questions(yes=options["yes"])
     text = proposed(models, [reference, candidate], data, questions, out)
     checked(parse_yaml(text, where=str(out), error=OptionError), audit, where=str(out))

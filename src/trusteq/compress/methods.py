@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import math
 from dataclasses import dataclass
@@ -250,7 +251,9 @@ OPTIONS: Mapping[str, Option] = {
 def checked_options(method: str, options: Mapping[str, object]) -> dict[str, Any]:
     """The options with checked values; an error for one that the method does not take."""
     if method not in METHODS:
-        raise OptionError(f"unknown method {method!r}; choose from {', '.join(METHODS)}")
+        near = [name for name in METHODS if name.startswith(method)] or difflib.get_close_matches(method, METHODS, n=1)
+        hint = f"; did you mean {' or '.join(near)}?" if method and near else ""
+        raise OptionError(f"unknown method {method!r}{hint}; choose from {', '.join(METHODS)}")
     allowed = METHODS[method].options
     for name in options:
         if name not in OPTIONS:

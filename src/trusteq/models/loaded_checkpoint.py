@@ -148,7 +148,8 @@ def move(model: Any, device: str | None, *, name: str) -> None:
     try:
         model.to(chosen)
     except (RuntimeError, AssertionError, ValueError) as error:
-        raise ModelError(f"model {name}: cannot use device {chosen!r}: {one_line(error)}") from error
+        none = "" if torch.cuda.is_available() or device is None else "; torch finds no GPU here, leave --device out"
+        raise ModelError(f"model {name}: cannot use device {chosen!r}: {one_line(error)[:150]}{none}") from error
 
 
 def prepare(kind: str, architecture: str | None) -> None:

@@ -21,15 +21,13 @@ FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
 
 def graph_file(path: Path, *, name: str) -> Path:
-    """The .onnx file at a path: the file itself, or the one in the folder."""
+    """The .onnx file at a path: the file itself, or the only one in the folder."""
     refuse_pickle(path, name=name)
     if path.is_file():
         return path
     if not path.is_dir():
         raise ModelError(f"model {name}: no such file or folder: {path}")
     graphs = sorted(path.glob("*.onnx"))
-    if path / "model.onnx" in graphs:
-        return path / "model.onnx"
     if len(graphs) != 1:
         fault = (
             f"several .onnx files ({', '.join(file.name for file in graphs)}); name one" if graphs else "no .onnx file"
