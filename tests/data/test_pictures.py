@@ -14,7 +14,7 @@ from trusteq import DataError, Items
 from trusteq.data.arrays import Arrays
 from trusteq.data.picture import Picture
 from trusteq.data.pictures import Pictures
-from trusteq.data.repeats import repeats
+from trusteq.data.repeats import contents, repeats
 from trusteq.data.segment import about_column, metadata, stored_segment
 
 IDS = ["a", "b", "c"]
@@ -49,8 +49,9 @@ def test_items_of_pictures():
     digest = hashlib.sha256()
     three().add_to(digest)
     assert digest.digest() == hashlib.sha256(b"pictures\x00" + b"".join(p.digest for p in three())).digest()
-    assert repeats(items) == 0
-    assert repeats(Items(["a", "b", "c", "d"], {"photo": Pictures((*three(), three()[1]))})) == 1
+    assert repeats(items, contents(items)) == 0
+    more = Items(["a", "b", "c", "d"], {"photo": Pictures((*three(), three()[1]))})
+    assert repeats(more, contents(more)) == 1
     with pytest.raises(DataError, match="segment 'photo' is a picture; this model reads text"):
         items.texts()
 

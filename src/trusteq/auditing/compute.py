@@ -56,7 +56,7 @@ from trusteq.comparing.slices import (
     token_slices,
 )
 from trusteq.comparing.thresholds import threshold_table
-from trusteq.data.repeats import copies_of_one, repeats
+from trusteq.data.repeats import contents, copies_of_one, repeats
 from trusteq.errors import ModelError
 from trusteq.explain.patches import PublishedPatches
 from trusteq.explain.protocol import SCRIPTED
@@ -196,9 +196,9 @@ def compute_audit(
     facts: list[NDArray[Any]] = []
     if task.one_row:
         facts = [*(response.rows.values for response in responses.models), *([] if gold is None else [gold])]
-    repeated = tuple(_repeated_items(items, facts))
-    by_content = any(segment.copies_repeat for segment in items.segments.values())
-    alike = _many(copies_of_one(items)) if by_content else _many_rows(repeated, items)
+    same = contents(items)
+    repeated = tuple(_repeated_items(items, same, facts))
+    alike = _many_rows(repeated, items) if same is None else _many(copies_of_one(items, same))
     columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
     features = None
     if settings["with_slices"] and reference_outcomes.item is None:
@@ -223,7 +223,7 @@ def compute_audit(
             _clusters_explained(items, alignment, published),
             (*reference.findings, *candidate.findings, *repeated),
             alike,
-            _copies_explained(items, alignment),
+            _copies_explained(items, same, alignment),
             no_explain=settings.get("no_explain", False),
             unit=unit_word(None if explanation is None else explanation.settings),
             chosen=explanation is not None and is_chosen(explanation.settings),
@@ -266,7 +266,7 @@ def compute_audit(
             explained_clusters=in_clusters,
             findings=repeated,
             alike=alike,
-            explained_copies=_copies_explained(items, alignment),
+            explained_copies=_copies_explained(items, same, alignment),
         )
         if peer_is_retrained:
             copies = [c.name for c, a in zip(candidates, aligned or (), strict=False) if _closer_to_peer(a.measures)]
@@ -328,8 +328,10 @@ def _many_rows(repeated: Sequence[Finding], items: Items) -> float:
     return _many(len(items) / (len(items) - count)) if count < len(items) else float(len(items))
 
 
-def _copies_explained(items: Items, aligned: Aligned | None) -> float:
-    return 1.0 if aligned is None else _many(copies_of_one(items.take(aligned.positions)))
+def _copies_explained(items: Items, same: Sequence[bytes] | None, aligned: Aligned | None) -> float:
+    if aligned is None or same is None:
+        return 1.0
+    return _many(copies_of_one(items.take(aligned.positions), [same[i] for i in aligned.positions.tolist()]))
 
 
 def _agreements(
@@ -639,13 +641,13 @@ def _unreadable_items(n: int, count: int) -> Iterator[Finding]:
         yield Finding("items", "unreadable items", message, float(count))
 
 
-def _repeated_items(items: Items, facts: Sequence[NDArray[Any]]) -> Iterator[Finding]:
-    """A finding about items that repeat others, by their texts or else by ``facts``, arrays of [items, ...]."""
+def _repeated_items(items: Items, same: Sequence[bytes] | None, facts: Sequence[NDArray[Any]]) -> Iterator[Finding]:
+    """A finding about items that repeat others, by their `contents` or else by ``facts``, arrays of [items, ...]."""
     where = "" if items.clusters is None else " in another cluster"
-    kind, count = "repeated items", repeats(items)
+    kind, count = "repeated items", repeats(items, same)
     contents = " and ".join(dict.fromkeys(segment.kind for segment in items.segments.values() if segment.copies_repeat))
     summary = f"{count:,} of {len(items):,} repeat the {contents} of another item{where}"
-    if facts and not any(segment.copies_repeat for segment in items.segments.values()):
+    if facts and same is None:
         kind, count = "repeated rows", repeated_rows(facts, items.clusters)
         summary = (
             f"{count:,} of {len(items):,} have the gold label and every model's probabilities of another "

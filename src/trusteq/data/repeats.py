@@ -7,12 +7,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trusteq.data.items import Items
 
 
-def repeats(items: Items) -> int:
-    """The number of items that repeat an earlier one of another cluster; 0 if equal values may be chance."""
-    same = contents(items)
+def repeats(items: Items, same: Sequence[bytes] | None) -> int:
+    """The number of items that repeat an earlier one of another cluster; 0 if equal values may be chance.
+
+    ``same`` are the items' `contents`.
+    """
     if same is None:
         return 0
     clusters = items.ids if items.clusters is None else items.clusters
@@ -23,12 +27,12 @@ def repeats(items: Items) -> int:
     return repeated
 
 
-def copies_of_one(items: Items) -> float:
+def copies_of_one(items: Items, same: Sequence[bytes] | None) -> float:
     """How many items it takes to be worth an independent one, as some are equal; 1 if equal values may be chance.
 
     It is the sum of squared numbers of equal items over the number of items (Kish 1965); those of a cluster count once.
+    ``same`` are the items' `contents`.
     """
-    same = contents(items)
     if same is None:
         return 1.0
     clusters = items.ids if items.clusters is None else items.clusters
