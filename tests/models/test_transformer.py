@@ -232,6 +232,13 @@ def test_a_missing_tensor(copy, one_line):
     one_line(refused(copy), "does not hold 1 of the model's tensors (classifier.weight)", "partly random")
 
 
+def test_a_model_for_another_task(copy, one_line):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "architectures": ["BertForTokenClassification"]}))
+    reweigh(copy, lambda weights: weights.pop("bert.pooler.dense.weight"))
+    one_line(refused(copy), "its config.json says BertForTokenClassification, a model for another task")
+
+
 def test_a_headless_model(bert, tmp_path, one_line):
     folder = shutil.copytree(bert, tmp_path / "headless")
     reweigh(folder, lambda weights: [weights.pop(key) for key in list(weights) if not key.startswith("bert.enc")])

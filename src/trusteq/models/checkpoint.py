@@ -226,13 +226,15 @@ def loading_error(error: BaseException, messages: Sequence[str], *, folder: Path
     return ModelError(f"model {name}: transformers cannot load {folder}: {reason}")
 
 
-def refuse_partly_random(loading: dict[str, Any], *, name: str) -> None:
-    """An error, which names them, if some of the weights did not come from the checkpoint."""
+def refuse_partly_random(loading: dict[str, Any], model: Any, *, name: str) -> None:
+    """An error, which names them, if some of the model's weights did not come from the checkpoint."""
     absent = sorted({*loading["missing_keys"], *(str(key) for key in loading["mismatched_keys"])})
     if absent:
+        stated = next(iter(getattr(model.config, "architectures", None) or ()), type(model).__name__)
+        other = f"; its config.json says {stated}, a model for another task" if stated != type(model).__name__ else ""
         raise ModelError(
             f"model {name}: the checkpoint does not hold {len(absent)} of the model's tensors ({first_few(absent)}); "
-            "refusing a partly random model"
+            f"refusing a partly random model{other}"
         )
 
 

@@ -125,7 +125,7 @@ def loaded_checkpoint(
             if not is_failure(error):
                 raise
             raise loading_error(error, messages, folder=folder, stage=stage, name=name) from error
-        refuse_partly_random(loading, name=name)
+        refuse_partly_random(loading, model, name=name)
         unused = sorted(loading["unexpected_keys"])
         refuse_leftovers(model, unused, name=name)
         refuse_short_parts(model, name=name)

@@ -137,7 +137,7 @@ def _loaded_gguf(file: Path, *, name: str, device: str | None) -> LoadedCheckpoi
             if not is_failure(error):
                 raise
             raise loading_error(error, messages, folder=file, stage=stage / staged_name, name=name) from error
-        refuse_partly_random(loading, name=name)
+        refuse_partly_random(loading, model, name=name)
         model.eval()
         move(model, device, name=name)
         method = {"quant_method": "gguf", "types": _stored_types(stage / staged_name)}
