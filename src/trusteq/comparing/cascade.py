@@ -21,6 +21,7 @@ import numpy as np
 from trusteq.comparing.answers import Answers, Pair
 from trusteq.comparing.conditions import Term  # noqa: TC001
 from trusteq.comparing.temperature import FOLDS, folds
+from trusteq.comparing.thresholds import SAME_SHARE
 from trusteq.stats.estimate import Estimate  # noqa: TC001
 from trusteq.stats.number import Share  # noqa: TC001
 from trusteq.tasks.outcomes import Outcomes
@@ -35,8 +36,6 @@ MOST_ROUTED = 0.5
 SELECTION_LEVEL = 0.99
 """The level of the intervals by which a cut-off is chosen, if any holds at it, else the policy's: where an interval of
 the policy's level just fits on four fifths of the items, it is a coin toss whether it does on the last."""
-SAME_SHARE = 0.02
-"""By how much the share that one cut-off routes may differ from that of the cut-offs it stands for."""
 TRIED = tuple(thousandths / 1_000 for thousandths in (*range(500, 100, -10), *range(100, 0, -5)))
 """About what share the cut-offs route that are tried, in this order."""
 DRAWN = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STEPS = 1_000
 SAME_SHARE = 0.02
-"""By how much the share that one cut-off accepts may differ from that of the cut-offs it stands for."""
+"""By how much the share of items above one cut-off may differ from that above the cut-offs it stands for."""
 CUT_OFFS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
