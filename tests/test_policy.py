@@ -408,4 +408,7 @@ def test_a_finished_run_whose_policy_is_refused_today_is_read_all_the_same(tmp_p
     content = {"name": "old", "required": ["behaviour"], "rules": rules}
     with pytest.raises(PolicyError, match="disagreement is worse where it is larger, so at least"):
         parse_policy(content, where="t")
-    assert Policy.model_validate(content).rules["behaviour"]["disagreement"].at_least == 0.0001
+    stored = Policy.model_validate(content)
+    assert stored.rules["behaviour"]["disagreement"].at_least == 0.0001
+    with pytest.raises(PolicyError, match="stops nothing worse; give at_most"):
+        read_policy(stored)

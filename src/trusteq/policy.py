@@ -171,13 +171,17 @@ def _refuse_vacuous(measure: Measure, rule: Rule) -> None:
         raise ValueError(f"{bounds}, so {rule} could never pass; widen the margin")
 
 
-def _stops_nothing(measure: Measure, rule: Rule) -> str | None:
-    """That the rule limits only what is better, in words; None if it does not."""
-    if measure.worse > 0 and rule.at_most is None:
-        return f"{measure.name} is worse where it is larger, so {rule} stops nothing worse; give at_most"
-    if measure.worse < 0 and rule.at_least is None:
-        return f"{measure.name} is worse where it is smaller, so {rule} stops nothing worse; give at_least"
-    return None
+def _stopping_harm(policy: Policy, *, where: str, own: Sequence[Measure]) -> Policy:
+    """The policy, unless a rule limits only what is better; a finished run may have been judged by such a rule."""
+    for dimension, rules in policy.rules.items():
+        for name, rule in rules.items():
+            worse = _measure(dimension, name, own).worse
+            size, end = ("larger", "at_most") if worse > 0 else ("smaller", "at_least")
+            if worse and getattr(rule, end) is None:
+                raise PolicyError(
+                    f"{where}: rules: {name} is worse where it is {size}, so {rule} stops nothing worse; give {end}"
+                )
+    return policy
 
 
 def policy_schema() -> dict[str, Any]:
@@ -197,7 +201,7 @@ def read_policy(source: str | Path | Policy | Mapping[str, Any], own: Sequence[M
     ``own`` are measures of the user's own, on which it may have rules.
     """
     if isinstance(source, Policy):
-        return _with_checked_name(source, "policy")
+        return _with_checked_name(_stopping_harm(source, where="policy", own=own), "policy")
     if isinstance(source, Mapping):
         return _with_checked_name(parse_policy(dict(source), where="policy", own=own), "policy")
     if not isinstance(source, (str, Path)):
@@ -282,8 +286,4 @@ def parse_policy(content: Any, *, where: str, own: Sequence[Measure] = ()) -> Po
         if isinstance(required := content.get("required"), list | tuple):
             content["required"] = type(required)(map(british, required))
     policy = validated(content, Policy, where=where, what="policy", error=PolicyError, context=own)
-    for dimension, rules in policy.rules.items():
-        for name, rule in rules.items():
-            if (stops := _stops_nothing(_measure(dimension, name, own), rule)) is not None:
-                raise PolicyError(f"{where}: rules: {stops}")
-    return policy
+    return _stopping_harm(policy, where=where, own=own)

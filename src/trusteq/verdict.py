@@ -138,8 +138,8 @@ def judge(
     ``cluster_size`` is the mean number of items in a cluster; None if items are independent. ``explained_clusters``:
     how many clusters the explained items are in; None if that is not known, and they were explained cluster by cluster.
     ``own_measures`` are measures of the user's, not trusteq's. ``task`` is what the models were given, by default
-    classes. ``chosen``:
-    whether the explained items were chosen by a person, not drawn at random; then nothing about them is judged.
+    classes. ``chosen``: whether the explained items were chosen by a person, not drawn at random; then nothing about
+    them is judged.
     ``copies``, ``explained_copies``: how many items, and explained items, it takes to be worth an independent one, as
     some repeat others; nothing is shown that so many fewer items would not show.
     """

@@ -16,6 +16,7 @@ import numpy as np
 from trusteq.auditing.advice import advise
 from trusteq.auditing.decision_advice import doubts
 from trusteq.auditing.explanations import Aligned, align, resampling_at
+from trusteq.auditing.independence import Independence, copies, independence
 from trusteq.auditing.moved_by_rounding import moved_by_rounding
 from trusteq.auditing.perturbed_training import KIND as PERTURBED_TRAINING
 from trusteq.auditing.perturbed_training import flattered, perturbed_training
@@ -56,7 +57,7 @@ from trusteq.comparing.slices import (
     token_slices,
 )
 from trusteq.comparing.thresholds import threshold_table
-from trusteq.data.repeats import contents, copies_of_one, repeats
+from trusteq.data.repeats import contents, repeats
 from trusteq.errors import ModelError
 from trusteq.explain.patches import PublishedPatches
 from trusteq.explain.protocol import SCRIPTED
@@ -198,7 +199,7 @@ def compute_audit(
         facts = [*(response.rows.values for response in responses.models), *([] if gold is None else [gold])]
     same = contents(items)
     repeated = tuple(_repeated_items(items, same, facts))
-    alike = _many_rows(repeated, items) if same is None else _many(copies_of_one(items, same))
+    alike = copies(items, same, sum(finding.value for finding in repeated))
     columns = slice_columns(items, gold if labels else None, labels) if settings["with_slices"] else {}
     features = None
     if settings["with_slices"] and reference_outcomes.item is None:
@@ -220,10 +221,8 @@ def compute_audit(
             own_measures,
             features,
             references,
-            _clusters_explained(items, alignment, published),
+            independence(items, same, alike, _explained(alignment, published)),
             (*reference.findings, *candidate.findings, *repeated),
-            alike,
-            _copies_explained(items, same, alignment),
             no_explain=settings.get("no_explain", False),
             unit=unit_word(None if explanation is None else explanation.settings),
             chosen=explanation is not None and is_chosen(explanation.settings),
@@ -254,7 +253,6 @@ def compute_audit(
     peer_comparison = None
     if peer is not None and peer_pair is not None:
         alignment = aligned[-1] if aligned else None
-        in_clusters = _clusters_explained(items, alignment, None)
         peer_comparison = compare(
             peer_pair,
             peer,
@@ -263,14 +261,12 @@ def compute_audit(
             policy,
             alignment,
             own_measures=own_measures,
-            explained_clusters=in_clusters,
+            independent=independence(items, same, alike, _explained(alignment, None)),
             findings=repeated,
-            alike=alike,
-            explained_copies=_copies_explained(items, same, alignment),
         )
         if peer_is_retrained:
-            copies = [c.name for c, a in zip(candidates, aligned or (), strict=False) if _closer_to_peer(a.measures)]
-            peer_comparison = _check_peer_alignment(peer_comparison, copies)
+            near = [c.name for c, a in zip(candidates, aligned or (), strict=False) if _closer_to_peer(a.measures)]
+            peer_comparison = _check_peer_alignment(peer_comparison, near)
     return Audit(
         items=items,
         labels=labels,
@@ -299,39 +295,14 @@ _LITERAL: Mapping[str, Mapping[str, tuple[Callable[[Pair], dict[str, Estimate]],
 """What the published scripts measure besides explanations and what every audit measures, by protocol and dimension."""
 
 
-def _clusters_explained(
-    items: Items, aligned: Aligned | None, published: Published | PublishedPatches | None
-) -> int | None:
-    """How many clusters the items are in that were explained of a candidate; None without clusters or explanations."""
-    parts = [] if aligned is None else [aligned.positions]
+def _explained(aligned: Aligned | None, published: Published | PublishedPatches | None) -> Iterator[NDArray[np.int64]]:
+    """The positions of the items that were explained of a candidate, by each way of explaining them."""
+    if aligned is not None:
+        yield aligned.positions
     if isinstance(published, PublishedPatches):
-        parts += published.positions.values()
+        yield from published.positions.values()
     elif published is not None:
-        parts.append(published.positions)
-    clusters = items.clusters
-    if clusters is None:
-        return None
-    return min((len({clusters[i] for i in part.tolist()}) for part in parts if len(part)), default=None)
-
-
-FEW = 1.05
-"""So few copies that intervals are too narrow by 3 % at most."""
-
-
-def _many(copies: float) -> float:
-    return copies if copies > FEW else 1.0
-
-
-def _many_rows(repeated: Sequence[Finding], items: Items) -> float:
-    """How many items without texts are worth an independent one, by how many repeat the rows of others."""
-    count = sum(finding.value for finding in repeated)
-    return _many(len(items) / (len(items) - count)) if count < len(items) else float(len(items))
-
-
-def _copies_explained(items: Items, same: Sequence[bytes] | None, aligned: Aligned | None) -> float:
-    if aligned is None or same is None:
-        return 1.0
-    return _many(copies_of_one(items.take(aligned.positions), [same[i] for i in aligned.positions.tolist()]))
+        yield published.positions
 
 
 def _agreements(
@@ -422,10 +393,8 @@ def compare(
     own_measures: Sequence[Measure] = (),
     features: Features | None = None,
     references: dict[tuple[str, str], Answers] | None = None,
-    explained_clusters: int | None = None,
+    independent: Independence = Independence(),  # noqa: B008 - it is frozen
     findings: Sequence[Finding] = (),
-    alike: float = 1.0,
-    explained_copies: float = 1.0,
     *,
     no_explain: bool = False,
     unit: str = "word",
@@ -434,14 +403,12 @@ def compare(
 ) -> Comparison:
     """Every measure of one candidate against the reference, the verdict, and advice.
 
-    ``columns`` are those to slice by, each with a value per item.
-    ``published`` has the estimates of a published protocol, by dimension and measure; ``own_measures`` are measures of
-    the user's. ``features`` are what changed items may have in common; None if that is not looked for. ``references``
-    are shared by candidates: see `slices`. ``explained_clusters``: how many clusters the explained items are in.
-    ``findings`` are what was noticed of the models and of items that repeat others. ``alike``, ``explained_copies``:
-    how many items, and explained items, are worth an independent one.
-    ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen by a
-    person. ``unit``: what has a weight in explanations. ``flattered``: whether the candidate was trained on what
+    ``columns`` are those to slice by, each with a value per item. ``published`` has the estimates of a published
+    protocol, by dimension and measure; ``own_measures`` are measures of the user's. ``features`` are what changed items
+    may have in common; None if that is not looked for. ``references`` are shared by candidates: see `slices`.
+    ``independent``: how far the items are. ``findings`` are what was noticed of the models and of items that repeat
+    others. ``no_explain``: whether explanations were switched off. ``chosen``: whether the explained items were chosen
+    by a person. ``unit``: what has a weight in explanations. ``flattered``: whether the candidate was trained on what
     explanations ask.
     """
     measures = measure_all(pair, own_measures)
@@ -476,12 +443,12 @@ def compare(
         judge,
         policy=policy,
         cluster_size=sample.cluster_size,
-        explained_clusters=explained_clusters,
+        explained_clusters=independent.explained_clusters,
         own_measures=own_measures,
         task=sample.task,
         chosen=chosen,
-        copies=alike,
-        explained_copies=explained_copies,
+        copies=independent.copies,
+        explained_copies=independent.explained_copies,
     )
     verdict = judged_by_policy(measures)
     recalibrated = None
@@ -527,8 +494,8 @@ def compare(
         in_common=common,
         skewsize={name: estimates for name, estimates in skew.items() if estimates},
         flips=flips,
-        explained_clusters=explained_clusters,
-        explained_copies=explained_copies,
+        explained_clusters=independent.explained_clusters,
+        explained_copies=independent.explained_copies,
         thresholds=thresholds,
         verdict=verdict,
         advice=advise(
@@ -548,7 +515,7 @@ def compare(
             unit=unit,
             chosen=chosen,
             flattered=flattered,
-            unsettled=doubts(findings, alike),
+            unsettled=doubts(findings, independent.copies),
         ),
     )
 

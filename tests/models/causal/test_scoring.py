@@ -169,28 +169,21 @@ def test_few_logits_fit_into_a_batch(models, monkeypatch):
     assert seen == [2, 2, 2]
 
 
-def test_rows_that_a_sliding_window_cuts_are_read_plainly(models):
-    """Its window is 24 tokens; a prefix and trees would be seen through it by other distances."""
-    rng = np.random.default_rng(5)
-    asked = prompts(rng, 6, shared=20)
-    scorer = Scorer(models["mistral"], "m", 256)
-    assert scorer.longest == 24
-    equal(models["mistral"], asked, scorer.log_probabilities(asked))
+@pytest.mark.parametrize(
+    ("name", "window", "shared"),
+    [
+        ("mistral", 24, 20),  # a prefix and trees would be seen through a sliding window by other distances
+        ("gpt_neo", 16, 3),  # it masks by places in a row, whatever positions it is told
+    ],
+)
+def test_rows_that_a_window_cuts_are_read_plainly(name, window, shared, models):
+    asked = prompts(np.random.default_rng(5), 6, shared=shared)
+    scorer = Scorer(models[name], "m", 256)
+    assert scorer.longest == window
+    equal(models[name], asked, scorer.log_probabilities(asked))
     scorer.longest = None
     with pytest.raises(AssertionError):
-        equal(models["mistral"], asked, scorer.log_probabilities(asked))
-
-
-def test_prompts_that_fit_a_window_of_places_are_read_with_branches_that_do_not(models):
-    """GPT-Neo masks by places in a row, whatever positions it is told: its window is 16 tokens."""
-    rng = np.random.default_rng(5)
-    asked = prompts(rng, 6, shared=3)
-    scorer = Scorer(models["gpt_neo"], "m", 256)
-    assert scorer.longest == 16
-    equal(models["gpt_neo"], asked, scorer.log_probabilities(asked))
-    scorer.longest = None
-    with pytest.raises(AssertionError):
-        equal(models["gpt_neo"], asked, scorer.log_probabilities(asked))
+        equal(models[name], asked, scorer.log_probabilities(asked))
 
 
 def test_prompts_that_fit_the_context_are_answered_though_all_their_continuations_do_not():
