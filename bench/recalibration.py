@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -207,7 +208,8 @@ def main() -> None:
             pair = pair_of(law, Resampling(options.items, resamples=1_000, seed=seed))
             measures = measured(pair, needed)
             verdict = judge(measures, policy)
-            found = recalibration(pair, measures, verdict, policy, columns(law))
+            judged_by_policy = partial(judge, policy=policy)
+            found = recalibration(pair, measures, verdict, policy, columns(law), judged_by_policy=judged_by_policy)
             if found is None:
                 kinds["no rule fails"] += 1
                 continue

@@ -249,6 +249,33 @@ def test_explaining_goes_on_until_there_are_enough_items_to_see_what_would_break
     assert fewest_explained(policy(required=("behaviour",))) == 100
 
 
+def test_what_repeats_widens_intervals_and_lessens_items_of_its_own_kind_alone():
+    """0.02 + 0.01 is within 0.035, 0.02 + 2 * 0.01 is not; and a quarter of 500 items are 125."""
+    content = {
+        "name": "t",
+        "min_items": 100,
+        "required": ["calibration", "explanation"],
+        "rules": {
+            "calibration": {"smooth_ece_difference": {"at_most": 0.035}},
+            "explanation": {"alignment_lime": {"at_least": 0.9}},
+        },
+    }
+    given = {
+        "calibration": {"smooth_ece_difference": estimate((0.01, 0.03), n=4_000)},
+        "explanation": {"alignment_lime": estimate((0.99, 1.0), n=500)},
+    }
+    asked = parse_policy(content, where="t")
+    assert judge(given, asked).outcome is EQUIVALENT
+    assert judge(given, asked, explained_copies=4.0).outcome is EQUIVALENT
+    found = judge(given, asked, copies=4.0)
+    assert [d.outcome for d in found.dimensions if d.required] == [UNDECIDED, EQUIVALENT]
+    assert found.reason.endswith("but only as items that repeat others count as independent ones")
+    assert judge(given, asked, explained_copies=5.1).outcome is UNDECIDED
+    out = {"calibration": {"smooth_ece_difference": estimate((0.036, 0.05), n=4_000)}}
+    alone = asked.requiring(("calibration",))
+    assert [judge(out, alone, copies=c).outcome for c in (1.0, 4.0)] == [NOT_EQUIVALENT, UNDECIDED]
+
+
 def test_few_items_may_be_enough_to_be_not_equivalent():
     assert judge(measured(OUTSIDE, INSIDE, n=10), policy()).outcome is NOT_EQUIVALENT
 

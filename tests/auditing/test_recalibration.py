@@ -1,6 +1,7 @@
 """What is recommended for a candidate's confidence, and the kind of fault that is named."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def compared(reference, candidate, gold=None, *, group=None, clusters=None):
     if group is not None:
         columns["group"] = ["in" if g else "out" for g in group]
     verdict = judge(measures, POLICY)
-    found = recalibration(pair, measures, verdict, POLICY, columns)
+    found = recalibration(pair, measures, verdict, POLICY, columns, judged_by_policy=partial(judge, policy=POLICY))
     advice = calibration_advice(found, verdict, measures["calibration"], LABELS, threshold_table(pair))
     return Found(measures["behaviour"] | measures["calibration"], verdict, found, advice)
 

@@ -115,3 +115,19 @@ def test_a_cut_off_is_left_out_where_held_out_items_do_not_bear_it_out():
             wanted = of.reference.right[of.reference.confidence >= row["of_reference"]].mean()
             assert row["accuracy"].high >= wanted
     assert left_out
+
+
+def test_a_cut_off_that_was_accurate_only_where_it_was_chosen_is_left_out():
+    """A confidence that says nothing has cut-offs of few answers that happen to be right."""
+    left_out = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        sure, unsure, right = rng.uniform(0.5, 1, 300), rng.uniform(0.5, 1, 300), rng.random(300) < 0.8
+        p, gold = two_labels(sure, rng.random(300) < sure)
+        of = pair_of(p, two_labels(unsure, right)[0], gold)
+        rows = held_out_cut_offs(of)
+        left_out += len(CUT_OFFS) - len(rows)
+        for row in rows:
+            wanted = of.reference.right[of.reference.confidence >= row["of_reference"]].mean()
+            assert row["accuracy"].high >= wanted
+    assert left_out > 10

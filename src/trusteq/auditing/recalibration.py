@@ -12,7 +12,6 @@ interval, further out. What else counts as harm is said in `comparing.remedies`.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from trusteq.comparing.calibration_fault import CONFIDENCE, Fault, in_one_part, parts
@@ -31,7 +30,7 @@ from trusteq.comparing.remedies import (
 )
 from trusteq.comparing.slices import LABEL
 from trusteq.comparing.thresholds import held_out_cut_offs
-from trusteq.verdict import Outcome, judge
+from trusteq.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,19 +59,18 @@ def recalibration(
     policy: Policy,
     columns: Mapping[str, Sequence[str]],
     *,
-    judged_by_policy: Callable[[Measures], Verdict] | None = None,
+    judged_by_policy: Callable[[Measures], Verdict],
     own_measures: Sequence[Measure] = (),
 ) -> Recalibration | None:
     """What is wrong with the candidate's confidence and which maps help; None if no rule of calibration fails.
 
     Nor is anything tried with fewer items than the policy asks for, or where next tokens are compared as well: a map
     changes their probabilities, too, which the stored answers do not contain. ``judged_by_policy`` is how the verdict
-    was reached, by default by `judge` with nothing but the policy.
+    was reached.
     """
     failing = failing_rules(verdict)
     if not failing or pair.resampling.items < policy.min_items or measures.get("distribution"):
         return None
-    judging = judged_by_policy or partial(judge, policy=policy, own_measures=own_measures)
     found = parts(pair, columns)
     inside = in_one_part(pair, found)
     column = next(
@@ -86,7 +84,7 @@ def recalibration(
     for attempt in attempts(pair, applies):
         made = mapped(pair, attempt)
         after = judged_after(made.pair, verdict, own_measures)
-        rejudged = judging({name: {**group, **after.get(name, {})} for name, group in measures.items()})
+        rejudged = judged_by_policy({name: {**group, **after.get(name, {})} for name, group in measures.items()})
         own = own_changes(pair, made.pair)
         pairs.append(made.pair)
         tried.append(
